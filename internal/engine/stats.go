@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"echod/internal/echo"
+)
+
+// Stats is what a server has done so far. Every count only grows; Active and
+// Held are what is now.
+type Stats struct {
+	Active   uint64 // streams open now
+	Held     uint64 // bytes of user memory that buffers hold now
+	Accepted uint64 // streams taken in, refused ones included
+
+	BytesIn   uint64 // received on streams
+	BytesOut  uint64 // sent back on streams
+	Discarded uint64 // received, and lost with a reset; In = Out + Discarded + owed now
+
+	Closes  [numCauses]uint64         // streams ended, by Cause
+	Refused [numRefusals]uint64       // streams reset on arrival, by Refusal
+	Accepts [numAcceptTroubles]uint64 // failures of accept, by AcceptTrouble
+
+	DatagramsIn  uint64
+	DatagramsOut uint64
+	Drops        [echo.NumDrops]uint64 // datagrams not answered, by echo.Drop
+
+	Loops []LoopStats // one for each event loop; none if the engine has none
+}
+
+// LoopStats tells how one event loop is doing.
+type LoopStats struct {
+	Turns  uint64 // times it looked for events
+	Active uint64 // streams it serves now
+}
+
+// Add adds o to s, loops appended: the sum of two servers.
+func (s *Stats) Add(o Stats) {
+	s.Active += o.Active
+	s.Held += o.Held
+	s.Accepted += o.Accepted
+	s.BytesIn += o.BytesIn
+	s.BytesOut += o.BytesOut
+	s.Discarded += o.Discarded
+	s.DatagramsIn += o.DatagramsIn
+	s.DatagramsOut += o.DatagramsOut
+	for i := range s.Closes {
+		s.Closes[i] += o.Closes[i]
+	}
+	for i := range s.Refused {
+		s.Refused[i] += o.Refused[i]
+	}
+	for i := range s.Accepts {
+		s.Accepts[i] += o.Accepts[i]
+	}
+	for i := range s.Drops {
+		s.Drops[i] += o.Drops[i]
+	}
+	s.Loops = append(s.Loops, o.Loops...)
+}
+
+// Reset is how many streams ended by a reset of ours or of the peer's.
+func (s *Stats) Reset() uint64 {
+	var n uint64
+	for c, count := range s.Closes {
+		if Cause(c) != Finished {
+			n += count
+		}
+	}
+	return n
+}
+
+// Counters are Stats in the making: an engine keeps one, or one for each loop,
+// and counts as it goes. Any goroutine may count and read.
+type Counters struct {
+	Active   atomic.Int64
+	Accepted atomic.Uint64
+
+	BytesIn   atomic.Uint64
+	BytesOut  atomic.Uint64
+	Discarded atomic.Uint64
+
+	Closes  [numCauses]atomic.Uint64
+	Refused [numRefusals]atomic.Uint64
+	Accepts [numAcceptTroubles]atomic.Uint64
+
+	DatagramsIn  atomic.Uint64
+	DatagramsOut atomic.Uint64
+	Drops        [echo.NumDrops]atomic.Uint64
+}
+
+// Stats is what was counted so far, without Held and Loops.
+func (c *Counters) Stats() Stats {
+	s := Stats{
+		Active:       uint64(max(c.Active.Load(), 0)),
+		Accepted:     c.Accepted.Load(),
+		BytesIn:      c.BytesIn.Load(),
+		BytesOut:     c.BytesOut.Load(),
+		Discarded:    c.Discarded.Load(),
+		DatagramsIn:  c.DatagramsIn.Load(),
+		DatagramsOut: c.DatagramsOut.Load(),
+	}
+	for i := range c.Closes {
+		s.Closes[i] = c.Closes[i].Load()
+	}
+	for i := range c.Refused {
+		s.Refused[i] = c.Refused[i].Load()
+	}
+	for i := range c.Accepts {
+		s.Accepts[i] = c.Accepts[i].Load()
+	}
+	for i := range c.Drops {
+		s.Drops[i] = c.Drops[i].Load()
+	}
+	return s
+}

@@ -1,0 +1,21 @@
+package sock
+
+import (
+	"net"
+	"strconv"
+)
+
+// zoneID is the number of the interface that an IPv6 zone names, 0 for none.
+func zoneID(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n)
+	}
+	link, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0
+	}
+	return uint32(link.Index)
+}
