@@ -1,0 +1,206 @@
+/*
+ * echo: an echo server in C on epoll(7), as small and as fast as plain calls
+ * make it. It is the yardstick for engines with one loop: whatever they cost
+ * beyond this is what they cost beyond the kernel.
+ *
+ * It is not an echo service. It keeps none of the promises that echod makes: no
+ * bound on memory, no fairness, no timeout, no drain, no reset for an end that
+ * came early, no account of anything, and it spins when it is out of
+ * descriptors. What it leaves out is what the ratio shows.
+ *
+ *	echo PORT	listens on 127.0.0.1:PORT, 0 for any free port, and prints
+ *			one line with the address it bound: url=tcp://127.0.0.1:PORT
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BUFFER = 256 << 10, BATCH = 256, BACKLOG = 4096 };
+
+/* What a short send left over. A connection owns one only while it owes. */
+struct held {
+	size_t off, len;
+	char data[];
+};
+
+static char buffer[BUFFER];	/* the one that every message passes through */
+static struct held **owed;	/* by descriptor; NULL where nothing is owed */
+static int epfd;
+
+static void die(const char *call)
+{
+	fprintf(stderr, "echo: %s: %s\n", call, strerror(errno));
+	exit(1);
+}
+
+static void watch(int op, int fd, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.fd = fd};
+
+	if (epoll_ctl(epfd, op, fd, &ev) < 0)
+		die("epoll_ctl");
+}
+
+static void hang_up(int fd)
+{
+	free(owed[fd]);
+	owed[fd] = NULL;
+	close(fd);
+}
+
+/* hold keeps the rest and stops reading: while bytes are owed, only room to
+ * send them is waited for, and the peer's own window holds it back. */
+static void hold(int fd, const char *rest, size_t len)
+{
+	struct held *h = malloc(sizeof *h + len);
+
+	if (!h) {
+		hang_up(fd);
+		return;
+	}
+	h->off = 0;
+	h->len = len;
+	memcpy(h->data, rest, len);
+	owed[fd] = h;
+	watch(EPOLL_CTL_MOD, fd, EPOLLOUT);
+}
+
+/* echo moves what one recv gives. A second recv to see EAGAIN would buy
+ * nothing: epoll is level-triggered and says so if there is more. */
+static void echo(int fd)
+{
+	ssize_t got = recv(fd, buffer, sizeof buffer, 0);
+
+	if (got <= 0) {
+		if (got == 0 || errno != EAGAIN)
+			hang_up(fd);
+		return;
+	}
+	ssize_t sent = send(fd, buffer, got, MSG_NOSIGNAL);
+
+	if (sent == got)
+		return;
+	if (sent < 0) {
+		if (errno != EAGAIN) {
+			hang_up(fd);
+			return;
+		}
+		sent = 0;
+	}
+	hold(fd, buffer + sent, got - sent);
+}
+
+static void flush(int fd)
+{
+	struct held *h = owed[fd];
+	ssize_t sent = send(fd, h->data + h->off, h->len - h->off, MSG_NOSIGNAL);
+
+	if (sent < 0) {
+		if (errno != EAGAIN)
+			hang_up(fd);
+		return;
+	}
+	h->off += sent;
+	if (h->off < h->len)
+		return;
+	free(h);
+	owed[fd] = NULL;
+	watch(EPOLL_CTL_MOD, fd, EPOLLIN);
+}
+
+static void take_in(int listener)
+{
+	int fd;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+		watch(EPOLL_CTL_ADD, fd, EPOLLIN);
+}
+
+/* listen_on sets TCP_NODELAY on the listener: accepted sockets inherit it. */
+static int listen_on(int port)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof addr;
+	int one = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("socket");
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0)
+		die("setsockopt SO_REUSEADDR");
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0)
+		die("setsockopt TCP_NODELAY");
+	if (bind(fd, (struct sockaddr *)&addr, len) < 0)
+		die("bind");
+	if (listen(fd, BACKLOG) < 0)
+		die("listen");
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+		die("getsockname");
+	printf("listening url=tcp://127.0.0.1:%d\n", ntohs(addr.sin_port));
+	fflush(stdout);
+	return fd;
+}
+
+/* make_room raises the soft limit on descriptors to the hard one, as Go does
+ * for every program, and makes the table that long. */
+static void make_room(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		die("getrlimit");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		die("setrlimit");
+	owed = calloc(limit.rlim_cur, sizeof *owed);
+	if (!owed)
+		die("calloc");
+}
+
+int main(int argc, char **argv)
+{
+	struct epoll_event events[BATCH];
+	char *end;
+	long port = argc == 2 ? strtol(argv[1], &end, 10) : -1;
+
+	if (port < 0 || port > 65535 || end == argv[1] || *end) {
+		fprintf(stderr, "usage: echo PORT\n");
+		return 2;
+	}
+	make_room();
+	epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (epfd < 0)
+		die("epoll_create1");
+	int listener = listen_on(port);
+
+	watch(EPOLL_CTL_ADD, listener, EPOLLIN);
+	for (;;) {
+		int n = epoll_wait(epfd, events, BATCH, -1);
+
+		if (n < 0 && errno != EINTR)
+			die("epoll_wait");
+		for (int i = 0; i < n; i++) {
+			int fd = events[i].data.fd;
+
+			if (fd == listener)
+				take_in(fd);
+			else if (owed[fd])
+				flush(fd);
+			else
+				echo(fd);
+		}
+	}
+}
