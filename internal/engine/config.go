@@ -72,6 +72,9 @@ func (cfg Config) WithDefaults() Config {
 	if cfg.Budget == nil {
 		cfg.Budget = NewBudget(Limits{})
 	}
+	if cfg.Guard == nil {
+		cfg.Guard = echo.NewGuard(echo.GuardConfig{})
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}

@@ -1,0 +1,152 @@
+//go:build linux
+
+package reactor
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/engine"
+	"echod/internal/sock"
+)
+
+// listener is a listening socket. Loop 0 has them all: one queue, one accepter,
+// so that nothing queued is lost when the service ends.
+type listener struct {
+	fd      int
+	spec    sock.Spec
+	wakeAt  int64 // when it looks again; 0 while it is not resting
+	pause   time.Duration
+	warned  bool  // that descriptors beyond the poller's reach are refused
+	told    int64 // when a rest was last logged
+	retired bool // closed
+}
+
+const (
+	// acceptsPerTurn keeps a flood of connects from starving those served.
+	acceptsPerTurn = 64
+	// A listener that met a shortage rests, first shortly, then longer.
+	shortestPause = 100 * time.Millisecond
+	longestPause  = time.Second
+)
+
+// ready takes in what is queued, up to a turn's share.
+func (ln *listener) ready(l *loop) {
+	for range acceptsPerTurn {
+		if !ln.accept(l) {
+			return
+		}
+	}
+}
+
+// accept takes in one connection and tells whether there may be another.
+func (ln *listener) accept(l *loop) bool {
+	if !l.budget.Open() {
+		ln.rest(l, engine.AcceptFull, nil)
+		return false
+	}
+	var peer *unix.RawSockaddrAny
+	if l.srv.peers != nil {
+		peer = &l.peer
+	}
+	fd, errno := l.k.Accept4(ln.fd, peer, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if errno == 0 {
+		ln.pause = 0
+		l.count.Accepted.Add(1)
+		ln.welcome(l, fd)
+		return true
+	}
+	l.budget.Close()
+	switch errno {
+	case unix.EAGAIN:
+		return false
+	case unix.EINTR:
+		return true
+	}
+	trouble, shortage := engine.ClassifyAccept(errno)
+	if shortage {
+		ln.rest(l, trouble, errno)
+		return false
+	}
+	l.count.Accepts[trouble].Add(1)
+	return true
+}
+
+// welcome finds the loop that serves the new connection: the one with fewest.
+func (ln *listener) welcome(l *loop, fd int) {
+	if max := l.srv.maxFD; max > 0 && fd > max {
+		if !ln.warned {
+			ln.warned = true
+			l.log.Warn("connection refused: its descriptor is beyond what the engine can wait for",
+				slog.String("engine", l.srv.name), slog.Int("fd", fd), slog.Int("max", max))
+		}
+		l.refuse(fd, engine.RefusedFD)
+		return
+	}
+	if l.srv.peers != nil && !l.srv.peers.enter(fd, addrOf(&l.peer)) {
+		l.refuse(fd, engine.RefusedPerIP)
+		return
+	}
+	l.srv.table.grow(fd)
+	l.srv.leastBusy().hand(l, newcomer{fd: int32(fd), unix: ln.spec.Network == "unix"})
+}
+
+// rest stops listening for a while. Level-triggered readiness would otherwise
+// report the same queued connection at once, for ever.
+func (ln *listener) rest(l *loop, why engine.AcceptTrouble, errno error) {
+	l.count.Accepts[why].Add(1)
+	if ln.told == 0 || l.now()-ln.told > int64(time.Minute) {
+		ln.told = l.now()
+		l.log.Warn("listener rests", slog.String("url", ln.spec.String()),
+			slog.String("reason", why.String()), slog.Any("error", errno))
+	}
+	ln.pause = min(max(2*ln.pause, shortestPause), longestPause)
+	ln.wakeAt = l.now() + int64(ln.pause)
+	l.poller.mod(ln.fd, 0, nothing)
+}
+
+// wake listens again when the pause is over, and earlier if a connection ended:
+// that may be just what was missing.
+func (ln *listener) wake(l *loop) {
+	if ln.wakeAt == 0 || (l.now() < ln.wakeAt && len(l.dead) == 0) {
+		return
+	}
+	if errno := l.poller.mod(ln.fd, 0, readable); errno != 0 {
+		ln.wakeAt = l.now() + int64(longestPause)
+		return
+	}
+	ln.wakeAt = 0
+}
+
+// close ends the listener. What is still queued is reset by the kernel. The file
+// of a unix socket goes first, while nobody can have taken it for stale.
+func (ln *listener) close(l *loop) {
+	if ln.retired {
+		return
+	}
+	ln.retired, ln.wakeAt = true, 0
+	delete(l.others, int32(ln.fd))
+	l.poller.del(ln.fd)
+	if err := ln.spec.Unlink(); err != nil {
+		l.log.Warn("socket file stays", slog.String("url", ln.spec.String()), slog.Any("error", err))
+	}
+	l.k.Close(ln.fd)
+	if l.srv.listening.Add(-1) == 0 {
+		l.srv.wake() // some loops wait for nothing but this
+	}
+}
+
+// addrOf is the address in a sockaddr; invalid for a unix peer, which has none.
+func addrOf(peer *unix.RawSockaddrAny) netip.Addr {
+	switch peer.Addr.Family {
+	case unix.AF_INET:
+		return netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(peer)).Addr)
+	case unix.AF_INET6:
+		return netip.AddrFrom16((*unix.RawSockaddrInet6)(unsafe.Pointer(peer)).Addr)
+	}
+	return netip.Addr{}
+}

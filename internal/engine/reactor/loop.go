@@ -1,0 +1,202 @@
+//go:build linux
+
+package reactor
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/engine"
+	"echod/internal/sys"
+)
+
+// loop serves its share of the connections from one thread. All of it belongs
+// to that thread, but for mail, count, turns and load.
+type loop struct {
+	srv    *server
+	k      sys.Kernel
+	poller poller
+	log    *slog.Logger
+	budget *engine.Budget
+
+	scratch []byte // where every receive lands
+	store   store
+	table   *table
+	quiet   roll // connections that are owed nothing
+	owed    roll // and those that are
+	dead    []int32
+	clock   int64 // the time of this turn; 0 until somebody asks
+	served  int64 // the last turn in which there was something to do, if that matters
+
+	idleTimeout  int64 // nanoseconds; 0 or less: never
+	stallTimeout int64
+	busyPoll     int64
+
+	others    map[int32]handler // descriptors that are no stream
+	listeners []*listener       // loop 0 has all of them
+	peer      unix.RawSockaddrAny
+	noLinger  unix.Linger
+
+	mail  mail
+	count engine.Counters
+	turns atomic.Uint64
+	load  atomic.Int64 // connections, those still in the mail included
+}
+
+// handler serves a descriptor that is no stream: a listener, the mail, a
+// datagram socket. They are told from streams by generation 0.
+type handler interface {
+	ready(l *loop)
+}
+
+// newLoop makes a loop that serves nothing yet.
+func newLoop(s *server, cfg engine.Config, newPoller pollerMaker) (*loop, error) {
+	l := &loop{
+		srv: s, k: s.k, log: cfg.Log, budget: cfg.Budget,
+		scratch:      make([]byte, cfg.Buffer),
+		store:        store{budget: cfg.Budget, most: cfg.Buffer},
+		table:        s.table,
+		quiet:        newRoll(s.table),
+		owed:         newRoll(s.table),
+		idleTimeout:  int64(cfg.IdleTimeout),
+		stallTimeout: int64(cfg.StallTimeout),
+		busyPoll:     int64(cfg.BusyPoll),
+		others:       make(map[int32]handler),
+	}
+	p, errno := newPoller(s.k)
+	if errno != 0 {
+		return nil, fmt.Errorf("%s: %w", s.name, os.NewSyscallError("poller", errno))
+	}
+	l.poller = p
+	if err := l.mail.open(l); err != nil {
+		p.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// watch adds a descriptor that is no stream.
+func (l *loop) watch(fd int, h handler) error {
+	if errno := l.poller.add(fd, 0, readable); errno != 0 {
+		return fmt.Errorf("%s: watch descriptor %d: %w", l.srv.name, fd, errno)
+	}
+	l.others[int32(fd)] = h
+	return nil
+}
+
+// run turns until there is nothing left to do.
+func (l *loop) run() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for !l.done() {
+		if err := l.turn(l.patience()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// patience waits without sleeping for as long as busy polling was asked for,
+// and returns how long the next wait may sleep.
+//
+// A sleeping processor takes longer to wake than a message takes to echo, so a
+// loop that keeps looking answers sooner, and burns a processor for it.
+func (l *loop) patience() int {
+	if l.busyPoll > 0 && l.k.Now()-l.served < l.busyPoll {
+		return 0
+	}
+	return l.timeout()
+}
+
+// turn waits, for at most timeout milliseconds, serves whoever is ready and
+// buries whoever has ended.
+func (l *loop) turn(timeout int) error {
+	events, errno := l.poller.wait(timeout)
+	l.clock = 0
+	l.turns.Add(1)
+	switch errno {
+	case 0:
+	case unix.ENOMEM:
+		l.k.Poll(nil, int(shortestPause/time.Millisecond)) // the kernel is short of memory: not now, and no spinning
+	default:
+		return fmt.Errorf("%s: %w", l.srv.name, os.NewSyscallError("wait", errno))
+	}
+	for _, ev := range events {
+		l.dispatch(ev)
+	}
+	if len(events) > 0 && l.busyPoll > 0 {
+		l.served = l.now()
+	}
+	l.heed()
+	l.expire()
+	for _, ln := range l.listeners {
+		ln.wake(l)
+	}
+	l.bury()
+	return nil
+}
+
+func (l *loop) dispatch(ev event) {
+	if ev.gen == 0 {
+		if h := l.others[ev.fd]; h != nil {
+			h.ready(l)
+		}
+		return
+	}
+	if c := l.table.at(ev.fd); c.gen == ev.gen {
+		l.serve(c)
+	}
+}
+
+// adopt starts to serve a connection.
+func (l *loop) adopt(n newcomer) {
+	c := l.table.at(n.fd)
+	c.start(int(n.fd), n.unix)
+	if errno := l.poller.add(int(n.fd), c.gen, readable); errno != 0 {
+		c.stop()
+		l.load.Add(-1)
+		l.refuse(int(n.fd), engine.RefusedPoller)
+		return
+	}
+	l.count.Active.Add(1)
+	l.enroll(c, l.idleTimeout)
+}
+
+// refuse resets a connection that was never served: lingering came with it from
+// the listener.
+func (l *loop) refuse(fd int, why engine.Refusal) {
+	l.count.Refused[why].Add(1)
+	l.release(fd)
+}
+
+// bury closes the descriptors of those who ended in this turn.
+func (l *loop) bury() {
+	for _, fd := range l.dead {
+		l.count.Active.Add(-1)
+		l.load.Add(-1)
+		l.release(int(fd))
+	}
+	l.dead = l.dead[:0]
+}
+
+// release gives back everything that accepting fd took.
+func (l *loop) release(fd int) {
+	if l.srv.peers != nil {
+		l.srv.peers.leave(fd)
+	}
+	l.k.Close(fd)
+	l.budget.Close()
+}
+
+// close gives back what the loop itself holds. Every connection has ended.
+func (l *loop) close() {
+	l.mail.close(l)
+	l.poller.close()
+	l.store.close()
+}
