@@ -1,0 +1,3 @@
+module echod/compare
+
+go 1.26.0

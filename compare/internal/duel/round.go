@@ -1,0 +1,70 @@
+package duel
+
+import "context"
+
+// Round is four samples in mirrored order, ABBA and BAAB in turn, so that
+// whatever drifts steadily (a clock that heats, a neighbour that comes) weighs
+// on both sides alike.
+type Round struct {
+	Base  [2]Sample `json:"base"`
+	Rival [2]Sample `json:"rival"`
+}
+
+// Throughput is the rival's messages per second as a multiple of the base's.
+func (r Round) Throughput() float64 { return rate(r.Rival) / rate(r.Base) }
+
+// CPU is the processor time per message as a multiple of the base's: less is
+// better.
+func (r Round) CPU() float64 { return cost(r.Rival) / cost(r.Base) }
+
+// rate is messages per second.
+func rate(s [2]Sample) float64 {
+	return (s[0].Messages + s[1].Messages) / (s[0].Seconds + s[1].Seconds)
+}
+
+// cost is seconds of processor time per message.
+func cost(s [2]Sample) float64 {
+	return (s[0].CPUSeconds + s[1].CPUSeconds) / (s[0].Messages + s[1].Messages)
+}
+
+// orders say whether the rival comes, leg by leg, in even and in odd rounds.
+var orders = [2][4]bool{
+	{false, true, true, false},
+	{true, false, false, true},
+}
+
+// round plays the i-th round of rival against base.
+func (b Bench) round(ctx context.Context, i int, base, rival Contender, w Workload) (Round, error) {
+	var (
+		r           Round
+		bases, rivs int
+	)
+	for _, isRival := range orders[i%2] {
+		c, slot := base, &r.Base[bases%2]
+		if isRival {
+			c, slot = rival, &r.Rival[rivs%2]
+			rivs++
+		} else {
+			bases++
+		}
+		var err error
+		if *slot, err = b.sample(ctx, c, w); err != nil {
+			return Round{}, err
+		}
+	}
+	return r, nil
+}
+
+// Duel plays n rounds and tells progress after each.
+func (b Bench) Duel(ctx context.Context, base, rival Contender, w Workload, n int, progress func(i int, r Round)) (Result, error) {
+	result := Result{Engine: rival.Name, Workload: w}
+	for i := range n {
+		r, err := b.round(ctx, i, base, rival, w)
+		if err != nil {
+			return Result{}, err
+		}
+		result.Rounds = append(result.Rounds, r)
+		progress(i, r)
+	}
+	return result.summed(), nil
+}
