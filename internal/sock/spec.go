@@ -1,7 +1,11 @@
 package sock
 
 import (
+	"net"
 	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
 )
 
 // Spec is one address to listen on, as a URL names it:
@@ -16,15 +20,21 @@ type Spec struct {
 	Addr    netip.AddrPort // where to bind, for tcp and udp; IPv6 unspecified for "" means both families
 	Path    string         // the socket's path, for unix
 	Engine  string         // the engine named in the URL; "" if none
+	File    FileID         // for unix, once bound by us: the socket file that Unlink may remove
 }
 
-// String is the URL of the address that is really meant: resolved, the port as
-// bound, without the engine.
+// String is the URL of the address that is really meant: resolved if it was,
+// the port as bound, without the engine. Parse takes it back.
 func (s Spec) String() string {
-	if s.Network == "unix" {
-		return "unix://" + s.Path
+	switch {
+	case s.Network == "unix":
+		return "unix://" + (&url.URL{Path: s.Path}).EscapedPath()
+	case s.Addr.Addr().IsValid():
+		return s.Network + "://" + strings.Replace(s.Addr.String(), "%", "%25", 1)
+	default:
+		host := strings.Replace(s.Host, "%", "%25", 1)
+		return s.Network + "://" + net.JoinHostPort(host, strconv.Itoa(int(s.Addr.Port())))
 	}
-	return s.Network + "://" + s.Addr.String()
 }
 
 // Error says what is wrong with a URL and what would be right. It is the
@@ -35,4 +45,24 @@ type Error struct {
 	Want string // what would be right
 }
 
-func (e *Error) Error() string { return "bad address " + e.URL + ": " + e.Got + "; " + e.Want }
+func (e *Error) Error() string {
+	shown := e.URL
+	if shown == "" {
+		shown = `""`
+	}
+	return printable("bad address " + shown + ": " + e.Got + "; " + e.Want)
+}
+
+// printable escapes what would not show, or would break the line it is shown
+// on.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
+}

@@ -19,3 +19,14 @@ func zoneID(zone string) uint32 {
 	}
 	return uint32(link.Index)
 }
+
+// zoneName is the name of the interface with that number, "" for 0.
+func zoneName(id uint32) string {
+	if id == 0 {
+		return ""
+	}
+	if link, err := net.InterfaceByIndex(int(id)); err == nil {
+		return link.Name
+	}
+	return strconv.FormatUint(uint64(id), 10)
+}

@@ -1,0 +1,133 @@
+package sock
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+)
+
+// Adopt makes a socket that was bound elsewhere into one that Listen could have
+// made: its descriptor duplicated, close-on-exec and non-blocking, its options
+// set. The Spec returned is the kernel's answer, with the engine that s names.
+// The file stays its owner's. On an error nothing is left open.
+//
+// Options reach only connections that arrive from now on. One that was queued
+// already has none of them: its SO_LINGER is for accept's caller to set.
+func Adopt(k sys.Kernel, file *os.File, s Spec, o Options) (fd int, bound Spec, err error) {
+	bound, err = SpecOf(file)
+	if err != nil {
+		return -1, s, err
+	}
+	bound.Engine = s.Engine
+	if fd, err = duplicate(file); err != nil {
+		return -1, s, err
+	}
+	if err = setOptions(k, fd, bound, o); err != nil {
+		k.Close(fd)
+		return -1, s, err
+	}
+	return fd, bound, nil
+}
+
+// duplicate returns a descriptor of the same socket, close-on-exec and
+// non-blocking.
+func duplicate(file *os.File) (fd int, err error) {
+	fd = -1
+	call := "fcntl F_DUPFD_CLOEXEC"
+	err = control(file, func(original int) error {
+		if fd, err = unix.FcntlInt(uintptr(original), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			return err
+		}
+		call = "fcntl O_NONBLOCK"
+		return unix.SetNonblock(fd, true)
+	})
+	if err == nil {
+		return fd, nil
+	}
+	if fd >= 0 {
+		unix.Close(fd)
+	}
+	return -1, fmt.Errorf("inherit %s: %w", file.Name(), os.NewSyscallError(call, err))
+}
+
+// SpecOf asks the kernel what an inherited descriptor is. It refuses what
+// cannot be served: no socket, one of another family or type, a stream that
+// does not listen, a datagram socket that is not bound.
+func SpecOf(file *os.File) (Spec, error) {
+	var s Spec
+	err := control(file, func(fd int) (err error) {
+		s, err = specOf(fd)
+		return err
+	})
+	if err != nil {
+		return Spec{}, fmt.Errorf("inherit %s: %w", file.Name(), err)
+	}
+	return s, nil
+}
+
+func specOf(fd int) (Spec, error) {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return Spec{}, os.NewSyscallError("getsockopt SO_TYPE", err)
+	}
+	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return Spec{}, os.NewSyscallError("getsockopt SO_ACCEPTCONN", err)
+	}
+	// Multipath TCP refuses some of the options, so promises would be broken.
+	if proto, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err == nil && proto == unix.IPPROTO_MPTCP {
+		return Spec{}, fmt.Errorf("a multipath TCP socket is not served, plain tcp is")
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return Spec{}, os.NewSyscallError("getsockname", err)
+	}
+	s, known := specFrom(fd, kind, name)
+	switch {
+	case !known:
+		return s, fmt.Errorf("a socket of type %d is neither tcp, udp nor a unix stream", kind)
+	case s.Network != "udp" && listens == 0:
+		return s, fmt.Errorf("the %s socket does not listen", s.Network)
+	case s.Network == "udp" && s.Addr.Port() == 0:
+		return s, fmt.Errorf("the udp socket is not bound")
+	}
+	return s, nil
+}
+
+// specFrom is the Spec that would bind a socket of this kind to this name.
+func specFrom(fd, kind int, name unix.Sockaddr) (Spec, bool) {
+	network := map[int]string{unix.SOCK_STREAM: "tcp", unix.SOCK_DGRAM: "udp"}[kind]
+	switch name := name.(type) {
+	case *unix.SockaddrUnix:
+		return Spec{Network: "unix", Path: name.Name}, kind == unix.SOCK_STREAM
+	case *unix.SockaddrInet4:
+		addr := netip.AddrFrom4(name.Addr)
+		return Spec{Network: network, Host: addr.String(), Addr: netip.AddrPortFrom(addr, uint16(name.Port))}, network != ""
+	case *unix.SockaddrInet6:
+		addr := netip.AddrFrom16(name.Addr).WithZone(zoneName(name.ZoneId))
+		s := Spec{Network: network, Host: addr.String(), Addr: netip.AddrPortFrom(addr, uint16(name.Port))}
+		if only, err := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY); err == nil && only == 0 && addr.IsUnspecified() {
+			s.Host = ""
+		}
+		return s, network != ""
+	}
+	return Spec{}, false
+}
+
+// control calls do with file's descriptor. File.Fd would make the socket, which
+// others may share, blocking.
+func control(file *os.File, do func(fd int) error) error {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = do(int(fd)) }); err != nil {
+		return err
+	}
+	return failed
+}

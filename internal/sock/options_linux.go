@@ -1,0 +1,51 @@
+package sock
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+)
+
+// setOptions prepares a socket, bound already or not. What is set on a listening
+// socket every accepted one inherits, so nothing is paid for each connection.
+func setOptions(k sys.Kernel, fd int, s Spec, o Options) error {
+	type option struct {
+		name       string
+		level, opt int
+		value      int
+	}
+	var options []option
+	switch s.Network {
+	case "tcp":
+		options = []option{
+			{"SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1},
+			{"SO_OOBINLINE", unix.SOL_SOCKET, unix.SO_OOBINLINE, 1},
+			{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+			{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+			{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds(o.KeepAlive.Idle)},
+			{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds(o.KeepAlive.Interval)},
+			{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, o.KeepAlive.Count},
+			{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(o.UserTimeout.Milliseconds())},
+		}
+		if errno := k.SetsockoptLinger(fd, &unix.Linger{Onoff: 1}); errno != 0 {
+			return callError(s, "setsockopt SO_LINGER", errno)
+		}
+	case "udp":
+		options = []option{
+			{"IP_PKTINFO", unix.IPPROTO_IP, unix.IP_PKTINFO, 1},
+		}
+		if s.Addr.Addr().Is6() {
+			options = append(options, option{"IPV6_RECVPKTINFO", unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1})
+		}
+	}
+	for _, opt := range options {
+		if errno := k.SetsockoptInt(fd, opt.level, opt.opt, opt.value); errno != 0 {
+			return callError(s, "setsockopt "+opt.name, errno)
+		}
+	}
+	return nil
+}
+
+func seconds(d time.Duration) int { return max(int(d/time.Second), 1) }

@@ -1,0 +1,157 @@
+//go:build unix
+
+package sock
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// bindStale leaves a socket file that nobody serves.
+func bindStale(t *testing.T, path string) {
+	t.Helper()
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.SetUnlinkOnClose(false)
+	ln.Close()
+}
+
+// bindLive makes a socket file that is served until the test ends.
+func bindLive(t *testing.T, path string) {
+	t.Helper()
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+}
+
+func TestTakeUnixReplacesOnlyWhatIsStale(t *testing.T) {
+	tests := []struct {
+		name string
+		make func(t *testing.T, path string)
+		want string // what the error says; "" if the path must be free
+	}{
+		{"nothing", func(*testing.T, string) {}, ""},
+		{"stale socket", bindStale, ""},
+		{"live socket", bindLive, "a live server has it"},
+		{"file", func(t *testing.T, path string) { os.WriteFile(path, []byte("precious"), 0o600) }, "is no socket"},
+		{"directory", func(t *testing.T, path string) { os.Mkdir(path, 0o700) }, "is no socket"},
+		{"link to a stale socket", func(t *testing.T, path string) {
+			bindStale(t, path+".target")
+			os.Symlink(path+".target", path)
+		}, "is no socket"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s")
+			tt.make(t, path)
+			place, err := TakeUnix(path)
+			_, statErr := os.Lstat(path)
+			if tt.want == "" {
+				if err != nil || !os.IsNotExist(statErr) {
+					t.Fatalf("got %v, and the file: %v; want it free", err, statErr)
+				}
+				place.Leave()
+				return
+			}
+			if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want EADDRINUSE, %s", err, tt.want)
+			}
+			if statErr != nil {
+				t.Errorf("the file is gone: %v", statErr)
+			}
+		})
+	}
+}
+
+// TestOneOfManyStartsTakesTheStaleSocket lets many servers start at once on one
+// stale socket: exactly one may have it.
+func TestOneOfManyStartsTakesTheStaleSocket(t *testing.T) {
+	for range 20 {
+		path := filepath.Join(t.TempDir(), "s")
+		bindStale(t, path)
+		var wg sync.WaitGroup
+		listeners := make(chan net.Listener, 8)
+		for range cap(listeners) {
+			wg.Go(func() {
+				place, err := TakeUnix(path)
+				if err != nil {
+					return
+				}
+				defer place.Leave()
+				if ln, err := net.Listen("unix", path); err == nil {
+					listeners <- ln
+				}
+			})
+		}
+		wg.Wait()
+		close(listeners)
+		var got int
+		for ln := range listeners {
+			got++
+			defer ln.Close()
+		}
+		if got != 1 {
+			t.Fatalf("%d servers listen on one path, want 1", got)
+		}
+	}
+}
+
+func TestBoundGivesMode0660(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	place, err := TakeUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer place.Leave()
+	bindLive(t, path)
+	if _, err := place.Bound(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("got %v, %v; want mode 0660", info.Mode(), err)
+	}
+}
+
+func TestUnlinkRemovesOnlyItsOwnFile(t *testing.T) {
+	tests := []struct {
+		name string
+		then func(t *testing.T, s *Spec)
+		want bool // whether the path is there afterwards
+	}{
+		{"ours", func(*testing.T, *Spec) {}, false},
+		{"gone already", func(t *testing.T, s *Spec) { os.Remove(s.Path) }, false},
+		{"replaced by another's", func(t *testing.T, s *Spec) {
+			bindStale(t, s.Path+".new")
+			os.Rename(s.Path+".new", s.Path)
+		}, true},
+		{"inherited", func(t *testing.T, s *Spec) { s.File = FileID{} }, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := Spec{Network: "unix", Path: filepath.Join(t.TempDir(), "s")}
+			bindStale(t, s.Path)
+			var err error
+			if s.File, err = fileID(s.Path); err != nil {
+				t.Fatal(err)
+			}
+			tt.then(t, &s)
+			if err := s.Unlink(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Lstat(s.Path); (err == nil) != tt.want {
+				t.Errorf("after Unlink the file is there: %v, want %v", err == nil, tt.want)
+			}
+		})
+	}
+}
