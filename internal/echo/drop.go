@@ -15,7 +15,7 @@ const (
 	DropUnspecified // from 0.0.0.0 or ::
 	DropMulticast   // from or to a multicast address
 	DropBroadcast   // from or to a broadcast address
-	DropMuted       // from a source that was found echoing echoes
+	DropMuted       // part of a loop: that source sent that payload again and again
 	DropPrefixRate  // its prefix has had its share
 	DropTotalRate   // everyone together has
 
