@@ -187,13 +187,13 @@ func TestGuardFindsLoopsInACrowd(t *testing.T) {
 		muted   bool
 	}{{payload: "one"}, {payload: "two"}}
 	stranger := netip.MustParseAddr("10.0.0.0")
-	for i := range 10 * LoopRun {
+	for i := range 2 * LoopRun {
 		now := int64(i) * int64(time.Millisecond)
 		for j := range loops {
 			got := g.Check(now, addrPort("198.51.100.1:40000"), netip.AddrPort{}, []byte(loops[j].payload))
 			loops[j].muted = loops[j].muted || got == DropMuted
 		}
-		for range 3 {
+		for range 50 {
 			stranger = stranger.Next()
 			if got := g.Check(now, netip.AddrPortFrom(stranger, 40000), netip.AddrPort{}, []byte("one")); got != Answer {
 				t.Fatalf("a stranger: got %v, want %v", got, Answer)
