@@ -1,0 +1,147 @@
+//go:build linux
+
+package sim
+
+import (
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+)
+
+// Datagram is one UDP packet, with the address that it was sent from and the
+// one that it was sent to.
+type Datagram struct {
+	From, To netip.AddrPort
+	Payload  []byte
+}
+
+// datagrams is a UDP socket.
+type datagrams struct {
+	k      *Kernel
+	domain int
+	port   uint16
+	inbox  []Datagram
+	outbox []Datagram
+	closed bool
+}
+
+// inboxSize is how many datagrams a socket holds; more are lost, as in life.
+const inboxSize = 256
+
+// Deliver puts d into the socket bound to d.To's port. It tells whether there
+// is one and it had room.
+func (k *Kernel) Deliver(d Datagram) bool {
+	s, ok := k.ports[d.To.Port()].(*datagrams)
+	if !ok || len(s.inbox) >= inboxSize {
+		return false
+	}
+	s.inbox = append(s.inbox, d)
+	return true
+}
+
+// Answers takes what was sent from port since the last call.
+func (k *Kernel) Answers(port uint16) []Datagram {
+	s, ok := k.ports[port].(*datagrams)
+	if !ok {
+		return nil
+	}
+	out := s.outbox
+	s.outbox = nil
+	return out
+}
+
+func (k *Kernel) Recvmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno) {
+	d, s := find[*datagrams](k, Recvmmsg, fd)
+	if d == nil {
+		return 0, unix.EBADF
+	}
+	k.mustNotBlock(Recvmmsg, d, flags)
+	decision := k.decide(Recvmmsg)
+	if decision.errno != 0 {
+		d.excuse(decision.errno)
+		return 0, decision.errno
+	}
+	if len(s.inbox) == 0 {
+		return 0, unix.EAGAIN
+	}
+	d.streak = 0
+	n := decision.limit(min(len(msgs), len(s.inbox)))
+	for i := range n {
+		msgs[i].Len = s.fill(&msgs[i].Hdr, s.inbox[i])
+	}
+	s.inbox = s.inbox[n:]
+	return n, 0
+}
+
+// fill writes a datagram where the header points, and says what did not fit.
+func (s *datagrams) fill(h *unix.Msghdr, d Datagram) uint32 {
+	if h.Name != nil && h.Namelen > 0 {
+		h.Namelen = writeName(unsafe.Pointer(h.Name), s.domain, d.From)
+	}
+	h.Flags = 0
+	n := 0
+	for _, part := range parts(h) {
+		n += copy(part, d.Payload[n:])
+	}
+	if n < len(d.Payload) {
+		h.Flags |= unix.MSG_TRUNC
+	}
+	room := unsafe.Slice(h.Control, h.Controllen)
+	h.SetControllen(writePktInfo(room, s.domain, d.To.Addr()))
+	return uint32(n)
+}
+
+func (k *Kernel) Sendmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno) {
+	d, s := find[*datagrams](k, Sendmmsg, fd)
+	if d == nil {
+		return 0, unix.EBADF
+	}
+	k.mustNotBlock(Sendmmsg, d, flags)
+	decision := k.decide(Sendmmsg)
+	if decision.errno != 0 {
+		return 0, decision.errno
+	}
+	d.streak = 0
+	n := decision.limit(len(msgs))
+	for i := range n {
+		msgs[i].Len = s.send(&msgs[i].Hdr)
+	}
+	return n, 0
+}
+
+func (s *datagrams) send(h *unix.Msghdr) uint32 {
+	out := Datagram{
+		From: netip.AddrPortFrom(readPktInfo(unsafe.Slice(h.Control, h.Controllen)), s.port),
+		To:   readName(unsafe.Pointer(h.Name)),
+	}
+	for _, part := range parts(h) {
+		out.Payload = append(out.Payload, part...)
+	}
+	s.outbox = append(s.outbox, out)
+	return uint32(len(out.Payload))
+}
+
+// parts are the buffers of a header's iovec.
+func parts(h *unix.Msghdr) [][]byte {
+	var all [][]byte
+	for _, v := range unsafe.Slice(h.Iov, h.Iovlen) {
+		all = append(all, unsafe.Slice(v.Base, v.Len))
+	}
+	return all
+}
+
+func (s *datagrams) ready() int16 {
+	if len(s.inbox) > 0 {
+		return unix.POLLIN | unix.POLLOUT
+	}
+	return unix.POLLOUT
+}
+
+func (s *datagrams) close() {
+	if s.k.ports[s.port] == file(s) {
+		delete(s.k.ports, s.port)
+	}
+}

@@ -1,0 +1,117 @@
+//go:build linux
+
+package sim
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+)
+
+// epoll is an instance of epoll(7), level-triggered only.
+type epoll struct {
+	k       *Kernel
+	watches []*watch // in the order in which they are looked at
+}
+
+// watch belongs to the open file, not to its number: it ends when the file is
+// closed, and the next file with that number is another.
+type watch struct {
+	d     *descriptor
+	event unix.EpollEvent
+}
+
+func (k *Kernel) EpollCreate1(flags int) (int, sys.Errno) {
+	if d := k.decide(EpollCreate1); d.errno != 0 {
+		return -1, d.errno
+	}
+	return k.open(&epoll{k: k}, true)
+}
+
+func (k *Kernel) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) sys.Errno {
+	call := map[int]Call{unix.EPOLL_CTL_ADD: EpollAdd, unix.EPOLL_CTL_MOD: EpollMod, unix.EPOLL_CTL_DEL: EpollDel}[op]
+	_, e := find[*epoll](k, call, epfd)
+	d := k.lookup(call, fd)
+	if e == nil || d == nil {
+		return unix.EBADF
+	}
+	if decision := k.decide(call); decision.errno != 0 {
+		return decision.errno
+	}
+	at := slices.IndexFunc(e.watches, func(w *watch) bool { return w.d == d })
+	switch {
+	case op == unix.EPOLL_CTL_ADD && at >= 0:
+		k.violate("epoll_ctl add of fd %d, which is watched already", fd)
+		return unix.EEXIST
+	case op != unix.EPOLL_CTL_ADD && at < 0:
+		k.violate("%s of fd %d, which is not watched", call, fd)
+		return unix.ENOENT
+	case op == unix.EPOLL_CTL_DEL:
+		e.watches = slices.Delete(e.watches, at, at+1)
+		return 0
+	case event.Events&(unix.EPOLLET|unix.EPOLLONESHOT|unix.EPOLLEXCLUSIVE) != 0:
+		panic("sim: epoll is level-triggered only")
+	case op == unix.EPOLL_CTL_MOD:
+		e.watches[at].event = *event
+		return 0
+	}
+	e.watches = append(e.watches, &watch{d: d, event: *event})
+	return 0
+}
+
+// EpollWait is epoll_wait(2). Who is reported goes to the end of the list, so
+// that with more ready than fit in events everybody has a turn, as in
+// ep_send_events of fs/eventpoll.c.
+func (k *Kernel) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, sys.Errno) {
+	_, e := find[*epoll](k, EpollWait, epfd)
+	if e == nil {
+		return 0, unix.EBADF
+	}
+	return k.wait(EpollWait, timeout, func(limit func(int) int) int {
+		var ready, rest []*watch
+		for _, w := range e.watches {
+			if w.ready() != 0 {
+				ready = append(ready, w)
+			} else {
+				rest = append(rest, w)
+			}
+		}
+		told := ready[:limit(min(len(ready), len(events)))]
+		for i, w := range told {
+			events[i] = w.event
+			events[i].Events = w.ready()
+			k.report(w.d)
+		}
+		e.watches = slices.Concat(rest, ready[len(told):], told)
+		return len(told)
+	})
+}
+
+func (w *watch) ready() uint32 {
+	return uint32(w.d.ready()) & (w.event.Events | unix.EPOLLERR | unix.EPOLLHUP)
+}
+
+// forget drops the watches of a file that is closed.
+func (k *Kernel) forget(d *descriptor) {
+	for _, other := range k.files {
+		if other == nil {
+			continue
+		}
+		if e, ok := other.file.(*epoll); ok {
+			e.watches = slices.DeleteFunc(e.watches, func(w *watch) bool { return w.d == d })
+		}
+	}
+}
+
+func (e *epoll) ready() int16 {
+	for _, w := range e.watches {
+		if w.ready() != 0 {
+			return unix.POLLIN
+		}
+	}
+	return 0
+}
+
+func (e *epoll) close() {}

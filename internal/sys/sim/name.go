@@ -1,0 +1,97 @@
+//go:build linux
+
+package sim
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// writeName writes addr as a sockaddr of the socket's domain and returns its
+// size. An IPv6 socket sees IPv4 peers as mapped addresses (ipv6(7)).
+func writeName(to unsafe.Pointer, domain int, addr netip.AddrPort) uint32 {
+	switch domain {
+	case unix.AF_INET:
+		name := (*unix.RawSockaddrInet4)(to)
+		*name = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: addr.Addr().As4()}
+		putPort(&name.Port, addr.Port())
+		return unix.SizeofSockaddrInet4
+	case unix.AF_INET6:
+		name := (*unix.RawSockaddrInet6)(to)
+		*name = unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: addr.Addr().As16()}
+		putPort(&name.Port, addr.Port())
+		return unix.SizeofSockaddrInet6
+	}
+	// A peer on a unix socket is seldom bound: its name is the family alone.
+	*(*uint16)(to) = uint16(domain)
+	return 2
+}
+
+// readName reads what writeName wrote.
+func readName(from unsafe.Pointer) netip.AddrPort {
+	switch *(*uint16)(from) {
+	case unix.AF_INET:
+		name := (*unix.RawSockaddrInet4)(from)
+		return netip.AddrPortFrom(netip.AddrFrom4(name.Addr), getPort(&name.Port))
+	case unix.AF_INET6:
+		name := (*unix.RawSockaddrInet6)(from)
+		return netip.AddrPortFrom(netip.AddrFrom16(name.Addr).Unmap(), getPort(&name.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// Ports stand in network byte order.
+func putPort(to *uint16, port uint16) {
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(to))[:], port)
+}
+
+func getPort(from *uint16) uint16 {
+	return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(from))[:])
+}
+
+// writePktInfo writes the control message that tells where a datagram arrived
+// and returns its size, 0 if there is no room: struct in_pktinfo of ip(7) for
+// an IPv4 destination, else struct in6_pktinfo of ipv6(7).
+func writePktInfo(room []byte, domain int, dst netip.Addr) int {
+	data, level, kind := make([]byte, unix.SizeofInet4Pktinfo), unix.IPPROTO_IP, unix.IP_PKTINFO
+	if dst = dst.Unmap(); dst.Is4() {
+		addr := dst.As4()
+		copy(data[4:], addr[:]) // ipi_spec_dst
+		copy(data[8:], addr[:]) // ipi_addr
+	} else {
+		addr := dst.As16()
+		data, level, kind = make([]byte, unix.SizeofInet6Pktinfo), unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
+		copy(data, addr[:])
+	}
+	size := unix.CmsgSpace(len(data))
+	if len(room) < size {
+		return 0
+	}
+	clear(room[:size])
+	h := unix.Cmsghdr{Level: int32(level), Type: int32(kind)}
+	h.SetLen(unix.CmsgLen(len(data)))
+	copy(room, unsafe.Slice((*byte)(unsafe.Pointer(&h)), unix.SizeofCmsghdr))
+	copy(room[unix.CmsgLen(0):], data)
+	return size
+}
+
+// readPktInfo is the source address that a control message asks for; invalid
+// if it asks for none.
+func readPktInfo(control []byte) netip.Addr {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return netip.Addr{}
+	}
+	for _, m := range messages {
+		switch {
+		case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_PKTINFO:
+			return netip.AddrFrom4([4]byte(m.Data[4:8]))
+		case m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_PKTINFO:
+			return netip.AddrFrom16([16]byte(m.Data[:16])).Unmap()
+		}
+	}
+	return netip.Addr{}
+}
