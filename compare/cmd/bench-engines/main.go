@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,8 +22,10 @@ import (
 	"echod/compare/internal/duel"
 )
 
-// errBelow says that an engine fell short of -min.
-var errBelow = errors.New("a median throughput is below -min")
+var (
+	errBelow = errors.New("a median throughput is below -min")
+	errHang  = errors.New("stopped: it took far longer than it should")
+)
 
 func main() {
 	// Children die with the thread that started them: let it be the first,
@@ -39,13 +42,16 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, opts); err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
 		fmt.Fprintln(os.Stderr, "bench-engines:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, opts options) error {
-	ctx, cancel := context.WithTimeout(ctx, opts.bound())
+	ctx, cancel := context.WithTimeoutCause(ctx, opts.bound(), errHang)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "bench-engines-")
 	if err != nil {
@@ -66,7 +72,7 @@ func run(ctx context.Context, opts options) error {
 	}
 	report, err := play(ctx, opts, tools, rivals)
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	if err := publish(opts, report); err != nil {
 		return err
@@ -94,6 +100,10 @@ func contenders(ctx context.Context, opts options, tools duel.Tools, repo, dir s
 }
 
 func play(ctx context.Context, opts options, tools duel.Tools, rivals []duel.Contender) (duel.Report, error) {
+	// A child inherits the priority of the thread that starts it: this one.
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, opts.nice); err != nil {
+		return duel.Report{}, fmt.Errorf("-nice %d: %w", opts.nice, os.NewSyscallError("setpriority", err))
+	}
 	bench := opts.bench
 	bench.Load = tools.Load
 	report := duel.Report{Environment: bench.Look(ctx), Seconds: bench.Measure.Seconds()}

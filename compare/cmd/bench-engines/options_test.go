@@ -10,6 +10,7 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		{"extra", "unexpected argument"},
 		{"-rounds 0", "-rounds 0"},
 		{"-seconds 0", "-seconds 0"},
+		{"-nice 20", "-nice 20"},
 		{"-server-cpu 1", "must differ"},
 	}
 	for _, tt := range tests {
