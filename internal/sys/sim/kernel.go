@@ -34,6 +34,7 @@ type Kernel struct {
 	Ledger *Ledger
 
 	script     []byte
+	begin      int // the call that has the script's first byte
 	trace      []Call
 	clock      int64
 	files      []*descriptor // by number; nil where closed
@@ -82,7 +83,10 @@ func New(script []byte) *Kernel {
 // Heal ends all faults: from now on every call goes as it would.
 func (k *Kernel) Heal() { k.script, k.Fault = nil, nil }
 
-// Trace lists the fallible calls made so far; call i had byte i of the script.
+// Follow lets the calls from now on go as script says.
+func (k *Kernel) Follow(script []byte) { k.script, k.begin = script, len(k.trace) }
+
+// Trace lists the fallible calls made so far; call i had byte i of New's script.
 func (k *Kernel) Trace() []Call { return k.trace }
 
 // Now is the simulated clock: it moves a microsecond with each call, and by

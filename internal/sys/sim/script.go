@@ -72,7 +72,7 @@ func (k *Kernel) decide(call Call) decision {
 	if k.Fault != nil {
 		d.errno = k.Fault(call)
 	}
-	if at := len(k.trace) - 1; at < len(k.script) {
+	if at := len(k.trace) - 1 - k.begin; at < len(k.script) {
 		d.code = k.script[at]
 	}
 	if d.errno == 0 && d.code > 0 && int(d.code) <= min(len(legal[call]), math.MaxInt8) {

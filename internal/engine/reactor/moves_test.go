@@ -1,0 +1,87 @@
+//go:build linux
+
+package reactor
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"echod/internal/engine"
+	"echod/internal/sys/sim"
+)
+
+// TestAnyMovesUnderAnyScript lets peers move at random on a machine that fails
+// at random, and looks after every move. What it finds, it shrinks.
+func TestAnyMovesUnderAnyScript(t *testing.T) {
+	for _, e := range pollers {
+		t.Run(e.name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				sc := scenario{
+					loops: rapid.IntRange(1, 2).Draw(t, "loops"),
+					limit: engine.Limits{
+						MaxMemory: rapid.SampledFrom([]int64{1, rigBuffer, 3 * rigBuffer, 1 << 20}).Draw(t, "memory"),
+					},
+				}
+				r, err := newRig(e.make, sc, nil, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.k.Follow(rapid.SliceOfN(decisions, 0, 400).Draw(t, "script"))
+				t.Repeat(moves(r))
+				r.live()
+				r.safe()
+				r.bury()
+				if bad := r.verdict(); bad != "" {
+					t.Fatal(bad)
+				}
+			})
+		})
+	}
+}
+
+// decisions are bytes of a script, most of them harmless: where everything
+// fails, nothing gets far.
+var decisions = rapid.OneOf(
+	rapid.Just[byte](0), rapid.Just[byte](0),
+	rapid.ByteRange(1, 16),    // errnos
+	rapid.ByteRange(128, 255), // short
+)
+
+// moves are what peers, and time, can do.
+func moves(r *rig) map[string]func(*rapid.T) {
+	peer := func(do func(*rapid.T, *sim.Peer)) func(*rapid.T) {
+		return func(t *rapid.T) {
+			if len(r.peers) == 0 {
+				t.Skip("nobody is there")
+			}
+			do(t, rapid.SampledFrom(r.peers).Draw(t, "peer"))
+		}
+	}
+	return map[string]func(*rapid.T){
+		"dial": func(*rapid.T) { r.dial() },
+		"turn": func(*rapid.T) { r.turn() },
+		"send": peer(func(t *rapid.T, p *sim.Peer) {
+			r.send(p, rapid.IntRange(1, 4*rigBuffer).Draw(t, "bytes"))
+		}),
+		"read": peer(func(t *rapid.T, p *sim.Peer) {
+			p.Read(rapid.IntRange(1, 2*rigBuffer).Draw(t, "bytes"))
+		}),
+		"half-close": peer(func(_ *rapid.T, p *sim.Peer) { p.CloseWrite() }),
+		"close":      peer(func(_ *rapid.T, p *sim.Peer) { p.Close() }),
+		"reset":      peer(func(_ *rapid.T, p *sim.Peer) { p.Reset() }),
+		"stall":      peer(func(_ *rapid.T, p *sim.Peer) { p.Stall() }),
+		"resume":     peer(func(_ *rapid.T, p *sim.Peer) { p.Resume() }),
+		"drain": func(t *rapid.T) {
+			if rapid.IntRange(0, 9).Draw(t, "seldom") == 0 {
+				r.srv.drain()
+			}
+		},
+		"": func(t *rapid.T) {
+			r.safe()
+			if bad := r.verdict(); bad != "" {
+				t.Fatal(bad)
+			}
+		},
+	}
+}

@@ -1,0 +1,270 @@
+//go:build linux
+
+package reactor
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"echod/internal/engine"
+	"echod/internal/sock"
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+// pollers are the three engines, for tables.
+var pollers = []struct {
+	name string
+	make func(sys.Kernel) engine.Engine
+}{
+	{"select", Select},
+	{"poll", Poll},
+	{"epoll", Epoll},
+}
+
+// rig is a server on a simulated machine, turned by hand: no goroutine, no
+// thread, no time but the simulated one. What goes wrong is kept in problems,
+// so that whoever drives it can say which script led there.
+type rig struct {
+	k      *sim.Kernel
+	srv    *server
+	budget *engine.Budget
+	port   uint16
+	path   string
+	peers  []*sim.Peer
+
+	asleep   bool
+	problems []string
+}
+
+const (
+	// The rig's buffers are small, so that a few bytes meet every edge.
+	rigBuffer = 64
+	// maxRounds bounds how long anything may take to come to rest.
+	maxRounds = 2000
+	// A wait with a longer timeout than this is one for a peer, not for a
+	// listener's rest, and the rig calls it sleep.
+	longestRest = 2 * time.Second
+)
+
+// newRig makes a server, or tells why it could not be made.
+func newRig(e func(sys.Kernel) engine.Engine, sc scenario, script []byte, ledger *sim.Ledger) (*rig, error) {
+	k := sim.New(script)
+	k.RecvBuffer, k.SendBuffer, k.Ledger = 3*rigBuffer/2, 2*rigBuffer, ledger
+	r := &rig{k: k, path: sc.path}
+	k.OnBlock = func(timeout int) sim.Wake {
+		if timeout >= 0 && time.Duration(timeout)*time.Millisecond <= longestRest {
+			return sim.Timeout
+		}
+		r.asleep = true
+		return sim.Signal
+	}
+	cfg := sc.config()
+	r.budget = cfg.Budget
+	srv, err := e(k).New(cfg)
+	if err != nil {
+		return r, err
+	}
+	r.srv = srv.(*server)
+	r.port = r.srv.specs[0].Addr.Port()
+	return r, nil
+}
+
+func (r *rig) problem(format string, args ...any) {
+	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+}
+
+// turn turns every loop once and tells whether all of them had to sleep.
+func (r *rig) turn() bool {
+	rest := true
+	for _, l := range r.srv.loops {
+		if l.done() {
+			continue
+		}
+		r.asleep = false
+		if err := l.turn(l.patience()); err != nil {
+			r.problem("the engine broke: %v", err)
+			return true
+		}
+		rest = rest && r.asleep
+	}
+	return rest
+}
+
+// settle turns until nothing more happens. Twice asleep, because a loop that
+// slept may have been woken by the one after it.
+func (r *rig) settle() {
+	for rounds, slept := 0, 0; slept < 2; rounds++ {
+		if rounds == maxRounds {
+			r.problem("still not at rest after %d turns", maxRounds)
+			return
+		}
+		if r.turn() {
+			slept++
+		} else {
+			slept = 0
+		}
+	}
+}
+
+func (r *rig) dial() *sim.Peer {
+	var p *sim.Peer
+	if r.path != "" {
+		p = r.k.DialUnix(r.path)
+	} else {
+		p = r.k.Dial(r.port)
+	}
+	r.peers = append(r.peers, p)
+	return p
+}
+
+// send sends n bytes that no other peer sends at that place, so that bytes lost,
+// doubled or given to another are seen.
+func (r *rig) send(p *sim.Peer, n int) {
+	from := len(p.Sent())
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(int(p.Addr().Port())*31 + (from+i)*7 + (from+i)>>8)
+	}
+	p.Send(b)
+}
+
+// safe checks what must hold at any moment, whatever fails.
+func (r *rig) safe() {
+	for i, p := range r.peers {
+		got, want := p.Received(), p.Sent()
+		if !bytes.HasPrefix(want, got) {
+			r.problem("peer %d: got %q, no prefix of what it sent, %q", i, got, want)
+		}
+		if p.End() == sim.Clean && len(got) != len(want) {
+			r.problem("peer %d: a clean end after %d of %d bytes", i, len(got), len(want))
+		}
+	}
+	st := r.srv.Stats()
+	if owed := r.owed(); st.BytesIn != st.BytesOut+st.Discarded+owed {
+		r.problem("books: in %d, out %d, discarded %d, owed %d", st.BytesIn, st.BytesOut, st.Discarded, owed)
+	}
+	if n := sum(st.Closes[:]) + sum(st.Refused[:]) + st.Active; n != st.Accepted {
+		r.problem("books: accepted %d; closed %v, refused %v, active %d", st.Accepted, st.Closes, st.Refused, st.Active)
+	}
+	r.problems = append(r.problems, r.k.Violations()...)
+}
+
+// owed is what the server itself thinks it owes to all streams together.
+func (r *rig) owed() uint64 {
+	var n int
+	for _, l := range r.srv.loops {
+		for _, roll := range []*roll{&l.quiet, &l.owed} {
+			for fd := roll.head; fd != none; fd = l.table.at(fd).newer {
+				n += l.table.at(fd).stream.Owed()
+			}
+		}
+	}
+	return uint64(n)
+}
+
+// live checks that, once faults have ended, everybody gets what is due, and a
+// newcomer is served.
+func (r *rig) live() {
+	r.k.Heal()
+	draining := r.srv.draining.Load()
+	for _, p := range r.peers {
+		p.Resume()
+		p.CloseWrite()
+	}
+	r.settle()
+	for i, p := range r.peers {
+		if p.End() == sim.Going {
+			r.problem("peer %d has finished and waits for ever: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
+		}
+	}
+	if draining {
+		return
+	}
+	p := r.dial()
+	r.send(p, 3*rigBuffer)
+	p.CloseWrite()
+	r.settle()
+	if p.End() != sim.Clean {
+		r.problem("a newcomer after the faults: end %v, received %d of %d", p.End(), len(p.Received()), len(p.Sent()))
+	}
+}
+
+// bury ends the server as Shutdown would and checks that nothing is left.
+func (r *rig) bury() {
+	r.srv.drain()
+	for rounds := 0; !r.done() && rounds < maxRounds; rounds++ {
+		r.turn()
+	}
+	if !r.done() {
+		r.problem("the drain does not end")
+	}
+	r.srv.finish()
+	r.safe()
+	if open := r.k.Open(); len(open) > 0 {
+		r.problem("descriptors left open: %v", open)
+	}
+	st := r.srv.Stats()
+	if st.Active != 0 || st.Held != 0 || r.budget.Memory() != 0 {
+		r.problem("left: %d active, %d bytes held, %d reserved", st.Active, st.Held, r.budget.Memory())
+	}
+	if taken := r.placesTaken(); taken != 0 {
+		r.problem("%d places for connections are not given back", taken)
+	}
+	r.honest(st)
+}
+
+// honest checks that the server counted as finished whoever saw a clean end.
+func (r *rig) honest(st engine.Stats) {
+	var clean uint64
+	for _, p := range r.peers {
+		if p.End() == sim.Clean {
+			clean++
+		}
+	}
+	// A peer that has closed both ways is finished too, and sees nothing.
+	if finished := st.Closes[engine.Finished]; r.path == "" && clean > finished {
+		r.problem("%d peers saw a clean end, %d are counted as finished", clean, finished)
+	}
+}
+
+// placesTaken counts the places of the budget that are in use, by taking the
+// free ones.
+func (r *rig) placesTaken() int {
+	free := 0
+	for r.budget.Open() {
+		free++
+	}
+	for range free {
+		r.budget.Close()
+	}
+	return r.budget.Limits().MaxConns - free
+}
+
+func (r *rig) done() bool {
+	for _, l := range r.srv.loops {
+		if !l.done() {
+			return false
+		}
+	}
+	return true
+}
+
+// verdict is everything that went wrong, "" if nothing did.
+func (r *rig) verdict() string { return strings.Join(r.problems, "\n") }
+
+func sum(counts []uint64) (n uint64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// loopback is where rigs and real servers listen: a port of the kernel's choice.
+func loopback() sock.Spec {
+	host := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	return sock.Spec{Network: "tcp", Host: host.String(), Addr: netip.AddrPortFrom(host, 0)}
+}

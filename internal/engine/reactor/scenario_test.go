@@ -1,0 +1,174 @@
+//go:build linux
+
+package reactor
+
+import (
+	"time"
+
+	"echod/internal/engine"
+)
+
+// scenario is what some peers do. A play takes place on the simulated machine
+// and on the real loopback alike.
+type scenario struct {
+	name  string
+	loops int
+	path  string // a unix socket's, instead of TCP
+	limit engine.Limits
+	play  func(s stage)
+}
+
+// stage is where a scenario is played.
+type stage interface {
+	dial() actor
+	// settle waits until the server has done for everybody what it can.
+	settle()
+	// drain asks the server to end when its streams have.
+	drain()
+	// bulk is more than all buffers on the way hold together.
+	bulk() int
+}
+
+// actor is a peer on stage.
+type actor interface {
+	send(n int)
+	closeWrite()
+	reset()
+	stall()
+	resume()
+}
+
+// scenarios are few and small, because torture repeats each once for every call
+// that it makes and every errno that the call may return.
+var scenarios = []scenario{
+	{name: "echo small", play: func(s stage) {
+		p := s.dial()
+		p.send(5)
+		s.settle()
+		p.send(1)
+		s.settle()
+		p.closeWrite()
+		s.settle()
+	}},
+	{name: "said before accepted", play: func(s stage) {
+		p := s.dial()
+		p.send(20)
+		p.closeWrite()
+		s.settle()
+	}},
+	{name: "stall and resume", play: func(s stage) {
+		p := s.dial()
+		p.stall()
+		p.send(s.bulk())
+		s.settle()
+		p.resume()
+		s.settle()
+		p.send(7)
+		s.settle()
+		p.closeWrite()
+		s.settle()
+	}},
+	{name: "half-close while owed", play: func(s stage) {
+		p := s.dial()
+		p.stall()
+		p.send(s.bulk())
+		p.closeWrite()
+		s.settle()
+		p.resume()
+		s.settle()
+	}},
+	{name: "reset while owed", play: func(s stage) {
+		p, other := s.dial(), s.dial()
+		p.stall()
+		p.send(s.bulk())
+		other.send(3)
+		s.settle()
+		p.reset()
+		other.send(4)
+		s.settle()
+		other.closeWrite()
+		s.settle()
+	}},
+	{name: "reset at rest", play: func(s stage) {
+		p := s.dial()
+		p.send(5)
+		s.settle()
+		p.reset()
+		s.settle()
+	}},
+	{name: "several, one after another", play: func(s stage) {
+		for n := 1; n <= 3; n++ {
+			p := s.dial()
+			p.send(n)
+			s.settle()
+			p.closeWrite()
+			s.settle()
+		}
+	}},
+	{name: "several at once", play: func(s stage) {
+		a, b, c := s.dial(), s.dial(), s.dial()
+		a.send(5)
+		b.send(s.bulk())
+		b.closeWrite()
+		s.settle()
+		a.closeWrite()
+		c.send(1)
+		c.reset()
+		s.settle()
+	}},
+	{name: "several on two loops", loops: 2, play: func(s stage) {
+		a, b, c := s.dial(), s.dial(), s.dial()
+		a.send(5)
+		b.send(6)
+		c.send(7)
+		s.settle()
+		b.closeWrite()
+		s.settle()
+		a.closeWrite()
+		c.reset()
+		s.settle()
+	}},
+	{name: "no memory to hold", limit: engine.Limits{MaxMemory: 1}, play: func(s stage) {
+		p := s.dial()
+		p.stall()
+		p.send(s.bulk())
+		s.settle()
+		p.resume()
+		p.closeWrite()
+		s.settle()
+	}},
+	{name: "drain", play: func(s stage) {
+		a, b := s.dial(), s.dial()
+		a.stall()
+		a.send(s.bulk())
+		b.send(9)
+		s.settle()
+		late := s.dial()
+		late.send(2)
+		s.drain()
+		s.settle()
+		a.resume()
+		a.closeWrite()
+		b.closeWrite()
+		late.closeWrite()
+		s.settle()
+	}},
+}
+
+// config is what the server of a simulated scenario is given.
+func (sc scenario) config() engine.Config {
+	if sc.limit.MaxConns == 0 {
+		sc.limit.MaxConns = 100
+	}
+	spec := loopback()
+	if sc.path != "" {
+		spec.Network, spec.Path = "unix", sc.path
+	}
+	return engine.Config{
+		Listeners:    []engine.Listener{{Spec: spec}},
+		Loops:        max(sc.loops, 1),
+		Buffer:       rigBuffer,
+		StallTimeout: 5 * time.Minute,
+		Budget:       engine.NewBudget(sc.limit),
+	}
+}
