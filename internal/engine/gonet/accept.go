@@ -1,0 +1,183 @@
+package gonet
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"echod/internal/engine"
+	"echod/internal/sock"
+)
+
+// acceptor waits for callers on one listening socket. No error ends it, only
+// Shutdown does.
+type acceptor struct {
+	server *server
+	ln     streamListener
+	spec   sock.Spec
+	pause  time.Duration // how long it last rested in a row of troubles
+}
+
+// streamListener is what *net.TCPListener and *net.UnixListener have in common.
+type streamListener interface {
+	net.Listener
+	syscall.Conn
+	SetDeadline(time.Time) error
+}
+
+const (
+	// A listener that met a shortage rests, first shortly, then longer.
+	shortestPause = 100 * time.Millisecond
+	longestPause  = time.Second
+	// lull is how long nobody may come before a queue is taken to be empty:
+	// net has no accept that does not wait.
+	lull = 20 * time.Millisecond
+)
+
+// run accepts until Shutdown interrupts it, takes in who is queued by then, and
+// closes the listener. More than a backlog cannot have been queued.
+func (a *acceptor) run() {
+	defer a.close()
+	for a.accept() {
+	}
+	for range sock.Backlog {
+		a.ln.SetDeadline(time.Now().Add(lull))
+		if !a.accept() {
+			return
+		}
+	}
+}
+
+// interrupt ends the wait for callers. Whoever is queued still gets in.
+func (a *acceptor) interrupt() { a.ln.SetDeadline(time.Unix(1, 0)) }
+
+// close closes the socket and removes its file, if it has one.
+func (a *acceptor) close() {
+	a.spec.Unlink()
+	a.ln.Close()
+}
+
+// accept takes in one caller, or waits out the trouble that kept it from doing
+// so. False: it was interrupted.
+func (a *acceptor) accept() bool {
+	peer, err := a.ln.Accept()
+	switch {
+	case err == nil:
+		a.pause = 0
+		a.server.admit(peer)
+		return true
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return false
+	default:
+		return a.endure(err)
+	}
+}
+
+// endure counts a failure of accept(2) and rests if it would only repeat.
+// False: there is no time left to rest.
+func (a *acceptor) endure(err error) bool {
+	trouble, shortage := engine.ClassifyAccept(errnoOf(err))
+	a.server.count.Accepts[trouble].Add(1)
+	if !shortage {
+		return true
+	}
+	if a.pause == 0 {
+		a.server.cfg.Log.Warn("listener rests", slog.String("url", a.spec.String()),
+			slog.String("reason", trouble.String()), slog.Any("error", err))
+	}
+	a.pause = min(max(2*a.pause, shortestPause), longestPause)
+	return a.server.sleep(a.pause, nil)
+}
+
+// admit serves an accepted connection in a goroutine of its own, or resets it.
+//
+// A place is taken only now that there is somebody to have it: a listener that
+// nobody calls must not keep one from the others. At the limit this one caller
+// is held at the door, and those behind it stay in the backlog.
+func (s *server) admit(peer net.Conn) {
+	if err := prepare(peer, s.cfg.KeepAlive); err != nil {
+		s.count.Accepts[engine.AcceptAborted].Add(1)
+		peer.Close()
+		return
+	}
+	placed := s.place()
+	s.count.Accepted.Add(1)
+	if !placed {
+		s.count.Closes[engine.Drained].Add(1)
+		peer.Close()
+		return
+	}
+	c, refusal, ok := s.seat(peer)
+	if !ok {
+		s.count.Refused[refusal].Add(1)
+		peer.Close()
+		s.vacate()
+		return
+	}
+	s.start(c)
+}
+
+// prepare sets what the peer's connection needs before its first byte. What the
+// listening socket bore on Linux is inherited, but not elsewhere, and not by
+// those who were queued before an inherited listener became ours.
+func prepare(peer net.Conn, ka sock.KeepAlive) error {
+	tcp, ok := peer.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	return errors.Join(
+		closeByReset(tcp),
+		tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: ka.Idle, Interval: ka.Interval, Count: ka.Count}),
+	)
+}
+
+// place waits for one of the places that Limits.MaxConns allows. False: there
+// is no time left to wait.
+func (s *server) place() bool {
+	if s.cfg.Budget.Open() {
+		return true
+	}
+	s.count.Accepts[engine.AcceptFull].Add(1)
+	s.cfg.Log.Warn("listener rests", slog.String("reason", engine.AcceptFull.String()))
+	for s.sleep(shortestPause, s.vacant) {
+		if s.cfg.Budget.Open() {
+			return true
+		}
+	}
+	return false
+}
+
+// vacate gives a place back and tells one who waits for it.
+func (s *server) vacate() {
+	s.cfg.Budget.Close()
+	select {
+	case s.vacant <- struct{}{}:
+	default:
+	}
+}
+
+// seat gives peer its share and its first buffer, or says why it cannot.
+func (s *server) seat(peer net.Conn) (c *conn, refusal engine.Refusal, ok bool) {
+	addr := addrOf(peer)
+	if !s.cfg.Budget.Enter(addr) {
+		return nil, engine.RefusedPerIP, false
+	}
+	size := min(engine.MinBuffer, s.cfg.Buffer)
+	if !s.take(size) {
+		s.cfg.Budget.Leave(addr)
+		return nil, engine.RefusedMemory, false
+	}
+	return &conn{server: s, peer: peer, addr: addr, buf: make([]byte, size)}, 0, true
+}
+
+// addrOf is the peer's address, invalid where it has none.
+func addrOf(peer net.Conn) netip.Addr {
+	if tcp, ok := peer.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr()
+	}
+	return netip.Addr{}
+}

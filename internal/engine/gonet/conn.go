@@ -1,0 +1,124 @@
+package gonet
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+
+	"echod/internal/echo"
+	"echod/internal/engine"
+)
+
+// conn is one connection. It belongs to the goroutine that serves it; others
+// may only close it or interrupt its waiting.
+type conn struct {
+	server *server
+	peer   net.Conn
+	addr   netip.Addr // the peer's; none on a unix socket
+	stream echo.Stream
+	buf    []byte // bytes of the budget, given back at the end
+	owed   []byte // the part of buf that is still to be sent
+	full   bool   // the last read filled buf
+	moved  moment // when bytes last moved
+}
+
+// live serves the connection from its first byte to its close.
+func (c *conn) live() {
+	c.end(c.echo())
+}
+
+// received books n bytes from the peer.
+func (c *conn) received(n int) {
+	c.stream.Received(n)
+	c.owed = c.buf[:n]
+	c.full = n == len(c.buf)
+	c.server.count.BytesIn.Add(uint64(n))
+	c.stamp(n)
+}
+
+// sent books n bytes to the peer.
+func (c *conn) sent(n int) {
+	c.stream.Sent(n)
+	c.owed = c.owed[n:]
+	c.server.count.BytesOut.Add(uint64(n))
+	c.stamp(n)
+}
+
+// fit doubles the buffer while reads fill it, as far as the budget goes: a
+// silent connection costs little, a busy one gets what it can use.
+func (c *conn) fit() {
+	if !c.full {
+		return
+	}
+	more := min(2*len(c.buf), c.server.cfg.Buffer) - len(c.buf)
+	if more > 0 && c.server.take(more) {
+		c.buf = make([]byte, len(c.buf)+more)
+	}
+}
+
+// judge tells whether err ends the stream, and as what. A janitor's interrupt
+// that came too late or too early does not.
+func (c *conn) judge(err error) (cause engine.Cause, over bool) {
+	switch {
+	case err == nil:
+		return 0, false
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return c.review()
+	default:
+		return causeOf(err), true
+	}
+}
+
+// causeOf names an error of the connection. Only Shutdown closes it under its
+// goroutine's hands.
+func causeOf(err error) engine.Cause {
+	if errors.Is(err, net.ErrClosed) {
+		return engine.Drained
+	}
+	return engine.ClassifyEnd(errnoOf(err))
+}
+
+// errnoOf is what the kernel answered, dug out of what net wraps it in; 0 if it
+// was not the kernel.
+func errnoOf(err error) syscall.Errno {
+	var errno syscall.Errno
+	errors.As(err, &errno)
+	return errno
+}
+
+// end closes the connection and books why. Only a peer that finished and had
+// all of it back sees an end of file: it has earned it. Every other close is a
+// reset, so that nobody takes half an answer for the whole.
+func (c *conn) end(cause engine.Cause) {
+	if cause == engine.Finished {
+		if err := closeInOrder(c.peer); err != nil {
+			cause = causeOf(err)
+		}
+	}
+	c.server.leave(c)
+	c.peer.Close()
+	count := &c.server.count
+	count.Discarded.Add(uint64(c.stream.Owed()))
+	count.Closes[cause].Add(1)
+	count.Active.Add(-1)
+	c.server.give(len(c.buf))
+	c.server.cfg.Budget.Leave(c.addr)
+	c.server.vacate()
+}
+
+// closeInOrder makes the coming close an orderly one, FIN instead of RST.
+func closeInOrder(peer net.Conn) error { return linger(peer, -1) }
+
+// closeByReset makes every close a reset: ours, and the kernel's when the
+// process dies. It is the first thing that a connection gets.
+func closeByReset(peer net.Conn) error { return linger(peer, 0) }
+
+// linger sets SO_LINGER (socket(7)) where there is one: on TCP.
+func linger(peer net.Conn, seconds int) error {
+	if tcp, ok := peer.(*net.TCPConn); ok {
+		return tcp.SetLinger(seconds)
+	}
+	return nil
+}

@@ -1,0 +1,16 @@
+// Package gonet is the engine "net": Go's own net package and a goroutine for
+// each connection. It is where the story starts, for here a server is what one
+// would say it is: wait for a caller, and give back what the caller sends.
+//
+// Read stream.go first: it is the whole service. Then, outwards:
+//
+//	conn.go     a connection: how it starts, and its one honest end
+//	accept.go   waiting for callers, and what may go wrong with that
+//	packet.go   the same service on datagrams
+//	janitor.go  callers who keep us waiting too long
+//	listen.go   sockets to wait on
+//	server.go   all of it, from Serve to Shutdown
+//
+// What the goroutines hide, because the runtime does it for them, is waiting
+// for many callers at once. The engines of package reactor do that by hand.
+package gonet

@@ -1,0 +1,37 @@
+package gonet
+
+import (
+	"fmt"
+
+	"echod/internal/engine"
+)
+
+// New returns the engine "net".
+func New() engine.Engine { return netEngine{} }
+
+type netEngine struct{}
+
+func (netEngine) Name() string { return "net" }
+
+func (netEngine) Caps() engine.Caps {
+	return engine.Caps{Networks: []string{"tcp", "udp", "unix"}}
+}
+
+// Probe has nothing to ask: Go's net package works wherever Go does.
+func (netEngine) Probe() error { return nil }
+
+func (e netEngine) New(cfg engine.Config) (engine.Server, error) {
+	for _, l := range cfg.Listeners {
+		if l.File == nil && !e.Caps().Serves(l.Spec.Network) {
+			return nil, fmt.Errorf("engine net does not serve %q: %w", l.Spec.Network, engine.ErrUnsupported)
+		}
+	}
+	s := newServer(cfg.WithDefaults())
+	for _, l := range cfg.Listeners {
+		if err := s.open(l); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}

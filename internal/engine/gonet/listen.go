@@ -1,0 +1,160 @@
+package gonet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+
+	"echod/internal/engine"
+	"echod/internal/sock"
+)
+
+// open binds one listener, or takes over one that is bound.
+func (s *server) open(l engine.Listener) error {
+	options := s.cfg.SocketOptions()
+	if l.File != nil {
+		spec, err := sock.SpecOf(l.File)
+		if err != nil {
+			return err
+		}
+		return s.adopt(l.File, spec, options)
+	}
+	switch l.Spec.Network {
+	case "udp":
+		return s.openPacket(l.Spec, options)
+	case "unix":
+		return s.openUnix(l.Spec, options)
+	default:
+		return s.openTCP(l.Spec, options)
+	}
+}
+
+func (s *server) openTCP(spec sock.Spec, options sock.Options) error {
+	ln, err := listenConfig(spec, options).Listen(context.Background(), network(spec), spec.Addr.String())
+	if err != nil {
+		return listenError(spec, err)
+	}
+	spec.Addr = addrPort(ln.Addr())
+	s.addStream(ln, spec)
+	return nil
+}
+
+func (s *server) openUnix(spec sock.Spec, options sock.Options) error {
+	place, err := sock.TakeUnix(spec.Path)
+	if err != nil {
+		return fmt.Errorf("listen %s: %w", spec, err)
+	}
+	defer place.Leave()
+	ln, err := listenConfig(spec, options).Listen(context.Background(), "unix", spec.Path)
+	if err != nil {
+		return listenError(spec, err)
+	}
+	// Go would remove whatever bears the name by then, be it ours or not.
+	ln.(*net.UnixListener).SetUnlinkOnClose(false)
+	if spec.File, err = place.Bound(); err != nil {
+		ln.Close()
+		return fmt.Errorf("listen %s: %w", spec, err)
+	}
+	s.addStream(ln, spec)
+	return nil
+}
+
+func (s *server) openPacket(spec sock.Spec, options sock.Options) error {
+	conn, err := listenConfig(spec, options).ListenPacket(context.Background(), network(spec), spec.Addr.String())
+	if err != nil {
+		return listenError(spec, err)
+	}
+	spec.Addr = addrPort(conn.LocalAddr())
+	s.addPacket(conn.(*net.UDPConn), spec)
+	return nil
+}
+
+// adopt serves a socket that somebody else has bound. Go duplicates the
+// descriptor; the options that Listen would have set are set now.
+func (s *server) adopt(file *os.File, spec sock.Spec, options sock.Options) error {
+	if spec.Network == "udp" {
+		conn, err := net.FilePacketConn(file)
+		if err != nil {
+			return fmt.Errorf("inherit %s: %w", spec, err)
+		}
+		udp := conn.(*net.UDPConn)
+		if err := setOptions(udp, spec, options); err != nil {
+			udp.Close()
+			return err
+		}
+		s.addPacket(udp, spec)
+		return nil
+	}
+	ln, err := net.FileListener(file)
+	if err != nil {
+		return fmt.Errorf("inherit %s: %w", spec, err)
+	}
+	if err := setOptions(ln.(streamListener), spec, options); err != nil {
+		ln.Close()
+		return err
+	}
+	s.addStream(ln, spec)
+	return nil
+}
+
+func setOptions(c syscall.Conn, spec sock.Spec, options sock.Options) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("inherit %s: %w", spec, err)
+	}
+	return sock.Control(spec, options)("", "", raw)
+}
+
+func (s *server) addStream(ln net.Listener, spec sock.Spec) {
+	s.specs = append(s.specs, spec)
+	s.acceptors = append(s.acceptors, &acceptor{server: s, ln: ln.(streamListener), spec: spec})
+}
+
+func (s *server) addPacket(conn *net.UDPConn, spec sock.Spec) {
+	s.specs = append(s.specs, spec)
+	s.guard.Own(spec.Addr)
+	s.packets = append(s.packets, newPacket(s, conn, spec))
+}
+
+// listenConfig sets the options before bind, so that the kernel hands them on
+// to accepted connections.
+func listenConfig(spec sock.Spec, options sock.Options) *net.ListenConfig {
+	lc := &net.ListenConfig{
+		Control:   sock.Control(spec, options),
+		KeepAlive: -1, // prepare sets it
+	}
+	// A reset is a promise here, and MPTCP has another idea of resets.
+	lc.SetMultipathTCP(false)
+	return lc
+}
+
+// network is what net calls spec's network: "tcp" is both families at once,
+// "tcp4" and "tcp6" are one.
+func network(spec sock.Spec) string {
+	switch {
+	case spec.Addr.Addr().Is4():
+		return spec.Network + "4"
+	case spec.Host != "":
+		return spec.Network + "6"
+	default:
+		return spec.Network
+	}
+}
+
+// addrPort is the address really bound.
+func addrPort(addr net.Addr) netip.AddrPort {
+	return addr.(interface{ AddrPort() netip.AddrPort }).AddrPort()
+}
+
+// listenError says it as every engine does: which listener, which call, why.
+func listenError(spec sock.Spec, err error) error {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call
+	}
+	return fmt.Errorf("listen %s: %w", spec, err)
+}

@@ -1,0 +1,220 @@
+package gonet
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"echod/internal/echo"
+	"echod/internal/engine"
+	"echod/internal/sock"
+)
+
+// server is a goroutine for each listener, one for each connection, and the
+// janitor.
+type server struct {
+	cfg       engine.Config
+	guard     *echo.Guard
+	clock     *clock
+	specs     []sock.Spec
+	acceptors []*acceptor
+	packets   []*packet
+
+	count  engine.Counters
+	held   atomic.Int64
+	vacant chan struct{} // holds a token when a place may have come free
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	serving bool
+	cut     bool // no stream may go on
+
+	group    sync.WaitGroup // everybody but the janitor
+	draining chan struct{}  // closed when no new callers are waited for
+	cutting  chan struct{}  // closed when cut is set
+	over     chan struct{}  // closed when nothing is left
+}
+
+var _ engine.Server = (*server)(nil)
+
+// newServer returns a server without listeners.
+func newServer(cfg engine.Config) *server {
+	s := &server{
+		cfg:      cfg,
+		guard:    cfg.Guard,
+		clock:    newClock(cfg.StallTimeout, cfg.IdleTimeout),
+		vacant:   make(chan struct{}, 1),
+		conns:    make(map[*conn]struct{}),
+		draining: make(chan struct{}),
+		cutting:  make(chan struct{}),
+		over:     make(chan struct{}),
+	}
+	if s.guard == nil {
+		s.guard = echo.NewGuard(echo.GuardConfig{})
+	}
+	return s
+}
+
+func (s *server) Listeners() []sock.Spec { return s.specs }
+
+// Serve serves until Shutdown. Nothing can break it before.
+func (s *server) Serve() error {
+	if s.begin() {
+		go s.janitor(s.over)
+		<-s.draining
+		s.group.Wait()
+		close(s.over)
+	}
+	<-s.over
+	return engine.ErrClosed
+}
+
+// begin puts somebody at every listener, unless Shutdown came first.
+func (s *server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving || s.isDraining() {
+		return false
+	}
+	s.serving = true
+	for _, a := range s.acceptors {
+		s.group.Go(a.run)
+	}
+	for _, p := range s.packets {
+		s.group.Go(p.run)
+	}
+	return true
+}
+
+// Shutdown drains the server and resets what is left when ctx ends.
+func (s *server) Shutdown(ctx context.Context) error {
+	s.drain()
+	select {
+	case <-s.over:
+		return nil
+	case <-ctx.Done():
+	}
+	s.resetAll()
+	<-s.over
+	if s.count.Closes[engine.Drained].Load() > 0 {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// drain sends everybody who waits for callers home. A server that never served
+// has nobody to close its sockets but this.
+func (s *server) drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isDraining() {
+		return
+	}
+	close(s.draining)
+	for _, a := range s.acceptors {
+		a.interrupt()
+	}
+	for _, p := range s.packets {
+		p.interrupt()
+	}
+	if !s.serving {
+		s.close()
+		close(s.over)
+	}
+}
+
+func (s *server) isDraining() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// close closes every listener.
+func (s *server) close() {
+	for _, a := range s.acceptors {
+		a.close()
+	}
+	for _, p := range s.packets {
+		p.close()
+	}
+}
+
+// resetAll closes every stream under its goroutine's hands, which resets it.
+func (s *server) resetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.cut {
+		s.cut = true
+		close(s.cutting)
+		for c := range s.conns {
+			c.peer.Close()
+		}
+	}
+}
+
+// Pulse has nothing to ask: there is no loop here that could get stuck, the
+// runtime wakes each goroutine by itself.
+func (s *server) Pulse(ctx context.Context) error { return nil }
+
+func (s *server) Stats() engine.Stats {
+	stats := s.count.Stats()
+	stats.Held = uint64(s.held.Load())
+	return stats
+}
+
+// start lets c live, or resets it if it came too late for that.
+func (s *server) start(c *conn) {
+	s.count.Active.Add(1)
+	c.moved.set(s.clock.now.Load(), false)
+	s.mu.Lock()
+	late := s.cut
+	if !late {
+		s.conns[c] = struct{}{}
+	}
+	s.mu.Unlock()
+	if late {
+		c.end(engine.Drained)
+		return
+	}
+	s.group.Go(c.live)
+}
+
+// leave takes c from those that Shutdown would reset.
+func (s *server) leave(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+// take reserves n bytes of buffer, if the budget has them.
+func (s *server) take(n int) bool {
+	if !s.cfg.Budget.Take(n) {
+		return false
+	}
+	s.held.Add(int64(n))
+	return true
+}
+
+// give returns n bytes of buffer.
+func (s *server) give(n int) {
+	s.held.Add(-int64(n))
+	s.cfg.Budget.Give(n)
+}
+
+// sleep waits for d, or for wake. False: what is left is being reset.
+func (s *server) sleep(d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-wake:
+		return true
+	case <-s.cutting:
+		return false
+	}
+}
