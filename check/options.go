@@ -1,0 +1,113 @@
+package check
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Options say how to check. The zero value is the default set.
+type Options struct {
+	Rules []string // IDs or globs, as "stream/*"; none means all
+	Skip  []string // IDs or globs to leave out
+
+	Timeout  time.Duration // the longest wait for anything that is due; default DefaultTimeout
+	Conns    int           // clients at once in stream/concurrency; default DefaultConns
+	Absorb   int64         // bytes that may be taken in while nothing is read; default DefaultAbsorb
+	Seed     uint64        // what every byte is made from; 0 means a random one, which the report tells
+	Parallel int           // rules that may run side by side; default 4 for each processor; 1 means one by one
+
+	// Progress, if set, is called with each result as it comes, in any order
+	// but never twice at once.
+	Progress func(Result)
+}
+
+const (
+	DefaultTimeout = 5 * time.Second
+	DefaultConns   = 100
+	// DefaultAbsorb leaves room for the socket buffers of two kernels, which
+	// may hold tens of MiB, and for a proxy's or two.
+	DefaultAbsorb = 64 << 20
+)
+
+func (o Options) withDefaults() Options {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Conns <= 0 {
+		o.Conns = DefaultConns
+	}
+	if o.Absorb <= 0 {
+		o.Absorb = DefaultAbsorb
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = 4 * runtime.GOMAXPROCS(0)
+	}
+	for o.Seed == 0 {
+		o.Seed = uint64(rand.Uint32()) // short enough to be typed again
+	}
+	if o.Progress == nil {
+		o.Progress = func(Result) {}
+	}
+	return o
+}
+
+// choose picks the rules that fit network, are asked for and not skipped.
+func choose(network string, only, skip []string) ([]Rule, error) {
+	for _, pattern := range slices.Concat(only, skip) {
+		if !meansSome(Rules(), pattern) {
+			return nil, &UsageError{Got: "unknown rule " + pattern, Want: "did you mean " + nearest(pattern) + "?"}
+		}
+	}
+	var chosen []Rule
+	for _, r := range Rules() {
+		if r.Fits(network) && (len(only) == 0 || slices.ContainsFunc(only, r.matches)) && !slices.ContainsFunc(skip, r.matches) {
+			chosen = append(chosen, r)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, &UsageError{
+			Got:  "no rule is left for " + network,
+			Want: "streams have stream/*, udp has datagram/*",
+		}
+	}
+	return chosen, nil
+}
+
+func meansSome(rules []Rule, pattern string) bool {
+	return slices.ContainsFunc(rules, func(r Rule) bool { return r.matches(pattern) })
+}
+
+// nearest is the ID that takes the fewest edits to get to.
+func nearest(id string) string {
+	rules := Rules()
+	best := slices.MinFunc(rules, func(a, b Rule) int { return distance(id, a.ID) - distance(id, b.ID) })
+	return best.ID
+}
+
+// distance is Levenshtein's: insertions, deletions and substitutions. Of an ID
+// without its family, only the name counts.
+func distance(a, b string) int {
+	if !strings.Contains(a, "/") {
+		_, b, _ = strings.Cut(b, "/")
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitute := diagonal
+			if a[i] != b[j] {
+				substitute++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substitute, diagonal+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,90 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// UnreachableError says that there is nothing to check: not one connection
+// could be made, or not one datagram was answered.
+type UnreachableError struct {
+	Target Target
+	Class  Class // Refused, Timeout, DNS, Unreachable, Silent …; "" if unknown
+	Err    error
+}
+
+func (e *UnreachableError) Error() string {
+	if e.Class == "" {
+		return fmt.Sprintf("%s cannot be reached: %v", e.Target, e.Err)
+	}
+	return fmt.Sprintf("%s cannot be reached (%s): %v", e.Target, e.Class, e.Err)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// reach asks once whether anybody is there, so that the answer is one error
+// instead of as many failures as there are rules.
+func reach(p *probe) error {
+	ask := reachStream
+	if p.target.Network == "udp" {
+		ask = reachPacket
+	}
+	if err := ask(p); err != nil {
+		if p.ctx.Err() != nil {
+			return p.ctx.Err()
+		}
+		return &UnreachableError{Target: p.target, Class: classify(err), Err: err}
+	}
+	return nil
+}
+
+func reachStream(p *probe) error {
+	s, err := p.open()
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// reachPacket first asks from a connected socket, because only that is told
+// when the port is closed; then from one that takes an answer from anywhere.
+func reachPacket(p *probe) error {
+	conn, err := openConnected(p)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := knock(p, conn, p.Timeout/8); err == nil || classify(err) == Refused || p.target.Dial != nil {
+		return err
+	}
+	loose, err := openPacket(p)
+	if err != nil {
+		return err
+	}
+	defer loose.Close()
+	return knock(p, loose, p.Timeout/4)
+}
+
+// knock sends a few datagrams and waits for any answer.
+func knock(p *probe, socket packetSocket, wait time.Duration) error {
+	buf := make([]byte, maxDatagram)
+	var err error
+	for range 4 {
+		if err = socket.send(take(p.payload(0), 32)); err == nil {
+			socket.SetReadDeadline(time.Now().Add(wait))
+			if _, _, err = socket.receive(buf); err == nil {
+				return nil
+			}
+		}
+		if classify(err) != Timeout || p.ctx.Err() != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("no answer to 4 datagrams: %w", err)
+}
+
+// withTimeout bounds one preparation, such as a look-up.
+func (p *probe) withTimeout() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(p.ctx, p.Timeout)
+}

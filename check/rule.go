@@ -1,0 +1,64 @@
+package check
+
+import (
+	"path"
+	"slices"
+)
+
+// Rule is one thing that an honest echo does.
+type Rule struct {
+	ID       string   // permanent, as "stream/half-close"
+	Networks []string // where it applies, of "tcp", "unix" and "udp"
+	Sends    string   // what the client does
+	Expects  string   // what must come back
+	Meaning  string   // what a failure means, in one plain sentence
+
+	stage stage
+	run   func(*probe) error
+}
+
+// stage is when a rule runs. Rules of one stage run side by side, because they
+// do not disturb each other even at a server that is not quite honest.
+type stage int
+
+const (
+	gentle  stage = iota // a few bytes, read as they come
+	stalled              // does not read what it is owed, and may block a poor server
+	crowd                // many connections at once
+	stages
+)
+
+var (
+	streams   = []string{"tcp", "unix"}
+	datagrams = []string{"udp"}
+)
+
+// Rules are all rules, in the order in which reports list them.
+func Rules() []Rule {
+	return []Rule{
+		firstByte,
+		noUnsolicited,
+		binaryExact,
+		chunking,
+		halfClose,
+		halfCloseOwed,
+		finOnly,
+		noEarlyFin,
+		backpressure,
+		slowReader,
+		concurrency,
+		closeLatency,
+		datagramExact,
+		datagramSource,
+	}
+}
+
+// Fits tells whether the rule applies to network.
+func (r Rule) Fits(network string) bool { return slices.Contains(r.Networks, network) }
+
+// matches tells whether pattern, an ID or a glob as path.Match has them, means
+// the rule. "stream/*" means every stream rule.
+func (r Rule) matches(pattern string) bool {
+	ok, err := path.Match(pattern, r.ID)
+	return ok && err == nil
+}

@@ -1,0 +1,72 @@
+package check
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+var binaryExact = Rule{
+	ID:       "stream/binary-exact",
+	Networks: streams,
+	Sends:    "all 256 values; then, on a connection each, what telnet, HTTP, TLS and the PROXY protocol begin with",
+	Expects:  "the same",
+	Meaning:  "The bytes are understood on the way, and changed or answered, instead of passed on.",
+	run:      runBinaryExact,
+}
+
+// openings are what makes a meddler meddle. Each has a connection of its own,
+// because who sniffs looks at the first bytes only.
+var openings = []struct {
+	name  string
+	bytes string
+}{
+	{"all 256 values", allValues()},
+	{"control characters", "\x00\x00\r\n\n\r\x04\x1a\x11\x13\x1b[2J\x7f"},
+	{"telnet commands", "\xff\xfd\x18\xff\xfb\x01\xff\xff\xff\xf4"},
+	{"an HTTP request", "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"},
+	{"a TLS hello", "\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03" + "0123456789abcdef0123456789abcdef" + "\x00\x00\x04\x13\x01\x13\x02\x01\x00\x00\x00"},
+	{"a PROXY v1 header", "PROXY TCP4 192.0.2.1 192.0.2.2 40000 7\r\n"},
+	{"a PROXY v2 header", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\x9c\x40\x00\x07"},
+}
+
+func allValues() string {
+	values := make([]byte, 256)
+	for i := range values {
+		values[i] = byte(i)
+	}
+	return string(values)
+}
+
+func runBinaryExact(p *probe) error {
+	for i, opening := range openings {
+		if err := exchangeOpening(p, i, []byte(opening.bytes)); err != nil {
+			return inCase(opening.name, err)
+		}
+	}
+	return nil
+}
+
+// exchangeOpening sends a second message too: it finds what was put in behind
+// the first.
+func exchangeOpening(p *probe, i int, opening []byte) error {
+	s, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.exchange(bytes.NewReader(opening), bytes.NewReader(opening), len(opening)); err != nil {
+		return err
+	}
+	return s.exchange(p.payload(i), p.payload(i), 64)
+}
+
+// inCase says with which of a rule's cases it failed.
+func inCase(name string, err error) error {
+	var f *failure
+	if !errors.As(err, &f) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	f.detail = name + ": " + f.detail
+	return f
+}
