@@ -8,13 +8,18 @@
  * loop: it waits whenever the server does.
  *
  *	load -p PORT [-c conns] [-s size] [-d depth] [-t seconds] [-w warm-up]
- *	     [-u cpu,cpu]
+ *	     [-u cpu,cpu] [-q server's pid]
  *
  * After the warm-up it measures for -t seconds and prints one line of JSON:
  * messages that came back, how many that is a second, and the seconds of CPU
- * that the processors named by -u (all, if none is) spent meanwhile on anything,
- * from /proc/stat. Processors, not processes: on loopback the sender's context
- * does the receiver's TCP work, so what a process used says little.
+ * that were spent meanwhile
+ *
+ *	cpu_seconds	by the processors named by -u (all, if none is), on anything
+ *	client_seconds	by this process
+ *	server_seconds	by the process named by -q
+ *
+ * Neither of the last two says much alone: on loopback the sender's context
+ * does the receiver's TCP work.
  *
  * A connection that the server ends makes it exit 1: a figure that was measured
  * with less load than was asked for would be a lie.
@@ -51,6 +56,7 @@ struct plan {
 	int depth;
 	double seconds, warmup;
 	const char *cpus;
+	pid_t server;
 };
 
 static struct plan plan = {.conns = 1, .size = 64, .depth = 1, .seconds = 1, .warmup = 0.1};
@@ -71,11 +77,12 @@ static void refuse(const char *why)
 	exit(1);
 }
 
-static double now(void)
+static double seconds_of(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	if (clock_gettime(clock, &t) < 0)
+		die("clock_gettime");
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
@@ -131,12 +138,13 @@ static void pull(struct conn *c)
 	messages += whole;
 }
 
-/* run serves the connections until the clock says so. */
-static void run(double until)
+/* run serves the connections for so long. */
+static void run(double seconds)
 {
 	struct epoll_event events[BATCH];
+	double until = seconds_of(CLOCK_MONOTONIC) + seconds;
 
-	while (now() < until) {
+	while (seconds_of(CLOCK_MONOTONIC) < until) {
 		int n = epoll_wait(epfd, events, BATCH, TICK_MS);
 
 		if (n < 0 && errno != EINTR)
@@ -223,31 +231,59 @@ static double cpu_seconds(void)
 	return (double)ticks / sysconf(_SC_CLK_TCK);
 }
 
+/* process_seconds is how long the threads of a process have run since it began:
+ * clock_getcpuclockid(3), exact to the nanosecond. 0 is this process. */
+static double process_seconds(pid_t pid)
+{
+	clockid_t clock;
+	int err = clock_getcpuclockid(pid, &clock);
+
+	if (err) {
+		errno = err;
+		die("clock_getcpuclockid");
+	}
+	return seconds_of(clock);
+}
+
+struct reading {
+	double at, cpu, client, server;
+	uint64_t messages;
+};
+
+static struct reading take_reading(void)
+{
+	return (struct reading){
+		.at = seconds_of(CLOCK_MONOTONIC),
+		.cpu = cpu_seconds(),
+		.client = process_seconds(0),
+		.server = plan.server ? process_seconds(plan.server) : 0,
+		.messages = messages,
+	};
+}
+
 static void measure(void)
 {
-	run(now() + plan.warmup);
+	run(plan.warmup);
 
-	uint64_t before = messages;
-	double cpu = cpu_seconds();
-	double begin = now();
+	struct reading a = take_reading();
 
-	run(begin + plan.seconds);
+	run(plan.seconds);
 
-	double seconds = now() - begin;
+	struct reading b = take_reading();
+	double seconds = b.at - a.at;
+	unsigned long long count = b.messages - a.messages;
 
-	cpu = cpu_seconds() - cpu;
-	messages -= before;
-	if (messages == 0)
+	if (count == 0)
 		refuse("nothing came back");
 	printf("{\"conns\":%d,\"size\":%zu,\"depth\":%d,\"seconds\":%.6f,\"messages\":%llu,"
-	       "\"per_second\":%.1f,\"cpu_seconds\":%.3f}\n",
-	       plan.conns, plan.size, plan.depth, seconds, (unsigned long long)messages,
-	       messages / seconds, cpu);
+	       "\"per_second\":%.1f,\"cpu_seconds\":%.3f,\"client_seconds\":%.6f,\"server_seconds\":%.6f}\n",
+	       plan.conns, plan.size, plan.depth, seconds, count, count / seconds,
+	       b.cpu - a.cpu, b.client - a.client, b.server - a.server);
 }
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: load -p port [-c conns] [-s size] [-d depth] [-t seconds] [-w warm-up] [-u cpu,cpu]\n");
+	fprintf(stderr, "usage: load -p port [-c conns] [-s size] [-d depth] [-t seconds] [-w warm-up] [-u cpu,cpu] [-q pid]\n");
 	exit(2);
 }
 
@@ -263,7 +299,7 @@ static double number(const char *arg, double least, double most)
 
 static void parse(int argc, char **argv)
 {
-	for (int opt; (opt = getopt(argc, argv, "p:c:s:d:t:w:u:")) != -1;) {
+	for (int opt; (opt = getopt(argc, argv, "p:c:s:d:t:w:u:q:")) != -1;) {
 		switch (opt) {
 		case 'p': plan.port = number(optarg, 1, 65535); break;
 		case 'c': plan.conns = number(optarg, 1, 100000); break;
@@ -272,6 +308,7 @@ static void parse(int argc, char **argv)
 		case 't': plan.seconds = number(optarg, 0.01, 3600); break;
 		case 'w': plan.warmup = number(optarg, 0, 3600); break;
 		case 'u': plan.cpus = optarg; break;
+		case 'q': plan.server = number(optarg, 1, INT32_MAX); break;
 		default: usage();
 		}
 	}

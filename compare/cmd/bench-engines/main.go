@@ -110,8 +110,8 @@ func play(ctx context.Context, opts options, tools duel.Tools, rivals []duel.Con
 	for _, rival := range rivals {
 		for _, w := range opts.workloads() {
 			progress := func(i int, r duel.Round) {
-				fmt.Fprintf(os.Stderr, "%s %s: round %d of %d: throughput %.3f, CPU %.3f\n",
-					rival.Name, w, i+1, opts.rounds, r.Throughput(), r.CPU())
+				fmt.Fprintf(os.Stderr, "%s %s: round %d of %d: throughput %.3f, CPU of the server %.3f\n",
+					rival.Name, w, i+1, opts.rounds, duel.Throughput.Ratio(r), duel.ServerCPU.Ratio(r))
 			}
 			result, err := bench.Duel(ctx, duel.CYardstick(tools), rival, w, opts.rounds, progress)
 			if err != nil {
@@ -138,8 +138,8 @@ func publish(opts options, report duel.Report) error {
 
 func judge(opts options, report duel.Report) error {
 	for _, r := range report.Results {
-		if r.Throughput.Median < opts.min {
-			return fmt.Errorf("%w: %s with %s: %.3f < %g", errBelow, r.Engine, r.Workload, r.Throughput.Median, opts.min)
+		if got := r.Ratio(duel.Throughput).Median; got < opts.min {
+			return fmt.Errorf("%w: %s with %s: %.3f < %g", errBelow, r.Engine, r.Workload, got, opts.min)
 		}
 	}
 	return nil

@@ -44,8 +44,8 @@ func TestYardstickMeetsItselfUnderEveryWorkload(t *testing.T) {
 			t.Errorf("%s: got %d rounds, %d told, want 1 and 1", w, len(res.Rounds), seen)
 		}
 		for _, s := range slices.Concat(res.Rounds[0].Base[:], res.Rounds[0].Rival[:]) {
-			if s.Messages <= 0 || s.Seconds < b.Measure.Seconds() {
-				t.Errorf("%s: got sample %+v, want messages for %v at least", w, s, b.Measure)
+			if s.Messages <= 0 || s.Seconds < b.Measure.Seconds() || s.ClientSeconds <= 0 || s.ServerSeconds <= 0 {
+				t.Errorf("%s: got sample %+v, want messages and processor time for %v at least", w, s, b.Measure)
 			}
 		}
 		report.Results = append(report.Results, res)

@@ -14,18 +14,18 @@ type Report struct {
 	Results     []Result    `json:"results"`
 }
 
-// WriteText writes the report as a table: ratios to the C yardstick, throughput
-// (more is better) and CPU per message (less is better), each as the median
-// with its quartiles and its extremes.
+// WriteText writes the report as a table of ratios to the C yardstick, each as
+// the median of its rounds with the quartiles and the extremes.
 func (r Report) WriteText(w io.Writer) error {
-	fmt.Fprintln(w, r.Environment)
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "%s\n\n", r.Environment)
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "\t\t\tmessages/s\t\tthroughput / C\t\t\tCPU per message / C")
-	fmt.Fprintln(t, "engine\tworkload\trounds\tC\tengine\tmedian\tquartiles\trange\tmedian\tquartiles\trange")
+	fmt.Fprintln(t, "engine\tworkload\tC msg/s\tengine msg/s\tratio to C\tmedian\tquartiles\trange")
 	for _, res := range r.Results {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.0f\t%.0f\t%s\t%s\n", res.Engine, res.Workload, len(res.Rounds),
-			res.BaseRate, res.RivalRate, res.Throughput, res.CPU)
+		head := fmt.Sprintf("%s\t%s\t%.0f\t%.0f", res.Engine, res.Workload, res.BaseRate, res.RivalRate)
+		for _, m := range Measures() {
+			fmt.Fprintf(t, "%s\t%s\t%s\n", head, m.Name, res.Ratio(m))
+			head = "\t\t\t"
+		}
 	}
 	return t.Flush()
 }

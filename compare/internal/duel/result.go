@@ -8,13 +8,12 @@ import (
 // Result is one engine under one workload: the rounds as they were measured,
 // and what they come to.
 type Result struct {
-	Engine     string   `json:"engine"`
-	Workload   Workload `json:"workload"`
-	BaseRate   float64  `json:"base_per_second"`  // median of the rounds
-	RivalRate  float64  `json:"rival_per_second"` // likewise
-	Throughput Spread   `json:"throughput_ratio"`
-	CPU        Spread   `json:"cpu_per_message_ratio"`
-	Rounds     []Round  `json:"rounds"`
+	Engine    string            `json:"engine"`
+	Workload  Workload          `json:"workload"`
+	BaseRate  float64           `json:"base_per_second"`  // median of the rounds
+	RivalRate float64           `json:"rival_per_second"` // likewise
+	Ratios    map[string]Spread `json:"ratios"`           // by the name of the measure, rival to base
+	Rounds    []Round           `json:"rounds"`
 }
 
 // summed fills in what the rounds come to.
@@ -26,12 +25,17 @@ func (r Result) summed() Result {
 		}
 		return SpreadOf(values)
 	}
-	r.BaseRate = each(func(r Round) float64 { return rate(r.Base) }).Median
-	r.RivalRate = each(func(r Round) float64 { return rate(r.Rival) }).Median
-	r.Throughput = each(Round.Throughput)
-	r.CPU = each(Round.CPU)
+	r.BaseRate = each(func(r Round) float64 { return Throughput.figure(r.Base) }).Median
+	r.RivalRate = each(func(r Round) float64 { return Throughput.figure(r.Rival) }).Median
+	r.Ratios = make(map[string]Spread)
+	for _, m := range Measures() {
+		r.Ratios[m.Name] = each(m.Ratio)
+	}
 	return r
 }
+
+// Ratio is the spread of one measure.
+func (r Result) Ratio(m Measure) Spread { return r.Ratios[m.Name] }
 
 // Spread is the five-number summary of some values.
 type Spread struct {

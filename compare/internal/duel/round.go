@@ -10,23 +10,6 @@ type Round struct {
 	Rival [2]Sample `json:"rival"`
 }
 
-// Throughput is the rival's messages per second as a multiple of the base's.
-func (r Round) Throughput() float64 { return rate(r.Rival) / rate(r.Base) }
-
-// CPU is the processor time per message as a multiple of the base's: less is
-// better.
-func (r Round) CPU() float64 { return cost(r.Rival) / cost(r.Base) }
-
-// rate is messages per second.
-func rate(s [2]Sample) float64 {
-	return (s[0].Messages + s[1].Messages) / (s[0].Seconds + s[1].Seconds)
-}
-
-// cost is seconds of processor time per message.
-func cost(s [2]Sample) float64 {
-	return (s[0].CPUSeconds + s[1].CPUSeconds) / (s[0].Messages + s[1].Messages)
-}
-
 // orders say whether the rival comes, leg by leg, in even and in odd rounds.
 var orders = [2][4]bool{
 	{false, true, true, false},

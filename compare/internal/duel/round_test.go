@@ -5,16 +5,27 @@ import (
 	"testing"
 )
 
-func TestRatiosAreRivalToBase(t *testing.T) {
+func TestEachMeasureIsRivalToBase(t *testing.T) {
 	r := Round{
-		Base:  [2]Sample{{Seconds: 1, Messages: 100, CPUSeconds: 2}, {Seconds: 1, Messages: 300, CPUSeconds: 2}},
-		Rival: [2]Sample{{Seconds: 2, Messages: 200, CPUSeconds: 1}, {Seconds: 2, Messages: 200, CPUSeconds: 2}},
+		Base: [2]Sample{
+			{Seconds: 1, Messages: 100, CPUSeconds: 2, ClientSeconds: 1, ServerSeconds: 0.5},
+			{Seconds: 1, Messages: 300, CPUSeconds: 2, ClientSeconds: 1, ServerSeconds: 1.5},
+		},
+		Rival: [2]Sample{
+			{Seconds: 2, Messages: 200, CPUSeconds: 1, ClientSeconds: 1, ServerSeconds: 1},
+			{Seconds: 2, Messages: 200, CPUSeconds: 2, ClientSeconds: 2, ServerSeconds: 2},
+		},
 	}
-	if got, want := r.Throughput(), 0.5; got != want {
-		t.Errorf("throughput: got %v, want %v", got, want)
+	want := map[string]float64{
+		Throughput.Name: 0.5,
+		MachineCPU.Name: 0.75,
+		ProcessCPU.Name: 1.5,
+		ServerCPU.Name:  1.5,
 	}
-	if got, want := r.CPU(), 0.75; got != want {
-		t.Errorf("CPU: got %v, want %v", got, want)
+	for _, m := range Measures() {
+		if got := m.Ratio(r); got != want[m.Name] {
+			t.Errorf("%s: got %v, want %v", m.Name, got, want[m.Name])
+		}
 	}
 }
 
@@ -32,7 +43,7 @@ func TestSteadyDriftCancelsInEveryOrder(t *testing.T) {
 				bases++
 			}
 		}
-		if got := (Round{Base: base, Rival: rival}).Throughput(); math.Abs(got-1) > 1e-12 {
+		if got := Throughput.Ratio(Round{Base: base, Rival: rival}); math.Abs(got-1) > 1e-12 {
 			t.Errorf("order %d: got %v, want 1", i, got)
 		}
 	}

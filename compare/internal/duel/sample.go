@@ -12,9 +12,14 @@ import (
 
 // Sample is what the load generator measured in one run against one server.
 type Sample struct {
-	Seconds    float64 `json:"seconds"`
-	Messages   float64 `json:"messages"`
-	CPUSeconds float64 `json:"cpu_seconds"` // both processors, whoever used them
+	Seconds  float64 `json:"seconds"`
+	Messages float64 `json:"messages"`
+
+	// Processor time spent meanwhile.
+
+	CPUSeconds    float64 `json:"cpu_seconds"` // on both processors, by whomever
+	ClientSeconds float64 `json:"client_seconds"`
+	ServerSeconds float64 `json:"server_seconds"`
 }
 
 // Bench is how a sample is taken. Its two processors must differ.
@@ -36,7 +41,7 @@ func (b Bench) sample(ctx context.Context, c Contender, w Workload) (Sample, err
 	load := pinned(ctx, b.ClientCPU, b.Load, "-p", s.port,
 		"-c", strconv.Itoa(w.Conns), "-s", strconv.Itoa(w.Size), "-d", strconv.Itoa(w.Depth),
 		"-w", seconds(b.Warmup), "-t", seconds(b.Measure),
-		"-u", fmt.Sprintf("%d,%d", b.ServerCPU, b.ClientCPU))
+		"-u", fmt.Sprintf("%d,%d", b.ServerCPU, b.ClientCPU), "-q", strconv.Itoa(s.cmd.Process.Pid))
 	out, err := load.Output()
 	if err != nil {
 		return Sample{}, fmt.Errorf("load %s with %s: %w%s", c.Name, w, err, complaint(err))
