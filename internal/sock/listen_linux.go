@@ -1,7 +1,6 @@
 package sock
 
 import (
-	"fmt"
 	"net/netip"
 	"os"
 
@@ -60,14 +59,14 @@ func bind(k sys.Kernel, fd int, s Spec, addr unix.Sockaddr) (Spec, error) {
 func bindUnix(k sys.Kernel, fd int, s Spec, addr unix.Sockaddr) (Spec, error) {
 	place, err := TakeUnix(s.Path)
 	if err != nil {
-		return s, fmt.Errorf("listen %s: %w", s, err)
+		return s, &ListenError{s, err}
 	}
 	defer place.Leave()
 	if errno := k.Bind(fd, addr); errno != 0 {
 		return s, callError(s, "bind", errno)
 	}
 	if s.File, err = place.Bound(); err != nil {
-		return s, fmt.Errorf("listen %s: %w", s, err)
+		return s, &ListenError{s, err}
 	}
 	if errno := k.Listen(fd, Backlog); errno != 0 {
 		s.Unlink()
@@ -77,7 +76,7 @@ func bindUnix(k sys.Kernel, fd int, s Spec, addr unix.Sockaddr) (Spec, error) {
 }
 
 func callError(s Spec, call string, errno sys.Errno) error {
-	return fmt.Errorf("listen %s: %w", s, os.NewSyscallError(call, errno))
+	return &ListenError{s, os.NewSyscallError(call, errno)}
 }
 
 // v6only is 0 only where the host was left empty: then one socket serves both
