@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"echod/internal/engine"
+	"echod/internal/engines"
+)
+
+// engineRow is what there is to say about one engine.
+type engineRow struct {
+	Name      string   `json:"name"`
+	Serves    []string `json:"serves"`
+	MaxFD     int      `json:"max_fd,omitempty"` // the highest descriptor; absent if there is no limit
+	Available bool     `json:"available"`
+	Reason    string   `json:"reason,omitempty"` // why it is not
+	Auto      bool     `json:"auto"`             // whether auto picks it here
+}
+
+func newEngines(p *Process) *cobra.Command {
+	format := "text"
+	cmd := &cobra.Command{
+		Use:   "engines",
+		Short: "list the engines, and which of them work here",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format == "json" {
+				return writeJSON(p.Stdout, engineRows())
+			}
+			return writeEngines(p.Stdout, engineRows())
+		},
+	}
+	cmd.Flags().Var(choice{&format, formats}, "format", "text or json")
+	cmd.RegisterFlagCompletionFunc("format", words(formats))
+	return cmd
+}
+
+// formats are how an answer can be written.
+var formats = []string{"text", "json"}
+
+func engineRows() []engineRow {
+	var rows []engineRow
+	for _, e := range engines.All() {
+		row := engineRow{Name: e.Name(), Serves: e.Caps().Networks, MaxFD: e.Caps().MaxFD, Available: true}
+		if err := e.Probe(); err != nil {
+			row.Available, row.Reason = false, err.Error()
+		}
+		row.Auto = e.Name() == engines.Auto().Name()
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func writeEngines(w io.Writer, rows []engineRow) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ENGINE\tSERVES\tMAX FD\tHERE")
+	for _, row := range rows {
+		limit, here := "-", "yes"
+		if row.MaxFD > 0 {
+			limit = strconv.Itoa(row.MaxFD)
+		}
+		if row.Auto {
+			here = "yes (auto)"
+		}
+		if !row.Available {
+			here = "no: " + row.Reason
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", row.Name, strings.Join(row.Serves, " "), limit, here)
+	}
+	return table.Flush()
+}
+
+func writeJSON(w io.Writer, answer any) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(answer)
+}
+
+// engineNames are the words of --engine.
+func engineNames() []string {
+	names := []string{"auto"}
+	for _, e := range engines.All() {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// lookupEngine is engines.Lookup, with an unknown engine as the mistake of the
+// caller that it is.
+func lookupEngine(name string) (engine.Engine, error) {
+	found, err := engines.Lookup(name)
+	if err != nil {
+		return nil, &exitError{Usage, err}
+	}
+	return found, nil
+}
+
+// engineName is the value of --engine.
+type engineName struct{ name *string }
+
+func (v engineName) Type() string { return "engine" }
+
+func (v engineName) String() string {
+	if v.name == nil {
+		return ""
+	}
+	return *v.name
+}
+
+func (v engineName) Set(text string) error {
+	if text == "" {
+		return errors.New("the engine has no name; write " + orList(engineNames()))
+	}
+	if _, err := engines.Lookup(text); err != nil {
+		return err
+	}
+	*v.name = text
+	return nil
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"echod/check"
+	"echod/internal/server"
+	"echod/internal/sock"
+)
+
+// Code is an exit code.
+type Code int
+
+const (
+	OK      Code = 0 // fine
+	Failed  Code = 1 // the thing asked about failed: a rule, a listener
+	Usage   Code = 2 // the caller's mistake; nothing was started
+	Unknown Code = 3 // it could not be told: no connection, inconclusive
+)
+
+// exitError ends a verb with a code. err is what there is to complain about,
+// nil if the answer has said it all.
+type exitError struct {
+	code Code
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// usage is a mistake of the caller: what is wrong, and what would be right.
+func usage(got, want string) error {
+	return &exitError{Usage, errors.New(got + "; " + want)}
+}
+
+// codeOf is the exit code that err means.
+func codeOf(err error) Code {
+	if exit, ok := errors.AsType[*exitError](err); ok {
+		return exit.code
+	}
+	if _, ok := errors.AsType[*sock.Error](err); ok {
+		return Usage
+	}
+	if _, ok := errors.AsType[*server.Error](err); ok {
+		return Usage
+	}
+	if _, ok := errors.AsType[*check.UsageError](err); ok {
+		return Usage
+	}
+	if _, ok := errors.AsType[*check.UnreachableError](err); ok {
+		return Unknown
+	}
+	if err != nil {
+		return Failed
+	}
+	return OK
+}
+
+// complain says on one line what went wrong, and on another what may help if
+// that is known.
+func complain(w io.Writer, err error) Code {
+	code := codeOf(err)
+	if err == nil {
+		return code
+	}
+	if exit, ok := errors.AsType[*exitError](err); ok && exit.err == nil {
+		return code
+	}
+	fmt.Fprintf(w, "echod: %v\n", err)
+	if hint := hintFor(err); hint != "" {
+		fmt.Fprintf(w, "echod: hint: %s\n", hint)
+	}
+	return code
+}

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"echod/internal/engine"
+	"echod/internal/server"
+	"echod/internal/sock"
+)
+
+// serveFlags are the flags of serve, with their defaults.
+type serveFlags struct {
+	listen    []sock.Spec
+	listened  bool // whether --listen was given
+	engine    string
+	loops     int
+	buffer    int64
+	memory    int64
+	conns     int
+	perIP     int
+	idle      time.Duration
+	stall     time.Duration
+	drain     time.Duration
+	udpPublic bool
+	busyPoll  time.Duration
+	log       logFlags
+}
+
+func newServe(p *Process) *cobra.Command {
+	f := serveFlags{
+		listen: []sock.Spec{defaultListen},
+		engine: "auto",
+		buffer: engine.DefaultBuffer,
+		memory: engine.DefaultMaxMemory,
+		stall:  engine.DefaultStallTimeout,
+		drain:  30 * time.Second,
+		log:    logFlags{level: "info", format: "text"},
+	}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "serve an echo that keeps its promises",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), p)
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+// defaultListen is every address, on the port of the smoke test of
+// protohackers.com; RFC 862's own, 7, needs privileges.
+var defaultListen = func() sock.Spec {
+	spec, err := sock.Parse("tcp://:8080")
+	if err != nil {
+		panic(err)
+	}
+	return spec
+}()
+
+const maxCount = 1 << 30
+
+func (f *serveFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.Var(urls{&f.listen, &f.listened}, "listen", "serve this address; repeatable")
+	flags.Var(engineName{&f.engine}, "engine", "how to wait for many peers at once")
+	flags.Var(count{&f.loops, 0, 1024}, "loops", "event loops; 0 means one for each processor")
+	flags.Var(span{&f.busyPoll, 0}, "busy-poll", "poll that long before sleeping")
+	flags.Var(size{&f.buffer, engine.MinBuffer, 1 << 30}, "buffer", "user memory that one connection may hold")
+	flags.Var(size{&f.memory, engine.MinBuffer, 1 << 40}, "max-memory", "user memory that all of them together may hold")
+	flags.Var(count{&f.conns, 0, maxCount}, "max-conns", "connections at once; 0 means the open files allowed, less 64")
+	flags.Var(count{&f.perIP, 0, maxCount}, "max-conns-per-ip", "connections of one address at once; 0 means no limit")
+	flags.BoolVar(&f.udpPublic, "udp-public", false, "allow udp listeners that others can reach")
+	flags.Var(span{&f.idle, time.Millisecond}, "idle-timeout", "reset a connection silent for so long; 0 means never")
+	flags.Var(span{&f.stall, time.Millisecond}, "stall-timeout", "reset a peer that takes nothing it is owed for so long; 0 means never")
+	flags.Var(span{&f.drain, 0}, "drain-timeout", "after a signal, let connections finish for so long")
+	f.log.register(flags)
+	cmd.RegisterFlagCompletionFunc("engine", words(engineNames()))
+	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
+	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
+}
+
+// run serves until a signal. Until the plan is made, a signal ends the process
+// as it ends any other: there is nothing to drain.
+func (f *serveFlags) run(ctx context.Context, p *Process) error {
+	cfg, err := f.config()
+	if err != nil {
+		return err
+	}
+	cfg.Log = f.log.logger(p)
+	plan, err := server.NewPlan(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	// A reader of the log that goes away must not take the service with it.
+	signal.Ignore(syscall.SIGPIPE)
+	return plan.Run(ctx, stopSignals())
+}
+
+// config is what the flags say, in the server's terms.
+func (f *serveFlags) config() (server.Config, error) {
+	listeners, err := f.listeners()
+	if err != nil {
+		return server.Config{}, err
+	}
+	watchdog, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		return server.Config{}, usage("bad WATCHDOG_USEC: "+err.Error(), "the service manager sets it")
+	}
+	stall := f.stall
+	if stall == 0 {
+		stall = -1 // never, in the engines' terms
+	}
+	return server.Config{
+		Listeners: listeners,
+		Engine:    f.engine,
+		Lookup:    lookupEngine,
+		Settings: engine.Config{
+			Loops:        f.loops,
+			Buffer:       int(f.buffer),
+			IdleTimeout:  f.idle,
+			StallTimeout: stall,
+			BusyPoll:     f.busyPoll,
+		},
+		Limits:       engine.Limits{MaxConns: f.conns, MaxConnsPerIP: f.perIP, MaxMemory: f.memory},
+		UDPPublic:    f.udpPublic,
+		DrainTimeout: f.drain,
+		Notify:       notify,
+		Watchdog:     watchdog,
+	}, nil
+}
+
+// listeners are the sockets that the service manager passed and the addresses
+// of --listen, the default only if there is neither.
+func (f *serveFlags) listeners() ([]engine.Listener, error) {
+	listeners, err := server.Inherited()
+	if err != nil {
+		return nil, err
+	}
+	if len(listeners) > 0 && !f.listened {
+		return listeners, nil
+	}
+	for _, spec := range f.listen {
+		listeners = append(listeners, engine.Listener{Spec: spec})
+	}
+	return listeners, nil
+}
+
+func stopSignals() <-chan os.Signal {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	return signals
+}
+
+func notify(state string) error {
+	_, err := daemon.SdNotify(false, state)
+	return err
+}

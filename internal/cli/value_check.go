@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// globs are IDs of rules, or patterns of them.
+type globs struct{ list *[]string }
+
+func (v globs) Type() string { return "rule" }
+
+func (v globs) String() string {
+	if v.list == nil {
+		return ""
+	}
+	return strings.Join(*v.list, ",")
+}
+
+func (v globs) Set(text string) error {
+	*v.list = append(*v.list, text)
+	return nil
+}
+
+// SetVariable reads the variable's list, which has commas between the rules.
+func (v globs) SetVariable(list string) error {
+	*v.list = strings.Split(list, ",")
+	return nil
+}
+
+// seed is what random bytes are made from; 0 means a new one.
+type seed struct{ n *uint64 }
+
+func (v seed) Type() string { return "seed" }
+
+func (v seed) String() string {
+	if v.n == nil || *v.n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(*v.n, 10)
+}
+
+func (v seed) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || n == 0 {
+		return errors.New("write a whole number from 1 on, as an earlier check printed it")
+	}
+	*v.n = n
+	return nil
+}

@@ -1,0 +1,129 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"echod/internal/engine"
+)
+
+// Plan is a configuration that was found to be right: every address resolved,
+// every engine there and able to serve what it is asked to.
+type Plan struct {
+	cfg    Config
+	groups []group
+}
+
+// group is the listeners that one engine serves.
+type group struct {
+	engine    engine.Engine
+	listeners []engine.Listener
+}
+
+// NewPlan checks cfg as far as it can be without binding anything. Its errors
+// are the caller's mistakes, *Error and *sock.Error, except where the running
+// system could not be asked.
+func NewPlan(ctx context.Context, cfg Config) (*Plan, error) {
+	p := &Plan{cfg: cfg}
+	for _, ln := range cfg.Listeners {
+		if err := p.add(ctx, ln); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.groups) == 0 {
+		return nil, &Error{"there is nothing to listen on", "name an address, as in tcp://:8080"}
+	}
+	if err := p.checkTwins(); err != nil {
+		return nil, err
+	}
+	return p, p.checkSettings()
+}
+
+// add resolves one listener and puts it to its engine's group.
+func (p *Plan) add(ctx context.Context, ln engine.Listener) error {
+	var err error
+	if ln.File == nil {
+		if ln.Spec, err = ln.Spec.Resolve(ctx); err != nil {
+			return err
+		}
+	}
+	if ln.Spec.Network == "udp" && !p.cfg.UDPPublic && !ln.Spec.Addr.Addr().IsLoopback() {
+		return &Error{fmt.Sprintf("%s would answer the whole network, forged senders included", ln.Spec),
+			"add --udp-public if that is meant, or listen on udp://127.0.0.1:PORT"}
+	}
+	name := ln.Spec.Engine
+	if name == "" {
+		name = p.cfg.Engine
+	}
+	found, err := p.cfg.Lookup(name)
+	if err != nil {
+		return err
+	}
+	if !found.Caps().Serves(ln.Spec.Network) {
+		return &Error{fmt.Sprintf("the %s engine does not serve %s (%s)", found.Name(), ln.Spec.Network, ln.Spec),
+			"it serves " + strings.Join(found.Caps().Networks, ", ")}
+	}
+	return p.assign(found, ln)
+}
+
+// assign appends ln to the group of e. An engine that is new to the plan must
+// first show that it works here.
+func (p *Plan) assign(e engine.Engine, ln engine.Listener) error {
+	i := slices.IndexFunc(p.groups, func(g group) bool { return g.engine.Name() == e.Name() })
+	if i < 0 {
+		if err := e.Probe(); errors.Is(err, engine.ErrUnsupported) {
+			return &Error{fmt.Sprintf("the %s engine does not work here: %v", e.Name(), err), "echod engines lists those that do"}
+		} else if err != nil {
+			return fmt.Errorf("probe the %s engine: %w", e.Name(), err)
+		}
+		i = len(p.groups)
+		p.groups = append(p.groups, group{engine: e})
+	}
+	p.groups[i].listeners = append(p.groups[i].listeners, ln)
+	return nil
+}
+
+// checkTwins refuses an address that is listed twice: the second could only
+// fail to bind.
+func (p *Plan) checkTwins() error {
+	seen := make(map[string]bool)
+	for _, g := range p.groups {
+		for _, ln := range g.listeners {
+			free := ln.Spec.Network != "unix" && ln.Spec.Addr.Port() == 0
+			if url := ln.Spec.String(); seen[url] {
+				return &Error{url + " is listed twice", "list it once"}
+			} else if !free {
+				seen[url] = true
+			}
+		}
+	}
+	return nil
+}
+
+// checkSettings refuses a setting that no engine of the plan takes: it would
+// silently do nothing.
+func (p *Plan) checkSettings() error {
+	var loops, busyPoll bool
+	var names []string
+	for _, g := range p.groups {
+		names = append(names, g.engine.Name())
+		loops = loops || g.engine.Caps().Loops
+		busyPoll = busyPoll || g.engine.Caps().BusyPoll
+	}
+	buffer, memory := int64(p.cfg.Settings.Buffer), p.cfg.Limits.MaxMemory
+	if memory != 0 && buffer > memory {
+		return &Error{fmt.Sprintf("one connection's --buffer (%d bytes) is more than --max-memory (%d) for all", buffer, memory),
+			"lower the one or raise the other"}
+	}
+	in := "with --engine " + strings.Join(names, ", ")
+	if p.cfg.Settings.Loops != 0 && !loops {
+		return &Error{"--loops means nothing " + in, "leave it away, or choose an engine that has loops"}
+	}
+	if p.cfg.Settings.BusyPoll != 0 && !busyPoll {
+		return &Error{"--busy-poll means nothing " + in, "leave it away, or choose --engine epoll"}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"echod/internal/engine"
+)
+
+// service is a plan at work.
+type service struct {
+	cfg     Config
+	signals <-chan os.Signal
+	members []*member
+	broken  chan error // one error of each server that ended by itself
+}
+
+func (s *service) logListeners() {
+	for _, m := range s.members {
+		for _, spec := range m.Listeners() {
+			s.cfg.Log.Info("listening", slog.String("url", spec.String()), slog.String("engine", m.engine))
+		}
+	}
+}
+
+// run serves, waits for the end and sees to it.
+func (s *service) run(ctx context.Context) error {
+	var serving sync.WaitGroup
+	for _, m := range s.members {
+		serving.Go(func() { s.serve(m) })
+	}
+	watching, stopWatching := context.WithCancel(context.Background())
+	var watchdog sync.WaitGroup
+	watchdog.Go(func() { s.feedWatchdog(watching) })
+	s.notify("READY=1")
+
+	err := s.wait(ctx)
+	s.notify("STOPPING=1")
+	s.drain(ctx, err != nil)
+	serving.Wait()
+	stopWatching()
+	watchdog.Wait()
+	if err == nil {
+		err = s.brokeMeanwhile()
+	}
+	return err
+}
+
+// brokeMeanwhile is what broke while the others drained, nil if nothing did.
+func (s *service) brokeMeanwhile() error {
+	select {
+	case err := <-s.broken:
+		return err
+	default:
+		return nil
+	}
+}
+
+func (s *service) serve(m *member) {
+	err := m.Serve()
+	m.over.Store(true)
+	if !errors.Is(err, engine.ErrClosed) {
+		s.broken <- fmt.Errorf("serve with the %s engine: %w", m.engine, err)
+	}
+}
+
+// wait returns nil when the service shall stop, or what broke.
+func (s *service) wait(ctx context.Context) error {
+	select {
+	case sig := <-s.signals:
+		s.cfg.Log.Info("draining", slog.String("signal", sig.String()), slog.Duration("timeout", s.cfg.DrainTimeout))
+		return nil
+	case <-ctx.Done():
+		return nil
+	case err := <-s.broken:
+		return err
+	}
+}
+
+// drain shuts every server down, all at the same time, and logs how that went.
+// An engine that broke has nothing to wait for.
+func (s *service) drain(ctx context.Context, broken bool) {
+	deadline, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
+	defer cancel()
+	if broken {
+		cancel()
+	}
+	start, before := time.Now(), s.stats()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.shutdown(deadline)
+	}()
+	select {
+	case <-done:
+	case sig := <-s.signals:
+		s.cfg.Log.Warn("drain cut short", slog.String("signal", sig.String()))
+		cancel()
+		<-done
+	}
+	after := s.stats()
+	s.cfg.Log.Info("drained",
+		slog.Uint64("closed", after.Closes[engine.Finished]-before.Closes[engine.Finished]),
+		slog.Uint64("reset", after.Reset()-before.Reset()),
+		slog.Duration("took", time.Since(start).Round(time.Millisecond)))
+}
+
+func (s *service) shutdown(ctx context.Context) {
+	var closing sync.WaitGroup
+	for _, m := range s.members {
+		closing.Go(func() {
+			// Streams that had to be reset are counted; any other error is news.
+			if err := m.Shutdown(ctx); err != nil && ctx.Err() == nil {
+				s.cfg.Log.Error("shutdown failed", slog.String("engine", m.engine), slog.Any("error", err))
+			}
+		})
+	}
+	closing.Wait()
+}
+
+// stats is the sum of all servers.
+func (s *service) stats() engine.Stats {
+	var sum engine.Stats
+	for _, m := range s.members {
+		sum.Add(m.Stats())
+	}
+	return sum
+}
