@@ -46,7 +46,7 @@ func (s *server) openTCP(spec sock.Spec, options sock.Options) error {
 func (s *server) openUnix(spec sock.Spec, options sock.Options) error {
 	place, err := sock.TakeUnix(spec.Path)
 	if err != nil {
-		return fmt.Errorf("listen %s: %w", spec, err)
+		return &sock.ListenError{Spec: spec, Err: err}
 	}
 	defer place.Leave()
 	ln, err := listenConfig(spec, options).Listen(context.Background(), "unix", spec.Path)
@@ -57,7 +57,7 @@ func (s *server) openUnix(spec sock.Spec, options sock.Options) error {
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	if spec.File, err = place.Bound(); err != nil {
 		ln.Close()
-		return fmt.Errorf("listen %s: %w", spec, err)
+		return &sock.ListenError{Spec: spec, Err: err}
 	}
 	s.addStream(ln, spec)
 	return nil
@@ -156,5 +156,5 @@ func listenError(spec sock.Spec, err error) error {
 	if errors.As(err, &call) {
 		err = call
 	}
-	return fmt.Errorf("listen %s: %w", spec, err)
+	return &sock.ListenError{Spec: spec, Err: err}
 }
