@@ -132,6 +132,15 @@ func (r *rig) send(p *sim.Peer, n int) {
 	p.Send(b)
 }
 
+// ends is what each peer saw, in the order of their dialling.
+func (r *rig) ends() []sim.End {
+	var all []sim.End
+	for _, p := range r.peers {
+		all = append(all, p.End())
+	}
+	return all
+}
+
 // safe checks what must hold at any moment, whatever fails.
 func (r *rig) safe() {
 	for i, p := range r.peers {
@@ -147,8 +156,10 @@ func (r *rig) safe() {
 	if owed := r.owed(); st.BytesIn != st.BytesOut+st.Discarded+owed {
 		r.problem("books: in %d, out %d, discarded %d, owed %d", st.BytesIn, st.BytesOut, st.Discarded, owed)
 	}
-	if n := sum(st.Closes[:]) + sum(st.Refused[:]) + st.Active; n != st.Accepted {
-		r.problem("books: accepted %d; closed %v, refused %v, active %d", st.Accepted, st.Closes, st.Refused, st.Active)
+	posted := r.posted()
+	if n := sum(st.Closes[:]) + sum(st.Refused[:]) + st.Active + posted; n != st.Accepted {
+		r.problem("books: accepted %d; closed %v, refused %v, active %d, in the mail %d",
+			st.Accepted, st.Closes, st.Refused, st.Active, posted)
 	}
 	r.problems = append(r.problems, r.k.Violations()...)
 }
@@ -164,6 +175,14 @@ func (r *rig) owed() uint64 {
 		}
 	}
 	return uint64(n)
+}
+
+// posted is how many connections are on their way to another loop.
+func (r *rig) posted() (n uint64) {
+	for _, l := range r.srv.loops {
+		n += uint64(len(l.mail.newcomers))
+	}
+	return n
 }
 
 // live checks that, once faults have ended, everybody gets what is due, and a

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"echod/internal/engine"
+	"echod/internal/sys/sim"
 )
 
 // scenario is what some peers do. A play takes place on the simulated machine
@@ -16,6 +17,7 @@ type scenario struct {
 	path  string // a unix socket's, instead of TCP
 	limit engine.Limits
 	play  func(s stage)
+	want  []sim.End // what each peer sees in the end if nothing fails
 }
 
 // stage is where a scenario is played.
@@ -49,13 +51,13 @@ var scenarios = []scenario{
 		s.settle()
 		p.closeWrite()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Clean}},
 	{name: "said before accepted", play: func(s stage) {
 		p := s.dial()
 		p.send(20)
 		p.closeWrite()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Clean}},
 	{name: "stall and resume", play: func(s stage) {
 		p := s.dial()
 		p.stall()
@@ -67,7 +69,7 @@ var scenarios = []scenario{
 		s.settle()
 		p.closeWrite()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Clean}},
 	{name: "half-close while owed", play: func(s stage) {
 		p := s.dial()
 		p.stall()
@@ -76,7 +78,7 @@ var scenarios = []scenario{
 		s.settle()
 		p.resume()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Clean}},
 	{name: "reset while owed", play: func(s stage) {
 		p, other := s.dial(), s.dial()
 		p.stall()
@@ -88,14 +90,14 @@ var scenarios = []scenario{
 		s.settle()
 		other.closeWrite()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Reset, sim.Clean}},
 	{name: "reset at rest", play: func(s stage) {
 		p := s.dial()
 		p.send(5)
 		s.settle()
 		p.reset()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Reset}},
 	{name: "several, one after another", play: func(s stage) {
 		for n := 1; n <= 3; n++ {
 			p := s.dial()
@@ -104,7 +106,7 @@ var scenarios = []scenario{
 			p.closeWrite()
 			s.settle()
 		}
-	}},
+	}, want: []sim.End{sim.Clean, sim.Clean, sim.Clean}},
 	{name: "several at once", play: func(s stage) {
 		a, b, c := s.dial(), s.dial(), s.dial()
 		a.send(5)
@@ -115,7 +117,7 @@ var scenarios = []scenario{
 		c.send(1)
 		c.reset()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Clean, sim.Clean, sim.Reset}},
 	{name: "several on two loops", loops: 2, play: func(s stage) {
 		a, b, c := s.dial(), s.dial(), s.dial()
 		a.send(5)
@@ -127,7 +129,7 @@ var scenarios = []scenario{
 		a.closeWrite()
 		c.reset()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Clean, sim.Clean, sim.Reset}},
 	{name: "no memory to hold", limit: engine.Limits{MaxMemory: 1}, play: func(s stage) {
 		p := s.dial()
 		p.stall()
@@ -136,7 +138,7 @@ var scenarios = []scenario{
 		p.resume()
 		p.closeWrite()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Clean}},
 	{name: "drain", play: func(s stage) {
 		a, b := s.dial(), s.dial()
 		a.stall()
@@ -152,7 +154,7 @@ var scenarios = []scenario{
 		b.closeWrite()
 		late.closeWrite()
 		s.settle()
-	}},
+	}, want: []sim.End{sim.Clean, sim.Clean, sim.Clean}},
 }
 
 // config is what the server of a simulated scenario is given.

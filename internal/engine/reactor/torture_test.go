@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"echod/internal/engine"
 	"echod/internal/sys"
 	"echod/internal/sys/sim"
@@ -53,6 +55,9 @@ func torture(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario, ledger
 	plain := perform(e, sc, nil, ledger)
 	if bad := plain.verdict(); bad != "" {
 		t.Fatalf("without a fault:\n%s", bad)
+	}
+	if diff := cmp.Diff(sc.want, plain.ends()[:len(sc.want)]); diff != "" {
+		t.Fatalf("without a fault, what the peers saw (-want +got):\n%s", diff)
 	}
 	runs := 0
 	for i, call := range plain.k.Trace() {
