@@ -74,6 +74,9 @@ func (l *loop) timeout() int {
 	for _, ln := range l.listeners {
 		soonest(ln.wakeAt)
 	}
+	for _, p := range l.packets {
+		soonest(p.wakeAt)
+	}
 	if due == 0 {
 		return -1
 	}

@@ -16,7 +16,7 @@
 //	conn.go                      what is remembered of a connection: 64 bytes
 //	accept.go                    the listener, and how it rests when the kernel is out of something
 //	deadline.go                  stalled and silent peers
-//	packet.go                    datagrams, in batches
+//	packet.go datagram.go        datagrams, in batches
 //	mail.go                      how others wake a loop and hand it work
 //	server.go drain.go           several loops as one engine.Server, and its end
 package reactor

@@ -40,6 +40,7 @@ type loop struct {
 
 	others    map[int32]handler // descriptors that are no stream
 	listeners []*listener       // loop 0 has all of them
+	packets   []*packets        // the datagram sockets that are this loop's
 	peer      unix.RawSockaddrAny
 	noLinger  unix.Linger
 
@@ -137,6 +138,9 @@ func (l *loop) turn(timeout int) error {
 	l.expire()
 	for _, ln := range l.listeners {
 		ln.wake(l)
+	}
+	for _, p := range l.packets {
+		p.wake(l)
 	}
 	l.bury()
 	return nil

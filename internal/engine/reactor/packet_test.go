@@ -1,0 +1,293 @@
+//go:build linux
+
+package reactor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"echod/internal/echo"
+	"echod/internal/engine"
+	"echod/internal/sock"
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+var compareAddrs = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
+
+// E6: whatever the kernel says of one answer, the others go out, and every
+// datagram is either answered or counted with its reason.
+func TestE6TroubleOfOneAnswerIsThatAnswersOwn(t *testing.T) {
+	tests := []struct {
+		errno sys.Errno
+		drop  echo.Drop
+		lost  uint64 // of ten
+	}{
+		{unix.EPERM, echo.DropRefused, 1},
+		{unix.EACCES, echo.DropRefused, 1},
+		{unix.ENETUNREACH, echo.DropRefused, 1},
+		{unix.EHOSTUNREACH, echo.DropRefused, 1},
+		{unix.ENETDOWN, echo.DropRefused, 1},
+		{unix.EINVAL, echo.DropRefused, 1},
+		{unix.EMSGSIZE, echo.DropRefused, 1},
+		{unix.ENOBUFS, echo.DropFull, 1},
+		{unix.ENOMEM, echo.DropFull, 1},
+		{unix.EAGAIN, echo.DropFull, 10},
+		{unix.EINTR, echo.DropFull, 0},
+	}
+	for _, tt := range tests {
+		t.Run(unix.ErrnoName(tt.errno), func(t *testing.T) {
+			k := sim.New(nil)
+			s := packetServer(t, k, Epoll, "127.0.0.1:0")
+			failed := false
+			k.Fault = func(call sim.Call) sys.Errno {
+				if call != sim.Sendmmsg || failed {
+					return 0
+				}
+				failed = true
+				return tt.errno
+			}
+			sent := deliver(t, k, s, 10)
+			s.turn(t)
+			if got, want := k.Answers(port(s)), answersTo(sent[tt.lost:]); len(got)+len(want) > 0 {
+				if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
+					t.Errorf("answers (-want +got):\n%s", diff)
+				}
+			}
+			stats := s.Stats()
+			if stats.DatagramsIn != 10 || stats.DatagramsOut != 10-tt.lost || stats.Drops[tt.drop] != tt.lost {
+				t.Errorf("got in %d, out %d, %v %d; want 10, %d, %d", stats.DatagramsIn, stats.DatagramsOut,
+					tt.drop, stats.Drops[tt.drop], 10-tt.lost, tt.lost)
+			}
+			wantNoViolations(t, k)
+		})
+	}
+}
+
+// P1: no errno of a receive ends the listener.
+func TestPacketReceiveErrorsEndNothing(t *testing.T) {
+	for _, errno := range append(sim.Legal(sim.Recvmmsg), unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENOBUFS) {
+		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
+			k := sim.New(nil)
+			s := packetServer(t, k, Epoll, "127.0.0.1:0")
+			k.Fault = func(call sim.Call) sys.Errno {
+				if call == sim.Recvmmsg {
+					return errno
+				}
+				return 0
+			}
+			sent := deliver(t, k, s, 1)
+			s.turn(t)
+			k.Fault = nil
+			k.Advance(time.Second)
+			s.turn(t) // a rest ends
+			s.turn(t)
+			if diff := cmp.Diff(answersTo(sent), k.Answers(port(s)), compareAddrs); diff != "" {
+				t.Errorf("answers after the trouble (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// P2: out of memory, the loop sleeps; it does not spin on what is queued.
+func TestPacketRestsWhenTheKernelIsShortOfMemory(t *testing.T) {
+	k := sim.New(nil)
+	s := packetServer(t, k, Epoll, "127.0.0.1:0")
+	receives := 0
+	k.Fault = func(call sim.Call) sys.Errno {
+		if call == sim.Recvmmsg {
+			receives++
+			return unix.ENOMEM
+		}
+		return 0
+	}
+	deliver(t, k, s, 1)
+	for range 100 {
+		s.turn(t)
+	}
+	if receives != 1 {
+		t.Errorf("got %d receives in 100 turns at once, want 1 and then rest", receives)
+	}
+	if got := s.loops[0].timeout(); got <= 0 || got > 1000 {
+		t.Errorf("the next wait: got a timeout of %d ms, want it over within a second", got)
+	}
+}
+
+func TestPacketAnswersOneBatchInATurn(t *testing.T) {
+	k := sim.New(nil)
+	s := packetServer(t, k, Epoll, "127.0.0.1:0")
+	deliver(t, k, s, datagramsPerTurn+1)
+	s.turn(t)
+	if got := len(k.Answers(port(s))); got != datagramsPerTurn {
+		t.Errorf("first turn: got %d answers, want %d", got, datagramsPerTurn)
+	}
+	s.turn(t)
+	if got := len(k.Answers(port(s))); got != 1 {
+		t.Errorf("second turn: got %d answers, want 1", got)
+	}
+}
+
+func TestPacketAnswersWhatIsQueuedBeforeItCloses(t *testing.T) {
+	k := sim.New(nil)
+	s := packetServer(t, k, Epoll, "127.0.0.1:0")
+	const queued = 3 * datagramsPerTurn
+	deliver(t, k, s, queued)
+	s.draining.Store(true)
+	s.turn(t)
+	if got := s.Stats().DatagramsOut; got != queued {
+		t.Errorf("got %d answers, want %d", got, queued)
+	}
+	if !s.loops[0].done() {
+		t.Error("the loop is not done")
+	}
+	s.finish()
+	if got := k.Open(); len(got) != 0 {
+		t.Errorf("descriptors %v are still open, want none", got)
+	}
+	wantNoViolations(t, k)
+}
+
+// The guard is asked about each datagram, with the address it was sent to.
+func TestPacketAsksTheGuardFirst(t *testing.T) {
+	k := sim.New(nil)
+	s := packetServer(t, k, Epoll, "[::]:0")
+	here := port(s)
+	var want []sim.Datagram
+	for _, d := range []struct {
+		from, to string
+		drop     echo.Drop
+	}{
+		{"127.0.0.1:40000", "127.0.0.1", echo.Answer},
+		{"[::1]:40000", "::1", echo.Answer},
+		{"192.0.2.1:40000", "192.0.2.2", echo.Answer},
+		{"127.0.0.1:0", "127.0.0.1", echo.DropPortZero},
+		{"127.0.0.1:7", "127.0.0.1", echo.DropLowPort},
+		{fmt.Sprintf("127.0.0.1:%d", here), "127.0.0.1", echo.DropOwn},
+		{fmt.Sprintf("192.0.2.2:%d", here), "192.0.2.2", echo.DropOwn},
+		{fmt.Sprintf("[::1]:%d", here), "::1", echo.DropOwn},
+		{"0.0.0.0:40000", "127.0.0.1", echo.DropUnspecified},
+		{"224.0.0.1:40000", "127.0.0.1", echo.DropMulticast},
+		{"[ff02::1]:40000", "::1", echo.DropMulticast},
+		{"192.0.2.1:40000", "224.0.0.1", echo.DropMulticast},
+		{"255.255.255.255:40000", "127.0.0.1", echo.DropBroadcast},
+		{"192.0.2.1:40000", "255.255.255.255", echo.DropBroadcast},
+	} {
+		before := s.Stats().Drops
+		asked := sim.Datagram{From: netip.MustParseAddrPort(d.from), To: netip.AddrPortFrom(netip.MustParseAddr(d.to), here), Payload: []byte("hello")}
+		if !k.Deliver(asked) {
+			t.Fatal("the datagram was not taken")
+		}
+		s.turn(t)
+		if d.drop == echo.Answer {
+			want = append(want, asked)
+		} else if got := s.Stats().Drops[d.drop] - before[d.drop]; got != 1 {
+			t.Errorf("from %s to %s: got %d counted as %v, want 1", d.from, d.to, got, d.drop)
+		}
+	}
+	if diff := cmp.Diff(answersTo(want), k.Answers(here), compareAddrs); diff != "" {
+		t.Errorf("answers (-want +got):\n%s", diff)
+	}
+}
+
+func TestPacketCountsWhatItCannotSendBackWhole(t *testing.T) {
+	k := sim.New(nil)
+	s := packetServer(t, k, Epoll, "127.0.0.1:0")
+	k.Deliver(sim.Datagram{From: netip.MustParseAddrPort("127.0.0.1:40000"), To: s.specs[0].Addr, Payload: make([]byte, datagramRoom+1)})
+	s.turn(t)
+	if got := s.Stats(); got.DatagramsOut != 0 || got.Drops[echo.DropTruncated] != 1 {
+		t.Errorf("got out %d, truncated %d; want 0, 1", got.DatagramsOut, got.Drops[echo.DropTruncated])
+	}
+}
+
+func TestPacketAllocatesNothing(t *testing.T) {
+	for _, p := range pollers {
+		t.Run(p.name, func(t *testing.T) {
+			s := packetServer(t, sys.Linux{}, p.make, "127.0.0.1:0")
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(fd)
+			if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(port(s)), Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+				t.Fatal(err)
+			}
+			payload := make([]byte, 512)
+			echoed := 0
+			allocs := testing.AllocsPerRun(100, func() {
+				for range 8 {
+					unix.Write(fd, payload)
+				}
+				s.loops[0].turn(-1)
+				for range 8 {
+					if n, _ := unix.Read(fd, payload); n == len(payload) {
+						echoed++
+					}
+				}
+			})
+			if allocs != 0 || echoed != 808 {
+				t.Errorf("got %v allocations a batch and %d echoes, want 0 and 808", allocs, echoed)
+			}
+		})
+	}
+}
+
+// packetServer is a server on one datagram socket, with one loop that the test
+// turns.
+func packetServer(t *testing.T, k sys.Kernel, e func(sys.Kernel) engine.Engine, addr string) *turned {
+	t.Helper()
+	spec := sock.Spec{Network: "udp", Addr: netip.MustParseAddrPort(addr)}
+	srv, err := e(k).New(engine.Config{Listeners: []engine.Listener{{Spec: spec}}, Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.(*server).finish)
+	return &turned{srv.(*server)}
+}
+
+type turned struct{ *server }
+
+// turn serves what is ready now.
+func (s *turned) turn(t *testing.T) {
+	t.Helper()
+	if err := s.loops[0].turn(0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func port(s *turned) uint16 { return s.specs[0].Addr.Port() }
+
+// deliver sends n datagrams to the server, each with its own payload.
+func deliver(t *testing.T, k *sim.Kernel, s *turned, n int) []sim.Datagram {
+	t.Helper()
+	var sent []sim.Datagram
+	for i := range n {
+		d := sim.Datagram{From: netip.MustParseAddrPort("127.0.0.1:40000"), To: s.specs[0].Addr, Payload: fmt.Append(nil, i)}
+		if !k.Deliver(d) {
+			t.Fatalf("datagram %d was not taken", i)
+		}
+		sent = append(sent, d)
+	}
+	return sent
+}
+
+// answersTo are the datagrams that answer those: the ends exchanged.
+func answersTo(asked []sim.Datagram) []sim.Datagram {
+	answers := slices.Clone(asked)
+	for i, d := range answers {
+		answers[i].From, answers[i].To = d.To, d.From
+	}
+	return answers
+}
+
+func wantNoViolations(t *testing.T, k *sim.Kernel) {
+	t.Helper()
+	for _, v := range k.Violations() {
+		t.Error(v)
+	}
+}
