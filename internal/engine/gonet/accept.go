@@ -98,10 +98,11 @@ func (a *acceptor) endure(err error) bool {
 // A place is taken only now that there is somebody to have it: a listener that
 // nobody calls must not keep one from the others. At the limit this one caller
 // is held at the door, and those behind it stay in the backlog.
-func (s *server) admit(peer net.Conn) {
-	if err := prepare(peer, s.cfg.KeepAlive); err != nil {
+func (s *server) admit(accepted net.Conn) {
+	peer, err := prepare(accepted, s.cfg.KeepAlive)
+	if err != nil {
 		s.count.Accepts[engine.AcceptAborted].Add(1)
-		peer.Close()
+		accepted.Close()
 		return
 	}
 	placed := s.place()
@@ -124,15 +125,17 @@ func (s *server) admit(peer net.Conn) {
 // prepare sets what the peer's connection needs before its first byte. What the
 // listening socket bore on Linux is inherited, but not elsewhere, and not by
 // those who were queued before an inherited listener became ours.
-func prepare(peer net.Conn, ka sock.KeepAlive) error {
-	tcp, ok := peer.(*net.TCPConn)
-	if !ok {
-		return nil
+func prepare(peer net.Conn, ka sock.KeepAlive) (net.Conn, error) {
+	switch peer := peer.(type) {
+	case *net.TCPConn:
+		return peer, errors.Join(
+			closeByReset(peer),
+			peer.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: ka.Idle, Interval: ka.Interval, Count: ka.Count}),
+		)
+	case *net.UnixConn:
+		return unread(peer)
 	}
-	return errors.Join(
-		closeByReset(tcp),
-		tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: ka.Idle, Interval: ka.Interval, Count: ka.Count}),
-	)
+	return peer, nil
 }
 
 // place waits for one of the places that Limits.MaxConns allows. False: there
@@ -166,12 +169,12 @@ func (s *server) seat(peer net.Conn) (c *conn, refusal engine.Refusal, ok bool) 
 	if !s.cfg.Budget.Enter(addr) {
 		return nil, engine.RefusedPerIP, false
 	}
-	size := min(engine.MinBuffer, s.cfg.Buffer)
-	if !s.take(size) {
+	c = &conn{server: s, peer: peer, addr: addr}
+	if !c.fit() && !canPass {
 		s.cfg.Budget.Leave(addr)
 		return nil, engine.RefusedMemory, false
 	}
-	return &conn{server: s, peer: peer, addr: addr, buf: make([]byte, size)}, 0, true
+	return c, 0, true
 }
 
 // addrOf is the peer's address, invalid where it has none.

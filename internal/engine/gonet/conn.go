@@ -18,10 +18,11 @@ type conn struct {
 	peer   net.Conn
 	addr   netip.Addr // the peer's; none on a unix socket
 	stream echo.Stream
-	buf    []byte // bytes of the budget, given back at the end
-	owed   []byte // the part of buf that is still to be sent
-	full   bool   // the last read filled buf
-	moved  moment // when bytes last moved
+	buf    []byte   // bytes of the budget, given back at the end
+	owed   []byte   // the part of buf that is still to be sent
+	full   bool     // the last read filled buf
+	moved  moment   // when bytes last moved
+	way    *passage // for lack of a buffer
 }
 
 // live serves the connection from its first byte to its close.
@@ -46,16 +47,19 @@ func (c *conn) sent(n int) {
 	c.stamp(n)
 }
 
-// fit doubles the buffer while reads fill it, as far as the budget goes: a
-// silent connection costs little, a busy one gets what it can use.
-func (c *conn) fit() {
-	if !c.full {
-		return
+// fit sees to a buffer, and doubles it while reads fill it, as far as the
+// budget goes: a silent connection costs little, a busy one gets what it can
+// use. False: there is none to be had.
+func (c *conn) fit() bool {
+	size := c.server.firstBuffer()
+	if len(c.buf) > 0 {
+		size = min(2*len(c.buf), c.server.cfg.Buffer)
 	}
-	more := min(2*len(c.buf), c.server.cfg.Buffer) - len(c.buf)
-	if more > 0 && c.server.take(more) {
-		c.buf = make([]byte, len(c.buf)+more)
+	more := size - len(c.buf)
+	if (c.full || len(c.buf) == 0) && more > 0 && c.server.take(more) {
+		c.buf = make([]byte, size)
 	}
+	return len(c.buf) > 0
 }
 
 // judge tells whether err ends the stream, and as what. A janitor's interrupt

@@ -4,12 +4,14 @@
 //
 // Read stream.go first: it is the whole service. Then, outwards:
 //
-//	conn.go     a connection: how it starts, and its one honest end
-//	accept.go   waiting for callers, and what may go wrong with that
-//	packet.go   the same service on datagrams
-//	janitor.go  callers who keep us waiting too long
-//	listen.go   sockets to wait on
-//	server.go   all of it, from Serve to Shutdown
+//	conn.go        a connection: how it starts, and its one honest end
+//	accept.go      waiting for callers, and what may go wrong with that
+//	peek_linux.go  how a unix socket, too, comes to an honest end
+//	pass_linux.go  what is done when memory is spent
+//	packet.go      the same service on datagrams
+//	janitor.go     callers who keep us waiting too long
+//	listen.go      sockets to wait on
+//	server.go      all of it, from Serve to Shutdown
 //
 // What the goroutines hide, because the runtime does it for them, is waiting
 // for many callers at once. The engines of package reactor do that by hand.

@@ -66,6 +66,13 @@ func (m *moment) get() (tick int64, owing bool) {
 	return bits >> 1, bits&1 == 1
 }
 
+// owe notes at tick that bytes are owed from now on, if they were not before.
+func (m *moment) owe(tick int64) {
+	if _, owing := m.get(); !owing {
+		m.set(tick, true)
+	}
+}
+
 // stamp notes that n bytes moved just now, unless it is none.
 func (c *conn) stamp(n int) {
 	if n > 0 {

@@ -23,14 +23,15 @@ type server struct {
 
 	count  engine.Counters
 	held   atomic.Int64
+	lent   lent          // for those without a buffer
 	vacant chan struct{} // holds a token when a place may have come free
 
-	mu      sync.Mutex
-	conns   map[*conn]struct{}
-	serving bool
-	cut     bool // no stream may go on
+	mu    sync.Mutex
+	conns map[*conn]struct{}
+	cut   bool // no stream may go on
 
 	group    sync.WaitGroup // everybody but the janitor
+	serving  chan struct{}  // closed when somebody is at every listener
 	draining chan struct{}  // closed when no new callers are waited for
 	cutting  chan struct{}  // closed when cut is set
 	over     chan struct{}  // closed when nothing is left
@@ -46,6 +47,7 @@ func newServer(cfg engine.Config) *server {
 		clock:    newClock(cfg.StallTimeout, cfg.IdleTimeout),
 		vacant:   make(chan struct{}, 1),
 		conns:    make(map[*conn]struct{}),
+		serving:  make(chan struct{}),
 		draining: make(chan struct{}),
 		cutting:  make(chan struct{}),
 		over:     make(chan struct{}),
@@ -74,10 +76,10 @@ func (s *server) Serve() error {
 func (s *server) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.serving || s.isDraining() {
+	if isClosed(s.serving) || isClosed(s.draining) {
 		return false
 	}
-	s.serving = true
+	close(s.serving)
 	for _, a := range s.acceptors {
 		s.group.Go(a.run)
 	}
@@ -108,7 +110,7 @@ func (s *server) Shutdown(ctx context.Context) error {
 func (s *server) drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.isDraining() {
+	if isClosed(s.draining) {
 		return
 	}
 	close(s.draining)
@@ -118,15 +120,15 @@ func (s *server) drain() {
 	for _, p := range s.packets {
 		p.interrupt()
 	}
-	if !s.serving {
+	if !isClosed(s.serving) {
 		s.close()
 		close(s.over)
 	}
 }
 
-func (s *server) isDraining() bool {
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-s.draining:
+	case <-c:
 		return true
 	default:
 		return false
@@ -156,9 +158,16 @@ func (s *server) resetAll() {
 	}
 }
 
-// Pulse has nothing to ask: there is no loop here that could get stuck, the
-// runtime wakes each goroutine by itself.
-func (s *server) Pulse(ctx context.Context) error { return nil }
+// Pulse asks only whether the server serves at all: there is no loop here that
+// could get stuck, the runtime wakes each goroutine by itself.
+func (s *server) Pulse(ctx context.Context) error {
+	select {
+	case <-s.serving:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 func (s *server) Stats() engine.Stats {
 	stats := s.count.Stats()
@@ -198,6 +207,9 @@ func (s *server) take(n int) bool {
 	s.held.Add(int64(n))
 	return true
 }
+
+// firstBuffer is how much a connection starts with, in bytes.
+func (s *server) firstBuffer() int { return min(engine.MinBuffer, s.cfg.Buffer) }
 
 // give returns n bytes of buffer.
 func (s *server) give(n int) {

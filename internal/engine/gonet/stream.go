@@ -28,11 +28,19 @@ func (c *conn) echo() engine.Cause {
 }
 
 // read takes what has arrived, at most a buffer full. Nothing is owed now, so
-// the buffer is free.
+// the buffer is free. Who has none passes bytes on without taking them.
 func (c *conn) read() error {
-	c.fit()
+	if !c.fit() {
+		return c.pass()
+	}
 	n, err := c.peer.Read(c.buf)
 	c.received(n)
+	return c.ended(err)
+}
+
+// ended notes the end of what the peer sends, which is no error. It may still
+// be reading.
+func (c *conn) ended(err error) error {
 	if err == io.EOF {
 		c.stream.EOF()
 		return nil
