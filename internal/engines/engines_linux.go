@@ -3,12 +3,15 @@ package engines
 import (
 	"echod/internal/engine"
 	"echod/internal/engine/gonet"
+	"echod/internal/engine/reactor"
+	"echod/internal/sys"
 )
 
 // All is every engine there is, in the order of the story.
 func All() []engine.Engine {
-	return []engine.Engine{gonet.New()}
+	kernel := sys.Linux{}
+	return []engine.Engine{gonet.New(), reactor.Select(kernel), reactor.Poll(kernel), reactor.Epoll(kernel)}
 }
 
 // Auto is the engine that serves best here.
-func Auto() engine.Engine { return gonet.New() }
+func Auto() engine.Engine { return reactor.Epoll(sys.Linux{}) }

@@ -1,10 +1,12 @@
 package engines_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"echod/internal/engine"
 	"echod/internal/engines"
 )
 
@@ -20,6 +22,26 @@ func TestLookupFindsEveryEngineByItsName(t *testing.T) {
 	}
 }
 
+func TestEveryEngineIsListedInTheOrderOfTheStory(t *testing.T) {
+	var got []string
+	for _, e := range engines.All() {
+		got = append(got, e.Name())
+	}
+	if diff := cmp.Diff([]string{"net", "select", "poll", "epoll"}, got); diff != "" {
+		t.Errorf("engines (-want +got):\n%s", diff)
+	}
+}
+
+// TestAnEngineThatIsNotHereSaysSo: wherever the tests run, each engine either
+// works or says that it is unsupported, and why.
+func TestAnEngineThatIsNotHereSaysSo(t *testing.T) {
+	for _, e := range engines.All() {
+		if err := e.Probe(); err != nil && !errors.Is(err, engine.ErrUnsupported) {
+			t.Errorf("Probe of %s: got %v, want nil or %v", e.Name(), err, engine.ErrUnsupported)
+		}
+	}
+}
+
 func TestAutoPicksAnEngineThatServesHere(t *testing.T) {
 	if err := engines.Auto().Probe(); err != nil {
 		t.Errorf("Probe: got %v, want nil", err)
@@ -27,11 +49,14 @@ func TestAutoPicksAnEngineThatServesHere(t *testing.T) {
 }
 
 func TestAnUnknownEngineIsAnsweredWithTheNearest(t *testing.T) {
+	const all = "there are auto, net, select, poll, epoll"
 	tests := []struct{ name, want string }{
-		{"nte", `unknown engine "nte": did you mean "net"? there are auto, net`},
-		{"NET", `unknown engine "NET": did you mean "net"? there are auto, net`},
-		{"uring", `unknown engine "uring": there are auto, net`},
-		{"", `unknown engine "": there are auto, net`},
+		{"nte", `unknown engine "nte": did you mean "net"? ` + all},
+		{"EPOLL", `unknown engine "EPOLL": did you mean "epoll"? ` + all},
+		{"pol", `unknown engine "pol": did you mean "poll"? ` + all},
+		{"seletc", `unknown engine "seletc": did you mean "select"? ` + all},
+		{"kqueue", `unknown engine "kqueue": ` + all},
+		{"", `unknown engine "": ` + all},
 	}
 	for _, tt := range tests {
 		_, err := engines.Lookup(tt.name)
