@@ -1,0 +1,34 @@
+# Every target is one line that can be typed without make.
+
+GO ?= go
+
+.PHONY: build test race vet cross fuzz bench bench-engines clean
+
+build: ## the binary, static, at bin/echod
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
+
+test: ## everything that can be proven without a clock
+	$(GO) test ./...
+
+race: ## the same under the race detector
+	$(GO) test -race ./...
+
+vet: ## vet, staticcheck and gofmt
+	$(GO) vet ./...
+	$(GO) tool -modfile=.ci/tools.mod staticcheck ./...
+	test -z "$$(gofmt -l .)"
+
+cross: ## what must also build elsewhere
+	sh .ci/cross
+
+fuzz: ## every fuzz target for FUZZTIME each
+	sh .ci/fuzz $(FUZZTIME)
+
+bench: ## Go benchmarks of single parts
+	$(GO) test -run '^$$' -bench . ./internal/...
+
+bench-engines: ## the engines against a C epoll loop: ratios of interleaved pairs
+	cd compare && $(GO) run ./cmd/bench-engines $(BENCH)
+
+clean:
+	rm -rf bin
