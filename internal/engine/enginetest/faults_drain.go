@@ -1,0 +1,217 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"echod/internal/engine"
+)
+
+// drainCases try Shutdown.
+var drainCases = []testCase{
+	{
+		name:    "G2 drain delivers megabytes to a slow reader that has finished",
+		promise: "P5, S2: streams finish; the slow reader receives everything, then an end of file; new connects are refused",
+		on:      "tcp unix",
+		run:     drainOwed,
+	},
+	{
+		name:    "G2 drain serves whoever was queued",
+		promise: "P5: what was connected before Shutdown is taken in and served",
+		on:      "tcp unix",
+		run:     drainQueued,
+	},
+	{
+		name:    "G2 drain resets and counts the rest at its end",
+		promise: "P5, P7: when the context ends, who is left is reset and counted as Drained",
+		on:      "tcp unix",
+		run:     drainDeadline,
+	},
+	{
+		name:    "G2 Shutdown again waits for the same end and may hasten it",
+		promise: "P5: Shutdown is idempotent and resets at the earliest end of any context",
+		run:     drainTwice,
+	},
+	{
+		name:    "G2 many Shutdowns at once under load",
+		promise: "P5, S2: every client sees all its bytes and a FIN, or a reset",
+		on:      "tcp unix",
+		run:     drainUnderLoad,
+	},
+}
+
+func drainOwed(t trial) {
+	const size = 2 << 20
+	s := t.serve(engine.Config{})
+	p := t.dialNarrow(s)
+	p.deliver(size)
+	s.settle()
+	ended := s.shutdown(context.Background())
+	t.eventually(func() bool {
+		conn, err := connectTo(s)
+		if err == nil {
+			conn.Close()
+			time.Sleep(50 * time.Millisecond) // a storm of connects is another case
+		}
+		return err != nil
+	}, "connects are refused while the server drains")
+	select {
+	case err := <-ended:
+		t.Fatalf("Shutdown returned %v while megabytes were owed", err)
+	default:
+	}
+	p.receive(size)
+	p.wantWhole()
+	t.wantSoon(ended, nil)
+}
+
+// drainQueued shuts down as soon as the first of many queued connections was
+// taken in.
+func drainQueued(t trial) {
+	s := t.bind(engine.Config{})
+	queued := make([]*peer, t.crowd(300)/3)
+	for i := range queued {
+		queued[i] = t.dial(s)
+		queued[i].send(100)
+	}
+	s.start()
+	s.waitFor("a connection is accepted", func(st engine.Stats) bool { return st.Accepted > 0 })
+	ended := s.shutdown(context.Background())
+	for _, p := range queued {
+		p.receive(100)
+		p.fin()
+		p.wantWhole()
+	}
+	t.wantSoon(ended, nil)
+	t.wantClosed(s.Stats(), engine.Finished, uint64(len(queued)))
+}
+
+func drainDeadline(t trial) {
+	s := t.serve(engine.Config{})
+	silent, spoke := t.dial(s), t.dial(s)
+	spoke.echo(100)
+	stalled := t.stall(s, 3)
+	s.settle()
+	s.waitFor("5 streams are open", func(st engine.Stats) bool { return st.Active == 5 })
+
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	t.wantSoon(s.shutdown(ctx), context.DeadlineExceeded)
+	t.wantSoon(s.served, engine.ErrClosed)
+	for _, p := range stalled {
+		p.writing.Wait()
+		p.wantReset()
+	}
+	if t.network == "tcp" { // a unix socket has no reset of its own to send
+		silent.wantReset()
+		spoke.wantReset()
+	}
+	t.wantClosed(s.Stats(), engine.Drained, 5)
+}
+
+func drainTwice(t trial) {
+	s := t.serve(engine.Config{})
+	t.dial(s).echo(1)
+	first := s.shutdown(context.Background())
+	second := s.shutdown(context.Background())
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	t.wantSoon(s.shutdown(now), context.Canceled)
+	for _, earlier := range []<-chan error{first, second} {
+		select {
+		case <-earlier:
+		case <-time.After(patience):
+			t.Fatal("an earlier Shutdown still waits after all streams were reset")
+		}
+	}
+	t.wantClosed(s.Stats(), engine.Drained, 1)
+	t.wantSoon(s.shutdown(context.Background()), nil)
+}
+
+func drainUnderLoad(t trial) {
+	s := t.serve(engine.Config{})
+	var loaded, clients sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range 20 {
+		p := t.dial(s)
+		loaded.Add(1)
+		clients.Go(func() {
+			finishes := i%2 == 0
+			switch end := p.load(loaded.Done, stop, finishes); {
+			case end != nil && !isReset(end):
+				t.Errorf("got %v after %d bytes of %d, want an end of file or a reset", end, p.received, p.sent.Load())
+			case end == nil && p.received != p.sent.Load():
+				t.Errorf("got an end of file after %d bytes of %d, want it after all of them", p.received, p.sent.Load())
+			case end == nil && !finishes && t.network == "tcp":
+				t.Error("got an end of file without having finished, want a reset")
+			}
+		})
+	}
+	loaded.Wait()
+	var ends []<-chan error
+	for i := range 8 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(200+10*i)*time.Millisecond)
+		defer cancel()
+		ends = append(ends, s.shutdown(ctx))
+	}
+	close(stop)
+	for _, end := range ends {
+		select {
+		case <-end:
+		case <-time.After(patience):
+			t.Fatal("Shutdown still waits long after its context has ended")
+		}
+	}
+	clients.Wait()
+}
+
+// load sends and receives until stop, then finishes or goes on until it is cut
+// off. It tells by begun when the first bytes have come back, and returns how
+// the stream ended.
+func (p *peer) load(begun func(), stop <-chan struct{}, finishes bool) error {
+	p.writing.Go(func() {
+		for {
+			select {
+			case <-stop:
+				if finishes {
+					p.closeWrite()
+					return
+				}
+			default:
+			}
+			if p.write(10_000) != nil {
+				return
+			}
+		}
+	})
+	err := p.read(1)
+	begun()
+	if err != nil {
+		return err
+	}
+	err = p.finish()
+	p.writing.Wait() // sent is final
+	return err
+}
+
+// shutdown runs Shutdown in the background.
+func (s *server) shutdown(ctx context.Context) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- s.Shutdown(ctx) }()
+	return done
+}
+
+// wantSoon waits for the error of something that is about to end.
+func (t trial) wantSoon(ended <-chan error, want error) {
+	t.Helper()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, want) {
+			t.Errorf("the end: got %v, want %v", err, want)
+		}
+	case <-time.After(patience):
+		t.Fatalf("waited %v in vain for the end", patience)
+	}
+}

@@ -1,0 +1,108 @@
+package enginetest
+
+import (
+	"time"
+
+	"echod/internal/engine"
+)
+
+// timeoutCases try the two patiences that an engine may lose, and that it loses
+// neither unasked.
+var timeoutCases = []testCase{
+	{
+		name:    "C1 a peer that sends without end and reads nothing",
+		promise: "S3: reading stops, no more than the buffer is held, and after the stall timeout it is reset and counted",
+		on:      "tcp unix",
+		run:     sendsWithoutEnd,
+	},
+	{
+		name:    "C4 the server closes with unread input",
+		promise: "S2: the client sees a reset, never a FIN, when it has not received everything",
+		on:      "tcp unix",
+		run:     stalledSeesReset,
+	},
+	{
+		name:    "C1 a peer that reads slowly is not stalled",
+		promise: "S7: the stall timeout is for a peer that takes nothing, not for one that takes little",
+		run:     slowIsNotStalled,
+	},
+	{
+		name:    "an idle timeout resets the silent and is counted",
+		promise: "P7: the reset is counted as Idle",
+		on:      "tcp",
+		run:     idleReset,
+	},
+	{
+		name:    "without an idle timeout silence lasts",
+		promise: "S7: the service goes on until the caller ends it",
+		on:      "tcp unix",
+		run:     silenceLasts,
+	},
+}
+
+func sendsWithoutEnd(t trial) {
+	const buffer, most = 64 << 10, 256 << 20
+	s := t.serve(engine.Config{Buffer: buffer, StallTimeout: 500 * time.Millisecond})
+	p := t.dial(s)
+	p.flood(most)
+	st := s.waitFor("the stream has ended", func(st engine.Stats) bool {
+		if st.Held > buffer {
+			t.Errorf("held: got %d bytes for one stream, want at most %d", st.Held, buffer)
+		}
+		return st.Accepted == 1 && st.Active == 0
+	})
+	t.wantClosed(st, engine.Stalled, 1)
+	p.writing.Wait()
+	if sent := p.sent.Load(); sent >= most {
+		t.Errorf("a peer that does not read sent all of its %d bytes, want it stopped before", sent)
+	}
+	p.wantReset()
+}
+
+func stalledSeesReset(t trial) {
+	s := t.serve(engine.Config{StallTimeout: 300 * time.Millisecond})
+	p := t.dialNarrow(s)
+	p.flood(64 << 20)
+	t.wantClosed(s.waitFor("the stream has ended", func(st engine.Stats) bool {
+		return st.Accepted == 1 && st.Active == 0
+	}), engine.Stalled, 1)
+	p.writing.Wait()
+	p.wantReset()
+}
+
+// slowIsNotStalled takes a little several times within the stall timeout, for
+// longer than it.
+func slowIsNotStalled(t trial) {
+	const stall = 2 * time.Second
+	s := t.serve(engine.Config{StallTimeout: stall})
+	p := t.dialNarrow(s)
+	p.flood(64 << 20)
+	s.settle()
+	for began := time.Now(); time.Since(began) < stall*3/2; time.Sleep(stall / 20) {
+		p.receive(64 << 10)
+	}
+	if st := s.Stats(); st.Active != 1 {
+		t.Errorf("a peer that reads slowly: got its stream ended (%s), want it open", causes(st))
+	}
+}
+
+func idleReset(t trial) {
+	s := t.serve(engine.Config{IdleTimeout: 200 * time.Millisecond})
+	silent, spoke := t.dial(s), t.dial(s)
+	spoke.write(1)
+	silent.wantReset()
+	spoke.wantReset()
+	t.wantClosed(s.waitIdle(), engine.Idle, 2)
+}
+
+// silenceLasts compares with a server that has the timeout: when that has lost
+// its patience, this one must not have.
+func silenceLasts(t trial) {
+	patient := t.serve(engine.Config{})
+	silent, spoke := t.dial(patient), t.dial(patient)
+	spoke.echo(1)
+	hasty := t.serve(engine.Config{IdleTimeout: 300 * time.Millisecond})
+	t.dial(hasty).finish()
+	silent.echo(10)
+	spoke.echo(10)
+}

@@ -1,0 +1,115 @@
+package enginetest
+
+import (
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"echod/internal/engine"
+	"echod/internal/sock"
+)
+
+// wireCases try what happens on the wire itself.
+var wireCases = []testCase{
+	{
+		name:    "C5 dead peers are found",
+		promise: "P3: a peer that vanished without a FIN is found, by keepalive if it is silent and by a timeout if bytes are owed",
+		run:     deadPeers,
+	},
+	{
+		name:    "C7 urgent data is echoed in line",
+		promise: "S1: what a client receives is what it sent, the urgent byte at its place",
+		run:     urgentData,
+	},
+}
+
+func urgentData(t trial) {
+	s := t.serve(engine.Config{})
+	p := t.dial(s)
+	raw, err := p.Conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(text string, flags int) {
+		var sendErr error
+		err := raw.Write(func(fd uintptr) bool {
+			_, sendErr = syscall.SendmsgN(int(fd), []byte(text), nil, nil, flags)
+			return sendErr != syscall.EAGAIN
+		})
+		if err != nil || sendErr != nil {
+			t.Fatalf("send %q: %v, %v", text, err, sendErr)
+		}
+	}
+	send("before", 0)
+	send("!", syscall.MSG_OOB)
+	send("after", 0)
+	p.fin()
+	got, err := io.ReadAll(p.Conn)
+	if err != nil || string(got) != "before!after" {
+		t.Errorf("got %q and %v, want %q and an end of file", got, err, "before!after")
+	}
+}
+
+// inNamespace tells this test binary that it runs in a network of its own.
+const inNamespace = "ECHOD_ENGINETEST_NAMESPACE"
+
+// deadPeers cuts the wire, in a network namespace where nobody else needs it.
+func deadPeers(t trial) {
+	if os.Getenv(inNamespace) == "" {
+		t.inNamespace()
+		return
+	}
+	t.command("ip", "link", "set", "lo", "up")
+	s := t.serve(engine.Config{
+		StallTimeout: time.Second,
+		KeepAlive:    sock.KeepAlive{Idle: time.Second, Interval: time.Second, Count: 2},
+	})
+	silent, reading := t.dial(s), t.dial(s)
+	silent.echo(10)
+	reading.flood(1 << 40)
+	reading.receive(1 << 20)
+	t.command("iptables", "-A", "INPUT", "-p", "tcp", "-j", "DROP")
+	st := s.waitIdle()
+	if lost, stalled := st.Closes[engine.PeerLost], st.Closes[engine.Stalled]; lost+stalled != 2 || lost < 1 {
+		t.Errorf("causes of close: got %s, want the silent peer lost and the other one lost or stalled", causes(st))
+	}
+}
+
+// inNamespace runs this very trial again, alone, in a new network namespace.
+func (t trial) inNamespace() {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("making a network namespace needs root")
+	}
+	for _, tool := range []string{"ip", "iptables"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("cutting the wire needs %s: %v", tool, err)
+		}
+	}
+	var pattern []string
+	for _, name := range strings.Split(t.Name(), "/") {
+		pattern = append(pattern, "^"+regexp.QuoteMeta(name)+"$")
+	}
+	cmd := exec.Command(os.Args[0], "-test.run="+strings.Join(pattern, "/"), "-test.v", "-test.timeout=2m")
+	cmd.Env = append(os.Environ(), inNamespace+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		t.Skipf("making a network namespace: %v", err)
+	}
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()+" ") {
+		t.Errorf("in a network namespace: %v\n%s", err, out)
+	}
+}
+
+func (t trial) command(name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}

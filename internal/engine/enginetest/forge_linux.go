@@ -1,0 +1,134 @@
+package enginetest
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+)
+
+// ownNetwork moves the rest of the trial into a network of its own, with a
+// loopback and nothing else, which ends with the trial. It may break whatever
+// it likes there. Sockets made by this goroutine are in that network, wherever
+// they are used; so are commands that it starts.
+//
+// It never unlocks the thread, so the thread ends with the goroutine and takes
+// the namespace along (network_namespaces(7)).
+func (t trial) ownNetwork(setup ...string) {
+	t.Helper()
+	runtime.LockOSThread()
+	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+		t.Skipf("a network namespace of its own: %v", os.NewSyscallError("unshare", err))
+	}
+	t.command("ip link set lo up")
+	for _, line := range setup {
+		t.command(line)
+	}
+}
+
+// command runs a command of the system in the trial's network.
+func (t trial) command(line string) {
+	t.Helper()
+	words := strings.Fields(line)
+	out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skipf("the command %s is not there", words[0])
+	}
+	if err != nil {
+		t.Skipf("%s: %v: %s", line, err, out)
+	}
+}
+
+// forger sends datagrams whose addresses are what it says they are.
+type forger struct {
+	t  trial
+	fd int
+	to syscall.Sockaddr // where every packet goes; nil: where its header says
+}
+
+// forge sends by way of the routing table (raw(7)).
+func (t trial) forge() *forger {
+	t.Helper()
+	return t.forger(syscall.AF_INET, syscall.IPPROTO_RAW, nil)
+}
+
+// forgeOn sends on a link, to everybody there (packet(7)), so that nothing is
+// asked of the routing table.
+func (t trial) forgeOn(link string) *forger {
+	t.Helper()
+	on, err := net.InterfaceByName(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	protocol := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, syscall.ETH_P_IP))
+	everybody := [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	return t.forger(syscall.AF_PACKET, 0, &syscall.SockaddrLinklayer{
+		Protocol: protocol, Ifindex: on.Index, Halen: 6, Addr: everybody,
+	})
+}
+
+func (t trial) forger(domain, protocol int, to *syscall.SockaddrLinklayer) *forger {
+	t.Helper()
+	f := &forger{t: t}
+	kind := syscall.SOCK_RAW
+	if to != nil {
+		f.to, kind = to, syscall.SOCK_DGRAM // the kernel writes the link's header
+	}
+	fd, err := syscall.Socket(domain, kind|syscall.SOCK_CLOEXEC, protocol)
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
+		t.Skipf("forging needs CAP_NET_RAW: %v", err)
+	}
+	if err != nil {
+		t.Fatal(os.NewSyscallError("socket", err))
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	f.fd = fd
+	return f
+}
+
+// send sends one datagram.
+func (f *forger) send(from, to netip.AddrPort, payload string) {
+	f.t.Helper()
+	addr := f.to
+	if addr == nil {
+		addr = &syscall.SockaddrInet4{Addr: to.Addr().As4()}
+	}
+	if err := syscall.Sendto(f.fd, packet(from, to, payload), 0, addr); err != nil {
+		f.t.Fatalf("send from %s to %s: %v", from, to, os.NewSyscallError("sendto", err))
+	}
+}
+
+// packet is a whole IPv4 packet with a datagram (RFC 791, RFC 768). The
+// datagram has no checksum, which IPv4 allows.
+func packet(from, to netip.AddrPort, payload string) []byte {
+	const headers, ttl = 20 + 8, 64
+	size := uint16(headers + len(payload))
+	b := []byte{0x45, 0}
+	b = binary.BigEndian.AppendUint16(b, size)
+	b = append(b, 0, 0, 0, 0, ttl, syscall.IPPROTO_UDP, 0, 0)
+	b = append(b, from.Addr().AsSlice()...)
+	b = append(b, to.Addr().AsSlice()...)
+	binary.BigEndian.PutUint16(b[10:], checksum(b))
+	b = binary.BigEndian.AppendUint16(b, from.Port())
+	b = binary.BigEndian.AppendUint16(b, to.Port())
+	b = binary.BigEndian.AppendUint16(b, size-20)
+	b = append(b, 0, 0)
+	return append(b, payload...)
+}
+
+// checksum is RFC 1071's.
+func checksum(b []byte) uint16 {
+	var sum uint32
+	for i := 0; i < len(b); i += 2 {
+		sum += uint32(binary.BigEndian.Uint16(b[i:]))
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return ^uint16(sum)
+}

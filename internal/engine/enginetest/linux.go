@@ -1,0 +1,8 @@
+//go:build linux
+
+package enginetest
+
+import "slices"
+
+// linuxCases cause their faults in ways that only Linux has.
+var linuxCases = slices.Concat(killCases, shortageCases, baselineCases, scaleCases, wireCases, forgedCases)

@@ -1,0 +1,288 @@
+package enginetest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"echod/internal/engine"
+	"echod/internal/sock"
+)
+
+// peer is a client that knows every byte it may receive: it sends an endless
+// tape that its seed determines, and plays the same tape to compare with.
+// One goroutine may send while another receives.
+type peer struct {
+	net.Conn
+	t        trial
+	sending  *rand.ChaCha8
+	chunk    [stride]byte // what was last taken from the tape
+	unsent   []byte       // and of that, what the kernel did not take
+	owed     *rand.ChaCha8
+	sent     atomic.Int64
+	received int64
+	// cut says that sending met a reset. The kernel reports a reset once, so
+	// the receiver may see no more than an end of file.
+	cut     atomic.Bool
+	writing sync.WaitGroup // whoever sends in the background
+}
+
+// seeds are different for each peer, so that bytes which end up with the wrong
+// one are noticed.
+var seeds atomic.Uint64
+
+// target is something to connect to.
+type target interface{ where() sock.Spec }
+
+// dial connects to a server. The peer is closed when the trial is over.
+func (t trial) dial(to target) *peer {
+	t.Helper()
+	return t.peer(connectTo(to))
+}
+
+// dialNarrow connects through buffers so small that the peer stalls early.
+func (t trial) dialNarrow(to target) *peer {
+	t.Helper()
+	return t.peer(connect(&net.Dialer{Timeout: patience, Control: narrow}, to.where()))
+}
+
+// connectTo opens a connection that the caller closes.
+func connectTo(to target) (net.Conn, error) {
+	return connect(&net.Dialer{Timeout: patience}, to.where())
+}
+
+func connect(d *net.Dialer, spec sock.Spec) (net.Conn, error) {
+	if spec.Network == "unix" {
+		return d.Dial("unix", spec.Path)
+	}
+	return d.Dial(spec.Network, spec.Addr.String())
+}
+
+// greet connects and echoes a byte. The error says why there was no echo: a
+// server that refuses may reset the connection before or after it is made.
+func (t trial) greet(to target) (*peer, error) {
+	t.Helper()
+	conn, err := connectTo(to)
+	if err != nil {
+		return nil, err
+	}
+	p := t.peer(conn, nil)
+	if err := p.write(1); err != nil {
+		return p, err
+	}
+	return p, p.read(1)
+}
+
+// peer makes a peer of a new connection.
+func (t trial) peer(conn net.Conn, err error) *peer {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	p := newPeer(t, conn)
+	t.Cleanup(func() {
+		p.Close()
+		p.writing.Wait()
+	})
+	return p
+}
+
+func newPeer(t trial, conn net.Conn) *peer {
+	var seed [32]byte
+	n := seeds.Add(1)
+	for i := range 8 {
+		seed[i] = byte(n >> (8 * i))
+	}
+	conn.SetDeadline(time.Now().Add(2 * patience))
+	return &peer{Conn: conn, t: t, sending: rand.NewChaCha8(seed), owed: rand.NewChaCha8(seed)}
+}
+
+// stride is how much a peer sends or receives at once.
+const stride = 16 << 10
+
+// write sends the next n bytes of the tape.
+func (p *peer) write(n int) error {
+	for n > 0 {
+		if len(p.unsent) == 0 {
+			p.unsent = p.chunk[:min(n, stride)]
+			p.sending.Read(p.unsent)
+		}
+		m, err := p.Conn.Write(p.unsent[:min(n, len(p.unsent))])
+		p.unsent = p.unsent[m:]
+		p.sent.Add(int64(m))
+		n -= m
+		if isReset(err) {
+			p.cut.Store(true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read receives the next n bytes and compares them with the tape.
+func (p *peer) read(n int) error {
+	buf := make([]byte, min(n, stride))
+	for n > 0 {
+		m, err := p.readSome(buf[:min(n, len(buf))])
+		n -= m
+		if err == io.EOF && n > 0 {
+			return fmt.Errorf("end of file after %d bytes of %d: %w", p.received, p.sent.Load(), io.ErrUnexpectedEOF)
+		}
+		if err != nil && n > 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// readSome receives at most one buffer and compares it with the tape.
+func (p *peer) readSome(buf []byte) (int, error) {
+	n, err := p.Conn.Read(buf)
+	want := make([]byte, n)
+	p.owed.Read(want)
+	if !bytes.Equal(buf[:n], want) {
+		at := 0
+		for buf[at] == want[at] {
+			at++
+		}
+		return n, fmt.Errorf("byte %d: got %#02x, want %#02x as it was sent", p.received+int64(at), buf[at], want[at])
+	}
+	p.received += int64(n)
+	if sent := p.sent.Load(); p.received > sent+stride { // a chunk is counted after it is on its way
+		return n, fmt.Errorf("received %d bytes, sent only %d", p.received, sent)
+	}
+	return n, err
+}
+
+// finish receives whatever comes until the end, and returns nil for an end of
+// file and the error for any other end.
+func (p *peer) finish() error {
+	buf := make([]byte, stride)
+	for {
+		switch _, err := p.readSome(buf); {
+		case err == io.EOF:
+			if p.writing.Wait(); p.cut.Load() {
+				return syscall.ECONNRESET
+			}
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// send sends n bytes or fails the trial.
+func (p *peer) send(n int) {
+	p.t.Helper()
+	if err := p.write(n); err != nil {
+		p.t.Fatalf("send after %d bytes: %v", p.sent.Load(), err)
+	}
+}
+
+// receive receives n bytes or fails the trial.
+func (p *peer) receive(n int) {
+	p.t.Helper()
+	if err := p.read(n); err != nil {
+		p.t.Fatalf("receive after %d bytes: %v", p.received, err)
+	}
+}
+
+// echo sends n bytes and receives them back.
+func (p *peer) echo(n int) {
+	p.t.Helper()
+	p.send(n)
+	p.receive(n)
+}
+
+// fin ends what the peer sends; it may still receive.
+func (p *peer) fin() {
+	p.t.Helper()
+	if err := p.closeWrite(); err != nil {
+		p.t.Fatalf("shutdown for writing: %v", err)
+	}
+}
+
+func (p *peer) closeWrite() error { return p.Conn.(interface{ CloseWrite() error }).CloseWrite() }
+
+// abort ends the connection by a reset.
+func (p *peer) abort() {
+	if tcp, ok := p.Conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	p.Close()
+}
+
+// deliver sends n bytes and a FIN in the background.
+func (p *peer) deliver(n int) {
+	p.writing.Go(func() {
+		if p.write(n) == nil {
+			p.closeWrite()
+		}
+	})
+}
+
+// flood sends in the background, at most limit bytes, and nobody receives. Once
+// no more fits in between, it stands still.
+func (p *peer) flood(limit int) {
+	p.writing.Go(func() { p.write(limit) })
+}
+
+// wantWhole receives the rest and fails the trial unless it is everything that
+// was sent, and then an end of file.
+func (p *peer) wantWhole() {
+	p.t.Helper()
+	if err := p.finish(); err != nil {
+		p.t.Fatalf("got %v after %d bytes of %d, want all of them and an end of file", err, p.received, p.sent.Load())
+	}
+	if p.received != p.sent.Load() {
+		p.t.Fatalf("got an end of file after %d bytes of %d, want it after all of them", p.received, p.sent.Load())
+	}
+}
+
+// wantReset receives the rest and fails the trial unless the end is a reset.
+func (p *peer) wantReset() {
+	p.t.Helper()
+	if err := p.finish(); !isReset(err) {
+		end := fmt.Sprint(err)
+		if err == nil {
+			end = "an end of file"
+		}
+		p.t.Fatalf("got %s after %d bytes of %d, want a reset", end, p.received, p.sent.Load())
+	}
+}
+
+// fill sends until the kernel takes no more, nor does the server of whose books
+// stats tells.
+func (p *peer) fill(stats func() engine.Stats) {
+	p.t.Helper()
+	defer p.SetDeadline(time.Now().Add(2 * patience))
+	const looks, pause = 10, 10 * time.Millisecond
+	last, same := stats().BytesIn, 0
+	p.t.eventually(func() bool {
+		p.SetWriteDeadline(time.Now().Add(pause))
+		before := p.sent.Load()
+		if err := p.write(stride); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			p.t.Fatalf("send after %d bytes: %v", p.sent.Load(), err)
+		}
+		now := stats().BytesIn
+		if same++; p.sent.Load() != before || now != last {
+			same = 0
+		}
+		last = now
+		return same > looks
+	}, "the server stops taking in bytes")
+}
+
+// isReset tells a reset from other ends. EPIPE is none: a sender meets it also
+// after a FIN that it has not waited for.
+func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }

@@ -1,0 +1,36 @@
+package enginetest
+
+import (
+	"context"
+	"strings"
+
+	"echod/check"
+	"echod/internal/engine"
+)
+
+// ruleCases are the rules by which echod checks foreign servers, and which its
+// own engines keep.
+var ruleCases = []testCase{
+	{
+		name:    "every rule of check is kept",
+		promise: "S1, S2, S3, U1: an honest echo passes every rule",
+		on:      "tcp unix udp",
+		run:     everyRule,
+	},
+}
+
+func everyRule(t trial) {
+	s := t.serve(engine.Config{})
+	_, address, _ := strings.Cut(s.spec.String(), "://")
+	report, err := check.Run(context.Background(), check.Target{Network: t.network, Address: address},
+		check.Options{Timeout: patience})
+	if err != nil {
+		t.Fatalf("check: %v", err)
+	}
+	for _, r := range report.Results {
+		if r.Verdict != check.Pass {
+			t.Errorf("%s: got %v (%s), want pass: %s got %q, want %q; seed %d",
+				r.Rule, r.Verdict, r.Class, r.Detail, r.Got, r.Want, report.Options.Seed)
+		}
+	}
+}
