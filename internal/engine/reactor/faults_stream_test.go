@@ -1,0 +1,277 @@
+//go:build linux
+
+package reactor
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/engine"
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+func TestB1EverySizeOfShortCallIsTransparent(t *testing.T) {
+	for _, sc := range scenarios {
+		t.Run(sc.name, func(t *testing.T) {
+			for n := 1; n <= rigBuffer; n++ {
+				onEachShort(t, sc, n)
+			}
+		})
+	}
+}
+
+// onEachShort plays sc where no call moves more than n.
+func onEachShort(t *testing.T, sc scenario, n int) {
+	for _, e := range pollers {
+		r, err := newRig(e.make, sc, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.k.Follow(bytes.Repeat([]byte{sim.Short(n)}, 20000))
+		r.perform(sc)
+		if bad := r.verdict(); bad != "" {
+			t.Errorf("%s, at most %d a call:\n%s", e.name, n, bad)
+		}
+		if got := r.ends()[:len(sc.want)]; !slices.Equal(got, sc.want) {
+			t.Errorf("%s, at most %d a call: the peers saw %v; want %v", e.name, n, got, sc.want)
+		}
+	}
+}
+
+func TestB3AnErrorEndsOneStreamForOneCause(t *testing.T) {
+	tests := []struct {
+		name string
+		fail func(r *rig, p *sim.Peer)
+		want engine.Cause
+	}{
+		{"reset by the peer", func(r *rig, p *sim.Peer) { p.Reset() }, engine.PeerReset},
+		{"reset by the peer while owed", func(r *rig, p *sim.Peer) { p.Stall(); r.send(p, 500); r.settle(); p.Reset() }, engine.PeerReset},
+		{"closed by the peer with more to come", func(r *rig, p *sim.Peer) { r.send(p, 500); p.Close() }, engine.PeerReset},
+		{"recv ECONNRESET", failing(sim.Recv, unix.ECONNRESET), engine.PeerReset},
+		{"recv ETIMEDOUT", failing(sim.Recv, unix.ETIMEDOUT), engine.PeerLost},
+		{"recv EHOSTUNREACH", failing(sim.Recv, unix.EHOSTUNREACH), engine.PeerLost},
+		{"recv ENOMEM", failing(sim.Recv, unix.ENOMEM), engine.Broken},
+		{"send EPIPE", failing(sim.Send, unix.EPIPE), engine.PeerReset},
+		{"send ETIMEDOUT", failing(sim.Send, unix.ETIMEDOUT), engine.PeerLost},
+		{"send EHOSTUNREACH", failing(sim.Send, unix.EHOSTUNREACH), engine.PeerLost},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			onEach(t, scenario{}, func(t *testing.T, r *rig) {
+				p, other := r.dial(), r.dial()
+				r.settle()
+				tt.fail(r, p)
+				r.settle()
+				var want [len(engine.Stats{}.Closes)]uint64
+				want[tt.want] = 1
+				if got := r.srv.Stats().Closes; got != want {
+					t.Errorf("causes of close: got %v; want one, %v", got, tt.want)
+				}
+				if p.End() != sim.Reset {
+					t.Errorf("the peer saw %v; want reset", p.End())
+				}
+				r.send(other, 5)
+				r.settle()
+				if len(other.Received()) != 5 {
+					t.Error("the other peer is not served any more")
+				}
+			})
+		})
+	}
+}
+
+// failing sends something and makes the call that echoes it fail.
+func failing(call sim.Call, errno sys.Errno) func(*rig, *sim.Peer) {
+	return func(r *rig, p *sim.Peer) {
+		r.send(p, 5)
+		r.failOnce(call, errno)
+	}
+}
+
+func TestB4AResetBetweenReadAndWriteDropsWhatIsOwed(t *testing.T) {
+	onEach(t, scenario{}, func(t *testing.T, r *rig) {
+		p := r.dial()
+		r.settle()
+		r.send(p, 5)
+		r.k.Fault = func(call sim.Call) sys.Errno {
+			if call == sim.Send {
+				p.Reset() // just now, before the kernel looks
+			}
+			return 0
+		}
+		r.settle()
+		st := r.srv.Stats()
+		if st.BytesIn != 5 || st.BytesOut != 0 || st.Discarded != 5 {
+			t.Errorf("in %d, out %d, discarded %d; want 5, 0, 5", st.BytesIn, st.BytesOut, st.Discarded)
+		}
+		if sum(st.Closes[:]) != 1 || st.Closes[engine.PeerReset] != 1 {
+			t.Errorf("causes of close: got %v; want one, %v", st.Closes, engine.PeerReset)
+		}
+	})
+}
+
+func TestB5AShortageOnSendNeverSkipsBytes(t *testing.T) {
+	for _, errno := range []sys.Errno{unix.ENOBUFS, unix.ENOMEM} {
+		for nth := 1; nth <= 6; nth++ { // the first send, and those that follow a stall
+			onEach(t, scenario{}, func(t *testing.T, r *rig) {
+				p := r.dial()
+				p.Stall()
+				sends, failed := 0, false
+				r.k.Fault = func(call sim.Call) sys.Errno {
+					if call == sim.Send {
+						sends++
+					}
+					if call != sim.Send || sends != nth {
+						return 0
+					}
+					failed = true
+					return errno
+				}
+				r.send(p, 8*rigBuffer)
+				r.settle()
+				p.Resume()
+				p.CloseWrite()
+				r.settle()
+				if !failed {
+					t.Fatalf("there is no send %d", nth)
+				}
+				// Retried and complete, or reset: safe checks the bytes.
+				if p.End() != sim.Clean && p.End() != sim.Reset {
+					t.Errorf("after %v on send %d the peer sees %v", errno, nth, p.End())
+				}
+			})
+		}
+	}
+}
+
+func TestB6WhoCannotBeWatchedIsRefusedAlone(t *testing.T) {
+	for _, errno := range []sys.Errno{unix.ENOSPC, unix.ENOMEM} {
+		t.Run(errno.Error(), func(t *testing.T) {
+			r, err := newRig(Epoll, scenario{}, nil, nil) // select and poll keep the list themselves
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, refused, after := r.dial(), r.dial(), r.dial()
+			adds := 0
+			r.k.Fault = func(call sim.Call) sys.Errno {
+				if call != sim.EpollAdd {
+					return 0
+				}
+				if adds++; adds != 2 {
+					return 0
+				}
+				return errno
+			}
+			for _, p := range r.peers {
+				r.send(p, 5)
+			}
+			r.settle()
+			if len(before.Received()) != 5 || refused.End() != sim.Reset || len(after.Received()) != 5 {
+				t.Errorf("got %d bytes, %v, %d bytes; want 5, reset, 5", len(before.Received()), refused.End(), len(after.Received()))
+			}
+			if got := r.srv.Stats().Refused[engine.RefusedPoller]; got != 1 {
+				t.Errorf("counted as refused by the poller: got %d; want 1", got)
+			}
+			r.live()
+			r.bury()
+			if bad := r.verdict(); bad != "" {
+				t.Error(bad)
+			}
+		})
+	}
+}
+
+func TestB7ADescriptorBeyondFdSetIsRefused(t *testing.T) {
+	const callers = 1100
+	r, err := newRig(Select, scenario{limit: engine.Limits{MaxConns: callers}}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := unix.FD_SETSIZE - 1 - slices.Max(r.k.Open()) // the descriptors that select can still have
+	for range callers {
+		p := r.dial()
+		r.send(p, 5)
+	}
+	r.settle()
+	served := 0
+	for _, p := range r.peers {
+		if len(p.Received()) == 5 {
+			served++
+		}
+	}
+	refused := int(r.srv.Stats().Refused[engine.RefusedFD])
+	if served != room || refused != callers-room {
+		t.Errorf("served %d, refused %d; want %d, %d", served, refused, room, callers-room)
+	}
+	r.live()
+	r.bury()
+	if bad := r.verdict(); bad != "" {
+		t.Error(bad)
+	}
+}
+
+func TestB8AStaleEventFindsNobody(t *testing.T) {
+	onEach(t, scenario{}, func(t *testing.T, r *rig) {
+		l := r.srv.loops[0]
+		first := r.dial()
+		r.settle()
+		fd := l.quiet.head
+		stale := event{fd: fd, gen: l.table.at(fd).gen}
+		first.Reset()
+		second := r.dial() // accepted in the batch in which the first ends
+		r.settle()
+		if got := l.quiet.head; got == fd {
+			t.Fatalf("descriptor %d was given away within the batch that ended it", fd)
+		}
+		third := r.dial()
+		r.settle()
+		if l.table.at(fd).gen == stale.gen || !l.table.at(fd).open() {
+			t.Fatalf("descriptor %d is not the third peer's", fd)
+		}
+		r.send(third, 5)
+		calls := len(r.k.Trace())
+		l.dispatch(stale)
+		if got := r.k.Trace()[calls:]; len(got) != 0 {
+			t.Errorf("a stale event caused %v; want nothing", got)
+		}
+		r.settle()
+		if len(third.Received()) != 5 || second.End() != sim.Going {
+			t.Errorf("third got %d bytes, second saw %v; want 5, going", len(third.Received()), second.End())
+		}
+	})
+}
+
+func TestC4WithUnreadInputTheEndIsAReset(t *testing.T) {
+	tests := []struct {
+		name string
+		end  func(r *rig)
+		want engine.Cause
+	}{
+		{"stall timeout", func(r *rig) { r.k.Advance(6 * time.Minute); r.turn() }, engine.Stalled},
+		{"end of the drain", func(r *rig) { r.srv.abort(); r.turn() }, engine.Drained},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			onEach(t, scenario{}, func(t *testing.T, r *rig) {
+				p := r.dial()
+				p.Stall()
+				r.send(p, 8*rigBuffer) // more than the server reads: some of it stays in the kernel
+				r.settle()
+				r.send(p, 1) // and more comes at that very moment
+				p.CloseWrite()
+				tt.end(r)
+				if p.End() != sim.Reset {
+					t.Errorf("the peer saw %v; want reset", p.End())
+				}
+				if got := r.srv.Stats().Closes; got[tt.want] != 1 || sum(got[:]) != 1 {
+					t.Errorf("causes of close: got %v; want one, %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
