@@ -121,13 +121,13 @@ func refusedAnswer(t trial) {
 	t.ownNetwork()
 	s := t.serve(engine.Config{})
 	refused, heard := t.ask(s.spec.Addr), t.ask(s.spec.Addr)
-	t.command(fmt.Sprintf("iptables -w -A OUTPUT -p udp --dport %d -j DROP", refused.addr().Port()))
+	t.configure(fmt.Sprintf("iptables -w -A OUTPUT -p udp --dport %d -j DROP", refused.addr().Port()))
 	for n := range uint64(3) {
 		refused.send(5)
 		t.wantDatagrams(s, n, map[echo.Drop]uint64{echo.DropRefused: n + 1})
 		heard.wantEcho(5)
 	}
-	t.command("iptables -w -F OUTPUT")
+	t.configure("iptables -w -F OUTPUT")
 	refused.wantEcho(5)
 	t.wantDatagrams(s, 4, map[echo.Drop]uint64{echo.DropRefused: 3})
 }

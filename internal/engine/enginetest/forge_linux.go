@@ -25,14 +25,14 @@ func (t trial) ownNetwork(setup ...string) {
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
 		t.Skipf("a network namespace of its own: %v", os.NewSyscallError("unshare", err))
 	}
-	t.command("ip link set lo up")
+	t.configure("ip link set lo up")
 	for _, line := range setup {
-		t.command(line)
+		t.configure(line)
 	}
 }
 
-// command runs a command of the system in the trial's network.
-func (t trial) command(line string) {
+// configure runs a command of the system in the trial's network.
+func (t trial) configure(line string) {
 	t.Helper()
 	words := strings.Fields(line)
 	out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
