@@ -37,6 +37,7 @@ type rig struct {
 	peers  []*sim.Peer
 
 	asleep   bool
+	faulty   int // how many calls were made before heal
 	problems []string
 }
 
@@ -177,6 +178,12 @@ func (r *rig) owed() uint64 {
 	return uint64(n)
 }
 
+// heal ends all faults.
+func (r *rig) heal() {
+	r.faulty = len(r.k.Trace())
+	r.k.Heal()
+}
+
 // posted is how many connections are on their way to another loop.
 func (r *rig) posted() (n uint64) {
 	for _, l := range r.srv.loops {
@@ -188,7 +195,7 @@ func (r *rig) posted() (n uint64) {
 // live checks that, once faults have ended, everybody gets what is due, and a
 // newcomer is served.
 func (r *rig) live() {
-	r.k.Heal()
+	r.heal()
 	draining := r.srv.draining.Load()
 	for _, p := range r.peers {
 		p.Resume()

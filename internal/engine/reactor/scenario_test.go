@@ -12,12 +12,13 @@ import (
 // scenario is what some peers do. A play takes place on the simulated machine
 // and on the real loopback alike.
 type scenario struct {
-	name  string
-	loops int
-	path  string // a unix socket's, instead of TCP
-	limit engine.Limits
-	play  func(s stage)
-	want  []sim.End // what each peer sees in the end if nothing fails
+	name    string
+	loops   int
+	network string // TCP unless it says otherwise
+	path    string // a unix socket's
+	limit   engine.Limits
+	play    func(s stage)
+	want    []sim.End // what each peer sees in the end if nothing fails
 }
 
 // stage is where a scenario is played.
@@ -163,8 +164,8 @@ func (sc scenario) config() engine.Config {
 		sc.limit.MaxConns = 100
 	}
 	spec := loopback()
-	if sc.path != "" {
-		spec.Network, spec.Path = "unix", sc.path
+	if sc.network != "" {
+		spec.Network, spec.Path = sc.network, sc.path
 	}
 	return engine.Config{
 		Listeners:    []engine.Listener{{Spec: spec}},
