@@ -64,7 +64,11 @@ func exchangeOpening(p *probe, i int, opening []byte) error {
 // inCase says with which of a rule's cases it failed.
 func inCase(name string, err error) error {
 	var f *failure
-	if !errors.As(err, &f) {
+	var skip skipped
+	switch {
+	case errors.As(err, &skip):
+		return err
+	case !errors.As(err, &f):
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	f.detail = name + ": " + f.detail

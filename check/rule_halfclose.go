@@ -49,7 +49,7 @@ func exchangeAndFinish(p *probe, i, n int) error {
 var halfCloseOwed = Rule{
 	ID:       "stream/half-close-owed",
 	Networks: streams,
-	Sends:    "as much as is taken while nothing is read, and a FIN; then reads",
+	Sends:    "512 KiB and a FIN, and reads a second later; then as much as is taken while nothing is read, a FIN, and reads",
 	Expects:  "all of it, then a FIN",
 	Meaning:  "What is still owed when the client finishes is dropped: the tail of a long reply is lost.",
 	stage:    stalled,
@@ -57,8 +57,11 @@ var halfCloseOwed = Rule{
 }
 
 const (
-	// mostOwed is more than the socket buffers of most kernels hold for one
-	// connection, so that the server itself comes to a standstill.
+	// fewOwed fit into the buffers on the way, so that the FIN gets through
+	// while the bytes are still owed.
+	fewOwed = 512 << 10
+	// mostOwed do not: the server itself comes to a standstill, and the FIN
+	// arrives long after the reader has begun.
 	mostOwed = 32 << 20
 	// standstill is when a writer that is not read counts as stalled. A busy
 	// machine may take longer to take more; then a little less is owed.
@@ -66,23 +69,42 @@ const (
 )
 
 func runHalfCloseOwed(p *probe) error {
+	for i, paused := range []struct {
+		most int64
+		wait time.Duration
+	}{
+		{fewOwed, quiet},
+		{mostOwed, 0},
+	} {
+		owed, err := finishOwed(p, i, paused.most, paused.wait)
+		if err != nil {
+			return inCase(size(owed)+" owed", err)
+		}
+		p.note("%s owed at the FIN", size(owed))
+	}
+	return nil
+}
+
+// finishOwed has the server owe up to most bytes, finishes, and begins to read
+// after wait.
+func finishOwed(p *probe, i int, most int64, wait time.Duration) (owed int64, err error) {
 	s, err := p.openHalfClosable()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer s.Close()
 	s.shrink()
-	owed, _, err := s.fill(p.payload(0), mostOwed, standstill)
+	owed, _, err = s.fill(p.payload(i), most, standstill)
 	if err != nil {
-		return s.broken("sending", err)
+		return owed, s.broken("sending", err)
 	}
 	if err := s.finish(); err != nil {
-		return err
+		return owed, err
 	}
-	p.note("%s owed at the FIN", size(owed))
+	p.pause(wait)
 	s.grow()
-	if err := s.expect(p.payload(0), int(owed)); err != nil {
-		return err
+	if err := s.expect(p.payload(i), int(owed)); err != nil {
+		return owed, err
 	}
-	return s.expectFin()
+	return owed, s.expectFin()
 }

@@ -1,0 +1,60 @@
+package echotest
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// BuffersUnbounded reads whatever comes. So that a test does not fall with it,
+// it stops at 256 MiB a connection.
+var BuffersUnbounded = Fault{
+	Name:     "buffers-unbounded",
+	Sentence: "goes on reading while the client reads nothing",
+	stream: func() handler {
+		return func(ctx context.Context, c *net.TCPConn) {
+			readAhead(ctx, c, 256<<20, 0, func(written <-chan struct{}) { <-written })
+		}
+	},
+}
+
+// CutsSlowReader has a timeout for each write, as if that said anything about
+// the client.
+var CutsSlowReader = Fault{
+	Name:     "cuts-slow-reader",
+	Sentence: "closes when a write takes longer than two seconds",
+	stream: func() handler {
+		return func(_ context.Context, c *net.TCPConn) {
+			echo(c, func(piece []byte) []byte {
+				c.SetWriteDeadline(time.Now().Add(2 * time.Second))
+				return piece
+			})
+		}
+	},
+}
+
+// BlocksBehindStalled is a loop over blocking sockets: while it writes to one
+// client, no other is written to.
+var BlocksBehindStalled = Fault{
+	Name:     "blocks-behind-stalled",
+	Sentence: "makes every client wait for one that does not read",
+	stream: func() handler {
+		var loop sync.Mutex
+		return func(_ context.Context, c *net.TCPConn) {
+			piece := make([]byte, 32<<10)
+			for {
+				n, err := c.Read(piece)
+				if err != nil {
+					return
+				}
+				loop.Lock()
+				_, err = c.Write(piece[:n])
+				loop.Unlock()
+				if err != nil {
+					return
+				}
+			}
+		}
+	},
+}
