@@ -19,7 +19,8 @@ type acceptor struct {
 	server *server
 	ln     streamListener
 	spec   sock.Spec
-	pause  time.Duration // how long it last rested in a row of troubles
+	failed int           // failures of accept in a row
+	pause  time.Duration // how long it last rested among them
 }
 
 // streamListener is what *net.TCPListener and *net.UnixListener have in common.
@@ -33,6 +34,9 @@ const (
 	// A listener that met a shortage rests, first shortly, then longer.
 	shortestPause = 100 * time.Millisecond
 	longestPause  = time.Second
+	// What costs one caller only may still be the answer to every accept, as
+	// EPERM is where a policy forbids it: after so many in a row it rests too.
+	mostInARow = 64
 	// lull is how long nobody may come before a queue is taken to be empty:
 	// net has no accept that does not wait.
 	lull = 20 * time.Millisecond
@@ -67,7 +71,7 @@ func (a *acceptor) accept() bool {
 	peer, err := a.ln.Accept()
 	switch {
 	case err == nil:
-		a.pause = 0
+		a.failed, a.pause = 0, 0
 		a.server.admit(peer)
 		return true
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -82,7 +86,8 @@ func (a *acceptor) accept() bool {
 func (a *acceptor) endure(err error) bool {
 	trouble, shortage := engine.ClassifyAccept(errnoOf(err))
 	a.server.count.Accepts[trouble].Add(1)
-	if !shortage {
+	a.failed++
+	if !shortage && a.failed%mostInARow != 0 {
 		return true
 	}
 	if a.pause == 0 {

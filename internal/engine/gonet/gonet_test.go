@@ -27,6 +27,12 @@ func serve(t *testing.T, network string, cfg engine.Config) *server {
 		spec.Host, spec.Addr = "127.0.0.1", netip.MustParseAddrPort("127.0.0.1:0")
 	}
 	cfg.Listeners = []engine.Listener{{Spec: spec}}
+	return serveAll(t, cfg)
+}
+
+// serveAll starts a server on cfg's listeners and ends it with t.
+func serveAll(t *testing.T, cfg engine.Config) *server {
+	t.Helper()
 	srv, err := New().New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +53,15 @@ func serve(t *testing.T, network string, cfg engine.Config) *server {
 // dial connects to s's only listener.
 func dial(t *testing.T, s *server) net.Conn {
 	t.Helper()
-	_, addr, _ := strings.Cut(s.Listeners()[0].String(), "://")
-	conn, err := net.Dial(s.Listeners()[0].Network, addr)
+	return dialListener(t, s, 0)
+}
+
+// dialListener connects to the i-th listener of s.
+func dialListener(t *testing.T, s *server, i int) net.Conn {
+	t.Helper()
+	spec := s.Listeners()[i]
+	_, addr, _ := strings.Cut(spec.String(), "://")
+	conn, err := net.Dial(spec.Network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,11 @@
 package gonet
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -90,4 +92,33 @@ func unixPair(t *testing.T) (client, accepted *net.UnixConn) {
 		t.Fatal(err)
 	}
 	return client, accepted
+}
+
+func TestUnixWriteThatIsCutShortTakesOnlyWhatWasSent(t *testing.T) {
+	client, accepted := unixPair(t)
+	defer accepted.Close()
+	accepted.SetWriteBuffer(4 << 10) // so that not all of it can go at once
+	peer, err := unread(accepted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make([]byte, 64<<10)
+	for i := range sent {
+		sent[i] = byte(i / 251)
+	}
+	client.Write(sent)
+	buf := make([]byte, len(sent))
+	if n, err := peer.Read(buf); n != len(sent) {
+		t.Fatalf("reading: got %d bytes and %v, want %d", n, err, len(sent))
+	}
+	peer.SetDeadline(time.Now().Add(20 * time.Millisecond))
+	n, err := peer.Write(buf)
+	if n == 0 || n == len(sent) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("writing to one who does not read: got %d bytes and %v, want some and a deadline", n, err)
+	}
+	peer.SetDeadline(time.Time{})
+	left, err := peer.Read(buf)
+	if err != nil || !bytes.Equal(buf[:left], sent[n:]) {
+		t.Errorf("reading again: got %d bytes and %v, want the %d that were not sent", left, err, len(sent)-n)
+	}
 }

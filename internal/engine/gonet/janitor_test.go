@@ -1,0 +1,137 @@
+package gonet
+
+import (
+	"context"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"echod/internal/engine"
+)
+
+const (
+	timeout = 80 * time.Second
+	latest  = timeout + 2*timeout/ticksPerTimeout
+)
+
+// TestJanitor tries the timeouts in a bubble where time is free, on a pipe,
+// which takes bytes only as they are read.
+func TestJanitor(t *testing.T) {
+	idle := engine.Config{IdleTimeout: timeout, StallTimeout: -1}
+	stall := engine.Config{StallTimeout: timeout}
+	tests := []struct {
+		name string
+		cfg  engine.Config
+		peer func(t *testing.T, conn net.Conn)
+		want engine.Cause
+	}{
+		{"resets a silent peer", idle, func(t *testing.T, conn net.Conn) { wantCut(t, conn) }, engine.Idle},
+		{"resets a silent peer that spoke before", idle, func(t *testing.T, conn net.Conn) {
+			speak(t, conn, timeout-time.Second, 3)
+			wantCut(t, conn)
+		}, engine.Idle},
+		{"lets a peer be that speaks now and then", idle, func(t *testing.T, conn net.Conn) {
+			speak(t, conn, timeout-time.Second, 100)
+			conn.Close()
+		}, engine.Finished},
+		{"resets a peer that does not read", stall, func(t *testing.T, conn net.Conn) {
+			conn.Write([]byte("echo"))
+			time.Sleep(latest)
+			synctest.Wait()
+			wantGone(t, conn)
+		}, engine.Stalled},
+		{"resets a peer that stops reading half-way", stall, func(t *testing.T, conn net.Conn) {
+			conn.Write([]byte("echo"))
+			time.Sleep(timeout / ticksPerTimeout)
+			io.ReadFull(conn, make([]byte, 2))
+			time.Sleep(latest)
+			synctest.Wait()
+			wantGone(t, conn)
+		}, engine.Stalled},
+		{"lets a peer be that reads slowly", stall, func(t *testing.T, conn net.Conn) {
+			conn.Write(make([]byte, 100))
+			for range 100 {
+				time.Sleep(timeout - time.Second)
+				if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			conn.Close()
+		}, engine.Finished},
+		{"lets silence last where there is no idle timeout", stall, func(t *testing.T, conn net.Conn) {
+			speak(t, conn, 24*time.Hour, 2)
+			conn.Close()
+		}, engine.Finished},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, conn := servePipe(tt.cfg)
+				tt.peer(t, conn)
+				synctest.Wait()
+				got := s.Stats()
+				if got.Closes[tt.want] != 1 || got.Active != 0 {
+					t.Errorf("got closes %v and %d open, want one %v", got.Closes, got.Active, tt.want)
+				}
+				s.Shutdown(context.Background())
+			})
+		})
+	}
+}
+
+func TestJanitorIsNotThereForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(engine.Config{StallTimeout: -1}.WithDefaults())
+		gone := make(chan struct{})
+		go func() {
+			s.janitor(make(chan struct{}))
+			close(gone)
+		}()
+		synctest.Wait()
+		select {
+		case <-gone:
+		default:
+			t.Error("the janitor ticks with no timeout to watch")
+		}
+	})
+}
+
+// servePipe serves one connection.
+func servePipe(cfg engine.Config) (*server, net.Conn) {
+	client, accepted := net.Pipe()
+	s := newServer(cfg.WithDefaults())
+	go s.Serve()
+	synctest.Wait()
+	s.admit(accepted)
+	return s, client
+}
+
+// speak has a byte echoed now and then.
+func speak(t *testing.T, conn net.Conn, pause time.Duration, times int) {
+	t.Helper()
+	for range times {
+		roundTrip(t, conn, []byte("e"), make([]byte, 1))
+		time.Sleep(pause)
+	}
+	roundTrip(t, conn, []byte("e"), make([]byte, 1))
+}
+
+// wantCut waits for the server to close, which it should in time.
+func wantCut(t *testing.T, conn net.Conn) {
+	t.Helper()
+	begun := time.Now()
+	conn.Read(make([]byte, 1))
+	if got := time.Since(begun); got < timeout || got > latest {
+		t.Errorf("got cut after %v, want %v to %v", got, timeout, latest)
+	}
+}
+
+// wantGone wants the server to have closed already.
+func wantGone(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("reading: got %d bytes and %v, want the connection closed", n, err)
+	}
+}
