@@ -41,7 +41,7 @@ func (p *Plan) bind() ([]*member, error) {
 	cfg.Budget = engine.NewBudget(p.cfg.Limits)
 	// One guard for all: a datagram forged from any address of this process
 	// must find it closed, whichever engine serves that address.
-	cfg.Guard = echo.NewGuard(echo.GuardConfig{})
+	cfg.Guard = echo.NewGuard(echo.GuardConfig{Local: localAddresses(p.cfg.Log)})
 	cfg.Log = p.cfg.Log
 	var members []*member
 	for _, g := range p.groups {
