@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // own is what the guard of these tests listens on.
@@ -98,6 +100,32 @@ func TestGuardRefusesWhateverCouldLoopOrBeAimed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The same datagram on a socket for both families must meet the same guard.
+func TestGuardSeesThroughTheMappingOfIPv4(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		port := rapid.SampledFrom([]uint16{0, 7, 1023, 1024, 7007, 7008, 7009, 40000})
+		octet := rapid.SampledFrom([]byte{0, 1, 7, 10, 51, 63, 100, 113, 127, 192, 198, 203, 224, 255})
+		addr := rapid.Custom(func(t *rapid.T) netip.Addr {
+			named := rapid.SampledFrom([]string{"192.0.2.10", "192.0.2.63", "198.51.100.7", "203.0.113.1", "127.0.0.1", "224.0.0.1", "255.255.255.255"})
+			if rapid.Bool().Draw(t, "named") {
+				return netip.MustParseAddr(named.Draw(t, "addr"))
+			}
+			return netip.AddrFrom4([4]byte(rapid.SliceOfN(octet, 4, 4).Draw(t, "addr")))
+		})
+		src := netip.AddrPortFrom(addr.Draw(t, "src"), port.Draw(t, "src port"))
+		dst := netip.AddrPortFrom(addr.Draw(t, "dst"), 7007)
+		want := newTestGuard(GuardConfig{}).Check(0, src, dst, nil)
+		if got := newTestGuard(GuardConfig{}).Check(0, mapped(src), mapped(dst), nil); got != want {
+			t.Errorf("from %s to %s: got %v when mapped, want %v", src, dst, got, want)
+		}
+	})
+}
+
+// mapped is a as a socket for both families has it.
+func mapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
 }
 
 func TestGuardDeniesThePortsThatItIsTold(t *testing.T) {
