@@ -92,7 +92,7 @@ func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
 	}
 	level := r.Level.String()
 	w.line.WriteString(level)
-	w.line.WriteString("     "[min(len(level), 4):])
+	w.line.WriteString("     "[min(len(level), 5):])
 	w.line.WriteString(" " + r.Message + " ")
 	if err := h.attrs.Handle(ctx, r); err != nil {
 		return err

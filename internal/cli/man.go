@@ -1,7 +1,9 @@
 package cli
 
 import (
-	"fmt"
+	"bytes"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,16 +24,20 @@ func newMan() *cobra.Command {
 				}
 				page = found
 			}
-			return doc.GenMan(page, manHeader(page), cmd.OutOrStdout())
+			return writeMan(cmd.OutOrStdout(), page)
 		},
 	}
 }
 
-// manHeader bears no date: the same echod prints the same page.
-func manHeader(page *cobra.Command) *doc.GenManHeader {
-	name := page.Name()
-	if page.HasParent() {
-		name = fmt.Sprintf("%s-%s", page.Root().Name(), name)
+// writeMan leaves out the date that cobra would put in: the same echod prints
+// the same page.
+func writeMan(w io.Writer, page *cobra.Command) error {
+	title := strings.ToUpper(strings.ReplaceAll(page.CommandPath(), " ", "-"))
+	header := &doc.GenManHeader{Title: title, Section: "1", Source: "echod", Manual: "echod", Date: &time.Time{}}
+	var text bytes.Buffer
+	if err := doc.GenMan(page, header, &text); err != nil {
+		return err
 	}
-	return &doc.GenManHeader{Title: name, Section: "1", Source: "echod", Manual: "echod", Date: &time.Time{}}
+	_, err := w.Write(bytes.Replace(text.Bytes(), []byte(`"Jan 0001"`), []byte(`""`), 1))
+	return err
 }

@@ -31,11 +31,25 @@ func newRoot(p *Process) *cobra.Command {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), helpFor(cmd)) })
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newServe(p), newCheck(p), newEngines(p), newVersion(p), newCompletion(), newMan())
-	for _, verb := range root.Commands() {
-		verb.Long = verb.Short + "."
-		verb.DisableFlagsInUseLine = true
+	for _, cmd := range append(root.Commands(), root) {
+		cmd.DisableAutoGenTag = true
+		cmd.Long, cmd.Example = manParts(helpFor(cmd))
 	}
 	return root
+}
+
+// manParts are what man pages take over from a help text: what stands before
+// its usage, and its examples.
+func manParts(text string) (long, example string) {
+	long, rest, _ := strings.Cut(text, "\nUsage:\n")
+	_, rest, _ = strings.Cut(rest, "\nExamples:\n\n")
+	for line := range strings.Lines(rest) {
+		if line != "\n" && !strings.HasPrefix(line, " ") {
+			break
+		}
+		example += line
+	}
+	return strings.TrimSpace(long), strings.TrimRight(example, "\n")
 }
 
 // helpFor is the hand-written help of a verb, or of echod itself.

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startUnderManager starts echod as systemd would: LISTEN_PID is its own
+// process, and the files are its descriptors from 3 on. Once it has ended, log
+// holds what it said.
+func startUnderManager(t *testing.T, log io.Writer, files []*os.File, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/bin/sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" serve "$@"`, exe}, args...)...)
+	cmd.Env = append(append(os.Environ(), asEchod+"=1"), env...)
+	cmd.ExtraFiles = files
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	return cmd
+}
+
+// stopped tells echod to stop and wants it to exit with 0.
+func stopped(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInheritedSocketsAreServed(t *testing.T) {
+	for _, engine := range engineNames() {
+		t.Run(engine, func(t *testing.T) {
+			var config net.ListenConfig
+			config.SetMultipathTCP(false)
+			tcp, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "s")
+			unix, err := net.Listen("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			unix.(*net.UnixListener).SetUnlinkOnClose(false)
+			var files []*os.File
+			for _, ln := range []net.Listener{tcp, unix} {
+				file, err := ln.(interface{ File() (*os.File, error) }).File()
+				if err != nil {
+					t.Fatal(err)
+				}
+				files = append(files, file)
+			}
+			// This one is queued before anybody serves.
+			early := dialEcho(t, "tcp", tcp.Addr().String())
+			var log bytes.Buffer
+			cmd := startUnderManager(t, &log, files, []string{"LISTEN_FDS=2", "LISTEN_FDNAMES=tcp:unix"}, "--engine", engine)
+			for _, ln := range []net.Listener{tcp, unix} {
+				ln.Close()
+			}
+			for _, file := range files {
+				file.Close()
+			}
+			wantEcho(t, early)
+			wantEcho(t, dialEcho(t, "tcp", tcp.Addr().String()))
+			wantEcho(t, dialEcho(t, "unix", path))
+			stopped(t, cmd)
+			if got := strings.Count(log.String(), " listening "); got != len(files) {
+				t.Errorf("%d listeners, want %d alone:\n%s", got, len(files), log.String())
+			}
+			if _, err := os.Lstat(path); err != nil {
+				t.Errorf("the manager's socket file: %v, want it left alone", err)
+			}
+		})
+	}
+}
+
+func dialEcho(t *testing.T, network, address string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+// wantEcho sends, half-closes and wants all of it and the clean end.
+func wantEcho(t *testing.T, conn net.Conn) {
+	t.Helper()
+	const sent = "what comes in goes out"
+	if _, err := io.WriteString(conn, sent); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(conn); err != nil || string(got) != sent {
+		t.Errorf("got %q, %v; want %q", got, err, sent)
+	}
+}
+
+func TestInheritedDescriptorThatIsNoSocketIsRefused(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	var log bytes.Buffer
+	cmd := startUnderManager(t, &log, []*os.File{null}, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=echo"})
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != int(Failed) {
+		t.Errorf("exit code %d, want %d", got, Failed)
+	}
+	const want = "echod: inherit echo: getsockopt SO_TYPE: socket operation on non-socket\n"
+	if got := log.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestServiceManagerIsToldTheStory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	manager.SetReadDeadline(time.Now().Add(patience))
+	cmd := startUnderManager(t, io.Discard, nil, []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=200000"}, "--listen", "tcp://127.0.0.1:0")
+	hear(t, manager, "READY=1")
+	hear(t, manager, "WATCHDOG=1")
+	hear(t, manager, "WATCHDOG=1")
+	stopped(t, cmd)
+	for state := ""; state != "STOPPING=1"; {
+		if state = hear(t, manager, ""); state != "WATCHDOG=1" && state != "STOPPING=1" {
+			t.Fatalf("got %q, want STOPPING=1", state)
+		}
+	}
+}
+
+// hear returns what the manager is told next, which must be want unless that is
+// "".
+func hear(t *testing.T, manager *net.UnixConn, want string) string {
+	t.Helper()
+	buf := make([]byte, 512)
+	n, err := manager.Read(buf)
+	got := strings.TrimSpace(string(buf[:n]))
+	if err != nil || want != "" && got != want {
+		t.Fatalf("got %q, %v; want %q", got, err, want)
+	}
+	return got
+}
