@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -56,6 +57,9 @@ func (o Options) withDefaults() Options {
 
 // choose picks the rules that fit network, are asked for and not skipped.
 func choose(network string, only, skip []string) ([]Rule, error) {
+	if !slices.ContainsFunc(Rules(), func(r Rule) bool { return r.Fits(network) }) {
+		return nil, &UsageError{Got: "unknown network " + strconv.Quote(network), Want: "want tcp, unix or udp"}
+	}
 	for _, pattern := range slices.Concat(only, skip) {
 		if !meansSome(Rules(), pattern) {
 			return nil, &UsageError{Got: "unknown rule " + pattern, Want: "did you mean " + nearest(pattern) + "?"}

@@ -10,7 +10,7 @@ import (
 // could be made, or not one datagram was answered.
 type UnreachableError struct {
 	Target Target
-	Class  Class // Refused, Timeout, DNS, Unreachable, Silent …; "" if unknown
+	Class  Class // Refused, Timeout, DNS, Unreachable …; "" if unknown
 	Err    error
 }
 

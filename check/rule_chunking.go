@@ -17,12 +17,15 @@ func runChunking(p *probe) error {
 	defer s.Close()
 	out, back := p.payload(0), p.payload(0)
 	const singles = 256
-	for range singles {
-		if err := s.send(take(out, 1)); err != nil {
-			return err
+	oneByOne := func() error {
+		for range singles {
+			if err := s.send(take(out, 1)); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	if err := s.expect(back, singles); err != nil {
+	if err := s.expectWhile(oneByOne, back, singles); err != nil {
 		return err
 	}
 	for _, kib := range []int{1, 4, 16, 32, 64} {

@@ -26,24 +26,16 @@ func exchangeAndFinish(p *probe, i, n int) error {
 		return err
 	}
 	defer s.Close()
-	sent := make(chan error, 1)
-	go func() {
-		err := s.sendFrom(p.payload(i), n)
-		if err == nil {
-			err = s.finish()
+	sendAndFinish := func() error {
+		if err := s.sendFrom(p.payload(i), n); err != nil {
+			return err
 		}
-		sent <- err
-	}()
-	err = s.expect(p.payload(i), n)
-	if err == nil {
-		err = s.expectFin()
+		return s.finish()
 	}
-	if err != nil {
-		s.Close()
-		<-sent
+	if err := s.expectWhile(sendAndFinish, p.payload(i), n); err != nil {
 		return err
 	}
-	return <-sent
+	return s.expectFin()
 }
 
 var halfCloseOwed = Rule{

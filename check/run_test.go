@@ -5,17 +5,19 @@ import (
 	"errors"
 	"io"
 	"net"
-	"path/filepath"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"echod/check"
 )
 
-// serveStream echoes honestly on network until the test ends.
-func serveStream(t testing.TB, network, address string) check.Target {
+// serve echoes honestly on loopback until the test ends.
+func serve(t *testing.T) check.Target {
 	t.Helper()
-	l, err := net.Listen(network, address)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,62 +38,228 @@ func serveStream(t testing.TB, network, address string) check.Target {
 		l.Close()
 		conns.Wait()
 	})
-	return check.Target{Network: network, Address: l.Addr().String()}
+	return check.Target{Network: "tcp", Address: l.Addr().String()}
 }
 
-// servePackets answers datagrams honestly until the test ends.
-func servePackets(t testing.TB, address string) check.Target {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", address)
+// verdicts are the results of a report by rule.
+func verdicts(report *check.Report) map[string]check.Verdict {
+	m := make(map[string]check.Verdict)
+	for _, r := range report.Results {
+		m[r.Rule] = r.Verdict
+	}
+	return m
+}
+
+func TestRunAsksTheChosenRulesOnly(t *testing.T) {
+	var told []string
+	report, err := check.Run(t.Context(), serve(t), check.Options{
+		Rules:    []string{"stream/f*", "stream/half-close"},
+		Skip:     []string{"stream/fin-only"},
+		Progress: func(r check.Result) { told = append(told, r.Rule) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		buf := make([]byte, 64<<10)
-		for {
-			n, from, err := conn.ReadFrom(buf)
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err == nil {
-				conn.WriteTo(buf[:n], from)
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		conn.Close()
-		<-done
-	})
-	return check.Target{Network: "udp", Address: conn.LocalAddr().String()}
+	want := map[string]check.Verdict{"stream/first-byte": check.Pass, "stream/half-close": check.Pass}
+	if diff := cmp.Diff(want, verdicts(report)); diff != "" {
+		t.Errorf("results differ (-want +got):\n%s", diff)
+	}
+	if len(told) != len(want) {
+		t.Errorf("got progress of %v, want each result once", told)
+	}
+	if report.Seed() == 0 {
+		t.Error("the report does not tell the seed")
+	}
 }
 
-func TestHonestServersPass(t *testing.T) {
-	for _, tt := range []struct {
-		network string
-		serve   func(t testing.TB) check.Target
+func TestRunRefusesWhatDoesNotExist(t *testing.T) {
+	tests := []struct {
+		name    string
+		target  check.Target
+		options check.Options
+		want    string
 	}{
-		{"tcp", func(t testing.TB) check.Target { return serveStream(t, "tcp", "127.0.0.1:0") }},
-		{"unix", func(t testing.TB) check.Target {
-			return serveStream(t, "unix", filepath.Join(t.TempDir(), "s"))
-		}},
-		{"udp", func(t testing.TB) check.Target { return servePackets(t, "127.0.0.1:0") }},
-	} {
-		t.Run(tt.network, func(t *testing.T) {
-			t.Parallel()
-			report, err := check.Run(context.Background(), tt.serve(t), check.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range report.Results {
-				if r.Verdict != check.Pass {
-					t.Errorf("%s: got %s (%s: %s), want pass", r.Rule, r.Verdict, r.Class, r.Detail)
-				}
-			}
-			if got := report.Verdict(); got != check.Pass {
-				t.Errorf("got verdict %s, want pass", got)
+		{"unknown rule", check.Target{Network: "tcp"}, check.Options{Rules: []string{"stream/half-closed"}},
+			"unknown rule stream/half-closed; did you mean stream/half-close?"},
+		{"unknown rule without its family", check.Target{Network: "tcp"}, check.Options{Skip: []string{"chunk"}},
+			"unknown rule chunk; did you mean stream/chunking?"},
+		{"bad glob", check.Target{Network: "tcp"}, check.Options{Rules: []string{"stream/[slow-reader"}},
+			"unknown rule stream/[slow-reader; did you mean stream/slow-reader?"},
+		{"rule of another network", check.Target{Network: "udp"}, check.Options{Rules: []string{"stream/*"}},
+			"no rule is left for udp; streams have stream/*, udp has datagram/*"},
+		{"unknown network", check.Target{Network: "sctp"}, check.Options{},
+			`unknown network "sctp"; want tcp, unix or udp`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := check.Run(t.Context(), tt.target, tt.options)
+			var usage *check.UsageError
+			if !errors.As(err, &usage) || err.Error() != tt.want {
+				t.Errorf("got %v, want the usage error %q", err, tt.want)
 			}
 		})
 	}
+}
+
+// wholeOnly hides that a connection can be half-closed.
+type wholeOnly struct{ net.Conn }
+
+func TestRulesThatNeedMoreThanTheDialGivesAreSkipped(t *testing.T) {
+	target := serve(t)
+	address := target.Address
+	target.Dial = func(ctx context.Context) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		return wholeOnly{c}, err
+	}
+	report, err := check.Run(t.Context(), target, check.Options{
+		Rules: []string{"stream/half-close*", "stream/fin-only", "stream/close-latency", "stream/chunking"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]check.Verdict{
+		"stream/chunking":        check.Pass,
+		"stream/half-close":      check.Skip,
+		"stream/half-close-owed": check.Skip,
+		"stream/fin-only":        check.Skip,
+		"stream/close-latency":   check.Skip,
+	}
+	if diff := cmp.Diff(want, verdicts(report)); diff != "" {
+		t.Errorf("results differ (-want +got):\n%s", diff)
+	}
+	if got := report.Verdict(); got != check.Pass {
+		t.Errorf("got verdict %s, want pass", got)
+	}
+	if got := report.Command("stream/chunking"); got != "" {
+		t.Errorf("got %q, want no command: none can name a function", got)
+	}
+}
+
+func TestCalledOffRunReportsWhatItFound(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	report, err := check.Run(ctx, serve(t), check.Options{
+		Rules:    []string{"stream/first-byte", "stream/no-unsolicited"},
+		Parallel: 1,
+		Progress: func(check.Result) { cancel() },
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want that of the context", err)
+	}
+	want := map[string]check.Verdict{"stream/first-byte": check.Pass, "stream/no-unsolicited": check.Error}
+	if diff := cmp.Diff(want, verdicts(report)); diff != "" {
+		t.Errorf("results differ (-want +got):\n%s", diff)
+	}
+}
+
+// failAfter lets the first n connections through and fails the others by err.
+func failAfter(n int, target check.Target, err error) func(context.Context) (net.Conn, error) {
+	var mu sync.Mutex
+	return func(ctx context.Context) (net.Conn, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if n--; n < 0 {
+			return nil, err
+		}
+		return new(net.Dialer).DialContext(ctx, target.Network, target.Address)
+	}
+}
+
+func TestLostServerIsNoFailureOfTheRule(t *testing.T) {
+	target := serve(t)
+	target.Dial = failAfter(1, target, net.UnknownNetworkError("gone"))
+	report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/first-byte"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := report.Verdict(); got != check.Error {
+		t.Errorf("got %s, want error: it could not be told", got)
+	}
+}
+
+func TestServerThatRunsOutOfConnectionsFailsConcurrency(t *testing.T) {
+	target := serve(t)
+	// One to see whether it is there, one that stalls, five, and some.
+	target.Dial = failAfter(1+1+5+3, target, &net.OpError{Op: "dial", Err: errTimeout{}})
+	report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/concurrency"}, Conns: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := report.Results[0]
+	if got.Verdict != check.Fail || got.Class != check.Timeout {
+		t.Errorf("got %s %s (%s), want fail timeout", got.Verdict, got.Class, got.Detail)
+	}
+}
+
+type errTimeout struct{}
+
+func (errTimeout) Error() string   { return "took too long" }
+func (errTimeout) Timeout() bool   { return true }
+func (errTimeout) Temporary() bool { return false }
+
+func TestNobodyThereIsOneError(t *testing.T) {
+	closed := func(network string) check.Target {
+		return check.Target{Network: network, Address: freePort(t, network)}
+	}
+	dial := func(network string, err error) check.Target {
+		return check.Target{Network: network, Dial: func(context.Context) (net.Conn, error) { return nil, err }}
+	}
+	tests := []struct {
+		name   string
+		target check.Target
+		want   check.Class
+	}{
+		{"closed tcp port", closed("tcp"), check.Refused},
+		{"closed udp port", closed("udp"), check.Refused},
+		{"no such socket", check.Target{Network: "unix", Address: t.TempDir() + "/none"}, check.Refused},
+		{"silent udp port", mute(t), check.Timeout},
+		{"unknown name", dial("tcp", &net.DNSError{Err: "no such host", Name: "nowhere.test", IsNotFound: true}), check.DNS},
+		{"no answer", dial("tcp", errTimeout{}), check.Timeout},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			report, err := check.Run(t.Context(), tt.target, check.Options{Timeout: 200 * time.Millisecond})
+			var unreachable *check.UnreachableError
+			if !errors.As(err, &unreachable) {
+				t.Fatalf("got %v, want an UnreachableError", err)
+			}
+			if unreachable.Class != tt.want {
+				t.Errorf("got class %s (%v), want %s", unreachable.Class, err, tt.want)
+			}
+			if report != nil {
+				t.Error("got a report of nobody")
+			}
+		})
+	}
+}
+
+// freePort is an address on loopback where nobody listens.
+func freePort(t *testing.T, network string) string {
+	t.Helper()
+	if network == "udp" {
+		conn, err := net.ListenPacket(network, "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.LocalAddr().String()
+	}
+	l, err := net.Listen(network, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// mute is a UDP port that takes everything and answers nothing.
+func mute(t *testing.T) check.Target {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return check.Target{Network: "udp", Address: conn.LocalAddr().String()}
 }

@@ -63,7 +63,11 @@ func (s *stream) abort() {
 // shrink asks for a small receive buffer, so that little is enough to stall the
 // other side; grow for one that does not slow down a long way. They are wishes:
 // the kernel decides.
-func (s *stream) shrink() { s.setReadBuffer(16 << 10) }
+//
+// Small is a loopback segment. With less, the window opens by less than a
+// segment at a time, Linux tells nobody, and the other side notices only at its
+// next probe, seconds later.
+func (s *stream) shrink() { s.setReadBuffer(64 << 10) }
 func (s *stream) grow()   { s.setReadBuffer(1 << 20) }
 
 func (s *stream) setReadBuffer(bytes int) {
@@ -143,11 +147,16 @@ func (s *stream) expect(want io.Reader, n int) error {
 	return nil
 }
 
-// exchange sends n bytes of out and expects them back, doing both at once: who
-// sends more than the buffers on the way can hold must read meanwhile.
+// exchange sends n bytes of out and expects them back.
 func (s *stream) exchange(out, back io.Reader, n int) error {
+	return s.expectWhile(func() error { return s.sendFrom(out, n) }, back, n)
+}
+
+// expectWhile expects n bytes of back while send does its work: who sends more
+// than the buffers on the way can hold must read meanwhile.
+func (s *stream) expectWhile(send func() error, back io.Reader, n int) error {
 	sent := make(chan error, 1)
-	go func() { sent <- s.sendFrom(out, n) }()
+	go func() { sent <- send() }()
 	if err := s.expect(back, n); err != nil {
 		s.Close()
 		<-sent

@@ -38,7 +38,7 @@ func Faults() []Fault {
 		LosesTail, ClosesAtFin, ShortGrace, ResetsForFin, IgnoresEmpty, ClosesFirst, Lingers,
 		AnswersAtEOF, Sniffs, AnswersHTTP, SendsBanner,
 		SwapsBytes, DropsByte, AddsByte,
-		BuffersUnbounded, CutsSlowReader, BlocksBehindStalled,
+		BuffersUnbounded, CutsSlowReader, BlocksBehindStalled, OneAtATime,
 		TruncatesDatagrams, AnswersElsewhere,
 	}
 }

@@ -58,3 +58,18 @@ var BlocksBehindStalled = Fault{
 		}
 	},
 }
+
+// OneAtATime accepts everybody and serves them one after another.
+var OneAtATime = Fault{
+	Name:     "one-at-a-time",
+	Sentence: "serves the next client when the one before has gone",
+	stream: func() handler {
+		var turn sync.Mutex
+		return func(_ context.Context, c *net.TCPConn) {
+			turn.Lock()
+			defer turn.Unlock()
+			echo(c, unchanged)
+			c.Close() // before the turn is over
+		}
+	},
+}

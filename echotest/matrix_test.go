@@ -49,6 +49,7 @@ var caughtBy = map[string][]string{
 	"buffers-unbounded":     {"stream/backpressure"},
 	"cuts-slow-reader":      {"stream/slow-reader"},
 	"blocks-behind-stalled": {"stream/concurrency"},
+	"one-at-a-time":         {"stream/concurrency"},
 
 	"truncates-datagrams": {"datagram/exact"},
 	"answers-elsewhere":   {"datagram/source"},
@@ -134,7 +135,7 @@ func checkServer(t *testing.T, server *echotest.Server) *check.Report {
 		t.Error(err)
 		return nil
 	}
-	report, err := check.Run(context.Background(), target, check.Options{Timeout: 4 * time.Second})
+	report, err := check.Run(context.Background(), target, check.Options{Timeout: 3 * time.Second})
 	if err != nil {
 		t.Error(err)
 		return nil

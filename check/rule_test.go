@@ -1,0 +1,36 @@
+package check
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestEveryRuleSaysWhatItIs(t *testing.T) {
+	id := regexp.MustCompile(`^(stream|datagram)/[a-z]+(-[a-z]+)*$`)
+	seen := make(map[string]bool)
+	for _, r := range Rules() {
+		if !id.MatchString(r.ID) || seen[r.ID] {
+			t.Errorf("%q is no ID, or not its own", r.ID)
+		}
+		seen[r.ID] = true
+		if r.Sends == "" || r.Expects == "" || r.run == nil || len(r.Networks) == 0 {
+			t.Errorf("%s is incomplete", r.ID)
+		}
+		if !strings.HasSuffix(r.Meaning, ".") {
+			t.Errorf("%s: the meaning is no sentence: %q", r.ID, r.Meaning)
+		}
+	}
+}
+
+func TestEveryKnownCauseIsOfARule(t *testing.T) {
+	rules := make(map[string]bool)
+	for _, r := range Rules() {
+		rules[r.ID] = true
+	}
+	for _, c := range causes {
+		if !rules[c.rule] {
+			t.Errorf("a cause is known of %s, which is no rule", c.rule)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package check_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"echod/check"
+)
+
+func sample() *check.Report {
+	return &check.Report{
+		Target:  check.Target{Network: "tcp", Address: "192.0.2.1:7"},
+		Options: check.Options{Seed: 42, Timeout: check.DefaultTimeout, Conns: check.DefaultConns},
+		Elapsed: 6600 * time.Millisecond,
+		Results: []check.Result{
+			{Rule: "stream/first-byte", Verdict: check.Pass, Offset: -1, Elapsed: 560 * time.Microsecond},
+			{Rule: "stream/half-close", Verdict: check.Fail, Class: check.PrematureEOF, Offset: 4096,
+				Detail:  "256.0 KiB: the stream ended after 4096 of 262144 bytes",
+				Meaning: "The reply is lost.", Cause: "a proxy", Remedy: "half-close", Elapsed: 12 * time.Millisecond},
+			{Rule: "stream/chunking", Verdict: check.Fail, Class: check.Corrupt, Offset: 9, Got: "01 02", Want: "02 01",
+				Detail: "byte 9 is not the one that was sent", Meaning: "Bytes are lost.", Elapsed: 1500 * time.Millisecond},
+			{Rule: "stream/fin-only", Verdict: check.Skip, Offset: -1, Detail: "this connection cannot be half-closed"},
+			{Rule: "stream/concurrency", Verdict: check.Error, Offset: -1, Detail: "connect: too many open files", Elapsed: time.Second},
+		},
+	}
+}
+
+const sampleText = `tcp://192.0.2.1:7  seed 42
+
+stream/first-byte   pass     560µs
+stream/half-close   fail      12ms  premature-eof at byte 4096
+stream/chunking     fail      1.5s  corrupt at byte 9
+stream/fin-only     skip        0s  this connection cannot be half-closed
+stream/concurrency  error       1s  connect: too many open files
+
+stream/half-close: premature-eof at byte 4096
+  seen    256.0 KiB: the stream ended after 4096 of 262144 bytes
+  means   The reply is lost.
+  cause   a proxy
+  remedy  half-close
+  repeat  echod check --rule stream/half-close --seed 42 tcp://192.0.2.1:7
+
+stream/chunking: corrupt at byte 9
+  seen    byte 9 is not the one that was sent
+  got     01 02
+  want    02 01
+  means   Bytes are lost.
+  repeat  echod check --rule stream/chunking --seed 42 tcp://192.0.2.1:7
+
+stream/concurrency: connect: too many open files
+
+not honest: 2 of 5 rules failed, 1 without an answer, 1 skipped (6.6s)
+`
+
+func TestWriteTextExplainsFailuresBelowTheTable(t *testing.T) {
+	var got strings.Builder
+	if err := sample().WriteText(&got, false); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sampleText, got.String()); diff != "" {
+		t.Errorf("text differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestColorChangesNothingButTheColor(t *testing.T) {
+	var got strings.Builder
+	if err := sample().WriteText(&got, true); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(got.String(), "\x1b[31mfail \x1b[0m") {
+		t.Errorf("a failure is not red:\n%q", got.String())
+	}
+	plain := strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[35m", "", "\x1b[0m", "").Replace(got.String())
+	if diff := cmp.Diff(sampleText, plain); diff != "" {
+		t.Errorf("text differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestVerdictOfAReport(t *testing.T) {
+	tests := []struct {
+		name    string
+		results []check.Verdict
+		want    check.Verdict
+	}{
+		{"all pass", []check.Verdict{check.Pass, check.Pass}, check.Pass},
+		{"skips do not matter", []check.Verdict{check.Skip, check.Pass}, check.Pass},
+		{"one failure", []check.Verdict{check.Pass, check.Error, check.Fail}, check.Fail},
+		{"one doubt", []check.Verdict{check.Pass, check.Error}, check.Error},
+		{"only skips", []check.Verdict{check.Skip}, check.Error},
+		{"nothing", nil, check.Error},
+	}
+	for _, tt := range tests {
+		report := new(check.Report)
+		for _, v := range tt.results {
+			report.Results = append(report.Results, check.Result{Verdict: v})
+		}
+		if got := report.Verdict(); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestCommandRepeatsWithTheSameOptions(t *testing.T) {
+	report := sample()
+	report.Options.Timeout = 2 * time.Second
+	report.Options.Conns = 1000
+	want := "echod check --rule stream/concurrency --seed 42 --timeout 2s --conns 1000 tcp://192.0.2.1:7"
+	if got := report.Command("stream/concurrency"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
