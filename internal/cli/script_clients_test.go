@@ -1,0 +1,59 @@
+//go:build unix
+
+package cli
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// dial NAME URL connects and has some bytes echoed, so that the server knows the
+// connection. With a !, it wants to be refused.
+func dial(ts *testscript.TestScript, neg bool, args []string) {
+	network, address, _ := strings.Cut(args[1], "://")
+	conn, err := net.DialTimeout(network, address, patience)
+	if neg {
+		if err == nil {
+			ts.Fatalf("%s is served, want it refused", args[1])
+		}
+		return
+	}
+	ts.Check(err)
+	stageOf(ts).clients[args[0]] = conn
+	conn.SetDeadline(time.Now().Add(patience))
+	echo(ts, conn)
+}
+
+func echo(ts *testscript.TestScript, conn net.Conn) {
+	const sent = "what comes in goes out"
+	_, err := io.WriteString(conn, sent)
+	ts.Check(err)
+	got := make([]byte, len(sent))
+	_, err = io.ReadFull(conn, got)
+	ts.Check(err)
+	if string(got) != sent {
+		ts.Fatalf("sent %q, got %q back", sent, got)
+	}
+}
+
+// finish NAME half-closes and wants the clean end.
+func finish(ts *testscript.TestScript, _ bool, args []string) {
+	conn := stageOf(ts).clients[args[0]]
+	ts.Check(conn.(interface{ CloseWrite() error }).CloseWrite())
+	if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
+		ts.Fatalf("got %q, %v; want a clean end", rest, err)
+	}
+}
+
+// reset NAME waits for the connection to be reset.
+func reset(ts *testscript.TestScript, _ bool, args []string) {
+	if _, err := stageOf(ts).clients[args[0]].Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		ts.Fatalf("got %v, want ECONNRESET", err)
+	}
+}

@@ -1,0 +1,146 @@
+//go:build unix
+
+package cli
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/pflag"
+)
+
+// stage is what one script holds, by the names it gave.
+type stage struct {
+	vars    []string
+	clients map[string]net.Conn
+	servers map[string]*exec.Cmd
+}
+
+// setupScript puts echod into the PATH of a script: this test binary, by another
+// name.
+func setupScript(env *testscript.Env) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	bin := filepath.Join(env.WorkDir, ".bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		return err
+	}
+	if err := os.Symlink(exe, filepath.Join(bin, "echod")); err != nil {
+		return err
+	}
+	env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
+	env.Setenv(asEchod, "1")
+	s := &stage{vars: env.Vars, clients: make(map[string]net.Conn), servers: make(map[string]*exec.Cmd)}
+	env.Values["stage"] = s
+	env.Defer(func() {
+		for _, conn := range s.clients {
+			conn.Close()
+		}
+		for _, server := range s.servers {
+			server.Process.Kill()
+			server.Wait()
+		}
+	})
+	return nil
+}
+
+func stageOf(ts *testscript.TestScript) *stage { return ts.Value("stage").(*stage) }
+
+// exits CODE ARG… runs echod and wants that exit code. Its output is then there
+// to be compared.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec("echod", args[1:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("echod: %v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("echod exits with %d, want %d", got, want)
+	}
+}
+
+// start NAME ARG… runs echod until it ends by itself or is told to. Its log is in
+// the file NAME.log.
+func start(ts *testscript.TestScript, _ bool, args []string) {
+	log, err := os.Create(ts.MkAbs(args[0] + ".log"))
+	ts.Check(err)
+	defer log.Close()
+	cmd := exec.Command(ts.MkAbs(".bin/echod"), args[1:]...)
+	cmd.Dir, cmd.Stderr = ts.MkAbs("."), log
+	cmd.Env = slices.Clone(stageOf(ts).vars)
+	newServe(&Process{}).Flags().VisitAll(func(f *pflag.Flag) {
+		cmd.Env = append(cmd.Env, variable(f.Name)+"="+ts.Getenv(variable(f.Name)))
+	})
+	ts.Check(cmd.Start())
+	stageOf(ts).servers[args[0]] = cmd
+}
+
+// signal NAME SIGNAL sends it to what start started.
+func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
+	number := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}[args[1]]
+	ts.Check(stageOf(ts).servers[args[0]].Process.Signal(number))
+}
+
+// ended NAME CODE waits for the end of what start started and wants that exit
+// code; -1 means that a signal killed it.
+func ended(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	cmd := stageOf(ts).servers[args[0]]
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		log, _ := os.ReadFile(ts.MkAbs(args[0] + ".log"))
+		ts.Fatalf("%s exits with %d, want %d:\n%s", args[0], got, want, log)
+	}
+}
+
+// await FILE REGEXP [VARIABLE] waits until a line of FILE matches, and puts the
+// first group of the match into VARIABLE.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?m)" + args[1])
+	path := ts.MkAbs(args[0])
+	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		text, _ := os.ReadFile(path)
+		if match := pattern.FindSubmatch(text); match != nil {
+			if len(args) > 2 {
+				ts.Setenv(args[2], string(match[1]))
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s never matched %s:\n%s", args[0], args[1], text)
+		}
+	}
+}
+
+// occupy NETWORK VARIABLE binds a free port, or the unix socket at NETWORK, until
+// the script ends; its URL goes into VARIABLE.
+func occupy(ts *testscript.TestScript, _ bool, args []string) {
+	network, address := args[0], "127.0.0.1:0"
+	if strings.HasPrefix(network, "/") {
+		network, address = "unix", network
+	}
+	ln, err := net.Listen(network, address)
+	ts.Check(err)
+	ts.Defer(func() { ln.Close() })
+	ts.Setenv(args[1], network+"://"+ln.Addr().String())
+	_, port, _ := strings.Cut(ln.Addr().String(), ":")
+	ts.Setenv(args[1]+"_PORT", port)
+}
