@@ -8,6 +8,13 @@ import (
 	"echod/internal/sys"
 )
 
+// notSent is how many bytes beyond what is in flight the kernel takes for a
+// peer (tcp(7), TCP_NOTSENT_LOWAT), and so how finely it is seen to read. Left to
+// itself the send buffer grows to megabytes and counts as writable when half of
+// it is free: a peer that reads slowly then looks as if it read nothing, and the
+// stall timeout resets it.
+const notSent = 128 << 10
+
 // setOptions prepares a socket, bound already or not. What is set on a listening
 // socket every accepted one inherits, so nothing is paid for each connection.
 func setOptions(k sys.Kernel, fd int, s Spec, o Options) error {
@@ -28,6 +35,7 @@ func setOptions(k sys.Kernel, fd int, s Spec, o Options) error {
 			{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds(o.KeepAlive.Interval)},
 			{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, o.KeepAlive.Count},
 			{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(o.UserTimeout.Milliseconds())},
+			{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSent},
 		}
 		if errno := k.SetsockoptLinger(fd, &unix.Linger{Onoff: 1}); errno != 0 {
 			return callError(s, "setsockopt SO_LINGER", errno)
