@@ -70,16 +70,17 @@ func stalledSeesReset(t trial) {
 	p.wantReset()
 }
 
-// slowIsNotStalled takes a little several times within the stall timeout, for
-// longer than it.
+// slowIsNotStalled takes a little at a time, for longer than the stall timeout:
+// in each such span several times what the kernel keeps from the engine's sight,
+// and less than half of a send buffer that was left to grow.
 func slowIsNotStalled(t trial) {
 	const stall = 2 * time.Second
 	s := t.serve(engine.Config{StallTimeout: stall})
 	p := t.dialNarrow(s)
 	p.flood(64 << 20)
 	s.settle()
-	for began := time.Now(); time.Since(began) < stall*3/2; time.Sleep(stall / 20) {
-		p.receive(64 << 10)
+	for began := time.Now(); time.Since(began) < 3*stall; time.Sleep(stall / 50) {
+		p.receive(4 << 10)
 	}
 	if st := s.Stats(); st.Active != 1 {
 		t.Errorf("a peer that reads slowly: got its stream ended (%s), want it open", causes(st))

@@ -3,10 +3,6 @@ package enginetest
 import (
 	"io"
 	"net"
-	"os"
-	"os/exec"
-	"regexp"
-	"strings"
 	"syscall"
 	"time"
 
@@ -55,16 +51,9 @@ func urgentData(t trial) {
 	}
 }
 
-// inNamespace tells this test binary that it runs in a network of its own.
-const inNamespace = "ECHOD_ENGINETEST_NAMESPACE"
-
-// deadPeers cuts the wire, in a network namespace where nobody else needs it.
+// deadPeers cuts the wire.
 func deadPeers(t trial) {
-	if os.Getenv(inNamespace) == "" {
-		t.inNamespace()
-		return
-	}
-	t.command("ip", "link", "set", "lo", "up")
+	t.ownNetwork()
 	s := t.serve(engine.Config{
 		StallTimeout: time.Second,
 		KeepAlive:    sock.KeepAlive{Idle: time.Second, Interval: time.Second, Count: 2},
@@ -73,43 +62,9 @@ func deadPeers(t trial) {
 	silent.echo(10)
 	reading.flood(1 << 40)
 	reading.receive(1 << 20)
-	t.command("iptables", "-A", "INPUT", "-p", "tcp", "-j", "DROP")
+	t.configure("iptables -A INPUT -p tcp -j DROP")
 	st := s.waitIdle()
 	if lost, stalled := st.Closes[engine.PeerLost], st.Closes[engine.Stalled]; lost+stalled != 2 || lost < 1 {
 		t.Errorf("causes of close: got %s, want the silent peer lost and the other one lost or stalled", causes(st))
-	}
-}
-
-// inNamespace runs this very trial again, alone, in a new network namespace.
-func (t trial) inNamespace() {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("making a network namespace needs root")
-	}
-	for _, tool := range []string{"ip", "iptables"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("cutting the wire needs %s: %v", tool, err)
-		}
-	}
-	var pattern []string
-	for _, name := range strings.Split(t.Name(), "/") {
-		pattern = append(pattern, "^"+regexp.QuoteMeta(name)+"$")
-	}
-	cmd := exec.Command(os.Args[0], "-test.run="+strings.Join(pattern, "/"), "-test.v", "-test.timeout=2m")
-	cmd.Env = append(os.Environ(), inNamespace+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	out, err := cmd.CombinedOutput()
-	if err != nil && cmd.ProcessState == nil {
-		t.Skipf("making a network namespace: %v", err)
-	}
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()+" ") {
-		t.Errorf("in a network namespace: %v\n%s", err, out)
-	}
-}
-
-func (t trial) command(name string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 }
