@@ -38,16 +38,12 @@ func TestJanitor(t *testing.T) {
 		}, engine.Finished},
 		{"resets a peer that does not read", stall, func(t *testing.T, conn net.Conn) {
 			conn.Write([]byte("echo"))
-			time.Sleep(latest)
-			synctest.Wait()
 			wantGone(t, conn)
 		}, engine.Stalled},
 		{"resets a peer that stops reading half-way", stall, func(t *testing.T, conn net.Conn) {
 			conn.Write([]byte("echo"))
 			time.Sleep(timeout / ticksPerTimeout)
 			io.ReadFull(conn, make([]byte, 2))
-			time.Sleep(latest)
-			synctest.Wait()
 			wantGone(t, conn)
 		}, engine.Stalled},
 		{"lets a peer be that reads slowly", stall, func(t *testing.T, conn net.Conn) {
@@ -128,9 +124,11 @@ func wantCut(t *testing.T, conn net.Conn) {
 	}
 }
 
-// wantGone wants the server to have closed already.
+// wantGone reads nothing until the server should have closed, and wants it to.
 func wantGone(t *testing.T, conn net.Conn) {
 	t.Helper()
+	time.Sleep(latest)
+	synctest.Wait()
 	if n, err := conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("reading: got %d bytes and %v, want the connection closed", n, err)
 	}
