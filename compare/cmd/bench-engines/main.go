@@ -100,10 +100,6 @@ func contenders(ctx context.Context, opts options, tools duel.Tools, repo, dir s
 }
 
 func play(ctx context.Context, opts options, tools duel.Tools, rivals []duel.Contender) (duel.Report, error) {
-	// A child inherits the priority of the thread that starts it: this one.
-	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, opts.nice); err != nil {
-		return duel.Report{}, fmt.Errorf("-nice %d: %w", opts.nice, os.NewSyscallError("setpriority", err))
-	}
 	bench := opts.bench
 	bench.Load = tools.Load
 	report := duel.Report{Environment: bench.Look(ctx), Seconds: bench.Measure.Seconds()}

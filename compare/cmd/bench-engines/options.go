@@ -21,7 +21,6 @@ type options struct {
 	echod   string
 	json    string
 	min     float64
-	nice    int
 }
 
 const usage = `Bench-engines measures echod's engines against a C epoll loop, on this machine.
@@ -51,7 +50,7 @@ func parse(args []string) (options, error) {
 	flags.Float64Var(&opts.min, "min", 0, "exit 1 if a median throughput ratio is less than this")
 	flags.IntVar(&opts.bench.ServerCPU, "server-cpu", 0, "the processor that servers run on")
 	flags.IntVar(&opts.bench.ClientCPU, "client-cpu", 1, "the processor that the load comes from")
-	flags.IntVar(&opts.nice, "nice", 0, "the nice value of servers and load; below 0 (root's privilege) helps on a busy machine")
+	flags.IntVar(&opts.bench.Nice, "nice", 0, "the nice value of servers and load; below 0 (root's privilege) helps on a busy machine")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
@@ -69,8 +68,8 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("-rounds %d: want 1 to 1000", o.rounds)
 	case o.bench.Measure < 50*time.Millisecond || o.bench.Measure > 5*time.Minute:
 		return fmt.Errorf("-seconds %v: want 0.05 to 300", o.bench.Measure.Seconds())
-	case o.nice < -20 || o.nice > 19:
-		return fmt.Errorf("-nice %d: want -20 to 19", o.nice)
+	case o.bench.Nice < -20 || o.bench.Nice > 19:
+		return fmt.Errorf("-nice %d: want -20 to 19", o.bench.Nice)
 	case o.bench.ServerCPU == o.bench.ClientCPU:
 		return errors.New("-server-cpu and -client-cpu must differ: a shared processor measures the scheduler")
 	}

@@ -45,14 +45,14 @@ type server struct {
 }
 
 // start runs the contender on cpu and waits until it says where it listens.
-func (c Contender) start(ctx context.Context, cpu int) (*server, error) {
+func (c Contender) start(ctx context.Context, cpu, nice int) (*server, error) {
 	cmd := pinned(ctx, cpu, c.Argv...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
+	if err := launch(cmd, nice); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	s := &server{cmd: cmd, drained: make(chan struct{})}

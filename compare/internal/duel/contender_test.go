@@ -20,7 +20,7 @@ func start(t *testing.T, ctx context.Context, c Contender) (*server, error) {
 	t.Helper()
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
-	return c.start(ctx, 0)
+	return c.start(ctx, 0, 0)
 }
 
 func TestAddressIsFoundInEveryFormThatServersLogItIn(t *testing.T) {

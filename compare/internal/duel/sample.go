@@ -1,12 +1,12 @@
 package duel
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,13 +27,14 @@ type Bench struct {
 	Load      string        // the load generator's path
 	ServerCPU int           // where the server runs
 	ClientCPU int           // where the load generator does
+	Nice      int           // of both; below 0 takes privilege
 	Warmup    time.Duration // not counted
 	Measure   time.Duration // counted
 }
 
 // sample measures one fresh server process.
 func (b Bench) sample(ctx context.Context, c Contender, w Workload) (Sample, error) {
-	s, err := c.start(ctx, b.ServerCPU)
+	s, err := c.start(ctx, b.ServerCPU, b.Nice)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -42,24 +43,19 @@ func (b Bench) sample(ctx context.Context, c Contender, w Workload) (Sample, err
 		"-c", strconv.Itoa(w.Conns), "-s", strconv.Itoa(w.Size), "-d", strconv.Itoa(w.Depth),
 		"-w", seconds(b.Warmup), "-t", seconds(b.Measure),
 		"-u", fmt.Sprintf("%d,%d", b.ServerCPU, b.ClientCPU), "-q", strconv.Itoa(s.cmd.Process.Pid))
-	out, err := load.Output()
-	if err != nil {
-		return Sample{}, fmt.Errorf("load %s with %s: %w%s", c.Name, w, err, complaint(err))
+	var out, said bytes.Buffer
+	load.Stdout, load.Stderr = &out, &said
+	if err := launch(load, b.Nice); err != nil {
+		return Sample{}, fmt.Errorf("start the load: %w", err)
+	}
+	if err := load.Wait(); err != nil {
+		return Sample{}, fmt.Errorf("load %s with %s: %w: %s", c.Name, w, err, strings.TrimSpace(said.String()))
 	}
 	var got Sample
-	if err := json.Unmarshal(out, &got); err != nil {
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		return Sample{}, fmt.Errorf("load %s with %s: %w", c.Name, w, err)
 	}
 	return got, nil
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
-
-// complaint is what a program that failed wrote to its standard error.
-func complaint(err error) string {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-		return ": " + string(exit.Stderr)
-	}
-	return ""
-}

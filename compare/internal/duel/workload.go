@@ -25,14 +25,14 @@ func Further() []Workload {
 // String is connections × size, × depth where there is more than one message
 // in flight.
 func (w Workload) String() string {
-	s := fmt.Sprintf("%d×%s", w.Conns, bytes(w.Size))
+	s := fmt.Sprintf("%d×%s", w.Conns, inBytes(w.Size))
 	if w.Depth > 1 {
 		s += fmt.Sprintf("×%d", w.Depth)
 	}
 	return s
 }
 
-func bytes(n int) string {
+func inBytes(n int) string {
 	switch {
 	case n >= 1<<20 && n%(1<<20) == 0:
 		return fmt.Sprintf("%d MiB", n>>20)
