@@ -16,7 +16,7 @@ import (
 // The file stays its owner's. On an error nothing is left open.
 //
 // Options reach only connections that arrive from now on. One that was queued
-// already has none of them: its SO_LINGER is for accept's caller to set.
+// already has none of them until Equip.
 func Adopt(k sys.Kernel, file *os.File, s Spec, o Options) (fd int, bound Spec, err error) {
 	bound, err = SpecOf(file)
 	if err != nil {
@@ -32,6 +32,10 @@ func Adopt(k sys.Kernel, file *os.File, s Spec, o Options) (fd int, bound Spec, 
 	}
 	return fd, bound, nil
 }
+
+// Equip gives an accepted socket the options of its listener s. Only what an
+// adopted listener accepts needs it: it may have been queued before.
+func Equip(k sys.Kernel, fd int, s Spec, o Options) error { return setOptions(k, fd, s, o) }
 
 // duplicate returns a descriptor of the same socket, close-on-exec and
 // non-blocking.

@@ -19,11 +19,12 @@ import (
 type listener struct {
 	fd      int
 	spec    sock.Spec
-	wakeAt  int64 // when it looks again; 0 while it is not resting
+	lacking *sock.Options // what accepted sockets do not inherit; nil if they inherit all
+	wakeAt  int64         // when it looks again; 0 while it is not resting
 	pause   time.Duration
 	warned  bool  // that descriptors beyond the poller's reach are refused
 	told    int64 // when a rest was last logged
-	retired bool // closed
+	retired bool  // closed
 }
 
 const (
@@ -78,6 +79,12 @@ func (ln *listener) accept(l *loop) bool {
 
 // welcome finds the loop that serves the new connection: the one with fewest.
 func (ln *listener) welcome(l *loop, fd int) {
+	if ln.lacking != nil {
+		if err := sock.Equip(l.k, fd, ln.spec, *ln.lacking); err != nil {
+			l.refuse(fd, engine.RefusedMemory)
+			return
+		}
+	}
 	if max := l.srv.maxFD; max > 0 && fd > max {
 		if !ln.warned {
 			ln.warned = true

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-
 	"echod/internal/engine"
 	"echod/internal/sock"
 	"echod/internal/sys"
@@ -77,6 +76,11 @@ func (s *server) open(cfg engine.Config, ln engine.Listener, owner *loop) error 
 	}
 	l := s.loops[0]
 	listener := &listener{fd: fd, spec: bound}
+	if ln.File != nil {
+		// What was queued before we came has inherited nothing from us.
+		options := cfg.SocketOptions()
+		listener.lacking = &options
+	}
 	if err := l.watch(fd, listener); err != nil {
 		s.k.Close(fd)
 		return err
@@ -168,4 +172,3 @@ func (s *server) close() {
 		l.close()
 	}
 }
-
