@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -86,6 +87,40 @@ func TestInheritedSocketsAreServed(t *testing.T) {
 			}
 			if _, err := os.Lstat(path); err != nil {
 				t.Errorf("the manager's socket file: %v, want it left alone", err)
+			}
+		})
+	}
+}
+
+// TestG1QueuedConnectionOfInheritedSocketIsResetByAKill: a connection that came
+// before the server inherited nothing from the options that the server set, and
+// yet must see a reset, not a clean end, when the server is killed.
+func TestG1QueuedConnectionOfInheritedSocketIsResetByAKill(t *testing.T) {
+	for _, engine := range engineNames() {
+		t.Run(engine, func(t *testing.T) {
+			var config net.ListenConfig
+			config.SetMultipathTCP(false)
+			ln, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, err := ln.(*net.TCPListener).File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			early := dialEcho(t, "tcp", ln.Addr().String())
+			cmd := startUnderManager(t, io.Discard, []*os.File{file}, []string{"LISTEN_FDS=1"}, "--engine", engine)
+			ln.Close()
+			file.Close()
+			if _, err := early.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := early.Read(make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Process.Kill()
+			if _, err := early.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("got %v, want ECONNRESET", err)
 			}
 		})
 	}
