@@ -66,7 +66,7 @@ func (f *checkFlags) run(ctx context.Context, p *Process, args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	progress := newProgress(p, target)
+	progress := newProgress(p)
 	report, err := check.Run(ctx, target, check.Options{
 		Rules: f.rules, Skip: f.skip, Timeout: f.timeout, Conns: f.conns, Seed: f.seed, Progress: progress.done,
 	})

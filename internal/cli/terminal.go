@@ -4,23 +4,21 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"echod/check"
 )
 
 // progress tells a person at a terminal how far the check is.
 type progress struct {
-	w        io.Writer // nil: nobody looks
-	of, past int
+	w    io.Writer // nil: nobody looks
+	past int
 }
 
-func newProgress(p *Process, target check.Target) *progress {
+func newProgress(p *Process) *progress {
 	if !isTerminal(p.Stderr) {
 		return &progress{}
 	}
-	fits := slices.DeleteFunc(check.Rules(), func(r check.Rule) bool { return !r.Fits(target.Network) })
-	return &progress{w: p.Stderr, of: len(fits)}
+	return &progress{w: p.Stderr}
 }
 
 const clearLine = "\r\x1b[K"
@@ -28,7 +26,7 @@ const clearLine = "\r\x1b[K"
 func (p *progress) done(r check.Result) {
 	if p.w != nil {
 		p.past++
-		fmt.Fprintf(p.w, "%s%d of %d: %s %s", clearLine, p.past, p.of, r.Rule, r.Verdict)
+		fmt.Fprintf(p.w, "%s%d done: %s %s", clearLine, p.past, r.Rule, r.Verdict)
 	}
 }
 
