@@ -202,3 +202,21 @@ func hear(t *testing.T, manager *net.UnixConn, want string) string {
 	}
 	return got
 }
+
+// TestServiceOutlivesItsLogReader: writing to a pipe that nobody reads would end
+// the process by SIGPIPE.
+func TestServiceOutlivesItsLogReader(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "s")
+	cmd := startUnderManager(t, w, nil, nil, "--listen", "unix://"+path)
+	w.Close()
+	if _, err := r.Read(make([]byte, 1)); err != nil { // it listens
+		t.Fatal(err)
+	}
+	r.Close()
+	wantEcho(t, dialEcho(t, "unix", path))
+	stopped(t, cmd)
+}
