@@ -83,5 +83,5 @@ func (cfg Config) WithDefaults() Config {
 
 // SocketOptions are the socket options that cfg asks for.
 func (cfg Config) SocketOptions() sock.Options {
-	return sock.Options{KeepAlive: cfg.KeepAlive, UserTimeout: max(cfg.StallTimeout, 0)}
+	return sock.Options{KeepAlive: cfg.KeepAlive}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -16,7 +15,7 @@ import (
 	"echod/internal/sys"
 )
 
-var testOptions = Options{KeepAlive: DefaultKeepAlive, UserTimeout: 5 * time.Minute}
+var testOptions = Options{KeepAlive: DefaultKeepAlive}
 
 // mustResolve is what a listener's URL becomes before it is bound.
 func mustResolve(t *testing.T, url string) Spec {
@@ -164,7 +163,7 @@ func wantOptions(t *testing.T, fd int) {
 		{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 60},
 		{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
 		{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4},
-		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 300_000},
+		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 0},
 		{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 128 << 10},
 	} {
 		if got, err := unix.GetsockoptInt(fd, tt.level, tt.opt); err != nil || got != tt.want {

@@ -8,10 +8,6 @@ import "time"
 // urgent data in line.
 type Options struct {
 	KeepAlive KeepAlive
-	// UserTimeout is TCP_USER_TIMEOUT: how long the kernel waits for a peer to
-	// acknowledge or to open its window before it gives it up. 0 leaves the
-	// kernel's own.
-	UserTimeout time.Duration
 }
 
 // KeepAlive is how dead peers are found on streams that have nothing to say:

@@ -12,6 +12,7 @@ import (
 
 	"echod/internal/engine"
 	"echod/internal/sock"
+	"echod/internal/sys"
 )
 
 // listener is a listening socket. Loop 0 has them all: one queue, one accepter,
@@ -21,15 +22,19 @@ type listener struct {
 	spec    sock.Spec
 	lacking *sock.Options // what accepted sockets do not inherit; nil if they inherit all
 	wakeAt  int64         // when it looks again; 0 while it is not resting
-	pause   time.Duration
-	warned  bool  // that descriptors beyond the poller's reach are refused
-	told    int64 // when a rest was last logged
-	retired bool  // closed
+	pause   time.Duration // how long it rested last; 0 since somebody was let in
+	failed  int           // failures of accept in a row
+	warned  bool          // that descriptors beyond the poller's reach are refused
+	told    int64         // when a rest was last logged
+	retired bool          // closed
 }
 
 const (
 	// acceptsPerTurn keeps a flood of connects from starving those served.
 	acceptsPerTurn = 64
+	// mostInARow is how many callers may be lost one after the other before
+	// the listener rests.
+	mostInARow = 64
 	// A listener that met a shortage rests, first shortly, then longer.
 	shortestPause = 100 * time.Millisecond
 	longestPause  = time.Second
@@ -56,7 +61,7 @@ func (ln *listener) accept(l *loop) bool {
 	}
 	fd, errno := l.k.Accept4(ln.fd, peer, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	if errno == 0 {
-		ln.pause = 0
+		ln.pause, ln.failed = 0, 0
 		l.count.Accepted.Add(1)
 		ln.welcome(l, fd)
 		return true
@@ -64,12 +69,22 @@ func (ln *listener) accept(l *loop) bool {
 	l.budget.Close()
 	switch errno {
 	case unix.EAGAIN:
+		ln.failed = 0
 		return false
 	case unix.EINTR:
 		return true
 	}
+	return ln.endure(l, errno)
+}
+
+// endure counts a failure of accept and tells whether to go on at once. A
+// shortage lasts for a while. What costs one caller alone may still be the
+// answer to every call, as EPERM is where a policy forbids accepting.
+func (ln *listener) endure(l *loop, errno sys.Errno) bool {
 	trouble, shortage := engine.ClassifyAccept(errno)
-	if shortage {
+	ln.failed++
+	if shortage || ln.failed >= mostInARow {
+		ln.failed = 0
 		ln.rest(l, trouble, errno)
 		return false
 	}
