@@ -72,3 +72,17 @@ func TestServerDiesWithItsContext(t *testing.T) {
 	<-s.drained // ends only when the server's output does
 	s.stop()
 }
+
+func TestNiceValueReachesTheServer(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s, err := shell(`echo url=tcp://127.0.0.1:1; exec sleep 60`).start(t.Context(), 0, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.stop()
+	got, err := syscall.Getpriority(syscall.PRIO_PROCESS, s.cmd.Process.Pid)
+	if want := 20 - 5; err != nil || got != want { // the bare call answers 20 less the nice value
+		t.Errorf("got %d, %v, want %d", got, err, want)
+	}
+}
