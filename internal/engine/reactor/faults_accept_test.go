@@ -214,6 +214,7 @@ func manyTimes(t *testing.T, scenarios []scenario, errno sys.Errno) {
 					return errno
 				}
 				sc.play(simulated{r})
+				r.finish()
 				if failed == 0 {
 					t.Error("nothing failed; want two of three calls")
 				}

@@ -51,6 +51,11 @@ func playReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim
 	s := &realStage{t: t, srv: srv, changed: make(chan struct{}, 1), served: make(chan error, 1), down: make(chan error, 1)}
 	go func() { s.served <- srv.Serve() }()
 	sc.play(s)
+	for _, a := range s.actors {
+		a.resume()
+		a.closeWrite()
+	}
+	s.settle()
 	var ends []sim.End
 	for _, a := range s.actors {
 		ends = append(ends, a.verdict(t))
@@ -61,6 +66,9 @@ func playReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim
 	}
 	if err := <-s.served; !errors.Is(err, engine.ErrClosed) {
 		t.Errorf("Serve returned %v; want ErrClosed", err)
+	}
+	if left := cfg.Budget.Memory(); left != 0 {
+		t.Errorf("%d bytes of the budget are not given back", left)
 	}
 	return ends
 }
@@ -164,6 +172,9 @@ func (a *realActor) send(n int) {
 func (a *realActor) closeWrite() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.finished {
+		return
+	}
 	a.finished = true
 	a.moves <- func() { a.conn.CloseWrite() }
 }

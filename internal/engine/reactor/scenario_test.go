@@ -17,8 +17,8 @@ type scenario struct {
 	network string // TCP unless it says otherwise
 	path    string // a unix socket's
 	limit   engine.Limits
-	play    func(s stage)
-	want    []sim.End // what each peer sees in the end if nothing fails
+	play    func(s stage) // after it, who has not finished does
+	want    []sim.End     // what each peer sees in the end if nothing fails
 }
 
 // stage is where a scenario is played.
@@ -69,6 +69,16 @@ var scenarios = []scenario{
 		p.send(7)
 		s.settle()
 		p.closeWrite()
+		s.settle()
+	}, want: []sim.End{sim.Clean}},
+	{name: "owed and silent", play: func(s stage) {
+		p := s.dial()
+		p.stall()
+		for range 3 { // as much as buffers take and one receive brings
+			p.send(rigBuffer)
+			s.settle()
+		}
+		p.resume()
 		s.settle()
 	}, want: []sim.End{sim.Clean}},
 	{name: "half-close while owed", play: func(s stage) {

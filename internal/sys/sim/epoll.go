@@ -93,14 +93,20 @@ func (w *watch) ready() uint32 {
 	return uint32(w.d.ready()) & (w.event.Events | unix.EPOLLERR | unix.EPOLLHUP)
 }
 
-// forget drops the watches of a file that is closed.
+// forget drops the watches of a file that is closed. That they end by
+// themselves holds only as long as no other process shares the file, so to rely
+// on it is a violation.
 func (k *Kernel) forget(d *descriptor) {
 	for _, other := range k.files {
 		if other == nil {
 			continue
 		}
 		if e, ok := other.file.(*epoll); ok {
+			watched := len(e.watches)
 			e.watches = slices.DeleteFunc(e.watches, func(w *watch) bool { return w.d == d })
+			if len(e.watches) < watched {
+				k.violate("fd %d was closed while epoll watched it", d.fd)
+			}
 		}
 	}
 }

@@ -35,6 +35,7 @@ type Peer struct {
 	waiting  []byte // of it, what the server's buffer has no room for
 	finished bool   // it will send no more
 	gone     bool   // it has closed both ways
+	quit     bool   // the end was its own doing
 	stalled  bool   // it takes nothing
 	received []byte // R
 	ended    End
@@ -90,7 +91,7 @@ func (p *Peer) CloseWrite() {
 // sends from now on. What the peer has not taken is lost.
 func (p *Peer) Close() {
 	p.CloseWrite()
-	p.gone = true
+	p.gone, p.quit = true, true
 	if len(p.s.out) > 0 {
 		p.s.reset()
 	}
@@ -99,7 +100,7 @@ func (p *Peer) Close() {
 
 // Reset aborts the connection.
 func (p *Peer) Reset() {
-	p.finished, p.waiting = true, nil
+	p.finished, p.waiting, p.quit = true, nil, true
 	if p.ended == Going && !p.s.closed {
 		p.s.reset()
 	}
@@ -134,6 +135,9 @@ func (p *Peer) Received() []byte { return p.received }
 
 // End is how the connection ended, for the peer.
 func (p *Peer) End() End { return p.ended }
+
+// Quit tells whether the peer itself ended the connection, by Close or Reset.
+func (p *Peer) Quit() bool { return p.quit }
 
 // Addr is the address that the peer came from.
 func (p *Peer) Addr() netip.AddrPort { return p.addr }

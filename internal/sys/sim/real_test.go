@@ -1,0 +1,276 @@
+//go:build linux
+
+package sim_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+func TestSimulatedKernelDoesAsTheRealOneDoes(t *testing.T) {
+	for _, seq := range sequences {
+		t.Run(seq.name, func(t *testing.T) { compare(t, unix.AF_INET, seq.run) })
+	}
+	for _, seq := range unixSequences {
+		t.Run("unix, "+seq.name, func(t *testing.T) { compare(t, unix.AF_UNIX, seq.run) })
+	}
+}
+
+func compare(t *testing.T, domain int, run func(*server)) {
+	simulated := newServer(t, sim.New(nil), domain)
+	run(simulated)
+	simulated.finish()
+	real := newServer(t, sys.Linux{}, domain)
+	run(real)
+	real.finish()
+	if diff := cmp.Diff(simulated.story, real.story); diff != "" {
+		t.Errorf("what the server and its peer saw (-simulated +real):\n%s", diff)
+	}
+}
+
+// far is the peer of a sequence.
+type far interface {
+	send(string)
+	closeWrite()
+	reset()
+	end() sim.End // waits for it
+}
+
+// server makes the calls and writes down what came of them.
+type server struct {
+	t        *testing.T
+	k        sys.Kernel
+	domain   int
+	addr     string
+	port     uint16
+	listener int
+	open     map[int]bool
+	far      far
+	story    []string
+}
+
+func newServer(t *testing.T, k sys.Kernel, domain int) *server {
+	t.Helper()
+	s := &server{t: t, k: k, domain: domain, open: map[int]bool{}}
+	var errno sys.Errno
+	s.listener, errno = k.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	s.must("socket", errno)
+	s.open[s.listener] = true
+	t.Cleanup(func() {
+		for fd := range s.open {
+			k.Close(fd)
+		}
+	})
+	s.must("setsockopt", k.SetsockoptLinger(s.listener, &unix.Linger{Onoff: 1}))
+	var addr unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	if domain == unix.AF_UNIX {
+		s.addr = filepath.Join(t.TempDir(), "s")
+		addr = &unix.SockaddrUnix{Name: s.addr}
+	}
+	s.must("bind", k.Bind(s.listener, addr))
+	s.must("listen", k.Listen(s.listener, 16))
+	if domain == unix.AF_INET {
+		name, errno := k.Getsockname(s.listener)
+		s.must("getsockname", errno)
+		s.port = uint16(name.(*unix.SockaddrInet4).Port)
+		s.addr = fmt.Sprintf("127.0.0.1:%d", s.port)
+	}
+	return s
+}
+
+func (s *server) must(call string, errno sys.Errno) {
+	s.t.Helper()
+	if errno != 0 {
+		s.t.Fatalf("%s: %v", call, errno)
+	}
+}
+
+func (s *server) say(format string, args ...any) {
+	s.story = append(s.story, fmt.Sprintf(format, args...))
+}
+
+func (s *server) connect() {
+	k, simulated := s.k.(*sim.Kernel)
+	switch {
+	case simulated && s.domain == unix.AF_UNIX:
+		s.far = simFar{k.DialUnix(s.addr)}
+	case simulated:
+		s.far = simFar{k.Dial(s.port)}
+	default:
+		s.far = dialReal(s.t, map[int]string{unix.AF_INET: "tcp", unix.AF_UNIX: "unix"}[s.domain], s.addr)
+	}
+}
+
+// take accepts who is queued.
+func (s *server) take() int {
+	if s.far != nil {
+		s.await(s.listener, unix.POLLIN)
+	}
+	fd, errno := s.k.Accept4(s.listener, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	s.say("accept4: %v", errno)
+	if errno == 0 {
+		s.open[fd] = true
+	}
+	return fd
+}
+
+func (s *server) accept() int {
+	s.connect()
+	return s.take()
+}
+
+// await waits until event holds of fd, and writes down all that holds then.
+func (s *server) await(fd int, event int16) {
+	s.t.Helper()
+	for range 10 {
+		one := []unix.PollFd{{Fd: int32(fd), Events: event}}
+		if _, errno := s.k.Poll(one, 2000); errno != 0 && errno != unix.EINTR {
+			s.t.Fatalf("poll: %v", errno)
+		}
+		if one[0].Revents&event == 0 {
+			continue
+		}
+		all := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLOUT | unix.POLLRDHUP}}
+		s.k.Poll(all, 0)
+		s.say("poll: %s", events(all[0].Revents))
+		return
+	}
+	s.t.Fatalf("%s never comes; so far %q", events(event), s.story)
+}
+
+func events(mask int16) string {
+	var names []string
+	for _, e := range []struct {
+		bit  int16
+		name string
+	}{{unix.POLLIN, "in"}, {unix.POLLOUT, "out"}, {unix.POLLERR, "err"}, {unix.POLLHUP, "hup"}, {unix.POLLRDHUP, "rdhup"}} {
+		if mask&e.bit != 0 {
+			names = append(names, e.name)
+		}
+	}
+	return strings.Join(names, "|")
+}
+
+func (s *server) recv(fd, n int) { s.receive("recv", fd, n, 0) }
+func (s *server) peek(fd, n int) { s.receive("peek", fd, n, unix.MSG_PEEK) }
+
+func (s *server) receive(what string, fd, n, flags int) {
+	p := make([]byte, n)
+	got, errno := s.k.Recv(fd, p, flags)
+	s.say("%s: %q %v", what, p[:got], errno)
+}
+
+func (s *server) send(fd int, text string) {
+	n, errno := s.k.Send(fd, []byte(text), unix.MSG_NOSIGNAL)
+	s.say("send: %d %v", n, errno)
+}
+
+func (s *server) lingerOff(fd int) { s.must("setsockopt", s.k.SetsockoptLinger(fd, &unix.Linger{})) }
+
+func (s *server) close(fd int) {
+	s.say("close: %v", s.k.Close(fd))
+	delete(s.open, fd)
+}
+
+func (s *server) word(fd int) {
+	var w [8]byte
+	n, errno := s.k.Read(fd, w[:])
+	s.say("read: %d %v", n, errno)
+}
+
+func (s *server) selects(fd int) {
+	var r, w unix.FdSet
+	r.Set(fd)
+	w.Set(fd)
+	n, errno := s.k.Select(fd+1, &r, &w, 0)
+	s.say("select: %d %v, readable %v, writable %v", n, errno, r.IsSet(fd), w.IsSet(fd))
+}
+
+func (s *server) control(ep, op, fd int, events uint32) {
+	s.say("epoll_ctl: %v", s.k.EpollCtl(ep, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}))
+}
+
+func (s *server) epoll(ep int) {
+	found := make([]unix.EpollEvent, 4)
+	n, errno := s.k.EpollWait(ep, found, 0)
+	s.say("epoll_wait: %d %v, %s", n, errno, events(int16(found[0].Events)))
+}
+
+// finish writes down how it ended for a peer that did not end it, when the
+// server has closed everything.
+func (s *server) finish() {
+	for fd := range s.open {
+		s.k.Close(fd)
+	}
+	clear(s.open)
+	if s.far != nil {
+		s.say("the peer: %v", s.far.end())
+	}
+}
+
+// simFar is the peer on the simulated kernel.
+type simFar struct{ p *sim.Peer }
+
+func (f simFar) send(text string) { f.p.Send([]byte(text)) }
+func (f simFar) closeWrite()      { f.p.CloseWrite() }
+func (f simFar) reset()           { f.p.Reset() }
+func (f simFar) end() sim.End     { return f.p.End() }
+
+// realFar is the peer on the real one.
+type realFar struct {
+	t    *testing.T
+	conn net.Conn
+	gone bool
+}
+
+func dialReal(t *testing.T, network, addr string) *realFar {
+	conn, err := net.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &realFar{t: t, conn: conn}
+}
+
+func (f *realFar) send(text string) {
+	if _, err := f.conn.Write([]byte(text)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *realFar) closeWrite() { f.conn.(interface{ CloseWrite() error }).CloseWrite() }
+
+func (f *realFar) reset() {
+	f.conn.(*net.TCPConn).SetLinger(0)
+	f.conn.Close()
+	f.gone = true
+}
+
+func (f *realFar) end() sim.End {
+	if f.gone {
+		return sim.Reset
+	}
+	f.conn.SetReadDeadline(time.Now().Add(20 * time.Second)) // so that a hang is a failure
+	_, err := io.Copy(io.Discard, f.conn)
+	switch {
+	case err == nil:
+		return sim.Clean
+	case errors.Is(err, syscall.ECONNRESET):
+		return sim.Reset
+	}
+	f.t.Errorf("the peer's read: %v", err)
+	return sim.Going
+}
