@@ -17,15 +17,14 @@ var concurrency = Rule{
 }
 
 func runConcurrency(p *probe) error {
-	stalledPeer, err := p.open()
+	idler, err := p.open()
 	if err != nil {
 		return err
 	}
-	defer stalledPeer.abort()
-	stalledPeer.shrink()
-	if _, _, err := stalledPeer.fill(p.payload(0), mostOwed, standstill); err != nil {
-		return stalledPeer.broken("sending", err)
-	}
+	defer idler.abort()
+	idler.shrink()
+	// Should it be cut off for not reading, that is another rule's.
+	idler.fill(p.payload(0), mostOwed, standstill)
 	for _, n := range []int{min(5, p.Conns), p.Conns} {
 		if err := runCrowd(p, n); err != nil {
 			return inCase(count(n, "client", "clients"), err)

@@ -106,23 +106,26 @@ var IgnoresEmpty = Fault{
 	},
 }
 
-// ClosesFirst ends the stream when the client is silent after an answer.
+// ClosesFirst thinks that one answer is all that a client wants, unless it asks
+// for more at once.
 var ClosesFirst = Fault{
 	Name:     "closes-first",
-	Sentence: "ends the stream half a second after an answer",
+	Sentence: "ends the stream half a second after its first answer, if nothing more comes",
 	stream: func() handler {
 		return func(_ context.Context, c *net.TCPConn) {
 			piece := make([]byte, 32<<10)
-			for {
-				n, err := c.Read(piece)
-				if err != nil {
-					return
-				}
-				if _, err := c.Write(piece[:n]); err != nil {
-					return
-				}
-				c.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+			n, err := c.Read(piece)
+			if err != nil {
+				return
 			}
+			if _, err := c.Write(piece[:n]); err != nil {
+				return
+			}
+			c.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+			echo(c, func(piece []byte) []byte {
+				c.SetReadDeadline(time.Time{})
+				return piece
+			})
 		}
 	},
 }

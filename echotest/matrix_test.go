@@ -55,18 +55,36 @@ var caughtBy = map[string][]string{
 	"answers-elsewhere":   {"datagram/source"},
 }
 
+// byTheClock says which rules a fault breaks, too, when the machine is so busy
+// that what the rule does takes long enough to set it off.
+var byTheClock = map[string][]string{
+	"cuts-slow-reader": {"stream/half-close-owed"},
+}
+
+// mayCatch are those of the rules in got that a busy machine explains.
+func mayCatch(fault echotest.Fault, got []string) []string {
+	return slices.DeleteFunc(slices.Clone(byTheClock[fault.Name]), func(id string) bool {
+		return !slices.Contains(got, id)
+	})
+}
+
 // TestEachFaultIsCaughtByItsRulesAndNoOther is the matrix of faults and rules.
-// Most of a run is waiting, so all faults are put to the rules at once.
+// Most of a run is waiting, so several go on side by side.
 func TestEachFaultIsCaughtByItsRulesAndNoOther(t *testing.T) {
 	type run struct {
 		fault  echotest.Fault
 		report chan *check.Report
 	}
 	var runs []run
+	places := make(chan struct{}, 6) // on a busy machine more than that is a load of its own
 	for _, fault := range echotest.Faults() {
 		server := echotest.NewBroken(t, fault)
 		r := run{fault, make(chan *check.Report, 1)}
-		go func() { r.report <- checkServer(t, server) }()
+		go func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			r.report <- checkServer(t, server)
+		}()
 		runs = append(runs, r)
 	}
 	caught := make(map[string]bool)
@@ -77,7 +95,8 @@ func TestEachFaultIsCaughtByItsRulesAndNoOther(t *testing.T) {
 				return
 			}
 			got := failed(report)
-			if diff := cmp.Diff(inOrder(caughtBy[r.fault.Name]), got); diff != "" {
+			want := append(mayCatch(r.fault, got), caughtBy[r.fault.Name]...)
+			if diff := cmp.Diff(inOrder(want), got); diff != "" {
 				t.Errorf("a server that %s broke other rules (-want +got):\n%s", r.fault.Sentence, diff)
 				report.WriteText(t.Output(), false)
 			}
