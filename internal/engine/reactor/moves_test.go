@@ -4,6 +4,7 @@ package reactor
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -17,12 +18,7 @@ func TestAnyMovesUnderAnyScript(t *testing.T) {
 	for _, e := range pollers {
 		t.Run(e.name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				sc := scenario{
-					loops: rapid.IntRange(1, 2).Draw(t, "loops"),
-					limit: engine.Limits{
-						MaxMemory: rapid.SampledFrom([]int64{1, rigBuffer, 3 * rigBuffer, 1 << 20}).Draw(t, "memory"),
-					},
-				}
+				sc := drawScenario(t)
 				r, err := newRig(e.make, sc, nil, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -37,6 +33,19 @@ func TestAnyMovesUnderAnyScript(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// drawScenario chooses how tight everything is.
+func drawScenario(t *rapid.T) scenario {
+	return scenario{
+		loops: rapid.IntRange(1, 2).Draw(t, "loops"),
+		idle:  rapid.SampledFrom([]time.Duration{0, 10 * time.Second}).Draw(t, "idle timeout"),
+		limit: engine.Limits{
+			MaxConns:      rapid.SampledFrom([]int{100, 1, 3}).Draw(t, "connections"),
+			MaxConnsPerIP: rapid.SampledFrom([]int{0, 2}).Draw(t, "per address"),
+			MaxMemory:     rapid.SampledFrom([]int64{1 << 20, 1, rigBuffer, 3 * rigBuffer}).Draw(t, "memory"),
+		},
 	}
 }
 
@@ -55,7 +64,7 @@ func moves(r *rig) map[string]func(*rapid.T) {
 			if len(r.peers) == 0 {
 				t.Skip("nobody is there")
 			}
-			do(t, rapid.SampledFrom(r.peers).Draw(t, "peer"))
+			do(t, r.peers[rapid.IntRange(0, len(r.peers)-1).Draw(t, "peer")])
 		}
 	}
 	return map[string]func(*rapid.T){
@@ -72,6 +81,10 @@ func moves(r *rig) map[string]func(*rapid.T) {
 		"reset":      peer(func(_ *rapid.T, p *sim.Peer) { p.Reset() }),
 		"stall":      peer(func(_ *rapid.T, p *sim.Peer) { p.Stall() }),
 		"resume":     peer(func(_ *rapid.T, p *sim.Peer) { p.Resume() }),
+		"wait": func(t *rapid.T) {
+			r.k.Advance(time.Duration(rapid.IntRange(1, 400).Draw(t, "seconds")) * time.Second)
+			r.turn()
+		},
 		"drain": func(t *rapid.T) {
 			if rapid.IntRange(0, 9).Draw(t, "seldom") == 0 {
 				r.srv.drain()

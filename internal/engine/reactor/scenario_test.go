@@ -17,6 +17,7 @@ type scenario struct {
 	network string // TCP unless it says otherwise
 	path    string // a unix socket's
 	limit   engine.Limits
+	idle    time.Duration // the idle timeout
 	play    func(s stage) // after it, who has not finished does
 	want    []sim.End     // what each peer sees in the end if nothing fails
 }
@@ -181,6 +182,7 @@ func (sc scenario) config() engine.Config {
 		Listeners:    []engine.Listener{{Spec: spec}},
 		Loops:        max(sc.loops, 1),
 		Buffer:       rigBuffer,
+		IdleTimeout:  sc.idle,
 		StallTimeout: 5 * time.Minute,
 		Budget:       engine.NewBudget(sc.limit),
 	}

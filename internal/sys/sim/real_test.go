@@ -33,10 +33,10 @@ func compare(t *testing.T, domain int, run func(*server)) {
 	simulated := newServer(t, sim.New(nil), domain)
 	run(simulated)
 	simulated.finish()
-	real := newServer(t, sys.Linux{}, domain)
-	run(real)
-	real.finish()
-	if diff := cmp.Diff(simulated.story, real.story); diff != "" {
+	actual := newServer(t, sys.Linux{}, domain)
+	run(actual)
+	actual.finish()
+	if diff := cmp.Diff(simulated.story, actual.story); diff != "" {
 		t.Errorf("what the server and its peer saw (-simulated +real):\n%s", diff)
 	}
 }
