@@ -1,6 +1,7 @@
 package echo
 
 import (
+	"math"
 	"net/netip"
 	"testing"
 	"time"
@@ -209,7 +210,7 @@ func TestGuardMutesNobodyOnTheLoopback(t *testing.T) {
 // Two datagrams loop at once, and thousands of strangers ask in between: each
 // loop keeps its place.
 func TestGuardFindsLoopsInACrowd(t *testing.T) {
-	g := NewGuard(GuardConfig{PerPrefix: Rate{Packets: 1e9, Bytes: 1e12}, Total: Rate{Packets: 1e9, Bytes: 1e12}})
+	g := NewGuard(GuardConfig{PerPrefix: Rate{Packets: 1e9, Bytes: math.MaxInt}, Total: Rate{Packets: 1e9, Bytes: math.MaxInt}})
 	loops := []struct {
 		payload string
 		muted   bool

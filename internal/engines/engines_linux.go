@@ -9,9 +9,9 @@ import (
 
 // All is every engine there is, in the order of the story.
 func All() []engine.Engine {
-	kernel := sys.Linux{}
+	kernel := &sys.Linux{}
 	return []engine.Engine{gonet.New(), reactor.Select(kernel), reactor.Poll(kernel), reactor.Epoll(kernel)}
 }
 
 // Auto is the engine that serves best here.
-func Auto() engine.Engine { return reactor.Epoll(sys.Linux{}) }
+func Auto() engine.Engine { return reactor.Epoll(&sys.Linux{}) }

@@ -15,7 +15,7 @@ func Control(s Spec, o Options) func(network, address string, c syscall.RawConn)
 	return func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		err := c.Control(func(fd uintptr) {
-			if failed = setOptions(sys.Linux{}, int(fd), s, o); failed == nil && s.Network == "unix" {
+			if failed = setOptions(&sys.Linux{}, int(fd), s, o); failed == nil && s.Network == "unix" {
 				failed = narrow(int(fd))
 			}
 		})

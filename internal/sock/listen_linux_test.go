@@ -29,7 +29,7 @@ func mustResolve(t *testing.T, url string) Spec {
 
 func mustListen(t *testing.T, url string) (int, Spec) {
 	t.Helper()
-	fd, s, err := Listen(sys.Linux{}, mustResolve(t, url), testOptions)
+	fd, s, err := Listen(&sys.Linux{}, mustResolve(t, url), testOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestListenMakesUnixSocketOfMode0660(t *testing.T) {
 	if err != nil || info.Mode() != os.ModeSocket|UnixMode {
 		t.Fatalf("got %v, %v; want a socket of mode 0660", info.Mode(), err)
 	}
-	if _, _, err := Listen(sys.Linux{}, s, testOptions); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, _, err := Listen(&sys.Linux{}, s, testOptions); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a second listen: got %v, want EADDRINUSE", err)
 	}
 	if err := s.Unlink(); err != nil {
@@ -81,7 +81,7 @@ func TestListenNamesTheCallThatFailed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.url, func(t *testing.T) {
-			_, _, err := Listen(sys.Linux{}, mustResolve(t, tt.url), testOptions)
+			_, _, err := Listen(&sys.Linux{}, mustResolve(t, tt.url), testOptions)
 			if !errors.Is(err, tt.is) || err.Error() != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
@@ -107,7 +107,7 @@ func TestAdoptedSocketIsAsIfListenedTo(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Engine = "epoll"
-			fd, bound, err := Adopt(sys.Linux{}, file, s, testOptions)
+			fd, bound, err := Adopt(&sys.Linux{}, file, s, testOptions)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -45,7 +45,7 @@ func Pass(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 
 func recv(fd uintptr, p []byte, flags int) (n int, errno syscall.Errno) {
 	for {
-		if n, errno = (sys.Linux{}).Recv(int(fd), p, flags); errno != unix.EINTR {
+		if n, errno = (&sys.Linux{}).Recv(int(fd), p, flags); errno != unix.EINTR {
 			return n, errno
 		}
 	}
@@ -53,7 +53,7 @@ func recv(fd uintptr, p []byte, flags int) (n int, errno syscall.Errno) {
 
 func send(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	for {
-		if n, errno = (sys.Linux{}).Send(int(fd), p, unix.MSG_NOSIGNAL); errno != unix.EINTR {
+		if n, errno = (&sys.Linux{}).Send(int(fd), p, unix.MSG_NOSIGNAL); errno != unix.EINTR {
 			return n, errno
 		}
 	}

@@ -98,7 +98,7 @@ func TestOneOfManyStartsTakesTheStaleSocket(t *testing.T) {
 		var got int
 		for ln := range listeners {
 			got++
-			defer ln.Close()
+			t.Cleanup(func() { ln.Close() })
 		}
 		if got != 1 {
 			t.Fatalf("%d servers listen on one path, want 1", got)

@@ -3,6 +3,7 @@
 package sys
 
 import (
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -18,135 +19,135 @@ import (
 // a poller that may sleep is announced, by Syscall6.
 type Linux struct{}
 
-var _ Kernel = Linux{}
+var _ Kernel = (*Linux)(nil)
 
-func (Linux) Socket(domain, typ, proto int) (int, Errno) {
+func (*Linux) Socket(domain, typ, proto int) (int, Errno) {
 	fd, err := unix.Socket(domain, typ, proto)
 	return fd, errnoOf(err)
 }
 
-func (Linux) SetsockoptInt(fd, level, opt, value int) Errno {
+func (*Linux) SetsockoptInt(fd, level, opt, value int) Errno {
 	return errnoOf(unix.SetsockoptInt(fd, level, opt, value))
 }
 
-func (Linux) SetsockoptLinger(fd int, linger *unix.Linger) Errno {
-	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER,
+func (*Linux) SetsockoptLinger(fd int, linger *unix.Linger) Errno {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER,
 		uintptr(unsafe.Pointer(linger)), unsafe.Sizeof(*linger), 0)
 	return errno
 }
 
-func (Linux) Bind(fd int, addr unix.Sockaddr) Errno { return errnoOf(unix.Bind(fd, addr)) }
+func (*Linux) Bind(fd int, addr unix.Sockaddr) Errno { return errnoOf(unix.Bind(fd, addr)) }
 
-func (Linux) Listen(fd, backlog int) Errno { return errnoOf(unix.Listen(fd, backlog)) }
+func (*Linux) Listen(fd, backlog int) Errno { return errnoOf(unix.Listen(fd, backlog)) }
 
-func (Linux) Connect(fd int, addr unix.Sockaddr) Errno { return errnoOf(unix.Connect(fd, addr)) }
+func (*Linux) Connect(fd int, addr unix.Sockaddr) Errno { return errnoOf(unix.Connect(fd, addr)) }
 
-func (Linux) Getsockname(fd int) (unix.Sockaddr, Errno) {
+func (*Linux) Getsockname(fd int) (unix.Sockaddr, Errno) {
 	addr, err := unix.Getsockname(fd)
 	return addr, errnoOf(err)
 }
 
-func (Linux) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, Errno) {
+func (*Linux) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, Errno) {
 	if peer == nil {
-		return result(unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, uintptr(flags), 0, 0))
+		return result(syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, uintptr(flags), 0, 0))
 	}
 	size := uint32(unsafe.Sizeof(*peer))
-	return result(unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(peer)),
+	return result(syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(peer)),
 		uintptr(unsafe.Pointer(&size)), uintptr(flags), 0, 0))
 }
 
-func (Linux) Recv(fd int, p []byte, flags int) (int, Errno) {
-	return result(unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(flags), 0, 0))
+func (*Linux) Recv(fd int, p []byte, flags int) (int, Errno) {
+	return result(syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(flags), 0, 0))
 }
 
-func (Linux) Send(fd int, p []byte, flags int) (int, Errno) {
-	return result(unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(flags), 0, 0))
+func (*Linux) Send(fd int, p []byte, flags int) (int, Errno) {
+	return result(syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(flags), 0, 0))
 }
 
-func (Linux) Close(fd int) Errno {
-	_, _, errno := unix.RawSyscall6(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0)
+func (*Linux) Close(fd int) Errno {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0)
 	return errno
 }
 
-func (Linux) Recvmmsg(fd int, msgs []Mmsghdr, flags int) (int, Errno) {
-	return result(unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(msgs))),
+func (*Linux) Recvmmsg(fd int, msgs []Mmsghdr, flags int) (int, Errno) {
+	return result(syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(msgs))),
 		uintptr(len(msgs)), uintptr(flags), 0, 0))
 }
 
-func (Linux) Sendmmsg(fd int, msgs []Mmsghdr, flags int) (int, Errno) {
-	return result(unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(msgs))),
+func (*Linux) Sendmmsg(fd int, msgs []Mmsghdr, flags int) (int, Errno) {
+	return result(syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(msgs))),
 		uintptr(len(msgs)), uintptr(flags), 0, 0))
 }
 
-func (Linux) Eventfd(initval uint, flags int) (int, Errno) {
+func (*Linux) Eventfd(initval uint, flags int) (int, Errno) {
 	fd, err := unix.Eventfd(initval, flags)
 	return fd, errnoOf(err)
 }
 
-func (Linux) Read(fd int, p []byte) (int, Errno) {
-	return result(unix.RawSyscall6(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
+func (*Linux) Read(fd int, p []byte) (int, Errno) {
+	return result(syscall.RawSyscall6(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
 }
 
-func (Linux) Write(fd int, p []byte) (int, Errno) {
-	return result(unix.RawSyscall6(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
+func (*Linux) Write(fd int, p []byte) (int, Errno) {
+	return result(syscall.RawSyscall6(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
 }
 
 // Select is pselect6(2), which every architecture has; select(2) is not.
-func (Linux) Select(nfd int, r, w *unix.FdSet, timeout int) (int, Errno) {
+func (*Linux) Select(nfd int, r, w *unix.FdSet, timeout int) (int, Errno) {
 	ts := timespec(timeout)
 	if timeout == 0 {
-		return result(unix.RawSyscall6(unix.SYS_PSELECT6, uintptr(nfd), uintptr(unsafe.Pointer(r)),
+		return result(syscall.RawSyscall6(unix.SYS_PSELECT6, uintptr(nfd), uintptr(unsafe.Pointer(r)),
 			uintptr(unsafe.Pointer(w)), 0, uintptr(unsafe.Pointer(&ts)), 0))
 	}
 	if timeout < 0 {
-		return result(unix.Syscall6(unix.SYS_PSELECT6, uintptr(nfd), uintptr(unsafe.Pointer(r)),
+		return result(syscall.Syscall6(unix.SYS_PSELECT6, uintptr(nfd), uintptr(unsafe.Pointer(r)),
 			uintptr(unsafe.Pointer(w)), 0, 0, 0))
 	}
-	return result(unix.Syscall6(unix.SYS_PSELECT6, uintptr(nfd), uintptr(unsafe.Pointer(r)),
+	return result(syscall.Syscall6(unix.SYS_PSELECT6, uintptr(nfd), uintptr(unsafe.Pointer(r)),
 		uintptr(unsafe.Pointer(w)), 0, uintptr(unsafe.Pointer(&ts)), 0))
 }
 
 // Poll is ppoll(2), which every architecture has; poll(2) is not.
-func (Linux) Poll(fds []unix.PollFd, timeout int) (int, Errno) {
+func (*Linux) Poll(fds []unix.PollFd, timeout int) (int, Errno) {
 	ts := timespec(timeout)
 	first := unsafe.Pointer(unsafe.SliceData(fds))
 	if timeout == 0 {
-		return result(unix.RawSyscall6(unix.SYS_PPOLL, uintptr(first), uintptr(len(fds)),
+		return result(syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(first), uintptr(len(fds)),
 			uintptr(unsafe.Pointer(&ts)), 0, 0, 0))
 	}
 	if timeout < 0 {
-		return result(unix.Syscall6(unix.SYS_PPOLL, uintptr(first), uintptr(len(fds)), 0, 0, 0, 0))
+		return result(syscall.Syscall6(unix.SYS_PPOLL, uintptr(first), uintptr(len(fds)), 0, 0, 0, 0))
 	}
-	return result(unix.Syscall6(unix.SYS_PPOLL, uintptr(first), uintptr(len(fds)),
+	return result(syscall.Syscall6(unix.SYS_PPOLL, uintptr(first), uintptr(len(fds)),
 		uintptr(unsafe.Pointer(&ts)), 0, 0, 0))
 }
 
-func (Linux) EpollCreate1(flags int) (int, Errno) {
-	return result(unix.RawSyscall6(unix.SYS_EPOLL_CREATE1, uintptr(flags), 0, 0, 0, 0, 0))
+func (*Linux) EpollCreate1(flags int) (int, Errno) {
+	return result(syscall.RawSyscall6(unix.SYS_EPOLL_CREATE1, uintptr(flags), 0, 0, 0, 0, 0))
 }
 
-func (Linux) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) Errno {
-	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), uintptr(op), uintptr(fd),
+func (*Linux) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) Errno {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), uintptr(op), uintptr(fd),
 		uintptr(unsafe.Pointer(event)), 0, 0)
 	return errno
 }
 
 // EpollWait is epoll_pwait(2), which every architecture has; epoll_wait(2) is
 // not.
-func (Linux) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, Errno) {
+func (*Linux) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, Errno) {
 	first := unsafe.Pointer(unsafe.SliceData(events))
 	if timeout == 0 {
-		return result(unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(first),
+		return result(syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(first),
 			uintptr(len(events)), 0, 0, 0))
 	}
-	return result(unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(first),
+	return result(syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(first),
 		uintptr(len(events)), uintptr(timeout), 0, 0))
 }
 
 // start anchors Now: time.Since reads the monotonic clock alone.
 var start = time.Now()
 
-func (Linux) Now() int64 { return int64(time.Since(start)) }
+func (*Linux) Now() int64 { return int64(time.Since(start)) }
 
 // result turns what a system call left behind into a count and an errno.
 func result(r, _ uintptr, errno Errno) (int, Errno) {

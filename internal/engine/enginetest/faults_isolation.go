@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"math"
 	"sync"
 
 	"echod/internal/engine"
@@ -72,7 +73,7 @@ func trickle(t trial) {
 func busyPeer(t trial) {
 	s := t.serve(engine.Config{})
 	busy := t.dial(s)
-	busy.flood(1 << 40)
+	busy.flood(math.MaxInt)
 	var reading sync.WaitGroup
 	reading.Go(func() { busy.finish() })
 	defer reading.Wait()

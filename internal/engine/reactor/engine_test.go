@@ -11,7 +11,7 @@ import (
 )
 
 func engines() []engine.Engine {
-	return []engine.Engine{Select(sys.Linux{}), Poll(sys.Linux{}), Epoll(sys.Linux{})}
+	return []engine.Engine{Select(&sys.Linux{}), Poll(&sys.Linux{}), Epoll(&sys.Linux{})}
 }
 
 func TestMain(m *testing.M) { enginetest.Main(m, engines()...) }

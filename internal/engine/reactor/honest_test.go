@@ -44,7 +44,7 @@ func TestSimulationIsHonest(t *testing.T) {
 func playReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim.End {
 	cfg := sc.config()
 	cfg.Buffer = 16 << 10
-	srv, err := e(sys.Linux{}).New(cfg)
+	srv, err := e(&sys.Linux{}).New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,7 @@ type loop struct {
 	noLinger  unix.Linger
 
 	mail  mail
+	moved moved // in this turn
 	count engine.Counters
 	turns atomic.Uint64
 	load  atomic.Int64 // connections, those still in the mail included
@@ -143,7 +144,21 @@ func (l *loop) turn(timeout int) error {
 		p.wake(l)
 	}
 	l.bury()
+	l.publish()
 	return nil
+}
+
+// moved is bytes that streams moved, not yet counted for all to see.
+type moved struct{ in, out uint64 }
+
+// publish counts the bytes of the turn: once for all its messages, because a
+// counter that others may read costs more than the rest of the bookkeeping.
+func (l *loop) publish() {
+	if l.moved != (moved{}) {
+		l.count.BytesIn.Add(l.moved.in)
+		l.count.BytesOut.Add(l.moved.out)
+		l.moved = moved{}
+	}
 }
 
 func (l *loop) dispatch(ev event) {

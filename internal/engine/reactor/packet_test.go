@@ -208,7 +208,7 @@ func TestPacketCountsWhatItCannotSendBackWhole(t *testing.T) {
 func TestPacketAllocatesNothing(t *testing.T) {
 	for _, p := range pollers {
 		t.Run(p.name, func(t *testing.T) {
-			s := packetServer(t, sys.Linux{}, p.make, "127.0.0.1:0")
+			s := packetServer(t, &sys.Linux{}, p.make, "127.0.0.1:0")
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 			if err != nil {
 				t.Fatal(err)

@@ -36,8 +36,7 @@ func (l *loop) receive(c *conn) {
 		l.end(c, engine.Finished)
 		return
 	}
-	c.stream.Received(n)
-	l.count.BytesIn.Add(uint64(n))
+	l.received(c, n)
 	sent, ok := l.send(c, l.scratch[:n])
 	if !ok {
 		return
@@ -108,8 +107,7 @@ func (l *loop) consume(c *conn, n int) bool {
 			l.end(c, engine.ClassifyEnd(errno))
 			return false
 		}
-		c.stream.Received(took)
-		l.count.BytesIn.Add(uint64(took))
+		l.received(c, took)
 		l.sent(c, took)
 		n -= took
 	}
@@ -127,9 +125,14 @@ func (l *loop) send(c *conn, p []byte) (n int, ok bool) {
 	return 0, false
 }
 
+func (l *loop) received(c *conn, n int) {
+	c.stream.Received(n)
+	l.moved.in += uint64(n)
+}
+
 func (l *loop) sent(c *conn, n int) {
 	c.stream.Sent(n)
-	l.count.BytesOut.Add(uint64(n))
+	l.moved.out += uint64(n)
 }
 
 // trouble is what a failed receive means: nothing at all, or the stream's end.

@@ -25,7 +25,6 @@ type datagrams struct {
 	port   uint16
 	inbox  []Datagram
 	outbox []Datagram
-	closed bool
 }
 
 // inboxSize is how many datagrams a socket holds; more are lost, as in life.

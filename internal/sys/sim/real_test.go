@@ -33,7 +33,7 @@ func compare(t *testing.T, domain int, run func(*server)) {
 	simulated := newServer(t, sim.New(nil), domain)
 	run(simulated)
 	simulated.finish()
-	actual := newServer(t, sys.Linux{}, domain)
+	actual := newServer(t, &sys.Linux{}, domain)
 	run(actual)
 	actual.finish()
 	if diff := cmp.Diff(simulated.story, actual.story); diff != "" {
