@@ -1,6 +1,9 @@
 package check
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // failure is what a rule returns when the target broke it.
 type failure struct {
@@ -22,10 +25,14 @@ func failAt(offset int64, class Class, format string, args ...any) *failure {
 	return &failure{class: class, offset: offset, detail: fmt.Sprintf(format, args...)}
 }
 
-// mayBeHaste tells whether the failure is one of time: only those can come from
-// a machine or a server that was busy with something else.
-func (f *failure) mayBeHaste() bool {
-	return f.class == Timeout || f.class == Silent || f.class == Late
+// mayBeHaste tells whether err, a failure or not, is one of time: only those can
+// come from a machine or a server that was busy with something else.
+func mayBeHaste(err error) bool {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.class == Timeout || f.class == Silent || f.class == Late
+	}
+	return classify(err) == Timeout
 }
 
 // skipped is what a rule returns when it cannot be put to the target: the

@@ -91,7 +91,7 @@ func (r *runner) done(i int, result Result) {
 	r.options.Progress(result)
 }
 
-// try runs one rule once. hasty says that it failed by the clock.
+// try runs one rule once. hasty says that it ran out of time.
 func (r *runner) try(rule Rule) (result Result, hasty bool) {
 	// A server that dribbles keeps within every single wait.
 	most := 12*r.options.Timeout + time.Minute
@@ -108,8 +108,7 @@ func (r *runner) try(rule Rule) (result Result, hasty bool) {
 	}
 	result = judge(rule, p.noted, err)
 	result.Elapsed = time.Since(start)
-	var f *failure
-	return result, errors.As(err, &f) && f.mayBeHaste()
+	return result, mayBeHaste(err)
 }
 
 // judge turns what a rule returned into its result.

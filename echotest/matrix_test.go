@@ -154,7 +154,7 @@ func checkServer(t *testing.T, server *echotest.Server) *check.Report {
 		t.Error(err)
 		return nil
 	}
-	report, err := check.Run(context.Background(), target, check.Options{Timeout: 3 * time.Second})
+	report, err := check.Run(context.Background(), target, check.Options{Timeout: 4 * time.Second})
 	if err != nil {
 		t.Error(err)
 		return nil
