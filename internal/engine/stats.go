@@ -90,10 +90,16 @@ type Counters struct {
 }
 
 // Stats is what was counted so far, without Held and Loops.
+//
+// It is no instant: engines go on counting. The order makes one thing sure. A
+// stream is Active before it is counted as Accepted, and has its cause before it
+// is no longer Active; they are read in that order, so a stream that is Accepted
+// and not Active shows its end.
 func (c *Counters) Stats() Stats {
+	accepted := c.Accepted.Load()
 	s := Stats{
+		Accepted:     accepted,
 		Active:       uint64(max(c.Active.Load(), 0)),
-		Accepted:     c.Accepted.Load(),
 		BytesIn:      c.BytesIn.Load(),
 		BytesOut:     c.BytesOut.Load(),
 		Discarded:    c.Discarded.Load(),

@@ -111,7 +111,7 @@ func (s *server) admit(accepted net.Conn) {
 		return
 	}
 	placed := s.place()
-	s.count.Accepted.Add(1)
+	defer s.count.Accepted.Add(1)
 	if !placed {
 		s.count.Closes[engine.Drained].Add(1)
 		peer.Close()

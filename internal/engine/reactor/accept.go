@@ -62,8 +62,8 @@ func (ln *listener) accept(l *loop) bool {
 	fd, errno := l.k.Accept4(ln.fd, peer, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	if errno == 0 {
 		ln.pause, ln.failed = 0, 0
-		l.count.Accepted.Add(1)
 		ln.welcome(l, fd)
+		l.count.Accepted.Add(1)
 		return true
 	}
 	l.budget.Close()

@@ -143,8 +143,8 @@ func (l *loop) turn(timeout int) error {
 	for _, p := range l.packets {
 		p.wake(l)
 	}
-	l.bury()
 	l.publish()
+	l.bury()
 	return nil
 }
 
@@ -152,7 +152,8 @@ func (l *loop) turn(timeout int) error {
 type moved struct{ in, out uint64 }
 
 // publish counts the bytes of the turn: once for all its messages, because a
-// counter that others may read costs more than the rest of the bookkeeping.
+// counter that others may read costs more than the rest of the bookkeeping. And
+// before anybody is buried: a stream that is gone is in the books.
 func (l *loop) publish() {
 	if l.moved != (moved{}) {
 		l.count.BytesIn.Add(l.moved.in)
@@ -179,11 +180,11 @@ func (l *loop) adopt(n newcomer) {
 	c.start(int(n.fd), n.unix)
 	if errno := l.poller.add(int(n.fd), c.gen, readable); errno != 0 {
 		c.stop()
-		l.load.Add(-1)
 		l.refuse(int(n.fd), engine.RefusedPoller)
+		l.count.Active.Add(-1)
+		l.load.Add(-1)
 		return
 	}
-	l.count.Active.Add(1)
 	l.enroll(c, l.idleTimeout)
 }
 

@@ -48,6 +48,7 @@ func (m *mail) open(l *loop) error {
 // without a detour.
 func (l *loop) hand(from *loop, n newcomer) {
 	l.load.Add(1)
+	l.count.Active.Add(1)
 	if l == from {
 		l.adopt(n)
 		return
