@@ -1,5 +1,11 @@
 package enginetest
 
+import (
+	"time"
+
+	"echod/internal/engine"
+)
+
 // stall connects n peers that send as much as fits and never read.
 func (t trial) stall(s *server, n int) []*peer {
 	t.Helper()
@@ -9,6 +15,25 @@ func (t trial) stall(s *server, n int) []*peer {
 		peers[i].flood(64 << 20)
 	}
 	return peers
+}
+
+// owe connects a peer that sends little by little, until the server whose books
+// stats tells owes it something, and then no more: an engine that takes bytes
+// into its memory leaves nothing unread in the kernel. Nobody else may be
+// sending to that server yet.
+func (t trial) owe(to target, stats func() engine.Stats) *peer {
+	t.Helper()
+	const sip, looks = 4 << 10, 100
+	p := t.dialNarrow(to)
+	before := stats().BytesOut
+	for look := 0; look < looks; look++ {
+		if stats().BytesOut-before == uint64(p.sent.Load()) {
+			p.send(sip)
+			look = 0
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return p
 }
 
 // crowd is how many connections a case may open, both ends of which are in this

@@ -35,6 +35,7 @@ func dieOwing(t trial, die func(*child)) {
 	c := t.spawn(childConfig{})
 	books := func() engine.Stats { return c.tell(childStats).Stats }
 
+	owed := t.owe(c, books)
 	stalled := t.dialNarrow(c)
 	stalled.flood(64 << 20)
 	partly := t.dial(c)
@@ -49,14 +50,15 @@ func dieOwing(t trial, die func(*child)) {
 	earned.send(12 << 10)
 	earned.fin()
 
-	c.waitFor("one stream has finished, four are open", func(st engine.Stats) bool {
-		return st.Closes[engine.Finished] == 1 && st.Active == 4
+	c.waitFor("one stream has finished, five are open", func(st engine.Stats) bool {
+		return st.Closes[engine.Finished] == 1 && st.Active == 5
 	})
 	t.settle(books)
 	die(c)
 
 	stalled.writing.Wait()
 	stalled.wantReset()
+	owed.wantHonest()
 	partly.wantReset()
 	finished.wantReset()
 	if t.network == "tcp" {

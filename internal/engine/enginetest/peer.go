@@ -283,6 +283,15 @@ func (p *peer) fill(stats func() engine.Stats) {
 	}, "the server stops taking in bytes")
 }
 
+// wantHonest receives the rest and fails the trial if the end is an end of file
+// short of what was sent.
+func (p *peer) wantHonest() {
+	p.t.Helper()
+	if err := p.finish(); !isReset(err) && (err != nil || p.received != p.sent.Load()) {
+		p.t.Fatalf("got end %v after %d bytes of %d, want a reset, or all of them", err, p.received, p.sent.Load())
+	}
+}
+
 // isReset tells a reset from other ends. EPIPE is none: a sender meets it also
 // after a FIN that it has not waited for.
 func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
