@@ -1,0 +1,90 @@
+//go:build linux
+
+package reactor
+
+import (
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/engine"
+	"echod/internal/sock"
+	"echod/internal/sys"
+)
+
+func TestConnectionIsOneCacheLine(t *testing.T) {
+	if got := unsafe.Sizeof(conn{}); got != 64 {
+		t.Errorf("size of conn: got %d bytes, want 64", got)
+	}
+}
+
+// TestIdleConnectionCostsAtMost128Bytes measures the heap, so nothing else may
+// run beside it. The clients are bare descriptors, which cost the heap nothing.
+func TestIdleConnectionCostsAtMost128Bytes(t *testing.T) {
+	const clients = 4000
+	s := serveLoopback(t, Epoll(&sys.Linux{}))
+	fds := make([]int, 0, clients)
+	t.Cleanup(func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	})
+	addr := s.Listeners()[0].Addr
+	to := &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}
+	before := heap()
+	for range clients {
+		fds = append(fds, connectBare(t, to))
+	}
+	for began := time.Now(); s.Stats().Active != clients; time.Sleep(time.Millisecond) {
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("served: got %d of %d connections", s.Stats().Active, clients)
+		}
+	}
+	if got := float64(heap()-before) / clients; got > 128 {
+		t.Errorf("an idle connection: got %.0f bytes of heap, want at most 128", got)
+	} else {
+		t.Logf("an idle connection: %.0f bytes of heap", got)
+	}
+}
+
+// serveLoopback serves TCP on 127.0.0.1 until the test ends.
+func serveLoopback(t *testing.T, e engine.Engine) engine.Server {
+	t.Helper()
+	spec := sock.Spec{Network: "tcp", Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}
+	s, err := e.New(engine.Config{Listeners: []engine.Listener{{Spec: spec}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan error, 1)
+	go func() { over <- s.Serve() }()
+	t.Cleanup(func() {
+		s.Shutdown(t.Context()) // which has ended: at once
+		<-over
+	})
+	return s
+}
+
+// connectBare connects without package net.
+func connectBare(t *testing.T, to unix.Sockaddr) (fd int) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Connect(fd, to); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+// heap is how many bytes of the heap are in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
