@@ -25,7 +25,7 @@ import (
 // says at once where it stands.
 var arrows = map[string][]string{
 	"cmd/echod": {"internal/cli"},
-	"internal/cli": {"internal/server", "internal/engines", "check",
+	"internal/cli": {"internal/server", "internal/engines", "internal/agent", "check",
 		"internal/engine", "internal/sock", "internal/echo"},
 	"internal/server": {"internal/engines", "internal/engine", "internal/sock", "internal/echo"},
 	"internal/engines": {"internal/engine", "internal/engine/gonet", "internal/engine/reactor",
@@ -39,7 +39,8 @@ var arrows = map[string][]string{
 	"internal/sys":     {},
 	"internal/sys/sim": {"internal/sys"},
 	"internal/echo":    {},
-	"check":            {},
+	"check":            {"internal/agent"},
+	"internal/agent":   {},
 	"echotest":         {"internal/engine", "internal/engine/gonet", "internal/sock"},
 }
 

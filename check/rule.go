@@ -12,6 +12,7 @@ type Rule struct {
 	Sends    string   // what the client does
 	Expects  string   // what must come back
 	Meaning  string   // what a failure means, in one plain sentence
+	Agent    bool     // whether it needs the far-end agent
 
 	stage stage
 	run   func(*probe) error

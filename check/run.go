@@ -17,6 +17,9 @@ import (
 func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	start := time.Now()
 	o = o.withDefaults()
+	if err := checkAgent(o.Agent); err != nil {
+		return nil, err
+	}
 	rules, err := choose(target.Network, o.Rules, o.Skip)
 	if err != nil {
 		return nil, err
@@ -100,7 +103,7 @@ func (r *runner) try(rule Rule) (result Result, hasty bool) {
 
 	start := time.Now()
 	p := &probe{ctx: ctx, rule: rule.ID, target: r.target, Options: r.options}
-	err := rule.run(p)
+	err := p.run(rule)
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
 		err = errors.New("interrupted")
 	} else if err != nil && ctx.Err() != nil {

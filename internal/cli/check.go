@@ -22,6 +22,8 @@ type checkFlags struct {
 	timeout time.Duration
 	conns   int
 	seed    uint64
+	agent   string
+	token   string
 	list    bool
 }
 
@@ -47,6 +49,8 @@ func newCheck(p *Process) *cobra.Command {
 	flags.Var(span{&f.timeout, time.Millisecond}, "timeout", "the longest wait for anything that is due")
 	flags.Var(count{&f.conns, 1, 65536}, "conns", "clients at once in stream/concurrency")
 	flags.Var(seed{&f.seed}, "seed", "repeat the bytes of an earlier check")
+	flags.Var(agentURL{&f.agent}, "agent", "the far-end agent, as seen through the path")
+	flags.Var(token{&f.token}, "token", "what the agent asks for")
 	flags.BoolVar(&f.list, "list", false, "list the rules")
 	cmd.RegisterFlagCompletionFunc("rule", words(ruleIDs()))
 	cmd.RegisterFlagCompletionFunc("skip", words(ruleIDs()))
@@ -68,7 +72,8 @@ func (f *checkFlags) run(ctx context.Context, p *Process, args []string) error {
 	defer stop()
 	progress := newProgress(p)
 	report, err := check.Run(ctx, target, check.Options{
-		Rules: f.rules, Skip: f.skip, Timeout: f.timeout, Conns: f.conns, Seed: f.seed, Progress: progress.done,
+		Rules: f.rules, Skip: f.skip, Timeout: f.timeout, Conns: f.conns, Seed: f.seed,
+		Agent: f.agent, Token: f.token, Progress: progress.done,
 	})
 	progress.clear()
 	if report == nil {

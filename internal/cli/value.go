@@ -18,8 +18,8 @@ import (
 // badValue is the complaint about one value of a flag or of its variable. err
 // says what would be right.
 func badValue(name string, flag *pflag.Flag, value string, err error) error {
-	// The errors of these quote the value themselves.
-	if kind := flag.Value.Type(); kind == "URL" || kind == "engine" {
+	// The errors of these quote the value themselves, or must not show it.
+	if kind := flag.Value.Type(); kind == "URL" || kind == "engine" || kind == "token" {
 		return &exitError{Usage, fmt.Errorf("%s: %w", name, err)}
 	}
 	if flag.Value.Type() == "bool" {

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"errors"
+
+	"echod/check"
+	"echod/internal/agent"
+)
+
+// agentURL is where a far-end agent is.
+type agentURL struct{ url *string }
+
+func (v agentURL) Type() string { return "URL" }
+
+func (v agentURL) String() string {
+	if v.url == nil {
+		return ""
+	}
+	return *v.url
+}
+
+func (v agentURL) Set(text string) error {
+	target, err := check.ParseTarget(text)
+	if err != nil {
+		return err
+	}
+	if target.Network != "tcp" {
+		return errors.New("bad address " + text + ": an agent speaks tcp; want tcp://host:port")
+	}
+	*v.url = text
+	return nil
+}
+
+// token is what an agent asks its clients for.
+type token struct{ text *string }
+
+func (v token) Type() string { return "token" }
+
+func (v token) String() string {
+	if v.text == nil {
+		return ""
+	}
+	return *v.text
+}
+
+func (v token) Set(text string) error {
+	if err := agent.ValidToken(text); err != nil {
+		return err
+	}
+	*v.text = text
+	return nil
+}
