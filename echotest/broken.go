@@ -3,6 +3,7 @@ package echotest
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"testing"
@@ -48,8 +49,14 @@ func Faults() []Fault {
 func NewBroken(t testing.TB, f Fault) *Server {
 	t.Helper()
 	if f.packet != nil {
-		return newBrokenPackets(t, f)
+		return servePackets(t, f.packet)
 	}
+	return serveStreams(t, f.stream())
+}
+
+// serveStreams serves each connection to a free port on loopback, until t ends.
+func serveStreams(t testing.TB, serve handler) *Server {
+	t.Helper()
 	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(loopback))
 	if err != nil {
 		t.Fatalf("echotest: %v", err)
@@ -58,7 +65,7 @@ func NewBroken(t testing.TB, f Fault) *Server {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		acceptAll(ctx, l, f.stream())
+		acceptAll(ctx, l, serve)
 	}()
 	return newServer(t, "tcp://"+l.Addr().String(), func() {
 		cancel()
@@ -67,7 +74,8 @@ func NewBroken(t testing.TB, f Fault) *Server {
 	})
 }
 
-func newBrokenPackets(t testing.TB, f Fault) *Server {
+// servePackets has serve answer at a free port on loopback, until t ends.
+func servePackets(t testing.TB, serve func(ctx context.Context, conn *net.UDPConn)) *Server {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback))
 	if err != nil {
@@ -77,7 +85,7 @@ func newBrokenPackets(t testing.TB, f Fault) *Server {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f.packet(ctx, conn)
+		serve(ctx, conn)
 	}()
 	return newServer(t, "udp://"+conn.LocalAddr().String(), func() {
 		cancel()
@@ -111,11 +119,18 @@ func acceptAll(ctx context.Context, l *net.TCPListener, serve handler) {
 // echo sends back what change makes of each piece that arrives, until the
 // client ends the stream: then it returns nil.
 func echo(c *net.TCPConn, change func(piece []byte) []byte) error {
+	return carry(c, c, change)
+}
+
+// carry writes to one connection what change makes of each piece that is read
+// from another, until that one ends in order: then it returns nil. It holds one
+// piece, and reads the next when that is written.
+func carry(from io.Reader, to io.Writer, change func(piece []byte) []byte) error {
 	piece := make([]byte, 32<<10)
 	for {
-		n, err := c.Read(piece)
+		n, err := from.Read(piece)
 		if n > 0 {
-			if _, err := c.Write(change(piece[:n])); err != nil {
+			if _, err := to.Write(change(piece[:n])); err != nil {
 				return err
 			}
 		}

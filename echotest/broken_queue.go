@@ -2,6 +2,7 @@ package echotest
 
 import (
 	"context"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -78,7 +79,9 @@ func readAhead(ctx context.Context, c *net.TCPConn, limit int, delay time.Durati
 	<-written
 }
 
-func readInto(q *queue, c *net.TCPConn) {
+// readInto queues what is read from c, until c ends in order: then it returns
+// nil.
+func readInto(q *queue, c io.Reader) error {
 	piece := make([]byte, 32<<10)
 	for {
 		n, err := c.Read(piece)
@@ -86,20 +89,21 @@ func readInto(q *queue, c *net.TCPConn) {
 			q.put(piece[:n])
 		}
 		if err != nil {
-			return
+			return onlyEOF(err)
 		}
 	}
 }
 
-func writeFrom(ctx context.Context, q *queue, c *net.TCPConn, delay time.Duration) {
+// writeFrom writes to c what is queued, until the queue is closed and empty.
+func writeFrom(ctx context.Context, q *queue, c io.Writer, delay time.Duration) error {
 	for {
 		pieces := q.take()
 		if len(pieces) == 0 {
-			return
+			return nil
 		}
 		sleep(ctx, delay)
 		if _, err := pieces.WriteTo(c); err != nil {
-			return
+			return err
 		}
 	}
 }
