@@ -1,0 +1,7 @@
+//go:build !windows
+
+package agent
+
+import "syscall"
+
+var errReset error = syscall.ECONNRESET

@@ -1,0 +1,148 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// run is one connection that acts a scenario out, and its report.
+type run struct {
+	ctx    context.Context
+	group  string
+	script script
+	conn   net.Conn
+	in     io.Reader // the connection behind its first line
+	limit  int64     // bytes that may come
+	start  time.Time
+	done   chan struct{} // closed when it is over
+	over   time.Time     // when that was
+
+	mu     sync.Mutex
+	report Report
+	sum    hash.Hash
+}
+
+func newRun(ctx context.Context, r request, sc script) *run {
+	return &run{
+		ctx: ctx, group: r.params["group"], script: sc, start: time.Now(), done: make(chan struct{}),
+		report: Report{ID: r.params["id"], Scenario: r.scenario, End: Open}, sum: sha256.New(),
+	}
+}
+
+var errBytes = errors.New("more bytes than the agent takes")
+
+// Read reads what the client sends, counts it, and keeps in mind how it ended.
+func (r *run) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	r.mu.Lock()
+	r.sum.Write(p[:n])
+	r.report.Received += int64(n)
+	tooMany := r.report.Received > r.limit
+	r.mu.Unlock()
+	if tooMany {
+		err = errBytes
+	}
+	if err != nil {
+		r.saw(endOf(err), err)
+	}
+	return n, err
+}
+
+func (r *run) Write(p []byte) (int, error) {
+	n, err := r.conn.Write(p)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Sent += int64(n)
+	return n, err
+}
+
+// wait lets d pass, but not more time than the run has.
+func (r *run) wait(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-r.ctx.Done():
+		if errors.Is(r.ctx.Err(), context.DeadlineExceeded) {
+			return os.ErrDeadlineExceeded
+		}
+		return net.ErrClosed
+	}
+}
+
+// saw notes how the connection ended. The first end is the one that counts;
+// what goes wrong later, as a late answer that cannot be sent, is an error
+// beside it.
+func (r *run) saw(end End, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.report.End == Open {
+		r.report.End = end
+		r.report.EndMS = time.Since(r.start).Milliseconds()
+	}
+	if err != nil && err != io.EOF && r.report.Error == "" {
+		r.report.Error = reason(err)
+	}
+}
+
+// act says that it begins, plays the scenario and closes the connection: in order if the client
+// ended it in order and the scenario came to its end, else by a reset.
+func (r *run) act(play func(*run) error) {
+	_, err := r.conn.Write(answerOK(nil))
+	if err == nil {
+		err = play(r)
+	}
+	if err != nil {
+		r.saw(endOf(err), err)
+	}
+	if err == nil && r.seen().End == FIN {
+		r.conn.Close()
+	} else {
+		abort(r.conn)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.TotalMS = time.Since(r.start).Milliseconds()
+}
+
+// seen is the report as it stands.
+func (r *run) seen() Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	report := r.report
+	report.SHA256 = hex.EncodeToString(r.sum.Sum(nil))
+	if report.End == Open {
+		report.TotalMS = time.Since(r.start).Milliseconds()
+	}
+	return report
+}
+
+func endOf(err error) End {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return FIN
+	case errors.Is(err, errReset):
+		return Reset
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errBytes):
+		return Limit
+	}
+	return Error
+}
+
+// reason is an error without the addresses that the report's reader knows.
+func reason(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Op + ": " + op.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,127 @@
+package agent
+
+import (
+	"io"
+	"net"
+	"slices"
+	"time"
+)
+
+// scenario is one way to behave. It never sends a byte that it was not sent: an
+// agent is no amplifier.
+type scenario struct {
+	name   string
+	params []string
+	act    func(*run) error
+}
+
+// maxKept bounds what a scenario keeps to send it back, in bytes.
+const maxKept = 1 << 20
+
+// scenarios are all there are. A function, not a table, because they look at
+// their own run.
+func scenarios() []scenario {
+	return []scenario{
+		{"take", nil, (*run).take},
+		{"answer-late", []string{"delay"}, (*run).answerLate},
+		{"fin-first", nil, (*run).finFirst},
+		{"reset", []string{"take", "give", "delay"}, (*run).reset},
+	}
+}
+
+func scenarioNames() []string {
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func lookup(name string) (scenario, error) {
+	all := scenarios()
+	i := slices.IndexFunc(all, func(s scenario) bool { return s.name == name })
+	if i < 0 {
+		return scenario{}, refuse(unknown, "the scenario %s", name)
+	}
+	return all[i], nil
+}
+
+// script is what a scenario was told.
+type script struct {
+	delay time.Duration
+	take  int
+	give  int
+}
+
+func (s scenario) script(r request, limits Limits) (script, error) {
+	if err := r.only(append([]string{"id", "group"}, s.params...)...); err != nil {
+		return script{}, err
+	}
+	delay, err := r.number("delay", limits.Time.Milliseconds())
+	if err != nil {
+		return script{}, err
+	}
+	take, err := r.number("take", min(maxKept, limits.Bytes))
+	if err != nil {
+		return script{}, err
+	}
+	give, err := r.number("give", take)
+	if err != nil {
+		return script{}, err
+	}
+	return script{time.Duration(delay) * time.Millisecond, int(take), int(give)}, nil
+}
+
+// take reads until the end.
+func (r *run) take() error {
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
+
+// answerLate reads up to the FIN, waits, and sends back what came.
+func (r *run) answerLate() error {
+	r.limit = min(r.limit, maxKept)
+	kept, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if err := r.wait(r.script.delay); err != nil {
+		return err
+	}
+	_, err = r.Write(kept)
+	return err
+}
+
+// finFirst ends its own direction at once, and reads until the end.
+func (r *run) finFirst() error {
+	if err := r.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		return err
+	}
+	return r.take()
+}
+
+// reset reads some bytes, sends back the first of them and, after the delay,
+// resets the connection.
+func (r *run) reset() error {
+	kept := make([]byte, r.script.take)
+	if _, err := io.ReadFull(r, kept); err != nil {
+		return err
+	}
+	if _, err := r.Write(kept[:r.script.give]); err != nil {
+		return err
+	}
+	if err := r.wait(r.script.delay); err != nil {
+		return err
+	}
+	r.saw(Acted, nil)
+	abort(r.conn)
+	return nil
+}
+
+// abort ends a connection by a reset.
+func abort(conn net.Conn) {
+	if c, ok := conn.(interface{ SetLinger(sec int) error }); ok {
+		c.SetLinger(0)
+	}
+	conn.Close()
+}

@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"context"
+	"time"
+)
+
+// tell is what HELLO, REPORT and COUNT are answered.
+func (s *Server) tell(ctx context.Context, r request) (any, error) {
+	switch r.verb {
+	case verbHello:
+		return hello{scenarioNames()}, r.only()
+	case verbReport:
+		return s.report(ctx, r)
+	case verbCount:
+		return s.count(r)
+	}
+	return nil, refuse(unknown, "%s", r.verb)
+}
+
+type hello struct {
+	Scenarios []string `json:"scenarios"`
+}
+
+type counted struct {
+	Open int `json:"open"`
+}
+
+func (s *Server) count(r request) (any, error) {
+	if err := r.only("group"); err != nil {
+		return nil, err
+	}
+	group, err := r.name("group")
+	return counted{s.book.count(group)}, err
+}
+
+// report waits for the end of a run, for as long as it is asked to.
+func (s *Server) report(ctx context.Context, r request) (any, error) {
+	if err := r.only("id", "wait"); err != nil {
+		return nil, err
+	}
+	id, err := r.name("id")
+	if err != nil {
+		return nil, err
+	}
+	wait, err := r.number("wait", s.Limits.Time.Milliseconds())
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.book.find(id)
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(time.Duration(wait) * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-found.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return found.seen(), nil
+}
