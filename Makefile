@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test race vet cross fuzz bench bench-engines clean
+.PHONY: build test race vet cross fuzz bench bench-engines matrix matrix-quick clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
@@ -29,6 +29,12 @@ bench: ## Go benchmarks of single parts
 
 bench-engines: ## the engines against a C epoll loop: ratios of interleaved pairs
 	cd compare && $(GO) run ./cmd/bench-engines $(BENCH)
+
+matrix: ## check through programs that people use: writes docs/matrix.md
+	cd matrix && $(GO) run . $(MATRIX)
+
+matrix-quick: ## the same through haproxy, nginx and socat alone: writes nothing
+	cd matrix && $(GO) run . -quick $(MATRIX)
 
 clean:
 	rm -rf bin

@@ -71,8 +71,8 @@ func sources(t *testing.T) []source {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (p == "compare" || p == ".git" || d.Name() == "testdata") {
-			return filepath.SkipDir // compare is a module of its own
+		if d.IsDir() && (p == "compare" || p == "matrix" || p == ".git" || d.Name() == "testdata") {
+			return filepath.SkipDir // compare and matrix are modules of their own
 		}
 		if d.IsDir() || !strings.HasSuffix(p, ".go") {
 			return nil

@@ -1,0 +1,3 @@
+module echod/matrix
+
+go 1.26.0

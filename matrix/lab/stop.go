@@ -1,0 +1,3 @@
+package lab
+
+const hasDirect = false

@@ -1,0 +1,52 @@
+// Package programs knows the programs of the matrix, one file each: where it
+// comes from, how it is run as its own documentation says, and what mends it.
+package programs
+
+import (
+	"fmt"
+	"strings"
+
+	"echod/matrix/lab"
+)
+
+// All are the programs, in the order of the document.
+func All() []lab.Program {
+	return []lab.Program{
+		haproxy, nginx, socat, ncat, ssh, docker,
+		toxiproxy, chisel, frp, caddy,
+		inetd, xinetd,
+	}
+}
+
+// Quick are those that every Debian machine can have in a minute.
+func Quick() []lab.Program { return []lab.Program{haproxy, nginx, socat} }
+
+// Absent is a program that people use and that the matrix does without.
+type Absent struct{ Name, Reason string }
+
+// LeftOut are the programs that nobody has managed to start from here.
+func LeftOut() []Absent { return []Absent{traefik, gost} }
+
+// each repeats text for every hop, with %[1]d the port to listen on, %[2]d the
+// one to forward to, and %[3]d the hop's number.
+func each(hops []lab.Hop, text string) string {
+	var all strings.Builder
+	for i, hop := range hops {
+		fmt.Fprintf(&all, text, hop.Listen, hop.To, i)
+	}
+	return all.String()
+}
+
+// command is one command line without a space inside its words.
+func command(format string, args ...any) lab.Command {
+	return lab.Command{Argv: strings.Fields(fmt.Sprintf(format, args...))}
+}
+
+// perHop is a command for every hop.
+func perHop(hops []lab.Hop, build func(lab.Hop) lab.Command) []lab.Command {
+	var all []lab.Command
+	for _, hop := range hops {
+		all = append(all, build(hop))
+	}
+	return all
+}

@@ -1,0 +1,23 @@
+package programs
+
+import (
+	"fmt"
+
+	"echod/matrix/lab"
+)
+
+// The engine starts one docker-proxy for each published port; here it is
+// started as the engine does it. Its readiness goes to descriptor 3.
+var docker = lab.Program{
+	Name:   "docker-proxy",
+	Source: lab.Debian{Package: "docker.io", Command: "docker-proxy"},
+	Setups: []lab.Setup{{Name: "default", Plan: dockerPlan}},
+}
+
+func dockerPlan(at lab.Place) lab.Plan {
+	return lab.Plan{Commands: perHop(at.Hops, func(hop lab.Hop) lab.Command {
+		line := fmt.Sprintf("exec docker-proxy -proto tcp -host-ip 127.0.0.1 -host-port %d"+
+			" -container-ip 127.0.0.1 -container-port %d 3>/dev/null", hop.Listen, hop.To)
+		return lab.Command{Argv: []string{"sh", "-c", line}}
+	})}
+}

@@ -1,0 +1,18 @@
+package programs
+
+import "echod/matrix/lab"
+
+// Its internal services go by their names in services(5): the echo has port 7
+// and no other.
+var inetd = lab.Program{
+	Name:   "inetutils-inetd's echo",
+	Source: lab.Debian{Package: "inetutils-inetd", Command: "inetutils-inetd"},
+	Setups: []lab.Setup{{Name: "default", Itself: true, Port: 7, Plan: inetdPlan}},
+}
+
+func inetdPlan(lab.Place) lab.Plan {
+	return lab.Plan{
+		Files:    []lab.File{{Name: "inetd.conf", Text: "127.0.0.1:echo stream tcp nowait root internal\n"}},
+		Commands: []lab.Command{command("inetutils-inetd -d inetd.conf")},
+	}
+}

@@ -1,0 +1,32 @@
+package programs
+
+import "echod/matrix/lab"
+
+var nginx = lab.Program{
+	Name:   "nginx (stream)",
+	Source: lab.Debian{Package: "libnginx-mod-stream", Command: "nginx"},
+	Setups: []lab.Setup{
+		{Name: "default", Plan: nginxPlan("")},
+		{Name: "proxy_half_close on", Mends: "half-close", Plan: nginxPlan("\t\tproxy_half_close on;\n")},
+	},
+}
+
+func nginxPlan(directives string) func(lab.Place) lab.Plan {
+	return func(at lab.Place) lab.Plan {
+		config := `load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+pid nginx.pid;
+error_log stderr;
+events {}
+stream {
+` + each(at.Hops, `	server {
+		listen 127.0.0.1:%[1]d;
+		proxy_pass 127.0.0.1:%[2]d;
+`+directives+`	}
+`) + "}\n"
+		return lab.Plan{
+			Files:    []lab.File{{Name: "nginx.conf", Text: config}},
+			Commands: []lab.Command{command("nginx -e stderr -p %s -c nginx.conf", at.Dir)},
+		}
+	}
+}
