@@ -20,6 +20,8 @@ type Options struct {
 	Seed     uint64        // what every byte is made from; 0 means a random one, which the report tells
 	Parallel int           // rules that may run side by side; default 4 for each processor; 1 means one by one
 
+	Long bool // wait for what takes minutes, too
+
 	// Agent is the URL of the far-end agent, tcp://host:port, as it is seen
 	// through the path; without one, rules that need it are skipped. Token is
 	// what it asks for.
