@@ -100,7 +100,8 @@ func forgedBroadcasts(t trial) {
 		send(from, "255.255.255.255")
 	}
 	t.askAt("192.0.2.1", port).wantEcho(5)
-	if got := s.Stats().DatagramsOut; got != 1 {
+	st := s.waitFor("an answer is counted", func(st engine.Stats) bool { return st.DatagramsOut > 0 })
+	if got := st.DatagramsOut; got != 1 {
 		t.Errorf("got %d answers, want 1, to the one who may ask", got)
 	}
 }

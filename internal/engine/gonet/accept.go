@@ -40,6 +40,8 @@ const (
 	// lull is how long nobody may come before a queue is taken to be empty:
 	// net has no accept that does not wait.
 	lull = 20 * time.Millisecond
+	// longestDrain is how long newcomers may keep it from being empty.
+	longestDrain = time.Second
 )
 
 // run accepts until Shutdown interrupts it, takes in who is queued by then, and
@@ -48,8 +50,13 @@ func (a *acceptor) run() {
 	defer a.close()
 	for a.accept() {
 	}
+	end := time.Now().Add(longestDrain)
 	for range sock.Backlog {
-		a.ln.SetDeadline(time.Now().Add(lull))
+		now := time.Now()
+		if now.After(end) {
+			return
+		}
+		a.ln.SetDeadline(now.Add(lull))
 		if !a.accept() {
 			return
 		}

@@ -275,3 +275,23 @@ func TestC4WithUnreadInputTheEndIsAReset(t *testing.T) {
 		})
 	}
 }
+
+func TestC8ABusyPeerHasOneReceiveInATurn(t *testing.T) {
+	onEach(t, scenario{}, func(t *testing.T, r *rig) {
+		busy, light := r.dial(), r.dial()
+		r.settle()
+		r.send(busy, 20*rigBuffer) // more than one receive can bring
+		r.send(light, 5)
+		calls := len(r.k.Trace())
+		r.turn()
+		receives := 0
+		for _, c := range r.k.Trace()[calls:] {
+			if c == sim.Recv {
+				receives++
+			}
+		}
+		if receives != 2 || len(light.Received()) != 5 {
+			t.Errorf("in one turn: got %d receives and %d bytes for the light peer, want 2 and 5", receives, len(light.Received()))
+		}
+	})
+}
