@@ -14,10 +14,14 @@ import (
 func classify(err error) Class {
 	var dns *net.DNSError
 	var timeout net.Error
+	var handshake *handshakeError
 	switch {
+	case errors.As(err, &handshake) && classify(handshake.err) != Timeout:
+		return TLS
 	case errors.As(err, &dns):
 		return DNS
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		// The second is a FIN where TLS wants a close_notify before it.
 		return PrematureEOF
 	case isOneOf(err, errnoRefused), errors.Is(err, os.ErrNotExist):
 		// A unix socket that is not there is refused like a closed port.

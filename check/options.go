@@ -20,7 +20,12 @@ type Options struct {
 	Seed     uint64        // what every byte is made from; 0 means a random one, which the report tells
 	Parallel int           // rules that may run side by side; default 4 for each processor; 1 means one by one
 
-	Long bool // wait for what takes minutes, too
+	Bulk    int64         // bytes to send in stream/bulk; default DefaultBulk
+	Stall   time.Duration // how long stream/zero-window does not read; default DefaultStall, with Long LongStall
+	IdleMax time.Duration // the longest silence that stream/idle tries; default DefaultIdleMax
+	Closed  string        // URL, through the same path, of a port behind which nobody listens
+	Long    bool          // wait for what takes minutes, too
+	Unsafe  bool          // do what a server or a network may take for an attack
 
 	// Agent is the URL of the far-end agent, tcp://host:port, as it is seen
 	// through the path; without one, rules that need it are skipped. Token is
@@ -39,6 +44,11 @@ const (
 	// DefaultAbsorb leaves room for the socket buffers of two kernels, which
 	// may hold tens of MiB, and for a proxy's or two.
 	DefaultAbsorb = 64 << 20
+	DefaultBulk   = 64 << 20
+	DefaultStall  = 10 * time.Second
+	// LongStall outlasts the timeouts on a write that are usual, up to a minute.
+	LongStall      = time.Minute
+	DefaultIdleMax = 10 * time.Minute
 )
 
 func (o Options) withDefaults() Options {
@@ -50,6 +60,18 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Absorb <= 0 {
 		o.Absorb = DefaultAbsorb
+	}
+	if o.Bulk <= 0 {
+		o.Bulk = DefaultBulk
+	}
+	if o.Stall <= 0 {
+		o.Stall = DefaultStall
+		if o.Long {
+			o.Stall = LongStall
+		}
+	}
+	if o.IdleMax <= 0 {
+		o.IdleMax = DefaultIdleMax
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = 4 * runtime.GOMAXPROCS(0)
@@ -66,7 +88,7 @@ func (o Options) withDefaults() Options {
 // choose picks the rules that fit network, are asked for and not skipped.
 func choose(network string, only, skip []string) ([]Rule, error) {
 	if !slices.ContainsFunc(Rules(), func(r Rule) bool { return r.Fits(network) }) {
-		return nil, &UsageError{Got: "unknown network " + strconv.Quote(network), Want: "want tcp, unix or udp"}
+		return nil, &UsageError{Got: "unknown network " + strconv.Quote(network), Want: "want tcp, tls, unix or udp"}
 	}
 	for _, pattern := range slices.Concat(only, skip) {
 		if !meansSome(Rules(), pattern) {

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 // could be made, or not one datagram was answered.
 type UnreachableError struct {
 	Target Target
-	Class  Class // Refused, Timeout, DNS, Unreachable …; "" if unknown
+	Class  Class // Refused, Timeout, DNS, Unreachable, TLS …; "" if unknown
 	Err    error
 }
 
@@ -34,7 +35,11 @@ func reach(p *probe) error {
 		if p.ctx.Err() != nil {
 			return p.ctx.Err()
 		}
-		return &UnreachableError{Target: p.target, Class: classify(err), Err: err}
+		class := classify(err)
+		if handshake := (*handshakeError)(nil); errors.As(err, &handshake) {
+			class = TLS // although it may have ended in a timeout
+		}
+		return &UnreachableError{Target: p.target, Class: class, Err: err}
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ const (
 )
 
 var (
-	streams   = []string{"tcp", "unix"}
+	streams   = []string{"tcp", "tls", "unix"}
+	secure    = []string{"tls"}
 	datagrams = []string{"udp"}
 )
 

@@ -95,7 +95,7 @@ func atOnce(n int, do func(i int) error) error {
 // this machine could not do stays an error.
 func turnedAway(err error) error {
 	switch class := classify(err); class {
-	case Refused, Reset, Timeout, PrematureEOF:
+	case Refused, Reset, Timeout, PrematureEOF, TLS:
 		return fail(class, "a connection could not be made: %v", errors.Unwrap(err))
 	}
 	return err

@@ -88,7 +88,7 @@ func TestRunRefusesWhatDoesNotExist(t *testing.T) {
 		{"rule of another network", check.Target{Network: "udp"}, check.Options{Rules: []string{"stream/*"}},
 			"no rule is left for udp; streams have stream/*, udp has datagram/*"},
 		{"unknown network", check.Target{Network: "sctp"}, check.Options{},
-			`unknown network "sctp"; want tcp, unix or udp`},
+			`unknown network "sctp"; want tcp, tls, unix or udp`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 // timeout, and it is closed when the check is called off.
 type stream struct {
 	net.Conn
+	writing *writing // what is sent meanwhile; nil if nothing is
 	timeout time.Duration
 	at      int64 // bytes that came back and were right
 	release func() bool
@@ -26,7 +28,7 @@ func (p *probe) open() (*stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	release := context.AfterFunc(p.ctx, func() { conn.Close() })
+	release := context.AfterFunc(p.ctx, func() { bare(conn).Close() })
 	return &stream{Conn: conn, timeout: p.Timeout, release: release}, nil
 }
 
@@ -54,10 +56,11 @@ func (s *stream) Close() error {
 // abort ends the connection by a reset where the network knows one, so that the
 // server need not write what nobody will read.
 func (s *stream) abort() {
-	if c, ok := s.Conn.(interface{ SetLinger(sec int) error }); ok {
+	if c, ok := bare(s.Conn).(interface{ SetLinger(sec int) error }); ok {
 		c.SetLinger(0)
 	}
-	s.Close()
+	s.release()
+	bare(s.Conn).Close()
 }
 
 // shrink asks for a small receive buffer, so that little is enough to stall the
@@ -71,13 +74,17 @@ func (s *stream) shrink() { s.setReadBuffer(64 << 10) }
 func (s *stream) grow()   { s.setReadBuffer(1 << 20) }
 
 func (s *stream) setReadBuffer(bytes int) {
-	if c, ok := s.Conn.(interface{ SetReadBuffer(bytes int) error }); ok {
+	if c, ok := bare(s.Conn).(interface{ SetReadBuffer(bytes int) error }); ok {
 		c.SetReadBuffer(bytes)
 	}
 }
 
 // finish half-closes: no more will be sent, everything will be read.
 func (s *stream) finish() error {
+	if s.writing != nil {
+		s.writing.thenFinish(s.Conn.(halfCloser))
+		return nil
+	}
 	if err := s.Conn.(halfCloser).CloseWrite(); err != nil {
 		return s.broken("half-closing", err)
 	}
@@ -109,6 +116,9 @@ func (s *stream) sendFrom(r io.Reader, n int) error {
 // taken for patience. It returns how many were taken, and whether it came to a
 // standstill.
 func (s *stream) fill(r io.Reader, limit int64, patience time.Duration) (n int64, stood bool, err error) {
+	if _, ok := s.Conn.(*tls.Conn); ok {
+		return s.fillMeanwhile(r, limit, patience)
+	}
 	for n < limit {
 		piece := take(r, int(min(limit-n, 256<<10)))
 		for len(piece) > 0 {

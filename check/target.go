@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"strconv"
 	"strings"
@@ -12,13 +13,18 @@ import (
 // Whoever has a path of their own, a proxy under test for one, sets Network and
 // Dial instead.
 type Target struct {
-	Network string // "tcp", "unix" or "udp": which rules apply
+	Network string // "tcp", "tls", "unix" or "udp": which rules apply
 	Address string // host:port, or the socket's path; with Dial, just a name for reports
 
 	// Dial, if set, makes the connections. Rules that need more of one than it
 	// gives are skipped: half-closing needs CloseWrite() error; asking from
-	// which address a datagram came needs a socket that is not connected.
+	// which address a datagram came needs a socket that is not connected. For
+	// the network "tls" it makes the connections that TLS is spoken over.
 	Dial func(ctx context.Context) (net.Conn, error)
+
+	// TLS is for the network "tls". Nil trusts the system's roots; without a
+	// ServerName, that is the Address's host.
+	TLS *tls.Config
 }
 
 // String is the target's URL. One with a Dial has none, and is in parentheses.
@@ -32,9 +38,10 @@ func (t Target) String() string {
 	return "(" + t.Network + " " + t.Address + ")"
 }
 
-const wantTarget = "want tcp://host:port, udp://host:port or unix:///path"
+const wantTarget = "want tcp://host:port, tls://host:port, udp://host:port or unix:///path"
 
-// ParseTarget reads a URL: tcp://host:port, udp://host:port or unix:///path.
+// ParseTarget reads a URL: tcp://host:port, tls://host:port, udp://host:port or
+// unix:///path.
 // IPv6 addresses stand in brackets and may have a zone. Names are not resolved
 // here. The error is a *UsageError.
 func ParseTarget(url string) (Target, error) {
@@ -43,7 +50,7 @@ func ParseTarget(url string) (Target, error) {
 		return Target{}, badURL(url, "no scheme", wantTarget)
 	}
 	switch network {
-	case "tcp", "udp":
+	case "tcp", "tls", "udp":
 		return parseHostPort(url, network, rest)
 	case "unix":
 		return parsePath(url, rest)
@@ -93,8 +100,21 @@ func badURL(url, got, want string) error {
 
 // dial makes one connection, for streams and datagrams alike.
 func (t Target) dial(ctx context.Context) (net.Conn, error) {
-	if t.Dial != nil {
-		return t.Dial(ctx)
+	conn, err := t.dialBare(ctx)
+	if err != nil || t.Network != "tls" {
+		return conn, err
 	}
-	return new(net.Dialer).DialContext(ctx, t.Network, t.Address)
+	return t.secure(ctx, conn)
+}
+
+// dialBare makes one connection without the TLS on it.
+func (t Target) dialBare(ctx context.Context) (net.Conn, error) {
+	network := t.Network
+	switch {
+	case t.Dial != nil:
+		return t.Dial(ctx)
+	case network == "tls":
+		network = "tcp"
+	}
+	return new(net.Dialer).DialContext(ctx, network, t.Address)
 }

@@ -20,6 +20,7 @@ func TestParseTargetReadsURLs(t *testing.T) {
 		{"tcp://[::1]:8080", check.Target{Network: "tcp", Address: "[::1]:8080"}},
 		{"tcp://[fe80::1%eth0]:8080", check.Target{Network: "tcp", Address: "[fe80::1%eth0]:8080"}},
 		{"tcp://[fe80::1%25eth0]:8080", check.Target{Network: "tcp", Address: "[fe80::1%eth0]:8080"}},
+		{"tls://echo.example:7", check.Target{Network: "tls", Address: "echo.example:7"}},
 		{"udp://echo.example:7", check.Target{Network: "udp", Address: "echo.example:7"}},
 		{"unix:///run/echo.sock", check.Target{Network: "unix", Address: "/run/echo.sock"}},
 	}
@@ -36,7 +37,7 @@ func TestParseTargetReadsURLs(t *testing.T) {
 }
 
 func TestParseTargetSaysWhatIsWrongAndWhatWouldBeRight(t *testing.T) {
-	const any = "want tcp://host:port, udp://host:port or unix:///path"
+	const any = "want tcp://host:port, tls://host:port, udp://host:port or unix:///path"
 	tests := []struct{ url, want string }{
 		{"", "no scheme; " + any},
 		{"localhost:7", "no scheme; " + any},
@@ -46,6 +47,7 @@ func TestParseTargetSaysWhatIsWrongAndWhatWouldBeRight(t *testing.T) {
 		{"tcp://localhost", "no port; want tcp://host:port"},
 		{"tcp://[::1]", "no port; want tcp://host:port"},
 		{"tcp://:7", "no host; want tcp://host:port"},
+		{"tls://localhost", "no port; want tls://host:port"},
 		{"udp://:7", "no host; want udp://host:port"},
 		{"tcp://::1:7", "an IPv6 address without brackets; want tcp://[address]:port"},
 		{"tcp://localhost:", `bad port ""; want a number from 1 to 65535`},

@@ -27,5 +27,6 @@ const (
 	Refused      Class = "refused"       // nobody listens
 	Unreachable  Class = "unreachable"   // no way there
 	DNS          Class = "dns"           // the name means nothing
+	TLS          Class = "tls"           // the handshake failed
 	Local        Class = "local"         // this machine could not do its part
 )
