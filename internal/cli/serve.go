@@ -60,13 +60,16 @@ func newServe(p *Process) *cobra.Command {
 
 // defaultListen is every address, on the port of the smoke test of
 // protohackers.com; RFC 862's own, 7, needs privileges.
-var defaultListen = func() sock.Spec {
-	spec, err := sock.Parse("tcp://:8080")
+var defaultListen = mustParse("tcp://:8080")
+
+// mustParse is for addresses that are written here.
+func mustParse(url string) sock.Spec {
+	spec, err := sock.Parse(url)
 	if err != nil {
 		panic(err)
 	}
 	return spec
-}()
+}
 
 const maxCount = 1 << 30
 

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"echod/internal/agent"
+	"echod/internal/sock"
+)
+
+// agentFlags are the flags of agent, with their defaults.
+type agentFlags struct {
+	listen sock.Spec
+	token  string
+	limits agent.Limits
+	log    logFlags
+}
+
+func newAgent(p *Process) *cobra.Command {
+	f := agentFlags{
+		listen: mustParse("tcp://:7008"),
+		limits: agent.Limits{Time: agent.DefaultTime, Bytes: agent.DefaultBytes, Runs: agent.DefaultRuns},
+		log:    logFlags{level: "info", format: "text"},
+	}
+	cmd := &cobra.Command{
+		Use:   "agent",
+		Short: "be the far end of a check",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), p)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.Var(agentListen{&f.listen}, "listen", "be an agent at this address")
+	flags.Var(token{&f.token}, "token", "what clients must bring")
+	flags.Var(span{&f.limits.Time, time.Millisecond}, "max-time", "how long one scenario may take")
+	flags.Var(size{&f.limits.Bytes, 64 << 10, 1 << 40}, "max-bytes", "bytes that one scenario takes")
+	flags.Var(count{&f.limits.Runs, 1, 4096}, "max-scenarios", "scenarios at once")
+	f.log.register(flags)
+	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
+	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
+	return cmd
+}
+
+// run acts until a signal, then resets what goes on: there is nothing to drain.
+func (f *agentFlags) run(ctx context.Context, p *Process) error {
+	if f.limits.Time == 0 {
+		return usage("--max-time: no scenario can be acted out in no time", "write it as in 30s or 2m")
+	}
+	log := f.log.logger(p)
+	spec, err := f.listen.Resolve(ctx)
+	if err != nil {
+		return err
+	}
+	ln, err := listenForAgent(ctx, spec)
+	if err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGPIPE) // the log's reader may go away
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	spec.Addr = ln.Addr().(*net.TCPAddr).AddrPort()
+	if !spec.Addr.Addr().IsLoopback() && f.token == "" {
+		log.Warn("whoever reaches the agent can use it; a token protects it")
+	}
+	log.Info("listening", slog.String("url", spec.String()))
+	return (&agent.Server{Token: f.token, Limits: f.limits, Log: log}).Serve(ctx, ln)
+}
+
+// listenForAgent binds spec, which is resolved: both families where no host was
+// given. It speaks TCP and not MPTCP, which has another idea of resets.
+func listenForAgent(ctx context.Context, spec sock.Spec) (net.Listener, error) {
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	network := "tcp"
+	switch {
+	case spec.Addr.Addr().Is4():
+		network = "tcp4"
+	case spec.Host != "":
+		network = "tcp6"
+	}
+	ln, err := lc.Listen(ctx, network, spec.Addr.String())
+	if err != nil {
+		if call, ok := errors.AsType[*os.SyscallError](err); ok {
+			err = call
+		}
+		return nil, &sock.ListenError{Spec: spec, Err: err}
+	}
+	return ln, nil
+}
+
+// agentListen is the one address of an agent.
+type agentListen struct{ spec *sock.Spec }
+
+func (v agentListen) Type() string { return "URL" }
+
+func (v agentListen) String() string {
+	if v.spec == nil {
+		return ""
+	}
+	return v.spec.String()
+}
+
+func (v agentListen) Set(text string) error {
+	spec, err := sock.Parse(text)
+	if err != nil {
+		return err
+	}
+	if spec.Network != "tcp" || strings.Contains(text, "?") {
+		return &sock.Error{URL: text, Got: "an agent is on tcp and has no engine", Want: "want tcp://host:port"}
+	}
+	*v.spec = spec
+	return nil
+}
