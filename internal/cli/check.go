@@ -24,6 +24,7 @@ type checkFlags struct {
 	seed    uint64
 	agent   string
 	token   string
+	tls     tlsFlags
 	list    bool
 }
 
@@ -51,6 +52,7 @@ func newCheck(p *Process) *cobra.Command {
 	flags.Var(seed{&f.seed}, "seed", "repeat the bytes of an earlier check")
 	flags.Var(agentURL{&f.agent}, "agent", "the far-end agent, as seen through the path")
 	flags.Var(token{&f.token}, "token", "what the agent asks for")
+	f.tls.register(flags)
 	flags.BoolVar(&f.list, "list", false, "list the rules")
 	cmd.RegisterFlagCompletionFunc("rule", words(ruleIDs()))
 	cmd.RegisterFlagCompletionFunc("skip", words(ruleIDs()))
@@ -66,6 +68,9 @@ func (f *checkFlags) run(ctx context.Context, p *Process, args []string) error {
 	}
 	target, err := check.ParseTarget(args[0])
 	if err != nil {
+		return err
+	}
+	if err := f.tls.apply(&target); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
