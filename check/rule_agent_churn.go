@@ -8,7 +8,7 @@ import (
 var churn = Rule{
 	ID:       "stream/churn",
 	Networks: []string{"tcp"},
-	Sends:    "40 connections to the agent, 4 at a time; of half of them the client ends its direction first, of the others the agent",
+	Sends:    "40 connections to the agent, 8 at a time; of half of them the client ends its direction first, of the others the agent",
 	Expects:  "that soon none of them is open at the agent",
 	Meaning:  "Connections that both sides have ended stay half open on the path: in time it runs out of them.",
 	Agent:    true,
@@ -17,7 +17,7 @@ var churn = Rule{
 }
 
 func runChurn(p *probe) error {
-	const rounds, side = 10, 4
+	const rounds, side = 5, 8
 	group := rand.Text()
 	for range rounds {
 		err := atOnce(side, func(i int) error {
