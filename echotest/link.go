@@ -16,8 +16,8 @@ type link struct {
 	client, server *net.TCPConn
 
 	moved     atomic.Int64 // when a piece last went on, in ns since 1970
-	moving    atomic.Int32 // pieces being written
-	forgotten atomic.Bool  // forwards nothing any more
+	answered  atomic.Bool  // the server has ended its direction
+	forgotten atomic.Bool  // nothing is forwarded any more
 }
 
 // flow is one direction of a link.
@@ -104,9 +104,7 @@ type metered struct {
 func (l *link) meter(to *net.TCPConn) metered { return metered{l, to} }
 
 func (m metered) Write(piece []byte) (int, error) {
-	m.moving.Add(1)
 	n, err := m.to.Write(piece)
 	m.moved.Store(time.Now().UnixNano())
-	m.moving.Add(-1)
 	return n, err
 }

@@ -1,11 +1,13 @@
 package echotest_test
 
 import (
-	"context"
+	"flag"
+	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,7 +24,10 @@ var everyByte = []string{
 	"stream/concurrency",
 }
 
-// caughtBy says which rules a fault breaks: these, and no others.
+// and is the union of sets of rules.
+func and(rules []string, more ...string) []string { return slices.Concat(rules, more) }
+
+// caughtBy says which rules a server's fault breaks: these, and no others.
 var caughtBy = map[string][]string{
 	"loses-tail":     {"stream/half-close", "stream/half-close-owed"},
 	"closes-at-fin":  {"stream/half-close", "stream/half-close-owed"},
@@ -38,9 +43,8 @@ var caughtBy = map[string][]string{
 	},
 	"sniffs":       {"stream/first-byte"},
 	"answers-http": {"stream/binary-exact"},
-	"sends-banner": append([]string{
-		"stream/first-byte", "stream/no-unsolicited", "stream/binary-exact", "stream/no-early-fin",
-	}, everyByte...),
+	"sends-banner": and(everyByte,
+		"stream/first-byte", "stream/no-unsolicited", "stream/binary-exact", "stream/no-early-fin"),
 
 	"swaps-bytes": everyByte,
 	"drops-byte":  everyByte,
@@ -55,49 +59,69 @@ var caughtBy = map[string][]string{
 	"answers-elsewhere":   {"datagram/source"},
 }
 
-// byTheClock says which rules a fault breaks, too, when the machine is so busy
-// that what the rule does takes long enough to set it off.
-var byTheClock = map[string][]string{
-	"cuts-slow-reader": {"stream/half-close-owed"},
+// caughtOnTheWay says the same of proxies' faults.
+var caughtOnTheWay = map[string][]string{
+	"closes-both-at-fin": {
+		"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/server-fin",
+	},
+	"swallows-fin": {
+		"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/fin-only",
+		"stream/server-fin", "stream/churn", "stream/close-latency",
+	},
+	"turns-fin-into-reset": {
+		"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/fin-only",
+		"stream/server-fin", "stream/close-latency",
+	},
+	"turns-reset-into-fin": {"stream/rst-to-server", "stream/rst-to-client", "stream/rst-after-data"},
+	"leaks-half-open":      {"stream/server-fin", "stream/churn"},
+	"cuts-half-closed":     {"stream/half-close-late", "stream/server-fin"},
+	"cuts-idle":            {},
+	"resets-idle":          {},
+	"forgets-idle":         {},
+	"accepts-first":        {},
+
+	"stores-until-eof": {
+		"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/no-early-fin",
+		"stream/concurrency",
+	},
+	"drops-large-pieces": and(everyByte, "stream/half-close-late", "stream/server-fin", "stream/rst-after-data"),
+	"changes-byte":       and(everyByte, "stream/rst-after-data"),
+	"drops-tail":         {"stream/half-close-owed"},
+	"hoards":             {"stream/backpressure"},
+
+	"drops-large-datagrams":     {"datagram/exact"},
+	"loses-datagrams":           {},
+	"duplicates-datagrams":      {},
+	"reorders-datagrams":        {},
+	"answers-from-another-port": {"datagram/source"},
+	"forgets-mapping":           {},
 }
 
-// mayCatch are those of the rules in got that a busy machine explains.
-func mayCatch(fault echotest.Fault, got []string) []string {
-	return slices.DeleteFunc(slices.Clone(byTheClock[fault.Name]), func(id string) bool {
-		return !slices.Contains(got, id)
-	})
+// byTheClock says which rules a fault breaks or not, as a busy machine has it:
+// what they do takes long enough to set it off, or does not.
+var byTheClock = map[string][]string{
+	"cuts-slow-reader": {"stream/half-close-owed"},
+	"cuts-half-closed": {"stream/half-close", "stream/half-close-owed"},
+	"cuts-idle":        {"stream/slow-reader"},
+	"resets-idle":      {"stream/slow-reader"},
+	"forgets-idle":     {"stream/slow-reader"},
 }
 
 // TestEachFaultIsCaughtByItsRulesAndNoOther is the matrix of faults and rules.
 // Most of a run is waiting, so several go on side by side.
 func TestEachFaultIsCaughtByItsRulesAndNoOther(t *testing.T) {
-	type run struct {
-		fault  echotest.Fault
-		report chan *check.Report
-	}
-	var runs []run
-	places := make(chan struct{}, 6) // on a busy machine more than that is a load of its own
-	for _, fault := range echotest.Faults() {
-		server := echotest.NewBroken(t, fault)
-		r := run{fault, make(chan *check.Report, 1)}
-		go func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			r.report <- checkServer(t, server)
-		}()
-		runs = append(runs, r)
-	}
+	rows := allRows()
+	runs := startRuns(t, rows)
 	caught := make(map[string]bool)
-	for _, r := range runs {
-		t.Run(r.fault.Name, func(t *testing.T) {
-			report := <-r.report
+	for i, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			report := <-runs[i]
 			if report == nil {
 				return
 			}
-			got := failed(report)
-			want := append(mayCatch(r.fault, got), caughtBy[r.fault.Name]...)
-			if diff := cmp.Diff(inOrder(want), got); diff != "" {
-				t.Errorf("a server that %s broke other rules (-want +got):\n%s", r.fault.Sentence, diff)
+			got := withVerdict(report, check.Fail, check.Error)
+			if diff := cmp.Diff(inOrder(row.want(got)), got); diff != "" {
+				t.Errorf("what %s broke other rules (-want +got):\n%s", row.sentence, diff)
 				report.WriteText(t.Output(), false)
 			}
 			for _, id := range got {
@@ -113,73 +137,91 @@ func TestEachFaultIsCaughtByItsRulesAndNoOther(t *testing.T) {
 }
 
 func TestMatrixNamesEveryFaultAndOnlyThose(t *testing.T) {
-	var names []string
+	var servers, proxies []string
 	for _, fault := range echotest.Faults() {
-		names = append(names, fault.Name)
+		servers = append(servers, fault.Name)
 	}
-	slices.Sort(names)
-	if diff := cmp.Diff(names, slices.Sorted(maps.Keys(caughtBy))); diff != "" {
-		t.Errorf("faults and matrix differ (-faults +matrix):\n%s", diff)
+	for _, fault := range echotest.ProxyFaults() {
+		proxies = append(proxies, fault.Name)
 	}
-}
-
-func TestHonestServerPassesEveryRule(t *testing.T) {
-	for _, tt := range []struct {
-		network string
-		start   func(testing.TB) *echotest.Server
-	}{
-		{"tcp", echotest.NewServer},
-		{"unix", echotest.NewUnixServer},
-		{"udp", echotest.NewUDPServer},
-	} {
-		t.Run(tt.network, func(t *testing.T) {
-			t.Parallel()
-			report := checkServer(t, tt.start(t))
-			if report == nil {
-				return
-			}
-			if got := report.Verdict(); got != check.Pass {
-				t.Errorf("got %s, want pass", got)
-				report.WriteText(t.Output(), false)
-			}
-		})
+	slices.Sort(servers)
+	slices.Sort(proxies)
+	if diff := cmp.Diff(servers, slices.Sorted(maps.Keys(caughtBy))); diff != "" {
+		t.Errorf("servers' faults and matrix differ (-faults +matrix):\n%s", diff)
+	}
+	if diff := cmp.Diff(proxies, slices.Sorted(maps.Keys(caughtOnTheWay))); diff != "" {
+		t.Errorf("proxies' faults and matrix differ (-faults +matrix):\n%s", diff)
 	}
 }
 
-// checkServer runs every rule on server. The timeout is longer than what
-// lingers lingers, and short because what never comes is waited for.
-func checkServer(t *testing.T, server *echotest.Server) *check.Report {
-	target, err := check.ParseTarget(server.URL())
-	if err != nil {
-		t.Error(err)
-		return nil
-	}
-	report, err := check.Run(context.Background(), target, check.Options{Timeout: 4 * time.Second})
-	if err != nil {
-		t.Error(err)
-		return nil
-	}
-	return report
-}
+var update = flag.Bool("update", false, "write docs/faults.md anew")
 
-// failed are the rules that report says neither pass nor skip of.
-func failed(report *check.Report) []string {
-	var ids []string
-	for _, r := range report.Results {
-		if r.Verdict != check.Pass && r.Verdict != check.Skip {
-			ids = append(ids, r.Rule)
+// TestFaultsDocumentIsTheMatrix: -update writes it.
+func TestFaultsDocumentIsTheMatrix(t *testing.T) {
+	const file = "../docs/faults.md"
+	want := faultsDocument()
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return ids
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("%s is stale; go test ./echotest -run Document -update (-want +got):\n%s", file, diff)
+	}
 }
 
-// inOrder puts IDs in the order of the rules.
-func inOrder(ids []string) []string {
-	var sorted []string
+const faultsPreface = `<!-- generated by go test ./echotest -run Document -update -->
+
+# What each rule catches
+
+Every rule of ` + "`echod check`" + ` is failed by at least one server or proxy that is
+broken on purpose (package ` + "`echotest`" + `), and no fault breaks a rule that is not
+listed with it. A test runs all of it and holds this page to what it found.
+`
+
+func faultsDocument() string {
+	var doc strings.Builder
+	doc.WriteString(faultsPreface)
+	rows := allRows()
+	for _, kind := range []string{"server", "proxy"} {
+		fmt.Fprintf(&doc, "\n## A %s that …\n\n| # | fault | the %s | breaks |\n|--:|---|---|---|\n", kind, kind)
+		for i, row := range rows {
+			if row.kind == kind {
+				fmt.Fprintf(&doc, "| %d | %s | %s | %s |\n", i+1, row.name, row.sentence, code(inOrder(row.caughtBy), row.byTheClock))
+			}
+		}
+	}
+	doc.WriteString("\nIn parentheses: as a busy machine has it.\n")
+	doc.WriteString("\n## Rule by fault\n\n| rule |")
+	for i := range rows {
+		fmt.Fprintf(&doc, " %d |", i+1)
+	}
+	doc.WriteString("\n|---|" + strings.Repeat("---|", len(rows)) + "\n")
 	for _, rule := range check.Rules() {
-		if slices.Contains(ids, rule.ID) {
-			sorted = append(sorted, rule.ID)
+		fmt.Fprintf(&doc, "| %s |", rule.ID)
+		for _, row := range rows {
+			mark := " "
+			if slices.Contains(row.caughtBy, rule.ID) {
+				mark = "×"
+			}
+			fmt.Fprintf(&doc, " %s |", mark)
 		}
+		doc.WriteByte('\n')
 	}
-	return sorted
+	return doc.String()
+}
+
+func code(rules, perhaps []string) string {
+	var words []string
+	for _, id := range rules {
+		words = append(words, "`"+id+"`")
+	}
+	for _, id := range perhaps {
+		words = append(words, "(`"+id+"`)")
+	}
+	return strings.Join(words, " ")
 }

@@ -37,11 +37,11 @@ func ProxyFaults() []ProxyFault {
 	}
 }
 
-// shortHalfClosed and shortIdle are long enough for an honest exchange on a busy
-// machine, and short enough to be waited for.
 const (
-	shortHalfClosed = 2500 * time.Millisecond
-	shortIdle       = 4 * time.Second
+	// shortHalfClosed is less than the second that half-open streams are held.
+	shortHalfClosed = 600 * time.Millisecond
+	// shortIdle is longer than the second for which nothing is said on any.
+	shortIdle = 4 * time.Second
 )
 
 // NewProxy starts an honest proxy on loopback in front of upstream, as

@@ -3,6 +3,7 @@ package echotest
 import (
 	"errors"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -31,12 +32,12 @@ var DropsLargePieces = ProxyFault{
 	Name:     "drops-large-pieces",
 	Sentence: "forwards nothing any more, and tells nobody, once more than 1400 bytes came at a time",
 	stream: &streamHooks{carry: func(l *link, f flow) error {
-		lost := false
 		return carry(f.from, l.meter(f.to), func(piece []byte) []byte {
-			if lost = lost || len(piece) > 1400; lost {
-				return nil
+			if len(piece) <= 1400 {
+				return piece
 			}
-			return piece
+			<-l.ctx.Done()
+			return nil
 		})
 	}},
 }
@@ -57,30 +58,48 @@ var ChangesByte = ProxyFault{
 	}},
 }
 
-// DropsTail reads ahead of a client that does not read, and has no patience with
-// it when the server has finished.
+// DropsTail reads ahead, on a path that takes a while, and loses its patience
+// with a client that does not read.
 var DropsTail = ProxyFault{
 	Name:     "drops-tail",
-	Sentence: "forgets what the client has not taken a quarter of a second after the server's FIN",
-	stream: &streamHooks{carry: func(l *link, f flow) error {
-		if f.up {
-			return carry(f.from, l.meter(f.to), unchanged)
-		}
-		f.to.SetWriteBuffer(16 << 10) // what the kernel holds is not forgotten
-		q, written := queueTo(l, f, 1<<20, 0)
-		if err := readInto(q, f.from); err != nil {
-			return err
-		}
-		q.close()
-		select {
-		case err := <-written:
-			return err
-		case <-time.After(250 * time.Millisecond):
-			f.to.SetWriteDeadline(time.Now())
-			<-written
-			return nil
-		}
-	}},
+	Sentence: "forgets at the server's FIN what is not yet forwarded, if the client once read nothing for a quarter of a second",
+	stream:   &streamHooks{carry: dropTail},
+}
+
+func dropTail(l *link, f flow) error {
+	if f.up {
+		return carry(f.from, l.meter(f.to), unchanged)
+	}
+	f.to.SetWriteBuffer(16 << 10) // what the kernel holds is not forgotten
+	w := impatient{l.meter(f.to), make(chan struct{}), new(sync.Once)}
+	q, written := queueTo(l, f, w, 1<<20, 100*time.Millisecond)
+	if err := readInto(q, f.from); err != nil {
+		return err
+	}
+	q.close()
+	select {
+	case err := <-written:
+		return err
+	case <-w.stood:
+		f.to.SetWriteDeadline(time.Now())
+		<-written
+		return nil
+	}
+}
+
+// impatient tells by closing stood that a write once took too long.
+type impatient struct {
+	metered
+	stood chan struct{}
+	once  *sync.Once
+}
+
+func (w impatient) Write(piece []byte) (int, error) {
+	timer := time.AfterFunc(250*time.Millisecond, func() {
+		w.once.Do(func() { close(w.stood) })
+	})
+	defer timer.Stop()
+	return w.metered.Write(piece)
 }
 
 // Hoards reads whatever the server sends. So that a test does not fall with it,
@@ -99,19 +118,19 @@ var Hoards = ProxyFault{
 // carryAhead carries a flow, but reads on while limit bytes are not yet written.
 // Each batch takes delay to set out.
 func carryAhead(l *link, f flow, limit int, delay time.Duration) error {
-	q, written := queueTo(l, f, limit, delay)
+	q, written := queueTo(l, f, l.meter(f.to), limit, delay)
 	err := readInto(q, f.from)
 	q.close()
 	return errors.Join(err, <-written)
 }
 
-// queueTo returns a queue from which a flow is written. What came of that is
-// told when the queue is closed and empty, or f.to broken.
-func queueTo(l *link, f flow, limit int, delay time.Duration) (*queue, <-chan error) {
+// queueTo returns a queue from which a flow is written to w. What came of that
+// is told when the queue is closed and empty, or w broken.
+func queueTo(l *link, f flow, w io.Writer, limit int, delay time.Duration) (*queue, <-chan error) {
 	q := newQueue(limit)
 	written := make(chan error, 1)
 	go func() {
-		err := writeFrom(l.ctx, q, l.meter(f.to), delay)
+		err := writeFrom(l.ctx, q, w, delay)
 		q.close()
 		if err != nil {
 			f.from.SetReadDeadline(time.Now()) // nobody is left to read for

@@ -43,21 +43,17 @@ var TurnsResetIntoFin = ProxyFault{
 	stream:   &streamHooks{broken: func(l *link, _ flow) { l.close() }},
 }
 
-// LeaksHalfOpen answers the client's FIN itself when nothing has come from the
-// server for a moment, and keeps the server's connection.
+// LeaksHalfOpen collects connections in CLOSE-WAIT.
 var LeaksHalfOpen = ProxyFault{
 	Name:     "leaks-half-open",
-	Sentence: "answers the client's FIN itself and never ends the connection to the server",
+	Sentence: "keeps the connection to a server that has finished first, when the client has finished, too",
 	stream: &streamHooks{ended: func(l *link, f flow) {
 		if !f.up {
-			f.to.CloseWrite()
-			return
+			l.answered.Store(true)
+		} else if l.answered.Load() {
+			<-l.ctx.Done()
 		}
-		const moment = 300 * time.Millisecond
-		for l.still() < moment || l.moving.Load() > 0 {
-			sleep(l.ctx, moment/10)
-		}
-		l.client.CloseWrite()
+		f.to.CloseWrite()
 	}},
 }
 

@@ -1,0 +1,48 @@
+package echotest_test
+
+import (
+	"testing"
+
+	"echod/check"
+	"echod/echotest"
+)
+
+func TestHonestServerPassesEveryRule(t *testing.T) {
+	for _, tt := range []struct {
+		network string
+		start   func(testing.TB) *echotest.Server
+	}{
+		{"tcp", echotest.NewServer},
+		{"unix", echotest.NewUnixServer},
+		{"udp", echotest.NewUDPServer},
+	} {
+		t.Run(tt.network, func(t *testing.T) {
+			t.Parallel()
+			wantHonest(t, path{url: tt.start(t).URL()})
+		})
+	}
+}
+
+func TestHonestProxyPassesEveryRule(t *testing.T) {
+	for _, network := range []string{"tcp", "udp"} {
+		t.Run(network, func(t *testing.T) {
+			t.Parallel()
+			report := wantHonest(t, pathThrough(t, network, func(upstream string) *echotest.Server {
+				return echotest.NewProxy(t, upstream)
+			}))
+			if skipped := withVerdict(report, check.Skip); len(skipped) > 0 {
+				t.Errorf("not tried: %v", skipped)
+			}
+		})
+	}
+}
+
+func wantHonest(t *testing.T, p path) *check.Report {
+	t.Helper()
+	report := p.check(t)
+	if report != nil && report.Verdict() != check.Pass {
+		t.Errorf("got %s, want pass", report.Verdict())
+		report.WriteText(t.Output(), false)
+	}
+	return report
+}
