@@ -49,6 +49,8 @@ type Server struct {
 	Limits Limits
 	Log    *slog.Logger // default: none
 
+	lineTime time.Duration // default lineTime
+
 	book   *book
 	places chan struct{} // one for each connection
 }
@@ -60,6 +62,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	s.Limits = s.Limits.withDefaults()
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
+	}
+	if s.lineTime == 0 {
+		s.lineTime = lineTime
 	}
 	s.book = newBook()
 	// Besides those that act, some ask for reports, or have yet to say what
@@ -112,7 +117,7 @@ func onlyNews(ctx context.Context, err error) error {
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	release := context.AfterFunc(ctx, func() { abort(conn) })
 	defer release()
-	conn.SetDeadline(time.Now().Add(lineTime))
+	conn.SetDeadline(time.Now().Add(s.lineTime))
 	in := bufio.NewReaderSize(conn, MaxLine)
 	log := s.Log.With(slog.String("client", conn.RemoteAddr().String()))
 	line, err := in.ReadSlice('\n')
@@ -121,7 +126,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		return
 	}
 	if err != nil {
-		err = refuse(malformed, "a first line has up to %d bytes and takes up to %v", MaxLine, lineTime)
+		err = refuse(malformed, "a first line has up to %d bytes and takes up to %v", MaxLine, s.lineTime)
 	} else {
 		err = s.answer(ctx, conn, in, string(line[:len(line)-1]), log)
 	}

@@ -1,0 +1,66 @@
+package agent
+
+import (
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// enter begins a run of that ID.
+func enter(t *testing.T, b *book, id string) *run {
+	t.Helper()
+	r := newRun(t.Context(), request{params: map[string]string{"id": id}}, script{})
+	if err := b.begin(r, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestReportsAreForgottenAfterAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		enter(t, b, "goes on")
+		b.end(enter(t, b, "over"))
+		time.Sleep(reportLife)
+		if _, err := b.find("over"); err != nil {
+			t.Errorf("after %v: %v", reportLife, err)
+		}
+		time.Sleep(time.Nanosecond)
+		if _, err := b.find("over"); err == nil {
+			t.Errorf("still known after more than %v", reportLife)
+		}
+		if _, err := b.find("goes on"); err != nil {
+			t.Errorf("a run that goes on is forgotten: %v", err)
+		}
+	})
+}
+
+func TestOldestReportsGiveWay(t *testing.T) {
+	b := newBook()
+	for i := range maxReports + 1 {
+		b.end(enter(t, b, strconv.Itoa(i)))
+	}
+	if _, err := b.find("0"); err == nil {
+		t.Error("the oldest is still known")
+	}
+	if _, err := b.find("1"); err != nil {
+		t.Error(err)
+	}
+	if got := len(b.runs); got != maxReports {
+		t.Errorf("got %d reports, want %d", got, maxReports)
+	}
+}
+
+func TestAnIDIsOfOneRun(t *testing.T) {
+	b := newBook()
+	r := enter(t, b, "mine")
+	for range 2 {
+		if err := b.begin(newRun(t.Context(), request{params: map[string]string{"id": "mine"}}, script{}), 10); err == nil {
+			t.Error("the same ID was taken again")
+		}
+		if b.runs["mine"].over.IsZero() {
+			b.end(r)
+		}
+	}
+}

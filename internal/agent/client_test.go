@@ -1,0 +1,97 @@
+package agent
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// answering is a server that answers each first line by reply(line), and then
+// closes.
+func answering(t *testing.T, reply func(line string) string) *Client {
+	t.Helper()
+	ln := listen(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			line, _ := bufio.NewReader(conn).ReadString('\n')
+			io.WriteString(conn, reply(line))
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		ln.Close()
+		<-done
+	})
+	return &Client{Address: ln.Addr().String(), Timeout: patience}
+}
+
+func TestClientSaysWhatIsWrongWithTheAgent(t *testing.T) {
+	tests := []struct{ name, answer, want string }{
+		{"older", "echod-agent/1 error unknown the scenario take\n", "the agent is older: it does not know the scenario take"},
+		{"older protocol", "echod-agent/0 error version this agent speaks echod-agent/0\n", "the agent is older: this agent speaks echod-agent/0"},
+		{"newer protocol", "echod-agent/2 error version this agent speaks echod-agent/2\n", "the agent is newer: this agent speaks echod-agent/2"},
+		{"token needed", "echod-agent/1 error token-needed give it\n", "the agent asks for a token"},
+		{"token wrong", "echod-agent/1 error token-wrong no\n", "the agent asks for another token"},
+		{"limit", "echod-agent/1 error limit delay may be at most 5\n", "the agent does not allow it: delay may be at most 5"},
+		{"busy", "echod-agent/1 error busy 64 scenarios\n", "the agent is busy: 64 scenarios"},
+		{"kind of a later agent", "echod-agent/1 error moody not today\n", "the agent refuses: not today"},
+		{"other service", "220 mail.example ESMTP\n", `no agent answers there, but something that says "220 mail.example ESMTP"`},
+		{"service without lines", "no line", `no agent answers there, but something that says "no line"`},
+		{"endless line", strings.Repeat("x", 5*MaxLine), "no agent answers there, but something that says \"" + strings.Repeat("x", 40) + `"`},
+		{"nothing", "", "the agent does not answer: the connection was closed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := answering(t, func(string) string { return tt.answer })
+			if _, err := c.Start(t.Context(), "take", "", nil); err == nil || err.Error() != tt.want {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestClientTakesNoEchoForAnAgent(t *testing.T) {
+	c := answering(t, func(line string) string { return line })
+	err := c.Hello(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), `no agent answers there, but something that says "echod-agent/1 HELLO"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestClientGivesUp(t *testing.T) {
+	ln := listen(t)
+	silent := &Client{Address: ln.Addr().String(), Timeout: 50 * time.Millisecond}
+	if err := silent.Hello(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "the agent does not answer: ") {
+		t.Errorf("silent: got %v", err)
+	}
+	ln.Close()
+	if err := silent.Hello(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "the agent cannot be reached: ") {
+		t.Errorf("closed: got %v", err)
+	}
+}
+
+func TestFieldsOfALaterAgentArePassedOver(t *testing.T) {
+	c := answering(t, func(string) string { return `echod-agent/1 ok {"end":"fin","mood":"good"}` + "\n" })
+	if got, err := c.Report(t.Context(), "x", 0); err != nil || got.End != FIN {
+		t.Errorf("got end %q, %v", got.End, err)
+	}
+}
+
+func TestTokensAreComparedWhole(t *testing.T) {
+	for _, tt := range []struct {
+		got, want string
+		same      bool
+	}{{"a", "a", true}, {"a", "ab", false}, {"ab", "a", false}, {"", "a", false}} {
+		if sameToken(tt.got, tt.want) != tt.same {
+			t.Errorf("%q and %q: got %t", tt.got, tt.want, !tt.same)
+		}
+	}
+}

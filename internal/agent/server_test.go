@@ -1,0 +1,250 @@
+package agent
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// patience bounds how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
+// start serves until the test ends, or stop is called.
+func start(t *testing.T, server *Server) (c *Client, stop func()) {
+	t.Helper()
+	ln := listen(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(ctx, ln); err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	}()
+	stop = func() {
+		cancel()
+		<-done
+	}
+	t.Cleanup(stop)
+	return &Client{Address: ln.Addr().String(), Token: server.Token, Timeout: patience}, stop
+}
+
+// say connects, sends text as it stands and returns all that is answered up to
+// a line's end.
+func say(t *testing.T, c *Client, text string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", c.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	io.WriteString(conn, text)
+	line, _ := bufio.NewReader(conn).ReadString('\n')
+	return line
+}
+
+func TestEveryFirstLineIsAnsweredByOneLine(t *testing.T) {
+	c, _ := start(t, &Server{Token: "right", Limits: Limits{Time: 30 * time.Second}, lineTime: 300 * time.Millisecond})
+	tests := []struct{ name, line, want string }{
+		{"hello", "echod-agent/1 HELLO token=right\n", `ok {"scenarios":["take","answer-late","fin-first","reset"]}`},
+		{"no token", "echod-agent/1 HELLO\n", "error token-needed "},
+		{"wrong token", "echod-agent/1 HELLO token=rong\n", "error token-wrong "},
+		{"the token comes first", "echod-agent/1 DANCE\n", "error token-needed "},
+		{"other version", "echod-agent/7 HELLO\n", "error version this agent speaks echod-agent/1"},
+		{"other protocol", "GET / HTTP/1.1\r\n\r\n", "error malformed "},
+		{"unknown verb", "echod-agent/1 DANCE token=right\n", "error unknown DANCE"},
+		{"unknown scenario", "echod-agent/1 RUN tango id=1 token=right\n", "error unknown the scenario tango"},
+		{"unknown parameter", "echod-agent/1 RUN take id=1 shoes=2 token=right\n", "error unknown the parameter shoes of RUN take"},
+		{"parameter of another scenario", "echod-agent/1 RUN take id=1 delay=2 token=right\n", "error unknown the parameter delay of RUN take"},
+		{"no ID", "echod-agent/1 RUN take token=right\n", "error malformed RUN needs id="},
+		{"long ID", "echod-agent/1 RUN take id=" + strings.Repeat("x", 65) + " token=right\n", "error malformed RUN needs id="},
+		{"no number", "echod-agent/1 RUN reset id=1 take=some token=right\n", "error malformed take=some "},
+		{"negative number", "echod-agent/1 RUN reset id=1 take=-1 token=right\n", "error malformed take=-1 "},
+		{"more than is kept", "echod-agent/1 RUN reset id=1 take=1048577 token=right\n", "error limit take may be at most 1048576"},
+		{"gives more than it takes", "echod-agent/1 RUN reset id=1 take=1 give=2 token=right\n", "error limit give may be at most 1"},
+		{"longer than it may", "echod-agent/1 RUN answer-late id=1 delay=30001 token=right\n", "error limit delay may be at most 30000"},
+		{"report of nothing", "echod-agent/1 REPORT id=none token=right\n", "error id no run none "},
+		{"waits too long", "echod-agent/1 REPORT id=none wait=30001 token=right\n", "error limit wait may be at most 30000"},
+		{"count of nothing", "echod-agent/1 COUNT group=none token=right\n", `ok {"open":0}`},
+		{"count without a group", "echod-agent/1 COUNT token=right\n", "error malformed COUNT needs group="},
+		{"too long", "echod-agent/1 HELLO token=" + strings.Repeat("x", MaxLine) + "\n", "error malformed "},
+		{"too late", "echod-agent/1 HEL", "error malformed "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := say(t, c, tt.line); !strings.HasPrefix(got, "echod-agent/1 "+tt.want) || !strings.HasSuffix(got, "\n") {
+				t.Errorf("got %q, want a line that begins with %q", got, "echod-agent/1 "+tt.want)
+			}
+		})
+	}
+}
+
+func TestWhoSaysNothingIsAnsweredNothing(t *testing.T) {
+	c, _ := start(t, &Server{lineTime: time.Millisecond})
+	if got := say(t, c, ""); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// playing begins a scenario and sends text.
+func playing(t *testing.T, c *Client, scenario string, params Params, text string) (*net.TCPConn, string) {
+	t.Helper()
+	acting, err := c.Start(t.Context(), scenario, "", params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { acting.Close() })
+	acting.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(acting, text); err != nil {
+		t.Fatal(err)
+	}
+	return acting.Conn.(*net.TCPConn), acting.ID
+}
+
+func TestScenariosBehaveAsTheyAreNamed(t *testing.T) {
+	const text = "as it was sent"
+	hangUp := func(t *testing.T, conn *net.TCPConn) { conn.Close() }
+	finish := func(want string, end error) func(*testing.T, *net.TCPConn) {
+		return func(t *testing.T, conn *net.TCPConn) {
+			conn.CloseWrite()
+			wantEnd(t, conn, want, end)
+		}
+	}
+	tests := []struct {
+		name     string
+		scenario string
+		params   Params
+		end      func(*testing.T, *net.TCPConn)
+		want     Report
+	}{
+		{"take sees a FIN", "take", nil, finish("", nil), Report{Received: 14, End: FIN}},
+		{"take sees a close as a FIN", "take", nil, hangUp, Report{Received: 14, End: FIN}},
+		{"answer-late answers", "answer-late", Params{"delay": 1}, finish(text, nil), Report{Received: 14, Sent: 14, End: FIN}},
+		{"reset gives and resets", "reset", Params{"take": 14, "give": 2}, func(t *testing.T, conn *net.TCPConn) {
+			wantEnd(t, conn, "as", errReset)
+		}, Report{Received: 14, Sent: 2, End: Acted}},
+		{"reset sees an early FIN", "reset", Params{"take": 15}, finish("", errReset),
+			Report{Received: 14, End: FIN, Error: "unexpected EOF"}},
+		{"fin-first finishes first", "fin-first", nil, func(t *testing.T, conn *net.TCPConn) {
+			wantEnd(t, conn, "", nil)
+			io.WriteString(conn, text)
+			conn.Close()
+		}, Report{Received: 28, End: FIN}},
+	}
+	c, _ := start(t, &Server{})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			conn, id := playing(t, c, tt.scenario, tt.params, text)
+			tt.end(t, conn)
+			got, err := c.Report(t.Context(), id, patience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := sha256.Sum256([]byte(strings.Repeat(text, int(tt.want.Received)/len(text))))
+			tt.want.ID, tt.want.Scenario, tt.want.SHA256 = id, tt.scenario, hex.EncodeToString(sum[:])
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Report{}, "EndMS", "TotalMS")); diff != "" {
+				t.Errorf("report differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// wantEnd reads to the end; nil is a clean one.
+func wantEnd(t *testing.T, conn net.Conn, want string, end error) {
+	t.Helper()
+	got, err := io.ReadAll(conn)
+	if string(got) != want || !errors.Is(err, end) {
+		t.Errorf("got %q and %v, want %q and %v", got, err, want, end)
+	}
+}
+
+func TestReportTellsResetsAndWhatIsStillOpen(t *testing.T) {
+	c, _ := start(t, &Server{})
+	conn, id := playing(t, c, "take", nil, "")
+	if got, err := c.Report(t.Context(), id, 0); err != nil || got.End != Open {
+		t.Errorf("got end %q, %v; want it open", got.End, err)
+	}
+	conn.SetLinger(0)
+	conn.Close()
+	if got, err := c.Report(t.Context(), id, patience); err != nil || got.End != Reset {
+		t.Errorf("got end %q, %v; want a reset", got.End, err)
+	}
+}
+
+func TestScenariosEndAtTheirLimits(t *testing.T) {
+	c, _ := start(t, &Server{Limits: Limits{Time: 50 * time.Millisecond, Bytes: 1000}})
+	long, longID := playing(t, c, "take", nil, "")
+	big, bigID := playing(t, c, "take", nil, strings.Repeat("x", 1001))
+	wantEnd(t, long, "", errReset)
+	wantEnd(t, big, "", errReset)
+	for _, id := range []string{longID, bigID} {
+		if got, err := c.Report(t.Context(), id, 0); err != nil || got.End != Limit {
+			t.Errorf("got end %q, %v; want a limit", got.End, err)
+		}
+	}
+}
+
+func TestScenariosAtOnceAreLimited(t *testing.T) {
+	c, _ := start(t, &Server{Limits: Limits{Runs: 1}})
+	conn, id := playing(t, c, "take", nil, "")
+	var refusal *Refusal
+	if _, err := c.Start(t.Context(), "take", "", nil); !errors.As(err, &refusal) || refusal.Kind != busy {
+		t.Errorf("got %v, want busy", err)
+	}
+	conn.Close()
+	if _, err := c.Report(t.Context(), id, patience); err != nil {
+		t.Fatal(err)
+	}
+	playing(t, c, "take", nil, "")
+}
+
+func TestCountIsOfOneGroup(t *testing.T) {
+	c, _ := start(t, &Server{})
+	one, err := c.Start(t.Context(), "take", "mine", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	playing(t, c, "take", nil, "") // of no group
+	if n, err := c.Count(t.Context(), "mine"); n != 1 || err != nil {
+		t.Errorf("got %d, %v; want 1", n, err)
+	}
+	one.Close()
+	if _, err := c.Report(t.Context(), one.ID, patience); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Count(t.Context(), "mine"); n != 0 || err != nil {
+		t.Errorf("got %d, %v; want 0", n, err)
+	}
+}
+
+func TestEndOfTheAgentResetsWhatGoesOn(t *testing.T) {
+	c, stop := start(t, &Server{})
+	conn, _ := playing(t, c, "answer-late", Params{"delay": 60000}, "")
+	conn.CloseWrite()
+	stop()
+	wantEnd(t, conn, "", errReset)
+}
