@@ -81,7 +81,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	target, stop, err := w.Serve(ctx, false)
+	target, stop, err := w.Serve(ctx)
 	if err != nil {
 		return err
 	}
@@ -91,18 +91,18 @@ func run(ctx context.Context, o options) error {
 			say("%d processes had to be ended that their programs left behind", n)
 		}
 	}()
-	direct, err := w.Direct(ctx, target, nil)
+	direct, err := w.Direct(ctx, target)
 	if err != nil {
 		return err
 	}
-	outcomes := tryAll(ctx, w, chosen, target, o.atOnce)
+	outcomes := tryAll(ctx, w, chosen, target, o)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if o.quick || o.only != "" {
-		return page.Summary(os.Stdout, direct, outcomes)
+		return page.Summary(os.Stdout, outcomes)
 	}
-	return page.Summary(os.Stdout, direct, outcomes)
+	return page.Write(o.docs, direct, outcomes, programs.LeftOut())
 }
 
 // choose picks the programs that o asks for.
@@ -126,10 +126,10 @@ func choose(o options) ([]lab.Program, error) {
 
 // tryAll obtains the programs one by one, for that takes the processor, and
 // tries their setups side by side, for that is mostly waiting.
-func tryAll(ctx context.Context, w *lab.Workshop, chosen []lab.Program, target lab.Target, atOnce int) []lab.Outcome {
+func tryAll(ctx context.Context, w *lab.Workshop, chosen []lab.Program, target lab.Target, o options) []lab.Outcome {
 	var (
 		outcomes []lab.Outcome
-		places   = make(chan struct{}, atOnce)
+		places   = make(chan struct{}, o.atOnce)
 		wg       sync.WaitGroup
 	)
 	for _, program := range chosen {
@@ -152,7 +152,7 @@ func tryAll(ctx context.Context, w *lab.Workshop, chosen []lab.Program, target l
 		wg.Go(func() {
 			runtime.LockOSThread() // never unlocked: what it started ended before
 			defer func() { <-places }()
-			tryOne(ctx, w, &outcomes[i], target)
+			tryOne(ctx, w, &outcomes[i], target, !o.quick)
 		})
 	}
 	wg.Wait()
@@ -162,11 +162,11 @@ func tryAll(ctx context.Context, w *lab.Workshop, chosen []lab.Program, target l
 // longest is how long one setup may take, come what may.
 const longest = 5 * time.Minute
 
-func tryOne(ctx context.Context, w *lab.Workshop, outcome *lab.Outcome, target lab.Target) {
+func tryOne(ctx context.Context, w *lab.Workshop, outcome *lab.Outcome, target lab.Target, confirm bool) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	start := time.Now()
-	report, err := w.Try(ctx, outcome.Setup, target, nil)
+	report, err := w.Try(ctx, outcome.Setup, target, confirm)
 	outcome.Elapsed = time.Since(start)
 	if err != nil {
 		outcome.Reason = err.Error()

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -14,27 +15,13 @@ func (w *Workshop) check(ctx context.Context, args []string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, echod, append([]string{"check"}, args...)...)
+	cmd := exec.CommandContext(ctx, echod, append([]string{"check", "--format", "json"}, args...)...)
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if err != nil && !(errors.As(err, &exit) && (exit.ExitCode() == 1 || exit.ExitCode() == 3)) {
-		return nil, fmt.Errorf("check: %w\n%s", err, &complaints)
+	report := &Report{Raw: out}
+	if err := json.Unmarshal(out, report); err == nil && len(report.Results) > 0 {
+		return report, nil
 	}
-	report := &Report{}
-	for line := range strings.Lines(string(out)) {
-		f := strings.Fields(line)
-		if len(f) >= 3 && strings.Contains(f[0], "/") && !strings.HasSuffix(f[0], ":") && !strings.Contains(f[0], "://") {
-			r := Result{Rule: f[0], Verdict: f[1], Detail: strings.Join(f[3:], " ")}
-			if r.Verdict == "fail" {
-				r.Class = f[3]
-			}
-			report.Results = append(report.Results, r)
-		}
-	}
-	if len(report.Results) == 0 {
-		return nil, fmt.Errorf("check reported nothing: %s", &complaints)
-	}
-	return report, nil
+	return nil, fmt.Errorf("check made no report: %w: %s", errors.Join(err, ctx.Err()), &complaints)
 }

@@ -83,12 +83,13 @@ func (p *process) stop() {
 // relative is a forked process, told apart from a later one of the same number
 // by when it was started.
 type relative struct {
-	pid   int
-	start string
+	pid, parent int
+	start       string
+	zombie      bool
 }
 
 func (r relative) kill() {
-	if _, start, err := stat(r.pid); err == nil && start == r.start {
+	if now, err := stat(r.pid); err == nil && now.start == r.start {
 		syscall.Kill(r.pid, syscall.SIGKILL)
 		// A subreaper's part: it has become our child.
 		syscall.Wait4(r.pid, nil, 0, nil)
@@ -101,8 +102,8 @@ func descendants(pid int) []relative {
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
 		if n, err := strconv.Atoi(entry.Name()); err == nil {
-			if parent, start, err := stat(n); err == nil {
-				children[parent] = append(children[parent], relative{n, start})
+			if r, err := stat(n); err == nil {
+				children[r.parent] = append(children[r.parent], r)
 			}
 		}
 	}
@@ -113,20 +114,20 @@ func descendants(pid int) []relative {
 	return family
 }
 
-// stat reads the parent and the start time of a process, fields 4 and 22 of
-// proc_pid_stat(5).
-func stat(pid int) (parent int, start string, err error) {
+// stat reads the state, the parent and the start time of a process: fields 3, 4
+// and 22 of proc_pid_stat(5).
+func stat(pid int) (relative, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, "", err
+		return relative{}, err
 	}
-	_, rest, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')'):]), " ")
-	fields := strings.Fields(rest) // from field 3 on
+	// Field 2 is a name in parentheses, which may hold anything.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(fields) < 20 {
-		return 0, "", fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
+		return relative{}, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields)+2)
 	}
-	parent, err = strconv.Atoi(fields[1])
-	return parent, fields[19], err
+	parent, err := strconv.Atoi(fields[1])
+	return relative{pid, parent, fields[19], fields[0] == "Z"}, err
 }
 
 // AdoptOrphans makes this process the parent of what its children leave behind,
@@ -139,14 +140,17 @@ func AdoptOrphans() error {
 	return nil
 }
 
-// Sweep ends what is left of this process's descendants and tells how many
-// there were.
+// Sweep ends what is left of this process's descendants and tells how many of
+// them were alive.
 func Sweep() int {
-	left := descendants(os.Getpid())
-	for _, member := range left {
+	alive := 0
+	for _, member := range descendants(os.Getpid()) {
+		if !member.zombie {
+			alive++
+		}
 		member.kill()
 	}
-	return len(left)
+	return alive
 }
 
 // transcript keeps the first 64 KiB of what a program says.

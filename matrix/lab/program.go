@@ -68,10 +68,9 @@ type Command struct {
 }
 
 // Remark is what somebody found out about a rule's verdict on a setup. It is
-// printed only when the verdict is that.
+// printed only when the verdict is that again.
 type Remark struct {
-	Rule      string
-	Class     string // the class of the failure; "" means pass
-	Text      string // what it means, in words
-	Confirmed string // how it was confirmed without check; "" if it was not
+	Rule  string
+	Class string // the class of the failure; "" means that it passes
+	Text  string // what it means and how it was found out, in whole sentences
 }

@@ -1,7 +1,10 @@
 package lab
 
+import "net"
+
 // Report is what check said about one setup.
 type Report struct {
+	Raw     []byte   `json:"-"` // its words
 	Results []Result `json:"results"`
 }
 
@@ -11,6 +14,8 @@ type Result struct {
 	Verdict string `json:"verdict"`
 	Class   string `json:"class,omitempty"`
 	Detail  string `json:"detail,omitempty"`
+
+	Plain *Confirmation `json:"-"` // of a failure, what plain sockets say; nil if they were not asked
 }
 
 // Find is the result of a rule.
@@ -32,4 +37,16 @@ func (r *Report) Count(verdict string) int {
 		}
 	}
 	return n
+}
+
+// confirm puts what failed to plain sockets.
+func (r *Report) confirm(address string, far *net.TCPListener) {
+	for i, result := range r.Results {
+		if result.Verdict != "fail" {
+			continue
+		}
+		if c, ok := plain(result.Rule, address, far); ok {
+			r.Results[i].Plain = &c
+		}
+	}
 }

@@ -7,22 +7,15 @@ import (
 
 // Serve starts the lab's own echo, which stands behind every proxy, and the
 // agent beside it. stop ends both.
-func (w *Workshop) Serve(ctx context.Context, withAgent bool) (target Target, stop func(), err error) {
+func (w *Workshop) Serve(ctx context.Context) (target Target, stop func(), err error) {
 	ports, err := freePorts(2)
 	if err != nil {
 		return Target{}, nil, err
 	}
-	target.Echo = ports[0]
-	commands := []Command{{
-		Argv:  []string{"echod", "serve", "--listen", "tcp://" + Local(ports[0])},
-		Await: ports[0],
-	}}
-	if withAgent {
-		target.Agent = ports[1]
-		commands = append(commands, Command{
-			Argv:  []string{"echod", "agent", "--listen", "tcp://" + Local(ports[1])},
-			Await: ports[1],
-		})
+	target = Target{Echo: ports[0], Agent: ports[1]}
+	commands := []Command{
+		{Argv: []string{"echod", "serve", "--listen", "tcp://" + Local(target.Echo)}, Await: target.Echo},
+		{Argv: []string{"echod", "agent", "--listen", "tcp://" + Local(target.Agent)}, Await: target.Agent},
 	}
 	running, err := w.raise(ctx, Plan{Commands: commands}, w.Dir)
 	stop = func() {
@@ -39,8 +32,8 @@ func (w *Workshop) Serve(ctx context.Context, withAgent bool) (target Target, st
 
 // Direct checks the lab's own echo with nothing in between. The error is what
 // it did wrong: then nothing behind anything can be judged.
-func (w *Workshop) Direct(ctx context.Context, target Target, flags []string) (*Report, error) {
-	report, err := w.check(ctx, append(flags, "tcp://"+Local(target.Echo)))
+func (w *Workshop) Direct(ctx context.Context, target Target) (*Report, error) {
+	report, err := w.check(ctx, []string{"--agent", "tcp://" + Local(target.Agent), "tcp://" + Local(target.Echo)})
 	if err != nil {
 		return nil, err
 	}

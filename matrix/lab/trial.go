@@ -28,17 +28,23 @@ type Outcome struct {
 // Target is where the lab's own echo and agent are.
 type Target struct {
 	Echo  int
-	Agent int // 0 if there is none
+	Agent int
 }
 
 // Try carries out one setup: writes its files, starts it, waits until it echoes
-// a byte, checks it and ends it.
-func (w *Workshop) Try(ctx context.Context, setup Setup, target Target, flags []string) (*Report, error) {
+// a byte, checks it, and ends it. If confirm is set, what failed is put to plain
+// sockets, too.
+func (w *Workshop) Try(ctx context.Context, setup Setup, target Target, confirm bool) (*Report, error) {
 	dir, err := os.MkdirTemp(w.Dir, "setup-")
 	if err != nil {
 		return nil, err
 	}
-	place, err := newPlace(dir, setup, target)
+	far, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, err
+	}
+	defer far.Close()
+	place, err := newPlace(dir, setup, target, far.Addr().(*net.TCPAddr).Port)
 	if err != nil {
 		return nil, err
 	}
@@ -54,29 +60,34 @@ func (w *Workshop) Try(ctx context.Context, setup Setup, target Target, flags []
 	if err := echoes(ctx, place.Hops[0].Listen); err != nil {
 		return nil, fmt.Errorf("it never echoed a byte: %w%s", err, said(running))
 	}
-	if !setup.Itself && hasDirect {
-		flags = append(flags, "--direct", "tcp://"+Local(target.Echo))
-		if target.Agent != 0 {
-			flags = append(flags, "--agent", "tcp://"+Local(place.Hops[1].Listen),
-				"--direct-agent", "tcp://"+Local(target.Agent))
-		}
+	report, err := w.check(ctx, setup.flags(place))
+	if err == nil && confirm && !setup.Itself {
+		report.confirm(Local(place.Hops[2].Listen), far)
 	}
-	return w.check(ctx, append(flags, "tcp://"+Local(place.Hops[0].Listen)))
+	return report, err
 }
 
-func newPlace(dir string, setup Setup, target Target) (Place, error) {
-	ports, err := freePorts(4)
+// newPlace finds ports for setup. Its hops lead to the echo, to the agent and
+// to the far end of the plain experiments.
+func newPlace(dir string, setup Setup, target Target, plain int) (Place, error) {
+	ports, err := freePorts(5)
 	if err != nil {
 		return Place{}, err
 	}
 	if setup.Port != 0 {
 		ports[0] = setup.Port
 	}
-	hops := []Hop{{ports[0], target.Echo}}
-	if target.Agent != 0 {
-		hops = append(hops, Hop{ports[1], target.Agent})
+	hops := []Hop{{ports[0], target.Echo}, {ports[1], target.Agent}, {ports[2], plain}}
+	return Place{Dir: dir, Hops: hops, Spare: ports[3:]}, nil
+}
+
+// flags are what check is asked.
+func (s Setup) flags(at Place) []string {
+	target := "tcp://" + Local(at.Hops[0].Listen)
+	if s.Itself {
+		return []string{target}
 	}
-	return Place{Dir: dir, Hops: hops, Spare: ports[2:]}, nil
+	return []string{"--agent", "tcp://" + Local(at.Hops[1].Listen), target}
 }
 
 // raise carries plan out. What it started is returned with an error, too.

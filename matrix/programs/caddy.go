@@ -24,7 +24,9 @@ import (
 func main() { caddycmd.Main() }
 `,
 	},
-	Setups: []lab.Setup{{Name: "default", Plan: caddyPlan}},
+	Setups: []lab.Setup{{Name: "default", Plan: caddyPlan, Remarks: []lab.Remark{
+		{Rule: "stream/half-close-late", Text: "Both directions end on their own; only resets become FINs."},
+	}}},
 }
 
 func caddyPlan(at lab.Place) lab.Plan {

@@ -17,8 +17,12 @@ var frp = lab.Program{
 		},
 	},
 	Setups: []lab.Setup{
-		{Name: "default", Plan: frpPlan("")},
-		{Name: "transport.tcpMux = false", Mends: "what the multiplexer does", Plan: frpPlan("transport.tcpMux = false\n")},
+		{Name: "default", Plan: frpPlan(""), Remarks: []lab.Remark{
+			{Rule: "stream/half-close", Class: "premature-eof", Text: "As reported in frp#4766."},
+		}},
+		{Name: "transport.tcpMux = false", Mends: "what the multiplexer does", Plan: frpPlan("transport.tcpMux = false\n"), Remarks: []lab.Remark{
+			{Rule: "stream/half-close", Class: "premature-eof", Text: "It is not the multiplexer: with a TCP connection for each stream it is the same."},
+		}},
 	},
 }
 

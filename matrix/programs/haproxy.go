@@ -6,22 +6,31 @@ import "echod/matrix/lab"
 var haproxy = lab.Program{
 	Name:   "haproxy",
 	Source: lab.Debian{Package: "haproxy", Command: "haproxy"},
-	Setups: []lab.Setup{{Name: "default", Plan: haproxyPlan}},
+	Setups: []lab.Setup{{Name: "default", Plan: haproxyPlan(""), Remarks: []lab.Remark{
+		{Rule: "stream/rst-to-server", Text: "Of all the proxies here this is the only one that passes a client's abort on as an abort."},
+		{Rule: "stream/rst-to-client", Class: "premature-eof", Text: "But not the other way round: a server that dies looks to the client like one that has finished."},
+		{Rule: "stream/half-close-late", Text: "Without any setting an answer that comes a second after the client's FIN arrives."},
+	}}, {Name: "option nolinger", Mends: "resets that become FINs", Plan: haproxyPlan("\toption nolinger\n"), Remarks: []lab.Remark{
+		{Rule: "stream/half-close-owed", Class: "reset", Text: "The option makes every end a reset, orderly ones too, and cuts off what is owed; its documentation warns of that."},
+		{Rule: "stream/rst-to-client", Class: "premature-eof", Text: "And the server's reset, for which one may think of this option, still arrives as a FIN."},
+	}}},
 }
 
-func haproxyPlan(at lab.Place) lab.Plan {
-	config := `defaults
+func haproxyPlan(options string) func(lab.Place) lab.Plan {
+	return func(at lab.Place) lab.Plan {
+		config := `defaults
 	mode tcp
 	timeout connect 5s
 	timeout client 50s
 	timeout server 50s
-` + each(at.Hops, `
+` + options + each(at.Hops, `
 listen hop%[3]d
 	bind 127.0.0.1:%[1]d
 	server far 127.0.0.1:%[2]d
 `)
-	return lab.Plan{
-		Files:    []lab.File{{Name: "haproxy.cfg", Text: config}},
-		Commands: []lab.Command{command("haproxy -db -f haproxy.cfg")},
+		return lab.Plan{
+			Files:    []lab.File{{Name: "haproxy.cfg", Text: config}},
+			Commands: []lab.Command{command("haproxy -db -f haproxy.cfg")},
+		}
 	}
 }

@@ -10,8 +10,14 @@ var ncat = lab.Program{
 	Name:   "ncat",
 	Source: lab.Debian{Package: "ncat", Command: "ncat"},
 	Setups: []lab.Setup{
-		{Name: "default: -l -k --sh-exec", Plan: ncatPlan()},
-		{Name: "--max-conns 1000", Mends: "the limit of 100 connections", Plan: ncatPlan("--max-conns", "1000")},
+		{Name: "default: -l -k --sh-exec", Plan: ncatPlan(), Remarks: []lab.Remark{
+			{Rule: "stream/slow-reader", Class: "timeout", Text: "A deadlock. When more is on its way than two pipes hold, ncat and the ncat that it forked both wait in write(2) for the other to read (seen in /proc/PID/syscall and wchan), and both go on waiting after the client has read on, and after it has gone."},
+			{Rule: "stream/server-fin", Class: "silent", Text: "The server's FIN is not passed on while the client is silent."},
+			{Rule: "stream/concurrency", Class: "timeout", Text: "At most 100 clients at a time, and those that hang count."},
+		}},
+		{Name: "--max-conns 1000", Mends: "the limit of 100 connections", Plan: ncatPlan("--max-conns", "1000"), Remarks: []lab.Remark{
+			{Rule: "stream/concurrency", Text: "The limit was what failed; the deadlock stays."},
+		}},
 	},
 }
 

@@ -6,8 +6,13 @@ var nginx = lab.Program{
 	Name:   "nginx (stream)",
 	Source: lab.Debian{Package: "libnginx-mod-stream", Command: "nginx"},
 	Setups: []lab.Setup{
-		{Name: "default", Plan: nginxPlan("")},
-		{Name: "proxy_half_close on", Mends: "half-close", Plan: nginxPlan("\t\tproxy_half_close on;\n")},
+		{Name: "default", Plan: nginxPlan(""), Remarks: []lab.Remark{
+			{Rule: "stream/half-close", Class: "premature-eof", Text: "The client gets a clean end and not one byte of the answer: nothing tells it that something is missing."},
+			{Rule: "stream/server-fin", Class: "reset", Text: "The same from the other side: what a client sends after the server has finished is lost, and the server is told that the client has finished."},
+		}},
+		{Name: "proxy_half_close on", Mends: "half-close", Plan: nginxPlan("\t\tproxy_half_close on;\n"), Remarks: []lab.Remark{
+			{Rule: "stream/half-close", Text: "One directive mends all four rules about the end of one direction. Resets still become FINs."},
+		}},
 	},
 }
 

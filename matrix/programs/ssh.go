@@ -11,7 +11,10 @@ import (
 var ssh = lab.Program{
 	Name:   "ssh -L",
 	Source: lab.Debian{Package: "openssh-server", Command: "sshd"},
-	Setups: []lab.Setup{{Name: "default", Plan: sshPlan}},
+	Setups: []lab.Setup{{Name: "default", Plan: sshPlan, Remarks: []lab.Remark{
+		{Rule: "stream/half-close-late", Text: "The oldest tunnel here has got both directions right: its protocol has an end of file for each."},
+		{Rule: "stream/rst-to-server", Class: "premature-eof", Text: "The protocol has no word for a reset, so an abort arrives as an orderly end."},
+	}}},
 }
 
 func sshPlan(at lab.Place) lab.Plan {

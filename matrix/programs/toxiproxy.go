@@ -13,7 +13,10 @@ var toxiproxy = lab.Program{
 		Version: "v2.12.0",
 		Build:   map[string]string{"toxiproxy-server": "github.com/Shopify/toxiproxy/v2/cmd/server"},
 	},
-	Setups: []lab.Setup{{Name: "default, no toxics", Plan: toxiproxyPlan}},
+	Setups: []lab.Setup{{Name: "default, no toxics", Plan: toxiproxyPlan, Remarks: []lab.Remark{
+		{Rule: "stream/half-close", Class: "premature-eof", Text: "A program for testing how others stand faults has one of its own without being asked: the client's FIN closes both directions. It is a race that a short reply sometimes wins: one run in a few passes this rule."},
+		{Rule: "stream/half-close-owed", Class: "premature-eof", Text: "What is owed is cut off in the middle, and the end is clean."},
+	}}},
 }
 
 func toxiproxyPlan(at lab.Place) lab.Plan {

@@ -12,11 +12,18 @@ var xinetd = lab.Program{
 	Name:   "xinetd's echo",
 	Source: lab.Debian{Package: "xinetd", Command: "xinetd"},
 	Setups: []lab.Setup{
-		{Name: "default", Itself: true, Plan: xinetdPlan("")},
+		{Name: "default", Itself: true, Plan: xinetdPlan(""), Remarks: []lab.Remark{
+			{Rule: "stream/concurrency", Class: "refused", Text: excessive},
+			{Rule: "stream/concurrency", Text: "Not every time: check alone has seen it fail. " + excessive},
+		}},
 		{Name: "cps = 100000 1, instances = UNLIMITED", Mends: "the limit of 50 connections a second", Itself: true,
 			Plan: xinetdPlan("\tcps = 100000 1\n\tinstances = UNLIMITED\n")},
 	},
 }
+
+const excessive = "When more than 50 connections come in within a second, xinetd closes its port for ten (cps = 50 10 is its default, " +
+	"which no file mentions). Of 100 connections begun at one moment by a script of plain non-blocking sockets 50 were served, " +
+	"15 reset and 35 refused; and of the next 100, a second later, all were refused."
 
 func xinetdPlan(attributes string) func(lab.Place) lab.Plan {
 	return func(at lab.Place) lab.Plan {

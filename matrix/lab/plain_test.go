@@ -1,0 +1,82 @@
+package lab
+
+import (
+	"net"
+	"testing"
+)
+
+// TestExperimentsFindNothingWrongWithNothingInBetween: an experiment that fails
+// directly would confirm anything.
+func TestExperimentsFindNothingWrongWithNothingInBetween(t *testing.T) {
+	for rule := range experiments {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			far := listen(t)
+			c, _ := plain(rule, far.Addr().String(), far)
+			if c.Failed != 0 {
+				t.Errorf("%s: %v", rule, c)
+			}
+		})
+	}
+}
+
+// TestExperimentsFailThroughAFullClose: what most broken programs do.
+func TestExperimentsFailThroughAFullClose(t *testing.T) {
+	for _, rule := range []string{"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
+		"stream/server-fin", "stream/rst-to-server", "stream/rst-to-client"} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			far := listen(t)
+			c, _ := plain(rule, fullClose(t, far.Addr().String()), far)
+			if c.Failed != Times {
+				t.Errorf("%s: %v, want %d failures", rule, c, Times)
+			}
+		})
+	}
+}
+
+func listen(t *testing.T) *net.TCPListener {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// fullClose is a proxy that ends both directions, in order, when one has ended.
+func fullClose(t *testing.T, to string) string {
+	l := listen(t)
+	go func() {
+		for {
+			near, err := l.AcceptTCP()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			go shuttle(near, far.(*net.TCPConn))
+			go shuttle(far.(*net.TCPConn), near)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func shuttle(from, to *net.TCPConn) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			to.Write(buffer[:n])
+		}
+		if err != nil {
+			from.Close()
+			to.Close()
+			return
+		}
+	}
+}

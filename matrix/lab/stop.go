@@ -1,3 +1,0 @@
-package lab
-
-const hasDirect = false
