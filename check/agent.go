@@ -56,8 +56,8 @@ func (p *probe) play(scenario, group string, params agent.Params) (*scene, error
 // timeout is over.
 func (s *scene) seen() (agent.Report, error) {
 	report, err := s.p.farEnd().Report(s.p.ctx, s.id, s.timeout)
-	if err == nil && report.End == agent.Error {
-		err = fmt.Errorf("the agent could not tell: %s", report.Error)
+	if err == nil && (report.End == agent.Error || report.End == agent.Limit) {
+		err = fmt.Errorf("the agent could not tell: %s after %d ms: %s", report.End, report.EndMS, report.Error)
 	}
 	return report, err
 }

@@ -57,7 +57,8 @@ func (s scenario) script(r request, limits Limits) (script, error) {
 	if err := r.only(append([]string{"id", "group"}, s.params...)...); err != nil {
 		return script{}, err
 	}
-	delay, err := r.number("delay", limits.Time.Milliseconds())
+	// What comes before the delay and after it takes time, too.
+	delay, err := r.number("delay", limits.Time.Milliseconds()*9/10)
 	if err != nil {
 		return script{}, err
 	}

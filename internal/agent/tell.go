@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -43,7 +44,7 @@ func (s *Server) report(ctx context.Context, r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	wait, err := r.number("wait", s.Limits.Time.Milliseconds())
+	wait, err := r.number("wait", math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (s *Server) report(ctx context.Context, r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(time.Duration(wait) * time.Millisecond)
+	timer := time.NewTimer(min(time.Duration(wait)*time.Millisecond, s.Limits.Time))
 	defer timer.Stop()
 	select {
 	case <-found.done:

@@ -47,7 +47,7 @@ func newAgent(p *Process) *cobra.Command {
 	flags.Var(agentListen{&f.listen}, "listen", "be an agent at this address")
 	flags.Var(token{&f.token}, "token", "what clients must bring")
 	flags.Var(span{&f.limits.Time, time.Millisecond}, "max-time", "how long one scenario may take")
-	flags.Var(size{&f.limits.Bytes, 64 << 10, 1 << 40}, "max-bytes", "bytes that one scenario takes")
+	flags.Var(size{&f.limits.Bytes, 1 << 20, 1 << 40}, "max-bytes", "bytes that one scenario takes")
 	flags.Var(count{&f.limits.Runs, 1, 4096}, "max-scenarios", "scenarios at once")
 	f.log.register(flags)
 	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
