@@ -83,17 +83,17 @@ func (s *scene) expectReset(want []byte) error {
 
 // endedByReset is nil if err is the reset that was due.
 func (s *scene) endedByReset(err error, n int) error {
-	after := "the agent reset the connection"
+	at, after := int64(-1), "the agent reset the connection"
 	if n > 0 {
-		after = fmt.Sprintf("the agent sent %d bytes and reset the connection; %d of them came", n, s.at)
+		at, after = s.at, fmt.Sprintf("the agent sent %d bytes and reset the connection; %d of them came", n, s.at)
 	}
 	switch class := classify(err); class {
 	case Reset:
 		return nil
 	case PrematureEOF:
-		return failAt(s.at, class, "%s, and it ended as if in order", after)
+		return failAt(at, class, "%s, and it ended as if in order", after)
 	case Timeout:
-		return failAt(s.at, Silent, "%s, and for %v there was neither a reset nor a FIN", after, s.timeout)
+		return failAt(at, Silent, "%s, and for %v there was neither a reset nor a FIN", after, s.timeout)
 	}
 	return fmt.Errorf("waiting for the reset: %w", err)
 }
