@@ -24,6 +24,9 @@ cross: ## what must also build elsewhere
 fuzz: ## every fuzz target for FUZZTIME each
 	sh .ci/fuzz $(FUZZTIME)
 
+soak: ## an honest engine passes check 50 times on a busy machine
+	ECHOD_SOAK=50 $(GO) test -run NoFalseAlarm -count 1 -parallel 12 -timeout 3h -v ./internal/engines
+
 bench: ## Go benchmarks of single parts
 	$(GO) test -run '^$$' -bench . ./internal/...
 
