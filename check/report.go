@@ -2,15 +2,19 @@ package check
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
-// Report is what came of a Run.
+// Report is what came of a Run. It is written as text, JSON, JUnit XML or TAP,
+// and read back from JSON.
 type Report struct {
-	Target  Target
-	Options Options // as given, with the defaults and the seed filled in
-	Results []Result
-	Elapsed time.Duration
+	Echod       string // the version of echod that made it; "" if a program of another name did
+	Target      Target
+	Options     Options // as given, with the defaults and the seed filled in
+	Results     []Result
+	Elapsed     time.Duration
+	Interrupted bool // whether it was called off before every rule had ended
 }
 
 // Result is what came of one rule.
@@ -49,14 +53,26 @@ func (r *Report) Command(rule string) string {
 	if r.Target.Dial != nil {
 		return ""
 	}
-	command := "echod check --rule " + rule + " --seed " + strconv.FormatUint(r.Seed(), 10)
-	if r.Options.Timeout != DefaultTimeout {
-		command += " --timeout " + r.Options.Timeout.String()
+	words := []string{"echod", "check", "--rule", rule, "--seed", strconv.FormatUint(r.Seed(), 10)}
+	words = append(words, r.Options.flags()...)
+	words = append(words, r.Target.String())
+	for i, word := range words {
+		words[i] = shellWord(word)
 	}
-	if r.Options.Conns != DefaultConns {
-		command += " --conns " + strconv.Itoa(r.Options.Conns)
+	return strings.Join(words, " ")
+}
+
+// shellWord is word as a shell reads it back.
+func shellWord(word string) string {
+	if strings.ContainsFunc(word, special) {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
-	return command + " " + r.Target.String()
+	return word
+}
+
+func special(r rune) bool {
+	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+	return !letter && !strings.ContainsRune("-_./:@%+=,", r)
 }
 
 func (r *Report) count(v Verdict) int {
@@ -68,3 +84,42 @@ func (r *Report) count(v Verdict) int {
 	}
 	return n
 }
+
+// row is one labelled piece of what there is to say about a result.
+type row struct{ label, value string }
+
+// rows explain a result that failed.
+func (r *Report) rows(result Result) []row {
+	if result.Verdict != Fail {
+		return nil
+	}
+	var said []row
+	for _, row := range []row{
+		{"seen", result.Detail},
+		{"got", result.Got},
+		{"want", result.Want},
+		{"means", result.Meaning},
+		{"cause", result.Cause},
+		{"remedy", result.Remedy},
+		{"repeat", r.Command(result.Rule)},
+	} {
+		if row.value != "" {
+			said = append(said, row)
+		}
+	}
+	return said
+}
+
+// brief is the result in a few words: what a table has room for.
+func (r Result) brief() string {
+	switch {
+	case r.Verdict != Fail:
+		return r.Detail
+	case r.Offset >= 0:
+		return string(r.Class) + " at byte " + strconv.FormatInt(r.Offset, 10)
+	}
+	return string(r.Class)
+}
+
+// unfinished is the detail of a rule that was called off.
+const unfinished = "interrupted"

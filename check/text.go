@@ -17,7 +17,7 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 	t.line("")
 	t.table()
 	for _, result := range r.Results {
-		if result.Verdict == Fail || result.Verdict == Error {
+		if result.Verdict == Fail || result.Verdict == Error && result.Detail != unfinished {
 			t.finding(result)
 		}
 	}
@@ -49,37 +49,19 @@ func (t *text) table() {
 	}
 }
 
-// brief is what the table has room for.
-func (r Result) brief() string {
-	if r.Verdict != Fail {
-		return r.Detail
-	}
-	if r.Offset >= 0 {
-		return fmt.Sprintf("%s at byte %d", r.Class, r.Offset)
-	}
-	return string(r.Class)
-}
-
 // finding explains one result that is not a pass.
 func (t *text) finding(r Result) {
 	t.line("")
 	t.line("%s: %s", t.paint(r.Verdict, r.Rule), r.brief())
-	if r.Verdict != Fail {
-		return
+	for _, row := range t.report.rows(r) {
+		t.line("  %-6s  %s", row.label, row.value)
 	}
-	for _, row := range []struct{ label, value string }{
-		{"seen", r.Detail},
-		{"got", r.Got},
-		{"want", r.Want},
-		{"means", r.Meaning},
-		{"cause", r.Cause},
-		{"remedy", r.Remedy},
-		{"repeat", t.report.Command(r.Rule)},
-	} {
-		if row.value != "" {
-			t.line("  %-6s  %s", row.label, row.value)
-		}
-	}
+}
+
+// Summary is the verdict in one line.
+func (r *Report) Summary() string {
+	t := text{report: r}
+	return t.summary()
 }
 
 func (t *text) summary() string {
@@ -93,6 +75,9 @@ func (t *text) summary() string {
 		words = fmt.Sprintf("not honest: %d of %s failed", r.count(Fail), count(len(r.Results), "rule", "rules"))
 	default:
 		words = "could not be told"
+	}
+	if r.Interrupted {
+		words = "interrupted: " + words
 	}
 	if n := r.count(Error); n > 0 {
 		words += ", " + strconv.Itoa(n) + " without an answer"

@@ -12,8 +12,11 @@ import (
 
 func sample() *check.Report {
 	return &check.Report{
-		Target:  check.Target{Network: "tcp", Address: "192.0.2.1:7"},
-		Options: check.Options{Seed: 42, Timeout: check.DefaultTimeout, Conns: check.DefaultConns},
+		Target: check.Target{Network: "tcp", Address: "192.0.2.1:7"},
+		Options: check.Options{
+			Seed: 42, Timeout: check.DefaultTimeout, Conns: check.DefaultConns, Absorb: check.DefaultAbsorb, Parallel: 4,
+			Bulk: check.DefaultBulk, Stall: check.DefaultStall, IdleMax: check.DefaultIdleMax,
+		},
 		Elapsed: 6600 * time.Millisecond,
 		Results: []check.Result{
 			{Rule: "stream/first-byte", Verdict: check.Pass, Offset: -1, Elapsed: 560 * time.Microsecond},

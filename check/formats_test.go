@@ -1,0 +1,147 @@
+package check_test
+
+import (
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"echod/check"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// wantGolden compares what write writes with testdata/name.
+func wantGolden(t *testing.T, name string, write func(io.Writer) error) {
+	t.Helper()
+	var got strings.Builder
+	if err := write(&got); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("%s differs (-want +got); go test ./check -update writes it anew:\n%s", path, diff)
+	}
+}
+
+// hard is a report full of what the formats must escape.
+func hard() *check.Report {
+	r := sample()
+	r.Echod, r.Interrupted = "1.2.3 (abc)", true
+	r.Results = append(r.Results,
+		check.Result{Rule: "stream/bulk", Verdict: check.Fail, Class: check.Corrupt, Offset: 0, Elapsed: time.Millisecond,
+			Got: "\"\\\x1b #<&>]]>", Want: "ä: - 'x'\nnext", Detail: "C:\\ # 1", Meaning: "Bytes differ."},
+		check.Result{Rule: "stream/slow-reader", Verdict: check.Pass, Offset: -1, Detail: "5 KiB: # exact", Elapsed: time.Second},
+		check.Result{Rule: "stream/churn", Verdict: check.Skip, Offset: -1, Detail: `needs --agent # \`},
+		check.Result{Rule: "stream/size-sweep", Verdict: check.Error, Offset: -1, Detail: "interrupted"})
+	return r
+}
+
+func TestFormatsOfAReport(t *testing.T) {
+	text := func(w io.Writer) error { return hard().WriteText(w, false) }
+	for name, write := range map[string]func(io.Writer) error{
+		"report.txt":  text,
+		"report.json": hard().WriteJSON,
+		"report.xml":  hard().WriteJUnit,
+		"report.tap":  hard().WriteTAP,
+	} {
+		t.Run(name, func(t *testing.T) { wantGolden(t, name, write) })
+	}
+}
+
+// readBack is the report after a journey through JSON.
+func readBack(t interface{ Fatal(...any) }, r *check.Report) *check.Report {
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := new(check.Report)
+	if err := json.Unmarshal(text, got); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestJSONHoldsTheWholeReport(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := &check.Report{
+			Echod: rapid.String().Draw(t, "echod"),
+			Target: check.Target{Network: rapid.SampledFrom([]string{"tcp", "tls", "udp", "unix"}).Draw(t, "network"),
+				Address: rapid.String().Draw(t, "address")},
+			Elapsed:     time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "elapsed")),
+			Interrupted: rapid.Bool().Draw(t, "interrupted"),
+		}
+		fill(t, reflect.ValueOf(&want.Options).Elem())
+		want.Options.Token = ""
+		for range rapid.IntRange(0, 3).Draw(t, "results") {
+			var result check.Result
+			fill(t, reflect.ValueOf(&result).Elem())
+			result.Offset = max(result.Offset, -1)
+			want.Results = append(want.Results, result)
+		}
+		if diff := cmp.Diff(want, readBack(t, want)); diff != "" {
+			t.Fatalf("a report written and read (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// fill gives every field of a struct some value, so that a field that was
+// forgotten in JSON shows.
+func fill(t *rapid.T, v reflect.Value) {
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		switch field := v.Field(i); field.Kind() {
+		case reflect.String:
+			field.SetString(rapid.String().Draw(t, name))
+		case reflect.Bool:
+			field.SetBool(rapid.Bool().Draw(t, name))
+		case reflect.Int, reflect.Int64:
+			field.SetInt(rapid.Int64Range(-1, int64(24*time.Hour)).Draw(t, name))
+		case reflect.Uint64:
+			field.SetUint(rapid.Uint64().Draw(t, name))
+		case reflect.Slice:
+			field.Set(reflect.ValueOf(rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, name)))
+		case reflect.Func:
+		default:
+			t.Fatalf("%s is of kind %s: teach fill about it", name, field.Kind())
+		}
+	}
+}
+
+func TestJSONNeverTellsTheToken(t *testing.T) {
+	r := sample()
+	r.Options.Token = "swordfish"
+	for name, write := range map[string]func(io.Writer) error{"json": r.WriteJSON, "junit": r.WriteJUnit, "tap": r.WriteTAP} {
+		var text strings.Builder
+		if err := write(&text); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(text.String(), r.Options.Token) {
+			t.Errorf("%s tells the agent's token:\n%s", name, &text)
+		}
+	}
+}
+
+func TestJSONOfAnotherSchemaIsRefused(t *testing.T) {
+	err := json.Unmarshal([]byte(`{"schema": 2}`), new(check.Report))
+	if err == nil || err.Error() != "a report of schema 2, this reads 1" {
+		t.Errorf("got %v, want a refusal that names both schemas", err)
+	}
+}

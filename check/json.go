@@ -1,0 +1,169 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"time"
+)
+
+// Schema is the version of the JSON documents. It changes when a name goes away
+// or means something else; names may be added without.
+const Schema = 1
+
+// WriteJSON writes the report for programs: one object, described in
+// docs/report.md. [json.Unmarshal] into a Report reads it back, all but the
+// agent's token, which is not told.
+func (r *Report) WriteJSON(w io.Writer) error { return writeJSON(w, r.toJSON()) }
+
+func writeJSON(w io.Writer, document any) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(document)
+}
+
+type reportJSON struct {
+	Schema      int          `json:"schema"`
+	Echod       string       `json:"echod,omitempty"`
+	Target      string       `json:"target"`
+	Network     string       `json:"network"`
+	Address     string       `json:"address"`
+	Options     optionsJSON  `json:"options"`
+	Seed        uint64       `json:"seed"`
+	Verdict     Verdict      `json:"verdict"`
+	Summary     string       `json:"summary"`
+	Interrupted bool         `json:"interrupted"`
+	Elapsed     seconds      `json:"elapsed_seconds"`
+	Results     []resultJSON `json:"results"`
+}
+
+type optionsJSON struct {
+	Rules    []string `json:"rules,omitempty"`
+	Skip     []string `json:"skip,omitempty"`
+	Timeout  seconds  `json:"timeout_seconds"`
+	Conns    int      `json:"conns"`
+	Absorb   int64    `json:"absorb_bytes"`
+	Parallel int      `json:"parallel"`
+	Bulk     int64    `json:"bulk_bytes"`
+	Stall    seconds  `json:"stall_seconds"`
+	IdleMax  seconds  `json:"idle_max_seconds"`
+	Long     bool     `json:"long"`
+	Unsafe   bool     `json:"unsafe"`
+	Closed   string   `json:"closed,omitempty"`
+	Agent    string   `json:"agent,omitempty"`
+}
+
+type resultJSON struct {
+	Rule    string  `json:"rule"`
+	Verdict Verdict `json:"verdict"`
+	Class   Class   `json:"class,omitempty"`
+	Offset  *int64  `json:"offset,omitempty"` // absent if there is none
+	Got     string  `json:"got,omitempty"`
+	Want    string  `json:"want,omitempty"`
+	Detail  string  `json:"detail,omitempty"`
+	Meaning string  `json:"meaning,omitempty"`
+	Cause   string  `json:"cause,omitempty"`
+	Remedy  string  `json:"remedy,omitempty"`
+	Repeat  string  `json:"repeat,omitempty"` // the command line, of a failure
+	Elapsed seconds `json:"elapsed_seconds"`
+}
+
+// seconds are a duration as JSON has it.
+type seconds time.Duration
+
+func (s seconds) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(s).Seconds()) }
+
+func (s *seconds) UnmarshalJSON(text []byte) error {
+	var f float64
+	if err := json.Unmarshal(text, &f); err != nil {
+		return err
+	}
+	*s = seconds(math.Round(f * float64(time.Second)))
+	return nil
+}
+
+// MarshalJSON is what WriteJSON writes, on one line.
+func (r *Report) MarshalJSON() ([]byte, error) { return json.Marshal(r.toJSON()) }
+
+func (r *Report) toJSON() reportJSON {
+	document := reportJSON{
+		Schema: Schema, Echod: r.Echod,
+		Target: r.Target.String(), Network: r.Target.Network, Address: r.Target.Address,
+		Options: r.Options.toJSON(), Seed: r.Seed(),
+		Verdict: r.Verdict(), Summary: r.Summary(), Interrupted: r.Interrupted,
+		Elapsed: seconds(r.Elapsed), Results: make([]resultJSON, 0, len(r.Results)),
+	}
+	for _, result := range r.Results {
+		document.Results = append(document.Results, result.toJSON(r))
+	}
+	return document
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. The error says so if that was of
+// another schema.
+func (r *Report) UnmarshalJSON(text []byte) error {
+	var document reportJSON
+	if err := json.Unmarshal(text, &document); err != nil {
+		return err
+	}
+	if document.Schema != Schema {
+		return fmt.Errorf("a report of schema %d, this reads %d", document.Schema, Schema)
+	}
+	*r = Report{
+		Echod:   document.Echod,
+		Target:  Target{Network: document.Network, Address: document.Address},
+		Options: document.Options.options(document.Seed),
+		Elapsed: time.Duration(document.Elapsed), Interrupted: document.Interrupted,
+	}
+	for _, result := range document.Results {
+		r.Results = append(r.Results, result.result())
+	}
+	return nil
+}
+
+func (o Options) toJSON() optionsJSON {
+	return optionsJSON{
+		Rules: o.Rules, Skip: o.Skip, Timeout: seconds(o.Timeout), Conns: o.Conns,
+		Absorb: o.Absorb, Parallel: o.Parallel,
+		Bulk: o.Bulk, Stall: seconds(o.Stall), IdleMax: seconds(o.IdleMax),
+		Long: o.Long, Unsafe: o.Unsafe, Closed: o.Closed, Agent: o.Agent,
+	}
+}
+
+func (o optionsJSON) options(seed uint64) Options {
+	return Options{
+		Rules: o.Rules, Skip: o.Skip, Timeout: time.Duration(o.Timeout), Conns: o.Conns,
+		Absorb: o.Absorb, Parallel: o.Parallel,
+		Bulk: o.Bulk, Stall: time.Duration(o.Stall), IdleMax: time.Duration(o.IdleMax),
+		Long: o.Long, Unsafe: o.Unsafe, Closed: o.Closed, Agent: o.Agent, Seed: seed,
+	}
+}
+
+func (r Result) toJSON(of *Report) resultJSON {
+	document := resultJSON{
+		Rule: r.Rule, Verdict: r.Verdict, Class: r.Class,
+		Got: r.Got, Want: r.Want, Detail: r.Detail, Meaning: r.Meaning,
+		Cause: r.Cause, Remedy: r.Remedy, Elapsed: seconds(r.Elapsed),
+	}
+	if r.Offset >= 0 {
+		document.Offset = &r.Offset
+	}
+	if r.Verdict == Fail {
+		document.Repeat = of.Command(r.Rule)
+	}
+	return document
+}
+
+func (d resultJSON) result() Result {
+	r := Result{
+		Rule: d.Rule, Verdict: d.Verdict, Class: d.Class, Offset: -1,
+		Got: d.Got, Want: d.Want, Detail: d.Detail, Meaning: d.Meaning,
+		Cause: d.Cause, Remedy: d.Remedy, Elapsed: time.Duration(d.Elapsed),
+	}
+	if d.Offset != nil {
+		r.Offset = *d.Offset
+	}
+	return r
+}
