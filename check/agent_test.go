@@ -2,8 +2,11 @@ package check_test
 
 import (
 	"context"
+	"errors"
 	"net"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -69,7 +72,45 @@ func TestPathThatIsHonestPassesTheAgentsRules(t *testing.T) {
 	if diff := cmp.Diff(all(check.Pass), verdicts(report)); diff != "" {
 		t.Errorf("verdicts differ (-want +got):\n%s", diff)
 	}
-	for _, r := range report.Results {
-		t.Logf("%-22s %s %v %s", r.Rule, r.Verdict, r.Elapsed, r.Detail)
+}
+
+func TestAgentThatDoesNotServeIsAReasonToSkip(t *testing.T) {
+	tests := []struct {
+		name, agent, token string
+		want               string
+	}{
+		{"none", "", "", "needs --agent"},
+		{"not there", "tcp://" + freePort(t, "tcp"), "", "the agent cannot be reached: "},
+		{"wants a token", "tcp://" + farEnd(t, &agent.Server{Token: "secret"}), "", "the agent asks for a token"},
+		{"wants another token", "tcp://" + farEnd(t, &agent.Server{Token: "secret"}), "sesame", "the agent asks for another token"},
+		{"an echo", serve(t).String(), "", "no agent answers there, "},
+		{"allows less", "tcp://" + farEnd(t, &agent.Server{Limits: agent.Limits{Time: time.Second}}), "", "the agent does not allow it: delay may be at most 900"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			report, err := check.Run(t.Context(), serve(t), check.Options{
+				Rules: []string{"stream/first-byte", "stream/half-close-late"}, Agent: tt.agent, Token: tt.token,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]check.Verdict{"stream/first-byte": check.Pass, "stream/half-close-late": check.Skip}
+			if diff := cmp.Diff(want, verdicts(report)); diff != "" {
+				t.Errorf("verdicts differ (-want +got):\n%s", diff)
+			}
+			if got := report.Results[1].Detail; !strings.HasPrefix(got, tt.want) {
+				t.Errorf("got reason %q, want one that begins with %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAgentThatCannotBeOneIsAMistake(t *testing.T) {
+	for _, url := range []string{"localhost:7008", "udp://localhost:7008", "tcp://localhost"} {
+		_, err := check.Run(t.Context(), serve(t), check.Options{Agent: url})
+		var usage *check.UsageError
+		if !errors.As(err, &usage) {
+			t.Errorf("%s: got %v, want a usage error", url, err)
+		}
 	}
 }
