@@ -196,15 +196,23 @@ func TestReportTellsResetsAndWhatIsStillOpen(t *testing.T) {
 }
 
 func TestScenariosEndAtTheirLimits(t *testing.T) {
-	c, _ := start(t, &Server{Limits: Limits{Time: 50 * time.Millisecond, Bytes: 1000}})
-	long, longID := playing(t, c, "take", nil, "")
-	big, bigID := playing(t, c, "take", nil, strings.Repeat("x", 1001))
-	wantEnd(t, long, "", errReset)
-	wantEnd(t, big, "", errReset)
-	for _, id := range []string{longID, bigID} {
-		if got, err := c.Report(t.Context(), id, 0); err != nil || got.End != Limit {
-			t.Errorf("got end %q, %v; want a limit", got.End, err)
-		}
+	tests := []struct {
+		name   string
+		limits Limits
+		sent   int
+	}{
+		{"time", Limits{Time: 50 * time.Millisecond}, 0},
+		{"bytes", Limits{Bytes: 1000}, 1001},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, _ := start(t, &Server{Limits: tt.limits, lineTime: time.Hour})
+			conn, id := playing(t, c, "take", nil, strings.Repeat("x", tt.sent))
+			wantEnd(t, conn, "", errReset)
+			if got, err := c.Report(t.Context(), id, patience); err != nil || got.End != Limit {
+				t.Errorf("got end %q, %v; want a limit", got.End, err)
+			}
+		})
 	}
 }
 
@@ -243,8 +251,10 @@ func TestCountIsOfOneGroup(t *testing.T) {
 
 func TestEndOfTheAgentResetsWhatGoesOn(t *testing.T) {
 	c, stop := start(t, &Server{})
-	conn, _ := playing(t, c, "answer-late", Params{"delay": 60000}, "")
-	conn.CloseWrite()
+	waits, _ := playing(t, c, "answer-late", Params{"delay": 60000}, "")
+	waits.CloseWrite()
+	reads, _ := playing(t, c, "take", nil, "")
 	stop()
-	wantEnd(t, conn, "", errReset)
+	wantEnd(t, waits, "", errReset)
+	wantEnd(t, reads, "", errReset)
 }
