@@ -112,9 +112,9 @@ func crowdOf(n int) func(string, <-chan string) (string, bool) {
 func finishFirst(far *net.TCPConn) { far.CloseWrite() }
 
 func goOnAfterFIN(conn *net.TCPConn, seen <-chan string) (string, bool) {
-	_, err := io.Copy(io.Discard, conn)
+	n, err := io.Copy(io.Discard, conn)
 	if err != nil {
-		return "instead of the server's FIN the client got " + err.Error(), false
+		return "instead of the server's FIN the client got " + ending(n, err), false
 	}
 	time.Sleep(time.Second) // the experiment: long after the server's FIN
 	conn.Write(payload(1 << 10))

@@ -41,8 +41,8 @@ on 127.0.0.1: first as its documentation shows it, then, where there is one, in
 the configuration that mends it. Beside the echo an agent ran behind the same
 program, for the rules that need to know what the far side saw. The echo alone,
 with nothing in between, passed every rule before anything else was run, so what
-fails here is the program's. The two inetds are echo servers themselves; they were checked
-directly, and without an agent.
+fails here is the program's. The two inetds are echo servers themselves; they
+were checked directly, and without an agent.
 
 A verdict is of this version in this configuration on this day. A program that
 fails a rule is not a bad program: many rules are about a half-closed connection,
@@ -83,6 +83,11 @@ func failed(r *lab.Report) []string {
 // surprises are the remarks, where what they are about has come out so again.
 func (p *paper) surprises() {
 	p.line("## Surprises\n")
+	for _, r := range p.direct.Results {
+		if n := p.proxiesThat("fail", r.Rule); n > 0 && p.proxiesThat("pass", r.Rule) == 0 {
+			p.line("* **%s: every proxy fails**, in each of %d configurations.", r.Rule, n)
+		}
+	}
 	for _, o := range p.outcomes {
 		for _, remark := range o.Setup.Remarks {
 			if r, ok := fits(o, remark); ok {
@@ -91,6 +96,20 @@ func (p *paper) surprises() {
 		}
 	}
 	p.line("")
+}
+
+// proxiesThat counts the setups of proxies with this verdict on rule.
+func (p *paper) proxiesThat(verdict, rule string) int {
+	n := 0
+	for _, o := range p.outcomes {
+		if o.Report == nil || o.Setup.Itself {
+			continue
+		}
+		if r, ok := o.Report.Find(rule); ok && r.Verdict == verdict {
+			n++
+		}
+	}
+	return n
 }
 
 func fits(o lab.Outcome, remark lab.Remark) (lab.Result, bool) {
