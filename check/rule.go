@@ -3,6 +3,7 @@ package check
 import (
 	"path"
 	"slices"
+	"time"
 )
 
 // Rule is one thing that an honest echo does.
@@ -15,6 +16,8 @@ type Rule struct {
 	Agent    bool     // whether it needs the far-end agent
 
 	stage stage
+	once  bool                        // takes too long to be asked again
+	extra func(Options) time.Duration // what it may take beyond the usual; nil if nothing
 	run   func(*probe) error
 }
 
@@ -26,6 +29,7 @@ const (
 	gentle  stage = iota // a few bytes, read as they come
 	stalled              // does not read what it is owed, and may block a poor server
 	crowd                // many connections at once
+	flood                // as much as the path carries
 	stages
 )
 
@@ -42,6 +46,8 @@ func Rules() []Rule {
 		noUnsolicited,
 		binaryExact,
 		chunking,
+		sizeSweep,
+		bulk,
 		halfClose,
 		halfCloseLate,
 		halfCloseOwed,
@@ -53,11 +59,18 @@ func Rules() []Rule {
 		rstAfterData,
 		backpressure,
 		slowReader,
+		zeroWindow,
+		idle,
 		concurrency,
 		churn,
 		closeLatency,
+		refused,
+		tlsHalfClose,
+		tlsTruncation,
 		datagramExact,
 		datagramSource,
+		orderLoss,
+		loopGuard,
 	}
 }
 

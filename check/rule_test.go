@@ -7,7 +7,7 @@ import (
 )
 
 func TestEveryRuleSaysWhatItIs(t *testing.T) {
-	id := regexp.MustCompile(`^(stream|datagram)/[a-z]+(-[a-z]+)*$`)
+	id := regexp.MustCompile(`^(stream|tls|datagram)/[a-z]+(-[a-z]+)*$`)
 	seen := make(map[string]bool)
 	for _, r := range Rules() {
 		if !id.MatchString(r.ID) || seen[r.ID] {

@@ -24,6 +24,11 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Closed != "" {
+		if _, err := closedTarget(o.Closed); err != nil {
+			return nil, err
+		}
+	}
 	if err := reach(&probe{ctx: ctx, rule: "reach", target: target, Options: o}); err != nil {
 		return nil, err
 	}
@@ -31,8 +36,10 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	for s := range stages {
 		r.stage(rules, s)
 	}
-	report := &Report{Target: target, Options: o, Results: r.results, Elapsed: time.Since(start)}
-	return report, ctx.Err()
+	return &Report{
+		Target: target, Options: o, Results: r.results,
+		Elapsed: time.Since(start), Interrupted: ctx.Err() != nil,
+	}, ctx.Err()
 }
 
 // runner carries out one Run.
@@ -98,6 +105,9 @@ func (r *runner) done(i int, result Result) {
 func (r *runner) try(rule Rule) (result Result, hasty bool) {
 	// A server that dribbles keeps within every single wait.
 	most := 12*r.options.Timeout + time.Minute
+	if rule.extra != nil {
+		most += rule.extra(r.options)
+	}
 	ctx, cancel := context.WithTimeout(r.ctx, most)
 	defer cancel()
 
@@ -105,13 +115,13 @@ func (r *runner) try(rule Rule) (result Result, hasty bool) {
 	p := &probe{ctx: ctx, rule: rule.ID, target: r.target, Options: r.options}
 	err := p.run(rule)
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
-		err = errors.New("interrupted")
+		err = errors.New(unfinished)
 	} else if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("gave up after %v", most)
 	}
 	result = judge(rule, p.noted, err)
 	result.Elapsed = time.Since(start)
-	return result, mayBeHaste(err)
+	return result, mayBeHaste(err) && !rule.once
 }
 
 // judge turns what a rule returned into its result.

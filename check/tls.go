@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,7 +28,7 @@ func (t Target) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 			config.ServerName = host
 		}
 	}
-	c := tls.Client(conn, config)
+	c := tls.Client(&below{Conn: conn}, config)
 	if err := c.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, &handshakeError{err}
@@ -35,13 +36,40 @@ func (t Target) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	return c, nil
 }
 
+// below is the connection below TLS. It remembers a FIN, which crypto/tls does
+// not tell from a close_notify: between two records, either is an io.EOF.
+type below struct {
+	net.Conn
+	fin atomic.Bool
+}
+
+func (b *below) Read(p []byte) (int, error) {
+	n, err := b.Conn.Read(p)
+	if err == io.EOF {
+		b.fin.Store(true)
+	}
+	return n, err
+}
+
+// NetConn is the connection itself.
+func (b *below) NetConn() net.Conn { return b.Conn }
+
 // bare is the connection below TLS, which has the options and the FIN of a
 // socket; c itself where there is no TLS.
 func bare(c net.Conn) net.Conn {
-	if c, ok := c.(interface{ NetConn() net.Conn }); ok {
-		return c.NetConn()
+	for {
+		upper, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return c
+		}
+		c = upper.NetConn()
 	}
-	return c
+}
+
+// notified tells whether c, a TLS stream that has ended by err, was ended by a
+// close_notify.
+func notified(c net.Conn, err error) bool {
+	return err == io.EOF && !c.(*tls.Conn).NetConn().(*below).fin.Load()
 }
 
 // writing is a filler that is left at work when it has come to a standstill. A

@@ -20,9 +20,10 @@ const (
 	Late         Class = "late"          // it came, but not in time
 	Silent       Class = "silent"        // no FIN, no reset, no data
 	Corrupt      Class = "corrupt"       // other bytes came back than were sent
-	Truncated    Class = "truncated"     // a datagram lost its end
+	Truncated    Class = "truncated"     // a datagram lost its end, or TLS a stream's
 	ExtraBytes   Class = "extra-bytes"   // bytes came back that were never sent
 	Unbounded    Class = "unbounded"     // everything is taken in and nothing need be read
+	Answered     Class = "answered"      // what must not be answered was
 	WrongSource  Class = "wrong-source"  // the answer came from another address
 	Refused      Class = "refused"       // nobody listens
 	Unreachable  Class = "unreachable"   // no way there

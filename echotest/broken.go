@@ -15,20 +15,24 @@ type Fault struct {
 	Name     string // as "loses-tail"
 	Sentence string // what the server does wrong
 
-	// One of the two serves. stream is asked once for each server, so that its
+	// One of the three serves. stream is asked once for each server, so that its
 	// connections can share what they break each other with.
 	stream func() handler
 	packet func(ctx context.Context, conn *net.UDPConn)
+	secure tlsHandler
 }
 
 // handler serves one connection, which is closed when it returns. ctx ends when
 // the server is closed; the connection then is closed, too.
 type handler func(ctx context.Context, c *net.TCPConn)
 
-// Network is the scheme that the fault is served on: "tcp" or "udp".
+// Network is the scheme that the fault is served on: "tcp", "tls" or "udp".
 func (f Fault) Network() string {
-	if f.packet != nil {
+	switch {
+	case f.packet != nil:
 		return "udp"
+	case f.secure != nil:
+		return "tls"
 	}
 	return "tcp"
 }
@@ -38,9 +42,10 @@ func Faults() []Fault {
 	return []Fault{
 		LosesTail, ClosesAtFin, ShortGrace, ResetsForFin, IgnoresEmpty, ClosesFirst, Lingers,
 		AnswersAtEOF, Sniffs, AnswersHTTP, SendsBanner,
-		SwapsBytes, DropsByte, AddsByte,
-		BuffersUnbounded, CutsSlowReader, BlocksBehindStalled, OneAtATime,
-		TruncatesDatagrams, AnswersElsewhere,
+		SwapsBytes, DropsByte, AddsByte, ChangesLateByte,
+		BuffersUnbounded, CutsSlowReader, CutsStalled, BlocksBehindStalled, OneAtATime,
+		EndsWithoutNotify, AcceptsTruncation,
+		TruncatesDatagrams, AnswersElsewhere, AnswersLowPorts, MutesFloods,
 	}
 }
 
@@ -48,8 +53,11 @@ func Faults() []Fault {
 // every other. It ends with the test.
 func NewBroken(t testing.TB, f Fault) *Server {
 	t.Helper()
-	if f.packet != nil {
+	switch {
+	case f.packet != nil:
 		return servePackets(t, f.packet)
+	case f.secure != nil:
+		return serveTLS(t, f.secure)
 	}
 	return serveStreams(t, f.stream())
 }

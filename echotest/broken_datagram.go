@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
+	"time"
 )
 
 // TruncatesDatagrams receives into a buffer that is too small.
@@ -12,7 +14,7 @@ var TruncatesDatagrams = Fault{
 	Name:     "truncates-datagrams",
 	Sentence: "sends back only the first 2048 bytes of a datagram",
 	packet: func(_ context.Context, conn *net.UDPConn) {
-		answer(conn, make([]byte, 2048), conn)
+		answer(conn, make([]byte, 2048), conn, 1024)
 	},
 }
 
@@ -26,18 +28,57 @@ var AnswersElsewhere = Fault{
 			return
 		}
 		defer other.Close()
-		answer(conn, make([]byte, 64<<10), other)
+		answer(conn, make([]byte, 64<<10), other, 1024)
 	},
 }
 
-// answer receives from in and answers through out until in is closed.
-func answer(in *net.UDPConn, buf []byte, out *net.UDPConn) {
+// AnswersLowPorts lets itself be set on other services.
+var AnswersLowPorts = Fault{
+	Name:     "answers-low-ports",
+	Sentence: "answers datagrams from ports below 1024, where other services live",
+	packet: func(_ context.Context, conn *net.UDPConn) {
+		answer(conn, make([]byte, 64<<10), conn, 1)
+	},
+}
+
+// MutesFloods takes for a flood whatever comes faster than one by one.
+var MutesFloods = Fault{
+	Name:     "mutes-floods",
+	Sentence: "answers a datagram only if no other comes from its source within 100 ms",
+	packet: func(_ context.Context, conn *net.UDPConn) {
+		const calm = 100 * time.Millisecond
+		last := make(map[netip.AddrPort]time.Time)
+		answers := make(map[netip.AddrPort]*time.Timer)
+		buf := make([]byte, 64<<10)
+		for {
+			n, from, err := conn.ReadFromUDPAddrPort(buf)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err != nil || from.Port() < 1024 {
+				continue
+			}
+			if answer := answers[from]; answer != nil {
+				answer.Stop()
+			}
+			if now := time.Now(); now.Sub(last[from]) >= calm {
+				datagram := slices.Clone(buf[:n])
+				answers[from] = time.AfterFunc(calm, func() { conn.WriteToUDPAddrPort(datagram, from) })
+			}
+			last[from] = time.Now()
+		}
+	},
+}
+
+// answer receives from in and answers through out, from lowest on whatever the
+// source port is, until in is closed.
+func answer(in *net.UDPConn, buf []byte, out *net.UDPConn, lowest uint16) {
 	for {
 		n, from, err := in.ReadFromUDPAddrPort(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err == nil || n > 0 {
+		if (err == nil || n > 0) && from.Port() >= lowest {
 			from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 			out.WriteToUDPAddrPort(buf[:n], from)
 		}

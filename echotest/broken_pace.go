@@ -2,7 +2,9 @@ package echotest
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -32,6 +34,41 @@ var CutsSlowReader = Fault{
 			})
 		}
 	},
+}
+
+// CutsStalled has a timeout for a client's window, too: one that pauses is gone.
+var CutsStalled = Fault{
+	Name:     "cuts-stalled",
+	Sentence: "resets a client that takes nothing of what it is owed for six seconds",
+	stream: func() handler {
+		return func(_ context.Context, c *net.TCPConn) {
+			piece := make([]byte, 32<<10)
+			for {
+				n, err := c.Read(piece)
+				if err != nil {
+					return
+				}
+				if !writeWhileTaken(c, piece[:n], 6*time.Second) {
+					c.SetLinger(0)
+					return
+				}
+			}
+		}
+	},
+}
+
+// writeWhileTaken gives up when not one byte has been taken for patience.
+func writeWhileTaken(c *net.TCPConn, owed []byte, patience time.Duration) bool {
+	for moved := time.Now(); len(owed) > 0; {
+		c.SetWriteDeadline(time.Now().Add(patience / 8))
+		n, err := c.Write(owed)
+		if n > 0 {
+			moved, owed = time.Now(), owed[n:]
+		} else if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || time.Since(moved) >= patience) {
+			return false
+		}
+	}
+	return true
 }
 
 // BlocksBehindStalled is a loop over blocking sockets: while it writes to one

@@ -1,6 +1,7 @@
 package echotest
 
 import (
+	"crypto/tls"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 // Server is an echo server that lives as long as the test that started it.
 type Server struct {
 	url  string
+	tls  *tls.Config // what a client needs to trust it; nil without TLS
 	stop func()
 	once sync.Once
 }
@@ -21,8 +23,8 @@ func newServer(t testing.TB, url string, stop func()) *Server {
 	return s
 }
 
-// URL is where the server answers: tcp://host:port, udp://host:port or
-// unix:///path.
+// URL is where the server answers: tcp://host:port, tls://host:port,
+// udp://host:port or unix:///path.
 func (s *Server) URL() string { return s.url }
 
 // Addr is the URL without its scheme, in the form that net.Dial takes.

@@ -1,6 +1,7 @@
 package echotest_test
 
 import (
+	"slices"
 	"testing"
 
 	"echod/check"
@@ -13,12 +14,13 @@ func TestHonestServerPassesEveryRule(t *testing.T) {
 		start   func(testing.TB) *echotest.Server
 	}{
 		{"tcp", echotest.NewServer},
+		{"tls", echotest.NewTLSServer},
 		{"unix", echotest.NewUnixServer},
 		{"udp", echotest.NewUDPServer},
 	} {
 		t.Run(tt.network, func(t *testing.T) {
 			t.Parallel()
-			wantHonest(t, path{url: tt.start(t).URL()})
+			wantHonest(t, pathTo(t, tt.start(t)))
 		})
 	}
 }
@@ -30,7 +32,11 @@ func TestHonestProxyPassesEveryRule(t *testing.T) {
 			report := wantHonest(t, pathThrough(t, network, func(upstream string) *echotest.Server {
 				return echotest.NewProxy(t, upstream)
 			}))
-			if skipped := withVerdict(report, check.Skip); len(skipped) > 0 {
+			skipped := slices.DeleteFunc(withVerdict(report, check.Skip), func(id string) bool {
+				// The one waits for minutes; the other's source port is lost on a proxy.
+				return id == "stream/idle" || id == "datagram/loop-guard"
+			})
+			if len(skipped) > 0 {
 				t.Errorf("not tried: %v", skipped)
 			}
 		})

@@ -2,8 +2,10 @@ package echotest_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,17 +26,38 @@ func allRows() []row {
 	var rows []row
 	for _, f := range echotest.Faults() {
 		rows = append(rows, row{"server", f.Name, f.Sentence, caughtBy[f.Name], byTheClock[f.Name],
-			func(t *testing.T) path { return path{url: echotest.NewBroken(t, f).URL()} }})
+			func(t *testing.T) path {
+				p := pathTo(t, echotest.NewBroken(t, f))
+				p.settings = settings[f.Name]
+				return p
+			}})
 	}
 	for _, f := range echotest.ProxyFaults() {
 		rows = append(rows, row{"proxy", f.Name, f.Sentence, caughtOnTheWay[f.Name], byTheClock[f.Name],
 			func(t *testing.T) path {
-				return pathThrough(t, f.Network(), func(upstream string) *echotest.Server {
+				p := pathThrough(t, f.Network(), func(upstream string) *echotest.Server {
 					return echotest.NewBrokenProxy(t, f, upstream)
 				})
+				p.settings = settings[f.Name]
+				return p
 			}})
 	}
 	return rows
+}
+
+// settings are the options that a fault needs to show.
+var settings = map[string]func(*check.Options){
+	"changes-late-byte": func(o *check.Options) { o.Bulk = 41 << 20 },
+	"cuts-stalled":      func(o *check.Options) { o.Stall = 14 * time.Second },
+	"cuts-idle":         longIdle,
+	"resets-idle":       longIdle,
+	"forgets-idle":      longIdle,
+}
+
+// longIdle turns stream/idle on, and off what else would take long then.
+func longIdle(o *check.Options) {
+	o.Long, o.IdleMax = true, 6*time.Second
+	o.Skip = append(o.Skip, "stream/half-close-late")
 }
 
 // want are the rules that break, and those in got that a busy machine explains.
@@ -47,7 +70,7 @@ func (r row) want(got []string) []string {
 // startRuns puts every row to every rule. On a busy machine, more side by side
 // are a load of their own.
 func startRuns(t *testing.T, rows []row) []chan *check.Report {
-	places := make(chan struct{}, 24)
+	places := make(chan struct{}, 48)
 	var reports []chan *check.Report
 	for _, row := range rows {
 		report, p := make(chan *check.Report, 1), row.start(t)
@@ -63,14 +86,26 @@ func startRuns(t *testing.T, rows []row) []chan *check.Report {
 
 // path is what is checked: an echo, and what rules want besides.
 type path struct {
-	url   string
-	agent string // URL of an agent behind the same proxy
+	url      string
+	tls      *tls.Config
+	agent    string // URL of an agent behind the same proxy
+	closed   string // URL of a port with nobody behind it
+	unsafe   bool   // no proxy is between: one's own port is never low
+	settings func(*check.Options)
+}
+
+// pathTo is the direct way to server.
+func pathTo(t *testing.T, server *echotest.Server) path {
+	return path{url: server.URL(), tls: server.TLS(), closed: closedPort(t), unsafe: true}
 }
 
 // pathThrough puts a proxy in front of an honest echo, and another of the same
 // kind in front of an agent.
 func pathThrough(t *testing.T, network string, proxy func(upstream string) *echotest.Server) path {
-	p := path{agent: proxyOf(network, "tcp", proxy, startAgent(t))}
+	p := path{
+		agent:  proxyOf(network, "tcp", proxy, startAgent(t)),
+		closed: proxyOf(network, "tcp", proxy, closedPort(t)),
+	}
 	if network == "udp" {
 		p.url = proxy(echotest.NewUDPServer(t).URL()).URL()
 	} else {
@@ -85,6 +120,16 @@ func proxyOf(network, want string, proxy func(upstream string) *echotest.Server,
 		return upstream
 	}
 	return proxy(upstream).URL()
+}
+
+// closedPort is the URL of a TCP port on which nobody listens.
+func closedPort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "tcp://" + l.Addr().String()
 }
 
 // startAgent starts an agent on loopback that ends with the test.
@@ -109,14 +154,47 @@ func startAgent(t *testing.T) string {
 }
 
 // check runs every rule. The timeout is longer than what lingers lingers, and
-// short because what never comes is waited for.
+// short because what never comes is waited for: a path, which does not mind, has
+// the rules that wait most beside the others.
 func (p path) check(t *testing.T) *check.Report {
+	o := check.Options{
+		Timeout: 3 * time.Second, Bulk: 4 << 20, Stall: 2 * time.Second,
+		Agent: p.agent, Closed: p.closed, Unsafe: p.unsafe,
+	}
+	if p.settings != nil {
+		p.settings(&o)
+	}
+	if p.agent == "" || strings.HasPrefix(p.url, "udp") {
+		return p.run(t, o)
+	}
+	patient := []string{"stream/churn", "stream/half-close*", "stream/server-fin"}
+	rest := o
+	rest.Skip = slices.Concat(o.Skip, patient)
+	reports := make(chan *check.Report, len(patient))
+	for _, pattern := range patient {
+		o := o
+		o.Rules = []string{pattern}
+		go func() { reports <- p.run(t, o) }()
+	}
+	whole := p.run(t, rest)
+	for range patient {
+		if report := <-reports; whole != nil && report != nil {
+			whole.Results = append(whole.Results, report.Results...)
+		} else {
+			whole = nil
+		}
+	}
+	return whole
+}
+
+func (p path) run(t *testing.T, o check.Options) *check.Report {
 	target, err := check.ParseTarget(p.url)
 	if err != nil {
 		t.Error(err)
 		return nil
 	}
-	report, err := check.Run(context.Background(), target, check.Options{Timeout: 4 * time.Second, Agent: p.agent})
+	target.TLS = p.tls
+	report, err := check.Run(context.Background(), target, o)
 	if err != nil {
 		t.Error(err)
 		return nil
@@ -132,7 +210,7 @@ func withVerdict(report *check.Report, verdicts ...check.Verdict) []string {
 			ids = append(ids, r.Rule)
 		}
 	}
-	return ids
+	return inOrder(ids)
 }
 
 // inOrder puts IDs in the order of the rules.

@@ -1,0 +1,168 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+)
+
+var idle = Rule{
+	ID:       "stream/idle",
+	Networks: streams,
+	Sends:    "a few bytes, then nothing for up to 10 min (--idle-max), with keepalive off and on; then a few more (--long)",
+	Expects:  "all of them, or an end that both sides are told of",
+	Meaning:  "A connection that is silent for a while is dropped and nobody is told: the next bytes vanish, and who waits waits for ever.",
+	stage:    stalled,
+	once:     true,
+	extra:    func(o Options) time.Duration { return 3 * o.IdleMax },
+	run:      runIdle,
+}
+
+// fate is what became of a silent connection.
+type fate string
+
+const (
+	survived  fate = "survived"
+	finished  fate = "was ended by a FIN"
+	aborted   fate = "was reset"
+	lateReset fate = "was dropped, and reset when spoken on"
+	lost      fate = "was lost silently"
+)
+
+// silence is what became of a connection, and after how long.
+type silence struct {
+	fate  fate
+	after time.Duration
+}
+
+func (s silence) String() string {
+	unit := time.Second
+	if s.after < 10*unit {
+		unit /= 10
+	}
+	return fmt.Sprintf("%s after %v of silence", s.fate, s.after.Round(unit))
+}
+
+func runIdle(p *probe) error {
+	if !p.Long {
+		return skipped("needs --long")
+	}
+	var off, on silence
+	err := atOnce(2, func(i int) (err error) {
+		if i == 0 {
+			off, err = p.longestSilence(false)
+		} else {
+			on, err = p.longestSilence(true)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	said := fmt.Sprintf("without keepalive it %v", off)
+	if on != (silence{}) {
+		said += fmt.Sprintf("; with keepalive every %v it %v", keepalive, on)
+	}
+	switch {
+	case off.fate == lost, on.fate == lost:
+		return fail(Silent, "%s", said)
+	case off.fate != survived, on.fate != survived && on != (silence{}):
+		p.note("a policy, and told: %s", said)
+	default:
+		p.note("%s", said)
+	}
+	return nil
+}
+
+// spread is how many connections are silent side by side, each for another
+// time.
+const spread = 16
+
+// longestSilence finds when silent connections end, or that they survive the
+// longest. An end that is told comes by itself; one that is not lies between
+// two of the times, so that another row of times is put there. It is nothing for
+// a connection that knows no keepalive, if that was to be on.
+func (p *probe) longestSilence(alive bool) (silence, error) {
+	low, high := time.Duration(0), p.IdleMax
+	var first silence
+	for range 2 {
+		all := make([]silence, spread)
+		err := atOnce(spread, func(i int) (err error) {
+			all[i], err = p.beSilent(low+(high-low)*time.Duration(i+1)/spread, alive)
+			return err
+		})
+		if err != nil {
+			return silence{}, err
+		}
+		before := low
+		first = all[spread-1]
+		for _, s := range all {
+			if s.fate != survived {
+				first = s
+				break
+			}
+			before = s.after
+		}
+		if first.fate != lost && first.fate != lateReset {
+			break
+		}
+		low, high = before, first.after
+	}
+	return first, nil
+}
+
+// beSilent speaks, is silent for d, and speaks again.
+func (p *probe) beSilent(d time.Duration, alive bool) (silence, error) {
+	s, err := p.open()
+	if err != nil {
+		return silence{}, err
+	}
+	defer s.Close()
+	if !s.keepAlive(alive) && alive {
+		return silence{}, nil
+	}
+	out, back := p.payload(0), p.payload(0)
+	if err := s.exchange(out, back, 64); err != nil {
+		return silence{}, err
+	}
+	start := time.Now()
+	s.SetReadDeadline(start.Add(d))
+	n, err := s.Read(make([]byte, 64))
+	if n > 0 {
+		return silence{}, failAt(s.at, ExtraBytes, "bytes came that were never sent")
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return silence{fateOf(err, aborted), time.Since(start)}, p.ctx.Err()
+	}
+	if err := s.exchange(out, back, 64); err != nil {
+		return silence{fateOf(err, lateReset), d}, p.ctx.Err()
+	}
+	return silence{survived, d}, nil
+}
+
+// fateOf reads a fate from the error of a read. A reset means what reset says.
+func fateOf(err error, reset fate) fate {
+	class := classify(err)
+	if f := (*failure)(nil); errors.As(err, &f) {
+		class = f.class
+	}
+	switch class {
+	case PrematureEOF:
+		return finished
+	case Reset:
+		return reset
+	}
+	return lost // a timeout: of ours, or of the keepalive's
+}
+
+const keepalive = 15 * time.Second
+
+// keepAlive turns keepalive on or off, and tells whether that could be done.
+func (s *stream) keepAlive(on bool) bool {
+	c, ok := bare(s.Conn).(interface {
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	})
+	return ok && c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: on, Idle: keepalive, Interval: keepalive, Count: 4}) == nil
+}

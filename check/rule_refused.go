@@ -1,0 +1,73 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+var refused = Rule{
+	ID:       "stream/refused",
+	Networks: streams,
+	Sends:    "a connect to a port behind the path where nobody listens (--closed)",
+	Expects:  "a refusal",
+	Meaning:  "The path accepts for a server that is not there: clients and health checks take a dead server for a living one.",
+	run:      runRefused,
+}
+
+func runRefused(p *probe) error {
+	if p.Closed == "" {
+		return skipped("needs --closed URL")
+	}
+	closed, err := closedTarget(p.Closed)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := p.withTimeout()
+	defer cancel()
+	start := time.Now()
+	conn, err := closed.dialBare(ctx)
+	took := time.Since(start).Round(100 * time.Microsecond)
+	switch class := classify(err); {
+	case err == nil:
+		s := &stream{Conn: conn, timeout: p.Timeout, release: func() bool { return true }}
+		defer s.Close()
+		return accepted(p, s)
+	case class == Refused, class == Reset, class == Unreachable:
+		p.note("%s after %v", class, took)
+		return nil
+	case class == Timeout:
+		return fail(class, "for %v the connect was neither refused nor accepted", p.Timeout)
+	}
+	return fmt.Errorf("connect: %w", err)
+}
+
+// accepted says what followed a connect that should have been refused.
+func accepted(p *probe, s *stream) error {
+	start := time.Now()
+	err := s.exchange(p.payload(0), p.payload(0), 1)
+	took := time.Since(start).Round(100 * time.Microsecond)
+	var f *failure
+	switch {
+	case err == nil:
+		return fmt.Errorf("an echo answers at %s: give the URL of a port behind which nobody listens", p.Closed)
+	case !errors.As(err, &f):
+		return err
+	case f.class == Reset:
+		return fail(Reset, "the connect was accepted, then reset after %v", took)
+	case f.class == PrematureEOF:
+		return fail(PrematureEOF, "the connect was accepted, then ended by a FIN after %v", took)
+	case f.class == Timeout:
+		return fail(Silent, "the connect was accepted, and then nothing came for %v", p.Timeout)
+	}
+	return f
+}
+
+// closedTarget reads Options.Closed. The error is a *UsageError.
+func closedTarget(url string) (Target, error) {
+	target, err := ParseTarget(url)
+	if err == nil && target.Network == "udp" {
+		err = badURL(url, "udp has no connect to refuse", "want tcp://host:port or unix:///path")
+	}
+	return target, err
+}
