@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"internal/echo":    {},
 	"check":            {"internal/agent"},
 	"internal/agent":   {},
+	"check/checktest":  {"check"},
 	"echotest":         {"internal/engine", "internal/engine/gonet", "internal/sock"},
 }
 

@@ -41,9 +41,10 @@ type Options struct {
 const (
 	DefaultTimeout = 5 * time.Second
 	DefaultConns   = 100
-	// DefaultAbsorb leaves room for the socket buffers of two kernels, which
-	// may hold tens of MiB, and for a proxy's or two.
-	DefaultAbsorb = 64 << 20
+	// DefaultAbsorb leaves room for the socket buffers on the way through two
+	// honest proxies: Linux lets a receive buffer grow to 32 MiB (tcp_rmem), and
+	// there is one in the server and in each proxy.
+	DefaultAbsorb = 192 << 20
 	DefaultBulk   = 64 << 20
 	DefaultStall  = 10 * time.Second
 	// LongStall outlasts the timeouts on a write that are usual, up to a minute.

@@ -55,6 +55,7 @@ func (r *Report) Command(rule string) string {
 	}
 	words := []string{"echod", "check", "--rule", rule, "--seed", strconv.FormatUint(r.Seed(), 10)}
 	words = append(words, r.Options.flags()...)
+	words = append(words, r.Target.flags()...)
 	words = append(words, r.Target.String())
 	for i, word := range words {
 		words[i] = shellWord(word)

@@ -58,6 +58,13 @@ func (t *text) finding(r Result) {
 	}
 }
 
+// Explain is what the text report says of one result that is not a pass.
+func (r *Report) Explain(result Result) string {
+	t := text{report: r}
+	t.finding(result)
+	return strings.TrimPrefix(t.String(), "\n")
+}
+
 // Summary is the verdict in one line.
 func (r *Report) Summary() string {
 	t := text{report: r}

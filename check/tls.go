@@ -36,6 +36,23 @@ func (t Target) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	return c, nil
 }
 
+// flags are the command line's flags that ask for t's TLS.
+func (t Target) flags() []string {
+	var words []string
+	switch config := t.TLS; {
+	case t.Network != "tls" || config == nil:
+		return nil
+	case config.InsecureSkipVerify:
+		words = append(words, "--tls-insecure")
+	case config.RootCAs != nil:
+		words = append(words, "--tls-ca", "FILE") // the name of which is forgotten
+	}
+	if t.TLS.ServerName != "" {
+		words = append(words, "--tls-server-name", t.TLS.ServerName)
+	}
+	return words
+}
+
 // below is the connection below TLS. It remembers a FIN, which crypto/tls does
 // not tell from a close_notify: between two records, either is an io.EOF.
 type below struct {

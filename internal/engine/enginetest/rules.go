@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"strings"
+	"time"
 
 	"echod/check"
 	"echod/internal/engine"
@@ -23,7 +24,7 @@ func everyRule(t trial) {
 	s := t.serve(engine.Config{})
 	_, address, _ := strings.Cut(s.spec.String(), "://")
 	report, err := check.Run(context.Background(), check.Target{Network: t.network, Address: address},
-		check.Options{Timeout: patience})
+		check.Options{Timeout: patience, Bulk: 16 << 20, Stall: 2 * time.Second})
 	if err != nil {
 		t.Fatalf("check: %v", err)
 	}
