@@ -111,6 +111,7 @@ var caughtOnTheWay = map[string][]string{
 // what they do takes long enough to set it off, or does not.
 var byTheClock = map[string][]string{
 	"cuts-slow-reader": {"stream/half-close-owed"},
+	"drops-tail":       {"stream/half-close"},
 	"cuts-half-closed": {"stream/half-close", "stream/half-close-owed"},
 	"cuts-idle":        {"stream/slow-reader"},
 	"resets-idle":      {"stream/slow-reader"},

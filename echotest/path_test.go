@@ -184,7 +184,24 @@ func (p path) check(t *testing.T) *check.Report {
 			whole = nil
 		}
 	}
+	if whole != nil {
+		p.askAgain(t, o, whole.Results)
+	}
 	return whole
+}
+
+// askAgain asks once more, and alone, what could not be told: who has the
+// machine to himself can.
+func (p path) askAgain(t *testing.T, o check.Options, results []check.Result) {
+	for i, result := range results {
+		if result.Verdict != check.Error {
+			continue
+		}
+		o.Rules = []string{result.Rule}
+		if report := p.run(t, o); report != nil {
+			results[i] = report.Results[0]
+		}
+	}
 }
 
 func (p path) run(t *testing.T, o check.Options) *check.Report {
