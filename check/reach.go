@@ -24,6 +24,12 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
+// Reach asks once whether anybody is there, as Run does before anything else.
+// The error is an *UnreachableError, or ctx's.
+func Reach(ctx context.Context, target Target, o Options) error {
+	return reach(&probe{ctx: ctx, rule: "reach", target: target, Options: o.withDefaults()})
+}
+
 // reach asks once whether anybody is there, so that the answer is one error
 // instead of as many failures as there are rules.
 func reach(p *probe) error {

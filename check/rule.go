@@ -15,6 +15,7 @@ type Rule struct {
 	Meaning  string   // what a failure means, in one plain sentence
 	Agent    bool     // whether it needs the far-end agent
 
+	flag  string // of echod check, without which it is skipped, as "--long"; "" if none
 	stage stage
 	once  bool                        // takes too long to be asked again
 	extra func(Options) time.Duration // what it may take beyond the usual; nil if nothing
@@ -76,6 +77,18 @@ func Rules() []Rule {
 
 // Fits tells whether the rule applies to network.
 func (r Rule) Fits(network string) bool { return slices.Contains(r.Networks, network) }
+
+// Needs are the flags of echod check without which the rule is skipped.
+func (r Rule) Needs() []string {
+	var flags []string
+	if r.Agent {
+		flags = append(flags, "--agent")
+	}
+	if r.flag != "" {
+		flags = append(flags, r.flag)
+	}
+	return flags
+}
 
 // matches tells whether pattern, an ID or a glob as path.Match has them, means
 // the rule. "stream/*" means every stream rule.

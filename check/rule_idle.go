@@ -14,6 +14,7 @@ var idle = Rule{
 	Sends:    "a few bytes, then nothing for up to 10 min (--idle-max), with keepalive off and on; then a few more (--long)",
 	Expects:  "all of them, or an end that both sides are told of",
 	Meaning:  "A connection that is silent for a while is dropped and nobody is told: the next bytes vanish, and who waits waits for ever.",
+	flag:     "--long",
 	stage:    stalled,
 	once:     true,
 	extra:    func(o Options) time.Duration { return 3 * o.IdleMax },

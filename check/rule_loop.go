@@ -13,6 +13,7 @@ var loopGuard = Rule{
 	Sends:    "datagrams from a source port below 1024 (--unsafe)",
 	Expects:  "no answer",
 	Meaning:  "A forged datagram makes it and another service that answers everything (echo, chargen, dns) answer each other for ever.",
+	flag:     "--unsafe",
 	run:      runLoopGuard,
 }
 

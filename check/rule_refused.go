@@ -12,6 +12,7 @@ var refused = Rule{
 	Sends:    "a connect to a port behind the path where nobody listens (--closed)",
 	Expects:  "a refusal",
 	Meaning:  "The path accepts for a server that is not there: clients and health checks take a dead server for a living one.",
+	flag:     "--closed",
 	run:      runRefused,
 }
 

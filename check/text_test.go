@@ -1,6 +1,8 @@
 package check_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +114,27 @@ func TestCommandRepeatsWithTheSameOptions(t *testing.T) {
 	report.Options.Conns = 1000
 	want := "echod check --rule stream/concurrency --seed 42 --timeout 2s --conns 1000 tcp://192.0.2.1:7"
 	if got := report.Command("stream/concurrency"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestCommandIsReadByAShellAsItWasMeant(t *testing.T) {
+	report := sample()
+	report.Target = check.Target{Network: "unix", Address: "/tmp/it's here"}
+	report.Options.Long, report.Options.Stall = true, check.LongStall
+	report.Options.Agent, report.Options.Token = "tcp://h:7008", "swordfish"
+	want := `echod check --rule stream/idle --seed 42 --long --agent tcp://h:7008 --token TOKEN 'unix:///tmp/it'\''s here'`
+	if got := report.Command("stream/idle"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestCommandSpeaksTLSAsItWasSpoken(t *testing.T) {
+	report := sample()
+	report.Target = check.Target{Network: "tls", Address: "h:8443",
+		TLS: &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "echo.example"}}
+	want := "echod check --rule tls/half-close --seed 42 --tls-ca FILE --tls-server-name echo.example tls://h:8443"
+	if got := report.Command("tls/half-close"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
