@@ -42,7 +42,7 @@ func main() {
 	flag.StringVar(&o.root, "root", "", "a directory that Debian packages were unpacked into with dpkg-deb -x")
 	flag.StringVar(&o.docs, "docs", "../docs", "where matrix.md and matrix/ are written")
 	flag.StringVar(&o.echod, "echod", "", "use this echod instead of building one")
-	flag.IntVar(&o.atOnce, "at-once", 2, "how many setups may run side by side")
+	flag.IntVar(&o.atOnce, "at-once", 3, "how many setups may run side by side")
 	flag.Parse()
 	if flag.NArg() > 0 || o.atOnce < 1 {
 		flag.Usage()
