@@ -110,12 +110,15 @@ var caughtOnTheWay = map[string][]string{
 // byTheClock says which rules a fault breaks or not, as a busy machine has it:
 // what they do takes long enough to set it off, or does not.
 var byTheClock = map[string][]string{
+	"short-grace":      {"stream/half-close"},
+	"closes-first":     {"stream/concurrency"},
 	"cuts-slow-reader": {"stream/half-close-owed"},
+	"cuts-stalled":     {"stream/half-close-owed", "stream/slow-reader"},
 	"drops-tail":       {"stream/half-close"},
 	"cuts-half-closed": {"stream/half-close", "stream/half-close-owed"},
-	"cuts-idle":        {"stream/slow-reader"},
-	"resets-idle":      {"stream/slow-reader"},
-	"forgets-idle":     {"stream/slow-reader"},
+	"cuts-idle":        {"stream/half-close-owed", "stream/slow-reader", "stream/zero-window"},
+	"resets-idle":      {"stream/half-close-owed", "stream/slow-reader", "stream/zero-window"},
+	"forgets-idle":     {"stream/half-close-owed", "stream/slow-reader", "stream/zero-window"},
 }
 
 // TestEachFaultIsCaughtByItsRulesAndNoOther is the matrix of faults and rules.
