@@ -97,14 +97,9 @@ func (p *probe) longestSilence(alive bool) (silence, error) {
 		if err != nil {
 			return silence{}, err
 		}
-		before := low
-		first = all[spread-1]
-		for _, s := range all {
-			if s.fate != survived {
-				first = s
-				break
-			}
-			before = s.after
+		end, before := earliestEnd(all, low)
+		if first == (silence{}) || end.fate != survived {
+			first = end // else it lies at the very end of the second row
 		}
 		if first.fate != lost && first.fate != lateReset {
 			break
@@ -112,6 +107,25 @@ func (p *probe) longestSilence(alive bool) (silence, error) {
 		low, high = before, first.after
 	}
 	return first, nil
+}
+
+// earliestEnd is the shortest silence that was not survived, the longest if all
+// were, and the one before it. Who speaks at the very moment of a timeout is
+// reset; that the others were told in time says what it was.
+func earliestEnd(all []silence, low time.Duration) (first silence, before time.Duration) {
+	last := len(all) - 1
+	for i, s := range all[:last] {
+		next := all[i+1].fate
+		switch {
+		case s.fate == survived:
+			low = s.after
+		case s.fate == lateReset && (next == aborted || next == finished):
+			// The next one tells more.
+		default:
+			return s, low
+		}
+	}
+	return all[last], low
 }
 
 // beSilent speaks, is silent for d, and speaks again.

@@ -1,0 +1,167 @@
+package check_test
+
+import (
+	"errors"
+	"net"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"echod/check"
+	"echod/echotest"
+)
+
+// ask puts one rule to the service at url.
+func ask(t *testing.T, url, rule string, o check.Options) check.Result {
+	t.Helper()
+	target, err := check.ParseTarget(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Rules = []string{rule}
+	report, err := check.Run(t.Context(), target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report.Results[0]
+}
+
+// wantDetail fails the test unless got says what is wanted.
+func wantDetail(t *testing.T, got check.Result, verdict check.Verdict, class check.Class, detail string) {
+	t.Helper()
+	if got.Verdict != verdict || got.Class != class || !regexp.MustCompile(detail).MatchString(got.Detail) {
+		t.Errorf("got  %s %s: %s\nwant %s %s: %s", got.Verdict, got.Class, got.Detail, verdict, class, detail)
+	}
+}
+
+func TestSizeSweepSaysAtWhichSizeItHangs(t *testing.T) {
+	t.Parallel()
+	proxy := echotest.NewBrokenProxy(t, echotest.DropsLargePieces, echotest.NewServer(t).URL())
+	got := ask(t, proxy.URL(), "stream/size-sweep", check.Options{Timeout: 3 * time.Second})
+	wantDetail(t, got, check.Fail, check.Timeout, "^messages of up to 1400 bytes come back, of 1401 bytes hang$")
+}
+
+func TestSizeSweepTellsDamageFromAHang(t *testing.T) {
+	got := ask(t, echotest.NewBroken(t, echotest.SwapsBytes).URL(), "stream/size-sweep", check.Options{})
+	wantDetail(t, got, check.Fail, check.Corrupt, `^a message of \d+ bytes: byte 500\d is not the one that was sent$`)
+}
+
+func TestIdleTellsAPolicyFromALoss(t *testing.T) {
+	const after = time.Second
+	for _, tt := range []struct {
+		fault   echotest.ProxyFault
+		verdict check.Verdict
+		class   check.Class
+		detail  string
+	}{
+		{echotest.CutsIdle(after), check.Pass, "", `^a policy, and told: without keepalive it was ended by a FIN after 1(\.\d)?s of silence; with keepalive every 15s it was ended by a FIN after`},
+		{echotest.ResetsIdle(after), check.Pass, "", `^a policy, and told: without keepalive it was reset after 1(\.\d)?s of silence;`},
+		{echotest.ForgetsIdle(after), check.Fail, check.Silent, `^without keepalive it was lost silently after 1(\.\d)?s of silence;`},
+	} {
+		t.Run(tt.fault.Name, func(t *testing.T) {
+			t.Parallel()
+			proxy := echotest.NewBrokenProxy(t, tt.fault, echotest.NewServer(t).URL())
+			got := ask(t, proxy.URL(), "stream/idle", check.Options{Long: true, IdleMax: 2 * time.Second, Timeout: time.Second})
+			wantDetail(t, got, tt.verdict, tt.class, tt.detail)
+		})
+	}
+}
+
+func TestIdleOnAUnixSocketKnowsNoKeepalive(t *testing.T) {
+	got := ask(t, echotest.NewUnixServer(t).URL(), "stream/idle", check.Options{Long: true, IdleMax: 200 * time.Millisecond})
+	wantDetail(t, got, check.Pass, "", `^without keepalive it survived after 200ms of silence$`)
+}
+
+func TestRefusedTellsHowADeadServerIsHidden(t *testing.T) {
+	honest := echotest.NewServer(t)
+	for _, tt := range []struct {
+		name    string
+		behind  func(net.Conn) // what is done with an accepted connection
+		verdict check.Verdict
+		class   check.Class
+		detail  string
+	}{
+		{"reset", func(c net.Conn) { c.(*net.TCPConn).SetLinger(0); c.Close() }, check.Fail, check.Reset, "^the connect was accepted, then reset after "},
+		{"fin", func(c net.Conn) { c.(*net.TCPConn).CloseWrite() }, check.Fail, check.PrematureEOF, "^the connect was accepted, then ended by a FIN after "},
+		{"nothing", func(net.Conn) {}, check.Fail, check.Silent, "^the connect was accepted, and then nothing came for 200ms$"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				c, err := l.Accept()
+				if err == nil {
+					tt.behind(c)
+				}
+			}()
+			got := ask(t, honest.URL(), "stream/refused", check.Options{Closed: "tcp://" + l.Addr().String(), Timeout: 200 * time.Millisecond})
+			wantDetail(t, got, tt.verdict, tt.class, tt.detail)
+		})
+	}
+	t.Run("an echo is no closed port", func(t *testing.T) {
+		got := ask(t, honest.URL(), "stream/refused", check.Options{Closed: echotest.NewServer(t).URL()})
+		wantDetail(t, got, check.Error, "", "^an echo answers at .*: give the URL of a port behind which nobody listens$")
+	})
+}
+
+func TestClosedMustBeAStream(t *testing.T) {
+	for _, url := range []string{"udp://localhost:7", "localhost"} {
+		_, err := check.Run(t.Context(), serve(t), check.Options{Closed: url})
+		var usage *check.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Got, url) {
+			t.Errorf("%s: got %v, want a usage error that names it", url, err)
+		}
+	}
+}
+
+func TestOrderAndLossAreFigures(t *testing.T) {
+	server := echotest.NewUDPServer(t)
+	for _, tt := range []struct {
+		fault  echotest.ProxyFault
+		detail string
+	}{
+		{echotest.LosesDatagrams, "^1000 sent: 3[3-9][0-9] lost, 0 doubled, 0 out of order$"},
+		{echotest.DuplicatesDatagrams, `^1000 sent: \d+ lost, 3\d\d doubled, 0 out of order$`},
+		{echotest.ReordersDatagrams, `^1000 sent: \d+ lost, 0 doubled, 3\d\d out of order$`},
+	} {
+		t.Run(tt.fault.Name, func(t *testing.T) {
+			t.Parallel()
+			proxy := echotest.NewBrokenProxy(t, tt.fault, server.URL())
+			wantDetail(t, ask(t, proxy.URL(), "datagram/order-loss", check.Options{}), check.Pass, "", tt.detail)
+		})
+	}
+}
+
+func TestNoTLSIsOneError(t *testing.T) {
+	secure := echotest.NewTLSServer(t)
+	for _, tt := range []struct{ name, address, want string }{
+		{"plain echo", serve(t).Address, "tls handshake: "},
+		{"unknown authority", secure.Addr(), "certificate signed by unknown authority"},
+		{"nothing comes", mutePort(t), "tls handshake: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := check.Run(t.Context(), check.Target{Network: "tls", Address: tt.address}, check.Options{Timeout: 300 * time.Millisecond})
+			var unreachable *check.UnreachableError
+			if !errors.As(err, &unreachable) || unreachable.Class != check.TLS || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an UnreachableError of class tls with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// mutePort accepts in the kernel's queue and says nothing.
+func mutePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String()
+}
