@@ -1,10 +1,6 @@
 package check
 
-import (
-	"crypto/tls"
-	"errors"
-	"time"
-)
+import "time"
 
 var tlsHalfClose = Rule{
 	ID:       "tls/half-close",
@@ -64,18 +60,19 @@ func runTLSTruncation(p *probe) error {
 		return s.broken("cutting the stream off", err)
 	}
 	err = s.readToEnd()
-	var alert tls.AlertError
 	switch {
 	case notified(s.Conn, err):
 		return failAt(s.at, Truncated, "a stream that was cut off was answered by a clean close_notify")
 	case classify(err) == PrematureEOF:
 		p.note("ended by a FIN without close_notify")
-	case errors.As(err, &alert):
-		p.note("ended by an alert: %v", alert)
 	case classify(err) == Reset:
 		p.note("ended by a reset")
 	case classify(err) == Timeout:
 		return failAt(s.at, Silent, "%v after the client's FIN the stream had not ended", s.timeout)
+	case p.ctx.Err() != nil:
+		return p.ctx.Err()
+	default:
+		p.note("ended by %v", err) // an alert
 	}
 	return nil
 }
