@@ -1,35 +1,33 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os/signal"
-	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"echod/check"
 )
 
 // checkFlags are the flags of check, with their defaults.
 type checkFlags struct {
-	rules   []string
-	skip    []string
-	timeout time.Duration
-	conns   int
-	seed    uint64
-	agent   string
-	token   string
-	tls     tlsFlags
-	list    bool
+	options     check.Options
+	direct      string
+	directAgent string
+	tls         tlsFlags
+	format      string
+	output      string
+	list        bool
 }
 
 func newCheck(p *Process) *cobra.Command {
-	f := checkFlags{timeout: check.DefaultTimeout, conns: check.DefaultConns}
+	f := checkFlags{format: "text", options: check.Options{
+		Timeout: check.DefaultTimeout, Conns: check.DefaultConns,
+		Bulk: check.DefaultBulk, IdleMax: check.DefaultIdleMax,
+	}}
 	cmd := &cobra.Command{
 		Use:   "check URL",
 		Short: "tell whether an echo, and the path to it, is honest",
@@ -38,85 +36,148 @@ func newCheck(p *Process) *cobra.Command {
 				return err
 			}
 			if f.list {
-				return listRules(p.Stdout)
+				return listRules(p.Stdout, f.format)
 			}
 			return f.run(cmd.Context(), p, args)
 		},
 	}
-	flags := cmd.Flags()
-	flags.SortFlags = false
-	flags.Var(globs{&f.rules}, "rule", "check this rule alone, an ID or a glob; repeatable")
-	flags.Var(globs{&f.skip}, "skip", "leave this rule out, an ID or a glob; repeatable")
-	flags.Var(span{&f.timeout, time.Millisecond}, "timeout", "the longest wait for anything that is due")
-	flags.Var(count{&f.conns, 1, 65536}, "conns", "clients at once in stream/concurrency")
-	flags.Var(seed{&f.seed}, "seed", "repeat the bytes of an earlier check")
-	flags.Var(agentURL{&f.agent}, "agent", "the far-end agent, as seen through the path")
-	flags.Var(token{&f.token}, "token", "what the agent asks for")
-	f.tls.register(flags)
-	flags.BoolVar(&f.list, "list", false, "list the rules")
+	f.register(cmd.Flags())
 	cmd.RegisterFlagCompletionFunc("rule", words(ruleIDs()))
 	cmd.RegisterFlagCompletionFunc("skip", words(ruleIDs()))
+	cmd.RegisterFlagCompletionFunc("format", words(reportFormats))
 	return cmd
 }
 
+func (f *checkFlags) register(flags *pflag.FlagSet) {
+	o := &f.options
+	flags.SortFlags = false
+	flags.Var(globs{&o.Rules}, "rule", "check this rule alone, an ID or a glob; repeatable")
+	flags.Var(globs{&o.Skip}, "skip", "leave this rule out, an ID or a glob; repeatable")
+	flags.BoolVar(&f.list, "list", false, "list the rules")
+	flags.Var(targetURL{&f.direct}, "direct", "the server without the path, to tell whose a failure is")
+	flags.Var(choice{&f.format, reportFormats}, "format", "text, json, junit or tap")
+	flags.StringVar(&f.output, "output", "", "write the report into this file")
+	flags.Var(span{&o.Timeout, time.Millisecond}, "timeout", "the longest wait for anything that is due")
+	flags.Var(seed{&o.Seed}, "seed", "repeat the bytes of an earlier check")
+	flags.Var(count{&o.Conns, 1, 65536}, "conns", "clients at once in stream/concurrency")
+	flags.Var(size{&o.Bulk, 1, 1 << 40}, "bulk", "bytes to send in stream/bulk")
+	flags.Var(stall{span{&o.Stall, time.Millisecond}}, "stall", "how long stream/zero-window does not read")
+	flags.Var(span{&o.IdleMax, time.Second}, "idle-max", "the longest silence that stream/idle tries")
+	flags.Var(parallel{count{&o.Parallel, 1, 1024}}, "parallel", "rules side by side")
+	flags.BoolVar(&o.Long, "long", false, "also check what takes minutes")
+	flags.BoolVar(&o.Unsafe, "unsafe", false, "also do what may be taken for an attack")
+	flags.Var(targetURL{&o.Closed}, "closed", "a port behind the path where nobody listens")
+	flags.Var(agentURL{&o.Agent}, "agent", "the far-end agent, as seen through the path")
+	flags.Var(agentURL{&f.directAgent}, "direct-agent", "the agent without the path, for --direct")
+	flags.Var(token{&o.Token}, "token", "what the agent asks for")
+	f.tls.register(flags)
+}
+
+// run checks, and tells what it found even if it is interrupted.
 func (f *checkFlags) run(ctx context.Context, p *Process, args []string) error {
-	if len(args) != 1 {
-		return usage(fmt.Sprintf("check takes one URL, got %d", len(args)), "as in: echod check tcp://localhost:8080")
-	}
-	if f.timeout == 0 {
-		return usage("--timeout: nothing can come in no time", "write it as in 500ms or 5s")
-	}
-	target, err := check.ParseTarget(args[0])
+	path, direct, err := f.targets(args)
 	if err != nil {
 		return err
 	}
-	if err := f.tls.apply(&target); err != nil {
-		return err
+	var file *outputFile
+	if f.output != "" {
+		if file, err = newOutputFile(f.output); err != nil {
+			return err
+		}
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	progress := newProgress(p)
-	report, err := check.Run(ctx, target, check.Options{
-		Rules: f.rules, Skip: f.skip, Timeout: f.timeout, Conns: f.conns, Seed: f.seed,
-		Agent: f.agent, Token: f.token, Progress: progress.done,
-	})
-	progress.clear()
-	if report == nil {
+	found, err := f.find(ctx, p, path, direct)
+	if found == nil {
+		return cmp.Or(interrupted(ctx), err)
+	}
+	if err := deliver(p, found, f.format, file); err != nil {
 		return err
 	}
-	if writeErr := report.WriteText(p.Stdout, colorful(p)); writeErr != nil {
-		return writeErr
+	return cmp.Or(interrupted(ctx), err, answered(found.Verdict()))
+}
+
+// targets are what to check, and what to compare it with, nil if nothing.
+func (f *checkFlags) targets(args []string) (path check.Target, direct *check.Target, err error) {
+	if len(args) != 1 {
+		return path, nil, usage(fmt.Sprintf("check takes one URL, got %d", len(args)), "as in: echod check tcp://localhost:8080")
 	}
+	if f.options.Timeout == 0 {
+		return path, nil, usage("--timeout: nothing can come in no time", "write it as in 500ms or 5s")
+	}
+	if path, err = check.ParseTarget(args[0]); err != nil {
+		return path, nil, err
+	}
+	if f.direct == "" {
+		if f.directAgent != "" {
+			return path, nil, usage("--direct-agent is for --direct", "give --direct URL, too, or --agent alone")
+		}
+		return path, nil, f.tls.apply(&path)
+	}
+	other, err := check.ParseTarget(f.direct)
 	if err != nil {
-		return &exitError{Unknown, errors.New("interrupted before every rule was checked")}
+		return path, nil, err
 	}
-	return answered(report.Verdict())
+	if err := check.Comparable(path, other); err != nil {
+		return path, nil, err
+	}
+	return path, &other, f.tls.apply(&path, &other)
 }
 
-// answered turns a verdict into an exit code; the report has said the rest.
-func answered(v check.Verdict) error {
-	switch v {
-	case check.Pass:
-		return nil
-	case check.Fail:
-		return &exitError{code: Failed}
-	default:
-		return &exitError{code: Unknown}
+// find runs the rules through the path and, where there is a direct way, on
+// that, too, with the same bytes. One after the other: side by side, what the
+// path does to the server would be taken for the server's own.
+func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, direct *check.Target) (finding, error) {
+	if direct == nil {
+		report, err := f.ask(ctx, p, path, f.options)
+		if report == nil {
+			return nil, err
+		}
+		return report, nil
 	}
+	if err := f.reachBoth(ctx, path, *direct); err != nil {
+		return nil, err
+	}
+	through, err := f.ask(ctx, p, path, f.options)
+	if through == nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return through, nil
+	}
+	options := f.options
+	options.Seed, options.Agent = through.Seed(), f.directAgent
+	straight, err := f.ask(ctx, p, *direct, options)
+	if straight == nil {
+		return through, err
+	}
+	return check.Compare(through, straight), nil
 }
 
-func listRules(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, r := range check.Rules() {
-		fmt.Fprintf(table, "%s\t%s → %s\n", r.ID, r.Sends, r.Expects)
+// reachBoth asks whether there is anybody at both ends before the rules take
+// their time.
+func (f *checkFlags) reachBoth(ctx context.Context, path, direct check.Target) error {
+	errPath := check.Reach(ctx, path, f.options)
+	errDirect := check.Reach(ctx, direct, f.options)
+	switch {
+	case errPath != nil && errDirect == nil:
+		return fmt.Errorf("%w; directly, %s answers", errPath, direct)
+	case errPath != nil:
+		return fmt.Errorf("%w; nor can the server directly: %w", errPath, errDirect)
 	}
-	return table.Flush()
+	return errDirect
 }
 
-func ruleIDs() []string {
-	var ids []string
-	for _, r := range check.Rules() {
-		ids = append(ids, r.ID)
+// ask runs the rules on one target and shows a person how far it is. There is no
+// report if there was nobody to ask; one that was interrupted is no error.
+func (f *checkFlags) ask(ctx context.Context, p *Process, target check.Target, o check.Options) (*check.Report, error) {
+	progress := newProgress(p, target.String())
+	defer progress.clear()
+	o.Progress = progress.done
+	report, err := check.Run(ctx, target, o)
+	if report == nil {
+		return nil, err
 	}
-	return ids
+	report.Echod = thisBuild().String()
+	return report, nil
 }

@@ -21,9 +21,10 @@ import (
 
 // stage is what one script holds, by the names it gave.
 type stage struct {
-	vars    []string
-	clients map[string]net.Conn
-	servers map[string]*exec.Cmd
+	vars      []string
+	clients   map[string]net.Conn
+	servers   map[string]*exec.Cmd
+	listeners map[string]net.Listener
 }
 
 // setupScript puts echod into the PATH of a script: this test binary, by another
@@ -42,7 +43,10 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
 	env.Setenv(asEchod, "1")
-	s := &stage{vars: env.Vars, clients: make(map[string]net.Conn), servers: make(map[string]*exec.Cmd)}
+	s := &stage{
+		vars: env.Vars, clients: make(map[string]net.Conn), servers: make(map[string]*exec.Cmd),
+		listeners: make(map[string]net.Listener),
+	}
 	env.Values["stage"] = s
 	env.Defer(func() {
 		for _, conn := range s.clients {
@@ -140,7 +144,22 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	ln, err := net.Listen(network, address)
 	ts.Check(err)
 	ts.Defer(func() { ln.Close() })
+	stageOf(ts).listeners[args[1]] = ln
 	ts.Setenv(args[1], network+"://"+ln.Addr().String())
 	_, port, _ := strings.Cut(ln.Addr().String(), ":")
 	ts.Setenv(args[1]+"_PORT", port)
+}
+
+// accept VARIABLE N takes N connections to the port that was occupied, and says
+// nothing on them until the script ends.
+func accept(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ln := stageOf(ts).listeners[args[0]]
+	ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(patience))
+	for range n {
+		conn, err := ln.Accept()
+		ts.Check(err)
+		ts.Defer(func() { conn.Close() })
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"echod/echotest"
 )
 
 // rows are the rows of the fault matrix that scripts test, which begin with
@@ -45,11 +47,16 @@ func runScripts(t *testing.T, wanted func(name string) bool) {
 	if len(files) == 0 {
 		t.Fatal("no script bears that name")
 	}
+	// A server that takes the client's FIN for the end of both directions.
+	broken := echotest.NewBroken(t, echotest.ClosesAtFin)
 	testscript.Run(t, testscript.Params{
 		Files:              files,
 		RequireUniqueNames: true,
 		Deadline:           time.Now().Add(3 * patience),
-		Setup:              setupScript,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("BROKEN", broken.URL())
+			return setupScript(env)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":  exits,
 			"start":  start,
@@ -57,6 +64,7 @@ func runScripts(t *testing.T, wanted func(name string) bool) {
 			"ended":  ended,
 			"await":  await,
 			"occupy": occupy,
+			"accept": accept,
 			"dial":   dial,
 			"finish": finish,
 			"reset":  reset,

@@ -11,14 +11,15 @@ import (
 // progress tells a person at a terminal how far the check is.
 type progress struct {
 	w    io.Writer // nil: nobody looks
+	what string    // what is checked
 	past int
 }
 
-func newProgress(p *Process) *progress {
+func newProgress(p *Process, what string) *progress {
 	if !isTerminal(p.Stderr) {
 		return &progress{}
 	}
-	return &progress{w: p.Stderr}
+	return &progress{w: p.Stderr, what: what}
 }
 
 const clearLine = "\r\x1b[K"
@@ -26,7 +27,7 @@ const clearLine = "\r\x1b[K"
 func (p *progress) done(r check.Result) {
 	if p.w != nil {
 		p.past++
-		fmt.Fprintf(p.w, "%s%d done: %s %s", clearLine, p.past, r.Rule, r.Verdict)
+		fmt.Fprintf(p.w, "%s%s: %d done: %s %s", clearLine, p.what, p.past, r.Rule, r.Verdict)
 	}
 }
 

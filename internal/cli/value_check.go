@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"echod/check"
 )
 
 // globs are IDs of rules, or patterns of them.
@@ -48,4 +50,54 @@ func (v seed) Set(text string) error {
 	}
 	*v.n = n
 	return nil
+}
+
+// targetURL is something to check.
+type targetURL struct{ url *string }
+
+func (v targetURL) Type() string { return "URL" }
+
+func (v targetURL) String() string {
+	if v.url == nil {
+		return ""
+	}
+	return *v.url
+}
+
+func (v targetURL) Set(text string) error {
+	if _, err := check.ParseTarget(text); err != nil {
+		return err
+	}
+	*v.url = text
+	return nil
+}
+
+// stall is a duration whose default, 0, depends on another flag.
+type stall struct{ span }
+
+func (v stall) String() string {
+	if v.d == nil || *v.d == 0 {
+		return spanText(check.DefaultStall)
+	}
+	return v.span.String()
+}
+
+func (v stall) Set(text string) error {
+	if err := v.span.Set(text); err != nil {
+		return err
+	}
+	if *v.d == 0 {
+		return errors.New("a stall takes some time; write it as in 10s or 5m")
+	}
+	return nil
+}
+
+// parallel is a number whose default, 0, depends on the machine.
+type parallel struct{ count }
+
+func (v parallel) String() string {
+	if v.n == nil || *v.n == 0 {
+		return ""
+	}
+	return v.count.String()
 }

@@ -24,7 +24,7 @@ func newVersion(p *Process) *cobra.Command {
 			if format == "json" {
 				return writeJSON(p.Stdout, b)
 			}
-			_, err := fmt.Fprintf(p.Stdout, "echod %s (commit %s, %s, %s)\n", b.Version, b.Commit, b.Go, b.Platform)
+			_, err := fmt.Fprintf(p.Stdout, "echod %s\n", b)
 			return err
 		},
 	}
@@ -39,6 +39,10 @@ type build struct {
 	Commit   string `json:"commit"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+}
+
+func (b build) String() string {
+	return fmt.Sprintf("%s (commit %s, %s, %s)", b.Version, b.Commit, b.Go, b.Platform)
 }
 
 func thisBuild() build {

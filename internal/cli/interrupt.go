@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// interruption is the end of a context by a signal.
+type interruption struct{ signal syscall.Signal }
+
+func (i *interruption) Error() string { return i.signal.String() }
+
+// untilSignal is ctx, until SIGINT or SIGTERM comes. A second one ends the
+// process at once, as if nobody caught it.
+func untilSignal(ctx context.Context) (until context.Context, stop func()) {
+	until, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			number, _ := s.(syscall.Signal)
+			cancel(&interruption{number})
+		case <-until.Done():
+		}
+	}()
+	return until, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
+}
+
+// interrupted is the error of a verb whose context has ended, nil if it has not.
+// Its code is the one by which shells tell of the signal: 130 for ^C.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	err, code := errors.New("interrupted"), Unknown
+	if by, ok := errors.AsType[*interruption](context.Cause(ctx)); ok {
+		err, code = fmt.Errorf("interrupted by %w", by), Code(128+int(by.signal))
+	}
+	return &exitError{code, err}
+}

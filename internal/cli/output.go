@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+)
+
+// outputFile is a file that comes into being whole or not at all: it is written
+// under another name in the same directory and then renamed.
+type outputFile struct{ path string }
+
+// newOutputFile finds out, before there is anything to write, whether path can
+// be written.
+func newOutputFile(path string) (*outputFile, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return nil, usage("--output: "+path+" is a directory", "give the name of a file")
+	case err == nil && !info.Mode().IsRegular():
+		return nil, usage("--output: "+path+" is no file", "leave --output out and redirect standard output")
+	case err == nil:
+		// A symbolic link stays one.
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return nil, &exitError{Usage, fmt.Errorf("--output: %w", err)}
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, &exitError{Usage, fmt.Errorf("--output: %w", err)}
+	}
+	trial, err := (&outputFile{path}).create()
+	if err != nil {
+		return nil, &exitError{Usage, fmt.Errorf("--output: %w", err)}
+	}
+	trial.Close()
+	return &outputFile{path}, os.Remove(trial.Name())
+}
+
+// create opens the file under its other name, with the permissions that the
+// umask leaves.
+func (o *outputFile) create() (*os.File, error) {
+	name := fmt.Sprintf(".%s.%08x.tmp", filepath.Base(o.path), rand.Uint32())
+	return os.OpenFile(filepath.Join(filepath.Dir(o.path), name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+}
+
+// write puts what fill writes under the final name. After an error, what was
+// there before is there still.
+func (o *outputFile) write(fill func(io.Writer) error) (err error) {
+	defer func() {
+		if err != nil {
+			err = &exitError{Unknown, fmt.Errorf("write %s: %w", o.path, err)}
+		}
+	}()
+	file, err := o.create()
+	if err != nil {
+		return err
+	}
+	buffer := bufio.NewWriter(file)
+	err = errors.Join(fill(buffer), buffer.Flush(), file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), o.path)
+	}
+	if err != nil {
+		os.Remove(file.Name())
+	}
+	return err
+}
