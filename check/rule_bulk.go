@@ -7,7 +7,7 @@ var bulk = Rule{
 	Networks: streams,
 	Sends:    "64 MiB (--bulk), and reads at the same time",
 	Expects:  "the same",
-	Meaning:  "Bytes are changed or lost under load, or far into a long stream.",
+	Meaning:  "Under load, or far into a long stream, bytes are changed or lost, or nothing moves any more.",
 	stage:    flood,
 	extra:    func(o Options) time.Duration { return time.Duration(o.Bulk/leastRate) * time.Second },
 	run:      runBulk,
