@@ -25,9 +25,10 @@ import (
 // says at once where it stands.
 var arrows = map[string][]string{
 	"cmd/echod": {"internal/cli"},
-	"internal/cli": {"internal/server", "internal/engines", "internal/agent", "check",
+	"internal/cli": {"internal/server", "internal/engines", "internal/agent", "internal/selftest", "check",
 		"internal/engine", "internal/sock", "internal/echo"},
-	"internal/server": {"internal/engines", "internal/engine", "internal/sock", "internal/echo"},
+	"internal/selftest": {"check", "internal/engine", "internal/sock"},
+	"internal/server":   {"internal/engines", "internal/engine", "internal/sock", "internal/echo"},
 	"internal/engines": {"internal/engine", "internal/engine/gonet", "internal/engine/reactor",
 		"internal/sys"},
 	"internal/engine":         {"internal/echo", "internal/sock"},

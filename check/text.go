@@ -108,9 +108,17 @@ func took(d time.Duration) string {
 
 var ansi = map[Verdict]string{Pass: "32", Fail: "31", Skip: "33", Error: "35"}
 
+// Paint is words in the verdict's colour, by ANSI escape sequences.
+func (v Verdict) Paint(words string) string {
+	if ansi[v] == "" {
+		return words
+	}
+	return "\x1b[" + ansi[v] + "m" + words + "\x1b[0m"
+}
+
 func (t *text) paint(v Verdict, words string) string {
 	if !t.color {
 		return words
 	}
-	return "\x1b[" + ansi[v] + "m" + words + "\x1b[0m"
+	return v.Paint(words)
 }

@@ -1,0 +1,173 @@
+package selftest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"echod/check"
+	"echod/internal/engine"
+	"echod/internal/sock"
+)
+
+// Options say how to test.
+type Options struct {
+	Rules []string // IDs or globs, as in check.Options; none means the default set
+	Seed  uint64   // what every byte is made from; 0 means a random one
+	Echod string   // the version, for the reports
+
+	// Progress is called with each result as it comes, never twice at once.
+	Progress func(engine, network string, r check.Result)
+}
+
+// Matrix is what came of it.
+type Matrix struct {
+	Echod   string
+	Seed    uint64
+	Columns []Column // engine by engine, each network in turn
+	Absent  []Absent
+	Elapsed time.Duration
+}
+
+// Column is one engine on one network.
+type Column struct {
+	Engine  string
+	Network string
+	Report  *check.Report // nil if there is an Err
+	Err     error         // why it was not checked
+}
+
+// Absent is an engine that does not work here.
+type Absent struct {
+	Engine string
+	Reason error
+}
+
+// sideBySide is how many servers are checked at once. Rules wait most of the
+// time; more at once would make each wait for the processors.
+const sideBySide = 6
+
+// patience is the longest wait for one event. It is no measure of speed: so many
+// checks at once may keep one another waiting.
+const patience = 20 * time.Second
+
+// Run tests all of engines that work here. If ctx ends, the matrix is of what was
+// found so far. The error is a *check.UsageError.
+func Run(ctx context.Context, engines []engine.Engine, o Options) (*Matrix, error) {
+	start := time.Now()
+	for o.Seed == 0 {
+		o.Seed = uint64(rand.Uint32()) // short enough to be typed again
+	}
+	m, serving := plan(engines, o)
+	var (
+		wg     sync.WaitGroup
+		places = make(chan struct{}, sideBySide)
+		mu     sync.Mutex
+	)
+	for i := range m.Columns {
+		column := &m.Columns[i]
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			column.Report, column.Err = try(ctx, serving[i], column.Network, check.Options{
+				Rules: o.Rules, Seed: o.Seed, Timeout: patience,
+				Progress: func(r check.Result) {
+					mu.Lock()
+					defer mu.Unlock()
+					o.Progress(column.Engine, column.Network, r)
+				},
+			})
+		})
+	}
+	wg.Wait()
+	for _, column := range m.Columns {
+		if mistake, ok := errors.AsType[*check.UsageError](column.Err); ok {
+			return nil, mistake
+		}
+		if column.Report != nil {
+			column.Report.Echod = o.Echod
+		}
+	}
+	m.Elapsed = time.Since(start)
+	return m, nil
+}
+
+// plan is the matrix with nothing in it yet, and the engine of each column.
+func plan(engines []engine.Engine, o Options) (m *Matrix, serving []engine.Engine) {
+	m = &Matrix{Echod: o.Echod, Seed: o.Seed}
+	for _, e := range engines {
+		if err := e.Probe(); err != nil {
+			m.Absent = append(m.Absent, Absent{e.Name(), err})
+			continue
+		}
+		for _, network := range e.Caps().Networks {
+			if asksAnything(o.Rules, network) {
+				m.Columns = append(m.Columns, Column{Engine: e.Name(), Network: network})
+				serving = append(serving, e)
+			}
+		}
+	}
+	return m, serving
+}
+
+// asksAnything tells whether patterns mean a rule of network. Those that mean no
+// rule at all are for check to refuse.
+func asksAnything(patterns []string, network string) bool {
+	meant := func(fits func(check.Rule) bool) bool {
+		return slices.ContainsFunc(check.Rules(), func(r check.Rule) bool {
+			return fits(r) && slices.ContainsFunc(patterns, func(pattern string) bool {
+				ok, err := path.Match(pattern, r.ID)
+				return ok && err == nil
+			})
+		})
+	}
+	return len(patterns) == 0 ||
+		meant(func(r check.Rule) bool { return r.Fits(network) }) ||
+		!meant(func(check.Rule) bool { return true })
+}
+
+// try serves network by e for as long as the check takes.
+func try(ctx context.Context, e engine.Engine, network string, o check.Options) (*check.Report, error) {
+	dir, err := os.MkdirTemp("", "echod")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	spec := sock.Spec{Network: network, Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}
+	if network == "unix" {
+		spec = sock.Spec{Network: network, Path: filepath.Join(dir, "echo.sock")}
+	}
+	server, err := e.New(engine.Config{Listeners: []engine.Listener{{Spec: spec}}})
+	if err != nil {
+		return nil, fmt.Errorf("serve %s: %w", network, err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve() }()
+	defer func() {
+		// Whatever is still open is of no use to anybody.
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		server.Shutdown(over)
+		<-served
+	}()
+	_, address, _ := strings.Cut(server.Listeners()[0].String(), "://")
+	report, err := check.Run(ctx, check.Target{Network: network, Address: address}, o)
+	if report == nil {
+		return nil, err
+	}
+	// No command line can name a server that is gone.
+	report.Target = check.Target{Network: network, Address: e.Name(), Dial: gone}
+	return report, nil // that it was interrupted, it says itself
+}
+
+func gone(context.Context) (net.Conn, error) { return nil, net.ErrClosed }

@@ -1,0 +1,87 @@
+package selftest
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"echod/check"
+)
+
+// WriteText writes the matrix for people: the rules of each network, a column for
+// each engine; then what there is to say about each failure; the verdict last. Color marks verdicts by ANSI escape sequences.
+func (m *Matrix) WriteText(w io.Writer, color bool) error {
+	paint := func(_ check.Verdict, words string) string { return words }
+	if color {
+		paint = check.Verdict.Paint
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d\n", m.Seed)
+	for _, network := range m.networks() {
+		m.table(&b, network, paint)
+	}
+	for _, c := range m.Columns {
+		c.explain(&b)
+	}
+	for _, a := range m.Absent {
+		fmt.Fprintf(&b, "\nengine %s was not tested: %v\n", a.Engine, a.Reason)
+	}
+	fmt.Fprintf(&b, "\n%s\n", paint(m.Verdict(), m.Summary()))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// ruleWidth is what the longest ID needs.
+func ruleWidth() int {
+	width := 0
+	for _, r := range check.Rules() {
+		width = max(width, len(r.ID))
+	}
+	return width
+}
+
+func (m *Matrix) table(b *strings.Builder, network string, paint func(check.Verdict, string) string) {
+	heading := fmt.Sprintf("%-*s", ruleWidth(), network)
+	for _, name := range m.engines() {
+		heading += fmt.Sprintf("  %-6s", name)
+	}
+	fmt.Fprintf(b, "\n%s\n", strings.TrimRight(heading, " "))
+	for _, rule := range check.Rules() {
+		var cells strings.Builder
+		asked := false
+		for _, name := range m.engines() {
+			verdict := m.column(name, network).verdict(rule.ID)
+			asked = asked || verdict != ""
+			cells.WriteString("  " + paint(verdict, fmt.Sprintf("%-6s", verdict)))
+		}
+		if asked {
+			fmt.Fprintf(b, "%-*s%s\n", ruleWidth(), rule.ID, strings.TrimRight(cells.String(), " "))
+		}
+	}
+}
+
+// verdict is "" for a rule that was not asked.
+func (c *Column) verdict(rule string) check.Verdict {
+	if c == nil || c.Report == nil {
+		return ""
+	}
+	for _, r := range c.Report.Results {
+		if r.Rule == rule {
+			return r.Verdict
+		}
+	}
+	return ""
+}
+
+func (c *Column) explain(b *strings.Builder) {
+	if c.Err != nil {
+		fmt.Fprintf(b, "\n%s/%s: %v\n", c.Engine, c.Network, c.Err)
+		return
+	}
+	for _, r := range c.Report.Results {
+		if r.Verdict == check.Fail || r.Verdict == check.Error && !c.Report.Interrupted {
+			fmt.Fprintf(b, "\n%s/%s  %s", c.Engine, c.Network, c.Report.Explain(r))
+			fmt.Fprintf(b, "  repeat  echod selftest --rule %s --seed %d\n", r.Rule, c.Report.Seed())
+		}
+	}
+}
