@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"cmd/echod": {"internal/cli"},
 	"internal/cli": {"internal/server", "internal/engines", "internal/agent", "internal/selftest", "check",
 		"internal/engine", "internal/sock", "internal/echo"},
+	"internal/rulesdoc": {"check"},
 	"internal/selftest": {"check", "internal/engine", "internal/sock"},
 	"internal/server":   {"internal/engines", "internal/engine", "internal/sock", "internal/echo"},
 	"internal/engines": {"internal/engine", "internal/engine/gonet", "internal/engine/reactor",

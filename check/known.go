@@ -135,3 +135,22 @@ func known(rule string, class Class) (cause, remedy string) {
 	}
 	return "", ""
 }
+
+// Cause is what is known about who breaks a rule, and what mends it.
+type Cause struct {
+	Classes []Class // the failures it explains; none means any
+	Cause   string
+	Remedy  string
+}
+
+// Causes are the causes of the rule's failures that are known. Of those that fit,
+// a report tells the first.
+func (r Rule) Causes() []Cause {
+	var known []Cause
+	for _, c := range causes {
+		if c.rule == r.ID {
+			known = append(known, Cause{c.classes, c.cause, c.remedy})
+		}
+	}
+	return known
+}
