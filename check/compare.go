@@ -88,6 +88,8 @@ func whose(path, direct Result) (Whose, string) {
 		return Untold, "it fails through the path; whose it is cannot be told, because directly " + why(direct)
 	case direct.Verdict == Fail:
 		return TheServers, "it is the server's: it fails directly; through the path " + why(path)
+	case path.Verdict == Error && direct.Verdict == Error:
+		return Untold, "on either way " + why(path)
 	case path.Verdict == Error:
 		return Untold, "through the path " + why(path)
 	case direct.Verdict == Error:

@@ -40,6 +40,8 @@ func TestWhoseAFailureIs(t *testing.T) {
 			"it is the server's: it fails directly; through the path it could not be told: too many open files", check.Fail},
 		{"the path is in doubt", doubt, pass, check.Untold,
 			"through the path it could not be told: too many open files", check.Error},
+		{"both are in doubt", doubt, doubt, check.Untold,
+			"on either way it could not be told: too many open files", check.Error},
 		{"the server is in doubt", pass, doubt, check.Untold,
 			"directly it could not be told: too many open files", check.Error},
 		{"the path was not asked", skip, pass, check.Nobodys,

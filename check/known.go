@@ -38,7 +38,7 @@ var causes = []struct {
 		"a timeout for half-closed connections, or a proxy that takes the client's FIN for the end of both directions",
 		"nginx stream: proxy_half_close on; socat: a longer -t; haproxy: a longer timeout client-fin; others: lengthen the timeout after a FIN"},
 	{"stream/half-close-owed", []Class{PrematureEOF, Reset, Timeout},
-		"the connection is closed on the client's FIN, or a short time after it, with bytes unsent",
+		"the connection is closed on the client's FIN, or a short time after it, with bytes unsent (socat: after -t seconds, 0.5 if not told)",
 		"nginx stream: proxy_half_close on; socat: a longer -t; others: write what is owed before closing"},
 	{"stream/fin-only", []Class{Reset},
 		"the socket is closed with SO_LINGER 0, or before all input was read",

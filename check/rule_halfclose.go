@@ -74,10 +74,14 @@ func runHalfCloseOwed(p *probe) error {
 	p.note("%s owed at the FIN", size(owed))
 	// A part of what the path holds: the FIN gets through to a proxy that has
 	// not yet got rid of the bytes. Which part depends on its buffers.
-	return atOnce(3, func(i int) error {
+	err = atOnce(3, func(i int) error {
 		_, err := finishOwed(p, 2+i, owed/int64(2+i), quiet)
 		return err
 	})
+	if err != nil {
+		return inCase("3 amounts", err)
+	}
+	return nil
 }
 
 // finishOwed has the server owe up to most bytes, finishes, and begins to read

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -41,9 +40,9 @@ func interrupted(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	err, code := errors.New("interrupted"), Unknown
+	code := Unknown
 	if by, ok := errors.AsType[*interruption](context.Cause(ctx)); ok {
-		err, code = fmt.Errorf("interrupted by %w", by), Code(128+int(by.signal))
+		code = Code(128 + int(by.signal))
 	}
-	return &exitError{code, err}
+	return &exitError{code, errors.New("interrupted")}
 }
