@@ -122,9 +122,10 @@ func proxyOf(network, want string, proxy func(upstream string) *echotest.Server,
 	return proxy(upstream).URL()
 }
 
-// closedPort is the URL of a TCP port on which nobody listens.
+// closedPort is the URL of a TCP port on which nobody listens: on an address that
+// no other test uses, because a port that was free may soon be somebody's.
 func closedPort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.77.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

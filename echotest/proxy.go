@@ -47,8 +47,8 @@ const (
 // NewProxy starts an honest proxy on loopback in front of upstream, as
 // tcp://127.0.0.1:7 or udp://127.0.0.1:7. It passes on every byte, FIN and reset
 // of either side and holds no more than one piece of each direction. If upstream
-// refuses when the proxy starts, the proxy's port is closed, too. It ends with
-// the test.
+// refuses when the proxy starts, so does the proxy: its address is then upstream's.
+// It ends with the test.
 func NewProxy(t testing.TB, upstream string) *Server {
 	t.Helper()
 	fault := ProxyFault{stream: new(streamHooks)}
@@ -74,7 +74,9 @@ func NewBrokenProxy(t testing.TB, f ProxyFault, upstream string) *Server {
 		forward(ctx, client, address, hooks)
 	})
 	if !hooks.acceptsFirst && !reached(address) {
+		// A port of its own that is closed could be anybody's a moment later.
 		proxy.Close()
+		return newServer(t, upstream, func() {})
 	}
 	return proxy
 }
