@@ -11,6 +11,7 @@ type failure struct {
 	offset    int64 // the first bad byte of what came back; -1 if there is none
 	got, want string
 	detail    string // one plain sentence without its full stop
+	cause     error  // what the kernel said, where that tells more than the class
 }
 
 func (f *failure) Error() string { return string(f.class) + ": " + f.detail }

@@ -34,9 +34,13 @@ func runRefused(p *probe) error {
 		s := &stream{Conn: conn, timeout: p.Timeout, release: func() bool { return true }}
 		defer s.Close()
 		return accepted(p, s)
-	case class == Refused, class == Reset, class == Unreachable:
+	case class == Refused, class == Unreachable:
 		p.note("%s after %v", class, took)
 		return nil
+	case class == Reset:
+		// A reset that answers the SYN reads as a refusal. A connect that ends in
+		// a reset was accepted, and reset before this side had looked.
+		return fail(Reset, "the connect was accepted, then reset after %v", took)
 	case class == Timeout:
 		return fail(class, "for %v the connect was neither refused nor accepted", p.Timeout)
 	}

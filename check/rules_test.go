@@ -95,9 +95,12 @@ func TestRefusedTellsHowADeadServerIsHidden(t *testing.T) {
 			defer l.Close()
 			go func() {
 				c, err := l.Accept()
-				if err == nil {
-					tt.behind(c)
+				if err != nil {
+					return
 				}
+				tt.behind(c)
+				<-t.Context().Done() // until then it is not collected, and so not closed
+				c.Close()
 			}()
 			got := ask(t, honest.URL(), "stream/refused", check.Options{Closed: "tcp://" + l.Addr().String(), Timeout: 200 * time.Millisecond})
 			wantDetail(t, got, tt.verdict, tt.class, tt.detail)

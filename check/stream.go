@@ -3,9 +3,11 @@ package check
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -25,7 +27,11 @@ func (p *probe) open() (*stream, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.Timeout)
 	defer cancel()
 	conn, err := p.target.dial(ctx)
-	if err != nil {
+	switch {
+	case classify(err) == Reset:
+		// A reset that answers the SYN reads as a refusal: this one came later.
+		return nil, failAt(0, Reset, "the connect was accepted, then reset")
+	case err != nil:
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	release := context.AfterFunc(p.ctx, func() { bare(conn).Close() })
@@ -167,12 +173,24 @@ func (s *stream) exchange(out, back io.Reader, n int) error {
 func (s *stream) expectWhile(send func() error, back io.Reader, n int) error {
 	sent := make(chan error, 1)
 	go func() { sent <- send() }()
-	if err := s.expect(back, n); err != nil {
-		s.Close()
-		<-sent
-		return err
+	err := s.expect(back, n)
+	if err == nil {
+		return <-sent
 	}
-	return <-sent
+	s.Close()
+	return truthOf(err, <-sent)
+}
+
+// truthOf is what became of a stream of which a read and a write came to an end
+// at once. The kernel tells of a reset only once: if the write was told, the
+// read has found a plain end of file. A reset that follows a FIN is another
+// error, EPIPE (tcp_reset in the kernel's tcp_input.c).
+func truthOf(read, write error) error {
+	var f, w *failure
+	if errors.As(read, &f) && f.class == PrematureEOF && errors.As(write, &w) && errors.Is(w.cause, syscall.ECONNRESET) {
+		return failAt(f.offset, Reset, "the connection was reset after %d bytes had come back", f.offset)
+	}
+	return read
 }
 
 // expectSilence reads nothing, for that long: no byte and no end.
@@ -243,7 +261,9 @@ func (s *stream) missing(err error, n int) error {
 func (s *stream) broken(doing string, err error) error {
 	switch class := classify(err); class {
 	case Reset:
-		return failAt(s.at, class, "the connection was reset while %s", doing)
+		f := failAt(s.at, class, "the connection was reset while %s", doing)
+		f.cause = err
+		return f
 	case Timeout:
 		return failAt(s.at, class, "%s stood still for %v", doing, s.timeout)
 	}
