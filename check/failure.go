@@ -15,6 +15,7 @@ type failure struct {
 }
 
 func (f *failure) Error() string { return string(f.class) + ": " + f.detail }
+func (f *failure) Unwrap() error { return f.cause }
 
 // fail is a failure that is not about one byte.
 func fail(class Class, format string, args ...any) *failure {

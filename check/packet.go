@@ -51,7 +51,7 @@ func (l loose) receive(buf []byte) (int, netip.AddrPort, error) {
 func openConnected(p *probe) (packetSocket, error) {
 	ctx, cancel := p.withTimeout()
 	defer cancel()
-	conn, err := p.target.dial(ctx)
+	conn, err := p.target.way().Dial(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"echod/internal/dial"
 )
 
 // UnreachableError says that there is nothing to check: not one connection
@@ -42,7 +44,7 @@ func reach(p *probe) error {
 			return p.ctx.Err()
 		}
 		class := classify(err)
-		if handshake := (*handshakeError)(nil); errors.As(err, &handshake) {
+		if _, ok := errors.AsType[*dial.HandshakeError](err); ok {
 			class = TLS // although it may have ended in a timeout
 		}
 		return &UnreachableError{Target: p.target, Class: class, Err: err}

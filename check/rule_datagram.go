@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"echod/internal/dial"
 )
 
 var datagramExact = Rule{
@@ -43,7 +45,7 @@ func summary(p *probe, errs []error) error {
 	for i, err := range errs {
 		name := fmt.Sprintf("%d B", datagramSizes[i])
 		switch {
-		case tooLong(err):
+		case dial.TooLong(err):
 			unsent = append(unsent, name)
 		case err != nil:
 			broke = append(broke, name)

@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"echod/internal/dial"
 )
 
 var idle = Rule{
@@ -176,7 +178,7 @@ const keepalive = 15 * time.Second
 
 // keepAlive turns keepalive on or off, and tells whether that could be done.
 func (s *stream) keepAlive(on bool) bool {
-	c, ok := bare(s.Conn).(interface {
+	c, ok := dial.Bare(s.Conn).(interface {
 		SetKeepAliveConfig(net.KeepAliveConfig) error
 	})
 	return ok && c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: on, Idle: keepalive, Interval: keepalive, Count: 4}) == nil

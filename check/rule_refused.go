@@ -27,7 +27,7 @@ func runRefused(p *probe) error {
 	ctx, cancel := p.withTimeout()
 	defer cancel()
 	start := time.Now()
-	conn, err := closed.dialBare(ctx)
+	conn, err := closed.way().DialBare(ctx)
 	took := time.Since(start).Round(100 * time.Microsecond)
 	switch class := classify(err); {
 	case err == nil:

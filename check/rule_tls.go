@@ -1,6 +1,10 @@
 package check
 
-import "time"
+import (
+	"time"
+
+	"echod/internal/dial"
+)
 
 var tlsHalfClose = Rule{
 	ID:       "tls/half-close",
@@ -28,7 +32,7 @@ func runTLSHalfClose(p *probe) error {
 		return err
 	}
 	err = s.readToEnd()
-	if classify(err) == PrematureEOF && !notified(s.Conn, err) {
+	if classify(err) == PrematureEOF && !dial.Notified(s.Conn, err) {
 		return failAt(s.at, Truncated, "the stream ended by a FIN without a close_notify before it")
 	}
 	return s.ended(err)
@@ -49,7 +53,7 @@ func runTLSTruncation(p *probe) error {
 		return err
 	}
 	defer s.Close()
-	cut, ok := bare(s.Conn).(halfCloser)
+	cut, ok := dial.Bare(s.Conn).(halfCloser)
 	if !ok {
 		return skipped("the connection below TLS cannot be half-closed")
 	}
@@ -61,7 +65,7 @@ func runTLSTruncation(p *probe) error {
 	}
 	err = s.readToEnd()
 	switch {
-	case notified(s.Conn, err):
+	case dial.Notified(s.Conn, err):
 		return failAt(s.at, Truncated, "a stream that was cut off was answered by a clean close_notify")
 	case classify(err) == PrematureEOF:
 		p.note("ended by a FIN without close_notify")

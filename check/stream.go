@@ -9,6 +9,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"echod/internal/dial"
 )
 
 // stream is one connection of a rule. Every wait on it is bounded by the
@@ -26,15 +28,17 @@ type stream struct {
 func (p *probe) open() (*stream, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.Timeout)
 	defer cancel()
-	conn, err := p.target.dial(ctx)
+	conn, err := p.target.way().Dial(ctx)
 	switch {
 	case classify(err) == Reset:
 		// A reset that answers the SYN reads as a refusal: this one came later.
-		return nil, failAt(0, Reset, "the connect was accepted, then reset")
+		f := failAt(0, Reset, "the connect was accepted, then reset")
+		f.cause = err
+		return nil, f
 	case err != nil:
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	release := context.AfterFunc(p.ctx, func() { bare(conn).Close() })
+	release := context.AfterFunc(p.ctx, func() { dial.Bare(conn).Close() })
 	return &stream{Conn: conn, timeout: p.Timeout, release: release}, nil
 }
 
@@ -62,11 +66,11 @@ func (s *stream) Close() error {
 // abort ends the connection by a reset where the network knows one, so that the
 // server need not write what nobody will read.
 func (s *stream) abort() {
-	if c, ok := bare(s.Conn).(interface{ SetLinger(sec int) error }); ok {
+	if c, ok := dial.Bare(s.Conn).(interface{ SetLinger(sec int) error }); ok {
 		c.SetLinger(0)
 	}
 	s.release()
-	bare(s.Conn).Close()
+	dial.Bare(s.Conn).Close()
 }
 
 // shrink asks for a small receive buffer, so that little is enough to stall the
@@ -80,7 +84,7 @@ func (s *stream) shrink() { s.setReadBuffer(64 << 10) }
 func (s *stream) grow()   { s.setReadBuffer(1 << 20) }
 
 func (s *stream) setReadBuffer(bytes int) {
-	if c, ok := bare(s.Conn).(interface{ SetReadBuffer(bytes int) error }); ok {
+	if c, ok := dial.Bare(s.Conn).(interface{ SetReadBuffer(bytes int) error }); ok {
 		c.SetReadBuffer(bytes)
 	}
 }

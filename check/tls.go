@@ -1,40 +1,10 @@
 package check
 
 import (
-	"context"
-	"crypto/tls"
 	"io"
-	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 )
-
-// handshakeError says that there was a connection, and no TLS on it.
-type handshakeError struct{ err error }
-
-func (e *handshakeError) Error() string { return "tls handshake: " + e.err.Error() }
-func (e *handshakeError) Unwrap() error { return e.err }
-
-// secure puts TLS on conn.
-func (t Target) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	config := t.TLS.Clone() // a nil one is nil again
-	if config == nil {
-		config = new(tls.Config)
-	}
-	if config.ServerName == "" {
-		config.ServerName = t.Address
-		if host, _, err := net.SplitHostPort(t.Address); err == nil {
-			config.ServerName = host
-		}
-	}
-	c := tls.Client(&below{Conn: conn}, config)
-	if err := c.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, &handshakeError{err}
-	}
-	return c, nil
-}
 
 // flags are the command line's flags that ask for t's TLS.
 func (t Target) flags() []string {
@@ -51,42 +21,6 @@ func (t Target) flags() []string {
 		words = append(words, "--tls-server-name", t.TLS.ServerName)
 	}
 	return words
-}
-
-// below is the connection below TLS. It remembers a FIN, which crypto/tls does
-// not tell from a close_notify: between two records, either is an io.EOF.
-type below struct {
-	net.Conn
-	fin atomic.Bool
-}
-
-func (b *below) Read(p []byte) (int, error) {
-	n, err := b.Conn.Read(p)
-	if err == io.EOF {
-		b.fin.Store(true)
-	}
-	return n, err
-}
-
-// NetConn is the connection itself.
-func (b *below) NetConn() net.Conn { return b.Conn }
-
-// bare is the connection below TLS, which has the options and the FIN of a
-// socket; c itself where there is no TLS.
-func bare(c net.Conn) net.Conn {
-	for {
-		upper, ok := c.(interface{ NetConn() net.Conn })
-		if !ok {
-			return c
-		}
-		c = upper.NetConn()
-	}
-}
-
-// notified tells whether c, a TLS stream that has ended by err, was ended by a
-// close_notify.
-func notified(c net.Conn, err error) bool {
-	return err == io.EOF && !c.(*tls.Conn).NetConn().(*below).fin.Load()
 }
 
 // writing is a filler that is left at work when it has come to a standstill. A
