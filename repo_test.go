@@ -43,13 +43,16 @@ var arrows = map[string][]string{
 	"internal/echo":    {},
 	"check":            {"internal/agent", "internal/dial"},
 	"internal/dial":    {},
+	"internal/hist":    {},
+	"internal/load":    {"internal/dial", "internal/hist", "internal/sys"},
 	"internal/agent":   {},
 	"check/checktest":  {"check"},
 	"echotest":         {"internal/engine", "internal/engine/gonet", "internal/sock"},
 }
 
 // kernelRooms may use golang.org/x/sys/unix. Everybody else asks them.
-var kernelRooms = []string{"internal/sys", "internal/sys/sim", "internal/sock", "internal/engine/reactor"}
+var kernelRooms = []string{"internal/sys", "internal/sys/sim", "internal/sock", "internal/engine/reactor",
+	"internal/load"}
 
 const (
 	maxFile   = 400 // lines

@@ -1,0 +1,52 @@
+// Package hist counts durations without losing their tail: HdrHistogram, with
+// three digits from a nanosecond to an hour, that can be added up, stored and
+// exchanged with other tools.
+package hist
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+const (
+	lowest  = time.Nanosecond
+	highest = time.Hour
+	digits  = 3
+)
+
+// Hist is a histogram of durations. Its methods are for one goroutine at a time.
+type Hist struct{ h *hdrhistogram.Histogram }
+
+// New is an empty histogram.
+func New() *Hist { return &Hist{hdrhistogram.New(int64(lowest), int64(highest), digits)} }
+
+// Record counts d once. What is shorter than a nanosecond or longer than an hour
+// counts as that.
+func (h *Hist) Record(d time.Duration) {
+	h.h.RecordValue(int64(min(max(d, lowest), highest)))
+}
+
+// Add counts all that other has counted.
+func (h *Hist) Add(other *Hist) { h.h.Merge(other.h) }
+
+// Reset forgets everything.
+func (h *Hist) Reset() { h.h.Reset() }
+
+// Count is how many durations were recorded.
+func (h *Hist) Count() int64 { return h.h.TotalCount() }
+
+// Quantile is the duration that the part q, from 0 to 1, of all does not exceed;
+// 0 if there are none.
+func (h *Hist) Quantile(q float64) time.Duration {
+	return time.Duration(h.h.ValueAtQuantile(q * 100))
+}
+
+// Min, Max and Mean are 0 if nothing was recorded.
+func (h *Hist) Min() time.Duration { return time.Duration(h.h.Min()) }
+
+// Max is the longest, to three digits.
+func (h *Hist) Max() time.Duration { return time.Duration(h.h.Max()) }
+
+// Mean is the average, to three digits.
+func (h *Hist) Mean() time.Duration { return time.Duration(h.h.Mean()) }
