@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"echod/internal/nearest"
 )
 
 // Options say how to check. The zero value is the default set.
@@ -93,7 +95,7 @@ func choose(network string, only, skip []string) ([]Rule, error) {
 	}
 	for _, pattern := range slices.Concat(only, skip) {
 		if !meansSome(Rules(), pattern) {
-			return nil, &UsageError{Got: "unknown rule " + pattern, Want: "did you mean " + nearest(pattern) + "?"}
+			return nil, &UsageError{Got: "unknown rule " + pattern, Want: "did you mean " + nearestID(pattern) + "?"}
 		}
 	}
 	var chosen []Rule
@@ -115,34 +117,17 @@ func meansSome(rules []Rule, pattern string) bool {
 	return slices.ContainsFunc(rules, func(r Rule) bool { return r.matches(pattern) })
 }
 
-// nearest is the ID that takes the fewest edits to get to.
-func nearest(id string) string {
-	rules := Rules()
-	best := slices.MinFunc(rules, func(a, b Rule) int { return distance(id, a.ID) - distance(id, b.ID) })
-	return best.ID
-}
-
-// distance is Levenshtein's: insertions, deletions and substitutions. Of an ID
-// without its family, only the name counts.
-func distance(a, b string) int {
-	if !strings.Contains(a, "/") {
-		_, b, _ = strings.Cut(b, "/")
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitute := diagonal
-			if a[i] != b[j] {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitute, diagonal+1, row[j]+1)
+// nearestID is the ID that the fewest slips turned into pattern. Of a pattern
+// without a family, only the name counts.
+func nearestID(pattern string) string {
+	meant := func(r Rule) string {
+		_, name, _ := strings.Cut(r.ID, "/")
+		if strings.Contains(pattern, "/") {
+			return r.ID
 		}
+		return name
 	}
-	return row[len(b)]
+	return slices.MinFunc(Rules(), func(a, b Rule) int {
+		return nearest.Slips(pattern, meant(a)) - nearest.Slips(pattern, meant(b))
+	}).ID
 }

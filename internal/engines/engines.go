@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"echod/internal/engine"
+	"echod/internal/nearest"
 )
 
 // Lookup returns the engine of that name; "auto" is Auto. An unknown name is an
@@ -22,42 +23,8 @@ func Lookup(name string) (engine.Engine, error) {
 		names = append(names, e.Name())
 	}
 	hint := ""
-	if near, ok := nearest(name, names); ok {
+	if near, ok := nearest.Word(name, names); ok {
 		hint = fmt.Sprintf("did you mean %q? ", near)
 	}
 	return nil, fmt.Errorf("unknown engine %q: %sthere are %s", name, hint, strings.Join(names, ", "))
-}
-
-// nearest is the name that the fewest edits make of got, if they leave enough
-// of it to have been meant.
-func nearest(got string, names []string) (name string, ok bool) {
-	best := 0
-	for _, n := range names {
-		if d := edits(strings.ToLower(got), n); name == "" || d < best {
-			name, best = n, d
-		}
-	}
-	return name, best <= 2 && best < len(name)
-}
-
-// edits is how many letters must be inserted, deleted or replaced to make b of
-// a (Levenshtein's distance).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -3,6 +3,8 @@ package sock
 import (
 	"net/netip"
 	"strings"
+
+	"echod/internal/nearest"
 )
 
 // schemes are the networks that can be listened on.
@@ -40,40 +42,10 @@ func (p parser) badScheme(scheme string) error {
 	case "unixgram", "unixpacket", "file":
 		return p.fail("write unix:///PATH", "unknown scheme %q", scheme)
 	}
-	if meant := nearest(lower, schemes); meant != "" {
+	if meant, ok := nearest.Word(scheme, schemes); ok {
 		return p.fail("write "+meant+"://", "unknown scheme %q", scheme)
 	}
 	return p.fail("write tcp://, udp:// or unix://", "unknown scheme %q", scheme)
-}
-
-// nearest is the word that one slip of the finger turned into got: a letter
-// missing, added, wrong or swapped with its neighbour. "" if there is none.
-func nearest(got string, words []string) string {
-	for _, word := range words {
-		if oneSlip(got, word) || oneSlip(word, got) {
-			return word
-		}
-	}
-	return ""
-}
-
-// oneSlip tells whether b is a with one letter removed, replaced or swapped.
-func oneSlip(a, b string) bool {
-	if len(a) != len(b) && len(a) != len(b)+1 {
-		return false
-	}
-	for i := range len(a) {
-		if a[:i]+a[i+1:] == b {
-			return true
-		}
-		if len(a) == len(b) && a[:i] == b[:i] && a[i+1:] == b[i+1:] {
-			return true
-		}
-		if len(a) == len(b) && i+1 < len(a) && a[:i]+a[i+1:i+2]+a[i:i+1]+a[i+2:] == b {
-			return true
-		}
-	}
-	return false
 }
 
 // name checks a host that is not in brackets: empty, an IPv4 address, or a name
