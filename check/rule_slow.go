@@ -49,16 +49,11 @@ var slowReader = Rule{
 }
 
 func runSlowReader(p *probe) error {
-	s, err := p.open()
+	s, owed, err := p.openOwed()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	s.shrink()
-	owed, _, err := s.fill(p.payload(0), mostOwed, standstill)
-	if err != nil {
-		return s.broken("sending", err)
-	}
 	back := p.payload(0)
 	const sips, sip = 12, 256
 	for range sips {
@@ -70,4 +65,18 @@ func runSlowReader(p *probe) error {
 	p.note("%s owed to the slow reader", size(owed))
 	s.grow()
 	return s.expect(back, int(owed)-sips*sip)
+}
+
+// openOwed opens a stream and sends as much of the first payload as is taken
+// without reading: so many bytes are owed then.
+func (p *probe) openOwed() (s *stream, owed int64, err error) {
+	if s, err = p.open(); err != nil {
+		return nil, 0, err
+	}
+	s.shrink()
+	if owed, _, err = s.fill(p.payload(0), mostOwed, standstill); err != nil {
+		s.Close()
+		return nil, 0, s.broken("sending", err)
+	}
+	return s, owed, nil
 }

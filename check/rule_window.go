@@ -17,16 +17,11 @@ var zeroWindow = Rule{
 }
 
 func runZeroWindow(p *probe) error {
-	s, err := p.open()
+	s, owed, err := p.openOwed()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	s.shrink()
-	owed, _, err := s.fill(p.payload(0), mostOwed, standstill)
-	if err != nil {
-		return s.broken("sending", err)
-	}
 	p.pause(p.Stall)
 	s.grow()
 	if err := s.expect(p.payload(0), int(owed)); err != nil {
