@@ -69,16 +69,8 @@ func serveStreams(t testing.TB, serve handler) *Server {
 	if err != nil {
 		t.Fatalf("echotest: %v", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	return serveUntilClosed(t, "tcp://"+l.Addr().String(), l, func(ctx context.Context) {
 		acceptAll(ctx, l, serve)
-	}()
-	return newServer(t, "tcp://"+l.Addr().String(), func() {
-		cancel()
-		l.Close()
-		<-done
 	})
 }
 
@@ -89,15 +81,24 @@ func servePackets(t testing.TB, serve func(ctx context.Context, conn *net.UDPCon
 	if err != nil {
 		t.Fatalf("echotest: %v", err)
 	}
+	return serveUntilClosed(t, "udp://"+conn.LocalAddr().String(), conn, func(ctx context.Context) {
+		serve(ctx, conn)
+	})
+}
+
+// serveUntilClosed has serve work at url until the server is closed. Then ctx
+// ends, socket is closed, and serve must return.
+func serveUntilClosed(t testing.TB, url string, socket io.Closer, serve func(ctx context.Context)) *Server {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		serve(ctx, conn)
+		serve(ctx)
 	}()
-	return newServer(t, "udp://"+conn.LocalAddr().String(), func() {
+	return newServer(t, url, func() {
 		cancel()
-		conn.Close()
+		socket.Close()
 		<-done
 	})
 }
