@@ -73,9 +73,15 @@ func (r *Report) result(rule string) Result {
 	return Result{Rule: rule, Offset: -1}
 }
 
-// whose tells what two results of one rule say together.
+// whose tells what two results of one rule say together. stream/refused asks a
+// port that is behind the path and has no server, so there is nothing to ask
+// directly, and what fails is the path's.
 func whose(path, direct Result) (Whose, string) {
 	switch {
+	case path.Rule == refused.ID && direct.Verdict == Skip && path.Verdict == Pass:
+		return Nobodys, ""
+	case path.Rule == refused.ID && direct.Verdict == Skip && path.Verdict == Fail:
+		return ThePaths, "it is the path's: no server stands behind that port that could have done this"
 	case path.Verdict == Fail && direct.Verdict == Fail && path.Class != direct.Class:
 		return TheServers, fmt.Sprintf("it is the server's: it fails directly, too (%s), and through the path it shows as %s", direct.Class, path.Class)
 	case path.Verdict == Fail && direct.Verdict == Fail:

@@ -63,6 +63,28 @@ func TestWhoseAFailureIs(t *testing.T) {
 	}
 }
 
+// TestWhatAClosedPortSaysIsThePaths: there is no server to be asked directly.
+func TestWhatAClosedPortSaysIsThePaths(t *testing.T) {
+	skip := check.Result{Rule: "stream/refused", Verdict: check.Skip, Detail: "needs --closed URL"}
+	tests := []struct {
+		path  check.Result
+		whose check.Whose
+		says  string
+	}{
+		{check.Result{Verdict: check.Pass}, check.Nobodys, ""},
+		{check.Result{Verdict: check.Fail, Class: check.Reset}, check.ThePaths,
+			"it is the path's: no server stands behind that port that could have done this"},
+	}
+	for _, tt := range tests {
+		tt.path.Rule = skip.Rule
+		got := check.Compare(&check.Report{Results: []check.Result{tt.path}},
+			&check.Report{Results: []check.Result{skip}}).Rules[0]
+		if got.Whose != tt.whose || got.Says != tt.says {
+			t.Errorf("%s: got %q, %s; want %q, %s", tt.path.Verdict, got.Whose, got.Says, tt.whose, tt.says)
+		}
+	}
+}
+
 // one is a report of one rule; of none, if the result has no verdict.
 func one(r check.Result) *check.Report {
 	report := &check.Report{Target: check.Target{Network: "tcp"}}

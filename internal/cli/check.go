@@ -147,6 +147,7 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 	}
 	options := f.options
 	options.Seed, options.Agent = through.Seed(), f.directAgent
+	options.Closed = "" // it is behind the path, and has no server to be asked directly
 	straight, err := f.ask(ctx, p, *direct, options)
 	if straight == nil {
 		return through, err
