@@ -1,0 +1,135 @@
+/*
+ * churn: connections that come and go, in C on epoll(7). `conns` of them are
+ * open at any time, and each carries one message: connect, send it, half-close,
+ * read until the server ends the connection too, close, and the next one.
+ *
+ * A message counts when all of it came back and the end after it was orderly.
+ * One that did not makes it exit 1.
+ *
+ * Whoever ends a connection first keeps its pair of addresses in TIME_WAIT, and
+ * that is the client here, for a minute each. Ports of one address would run
+ * out: 64 addresses of 127.0.0.0/8 take turns. No socket option hides the wait.
+ *
+ *	churn -p PORT [-c conns] [-s size] [-t seconds] [-w warm-up]
+ *	      [-u cpu,cpu] [-q server's pid]
+ *
+ * It prints the line that meter.h tells of. Compile it with:
+ * cc -O2 -o churn churn.c
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "meter.h"
+
+enum { BATCH = 256, TICK_MS = 50, LARGEST = 16 << 10, SOURCES = 64 };
+
+struct conn {
+	int fd;
+	size_t got;
+};
+
+static char in[LARGEST + 1];
+static char out[LARGEST];
+static int epfd;
+
+/* leave_from binds a socket to the next of our addresses. Its port is chosen by
+ * connect, which knows the whole pair and can use a port again (ip(7),
+ * IP_BIND_ADDRESS_NO_PORT). */
+static void leave_from(int fd)
+{
+	static unsigned turn;
+	int one = 1;
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + turn++ % SOURCES),
+	};
+
+	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) < 0)
+		die("setsockopt IP_BIND_ADDRESS_NO_PORT");
+	if (bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
+		die("bind");
+}
+
+/* begin opens a connection and says all that it has to say. On loopback connect
+ * returns at once unless the server's queue is full. */
+static void begin(struct conn *c)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(plan.port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
+
+	c->got = 0;
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		die("socket");
+	leave_from(c->fd);
+	if (connect(c->fd, (struct sockaddr *)&addr, sizeof addr) < 0)
+		die("connect");
+	if (send(c->fd, out, plan.size, MSG_NOSIGNAL) != (ssize_t)plan.size)
+		die("send");
+	if (shutdown(c->fd, SHUT_WR) < 0)
+		die("shutdown");
+	if (epoll_ctl(epfd, EPOLL_CTL_ADD, c->fd, &ev) < 0)
+		die("epoll_ctl");
+}
+
+/* pull reads what came back; true at the end of the connection. */
+static bool pull(struct conn *c)
+{
+	ssize_t n = recv(c->fd, in, sizeof in, MSG_DONTWAIT);
+
+	if (n < 0 && errno == EAGAIN)
+		return false;
+	if (n < 0)
+		die("recv");
+	c->got += n;
+	if (c->got > plan.size)
+		refuse("more came back than was sent");
+	if (n == 0 && c->got < plan.size)
+		refuse("the server ended a connection before all of its message came back");
+	return n == 0;
+}
+
+static void run(double seconds)
+{
+	struct epoll_event events[BATCH];
+	double until = now() + seconds;
+
+	while (now() < until) {
+		int n = epoll_wait(epfd, events, BATCH, TICK_MS);
+
+		if (n < 0 && errno != EINTR)
+			die("epoll_wait");
+		for (int i = 0; i < n; i++) {
+			struct conn *c = events[i].data.ptr;
+
+			if (!pull(c))
+				continue;
+			messages++;
+			close(c->fd);
+			begin(c);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	parse(argc, argv, 1, LARGEST);
+	prepare();
+	epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (epfd < 0)
+		die("epoll_create1");
+	struct conn *conns = calloc(plan.conns, sizeof *conns);
+
+	if (!conns)
+		die("calloc");
+	for (int i = 0; i < plan.conns; i++)
+		begin(&conns[i]);
+	measure(run);
+}
