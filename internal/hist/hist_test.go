@@ -1,0 +1,211 @@
+package hist_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"echod/internal/hist"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// drawn is some durations, short and long ones.
+func drawn(t *rapid.T, name string) []time.Duration {
+	return rapid.SliceOf(rapid.Custom(func(t *rapid.T) time.Duration {
+		magnitude := rapid.Int64Range(0, int64(2*time.Hour)).Draw(t, "magnitude")
+		return time.Duration(rapid.Int64Range(0, magnitude).Draw(t, "duration"))
+	})).Draw(t, name)
+}
+
+func of(durations []time.Duration) *hist.Hist {
+	h := hist.New()
+	for _, d := range durations {
+		h.Record(d)
+	}
+	return h
+}
+
+func TestJSONHoldsEveryCount(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want, got := of(drawn(t, "durations")), new(hist.Hist)
+		text, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, got); err != nil {
+			t.Fatal(err)
+		}
+		if !got.Equal(want) || got.Summary() != want.Summary() {
+			t.Fatalf("got %+v, want %+v", got.Summary(), want.Summary())
+		}
+	})
+}
+
+func TestPartsAddUpToTheWhole(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := drawn(t, "a"), drawn(t, "b")
+		got, want := of(a), of(append(a, b...))
+		got.Add(of(b))
+		if !got.Equal(want) || got.Summary() != want.Summary() {
+			t.Fatalf("got %+v, want %+v", got.Summary(), want.Summary())
+		}
+	})
+}
+
+func TestEqualTellsCountsApart(t *testing.T) {
+	a, b := of([]time.Duration{time.Millisecond}), of([]time.Duration{2 * time.Millisecond})
+	if a.Equal(b) || a.Equal(nil) || !a.Equal(a) {
+		t.Errorf("got a=b %v, a=nil %v, a=a %v", a.Equal(b), a.Equal(nil), a.Equal(a))
+	}
+}
+
+// TestOthersReadTheJSON: the string is what HdrHistogram's own library encodes
+// and decodes.
+func TestOthersReadTheJSON(t *testing.T) {
+	text, err := json.Marshal(of([]time.Duration{time.Millisecond, time.Second}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := hdrhistogram.Decode(bytes.Trim(text, `"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := theirs.TotalCount(); got != 2 {
+		t.Errorf("got %d durations, want 2", got)
+	}
+}
+
+func TestBadJSONIsRefused(t *testing.T) {
+	foreign, err := hdrhistogram.New(1, 1000, 2).Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, json, want string }{
+		{"a number", "5", "a histogram is a string in base64"},
+		{"no base64", `"?"`, "decode a histogram: illegal base64"},
+		{"too short", `"AAAA"`, "decode a histogram: encoded histogram too short"},
+		{"another range", `"` + string(foreign) + `"`, "a histogram from 1 to 1000 in 2 digits; it must be from 1 to 3600000000000 ns in 3"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := of([]time.Duration{time.Second})
+			err := h.UnmarshalJSON([]byte(test.json))
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if h.Count() != 1 {
+				t.Errorf("got %d durations after a failure, want the 1 that there was", h.Count())
+			}
+		})
+	}
+}
+
+func FuzzJSON(f *testing.F) {
+	text, err := json.Marshal(of([]time.Duration{time.Millisecond, time.Second}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`"AAAA"`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		h := hist.New()
+		if h.UnmarshalJSON(text) == nil {
+			h.Summary()
+			h.Curve()
+		}
+	})
+}
+
+func thousand() *hist.Hist {
+	h := hist.New()
+	for i := range 1000 {
+		h.Record(time.Duration(i+1) * 10 * time.Microsecond)
+	}
+	return h
+}
+
+func TestSummary(t *testing.T) {
+	us := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+	got := thousand().Summary()
+	for _, d := range []*time.Duration{&got.Min, &got.Mean, &got.P50, &got.P90, &got.P99, &got.P999, &got.P9999, &got.Max} {
+		*d = d.Round(10 * time.Microsecond) // to three digits
+	}
+	want := hist.Summary{Count: 1000, Min: us(10), Mean: us(5010), P50: us(5000), P90: us(9000), P99: us(9900),
+		P999: us(9990), P9999: us(10000), Max: us(10000)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(hist.Summary{}, hist.New().Summary()); diff != "" {
+		t.Errorf("of nothing (-want +got)\n%s", diff)
+	}
+}
+
+func TestCurveRisesToTheLongest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := of(drawn(t, "durations"))
+		curve := h.Curve()
+		if h.Count() == 0 {
+			if len(curve) != 0 {
+				t.Fatalf("got %v of nothing", curve)
+			}
+			return
+		}
+		for i, point := range curve[1:] {
+			if before := curve[i]; point.Quantile < before.Quantile || point.Value < before.Value {
+				t.Fatalf("%v comes after %v", point, before)
+			}
+		}
+		if last := curve[len(curve)-1]; last.Quantile != 1 || last.Value != h.Max() {
+			t.Fatalf("got %v last, want 1 and %v", last, h.Max())
+		}
+	})
+}
+
+func TestHgrm(t *testing.T) {
+	var got strings.Builder
+	if err := thousand().WriteHgrm(&got, time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	const path = "testdata/thousand.hgrm"
+	if *update {
+		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("%s differs (-want +got); go test ./internal/hist -update writes it anew:\n%s", path, diff)
+	}
+}
+
+// TestHgrmSaysWhatTheLibrarySays: its own printer, which has fewer digits, ends
+// in the same shape.
+func TestHgrmSaysWhatTheLibrarySays(t *testing.T) {
+	theirs, ours := new(strings.Builder), new(strings.Builder)
+	h := hdrhistogram.New(1, int64(time.Hour), 3)
+	if _, err := h.PercentilesPrint(theirs, 5, 1e6); err != nil {
+		t.Fatal(err)
+	}
+	if err := hist.New().WriteHgrm(ours, time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	last := func(b *strings.Builder) string {
+		lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+		return lines[len(lines)-1]
+	}
+	if got, want := last(ours), last(theirs); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
