@@ -46,6 +46,7 @@ var arrows = map[string][]string{
 	"internal/hist":    {},
 	"internal/nearest": {},
 	"internal/load":    {"internal/dial", "internal/hist", "internal/sys"},
+	"internal/report":  {"internal/dial", "internal/hist", "internal/load"},
 	"internal/agent":   {},
 	"check/checktest":  {"check"},
 	"echotest":         {"internal/engine", "internal/engine/gonet", "internal/sock"},

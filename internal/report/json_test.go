@@ -1,0 +1,83 @@
+package report_test
+
+import (
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"echod/internal/load"
+	"echod/internal/report"
+)
+
+// written is r as its file.
+func written(t interface{ Fatal(...any) }, r *load.Result) string {
+	var text strings.Builder
+	if err := report.WriteJSON(&text, r); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
+
+// planLike compares plans by what a file holds of them.
+var planLike = cmp.Options{
+	cmpopts.IgnoreFields(load.Plan{}, "Target"), cmpopts.EquateComparable(netip.Addr{}),
+	cmp.Comparer(func(a, b load.Sizes) bool { return reflect.DeepEqual(a, b) }),
+}
+
+func TestResultFileHoldsTheWholeResult(t *testing.T) {
+	for name, want := range map[string]*load.Result{"fine": sample(1, 3, time.Millisecond), "troubled": troubled()} {
+		t.Run(name, func(t *testing.T) {
+			got, err := report.Read("a.json", strings.NewReader(written(t, want)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, planLike); diff != "" {
+				t.Errorf("a result written and read (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestResultFileBeginsWithItsFormat(t *testing.T) {
+	text := written(t, sample(1, 1, time.Millisecond))
+	if want := "{\n  \"format\": \"echod-bench/1\",\n  \"figures\": {\n"; !strings.HasPrefix(text, want) {
+		t.Errorf("got %.80s, want %s", text, want)
+	}
+}
+
+func TestBadFilesAreRefused(t *testing.T) {
+	good := written(t, sample(1, 2, time.Millisecond))
+	swap := func(old, new string) string {
+		if !strings.Contains(good, old) {
+			t.Fatalf("no %s in\n%s", old, good)
+		}
+		return strings.Replace(good, old, new, 1)
+	}
+	tests := []struct{ name, text, want string }{
+		{"empty", " \n", "a.json: empty; a result file is JSON, as echod bench --format json writes it"},
+		{"no JSON", "seconds\n", "a.json: no JSON: line 1: invalid character 's' looking for beginning of value"},
+		{"a list", "[]", "a.json: no result of echod bench: it is no object"},
+		{"something else", `{"schema":1}`, "a.json: no result of echod bench: it has no format"},
+		{"of the future", `{"format":"echod-bench/2"}`, `a.json: of format "echod-bench/2"; this echod reads echod-bench/1`},
+		{"cut off", good[:len(good)/2], "a.json: cut off: the JSON ends too early"},
+		{"two of them", good + good, "a.json: no JSON: line "},
+		{"a word for a number", swap(`"messages": `, `"messages": "many", "x": `), "a.json: line 42: messages cannot be a string"},
+		{"no latency", `{"format":"echod-bench/1"}`, "a.json: it has no latency"},
+		{"a bad histogram", swap(`"latency": "`, `"latency": "?`), "a.json: decode a histogram: illegal base64"},
+		{"negative", swap(`"messages": `, `"messages": -`), "a.json: messages, sent, bytes_in and bytes_out cannot be negative"},
+		{"disorder", swap(`"at": 0`, `"at": 2`), "a.json: intervals[1] is from 1 s for 1 s; they must be in order"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := report.Read("a.json", strings.NewReader(test.text))
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,101 @@
+package report_test
+
+import (
+	"flag"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/dial"
+	"echod/internal/hist"
+	"echod/internal/load"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// wantGolden compares what write writes with testdata/name.
+func wantGolden(t *testing.T, name string, write func(io.Writer) error) {
+	t.Helper()
+	var got strings.Builder
+	if err := write(&got); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("%s differs (-want +got); go test ./internal/report -update writes it anew:\n%s", path, diff)
+	}
+}
+
+// sample is a run of so many seconds whose latency lies around a median, with a
+// long tail and a bad second in its midst. The same seed gives the same run.
+func sample(seed uint64, length int, median time.Duration) *load.Result {
+	random := rand.New(rand.NewPCG(seed, 1))
+	r := &load.Result{
+		Format: load.Format, Echod: "0.5.0",
+		Environment: load.Environment{Host: "alpha", OS: "linux", Arch: "amd64", Kernel: "6.18.2",
+			CPU: "Xeon E-2388G", CPUs: 2, Go: "go1.26.0"},
+		Plan: load.Plan{URL: "tcp://192.0.2.7:7007", Conns: 50, Depth: 1, Warmup: time.Second,
+			Duration: time.Duration(length) * time.Second, Timeout: 5 * time.Second, Verify: true, Seed: seed},
+		Started: time.Date(2026, 11, 23, 2, 14, 39, 0, time.UTC), Seconds: float64(length),
+		Latency: hist.New(), Connect: hist.New(), CPU: load.CPU{Own: 0.91 * float64(length), System: 1.87 * float64(length)},
+	}
+	for range 50 {
+		r.Connect.Record(time.Duration(40+random.IntN(90)) * time.Microsecond)
+	}
+	for i := range length {
+		slow := 1.0
+		if i == length/2 {
+			slow = 4
+		}
+		second := load.Interval{At: float64(i), Seconds: 1, Conns: 50, Latency: hist.New()}
+		for range int((1900 + float64(random.IntN(200))) / slow) {
+			spread := math.Exp(random.NormFloat64()*0.25) * slow
+			if random.IntN(300) == 0 {
+				spread *= 3 + random.ExpFloat64()*5
+			}
+			d := time.Duration(float64(median) * spread)
+			second.Latency.Record(d)
+			r.Latency.Record(d)
+		}
+		second.Messages = second.Latency.Count()
+		second.BytesIn = second.Messages * 64
+		r.Messages += second.Messages
+		r.BytesIn += second.BytesIn
+		r.Intervals = append(r.Intervals, second)
+	}
+	r.Sent, r.BytesOut = r.Messages, r.BytesIn
+	return r
+}
+
+// troubled is a run in which everything went wrong that can be told.
+func troubled() *load.Result {
+	r := sample(3, 6, 300*time.Microsecond)
+	r.Plan.URL, r.Plan.Rate, r.Plan.Verify, r.Interrupted = "udp://192.0.2.7:7007", 5000, false, true
+	r.Lateness = hist.New()
+	for i := range 1000 {
+		r.Lateness.Record(time.Duration(i) * 7 * time.Microsecond)
+	}
+	r.Errors = map[dial.Class]int64{dial.Timeout: 31, dial.Refused: 1204, "": 2, dial.Reset: 0}
+	r.Datagrams = &load.Datagrams{Sent: 20000, Received: 19400, Lost: 600, Duplicated: 2, Reordered: 0}
+	server, memory := 5.2, int64(13<<20)
+	r.CPU.Server, r.CPU.ServerRSS = &server, &memory
+	r.Behind = &load.Behind{Wanted: 5000, Got: 1834.4, Lateness: 7 * time.Millisecond}
+	r.Wrong = &load.Wrong{Conn: 3, Offset: 4096, Got: `"HTTP/1.1 400"`, Want: `"\x8a\x01\x17"`}
+	return r
+}

@@ -1,0 +1,60 @@
+package report_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"echod/internal/report"
+)
+
+func TestTextOfOneRun(t *testing.T) {
+	wantGolden(t, "one.txt", func(w io.Writer) error { return report.WriteText(w, sample(1, 10, 240*time.Microsecond), false) })
+}
+
+func TestTextOfARunInTrouble(t *testing.T) {
+	wantGolden(t, "troubled.txt", func(w io.Writer) error { return report.WriteText(w, troubled(), false) })
+}
+
+// three are runs that differ in what was measured, too.
+func three() []report.Run {
+	return []report.Run{
+		{Name: "epoll", Result: sample(1, 10, 240*time.Microsecond)},
+		{Name: "net", Result: sample(2, 12, 310*time.Microsecond)},
+		{Name: "broken", Result: troubled()},
+	}
+}
+
+func TestTextOfSeveralRuns(t *testing.T) {
+	wantGolden(t, "three.txt", func(w io.Writer) error { return report.CompareText(w, three(), false) })
+}
+
+func TestColourMarksWhatIsBadAlone(t *testing.T) {
+	var good, bad strings.Builder
+	if err := report.WriteText(&good, sample(1, 3, time.Millisecond), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := report.WriteText(&bad, troubled(), true); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(good.String(), "\x1b") {
+		t.Errorf("got colours where nothing is bad:\n%s", &good)
+	}
+	if want := "\x1b[31m1,237\x1b[0m\n"; !strings.Contains(bad.String(), want) {
+		t.Errorf("got no %q in\n%s", want, &bad)
+	}
+}
+
+func TestTextHasNoControlCharactersOfAFile(t *testing.T) {
+	r := troubled()
+	r.Environment.Host, r.Plan.URL, r.Wrong.Got = "\x1b[2J", "tcp://a\rb:7", "\a"
+	r.Errors["\x1b]0;title"] = 1
+	var got strings.Builder
+	if err := report.CompareText(&got, []report.Run{{Name: "\x1b[1m", Result: r}, {Name: "b", Result: r}}, false); err != nil {
+		t.Fatal(err)
+	}
+	if i := strings.IndexFunc(got.String(), func(r rune) bool { return r < ' ' && r != '\n' }); i >= 0 {
+		t.Errorf("got %q in\n%s", got.String()[i], &got)
+	}
+}
