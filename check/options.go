@@ -35,9 +35,9 @@ type Options struct {
 	Agent string
 	Token string
 
-	// Progress, if set, is called with each result as it comes, in any order
-	// but never twice at once.
-	Progress func(Result)
+	// Progress, if set, is called when a rule begins and with each result as it
+	// comes, in any order but never twice at once.
+	Progress func(Progress)
 }
 
 const (
@@ -83,7 +83,7 @@ func (o Options) withDefaults() Options {
 		o.Seed = uint64(rand.Uint32()) // short enough to be typed again
 	}
 	if o.Progress == nil {
-		o.Progress = func(Result) {}
+		o.Progress = func(Progress) {}
 	}
 	return o
 }

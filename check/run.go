@@ -32,7 +32,10 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	if err := reach(&probe{ctx: ctx, rule: "reach", target: target, Options: o}); err != nil {
 		return nil, err
 	}
-	r := &runner{ctx: ctx, target: target, options: o, results: make([]Result, len(rules))}
+	r := &runner{
+		ctx: ctx, target: target, options: o, results: make([]Result, len(rules)),
+		teller: teller{tell: o.Progress, now: Progress{Of: len(rules)}},
+	}
 	for s := range stages {
 		r.stage(rules, s)
 	}
@@ -48,8 +51,7 @@ type runner struct {
 	target  Target
 	options Options
 	results []Result
-
-	mu sync.Mutex // one Progress at a time
+	teller  teller
 }
 
 // stage runs the rules of stage s side by side. Those that ran out of time are
@@ -95,10 +97,8 @@ func countStage(rules []Rule, s stage) int {
 }
 
 func (r *runner) done(i int, result Result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.results[i] = result
-	r.options.Progress(result)
+	r.teller.found(result)
 }
 
 // try runs one rule once. hasty says that it ran out of time.
@@ -110,6 +110,8 @@ func (r *runner) try(rule Rule) (result Result, hasty bool) {
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, most)
 	defer cancel()
+	r.teller.begin(rule.ID)
+	defer r.teller.pause(rule.ID)
 
 	start := time.Now()
 	p := &probe{ctx: ctx, rule: rule.ID, target: r.target, Options: r.options}

@@ -129,7 +129,7 @@ func (f *checkFlags) targets(args []string) (path check.Target, direct *check.Ta
 // path does to the server would be taken for the server's own.
 func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, direct *check.Target) (finding, error) {
 	if direct == nil {
-		report, err := f.ask(ctx, p, path, f.options)
+		report, err := f.ask(ctx, p, path, f.options, "at")
 		if report == nil {
 			return nil, err
 		}
@@ -138,7 +138,7 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 	if err := f.reachBoth(ctx, path, *direct); err != nil {
 		return nil, err
 	}
-	through, err := f.ask(ctx, p, path, f.options)
+	through, err := f.ask(ctx, p, path, f.options, "through")
 	if through == nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 	options := f.options
 	options.Seed, options.Agent = through.Seed(), f.directAgent
 	options.Closed = "" // it is behind the path, and has no server to be asked directly
-	straight, err := f.ask(ctx, p, *direct, options)
+	straight, err := f.ask(ctx, p, *direct, options, "directly at")
 	if straight == nil {
 		return through, err
 	}
@@ -169,12 +169,13 @@ func (f *checkFlags) reachBoth(ctx context.Context, path, direct check.Target) e
 	return errDirect
 }
 
-// ask runs the rules on one target and shows a person how far it is. There is no
-// report if there was nobody to ask; one that was interrupted is no error.
-func (f *checkFlags) ask(ctx context.Context, p *Process, target check.Target, o check.Options) (*check.Report, error) {
-	progress := newProgress(p, target.String())
+// ask runs the rules on one target and shows a person how far it is; way tells
+// which of two it is. There is no report if there was nobody to ask; one that
+// was interrupted is no error.
+func (f *checkFlags) ask(ctx context.Context, p *Process, target check.Target, o check.Options, way string) (*check.Report, error) {
+	progress := newProgress(p, way+" "+target.String())
 	defer progress.clear()
-	o.Progress = progress.done
+	o.Progress = progress.tell
 	report, err := check.Run(ctx, target, o)
 	if report == nil {
 		return nil, err

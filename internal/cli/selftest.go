@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"echod/check"
 	"echod/internal/engines"
 	"echod/internal/selftest"
 )
@@ -39,12 +38,9 @@ func newSelftest(p *Process) *cobra.Command {
 func runSelftest(ctx context.Context, p *Process, o selftest.Options, format string) error {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	progress := newProgress(p, "selftest")
+	progress := newProgress(p, "by selftest")
 	o.Echod = thisBuild().String()
-	o.Progress = func(engine, network string, r check.Result) {
-		r.Rule = engine + "/" + network + " " + r.Rule
-		progress.done(r)
-	}
+	o.Progress = progress.tell
 	matrix, err := selftest.Run(ctx, engines.All(), o)
 	progress.clear()
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"echod/check"
 )
 
-// progress tells a person at a terminal how far the check is.
+// progress tells a person at a terminal how far a check is, in one line that
+// is written over and over.
 type progress struct {
 	w    io.Writer // nil: nobody looks
-	what string    // what is checked
-	past int
+	what string    // what is checked, as "at tcp://:7"
 }
 
 func newProgress(p *Process, what string) *progress {
@@ -22,13 +22,29 @@ func newProgress(p *Process, what string) *progress {
 	return &progress{w: p.Stderr, what: what}
 }
 
-const clearLine = "\r\x1b[K"
+const (
+	clearLine = "\r\x1b[K"
+	// lineWidth is that of the narrowest terminal in use. A line that is wider
+	// would wrap, and what has wrapped is not cleared.
+	lineWidth = 79
+)
 
-func (p *progress) done(r check.Result) {
+func (p *progress) tell(now check.Progress) {
 	if p.w != nil {
-		p.past++
-		fmt.Fprintf(p.w, "%s%s: %d done: %s %s", clearLine, p.what, p.past, r.Rule, r.Verdict)
+		line := fmt.Sprintf("%d of %d %s", now.Past, now.Of, p.what)
+		if len(now.Running) > 0 {
+			line += ": " + andMore(now.Running)
+		}
+		fmt.Fprintf(p.w, "%s%.*s", clearLine, lineWidth, line)
 	}
+}
+
+// andMore is the first word and how many there are besides.
+func andMore(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return fmt.Sprintf("%s and %d more", words[0], len(words)-1)
 }
 
 func (p *progress) clear() {

@@ -141,10 +141,13 @@ func (homeless) New(engine.Config) (engine.Server, error) { return nil, errors.N
 
 func TestRunTestsWhatWorksAndSaysWhatDoesNot(t *testing.T) {
 	seen := map[string]bool{}
+	var last check.Progress
 	m, err := selftest.Run(t.Context(), []engine.Engine{gonet.New(), absent{gonet.New()}, homeless{gonet.New()}}, selftest.Options{
 		Rules: []string{"stream/fin-only", "stream/first-byte"},
-		Progress: func(engine, network string, r check.Result) {
-			seen[engine+"/"+network+" "+r.Rule] = r.Verdict == check.Pass
+		Progress: func(p check.Progress) {
+			if last = p; p.Result != nil {
+				seen[p.Result.Rule] = p.Result.Verdict == check.Pass
+			}
 		},
 	})
 	if err != nil {
@@ -157,6 +160,10 @@ func TestRunTestsWhatWorksAndSaysWhatDoesNot(t *testing.T) {
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
+	// Two networks could not be served, and were not asked.
+	if last.Past != 4 || last.Of != 8 || len(last.Running) != 0 {
+		t.Errorf("got %d of %d and %v at work in the end, want 4 of 8 and none", last.Past, last.Of, last.Running)
+	}
 	if len(m.Columns) != 4 || m.Columns[2].Err == nil || len(m.Absent) != 1 || m.Verdict() != check.Error {
 		t.Errorf("got %d columns, third %v, %d absent, verdict %s; want 4, an error, 1, error",
 			len(m.Columns), m.Columns[2].Err, len(m.Absent), m.Verdict())
@@ -165,7 +172,7 @@ func TestRunTestsWhatWorksAndSaysWhatDoesNot(t *testing.T) {
 
 func TestAnUnknownRuleIsAMistake(t *testing.T) {
 	_, err := selftest.Run(t.Context(), []engine.Engine{gonet.New()},
-		selftest.Options{Rules: []string{"stream/fin-onyl"}, Progress: func(string, string, check.Result) {}})
+		selftest.Options{Rules: []string{"stream/fin-onyl"}, Progress: func(check.Progress) {}})
 	if _, ok := errors.AsType[*check.UsageError](err); !ok {
 		t.Errorf("got %v, want a usage error", err)
 	}
@@ -174,7 +181,7 @@ func TestAnUnknownRuleIsAMistake(t *testing.T) {
 func TestAnInterruptedTestSaysSo(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	m, err := selftest.Run(over, []engine.Engine{gonet.New()}, selftest.Options{Progress: func(string, string, check.Result) {}})
+	m, err := selftest.Run(over, []engine.Engine{gonet.New()}, selftest.Options{Progress: func(check.Progress) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

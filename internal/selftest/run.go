@@ -26,8 +26,10 @@ type Options struct {
 	Seed  uint64   // what every byte is made from; 0 means a random one
 	Echod string   // the version, for the reports
 
-	// Progress is called with each result as it comes, never twice at once.
-	Progress func(engine, network string, r check.Result)
+	// Progress is called when a rule begins and with each result as it comes,
+	// never twice at once. It counts all columns together, and names rules as
+	// "epoll/udp datagram/exact".
+	Progress func(check.Progress)
 }
 
 // Matrix is what came of it.
@@ -72,7 +74,7 @@ func Run(ctx context.Context, engines []engine.Engine, o Options) (*Matrix, erro
 	var (
 		wg     sync.WaitGroup
 		places = make(chan struct{}, sideBySide)
-		mu     sync.Mutex
+		tally  = newTally(m, o)
 	)
 	for i := range m.Columns {
 		column := &m.Columns[i]
@@ -81,11 +83,7 @@ func Run(ctx context.Context, engines []engine.Engine, o Options) (*Matrix, erro
 			defer func() { <-places }()
 			column.Report, column.Err = try(ctx, serving[i], column.Network, check.Options{
 				Rules: o.Rules, Seed: o.Seed, Timeout: patience,
-				Progress: func(r check.Result) {
-					mu.Lock()
-					defer mu.Unlock()
-					o.Progress(column.Engine, column.Network, r)
-				},
+				Progress: tally.of(i, column.Engine+"/"+column.Network),
 			})
 		})
 	}
@@ -105,13 +103,14 @@ func Run(ctx context.Context, engines []engine.Engine, o Options) (*Matrix, erro
 // plan is the matrix with nothing in it yet, and the engine of each column.
 func plan(engines []engine.Engine, o Options) (m *Matrix, serving []engine.Engine) {
 	m = &Matrix{Echod: o.Echod, Seed: o.Seed}
+	nothing := asked(o.Rules, "") == 0 // that is for check to refuse
 	for _, e := range engines {
 		if err := e.Probe(); err != nil {
 			m.Absent = append(m.Absent, Absent{e.Name(), err})
 			continue
 		}
 		for _, network := range e.Caps().Networks {
-			if asksAnything(o.Rules, network) {
+			if nothing || asked(o.Rules, network) > 0 {
 				m.Columns = append(m.Columns, Column{Engine: e.Name(), Network: network})
 				serving = append(serving, e)
 			}
@@ -120,20 +119,20 @@ func plan(engines []engine.Engine, o Options) (m *Matrix, serving []engine.Engin
 	return m, serving
 }
 
-// asksAnything tells whether patterns mean a rule of network. Those that mean no
-// rule at all are for check to refuse.
-func asksAnything(patterns []string, network string) bool {
-	meant := func(fits func(check.Rule) bool) bool {
-		return slices.ContainsFunc(check.Rules(), func(r check.Rule) bool {
-			return fits(r) && slices.ContainsFunc(patterns, func(pattern string) bool {
-				ok, err := path.Match(pattern, r.ID)
-				return ok && err == nil
-			})
-		})
+// asked is how many rules of network, "" for any, the patterns mean. None mean
+// all.
+func asked(patterns []string, network string) int {
+	n := 0
+	for _, r := range check.Rules() {
+		meant := func(pattern string) bool {
+			ok, err := path.Match(pattern, r.ID)
+			return ok && err == nil
+		}
+		if (network == "" || r.Fits(network)) && (len(patterns) == 0 || slices.ContainsFunc(patterns, meant)) {
+			n++
+		}
 	}
-	return len(patterns) == 0 ||
-		meant(func(r check.Rule) bool { return r.Fits(network) }) ||
-		!meant(func(check.Rule) bool { return true })
+	return n
 }
 
 // try serves network by e for as long as the check takes.

@@ -1,0 +1,87 @@
+package check_test
+
+import (
+	"context"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"echod/check"
+)
+
+func TestProgressTellsHowFarOfHowMuch(t *testing.T) {
+	type step struct {
+		Result   string
+		Past, Of int
+		Running  []string
+	}
+	var got []step
+	_, err := check.Run(t.Context(), serve(t), check.Options{
+		Rules:    []string{"stream/first-byte", "stream/fin-only"},
+		Parallel: 1,
+		Progress: func(p check.Progress) {
+			now := step{Past: p.Past, Of: p.Of, Running: p.Running}
+			if p.Result != nil {
+				now.Result = p.Result.Rule
+			}
+			got = append(got, now)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []step{
+		{"", 0, 2, []string{"stream/first-byte"}},
+		{"stream/first-byte", 1, 2, []string{}},
+		{"", 1, 2, []string{"stream/fin-only"}},
+		{"stream/fin-only", 2, 2, []string{}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+}
+
+// A rule that is asked again, because it ran out of time in company, is at work
+// twice and is counted once.
+func TestProgressCountsARuleThatIsAskedAgainOnce(t *testing.T) {
+	echo := serve(t)
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	var begun []string
+	var past, of int
+	dialed := make(chan struct{}, 100)
+	echo.Dial = func(ctx context.Context) (net.Conn, error) {
+		to := echo.Address
+		if len(dialed) > 0 { // the first is to see whether anybody is there
+			to = mute.Addr().String()
+		}
+		dialed <- struct{}{}
+		return new(net.Dialer).DialContext(ctx, "tcp", to)
+	}
+	_, err = check.Run(t.Context(), echo, check.Options{
+		Rules: []string{"stream/first-byte", "stream/fin-only"}, Parallel: 2, Timeout: 500 * time.Millisecond,
+		Progress: func(p check.Progress) {
+			past, of = p.Past, p.Of
+			if n := len(p.Running); p.Result == nil {
+				begun = append(begun, p.Running[n-1])
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(begun)
+	want := []string{"stream/fin-only", "stream/fin-only", "stream/first-byte", "stream/first-byte"}
+	if diff := cmp.Diff(want, begun); diff != "" {
+		t.Errorf("rules at work (-want +got):\n%s", diff)
+	}
+	if past != 2 || of != 2 {
+		t.Errorf("got %d of %d in the end, want 2 of 2", past, of)
+	}
+}
