@@ -1,0 +1,80 @@
+//go:build unix
+
+package cli
+
+import (
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// fullPipe is a pipe into which nothing more goes.
+func fullPipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	fd := int(w.Fd())
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = syscall.Write(fd, make([]byte, 4<<10))
+	}
+	if err != syscall.EAGAIN {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// A check that was interrupted still has its report to write. Where that is
+// stuck, a second ^C is the way out.
+func TestSecondInterruptEndsACheckAtOnce(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
+
+	cmd := exec.Command(os.Args[0], "check", "--rule", "stream/first-byte", "--timeout", "1h", "tcp://"+l.Addr().String())
+	cmd.Env = append(os.Environ(), asEchod+"=1")
+	cmd.Stdout = fullPipe(t)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		cmd.Wait()
+	}()
+	defer cmd.Process.Kill()
+
+	var asked net.Conn
+	for range 2 { // whether anybody is there, and the rule
+		if asked, err = l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		defer asked.Close()
+	}
+	cmd.Process.Signal(os.Interrupt)
+	asked.SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.Copy(io.Discard, asked); os.IsTimeout(err) {
+		t.Fatal("the first interrupt does not end the rule")
+	}
+	cmd.Process.Signal(os.Interrupt)
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("the second interrupt ends nothing")
+	}
+	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
+		t.Errorf("got %s, want death by SIGINT, as if nobody caught it", cmd.ProcessState)
+	}
+}
