@@ -43,6 +43,21 @@ type Result struct {
 	Wrong     *Wrong               `json:"wrong,omitempty"`  // set when a byte was not the one that was sent
 
 	Intervals []Interval `json:"intervals"` // one a second, in order
+
+	// Parts are what this was added up from, if several generators measured it.
+	Parts []Part `json:"parts,omitempty"`
+}
+
+// Part is what one of several generators, on a machine each, had to do with a
+// result.
+type Part struct {
+	Echod       string      `json:"echod"`
+	Environment Environment `json:"environment"`
+	Plan        Plan        `json:"plan"`
+	Started     time.Time   `json:"started"`
+	Seconds     float64     `json:"seconds"`
+	Messages    int64       `json:"messages"`
+	CPU         CPU         `json:"cpu"`
 }
 
 // Datagrams says what became of those that left. A figure, not a verdict.

@@ -33,6 +33,26 @@ func figuresOf(r *load.Result) map[string]float64 {
 	return all
 }
 
+// ReportFormat is what several results in one file say of themselves.
+const ReportFormat = "echod-report/1"
+
+// CompareJSON writes the results of several runs, each as its own file holds it,
+// and its name.
+func CompareJSON(w io.Writer, runs []Run) error {
+	type named struct {
+		Name string `json:"name"`
+		file
+	}
+	all := struct {
+		Format string  `json:"format"`
+		Runs   []named `json:"runs"`
+	}{Format: ReportFormat}
+	for _, run := range runs {
+		all.Runs = append(all.Runs, named{run.Name, file{run.Result.Format, figuresOf(run.Result), run.Result}})
+	}
+	return encode(w, all)
+}
+
 func encode(w io.Writer, v any) error {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)

@@ -1,6 +1,8 @@
 package report_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -40,6 +42,35 @@ func TestResultFileHoldsTheWholeResult(t *testing.T) {
 				t.Errorf("a result written and read (-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
+	var text strings.Builder
+	if err := report.CompareJSON(&text, three()); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Format string
+		Runs   []json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(text.String()), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Format != report.ReportFormat || len(got.Runs) != 3 {
+		t.Fatalf("got %d runs of format %q, want 3 of %q", len(got.Runs), got.Format, report.ReportFormat)
+	}
+	for i, want := range three() {
+		r, err := report.Read("run", bytes.NewReader(got.Runs[i]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.Result, r, planLike); diff != "" {
+			t.Errorf("run %d (-want +got)\n%s", i, diff)
+		}
+		if head := "{\n      \"name\": \"" + want.Name; !strings.HasPrefix(string(got.Runs[i]), head) {
+			t.Errorf("run %d begins with %.40s, want %s", i, got.Runs[i], head)
+		}
 	}
 }
 

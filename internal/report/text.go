@@ -22,7 +22,7 @@ func WriteText(w io.Writer, r *load.Result, color bool) error {
 func CompareText(w io.Writer, runs []Run, color bool) error {
 	t := text{color: color}
 	for _, run := range runs {
-		t.origin(run)
+		t.origin(originOf(run))
 	}
 	t.table(runs)
 	t.warnings(runs)
@@ -35,13 +35,11 @@ type text struct {
 	color bool
 }
 
-// origin is where a run comes from: what was asked of whom, and where.
-func (t *text) origin(run Run) {
-	r := run.Result
-	if run.Name != "" {
-		fmt.Fprintln(t, printable(run.Name))
+func (t *text) origin(o origin) {
+	if o.Name != "" {
+		fmt.Fprintln(t, printable(o.Name))
 	}
-	for _, line := range []string{r.Plan.URL + "  " + when(r), planWords(r.Plan), environmentWords(r.Environment, r.Echod)} {
+	for _, line := range append([]string{o.URL + "  " + o.When, o.Plan}, o.Machines...) {
 		fmt.Fprintln(t, printable(line))
 	}
 	fmt.Fprintln(t)

@@ -30,6 +30,12 @@ func TestTextOfSeveralRuns(t *testing.T) {
 	wantGolden(t, "three.txt", func(w io.Writer) error { return report.CompareText(w, three(), false) })
 }
 
+func TestTextOfAMergedRunNamesItsParts(t *testing.T) {
+	a, b := sample(1, 4, 240*time.Microsecond), sample(2, 4, 310*time.Microsecond)
+	b.Environment.Host, b.Started = "beta", b.Started.Add(time.Second/4)
+	wantGolden(t, "merged.txt", func(w io.Writer) error { return report.WriteText(w, merged(t, a, b), false) })
+}
+
 func TestColourMarksWhatIsBadAlone(t *testing.T) {
 	var good, bad strings.Builder
 	if err := report.WriteText(&good, sample(1, 3, time.Millisecond), true); err != nil {

@@ -8,7 +8,7 @@ import (
 	"echod/internal/load"
 )
 
-// planWords are a plan in one line.
+// planWords are a plan in one line, but for its seed.
 func planWords(p load.Plan) string {
 	words := []string{count(p.Conns, "connection", "connections"), fmt.Sprintf("%v B", p.Sizes)}
 	if p.Rate > 0 {
@@ -30,7 +30,7 @@ func planWords(p load.Plan) string {
 	if !p.Verify {
 		words = append(words, "bytes not compared")
 	}
-	return strings.Join(append(words, fmt.Sprintf("seed %d", p.Seed)), ", ")
+	return strings.Join(words, ", ")
 }
 
 // brief writes 1m0s as 1m.
@@ -68,7 +68,7 @@ func warnings(r *load.Result) []string {
 		all = append(all, "interrupted: the plan was not carried out to its end")
 	}
 	if b := r.Behind; b != nil {
-		all = append(all, fmt.Sprintf("behind: %s were wanted, %s left, p99 of lateness %s: the generator was too slow, and latency holds its delay too",
+		all = append(all, fmt.Sprintf("behind: %s were wanted, %s left, p99 of lateness %s: the generator was too slow, and latency holds its delay",
 			rate(b.Wanted), rate(b.Got), seconds(b.Lateness.Seconds())))
 	}
 	if w := r.Wrong; w != nil {

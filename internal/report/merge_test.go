@@ -1,0 +1,213 @@
+package report_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"echod/internal/dial"
+	"echod/internal/hist"
+	"echod/internal/load"
+	"echod/internal/report"
+)
+
+// empty is a run of so many seconds on a host in which nothing happened yet.
+func empty(host string, length int) *load.Result {
+	r := &load.Result{
+		Format: load.Format, Echod: "0.5.0", Environment: load.Environment{Host: host, CPUs: 2, OS: "linux"},
+		Plan:    load.Plan{URL: "udp://192.0.2.7:7007", Depth: 1, Seed: 7},
+		Started: time.Date(2026, 11, 23, 2, 14, 39, 0, time.UTC), Seconds: float64(length),
+		Latency: hist.New(), Lateness: hist.New(), Errors: map[dial.Class]int64{}, Datagrams: &load.Datagrams{},
+	}
+	for i := range length {
+		r.Intervals = append(r.Intervals, load.Interval{At: float64(i), Seconds: 1, Latency: hist.New()})
+	}
+	return r
+}
+
+// event is one message, answered or not, and when.
+type event struct {
+	second  int
+	latency time.Duration
+	class   dial.Class // "": it was answered
+}
+
+func happen(r *load.Result, e event) {
+	in := &r.Intervals[e.second]
+	r.Sent++
+	r.BytesOut += 64
+	r.Datagrams.Sent++
+	if e.class != "" {
+		r.Errors[e.class]++
+		in.Errors++
+		r.Datagrams.Lost++
+		return
+	}
+	r.Messages++
+	r.BytesIn += 64
+	r.Datagrams.Received++
+	in.Messages++
+	in.BytesIn += 64
+	r.Latency.Record(e.latency)
+	r.Lateness.Record(e.latency / 10)
+	in.Latency.Record(e.latency)
+}
+
+// share gives a generator its connections and the time they took.
+func share(r *load.Result, conns int, cpu float64) *load.Result {
+	r.Plan.Conns += conns
+	r.CPU.Own += cpu
+	for i := range r.Intervals {
+		r.Intervals[i].Conns += conns
+	}
+	return r
+}
+
+func named(results ...*load.Result) []report.Run {
+	var runs []report.Run
+	for i, r := range results {
+		runs = append(runs, report.Run{Name: string(rune('a'+i)) + ".json", Result: r})
+	}
+	return runs
+}
+
+func TestPartsAddUpToTheWhole(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		length := rapid.IntRange(1, 4).Draw(t, "length")
+		events := rapid.SliceOf(rapid.Custom(func(t *rapid.T) event {
+			return event{
+				second:  rapid.IntRange(0, length-1).Draw(t, "second"),
+				latency: time.Duration(rapid.Int64Range(1, int64(time.Minute)).Draw(t, "latency")),
+				class:   rapid.SampledFrom([]dial.Class{"", "", dial.Timeout, dial.Reset}).Draw(t, "class"),
+			}
+		})).Draw(t, "events")
+		parts := []*load.Result{share(empty("alpha", length), 10, 1), share(empty("beta", length), 20, 2), share(empty("gamma", length), 5, 4)}
+		whole := share(empty("alpha + beta + gamma", length), 35, 7)
+		whole.Environment.CPUs = 6
+		for i, e := range events {
+			happen(whole, e)
+			happen(parts[i%len(parts)], e)
+		}
+		before := written(t, parts[0])
+		got := merged(t, parts...)
+		like := cmp.Options{planLike, cmpopts.IgnoreFields(load.Result{}, "Parts"), cmpopts.EquateEmpty()}
+		if diff := cmp.Diff(whole, got, like); diff != "" {
+			t.Fatalf("the whole and its parts (-want +got)\n%s", diff)
+		}
+		if step := merged(t, merged(t, parts[:2]...), parts[2]); !cmp.Equal(got, step, planLike) {
+			t.Fatalf("all at once and one after another (-want +got)\n%s", cmp.Diff(got, step, planLike))
+		}
+		if after := written(t, parts[0]); after != before {
+			t.Fatal("a part has changed by being added")
+		}
+	})
+}
+
+func merged(t interface{ Fatal(...any) }, results ...*load.Result) *load.Result {
+	r, err := report.Merge(named(results...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestMergeAlignsByTheClock(t *testing.T) {
+	a, b := share(empty("alpha", 3), 1, 1), share(empty("beta", 3), 1, 1)
+	b.Started = b.Started.Add(1300 * time.Millisecond)
+	happen(a, event{second: 1, latency: time.Millisecond})
+	happen(b, event{second: 0, latency: time.Second})
+	happen(b, event{second: 2, latency: time.Second})
+	got := merged(t, b, a)
+	if !got.Started.Equal(a.Started) || got.Seconds != 4.3 {
+		t.Errorf("got %v for %v s, want %v for 4.3 s", got.Started, got.Seconds, a.Started)
+	}
+	var counts []int64
+	var conns []int
+	for i, interval := range got.Intervals {
+		if interval.At != float64(i) || interval.Seconds != 1 {
+			t.Errorf("interval %d is from %v s for %v s", i, interval.At, interval.Seconds)
+		}
+		counts, conns = append(counts, interval.Messages), append(conns, interval.Conns)
+	}
+	if diff := cmp.Diff([]int64{0, 2, 0, 1}, counts); diff != "" {
+		t.Errorf("messages (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{1, 2, 2, 1}, conns); diff != "" {
+		t.Errorf("connections (-want +got)\n%s", diff)
+	}
+}
+
+func TestMergeCountsOneMachineOnce(t *testing.T) {
+	server, memory := 3.0, int64(1<<20)
+	part := func(host string, pid int) *load.Result {
+		r := share(empty(host, 1), 1, 1)
+		r.Plan.ServerPID, r.Plan.Seed = pid, uint64(r.Started.Nanosecond()+pid)
+		r.CPU = load.CPU{Own: 1, System: 8, Server: &server, ServerRSS: &memory}
+		return r
+	}
+	a, b, c := part("alpha", 1), part("alpha", 1), part("beta", 1)
+	b.Plan.Seed = 9
+	got := merged(t, a, b, c).CPU
+	servers, memories := 6.0, int64(2<<20)
+	if diff := cmp.Diff(load.CPU{Own: 3, System: 16, Server: &servers, ServerRSS: &memories}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	c.CPU.System = 0
+	if got := merged(t, a, c).CPU.System; got != 0 {
+		t.Errorf("got %v s of system CPU, want 0: one machine could not tell", got)
+	}
+}
+
+func TestMergeTellsHowFarAllFellBehind(t *testing.T) {
+	a, b := share(empty("alpha", 2), 1, 1), share(empty("beta", 2), 1, 1)
+	a.Plan.Rate, b.Plan.Rate = 1000, 500
+	a.Behind = &load.Behind{Wanted: 1000, Got: 800, Lateness: time.Millisecond}
+	b.Sent = 1000
+	b.Lateness.Record(2 * time.Second)
+	got := merged(t, a, b)
+	want := &load.Behind{Wanted: 1500, Got: 1300, Lateness: got.Lateness.Max()}
+	if diff := cmp.Diff(want, got.Behind); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestOnlyPartsOfOneWholeAreAddedUp(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(r *load.Result)
+		want   string
+	}{
+		{"another server", func(r *load.Result) { r.Plan.URL = "udp://192.0.2.8:7" }, "url is udp://192.0.2.7:7007 in the plan of one, udp://192.0.2.8:7 in that of the other"},
+		{"another depth", func(r *load.Result) { r.Plan.Depth = 2 }, "depth is 1 in the plan of one, 2 in that of the other"},
+		{"not compared", func(r *load.Result) { r.Plan.Verify = true }, "verify is false in the plan of one, true in that of the other"},
+		{"an open loop", func(r *load.Result) { r.Plan.Rate = 5 }, "one is an open loop, the other a closed one"},
+		{"a number of messages", func(r *load.Result) { r.Plan.Messages = 5 }, "one was to end after a time, the other after messages"},
+		{"itself", func(r *load.Result) { r.Environment.Host = "alpha" }, "both hold the same measurement"},
+		{"another day", func(r *load.Result) { r.Started = r.Started.Add(10 * time.Second) }, "one had ended 8.00 s before the other began, by their clocks"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a, b := empty("alpha", 2), empty("beta", 2)
+			test.change(b)
+			_, err := report.Merge(named(a, b))
+			if want := "a.json and b.json cannot be added up: " + test.want; err == nil || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+		})
+	}
+}
+
+func TestAPartIsNotAddedTwice(t *testing.T) {
+	a, b := empty("alpha", 2), empty("beta", 2)
+	both, err := report.Read("both.json", strings.NewReader(written(t, merged(t, a, b))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := report.Merge(named(both, b)); err == nil {
+		t.Error("b was added to a sum that holds it")
+	}
+}

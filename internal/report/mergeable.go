@@ -1,0 +1,106 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"echod/internal/load"
+)
+
+// MergeError says why two results are not parts of one whole.
+type MergeError struct {
+	A, B string // the names of both
+	Why  string
+}
+
+func (e *MergeError) Error() string {
+	return fmt.Sprintf("%s and %s cannot be added up: %s", e.A, e.B, e.Why)
+}
+
+// mergeable tells whether all runs carried out the same plan, at the same time,
+// and none is there twice.
+func mergeable(runs []Run) error {
+	for i, run := range runs {
+		if why := differ(runs[0].Result.Plan, run.Result.Plan); why != "" {
+			return &MergeError{runs[0].Name, run.Name, why}
+		}
+		for _, other := range runs[:i] {
+			if shared(other.Result, run.Result) {
+				return &MergeError{other.Name, run.Name, "both hold the same measurement"}
+			}
+		}
+	}
+	return together(runs)
+}
+
+// common is what must be the same in the plans of all machines. Connections,
+// rates and messages are each one's share of the whole, and seeds, sources and
+// server_pid its own.
+var common = []struct {
+	name string
+	of   func(load.Plan) any
+}{
+	{"url", func(p load.Plan) any { return p.URL }},
+	{"depth", func(p load.Plan) any { return p.Depth }},
+	{"sizes", func(p load.Plan) any { return p.Sizes }},
+	{"churn", func(p load.Plan) any { return p.Churn }},
+	{"warmup", func(p load.Plan) any { return p.Warmup }},
+	{"duration", func(p load.Plan) any { return p.Duration }},
+	{"timeout", func(p load.Plan) any { return p.Timeout }},
+	{"verify", func(p load.Plan) any { return p.Verify }},
+}
+
+// differ says in what two plans differ that cannot be added up.
+func differ(a, b load.Plan) string {
+	switch {
+	case (a.Rate > 0) != (b.Rate > 0):
+		return "one is an open loop, the other a closed one"
+	case (a.Messages > 0) != (b.Messages > 0):
+		return "one was to end after a time, the other after messages"
+	}
+	for _, field := range common {
+		if v, w := field.of(a), field.of(b); !reflect.DeepEqual(v, w) {
+			return fmt.Sprintf("%s is %v in the plan of one, %v in that of the other", field.name, v, w)
+		}
+	}
+	return ""
+}
+
+// shared tells whether a part of a is one of b too.
+func shared(a, b *load.Result) bool {
+	return slices.ContainsFunc(partsOf(a), func(p load.Part) bool {
+		return slices.ContainsFunc(partsOf(b), func(q load.Part) bool { return same(p, q) })
+	})
+}
+
+// same compares as in a file, so that it does not matter where a part was read.
+func same(p, q load.Part) bool {
+	a, errA := json.Marshal(p)
+	b, errB := json.Marshal(q)
+	return errA == nil && errB == nil && string(a) == string(b)
+}
+
+// together tells whether there was no time between the first begin and the last
+// end in which nobody measured.
+func together(runs []Run) error {
+	sorted := slices.Clone(runs)
+	slices.SortStableFunc(sorted, func(a, b Run) int { return a.Result.Started.Compare(b.Result.Started) })
+	last, end := sorted[0], ended(sorted[0].Result)
+	for _, run := range sorted[1:] {
+		if begin := run.Result.Started; begin.After(end) {
+			return &MergeError{last.Name, run.Name, fmt.Sprintf("one had ended %s before the other began, by their clocks",
+				seconds(begin.Sub(end).Seconds()))}
+		}
+		if ended(run.Result).After(end) {
+			last, end = run, ended(run.Result)
+		}
+	}
+	return nil
+}
+
+func ended(r *load.Result) time.Time {
+	return r.Started.Add(time.Duration(r.Seconds * float64(time.Second)))
+}
