@@ -20,7 +20,7 @@ func (p *probe) run(rule Rule) error {
 		return skipped("needs --agent")
 	}
 	// Who has no agent, or not this one, has not failed a rule.
-	if err := p.farEnd().Hello(p.ctx); err != nil && p.ctx.Err() == nil {
+	if _, err := p.farEnd().Hello(p.ctx); err != nil && p.ctx.Err() == nil {
 		return skipped(err.Error())
 	}
 	return rule.run(p)
@@ -34,8 +34,8 @@ func (p *probe) farEnd() *agent.Client {
 // scene is one connection to the agent, on which it acts a scenario out.
 type scene struct {
 	*stream
-	p  *probe
-	id string
+	p      *probe
+	acting *agent.Acting
 }
 
 // play has the agent begin a scenario. A group is what its runs are counted by.
@@ -49,13 +49,13 @@ func (p *probe) play(scenario, group string, params agent.Params) (*scene, error
 		return nil, err
 	}
 	release := context.AfterFunc(p.ctx, func() { acting.Close() })
-	return &scene{&stream{Conn: acting.Conn, timeout: p.Timeout, release: release}, p, acting.ID}, nil
+	return &scene{&stream{Conn: acting.Conn, timeout: p.Timeout, release: release}, p, acting}, nil
 }
 
 // seen is what the agent saw of the scene, once it has ended there or the
 // timeout is over.
 func (s *scene) seen() (agent.Report, error) {
-	report, err := s.p.farEnd().Report(s.p.ctx, s.id, s.timeout)
+	report, err := s.p.farEnd().Report(s.p.ctx, s.acting.ID, s.timeout)
 	if err == nil && (report.End == agent.Error || report.End == agent.Limit) {
 		err = fmt.Errorf("the agent could not tell: %s after %d ms: %s", report.End, report.EndMS, report.Error)
 	}
@@ -98,8 +98,9 @@ func (s *scene) endedByReset(err error, n int) error {
 	return fmt.Errorf("waiting for the reset: %w", err)
 }
 
-// checkAgent tells whether url can be an agent's. The error is a *UsageError.
-func checkAgent(url string) error {
+// checkAgent tells whether url can be an agent's, on the network that is meant.
+// The error is a *UsageError.
+func checkAgent(url, network string) error {
 	if url == "" {
 		return nil
 	}
@@ -107,8 +108,8 @@ func checkAgent(url string) error {
 	if err != nil {
 		return err
 	}
-	if target.Network != "tcp" {
-		return badURL(url, "an agent on "+target.Network, "want tcp://host:port")
+	if target.Network != network {
+		return badURL(url, "an agent on "+target.Network, "want "+network+"://host:port")
 	}
 	return nil
 }

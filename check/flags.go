@@ -23,6 +23,7 @@ func (o Options) flags() []string {
 	add(o.Unsafe, "--unsafe")
 	add(o.Closed != "", "--closed", o.Closed)
 	add(o.Agent != "", "--agent", o.Agent)
+	add(o.AgentUDP != "", "--agent-udp", o.AgentUDP)
 	add(o.Token != "", "--token", "TOKEN") // a report is no place for secrets
 	return words
 }

@@ -53,6 +53,7 @@ type optionsJSON struct {
 	Unsafe   bool     `json:"unsafe"`
 	Closed   string   `json:"closed,omitempty"`
 	Agent    string   `json:"agent,omitempty"`
+	AgentUDP string   `json:"agent_udp,omitempty"`
 }
 
 type resultJSON struct {
@@ -128,7 +129,7 @@ func (o Options) toJSON() optionsJSON {
 		Rules: o.Rules, Skip: o.Skip, Timeout: seconds(o.Timeout), Conns: o.Conns,
 		Absorb: o.Absorb, Parallel: o.Parallel,
 		Bulk: o.Bulk, Stall: seconds(o.Stall), IdleMax: seconds(o.IdleMax),
-		Long: o.Long, Unsafe: o.Unsafe, Closed: o.Closed, Agent: o.Agent,
+		Long: o.Long, Unsafe: o.Unsafe, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP,
 	}
 }
 
@@ -137,7 +138,7 @@ func (o optionsJSON) options(seed uint64) Options {
 		Rules: o.Rules, Skip: o.Skip, Timeout: time.Duration(o.Timeout), Conns: o.Conns,
 		Absorb: o.Absorb, Parallel: o.Parallel,
 		Bulk: o.Bulk, Stall: time.Duration(o.Stall), IdleMax: time.Duration(o.IdleMax),
-		Long: o.Long, Unsafe: o.Unsafe, Closed: o.Closed, Agent: o.Agent, Seed: seed,
+		Long: o.Long, Unsafe: o.Unsafe, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP, Seed: seed,
 	}
 }
 

@@ -24,16 +24,18 @@ type Options struct {
 
 	Bulk    int64         // bytes to send in stream/bulk; default DefaultBulk
 	Stall   time.Duration // how long stream/zero-window does not read; default DefaultStall, with Long LongStall
-	IdleMax time.Duration // the longest silence that stream/idle tries; default DefaultIdleMax
+	IdleMax time.Duration // the longest silence that stream/idle and datagram/nat-idle try; default DefaultIdleMax
 	Closed  string        // URL, through the same path, of a port behind which nobody listens
 	Long    bool          // wait for what takes minutes, too
 	Unsafe  bool          // do what a server or a network may take for an attack
 
 	// Agent is the URL of the far-end agent, tcp://host:port, as it is seen
 	// through the path; without one, rules that need it are skipped. Token is
-	// what it asks for.
-	Agent string
-	Token string
+	// what it asks for. AgentUDP is where the path leads to the agent's UDP port,
+	// udp://host:port; without one, that is on the host and the port of Agent.
+	Agent    string
+	AgentUDP string
+	Token    string
 
 	// Progress, if set, is called when a rule begins and with each result as it
 	// comes, in any order but never twice at once.

@@ -72,13 +72,18 @@ func openLoose(p *probe) (packetSocket, error) {
 	if err != nil {
 		return nil, err
 	}
+	return looseTo(to)
+}
+
+// looseTo is a new loose socket that sends to that address.
+func looseTo(to netip.AddrPort) (loose, error) {
 	network := "udp4"
 	if to.Addr().Is6() {
 		network = "udp6"
 	}
 	conn, err := net.ListenUDP(network, nil)
 	if err != nil {
-		return nil, err
+		return loose{}, err
 	}
 	return loose{conn, to}, nil
 }

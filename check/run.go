@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	start := time.Now()
 	o = o.withDefaults()
-	if err := checkAgent(o.Agent); err != nil {
+	if err := cmp.Or(checkAgent(o.Agent, "tcp"), checkAgent(o.AgentUDP, "udp")); err != nil {
 		return nil, err
 	}
 	rules, err := choose(target.Network, o.Rules, o.Skip)

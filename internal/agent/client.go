@@ -29,12 +29,26 @@ type Params map[string]int
 // and every byte from here on is the scenario's.
 type Acting struct {
 	net.Conn
-	ID string // to ask for the report with
+	ID  string // to ask for the report with
+	Key string // what the first datagram must begin with, if the scenario is about those
+}
+
+// Arrived waits for the agent to say that the datagram with the key has come. The
+// error is a *Refusal if it will send nothing there.
+func (a *Acting) Arrived() error {
+	line, err := readLine(a)
+	if err != nil {
+		return err
+	}
+	_, err = parseAnswer(line)
+	return err
 }
 
 // Hello asks whether an agent is there that lets this client in.
-func (c *Client) Hello(ctx context.Context) error {
-	return c.ask(ctx, verbHello, nil, 0, new(hello))
+func (c *Client) Hello(ctx context.Context) (Hello, error) {
+	var hello Hello
+	err := c.ask(ctx, verbHello, nil, 0, &hello)
+	return hello, err
 }
 
 // Start has the agent act out a scenario. Runs of one group are counted by
@@ -49,11 +63,19 @@ func (c *Client) Start(ctx context.Context, scenario, group string, params Param
 	for key, n := range params {
 		r.params[key] = strconv.Itoa(n)
 	}
-	conn, _, err := c.open(ctx, r, 0)
+	conn, body, err := c.open(ctx, r, 0)
 	if err != nil {
 		return nil, err
 	}
-	return &Acting{conn, id}, nil
+	var told opening
+	if body != "" {
+		err = json.Unmarshal([]byte(body), &told)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("the agent's answer to %s: %w", verbRun, err)
+	}
+	return &Acting{conn, id, told.Key}, nil
 }
 
 // Report is what the agent saw of a run. It waits up to wait for its end; a run

@@ -41,6 +41,7 @@ func TestClientSaysWhatIsWrongWithTheAgent(t *testing.T) {
 		{"token needed", "echod-agent/1 error token-needed give it\n", "the agent asks for a token"},
 		{"token wrong", "echod-agent/1 error token-wrong no\n", "the agent asks for another token"},
 		{"limit", "echod-agent/1 error limit delay may be at most 5\n", "the agent does not allow it: delay may be at most 5"},
+		{"source", "echod-agent/1 error source the datagram came from port 80\n", "the agent does not answer there: the datagram came from port 80"},
 		{"busy", "echod-agent/1 error busy 64 scenarios\n", "the agent is busy: 64 scenarios"},
 		{"kind of a later agent", "echod-agent/1 error moody not today\n", "the agent refuses: not today"},
 		{"other service", "220 mail.example ESMTP\n", `no agent answers there, but something that says "220 mail.example ESMTP"`},
@@ -60,7 +61,7 @@ func TestClientSaysWhatIsWrongWithTheAgent(t *testing.T) {
 
 func TestClientTakesNoEchoForAnAgent(t *testing.T) {
 	c := answering(t, func(line string) string { return line })
-	err := c.Hello(t.Context())
+	_, err := c.Hello(t.Context())
 	if err == nil || !strings.HasPrefix(err.Error(), `no agent answers there, but something that says "echod-agent/1 HELLO"`) {
 		t.Errorf("got %v", err)
 	}
@@ -69,11 +70,11 @@ func TestClientTakesNoEchoForAnAgent(t *testing.T) {
 func TestClientGivesUp(t *testing.T) {
 	ln := listen(t)
 	silent := &Client{Address: ln.Addr().String(), Timeout: 50 * time.Millisecond}
-	if err := silent.Hello(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "the agent does not answer: ") {
+	if _, err := silent.Hello(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "the agent does not answer: ") {
 		t.Errorf("silent: got %v", err)
 	}
 	ln.Close()
-	if err := silent.Hello(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "the agent cannot be reached: ") {
+	if _, err := silent.Hello(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "the agent cannot be reached: ") {
 		t.Errorf("closed: got %v", err)
 	}
 }

@@ -16,6 +16,7 @@ const (
 	tokenWrong  Kind = "token-wrong"  // it asks for another one
 	overLimit   Kind = "limit"        // more than this agent allows
 	busy        Kind = "busy"         // too much at once
+	badSource   Kind = "source"       // a datagram from where this agent sends none
 	badID       Kind = "id"           // a run that is not known, or one that is there already
 )
 
@@ -46,6 +47,8 @@ func (r *Refusal) Error() string {
 		return "the agent asks for another token"
 	case overLimit:
 		return "the agent does not allow it: " + r.Text
+	case badSource:
+		return "the agent does not answer there: " + r.Text
 	case busy:
 		return "the agent is busy: " + r.Text
 	}
@@ -55,7 +58,7 @@ func (r *Refusal) Error() string {
 // Permanent tells whether asking again cannot help: this agent does not do it.
 func (r *Refusal) Permanent() bool {
 	switch r.Kind {
-	case badVersion, unknown, tokenNeeded, tokenWrong, overLimit:
+	case badVersion, unknown, tokenNeeded, tokenWrong, overLimit, badSource:
 		return true
 	}
 	return false

@@ -12,8 +12,8 @@ const (
 	Error End = "error" // anything else, see Report.Error
 )
 
-// Report is what the agent saw of one connection. Bytes do not count the first
-// line and its answer.
+// Report is what the agent saw of one connection, or of its datagrams if the
+// scenario is about those. Bytes do not count the lines of the protocol.
 type Report struct {
 	ID       string `json:"id"`
 	Scenario string `json:"scenario"`

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"net"
@@ -25,6 +27,11 @@ type run struct {
 	done   chan struct{} // closed when it is over
 	over   time.Time     // when that was
 
+	// Of a scenario of datagrams, else not set.
+	post    *post
+	key     string
+	letters <-chan letter
+
 	mu     sync.Mutex
 	report Report
 	sum    hash.Hash
@@ -37,23 +44,30 @@ func newRun(ctx context.Context, r request, sc script) *run {
 	}
 }
 
-var errBytes = errors.New("more bytes than the agent takes")
+var (
+	errBytes = errors.New("more bytes than the agent takes")
+	errKey   = fmt.Errorf("no datagram brought the key within %v", keyLife)
+)
 
 // Read reads what the client sends, counts it, and keeps in mind how it ended.
 func (r *run) Read(p []byte) (int, error) {
 	n, err := r.in.Read(p)
-	r.mu.Lock()
-	r.sum.Write(p[:n])
-	r.report.Received += int64(n)
-	tooMany := r.report.Received > r.limit
-	r.mu.Unlock()
-	if tooMany {
+	if r.count(p[:n]) > r.limit {
 		err = errBytes
 	}
 	if err != nil {
 		r.saw(endOf(err), err)
 	}
 	return n, err
+}
+
+// count notes what was received, and returns how many bytes that are by now.
+func (r *run) count(p []byte) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Write(p)
+	r.report.Received += int64(len(p))
+	return r.report.Received
 }
 
 func (r *run) Write(p []byte) (int, error) {
@@ -72,11 +86,16 @@ func (r *run) wait(d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-r.ctx.Done():
-		if errors.Is(r.ctx.Err(), context.DeadlineExceeded) {
-			return os.ErrDeadlineExceeded
-		}
-		return net.ErrClosed
+		return r.cutOff()
 	}
+}
+
+// cutOff is why a run ends before its scenario does.
+func (r *run) cutOff() error {
+	if errors.Is(r.ctx.Err(), context.DeadlineExceeded) {
+		return os.ErrDeadlineExceeded
+	}
+	return net.ErrClosed
 }
 
 // saw notes how the connection ended. The first end is the one that counts;
@@ -94,17 +113,17 @@ func (r *run) saw(end End, err error) {
 	}
 }
 
-// act says that it begins, plays the scenario and closes the connection: in order if the client
-// ended it in order and the scenario came to its end, else by a reset.
+// act says that it begins, plays the scenario and closes the connection: in
+// order if the scenario came to its end, else by a reset.
 func (r *run) act(play func(*run) error) {
-	_, err := r.conn.Write(answerOK(nil))
+	_, err := r.conn.Write(answerOK(r.opening()))
 	if err == nil {
 		err = play(r)
 	}
 	if err != nil {
 		r.saw(endOf(err), err)
 	}
-	if err == nil && r.seen().End == FIN {
+	if err == nil {
 		r.conn.Close()
 	} else {
 		abort(r.conn)
@@ -112,6 +131,19 @@ func (r *run) act(play func(*run) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.TotalMS = time.Since(r.start).Milliseconds()
+}
+
+// opening is what the client is told when a scenario begins, if it needs that.
+type opening struct {
+	Key string `json:"key"` // for its datagram
+}
+
+func (r *run) opening() []byte {
+	if r.key == "" {
+		return nil
+	}
+	body, _ := json.Marshal(opening{r.key}) // a string can always be written
+	return body
 }
 
 // seen is the report as it stands.
@@ -132,7 +164,7 @@ func endOf(err error) End {
 		return FIN
 	case errors.Is(err, errReset):
 		return Reset
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errBytes):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errBytes), errors.Is(err, errKey):
 		return Limit
 	}
 	return Error

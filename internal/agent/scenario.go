@@ -13,6 +13,7 @@ type scenario struct {
 	name   string
 	params []string
 	act    func(*run) error
+	post   bool // whether it is about datagrams
 }
 
 // maxKept bounds what a scenario keeps to send it back, in bytes.
@@ -22,24 +23,31 @@ const maxKept = 1 << 20
 // their own run.
 func scenarios() []scenario {
 	return []scenario{
-		{"take", nil, (*run).take},
-		{"answer-late", []string{"delay"}, (*run).answerLate},
-		{"fin-first", nil, (*run).finFirst},
-		{"reset", []string{"take", "give", "delay"}, (*run).reset},
+		{"take", nil, (*run).take, false},
+		{"answer-late", []string{"delay"}, (*run).answerLate, false},
+		{"fin-first", nil, (*run).finFirst, false},
+		{"reset", []string{"take", "give", "delay"}, (*run).reset, false},
+		{"datagram-late", []string{"delay"}, (*run).datagramLate, true},
 	}
 }
 
-func scenarioNames() []string {
+// scenarios are those that this agent plays: none about datagrams without a
+// socket for them.
+func (s *Server) scenarios() []scenario {
+	return slices.DeleteFunc(scenarios(), func(sc scenario) bool { return sc.post && s.UDP == nil })
+}
+
+func (s *Server) scenarioNames() []string {
 	var names []string
-	for _, s := range scenarios() {
-		names = append(names, s.name)
+	for _, sc := range s.scenarios() {
+		names = append(names, sc.name)
 	}
 	return names
 }
 
-func lookup(name string) (scenario, error) {
-	all := scenarios()
-	i := slices.IndexFunc(all, func(s scenario) bool { return s.name == name })
+func (s *Server) lookup(name string) (scenario, error) {
+	all := s.scenarios()
+	i := slices.IndexFunc(all, func(sc scenario) bool { return sc.name == name })
 	if i < 0 {
 		return scenario{}, refuse(unknown, "the scenario %s", name)
 	}
@@ -57,8 +65,7 @@ func (s scenario) script(r request, limits Limits) (script, error) {
 	if err := r.only(append([]string{"id", "group"}, s.params...)...); err != nil {
 		return script{}, err
 	}
-	// What comes before the delay and after it takes time, too.
-	delay, err := r.number("delay", limits.Time.Milliseconds()*9/10)
+	delay, err := r.number("delay", limits.delay().Milliseconds())
 	if err != nil {
 		return script{}, err
 	}

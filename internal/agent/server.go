@@ -39,6 +39,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// delay is the longest that a scenario may be told to wait: what comes before it
+// and after it takes time, too.
+func (l Limits) delay() time.Duration { return l.Time * 9 / 10 }
+
 // lineTime is how long a connection may take over its first line, and how long
 // an answer may take to be sent.
 const lineTime = 5 * time.Second
@@ -47,16 +51,18 @@ const lineTime = 5 * time.Second
 type Server struct {
 	Token  string // what every request must bring; "" asks for none
 	Limits Limits
+	UDP    *net.UDPConn // where datagrams come in; nil: no scenario is about them
 	Log    *slog.Logger // default: none
 
 	lineTime time.Duration // default lineTime
 
 	book   *book
+	post   *post         // of UDP
 	places chan struct{} // one for each connection
 }
 
-// Serve accepts connections on ln until ctx ends, then closes it, resets what
-// goes on and returns nil. The error is the listener's. A reset is what many
+// Serve accepts connections on ln until ctx ends, then closes it and UDP, resets
+// what goes on and returns nil. The error is the listener's. A reset is what many
 // scenarios are about: ln must not be of MPTCP, which has another idea of it.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	s.Limits = s.Limits.withDefaults()
@@ -76,6 +82,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer cancel()
 	release := context.AfterFunc(ctx, func() { ln.Close() })
 	defer release()
+	if s.UDP != nil {
+		s.post = newPost(s.UDP)
+		conns.Go(func() { s.post.deliver(ctx) })
+		context.AfterFunc(ctx, func() { s.UDP.Close() })
+	}
 	for {
 		s.places <- struct{}{}
 		conn, err := accept(ctx, ln)
@@ -188,7 +199,7 @@ func (s *Server) admit(r request) error {
 
 // run gives the connection to a scenario.
 func (s *Server) run(ctx context.Context, conn net.Conn, in io.Reader, r request, log *slog.Logger) error {
-	sc, err := lookup(r.scenario)
+	sc, err := s.lookup(r.scenario)
 	if err != nil {
 		return err
 	}
@@ -207,6 +218,10 @@ func (s *Server) run(ctx context.Context, conn net.Conn, in io.Reader, r request
 		return err
 	}
 	conn.SetDeadline(acting.start.Add(s.Limits.Time))
+	if sc.post {
+		acting.post = s.post
+		acting.key, acting.letters = s.post.expect()
+	}
 	acting.act(sc.act)
 	s.book.end(acting)
 	seen := acting.seen()

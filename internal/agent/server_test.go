@@ -68,7 +68,7 @@ func say(t *testing.T, c *Client, text string) string {
 func TestEveryFirstLineIsAnsweredByOneLine(t *testing.T) {
 	c, _ := start(t, &Server{Token: "right", Limits: Limits{Time: 30 * time.Second}, lineTime: 300 * time.Millisecond})
 	tests := []struct{ name, line, want string }{
-		{"hello", "echod-agent/1 HELLO token=right\n", `ok {"scenarios":["take","answer-late","fin-first","reset"]}`},
+		{"hello", "echod-agent/1 HELLO token=right\n", `ok {"scenarios":["take","answer-late","fin-first","reset"],"max_delay_ms":27000}`},
 		{"no token", "echod-agent/1 HELLO\n", "error token-needed "},
 		{"wrong token", "echod-agent/1 HELLO token=rong\n", "error token-wrong "},
 		{"the token comes first", "echod-agent/1 DANCE\n", "error token-needed "},
@@ -76,6 +76,7 @@ func TestEveryFirstLineIsAnsweredByOneLine(t *testing.T) {
 		{"other protocol", "GET / HTTP/1.1\r\n\r\n", "error malformed "},
 		{"unknown verb", "echod-agent/1 DANCE token=right\n", "error unknown DANCE"},
 		{"unknown scenario", "echod-agent/1 RUN tango id=1 token=right\n", "error unknown the scenario tango"},
+		{"scenario of datagrams without a socket", "echod-agent/1 RUN datagram-late id=1 token=right\n", "error unknown the scenario datagram-late"},
 		{"unknown parameter", "echod-agent/1 RUN take id=1 shoes=2 token=right\n", "error unknown the parameter shoes of RUN take"},
 		{"parameter of another scenario", "echod-agent/1 RUN take id=1 delay=2 token=right\n", "error unknown the parameter delay of RUN take"},
 		{"no ID", "echod-agent/1 RUN take token=right\n", "error malformed RUN needs id="},

@@ -10,7 +10,7 @@ import (
 func (s *Server) tell(ctx context.Context, r request) (any, error) {
 	switch r.verb {
 	case verbHello:
-		return hello{scenarioNames()}, r.only()
+		return Hello{s.scenarioNames(), s.Limits.delay().Milliseconds()}, r.only()
 	case verbReport:
 		return s.report(ctx, r)
 	case verbCount:
@@ -19,8 +19,10 @@ func (s *Server) tell(ctx context.Context, r request) (any, error) {
 	return nil, refuse(unknown, "%s", r.verb)
 }
 
-type hello struct {
-	Scenarios []string `json:"scenarios"`
+// Hello is what an agent says of itself.
+type Hello struct {
+	Scenarios  []string `json:"scenarios"`
+	MaxDelayMS int64    `json:"max_delay_ms"` // the longest delay that it allows
 }
 
 type counted struct {

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
-	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -65,7 +63,7 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	ln, err := listenForAgent(ctx, spec)
+	ln, conn, err := listenForAgent(ctx, spec)
 	if err != nil {
 		return err
 	}
@@ -77,29 +75,7 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 		log.Warn("whoever reaches the agent can use it; a token protects it")
 	}
 	log.Info("listening", slog.String("url", spec.String()))
-	return (&agent.Server{Token: f.token, Limits: f.limits, Log: log}).Serve(ctx, ln)
-}
-
-// listenForAgent binds spec, which is resolved: both families where no host was
-// given. It speaks TCP and not MPTCP, which has another idea of resets.
-func listenForAgent(ctx context.Context, spec sock.Spec) (net.Listener, error) {
-	var lc net.ListenConfig
-	lc.SetMultipathTCP(false)
-	network := "tcp"
-	switch {
-	case spec.Addr.Addr().Is4():
-		network = "tcp4"
-	case spec.Host != "":
-		network = "tcp6"
-	}
-	ln, err := lc.Listen(ctx, network, spec.Addr.String())
-	if err != nil {
-		if call, ok := errors.AsType[*os.SyscallError](err); ok {
-			err = call
-		}
-		return nil, &sock.ListenError{Spec: spec, Err: err}
-	}
-	return ln, nil
+	return (&agent.Server{Token: f.token, Limits: f.limits, UDP: conn, Log: log}).Serve(ctx, ln)
 }
 
 // agentListen is the one address of an agent.

@@ -62,12 +62,13 @@ func (f *checkFlags) register(flags *pflag.FlagSet) {
 	flags.Var(count{&o.Conns, 1, 65536}, "conns", "clients at once in stream/concurrency")
 	flags.Var(size{&o.Bulk, 1, 1 << 40}, "bulk", "bytes to send in stream/bulk")
 	flags.Var(stall{span{&o.Stall, time.Millisecond}}, "stall", "how long stream/zero-window does not read")
-	flags.Var(span{&o.IdleMax, time.Second}, "idle-max", "the longest silence that stream/idle tries")
+	flags.Var(span{&o.IdleMax, time.Second}, "idle-max", "the longest silence that is tried")
 	flags.Var(parallel{count{&o.Parallel, 1, 1024}}, "parallel", "rules side by side")
 	flags.BoolVar(&o.Long, "long", false, "also check what takes minutes")
 	flags.BoolVar(&o.Unsafe, "unsafe", false, "also do what may be taken for an attack")
 	flags.Var(targetURL{&o.Closed}, "closed", "a port behind the path where nobody listens")
 	flags.Var(agentURL{&o.Agent}, "agent", "the far-end agent, as seen through the path")
+	flags.Var(agentUDP{&o.AgentUDP}, "agent-udp", "its UDP port, where that is another")
 	flags.Var(agentURL{&f.directAgent}, "direct-agent", "the agent without the path, for --direct")
 	flags.Var(token{&o.Token}, "token", "what the agent asks for")
 	f.tls.register(flags)
@@ -101,6 +102,9 @@ func (f *checkFlags) run(ctx context.Context, p *Process, args []string) error {
 func (f *checkFlags) targets(args []string) (path check.Target, direct *check.Target, err error) {
 	if len(args) != 1 {
 		return path, nil, usage(fmt.Sprintf("check takes one URL, got %d", len(args)), "as in: echod check tcp://localhost:8080")
+	}
+	if f.options.AgentUDP != "" && f.options.Agent == "" {
+		return path, nil, usage("--agent-udp is for --agent", "give --agent URL, too")
 	}
 	if f.options.Timeout == 0 {
 		return path, nil, usage("--timeout: nothing can come in no time", "write it as in 500ms or 5s")
@@ -146,7 +150,7 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 		return through, nil
 	}
 	options := f.options
-	options.Seed, options.Agent = through.Seed(), f.directAgent
+	options.Seed, options.Agent, options.AgentUDP = through.Seed(), f.directAgent, ""
 	options.Closed = "" // it is behind the path, and has no server to be asked directly
 	straight, err := f.ask(ctx, p, *direct, options, "directly at")
 	if straight == nil {

@@ -31,6 +31,30 @@ func (v agentURL) Set(text string) error {
 	return nil
 }
 
+// agentUDP is where a far-end agent's datagrams are.
+type agentUDP struct{ url *string }
+
+func (v agentUDP) Type() string { return "URL" }
+
+func (v agentUDP) String() string {
+	if v.url == nil {
+		return ""
+	}
+	return *v.url
+}
+
+func (v agentUDP) Set(text string) error {
+	target, err := check.ParseTarget(text)
+	if err != nil {
+		return err
+	}
+	if target.Network != "udp" {
+		return errors.New("bad address " + text + ": want udp://host:port")
+	}
+	*v.url = text
+	return nil
+}
+
 // token is what an agent asks its clients for.
 type token struct{ text *string }
 
