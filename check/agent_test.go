@@ -14,11 +14,11 @@ import (
 	"echod/internal/agent"
 )
 
-// agentRules are those that need the far end.
+// agentRules are those of TCP that need the far end.
 func agentRules() []string {
 	var ids []string
 	for _, r := range check.Rules() {
-		if r.Agent {
+		if r.Agent && r.Fits("tcp") {
 			ids = append(ids, r.ID)
 		}
 	}
@@ -112,5 +112,10 @@ func TestAgentThatCannotBeOneIsAMistake(t *testing.T) {
 		if !errors.As(err, &usage) {
 			t.Errorf("%s: got %v, want a usage error", url, err)
 		}
+	}
+	_, err := check.Run(t.Context(), serve(t), check.Options{AgentUDP: "tcp://localhost:7008"})
+	var usage *check.UsageError
+	if !errors.As(err, &usage) {
+		t.Errorf("its UDP port on TCP: got %v, want a usage error", err)
 	}
 }

@@ -71,6 +71,7 @@ func Rules() []Rule {
 		datagramExact,
 		datagramSource,
 		orderLoss,
+		natIdle,
 		loopGuard,
 	}
 }

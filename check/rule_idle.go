@@ -41,11 +41,16 @@ type silence struct {
 }
 
 func (s silence) String() string {
+	return fmt.Sprintf("%s after %v of silence", s.fate, rounded(s.after))
+}
+
+// rounded is d as precisely as it is worth telling.
+func rounded(d time.Duration) time.Duration {
 	unit := time.Second
-	if s.after < 10*unit {
+	if d < 10*unit {
 		unit /= 10
 	}
-	return fmt.Sprintf("%s after %v of silence", s.fate, s.after.Round(unit))
+	return d.Round(unit)
 }
 
 func runIdle(p *probe) error {

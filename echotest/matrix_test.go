@@ -104,7 +104,7 @@ var caughtOnTheWay = map[string][]string{
 	"duplicates-datagrams":      {},
 	"reorders-datagrams":        {},
 	"answers-from-another-port": {"datagram/source"},
-	"forgets-mapping":           {},
+	"forgets-mapping":           {"datagram/nat-idle"},
 }
 
 // byTheClock says which rules a fault breaks or not, as a busy machine has it:

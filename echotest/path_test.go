@@ -52,9 +52,10 @@ var settings = map[string]func(*check.Options){
 	"cuts-idle":         longIdle,
 	"resets-idle":       longIdle,
 	"forgets-idle":      longIdle,
+	"forgets-mapping":   longIdle,
 }
 
-// longIdle turns stream/idle on, and off what else would take long then.
+// longIdle turns on the rules about silence, and off what else would take long then.
 func longIdle(o *check.Options) {
 	o.Long, o.IdleMax = true, 6*time.Second
 	o.Skip = append(o.Skip, "stream/half-close-late")
@@ -89,6 +90,7 @@ type path struct {
 	url      string
 	tls      *tls.Config
 	agent    string // URL of an agent behind the same proxy
+	agentUDP string // URL of its UDP port, too
 	closed   string // URL of a port with nobody behind it
 	unsafe   bool   // no proxy is between: one's own port is never low
 	settings func(*check.Options)
@@ -102,9 +104,11 @@ func pathTo(t *testing.T, server *echotest.Server) path {
 // pathThrough puts a proxy in front of an honest echo, and another of the same
 // kind in front of an agent.
 func pathThrough(t *testing.T, network string, proxy func(upstream string) *echotest.Server) path {
+	agentURL, agentUDP := startAgent(t)
 	p := path{
-		agent:  proxyOf(network, "tcp", proxy, startAgent(t)),
-		closed: proxyOf(network, "tcp", proxy, closedPort(t)),
+		agent:    proxyOf(network, "tcp", proxy, agentURL),
+		agentUDP: proxyOf(network, "udp", proxy, agentUDP),
+		closed:   proxyOf(network, "tcp", proxy, closedPort(t)),
 	}
 	if network == "udp" {
 		p.url = proxy(echotest.NewUDPServer(t).URL()).URL()
@@ -133,11 +137,16 @@ func closedPort(t *testing.T) string {
 	return "tcp://" + l.Addr().String()
 }
 
-// startAgent starts an agent on loopback that ends with the test.
-func startAgent(t *testing.T) string {
+// startAgent starts an agent on loopback that ends with the test, and returns the
+// URLs of its two ports.
+func startAgent(t *testing.T) (streams, datagrams string) {
 	lc := net.ListenConfig{}
 	lc.SetMultipathTCP(false)
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,13 +154,13 @@ func startAgent(t *testing.T) string {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		new(agent.Server).Serve(ctx, l)
+		(&agent.Server{UDP: conn}).Serve(ctx, l)
 	}()
 	t.Cleanup(func() {
 		cancel()
 		<-done
 	})
-	return "tcp://" + l.Addr().String()
+	return "tcp://" + l.Addr().String(), "udp://" + conn.LocalAddr().String()
 }
 
 // check runs every rule. The timeout is longer than what lingers lingers, and
@@ -160,7 +169,7 @@ func startAgent(t *testing.T) string {
 func (p path) check(t *testing.T) *check.Report {
 	o := check.Options{
 		Timeout: 3 * time.Second, Bulk: 4 << 20, Stall: 2 * time.Second,
-		Agent: p.agent, Closed: p.closed, Unsafe: p.unsafe,
+		Agent: p.agent, AgentUDP: p.agentUDP, Closed: p.closed, Unsafe: p.unsafe,
 	}
 	if p.settings != nil {
 		p.settings(&o)
