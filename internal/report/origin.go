@@ -13,11 +13,12 @@ type origin struct {
 	When     string
 	Plan     string
 	Machines []string
+	Warnings []string
 }
 
 func originOf(run Run) origin {
 	r := run.Result
-	o := origin{Name: run.Name, URL: r.Plan.URL, When: when(r), Plan: planWords(r.Plan)}
+	o := origin{Name: run.Name, URL: r.Plan.URL, When: when(r), Plan: planWords(r.Plan), Warnings: warnings(r)}
 	for _, p := range partsOf(r) {
 		words := environmentWords(p.Environment, p.Echod)
 		if len(r.Parts) > 0 {

@@ -25,7 +25,9 @@ func CompareText(w io.Writer, runs []Run, color bool) error {
 		t.origin(originOf(run))
 	}
 	t.table(runs)
-	t.warnings(runs)
+	for _, run := range runs {
+		t.warnings(originOf(run))
+	}
 	_, err := io.WriteString(w, t.String())
 	return err
 }
@@ -69,18 +71,16 @@ func (t *text) table(runs []Run) {
 	}
 }
 
-func (t *text) warnings(runs []Run) {
-	for _, run := range runs {
-		name := run.Name
-		if name != "" {
-			name += ": "
+func (t *text) warnings(o origin) {
+	name := o.Name
+	if name != "" {
+		name += ": "
+	}
+	for i, warning := range o.Warnings {
+		if i == 0 {
+			fmt.Fprintln(t)
 		}
-		for i, warning := range warnings(run.Result) {
-			if i == 0 {
-				fmt.Fprintln(t)
-			}
-			fmt.Fprintln(t, t.mark(printable(name+warning), true))
-		}
+		fmt.Fprintln(t, t.mark(printable(name+warning), true))
 	}
 }
 

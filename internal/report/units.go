@@ -1,9 +1,9 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // scale is a unit, and how many of the base unit it is.
@@ -42,6 +42,15 @@ func threeDigits(v float64) string {
 // seconds writes a duration.
 func seconds(v float64) string { return inScale(v, timeScales) }
 
+// roundSeconds writes a round duration, as axes bear them.
+func roundSeconds(v float64) string {
+	number, unit, _ := strings.Cut(seconds(v), " ")
+	if strings.Contains(number, ".") {
+		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
+	}
+	return number + " " + unit
+}
+
 // size writes a number of bytes.
 func size(v float64) string { return inScale(v, byteScales) }
 
@@ -69,7 +78,7 @@ func rate(v float64) string {
 func percent(v float64) string { return threeDigits(v*100) + " %" }
 
 // ratio writes how many times the first v is.
-func ratio(v float64) string { return fmt.Sprintf("×%.2f", v) }
+func ratio(v float64) string { return "×" + threeDigits(v) }
 
 // count writes n of something.
 func count(n int, one, many string) string {
@@ -77,4 +86,13 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return whole(float64(n)) + " " + many
+}
+
+// trimmed writes v with that many decimals, but for zeros at their end.
+func trimmed(v float64, decimals int) string {
+	text := strconv.FormatFloat(v, 'f', decimals, 64)
+	if decimals == 0 {
+		return text
+	}
+	return strings.TrimRight(strings.TrimRight(text, "0"), ".")
 }

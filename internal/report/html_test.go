@@ -1,0 +1,171 @@
+package report_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"echod/internal/dial"
+	"echod/internal/load"
+	"echod/internal/report"
+)
+
+// pageOf is the page of some runs.
+func pageOf(t *testing.T, runs ...report.Run) string {
+	t.Helper()
+	var text strings.Builder
+	if err := report.WriteHTML(&text, runs); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
+
+// elements reads a page as XML, which it is too, but for its first line, and
+// calls each for each element with what it holds directly.
+func elements(t *testing.T, page string, each func(e xml.StartElement, text string)) {
+	t.Helper()
+	in := xml.NewDecoder(strings.NewReader(page))
+	var open []xml.StartElement
+	var texts []string
+	for {
+		token, err := in.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("the page does not parse: %v", err)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			open, texts = append(open, token.Copy()), append(texts, "")
+		case xml.CharData:
+			if len(texts) > 0 {
+				texts[len(texts)-1] += string(token)
+			}
+		case xml.EndElement:
+			last := len(open) - 1
+			each(open[last], texts[last])
+			open, texts = open[:last], texts[:last]
+		}
+	}
+}
+
+func attribute(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+func TestPageShowsEveryRunInEveryChart(t *testing.T) {
+	tests := []struct {
+		name          string
+		runs          []report.Run
+		charts, lines int
+	}{
+		{"one", []report.Run{{Result: sample(1, 10, time.Millisecond)}}, 3, 1 + 3 + 1},
+		{"one of an open loop", []report.Run{{Result: troubled()}}, 3, 2 + 3 + 1},
+		{"several", three(), 5, 5 * 3},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			charts, lines := 0, 0
+			elements(t, pageOf(t, test.runs...), func(e xml.StartElement, _ string) {
+				if e.Name.Local == "svg" && attribute(e, "class") == "chart" {
+					charts++
+				}
+				if e.Name.Local == "path" && len(attribute(e, "d")) > 20 {
+					lines++
+				}
+			})
+			if charts != test.charts || lines != test.lines {
+				t.Errorf("got %d charts with %d lines, want %d with %d", charts, lines, test.charts, test.lines)
+			}
+		})
+	}
+}
+
+func TestPageNeedsNothingButItself(t *testing.T) {
+	page := pageOf(t, three()...)
+	for _, word := range []string{"http:", "https:", "src=", "href=", "url(", "@import", "fetch(", "style=", "onclick"} {
+		if strings.Contains(page, word) {
+			t.Errorf("the page contains %s", word)
+		}
+	}
+	if !strings.Contains(page, `content="default-src &#39;none&#39;; style-src &#39;sha256-`) {
+		t.Error("the page's policy allows more than its own style")
+	}
+}
+
+// TestPageEscapesWhatComesFromFiles: every string of a result, and the name of
+// its file, is made hostile.
+func TestPageEscapesWhatComesFromFiles(t *testing.T) {
+	const hostile = `"></script></svg></style><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}'`
+	r := troubled()
+	r.Echod, r.Plan.URL = hostile, hostile
+	r.Environment = load.Environment{Host: hostile, OS: hostile, Arch: hostile, Kernel: hostile, CPU: hostile, Go: hostile}
+	r.Wrong = &load.Wrong{Got: hostile, Want: hostile}
+	r.Errors = map[dial.Class]int64{dial.Class(hostile): 1}
+	for _, page := range []string{pageOf(t, report.Run{Result: r}), pageOf(t, report.Run{Name: hostile, Result: r}, report.Run{Name: hostile, Result: r})} {
+		seen := 0
+		elements(t, page, func(e xml.StartElement, text string) {
+			if e.Name.Local == "img" || e.Name.Local == "script" && strings.Contains(text, "alert") {
+				t.Errorf("got an element %s that a file made: %s", e.Name.Local, text)
+			}
+			seen += strings.Count(text, hostile)
+		})
+		if seen < 8 {
+			t.Errorf("got what the file says %d times, want it to be shown everywhere", seen)
+		}
+		if strings.Contains(page, "<img") || strings.Contains(page, "<script>alert") {
+			t.Error("the page holds markup of a file")
+		}
+	}
+}
+
+var places = regexp.MustCompile(`[ML]([-0-9.]+) ([-0-9.]+)`)
+
+func TestLinesStayInTheirCharts(t *testing.T) {
+	nothing := empty("alpha", 3)
+	once := empty("alpha", 3)
+	happen(once, event{second: 1, latency: time.Hour})
+	interrupted := empty("alpha", 0)
+	uneven := sample(1, 3, time.Millisecond)
+	uneven.Intervals[2].Seconds = 0.01
+	for name, r := range map[string]*load.Result{"nothing": nothing, "one message": once, "no time": interrupted,
+		"a short last second": uneven, "a long run": sample(1, 1000, time.Nanosecond)} {
+		t.Run(name, func(t *testing.T) {
+			elements(t, pageOf(t, report.Run{Result: r}), func(e xml.StartElement, _ string) {
+				if e.Name.Local != "path" || strings.HasPrefix(attribute(e, "d"), "M1 4L") {
+					return
+				}
+				path := attribute(e, "d")
+				for _, place := range places.FindAllStringSubmatch(path, -1) {
+					x, errX := strconv.ParseFloat(place[1], 64)
+					y, errY := strconv.ParseFloat(place[2], 64)
+					if errX != nil || errY != nil || x < 0 || x > 1000 || y < 0 || y > 1000 {
+						t.Fatalf("got %s in %s", place[0], path)
+					}
+				}
+				if strings.Contains(path, "NaN") || strings.Contains(path, "Inf") {
+					t.Errorf("got %s", path)
+				}
+			})
+		})
+	}
+}
+
+func TestALongRunIsShownInFewPoints(t *testing.T) {
+	r := sample(1, 1001, time.Millisecond)
+	page := pageOf(t, report.Run{Result: r})
+	if got := strings.Count(page, `"t":`); got < 4*300 || got > 4*400+200 {
+		t.Errorf("got %d points, want some 400 on each of the lines over time", got)
+	}
+}

@@ -1,0 +1,39 @@
+package report
+
+import (
+	"echod/internal/hist"
+	"echod/internal/load"
+)
+
+// finest is how many intervals a picture can show.
+const finest = 400
+
+// thinned are the same runs with intervals so long that they can be told apart in
+// a picture. Histograms add, so that what is shown is exact all the same.
+func thinned(runs []Run) []Run {
+	var all []Run
+	for _, run := range runs {
+		r := *run.Result
+		r.Intervals = longer(r.Intervals, (len(r.Intervals)+finest-1)/finest)
+		all = append(all, Run{run.Name, &r})
+	}
+	return all
+}
+
+// longer makes one interval of each so many.
+func longer(intervals []load.Interval, each int) []load.Interval {
+	if each <= 1 {
+		return intervals
+	}
+	var all []load.Interval
+	for i, in := range intervals {
+		if i%each == 0 {
+			all = append(all, load.Interval{At: in.At, Latency: hist.New()})
+		}
+		last := &all[len(all)-1]
+		last.Seconds += in.Seconds
+		last.Conns = in.Conns
+		addInterval(last, &in)
+	}
+	return all
+}
