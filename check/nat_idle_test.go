@@ -1,7 +1,6 @@
 package check_test
 
 import (
-	"context"
 	"net"
 	"strings"
 	"testing"
@@ -14,7 +13,10 @@ import (
 
 // natPath is an honest echo for datagrams, and an agent whose UDP port is behind
 // a proxy.
-type natPath struct{ echo, agent, agentUDP string }
+type natPath struct {
+	echo, agent, agentUDP string
+	udp                   *net.UDPConn // of the agent
+}
 
 func throughNAT(t *testing.T, fault echotest.ProxyFault, limits agent.Limits) natPath {
 	t.Helper()
@@ -24,7 +26,39 @@ func throughNAT(t *testing.T, fault echotest.ProxyFault, limits agent.Limits) na
 	}
 	far := farEnd(t, &agent.Server{UDP: conn, Limits: limits})
 	proxy := echotest.NewBrokenProxy(t, fault, "udp://"+conn.LocalAddr().String())
-	return natPath{echotest.NewUDPServer(t).URL(), "tcp://" + far, proxy.URL()}
+	return natPath{echotest.NewUDPServer(t).URL(), "tcp://" + far, proxy.URL(), conn}
+}
+
+// detour leads to the agent from another address than connections do. Nothing
+// comes back by it.
+func (n natPath) detour(t *testing.T) string {
+	t.Helper()
+	front, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}, n.udp.LocalAddr().(*net.UDPAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 2048)
+		for {
+			length, _, err := front.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			back.Write(buf[:length])
+		}
+	}()
+	t.Cleanup(func() {
+		front.Close()
+		<-done
+		back.Close()
+	})
+	return "udp://" + front.LocalAddr().String()
 }
 
 func (n natPath) ask(t *testing.T, idleMax time.Duration) check.Result {
@@ -71,11 +105,11 @@ func TestNATIdleTellsTheLifetime(t *testing.T) {
 // TestNATIdleNeedsTheAgentsUDPPort: what cannot be asked is no failure.
 func TestNATIdleNeedsTheAgentsUDPPort(t *testing.T) {
 	path := throughNAT(t, echotest.LosesDatagrams, agent.Limits{})
-	dead, err := new(net.ListenConfig).ListenPacket(context.Background(), "udp", "127.0.0.1:0")
+	dead, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer dead.Close() // takes everything in and says nothing
+	t.Cleanup(func() { dead.Close() }) // takes everything in and says nothing
 	for _, tt := range []struct {
 		name, agent, agentUDP string
 		long                  bool
@@ -86,6 +120,8 @@ func TestNATIdleNeedsTheAgentsUDPPort(t *testing.T) {
 		{"no UDP", "tcp://" + farEnd(t, &agent.Server{}), "", true, `^the agent is older: it does not know the scenario datagram-late$`},
 		{"UDP does not get there", path.agent, "udp://" + dead.LocalAddr().String(), true,
 			`^no datagram reaches the agent at udp://127\.0\.0\.1:\d+: let the path forward UDP to the agent, too, or name its port by --agent-udp$`},
+		{"UDP takes another way", path.agent, path.detour(t), true,
+			`^the agent does not answer there: the datagram came from 127\.0\.0\.2, the connection from 127\.0\.0\.1$`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
