@@ -26,7 +26,8 @@ import (
 var arrows = map[string][]string{
 	"cmd/echod": {"internal/cli"},
 	"internal/cli": {"internal/server", "internal/engines", "internal/agent", "internal/selftest", "check",
-		"internal/engine", "internal/sock", "internal/echo", "internal/nearest"},
+		"internal/engine", "internal/sock", "internal/echo", "internal/nearest", "internal/dial", "internal/load",
+		"internal/hist", "internal/report"},
 	"internal/rulesdoc": {"check"},
 	"internal/selftest": {"check", "internal/engine", "internal/sock"},
 	"internal/server":   {"internal/engines", "internal/engine", "internal/sock", "internal/echo"},
@@ -42,7 +43,7 @@ var arrows = map[string][]string{
 	"internal/sys/sim": {"internal/sys"},
 	"internal/echo":    {},
 	"check":            {"internal/agent", "internal/dial", "internal/nearest"},
-	"internal/dial":    {},
+	"internal/dial":    {"internal/nearest"},
 	"internal/hist":    {},
 	"internal/nearest": {},
 	"internal/load":    {"internal/dial", "internal/hist", "internal/sys"},

@@ -41,8 +41,9 @@ func TestParseTargetSaysWhatIsWrongAndWhatWouldBeRight(t *testing.T) {
 	tests := []struct{ url, want string }{
 		{"", "no scheme; " + any},
 		{"localhost:7", "no scheme; " + any},
-		{"http://localhost:7", `unknown scheme "http"; ` + any},
-		{"TCP://localhost:7", `unknown scheme "TCP"; ` + any},
+		{"banana://localhost:7", `unknown scheme "banana"; ` + any},
+		{"tpc://localhost:7", `unknown scheme "tpc"; write tcp://`},
+		{"TCP://localhost:7", `unknown scheme "TCP"; write tcp://`},
 		{"tcp://", "no port; want tcp://host:port"},
 		{"tcp://localhost", "no port; want tcp://host:port"},
 		{"tcp://[::1]", "no port; want tcp://host:port"},

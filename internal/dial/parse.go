@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"echod/internal/nearest"
 )
 
 // URLError says what is wrong with a target's URL, and what would be right.
@@ -28,8 +30,14 @@ func Parse(url string) (Target, error) {
 	case "unix":
 		return parsePath(url, rest)
 	}
-	return Target{}, badURL(url, "unknown scheme "+strconv.Quote(network), wantTarget)
+	want := wantTarget
+	if meant, ok := nearest.Word(network, schemes); ok {
+		want = "write " + meant + "://"
+	}
+	return Target{}, badURL(url, "unknown scheme "+strconv.Quote(network), want)
 }
+
+var schemes = []string{"tcp", "tls", "udp", "unix"}
 
 func parseHostPort(url, network, rest string) (Target, error) {
 	want := "want " + network + "://host:port"
