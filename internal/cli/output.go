@@ -15,26 +15,29 @@ import (
 // under another name in the same directory and then renamed.
 type outputFile struct{ path string }
 
-// newOutputFile finds out, before there is anything to write, whether path can
-// be written.
-func newOutputFile(path string) (*outputFile, error) {
+// newOutputFile is the file of --output.
+func newOutputFile(path string) (*outputFile, error) { return newFileOf("--output", path) }
+
+// newFileOf finds out, before there is anything to write, whether path, which
+// that flag names, can be written.
+func newFileOf(flag, path string) (*outputFile, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return nil, usage("--output: "+path+" is a directory", "give the name of a file")
+		return nil, usage(flag+": "+path+" is a directory", "give the name of a file")
 	case err == nil && !info.Mode().IsRegular():
-		return nil, usage("--output: "+path+" is no file", "leave --output out and redirect standard output")
+		return nil, usage(flag+": "+path+" is no file", "give the name of a file, or leave "+flag+" out")
 	case err == nil:
 		// A symbolic link stays one.
 		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return nil, &exitError{Usage, fmt.Errorf("--output: %w", err)}
+			return nil, &exitError{Usage, fmt.Errorf("%s: %w", flag, err)}
 		}
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, &exitError{Usage, fmt.Errorf("--output: %w", err)}
+		return nil, &exitError{Usage, fmt.Errorf("%s: %w", flag, err)}
 	}
 	trial, err := (&outputFile{path}).create()
 	if err != nil {
-		return nil, &exitError{Usage, fmt.Errorf("--output: %w", err)}
+		return nil, &exitError{Usage, fmt.Errorf("%s: %w", flag, err)}
 	}
 	trial.Close()
 	return &outputFile{path}, os.Remove(trial.Name())
