@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -13,9 +14,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// dial NAME URL connects and has some bytes echoed, so that the server knows the
+// dialServer NAME URL connects and has some bytes echoed, so that the server knows the
 // connection. With a !, it wants to be refused.
-func dial(ts *testscript.TestScript, neg bool, args []string) {
+func dialServer(ts *testscript.TestScript, neg bool, args []string) {
 	network, address, _ := strings.Cut(args[1], "://")
 	conn, err := net.DialTimeout(network, address, patience)
 	if neg {
@@ -56,4 +57,19 @@ func reset(ts *testscript.TestScript, _ bool, args []string) {
 	if _, err := stageOf(ts).clients[args[0]].Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		ts.Fatalf("got %v, want ECONNRESET", err)
 	}
+}
+
+// answer VARIABLE BYTES takes a connection to the port that was occupied, echoes
+// so many bytes on it, and says nothing more until the script ends.
+func answer(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ln := stageOf(ts).listeners[args[0]]
+	ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(patience))
+	conn, err := ln.Accept()
+	ts.Check(err)
+	ts.Defer(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	_, err = io.CopyN(conn, conn, n)
+	ts.Check(err)
 }

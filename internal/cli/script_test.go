@@ -49,12 +49,17 @@ func runScripts(t *testing.T, wanted func(name string) bool) {
 	}
 	// A server that takes the client's FIN for the end of both directions.
 	broken := echotest.NewBroken(t, echotest.ClosesAtFin)
+	// Two that are no echo, and one over TLS.
+	swaps, banner, secure := echotest.NewBroken(t, echotest.SwapsBytes), echotest.NewBroken(t, echotest.SendsBanner), echotest.NewTLSServer(t)
 	testscript.Run(t, testscript.Params{
 		Files:              files,
 		RequireUniqueNames: true,
 		Deadline:           time.Now().Add(3 * patience),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("BROKEN", broken.URL())
+			env.Setenv("SWAPS", swaps.URL())
+			env.Setenv("BANNER", banner.URL())
+			env.Setenv("TLS", secure.URL())
 			return setupScript(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -65,7 +70,8 @@ func runScripts(t *testing.T, wanted func(name string) bool) {
 			"await":  await,
 			"occupy": occupy,
 			"accept": accept,
-			"dial":   dial,
+			"answer": answer,
+			"dial":   dialServer,
 			"finish": finish,
 			"reset":  reset,
 		},
