@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test race vet cross fuzz bench bench-engines matrix matrix-quick clean
+.PHONY: build test race vet cross fuzz bench bench-engines compare matrix matrix-quick clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
@@ -31,7 +31,10 @@ bench: ## Go benchmarks of single parts
 	$(GO) test -run '^$$' -bench . ./internal/...
 
 bench-engines: ## the engines against a C epoll loop: ratios of interleaved pairs
-	cd compare && $(GO) run ./cmd/bench-engines $(BENCH)
+	cd compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -peers=false $(BENCH)
+
+compare: ## echod against C and other Go servers; QUICK=1: within three minutes
+	cd compare && $(GO) run ./cmd/compare -out results $(if $(QUICK),-quick) $(COMPARE)
 
 matrix: ## check through programs that people use: writes docs/matrix.md
 	cd matrix && $(GO) run . $(MATRIX)

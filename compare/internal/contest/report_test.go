@@ -1,0 +1,115 @@
+package contest
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sampleReport has one of everything that a report may hold.
+func sampleReport() Report {
+	failed := Entry{Name: "netpoll", Failure: "load: exit status 1\nthe server | ended a connection"}
+	two := at("echod epoll --loops 2", 1.1, 1)
+	two.Shares = [][]int{{510, 490}}
+	return Report{
+		Date:        time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC),
+		Environment: Environment{Processor: "A & B", Processors: 2, ClientCPU: 1, Kernel: "6.18", Go: "go1.26", CC: "cc"},
+		Warmup:      0.3, Seconds: 1,
+		Results: []Result{
+			{Workload: Workload{Stream, 50, 64, 1}, Entries: []Entry{at(C, 1, 1), at("echod epoll", 0.99, 1.01), at("gnet", 0.125, 6), failed}},
+			{Workload: UDP()[1], Entries: []Entry{at(C, 1, 1), at("echod epoll", 0.9, 1)}},
+			{Workload: Held(), Entries: []Entry{held(C, 0), held("echod epoll", 120)}},
+			{Workload: Workload{Stream, 1000, 64, 1}, Free: true, Entries: []Entry{at("echod epoll --loops 1", 1, 1), two}},
+		},
+	}
+}
+
+func TestMarkdownTellsEverything(t *testing.T) {
+	var text strings.Builder
+	if err := sampleReport().WriteMarkdown(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| 50×64 B         | echod epoll           | C                     | 990 ",
+		"| UDP 16×64 B×32 ", "**short**: throughput",
+		"| idle 15000×64 B | echod epoll | 120 ",
+		"| 510 490 ", "1.04",
+		"| failed  |",
+		"load: exit status 1 the server / ended a connection",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("got no %q in:\n%s", want, &text)
+		}
+	}
+}
+
+func TestRowsOfATableAreAsLongAsItsHead(t *testing.T) {
+	var text strings.Builder
+	if err := sampleReport().WriteMarkdown(&text); err != nil {
+		t.Fatal(err)
+	}
+	columns := 0
+	for line := range strings.Lines(text.String()) {
+		got := strings.Count(line, "|")
+		if columns > 0 && got > 0 && got != columns {
+			t.Errorf("got %d bars, want %d: %s", got, columns, line)
+		}
+		columns = got
+	}
+}
+
+func TestPictureIsWellFormedAndHasEveryDot(t *testing.T) {
+	var text strings.Builder
+	if err := sampleReport().WriteSVG(&text); err != nil {
+		t.Fatal(err)
+	}
+	for d := xml.NewDecoder(strings.NewReader(text.String())); ; {
+		_, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// echod and gnet once and echod again, each in both panels; netpoll failed.
+	if got, want := strings.Count(text.String(), "<title>"), 6; got != want {
+		t.Errorf("got %d dots, want %d", got, want)
+	}
+}
+
+func TestPictureHoldsRatiosAtItsEdge(t *testing.T) {
+	tests := []struct{ ratio, want float64 }{
+		{0.01, 0}, {leastRatio, 0}, {1, panel / 2}, {mostRatio, panel}, {50, panel},
+	}
+	for _, tt := range tests {
+		if got := across(tt.ratio); got != tt.want {
+			t.Errorf("across(%v): got %v, want %v", tt.ratio, got, tt.want)
+		}
+	}
+}
+
+func TestSavedReportMakesTheSameTables(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "report.json")
+	if err := sampleReport().Save(name); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got strings.Builder
+	if err := sampleReport().WriteMarkdown(&want); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.WriteMarkdown(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != want.String() {
+		t.Errorf("got:\n%s\nwant:\n%s", &got, &want)
+	}
+}

@@ -1,0 +1,26 @@
+package contest
+
+import "testing"
+
+func TestWorkloadIsNamedAsItIsSpokenAndAsItIsTyped(t *testing.T) {
+	tests := []struct {
+		w             Workload
+		spoken, typed string
+	}{
+		{Workload{Stream, 50, 64, 1}, "50×64 B", "50x64x1"},
+		{Workload{Stream, 1, 1500, 1}, "1×1500 B", "1x1500x1"},
+		{Workload{Stream, 10, 64 << 10, 4}, "10×64 KiB×4", "10x65536x4"},
+		{Workload{Stream, 10, 1 << 20, 1}, "10×1 MiB", "10x1048576x1"},
+		{Workload{Churn, 50, 64, 1}, "churn 50×64 B", "churn"},
+		{Workload{Datagrams, 16, 64, 32}, "UDP 16×64 B×32", "udp-16x64x32"},
+		{Workload{Idle, 15000, 64, 1}, "idle 15000×64 B", "idle"},
+	}
+	for _, tt := range tests {
+		if got := tt.w.String(); got != tt.spoken {
+			t.Errorf("spoken: got %q, want %q", got, tt.spoken)
+		}
+		if got := tt.w.Key(); got != tt.typed {
+			t.Errorf("typed: got %q, want %q", got, tt.typed)
+		}
+	}
+}
