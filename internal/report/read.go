@@ -9,7 +9,8 @@ import (
 	"echod/internal/load"
 )
 
-// FileError says that a file is no result, or not one that this version reads.
+// FileError says that a file cannot be read, is no result, or not one that this
+// version reads.
 type FileError struct {
 	Name string
 	Err  error
@@ -21,12 +22,11 @@ func (e *FileError) Unwrap() error { return e.Err }
 // maxFile is more than a result of a day takes. What is larger is none.
 const maxFile = 1 << 30
 
-// Read reads a result file, which errors call by name. They are FileErrors, but
-// for those of in itself.
+// Read reads a result file. Its errors are FileErrors, which call it by name.
 func Read(name string, in io.Reader) (*load.Result, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, &FileError{name, err}
 	}
 	r, err := parse(text)
 	if err != nil {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +54,8 @@ func environmentWords(e load.Environment, echod string) string {
 	if e.CPU != "" {
 		cpus += " (" + e.CPU + ")"
 	}
-	return strings.Join([]string{e.Host, system, cpus, e.Go, "echod " + echod}, ", ")
+	words := []string{e.Host, system, cpus, e.Go, "echod " + echod}
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), ", ")
 }
 
 // when is when a result was measured, and for how long.
