@@ -116,7 +116,8 @@ func (f *checkFlags) targets(args []string) (path check.Target, direct *check.Ta
 		if f.directAgent != "" {
 			return path, nil, usage("--direct-agent is for --direct", "give --direct URL, too, or --agent alone")
 		}
-		return path, nil, f.tls.apply(&path)
+		path.TLS, err = f.tls.config(path.Network)
+		return path, nil, err
 	}
 	other, err := check.ParseTarget(f.direct)
 	if err != nil {
@@ -125,7 +126,9 @@ func (f *checkFlags) targets(args []string) (path check.Target, direct *check.Ta
 	if err := check.Comparable(path, other); err != nil {
 		return path, nil, err
 	}
-	return path, &other, f.tls.apply(&path, &other)
+	path.TLS, err = f.tls.config(path.Network, other.Network)
+	other.TLS = path.TLS
+	return path, &other, err
 }
 
 // find runs the rules through the path and, where there is a direct way, on

@@ -5,10 +5,9 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/pflag"
-
-	"echod/check"
 )
 
 // tlsFlags say how a tls:// target proves who it is.
@@ -24,31 +23,24 @@ func (f *tlsFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.serverName, "tls-server-name", "", "the name to ask for, and to be on the certificate")
 }
 
-// apply has those of targets that speak TLS speak it so. Where none does, flags
-// that were given are a mistake.
-func (f *tlsFlags) apply(targets ...*check.Target) error {
+// config is how targets on these networks are spoken to by those that speak TLS;
+// nil if no flag was given. Flags where none of them does are a mistake.
+func (f *tlsFlags) config(networks ...string) (*tls.Config, error) {
 	if *f == (tlsFlags{}) {
-		return nil
+		return nil, nil
+	}
+	if !slices.Contains(networks, "tls") {
+		return nil, usage("--tls-ca, --tls-insecure and --tls-server-name are for tls:// targets", "as in: --tls-ca ca.pem tls://localhost:8443")
 	}
 	config := &tls.Config{InsecureSkipVerify: f.insecure, ServerName: f.serverName}
 	if f.ca != "" {
 		pool, err := readCA(f.ca)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		config.RootCAs = pool
 	}
-	applied := false
-	for _, target := range targets {
-		if target.Network == "tls" {
-			target.TLS = config
-			applied = true
-		}
-	}
-	if !applied {
-		return usage("--tls-ca, --tls-insecure and --tls-server-name are for tls:// targets", "as in: echod check --tls-ca ca.pem tls://localhost:8443")
-	}
-	return nil
+	return config, nil
 }
 
 func readCA(name string) (*x509.CertPool, error) {
