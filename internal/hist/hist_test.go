@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,61 @@ func TestJSONHoldsEveryCount(t *testing.T) {
 			t.Fatalf("got %+v, want %+v", got.Summary(), want.Summary())
 		}
 	})
+}
+
+func TestFoldingForgetsNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		durations := drawn(t, "durations")
+		got, want := of(durations), of(durations)
+		got.Fold()
+		if !got.Equal(want) || got.Summary() != want.Summary() || !cmp.Equal(got.Curve(), want.Curve()) {
+			t.Fatalf("folded: got %+v, want %+v", got.Summary(), want.Summary())
+		}
+		got.Fold()
+		got.Record(time.Second)
+		got.Fold()
+		got.Add(of(durations))
+		want.Record(time.Second)
+		want.Add(of(durations))
+		if !got.Equal(want) || got.Max() != want.Max() || got.Count() != want.Count() {
+			t.Fatalf("folded, and counted on: got %+v, want %+v", got.Summary(), want.Summary())
+		}
+		got.Fold()
+		got.Reset()
+		if got.Count() != 0 || got.Max() != 0 {
+			t.Fatalf("folded, and reset: got %+v", got.Summary())
+		}
+	})
+}
+
+// TestFoldedIsSmall: a thousand of them take less than twenty that are not.
+func TestFoldedIsSmall(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	kept := make([]*hist.Hist, 1000)
+	for i := range kept {
+		kept[i] = thousand()
+		kept[i].Fold()
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	got := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	if most := int64(4 << 20); got > most {
+		t.Errorf("got %d bytes for %d histograms, want at most %d", got, len(kept), most)
+	}
+	runtime.KeepAlive(kept)
+}
+
+func TestTheZeroHistIsEmpty(t *testing.T) {
+	var h hist.Hist
+	if h.Count() != 0 || !h.Equal(hist.New()) {
+		t.Errorf("got %+v", h.Summary())
+	}
+	h.Record(time.Second)
+	if h.Count() != 1 {
+		t.Errorf("got %d durations, want 1", h.Count())
+	}
 }
 
 func TestPartsAddUpToTheWhole(t *testing.T) {

@@ -18,6 +18,7 @@ type Summary struct {
 
 // Summary is what h comes to.
 func (h *Hist) Summary() Summary {
+	h = &Hist{h: h.counters()} // once for all
 	return Summary{
 		Count: h.Count(), Min: h.Min(), Mean: h.Mean(), Max: h.Max(),
 		P50: h.Quantile(0.5), P90: h.Quantile(0.9), P99: h.Quantile(0.99),
@@ -36,11 +37,12 @@ type Point struct {
 // for each halving of what is still above. The last is the longest, at 1; there
 // is none if nothing was recorded.
 func (h *Hist) Curve() []Point {
-	var points []Point
-	if h.Count() == 0 {
+	counters := h.counters()
+	if counters.TotalCount() == 0 {
 		return nil
 	}
-	for _, at := range h.h.CumulativeDistributionWithTicks(ticks) {
+	var points []Point
+	for _, at := range counters.CumulativeDistributionWithTicks(ticks) {
 		points = append(points, Point{at.Quantile / 100, time.Duration(at.ValueAt)})
 	}
 	return points
@@ -51,5 +53,5 @@ func (h *Hist) Equal(other *Hist) bool {
 	if h == nil || other == nil {
 		return h == other
 	}
-	return h.h.Equals(other.h)
+	return h.counters().Equals(other.counters())
 }

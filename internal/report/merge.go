@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -123,52 +122,4 @@ func mergedBehind(whole *load.Result, results []*load.Result) *load.Behind {
 		sum.Lateness = whole.Lateness.Quantile(0.99)
 	}
 	return sum
-}
-
-// mergedIntervals puts each interval into the second in which its middle lies,
-// counted from started.
-func mergedIntervals(started time.Time, results []*load.Result) []load.Interval {
-	sums := map[int]*load.Interval{}
-	for _, r := range results {
-		for second, own := range bySecond(r, r.Started.Sub(started).Seconds()) {
-			sum, ok := sums[second]
-			if !ok {
-				sums[second] = own
-				continue
-			}
-			sum.Seconds = max(sum.Seconds, own.Seconds)
-			sum.Conns += own.Conns
-			addInterval(sum, own)
-		}
-	}
-	var all []load.Interval
-	for _, second := range slices.Sorted(maps.Keys(sums)) {
-		all = append(all, *sums[second])
-	}
-	return all
-}
-
-// bySecond are the intervals of one result, which began at offset, by the second
-// of the whole. A short one at the end may share a second with the one before.
-func bySecond(r *load.Result, offset float64) map[int]*load.Interval {
-	sums := map[int]*load.Interval{}
-	for _, own := range r.Intervals {
-		second := int(offset + own.At + own.Seconds/2)
-		sum, ok := sums[second]
-		if !ok {
-			sum = &load.Interval{At: float64(second), Latency: hist.New()}
-			sums[second] = sum
-		}
-		sum.Seconds += own.Seconds
-		sum.Conns = own.Conns
-		addInterval(sum, &own)
-	}
-	return sums
-}
-
-func addInterval(sum, own *load.Interval) {
-	sum.Messages += own.Messages
-	sum.BytesIn += own.BytesIn
-	sum.Errors += own.Errors
-	sum.Latency.Add(own.Latency)
 }

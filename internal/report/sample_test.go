@@ -74,6 +74,7 @@ func sample(seed uint64, length int, median time.Duration) *load.Result {
 			r.Latency.Record(d)
 		}
 		second.Messages = second.Latency.Count()
+		second.Latency.Fold()
 		second.BytesIn = second.Messages * 64
 		r.Messages += second.Messages
 		r.BytesIn += second.BytesIn

@@ -1,7 +1,8 @@
 package report
 
 import (
-	"echod/internal/hist"
+	"slices"
+
 	"echod/internal/load"
 )
 
@@ -26,14 +27,14 @@ func longer(intervals []load.Interval, each int) []load.Interval {
 		return intervals
 	}
 	var all []load.Interval
-	for i, in := range intervals {
-		if i%each == 0 {
-			all = append(all, load.Interval{At: in.At, Latency: hist.New()})
+	for neighbours := range slices.Chunk(intervals, each) {
+		sum := second{Interval: load.Interval{At: neighbours[0].At}}
+		for _, in := range neighbours {
+			sum.Seconds += in.Seconds
+			sum.Conns = in.Conns
+			sum.count(in, in.Latency)
 		}
-		last := &all[len(all)-1]
-		last.Seconds += in.Seconds
-		last.Conns = in.Conns
-		addInterval(last, &in)
+		all = append(all, sum.sum())
 	}
 	return all
 }
