@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -33,6 +34,7 @@ type options struct {
 	docs   string
 	echod  string
 	atOnce int
+	within time.Duration
 }
 
 func main() {
@@ -43,6 +45,7 @@ func main() {
 	flag.StringVar(&o.docs, "docs", "../docs", "where matrix.md and matrix/ are written")
 	flag.StringVar(&o.echod, "echod", "", "use this echod instead of building one")
 	flag.IntVar(&o.atOnce, "at-once", 3, "how many setups may run side by side")
+	flag.DurationVar(&o.within, "within", time.Hour, "give up after this long")
 	flag.Parse()
 	if flag.NArg() > 0 || o.atOnce < 1 {
 		flag.Usage()
@@ -50,6 +53,8 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, o.within, fmt.Errorf("not done within %v (-within)", o.within))
+	defer cancel()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "matrix:", err)
 		os.Exit(1)
@@ -73,6 +78,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer w.Close()
+	if o.quick {
+		w.Flags = []string{"--stall", "2s"} // of 10, which is most of what check takes
+	}
 	if o.echod != "" {
 		err = w.Use(o.echod)
 	} else {
@@ -91,18 +99,24 @@ func run(ctx context.Context, o options) error {
 			say("%d processes had to be ended that their programs left behind", n)
 		}
 	}()
-	direct, err := w.Direct(ctx, target)
-	if err != nil {
-		return err
-	}
 	outcomes := tryAll(ctx, w, chosen, target, o)
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if o.quick || o.only != "" {
-		return page.Summary(os.Stdout, outcomes)
+		return errors.Join(page.Summary(os.Stdout, outcomes), allRan(outcomes))
 	}
-	return page.Write(o.docs, direct, outcomes, programs.LeftOut())
+	return page.Write(o.docs, outcomes, programs.LeftOut())
+}
+
+// allRan is an error if a setup was asked for by name and could not be run.
+func allRan(outcomes []lab.Outcome) error {
+	for _, o := range outcomes {
+		if o.Report == nil {
+			return fmt.Errorf("%s, %s could not be run: %s", o.Program, o.Setup.Name, o.Reason)
+		}
+	}
+	return nil
 }
 
 // choose picks the programs that o asks for.
@@ -144,6 +158,9 @@ func tryAll(ctx context.Context, w *lab.Workshop, chosen []lab.Program, target l
 		}
 	}
 	for i := range outcomes {
+		if ctx.Err() != nil {
+			break
+		}
 		if outcomes[i].Reason != "" {
 			say("%s, %s: left out: %s", outcomes[i].Program, outcomes[i].Setup.Name, outcomes[i].Reason)
 			continue

@@ -1,24 +1,31 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // experiments are the rules that can be put in a few lines.
 var experiments = map[string]experiment{
+	"stream/bulk":            {far: echo, client: with(writeWhileReading)},
 	"stream/half-close":      {far: answerAfter(0), client: with(askAndFinish)},
 	"stream/half-close-late": {far: answerAfter(1200 * time.Millisecond), client: with(askAndFinish)},
 	"stream/half-close-owed": {far: owe, client: with(finishAndRead)},
+	"stream/fin-only":        {far: echo, client: with(finishAtOnce)},
+	"stream/close-latency":   {far: echo, client: with(askAndFinish)},
 	"stream/slow-reader":     {far: echo, client: with(writeThenRead)},
+	"stream/zero-window":     {far: echo, client: with(writeThenRead)},
 	"stream/concurrency":     {far: echo, client: crowdOf(100)},
 	"stream/server-fin":      {far: finishFirst, client: with(goOnAfterFIN)},
 	"stream/rst-to-server":   {client: with(resetFar)},
 	"stream/rst-to-client":   {far: resetClient, client: with(seeReset)},
-	"stream/rst-after-data":  {far: resetClient, client: with(seeReset)},
+	"stream/rst-after-data":  {far: sendAndReset, client: with(seeReset)},
+	"stream/refused":         {closed: true, client: knock},
 }
 
 const question = "a question\n"
@@ -42,7 +49,8 @@ func askAndFinish(conn *net.TCPConn, _ <-chan string) (string, bool) {
 		err == nil && n == int64(len(question))
 }
 
-const owed = 4 << 20
+// owed is more than the buffers of two connections hold.
+const owed = 16 << 20
 
 func owe(far *net.TCPConn) {
 	far.Read(make([]byte, 1))
@@ -58,6 +66,19 @@ func finishAndRead(conn *net.TCPConn, _ <-chan string) (string, bool) {
 	n, err := io.Copy(io.Discard, conn)
 	return fmt.Sprintf("a client that finished and then read got %s, of %d bytes", ending(n, err), owed),
 		err == nil && n == owed
+}
+
+func finishAtOnce(conn *net.TCPConn, _ <-chan string) (string, bool) {
+	conn.CloseWrite()
+	n, err := io.Copy(io.Discard, conn)
+	return "a client that sent nothing and finished got " + ending(n, err), err == nil && n == 0
+}
+
+func writeWhileReading(conn *net.TCPConn, _ <-chan string) (string, bool) {
+	const much = 16 << 20
+	go conn.Write(payload(much))
+	n, err := io.Copy(io.Discard, io.LimitReader(conn, much))
+	return fmt.Sprintf("a client that wrote and read at the same time got %s, of %d bytes", ending(n, err), much), n == much
 }
 
 func echo(far *net.TCPConn) {
@@ -141,9 +162,25 @@ func resetClient(far *net.TCPConn) {
 	far.Close()
 }
 
+func sendAndReset(far *net.TCPConn) {
+	far.Write(payload(1 << 16))
+	resetClient(far)
+}
+
 func seeReset(conn *net.TCPConn, _ <-chan string) (string, bool) {
 	conn.Write([]byte(question))
 	n, err := io.Copy(io.Discard, conn)
-	saw := ending(n, err)
-	return "when the server reset, the client got " + saw, saw == "0 bytes and a reset"
+	return "when the server reset, the client got " + ending(n, err), errors.Is(err, syscall.ECONNRESET)
+}
+
+// knock connects where nobody listens.
+func knock(address string, _ <-chan string) (string, bool) {
+	conn, err := dial(address)
+	if err != nil {
+		return "the connect was refused", errors.Is(err, syscall.ECONNREFUSED)
+	}
+	defer conn.Close()
+	conn.Write([]byte(question))
+	n, err := io.Copy(io.Discard, conn)
+	return "the connect was accepted, and then the client got " + ending(n, err), false
 }

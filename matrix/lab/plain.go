@@ -15,9 +15,14 @@ import (
 // lines each, and nothing of check: what both find is no mistake of check's.
 // It returns what it saw, and whether that is how it should be.
 type experiment struct {
+	closed bool               // the client goes where nobody listens
 	far    func(*net.TCPConn) // the far end of each connection; it may leave it open
 	client func(address string, seen <-chan string) (saw string, honest bool)
 }
+
+// way is two addresses that lead through a program: one to the far end, and one
+// to a port where nobody listens.
+type way struct{ open, closed string }
 
 // Times is how often an experiment is made: some programs are in a race.
 const Times = 3
@@ -35,12 +40,16 @@ func (c Confirmation) String() string {
 // patience is how long an experiment waits for anything.
 const patience = 8 * time.Second
 
-// plain makes the experiment for rule through a setup that leads from address
-// to far. ok is false if there is none for this rule.
-func plain(rule, address string, far *net.TCPListener) (c Confirmation, ok bool) {
+// plain makes the experiment for rule on the way to far. ok is false if there is
+// none for this rule.
+func plain(rule string, through way, far *net.TCPListener) (c Confirmation, ok bool) {
 	e, ok := experiments[rule]
 	if !ok {
 		return Confirmation{}, false
+	}
+	address := through.open
+	if e.closed {
+		address = through.closed
 	}
 	for range Times {
 		saw, honest := e.once(address, far)

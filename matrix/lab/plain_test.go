@@ -12,7 +12,7 @@ func TestExperimentsFindNothingWrongWithNothingInBetween(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			far := listen(t)
-			c, _ := plain(rule, far.Addr().String(), far)
+			c, _ := plain(rule, way{far.Addr().String(), closed(t)}, far)
 			if c.Failed != 0 {
 				t.Errorf("%s: %v", rule, c)
 			}
@@ -23,16 +23,28 @@ func TestExperimentsFindNothingWrongWithNothingInBetween(t *testing.T) {
 // TestExperimentsFailThroughAFullClose: what most broken programs do.
 func TestExperimentsFailThroughAFullClose(t *testing.T) {
 	for _, rule := range []string{"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
-		"stream/server-fin", "stream/rst-to-server", "stream/rst-to-client"} {
+		"stream/server-fin", "stream/rst-to-server", "stream/rst-to-client", "stream/rst-after-data", "stream/refused"} {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			far := listen(t)
-			c, _ := plain(rule, fullClose(t, far.Addr().String()), far)
+			through := way{fullClose(t, far.Addr().String()), fullClose(t, closed(t))}
+			c, _ := plain(rule, through, far)
 			if c.Failed != Times {
 				t.Errorf("%s: %v, want %d failures", rule, c, Times)
 			}
 		})
 	}
+}
+
+// closed is an address where nobody listens.
+func closed(t *testing.T) string {
+	t.Helper()
+	p, err := deny()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.release)
+	return Local(p.number)
 }
 
 func listen(t *testing.T) *net.TCPListener {

@@ -1,19 +1,23 @@
 package lab
 
-import "net"
+import (
+	"context"
+	"net"
+)
 
 // Report is what check said about one setup.
 type Report struct {
-	Raw     []byte   `json:"-"` // its words
-	Results []Result `json:"results"`
+	Raw     []byte   // its words
+	Results []Result // through the program, or of the program that is the server
+	Direct  []Result // without the program
 }
 
 // Result is what it said about one rule.
 type Result struct {
-	Rule    string `json:"rule"`
-	Verdict string `json:"verdict"`
-	Class   string `json:"class,omitempty"`
-	Detail  string `json:"detail,omitempty"`
+	Rule    string
+	Verdict string
+	Class   string
+	Detail  string
 
 	Plain *Confirmation `json:"-"` // of a failure, what plain sockets say; nil if they were not asked
 }
@@ -39,13 +43,13 @@ func (r *Report) Count(verdict string) int {
 	return n
 }
 
-// confirm puts what failed to plain sockets.
-func (r *Report) confirm(address string, far *net.TCPListener) {
+// confirm puts what failed to plain sockets, as far as ctx has time for it.
+func (r *Report) confirm(ctx context.Context, through way, far *net.TCPListener) {
 	for i, result := range r.Results {
-		if result.Verdict != "fail" {
+		if result.Verdict != "fail" || ctx.Err() != nil {
 			continue
 		}
-		if c, ok := plain(result.Rule, address, far); ok {
+		if c, ok := plain(result.Rule, through, far); ok {
 			r.Results[i].Plain = &c
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Debian is a package that is installed, or unpacked below Workshop.Root.
@@ -56,10 +57,15 @@ func changelogVersion(dir string) (string, error) {
 	return version, nil
 }
 
+// building is how long it may take to get a module and to compile it. Some bring
+// hundreds of others along.
+const building = 20 * time.Minute
+
 // GoModule is a module that is built for the occasion.
 type GoModule struct {
 	Path    string
 	Version string            // pinned
+	Rules   string            // replace and exclude of its go.mod, which count in a main module only
 	Build   map[string]string // command → the package it is built from
 	Main    string            // instead of Build: the text of a main package, for the one command
 	Command string            // that Main is built to
@@ -68,13 +74,15 @@ type GoModule struct {
 func (m GoModule) String() string { return "the Go module " + m.Path }
 
 // Obtain builds the commands in a module of their own, which requires nothing
-// but this one at its version.
+// but this one at its version, for as long as building may take.
 func (m GoModule) Obtain(ctx context.Context, w *Workshop) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, building)
+	defer cancel()
 	dir, err := os.MkdirTemp(w.Dir, "build-")
 	if err != nil {
 		return "", err
 	}
-	text := fmt.Sprintf("module build\n\ngo 1.26.0\n\nrequire %s %s\n", m.Path, m.Version)
+	text := fmt.Sprintf("module build\n\ngo 1.26.0\n\nrequire %s %s\n%s", m.Path, m.Version, m.Rules)
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o644); err != nil {
 		return "", err
 	}

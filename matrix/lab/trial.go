@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ready is how long a setup may take to carry its first byte.
-const ready = 20 * time.Second
+// comeUp is how long a setup may take to carry its first byte.
+const comeUp = 20 * time.Second
 
 // Outcome is what came of one setup.
 type Outcome struct {
@@ -23,12 +23,6 @@ type Outcome struct {
 	Report  *Report // nil if it could not be run
 	Reason  string  // then: why not
 	Elapsed time.Duration
-}
-
-// Target is where the lab's own echo and agent are.
-type Target struct {
-	Echo  int
-	Agent int
 }
 
 // Try carries out one setup: writes its files, starts it, waits until it echoes
@@ -44,10 +38,12 @@ func (w *Workshop) Try(ctx context.Context, setup Setup, target Target, confirm 
 		return nil, err
 	}
 	defer far.Close()
-	place, err := newPlace(dir, setup, target, far.Addr().(*net.TCPAddr).Port)
+	ports, release, err := lendAll(7)
+	defer release()
 	if err != nil {
 		return nil, err
 	}
+	place := newPlace(dir, setup, target, far.Addr().(*net.TCPAddr).Port, ports)
 	running, err := w.raise(ctx, setup.Plan(place), dir)
 	defer func() {
 		for i := len(running) - 1; i >= 0; i-- {
@@ -57,37 +53,67 @@ func (w *Workshop) Try(ctx context.Context, setup Setup, target Target, confirm 
 	if err != nil {
 		return nil, err
 	}
-	if err := echoes(ctx, place.Hops[0].Listen); err != nil {
-		return nil, fmt.Errorf("it never echoed a byte: %w%s", err, said(running))
+	if err := setup.ready(ctx, place); err != nil {
+		return nil, fmt.Errorf("%w%s", err, said(running))
 	}
-	report, err := w.check(ctx, setup.flags(place))
+	report, err := w.check(ctx, setup.flags(place, target))
 	if err == nil && confirm && !setup.Itself {
-		report.confirm(Local(place.Hops[2].Listen), far)
+		through := way{open: Local(place.Hops[toPlain].Listen), closed: Local(place.Hops[toNobody].Listen)}
+		report.confirm(ctx, through, far)
 	}
 	return report, err
 }
 
-// newPlace finds ports for setup. Its hops lead to the echo, to the agent and
-// to the far end of the plain experiments.
-func newPlace(dir string, setup Setup, target Target, plain int) (Place, error) {
-	ports, err := freePorts(5)
-	if err != nil {
-		return Place{}, err
-	}
+// The hops of a place, by where they lead.
+const (
+	toEcho   = iota
+	toAgent  // the rules that ask what the far side saw
+	toNobody // stream/refused
+	toPlain  // the far end of the plain experiments
+)
+
+func newPlace(dir string, setup Setup, target Target, plain int, ports []int) Place {
+	listen, spare := ports[:4], ports[4:]
 	if setup.Port != 0 {
-		ports[0] = setup.Port
+		listen[toEcho] = setup.Port
 	}
-	hops := []Hop{{ports[0], target.Echo}, {ports[1], target.Agent}, {ports[2], plain}}
-	return Place{Dir: dir, Hops: hops, Spare: ports[3:]}, nil
+	var hops []Hop
+	for i, to := range []int{toEcho: target.Echo, toAgent: target.Agent, toNobody: target.Closed, toPlain: plain} {
+		hops = append(hops, Hop{Listen: listen[i], To: to})
+	}
+	return Place{Dir: dir, Hops: hops, Spare: spare}
+}
+
+// ready waits until a byte comes back, and until the other ports are open that
+// check needs. Nobody touches the hop of the experiments, which count what comes.
+func (s Setup) ready(ctx context.Context, at Place) error {
+	if err := echoes(ctx, at.Hops[toEcho].Listen); err != nil {
+		return fmt.Errorf("it never echoed a byte: %w", err)
+	}
+	if s.Itself {
+		return nil
+	}
+	for _, hop := range []int{toAgent, toNobody} {
+		if err := accepts(ctx, at.Hops[hop].Listen); err != nil {
+			return fmt.Errorf("it never listened on its port %d: %w", hop+1, err)
+		}
+	}
+	return nil
 }
 
 // flags are what check is asked.
-func (s Setup) flags(at Place) []string {
-	target := "tcp://" + Local(at.Hops[0].Listen)
+func (s Setup) flags(at Place, target Target) []string {
+	echo := "tcp://" + Local(at.Hops[toEcho].Listen)
 	if s.Itself {
-		return []string{target}
+		return []string{echo}
 	}
-	return []string{"--agent", "tcp://" + Local(at.Hops[1].Listen), target}
+	return []string{
+		"--direct", "tcp://" + Local(target.Echo),
+		"--agent", "tcp://" + Local(at.Hops[toAgent].Listen),
+		"--direct-agent", "tcp://" + Local(target.Agent),
+		"--closed", "tcp://" + Local(at.Hops[toNobody].Listen),
+		echo,
+	}
 }
 
 // raise carries plan out. What it started is returned with an error, too.
@@ -158,10 +184,10 @@ func echoes(ctx context.Context, port int) error {
 	})
 }
 
-// eventually asks until there is no error, for as long as ready. Nobody tells
+// eventually asks until there is no error, for as long as comeUp. Nobody tells
 // when a foreign program has come up, so it must be asked.
 func eventually(ctx context.Context, ask func() error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, ready, errors.New("not ready in time"))
+	ctx, cancel := context.WithTimeoutCause(ctx, comeUp, errors.New("not ready in time"))
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

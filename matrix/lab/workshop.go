@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,9 +12,10 @@ import (
 // Workshop is where programs are got ready: a directory that vanishes with it,
 // and a search path.
 type Workshop struct {
-	Dir  string // everything that is written is written below it
-	Bin  string // what was built
-	Root string // Debian packages unpacked by hand, as dpkg-deb -x does; "" for none
+	Dir   string   // everything that is written is written below it
+	Bin   string   // what was built
+	Flags []string // that check is given in every setup
+	Root  string   // Debian packages unpacked by hand, as dpkg-deb -x does; "" for none
 }
 
 // Open makes a workshop. Root is as in Workshop; what stays empty is filled in.
@@ -73,20 +73,3 @@ func (w *Workshop) Look(command string) (string, error) {
 	}
 	return "", fmt.Errorf("%s: %w", command, exec.ErrNotFound)
 }
-
-// freePorts are n ports of 127.0.0.1 that nobody listens on at this moment.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() // only when all are known, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
-}
-
-// Local is port on this machine, as host:port.
-func Local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

@@ -12,7 +12,7 @@ import (
 
 // Write writes dir/matrix.md, and into dir/matrix what check reported, one file
 // a setup. What is there from before is replaced.
-func Write(dir string, direct *lab.Report, outcomes []lab.Outcome, absent []programs.Absent) error {
+func Write(dir string, outcomes []lab.Outcome, absent []programs.Absent) error {
 	raw := filepath.Join(dir, "matrix")
 	if err := os.RemoveAll(raw); err != nil {
 		return err
@@ -28,7 +28,7 @@ func Write(dir string, direct *lab.Report, outcomes []lab.Outcome, absent []prog
 			return err
 		}
 	}
-	p := &paper{direct: direct, outcomes: outcomes, absent: absent}
+	p := &paper{outcomes: outcomes, absent: absent}
 	return os.WriteFile(filepath.Join(dir, "matrix.md"), []byte(p.text()), 0o644)
 }
 

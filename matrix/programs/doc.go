@@ -13,7 +13,7 @@ import (
 func All() []lab.Program {
 	return []lab.Program{
 		haproxy, nginx, socat, ncat, ssh, docker,
-		toxiproxy, chisel, frp, caddy,
+		toxiproxy, chisel, frp, traefik, caddy,
 		inetd, xinetd,
 	}
 }
@@ -25,7 +25,17 @@ func Quick() []lab.Program { return []lab.Program{haproxy, nginx, socat} }
 type Absent struct{ Name, Reason string }
 
 // LeftOut are the programs that nobody has managed to start from here.
-func LeftOut() []Absent { return []Absent{traefik, gost} }
+func LeftOut() []Absent { return []Absent{gost, newerTraefik} }
+
+// Common is what there is to say when no proxy at all keeps a rule. The class of
+// these remarks is not looked at: each program fails in its own way.
+func Common() []lab.Remark {
+	return []lab.Remark{
+		{Rule: "stream/rst-to-client", Text: "A server that crashes looks to the client like one that has finished: its reset arrives as a FIN. Who needs to know that an answer is whole must count its bytes, or mark its end."},
+		{Rule: "stream/rst-after-data", Text: "The same in the middle of an answer: what had been sent arrives, and then the end that says \"that was all\"."},
+		{Rule: "stream/refused", Text: "A dead server looks alive to whoever only connects. Each of them accepts first and looks for the server afterwards, so a health check through a proxy must ask for a byte."},
+	}
+}
 
 // each repeats text for every hop, with %[1]d the port to listen on, %[2]d the
 // one to forward to, and %[3]d the hop's number.

@@ -10,6 +10,7 @@ var haproxy = lab.Program{
 		{Rule: "stream/rst-to-server", Text: "Of all the proxies here this is the only one that passes a client's abort on as an abort."},
 		{Rule: "stream/rst-to-client", Class: "premature-eof", Text: "But not the other way round: a server that dies looks to the client like one that has finished."},
 		{Rule: "stream/half-close-late", Text: "Without any setting an answer that comes a second after the client's FIN arrives."},
+		{Rule: "stream/refused", Class: "premature-eof", Text: "If the server is dead, the client waits for three seconds until it is told, and then by a FIN: haproxy tries three times more, a second apart (retries 3 is its default)."},
 	}}, {Name: "option nolinger", Mends: "resets that become FINs", Plan: haproxyPlan("\toption nolinger\n"), Remarks: []lab.Remark{
 		{Rule: "stream/half-close-owed", Class: "reset", Text: "The option makes every end a reset, orderly ones too, and cuts off what is owed; its documentation warns of that."},
 		{Rule: "stream/rst-to-client", Class: "premature-eof", Text: "And the server's reset, for which one may think of this option, still arrives as a FIN."},
