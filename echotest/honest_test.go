@@ -45,7 +45,7 @@ func TestHonestProxyPassesEveryRule(t *testing.T) {
 
 func wantHonest(t *testing.T, p path) *check.Report {
 	t.Helper()
-	report := p.check(t)
+	report := run{p, p.options()}.do(t)
 	if report != nil && report.Verdict() != check.Pass {
 		t.Errorf("got %s, want pass", report.Verdict())
 		report.WriteText(t.Output(), false)

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"net"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -66,23 +65,6 @@ func (r row) want(got []string) []string {
 	return append(slices.DeleteFunc(slices.Clone(r.byTheClock), func(id string) bool {
 		return !slices.Contains(got, id)
 	}), r.caughtBy...)
-}
-
-// startRuns puts every row to every rule. On a busy machine, more side by side
-// are a load of their own.
-func startRuns(t *testing.T, rows []row) []chan *check.Report {
-	places := make(chan struct{}, 48)
-	var reports []chan *check.Report
-	for _, row := range rows {
-		report, p := make(chan *check.Report, 1), row.start(t)
-		reports = append(reports, report)
-		go func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			report <- p.check(t)
-		}()
-	}
-	return reports
 }
 
 // path is what is checked: an echo, and what rules want besides.
@@ -163,10 +145,9 @@ func startAgent(t *testing.T) (streams, datagrams string) {
 	return "tcp://" + l.Addr().String(), "udp://" + conn.LocalAddr().String()
 }
 
-// check runs every rule. The timeout is longer than what lingers lingers, and
-// short because what never comes is waited for: a path, which does not mind, has
-// the rules that wait most beside the others.
-func (p path) check(t *testing.T) *check.Report {
+// options wait shortly, because what never comes is waited for, but longer than
+// what lingers lingers.
+func (p path) options() check.Options {
 	o := check.Options{
 		Timeout: 3 * time.Second, Bulk: 4 << 20, Stall: 2 * time.Second,
 		Agent: p.agent, AgentUDP: p.agentUDP, Closed: p.closed, Unsafe: p.unsafe,
@@ -174,59 +155,7 @@ func (p path) check(t *testing.T) *check.Report {
 	if p.settings != nil {
 		p.settings(&o)
 	}
-	if p.agent == "" || strings.HasPrefix(p.url, "udp") {
-		return p.run(t, o)
-	}
-	patient := []string{"stream/churn", "stream/half-close*", "stream/server-fin"}
-	rest := o
-	rest.Skip = slices.Concat(o.Skip, patient)
-	reports := make(chan *check.Report, len(patient))
-	for _, pattern := range patient {
-		o := o
-		o.Rules = []string{pattern}
-		go func() { reports <- p.run(t, o) }()
-	}
-	whole := p.run(t, rest)
-	for range patient {
-		if report := <-reports; whole != nil && report != nil {
-			whole.Results = append(whole.Results, report.Results...)
-		} else {
-			whole = nil
-		}
-	}
-	if whole != nil {
-		p.askAgain(t, o, whole.Results)
-	}
-	return whole
-}
-
-// askAgain asks once more, and alone, what could not be told: who has the
-// machine to himself can.
-func (p path) askAgain(t *testing.T, o check.Options, results []check.Result) {
-	for i, result := range results {
-		if result.Verdict != check.Error {
-			continue
-		}
-		o.Rules = []string{result.Rule}
-		if report := p.run(t, o); report != nil {
-			results[i] = report.Results[0]
-		}
-	}
-}
-
-func (p path) run(t *testing.T, o check.Options) *check.Report {
-	target, err := check.ParseTarget(p.url)
-	if err != nil {
-		t.Error(err)
-		return nil
-	}
-	target.TLS = p.tls
-	report, err := check.Run(context.Background(), target, o)
-	if err != nil {
-		t.Error(err)
-		return nil
-	}
-	return report
+	return o
 }
 
 // withVerdict are the rules that report has one of verdicts on.
