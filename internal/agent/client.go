@@ -164,7 +164,8 @@ func readLine(r io.Reader) (string, error) {
 }
 
 func unanswered(err error, line string) error {
-	if line != "" {
+	// An agent, too, may be cut off or run out of time within its answer.
+	if begun := line[:min(len(line), len(protocol))]; !strings.HasPrefix(protocol, begun) {
 		return notAnAgent(line)
 	}
 	if errors.Is(err, io.EOF) {

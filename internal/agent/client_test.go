@@ -47,6 +47,8 @@ func TestClientSaysWhatIsWrongWithTheAgent(t *testing.T) {
 		{"other service", "220 mail.example ESMTP\n", `no agent answers there, but something that says "220 mail.example ESMTP"`},
 		{"service without lines", "no line", `no agent answers there, but something that says "no line"`},
 		{"endless line", strings.Repeat("x", 5*MaxLine), "no agent answers there, but something that says \"" + strings.Repeat("x", 40) + `"`},
+		{"begun greeting", "echod-ag", "the agent does not answer: the connection was closed"},
+		{"begun answer", "echod-agent/1 o", "the agent does not answer: the connection was closed"},
 		{"nothing", "", "the agent does not answer: the connection was closed"},
 	}
 	for _, tt := range tests {
