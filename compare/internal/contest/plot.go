@@ -11,12 +11,12 @@ import (
 
 // The picture's measures, in its own units: pixels where it is not scaled.
 const (
-	labels = 120 // room for the workloads' names
+	labels = 130 // room for the workloads' names
 	panel  = 400 // width of one
-	gap    = 24
+	gap    = 40
 	rowMin = 26
 	lane   = 8 // between the contenders of a row
-	top    = 96
+	top    = 112
 	bottom = 40
 )
 
@@ -30,7 +30,7 @@ const (
 var ticks = []float64{0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4}
 
 // colours are told apart by colour-blind eyes too (Okabe and Ito, 2008).
-var colours = []string{"#d55e00", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#000000", "#999999"}
+var colours = []string{"#d55e00", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#000000", "#999999", "#f0e442"}
 
 // WriteSVG draws the ratios to C: throughput on the left, system CPU per message
 // on the right, a row for each workload, and in it for each contender the
@@ -111,8 +111,12 @@ func (p *picture) dot(x float64, y int, name string, s Spread) {
 	colour := p.colour(name)
 	p.add(`<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="%s" stroke-width="2"/>`,
 		x+across(s.Q1), x+across(s.Q3), y, y, colour)
-	p.add(`<circle cx="%.1f" cy="%d" r="3.5" fill="%s"><title>%s %s</title></circle>`,
-		x+across(s.Median), y, colour, html.EscapeString(name), s)
+	radius := 3.0
+	if ours(name) {
+		radius = 4.5
+	}
+	p.add(`<circle cx="%.1f" cy="%d" r="%g" fill="%s"><title>%s %s</title></circle>`,
+		x+across(s.Median), y, radius, colour, html.EscapeString(name), s)
 }
 
 // across is how far from a panel's left edge a ratio lies.

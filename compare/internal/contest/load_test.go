@@ -1,0 +1,168 @@
+package contest
+
+import (
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// here is a server in this process.
+func here(t *testing.T, addr net.Addr) *server {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &server{port: port, cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}
+}
+
+// datagramServer lets answer say how often each datagram is sent back, and how
+// much of it; it counts those that came.
+func datagramServer(t *testing.T, answer func(i int64, datagram []byte) (times int, as []byte)) (*server, *atomic.Int64) {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	came := new(atomic.Int64)
+	go func() {
+		buf := make([]byte, 2048)
+		for {
+			n, from, err := conn.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			times, as := answer(came.Add(1), buf[:n])
+			for range times {
+				conn.WriteToUDPAddrPort(as, from)
+			}
+		}
+	}()
+	return here(t, conn.LocalAddr()), came
+}
+
+func TestLostDatagramsAreCountedAndTheirSlotsUsedAnew(t *testing.T) {
+	b := smallBench(t)
+	b.Measure = time.Second // a slot is given up after a fifth of that
+	s, _ := datagramServer(t, func(i int64, datagram []byte) (int, []byte) {
+		if i%5 == 0 {
+			return 0, nil
+		}
+		return 1, datagram
+	})
+	got, err := b.load(t.Context(), s, Workload{Datagrams, 2, 64, 4}, "0,1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// With eight slots and a fifth lost, all would be stuck after about forty
+	// messages, most likely in the warm-up, if none were used anew.
+	if got.Lost < 1 || got.Messages < 1 {
+		t.Errorf("got %v lost and %v messages, want some of both", got.Lost, got.Messages)
+	}
+}
+
+func TestAnAnswerGivenTwiceIsOneMessage(t *testing.T) {
+	b := smallBench(t)
+	s, came := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) { return 2, datagram })
+	got, err := b.load(t.Context(), s, Workload{Datagrams, 2, 64, 4}, "0,1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sent := float64(came.Load()); got.Messages > sent {
+		t.Errorf("got %v messages of %v that were sent", got.Messages, sent)
+	}
+}
+
+func TestADatagramCutShortIsRefused(t *testing.T) {
+	b := smallBench(t)
+	s, _ := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) { return 1, datagram[:32] })
+	got, err := b.load(t.Context(), s, Workload{Datagrams, 1, 64, 1}, "0,1")
+	if err == nil || !strings.Contains(err.Error(), "another length") {
+		t.Errorf("got %+v, %v, want an error", got, err)
+	}
+}
+
+// streamServer lets serve have each connection, and ends it after that.
+func streamServer(t *testing.T, serve func(net.Conn)) *server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+	return here(t, listener.Addr())
+}
+
+func TestChurnTakesNothingButTheWholeMessageAndAnOrderlyEnd(t *testing.T) {
+	b := smallBench(t)
+	all := func(conn net.Conn) []byte {
+		message, _ := io.ReadAll(conn)
+		return message
+	}
+	tests := []struct {
+		name  string
+		serve func(net.Conn)
+		want  string
+	}{
+		{"an echo", func(c net.Conn) { c.Write(all(c)) }, ""},
+		{"a byte short", func(c net.Conn) { c.Write(all(c)[1:]) }, "before all of its message"},
+		{"a byte more", func(c net.Conn) { c.Write(append(all(c), '!')) }, "more came back"},
+		{"a reset", func(c net.Conn) { c.Write(all(c)[1:]); c.(*net.TCPConn).SetLinger(0) }, "reset"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := b.load(t.Context(), streamServer(t, tt.serve), Workload{Churn, 2, 64, 1}, "0,1")
+			switch {
+			case tt.want == "" && (err != nil || got.Messages == 0):
+				t.Errorf("got %+v, %v, want messages", got, err)
+			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("got %+v, %v, want an error with %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLoadGivesNoFigureWhenTheServerEndsAConnection(t *testing.T) {
+	b := smallBench(t)
+	s := streamServer(t, func(c net.Conn) { io.CopyN(c, c, 6400) })
+	got, err := b.load(t.Context(), s, Workload{Stream, 1, 64, 1}, "0,1")
+	if err == nil {
+		t.Errorf("got %+v, want an error", got)
+	}
+}
+
+func TestEveryGoServerEchoes(t *testing.T) {
+	b := smallBench(t)
+	dir := t.TempDir()
+	if err := BuildPeers(t.Context(), "../..", dir); err != nil {
+		t.Fatal(err)
+	}
+	for network, w := range map[string]Workload{"tcp": {Stream, 2, 64, 1}, "udp": {Datagrams, 2, 64, 1}} {
+		for _, c := range Peers(dir, network) {
+			t.Run(network+" "+c.Name, func(t *testing.T) {
+				s, err := b.sample(t.Context(), c, w, false)
+				if err != nil || s.Messages == 0 {
+					t.Errorf("got %+v, %v, want messages", s, err)
+				}
+			})
+		}
+	}
+}
