@@ -2,16 +2,36 @@ package contest
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// smallBench compiles the C programs and measures as shortly as they can.
+// toolsDir is where compiled puts the C programs, until all tests are done.
+var toolsDir string
+
+func TestMain(m *testing.M) {
+	var err error
+	if toolsDir, err = os.MkdirTemp("", "contest-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(toolsDir)
+	os.Exit(code)
+}
+
+// compiled are the C programs, compiled once for all tests.
+var compiled = sync.OnceValues(func() (Tools, error) {
+	return BuildTools(context.Background(), filepath.Join("..", ".."), toolsDir)
+})
+
+// smallBench measures as shortly as the C programs can.
 func smallBench(t *testing.T) Bench {
 	t.Helper()
 	for _, program := range []string{"cc", "taskset"} {
@@ -24,7 +44,7 @@ func smallBench(t *testing.T) Bench {
 	}
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
-	tools, err := BuildTools(t.Context(), filepath.Join("..", ".."), t.TempDir())
+	tools, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
