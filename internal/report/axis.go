@@ -76,7 +76,8 @@ func linearAxis(high float64, label func(float64) string) axis {
 		}
 	}
 	steps := int(math.Ceil(high/step - 1e-6))
-	a := axis{place: func(v float64) float64 { return v / (step * float64(steps)) }}
+	top := step * float64(steps)
+	a := axis{place: func(v float64) float64 { return min(v/top, 1) }}
 	for i := range steps + 1 {
 		a.mark(step*float64(i), label(step*float64(i)), false)
 	}
@@ -84,9 +85,9 @@ func linearAxis(high float64, label func(float64) string) axis {
 }
 
 // timeSteps are what clocks go by, in seconds.
-var timeSteps = []float64{0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800}
+var timeSteps = []float64{0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800}
 
-// timeAxis goes from 0 to length seconds.
+// timeAxis goes from 0 to length seconds, which are at least one.
 func timeAxis(length float64) axis {
 	step := length
 	for _, s := range timeSteps {

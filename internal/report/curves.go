@@ -66,14 +66,14 @@ func percentiles(h *hist.Hist) []sample {
 		if p.Quantile < 1 {
 			label = partText(p.Quantile)
 		}
-		samples = append(samples, sample{x: q, y: p.Value.Seconds(), label: label + "  " + seconds(p.Value.Seconds())})
+		samples = append(samples, sample{x: q, y: p.Value.Seconds(), label: label + ": " + seconds(p.Value.Seconds())})
 	}
 	return samples
 }
 
 // partText writes q in percent, with as many digits as tell it from 100 %.
 func partText(q float64) string {
-	decimals := max(0, int(math.Ceil(-math.Log10(1-q)))-1)
+	decimals := max(1, int(math.Ceil(-math.Log10(1-q)))-1)
 	return trimmed(q*100, decimals) + " %"
 }
 
@@ -119,7 +119,7 @@ func (q moment) samples(r *load.Result) []sample {
 		s := sample{x: in.At + in.Seconds/2, gap: in.Latency.Count() == 0}
 		if !s.gap {
 			s.y = in.Latency.Quantile(q.part).Seconds()
-			s.label = clock(in.At) + "  " + seconds(s.y)
+			s.label = clock(in.At) + ": " + seconds(s.y)
 		}
 		samples = append(samples, s)
 	}
@@ -141,17 +141,14 @@ func timesOf(runs []Run) chart {
 	return chart{X: timeAxis(longest(runs)), Y: timeUpward(low, high)}
 }
 
-// longest is the time that the longest run took, in seconds, and never nothing.
+// longest is the time that the longest run took, in seconds, or one.
 func longest(runs []Run) float64 {
-	length := 0.0
+	length := 1.0
 	for _, run := range runs {
 		length = max(length, run.Result.Seconds)
 		for _, in := range run.Result.Intervals {
 			length = max(length, in.At+in.Seconds)
 		}
-	}
-	if length == 0 {
-		return 1
 	}
 	return length
 }
@@ -184,7 +181,7 @@ func rates(r *load.Result) []sample {
 	var samples []sample
 	for _, in := range r.Intervals {
 		v, ok := divide(float64(in.Messages), in.Seconds)
-		samples = append(samples, sample{x: in.At + in.Seconds/2, y: v, label: clock(in.At) + "  " + rate(v), gap: !ok})
+		samples = append(samples, sample{x: in.At + in.Seconds/2, y: v, label: clock(in.At) + ": " + rate(v), gap: !ok})
 	}
 	return samples
 }

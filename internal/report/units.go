@@ -77,8 +77,13 @@ func rate(v float64) string {
 // percent writes a part of one.
 func percent(v float64) string { return threeDigits(v*100) + " %" }
 
-// ratio writes how many times the first v is.
-func ratio(v float64) string { return "×" + threeDigits(v) }
+// ratio writes how many times as much something is.
+func ratio(v float64) string {
+	if v >= 0.095 && v < 9.995 {
+		return "×" + strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return "×" + threeDigits(v)
+}
 
 // count writes n of something.
 func count(n int, one, many string) string {
