@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 
 	"echod/internal/dial"
@@ -72,11 +73,13 @@ func perSecond(of func(*load.Result) int64) func(*load.Result) (float64, bool) {
 	return func(r *load.Result) (float64, bool) { return divide(float64(of(r)), r.Seconds) }
 }
 
+// divide is false where the result is no number.
 func divide(a, b float64) (float64, bool) {
-	if b == 0 {
+	v := a / b
+	if b == 0 || math.IsInf(v, 0) {
 		return 0, false
 	}
-	return a / b, true
+	return v, true
 }
 
 // failures are the errors: a figure for each class that any result has, or one

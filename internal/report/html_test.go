@@ -1,16 +1,22 @@
 package report_test
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"echod/internal/dial"
+	"echod/internal/hist"
 	"echod/internal/load"
 	"echod/internal/report"
 )
@@ -140,7 +146,7 @@ func TestLinesStayInTheirCharts(t *testing.T) {
 	uneven := sample(1, 3, time.Millisecond)
 	uneven.Intervals[2].Seconds = 0.01
 	for name, r := range map[string]*load.Result{"nothing": nothing, "one message": once, "no time": interrupted,
-		"a short last second": uneven, "a long run": sample(1, 1000, time.Nanosecond)} {
+		"a short last second": uneven, "nanoseconds": sample(1, 3, time.Nanosecond)} {
 		t.Run(name, func(t *testing.T) {
 			elements(t, pageOf(t, report.Run{Result: r}), func(e xml.StartElement, _ string) {
 				if e.Name.Local != "path" || strings.HasPrefix(attribute(e, "d"), "M1 4L") {
@@ -163,9 +169,60 @@ func TestLinesStayInTheirCharts(t *testing.T) {
 }
 
 func TestALongRunIsShownInFewPoints(t *testing.T) {
-	r := sample(1, 1001, time.Millisecond)
+	r := empty("alpha", 0)
+	r.Seconds = 1001
+	for i := range 1001 {
+		in := load.Interval{At: float64(i), Seconds: 1, Messages: 1, Latency: hist.New()}
+		in.Latency.Record(time.Millisecond)
+		in.Latency.Fold()
+		r.Intervals = append(r.Intervals, in)
+	}
 	page := pageOf(t, report.Run{Result: r})
-	if got := strings.Count(page, `"t":`); got < 4*300 || got > 4*400+200 {
+	if got := strings.Count(page, `"t":`); got < 4*300 || got > 4*400 {
 		t.Errorf("got %d points, want some 400 on each of the lines over time", got)
 	}
+}
+
+// TestAnyNumbersCanBeTold: a file may say whatever JSON can.
+func TestAnyNumbersCanBeTold(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		number := func(name string) float64 {
+			return rapid.SampledFrom([]float64{0, 5e-324, 1e-9, 1, 86400, 1e9, math.MaxFloat64}).Draw(t, name)
+		}
+		whole := func(name string) int64 {
+			return rapid.SampledFrom([]int64{0, 1, 1e9, math.MaxInt64}).Draw(t, name)
+		}
+		r := empty("alpha", rapid.IntRange(0, 2).Draw(t, "length"))
+		for i := range r.Intervals {
+			in := &r.Intervals[i]
+			in.At, in.Seconds = number("at"), number("length")
+			in.Messages, in.Conns = whole("messages"), int(whole("conns"))
+			in.Latency.Record(time.Duration(whole("latency")))
+		}
+		slices.SortFunc(r.Intervals, func(a, b load.Interval) int { return cmp.Compare(a.At, b.At) })
+		r.Seconds, r.Messages, r.Sent, r.BytesIn = number("seconds"), whole("messages"), whole("sent"), whole("bytes")
+		r.Plan.Rate, r.Plan.Conns, r.Plan.Duration = number("rate"), int(whole("conns")), time.Duration(whole("duration"))
+		r.CPU = load.CPU{Own: number("own"), System: number("system")}
+		r.Datagrams = &load.Datagrams{Sent: whole("sent"), Lost: whole("lost")}
+		r, err := report.Read("a.json", strings.NewReader(written(t, r)))
+		if err != nil {
+			t.Skip(err) // it was told what is wrong
+		}
+		runs := []report.Run{{Name: "a", Result: r}}
+		if err := report.CompareText(io.Discard, runs, false); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := report.Merge(runs); err != nil {
+			t.Fatal(err)
+		}
+		var page strings.Builder
+		if err := report.WriteHTML(&page, runs); err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{"NaN", "Inf"} {
+			if before, _, found := strings.Cut(page.String(), word); found {
+				t.Fatalf("the page holds %s%s", before[max(0, len(before)-80):], word)
+			}
+		}
+	})
 }

@@ -3,6 +3,8 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -101,7 +103,8 @@ func TestBadFilesAreRefused(t *testing.T) {
 		{"no latency", `{"format":"echod-bench/1"}`, "a.json: it has no latency"},
 		{"a bad histogram", swap(`"latency": "`, `"latency": "?`), "a.json: decode a histogram: illegal base64"},
 		{"negative", swap(`"messages": `, `"messages": -`), "a.json: messages, sent, bytes_in and bytes_out cannot be negative"},
-		{"disorder", swap(`"at": 0`, `"at": 2`), "a.json: intervals[1] is from 1 s for 1 s; they must be in order"},
+		{"an age", swap(`"seconds": 2`, `"seconds": 1e300`), "a.json: seconds is 1e+300; no run is that long"},
+		{"disorder", swap(`"at": 0`, `"at": 2`), "a.json: intervals[1] is from 1 s for 1 s; that cannot be"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -111,4 +114,35 @@ func TestBadFilesAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzRead: what is read can be told in every form, and read again.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"format":"echod-bench/1"}`))
+	f.Add([]byte(written(f, sample(1, 1, time.Millisecond))))
+	f.Add([]byte(written(f, troubled())))
+	f.Add([]byte(written(f, merged(f, share(empty("alpha", 1), 1, 1), share(empty("beta", 1), 1, 1)))))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := report.Read("fuzzed", bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		again, err := report.Read("again", strings.NewReader(written(t, r)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(r, again, planLike, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("written and read (-want +got)\n%s", diff)
+		}
+		runs := []report.Run{{Name: "a", Result: r}, {Name: "b", Result: again}}
+		if err := errors.Join(report.CompareText(io.Discard, runs, true), report.WriteHTML(io.Discard, runs), report.CompareJSON(io.Discard, runs)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := report.Merge(runs[:1]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := report.Merge(runs); err == nil {
+			t.Fatal("a result was added to itself")
+		}
+	})
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,24 +33,40 @@ func lineAt(text []byte, offset int64) int {
 	return 1 + bytes.Count(text[:min(offset, int64(len(text)))], []byte("\n"))
 }
 
+// Nothing is larger. Arithmetic on what is ends at infinity.
+const (
+	longestRun = 1e9 // thirty years, in seconds
+	most       = 1e15
+)
+
 // valid tells whether r can have been measured, so that nothing that works with
 // it must ask again.
 func valid(r *load.Result) error {
 	switch {
 	case r.Latency == nil:
 		return errors.New("it has no latency")
-	case r.Seconds < 0:
-		return fmt.Errorf("seconds is %v; it cannot be negative", r.Seconds)
+	case r.Seconds < 0 || r.Seconds > longestRun:
+		return fmt.Errorf("seconds is %v; no run is that long", r.Seconds)
 	case r.Messages < 0 || r.Sent < 0 || r.BytesIn < 0 || r.BytesOut < 0:
 		return errors.New("messages, sent, bytes_in and bytes_out cannot be negative")
 	}
+	for name, v := range map[string]float64{"cpu.own": r.CPU.Own, "cpu.system": r.CPU.System,
+		"cpu.server": *cmp.Or(r.CPU.Server, new(float64)), "plan.rate": r.Plan.Rate} {
+		if v < 0 || v > most {
+			return fmt.Errorf("%s is %v; it must be from 0 to %v", name, v, most)
+		}
+	}
+	return validIntervals(r)
+}
+
+func validIntervals(r *load.Result) error {
 	end := 0.0
 	for i, interval := range r.Intervals {
 		switch {
 		case interval.Latency == nil:
 			return fmt.Errorf("intervals[%d] has no latency", i)
-		case interval.At < end || interval.Seconds < 0:
-			return fmt.Errorf("intervals[%d] is from %v s for %v s; they must be in order", i, interval.At, interval.Seconds)
+		case interval.At < end || interval.Seconds < 0 || interval.At+interval.Seconds > longestRun:
+			return fmt.Errorf("intervals[%d] is from %v s for %v s; that cannot be", i, interval.At, interval.Seconds)
 		case interval.Messages < 0 || interval.BytesIn < 0 || interval.Errors < 0 || interval.Conns < 0:
 			return fmt.Errorf("intervals[%d] counts less than nothing", i)
 		}

@@ -11,7 +11,7 @@ import (
 
 // planWords are a plan in one line, but for its seed.
 func planWords(p load.Plan) string {
-	words := []string{count(p.Conns, "connection", "connections"), fmt.Sprintf("%v B", p.Sizes)}
+	words := []string{count(p.Conns, "connection", "connections"), fmt.Sprintf("size %v", p.Sizes)}
 	if p.Rate > 0 {
 		words = append(words, "open loop at "+rate(p.Rate))
 	} else {
