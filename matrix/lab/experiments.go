@@ -12,6 +12,7 @@ import (
 
 // experiments are the rules that can be put in a few lines.
 var experiments = map[string]experiment{
+	"stream/size-sweep":      {far: echo, client: with(writeWhileReading)},
 	"stream/bulk":            {far: echo, client: with(writeWhileReading)},
 	"stream/half-close":      {far: answerAfter(0), client: with(askAndFinish)},
 	"stream/half-close-late": {far: answerAfter(1200 * time.Millisecond), client: with(askAndFinish)},

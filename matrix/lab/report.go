@@ -43,10 +43,17 @@ func (r *Report) Count(verdict string) int {
 	return n
 }
 
-// confirm puts what failed to plain sockets, as far as ctx has time for it.
+// confirm puts what failed to plain sockets, as far as ctx has time for it. The
+// crowd goes first: it would be held up by connections that hang, as others leave
+// them behind.
 func (r *Report) confirm(ctx context.Context, through way, far *net.TCPListener) {
+	r.confirmIf(ctx, through, far, func(rule string) bool { return rule == "stream/concurrency" })
+	r.confirmIf(ctx, through, far, func(rule string) bool { return rule != "stream/concurrency" })
+}
+
+func (r *Report) confirmIf(ctx context.Context, through way, far *net.TCPListener, chosen func(rule string) bool) {
 	for i, result := range r.Results {
-		if result.Verdict != "fail" || ctx.Err() != nil {
+		if result.Verdict != "fail" || !chosen(result.Rule) || ctx.Err() != nil {
 			continue
 		}
 		if c, ok := plain(result.Rule, through, far); ok {

@@ -38,6 +38,7 @@ func (p *paper) change(i int, o lab.Outcome) {
 	before, now := failed(p.outcomes[first].Report), failed(o.Report)
 	mended, broken := without(before, now), without(now, before)
 	switch {
+	case len(before) == 0 && len(now) == 0:
 	case len(mended) == 0 && len(broken) == 0:
 		p.line("The same rules fail as by default.\n")
 	case len(broken) == 0:

@@ -30,8 +30,7 @@ Four words are needed:
 
 * A **FIN** ends one direction in order: "that was all from me". The other
   direction may go on; such a connection is **half-closed**. ` + "`echo x | nc`" + `, a
-  client that uploads and then waits for the answer, and many a database dump
-  live on it.
+  client that uploads and then waits for the answer, and ` + "`tar c | nc`" + ` live on it.
 * A **reset** ends both directions at once: "something broke, trust nothing".
 * A **premature-eof** is a FIN that came while bytes were still owed. It is the
   worst of the ends, because it looks like the right one: the client takes half an

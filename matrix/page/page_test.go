@@ -50,6 +50,7 @@ func TestWhatAnOptionMendsIsToldByComparison(t *testing.T) {
 		want        string
 	}{
 		{report("a", "b"), report("b"), "Mended, compared with the default: a.\n"},
+		{report(), report(), ""},
 		{report("a"), report("a"), "The same rules fail as by default.\n"},
 		{report("a"), report("a", "b"), "Nothing is mended, and these fail in addition: b.\n"},
 		{report("a"), report("b"), "Mended, compared with the default: a. Broken: b.\n"},
@@ -62,6 +63,36 @@ func TestWhatAnOptionMendsIsToldByComparison(t *testing.T) {
 		p := paper{outcomes: outcomes}
 		if p.change(1, outcomes[1]); strings.TrimSuffix(p.String(), "\n") != tt.want {
 			t.Errorf("got %q, want %q", p.String(), tt.want)
+		}
+	}
+}
+
+// TestEveryProxyGivesOneAnswerToEachQuestion: the first that fits.
+func TestEveryProxyGivesOneAnswerToEachQuestion(t *testing.T) {
+	outcome := func(name string, failing ...string) lab.Outcome {
+		r := &lab.Report{}
+		for _, rule := range failing {
+			r.Results = append(r.Results, lab.Result{Rule: "stream/" + rule, Verdict: "fail", Class: "reset"})
+		}
+		return lab.Outcome{Program: name, Report: r}
+	}
+	p := paper{outcomes: []lab.Outcome{
+		outcome("loses", "half-close", "half-close-late", "rst-to-client", "rst-to-server"),
+		outcome("hurries", "half-close-late", "rst-to-client"),
+		outcome("waits"),
+	}}
+	p.inShort()
+	for _, want := range []string{
+		"* **No, it is lost**: loses.\n",
+		"* **If it is quick**: an answer that comes a second later is lost: hurries.\n",
+		"* **Yes**: waits.\n",
+		"* **Yes**: loses, hurries, waits.\n",
+		"* **Neither does**: each sees an orderly end: loses.\n",
+		"* **The server does, the client does not**: hurries.\n",
+		"* **Both do**: waits.\n",
+	} {
+		if !strings.Contains(p.String(), want) {
+			t.Errorf("got %s\nwant %s", p.String(), want)
 		}
 	}
 }

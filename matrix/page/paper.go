@@ -20,6 +20,7 @@ func (p *paper) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", a
 func (p *paper) text() string {
 	p.line("%s", opening)
 	p.summary()
+	p.inShort()
 	p.surprises()
 	p.grid()
 	p.line("%s", repeat)

@@ -49,7 +49,7 @@ func configuration(s lab.Setup) string {
 	if s.Mends == "" {
 		return ""
 	}
-	return "With `" + s.Name + "`: "
+	return "With `" + s.Name + "`. "
 }
 
 func fits(o lab.Outcome, remark lab.Remark) (lab.Result, bool) {

@@ -33,7 +33,7 @@ func Common() []lab.Remark {
 	return []lab.Remark{
 		{Rule: "stream/rst-to-client", Text: "A server that crashes looks to the client like one that has finished: its reset arrives as a FIN. Who needs to know that an answer is whole must count its bytes, or mark its end."},
 		{Rule: "stream/rst-after-data", Text: "The same in the middle of an answer: what had been sent arrives, and then the end that says \"that was all\"."},
-		{Rule: "stream/refused", Text: "A dead server looks alive to whoever only connects. Each of them accepts first and looks for the server afterwards, so a health check through a proxy must ask for a byte."},
+		{Rule: "stream/refused", Text: "A dead server looks alive to whoever only connects. Each of them accepts first and looks for the server afterwards, so a health check through a proxy must ask for a byte. Then comes a FIN or a reset: mostly a FIN if the client's first byte had been read by then, and a reset if not."},
 	}
 }
 
