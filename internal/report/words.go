@@ -11,7 +11,10 @@ import (
 
 // planWords are a plan in one line, but for its seed.
 func planWords(p load.Plan) string {
-	words := []string{count(p.Conns, "connection", "connections"), fmt.Sprintf("size %v", p.Sizes)}
+	words := []string{count(p.Conns, "connection", "connections")}
+	if sizes := fmt.Sprint(p.Sizes); sizes != "" {
+		words = append(words, "size "+sizes)
+	}
 	if p.Rate > 0 {
 		words = append(words, "open loop at "+rate(p.Rate))
 	} else {
