@@ -1,13 +1,152 @@
 package load
 
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+)
+
 // Sizes are the lengths of messages in bytes: one length, a range, or a list
-// with weights. It is written 64, 64-1024, or 64:9,64KiB:1.
+// with weights. It is written 64, 64-1024, or 64:9,64KiB:1, as a text in JSON,
+// too.
 type Sizes struct {
 	choices []choice
+	weights int // of all choices
 }
 
 // choice is a range of lengths, and how often it is taken.
 type choice struct {
 	min, max int // bytes, both included
 	weight   int
+}
+
+// MaxSize is the longest message: what can be in flight has to fit in memory,
+// and in a file's offset on every platform.
+const MaxSize = 64 << 20
+
+// ParseSizes reads lengths in bytes, KiB or MiB: "64", a range "64-1KiB", from
+// which each length is taken as often, or a list "64:9,64KiB:1", of which 9 in
+// ten are of 64 bytes. The error says what would be right.
+func ParseSizes(text string) (Sizes, error) {
+	var s Sizes
+	for part := range strings.SplitSeq(text, ",") {
+		lengths, weight, weighted := strings.Cut(part, ":")
+		c := choice{weight: 1}
+		var err error
+		if weighted {
+			if c.weight, err = strconv.Atoi(weight); err != nil || c.weight < 1 || c.weight > 1e6 {
+				return Sizes{}, fmt.Errorf("the weight %q must be a whole number from 1 to 1000000, as in 64:9,64KiB:1", weight)
+			}
+		}
+		from, to, ranged := strings.Cut(lengths, "-")
+		if c.min, err = parseLength(from); err != nil {
+			return Sizes{}, err
+		}
+		if c.max = c.min; ranged {
+			if c.max, err = parseLength(to); err != nil {
+				return Sizes{}, err
+			}
+		}
+		if c.max < c.min {
+			return Sizes{}, fmt.Errorf("the range %s ends before it begins; write %s-%s", lengths, to, from)
+		}
+		s.choices = append(s.choices, c)
+		s.weights += c.weight
+	}
+	return s, nil
+}
+
+func parseLength(text string) (int, error) {
+	digits, unit := text, 1
+	for _, u := range units {
+		if before, found := strings.CutSuffix(text, u.name); found {
+			digits, unit = before, u.bytes
+		}
+	}
+	n, err := strconv.Atoi(digits)
+	switch {
+	case err != nil:
+		return 0, errors.New("write bytes, KiB or MiB: one length (64), a range (64-1KiB), or a list with weights (64:9,64KiB:1)")
+	case n < 1 || n > MaxSize/unit:
+		return 0, errors.New("a length must be from 1 to 64MiB")
+	}
+	return n * unit, nil
+}
+
+var units = []struct {
+	name  string
+	bytes int
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}}
+
+func lengthText(n int) string {
+	for _, u := range []int{1, 0} {
+		if n%units[u].bytes == 0 {
+			return strconv.Itoa(n/units[u].bytes) + units[u].name
+		}
+	}
+	return strconv.Itoa(n)
+}
+
+// String is what ParseSizes would read; "" for the zero Sizes.
+func (s Sizes) String() string {
+	var parts []string
+	for _, c := range s.choices {
+		part := lengthText(c.min)
+		if c.max > c.min {
+			part += "-" + lengthText(c.max)
+		}
+		if len(s.choices) > 1 {
+			part += ":" + strconv.Itoa(c.weight)
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ",")
+}
+
+// MarshalText is String.
+func (s Sizes) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText is ParseSizes; of nothing it makes the zero Sizes.
+func (s *Sizes) UnmarshalText(text []byte) error {
+	*s = Sizes{}
+	if len(text) == 0 {
+		return nil
+	}
+	read, err := ParseSizes(string(text))
+	*s = read
+	return err
+}
+
+// Min is the shortest length.
+func (s Sizes) Min() int {
+	shortest := MaxSize
+	for _, c := range s.choices {
+		shortest = min(shortest, c.min)
+	}
+	return shortest
+}
+
+// Max is the longest length; 0 for the zero Sizes.
+func (s Sizes) Max() int {
+	longest := 0
+	for _, c := range s.choices {
+		longest = max(longest, c.max)
+	}
+	return longest
+}
+
+// pick is the length of the next message.
+func (s Sizes) pick(r *rand.Rand) int {
+	if len(s.choices) == 1 && s.choices[0].min == s.choices[0].max {
+		return s.choices[0].min
+	}
+	n := r.IntN(s.weights)
+	for _, c := range s.choices {
+		if n -= c.weight; n < 0 {
+			return c.min + r.IntN(c.max-c.min+1)
+		}
+	}
+	panic("load: weights do not add up")
 }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package load
+
+func newDriver(c *course) (driver, error) { return newNetDriver(c) }

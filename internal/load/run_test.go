@@ -1,0 +1,150 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"echod/echotest"
+	"echod/internal/dial"
+)
+
+// drivers are those of this platform: every test of a run is put to each.
+var drivers = map[string]func(*course) (driver, error){"net": newNetDriver}
+
+// eachDriver runs f once for each driver.
+func eachDriver(t *testing.T, f func(t *testing.T, run runner)) {
+	for name, make := range drivers {
+		t.Run(name, func(t *testing.T) {
+			f(t, func(ctx context.Context, p Plan) (*Result, error) { return runWith(ctx, p, nil, make) })
+		})
+	}
+}
+
+type runner func(context.Context, Plan) (*Result, error)
+
+// planFor is a short plan for tests.
+func planFor(t *testing.T, url, sizes string) Plan {
+	t.Helper()
+	target, err := dial.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Plan{URL: url, Target: target, Conns: 5, Depth: 1, Duration: 200 * time.Millisecond,
+		Timeout: 10 * time.Second, Verify: true, Seed: 1}
+	if p.Sizes, err = ParseSizes(sizes); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestEveryNetworkIsPutUnderLoad(t *testing.T) {
+	tcp, unix, udp := echotest.NewServer(t).URL(), echotest.NewUnixServer(t).URL(), echotest.NewUDPServer(t).URL()
+	tests := []struct {
+		name string
+		plan func(p *Plan)
+		url  string
+		size string
+	}{
+		{"tcp, closed loop", func(p *Plan) {}, tcp, "64"},
+		{"tcp, four in flight", func(p *Plan) { p.Depth = 4 }, tcp, "1-100KiB"},
+		{"tcp, more than the buffers hold", func(p *Plan) { p.Depth, p.Conns = 4, 2 }, tcp, "4MiB"},
+		{"tcp, open loop", func(p *Plan) { p.Rate = 500 }, tcp, "64:9,4KiB:1"},
+		{"tcp, churn", func(p *Plan) { p.Churn = true }, tcp, "64"},
+		{"tcp, churn on a schedule", func(p *Plan) { p.Churn, p.Rate = true, 100 }, tcp, "64"},
+		{"tcp, not verified", func(p *Plan) { p.Verify = false }, tcp, "64"},
+		{"unix, closed loop", func(p *Plan) {}, unix, "64"},
+		{"unix, churn", func(p *Plan) { p.Churn = true }, unix, "64"},
+		{"udp, closed loop", func(p *Plan) { p.Depth = 8 }, udp, "16-1400"},
+		{"udp, open loop", func(p *Plan) { p.Rate = 500 }, udp, "64"},
+	}
+	eachDriver(t, func(t *testing.T, run runner) {
+		for _, tt := range tests {
+			t.Run(tt.name, func(t *testing.T) {
+				t.Parallel()
+				p := planFor(t, tt.url, tt.size)
+				tt.plan(&p)
+				r, err := run(t.Context(), p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Messages == 0 || r.Wrong != nil || len(r.Errors) > 0 {
+					t.Errorf("got %d messages, wrong %+v, errors %v; want some, nothing wrong, no errors", r.Messages, r.Wrong, r.Errors)
+				}
+				if r.Latency.Count() != r.Messages || r.Latency.Quantile(0.5) <= 0 {
+					t.Errorf("got %d latencies of %d messages, p50 %v", r.Latency.Count(), r.Messages, r.Latency.Quantile(0.5))
+				}
+				if lost := r.Datagrams; p.Rate > 0 && lost == nil && r.Messages != r.Sent {
+					t.Errorf("open loop: got %d of %d messages back; want all of them waited for", r.Messages, r.Sent)
+				}
+			})
+		}
+	})
+}
+
+func TestNumberOfMessagesEndsARun(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		for _, rate := range []float64{0, 2000} {
+			p := planFor(t, url, "64")
+			p.Duration, p.Messages, p.Rate = 0, 100, rate
+			r, err := run(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// In a closed loop others may come back while the last one is counted.
+			if r.Messages < 100 || rate > 0 && r.Messages != 100 {
+				t.Errorf("rate %g: got %d messages, want 100", rate, r.Messages)
+			}
+		}
+	})
+}
+
+func TestNobodyThereIsOneError(t *testing.T) {
+	eachDriver(t, func(t *testing.T, run runner) {
+		_, err := run(t.Context(), planFor(t, "tcp://127.77.0.9:9", "64"))
+		var unreachable *UnreachableError
+		if !errors.As(err, &unreachable) || unreachable.Class != dial.Refused {
+			t.Errorf("got %v, want refused", err)
+		}
+	})
+}
+
+func TestInterruptedRunTellsWhatItSaw(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		p := planFor(t, url, "64")
+		p.Duration = time.Hour
+		r, err := run(ctx, p)
+		if err != nil || !r.Interrupted || r.Messages == 0 {
+			t.Errorf("got %+v, %v; want some messages, interrupted", r, err)
+		}
+	})
+}
+
+func TestContradictionsAreRefused(t *testing.T) {
+	tests := []struct {
+		name string
+		plan func(p *Plan)
+	}{
+		{"no connection", func(p *Plan) { p.Conns = 0 }},
+		{"two ends", func(p *Plan) { p.Messages = 5 }},
+		{"no end", func(p *Plan) { p.Duration = 0 }},
+		{"rate and depth", func(p *Plan) { p.Rate, p.Depth = 5, 2 }},
+		{"churn and depth", func(p *Plan) { p.Churn, p.Depth = true, 2 }},
+		{"churn over udp", func(p *Plan) { p.Churn = true; p.Target.Network = "udp" }},
+		{"no header in a datagram", func(p *Plan) { p.Target.Network = "udp"; p.Sizes, _ = ParseSizes("15") }},
+		{"too long a datagram", func(p *Plan) { p.Target.Network = "udp"; p.Sizes, _ = ParseSizes("64-65508") }},
+	}
+	for _, tt := range tests {
+		p := planFor(t, "tcp://127.0.0.1:7", "64")
+		tt.plan(&p)
+		var wrong *PlanError
+		if err := p.Check(); !errors.As(err, &wrong) || wrong.Want == "" {
+			t.Errorf("%s: got %v, want a *PlanError that says what would be right", tt.name, err)
+		}
+	}
+}
