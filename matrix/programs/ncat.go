@@ -8,7 +8,7 @@ import (
 
 const ncatQueue = "For each connection it starts a program that takes about 50 ms of processor time before it connects, and the listen " +
 	"queue has ten places; how many are served depends on how busy the machine is. Of a hundred clients that a script of plain " +
-	"non-blocking sockets connected at one moment on a quiet one, 11 heard an echo within a second and the last after 27 s; " +
+	"non-blocking sockets connected at one moment, 11 heard an echo within a second and the last after 27 s; " +
 	"the kernel counted 483 overflows of the queue."
 
 var ncat = lab.Program{
@@ -17,7 +17,7 @@ var ncat = lab.Program{
 	Setups: []lab.Setup{
 		{Name: "default: -l -k --sh-exec", Plan: ncatPlan(), Remarks: []lab.Remark{
 			{Rule: "stream/slow-reader", Class: "timeout", Text: "A deadlock. When more is on its way than two pipes hold, ncat and the ncat that it forked both wait in write(2) for the other to read (seen in /proc/PID/syscall and wchan), and both go on waiting after the client has read on, and after it has gone."},
-			{Rule: "stream/size-sweep", Class: "timeout", Text: "The same deadlock, met by a client that sends a mebibyte and reads it back at the same time. It is a race: in other runs this rule passed."},
+			{Rule: "stream/size-sweep", Class: "timeout", Text: "The same deadlock, met by messages of half a mebibyte. It is a race: in other runs this rule passed."},
 			{Rule: "stream/server-fin", Class: "silent", Text: "The server's FIN is not passed on while the client is silent."},
 			{Rule: "stream/concurrency", Class: "timeout", Text: ncatQueue},
 		}},

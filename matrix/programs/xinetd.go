@@ -14,7 +14,7 @@ var xinetd = lab.Program{
 	Setups: []lab.Setup{
 		{Name: "default", Itself: true, Plan: xinetdPlan(""), Remarks: []lab.Remark{
 			{Rule: "stream/concurrency", Class: "refused", Text: excessive},
-			{Rule: "stream/concurrency", Text: "Not every time: of four checks of this rule alone, on a busy machine, one was refused. It depends on how fast the hundred connections of check come. " + excessive},
+			{Rule: "stream/concurrency", Text: "Not every time: of three checks of this rule alone, on a busy machine, one failed. It depends on how fast the hundred connections of check come. " + excessive},
 		}},
 		{Name: "cps = 100000 1, instances = UNLIMITED", Mends: "the limit of 50 connections a second", Itself: true,
 			Plan: xinetdPlan("\tcps = 100000 1\n\tinstances = UNLIMITED\n")},
