@@ -141,15 +141,19 @@ func TestOthersReadTheJSON(t *testing.T) {
 }
 
 func TestBadJSONIsRefused(t *testing.T) {
-	foreign, err := hdrhistogram.New(1, 1000, 2).Encode(hdrhistogram.V2CompressedEncodingCookieBase)
-	if err != nil {
-		t.Fatal(err)
+	foreign := func(high int64, digits int) string {
+		text, err := hdrhistogram.New(1, high, digits).Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return `"` + string(text) + `"`
 	}
 	tests := []struct{ name, json, want string }{
 		{"a number", "5", "a histogram is a string in base64"},
 		{"no base64", `"?"`, "decode a histogram: illegal base64"},
 		{"too short", `"AAAA"`, "decode a histogram: encoded histogram too short"},
-		{"another range", `"` + string(foreign) + `"`, "a histogram from 1 to 1000 in 2 digits; it must be from 1 to 3600000000000 ns in 3"},
+		{"another range", foreign(1000, 3), "a histogram from 1 to 1000 in 3 digits; it must be from 1 to 3600000000000 ns in 3"},
+		{"fewer digits", foreign(int64(time.Hour), 2), "a histogram from 1 to 3600000000000 in 2 digits; it must be from 1 to 3600000000000 ns in 3"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

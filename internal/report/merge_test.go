@@ -50,6 +50,8 @@ func happen(r *load.Result, e event) {
 	r.Messages++
 	r.BytesIn += 64
 	r.Datagrams.Received++
+	r.Datagrams.Duplicated += int64(e.second)
+	r.Datagrams.Reordered += 2 * int64(e.second)
 	in.Messages++
 	in.BytesIn += 64
 	r.Latency.Record(e.latency)
@@ -166,6 +168,15 @@ func TestMergeCountsOneMachineOnce(t *testing.T) {
 	c.CPU.System = 0
 	if got := merged(t, a, c).CPU.System; got != 0 {
 		t.Errorf("got %v s of system CPU, want 0: one machine could not tell", got)
+	}
+}
+
+func TestMergeKeepsWhatMustBeKnown(t *testing.T) {
+	a, b := empty("alpha", 2), empty("beta", 2)
+	b.Interrupted, b.Wrong = true, &load.Wrong{Conn: 3, Got: "x", Want: "y"}
+	got := merged(t, a, b)
+	if !got.Interrupted || !cmp.Equal(got.Wrong, b.Wrong) {
+		t.Errorf("got interrupted %v and wrong %+v, want those of one part", got.Interrupted, got.Wrong)
 	}
 }
 

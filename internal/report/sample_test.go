@@ -46,11 +46,15 @@ func wantGolden(t *testing.T, name string, write func(io.Writer) error) {
 // long tail and a bad second in its midst. The same seed gives the same run.
 func sample(seed uint64, length int, median time.Duration) *load.Result {
 	random := rand.New(rand.NewPCG(seed, 1))
+	sizes, err := load.ParseSizes("64:9,4KiB-64KiB:1")
+	if err != nil {
+		panic(err)
+	}
 	r := &load.Result{
 		Format: load.Format, Echod: "0.5.0",
 		Environment: load.Environment{Host: "alpha", OS: "linux", Arch: "amd64", Kernel: "6.18.2",
 			CPU: "Xeon E-2388G", CPUs: 2, Go: "go1.26.0"},
-		Plan: load.Plan{URL: "tcp://192.0.2.7:7007", Conns: 50, Depth: 1, Warmup: time.Second,
+		Plan: load.Plan{URL: "tcp://192.0.2.7:7007", Conns: 50, Depth: 1, Sizes: sizes, Warmup: time.Second,
 			Duration: time.Duration(length) * time.Second, Timeout: 5 * time.Second, Verify: true, Seed: seed},
 		Started: time.Date(2026, 11, 23, 2, 14, 39, 0, time.UTC), Seconds: float64(length),
 		Latency: hist.New(), Connect: hist.New(), CPU: load.CPU{Own: 0.91 * float64(length), System: 1.87 * float64(length)},

@@ -11,10 +11,7 @@ import (
 
 // planWords are a plan in one line, but for its seed.
 func planWords(p load.Plan) string {
-	words := []string{count(p.Conns, "connection", "connections")}
-	if sizes := fmt.Sprint(p.Sizes); sizes != "" {
-		words = append(words, "size "+sizes)
-	}
+	words := []string{count(p.Conns, "connection", "connections"), "size " + p.Sizes.String()}
 	if p.Rate > 0 {
 		words = append(words, "open loop at "+rate(p.Rate))
 	} else {
