@@ -6,5 +6,5 @@ func newDriver(c *course) (driver, error) {
 	if c.Target.Network == "tls" || c.Target.Via != nil {
 		return newNetDriver(c)
 	}
-	return newNetDriver(c)
+	return newEpollDriver(c)
 }

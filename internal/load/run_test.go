@@ -10,9 +10,6 @@ import (
 	"echod/internal/dial"
 )
 
-// drivers are those of this platform: every test of a run is put to each.
-var drivers = map[string]func(*course) (driver, error){"net": newNetDriver}
-
 // eachDriver runs f once for each driver.
 func eachDriver(t *testing.T, f func(t *testing.T, run runner)) {
 	for name, make := range drivers {
@@ -49,7 +46,7 @@ func TestEveryNetworkIsPutUnderLoad(t *testing.T) {
 	}{
 		{"tcp, closed loop", func(p *Plan) {}, tcp, "64"},
 		{"tcp, four in flight", func(p *Plan) { p.Depth = 4 }, tcp, "1-100KiB"},
-		{"tcp, more than the buffers hold", func(p *Plan) { p.Depth, p.Conns = 4, 2 }, tcp, "4MiB"},
+		{"tcp, more than the buffers hold", func(p *Plan) { p.Depth, p.Conns, p.Duration, p.Messages = 4, 2, 0, 4 }, tcp, "4MiB"},
 		{"tcp, open loop", func(p *Plan) { p.Rate = 500 }, tcp, "64:9,4KiB:1"},
 		{"tcp, churn", func(p *Plan) { p.Churn = true }, tcp, "64"},
 		{"tcp, churn on a schedule", func(p *Plan) { p.Churn, p.Rate = true, 100 }, tcp, "64"},
