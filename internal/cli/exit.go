@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"echod/check"
+	"echod/internal/dial"
+	"echod/internal/load"
 	"echod/internal/server"
 	"echod/internal/sock"
 )
@@ -49,7 +51,16 @@ func codeOf(err error) Code {
 	if _, ok := errors.AsType[*check.UsageError](err); ok {
 		return Usage
 	}
+	if _, ok := errors.AsType[*dial.URLError](err); ok {
+		return Usage
+	}
+	if _, ok := errors.AsType[*load.PlanError](err); ok {
+		return Usage
+	}
 	if _, ok := errors.AsType[*check.UnreachableError](err); ok {
+		return Unknown
+	}
+	if _, ok := errors.AsType[*load.UnreachableError](err); ok {
 		return Unknown
 	}
 	if err != nil {

@@ -59,17 +59,22 @@ func reset(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// answer VARIABLE BYTES takes a connection to the port that was occupied, echoes
-// so many bytes on it, and says nothing more until the script ends.
+// answer VARIABLE BYTES takes connections to the port that was occupied, one after
+// another, until it has echoed so many bytes. The last of them stays silent until
+// the script ends.
 func answer(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	ln := stageOf(ts).listeners[args[0]]
 	ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(patience))
-	conn, err := ln.Accept()
-	ts.Check(err)
-	ts.Defer(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
-	_, err = io.CopyN(conn, conn, n)
-	ts.Check(err)
+	for n > 0 {
+		conn, err := ln.Accept()
+		ts.Check(err)
+		ts.Defer(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(patience))
+		echoed, err := io.CopyN(conn, conn, n)
+		if n -= echoed; err != nil && err != io.EOF {
+			ts.Fatalf("%v", err)
+		}
+	}
 }

@@ -46,7 +46,7 @@ func (v seed) String() string {
 func (v seed) Set(text string) error {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || n == 0 {
-		return errors.New("write a whole number from 1 on, as an earlier check printed it")
+		return errors.New("write a whole number from 1 on, as an earlier report tells it")
 	}
 	*v.n = n
 	return nil

@@ -45,6 +45,9 @@ func (b build) String() string {
 	return fmt.Sprintf("%s (commit %s, %s, %s)", b.Version, b.Commit, b.Go, b.Platform)
 }
 
+// brief is for where Go and platform are told anyway.
+func (b build) brief() string { return fmt.Sprintf("%s (commit %s)", b.Version, b.Commit) }
+
 func thisBuild() build {
 	b := build{Version: version, Commit: commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()

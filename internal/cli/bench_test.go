@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"echod/internal/dial"
+	"echod/internal/hist"
+	"echod/internal/load"
+)
+
+func TestThresholdsAreJudgedByWhatTheyName(t *testing.T) {
+	r := &load.Result{Seconds: 2, Messages: 100, Latency: hist.New(), Errors: map[dial.Class]int64{dial.Reset: 2, dial.Timeout: 1}}
+	for i := range 100 {
+		r.Latency.Record(time.Duration(i+1) * time.Millisecond)
+	}
+	lossy := &load.Result{Latency: hist.New(), Datagrams: &load.Datagrams{Sent: 200, Lost: 1}}
+	tests := []struct {
+		threshold string
+		of        *load.Result
+		met       bool
+		value     string
+	}{
+		{"p50<51ms", r, true, "50.0 ms"},
+		{"p50<50ms", r, false, "50.0 ms"},
+		{"p90<91ms", r, true, "90.0 ms"},
+		{"p99<99ms", r, false, "99.0 ms"},
+		{"p99.9<100ms", r, false, "100 ms"},
+		{"p99.99<101ms", r, true, "100 ms"},
+		{"max<100ms", r, false, "100 ms"},
+		{"mean<51ms", r, true, "50.5 ms"},
+		{"mean < 50ms", r, false, "50.5 ms"},
+		{"rate>49", r, true, "50.0/s"},
+		{"rate>50/s", r, false, "50.0/s"},
+		{"errors<4", r, true, "3"},
+		{"errors<3", r, false, "3"},
+		{"loss<1%", lossy, true, "0.500 %"},
+		{"loss<0.5%", lossy, false, "0.500 %"},
+		{"p99<1h", lossy, false, "not measured"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.threshold, func(t *testing.T) {
+			threshold, err := parseThreshold(tt.threshold)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := threshold.judge(tt.of)
+			if got.met != tt.met || got.value != tt.value {
+				t.Errorf("got met %t, %s; want %t, %s", got.met, got.value, tt.met, tt.value)
+			}
+		})
+	}
+}
+
+func TestRateReadsWhatIsMeant(t *testing.T) {
+	tests := []struct {
+		text string
+		want float64
+		err  string
+	}{
+		{"5000", 5000, ""},
+		{"5000/s", 5000, ""},
+		{"0.5", 0.5, ""},
+		{"0", 0, ""},
+		{"5k", 7, "write it a second, as in 5000 or 5000/s"},
+		{"Inf", 7, "write it a second, as in 5000 or 5000/s"},
+		{"", 7, "write it a second, as in 5000 or 5000/s"},
+		{"-1", 7, "it must not be negative"},
+		{"1e10", 7, "it must be at most 1000000000/s"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.text, func(t *testing.T) {
+			got := 7.0
+			err := rate{&got}.Set(tt.text)
+			if message(err) != tt.err || got != tt.want {
+				t.Errorf("got %v, %q; want %v, %q", got, message(err), tt.want, tt.err)
+			}
+		})
+	}
+}
+
+func TestExitCodeOfAnOutcome(t *testing.T) {
+	broken := []judgement{{met: true}, {met: false}}
+	tests := []struct {
+		name string
+		of   outcome
+		want Code
+	}{
+		{"fine", outcome{&load.Result{}, []judgement{{met: true}}}, OK},
+		{"errors alone", outcome{&load.Result{Errors: map[dial.Class]int64{dial.Reset: 5}}, nil}, OK},
+		{"a threshold is broken", outcome{&load.Result{}, broken}, Failed},
+		{"a byte is wrong", outcome{&load.Result{Wrong: new(load.Wrong)}, nil}, Failed},
+		{"the generator was too slow", outcome{&load.Result{Behind: new(load.Behind)}, nil}, Unknown},
+		{"too slow to blame the server", outcome{&load.Result{Behind: new(load.Behind)}, broken}, Unknown},
+		{"too slow, and yet a byte is wrong", outcome{&load.Result{Behind: new(load.Behind), Wrong: new(load.Wrong)}, nil}, Failed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := codeOf(tt.of.answered()); got != tt.want {
+				t.Errorf("got %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestExamplesOfBenchAreRight makes a plan of each example that is shown.
+func TestExamplesOfBenchAreRight(t *testing.T) {
+	text := strings.ReplaceAll(helpFor(newBench(&Process{})), "\\\n", "")
+	seen := 0
+	for line := range strings.Lines(text) {
+		args, found := strings.CutPrefix(strings.TrimSpace(line), "$ echod bench ")
+		if !found {
+			continue
+		}
+		seen++
+		f := newBenchFlags()
+		flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
+		f.register(flags)
+		if err := flags.Parse(strings.Fields(strings.ReplaceAll(args, "'", ""))); err != nil {
+			t.Errorf("%s: %v", args, err)
+			continue
+		}
+		if _, err := f.planFor(flags.Args()); err != nil {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+	if seen == 0 {
+		t.Error("no example was found")
+	}
+}
+
+func TestLiveLineTellsWhatTheLastSecondWasLike(t *testing.T) {
+	second := load.Interval{Seconds: 1, Messages: 12345, Conns: 50, Latency: hist.New()}
+	second.Latency.Record(2 * time.Millisecond)
+	silent := load.Interval{Seconds: 1, Errors: 3, Conns: 49, Latency: hist.New()}
+	l := live{plan: load.Plan{Warmup: 2 * time.Second}}
+	for _, tt := range []struct {
+		now  load.Progress
+		want string
+	}{
+		{load.Progress{Warmup: true}, "warming up for 2s"},
+		{load.Progress{At: 1001 * time.Millisecond, Of: 10 * time.Second, Interval: second}, "1s of 10s  12,345/s  p99 2.00 ms  connections 50"},
+		{load.Progress{At: 2 * time.Second, Interval: silent}, "2s  0/s  connections 49  errors 3"},
+		{load.Progress{At: 3 * time.Second, Interval: second}, "3s  12,345/s  p99 2.00 ms  connections 50  errors 3"},
+	} {
+		if got := l.words(tt.now); got != tt.want {
+			t.Errorf("got %s, want %s", got, tt.want)
+		}
+	}
+}
