@@ -15,6 +15,11 @@ import (
 // stall timeout resets it.
 const notSent = 128 << 10
 
+// datagramQueue is how many bytes may wait on either side of a datagram socket:
+// what does not fit is dropped. The kernel grants what net.core.rmem_max and
+// wmem_max allow of it.
+const datagramQueue = 4 << 20
+
 // setOptions prepares a socket, bound already or not. What is set on a listening
 // socket every accepted one inherits, so nothing is paid for each connection.
 func setOptions(k sys.Kernel, fd int, s Spec, o Options) error {
@@ -41,10 +46,16 @@ func setOptions(k sys.Kernel, fd int, s Spec, o Options) error {
 		}
 	case "udp":
 		options = []option{
-			{"IP_PKTINFO", unix.IPPROTO_IP, unix.IP_PKTINFO, 1},
+			{"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, datagramQueue},
+			{"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, datagramQueue},
 		}
-		if s.Addr.Addr().Is6() {
-			options = append(options, option{"IPV6_RECVPKTINFO", unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1})
+		// Only where the socket has many addresses is there a question which of
+		// them was asked, and the answer costs both calls a route look-up.
+		if s.Addr.Addr().IsUnspecified() {
+			options = append(options, option{"IP_PKTINFO", unix.IPPROTO_IP, unix.IP_PKTINFO, 1})
+			if s.Addr.Addr().Is6() {
+				options = append(options, option{"IPV6_RECVPKTINFO", unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1})
+			}
 		}
 	}
 	for _, opt := range options {

@@ -26,6 +26,7 @@ const (
 // datagram ever reached cost nothing.
 type datagrams struct {
 	received [datagramsPerTurn]sys.Mmsghdr
+	used     int           // headers of received that are to be made ready again
 	answers  []sys.Mmsghdr // of this batch; a part of envelopes
 	letters  [datagramsPerTurn]letter
 
@@ -43,7 +44,7 @@ type letter struct {
 }
 
 func newDatagrams() *datagrams {
-	d := &datagrams{payloads: make([]byte, datagramsPerTurn*datagramRoom)}
+	d := &datagrams{used: datagramsPerTurn, payloads: make([]byte, datagramsPerTurn*datagramRoom)}
 	for i := range d.letters {
 		at := &d.letters[i]
 		at.room.Base = &d.payloads[i*datagramRoom]
@@ -59,16 +60,21 @@ func newDatagrams() *datagrams {
 }
 
 // room is where the next batch is received, the answers of the last forgotten.
-// Receiving overwrote how much room there was for names and control data.
+// Receiving overwrote how much room there was for names and control data, in
+// those headers that were used.
 func (d *datagrams) room() []sys.Mmsghdr {
-	for i := range d.received {
+	for i := range d.used {
 		h := &d.received[i].Hdr
 		h.Namelen = unix.SizeofSockaddrAny
 		h.SetControllen(sock.ControlSize)
 	}
 	d.answers = d.envelopes[:0]
+	d.used = datagramsPerTurn // until it is known better
 	return d.received[:]
 }
+
+// took says that the first n headers were used.
+func (d *datagrams) took(n int) { d.used = n }
 
 // answer puts the i-th datagram among the answers: the same payload, to where
 // it came from, from where it arrived.

@@ -24,9 +24,10 @@ type packets struct {
 	wakeAt int64 // when it looks again; 0 while it is not resting
 }
 
-// drainBatches bounds what is answered of the queue when the service ends. It
-// is more than a socket's default receive buffer holds.
-const drainBatches = 16
+// drainBatches bounds what is answered of the queue when the service ends: more
+// datagrams than its receive buffer holds, of which each takes at least 512
+// bytes there.
+const drainBatches = 256
 
 // openPacket starts to serve a datagram socket on this loop.
 func (l *loop) openPacket(fd int, spec sock.Spec, cfg engine.Config) error {
@@ -47,6 +48,7 @@ func (p *packets) echo(l *loop) bool {
 	n, errno := l.k.Recvmmsg(p.fd, p.batch.room(), 0)
 	switch errno {
 	case 0:
+		p.batch.took(n)
 	case unix.ENOMEM, unix.ENOBUFS:
 		p.rest(l)
 		return false
