@@ -94,6 +94,9 @@ func (s *netSlot) dial(ctx context.Context) (net.Conn, error) {
 func (d *netDriver) drive(ctx context.Context) {
 	var working sync.WaitGroup
 	for _, s := range d.slots {
+		if s.first != nil {
+			s.begin(s.first, 0) // before the schedule asks for it
+		}
 		working.Go(func() { s.work(ctx) })
 	}
 	working.Go(func() { d.lookAfter(ctx) })

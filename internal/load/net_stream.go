@@ -29,8 +29,9 @@ func (s *netSlot) work(ctx context.Context) {
 				pause(ctx, patience.next())
 				continue
 			}
+			s.begin(conn, life)
 		}
-		if class := s.live(ctx, conn, life); class != "" && ctx.Err() == nil {
+		if class := s.live(ctx, conn); class != "" && ctx.Err() == nil {
 			s.fail(class)
 			pause(ctx, patience.next())
 		} else {
@@ -65,8 +66,7 @@ func (s *netSlot) fail(class dial.Class) {
 
 // live is the life of one connection. It returns why it ended, "" if that was in
 // order.
-func (s *netSlot) live(ctx context.Context, conn net.Conn, life int) dial.Class {
-	s.begin(conn, life)
+func (s *netSlot) live(ctx context.Context, conn net.Conn) dial.Class {
 	if ctx.Err() != nil {
 		s.end("") // the end may have come before there was a connection to end
 	}
