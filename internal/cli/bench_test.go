@@ -151,3 +151,36 @@ func TestLiveLineTellsWhatTheLastSecondWasLike(t *testing.T) {
 		}
 	}
 }
+
+func TestPlanHasWhatWasNotGiven(t *testing.T) {
+	tests := []struct {
+		args     string
+		duration time.Duration
+		messages int64
+		seeded   bool
+	}{
+		{"tcp://127.0.0.1:7", defaultBenchDuration, 0, false},
+		{"--duration 3s --seed 7 tcp://127.0.0.1:7", 3 * time.Second, 0, true},
+		{"--messages 5 tcp://127.0.0.1:7", 0, 5, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			f := newBenchFlags()
+			flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
+			f.register(flags)
+			if err := flags.Parse(strings.Fields(tt.args)); err != nil {
+				t.Fatal(err)
+			}
+			plan, err := f.planFor(flags.Args())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if plan.Duration != tt.duration || plan.Messages != tt.messages {
+				t.Errorf("got %v and %d messages, want %v and %d", plan.Duration, plan.Messages, tt.duration, tt.messages)
+			}
+			if plan.Seed == 0 || tt.seeded != (plan.Seed == 7) {
+				t.Errorf("got seed %d; want 7 if it was given, and a new one otherwise", plan.Seed)
+			}
+		})
+	}
+}
