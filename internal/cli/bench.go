@@ -12,7 +12,7 @@ import (
 )
 
 // benchFlags are the flags of bench. What is 0 in the plan and has a default
-// gets it in bench_plan.go, which must know what was given.
+// gets it in planFor, which must know what was given.
 type benchFlags struct {
 	plan       load.Plan
 	thresholds []threshold
