@@ -25,7 +25,7 @@ import (
 // says at once where it stands.
 var arrows = map[string][]string{
 	"cmd/echod": {"internal/cli"},
-	"internal/cli": {"internal/server", "internal/engines", "internal/agent", "internal/selftest", "check", "internal/report",
+	"internal/cli": {"internal/server", "internal/engines", "internal/agent", "internal/selftest", "check",
 		"internal/engine", "internal/sock", "internal/echo", "internal/nearest", "internal/dial", "internal/load",
 		"internal/hist", "internal/report"},
 	"internal/rulesdoc": {"check"},

@@ -18,6 +18,9 @@ const (
 	datagramsPerTurn = 64
 	// datagramRoom is more than the length field of UDP can say.
 	datagramRoom = 64 << 10
+	// datagramStride is from one room to the next. At a distance of just 64 KiB
+	// all of them would compete for the same few lines of the processor's caches.
+	datagramStride = datagramRoom + 3*64
 )
 
 // datagrams is the memory of a datagram socket: 64 letters with their
@@ -25,12 +28,9 @@ const (
 // datagram in, and the answer is sent from where it lies. Pages that no
 // datagram ever reached cost nothing.
 type datagrams struct {
-	received [datagramsPerTurn]sys.Mmsghdr
-	used     int           // headers of received that are to be made ready again
-	answers  []sys.Mmsghdr // of this batch; a part of envelopes
-	letters  [datagramsPerTurn]letter
-
 	envelopes [datagramsPerTurn]sys.Mmsghdr
+	used      int // envelopes that are to be made ready again
+	letters   [datagramsPerTurn]letter
 	payloads  []byte
 }
 
@@ -39,18 +39,15 @@ type letter struct {
 	from    unix.RawSockaddrAny
 	control [sock.ControlSize]byte
 	arrived sock.PktInfo
-	room    unix.Iovec // where it is received
-	echo    unix.Iovec // what is sent back of it
+	room    unix.Iovec // where it is received; of an answer, what is sent of that
 }
 
 func newDatagrams() *datagrams {
-	d := &datagrams{used: datagramsPerTurn, payloads: make([]byte, datagramsPerTurn*datagramRoom)}
+	d := &datagrams{used: datagramsPerTurn, payloads: make([]byte, datagramsPerTurn*datagramStride)}
 	for i := range d.letters {
 		at := &d.letters[i]
-		at.room.Base = &d.payloads[i*datagramRoom]
-		at.room.SetLen(datagramRoom)
-		at.echo.Base = at.room.Base
-		h := &d.received[i].Hdr
+		at.room.Base = &d.payloads[i*datagramStride]
+		h := &d.envelopes[i].Hdr
 		h.Name = (*byte)(unsafe.Pointer(&at.from))
 		h.Iov = &at.room
 		h.SetIovlen(1)
@@ -59,47 +56,44 @@ func newDatagrams() *datagrams {
 	return d
 }
 
-// room is where the next batch is received, the answers of the last forgotten.
-// Receiving overwrote how much room there was for names and control data, in
-// those headers that were used.
+// room is where the next batch is received. Receiving overwrote how much room
+// there was for names and control data, and answering how much for the payload,
+// in those envelopes that were used.
 func (d *datagrams) room() []sys.Mmsghdr {
 	for i := range d.used {
-		h := &d.received[i].Hdr
+		h := &d.envelopes[i].Hdr
 		h.Namelen = unix.SizeofSockaddrAny
 		h.SetControllen(sock.ControlSize)
+		d.letters[i].room.SetLen(datagramRoom)
 	}
-	d.answers = d.envelopes[:0]
 	d.used = datagramsPerTurn // until it is known better
-	return d.received[:]
+	return d.envelopes[:]
 }
 
-// took says that the first n headers were used.
+// took says that the first n envelopes were used.
 func (d *datagrams) took(n int) { d.used = n }
 
-// answer puts the i-th datagram among the answers: the same payload, to where
-// it came from, from where it arrived.
+// answer turns the i-th datagram into its answer: the same payload, to where it
+// came from, from where it arrived.
 func (d *datagrams) answer(i int) {
 	at := &d.letters[i]
-	at.echo.SetLen(len(d.payload(i)))
-	d.answers = append(d.answers, sys.Mmsghdr{Hdr: d.received[i].Hdr})
-	h := &d.answers[len(d.answers)-1].Hdr
-	h.Iov = &at.echo
-	h.SetControllen(sock.PutControl(at.control[:], at.arrived))
+	at.room.SetLen(len(d.payload(i)))
+	d.envelopes[i].Hdr.SetControllen(sock.PutControl(at.control[:], at.arrived))
 }
 
 func (d *datagrams) payload(i int) []byte {
-	return d.payloads[i*datagramRoom:][:d.received[i].Len]
+	return d.payloads[i*datagramStride:][:d.envelopes[i].Len]
 }
 
 func (d *datagrams) truncated(i int) bool {
-	return d.received[i].Hdr.Flags&unix.MSG_TRUNC != 0
+	return d.envelopes[i].Hdr.Flags&unix.MSG_TRUNC != 0
 }
 
 // arrived is the address that the i-th datagram was sent to; the zero Addr if
 // the kernel did not tell.
 func (d *datagrams) arrived(i int) netip.Addr {
 	at := &d.letters[i]
-	at.arrived = sock.ParseControl(at.control[:d.received[i].Hdr.Controllen])
+	at.arrived = sock.ParseControl(at.control[:d.envelopes[i].Hdr.Controllen])
 	return at.arrived.Dst
 }
 

@@ -56,15 +56,25 @@ func (p *packets) echo(l *loop) bool {
 		return errno == unix.EINTR // or EAGAIN, or what ICMP had to tell of an answer: reading it removed it
 	}
 	l.count.DatagramsIn.Add(uint64(n))
+	p.answer(l, n)
+	return n == datagramsPerTurn
+}
+
+// answer sends those of the first n datagrams back that may be answered: as many
+// at once as stand side by side, which is nearly always all of them.
+func (p *packets) answer(l *loop, n int) {
+	from := 0
 	for i := range n {
-		if drop := p.judge(l, i); drop != echo.Answer {
-			l.count.Drops[drop].Add(1)
+		drop := p.judge(l, i)
+		if drop == echo.Answer {
+			p.batch.answer(i)
 			continue
 		}
-		p.batch.answer(i)
+		l.count.Drops[drop].Add(1)
+		p.send(l, p.batch.envelopes[from:i])
+		from = i + 1
 	}
-	p.send(l, p.batch.answers)
-	return n == datagramsPerTurn
+	p.send(l, p.batch.envelopes[from:n])
 }
 
 // judge tells whether the i-th datagram may be answered.
