@@ -86,7 +86,11 @@ func atOnce(n int, do func(i int) error) error {
 	if first == nil {
 		return errors.Join(errs...)
 	}
-	first.detail = fmt.Sprintf("%d of them failed, the first so: %s", failed, first.detail)
+	many := fmt.Sprintf("%d of %d", failed, n)
+	if failed == n {
+		many = "all"
+	}
+	first.detail = many + " failed, the first so: " + first.detail
 	return first
 }
 
