@@ -39,6 +39,7 @@ func newBench(p *Process) *cobra.Command {
 			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
 				return err
 			}
+			f.format = formatFor(cmd.Flags(), p.Getenv, formats)
 			return f.run(cmd.Context(), p, args)
 		},
 	}

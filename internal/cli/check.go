@@ -35,6 +35,7 @@ func newCheck(p *Process) *cobra.Command {
 			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
 				return err
 			}
+			f.format = formatFor(cmd.Flags(), p.Getenv, reportFormats)
 			if f.list {
 				return listRules(p.Stdout, f.format)
 			}

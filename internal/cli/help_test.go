@@ -42,7 +42,7 @@ func defaultIn(help, flag string) string {
 	if i := strings.Index(rest, "\n  --"); i >= 0 {
 		rest = rest[:i]
 	}
-	match := regexp.MustCompile(`Default (\S+?)[.:]?\s`).FindStringSubmatch(rest + "\n")
+	match := regexp.MustCompile(`Default (\S+?)[.,:]?\s`).FindStringSubmatch(rest + "\n")
 	if match == nil {
 		return ""
 	}

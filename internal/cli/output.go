@@ -9,6 +9,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/spf13/pflag"
 )
 
 // outputFile is a file that comes into being whole or not at all: it is written
@@ -41,6 +44,20 @@ func newFileOf(flag, path string) (*outputFile, error) {
 	}
 	trial.Close()
 	return &outputFile{path}, os.Remove(trial.Name())
+}
+
+// endings are what the names of files in a format end in.
+var endings = map[string]string{".txt": "text", ".json": "json", ".xml": "junit", ".tap": "tap", ".html": "html"}
+
+// formatFor is the format of a report: what was asked for, or else what the name
+// of its file ends in, if that is one of formats.
+func formatFor(flags *pflag.FlagSet, getenv func(string) string, formats []string) string {
+	asked, file := flags.Lookup("format"), flags.Lookup("output").Value.String()
+	meant := endings[filepath.Ext(file)]
+	if asked.Changed || getenv(variable("format")) != "" || !slices.Contains(formats, meant) {
+		return asked.Value.String()
+	}
+	return meant
 }
 
 // create opens the file under its other name, with the permissions that the

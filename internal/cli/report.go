@@ -32,6 +32,7 @@ func newReport(p *Process) *cobra.Command {
 			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
 				return err
 			}
+			f.format = formatFor(cmd.Flags(), p.Getenv, pageFormats)
 			return f.run(p, args)
 		},
 	}
