@@ -58,9 +58,9 @@ func systemSeconds() float64 {
 
 // processSeconds is what one process has spent: proc_pid_stat(5).
 func processSeconds(pid int) float64 {
-	_, rest, ok := strings.Cut(text(fmt.Sprintf("/proc/%d/stat", pid)), ") ")
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 13 {
+	stat := text(fmt.Sprintf("/proc/%d/stat", pid))
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:]) // a name may have parentheses
+	if len(fields) < 13 {
 		return 0
 	}
 	user, _ := strconv.ParseFloat(fields[11], 64)
