@@ -63,18 +63,21 @@ type arrival struct {
 	fresh     bool // the first answer to one under way
 	twice     bool // it was answered before
 	reordered bool // one that left later came before
-	stray     bool // of another run, or socket: none of ours
+	stray     bool // none of ours
 	wrong     *Wrong
 }
 
 // received takes one that came.
 func (f *datagramFlow) received(p []byte) arrival {
-	if len(p) < headerSize || binary.BigEndian.Uint32(p) != f.run || binary.BigEndian.Uint32(p[4:]) != uint32(f.conn) {
-		return f.foreign(p)
+	if len(p) < headerSize || binary.BigEndian.Uint32(p) != f.run {
+		return f.foreign(p, 0, "the datagram that was sent")
+	}
+	if conn := binary.BigEndian.Uint32(p[4:]); conn != uint32(f.conn) {
+		return f.foreign(p, 4, "this socket's number")
 	}
 	seq := binary.BigEndian.Uint64(p[8:])
 	if seq >= f.first+uint64(len(f.pending)) {
-		return arrival{wrong: &Wrong{f.conn, 8, excerpt(p[8:]), "a number that had been sent"}}
+		return f.foreign(p, 8, "a number that had been sent")
 	}
 	reordered := seq+1 < f.highest
 	f.highest = max(f.highest, seq+1)
@@ -94,13 +97,15 @@ func (f *datagramFlow) received(p []byte) arrival {
 	return arrival{due: d.due, size: d.size, fresh: true, reordered: reordered}
 }
 
-// foreign is what does not begin as our datagrams do. On a connected socket it
-// comes from the service: another run's answer that is late, or no echo.
-func (f *datagramFlow) foreign(p []byte) arrival {
-	if len(p) >= headerSize || !f.verify {
+// foreign is what does not begin as this socket's datagrams do, from that offset
+// on. It comes from the service, for the socket is connected: another run's
+// answer that is late, or no echo.
+func (f *datagramFlow) foreign(p []byte, offset int, want string) arrival {
+	late := offset == 0 && len(p) >= headerSize
+	if late || !f.verify {
 		return arrival{stray: true}
 	}
-	return arrival{wrong: &Wrong{f.conn, 0, excerpt(p), "the datagram that was sent"}}
+	return arrival{wrong: &Wrong{f.conn, int64(offset), excerpt(p[offset:]), want}}
 }
 
 func (f *datagramFlow) compare(p []byte, seq uint64, size int) *Wrong {
