@@ -43,9 +43,9 @@ func inet(a netip.AddrPort) (unix.Sockaddr, error) {
 
 // connect begins a connection for s.
 func (d *epollDriver) connect(s *epollSlot) {
-	s.retryAt = 0
-	if s.begun == 0 {
-		s.begun = d.now()
+	if s.state == absent {
+		s.state, s.begun, s.retryAt = connecting, d.now(), 0
+		d.connecting++
 	}
 	fd, errno := d.socket(s)
 	if errno == 0 {
@@ -53,22 +53,19 @@ func (d *epollDriver) connect(s *epollSlot) {
 	}
 	switch errno {
 	case 0, unix.EINPROGRESS:
-		s.fd, s.state = fd, connecting
+		s.fd = fd
 		s.life++
-		d.connecting++
 		d.watch(unix.EPOLL_CTL_ADD, s, unix.EPOLLOUT)
 		if errno == 0 {
 			d.connected(s)
 		}
 	case unix.EAGAIN:
 		// The queue of a unix socket is full: connect(2) says so instead of waiting.
+		// The next sweep tries again.
 		d.k.Close(fd)
-		s.retryAt = d.now() + int64(time.Millisecond)
 	default:
-		if fd >= 0 {
-			d.k.Close(fd)
-		}
-		d.failed(s, dial.Classify(errno))
+		s.fd = fd
+		d.refused(s, errno)
 	}
 }
 
@@ -135,7 +132,9 @@ func (d *epollDriver) connected(s *epollSlot) {
 // refused is a connect that came to nothing.
 func (d *epollDriver) refused(s *epollSlot, why sys.Errno) {
 	d.connecting--
-	d.k.Close(s.fd)
+	if s.fd >= 0 {
+		d.k.Close(s.fd)
+	}
 	s.fd = -1
 	d.failed(s, dial.Classify(why))
 }
@@ -144,12 +143,11 @@ func (d *epollDriver) refused(s *epollSlot, why sys.Errno) {
 // it was made for, and tries again later.
 func (d *epollDriver) failed(s *epollSlot, class dial.Class) {
 	now := d.now()
-	due := now
-	if m, ok := s.waiting.front(); ok {
-		s.waiting.pop()
-		due = m.due
+	if m, ok := s.waiting.take(); ok {
+		d.tally.missed(m.due, now, class)
+	} else {
+		d.tally.broke(now, class)
 	}
-	d.tally.failed(due, now, class)
-	s.state, s.class, s.begun = absent, class, 0
+	s.state, s.class = absent, class
 	s.retryAt = now + int64(s.patience.next())
 }

@@ -152,16 +152,28 @@ func (d *epollDriver) sweep(now int64) {
 		s := &d.slots[i]
 		switch s.state {
 		case absent:
-			if s.retryAt > 0 && now >= s.retryAt && d.connecting < atOnce {
-				d.connect(s)
-			}
+			d.retry(s, now)
 		case connecting:
 			if s.begun < then {
 				d.refused(s, unix.ETIMEDOUT)
+			} else if s.fd < 0 {
+				d.connect(s)
 			}
 		default:
 			d.expire(s, then)
 		}
+	}
+}
+
+// retry connects again when it is time, if there is anything to send. While the
+// connections are opened each is tried once.
+func (d *epollDriver) retry(s *epollSlot, now int64) {
+	if s.retryAt == 0 || now < s.retryAt || d.opening || d.connecting >= atOnce {
+		return
+	}
+	s.retryAt = 0
+	if scheduled := d.Churn && d.Rate > 0; !scheduled || s.waiting.len() > 0 {
+		d.connect(s)
 	}
 }
 

@@ -16,7 +16,7 @@ type epollSlot struct {
 	fd       int // -1 if there is none
 	state    state
 	want     uint32
-	begun    int64 // when its connect began; 0 if it has not
+	begun    int64 // when its connect began
 	retryAt  int64 // when to connect again; 0 if that is not due
 	patience backoff
 	class    dial.Class // why the last one failed
@@ -30,7 +30,7 @@ type state uint8
 
 const (
 	absent     state = iota // there is no connection
-	connecting              // there will be one, or not
+	connecting              // there will be one, or not; without fd it waits for room in the listener's queue
 	up
 )
 
@@ -49,13 +49,12 @@ func (d *epollDriver) begin(s *epollSlot) {
 	switch {
 	case d.Churn:
 		due := s.begun
-		if m, ok := s.waiting.front(); ok {
-			s.waiting.pop()
+		if m, ok := s.waiting.take(); ok {
 			due = m.due
 		}
 		d.ask(s, due)
 	case d.Rate == 0:
-		for range d.Depth {
+		for i := 0; i < d.Depth && s.state == up; i++ { // the first may find it reset
 			d.ask(s, d.now())
 		}
 	}
@@ -87,7 +86,7 @@ func (d *epollDriver) ask(s *epollSlot, due int64) {
 		return
 	}
 	if _, errno := d.k.Send(s.fd, s.packets.push(d.out, due, now, size), unix.MSG_NOSIGNAL); errno != 0 && errno != unix.EAGAIN {
-		d.tally.failed(now, now, dial.Classify(errno))
+		d.tally.broke(now, dial.Classify(errno))
 	}
 }
 
@@ -193,7 +192,7 @@ func (d *epollDriver) lose(s *epollSlot, class dial.Class) {
 // descriptor.
 func (d *epollDriver) drop(s *epollSlot) {
 	d.k.Close(s.fd)
-	s.fd, s.state, s.begun = -1, absent, 0
+	s.fd, s.state = -1, absent
 	d.tally.closed()
 }
 
@@ -206,7 +205,7 @@ func (d *epollDriver) receive(s *epollSlot) {
 			return
 		}
 		if errno != 0 {
-			d.tally.failed(now, now, dial.Classify(errno))
+			d.tally.broke(now, dial.Classify(errno))
 			return
 		}
 		a := s.packets.received(d.in[:n])

@@ -64,12 +64,10 @@ func (f *flow) wrong(p []byte, i int) *Wrong {
 
 // answered takes the next message that is back whole; false if none is.
 func (f *flow) answered() (message, bool) {
-	m, ok := f.pending.front()
-	if !ok || m.end > f.back {
+	if m, ok := f.pending.front(); !ok || m.end > f.back {
 		return message{}, false
 	}
-	f.pending.pop()
-	return m, true
+	return f.pending.take()
 }
 
 // excerpt is the beginning of p, for people.
@@ -102,10 +100,16 @@ func (q *queue) front() (message, bool) {
 	return q.items[q.head], true
 }
 
-func (q *queue) pop() {
+// take removes the front; false if there is none.
+func (q *queue) take() (message, bool) {
+	m, ok := q.front()
+	if !ok {
+		return message{}, false
+	}
 	if q.head++; q.head == len(q.items) {
 		q.items, q.head = q.items[:0], 0
 	}
+	return m, true
 }
 
 func (q *queue) len() int { return len(q.items) - q.head }

@@ -95,7 +95,7 @@ func (d *netDriver) drive(ctx context.Context) {
 	var working sync.WaitGroup
 	for _, s := range d.slots {
 		if s.first != nil {
-			s.begin(s.first, 0) // before the schedule asks for it
+			s.begin(s.first, 0, s.now()) // before the schedule asks for it
 		}
 		working.Go(func() { s.work(ctx) })
 	}

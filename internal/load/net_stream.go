@@ -24,12 +24,13 @@ func (s *netSlot) work(ctx context.Context) {
 				return
 			}
 			var err error
+			begun := s.now()
 			if conn, err = s.dial(ctx); err != nil {
 				s.dropped(ctx, dial.Classify(err))
 				pause(ctx, patience.next())
 				continue
 			}
-			s.begin(conn, life)
+			s.begin(conn, life, begun)
 		}
 		if class := s.live(ctx, conn); class != "" && ctx.Err() == nil {
 			s.fail(class)
@@ -46,14 +47,15 @@ func (s *netSlot) dropped(ctx context.Context, class dial.Class) {
 	if ctx.Err() != nil {
 		return
 	}
-	due := s.now()
 	s.mu.Lock()
-	if m, ok := s.waiting.front(); ok {
-		s.waiting.pop()
-		due = m.due
-	}
+	s.class = class
+	m, ok := s.waiting.take()
 	s.mu.Unlock()
-	s.tally.failed(due, s.now(), class)
+	if ok {
+		s.tally.missed(m.due, s.now(), class)
+	} else {
+		s.tally.broke(s.now(), class)
+	}
 }
 
 // fail counts the messages that a connection has taken with it; itself, if there
@@ -72,6 +74,7 @@ func (s *netSlot) live(ctx context.Context, conn net.Conn) dial.Class {
 	}
 	if s.Target.Network == "udp" {
 		s.exchange(conn)
+		s.end("")
 		return ""
 	}
 	var sending sync.WaitGroup
@@ -85,15 +88,15 @@ func (s *netSlot) live(ctx context.Context, conn net.Conn) dial.Class {
 	return cmp.Or(s.class, class) // why it was ended is why it failed
 }
 
-// begin makes conn the slot's, and asks for its first messages.
-func (s *netSlot) begin(conn net.Conn, life int) {
+// begin makes conn the slot's, and asks for its first messages. A message of
+// churn that is on no schedule left when its connection was begun.
+func (s *netSlot) begin(conn net.Conn, life int, begun int64) {
 	s.mu.Lock()
 	s.conn, s.ended, s.class = conn, false, ""
 	s.flow = flow{content: s.content, verify: s.Verify, conn: s.id, start: beginning(s.Seed, s.id, life)}
 	s.packets = datagramFlow{content: s.content, verify: s.Verify, run: s.run, conn: s.id}
-	due := s.now()
-	if m, ok := s.waiting.front(); s.Churn && ok {
-		s.waiting.pop()
+	due := begun
+	if m, ok := s.waiting.take(); ok {
 		due = m.due
 	}
 	s.mu.Unlock()
@@ -194,8 +197,18 @@ func (s *netSlot) receive(conn net.Conn) dial.Class {
 		if s.Churn && errors.Is(err, io.EOF) && s.whole() {
 			return ""
 		}
-		return dial.Classify(err)
+		return s.why(err)
 	}
+}
+
+// why is the class of what ended a stream, never "". What TLS has to say after
+// its handshake, as of a client's certificate, is about the handshake still.
+func (s *netSlot) why(err error) dial.Class {
+	unknown := dial.Local
+	if s.Target.Network == "tls" {
+		unknown = dial.TLS
+	}
+	return cmp.Or(dial.Classify(err), unknown)
 }
 
 // take has the flow look at what came. It returns false if that was wrong.
@@ -279,7 +292,7 @@ func (s *netSlot) exchange(conn net.Conn) {
 			return
 		}
 		if err != nil {
-			s.tally.failed(s.now(), s.now(), dial.Classify(err))
+			s.tally.broke(s.now(), dial.Classify(err))
 			continue
 		}
 		s.mu.Lock()

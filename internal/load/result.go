@@ -27,7 +27,8 @@ type Result struct {
 	BytesIn  int64 `json:"bytes_in"`  // that came back
 	BytesOut int64 `json:"bytes_out"` // that left
 
-	// Latency is from when a message left to when its last byte was back. In an
+	// Latency is from when a message left to when its last byte was back; with
+	// churn, from when its connection was begun to the end of the stream. In an
 	// open loop it starts at the moment for which the message was scheduled,
 	// whenever it left.
 	Latency *hist.Hist `json:"latency"`

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -63,7 +64,7 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*cou
 	}
 	peer, err := reach(ctx, p)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(ctx.Err(), err)
 	}
 	c := &course{Plan: p, tally: newTally(p), content: newContent(p.Seed), peer: peer, run: runTag(), begun: time.Now()}
 	d, err := make(c)
@@ -105,11 +106,10 @@ func (c *course) measure(ctx context.Context, d driver, observe func(Progress)) 
 func (c *course) watch(ctx context.Context, observe func(Progress)) bool {
 	observe(Progress{Warmup: true, Of: c.Duration})
 	if !c.wait(ctx, c.Warmup) {
-		c.tally.stop(c.now())
-		return c.tally.ended
+		return c.tally.stop(c.now)
 	}
 	meter := newMeter(c.ServerPID)
-	c.tally.begin(c.now())
+	c.tally.begin(c.now, &c.schedule)
 	began := time.Now()
 	for going := true; going; {
 		next := time.Second
@@ -119,7 +119,7 @@ func (c *course) watch(ctx context.Context, observe func(Progress)) bool {
 		going = c.wait(ctx, next) && (c.Duration == 0 || time.Since(began) < c.Duration)
 		now := c.now()
 		if !going {
-			c.tally.stop(now)
+			c.tally.stop(c.now)
 			meter.read(&c.tally.result.CPU)
 			c.finish(ctx)
 		}
@@ -149,8 +149,11 @@ func (c *course) finish(ctx context.Context) {
 	if c.Rate == 0 {
 		return
 	}
-	const look = 5 * time.Millisecond
-	for until := time.Now().Add(c.Timeout); !c.tally.settledAll(&c.schedule) && time.Now().Before(until); {
+	const (
+		look  = 5 * time.Millisecond
+		grace = time.Second // for the driver to see what is past its timeout
+	)
+	for until := time.Now().Add(c.Timeout + grace); !c.tally.settledAll(&c.schedule) && time.Now().Before(until); {
 		if !c.wait(ctx, look) {
 			return
 		}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -61,7 +62,7 @@ func (t *tally) left(due, now int64, size int) {
 		return
 	}
 	t.result.Sent++
-	t.enlist(due)
+	t.due++
 	t.result.BytesOut += int64(size)
 	if t.result.Lateness != nil {
 		t.result.Lateness.Record(time.Duration(now - due))
@@ -89,12 +90,13 @@ func (t *tally) answered(due, now int64, size int) {
 	t.settle()
 }
 
-// failed counts a message, or a connection that had none under way, that came to
-// nothing.
-func (t *tally) failed(due, now int64, class dial.Class) {
+// broke counts an error that no message of a schedule is known to have met: of a
+// connection that had none under way, or of a socket for datagrams, where the
+// message counts as lost when its time is up.
+func (t *tally) broke(now int64, class dial.Class) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.fail(due, now, class)
+	t.failConn(now, class)
 }
 
 // gone counts what a connection has taken with it: the messages under way, or
@@ -103,10 +105,9 @@ func (t *tally) gone(now int64, class dial.Class, pending *queue) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if pending.len() == 0 {
-		t.fail(now, now, class)
+		t.failConn(now, class)
 	}
-	for m, ok := pending.front(); ok; m, ok = pending.front() {
-		pending.pop()
+	for m, ok := pending.take(); ok; m, ok = pending.take() {
 		t.fail(m.due, now, class)
 	}
 }
@@ -116,27 +117,36 @@ func (t *tally) missed(due, now int64, class dial.Class) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.measured(due, now) {
-		t.enlist(due)
+		t.due++
 		t.fail(due, now, class)
 	}
 }
 
+// fail counts a message that came to nothing.
 func (t *tally) fail(due, now int64, class dial.Class) {
-	if !t.measured(due, now) {
-		return
+	if t.measured(due, now) {
+		t.count(class)
+		t.settle()
 	}
-	t.result.Errors[class]++
-	if t.second != nil {
-		t.second.Errors++
-	}
-	t.settle()
 }
 
-// enlist counts a message that was due. When these are all, what is scheduled
-// later does not count.
-func (t *tally) enlist(due int64) {
-	if t.due++; t.byDue && t.due == t.messages {
-		t.to = due + 1
+// failConn counts a connection that came to nothing. In a closed loop that was a
+// try to send a message; on a schedule each message is accounted for by itself,
+// and so is each datagram.
+func (t *tally) failConn(now int64, class dial.Class) {
+	if !t.measured(now, now) {
+		return
+	}
+	t.count(class)
+	if !t.byDue && t.result.Datagrams == nil {
+		t.settle()
+	}
+}
+
+func (t *tally) count(class dial.Class) {
+	t.result.Errors[cmp.Or(class, dial.Local)]++
+	if t.second != nil {
+		t.second.Errors++
 	}
 }
 
@@ -225,23 +235,29 @@ func (t *tally) settledAll(s *schedule) bool {
 	return t.settled >= s.count(t.from, t.to)
 }
 
-// begin starts to measure, until stop.
-func (t *tally) begin(now int64) {
+// begin starts to measure, until stop, or until as many messages of s were due
+// as settle the run. The clock is read under the lock: what is counted after it
+// is due after it, or not measured.
+func (t *tally) begin(clock func() int64, s *schedule) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.from = now
+	t.from = clock()
+	if t.byDue && t.messages > 0 {
+		t.to = s.at(s.first(t.from) + t.messages)
+	}
 	t.result.Started = time.Now()
 	t.second = &Interval{Latency: hist.New()}
 }
 
-// stop ends what is measured.
-func (t *tally) stop(now int64) {
+// stop ends what is measured. It returns whether the run had ended by itself.
+func (t *tally) stop(clock func() int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.to = min(t.to, now)
+	t.to = min(t.to, clock())
 	if t.from != never {
 		t.result.Seconds = time.Duration(t.to - t.from).Seconds()
 	}
+	return t.ended
 }
 
 // roll ends one interval and begins the next. The one that ended is kept by
