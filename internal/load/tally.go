@@ -263,19 +263,28 @@ func (t *tally) stop(clock func() int64) bool {
 // roll ends one interval and begins the next. The one that ended is kept by
 // archive.
 func (t *tally) roll(now int64, last bool) Interval {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	done := t.second
-	done.Seconds = time.Duration(now-t.from).Seconds() - done.At
-	done.Conns = t.conns
-	if t.second = nil; !last {
-		t.second = &Interval{At: time.Duration(now - t.from).Seconds(), Latency: hist.New()}
-	}
+	done := t.replace(now, last)
 	shown := *done
 	shown.Latency = hist.New()
 	shown.Latency.Add(done.Latency)
 	t.filled <- done
 	return shown
+}
+
+// replace puts an empty interval in the place of the one that ended. Messages
+// wait for the lock, so the histograms are made before it and added after it:
+// either takes the time of many messages.
+func (t *tally) replace(now int64, last bool) *Interval {
+	next := &Interval{Latency: hist.New()}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	done := t.second
+	next.At = time.Duration(now - t.from).Seconds()
+	done.Seconds, done.Conns = next.At-done.At, t.conns
+	if t.second = next; last {
+		t.second = nil
+	}
+	return done
 }
 
 // archive adds the intervals up until there are no more. It has a goroutine of
