@@ -32,11 +32,10 @@ func (s *netSlot) work(ctx context.Context) {
 			}
 			s.begin(conn, life, begun)
 		}
+		patience = backoff{} // there is somebody
 		if class := s.live(ctx, conn); class != "" && ctx.Err() == nil {
 			s.fail(class)
 			pause(ctx, patience.next())
-		} else {
-			patience = backoff{}
 		}
 	}
 }

@@ -1,0 +1,203 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"echod/echotest"
+	"echod/internal/dial"
+)
+
+// counted is a runner that also returns the tally.
+func counted(t *testing.T, p Plan, make func(*course) (driver, error)) (*Result, *tally, error) {
+	t.Helper()
+	var c *course
+	r, err := runWith(t.Context(), p, nil, func(of *course) (driver, error) {
+		c = of
+		return make(of)
+	})
+	return r, c.tally, err
+}
+
+// errorsOf is how many there were, of all classes.
+func errorsOf(r *Result) (n int64) {
+	for _, count := range r.Errors {
+		n += count
+	}
+	return n
+}
+
+func TestWrongByteEndsARun(t *testing.T) {
+	honest := echotest.NewServer(t).URL()
+	tests := []struct {
+		name   string
+		url    string
+		size   string
+		offset int64 // -1: not told beforehand
+	}{
+		{"a banner", echotest.NewBroken(t, echotest.SendsBanner).URL(), "64", -1},
+		{"swapped", echotest.NewBroken(t, echotest.SwapsBytes).URL(), "64", 5000},
+		{"dropped", echotest.NewBroken(t, echotest.DropsByte).URL(), "64", 5000},
+		{"added", echotest.NewBroken(t, echotest.AddsByte).URL(), "64", 5000},
+		{"changed on the way", echotest.NewBrokenProxy(t, echotest.ChangesByte, honest).URL(), "64", 5000},
+		{"cut datagrams", echotest.NewBroken(t, echotest.TruncatesDatagrams).URL(), "3000", 2048},
+	}
+	eachDriver(t, func(t *testing.T, run runner) {
+		for _, tt := range tests {
+			p := planFor(t, tt.url, tt.size)
+			p.Duration = time.Hour // the test's timeout is the proof that it ends at once
+			r, err := run(t.Context(), p)
+			if err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+			w := r.Wrong
+			if w == nil || w.Conn < 0 || w.Conn >= p.Conns || w.Got == w.Want || tt.offset >= 0 && w.Offset < tt.offset || w.Offset > tt.offset+64 && tt.offset >= 0 {
+				t.Errorf("%s: got %+v, want one from offset %d on", tt.name, w, tt.offset)
+			}
+		}
+	})
+}
+
+func TestBytesAreComparedOnlyIfAsked(t *testing.T) {
+	url := echotest.NewBrokenProxy(t, echotest.ChangesByte, echotest.NewServer(t).URL()).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		p := planFor(t, url, "64")
+		p.Conns, p.Duration, p.Messages, p.Verify = 1, 0, 200, false // byte 5000 is in the 79th
+		if r, err := run(t.Context(), p); err != nil || r.Wrong != nil || r.Messages < 200 {
+			t.Errorf("got %+v, %v; want 200 messages and nothing wrong", r, err)
+		}
+	})
+}
+
+func TestFailuresAreCountedAndConnectionsMadeAgain(t *testing.T) {
+	answersOnce := func(end func(*net.TCPConn)) func(*net.TCPConn) {
+		return func(c *net.TCPConn) {
+			piece := make([]byte, 64)
+			for range 3 {
+				n, err := c.Read(piece)
+				if err != nil {
+					return
+				}
+				c.Write(piece[:n])
+			}
+			c.Read(piece)
+			end(c)
+		}
+	}
+	tests := []struct {
+		name  string
+		serve func(*net.TCPConn)
+		churn bool
+		want  dial.Class
+	}{
+		{"closes", answersOnce(func(c *net.TCPConn) { c.CloseWrite(); io.Copy(io.Discard, c) }), false, dial.EOF},
+		{"resets", answersOnce(func(c *net.TCPConn) { c.SetLinger(0) }), false, dial.Reset},
+		{"stalls", answersOnce(func(c *net.TCPConn) { io.Copy(io.Discard, c) }), false, dial.Timeout},
+		{"closes at once, churn", func(c *net.TCPConn) { c.Read(make([]byte, 64)) }, true, dial.EOF},
+	}
+	for name, make := range drivers {
+		for _, tt := range tests {
+			for _, rate := range []float64{0, 100} {
+				t.Run(name+"/"+tt.name, func(t *testing.T) {
+					t.Parallel()
+					p := planFor(t, serveEach(t, tt.serve), "64")
+					p.Conns, p.Rate, p.Churn, p.Timeout = 2, rate, tt.churn, 300*time.Millisecond
+					p.Duration, p.Messages = 0, 30
+					r, counts, err := counted(t, p, make)
+					if none := new(UnreachableError); errors.As(err, &none) == (r.Messages > 0) {
+						t.Fatalf("got %d messages, %v", r.Messages, err)
+					}
+					if r.Errors[tt.want] < 2 || rate == 0 && !tt.churn && tt.want != dial.Timeout && r.Messages <= 6 {
+						t.Errorf("rate %g: got %d messages, errors %v; want more than the 3 of each of 2 connections, and %s", rate, r.Messages, r.Errors, tt.want)
+					}
+					if rate > 0 && (counts.due != p.Messages || counts.settled != p.Messages || r.Messages+errorsOf(r) < p.Messages) {
+						t.Errorf("rate %g: got %d due, %d settled, %d back, errors %v; want %d accounted for", rate, counts.due, counts.settled, r.Messages, r.Errors, p.Messages)
+					}
+				})
+			}
+		}
+	}
+}
+
+// serveEach has serve handle each connection, which is closed when it returns.
+func serveEach(t *testing.T, serve func(*net.TCPConn)) string {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			c, err := l.AcceptTCP()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				release := context.AfterFunc(ctx, func() { c.Close() })
+				defer release()
+				defer c.Close()
+				serve(c)
+			})
+		}
+	})
+	t.Cleanup(func() { cancel(); l.Close(); serving.Wait() })
+	return "tcp://" + l.Addr().String()
+}
+
+func TestDatagramsOfABadPathAddUp(t *testing.T) {
+	honest := echotest.NewUDPServer(t).URL()
+	tests := []struct {
+		fault echotest.ProxyFault
+		want  func(d *Datagrams) bool
+	}{
+		{echotest.LosesDatagrams, func(d *Datagrams) bool { return d.Lost > 0 }},
+		{echotest.DuplicatesDatagrams, func(d *Datagrams) bool { return d.Duplicated > 0 && d.Lost == 0 }},
+		{echotest.ReordersDatagrams, func(d *Datagrams) bool { return d.Reordered > 0 }},
+	}
+	for name, make := range drivers {
+		for _, tt := range tests {
+			t.Run(name+"/"+tt.fault.Name, func(t *testing.T) {
+				t.Parallel()
+				p := planFor(t, echotest.NewBrokenProxy(t, tt.fault, honest).URL(), "64")
+				p.Rate, p.Duration, p.Messages, p.Timeout = 200, 0, 90, time.Second
+				r, counts, err := counted(t, p, make)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d := r.Datagrams
+				if !tt.want(d) || r.Wrong != nil || len(r.Errors) > 0 {
+					t.Errorf("got %+v, wrong %+v, errors %v", *d, r.Wrong, r.Errors)
+				}
+				if d.Received+d.Lost != 90 || d.Sent != 90 || r.Messages != d.Received || counts.settled != 90 {
+					t.Errorf("got %+v, %d settled; want 90 back or lost", *d, counts.settled)
+				}
+			})
+		}
+	}
+}
+
+// A refusal is told for a datagram that left; that one is lost as well, and once.
+func TestRefusedDatagramsAreLostOnce(t *testing.T) {
+	for name, make := range drivers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := planFor(t, "udp://127.77.0.9:9", "64")
+			p.Rate, p.Duration, p.Messages, p.Timeout = 200, 0, 40, 200*time.Millisecond
+			r, counts, err := counted(t, p, make)
+			var unreachable *UnreachableError
+			if !errors.As(err, &unreachable) || unreachable.Class != dial.Refused {
+				t.Errorf("got %v, want refused", err)
+			}
+			if r.Datagrams.Lost != 40 || counts.settled != 40 || r.Errors[dial.Refused] == 0 {
+				t.Errorf("got %+v, %d settled, errors %v; want 40 lost, and refusals", *r.Datagrams, counts.settled, r.Errors)
+			}
+		})
+	}
+}

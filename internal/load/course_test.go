@@ -1,0 +1,183 @@
+package load
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"echod/echotest"
+)
+
+func TestInterruptedWarmupHasNoResult(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		p := planFor(t, url, "64")
+		p.Warmup = time.Hour
+		if r, err := run(ctx, p); err != context.DeadlineExceeded || r != nil {
+			t.Errorf("got %+v, %v; want nothing but the context's error", r, err)
+		}
+	})
+}
+
+func TestInterruptIsNotTheServicesFault(t *testing.T) {
+	eachDriver(t, func(t *testing.T, run runner) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := run(ctx, planFor(t, "tcp://127.77.0.9:9", "64")); err != context.Canceled {
+			t.Errorf("got %v, want %v", err, context.Canceled)
+		}
+	})
+}
+
+func TestWrongByteInTheWarmupEndsIt(t *testing.T) {
+	url := echotest.NewBroken(t, echotest.SwapsBytes).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		p := planFor(t, url, "64")
+		p.Warmup = time.Hour
+		if r, err := run(t.Context(), p); err != nil || r.Wrong == nil {
+			t.Errorf("got %+v, %v; want the wrong byte", r, err)
+		}
+	})
+}
+
+func TestEachMessageOfChurnHasItsConnection(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		for _, rate := range []float64{0, 400} {
+			p := planFor(t, url, "64")
+			p.Churn, p.Rate, p.Duration, p.Messages = true, rate, 0, 100
+			r, err := run(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Messages < 100 || r.Connect.Count() < r.Messages || r.Connect.Quantile(0.5) <= 0 || rate > 0 && r.Messages != 100 {
+				t.Errorf("rate %g: got %d messages by %d connections, p50 %v; want 100, and one each",
+					rate, r.Messages, r.Connect.Count(), r.Connect.Quantile(0.5))
+			}
+		}
+	})
+}
+
+func TestConnectionsComeFromTheSources(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has all of 127/8")
+	}
+	eachDriver(t, func(t *testing.T, run runner) {
+		seen := make(chan string, 64)
+		url := serveEach(t, func(c *net.TCPConn) {
+			host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
+			seen <- host
+			buf := make([]byte, 64)
+			for n, err := c.Read(buf); err == nil; n, err = c.Read(buf) {
+				c.Write(buf[:n])
+			}
+		})
+		p := planFor(t, url, "64")
+		p.Conns, p.Duration, p.Messages = 4, 0, 40
+		p.Sources = []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")}
+		if _, err := run(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for range 1 + p.Conns { // the first one looks whether anybody is there
+			got[<-seen]++
+		}
+		if got["127.0.0.2"] != 3 || got["127.0.0.3"] != 2 {
+			t.Errorf("got connections from %v, want 3 from 127.0.0.2 and 2 from 127.0.0.3", got)
+		}
+	})
+}
+
+func TestConnectionsAreOpenedAtTheirRate(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		begun := time.Now()
+		p := planFor(t, url, "64")
+		p.Conns, p.ConnectRate, p.Duration, p.Messages = 5, 20, 0, 1
+		r, err := run(t.Context(), p)
+		if took := time.Since(begun); err != nil || took < 200*time.Millisecond || r.Connect.Count() != 5 {
+			t.Errorf("got %d connections in %v, %v; want 5, one each 50ms", r.Connect.Count(), took, err)
+		}
+	})
+}
+
+func TestServerProcessIsMeasured(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells of other processes by /proc")
+	}
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		p := planFor(t, url, "64")
+		p.ServerPID = os.Getpid()
+		r, err := run(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := r.CPU; c.Own <= 0 || c.System <= 0 || c.Server == nil || *c.Server <= 0 || *c.ServerRSS < 1<<20 {
+			t.Errorf("got %+v, want time and memory of this process, which is both", c)
+		}
+	})
+}
+
+// Whatever became of a run, nothing of it is left: neither goroutine nor
+// descriptor. The server, which is here too, takes a moment to see the end.
+func TestRunLeavesNothingBehind(t *testing.T) {
+	honest, packets := echotest.NewServer(t).URL(), echotest.NewUDPServer(t).URL()
+	plans := []struct {
+		name string
+		url  string
+		plan func(p *Plan)
+	}{
+		{"done", honest, func(p *Plan) {}},
+		{"open loop", honest, func(p *Plan) { p.Rate = 500 }},
+		{"churn", honest, func(p *Plan) { p.Churn = true }},
+		{"datagrams", packets, func(p *Plan) {}},
+		{"interrupted while opening", honest, func(p *Plan) { p.ConnectRate = 1 }},
+		{"interrupted in the warm-up", honest, func(p *Plan) { p.Warmup = time.Hour }},
+		{"wrong", echotest.NewBroken(t, echotest.SendsBanner).URL(), func(p *Plan) {}},
+		{"wrong datagrams", echotest.NewBroken(t, echotest.TruncatesDatagrams).URL(), func(p *Plan) { p.Sizes, _ = ParseSizes("3000") }},
+	}
+	eachDriver(t, func(t *testing.T, run runner) {
+		descriptors := openDescriptors()
+		for _, tt := range plans {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			p := planFor(t, tt.url, "64")
+			tt.plan(&p)
+			run(ctx, p)
+			cancel()
+			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+				stacks, now := ownGoroutines(), openDescriptors()
+				if len(stacks) == 0 && now <= descriptors {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("%s: got %d descriptors, had %d; goroutines:\n%s", tt.name, now, descriptors, strings.Join(stacks, "\n\n"))
+				}
+			}
+		}
+	})
+}
+
+// ownGoroutines are the stacks of those that do the work of a run.
+func ownGoroutines() (own []string) {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(stack, "internal/load.(*") {
+			own = append(own, stack)
+		}
+	}
+	return own
+}
+
+// openDescriptors is how many this process has; 0 where that is not told.
+func openDescriptors() int {
+	names, _ := os.ReadDir("/proc/self/fd")
+	return len(names)
+}

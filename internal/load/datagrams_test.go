@@ -1,0 +1,145 @@
+package load
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// flight is a flow of datagrams, and those that left, by number.
+type flight struct {
+	*datagramFlow
+	left [][]byte
+}
+
+var flown = newContent(1)
+
+func newFlight(n int) *flight {
+	f := &flight{datagramFlow: &datagramFlow{content: flown, verify: true, run: 77, conn: 3}}
+	for range n {
+		f.leave()
+	}
+	return f
+}
+
+// leave sends the next datagram, which is due at its number times ten.
+func (f *flight) leave() {
+	n := int64(len(f.left))
+	f.left = append(f.left, slices.Clone(f.push(make([]byte, 100), 10*n, 10*n+1, 40)))
+}
+
+func fresh(n int64) arrival { return arrival{due: 10 * n, size: 40, fresh: true} }
+
+func TestDatagramsAreToldApart(t *testing.T) {
+	type figures = []arrival
+	tests := []struct {
+		name string
+		do   func(f *flight) figures
+		want figures
+	}{
+		{"in order", func(f *flight) figures {
+			return figures{f.received(f.left[0]), f.received(f.left[1]), f.received(f.left[2])}
+		}, figures{fresh(0), fresh(1), fresh(2)}},
+		{"overtaken", func(f *flight) figures {
+			return figures{f.received(f.left[1]), f.received(f.left[0]), f.received(f.left[2])}
+		}, figures{fresh(1), {due: 0, size: 40, fresh: true, reordered: true}, fresh(2)}},
+		{"once more, at once", func(f *flight) figures {
+			return figures{f.received(f.left[0]), f.received(f.left[0])}
+		}, figures{fresh(0), {twice: true}}},
+		{"once more, while an earlier one is under way", func(f *flight) figures {
+			return figures{f.received(f.left[1]), f.received(f.left[1])}
+		}, figures{fresh(1), {twice: true}}},
+		{"late, after it was given up", func(f *flight) figures {
+			f.expire(2)
+			return figures{f.received(f.left[0]), f.received(f.left[1])}
+		}, figures{{}, fresh(1)}},
+		{"of another run", func(f *flight) figures {
+			f.run++
+			return figures{f.received(f.left[0])}
+		}, figures{{stray: true}}},
+	}
+	for _, tt := range tests {
+		got := tt.do(newFlight(3))
+		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(arrival{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestWrongDatagramsAreNamed(t *testing.T) {
+	tests := []struct {
+		name       string
+		change     func(p []byte) []byte
+		offset     int64
+		want       string // a part of Wrong.Want
+		unverified bool   // wrong even if bytes are not compared
+	}{
+		{"a byte", func(p []byte) []byte { p[20] ^= 1; return p }, 20, `"`, false},
+		{"the last byte", func(p []byte) []byte { p[39] ^= 1; return p }, 39, `"`, false},
+		{"too short", func(p []byte) []byte { return p[:39] }, 39, "40 bytes", true},
+		{"too long", func(p []byte) []byte { return append(p, 0) }, 40, "40 bytes", true},
+		{"no header", func(p []byte) []byte { return p[:15] }, 0, "the datagram that was sent", false},
+		{"another socket's", func(p []byte) []byte { p[7]++; return p }, 4, "this socket's number", false},
+		{"not sent yet", func(p []byte) []byte { p[15] = 3; return p }, 8, "a number that had been sent", false},
+	}
+	for _, tt := range tests {
+		for _, verify := range []bool{true, false} {
+			f := newFlight(3)
+			f.verify = verify
+			got := f.received(tt.change(slices.Clone(f.left[1]))).wrong
+			if !verify && !tt.unverified {
+				if got != nil {
+					t.Errorf("%s, not verified: got %+v, want nothing", tt.name, got)
+				}
+				continue
+			}
+			if got == nil || got.Conn != 3 || got.Offset != tt.offset || !strings.Contains(got.Want, tt.want) || got.Got == got.Want {
+				t.Errorf("%s, verify %v: got %+v, want offset %d of connection 3, %s", tt.name, verify, got, tt.offset, tt.want)
+			}
+		}
+	}
+}
+
+// Whatever a path does, what left is back, lost or under way, and each only once.
+func TestEveryDatagramIsAccountedForOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := newFlight(0)
+		back, lost := map[int]bool{}, map[int]bool{}
+		for range rapid.IntRange(1, 300).Draw(t, "steps") {
+			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			case 0, 1:
+				f.leave()
+			case 2:
+				if len(f.left) == 0 {
+					continue
+				}
+				n := rapid.IntRange(max(0, len(f.left)-100), len(f.left)-1).Draw(t, "arrives")
+				a := f.received(f.left[n])
+				if a.wrong != nil || a.fresh != (!back[n] && !lost[n]) || a.twice != back[n] || a.fresh && a.due != int64(10*n) {
+					t.Fatalf("datagram %d, back %v, lost %v: got %+v", n, back[n], lost[n], a)
+				}
+				if a.fresh {
+					back[n] = true
+				}
+			case 3:
+				then := int64(10 * rapid.IntRange(0, len(f.left)).Draw(t, "until"))
+				for due, ok := f.expire(then); ok; due, ok = f.expire(then) {
+					n := int(due / 10)
+					if back[n] || lost[n] || due+1 >= then {
+						t.Fatalf("datagram %d given up before %d: back %v, lost %v", n, then, back[n], lost[n])
+					}
+					lost[n] = true
+				}
+			}
+		}
+		for due, ok := f.expire(never); ok; due, ok = f.expire(never) {
+			lost[int(due/10)] = true
+		}
+		if len(back)+len(lost) != len(f.left) || len(f.pending) != 0 {
+			t.Fatalf("got %d back and %d lost of %d, %d under way", len(back), len(lost), len(f.left), len(f.pending))
+		}
+	})
+}

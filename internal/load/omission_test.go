@@ -1,0 +1,90 @@
+package load
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+// stallsOnce is an echo that answers nothing on any connection for as long as
+// stall, when that many pieces have come.
+func stallsOnce(t *testing.T, after int, stall time.Duration) string {
+	pieces := make(chan int, 1) // how many have come; nobody gets it during the stall
+	pieces <- 0
+	return serveEach(t, func(c *net.TCPConn) {
+		buf := make([]byte, 4<<10)
+		for {
+			n, err := c.Read(buf)
+			if err != nil {
+				return
+			}
+			come := <-pieces
+			if come == after {
+				time.Sleep(stall) // this is the server's fault, not a wait for an event
+			}
+			pieces <- come + 1
+			if _, err := c.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// Messages that were due while the server stood still are late by what is left
+// of the stall: half of them by half of it. A closed loop sends none of these.
+func TestStallIsSeenByWhatWasDueInIt(t *testing.T) {
+	const (
+		stall = 500 * time.Millisecond
+		rate  = 200
+	)
+	eachDriver(t, func(t *testing.T, run runner) {
+		t.Parallel()
+		p := planFor(t, stallsOnce(t, 40, stall), "64")
+		p.Conns, p.Rate, p.Duration = 4, rate, time.Second
+		r, err := run(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// 200 messages: 100 are due in the stall, 50 in its first half.
+		if got := r.Latency.Quantile(0.78); got < stall/2 {
+			t.Errorf("got p78 %v, want %v at least", got, stall/2)
+		}
+		if got := r.Latency.Max(); got < stall*9/10 {
+			t.Errorf("got max %v, want about the %v of the stall at least", got, stall)
+		}
+		if r.Behind != nil && r.Behind.Lateness >= stall/4 { // a busy machine may be late by itself
+			t.Errorf("got %+v, want the server blamed for its stall", *r.Behind)
+		}
+		if r.Messages != r.Sent || r.Messages < 199 {
+			t.Errorf("got %d of %d messages back, want all of 200", r.Messages, r.Sent)
+		}
+
+		p = planFor(t, stallsOnce(t, 40, stall), "64")
+		p.Conns, p.Duration, p.Messages = 4, 0, 2000
+		closed, err := run(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := closed.Latency.Max(); got < stall*9/10 {
+			t.Errorf("closed loop: got max %v, want about the %v of the stall at least", got, stall)
+		}
+		if got, open := closed.Latency.Quantile(0.99), r.Latency.Quantile(0.78); got >= open {
+			t.Errorf("closed loop: got p99 %v, the open one's p78 is %v; want one message of each connection to see the stall", got, open)
+		}
+	})
+}
+
+func TestGeneratorThatCannotKeepUpSaysSo(t *testing.T) {
+	url := stallsOnce(t, -1, 0)
+	eachDriver(t, func(t *testing.T, run runner) {
+		p := planFor(t, url, "64")
+		p.Conns, p.Rate, p.Duration, p.Timeout = 2, 1e8, 50*time.Millisecond, 100*time.Millisecond
+		r, err := run(t.Context(), p)
+		if r == nil {
+			t.Fatal(err)
+		}
+		if r.Behind == nil || r.Behind.Wanted != 1e8 || r.Behind.Got >= 1e8 {
+			t.Errorf("got %+v of 1e8 messages a second, want it told", r.Behind)
+		}
+	})
+}
