@@ -20,6 +20,7 @@ type datagramFlow struct {
 
 	first   uint64      // the number of pending[0]
 	pending []*datagram // in the order they left; nil for those that are back
+	room    []*datagram // where pending lies
 	free    []*datagram
 	highest uint64 // the highest number that came back, plus one
 	lost    [8]uint64
@@ -40,8 +41,20 @@ func (f *datagramFlow) push(buf []byte, due, now int64, size int) []byte {
 	d := f.spare()
 	*d = datagram{due, now, size}
 	seq := f.first + uint64(len(f.pending))
-	f.pending = append(f.pending, d)
+	f.enqueue(d)
 	return f.write(buf[:size], seq)
+}
+
+// enqueue puts d at the end of pending. What has left the front makes room for
+// it: a window that only moves allocates nothing.
+func (f *datagramFlow) enqueue(d *datagram) {
+	if n := len(f.pending); n == cap(f.pending) {
+		if cap(f.room) < 2*n+1 {
+			f.room = make([]*datagram, 0, 4*n+1)
+		}
+		f.pending = append(f.room, f.pending...)
+	}
+	f.pending = append(f.pending, d)
 }
 
 func (f *datagramFlow) write(p []byte, seq uint64) []byte {

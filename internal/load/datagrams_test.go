@@ -143,3 +143,31 @@ func TestEveryDatagramIsAccountedForOnce(t *testing.T) {
 		}
 	})
 }
+
+// A driver that allocates for each message measures the collector.
+func TestDatagramsUnderWayAllocateNothing(t *testing.T) {
+	for _, window := range []int{1, 2, 16, 33} {
+		f := newFlight(window)
+		buf, next := make([]byte, 100), int64(window)
+		answers := make([][]byte, 0, window)
+		for i := range window {
+			answers = append(answers, f.left[i])
+		}
+		turn := func() {
+			for i, answer := range answers {
+				f.received(answer)
+				answers[i] = append(answer[:0], f.push(buf, next, next, 40)...)
+				next++
+			}
+		}
+		for range 10 {
+			turn() // until there is room for all
+		}
+		if got := testing.AllocsPerRun(100, turn); got > 0 {
+			t.Errorf("window %d: got %g allocations a turn, want none", window, got)
+		}
+		if len(f.pending) != window || cap(f.room) > 8*window+8 {
+			t.Errorf("window %d: got %d under way in room for %d", window, len(f.pending), cap(f.room))
+		}
+	}
+}
