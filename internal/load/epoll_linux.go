@@ -27,15 +27,18 @@ type epollDriver struct {
 	out    []byte // where datagrams are written
 
 	connecting int   // connects under way
-	swept      int64 // when the slots were last looked through
+	swept      int64 // when slots were last looked through
+	nextSwept  int   // the slot to go on with
 	opening    bool  // nothing is sent yet
 }
 
 const (
 	eventBatch = 256
 	// sweepEvery is how often slots are looked through for what has waited too
-	// long: that has to be done, and not in time.
+	// long, and sweepBatch how many at once: that has to be done, and not in
+	// time, and ten thousand of them are no reason to keep a message waiting.
 	sweepEvery = int64(20 * time.Millisecond)
+	sweepBatch = 1000
 )
 
 func newEpollDriver(c *course) (driver, error) {
@@ -144,12 +147,14 @@ func (d *epollDriver) keepSchedule() {
 	}
 }
 
-// sweep gives up what has waited too long, and tries again what has failed.
+// sweep gives up what has waited too long, and tries again what has failed, in
+// the slots whose turn it is.
 func (d *epollDriver) sweep(now int64) {
 	d.swept = now
 	then := now - int64(d.Timeout)
-	for i := range d.slots {
-		s := &d.slots[i]
+	for range min(len(d.slots), sweepBatch) {
+		s := &d.slots[d.nextSwept]
+		d.nextSwept = (d.nextSwept + 1) % len(d.slots)
 		switch s.state {
 		case absent:
 			d.retry(s, now)
