@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -133,6 +134,8 @@ func TestContradictionsAreRefused(t *testing.T) {
 		{"no connection", func(p *Plan) { p.Conns = 0 }},
 		{"two ends", func(p *Plan) { p.Messages = 5 }},
 		{"no end", func(p *Plan) { p.Duration = 0 }},
+		{"no rate at all", func(p *Plan) { p.Rate = math.NaN() }},
+		{"no rate of connects at all", func(p *Plan) { p.ConnectRate = math.Inf(1) }},
 		{"rate and depth", func(p *Plan) { p.Rate, p.Depth = 5, 2 }},
 		{"churn and depth", func(p *Plan) { p.Churn, p.Depth = true, 2 }},
 		{"churn over udp", func(p *Plan) { p.Churn = true; p.Target.Network = "udp" }},
