@@ -201,3 +201,16 @@ func TestRefusedDatagramsAreLostOnce(t *testing.T) {
 		})
 	}
 }
+
+// After a failure a connection of churn waits for the next message: it has none
+// of its own to send.
+func TestChurnSendsWhatIsScheduledAndNoMore(t *testing.T) {
+	url := serveEach(t, func(c *net.TCPConn) { c.Read(make([]byte, 64)) })
+	for name, make := range drivers {
+		p := planFor(t, url, "64")
+		p.Conns, p.Churn, p.Rate, p.Duration, p.Messages = 1, true, 10, 0, 5
+		if r, counts, _ := counted(t, p, make); counts.due != 5 || r.Sent != 5 || errorsOf(r) != 5 || r.Seconds < 0.4 {
+			t.Errorf("%s: got %d due, %d sent, errors %v in %gs; want 5 of each, 0.1s apart", name, counts.due, r.Sent, r.Errors, r.Seconds)
+		}
+	}
+}
