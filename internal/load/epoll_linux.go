@@ -139,10 +139,12 @@ func (d *epollDriver) keepSchedule() {
 		return
 	}
 	for range eventBatch {
-		i, due, ok := d.schedule.take(d.now())
+		now := d.now()
+		i, due, ok := d.schedule.take(now)
 		if !ok {
 			return
 		}
+		d.tally.took(due, now)
 		d.push(&d.slots[i%int64(len(d.slots))], due)
 	}
 }

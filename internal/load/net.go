@@ -117,11 +117,13 @@ func (d *netDriver) close() {
 // keepSchedule gives each message to the connection whose turn it is.
 func (d *netDriver) keepSchedule(ctx context.Context) {
 	for ctx.Err() == nil {
-		i, due, ok := d.schedule.take(d.now())
+		now := d.now()
+		i, due, ok := d.schedule.take(now)
 		if !ok {
-			pause(ctx, time.Duration(d.schedule.due()-d.now()))
+			pause(ctx, time.Duration(d.schedule.due()-now))
 			continue
 		}
+		d.tally.took(due, now)
 		d.slots[i%int64(len(d.slots))].push(due)
 	}
 }

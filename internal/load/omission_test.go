@@ -1,6 +1,7 @@
 package load
 
 import (
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -85,6 +86,31 @@ func TestGeneratorThatCannotKeepUpSaysSo(t *testing.T) {
 		}
 		if r.Behind == nil || r.Behind.Wanted != 1e8 || r.Behind.Got >= 1e8 {
 			t.Errorf("got %+v of 1e8 messages a second, want it told", r.Behind)
+		}
+	})
+}
+
+// With churn, messages wait for those before them when the server is slow. The
+// generator had taken them up in time.
+func TestLatenessIsNotTheServersDelay(t *testing.T) {
+	const delay = 100 * time.Millisecond
+	url := serveEach(t, func(c *net.TCPConn) {
+		message, _ := io.ReadAll(c)
+		time.Sleep(delay) // this is the server's fault, not a wait for an event
+		c.Write(message)
+	})
+	eachDriver(t, func(t *testing.T, run runner) {
+		t.Parallel()
+		p := planFor(t, url, "64")
+		p.Conns, p.Churn, p.Rate, p.Duration, p.Messages = 1, true, 100, 0, 20
+		r, err := run(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The tenth has waited for nine of them, which are 10 ms apart.
+		late, latency := r.Lateness.Quantile(0.5), r.Latency.Quantile(0.5)
+		if latency < 5*delay || late > latency/4 || r.Lateness.Count() != 20 {
+			t.Errorf("got lateness p50 %v of %d, latency p50 %v; want the delay in latency alone", late, r.Lateness.Count(), latency)
 		}
 	})
 }

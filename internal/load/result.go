@@ -32,7 +32,9 @@ type Result struct {
 	// open loop it starts at the moment for which the message was scheduled,
 	// whenever it left.
 	Latency *hist.Hist `json:"latency"`
-	// Lateness is how long after that moment messages left; nil in a closed loop.
+	// Lateness is how long after that moment messages were handed to their
+	// connections; nil in a closed loop. It is the generator's own: that a
+	// connection had no room, or was still to be made, is in Latency alone.
 	Lateness *hist.Hist `json:"lateness,omitempty"`
 	// Connect is how long connections took to make, handshakes included.
 	Connect *hist.Hist `json:"connect,omitempty"`
@@ -82,7 +84,7 @@ type CPU struct {
 // Behind says that the load was not the one that was asked for.
 type Behind struct {
 	Wanted   float64       `json:"wanted"`   // messages a second
-	Got      float64       `json:"got"`      // messages a second that left
+	Got      float64       `json:"got"`      // messages a second that it took up in time for the end
 	Lateness time.Duration `json:"lateness"` // of the 99th percentile
 }
 

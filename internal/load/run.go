@@ -161,7 +161,7 @@ func (c *course) finish(ctx context.Context) {
 }
 
 // The generator has kept up if it was late by no more than tooLate for 99 of 100
-// messages, and none of them is missing.
+// messages, and had taken as many of them when the time was over.
 const (
 	tooLate = 10 * time.Millisecond
 	tooFew  = 0.99
@@ -172,9 +172,9 @@ func (c *course) behind(r *Result) *Behind {
 	if c.Rate == 0 || r.Seconds == 0 || r.Wrong != nil {
 		return nil
 	}
-	b := &Behind{Wanted: c.Rate, Got: float64(c.tally.due) / r.Seconds, Lateness: r.Lateness.Quantile(0.99)}
+	b := &Behind{Wanted: c.Rate, Got: float64(c.tally.kept) / r.Seconds, Lateness: r.Lateness.Quantile(0.99)}
 	scheduled := c.Rate * r.Seconds
-	if b.Lateness <= tooLate && float64(c.tally.due) >= tooFew*scheduled-1 {
+	if b.Lateness <= tooLate && float64(c.tally.kept) >= tooFew*scheduled-1 {
 		return nil
 	}
 	return b

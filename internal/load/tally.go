@@ -20,7 +20,8 @@ type tally struct {
 	result   *Result
 	second   *Interval
 	conns    int   // open now
-	due      int64 // messages that were due while measured …
+	due      int64 // messages of the schedule that were due while measured …
+	kept     int64 // … and were taken before that was over
 	settled  int64 // … and are back, or never will be
 
 	enough chan struct{} // closed when messages are settled, or a byte was wrong
@@ -54,6 +55,22 @@ func (t *tally) measured(due, now int64) bool {
 	return now >= t.from && now < t.to
 }
 
+// took counts a message that was taken from the schedule. How late that was is
+// the generator's doing; what it waits for after that, a connection or room in
+// one, is the server's.
+func (t *tally) took(due, now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.measured(due, now) {
+		return
+	}
+	t.due++
+	t.result.Lateness.Record(time.Duration(now - due))
+	if now < t.to+int64(tooLate) {
+		t.kept++
+	}
+}
+
 // left counts a message that was handed to the socket, or is next to be.
 func (t *tally) left(due, now int64, size int) {
 	t.mu.Lock()
@@ -62,11 +79,7 @@ func (t *tally) left(due, now int64, size int) {
 		return
 	}
 	t.result.Sent++
-	t.due++
 	t.result.BytesOut += int64(size)
-	if t.result.Lateness != nil {
-		t.result.Lateness.Record(time.Duration(now - due))
-	}
 	if t.result.Datagrams != nil {
 		t.result.Datagrams.Sent++
 	}
@@ -116,10 +129,7 @@ func (t *tally) gone(now int64, class dial.Class, pending *queue) {
 func (t *tally) missed(due, now int64, class dial.Class) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.measured(due, now) {
-		t.due++
-		t.fail(due, now, class)
-	}
+	t.fail(due, now, class)
 }
 
 // fail counts a message that came to nothing.
