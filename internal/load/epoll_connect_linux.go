@@ -116,9 +116,7 @@ func (d *epollDriver) settle(s *epollSlot) {
 func (d *epollDriver) connected(s *epollSlot) {
 	d.connecting--
 	s.state, s.patience = up, backoff{}
-	if d.Target.Network != "udp" {
-		d.tally.connected(time.Duration(d.now() - s.begun))
-	}
+	d.tally.connected(time.Duration(d.now() - s.begun))
 	s.flow = flow{content: d.content, verify: d.Verify, conn: s.id, start: beginning(d.Seed, s.id, s.life), pending: s.flow.pending}
 	if s.packets.content == nil {
 		s.packets = datagramFlow{content: d.content, verify: d.Verify, run: d.run, conn: s.id}

@@ -22,7 +22,8 @@ type netDriver struct {
 type netSlot struct {
 	*netDriver
 	id     int
-	random *rand.Rand // of this slot's goroutine
+	random *rand.Rand // of this slot
+	out    []byte     // where datagrams are written
 	first  net.Conn   // that open made; nil if it failed
 
 	mu      sync.Mutex
@@ -40,6 +41,9 @@ func newNetDriver(c *course) (driver, error) {
 	for id := range c.Conns {
 		s := &netSlot{netDriver: d, id: id, random: rand.New(rand.NewPCG(c.Seed, uint64(id)))}
 		s.more = sync.NewCond(&s.mu)
+		if c.Target.Network == "udp" {
+			s.out = make([]byte, c.Sizes.Max())
+		}
 		d.slots = append(d.slots, s)
 	}
 	return d, nil
@@ -85,7 +89,7 @@ func (s *netSlot) dial(ctx context.Context) (net.Conn, error) {
 	}
 	begun := time.Now()
 	conn, err := target.Dial(ctx)
-	if err == nil && s.Target.Network != "udp" {
+	if err == nil {
 		s.tally.connected(time.Since(begun))
 	}
 	return conn, err

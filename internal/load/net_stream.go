@@ -74,6 +74,7 @@ func (s *netSlot) live(ctx context.Context, conn net.Conn) dial.Class {
 	if s.Target.Network == "udp" {
 		s.exchange(conn)
 		s.end("")
+		s.tally.closed()
 		return ""
 	}
 	var sending sync.WaitGroup
@@ -135,8 +136,10 @@ func (s *netSlot) ask(due int64) {
 	}
 	size := s.Sizes.pick(s.random)
 	s.tally.left(due, now, size)
-	if s.Target.Network == "udp" {
-		s.conn.Write(s.packets.push(make([]byte, size), due, now, size))
+	if s.out != nil {
+		if _, err := s.conn.Write(s.packets.push(s.out, due, now, size)); err != nil {
+			s.tally.broke(now, dial.Classify(err))
+		}
 		return
 	}
 	s.flow.push(due, size)

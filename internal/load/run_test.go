@@ -73,6 +73,9 @@ func TestEveryNetworkIsPutUnderLoad(t *testing.T) {
 				if r.Messages == 0 || r.Wrong != nil || len(r.Errors) > 0 {
 					t.Errorf("got %d messages, wrong %+v, errors %v; want some, nothing wrong, no errors", r.Messages, r.Wrong, r.Errors)
 				}
+				if got := r.Intervals[0].Conns; !p.Churn && got != p.Conns {
+					t.Errorf("got %d connections, want %d", got, p.Conns)
+				}
 				if r.Latency.Count() != r.Messages || r.Latency.Quantile(0.5) <= 0 {
 					t.Errorf("got %d latencies of %d messages, p50 %v", r.Latency.Count(), r.Messages, r.Latency.Quantile(0.5))
 				}

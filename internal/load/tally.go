@@ -198,12 +198,14 @@ func (t *tally) odd(now int64, a arrival) {
 	}
 }
 
-// connected counts a connection that was made, whenever that was.
+// connected counts a connection that was made, or a socket, whenever that was.
 func (t *tally) connected(took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.conns++
-	t.result.Connect.Record(took)
+	if t.result.Connect != nil {
+		t.result.Connect.Record(took)
+	}
 }
 
 // closed counts one that is no more.
