@@ -126,7 +126,7 @@ func TestNATIdleNeedsTheAgentsUDPPort(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			got := ask(t, path.echo, "datagram/nat-idle", check.Options{
-				Agent: tt.agent, AgentUDP: tt.agentUDP, Long: tt.long, IdleMax: time.Second, Timeout: 500 * time.Millisecond,
+				Agent: tt.agent, AgentUDP: tt.agentUDP, Long: tt.long, IdleMax: time.Second, Timeout: 2 * time.Second,
 			})
 			wantDetail(t, got, check.Skip, "", tt.want)
 		})

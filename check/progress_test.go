@@ -65,7 +65,7 @@ func TestProgressCountsARuleThatIsAskedAgainOnce(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, "tcp", to)
 	}
 	_, err = check.Run(t.Context(), echo, check.Options{
-		Rules: []string{"stream/first-byte", "stream/fin-only"}, Parallel: 2, Timeout: 500 * time.Millisecond,
+		Rules: []string{"stream/first-byte", "stream/fin-only"}, Parallel: 2, Timeout: time.Second,
 		Progress: func(p check.Progress) {
 			past, of = p.Past, p.Of
 			if n := len(p.Running); p.Result == nil {

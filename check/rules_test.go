@@ -84,7 +84,7 @@ func TestRefusedTellsHowADeadServerIsHidden(t *testing.T) {
 	}{
 		{"reset", func(c net.Conn) { c.(*net.TCPConn).SetLinger(0); c.Close() }, check.Fail, check.Reset, "^the connect was accepted, then reset after "},
 		{"fin", func(c net.Conn) { c.(*net.TCPConn).CloseWrite() }, check.Fail, check.PrematureEOF, "^the connect was accepted, then ended by a FIN after "},
-		{"nothing", func(net.Conn) {}, check.Fail, check.Silent, "^the connect was accepted, and then nothing came for 200ms$"},
+		{"nothing", func(net.Conn) {}, check.Fail, check.Silent, "^the connect was accepted, and then nothing came for 1s$"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +102,7 @@ func TestRefusedTellsHowADeadServerIsHidden(t *testing.T) {
 				<-t.Context().Done() // until then it is not collected, and so not closed
 				c.Close()
 			}()
-			got := ask(t, honest.URL(), "stream/refused", check.Options{Closed: "tcp://" + l.Addr().String(), Timeout: 200 * time.Millisecond})
+			got := ask(t, honest.URL(), "stream/refused", check.Options{Closed: "tcp://" + l.Addr().String(), Timeout: time.Second})
 			wantDetail(t, got, tt.verdict, tt.class, tt.detail)
 		})
 	}
@@ -142,14 +142,18 @@ func TestOrderAndLossAreFigures(t *testing.T) {
 
 func TestNoTLSIsOneError(t *testing.T) {
 	secure := echotest.NewTLSServer(t)
-	for _, tt := range []struct{ name, address, want string }{
-		{"plain echo", serve(t).Address, "tls handshake: "},
-		{"unknown authority", secure.Addr(), "certificate signed by unknown authority"},
-		{"nothing comes", mutePort(t), "tls handshake: "},
+	for _, tt := range []struct {
+		name, address string
+		timeout       time.Duration
+		want          string
+	}{
+		{"plain echo", serve(t).Address, 10 * time.Second, "tls handshake: "},
+		{"unknown authority", secure.Addr(), 10 * time.Second, "certificate signed by unknown authority"},
+		{"nothing comes", mutePort(t), 300 * time.Millisecond, "tls handshake: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := check.Run(t.Context(), check.Target{Network: "tls", Address: tt.address}, check.Options{Timeout: 300 * time.Millisecond})
+			_, err := check.Run(t.Context(), check.Target{Network: "tls", Address: tt.address}, check.Options{Timeout: tt.timeout})
 			var unreachable *check.UnreachableError
 			if !errors.As(err, &unreachable) || unreachable.Class != check.TLS || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an UnreachableError of class tls with %q", err, tt.want)

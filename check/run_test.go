@@ -219,7 +219,7 @@ func TestNobodyThereIsOneError(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			report, err := check.Run(t.Context(), tt.target, check.Options{Timeout: 200 * time.Millisecond})
+			report, err := check.Run(t.Context(), tt.target, check.Options{Timeout: time.Second})
 			var unreachable *check.UnreachableError
 			if !errors.As(err, &unreachable) {
 				t.Fatalf("got %v, want an UnreachableError", err)
