@@ -181,3 +181,27 @@ func openDescriptors() int {
 	names, _ := os.ReadDir("/proc/self/fd")
 	return len(names)
 }
+
+func TestObserverIsToldOfTheWarmupAndEachSecond(t *testing.T) {
+	p := planFor(t, echotest.NewServer(t).URL(), "64")
+	p.Warmup, p.Duration = 10*time.Millisecond, 1200*time.Millisecond
+	var told []Progress
+	r, err := Run(t.Context(), p, func(now Progress) { told = append(told, now) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1+len(r.Intervals) || len(r.Intervals) == 0 || !told[0].Warmup {
+		t.Fatalf("got %d calls and %d intervals; want the warm-up, and each of these", len(told), len(r.Intervals))
+	}
+	var sum int64
+	for i, second := range r.Intervals {
+		shown := told[1+i]
+		if shown.Warmup || shown.Of != p.Duration || shown.Interval.Messages != second.Messages || !shown.Interval.Latency.Equal(second.Latency) {
+			t.Errorf("second %d: was shown %d messages, want the %d of the result", i, shown.Interval.Messages, second.Messages)
+		}
+		sum += second.Messages
+	}
+	if sum != r.Messages {
+		t.Errorf("got %d messages in the seconds, want %d", sum, r.Messages)
+	}
+}
