@@ -164,7 +164,7 @@ func wantOptions(t *testing.T, fd int) {
 		{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
 		{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4},
 		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 0},
-		{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 128 << 10},
+		{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 1 << 20},
 	} {
 		if got, err := unix.GetsockoptInt(fd, tt.level, tt.opt); err != nil || got != tt.want {
 			t.Errorf("%s: got %d, %v; want %d", tt.name, got, err, tt.want)

@@ -68,18 +68,23 @@ func stalledSeesReset(t trial) {
 	t.wantClosed(s.waitIdle(), engine.Stalled, 1)
 }
 
-// slowIsNotStalled takes a little at a time, for longer than the stall timeout:
-// in each such span several times what the kernel keeps from the engine's sight,
-// and less than half of a send buffer that was left to grow. Who was held up
-// catches up, so that a busy machine is not taken for a stalled peer.
+// slowIsNotStalled reads fast at first, so that the server's send buffer grows,
+// and then a little at a time for longer than the stall timeout: in each such
+// span far less than has to be gone before the kernel calls the socket writable.
+// Who was held up catches up, so that a busy machine is not taken for a stalled
+// peer.
 func slowIsNotStalled(t trial) {
-	const stall, perStall = 3 * time.Second, 200_000
+	const stall, perStall = 3 * time.Second, 120_000
 	s := t.serve(engine.Config{StallTimeout: stall})
-	p := t.dialNarrow(s)
+	p := t.dial(s)
+	if c, ok := p.Conn.(interface{ SetReadBuffer(int) error }); ok {
+		c.SetReadBuffer(32 << 10) // so small that it acknowledges what little it reads
+	}
 	p.flood(64 << 20)
+	p.receive(16 << 20)
 	for began := time.Now(); time.Since(began) < 3*stall; time.Sleep(stall / 100) {
 		due := perStall * time.Since(began) / stall
-		p.receive(int(due) - int(p.received))
+		p.receive(16<<20 + int(due) - int(p.received))
 	}
 	if st := s.Stats(); st.Active != 1 {
 		t.Errorf("a peer that reads slowly: got its stream ended (%s), want it open", causes(st))

@@ -18,6 +18,7 @@ type conn struct {
 	newer    int32
 	fd       int32
 	gen      uint32   // which connection on this descriptor; odd while it is open
+	tries    uint8    // how often it was tried in vain since bytes last moved
 	want     interest // what the poller was told
 	owing    bool     // it is on the roll of those that are owed something
 	unix     bool

@@ -2,7 +2,11 @@
 
 package reactor
 
-import "echod/internal/engine"
+import (
+	"time"
+
+	"echod/internal/engine"
+)
 
 // now is the time of this turn, read when somebody first asks.
 func (l *loop) now() int64 {
@@ -18,13 +22,14 @@ func (l *loop) now() int64 {
 func (l *loop) settle(c *conn, owing, moved bool) {
 	timeout := l.idleTimeout
 	if owing {
-		timeout = l.stallTimeout
+		timeout = l.tryEvery
 	}
 	if owing == c.owing && (timeout <= 0 || !moved) {
 		return
 	}
 	l.rollOf(c).remove(c)
 	c.owing = owing
+	c.tries = 0
 	l.enroll(c, timeout)
 }
 
@@ -46,14 +51,49 @@ func (l *loop) rollOf(c *conn) *roll {
 
 // expire resets everybody whose time is up.
 func (l *loop) expire() {
-	l.expireRoll(&l.owed, engine.Stalled)
-	l.expireRoll(&l.quiet, engine.Idle)
+	for c := l.overdue(&l.quiet); c != nil; c = l.overdue(&l.quiet) {
+		l.end(c, engine.Idle)
+	}
+	for c := l.overdue(&l.owed); c != nil; c = l.overdue(&l.owed) {
+		l.try(c)
+	}
 }
 
-func (l *loop) expireRoll(r *roll, cause engine.Cause) {
-	for c := r.first(); c != nil && c.deadline != 0 && c.deadline <= l.now(); c = r.first() {
-		l.end(c, cause)
+// triesPerStall is how finely it is told that a peer takes nothing: what it took
+// is seen an eighth of the stall timeout late at the most.
+const triesPerStall = 8
+
+// try offers c's peer what it is owed though the kernel has not called the
+// socket writable. That it does only when a good part of the send buffer is
+// free, which is megabytes: with a peer that reads slowly nothing would move
+// for so long that it seemed to have stopped. Yet the kernel takes as much as
+// the peer has acknowledged. Who took nothing in all tries is reset.
+func (l *loop) try(c *conn) {
+	l.owed.remove(c)
+	l.enroll(c, l.tryEvery)
+	c.tries++
+	l.serve(c)
+	if c.open() && c.tries >= triesPerStall {
+		l.end(c, engine.Stalled)
 	}
+}
+
+// tryEvery is the pause between two tries for a stall timeout; 0: there are
+// none.
+func tryEvery(stall time.Duration) int64 {
+	if stall <= 0 {
+		return 0
+	}
+	return int64(max(stall/triesPerStall, time.Millisecond))
+}
+
+// overdue is the first of r whose time is up; nil if that is nobody's.
+func (l *loop) overdue(r *roll) *conn {
+	c := r.first()
+	if c == nil || c.deadline == 0 || c.deadline > l.now() {
+		return nil
+	}
+	return c
 }
 
 // timeout is how many milliseconds the next wait may take before somebody's

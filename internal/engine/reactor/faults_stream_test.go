@@ -252,7 +252,7 @@ func TestC4WithUnreadInputTheEndIsAReset(t *testing.T) {
 		end  func(r *rig)
 		want engine.Cause
 	}{
-		{"stall timeout", func(r *rig) { r.k.Advance(6 * time.Minute); r.turn() }, engine.Stalled},
+		{"stall timeout", func(r *rig) { r.wait(6 * time.Minute) }, engine.Stalled},
 		{"end of the drain", func(r *rig) { r.srv.abort(); r.turn() }, engine.Drained},
 	}
 	for _, tt := range tests {
@@ -274,6 +274,31 @@ func TestC4WithUnreadInputTheEndIsAReset(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestC1ASlowReaderWhoseSocketIsNeverWritableIsNotStalled keeps the send buffer
+// fuller than the kernel calls writable, though there is some room in it.
+func TestC1ASlowReaderWhoseSocketIsNeverWritableIsNotStalled(t *testing.T) {
+	onEach(t, scenario{}, func(t *testing.T, r *rig) {
+		slow, stalled := r.dial(), r.dial()
+		for _, p := range []*sim.Peer{slow, stalled} {
+			p.Stall()
+			r.send(p, r.k.SendBuffer+rigBuffer)
+		}
+		r.settle()
+		for range 20 {
+			slow.Read(1)
+			r.wait(4 * time.Minute)
+		}
+		if slow.End() != sim.Going || stalled.End() != sim.Reset {
+			t.Errorf("who reads slowly saw %v, who does not %v; want going, reset", slow.End(), stalled.End())
+		}
+		slow.Stall()
+		r.wait(6 * time.Minute)
+		if got := r.srv.Stats().Closes[engine.Stalled]; slow.End() != sim.Reset || got != 2 {
+			t.Errorf("when it stopped reading, it saw %v, and %d were stalled; want reset, 2", slow.End(), got)
+		}
+	})
 }
 
 func TestC8ABusyPeerHasOneReceiveInATurn(t *testing.T) {

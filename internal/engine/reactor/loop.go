@@ -34,9 +34,9 @@ type loop struct {
 	clock   int64 // the time of this turn; 0 until somebody asks
 	served  int64 // the last turn in which there was something to do, if that matters
 
-	idleTimeout  int64 // nanoseconds; 0 or less: never
-	stallTimeout int64
-	busyPoll     int64
+	idleTimeout int64 // nanoseconds; 0 or less: never
+	tryEvery    int64 // how often a peer is offered what it is owed, unasked
+	busyPoll    int64
 
 	others    map[int32]handler // descriptors that are no stream
 	listeners []*listener       // loop 0 has all of them
@@ -61,15 +61,15 @@ type handler interface {
 func newLoop(s *server, cfg engine.Config, newPoller pollerMaker) (*loop, error) {
 	l := &loop{
 		srv: s, k: s.k, log: cfg.Log, budget: cfg.Budget,
-		scratch:      make([]byte, cfg.Buffer),
-		store:        store{budget: cfg.Budget, most: cfg.Buffer},
-		table:        s.table,
-		quiet:        newRoll(s.table),
-		owed:         newRoll(s.table),
-		idleTimeout:  int64(cfg.IdleTimeout),
-		stallTimeout: int64(cfg.StallTimeout),
-		busyPoll:     int64(cfg.BusyPoll),
-		others:       make(map[int32]handler),
+		scratch:     make([]byte, cfg.Buffer),
+		store:       store{budget: cfg.Budget, most: cfg.Buffer},
+		table:       s.table,
+		quiet:       newRoll(s.table),
+		owed:        newRoll(s.table),
+		idleTimeout: int64(cfg.IdleTimeout),
+		tryEvery:    tryEvery(cfg.StallTimeout),
+		busyPoll:    int64(cfg.BusyPoll),
+		others:      make(map[int32]handler),
 	}
 	p, errno := newPoller(s.k)
 	if errno != 0 {

@@ -115,6 +115,15 @@ func (r *rig) settle() {
 	}
 }
 
+// wait lets d pass, in steps short enough for every timer to be looked at.
+func (r *rig) wait(d time.Duration) {
+	const step = 10 * time.Second
+	for ; d > 0; d -= step {
+		r.k.Advance(step)
+		r.turn()
+	}
+}
+
 func (r *rig) dial() *sim.Peer {
 	var p *sim.Peer
 	if r.path != "" {
