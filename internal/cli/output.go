@@ -60,11 +60,14 @@ func formatFor(flags *pflag.FlagSet, getenv func(string) string, formats []strin
 	return meant
 }
 
-// create opens the file under its other name, with the permissions that the
-// umask leaves.
-func (o *outputFile) create() (*os.File, error) {
-	name := fmt.Sprintf(".%s.%08x.tmp", filepath.Base(o.path), rand.Uint32())
-	return os.OpenFile(filepath.Join(filepath.Dir(o.path), name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+// create opens the file under its other name.
+func (o *outputFile) create() (*os.File, error) { return createBeside(o.path, 0o666) }
+
+// createBeside opens a new file under another name in path's directory, with what
+// the umask leaves of mode.
+func createBeside(path string, mode fs.FileMode) (*os.File, error) {
+	name := fmt.Sprintf(".%s.%08x.tmp", filepath.Base(path), rand.Uint32())
+	return os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 }
 
 // write puts what fill writes under the final name. After an error, what was

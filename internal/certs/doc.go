@@ -1,0 +1,3 @@
+// Package certs makes the throw-away certificates of echod cert, by crypto/x509
+// alone.
+package certs

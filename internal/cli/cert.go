@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// certFlags are the flags of cert, with their defaults.
+type certFlags struct {
+	dir    string
+	days   int
+	client bool
+	renew  bool
+	force  bool
+}
+
+// thisMachine is who a server is if nobody says it: this machine, to itself.
+var thisMachine = []string{"localhost", "127.0.0.1", "::1"}
+
+func newCert(p *Process) *cobra.Command {
+	f := certFlags{dir: ".", days: 7}
+	cmd := &cobra.Command{
+		Use:   "cert [NAME…]",
+		Short: "make a throw-away CA and certificates, for tests only",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+				return err
+			}
+			return f.run(p.Stdout, args)
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+func (f *certFlags) register(flags *pflag.FlagSet) {
+	flags.SortFlags = false
+	flags.StringVar(&f.dir, "dir", f.dir, "the directory for the files")
+	flags.Var(count{&f.days, 1, 365}, "days", "how long the certificates are good")
+	flags.BoolVar(&f.client, "client", false, "make a certificate for clients, too")
+	flags.BoolVar(&f.renew, "renew", false, "keep the CA that is there, and replace what it has signed")
+	flags.BoolVar(&f.force, "force", false, "replace files that are there")
+}
+
+func (f *certFlags) run(out io.Writer, names []string) error {
+	if f.renew && f.force {
+		return usage("--renew keeps the CA and --force replaces it", "give one of them")
+	}
+	for _, name := range names {
+		if err := certName(name); err != nil {
+			return err
+		}
+	}
+	files, err := f.files(names)
+	if err != nil {
+		return err
+	}
+	if err := writeCerts(files); err != nil {
+		return &exitError{Unknown, err}
+	}
+	return f.tell(out, files)
+}
+
+// tell says which files there are now, and what to do with them next.
+func (f *certFlags) tell(out io.Writer, files []certFile) error {
+	server := files[slices.IndexFunc(files, func(file certFile) bool { return file.names != nil })]
+	text := new(strings.Builder)
+	fmt.Fprintf(text, "Throw-away certificates, for tests only, good until %s:\n\n", server.end.UTC().Format(time.DateTime+" MST"))
+	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', 0)
+	for _, file := range files {
+		fmt.Fprintf(table, "  %s\t%s\n", file.path, file.what)
+	}
+	table.Flush()
+	serve, check := f.commands(server.names)
+	fmt.Fprintf(text, "\nNow try, each in a terminal of its own:\n\n  %s\n  %s\n", serve, check)
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// commands are those to try: a server that shows its certificate, and a client
+// that trusts it.
+func (f *certFlags) commands(names []string) (serve, check string) {
+	listen, host := "tls://:8443", strings.Replace(names[0], "*", "www", 1)
+	if slices.Equal(names, thisMachine) {
+		listen = "tls://localhost:8443"
+	}
+	serve = "echod serve --listen " + listen + f.flag("--tls-cert", serverCert) + f.flag("--tls-key", serverKey)
+	check = "echod check" + f.flag("--tls-ca", caCert)
+	if f.client {
+		serve += f.flag("--tls-client-ca", caCert)
+		check += f.flag("--tls-cert", clientCert) + f.flag("--tls-key", clientKey)
+	}
+	return serve, check + " tls://" + net.JoinHostPort(host, "8443")
+}
+
+// flag is a flag that names one of the files, as a shell reads it.
+func (f *certFlags) flag(flag, file string) string {
+	path := f.path(file)
+	if strings.ContainsFunc(path, func(r rune) bool { return strings.ContainsRune(" \t\n'\"\\$`&|;<>()*?[]#~!{}", r) }) {
+		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return " " + flag + " " + path
+}
