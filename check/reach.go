@@ -57,7 +57,8 @@ func reachStream(p *probe) error {
 	if err != nil {
 		return err
 	}
-	return s.Close()
+	defer s.Close()
+	return dial.Admitted(p.ctx, s.Conn, p.Timeout/8)
 }
 
 // reachPacket first asks from a connected socket, because only that is told

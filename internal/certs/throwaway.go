@@ -28,10 +28,11 @@ const throwAway = "throw-away, for tests only"
 const early = 5 * time.Minute
 
 // NewCA makes a certificate authority that is valid until end. It signs servers
-// and clients, and no other authority.
+// and clients, and no other authority. Each has a name of its own: clients choose
+// the certificate to show by the name of who signed it.
 func NewCA(end time.Time) (Pair, error) {
 	template := x509.Certificate{
-		Subject:               subject("echod test CA"),
+		Subject:               subject("echod test CA " + rand.Text()[:8]),
 		NotAfter:              end,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,

@@ -27,7 +27,7 @@ var listenHints = []struct {
 func hintFor(err error) string {
 	listen, ok := errors.AsType[*sock.ListenError](err)
 	if !ok {
-		return ""
+		return hintTLS(err)
 	}
 	for _, hint := range listenHints {
 		if errors.Is(listen, hint.is) {

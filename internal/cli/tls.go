@@ -10,17 +10,22 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// tlsFlags say how a tls:// target proves who it is.
+// tlsFlags say how a tls:// target proves who it is, and how we prove to it who
+// we are.
 type tlsFlags struct {
 	ca         string
 	insecure   bool
 	serverName string
+	cert       string
+	key        string
 }
 
 func (f *tlsFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ca, "tls-ca", "", "trust the certificates in this PEM file instead of the system's")
 	flags.BoolVar(&f.insecure, "tls-insecure", false, "trust every certificate")
 	flags.StringVar(&f.serverName, "tls-server-name", "", "the name to ask for, and to be on the certificate")
+	flags.StringVar(&f.cert, "tls-cert", "", "the client's certificate, a PEM file, for a server that asks for one")
+	flags.StringVar(&f.key, "tls-key", "", "its private key, a PEM file")
 }
 
 // config is how targets on these networks are spoken to by those that speak TLS;
@@ -30,7 +35,7 @@ func (f *tlsFlags) config(networks ...string) (*tls.Config, error) {
 		return nil, nil
 	}
 	if !slices.Contains(networks, "tls") {
-		return nil, usage("--tls-ca, --tls-insecure and --tls-server-name are for tls:// targets", "as in: --tls-ca ca.pem tls://localhost:8443")
+		return nil, usage("--tls-ca and the other --tls flags are for tls:// targets", "as in: --tls-ca ca.pem tls://localhost:8443")
 	}
 	config := &tls.Config{InsecureSkipVerify: f.insecure, ServerName: f.serverName}
 	if f.ca != "" {
@@ -39,6 +44,13 @@ func (f *tlsFlags) config(networks ...string) (*tls.Config, error) {
 			return nil, err
 		}
 		config.RootCAs = pool
+	}
+	if f.cert != "" || f.key != "" {
+		pair, err := readClientPair(f.cert, f.key)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, nil
 }
@@ -53,4 +65,28 @@ func readCA(name string) (*x509.CertPool, error) {
 		return nil, usage("--tls-ca: "+name+" has no certificate in it", "give a file of PEM blocks: -----BEGIN CERTIFICATE-----")
 	}
 	return pool, nil
+}
+
+// readClientPair reads what a client shows to a server that asks for it. Which of
+// the files is at fault is told as far as it can be.
+func readClientPair(cert, key string) (tls.Certificate, error) {
+	switch {
+	case key == "":
+		return tls.Certificate{}, usage("--tls-cert needs the key of that certificate", "give --tls-key FILE, too")
+	case cert == "":
+		return tls.Certificate{}, usage("--tls-key needs the certificate of that key", "give --tls-cert FILE, too")
+	}
+	certPEM, err := os.ReadFile(cert)
+	if err != nil {
+		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-cert: %w", err)}
+	}
+	keyPEM, err := os.ReadFile(key)
+	if err != nil {
+		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-key: %w", err)}
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", cert, key, err)}
+	}
+	return pair, nil
 }

@@ -26,7 +26,9 @@ func (t Target) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 			config.ServerName = host
 		}
 	}
-	c := tls.Client(&below{Conn: conn}, config)
+	b := &below{Conn: conn}
+	config.GetClientCertificate = b.certificateOf(config)
+	c := tls.Client(b, config)
 	if err := c.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, &HandshakeError{err}
@@ -35,10 +37,12 @@ func (t Target) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 }
 
 // below is the connection below TLS. It remembers a FIN, which crypto/tls does
-// not tell from a close_notify: between two records, either is an io.EOF.
+// not tell from a close_notify: between two records, either is an io.EOF. And it
+// remembers whether the server asked for a certificate.
 type below struct {
 	net.Conn
-	fin atomic.Bool
+	fin   atomic.Bool
+	asked bool
 }
 
 func (b *below) Read(p []byte) (int, error) {
