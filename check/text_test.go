@@ -132,8 +132,8 @@ func TestCommandIsReadByAShellAsItWasMeant(t *testing.T) {
 func TestCommandSpeaksTLSAsItWasSpoken(t *testing.T) {
 	report := sample()
 	report.Target = check.Target{Network: "tls", Address: "h:8443",
-		TLS: &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "echo.example"}}
-	want := "echod check --rule tls/half-close --seed 42 --tls-ca FILE --tls-server-name echo.example tls://h:8443"
+		TLS: &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "echo.example", Certificates: make([]tls.Certificate, 1)}}
+	want := "echod check --rule tls/half-close --seed 42 --tls-ca FILE --tls-server-name echo.example --tls-cert FILE --tls-key FILE tls://h:8443"
 	if got := report.Command("tls/half-close"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

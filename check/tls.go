@@ -20,6 +20,9 @@ func (t Target) flags() []string {
 	if t.TLS.ServerName != "" {
 		words = append(words, "--tls-server-name", t.TLS.ServerName)
 	}
+	if len(t.TLS.Certificates) > 0 {
+		words = append(words, "--tls-cert", "FILE", "--tls-key", "FILE")
+	}
 	return words
 }
 
