@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"internal/nearest": {},
 	"internal/load":    {"internal/dial", "internal/hist", "internal/sys"},
 	"internal/report":  {"internal/dial", "internal/hist", "internal/load"},
+	"internal/page":    {},
 	"internal/agent":   {"internal/sock"},
 	"check/checktest":  {"check"},
 	"echotest":         {"internal/engine", "internal/engine/gonet", "internal/sock"},
