@@ -59,6 +59,9 @@ var arrows = map[string][]string{
 var kernelRooms = []string{"internal/sys", "internal/sys/sim", "internal/sock", "internal/engine/reactor",
 	"internal/load"}
 
+// modules are directories with a go.mod of their own.
+var modules = []string{"compare", "matrix", "packaging"}
+
 const (
 	maxFile   = 400 // lines
 	maxPoller = 130
@@ -83,8 +86,8 @@ func sources(t *testing.T) []source {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (p == "compare" || p == "matrix" || p == ".git" || d.Name() == "testdata") {
-			return filepath.SkipDir // compare and matrix are modules of their own
+		if d.IsDir() && (slices.Contains(modules, p) || p == ".git" || d.Name() == "testdata") {
+			return filepath.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(p, ".go") {
 			return nil
