@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"strings"
 	"testing"
 	"time"
@@ -118,8 +119,15 @@ func TestCAIsReadBackFromItsFiles(t *testing.T) {
 		t.Error("got another CA back")
 	}
 	serverKey, _ := server.KeyPEM()
+	stranger, err := sign(x509.Certificate{Subject: pkix.Name{CommonName: "a real CA"}, NotAfter: time.Now().Add(time.Hour),
+		BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strangersKey, _ := stranger.KeyPEM()
 	for name, files := range map[string][2][]byte{
 		"a server's certificate": {server.CertPEM(), serverKey},
+		"somebody else's CA":     {stranger.CertPEM(), strangersKey},
 		"another's key":          {ca.CertPEM(), serverKey},
 		"nothing":                {nil, nil},
 	} {
