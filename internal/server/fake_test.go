@@ -72,15 +72,19 @@ func (s *fakeServer) Serve() error {
 
 func (s *fakeServer) Shutdown(ctx context.Context) error {
 	defer s.once.Do(func() { close(s.closed) })
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stats.Closes[engine.Finished] += 3
+	s.ended(engine.Finished, 3)
 	if !s.busy {
 		return nil
 	}
 	<-ctx.Done()
-	s.stats.Closes[engine.Drained] += 2
+	s.ended(engine.Drained, 2)
 	return ctx.Err()
+}
+
+func (s *fakeServer) ended(cause engine.Cause, n uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Closes[cause] += n
 }
 
 func (s *fakeServer) Pulse(ctx context.Context) error {

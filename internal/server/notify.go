@@ -9,7 +9,7 @@ import (
 
 // notify tells the service manager, if there is one. That it does not listen is
 // no reason to stop serving.
-func (s *service) notify(state string) {
+func (s *Service) notify(state string) {
 	if s.cfg.Notify == nil {
 		return
 	}
@@ -21,7 +21,7 @@ func (s *service) notify(state string) {
 // feedWatchdog says WATCHDOG=1 twice in each interval, as sd_watchdog_enabled(3)
 // advises, as long as every loop of every server turns. A loop that hangs
 // starves the watchdog, and the service manager restarts the service.
-func (s *service) feedWatchdog(ctx context.Context) {
+func (s *Service) feedWatchdog(ctx context.Context) {
 	if s.cfg.Watchdog == 0 {
 		return
 	}
@@ -47,7 +47,7 @@ func (s *service) feedWatchdog(ctx context.Context) {
 
 // pulse returns nil once every server has shown that it lives. One that has
 // ended while another still drains has nothing left to hang.
-func (s *service) pulse(ctx context.Context) error {
+func (s *Service) pulse(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Watchdog/2)
 	defer cancel()
 	for _, m := range s.members {

@@ -5,26 +5,34 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"echod/internal/echo"
 	"echod/internal/engine"
 )
 
-// Run binds every listener of the plan and serves until a signal comes, until
-// ctx ends or until an engine breaks. A signal starts the drain; another one, or
-// the end of ctx, ends it at once. Run returns nil after a drain, however it ended, and otherwise what could not
-// be bound or what broke. On return every socket is closed.
-func (p *Plan) Run(ctx context.Context, signals <-chan os.Signal) error {
+// Bind binds every listener of the plan. On an error nothing stays bound. What
+// it returns holds sockets until its Run has returned, so Run is owed a call.
+func (p *Plan) Bind() (*Service, error) {
 	if p.cfg.Log == nil {
 		p.cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	servers, err := p.bind()
+	members, err := p.bind()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: p.cfg, members: members, broken: make(chan error, len(members)), started: time.Now()}
+	s.logListeners()
+	return s, nil
+}
+
+// Run is Bind and the Run of what was bound.
+func (p *Plan) Run(ctx context.Context, signals <-chan os.Signal) error {
+	s, err := p.Bind()
 	if err != nil {
 		return err
 	}
-	s := &service{cfg: p.cfg, signals: signals, members: servers, broken: make(chan error, len(servers))}
-	s.logListeners()
-	return s.run(ctx)
+	return s.Run(ctx, signals)
 }
 
 // member is one engine's server.

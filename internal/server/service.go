@@ -7,20 +7,24 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"echod/internal/engine"
 )
 
-// service is a plan at work.
-type service struct {
-	cfg     Config
-	signals <-chan os.Signal
-	members []*member
-	broken  chan error // one error of each server that ended by itself
+// Service is a plan at work: every listener is bound. Its methods may be called
+// from any goroutine, Run once.
+type Service struct {
+	cfg      Config
+	signals  <-chan os.Signal
+	members  []*member
+	broken   chan error // one error of each server that ended by itself
+	started  time.Time
+	draining atomic.Bool
 }
 
-func (s *service) logListeners() {
+func (s *Service) logListeners() {
 	for _, m := range s.members {
 		for _, spec := range m.Listeners() {
 			s.cfg.Log.Info("listening", slog.String("url", spec.String()), slog.String("engine", m.engine))
@@ -28,8 +32,12 @@ func (s *service) logListeners() {
 	}
 }
 
-// run serves, waits for the end and sees to it.
-func (s *service) run(ctx context.Context) error {
+// Run serves until a signal comes, until ctx ends or until an engine breaks. A
+// signal starts the drain; another one, or the end of ctx, ends it at once. Run
+// returns nil after a drain, however it ended, and otherwise what broke. On
+// return every socket is closed.
+func (s *Service) Run(ctx context.Context, signals <-chan os.Signal) error {
+	s.signals = signals
 	var serving sync.WaitGroup
 	for _, m := range s.members {
 		serving.Go(func() { s.serve(m) })
@@ -40,6 +48,7 @@ func (s *service) run(ctx context.Context) error {
 	s.notify("READY=1")
 
 	err := s.wait(ctx)
+	s.draining.Store(true)
 	s.notify("STOPPING=1")
 	s.drain(ctx, err != nil)
 	serving.Wait()
@@ -52,7 +61,7 @@ func (s *service) run(ctx context.Context) error {
 }
 
 // brokeMeanwhile is what broke while the others drained, nil if nothing did.
-func (s *service) brokeMeanwhile() error {
+func (s *Service) brokeMeanwhile() error {
 	select {
 	case err := <-s.broken:
 		return err
@@ -61,7 +70,7 @@ func (s *service) brokeMeanwhile() error {
 	}
 }
 
-func (s *service) serve(m *member) {
+func (s *Service) serve(m *member) {
 	err := m.Serve()
 	m.over.Store(true)
 	if !errors.Is(err, engine.ErrClosed) {
@@ -70,9 +79,10 @@ func (s *service) serve(m *member) {
 }
 
 // wait returns nil when the service shall stop, or what broke.
-func (s *service) wait(ctx context.Context) error {
+func (s *Service) wait(ctx context.Context) error {
 	select {
 	case sig := <-s.signals:
+		s.draining.Store(true) // before anybody can read of it
 		s.cfg.Log.Info("draining", slog.String("signal", sig.String()), slog.Duration("timeout", s.cfg.DrainTimeout))
 		return nil
 	case <-ctx.Done():
@@ -84,7 +94,7 @@ func (s *service) wait(ctx context.Context) error {
 
 // drain shuts every server down, all at the same time, and logs how that went.
 // An engine that broke has nothing to wait for.
-func (s *service) drain(ctx context.Context, broken bool) {
+func (s *Service) drain(ctx context.Context, broken bool) {
 	deadline, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
 	defer cancel()
 	if broken {
@@ -110,7 +120,7 @@ func (s *service) drain(ctx context.Context, broken bool) {
 		slog.Duration("took", time.Since(start).Round(time.Millisecond)))
 }
 
-func (s *service) shutdown(ctx context.Context) {
+func (s *Service) shutdown(ctx context.Context) {
 	var closing sync.WaitGroup
 	for _, m := range s.members {
 		closing.Go(func() {
@@ -124,7 +134,7 @@ func (s *service) shutdown(ctx context.Context) {
 }
 
 // stats is the sum of all servers.
-func (s *service) stats() engine.Stats {
+func (s *Service) stats() engine.Stats {
 	var sum engine.Stats
 	for _, m := range s.members {
 		sum.Add(m.Stats())

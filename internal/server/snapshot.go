@@ -1,0 +1,31 @@
+package server
+
+import (
+	"time"
+
+	"echod/internal/engine"
+	"echod/internal/sock"
+)
+
+// Snapshot is how a service is doing. Taking one costs the engines nothing.
+type Snapshot struct {
+	Started  time.Time // when the listeners were bound
+	Draining bool      // from the first moment of a drain, and ever after
+	Engines  []EngineSnapshot
+}
+
+// EngineSnapshot is how one engine of a service is doing.
+type EngineSnapshot struct {
+	Engine    string      // its name
+	Listeners []sock.Spec // as really bound
+	Stats     engine.Stats
+}
+
+// Snapshot tells how the service is doing now.
+func (s *Service) Snapshot() Snapshot {
+	snap := Snapshot{Started: s.started, Draining: s.draining.Load()}
+	for _, m := range s.members {
+		snap.Engines = append(snap.Engines, EngineSnapshot{m.engine, m.Listeners(), m.Stats()})
+	}
+	return snap
+}

@@ -1,0 +1,43 @@
+package server
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSnapshotTellsOfTheDrainFromItsFirstMoment: whoever asks whether the
+// service is ready must hear no before the first listener closes.
+func TestSnapshotTellsOfTheDrainFromItsFirstMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := all("fake")
+		e.setup = func(s *fakeServer) { s.busy = true }
+		cfg := config(t, "tcp://127.0.0.1:80 udp://127.0.0.1:7", e)
+		cfg.DrainTimeout = time.Minute
+		began := time.Now()
+		s, err := mustPlan(t, cfg).Bind()
+		if err != nil {
+			t.Fatal(err)
+		}
+		signals, ended := make(chan os.Signal, 2), make(chan error, 1)
+		go func() { ended <- s.Run(t.Context(), signals) }()
+		synctest.Wait()
+		got := s.Snapshot()
+		if got.Draining || !got.Started.Equal(began) || len(got.Engines) != 1 {
+			t.Fatalf("at work: got draining %v, started %v, %d engines; want false, %v, 1", got.Draining, got.Started, len(got.Engines), began)
+		}
+		if one := got.Engines[0]; one.Engine != "fake" || len(one.Listeners) != 2 {
+			t.Errorf("got engine %s with %v, want fake with both listeners", one.Engine, one.Listeners)
+		}
+		signals <- syscall.SIGTERM
+		synctest.Wait()
+		if !s.Snapshot().Draining {
+			t.Error("during the drain: got draining false, want true")
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("got %v, want nil", err)
+		}
+	})
+}
