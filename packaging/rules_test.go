@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -138,5 +139,21 @@ func TestEveryAlertHasItsSection(t *testing.T) {
 	}
 	if sections < 10 {
 		t.Errorf("docs/operations.md has %d sections about alerts: the search is broken", sections)
+	}
+}
+
+// TestAlertsWakeWhoTheyShould runs the cases of alerts_test.yml, which needs
+// Prometheus's promtool.
+func TestAlertsWakeWhoTheyShould(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("this machine has no promtool (Debian: prometheus)")
+	}
+	for _, args := range [][]string{{"check", "config", "prometheus.yml"}, {"test", "rules", "alerts_test.yml"}} {
+		cmd := exec.Command(promtool, args...)
+		cmd.Dir = "prometheus"
+		if said, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, said)
+		}
 	}
 }
