@@ -2,8 +2,9 @@ package page
 
 import (
 	"context"
-	"html/template"
 	"net/http"
+	"sync"
+	"time"
 )
 
 // Config is what a page shows, and whom it asks.
@@ -17,7 +18,8 @@ type Config struct {
 	// have waited longest, each once. It is asked at most once a second, and only
 	// while somebody looks; nil where there are none to tell of.
 	Peers func(ctx context.Context) ([]Peer, error)
-	// Matrix is asked while somebody looks; nil but for a watch.
+	// Matrix is asked at most once a second, and only while somebody looks; nil
+	// but for a watch.
 	Matrix func() *Matrix
 }
 
@@ -25,12 +27,20 @@ type Config struct {
 type Page struct {
 	config Config
 	mux    *http.ServeMux
+
+	mu       sync.Mutex
+	history  history
+	at       time.Time // of the last turn of Run
+	draining time.Time // when it was first seen to drain
+
+	drawing sync.Mutex // held for as long as it takes: who comes meanwhile gets the same
+	drawn   *drawing   // what somebody saw last
 }
 
-// New makes a page that shows what is now; [Page.Run] gives it a memory.
+// New makes a page, which shows nothing new unless [Page.Run] goes on.
 func New(config Config) *Page {
-	p := &Page{config: config, mux: http.NewServeMux()}
-	p.mux.HandleFunc("GET /{$}", p.serveHTML)
+	p := &Page{config: config, mux: http.NewServeMux(), at: time.Now()}
+	p.routes()
 	return p
 }
 
@@ -38,10 +48,41 @@ func New(config Config) *Page {
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
 
 // Run takes a sample each second until ctx ends.
-func (p *Page) Run(ctx context.Context) { <-ctx.Done() }
+func (p *Page) Run(ctx context.Context) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	p.take(time.Now())
+	for {
+		select {
+		case now := <-second.C:
+			p.take(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
-var first = template.Must(template.New("page").Parse("<!DOCTYPE html>\n<title>{{.Name}}</title>\n<h1>{{.Name}} {{.Version}}</h1>\n"))
+// take takes a sample.
+func (p *Page) take(now time.Time) {
+	var s Sample
+	if p.config.Sample != nil {
+		s = p.config.Sample()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = now
+	if p.config.Sample == nil {
+		return
+	}
+	p.history.add(now, s)
+	if s.Draining && p.draining.IsZero() {
+		p.draining = now
+	}
+}
 
-func (p *Page) serveHTML(w http.ResponseWriter, _ *http.Request) {
-	first.Execute(w, p.config)
+// turned is when Run turned last.
+func (p *Page) turned() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
 }

@@ -1,0 +1,181 @@
+package page
+
+import (
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// view is what the template is filled with. What came from elsewhere is a plain
+// string in it, which the template escapes.
+type view struct {
+	*State
+	Build    string // the script loads the page anew when it is another
+	Plots    []plot
+	Ends     []group // how what was begun came to its end
+	Troubles []group // what was not even begun
+	Scale    axis    // of round-trip times
+}
+
+// group is a list of counts.
+type group struct {
+	Title string
+	Of    string // heads the names
+	Rows  []CountState
+	Never string // the names of those of which there were none
+}
+
+func (s *State) view(build string) view {
+	v := view{State: s, Build: build}
+	switch {
+	case s.Traffic != nil:
+		v.Plots, v.Ends, v.Troubles = s.trafficPlots(), s.ends(), s.troubles()
+	case s.Agent != nil:
+		v.Plots = []plot{over("Scenarios", told{"at work", coming, things, s.Agent.History.Active})}
+		v.Ends = []group{groupOf("Scenarios that are over", "result", s.Agent.Ends)}
+	}
+	for i := range v.Plots {
+		v.Plots[i].Marks = moment(s.At, s.DrainingSince, "drain")
+	}
+	if s.Matrix != nil {
+		v.Scale = s.Matrix.roundTrips()
+	}
+	return v
+}
+
+// The classes of lines: what comes is an area, and what goes a line over it, so
+// that what is missing is seen.
+const (
+	coming = "line c0 filled"
+	going  = "line c1"
+)
+
+func (s *State) trafficPlots() []plot {
+	h := s.Traffic.History
+	throughput := over("Throughput", told{"in", coming, bytesASecond, h.BytesInPerSecond}, told{"out", going, bytesASecond, h.BytesOutPerSecond})
+	held := over("Held memory", told{"held", coming, bytes, h.HeldBytes})
+	open := told{"open", coming, things, h.Connections}
+	accepted, closed := told{"accepted", "", thingsASecond, h.AcceptedPerSecond}, told{"closed", "", thingsASecond, h.ClosedPerSecond}
+	if s.datagrams() {
+		return []plot{throughput, over("Datagrams", told{"in", coming, thingsASecond, h.DatagramsInPerSecond},
+			told{"out", going, thingsASecond, h.DatagramsOutPerSecond}), over("Connections", open, accepted, closed), held}
+	}
+	accepted.class, closed.class = coming, going
+	return []plot{throughput, held, over("Connections", open), over("Connections come and gone", accepted, closed)}
+}
+
+// datagrams tells whether they are served.
+func (s *State) datagrams() bool {
+	return slices.ContainsFunc(s.Listeners, func(l ListenerState) bool { return strings.HasPrefix(l.URL, "udp") })
+}
+
+// secure tells whether TLS is served.
+func (s *State) secure() bool {
+	return slices.ContainsFunc(s.Listeners, func(l ListenerState) bool { return strings.HasPrefix(l.URL, "tls") })
+}
+
+func (s *State) ends() []group {
+	groups := []group{groupOf("Closes", "cause", s.Traffic.Closes)}
+	if s.datagrams() {
+		groups = append(groups, groupOf("Dropped datagrams", "reason", s.Traffic.Drops))
+	}
+	return groups
+}
+
+func (s *State) troubles() []group {
+	groups := []group{groupOf("Refusals", "reason", s.Traffic.Refusals), groupOf("Failures of accept", "reason", s.Traffic.AcceptFailures)}
+	if s.secure() {
+		groups = append(groups, groupOf("TLS handshakes", "result", s.Traffic.Handshakes))
+	}
+	return groups
+}
+
+func groupOf(title, of string, counts []CountState) group {
+	g := group{Title: title, Of: of}
+	var never []string
+	for _, c := range counts {
+		if c.Total > 0 {
+			g.Rows = append(g.Rows, c)
+		} else {
+			never = append(never, c.Name)
+		}
+	}
+	g.Never = strings.Join(never, ", ")
+	return g
+}
+
+// What the template can ask for.
+var words = template.FuncMap{
+	"bytes":   func(n uint64) string { return bytes.write(float64(n)) },
+	"whole":   func(n uint64) string { return whole(float64(n)) },
+	"rtt":     func(f figure) string { return seconds.write(float64(f)) },
+	"perS":    func(f figure) string { return thingsASecond.write(float64(f)) },
+	"bars":    bars,
+	"long":    long,
+	"lasting": func(s float64) string { return long(int64(s)) },
+	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05 UTC") },
+	"moment":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"percent": func(part float64) string { return strconv.FormatFloat(part*100, 'f', 0, 64) + " %" },
+	"wide":    func(part float64) string { return strconv.FormatFloat(part*100, 'f', 2, 64) + "%" },
+	"lost":    lost,
+	"strip":   func(s *State, a AddressState, y axis) strip { return a.strip(s.At, y) },
+}
+
+// lost is the part of all probes that was lost.
+func lost(a AddressState) string {
+	over := a.Received + a.Lost
+	if over == 0 {
+		return notKnown
+	}
+	return percent.write(tidy(float64(a.Lost) / float64(over) * 100))
+}
+
+// long writes so many seconds as people tell them: the two largest units.
+func long(n int64) string {
+	units := []struct {
+		name string
+		size int64
+	}{{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}}
+	for i, u := range units {
+		if n < u.size && u.size > 1 {
+			continue
+		}
+		text := strconv.FormatInt(n/u.size, 10) + " " + u.name
+		if rest := n % u.size; i+1 < len(units) && rest >= units[i+1].size {
+			text += " " + strconv.FormatInt(rest/units[i+1].size, 10) + " " + units[i+1].name
+		}
+		return text
+	}
+	return ""
+}
+
+// Up is how many addresses answer.
+func (t TargetState) Up() int {
+	n := 0
+	for _, a := range t.Addresses {
+		if a.Up {
+			n++
+		}
+	}
+	return n
+}
+
+// Up is how many addresses answer, of all targets.
+func (m *MatrixState) Up() int {
+	n := 0
+	for _, t := range m.Targets {
+		n += t.Up()
+	}
+	return n
+}
+
+// Addresses is how many there are.
+func (m *MatrixState) Addresses() int {
+	n := 0
+	for _, t := range m.Targets {
+		n += len(t.Addresses)
+	}
+	return n
+}
