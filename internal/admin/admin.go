@@ -1,0 +1,108 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Config is what an admin server is made of.
+type Config struct {
+	// Addr is where it listens: HOST:PORT, or unix:///PATH.
+	Addr string
+	// Public allows an Addr that others than this machine can reach.
+	Public bool
+	// Hosts are names, beside localhost and every IP address, by which a
+	// request may call it.
+	Hosts []string
+	// Pprof adds Go's profiles under /debug/pprof/.
+	Pprof bool
+	// Metrics answers /metrics; nil: nobody does.
+	Metrics http.Handler
+	// Page answers / and what is below it that nobody else answers; nil: nobody
+	// does.
+	Page http.Handler
+	// Ready tells whether the service takes new work, and if not, why not. It is
+	// called from any goroutine.
+	Ready func() (ok bool, why string)
+	// Log receives what goes wrong; nil means nobody.
+	Log *slog.Logger
+}
+
+// Error is the caller's mistake in Config.Addr: what is wrong with it and what
+// would be right.
+type Error struct {
+	Addr string // as it was given
+	Got  string
+	Want string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("bad address %q: %s; %s", e.Addr, e.Got, e.Want) }
+
+// What a client may take, of time and of memory. A profile of 30 seconds must be
+// possible, and a scraper that reads slowly; nobody has to be let hang longer.
+const (
+	headerTime  = 5 * time.Second
+	requestTime = 10 * time.Second
+	answerTime  = 60 * time.Second
+	idleTime    = 2 * time.Minute
+	headerBytes = 16 << 10
+	maxConns    = 64
+)
+
+// Server is an admin server at its address.
+type Server struct {
+	http *http.Server
+	ln   net.Listener
+	url  string
+}
+
+// Listen binds the address. Nothing is answered before Serve. The error is an
+// *Error if the address cannot be right, else what binding met.
+func Listen(cfg Config) (*Server, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	ln, url, err := listen(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{
+		ln:  atMost(ln, maxConns),
+		url: url,
+		http: &http.Server{
+			Handler:           newHandler(cfg, ln.Addr().Network() == "unix"),
+			ReadHeaderTimeout: headerTime,
+			ReadTimeout:       requestTime,
+			WriteTimeout:      answerTime,
+			IdleTimeout:       idleTime,
+			MaxHeaderBytes:    headerBytes,
+			ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+		},
+	}, nil
+}
+
+// URL is where it really listens, as in http://127.0.0.1:9090.
+func (s *Server) URL() string { return s.url }
+
+// Serve answers until Shutdown. The error is what broke, nil after Shutdown.
+func (s *Server) Serve() error {
+	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown closes the listener and waits until what was asked is answered, or
+// until ctx ends: then it closes every connection. It may be called before
+// Serve.
+func (s *Server) Shutdown(ctx context.Context) {
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+	s.ln.Close() // which http knows only once it serves
+}

@@ -1,0 +1,222 @@
+package admin
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// serve runs a server until the test ends. change may alter it before it serves.
+func serve(t *testing.T, cfg Config, change func(*Server)) *Server {
+	t.Helper()
+	if cfg.Addr == "" {
+		cfg.Addr = "127.0.0.1:0"
+	}
+	s, err := Listen(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(s)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	t.Cleanup(func() {
+		s.Shutdown(t.Context())
+		if err := <-served; err != nil {
+			t.Errorf("Serve: got %v, want nil", err)
+		}
+	})
+	return s
+}
+
+// ask sends one request, whose lines are given, and returns the answer's status
+// and body.
+func ask(t *testing.T, s *Server, lines ...string) (status int, body string, header http.Header) {
+	t.Helper()
+	conn := dial(t, s)
+	fmt.Fprintf(conn, "%s\r\n\r\n", strings.Join(lines, "\r\n"))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("%s: %v", lines[0], err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", lines[0], err)
+	}
+	return resp.StatusCode, string(text), resp.Header
+}
+
+func dial(t *testing.T, s *Server) net.Conn {
+	t.Helper()
+	conn, err := net.Dial(s.ln.Addr().Network(), s.ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(30 * time.Second))
+	return conn
+}
+
+func TestAdminAnswers(t *testing.T) {
+	text := func(s string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, s) })
+	}
+	full := Config{Metrics: text("echod_up 1"), Page: text("page"), Pprof: true, Hosts: []string{"Echo.example"}}
+	draining := Config{Ready: func() (bool, string) { return false, "draining" }}
+	tests := []struct {
+		name, request, host string
+		cfg                 Config
+		status              int
+		body                string
+	}{
+		{"health", "GET /healthz", "localhost", Config{}, 200, "ok\n"},
+		{"readiness", "GET /readyz", "localhost", Config{}, 200, "ok\n"},
+		{"readiness while draining", "GET /readyz", "localhost", draining, 503, "draining\n"},
+		{"health while draining", "GET /healthz", "localhost", draining, 200, "ok\n"},
+		{"metrics", "GET /metrics", "127.0.0.1:9090", full, 200, "echod_up 1"},
+		{"page", "GET /", "[::1]:9090", full, 200, "page"},
+		{"what belongs to the page", "GET /page.js", "[::1]", full, 200, "page"},
+		{"without metrics", "GET /metrics", "localhost", Config{}, 404, "404 page not found\n"},
+		{"without a page", "GET /", "localhost", Config{}, 404, "404 page not found\n"},
+		{"profiles unasked", "GET /debug/pprof/", "localhost", Config{}, 404, "404 page not found\n"},
+		{"profiles", "GET /debug/pprof/cmdline", "localhost", full, 200, ""},
+		{"a name that was allowed", "GET /healthz", "echo.EXAMPLE.:80", full, 200, "ok\n"},
+		{"F2 a name that was not, as of DNS rebinding", "GET /metrics", "evil.example", full, 421, "unknown host; --admin-host NAME lets it be called so\n"},
+		{"F2 no name", "GET /metrics", "", full, 421, "unknown host; --admin-host NAME lets it be called so\n"},
+		{"F2 a request to change something", "POST /", "localhost", full, 405, "only GET and HEAD: nothing can be changed here\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := serve(t, tt.cfg, nil)
+			status, body, header := ask(t, s, tt.request+" HTTP/1.1", "Host: "+tt.host, "Connection: close")
+			if status != tt.status || tt.body != "" && body != tt.body {
+				t.Errorf("got %d %q, want %d %q", status, body, tt.status, tt.body)
+			}
+			if got := header.Get("Content-Security-Policy"); !strings.HasPrefix(got, "default-src 'none'") {
+				t.Errorf("content security policy: got %q", got)
+			}
+		})
+	}
+}
+
+func TestAdminIsNotPublicUnasked(t *testing.T) {
+	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:80", "example.com:80", "9090", "localhost"} {
+		_, err := Listen(Config{Addr: addr})
+		if _, ok := errors.AsType[*Error](err); !ok {
+			t.Errorf("%s: got %v, want an *Error", addr, err)
+		}
+	}
+	s, err := Listen(Config{Addr: "0.0.0.0:0", Public: true})
+	if err != nil {
+		t.Fatalf("asked to be public: %v", err)
+	}
+	s.Shutdown(t.Context())
+}
+
+func TestAdminOnAUnixSocket(t *testing.T) {
+	dir, err := os.MkdirTemp("", "echo") // the path of a socket has to be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "admin.sock")
+	s := serve(t, Config{Addr: "unix://" + path}, nil)
+	if status, body, _ := ask(t, s, "GET /healthz HTTP/1.1", "Host: whatever.example", "Connection: close"); status != 200 || body != "ok\n" {
+		t.Errorf("got %d %q, want 200 ok", status, body)
+	}
+	if _, err := Listen(Config{Addr: "unix://" + path}); err == nil {
+		t.Error("a second server at the same path: got nil, want an error")
+	}
+}
+
+func TestF2SlowRequestsAreCutOff(t *testing.T) {
+	s := serve(t, Config{}, func(s *Server) { s.http.ReadHeaderTimeout, s.http.ReadTimeout = 50*time.Millisecond, 50*time.Millisecond })
+	for _, start := range []string{"", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "} {
+		conn := dial(t, s)
+		io.WriteString(conn, start)
+		// Whether it is told why or not, the connection ends.
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("after %q: the connection is still open", start)
+		}
+	}
+}
+
+func TestF2LongHeadersAreRefused(t *testing.T) {
+	s := serve(t, Config{}, nil)
+	conn := dial(t, s)
+	fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", 2*headerBytes))
+	// What comes behind the first line may be cut off by a reset: not all of the
+	// request was read.
+	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 431 ") {
+		t.Errorf("got %q, %v; want 431", line, err)
+	}
+}
+
+// TestF2SilentConnectionsLockNobodyOut takes every place and says nothing: they
+// are thrown out, and who waited is answered.
+func TestF2SilentConnectionsLockNobodyOut(t *testing.T) {
+	s := serve(t, Config{}, func(s *Server) {
+		s.ln = atMost(s.ln.(*limited).Listener, 2)
+		s.http.ReadHeaderTimeout = 50 * time.Millisecond
+	})
+	for range 6 {
+		dial(t, s)
+	}
+	if status, _, _ := ask(t, s, "GET /healthz HTTP/1.1", "Host: localhost", "Connection: close"); status != 200 {
+		t.Errorf("got %d, want 200", status)
+	}
+}
+
+// TestNoMoreConnectionsThanPlaces holds one of two places and finds the other
+// used one at a time.
+func TestNoMoreConnectionsThanPlaces(t *testing.T) {
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln := atMost(plain, 1)
+	for range 2 {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	first, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan net.Conn)
+	go func() {
+		c, _ := ln.Accept()
+		second <- c
+	}()
+	if got := len(ln.(*limited).places); got != 1 {
+		t.Errorf("got %d places taken, want 1", got)
+	}
+	select {
+	case <-second:
+		t.Error("a second connection was accepted while the first was open")
+	default:
+	}
+	first.Close()
+	first.Close() // as net/http may: it gives back one place only
+	c := <-second
+	if got := len(ln.(*limited).places); got != 1 {
+		t.Errorf("after the first was closed: got %d places taken, want 1", got)
+	}
+	c.Close()
+	ln.Close()
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept after Close: got %v, want net.ErrClosed", err)
+	}
+}

@@ -1,0 +1,108 @@
+package admin
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+
+	"echod/internal/sock"
+)
+
+// listen binds cfg.Addr, and says where that is as a URL.
+func listen(cfg Config) (net.Listener, string, error) {
+	if strings.HasPrefix(cfg.Addr, "unix:") {
+		return listenUnix(cfg.Addr)
+	}
+	host, _, err := net.SplitHostPort(cfg.Addr)
+	if err != nil {
+		return nil, "", &Error{cfg.Addr, "it is no HOST:PORT", "write it as in 127.0.0.1:9090, or unix:///run/echod/admin.sock"}
+	}
+	if !cfg.Public && !isLoopback(host) {
+		return nil, "", &Error{cfg.Addr, "others than this machine could reach it", "add --admin-public if that is meant, or write 127.0.0.1:PORT"}
+	}
+	ln, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return nil, "", err
+	}
+	return ln, "http://" + ln.Addr().String(), nil
+}
+
+// listenUnix makes a socket file that its owner and group may connect to, in
+// place of one that nobody serves.
+func listenUnix(addr string) (net.Listener, string, error) {
+	spec, err := sock.Parse(addr)
+	if err != nil {
+		return nil, "", err
+	}
+	place, err := sock.TakeUnix(spec.Path)
+	if err != nil {
+		return nil, "", &sock.ListenError{Spec: spec, Err: err}
+	}
+	defer place.Leave()
+	ln, err := net.Listen("unix", spec.Path)
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := place.Bound(); err != nil {
+		ln.Close()
+		return nil, "", &sock.ListenError{Spec: spec, Err: err}
+	}
+	return ln, (&url.URL{Scheme: "unix", Path: spec.Path}).String(), nil
+}
+
+// isLoopback tells whether only this machine can reach host. A name is taken at
+// its word if it is localhost, and no other is.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// limited lets no more than so many connections be open at once; the others
+// wait in the kernel's queue.
+type limited struct {
+	net.Listener
+	places chan struct{}
+	over   chan struct{}
+	once   sync.Once
+}
+
+func atMost(ln net.Listener, n int) net.Listener {
+	return &limited{Listener: ln, places: make(chan struct{}, n), over: make(chan struct{})}
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.places <- struct{}{}:
+	case <-l.over:
+		return nil, net.ErrClosed
+	}
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		<-l.places
+		return nil, err
+	}
+	return &placed{Conn: conn, leave: func() { <-l.places }}, nil
+}
+
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.over) })
+	return l.Listener.Close()
+}
+
+// placed gives its place back when it is closed.
+type placed struct {
+	net.Conn
+	once  sync.Once
+	leave func()
+}
+
+func (p *placed) Close() error {
+	err := p.Conn.Close()
+	p.once.Do(p.leave)
+	return err
+}
