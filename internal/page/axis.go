@@ -43,7 +43,7 @@ func linear(high float64, u unit) axis {
 }
 
 // logarithmic goes from at most low to at least high, which are positive, with
-// ticks at 1, 2, 5, 10, 20 …, or at the powers of ten alone if those are many.
+// ticks at the powers of ten, or at 1, 2, 5, 10, 20 … if those are not two.
 func logarithmic(low, high float64, u unit) axis {
 	bottom, top := roundUp(low), roundUp(high)
 	if bottom > low*(1+1e-9) {
@@ -54,11 +54,18 @@ func logarithmic(low, high float64, u unit) axis {
 	}
 	length := math.Log(top / bottom)
 	a := axis{place: func(v float64) float64 { return 1 - min(max(math.Log(v/bottom)/length, 0), 1) }}
+	var steps, decades []float64
 	for v := bottom; v < top*1.01; v = roundUp(v * 1.5) {
-		decade := math.Abs(math.Log10(v)-math.Round(math.Log10(v))) < 1e-6
-		if decade || top/bottom < 15 {
-			a.mark(v, u.scaleFor(v).round(v))
+		steps = append(steps, v)
+		if math.Abs(math.Log10(v)-math.Round(math.Log10(v))) < 1e-6 {
+			decades = append(decades, v)
 		}
+	}
+	if len(decades) > 1 {
+		steps = decades
+	}
+	for _, v := range steps {
+		a.mark(v, u.scaleFor(v).round(v))
 	}
 	return a
 }

@@ -16,7 +16,8 @@ type view struct {
 	Plots    []plot
 	Ends     []group // how what was begun came to its end
 	Troubles []group // what was not even begun
-	Scale    axis    // of round-trip times
+	Targets  []rows
+	Time     []tick
 }
 
 // group is a list of counts.
@@ -40,7 +41,7 @@ func (s *State) view(build string) view {
 		v.Plots[i].Marks = moment(s.At, s.DrainingSince, "drain")
 	}
 	if s.Matrix != nil {
-		v.Scale = s.Matrix.roundTrips()
+		v.Targets, v.Time = s.Matrix.rows(s.At), ago
 	}
 	return v
 }
@@ -119,17 +120,6 @@ var words = template.FuncMap{
 	"moment":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"percent": func(part float64) string { return strconv.FormatFloat(part*100, 'f', 0, 64) + " %" },
 	"wide":    func(part float64) string { return strconv.FormatFloat(part*100, 'f', 2, 64) + "%" },
-	"lost":    lost,
-	"strip":   func(s *State, a AddressState, y axis) strip { return a.strip(s.At, y) },
-}
-
-// lost is the part of all probes that was lost.
-func lost(a AddressState) string {
-	over := a.Received + a.Lost
-	if over == 0 {
-		return notKnown
-	}
-	return percent.write(tidy(float64(a.Lost) / float64(over) * 100))
 }
 
 // long writes so many seconds as people tell them: the two largest units.
