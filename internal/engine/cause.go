@@ -19,6 +19,11 @@ const (
 	Drained
 	// Broken: the kernel refused what the stream needed (ENOMEM and the like).
 	Broken
+	// Truncated: the peer's TLS ended by a FIN without close_notify, so nobody
+	// knows whether it had finished (RFC 8446, section 6.1).
+	Truncated
+	// Garbled: after the handshake the peer sent what is no TLS, or an alert.
+	Garbled
 	numCauses
 )
 
@@ -35,7 +40,32 @@ const (
 	RefusedPoller
 	// RefusedMemory: there was no memory to serve it with.
 	RefusedMemory
+	// RefusedHandshake: TLS did not come about; Stats.Handshakes tells why.
+	RefusedHandshake
 	numRefusals
+)
+
+// Handshake is how a TLS handshake ended. A stream on which it ended well is
+// served; any other is RefusedHandshake, or Drained.
+type Handshake uint8
+
+const (
+	// HandshakeOK: the stream is secure, and the client is who it must be.
+	HandshakeOK Handshake = iota
+	// HandshakeFailed: what came was no TLS, or none that both sides speak, or
+	// the client would not have our certificate.
+	HandshakeFailed
+	// HandshakeRefused: the client showed no certificate, or none that we trust.
+	HandshakeRefused
+	// HandshakeTimeout: it took longer than Config.HandshakeTimeout, or was
+	// silent for the idle timeout.
+	HandshakeTimeout
+	// HandshakeLost: the client went away meanwhile, as a probe does that only
+	// wants to know whether the port is open.
+	HandshakeLost
+	// HandshakeDrained: the drain's time was up.
+	HandshakeDrained
+	numHandshakes
 )
 
 // AcceptTrouble is a class of errors of accept(2), none of which ends a
@@ -59,10 +89,15 @@ const (
 var (
 	causeNames = [numCauses]string{
 		Finished: "finished", PeerReset: "peer-reset", PeerLost: "peer-lost", Stalled: "stalled",
-		Idle: "idle", Drained: "drained", Broken: "broken",
+		Idle: "idle", Drained: "drained", Broken: "broken", Truncated: "truncated", Garbled: "garbled",
 	}
 	refusalNames = [numRefusals]string{
 		RefusedPerIP: "per-ip", RefusedFD: "fd-limit", RefusedPoller: "poller", RefusedMemory: "memory",
+		RefusedHandshake: "handshake",
+	}
+	handshakeNames = [numHandshakes]string{
+		HandshakeOK: "ok", HandshakeFailed: "failed", HandshakeRefused: "refused", HandshakeTimeout: "timeout",
+		HandshakeLost: "lost", HandshakeDrained: "drained",
 	}
 	acceptNames = [numAcceptTroubles]string{
 		AcceptAborted: "aborted", AcceptNoDescriptors: "no-descriptors", AcceptNoMemory: "no-memory",
@@ -72,4 +107,5 @@ var (
 
 func (c Cause) String() string         { return causeNames[c] }
 func (r Refusal) String() string       { return refusalNames[r] }
+func (h Handshake) String() string     { return handshakeNames[h] }
 func (a AcceptTrouble) String() string { return acceptNames[a] }

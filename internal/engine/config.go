@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"os"
 	"time"
@@ -26,6 +27,9 @@ type Config struct {
 	// StallTimeout resets a stream whose peer took none of the bytes it is
 	// owed for so long. Negative: never. Default 5 minutes.
 	StallTimeout time.Duration
+	// HandshakeTimeout resets a stream on which TLS has not come about so long
+	// after it was accepted. Default 5 seconds.
+	HandshakeTimeout time.Duration
 	// BusyPoll is how long a loop polls without sleeping before it sleeps.
 	// Default 0: it sleeps at once.
 	BusyPoll time.Duration
@@ -49,13 +53,18 @@ type Listener struct {
 	// listening, such as systemd's. The engine duplicates the descriptor and
 	// leaves the file to its owner.
 	File *os.File
+	// TLS is how streams are secured, for the network "tls" alone, where it is
+	// never nil. A certificate changes without a new listener by its
+	// GetConfigForClient.
+	TLS *tls.Config
 }
 
 // Defaults of Config.
 const (
-	DefaultBuffer       = 256 << 10
-	DefaultStallTimeout = 5 * time.Minute
-	MinBuffer           = 4 << 10
+	DefaultBuffer           = 256 << 10
+	DefaultStallTimeout     = 5 * time.Minute
+	DefaultHandshakeTimeout = 5 * time.Second
+	MinBuffer               = 4 << 10
 )
 
 // WithDefaults returns cfg with every zero field replaced by its default.
@@ -65,6 +74,9 @@ func (cfg Config) WithDefaults() Config {
 	}
 	if cfg.StallTimeout == 0 {
 		cfg.StallTimeout = DefaultStallTimeout
+	}
+	if cfg.HandshakeTimeout == 0 {
+		cfg.HandshakeTimeout = DefaultHandshakeTimeout
 	}
 	if cfg.KeepAlive == (sock.KeepAlive{}) {
 		cfg.KeepAlive = sock.DefaultKeepAlive

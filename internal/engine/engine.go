@@ -34,7 +34,7 @@ type Engine interface {
 
 // Caps is what an engine can do.
 type Caps struct {
-	// Networks are the schemes it serves, of "tcp", "udp" and "unix".
+	// Networks are the schemes it serves, of "tcp", "tls", "udp" and "unix".
 	Networks []string
 	// MaxFD is the highest descriptor it can wait for; 0 if there is no limit
 	// but the process's own.

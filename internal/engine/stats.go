@@ -17,9 +17,10 @@ type Stats struct {
 	BytesOut  uint64 // sent back on streams
 	Discarded uint64 // received, and lost with a reset; In = Out + Discarded + owed now
 
-	Closes  [numCauses]uint64         // streams ended, by Cause
-	Refused [numRefusals]uint64       // streams reset on arrival, by Refusal
-	Accepts [numAcceptTroubles]uint64 // failures of accept, by AcceptTrouble
+	Closes     [numCauses]uint64         // streams ended, by Cause
+	Refused    [numRefusals]uint64       // streams reset on arrival, by Refusal
+	Accepts    [numAcceptTroubles]uint64 // failures of accept, by AcceptTrouble
+	Handshakes [numHandshakes]uint64     // TLS handshakes ended, by Handshake
 
 	DatagramsIn  uint64
 	DatagramsOut uint64
@@ -53,6 +54,9 @@ func (s *Stats) Add(o Stats) {
 	for i := range s.Accepts {
 		s.Accepts[i] += o.Accepts[i]
 	}
+	for i := range s.Handshakes {
+		s.Handshakes[i] += o.Handshakes[i]
+	}
 	for i := range s.Drops {
 		s.Drops[i] += o.Drops[i]
 	}
@@ -80,9 +84,10 @@ type Counters struct {
 	BytesOut  atomic.Uint64
 	Discarded atomic.Uint64
 
-	Closes  [numCauses]atomic.Uint64
-	Refused [numRefusals]atomic.Uint64
-	Accepts [numAcceptTroubles]atomic.Uint64
+	Closes     [numCauses]atomic.Uint64
+	Refused    [numRefusals]atomic.Uint64
+	Accepts    [numAcceptTroubles]atomic.Uint64
+	Handshakes [numHandshakes]atomic.Uint64
 
 	DatagramsIn  atomic.Uint64
 	DatagramsOut atomic.Uint64
@@ -114,6 +119,9 @@ func (c *Counters) Stats() Stats {
 	}
 	for i := range c.Accepts {
 		s.Accepts[i] = c.Accepts[i].Load()
+	}
+	for i := range c.Handshakes {
+		s.Handshakes[i] = c.Handshakes[i].Load()
 	}
 	for i := range c.Drops {
 		s.Drops[i] = c.Drops[i].Load()

@@ -155,18 +155,19 @@ func TestRunTestsWhatWorksAndSaysWhatDoesNot(t *testing.T) {
 	}
 	want := map[string]bool{
 		"net/tcp stream/fin-only": true, "net/tcp stream/first-byte": true,
+		"net/tls stream/fin-only": true, "net/tls stream/first-byte": true,
 		"net/unix stream/fin-only": true, "net/unix stream/first-byte": true,
 	}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
-	// Two networks could not be served, and were not asked.
-	if last.Past != 4 || last.Of != 8 || len(last.Running) != 0 {
-		t.Errorf("got %d of %d and %v at work in the end, want 4 of 8 and none", last.Past, last.Of, last.Running)
+	// Three networks could not be served, and were not asked.
+	if last.Past != 6 || last.Of != 12 || len(last.Running) != 0 {
+		t.Errorf("got %d of %d and %v at work in the end, want 6 of 12 and none", last.Past, last.Of, last.Running)
 	}
-	if len(m.Columns) != 4 || m.Columns[2].Err == nil || len(m.Absent) != 1 || m.Verdict() != check.Error {
-		t.Errorf("got %d columns, third %v, %d absent, verdict %s; want 4, an error, 1, error",
-			len(m.Columns), m.Columns[2].Err, len(m.Absent), m.Verdict())
+	if len(m.Columns) != 6 || m.Columns[3].Err == nil || len(m.Absent) != 1 || m.Verdict() != check.Error {
+		t.Errorf("got %d columns, fourth %v, %d absent, verdict %s; want 6, an error, 1, error",
+			len(m.Columns), m.Columns[3].Err, len(m.Absent), m.Verdict())
 	}
 }
 

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +15,6 @@ import (
 
 	"echod/check"
 	"echod/internal/engine"
-	"echod/internal/sock"
 )
 
 // Options say how to test.
@@ -142,11 +139,11 @@ func try(ctx context.Context, e engine.Engine, network string, o check.Options) 
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	spec := sock.Spec{Network: network, Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}
-	if network == "unix" {
-		spec = sock.Spec{Network: network, Path: filepath.Join(dir, "echo.sock")}
+	listener, trust, err := listen(network, dir)
+	if err != nil {
+		return nil, err
 	}
-	server, err := e.New(engine.Config{Listeners: []engine.Listener{{Spec: spec}}})
+	server, err := e.New(engine.Config{Listeners: []engine.Listener{listener}})
 	if err != nil {
 		return nil, fmt.Errorf("serve %s: %w", network, err)
 	}
@@ -160,7 +157,7 @@ func try(ctx context.Context, e engine.Engine, network string, o check.Options) 
 		<-served
 	}()
 	_, address, _ := strings.Cut(server.Listeners()[0].String(), "://")
-	report, err := check.Run(ctx, check.Target{Network: network, Address: address}, o)
+	report, err := check.Run(ctx, check.Target{Network: network, Address: address, TLS: trust}, o)
 	if report == nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ const soOOBInline = 0x0100
 // bind. What else Options ask for is set on each accepted connection.
 func Control(s Spec, _ Options) func(network, address string, c syscall.RawConn) error {
 	return func(_, _ string, c syscall.RawConn) error {
-		if s.Network != "tcp" {
+		if s.Transport() != "tcp" {
 			return nil
 		}
 		var failed error

@@ -41,7 +41,7 @@ func bind(k sys.Kernel, fd int, s Spec, addr unix.Sockaddr) (Spec, error) {
 	if errno := k.Bind(fd, addr); errno != 0 {
 		return s, callError(s, "bind", errno)
 	}
-	if s.Network == "tcp" {
+	if s.Transport() == "tcp" {
 		if errno := k.Listen(fd, Backlog); errno != 0 {
 			return s, callError(s, "listen", errno)
 		}

@@ -29,7 +29,7 @@ func setOptions(k sys.Kernel, fd int, s Spec, o Options) error {
 		value      int
 	}
 	var options []option
-	switch s.Network {
+	switch s.Transport() {
 	case "tcp":
 		options = []option{
 			{"SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1},

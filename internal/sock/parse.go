@@ -104,7 +104,7 @@ func (p parser) path(s *Spec, rest string) error {
 	return nil
 }
 
-// hostPort reads what follows tcp:// and udp://.
+// hostPort reads what follows tcp://, tls:// and udp://.
 func (p parser) hostPort(s *Spec, rest string) error {
 	if strings.Contains(rest, "@") {
 		return p.fail("an echo asks for no name", "it holds a user (@)")

@@ -8,7 +8,7 @@ import (
 )
 
 // schemes are the networks that can be listened on.
-var schemes = []string{"tcp", "udp", "unix"}
+var schemes = []string{"tcp", "tls", "udp", "unix"}
 
 // noScheme explains a URL without "://".
 func (p parser) noScheme() error {
@@ -26,7 +26,7 @@ func (p parser) noScheme() error {
 	case strings.Trim(rest, "0123456789") == "":
 		return p.fail("write tcp://:"+rest, "it has no scheme")
 	default:
-		return p.fail("write tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH", "it has no scheme")
+		return p.fail("write tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or unix:///PATH", "it has no scheme")
 	}
 }
 
@@ -37,15 +37,17 @@ func (p parser) badScheme(scheme string) error {
 	case "tcp4", "udp4", "tcp6", "udp6":
 		every := map[byte]string{'4': "0.0.0.0", '6': "[::]"}[lower[3]]
 		return p.fail("the address tells the family: "+lower[:3]+"://"+every+":PORT", "unknown scheme %q", scheme)
-	case "http", "https", "ws", "wss", "tls", "ssl":
+	case "http", "ws":
 		return p.fail("echod serves plain tcp://, udp:// and unix://", "unknown scheme %q", scheme)
+	case "https", "wss", "ssl":
+		return p.fail("echod serves plain bytes over tls://", "unknown scheme %q", scheme)
 	case "unixgram", "unixpacket", "file":
 		return p.fail("write unix:///PATH", "unknown scheme %q", scheme)
 	}
 	if meant, ok := nearest.Word(scheme, schemes); ok {
 		return p.fail("write "+meant+"://", "unknown scheme %q", scheme)
 	}
-	return p.fail("write tcp://, udp:// or unix://", "unknown scheme %q", scheme)
+	return p.fail("write tcp://, tls://, udp:// or unix://", "unknown scheme %q", scheme)
 }
 
 // name checks a host that is not in brackets: empty, an IPv4 address, or a name

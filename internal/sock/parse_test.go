@@ -22,6 +22,7 @@ func TestParseReadsURL(t *testing.T) {
 		{"tcp://:8080", Spec{Network: "tcp", Addr: port(8080)}},
 		{"tcp://:0", Spec{Network: "tcp", Addr: port(0)}},
 		{"TCP://:65535", Spec{Network: "tcp", Addr: port(65535)}},
+		{"tls://localhost:8443", Spec{Network: "tls", Host: "localhost", Addr: port(8443)}},
 		{"udp://127.0.0.1:7", Spec{Network: "udp", Host: "127.0.0.1", Addr: port(7)}},
 		{"tcp://localhost:80", Spec{Network: "tcp", Host: "localhost", Addr: port(80)}},
 		{"tcp://my_host.example.:80", Spec{Network: "tcp", Host: "my_host.example.", Addr: port(80)}},
@@ -62,16 +63,17 @@ func TestParseSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 		{"tcp:/localhost:8080", "it has no scheme", "write tcp://localhost:8080"},
 		{"/run/echod.sock", "it has no scheme", "write unix:///run/echod.sock"},
 		{"unix:/run/echod.sock", "it has no scheme", "write unix:///run/echod.sock"},
-		{"localhost", "it has no scheme", "write tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH"},
+		{"localhost", "it has no scheme", "write tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or unix:///PATH"},
 		{"tpc://:80", `unknown scheme "tpc"`, "write tcp://"},
 		{"upd://:80", `unknown scheme "upd"`, "write udp://"},
 		{"unx:///a", `unknown scheme "unx"`, "write unix://"},
 		{"http://:80", `unknown scheme "http"`, "echod serves plain tcp://, udp:// and unix://"},
+		{"https://:443", `unknown scheme "https"`, "echod serves plain bytes over tls://"},
 		{"tcp4://:80", `unknown scheme "tcp4"`, "the address tells the family: tcp://0.0.0.0:PORT"},
 		{"udp6://:80", `unknown scheme "udp6"`, "the address tells the family: udp://[::]:PORT"},
 		{"unixgram:///a", `unknown scheme "unixgram"`, "write unix:///PATH"},
-		{"quic://:80", `unknown scheme "quic"`, "write tcp://, udp:// or unix://"},
-		{"://:80", `unknown scheme ""`, "write tcp://, udp:// or unix://"},
+		{"quic://:80", `unknown scheme "quic"`, "write tcp://, tls://, udp:// or unix://"},
+		{"://:80", `unknown scheme ""`, "write tcp://, tls://, udp:// or unix://"},
 		{"tcp://", "it has no port", "write tcp://:8080"},
 		{"tcp://localhost", "it has no port", "write tcp://localhost:8080"},
 		{"tcp://localhost:", "it has no port", "write tcp://localhost:8080"},
@@ -130,7 +132,7 @@ func TestErrorIsOneLine(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, url := range []string{
-		"tcp://:8080", "udp://[fe80::1%25eth0]:0?engine=net", "unix:///a%20b", "unix://x", "tcp://1.2.3.4:x",
+		"tcp://:8080", "tls://:8443", "udp://[fe80::1%25eth0]:0?engine=net", "unix:///a%20b", "unix://x", "tcp://1.2.3.4:x",
 	} {
 		f.Add(url)
 	}

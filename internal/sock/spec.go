@@ -9,18 +9,27 @@ import (
 )
 
 // Spec is one address to listen on, as a URL names it:
-// tcp://host:port, udp://host:port or unix:///path, with ?engine=NAME where the
-// listener is to be served by another engine than the rest.
+// tcp://host:port, tls://host:port, udp://host:port or unix:///path, with
+// ?engine=NAME where the listener is to be served by another engine than the
+// rest.
 //
 // Parse makes one from a URL, Resolve fills Addr in, and both say what is wrong
 // with a bad one by an *Error.
 type Spec struct {
-	Network string         // "tcp", "udp" or "unix"
+	Network string         // "tcp", "tls", "udp" or "unix"
 	Host    string         // as written: a name, an address or "" for every address
-	Addr    netip.AddrPort // where to bind, for tcp and udp; IPv6 unspecified for "" means both families
+	Addr    netip.AddrPort // where to bind, but for unix; IPv6 unspecified for "" means both families
 	Path    string         // the socket's path, for unix
 	Engine  string         // the engine named in the URL; "" if none
 	File    FileID         // for unix, once bound by us: the socket file that Unlink may remove
+}
+
+// Transport is the network of the socket itself: under TLS that is tcp.
+func (s Spec) Transport() string {
+	if s.Network == "tls" {
+		return "tcp"
+	}
+	return s.Network
 }
 
 // String is the URL of the address that is really meant: resolved if it was,

@@ -40,7 +40,7 @@ var serverCases = []testCase{
 	{
 		name:    "Stats count what happened",
 		promise: "S6: Stats are what the server has done so far, byte by byte and stream by stream",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		run:     statsCount,
 	},
 	{
@@ -164,6 +164,9 @@ func statsCount(t trial) {
 
 	want := engine.Stats{Accepted: 2, BytesIn: 1234, BytesOut: 1234}
 	want.Closes[engine.Finished] = 2
+	if t.network == "tls" {
+		want.Handshakes[engine.HandshakeOK] = 2
+	}
 	got := s.waitIdle()
 	got.Loops = nil
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -15,7 +15,7 @@ var baselineCases = []testCase{
 	{
 		name:    "C6 500 resets leave nothing behind",
 		promise: "P3: descriptors, goroutines and streams return to their baseline",
-		on:      "tcp",
+		on:      "tcp tls",
 		alone:   true,
 		run:     manyResets,
 	},

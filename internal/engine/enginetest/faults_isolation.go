@@ -13,7 +13,7 @@ var isolationCases = []testCase{
 	{
 		name:    "200 stalled peers do not hold up a healthy one",
 		promise: "S4: peers that stall do not slow a healthy one",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		alone:   true,
 		run:     stalledPeers,
 	},
@@ -26,7 +26,7 @@ var isolationCases = []testCase{
 	{
 		name:    "C8 one very busy peer does not starve ten light ones",
 		promise: "S4: bytes for each connection and turn are capped",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		run:     busyPeer,
 	},
 }

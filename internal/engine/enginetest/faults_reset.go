@@ -7,17 +7,19 @@ var resetCases = []testCase{
 	{
 		name:    "B3 a client that resets in mid-transfer is one cause",
 		promise: "S6, P3, P6: its stream ends, its bytes are accounted for, nobody else notices",
+		on:      "tcp tls",
 		run:     resetMidTransfer,
 	},
 	{
 		name:    "B3 a client that closes with unread bytes is one cause",
 		promise: "S6, P3, P6: its stream ends, its bytes are accounted for, nobody else notices",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		run:     closeUnread,
 	},
 	{
 		name:    "B4 a reset while bytes are owed discards them",
 		promise: "S6: bytes in = bytes out + bytes discarded",
+		on:      "tcp tls",
 		run:     resetWhileOwed,
 	},
 }

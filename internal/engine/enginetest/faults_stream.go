@@ -14,19 +14,19 @@ var streamCases = []testCase{
 	{
 		name:    "B1 every size through a narrow window",
 		promise: "S1, S2: short reads and short writes are invisible",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		run:     everySize,
 	},
 	{
 		name:    "B1 megabytes in pieces of any size",
 		promise: "S1, S2: short reads and short writes are invisible",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		run:     megabytes,
 	},
 	{
 		name:    "a client that waits for each answer gets it",
 		promise: "S5: what was received goes back without waiting for more",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		run:     lockstep,
 	},
 }

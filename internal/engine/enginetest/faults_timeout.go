@@ -12,30 +12,31 @@ var timeoutCases = []testCase{
 	{
 		name:    "C1 a peer that sends without end and reads nothing",
 		promise: "S3: reading stops, no more than the buffer is held, and after the stall timeout it is reset and counted",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		run:     sendsWithoutEnd,
 	},
 	{
 		name:    "C4 the server closes with unread input",
 		promise: "S2: the client sees a reset, never a FIN, when it has not received everything",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		run:     stalledSeesReset,
 	},
 	{
 		name:    "C1 a peer that reads slowly is not stalled",
 		promise: "S7: the stall timeout is for a peer that takes nothing, not for one that takes little",
+		on:      "tcp tls",
 		run:     slowIsNotStalled,
 	},
 	{
 		name:    "an idle timeout resets the silent and is counted",
 		promise: "P7: the reset is counted as Idle",
-		on:      "tcp",
+		on:      "tcp tls",
 		run:     idleReset,
 	},
 	{
 		name:    "without an idle timeout silence lasts",
 		promise: "S7: the service goes on until the caller ends it",
-		on:      "tcp unix",
+		on:      "tcp tls unix",
 		run:     silenceLasts,
 	},
 }
@@ -92,8 +93,13 @@ func slowIsNotStalled(t trial) {
 }
 
 func idleReset(t trial) {
-	s := t.serve(engine.Config{IdleTimeout: 200 * time.Millisecond})
+	idle := 200 * time.Millisecond
+	if t.network == "tls" {
+		idle = 2 * time.Second // who is silent before the handshake is done is another case
+	}
+	s := t.serve(engine.Config{IdleTimeout: idle})
 	silent, spoke := t.dial(s), t.dial(s)
+	silent.handshake()
 	spoke.write(1)
 	silent.wantReset()
 	spoke.wantReset()

@@ -32,6 +32,7 @@ type peer struct {
 	// cut says that sending met a reset. The kernel reports a reset once, so
 	// the receiver may see no more than an end of file.
 	cut     atomic.Bool
+	stuck   bool           // the last piece is still on its way, under TLS
 	writing sync.WaitGroup // whoever sends in the background
 }
 
@@ -60,8 +61,11 @@ func connectTo(to target) (net.Conn, error) {
 }
 
 func connect(d *net.Dialer, spec sock.Spec) (net.Conn, error) {
-	if spec.Network == "unix" {
+	switch spec.Network {
+	case "unix":
 		return d.Dial("unix", spec.Path)
+	case "tls":
+		return connectTLS(d, spec)
 	}
 	return d.Dial(spec.Network, spec.Addr.String())
 }
@@ -170,9 +174,12 @@ func (p *peer) finish() error {
 	buf := make([]byte, stride)
 	for {
 		switch _, err := p.readSome(buf); {
-		case err == io.EOF:
+		case err == io.EOF, err == errNoNotify:
 			if p.writing.Wait(); p.cut.Load() {
 				return syscall.ECONNRESET
+			}
+			if err == errNoNotify {
+				return err
 			}
 			return nil
 		case err != nil:
@@ -207,6 +214,10 @@ func (p *peer) echo(n int) {
 // fin ends what the peer sends; it may still receive.
 func (p *peer) fin() {
 	p.t.Helper()
+	if p.stuck {
+		p.writing.Go(func() { p.closeWrite() })
+		return
+	}
 	if err := p.closeWrite(); err != nil {
 		p.t.Fatalf("shutdown for writing: %v", err)
 	}
@@ -216,10 +227,21 @@ func (p *peer) closeWrite() error { return p.Conn.(interface{ CloseWrite() error
 
 // abort ends the connection by a reset.
 func (p *peer) abort() {
-	if tcp, ok := p.Conn.(*net.TCPConn); ok {
+	if tcp := p.tcp(); tcp != nil {
 		tcp.SetLinger(0)
 	}
 	p.Close()
+}
+
+// tcp is the connection itself, below TLS; nil on a unix socket.
+func (p *peer) tcp() *net.TCPConn {
+	switch c := p.Conn.(type) {
+	case *net.TCPConn:
+		return c
+	case *secureClient:
+		return c.bare.TCPConn
+	}
+	return nil
 }
 
 // deliver sends n bytes and a FIN in the background.
@@ -265,6 +287,10 @@ func (p *peer) wantReset() {
 // stats tells.
 func (p *peer) fill(stats func() engine.Stats) {
 	p.t.Helper()
+	if _, ok := p.Conn.(*secureClient); ok {
+		p.fillSecure(stats)
+		return
+	}
 	defer p.SetDeadline(time.Now().Add(2 * patience))
 	const looks, pause = 10, 10 * time.Millisecond
 	last, same := stats().BytesIn, 0

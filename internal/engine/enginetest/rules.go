@@ -15,7 +15,7 @@ var ruleCases = []testCase{
 	{
 		name:    "every rule of check is kept",
 		promise: "S1, S2, S3, U1: an honest echo passes every rule",
-		on:      "tcp unix udp",
+		on:      "tcp tls unix udp",
 		run:     everyRule,
 	},
 }
@@ -23,7 +23,15 @@ var ruleCases = []testCase{
 func everyRule(t trial) {
 	s := t.serve(engine.Config{})
 	_, address, _ := strings.Cut(s.spec.String(), "://")
-	report, err := check.Run(context.Background(), check.Target{Network: t.network, Address: address},
+	target := check.Target{Network: t.network, Address: address}
+	if t.network == "tls" {
+		config, err := clientTLS()
+		if err != nil {
+			t.Fatal(err)
+		}
+		target.TLS = config
+	}
+	report, err := check.Run(context.Background(), target,
 		check.Options{Timeout: patience, Bulk: 16 << 20, Stall: 2 * time.Second})
 	if err != nil {
 		t.Fatalf("check: %v", err)

@@ -90,12 +90,12 @@ func (s *server) audit() {
 // anywhere is a listener for network on an address that nobody uses.
 func (t trial) anywhere(network string) engine.Listener {
 	t.Helper()
-	spec := sock.Spec{Network: network}
 	if network == "unix" {
-		spec.Path = filepath.Join(t.shortDir(), "echo.sock")
-	} else {
-		spec.Host = "127.0.0.1"
-		spec.Addr = netip.MustParseAddrPort("127.0.0.1:0")
+		return engine.Listener{Spec: sock.Spec{Network: network, Path: filepath.Join(t.shortDir(), "echo.sock")}}
+	}
+	spec := sock.Spec{Network: network, Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}
+	if network == "tls" {
+		return engine.Listener{Spec: spec, TLS: t.serverTLS()}
 	}
 	return engine.Listener{Spec: spec}
 }

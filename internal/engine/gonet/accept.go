@@ -1,6 +1,7 @@
 package gonet
 
 import (
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -19,6 +20,7 @@ type acceptor struct {
 	server *server
 	ln     streamListener
 	spec   sock.Spec
+	tls    *tls.Config   // nil without TLS
 	failed int           // failures of accept in a row
 	pause  time.Duration // how long it last rested among them
 }
@@ -79,7 +81,7 @@ func (a *acceptor) accept() bool {
 	switch {
 	case err == nil:
 		a.failed, a.pause = 0, 0
-		a.server.admit(peer)
+		a.server.admit(peer, a.tls)
 		return true
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return false
@@ -110,7 +112,7 @@ func (a *acceptor) endure(err error) bool {
 // A place is taken only now that there is somebody to have it: a listener that
 // nobody calls must not keep one from the others. At the limit this one caller
 // is held at the door, and those behind it stay in the backlog.
-func (s *server) admit(accepted net.Conn) {
+func (s *server) admit(accepted net.Conn, config *tls.Config) {
 	peer, err := prepare(accepted, s.cfg.KeepAlive)
 	if err != nil {
 		s.count.Accepts[engine.AcceptAborted].Add(1)
@@ -124,7 +126,7 @@ func (s *server) admit(accepted net.Conn) {
 		peer.Close()
 		return
 	}
-	c, refusal, ok := s.seat(peer)
+	c, refusal, ok := s.seat(peer, config)
 	if !ok {
 		s.count.Refused[refusal].Add(1)
 		peer.Close()
@@ -175,16 +177,21 @@ func (s *server) vacate() {
 	}
 }
 
-// seat gives peer its share and its first buffer, or says why it cannot.
-func (s *server) seat(peer net.Conn) (c *conn, refusal engine.Refusal, ok bool) {
+// seat gives peer its share and its first buffer, or says why it cannot. Under
+// TLS there is no serving without a buffer: the bytes in the kernel are not those
+// to send.
+func (s *server) seat(peer net.Conn, config *tls.Config) (c *conn, refusal engine.Refusal, ok bool) {
 	addr := addrOf(peer)
 	if !s.cfg.Budget.Enter(addr) {
 		return nil, engine.RefusedPerIP, false
 	}
 	c = &conn{server: s, peer: peer, addr: addr}
-	if !c.fit() && !canPass {
+	if !c.fit() && (config != nil || !canPass) {
 		s.cfg.Budget.Leave(addr)
 		return nil, engine.RefusedMemory, false
+	}
+	if config != nil {
+		c.peer = newSecure(c, config)
 	}
 	return c, 0, true
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"echod/internal/echo"
@@ -27,6 +28,9 @@ type conn struct {
 
 // live serves the connection from its first byte to its close.
 func (c *conn) live() {
+	if s, ok := c.peer.(*secure); ok && !c.greet(s) {
+		return
+	}
 	c.end(c.echo())
 }
 
@@ -78,6 +82,9 @@ func (c *conn) judge(err error) (cause engine.Cause, over bool) {
 // causeOf names an error of the connection. Only Shutdown closes it under its
 // goroutine's hands.
 func causeOf(err error) engine.Cause {
+	if end, ok := errors.AsType[ending](err); ok {
+		return engine.Cause(end)
+	}
 	if errors.Is(err, net.ErrClosed) {
 		return engine.Drained
 	}
@@ -101,19 +108,30 @@ func (c *conn) end(cause engine.Cause) {
 			cause = causeOf(err)
 		}
 	}
+	c.close(&c.server.count.Closes[cause])
+}
+
+// close closes the connection, gives back what it had and counts it under why.
+func (c *conn) close(why *atomic.Uint64) {
 	c.server.leave(c)
 	c.peer.Close()
 	count := &c.server.count
 	count.Discarded.Add(uint64(c.stream.Owed()))
-	count.Closes[cause].Add(1)
+	why.Add(1)
 	count.Active.Add(-1)
 	c.server.give(len(c.buf))
 	c.server.cfg.Budget.Leave(c.addr)
 	c.server.vacate()
 }
 
-// closeInOrder makes the coming close an orderly one, FIN instead of RST.
-func closeInOrder(peer net.Conn) error { return linger(peer, -1) }
+// closeInOrder makes the coming close an orderly one, FIN instead of RST; under
+// TLS it says close_notify before.
+func closeInOrder(peer net.Conn) error {
+	if s, ok := peer.(*secure); ok {
+		return s.finish()
+	}
+	return linger(peer, -1)
+}
 
 // closeByReset makes every close a reset: ours, and the kernel's when the
 // process dies. It is the first thing that a connection gets.

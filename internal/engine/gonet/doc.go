@@ -6,6 +6,8 @@
 //
 //	conn.go        a connection: how it starts, and its one honest end
 //	accept.go      waiting for callers, and what may go wrong with that
+//	secure.go      the same under TLS, and how that comes to an honest end
+//	handshake.go   what comes before, and who may not come in
 //	peek_linux.go  how a unix socket, too, comes to an honest end
 //	pass_linux.go  what is done when memory is spent
 //	packet.go      the same service on datagrams

@@ -14,7 +14,7 @@ type netEngine struct{}
 func (netEngine) Name() string { return "net" }
 
 func (netEngine) Caps() engine.Caps {
-	return engine.Caps{Networks: []string{"tcp", "udp", "unix"}}
+	return engine.Caps{Networks: []string{"tcp", "tls", "udp", "unix"}}
 }
 
 // Probe has nothing to ask: Go's net package works wherever Go does.
@@ -24,6 +24,9 @@ func (e netEngine) New(cfg engine.Config) (engine.Server, error) {
 	for _, l := range cfg.Listeners {
 		if l.File == nil && !e.Caps().Serves(l.Spec.Network) {
 			return nil, fmt.Errorf("engine net does not serve %q: %w", l.Spec.Network, engine.ErrUnsupported)
+		}
+		if l.Spec.Network == "tls" && l.TLS == nil {
+			return nil, fmt.Errorf("listen %s: no TLS configuration, so no certificate", l.Spec)
 		}
 	}
 	s := newServer(cfg.WithDefaults())

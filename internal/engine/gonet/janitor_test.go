@@ -100,7 +100,7 @@ func servePipe(cfg engine.Config) (*server, net.Conn) {
 	s := newServer(cfg.WithDefaults())
 	go s.Serve()
 	synctest.Wait()
-	s.admit(accepted)
+	s.admit(accepted, nil)
 	return s, client
 }
 

@@ -2,6 +2,7 @@ package gonet
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -21,7 +22,10 @@ func (s *server) open(l engine.Listener) error {
 		if err != nil {
 			return err
 		}
-		return s.adopt(l.File, spec, options)
+		if l.TLS != nil {
+			spec.Network = "tls"
+		}
+		return s.adopt(l.File, spec, options, l.TLS)
 	}
 	switch l.Spec.Network {
 	case "udp":
@@ -29,17 +33,17 @@ func (s *server) open(l engine.Listener) error {
 	case "unix":
 		return s.openUnix(l.Spec, options)
 	default:
-		return s.openTCP(l.Spec, options)
+		return s.openTCP(l.Spec, options, l.TLS)
 	}
 }
 
-func (s *server) openTCP(spec sock.Spec, options sock.Options) error {
+func (s *server) openTCP(spec sock.Spec, options sock.Options, config *tls.Config) error {
 	ln, err := listenConfig(spec, options).Listen(context.Background(), network(spec), spec.Addr.String())
 	if err != nil {
 		return listenError(spec, err)
 	}
 	spec.Addr = addrPort(ln.Addr())
-	s.addStream(ln, spec)
+	s.addStream(ln, spec, config)
 	return nil
 }
 
@@ -59,7 +63,7 @@ func (s *server) openUnix(spec sock.Spec, options sock.Options) error {
 		ln.Close()
 		return &sock.ListenError{Spec: spec, Err: err}
 	}
-	s.addStream(ln, spec)
+	s.addStream(ln, spec, nil)
 	return nil
 }
 
@@ -75,7 +79,7 @@ func (s *server) openPacket(spec sock.Spec, options sock.Options) error {
 
 // adopt serves a socket that somebody else has bound. Go duplicates the
 // descriptor; the options that Listen would have set are set now.
-func (s *server) adopt(file *os.File, spec sock.Spec, options sock.Options) error {
+func (s *server) adopt(file *os.File, spec sock.Spec, options sock.Options, config *tls.Config) error {
 	if spec.Network == "udp" {
 		conn, err := net.FilePacketConn(file)
 		if err != nil {
@@ -97,7 +101,7 @@ func (s *server) adopt(file *os.File, spec sock.Spec, options sock.Options) erro
 		ln.Close()
 		return err
 	}
-	s.addStream(ln, spec)
+	s.addStream(ln, spec, config)
 	return nil
 }
 
@@ -109,9 +113,9 @@ func setOptions(c syscall.Conn, spec sock.Spec, options sock.Options) error {
 	return sock.Control(spec, options)("", "", raw)
 }
 
-func (s *server) addStream(ln net.Listener, spec sock.Spec) {
+func (s *server) addStream(ln net.Listener, spec sock.Spec, config *tls.Config) {
 	s.specs = append(s.specs, spec)
-	s.acceptors = append(s.acceptors, &acceptor{server: s, ln: ln.(streamListener), spec: spec})
+	s.acceptors = append(s.acceptors, &acceptor{server: s, ln: ln.(streamListener), spec: spec, tls: config})
 }
 
 func (s *server) addPacket(conn *net.UDPConn, spec sock.Spec) {
@@ -137,11 +141,11 @@ func listenConfig(spec sock.Spec, options sock.Options) *net.ListenConfig {
 func network(spec sock.Spec) string {
 	switch {
 	case spec.Addr.Addr().Is4():
-		return spec.Network + "4"
+		return spec.Transport() + "4"
 	case spec.Host != "":
-		return spec.Network + "6"
+		return spec.Transport() + "6"
 	default:
-		return spec.Network
+		return spec.Transport()
 	}
 }
 

@@ -25,6 +25,7 @@ type server struct {
 	held   atomic.Int64
 	lent   lent          // for those without a buffer
 	vacant chan struct{} // holds a token when a place may have come free
+	door   chan struct{} // holds a token for each handshake that computes
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -46,6 +47,7 @@ func newServer(cfg engine.Config) *server {
 		guard:    cfg.Guard,
 		clock:    newClock(cfg.StallTimeout, cfg.IdleTimeout),
 		vacant:   make(chan struct{}, 1),
+		door:     make(chan struct{}, mostHandshakes),
 		conns:    make(map[*conn]struct{}),
 		serving:  make(chan struct{}),
 		draining: make(chan struct{}),

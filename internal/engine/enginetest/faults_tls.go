@@ -1,0 +1,387 @@
+package enginetest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"echod/internal/certs"
+	"echod/internal/engine"
+)
+
+// tlsCases try what can go wrong with TLS itself.
+var tlsCases = []testCase{
+	{
+		name:    "F1 a FIN without close_notify is a truncation",
+		promise: "S2: it is no finish; it is answered by a reset without close_notify, and counted as Truncated",
+		on:      "tls",
+		run:     truncation,
+	},
+	{
+		name:    "F1 a record cut short is a truncation",
+		promise: "S2: it is no finish; it is answered by a reset without close_notify, and counted as Truncated",
+		on:      "tls",
+		run:     cutShort,
+	},
+	{
+		name:    "F1 garbage instead of a handshake is reset",
+		promise: "nothing is echoed before the handshake has succeeded; P7: the handshake is counted as failed",
+		on:      "tls",
+		run:     garbageFirst,
+	},
+	{
+		name:    "F1 garbage after the handshake is reset",
+		promise: "S2: a stream that cannot be read has not finished; P7: it is counted as Garbled",
+		on:      "tls",
+		run:     garbageLater,
+	},
+	{
+		name:    "F1 a handshake that stalls is reset",
+		promise: "P7: after Config.HandshakeTimeout it is reset and counted",
+		on:      "tls",
+		run:     stalledHandshake,
+	},
+	{
+		name:    "F1 200 handshakes that stall hold up nobody",
+		promise: "S4: whoever begins a handshake and goes no further is in nobody's way",
+		on:      "tls",
+		run:     manyStalledHandshakes,
+	},
+	{
+		name:    "F1 a client that goes away before the handshake is counted as lost",
+		promise: "P3, P7: nothing of it stays, and it is no failure of TLS",
+		on:      "tls",
+		run:     probed,
+	},
+	{
+		name:    "F1 a client without a certificate is refused",
+		promise: "mutual TLS: nothing is echoed to it, an alert tells it why, and it is counted as refused",
+		on:      "tls",
+		run:     withoutCertificate,
+	},
+	{
+		name:    "F1 a client of TLS 1.2 is refused where 1.3 is the least",
+		promise: "an alert tells it why, and it is counted as failed",
+		on:      "tls",
+		run:     oldVersion,
+	},
+	{
+		name:    "F1 a new certificate is shown to the next client",
+		promise: "the configuration is asked for each handshake; streams that are open go on",
+		on:      "tls",
+		run:     newCertificate,
+	},
+	{
+		name:    "a drain's end resets a handshake",
+		promise: "P5, P7: when the context ends, who is not yet secure is reset and counted as Drained",
+		on:      "tls",
+		run:     drainHandshake,
+	},
+	{
+		name:    "without memory for a buffer a TLS stream is refused",
+		promise: "S3, P7: what cannot be held is not read; the refusal is counted as memory",
+		on:      "tls",
+		run:     spentBudgetTLS,
+	},
+	{
+		name:    "TLS without a certificate is no listener",
+		promise: "New refuses, before anything is bound, what cannot be served",
+		on:      "tls",
+		run:     noConfiguration,
+	},
+}
+
+func truncation(t trial) {
+	s := t.serve(engine.Config{})
+	p := t.dial(s)
+	p.echo(1000)
+	p.tcp().CloseWrite()
+	p.wantReset()
+	t.wantClosed(s.waitIdle(), engine.Truncated, 1)
+}
+
+func cutShort(t trial) {
+	s := t.serve(engine.Config{})
+	p := t.dial(s)
+	p.echo(1000)
+	p.tcp().Write([]byte{23, 3, 3, 1, 0, 'c', 'u', 't'}) // a record of 256 bytes
+	p.tcp().CloseWrite()
+	p.wantReset()
+	t.wantClosed(s.waitIdle(), engine.Truncated, 1)
+}
+
+func garbageFirst(t trial) {
+	s := t.serve(engine.Config{})
+	witness := t.dial(s)
+	witness.echo(100)
+	for _, garbage := range []string{"what comes in goes out", "GET / HTTP/1.1\r\nHost: echo\r\n\r\n", strings.Repeat("\x00", 100_000)} {
+		conn := t.bare(s)
+		conn.Write([]byte(garbage)) // which may meet the reset already
+		if got, err := io.ReadAll(conn); !isReset(err) || len(got) > 0 {
+			t.Errorf("%.10q: got %q and %v, want nothing and a reset", garbage, got, err)
+		}
+	}
+	witness.echo(100)
+	st := s.waitBalance(1)
+	t.wantHandshakes(st, map[engine.Handshake]uint64{engine.HandshakeOK: 1, engine.HandshakeFailed: 3})
+	if got := st.Refused[engine.RefusedHandshake]; got != 3 {
+		t.Errorf("refused for the handshake: got %d, want 3", got)
+	}
+}
+
+func garbageLater(t trial) {
+	s := t.serve(engine.Config{})
+	p := t.dial(s)
+	p.echo(1000)
+	p.tcp().Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...)) // a record that no key has made
+	if _, err := io.ReadAll(p.tcp()); !isReset(err) {
+		t.Errorf("got %v, want a reset", err)
+	}
+	t.wantClosed(s.waitIdle(), engine.Garbled, 1)
+}
+
+func stalledHandshake(t trial) {
+	s := t.serve(engine.Config{HandshakeTimeout: 100 * time.Millisecond})
+	silent, begun := t.bare(s), t.bare(s)
+	begun.Write([]byte{22, 3, 1, 2, 0, 1}) // of a record of 512 bytes
+	for _, conn := range []net.Conn{silent, begun} {
+		if got, err := io.ReadAll(conn); !isReset(err) || len(got) > 0 {
+			t.Errorf("got %d bytes and %v, want nothing and a reset", len(got), err)
+		}
+	}
+	t.wantHandshakes(s.waitIdle(), map[engine.Handshake]uint64{engine.HandshakeTimeout: 2})
+}
+
+// manyStalledHandshakes has some that never say a word, and some that stop in the
+// midst of it.
+func manyStalledHandshakes(t trial) {
+	s := t.serve(engine.Config{HandshakeTimeout: time.Hour})
+	const stalled = 200
+	for i := range stalled {
+		conn := t.bare(s)
+		if i%2 == 0 {
+			continue
+		}
+		halfway(t, conn)
+	}
+	s.waitFor("all of them are in", func(st engine.Stats) bool { return st.Active == stalled })
+	healthy := t.dial(s)
+	healthy.echo(1000)
+	healthy.fin()
+	healthy.wantWhole()
+}
+
+// halfway does the handshake up to the server's answer.
+func halfway(t trial, conn net.Conn) {
+	t.Helper()
+	config, err := clientTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.VerifyConnection = func(tls.ConnectionState) error { return errHalfway }
+	// Its alert would be an end.
+	if err := tls.Client(onlyFirst{conn, new(atomic.Bool)}, config).Handshake(); !errors.Is(err, errHalfway) {
+		t.Fatalf("handshake: got %v, want it to go halfway", err)
+	}
+}
+
+var errHalfway = errors.New("halfway is far enough")
+
+// onlyFirst is a connection on which only the first Write is one.
+type onlyFirst struct {
+	net.Conn
+	said *atomic.Bool
+}
+
+func (c onlyFirst) Write(p []byte) (int, error) {
+	if c.said.Swap(true) {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+func probed(t trial) {
+	s := t.serve(engine.Config{})
+	t.bare(s).Close()
+	aborts := t.bare(s)
+	aborts.SetLinger(0)
+	aborts.Close()
+	st := s.waitFor("both are gone", func(st engine.Stats) bool {
+		return st.Active == 0 && st.Accepted+st.Accepts[engine.AcceptAborted] == 2
+	})
+	t.wantHandshakes(st, map[engine.Handshake]uint64{engine.HandshakeLost: st.Accepted})
+}
+
+func withoutCertificate(t trial) {
+	ca, err := authority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	strangers, err := certs.NewCA(tomorrow())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := t.anywhere("tls")
+	listener.TLS.ClientAuth = tls.RequireAndVerifyClientCert
+	listener.TLS.ClientCAs = x509.NewCertPool()
+	listener.TLS.ClientCAs.AddCert(ca.Cert)
+	s := t.serve(engine.Config{Listeners: []engine.Listener{listener}})
+
+	none, stranger := t.dialAs(s, nil), t.dialAs(s, &strangers)
+	t.wantAlert(none, "tls: certificate required")
+	t.wantAlert(stranger, "tls: unknown certificate authority")
+	known := t.dialAs(s, &ca)
+	known.echo(1000)
+	known.fin()
+	known.wantWhole()
+	st := s.waitIdle()
+	t.wantHandshakes(st, map[engine.Handshake]uint64{engine.HandshakeOK: 1, engine.HandshakeRefused: 2})
+	if st.BytesIn != 1000 {
+		t.Errorf("bytes in: got %d, want the 1000 of the client that is known", st.BytesIn)
+	}
+}
+
+// dialAs connects as a client whose certificate ca has signed; nil: without one.
+// It shows it, whoever the server says it trusts.
+func (t trial) dialAs(s *server, ca *certs.Pair) *peer {
+	t.Helper()
+	config, err := clientTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ca != nil {
+		cert, err := certificate(ca.NewClient(tomorrow()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
+	}
+	return t.peer(newSecureClient(t.bare(s), config), nil)
+}
+
+// wantAlert sends until the peer is refused, and wants to read that word.
+func (t trial) wantAlert(p *peer, word string) {
+	t.Helper()
+	p.write(1000) // the client's side may be done before the server has looked
+	var told *net.OpError
+	if err := p.finish(); !errors.As(err, &told) || told.Op != "remote error" || told.Err.Error() != word {
+		t.Errorf("got %v, want the alert %q", err, word)
+	}
+}
+
+func oldVersion(t trial) {
+	s := t.serve(engine.Config{})
+	config, err := clientTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxVersion = tls.VersionTLS12
+	t.wantAlert(t.peer(newSecureClient(t.bare(s), config), nil), "tls: protocol version not supported")
+	t.wantHandshakes(s.waitIdle(), map[engine.Handshake]uint64{engine.HandshakeFailed: 1})
+}
+
+func newCertificate(t trial) {
+	var current atomic.Pointer[tls.Config]
+	current.Store(t.serverTLS())
+	listener := t.anywhere("tls")
+	listener.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current.Load(), nil }}
+	s := t.serve(engine.Config{Listeners: []engine.Listener{listener}})
+	early := t.dial(s)
+	early.echo(10)
+
+	ca, err := authority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewed, err := certificate(ca.NewServer(tomorrow(), "127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	current.Store(&tls.Config{Certificates: []tls.Certificate{renewed}})
+	late := t.dial(s)
+	late.echo(10)
+	early.echo(10)
+	if got := late.Conn.(*secureClient).ConnectionState().PeerCertificates[0]; !got.Equal(renewed.Leaf) {
+		t.Errorf("got the certificate %v, want the new one, %v", got.SerialNumber, renewed.Leaf.SerialNumber)
+	}
+	for _, p := range []*peer{early, late} {
+		p.fin()
+		p.wantWhole()
+	}
+}
+
+func drainHandshake(t trial) {
+	s := t.serve(engine.Config{HandshakeTimeout: time.Hour})
+	silent := t.bare(s)
+	s.waitFor("it is in", func(st engine.Stats) bool { return st.Active == 1 })
+	s.close()
+	if _, err := io.ReadAll(silent); !isReset(err) {
+		t.Errorf("got %v, want a reset", err)
+	}
+	t.wantHandshakes(s.Stats(), map[engine.Handshake]uint64{engine.HandshakeDrained: 1})
+	t.wantClosed(s.Stats(), engine.Drained, 1)
+}
+
+func spentBudgetTLS(t trial) {
+	const room = 4
+	s := t.serve(engine.Config{
+		Buffer: engine.MinBuffer,
+		Budget: engine.NewBudget(engine.Limits{MaxMemory: room * engine.MinBuffer}),
+	})
+	var inside []*peer
+	for range room {
+		p := t.dial(s)
+		p.echo(100)
+		inside = append(inside, p)
+	}
+	if _, err := t.greet(s); !isReset(err) {
+		t.Errorf("one more than there is memory for: got %v, want a reset", err)
+	}
+	s.waitFor("the refusal is counted", func(st engine.Stats) bool { return st.Refused[engine.RefusedMemory] == 1 })
+	for _, p := range inside {
+		p.echo(100_000)
+		p.fin()
+		p.wantWhole()
+	}
+}
+
+func noConfiguration(t trial) {
+	good, bad := t.freePort(), t.anywhere("tls")
+	bad.TLS = nil
+	srv, err := t.engine.New(engine.Config{Listeners: []engine.Listener{good, bad}})
+	if err == nil {
+		srv.Shutdown(context.Background())
+		t.Fatal("New with tls and no certificate: got no error")
+	}
+	t.wantRefused(good.Spec)
+}
+
+// bare connects without TLS.
+func (t trial) bare(s *server) *net.TCPConn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", s.spec.Addr.String(), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(2 * patience))
+	return conn.(*net.TCPConn)
+}
+
+// wantHandshakes fails the trial unless handshakes have ended like that, and no
+// others.
+func (t trial) wantHandshakes(st engine.Stats, want map[engine.Handshake]uint64) {
+	t.Helper()
+	for i, got := range slices.All(st.Handshakes[:]) {
+		if h := engine.Handshake(i); got != want[h] {
+			t.Errorf("handshakes that ended as %v: got %d, want %d", h, got, want[h])
+		}
+	}
+}
