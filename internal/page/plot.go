@@ -27,6 +27,7 @@ type line struct {
 	Unit   unit
 	Values string // as the script reads them: one for each step, blank if not known
 	Now    string
+	Most   string // that it may be; "" if it has no limit
 }
 
 // mark is a moment that all plots show.
@@ -41,6 +42,7 @@ type told struct {
 	class  string
 	unit   unit
 	values values
+	most   uint64 // that it may be; 0 if it has no limit
 }
 
 // over draws series of one unit, that of the first, over one another.
@@ -55,6 +57,9 @@ func over(title string, all ...told) plot {
 	var says []string
 	for _, t := range all {
 		l := line{Name: t.name, Class: t.class, Unit: t.unit, Values: t.values.text(), Now: t.unit.write(t.values.last())}
+		if t.most > 0 {
+			l.Most = t.unit.write(float64(t.most))
+		}
 		if t.class != "" {
 			l.Path, l.Area = trace(t.values, p.Y)
 		}

@@ -34,7 +34,7 @@ func (s *State) view(build string) view {
 	case s.Traffic != nil:
 		v.Plots, v.Ends, v.Troubles = s.trafficPlots(), s.ends(), s.troubles()
 	case s.Agent != nil:
-		v.Plots = []plot{over("Scenarios", told{"at work", coming, things, s.Agent.History.Active})}
+		v.Plots = []plot{over("Scenarios", told{"at work", coming, things, s.Agent.History.Active, s.Agent.MaxActive})}
 		v.Ends = []group{groupOf("Scenarios that are over", "result", s.Agent.Ends)}
 	}
 	for i := range v.Plots {
@@ -54,17 +54,17 @@ const (
 )
 
 func (s *State) trafficPlots() []plot {
-	h := s.Traffic.History
-	throughput := over("Throughput", told{"in", coming, bytesASecond, h.BytesInPerSecond}, told{"out", going, bytesASecond, h.BytesOutPerSecond})
-	held := over("Held memory", told{"held", coming, bytes, h.HeldBytes})
-	open := told{"open", coming, things, h.Connections}
-	accepted, closed := told{"accepted", "", thingsASecond, h.AcceptedPerSecond}, told{"closed", "", thingsASecond, h.ClosedPerSecond}
+	t, h := s.Traffic, s.Traffic.History
+	throughput := over("Throughput", told{"in", coming, bytesASecond, h.BytesInPerSecond, 0}, told{"out", going, bytesASecond, h.BytesOutPerSecond, 0})
+	held := over("Held memory", told{"held", coming, bytes, h.HeldBytes, t.MaxHeldBytes})
+	open := told{"open", coming, things, h.Connections, t.MaxConnections}
+	accepted, closed := told{"accepted", "", thingsASecond, h.AcceptedPerSecond, 0}, told{"closed", "", thingsASecond, h.ClosedPerSecond, 0}
 	if s.datagrams() {
-		return []plot{throughput, over("Datagrams", told{"in", coming, thingsASecond, h.DatagramsInPerSecond},
-			told{"out", going, thingsASecond, h.DatagramsOutPerSecond}), over("Connections", open, accepted, closed), held}
+		return []plot{throughput, over("Datagrams", told{"in", coming, thingsASecond, h.DatagramsInPerSecond, 0},
+			told{"out", going, thingsASecond, h.DatagramsOutPerSecond, 0}), over("Connections", open, accepted, closed), held}
 	}
 	accepted.class, closed.class = coming, going
-	return []plot{throughput, held, over("Connections", open), over("Connections come and gone", accepted, closed)}
+	return []plot{throughput, over("Connections", open), held, over("Connections come and gone", accepted, closed)}
 }
 
 // datagrams tells whether they are served.

@@ -1,0 +1,105 @@
+package page
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// in is a Sample of an echo that has received so many bytes.
+func in(n uint64) Sample { return Sample{Traffic: &Traffic{BytesIn: n}} }
+
+var bytesIn = ofTraffic(func(t *Traffic) uint64 { return t.BytesIn })
+
+// at is a moment so many seconds after some other one.
+func at(seconds float64) time.Time {
+	return time.Unix(1_000_000, 0).Add(time.Duration(seconds * float64(time.Second)))
+}
+
+func TestRatesAreMadeOfCounters(t *testing.T) {
+	none := math.NaN()
+	type taken struct {
+		at float64
+		n  uint64
+	}
+	tests := []struct {
+		name  string
+		taken []taken
+		want  values // the last ones
+	}{
+		{"one sample is no rate", []taken{{0, 100}}, values{none, none}},
+		{"growth in a second", []taken{{0, 100}, {1, 150}, {2, 150}}, values{none, 50, 0}},
+		{"in less than a second", []taken{{0, 100}, {0.8, 180}}, values{none, 100}},
+		{"begun again at zero", []taken{{0, 1000}, {1, 30}, {2, 40}}, values{none, 30, 10}},
+		{"samples missing", []taken{{0, 0}, {4, 400}, {5, 500}}, values{none, none, none, 100, 100}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var h history
+			for _, s := range test.taken {
+				h.add(at(s.at), in(s.n))
+			}
+			got := h.rates(bytesIn)
+			if len(got) != span {
+				t.Fatalf("got %d values, want one for each of %d seconds", len(got), span)
+			}
+			if diff := cmp.Diff(test.want, got[span-len(test.want):], cmpopts.EquateNaNs()); diff != "" {
+				t.Errorf("bytes a second (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestGrowthIsOfLateOnly(t *testing.T) {
+	var h history
+	for i := range 100 {
+		n := uint64(10 * i)
+		if i >= 80 {
+			n = uint64(i - 80) // begun again, and slower
+		}
+		h.add(at(float64(i)), in(n))
+	}
+	for seconds, want := range map[int]uint64{1: 1, 19: 19, 20: 19, 60: 19 + 40*10, 600: 19 + 79*10} {
+		if got := h.grown(bytesIn, seconds); got != want {
+			t.Errorf("in the last %d s: got %d, want %d", seconds, got, want)
+		}
+	}
+}
+
+func TestHistoryForgetsWhatIsNotShown(t *testing.T) {
+	var h history
+	for i := range 3 * span {
+		h.add(at(float64(i)), in(uint64(i)))
+	}
+	if got := len(h.taken); got != span+1 {
+		t.Errorf("of a sample each second %d are kept, want %d", got, span+1)
+	}
+	if got := h.rates(bytesIn); math.IsNaN(got[0]) {
+		t.Error("the first second that is shown has no rate")
+	}
+	h.add(at(9*span), in(0))
+	if got := len(h.taken); got != 1 {
+		t.Errorf("after a long sleep %d samples are kept, want the new one alone", got)
+	}
+}
+
+func TestTensDoNotChangeBecauseTimePasses(t *testing.T) {
+	var h history
+	for i := range 95 {
+		n := uint64(0)
+		if i >= 33 {
+			n = 7
+		}
+		h.add(at(float64(i)), in(n))
+		if i < 33 {
+			continue
+		}
+		tens, back := h.tens(bytesIn), i/10-3
+		if got := tens[len(tens)-1-back]; got != 7 {
+			t.Fatalf("at %d s, %d places back: got %v, want the 7 of second 33", i, back, got)
+		}
+	}
+}
