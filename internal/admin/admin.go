@@ -21,16 +21,20 @@ type Config struct {
 	Hosts []string
 	// Pprof adds Go's profiles under /debug/pprof/.
 	Pprof bool
+	// Log receives what goes wrong; nil means nobody.
+	Log *slog.Logger
+}
+
+// Answers are what a server has to say. All of them are called from any
+// goroutine.
+type Answers struct {
 	// Metrics answers /metrics; nil: nobody does.
 	Metrics http.Handler
 	// Page answers / and what is below it that nobody else answers; nil: nobody
 	// does.
 	Page http.Handler
-	// Ready tells whether the service takes new work, and if not, why not. It is
-	// called from any goroutine.
+	// Ready tells whether the service takes new work, and if not, why not.
 	Ready func() (ok bool, why string)
-	// Log receives what goes wrong; nil means nobody.
-	Log *slog.Logger
 }
 
 // Error is the caller's mistake in Config.Addr: what is wrong with it and what
@@ -56,12 +60,13 @@ const (
 
 // Server is an admin server at its address.
 type Server struct {
+	cfg  Config
 	http *http.Server
 	ln   net.Listener
 	url  string
 }
 
-// Listen binds the address. Nothing is answered before Serve. The error is an
+// Listen binds the address. Who calls is answered when Serve is called. The error is an
 // *Error if the address cannot be right, else what binding met.
 func Listen(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
@@ -72,10 +77,10 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
+		cfg: cfg,
 		ln:  atMost(ln, maxConns),
 		url: url,
 		http: &http.Server{
-			Handler:           newHandler(cfg, ln.Addr().Network() == "unix"),
 			ReadHeaderTimeout: headerTime,
 			ReadTimeout:       requestTime,
 			WriteTimeout:      answerTime,
@@ -89,8 +94,10 @@ func Listen(cfg Config) (*Server, error) {
 // URL is where it really listens, as in http://127.0.0.1:9090.
 func (s *Server) URL() string { return s.url }
 
-// Serve answers until Shutdown. The error is what broke, nil after Shutdown.
-func (s *Server) Serve() error {
+// Serve answers until Shutdown. It is called once. The error is what broke, nil
+// after Shutdown.
+func (s *Server) Serve(a Answers) error {
+	s.http.Handler = newHandler(s.cfg, a, s.ln.Addr().Network() == "unix")
 	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // serve runs a server until the test ends. change may alter it before it serves.
-func serve(t *testing.T, cfg Config, change func(*Server)) *Server {
+func serve(t *testing.T, cfg Config, a Answers, change func(*Server)) *Server {
 	t.Helper()
 	if cfg.Addr == "" {
 		cfg.Addr = "127.0.0.1:0"
@@ -28,7 +28,7 @@ func serve(t *testing.T, cfg Config, change func(*Server)) *Server {
 		change(s)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve() }()
+	go func() { served <- s.Serve(a) }()
 	t.Cleanup(func() {
 		s.Shutdown(t.Context())
 		if err := <-served; err != nil {
@@ -70,24 +70,25 @@ func TestAdminAnswers(t *testing.T) {
 	text := func(s string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, s) })
 	}
-	full := Config{Metrics: text("echod_up 1"), Page: text("page"), Pprof: true, Hosts: []string{"Echo.example"}}
-	draining := Config{Ready: func() (bool, string) { return false, "draining" }}
+	asked := Config{Pprof: true, Hosts: []string{"Echo.example"}}
+	full := Answers{Metrics: text("echod_up 1"), Page: text("page")}
+	draining := Answers{Ready: func() (bool, string) { return false, "draining" }}
 	tests := []struct {
 		name, request, host string
-		cfg                 Config
+		answers             Answers
 		status              int
 		body                string
 	}{
-		{"health", "GET /healthz", "localhost", Config{}, 200, "ok\n"},
-		{"readiness", "GET /readyz", "localhost", Config{}, 200, "ok\n"},
+		{"health", "GET /healthz", "localhost", Answers{}, 200, "ok\n"},
+		{"readiness", "GET /readyz", "localhost", Answers{}, 200, "ok\n"},
 		{"readiness while draining", "GET /readyz", "localhost", draining, 503, "draining\n"},
 		{"health while draining", "GET /healthz", "localhost", draining, 200, "ok\n"},
 		{"metrics", "GET /metrics", "127.0.0.1:9090", full, 200, "echod_up 1"},
 		{"page", "GET /", "[::1]:9090", full, 200, "page"},
 		{"what belongs to the page", "GET /page.js", "[::1]", full, 200, "page"},
-		{"without metrics", "GET /metrics", "localhost", Config{}, 404, "404 page not found\n"},
-		{"without a page", "GET /", "localhost", Config{}, 404, "404 page not found\n"},
-		{"profiles unasked", "GET /debug/pprof/", "localhost", Config{}, 404, "404 page not found\n"},
+		{"without metrics", "GET /metrics", "localhost", Answers{}, 404, "404 page not found\n"},
+		{"without a page", "GET /", "localhost", Answers{}, 404, "404 page not found\n"},
+		{"profiles unasked", "GET /debug/pprof/", "localhost", Answers{}, 404, "404 page not found\n"},
 		{"profiles", "GET /debug/pprof/cmdline", "localhost", full, 200, ""},
 		{"a name that was allowed", "GET /healthz", "echo.EXAMPLE.:80", full, 200, "ok\n"},
 		{"F2 a name that was not, as of DNS rebinding", "GET /metrics", "evil.example", full, 421, "unknown host; --admin-host NAME lets it be called so\n"},
@@ -96,7 +97,11 @@ func TestAdminAnswers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := serve(t, tt.cfg, nil)
+			cfg := asked
+			if tt.answers.Page == nil {
+				cfg = Config{} // nothing was asked for
+			}
+			s := serve(t, cfg, tt.answers, nil)
 			status, body, header := ask(t, s, tt.request+" HTTP/1.1", "Host: "+tt.host, "Connection: close")
 			if status != tt.status || tt.body != "" && body != tt.body {
 				t.Errorf("got %d %q, want %d %q", status, body, tt.status, tt.body)
@@ -129,7 +134,7 @@ func TestAdminOnAUnixSocket(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	path := filepath.Join(dir, "admin.sock")
-	s := serve(t, Config{Addr: "unix://" + path}, nil)
+	s := serve(t, Config{Addr: "unix://" + path}, Answers{}, nil)
 	if status, body, _ := ask(t, s, "GET /healthz HTTP/1.1", "Host: whatever.example", "Connection: close"); status != 200 || body != "ok\n" {
 		t.Errorf("got %d %q, want 200 ok", status, body)
 	}
@@ -139,7 +144,9 @@ func TestAdminOnAUnixSocket(t *testing.T) {
 }
 
 func TestF2SlowRequestsAreCutOff(t *testing.T) {
-	s := serve(t, Config{}, func(s *Server) { s.http.ReadHeaderTimeout, s.http.ReadTimeout = 50*time.Millisecond, 50*time.Millisecond })
+	s := serve(t, Config{}, Answers{}, func(s *Server) {
+		s.http.ReadHeaderTimeout, s.http.ReadTimeout = 50*time.Millisecond, 50*time.Millisecond
+	})
 	for _, start := range []string{"", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "} {
 		conn := dial(t, s)
 		io.WriteString(conn, start)
@@ -151,7 +158,7 @@ func TestF2SlowRequestsAreCutOff(t *testing.T) {
 }
 
 func TestF2LongHeadersAreRefused(t *testing.T) {
-	s := serve(t, Config{}, nil)
+	s := serve(t, Config{}, Answers{}, nil)
 	conn := dial(t, s)
 	fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", 2*headerBytes))
 	// What comes behind the first line may be cut off by a reset: not all of the
@@ -164,7 +171,7 @@ func TestF2LongHeadersAreRefused(t *testing.T) {
 // TestF2SilentConnectionsLockNobodyOut takes every place and says nothing: they
 // are thrown out, and who waited is answered.
 func TestF2SilentConnectionsLockNobodyOut(t *testing.T) {
-	s := serve(t, Config{}, func(s *Server) {
+	s := serve(t, Config{}, Answers{}, func(s *Server) {
 		s.ln = atMost(s.ln.(*limited).Listener, 2)
 		s.http.ReadHeaderTimeout = 50 * time.Millisecond
 	})

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// newHandler answers what cfg has an answer to. local says that it is reached by
+// newHandler answers what there is an answer to. local says that it is reached by
 // a unix socket, where no browser is.
-func newHandler(cfg Config, local bool) http.Handler {
+func newHandler(cfg Config, a Answers, local bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, cfg.Ready) })
-	if cfg.Metrics != nil {
-		mux.Handle("/metrics", cfg.Metrics)
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, a.Ready) })
+	if a.Metrics != nil {
+		mux.Handle("/metrics", a.Metrics)
 	}
 	if cfg.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -26,8 +26,8 @@ func newHandler(cfg Config, local bool) http.Handler {
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
-	if cfg.Page != nil {
-		mux.Handle("/", cfg.Page)
+	if a.Page != nil {
+		mux.Handle("/", a.Page)
 	}
 	return guarded{next: mux, hosts: cfg.Hosts, local: local}
 }

@@ -1,9 +1,11 @@
 package admin
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 
@@ -24,9 +26,19 @@ func listen(cfg Config) (net.Listener, string, error) {
 	}
 	ln, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
-		return nil, "", err
+		return nil, "", listenError(cfg.Addr, err)
 	}
 	return ln, "http://" + ln.Addr().String(), nil
+}
+
+// listenError says it as every listener does: where, which call, why.
+func listenError(addr string, err error) error {
+	spec, bad := sock.Parse("tcp://" + addr)
+	call, ok := errors.AsType[*os.SyscallError](err)
+	if bad != nil || !ok {
+		return err
+	}
+	return &sock.ListenError{Spec: spec, Err: call}
 }
 
 // listenUnix makes a socket file that its owner and group may connect to, in

@@ -18,9 +18,12 @@ type book struct {
 	open int
 	runs map[string]*run
 	over []*run // in the order in which they ended
+
+	ended   map[End]uint64 // all of them, forgotten or not
+	refused uint64
 }
 
-func newBook() *book { return &book{runs: make(map[string]*run)} }
+func newBook() *book { return &book{runs: make(map[string]*run), ended: make(map[End]uint64)} }
 
 // begin enters r, unless its ID is taken or there are too many.
 func (b *book) begin(r *run, most int) error {
@@ -43,6 +46,7 @@ func (b *book) end(r *run) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.open--
+	b.ended[r.seen().End]++
 	r.over = time.Now()
 	b.over = append(b.over, r)
 	b.forget(r.over)

@@ -56,6 +56,7 @@ type Server struct {
 
 	lineTime time.Duration // default lineTime
 
+	opened sync.Once
 	book   *book
 	post   *post         // of UDP
 	places chan struct{} // one for each connection
@@ -72,7 +73,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if s.lineTime == 0 {
 		s.lineTime = lineTime
 	}
-	s.book = newBook()
+	s.records()
 	// Besides those that act, some ask for reports, or have yet to say what
 	// they want.
 	s.places = make(chan struct{}, 4*s.Limits.Runs)
@@ -143,6 +144,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	}
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
+		s.book.refuse()
 		log.Warn("refused", slog.String("kind", string(refusal.Kind)), slog.String("why", refusal.Text))
 		finish(conn, answerRefusal(refusal))
 	}

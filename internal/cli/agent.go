@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"echod/internal/agent"
+	"echod/internal/metrics"
 	"echod/internal/sock"
 )
 
@@ -20,6 +21,7 @@ type agentFlags struct {
 	listen sock.Spec
 	token  string
 	limits agent.Limits
+	admin  adminFlags
 	log    logFlags
 }
 
@@ -47,6 +49,7 @@ func newAgent(p *Process) *cobra.Command {
 	flags.Var(span{&f.limits.Time, time.Millisecond}, "max-time", "how long one scenario may take")
 	flags.Var(size{&f.limits.Bytes, 1 << 20, 1 << 40}, "max-bytes", "bytes that one scenario takes")
 	flags.Var(count{&f.limits.Runs, 1, 4096}, "max-scenarios", "scenarios at once")
+	f.admin.register(cmd)
 	f.log.register(flags)
 	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
 	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
@@ -63,6 +66,11 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
+	beside, err := f.admin.listen(log)
+	if err != nil {
+		return err
+	}
+	defer beside.close()
 	ln, conn, err := listenForAgent(ctx, spec)
 	if err != nil {
 		return err
@@ -75,7 +83,9 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 		log.Warn("whoever reaches the agent can use it; a token protects it")
 	}
 	log.Info("listening", slog.String("url", spec.String()))
-	return (&agent.Server{Token: f.token, Limits: f.limits, UDP: conn, Log: log}).Serve(ctx, ln)
+	s := &agent.Server{Token: f.token, Limits: f.limits, UDP: conn, Log: log}
+	beside.show(agentPage(s, spec.String(), f.limits), nil, metrics.Agent(s.Snapshot))
+	return s.Serve(ctx, ln)
 }
 
 // agentListen is the one address of an agent.

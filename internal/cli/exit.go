@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"echod/check"
+	"echod/internal/admin"
 	"echod/internal/dial"
 	"echod/internal/load"
 	"echod/internal/server"
@@ -46,6 +47,9 @@ func codeOf(err error) Code {
 		return Usage
 	}
 	if _, ok := errors.AsType[*server.Error](err); ok {
+		return Usage
+	}
+	if _, ok := errors.AsType[*admin.Error](err); ok {
 		return Usage
 	}
 	if _, ok := errors.AsType[*check.UsageError](err); ok {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,10 +30,10 @@ func dialServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	stageOf(ts).clients[args[0]] = conn
 	conn.SetDeadline(time.Now().Add(patience))
-	echo(ts, conn)
+	sendBack(ts, conn)
 }
 
-func echo(ts *testscript.TestScript, conn net.Conn) {
+func sendBack(ts *testscript.TestScript, conn net.Conn) {
 	const sent = "what comes in goes out"
 	_, err := io.WriteString(conn, sent)
 	ts.Check(err)
@@ -41,6 +43,21 @@ func echo(ts *testscript.TestScript, conn net.Conn) {
 	if string(got) != sent {
 		ts.Fatalf("sent %q, got %q back", sent, got)
 	}
+}
+
+// get URL CODE asks for it over HTTP, wants that status, and puts what came into
+// the file body.
+func get(ts *testscript.TestScript, _ bool, args []string) {
+	client := http.Client{Timeout: patience}
+	resp, err := client.Get(args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if got := strconv.Itoa(resp.StatusCode); got != args[1] {
+		ts.Fatalf("%s answers %s, want %s:\n%s", args[0], got, args[1], body)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("body"), body, 0o600))
 }
 
 // finish NAME half-closes and wants the clean end.

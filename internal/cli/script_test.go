@@ -72,6 +72,7 @@ func runScripts(t *testing.T, wanted func(name string) bool) {
 			"accept": accept,
 			"answer": answer,
 			"dial":   dialServer,
+			"get":    get,
 			"finish": finish,
 			"reset":  reset,
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"echod/internal/engine"
+	"echod/internal/metrics"
 	"echod/internal/server"
 	"echod/internal/sock"
 )
@@ -30,6 +31,7 @@ type serveFlags struct {
 	drain     time.Duration
 	udpPublic bool
 	busyPoll  time.Duration
+	admin     adminFlags
 	log       logFlags
 }
 
@@ -88,6 +90,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	flags.Var(span{&f.idle, time.Millisecond}, "idle-timeout", "reset a connection silent for so long; 0 means never")
 	flags.Var(span{&f.stall, time.Millisecond}, "stall-timeout", "reset a peer that takes nothing it is owed for so long; 0 means never")
 	flags.Var(span{&f.drain, 0}, "drain-timeout", "after a signal, let connections finish for so long")
+	f.admin.register(cmd)
 	f.log.register(flags)
 	cmd.RegisterFlagCompletionFunc("engine", words(engineNames()))
 	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
@@ -106,9 +109,19 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
+	beside, err := f.admin.listen(cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer beside.close() // after the drain, so that it can be watched
+	service, err := plan.Bind()
+	if err != nil {
+		return err
+	}
 	// A reader of the log that goes away must not take the service with it.
 	signal.Ignore(syscall.SIGPIPE)
-	return plan.Run(ctx, stopSignals())
+	beside.show(servicePage(service, cfg.Limits), readiness(service), metrics.Serve(service.Snapshot))
+	return service.Run(ctx, stopSignals())
 }
 
 // config is what the flags say, in the server's terms.

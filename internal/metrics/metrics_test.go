@@ -1,0 +1,195 @@
+package metrics
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
+
+	"echod/internal/agent"
+	"echod/internal/engine"
+	"echod/internal/server"
+)
+
+// busy is a service in whose snapshot no count is 0 and no two are the same.
+func busy() server.Snapshot {
+	var s engine.Stats
+	next := uint64(100)
+	count := func(to ...*uint64) {
+		for _, n := range to {
+			next++
+			*n = next
+		}
+	}
+	count(&s.Active, &s.Held, &s.Accepted, &s.BytesIn, &s.BytesOut, &s.Discarded, &s.DatagramsIn, &s.DatagramsOut)
+	for _, all := range [][]uint64{s.Closes[:], s.Refused[:], s.Accepts[:], s.Drops[:], s.Handshakes[:]} {
+		for i := range all {
+			count(&all[i])
+		}
+	}
+	s.Loops = []engine.LoopStats{{Turns: 1, Active: 2}, {Turns: 3, Active: 4}}
+	return server.Snapshot{Started: time.Unix(1e9, 5e8), Draining: true, Engines: []server.EngineSnapshot{{Engine: "epoll", Stats: s}}}
+}
+
+// everything is a registry of all collectors, of which each has something to
+// tell.
+func everything() *prometheus.Registry {
+	return NewRegistry(Build{"1.2.3", "abcdef", "go1.26"}, everyCollector()...)
+}
+
+func everyCollector() []prometheus.Collector {
+	return []prometheus.Collector{
+		Serve(busy),
+		TLS(func() Certificate { return Certificate{NotAfter: time.Unix(2e9, 0), Reloads: 3, Failures: 1} }),
+		Agent(func() agent.Snapshot {
+			return agent.Snapshot{Active: 2, Ended: map[agent.End]uint64{agent.FIN: 5}, Refused: 7}
+		}),
+	}
+}
+
+func TestExpositionIsAsPrometheusWantsIt(t *testing.T) {
+	problems, err := testutil.GatherAndLint(everything())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// TestEveryCountOfASnapshotIsTold adds the values up: one that was left out, or
+// told twice, makes another sum.
+func TestEveryCountOfASnapshotIsTold(t *testing.T) {
+	snap := busy()
+	s := snap.Engines[0].Stats
+	want := float64(s.Active + s.Held + s.Accepted + s.BytesIn + s.BytesOut + s.Discarded + s.DatagramsIn + s.DatagramsOut)
+	for _, all := range [][]uint64{s.Closes[:], s.Refused[:], s.Accepts[:], s.Drops[1:], s.Handshakes[:]} {
+		for _, n := range all {
+			want += float64(n)
+		}
+	}
+	want += 1 + 2 + 3 + 4 // the loops
+	want += 1             // draining
+	want += 1e9 + 0.5
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(Serve(busy))
+	if got := total(t, r); got != want {
+		t.Errorf("the sum of all values: got %v, want %v", got, want)
+	}
+}
+
+func total(t *testing.T, r prometheus.Gatherer) (sum float64) {
+	t.Helper()
+	for _, f := range gather(t, r) {
+		for _, m := range f.GetMetric() {
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return sum
+}
+
+func gather(t *testing.T, r prometheus.Gatherer) []*dto.MetricFamily {
+	t.Helper()
+	all, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestAgentAndCertificateAreTold(t *testing.T) {
+	want := `
+		# HELP echod_agent_sessions_active Scenarios that the agent is acting out now.
+		# TYPE echod_agent_sessions_active gauge
+		echod_agent_sessions_active 2
+		# HELP echod_agent_sessions_total Scenarios acted out, by how their connection ended, and requests refused.
+		# TYPE echod_agent_sessions_total counter
+		echod_agent_sessions_total{result="acted"} 0
+		echod_agent_sessions_total{result="error"} 0
+		echod_agent_sessions_total{result="fin"} 5
+		echod_agent_sessions_total{result="limit"} 0
+		echod_agent_sessions_total{result="refused"} 7
+		echod_agent_sessions_total{result="reset"} 0
+		# HELP echod_tls_certificate_expiry_timestamp_seconds When the certificate in use expires, in Unix time.
+		# TYPE echod_tls_certificate_expiry_timestamp_seconds gauge
+		echod_tls_certificate_expiry_timestamp_seconds 2e+09
+		# HELP echod_tls_reloads_total Times that the certificate was read anew: ok if it was replaced, failed if the old one was kept.
+		# TYPE echod_tls_reloads_total counter
+		echod_tls_reloads_total{result="failed"} 1
+		echod_tls_reloads_total{result="ok"} 3
+	`
+	err := testutil.GatherAndCompare(everything(), strings.NewReader(want), "echod_agent_sessions_active",
+		"echod_agent_sessions_total", "echod_tls_certificate_expiry_timestamp_seconds", "echod_tls_reloads_total")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+var update = flag.Bool("update", false, "write docs/metrics.md anew")
+
+// TestDocumentListsEveryMetric compares docs/metrics.md with what is exposed.
+func TestDocumentListsEveryMetric(t *testing.T) {
+	const name = "../../docs/metrics.md"
+	want := document(t)
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("docs/metrics.md is not what is exposed; go test ./internal/metrics -update writes it (-want +got)\n%s", diff)
+	}
+}
+
+// document is docs/metrics.md.
+func document(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString(`# Metrics
+
+What ` + "`/metrics`" + ` of ` + "`--admin`" + ` tells, beside what Go and the operating system know of
+the process (` + "`go_…`, `process_…`" + `). What to do when one moves is in
+[operations.md](operations.md).
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+`)
+	for _, f := range gather(t, everything()) {
+		if !strings.HasPrefix(f.GetName(), "echod_") {
+			continue
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), labels(f), f.GetHelp())
+	}
+	return b.String()
+}
+
+// labels are the labels of a metric, with their values where those are few words
+// of ours.
+func labels(f *dto.MetricFamily) string {
+	ours := []string{"cause", "class", "direction", "reason", "result"}
+	var all []string
+	for i, l := range f.GetMetric()[0].GetLabel() {
+		text := "`" + l.GetName() + "`"
+		if slices.Contains(ours, l.GetName()) {
+			var values []string
+			for _, m := range f.GetMetric() {
+				values = append(values, m.GetLabel()[i].GetValue())
+			}
+			slices.Sort(values)
+			text += ": " + strings.Join(slices.Compact(values), ", ")
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
+}
