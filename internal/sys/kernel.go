@@ -21,7 +21,8 @@ type Errno = syscall.Errno
 // kernel does. Calls on one descriptor are the caller's to put in order.
 // Whatever is passed in belongs to the caller again when the call returns.
 type Kernel interface {
-	// Socket to Getsockname set a socket up. None of them is on a hot path.
+	// Socket to Getpeername set a socket up, or ask about it. None of them is on
+	// a hot path.
 	Socket(domain, typ, proto int) (fd int, errno Errno)
 	SetsockoptInt(fd, level, opt, value int) Errno
 	SetsockoptLinger(fd int, linger *unix.Linger) Errno
@@ -29,6 +30,9 @@ type Kernel interface {
 	Listen(fd, backlog int) Errno
 	Connect(fd int, addr unix.Sockaddr) Errno
 	Getsockname(fd int) (unix.Sockaddr, Errno)
+	// Getpeername stores the peer's address in *peer. A connection that the
+	// kernel has given up has none (ENOTCONN), whatever it was before.
+	Getpeername(fd int, peer *unix.RawSockaddrAny) Errno
 
 	// Accept4 stores the peer's address in *peer unless peer is nil.
 	Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (nfd int, errno Errno)

@@ -47,6 +47,13 @@ func (*Linux) Getsockname(fd int) (unix.Sockaddr, Errno) {
 	return addr, errnoOf(err)
 }
 
+func (*Linux) Getpeername(fd int, peer *unix.RawSockaddrAny) Errno {
+	size := uint32(unsafe.Sizeof(*peer))
+	_, _, errno := syscall.RawSyscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(peer)),
+		uintptr(unsafe.Pointer(&size)))
+	return errno
+}
+
 func (*Linux) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, Errno) {
 	if peer == nil {
 		return result(syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, uintptr(flags), 0, 0))

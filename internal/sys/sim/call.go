@@ -13,6 +13,7 @@ const (
 	Listen
 	Connect
 	Getsockname
+	Getpeername
 	Accept4
 	Recv
 	Send
@@ -34,7 +35,7 @@ const (
 
 var callNames = [numCalls]string{
 	Socket: "socket", Setsockopt: "setsockopt", Bind: "bind", Listen: "listen", Connect: "connect",
-	Getsockname: "getsockname", Accept4: "accept4", Recv: "recv", Send: "send", Close: "close",
+	Getsockname: "getsockname", Getpeername: "getpeername", Accept4: "accept4", Recv: "recv", Send: "send", Close: "close",
 	Recvmmsg: "recvmmsg", Sendmmsg: "sendmmsg", Eventfd: "eventfd", Read: "read", Write: "write",
 	Select: "select", Poll: "poll", EpollCreate1: "epoll_create1", EpollAdd: "epoll_ctl add",
 	EpollMod: "epoll_ctl mod", EpollDel: "epoll_ctl del", EpollWait: "epoll_wait",

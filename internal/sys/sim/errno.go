@@ -29,6 +29,8 @@ var legal = [numCalls][]sys.Errno{
 	Connect: {unix.ECONNREFUSED, unix.EAGAIN, unix.EACCES, unix.ENOENT},
 	// getsockname(2).
 	Getsockname: {unix.ENOBUFS},
+	// getpeername(2): ENOTCONN after a reset (inet_getname in net/ipv4/af_inet.c).
+	Getpeername: {unix.ENOBUFS, unix.ENOTCONN},
 	// accept(2), ERRORS and "Error handling".
 	Accept4: {unix.EAGAIN, unix.EINTR, unix.ECONNABORTED, unix.EPROTO, unix.EPERM, unix.ENETDOWN,
 		unix.EHOSTUNREACH, unix.ENETUNREACH, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENONET,

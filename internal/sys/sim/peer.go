@@ -2,11 +2,7 @@
 
 package sim
 
-import (
-	"net/netip"
-
-	"golang.org/x/sys/unix"
-)
+import "net/netip"
 
 // End is how a connection ended, as its peer sees it.
 type End uint8
@@ -64,7 +60,7 @@ func (k *Kernel) dial(from netip.AddrPort, l *socket) *Peer {
 		p.s.rst, p.ended = true, Refused
 		return p
 	}
-	p.s.unix, p.s.linger = l.domain == unix.AF_UNIX, l.linger
+	p.s.domain, p.s.linger = l.domain, l.linger
 	l.queue = append(l.queue, p.s)
 	k.dialled++
 	return p

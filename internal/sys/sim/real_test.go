@@ -3,15 +3,18 @@
 package sim_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -46,7 +49,8 @@ type far interface {
 	send(string)
 	closeWrite()
 	reset()
-	end() sim.End // waits for it
+	addr() netip.AddrPort // none on a unix socket
+	end() sim.End         // waits for it
 }
 
 // server makes the calls and writes down what came of them.
@@ -178,6 +182,21 @@ func (s *server) send(fd int, text string) {
 	s.say("send: %d %v", n, errno)
 }
 
+// peername writes down the family, and whether the peer's end has that name.
+func (s *server) peername(fd int) {
+	var name unix.RawSockaddrAny
+	if errno := s.k.Getpeername(fd, &name); errno != 0 {
+		s.say("getpeername: %v", errno)
+		return
+	}
+	from := netip.AddrPort{}
+	if inet := (*unix.RawSockaddrInet4)(unsafe.Pointer(&name)); name.Addr.Family == unix.AF_INET {
+		port := (*[2]byte)(unsafe.Pointer(&inet.Port))
+		from = netip.AddrPortFrom(netip.AddrFrom4(inet.Addr), binary.BigEndian.Uint16(port[:]))
+	}
+	s.say("getpeername: family %d, the peer's %v", name.Addr.Family, from == s.far.addr())
+}
+
 func (s *server) lingerOff(fd int) { s.must("setsockopt", s.k.SetsockoptLinger(fd, &unix.Linger{})) }
 
 func (s *server) close(fd int) {
@@ -224,10 +243,11 @@ func (s *server) finish() {
 // simFar is the peer on the simulated kernel.
 type simFar struct{ p *sim.Peer }
 
-func (f simFar) send(text string) { f.p.Send([]byte(text)) }
-func (f simFar) closeWrite()      { f.p.CloseWrite() }
-func (f simFar) reset()           { f.p.Reset() }
-func (f simFar) end() sim.End     { return f.p.End() }
+func (f simFar) send(text string)     { f.p.Send([]byte(text)) }
+func (f simFar) closeWrite()          { f.p.CloseWrite() }
+func (f simFar) reset()               { f.p.Reset() }
+func (f simFar) addr() netip.AddrPort { return f.p.Addr() }
+func (f simFar) end() sim.End         { return f.p.End() }
 
 // realFar is the peer on the real one.
 type realFar struct {
@@ -257,6 +277,13 @@ func (f *realFar) reset() {
 	f.conn.(*net.TCPConn).SetLinger(0)
 	f.conn.Close()
 	f.gone = true
+}
+
+func (f *realFar) addr() netip.AddrPort {
+	if tcp, ok := f.conn.LocalAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort()
+	}
+	return netip.AddrPort{}
 }
 
 func (f *realFar) end() sim.End {

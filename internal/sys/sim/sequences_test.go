@@ -73,6 +73,17 @@ var sequences = []struct {
 		s.send(c, "x")
 		s.send(c, "x")
 	}},
+	{"the peer's name, for as long as it is there", func(s *server) {
+		c := s.accept()
+		s.peername(c)
+		s.far.send("hello")
+		s.far.closeWrite()
+		s.await(c, unix.POLLRDHUP)
+		s.peername(c)
+		s.far.reset()
+		s.await(c, unix.POLLHUP)
+		s.peername(c)
+	}},
 	{"closed with lingering off, all sent", func(s *server) {
 		c := s.accept()
 		s.far.send("hello")
@@ -146,6 +157,9 @@ var unixSequences = []struct {
 		s.far.send("hello")
 		s.await(c, unix.POLLIN)
 		s.close(c)
+	}},
+	{"the peer has no name", func(s *server) {
+		s.peername(s.accept())
 	}},
 	{"closed with nothing unread: lingering means nothing", func(s *server) {
 		c := s.accept()

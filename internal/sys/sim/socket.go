@@ -191,7 +191,7 @@ func (k *Kernel) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys
 	d.streak = 0
 	st := s.dequeue()
 	if peer != nil {
-		writeName(unsafe.Pointer(peer), s.domain, st.peer.addr)
+		writeName(unsafe.Pointer(peer), st.domain, st.peer.addr)
 	}
 	return k.open(st, true)
 }

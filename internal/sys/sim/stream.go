@@ -3,6 +3,8 @@
 package sim
 
 import (
+	"unsafe"
+
 	"golang.org/x/sys/unix"
 
 	"echod/internal/sys"
@@ -12,7 +14,7 @@ import (
 type stream struct {
 	k      *Kernel
 	peer   *Peer
-	unix   bool // of AF_UNIX: lingering means nothing
+	domain int // the listener's
 	closed bool
 	linger unix.Linger
 
@@ -115,12 +117,34 @@ func (s *stream) write(p []byte) (int, sys.Errno) {
 	return n, 0
 }
 
+// local tells a unix socket, on which lingering means nothing.
+func (s *stream) local() bool { return s.domain == unix.AF_UNIX }
+
 func (s *stream) room() int { return max(s.k.SendBuffer-len(s.out), 0) }
 
 func (s *stream) takeError() sys.Errno {
 	errno := s.err
 	s.err = 0
 	return errno
+}
+
+func (k *Kernel) Getpeername(fd int, peer *unix.RawSockaddrAny) sys.Errno {
+	d, s := find[*stream](k, Getpeername, fd)
+	if d == nil {
+		return unix.EBADF
+	}
+	errno := k.decide(Getpeername).errno
+	if errno == unix.ENOTCONN {
+		s.reset()
+	}
+	switch {
+	case errno != 0:
+		return errno
+	case s.rst:
+		return unix.ENOTCONN
+	}
+	writeName(unsafe.Pointer(peer), s.domain, s.peer.addr)
+	return 0
 }
 
 // strike makes an errno that a script chose true: if it says that the
@@ -173,7 +197,7 @@ func (s *stream) ready() int16 {
 // is unread counts (unix_release_sock in net/unix/af_unix.c).
 func (s *stream) close() {
 	s.closed = true
-	abort := !s.unix && s.linger.Onoff == 1 && s.linger.Linger == 0
+	abort := !s.local() && s.linger.Onoff == 1 && s.linger.Linger == 0
 	if s.rst {
 		return
 	}
@@ -181,7 +205,7 @@ func (s *stream) close() {
 		s.reset()
 		return
 	}
-	if s.received != s.sent || !s.sawEOF && !s.unix {
+	if s.received != s.sent || !s.sawEOF && !s.local() {
 		s.k.violate("closed as if it had ended well: %d of %d bytes sent back, end of file seen: %v",
 			s.sent, s.received, s.sawEOF)
 	}
