@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 	"internal/load":    {"internal/dial", "internal/hist", "internal/sys"},
 	"internal/report":  {"internal/dial", "internal/hist", "internal/load"},
 	"internal/page":    {},
+	"internal/ping":    {"internal/dial", "internal/hist"},
 	"internal/agent":   {"internal/sock"},
 	"internal/admin":   {"internal/sock"},
 	"internal/metrics": {"internal/server", "internal/engine", "internal/echo", "internal/agent"},

@@ -1,0 +1,67 @@
+package ping_test
+
+import (
+	"testing"
+	"time"
+
+	"echod/echotest"
+	"echod/internal/dial"
+	"echod/internal/ping"
+)
+
+// told is what a Prober told, in order.
+type told struct {
+	probes []ping.Probe
+	links  []ping.Link
+}
+
+// config asks target often, and is patient: a test waits for answers, however
+// long they take.
+func (t *told) config(target ping.Target, count int) ping.Config {
+	return ping.Config{
+		Target: target, Count: count, Interval: time.Millisecond, Wait: 30 * time.Second, Size: 64,
+		OnProbe: func(p ping.Probe) { t.probes = append(t.probes, p) },
+		OnLink:  func(l ping.Link) { t.links = append(t.links, l) },
+	}
+}
+
+func run(t *testing.T, c ping.Config) {
+	t.Helper()
+	prober, err := ping.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prober.Run(t.Context())
+}
+
+// echo is an honest one for as long as the test runs.
+func echo(t *testing.T, network string) ping.Target {
+	t.Helper()
+	start := map[string]func(testing.TB) *echotest.Server{
+		"tcp": echotest.NewServer, "tls": echotest.NewTLSServer, "udp": echotest.NewUDPServer, "unix": echotest.NewUnixServer,
+	}
+	server := start[network](t)
+	target, err := dial.Parse(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.TLS = server.TLS()
+	return target
+}
+
+func TestEveryProbeOfAnHonestEchoIsAnswered(t *testing.T) {
+	for _, network := range []string{"tcp", "tls", "udp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			var got told
+			run(t, got.config(echo(t, network), 5))
+			for i, p := range got.probes {
+				if p.Fate != ping.Answered || p.Seq != uint64(i+1) || p.RTT <= 0 || p.Reordered || p.Err != nil {
+					t.Errorf("probe %d: got %+v", i+1, p)
+				}
+			}
+			if len(got.probes) != 5 || len(got.links) != 1 || !got.links[0].Up {
+				t.Errorf("got %d probes and links %+v, want 5 and one that is up", len(got.probes), got.links)
+			}
+		})
+	}
+}
