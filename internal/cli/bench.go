@@ -15,7 +15,7 @@ import (
 // gets it in planFor, which must know what was given.
 type benchFlags struct {
 	plan       load.Plan
-	thresholds []threshold
+	thresholds []threshold[*load.Result]
 	tls        tlsFlags
 	format     string
 	output     string
@@ -74,7 +74,7 @@ func (f *benchFlags) register(flags *pflag.FlagSet) {
 	flags.Var(seed{&plan.Seed}, "seed", "repeat the bytes of an earlier run")
 	flags.Var(length{span{&plan.Timeout, time.Millisecond}, plan.Timeout}, "timeout", "the longest wait for a connection or an answer")
 	flags.Var(process{count{&plan.ServerPID, 1, 1 << 22}}, "server-pid", "measure the CPU and memory of this process, too")
-	flags.Var(thresholds{&f.thresholds}, "threshold", "what a figure must keep to; repeatable")
+	flags.Var(thresholds[*load.Result]{&f.thresholds, benchMeasures}, "threshold", "what a figure must keep to; repeatable")
 	flags.Var(choice{&f.format, formats}, "format", "text or json")
 	flags.StringVar(&f.output, "output", "", "write the report into this file")
 	flags.StringVar(&f.hdr, "hdr", "", "write the percentiles of latency into this file, as HdrHistogram does")

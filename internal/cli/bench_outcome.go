@@ -17,12 +17,8 @@ type outcome struct {
 	judgements []judgement
 }
 
-func newOutcome(r *load.Result, thresholds []threshold) *outcome {
-	o := &outcome{result: r}
-	for _, t := range thresholds {
-		o.judgements = append(o.judgements, t.judge(r))
-	}
-	return o
+func newOutcome(r *load.Result, thresholds []threshold[*load.Result]) *outcome {
+	return &outcome{r, judgeAll(thresholds, r)}
 }
 
 // deliver writes the report to standard output; or into file, and then what
@@ -82,7 +78,7 @@ func (o *outcome) answered() error {
 		return &exitError{code: Failed}
 	case o.result.Behind != nil:
 		return &exitError{code: Unknown}
-	case slices.ContainsFunc(o.judgements, func(j judgement) bool { return !j.met }):
+	case slices.ContainsFunc(o.judgements, judgement.broken):
 		return &exitError{code: Failed}
 	}
 	return nil

@@ -43,7 +43,7 @@ func TestThresholdsAreJudgedByWhatTheyName(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.threshold, func(t *testing.T) {
-			threshold, err := parseThreshold(tt.threshold)
+			threshold, err := parseThreshold(tt.threshold, benchMeasures)
 			if err != nil {
 				t.Fatal(err)
 			}

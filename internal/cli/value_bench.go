@@ -161,38 +161,3 @@ func (v process) Set(text string) error {
 	}
 	return nil
 }
-
-// thresholds are bounds of figures.
-type thresholds struct{ list *[]threshold }
-
-func (v thresholds) Type() string { return "threshold" }
-
-func (v thresholds) String() string {
-	if v.list == nil {
-		return ""
-	}
-	var texts []string
-	for _, t := range *v.list {
-		texts = append(texts, t.text)
-	}
-	return strings.Join(texts, ",")
-}
-
-func (v thresholds) Set(text string) error {
-	t, err := parseThreshold(text)
-	if err != nil {
-		return err
-	}
-	*v.list = append(*v.list, t)
-	return nil
-}
-
-// SetVariable reads the variable's list, which has commas between the thresholds.
-func (v thresholds) SetVariable(list string) error {
-	for text := range strings.SplitSeq(list, ",") {
-		if err := v.Set(strings.TrimSpace(text)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
