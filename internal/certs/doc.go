@@ -1,3 +1,3 @@
-// Package certs makes the throw-away certificates of echod cert, by crypto/x509
-// alone.
+// Package certs is about certificates, by crypto/x509 alone: a server's, which may
+// change while it serves ([Store]), and the throw-away ones of echod cert ([NewCA]).
 package certs

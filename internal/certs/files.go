@@ -1,0 +1,93 @@
+package certs
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Files are where a server's certificate is, in PEM.
+type Files struct {
+	Cert     string // the certificate, and behind it those of the CAs in between
+	Key      string // its private key
+	ClientCA string // the CAs of which a client must have a certificate; "" asks for none
+}
+
+// contents is what the files held at one moment.
+type contents struct {
+	cert, key, clientCA string
+	trouble             string // why they could not be read
+}
+
+// largest is how much of a file is read: certificates have a few KiB, and the CAs
+// of a whole system some hundreds.
+const largest = 4 << 20
+
+func (f Files) read() contents {
+	var c contents
+	for _, file := range []struct {
+		name string
+		text *string
+	}{{f.Cert, &c.cert}, {f.Key, &c.key}, {f.ClientCA, &c.clientCA}} {
+		if file.name == "" {
+			continue
+		}
+		text, err := readFile(file.name)
+		if err != nil {
+			return contents{trouble: err.Error()}
+		}
+		*file.text = text
+	}
+	return c
+}
+
+func readFile(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, largest+1))
+	if err == nil && len(text) > largest {
+		err = fmt.Errorf("%s is no PEM file of a certificate: it has more than %d bytes", name, largest)
+	}
+	return string(text), err
+}
+
+// config is how a server uses what the files held, or what is wrong with it. The
+// files' names are for that.
+func (c contents) config(f Files, least uint16) (*tls.Config, error) {
+	if c.trouble != "" {
+		return nil, fmt.Errorf("%s", c.trouble)
+	}
+	pair, err := tls.X509KeyPair([]byte(c.cert), []byte(c.key))
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", f.Cert, f.Key, err)
+	}
+	if err := timely(pair.Leaf, time.Now()); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Cert, err)
+	}
+	config := &tls.Config{MinVersion: least, Certificates: []tls.Certificate{pair}}
+	if f.ClientCA != "" {
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+		config.ClientCAs = x509.NewCertPool()
+		if !config.ClientCAs.AppendCertsFromPEM([]byte(c.clientCA)) {
+			return nil, fmt.Errorf("%s: no certificate in it", f.ClientCA)
+		}
+	}
+	return config, nil
+}
+
+// timely tells whether cert is good at now, which no client would forgive.
+func timely(cert *x509.Certificate, now time.Time) error {
+	switch {
+	case now.After(cert.NotAfter):
+		return fmt.Errorf("the certificate has expired, on %s", cert.NotAfter.UTC().Format(time.DateTime+" MST"))
+	case now.Before(cert.NotBefore):
+		return fmt.Errorf("the certificate is good only from %s", cert.NotBefore.UTC().Format(time.DateTime+" MST"))
+	}
+	return nil
+}
