@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"time"
 
@@ -13,6 +14,9 @@ type Config struct {
 	Listeners []engine.Listener
 	// Engine is the engine of every listener that names none.
 	Engine string
+	// TLSEngine is the engine of tls listeners that name none, whatever Engine
+	// is: only one can serve them.
+	TLSEngine string
 	// Lookup finds an engine by its name.
 	Lookup func(name string) (engine.Engine, error)
 	// Settings are what every engine is given: all of engine.Config but
@@ -21,6 +25,8 @@ type Config struct {
 	Settings engine.Config
 	// Limits are the limits of the process.
 	Limits engine.Limits
+	// TLS is what tls listeners show; nil if there are none.
+	TLS *tls.Config
 	// UDPPublic allows UDP listeners that others than this machine can reach.
 	UDPPublic bool
 	// DrainTimeout is how long streams may take to finish after a signal.

@@ -113,14 +113,14 @@ func (s *fakeServer) isClosed() bool {
 
 // all is a fake that can do everything.
 func all(name string) *fakeEngine {
-	return &fakeEngine{name: name, caps: engine.Caps{Networks: []string{"tcp", "udp", "unix"}, Loops: true, BusyPoll: true}}
+	return &fakeEngine{name: name, caps: engine.Caps{Networks: []string{"tcp", "tls", "udp", "unix"}, Loops: true, BusyPoll: true}}
 }
 
 // config is a service of the URLs on the fakes; the first fake serves those that
 // name none.
 func config(t *testing.T, urls string, fakes ...*fakeEngine) Config {
 	t.Helper()
-	cfg := Config{Engine: fakes[0].name, Lookup: func(name string) (engine.Engine, error) {
+	cfg := Config{Engine: fakes[0].name, TLSEngine: fakes[len(fakes)-1].name, Lookup: func(name string) (engine.Engine, error) {
 		if i := slices.IndexFunc(fakes, func(e *fakeEngine) bool { return e.name == name }); i >= 0 {
 			return fakes[i], nil
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"echod/internal/engine"
+	"echod/internal/sock"
 )
 
 // Plan is a configuration that was found to be right: every address resolved,
@@ -54,19 +55,46 @@ func (p *Plan) add(ctx context.Context, ln engine.Listener) error {
 		return &Error{fmt.Sprintf("%s would answer the whole network, forged senders included", ln.Spec),
 			"add --udp-public if that is meant, or listen on udp://127.0.0.1:PORT"}
 	}
-	name := ln.Spec.Engine
-	if name == "" {
-		name = p.cfg.Engine
-	}
-	found, err := p.cfg.Lookup(name)
+	found, err := p.cfg.Lookup(p.engineOf(ln.Spec))
 	if err != nil {
 		return err
+	}
+	if ln.Spec.Network == "tls" {
+		if err := p.secure(&ln, found); err != nil {
+			return err
+		}
 	}
 	if !found.Caps().Serves(ln.Spec.Network) {
 		return &Error{fmt.Sprintf("the %s engine does not serve %s (%s)", found.Name(), ln.Spec.Network, ln.Spec),
 			"it serves " + strings.Join(found.Caps().Networks, ", ")}
 	}
 	return p.assign(found, ln)
+}
+
+// engineOf is the name of the engine that is to serve s.
+func (p *Plan) engineOf(s sock.Spec) string {
+	switch {
+	case s.Engine != "":
+		return s.Engine
+	case s.Network == "tls":
+		return p.cfg.TLSEngine
+	}
+	return p.cfg.Engine
+}
+
+// secure gives a tls listener what it shows, and refuses one for which there is
+// nothing, or on an engine that has no place for TLS.
+func (p *Plan) secure(ln *engine.Listener, e engine.Engine) error {
+	if !e.Caps().Serves("tls") {
+		return &Error{fmt.Sprintf("the %s engine does not serve tls (%s): crypto/tls reads and writes through Go's net package, which it does without", e.Name(), ln.Spec),
+			"leave ?engine= away, and the " + p.cfg.TLSEngine + " engine serves it"}
+	}
+	if p.cfg.TLS == nil {
+		return &Error{ln.Spec.String() + " needs a certificate",
+			"add --tls-cert FILE --tls-key FILE; for tests, echod cert makes both"}
+	}
+	ln.TLS = p.cfg.TLS
+	return nil
 }
 
 // assign appends ln to the group of e. An engine that is new to the plan must
@@ -93,8 +121,10 @@ func (p *Plan) checkTwins() error {
 	for _, g := range p.groups {
 		for _, ln := range g.listeners {
 			free := ln.Spec.Network != "unix" && ln.Spec.Addr.Port() == 0
-			if url := ln.Spec.String(); seen[url] {
-				return &Error{url + " is listed twice", "list it once"}
+			place := ln.Spec
+			place.Network = place.Transport() // one port is not for tcp and tls
+			if url := place.String(); seen[url] {
+				return &Error{ln.Spec.String() + " is listed twice", "list it once"}
 			} else if !free {
 				seen[url] = true
 			}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"testing"
@@ -31,6 +32,12 @@ func TestPlanSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 			"tcp://127.0.0.1:80 is listed twice; list it once"},
 		{"same path twice", "unix:///s unix:///s", nil,
 			"unix:///s is listed twice; list it once"},
+		{"one port for tcp and tls", "tcp://127.0.0.1:80 tls://127.0.0.1:80", func(c *Config, _ *fakeEngine) { c.TLS = new(tls.Config) },
+			"tls://127.0.0.1:80 is listed twice; list it once"},
+		{"tls without a certificate", "tls://127.0.0.1:443", nil,
+			"tls://127.0.0.1:443 needs a certificate; add --tls-cert FILE --tls-key FILE; for tests, echod cert makes both"},
+		{"tls on an engine that has no place for it", "tls://127.0.0.1:443?engine=first", func(c *Config, e *fakeEngine) { c.TLS, e.caps.Networks = new(tls.Config), []string{"tcp"} },
+			"the first engine does not serve tls (tls://127.0.0.1:443): crypto/tls reads and writes through Go's net package, which it does without; leave ?engine= away, and the second engine serves it"},
 		{"loops without loops", "tcp://127.0.0.1:0", func(c *Config, e *fakeEngine) { c.Settings.Loops, e.caps.Loops = 2, false },
 			"--loops means nothing with --engine first; leave it away, or choose an engine that has loops"},
 		{"busy poll without it", "tcp://127.0.0.1:0", func(c *Config, e *fakeEngine) { c.Settings.BusyPoll, e.caps.BusyPoll = time.Second, false },
@@ -83,6 +90,31 @@ func TestPlanAllows(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestTLSIsServedByItsOwnEngine: and whatever the engine of the rest is, it is
+// that one which is given what to show, and nobody else.
+func TestTLSIsServedByItsOwnEngine(t *testing.T) {
+	plain, secure := all("first"), all("second")
+	plain.caps.Networks = []string{"tcp", "udp", "unix"}
+	cfg := config(t, "tcp://127.0.0.1:1 tls://127.0.0.1:2 tcp://127.0.0.1:3?engine=second tls://127.0.0.1:4?engine=second", plain, secure)
+	cfg.TLS = new(tls.Config)
+	got := make(map[string]string)
+	for _, g := range mustPlan(t, cfg).groups {
+		for _, ln := range g.listeners {
+			got[ln.Spec.String()] = g.engine.Name()
+			if shows := ln.TLS == cfg.TLS; shows != (ln.Spec.Network == "tls") {
+				t.Errorf("%s: given the certificate %v", ln.Spec, shows)
+			}
+		}
+	}
+	want := map[string]string{
+		"tcp://127.0.0.1:1": "first", "tls://127.0.0.1:2": "second",
+		"tcp://127.0.0.1:3": "second", "tls://127.0.0.1:4": "second",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
