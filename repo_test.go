@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 	"cmd/echod": {"internal/cli"},
 	"internal/cli": {"internal/server", "internal/engines", "internal/agent", "internal/selftest", "check",
 		"internal/engine", "internal/sock", "internal/echo", "internal/nearest", "internal/dial", "internal/load",
-		"internal/hist", "internal/report", "internal/certs",
+		"internal/hist", "internal/report", "internal/certs", "internal/ping",
 		"internal/admin", "internal/metrics", "internal/page"},
 	"internal/rulesdoc": {"check"},
 	"internal/selftest": {"check", "internal/engine", "internal/sock", "internal/certs"},
@@ -231,7 +231,7 @@ func TestPollersHaveTheSameShape(t *testing.T) {
 		}
 		shapes = append(shapes, shape)
 	}
-	want := []string{"add", "mod", "del", "wait", "close"}
+	want := []string{"add", "mod", "del", "drop", "wait", "close"}
 	for i, got := range shapes {
 		if !slices.Equal(got, want) {
 			t.Errorf("poller %d has methods %v, want %v in this order", i, got, want)

@@ -52,6 +52,8 @@ func (p *pollPoller) del(fd int) {
 	p.fds, p.gens = p.fds[:last], p.gens[:last]
 }
 
+func (p *pollPoller) drop(fd int) { p.del(fd) }
+
 func (p *pollPoller) wait(timeout int) ([]event, sys.Errno) {
 	n, errno := p.k.Poll(p.fds, timeout)
 	if errno == unix.EINTR {

@@ -22,6 +22,9 @@ type poller interface {
 	mod(fd int, gen uint32, want interest) sys.Errno
 	// del ends the watch. It comes before fd is closed.
 	del(fd int)
+	// drop is del for a connection that is closed before the next wait, and that
+	// no other process shares.
+	drop(fd int)
 	// wait returns what is ready, after at most timeout milliseconds; -1
 	// waits for as long as it takes. The slice is the poller's and is good
 	// until the next wait. EINTR is no error: it returns nothing, early.

@@ -57,6 +57,8 @@ func (p *selectPoller) del(fd int) {
 	}
 }
 
+func (p *selectPoller) drop(fd int) { p.del(fd) }
+
 func (p *selectPoller) wait(timeout int) ([]event, sys.Errno) {
 	p.gotRead, p.gotWrite = p.read, p.write
 	n, errno := p.k.Select(p.highest+1, &p.gotRead, &p.gotWrite, timeout)

@@ -183,7 +183,7 @@ func (l *loop) end(c *conn, cause engine.Cause) {
 	l.count.Discarded.Add(uint64(c.stream.Owed()))
 	l.count.Closes[cause].Add(1)
 	l.rollOf(c).remove(c)
-	l.poller.del(int(c.fd))
+	l.poller.drop(int(c.fd))
 	c.stop()
 	l.dead = append(l.dead, c.fd)
 }
