@@ -182,12 +182,12 @@ func (s *server) vacate() {
 // to send.
 func (s *server) seat(peer net.Conn, config *tls.Config) (c *conn, refusal engine.Refusal, ok bool) {
 	addr := addrOf(peer)
-	if !s.cfg.Budget.Enter(addr) {
+	if !s.cfg.Budget.Enter(addr.Addr()) {
 		return nil, engine.RefusedPerIP, false
 	}
-	c = &conn{server: s, peer: peer, addr: addr}
+	c = &conn{server: s, peer: peer, addr: addr, number: streams.Add(1)}
 	if !c.fit() && (config != nil || !canPass) {
-		s.cfg.Budget.Leave(addr)
+		s.cfg.Budget.Leave(addr.Addr())
 		return nil, engine.RefusedMemory, false
 	}
 	if config != nil {
@@ -197,9 +197,9 @@ func (s *server) seat(peer net.Conn, config *tls.Config) (c *conn, refusal engin
 }
 
 // addrOf is the peer's address, invalid where it has none.
-func addrOf(peer net.Conn) netip.Addr {
+func addrOf(peer net.Conn) netip.AddrPort {
 	if tcp, ok := peer.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr()
+		return unmapped(tcp.AddrPort())
 	}
-	return netip.Addr{}
+	return netip.AddrPort{}
 }

@@ -17,8 +17,10 @@ import (
 type conn struct {
 	server *server
 	peer   net.Conn
-	addr   netip.Addr // the peer's; none on a unix socket
+	addr   netip.AddrPort // the peer's; none on a unix socket
+	number uint32         // no other's
 	stream echo.Stream
+	copied copied   // of stream, for others
 	buf    []byte   // bytes of the budget, given back at the end
 	owed   []byte   // the part of buf that is still to be sent
 	full   bool     // the last read filled buf
@@ -37,17 +39,17 @@ func (c *conn) live() {
 // received books n bytes from the peer.
 func (c *conn) received(n int) {
 	c.stream.Received(n)
+	c.copied.in.Store(c.stream.In())
 	c.owed = c.buf[:n]
 	c.full = n == len(c.buf)
-	c.server.count.BytesIn.Add(uint64(n))
 	c.stamp(n)
 }
 
 // sent books n bytes to the peer.
 func (c *conn) sent(n int) {
 	c.stream.Sent(n)
+	c.copied.out.Store(c.stream.Out())
 	c.owed = c.owed[n:]
-	c.server.count.BytesOut.Add(uint64(n))
 	c.stamp(n)
 }
 
@@ -120,7 +122,7 @@ func (c *conn) close(why *atomic.Uint64) {
 	why.Add(1)
 	count.Active.Add(-1)
 	c.server.give(len(c.buf))
-	c.server.cfg.Budget.Leave(c.addr)
+	c.server.cfg.Budget.Leave(c.addr.Addr())
 	c.server.vacate()
 }
 

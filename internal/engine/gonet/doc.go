@@ -12,6 +12,7 @@
 //	pass_linux.go  what is done when memory is spent
 //	packet.go      the same service on datagrams
 //	janitor.go     callers who keep us waiting too long
+//	books.go       what was moved in all, and peers.go by whom
 //	listen.go      sockets to wait on
 //	server.go      all of it, from Serve to Shutdown
 //

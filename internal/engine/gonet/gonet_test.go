@@ -18,7 +18,7 @@ import (
 const patience = 10 * time.Second
 
 // serve starts a server on one listener of network and ends it with t.
-func serve(t *testing.T, network string, cfg engine.Config) *server {
+func serve(t testing.TB, network string, cfg engine.Config) *server {
 	t.Helper()
 	spec := sock.Spec{Network: network}
 	if network == "unix" {
@@ -31,7 +31,7 @@ func serve(t *testing.T, network string, cfg engine.Config) *server {
 }
 
 // serveAll starts a server on cfg's listeners and ends it with t.
-func serveAll(t *testing.T, cfg engine.Config) *server {
+func serveAll(t testing.TB, cfg engine.Config) *server {
 	t.Helper()
 	srv, err := New().New(cfg)
 	if err != nil {
@@ -51,13 +51,13 @@ func serveAll(t *testing.T, cfg engine.Config) *server {
 }
 
 // dial connects to s's only listener.
-func dial(t *testing.T, s *server) net.Conn {
+func dial(t testing.TB, s *server) net.Conn {
 	t.Helper()
 	return dialListener(t, s, 0)
 }
 
 // dialListener connects to the i-th listener of s.
-func dialListener(t *testing.T, s *server, i int) net.Conn {
+func dialListener(t testing.TB, s *server, i int) net.Conn {
 	t.Helper()
 	spec := s.Listeners()[i]
 	_, addr, _ := strings.Cut(spec.String(), "://")
@@ -71,7 +71,7 @@ func dialListener(t *testing.T, s *server, i int) net.Conn {
 }
 
 // roundTrip sends p and wants it back.
-func roundTrip(t *testing.T, conn net.Conn, p, back []byte) {
+func roundTrip(t testing.TB, conn net.Conn, p, back []byte) {
 	if _, err := conn.Write(p); err != nil {
 		t.Fatal(err)
 	}

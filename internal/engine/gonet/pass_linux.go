@@ -55,8 +55,8 @@ func (c *conn) pass() error {
 func (c *conn) passed(n int) {
 	c.stream.Received(n)
 	c.stream.Sent(n)
-	c.server.count.BytesIn.Add(uint64(n))
-	c.server.count.BytesOut.Add(uint64(n))
+	c.copied.in.Store(c.stream.In())
+	c.copied.out.Store(c.stream.Out())
 	c.stamp(n)
 }
 

@@ -21,7 +21,7 @@ type server struct {
 	acceptors []*acceptor
 	packets   []*packet
 
-	count  engine.Counters
+	count  engine.Counters // of bytes, only those of streams that have ended
 	held   atomic.Int64
 	lent   lent          // for those without a buffer
 	vacant chan struct{} // holds a token when a place may have come free
@@ -171,12 +171,6 @@ func (s *server) Pulse(ctx context.Context) error {
 	}
 }
 
-func (s *server) Stats() engine.Stats {
-	stats := s.count.Stats()
-	stats.Held = uint64(s.held.Load())
-	return stats
-}
-
 // start lets c live, or resets it if it came too late for that.
 func (s *server) start(c *conn) {
 	s.count.Active.Add(1)
@@ -192,13 +186,6 @@ func (s *server) start(c *conn) {
 		return
 	}
 	s.group.Go(c.live)
-}
-
-// leave takes c from those that Shutdown would reset.
-func (s *server) leave(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
 }
 
 // take reserves n bytes of buffer, if the budget has them.

@@ -1,0 +1,99 @@
+package gonet
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"echod/internal/engine"
+)
+
+// TestWaitingIsTimeWithoutAByteTaken looks at one stream again and again, in a
+// bubble, on a pipe that takes bytes only as they are read.
+func TestWaitingIsTimeWithoutAByteTaken(t *testing.T) {
+	const tick = timeout / ticksPerTimeout
+	synctest.Test(t, func(t *testing.T) {
+		s, conn := servePipe(engine.Config{StallTimeout: timeout})
+		time.Sleep(tick / 2) // between two ticks, for good
+		look := func(what string, in, out uint64, waiting time.Duration) {
+			t.Helper()
+			synctest.Wait()
+			want := []engine.Peer{{Network: "unix", BytesIn: in, BytesOut: out, Owed: in - out, Waiting: waiting}}
+			got, err := s.Peers(t.Context(), 5)
+			if diff := diffPeers(want, got); diff != "" || err != nil {
+				t.Errorf("%s: peers (-want +got), error %v:\n%s", what, err, diff)
+			}
+		}
+		look("before a byte", 0, 0, 0)
+		conn.Write([]byte("echo"))
+		look("none of it read", 4, 0, 0)
+		time.Sleep(3 * tick)
+		look("for three ticks", 4, 0, 3*tick)
+		io.ReadFull(conn, make([]byte, 1))
+		time.Sleep(tick) // in which the janitor has the goroutine look how far it came
+		look("one byte read", 4, 1, 0)
+		time.Sleep(2 * tick)
+		look("and none for two ticks", 4, 1, 2*tick)
+		io.ReadFull(conn, make([]byte, 3))
+		look("all read", 4, 4, 0)
+		time.Sleep(24 * time.Hour)
+		look("and silent since", 4, 4, 0)
+		conn.Close()
+		synctest.Wait()
+		if got, err := s.Peers(t.Context(), 5); len(got) > 0 || err != nil {
+			t.Errorf("after the end: got %v and %v, want nobody", got, err)
+		}
+		s.Shutdown(context.Background())
+	})
+}
+
+// TestBytesAreCountedOnce: those of a stream that is here, and still those of one
+// that is gone.
+func TestBytesAreCountedOnce(t *testing.T) {
+	s := serve(t, "tcp", engine.Config{})
+	message := []byte("echo")
+	first, second := dial(t, s), dial(t, s)
+	roundTrip(t, first, message, make([]byte, 4))
+	roundTrip(t, second, message, make([]byte, 4))
+	sum := func() [2]uint64 { st := s.Stats(); return [2]uint64{st.BytesIn, st.BytesOut} }
+	if got, want := sum(), [2]uint64{8, 8}; got != want {
+		t.Errorf("two here: got %d in and out, want %d", got, want)
+	}
+	first.Close()
+	eventually(t, func() bool { return s.Stats().Active == 1 }, "one is gone")
+	if got, want := sum(), [2]uint64{8, 8}; got != want {
+		t.Errorf("one here, one gone: got %d in and out, want %d", got, want)
+	}
+}
+
+// diffPeers compares all but what differs with each run.
+func diffPeers(want, got []engine.Peer) string {
+	return cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(engine.Peer{}, "ID"),
+		cmpopts.EquateComparable(netip.AddrPort{}))
+}
+
+// BenchmarkLook is what it takes to look at 15,000 streams.
+func BenchmarkLook(b *testing.B) {
+	s := newServer(engine.Config{}.WithDefaults())
+	for i := range 15_000 {
+		c, _, _ := s.seat(&chatty{}, nil)
+		c.copied.in.Store(uint64(i * 7919 % 15_000))
+		s.conns[c] = struct{}{}
+	}
+	b.Run("peers", func(b *testing.B) {
+		for b.Loop() {
+			s.Peers(b.Context(), 10)
+		}
+	})
+	b.Run("stats", func(b *testing.B) {
+		for b.Loop() {
+			s.Stats()
+		}
+	})
+}
