@@ -96,7 +96,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 
 // signal NAME SIGNAL sends it to what start started.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
-	number := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}[args[1]]
+	number := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
 	ts.Check(stageOf(ts).servers[args[0]].Process.Signal(number))
 }
 

@@ -16,7 +16,7 @@ import (
 
 // rows are the rows of the fault matrix that scripts test, which begin with
 // their name; TestE7 and its like run them.
-var rows = []string{"e7-", "g2-", "g6-"}
+var rows = []string{"e7-", "f1-", "g2-", "g6-"}
 
 // TestScripts runs the scripts of testdata/script, one behaviour each.
 func TestScripts(t *testing.T) {
@@ -27,6 +27,9 @@ func TestScripts(t *testing.T) {
 
 // TestE7: a stale socket file is replaced, another live daemon's is refused.
 func TestE7(t *testing.T) { runRow(t, "e7-") }
+
+// TestF1: TLS is served honestly, and a bad certificate replaces no good one.
+func TestF1(t *testing.T) { runRow(t, "f1-") }
 
 // TestG2: SIGTERM drains, then resets; a second one ends the drain.
 func TestG2(t *testing.T) { runRow(t, "g2-") }

@@ -31,6 +31,7 @@ type serveFlags struct {
 	drain     time.Duration
 	udpPublic bool
 	busyPoll  time.Duration
+	tls       serverTLSFlags
 	admin     adminFlags
 	log       logFlags
 }
@@ -43,6 +44,7 @@ func newServe(p *Process) *cobra.Command {
 		memory: engine.DefaultMaxMemory,
 		stall:  engine.DefaultStallTimeout,
 		drain:  30 * time.Second,
+		tls:    serverTLSFlags{least: defaultTLS},
 		log:    logFlags{level: "info", format: "text"},
 	}
 	cmd := &cobra.Command{
@@ -90,6 +92,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	flags.Var(span{&f.idle, time.Millisecond}, "idle-timeout", "reset a connection silent for so long; 0 means never")
 	flags.Var(span{&f.stall, time.Millisecond}, "stall-timeout", "reset a peer that takes nothing it is owed for so long; 0 means never")
 	flags.Var(span{&f.drain, 0}, "drain-timeout", "after a signal, let connections finish for so long")
+	f.tls.register(cmd)
 	f.admin.register(cmd)
 	f.log.register(flags)
 	cmd.RegisterFlagCompletionFunc("engine", words(engineNames()))
@@ -105,6 +108,13 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 		return err
 	}
 	cfg.Log = f.log.logger(p)
+	store, err := f.tls.open(cfg.Listeners, cfg.Log)
+	if err != nil {
+		return err
+	}
+	if store != nil {
+		cfg.TLS = store.Config()
+	}
 	plan, err := server.NewPlan(ctx, cfg)
 	if err != nil {
 		return err
@@ -120,7 +130,8 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 	}
 	// A reader of the log that goes away must not take the service with it.
 	signal.Ignore(syscall.SIGPIPE)
-	beside.show(servicePage(service, cfg.Limits), readiness(service), metrics.Serve(service.Snapshot))
+	keepCertificate(ctx, store, cfg.Log)
+	beside.show(servicePage(service, cfg.Limits), readiness(service), append(certificateMetrics(store), metrics.Serve(service.Snapshot))...)
 	return service.Run(ctx, stopSignals())
 }
 
@@ -141,6 +152,7 @@ func (f *serveFlags) config() (server.Config, error) {
 	return server.Config{
 		Listeners: listeners,
 		Engine:    f.engine,
+		TLSEngine: "net",
 		Lookup:    lookupEngine,
 		Settings: engine.Config{
 			Loops:        f.loops,
