@@ -9,6 +9,7 @@ import (
 	"echod/internal/admin"
 	"echod/internal/dial"
 	"echod/internal/load"
+	"echod/internal/ping"
 	"echod/internal/server"
 	"echod/internal/sock"
 )
@@ -59,6 +60,9 @@ func codeOf(err error) Code {
 		return Usage
 	}
 	if _, ok := errors.AsType[*load.PlanError](err); ok {
+		return Usage
+	}
+	if _, ok := errors.AsType[*ping.ConfigError](err); ok {
 		return Usage
 	}
 	if _, ok := errors.AsType[*check.UnreachableError](err); ok {

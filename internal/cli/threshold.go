@@ -98,11 +98,11 @@ func parsePercent(text string) (float64, error) {
 // broken: nothing says that it was kept.
 func (t threshold[R]) judge(r R) judgement {
 	value := t.of.take(r)
-	j := judgement{threshold: t.text, met: value < t.bound, value: t.of.write(value)}
+	j := judgement{threshold: t.text, met: value < t.bound, measured: !math.IsNaN(value), value: t.of.write(value)}
 	if t.of.sign == ">" {
 		j.met = value > t.bound
 	}
-	if math.IsNaN(value) {
+	if !j.measured {
 		j.value = "not measured"
 	}
 	return j
@@ -121,6 +121,7 @@ func judgeAll[R any](all []threshold[R], r R) []judgement {
 type judgement struct {
 	threshold string
 	met       bool
+	measured  bool
 	value     string // that the figure has
 }
 

@@ -34,6 +34,9 @@ type Summary struct {
 	DNS, Connect, TLS, FirstByte hist.Summary // if the Prober reconnects
 }
 
+// Loss is the part of the probes that was lost, 0 if there were none.
+func (s Summary) Loss() float64 { return float64(s.Lost) / float64(max(s.Sent, 1)) }
+
 // Tally counts what a Prober tells. Its methods are for one goroutine at a time.
 type Tally struct {
 	counts Summary // without the figures of what follows

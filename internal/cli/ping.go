@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"echod/internal/dial"
+	"echod/internal/ping"
+)
+
+// pingFlags are the flags of ping, with their defaults.
+type pingFlags struct {
+	config     ping.Config
+	count      int64
+	size       int64
+	thresholds []threshold[ping.Summary]
+	tls        tlsFlags
+	format     string
+	timestamps bool
+}
+
+var pingFormats = []string{"text", "json", "csv"}
+
+func newPingFlags() *pingFlags {
+	return &pingFlags{format: "text", size: 64, config: ping.Config{Interval: time.Second, Wait: 2 * time.Second}}
+}
+
+func newPing(p *Process) *cobra.Command {
+	f := newPingFlags()
+	cmd := &cobra.Command{
+		Use:   "ping URL",
+		Short: "ask an echo again and again, and tell how long each answer takes",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), p, args)
+		},
+	}
+	f.register(cmd.Flags())
+	cmd.RegisterFlagCompletionFunc("format", words(pingFormats))
+	return cmd
+}
+
+func (f *pingFlags) register(flags *pflag.FlagSet) {
+	c := &f.config
+	flags.SortFlags = false
+	flags.VarP(total{&f.count}, "count", "c", "end after so many probes")
+	flags.VarP(length{span{&c.Interval, ping.MinInterval}, c.Interval}, "interval", "i", "from one probe to the next")
+	flags.VarP(size{&f.size, ping.MinSize, ping.MaxSize}, "size", "s", "bytes of a probe")
+	flags.VarP(length{span{&c.Wait, time.Millisecond}, c.Wait}, "wait", "W", "the longest wait for an answer, or a connection")
+	flags.BoolVar(&c.Reconnect, "reconnect", false, "a connection for each probe, and the time of each of its parts")
+	flags.Var(address{&c.Target.Source}, "source", "speak from this address")
+	flags.Var(thresholds[ping.Summary]{&f.thresholds, pingMeasures}, "threshold", "what a figure must keep to; repeatable")
+	flags.Var(choice{&f.format, pingFormats}, "format", "text, json or csv")
+	flags.BoolVar(&f.timestamps, "timestamps", false, "begin each line of text with the time")
+	f.tls.register(flags)
+}
+
+// configFor is what the flags say, for the one URL in args.
+func (f *pingFlags) configFor(args []string) (ping.Config, error) {
+	if len(args) != 1 {
+		return ping.Config{}, usage(fmt.Sprintf("ping takes one URL, got %d", len(args)), "as in: echod ping tcp://localhost:8080")
+	}
+	target, err := dial.Parse(args[0])
+	if err != nil {
+		return ping.Config{}, err
+	}
+	if target.TLS, err = f.tls.config(target.Network); err != nil {
+		return ping.Config{}, err
+	}
+	c := f.config
+	target.Source = c.Target.Source
+	c.Target, c.Count, c.Size = target, int(f.count), int(f.size)
+	return c, c.Check()
+}
+
+// run probes until it is told to end, and then says what all came to.
+func (f *pingFlags) run(ctx context.Context, p *Process, args []string) error {
+	config, err := f.configFor(args)
+	if err != nil {
+		return err
+	}
+	until, stop := untilSignal(ctx)
+	defer stop()
+	watched, cancel := context.WithCancel(until)
+	defer cancel()
+	out := &pingOutput{w: p.Stdout, failed: cancel}
+	teller, tally := f.teller(p, config, out), ping.NewTally()
+	config.OnProbe = func(probe ping.Probe) { tally.Probe(probe); teller.probe(probe) }
+	config.OnLink = func(link ping.Link) { tally.Link(link); teller.link(link) }
+	prober, err := ping.New(config)
+	if err != nil {
+		return err
+	}
+	teller.begin()
+	prober.Run(watched)
+	summary := tally.Summary()
+	judgements := judgeAll(f.thresholds, summary)
+	teller.end(summary, judgements)
+	if config.Count > 0 && summary.Sent < int64(config.Count) {
+		err = interrupted(until)
+	}
+	return cmp.Or(out.complaint(), err, answeredPing(summary, judgements))
+}

@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"echod/internal/dial"
+	"echod/internal/hist"
+	"echod/internal/ping"
+)
+
+// pingFormat is what the first line of --format json says of the rest. A reader
+// refuses another number; fields may be added without a new one.
+const pingFormat = "echod-ping/1"
+
+// pingJSON tells programs: an object a line, whose event says what it is.
+type pingJSON struct {
+	lines  *json.Encoder
+	people io.Writer
+	config ping.Config
+}
+
+func newPingJSON(out, people io.Writer, c ping.Config) *pingJSON {
+	lines := json.NewEncoder(out)
+	lines.SetEscapeHTML(false)
+	return &pingJSON{lines, people, c}
+}
+
+func (t *pingJSON) begin() {
+	c := t.config
+	t.lines.Encode(struct {
+		Event     string  `json:"event"`
+		Format    string  `json:"format"`
+		Echod     string  `json:"echod"`
+		URL       string  `json:"url"`
+		Count     int     `json:"count,omitempty"`
+		Interval  float64 `json:"interval_seconds"`
+		Wait      float64 `json:"wait_seconds"`
+		Size      int     `json:"size"`
+		Reconnect bool    `json:"reconnect"`
+	}{"begin", pingFormat, thisBuild().brief(), c.Target.String(), c.Count, c.Interval.Seconds(), c.Wait.Seconds(), c.Size, c.Reconnect})
+}
+
+func (t *pingJSON) probe(p ping.Probe) { t.lines.Encode(probeJSON(p)) }
+
+func (t *pingJSON) link(l ping.Link) { t.lines.Encode(linkJSON(l)) }
+
+func (t *pingJSON) end(s ping.Summary, judgements []judgement) {
+	t.lines.Encode(summaryJSON(s, judgements))
+	writeJudgements(t.people, judgements, false)
+}
+
+// pingEvent is what became known of a probe or a connection. Times that are not
+// known are left out.
+type pingEvent struct {
+	Event     string     `json:"event"` // answered, lost, late, duplicated, foreign; connected, disconnected
+	At        time.Time  `json:"at"`
+	Seq       uint64     `json:"seq,omitempty"`
+	Sent      *time.Time `json:"sent,omitempty"`
+	RTT       float64    `json:"rtt_seconds,omitempty"`
+	Reordered bool       `json:"reordered,omitempty"`
+	Address   string     `json:"address,omitempty"`
+	DNS       float64    `json:"dns_seconds,omitempty"`
+	Connect   float64    `json:"connect_seconds,omitempty"`
+	TLS       float64    `json:"tls_seconds,omitempty"`
+	FirstByte float64    `json:"first_byte_seconds,omitempty"`
+	Down      float64    `json:"down_seconds,omitempty"` // how long there was no connection before
+	Class     dial.Class `json:"class,omitempty"`
+	Error     string     `json:"error,omitempty"`
+}
+
+func probeJSON(p ping.Probe) pingEvent {
+	e := pingEvent{
+		Event: string(p.Fate), At: p.At.UTC(), Seq: p.Seq, RTT: p.RTT.Seconds(), Reordered: p.Reordered,
+		Class: p.Class, Error: errorText(p.Err),
+	}
+	if !p.Sent.IsZero() {
+		sent := p.Sent.UTC()
+		e.Sent = &sent
+	}
+	e.phases(p.Phases)
+	return e
+}
+
+func linkJSON(l ping.Link) pingEvent {
+	e := pingEvent{
+		Event: "disconnected", At: l.At.UTC(), Address: l.Addr, Down: l.Down.Seconds(), Class: l.Class, Error: errorText(l.Err),
+	}
+	if l.Up {
+		e.Event = "connected"
+	}
+	e.phases(l.Phases)
+	return e
+}
+
+func (e *pingEvent) phases(p ping.Phases) {
+	e.DNS, e.Connect, e.TLS, e.FirstByte = p.DNS.Seconds(), p.Connect.Seconds(), p.TLS.Seconds(), p.FirstByte.Seconds()
+}
+
+// pingSummary is the last line.
+type pingSummary struct {
+	Event      string               `json:"event"`
+	Sent       int64                `json:"sent"`
+	Received   int64                `json:"received"`
+	Lost       int64                `json:"lost"`
+	LostBy     map[dial.Class]int64 `json:"lost_by,omitempty"`
+	Late       int64                `json:"late"`
+	Duplicated int64                `json:"duplicated"`
+	Reordered  int64                `json:"reordered"`
+	Corrupt    int64                `json:"corrupt"`
+	Foreign    int64                `json:"foreign"`
+	Reconnects int64                `json:"reconnects"`
+	Down       float64              `json:"down_seconds"`
+	RTT        *pingTimes           `json:"rtt,omitempty"`
+	Jitter     *float64             `json:"jitter_seconds,omitempty"`
+	DNS        *pingTimes           `json:"dns,omitempty"`
+	Connect    *pingTimes           `json:"connect,omitempty"`
+	TLS        *pingTimes           `json:"tls,omitempty"`
+	FirstByte  *pingTimes           `json:"first_byte,omitempty"`
+	Thresholds []pingJudgement      `json:"thresholds,omitempty"`
+}
+
+type pingJudgement struct {
+	Threshold string `json:"threshold"`
+	Met       bool   `json:"met"`
+	Value     string `json:"value"`
+}
+
+// pingTimes are a distribution.
+type pingTimes struct {
+	Min float64 `json:"min_seconds"`
+	Avg float64 `json:"avg_seconds"`
+	P50 float64 `json:"p50_seconds"`
+	P90 float64 `json:"p90_seconds"`
+	P99 float64 `json:"p99_seconds"`
+	Max float64 `json:"max_seconds"`
+}
+
+func summaryJSON(s ping.Summary, judgements []judgement) pingSummary {
+	all := pingSummary{
+		Event: "summary", Sent: s.Sent, Received: s.Received, Lost: s.Lost, LostBy: s.LostBy, Late: s.Late,
+		Duplicated: s.Duplicated, Reordered: s.Reordered, Corrupt: s.Corrupt, Foreign: s.Foreign,
+		Reconnects: s.Reconnects, Down: s.Down.Seconds(),
+		RTT: timesJSON(s.RTT), DNS: timesJSON(s.DNS), Connect: timesJSON(s.Connect), TLS: timesJSON(s.TLS), FirstByte: timesJSON(s.FirstByte),
+	}
+	if s.Received > 1 {
+		jitter := s.Jitter.Seconds()
+		all.Jitter = &jitter
+	}
+	for _, j := range judgements {
+		all.Thresholds = append(all.Thresholds, pingJudgement{j.threshold, j.met, j.value})
+	}
+	return all
+}
+
+func timesJSON(s hist.Summary) *pingTimes {
+	if s.Count == 0 {
+		return nil
+	}
+	return &pingTimes{s.Min.Seconds(), s.Mean.Seconds(), s.P50.Seconds(), s.P90.Seconds(), s.P99.Seconds(), s.Max.Seconds()}
+}
+
+// errorText is what err says, "" if there is none.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
