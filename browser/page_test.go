@@ -1,0 +1,193 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// JavaScript expressions about the page.
+const (
+	// value is what a plot's legend says of one of its lines.
+	value = `[...document.querySelectorAll("figure")].find(f => f.querySelector("h2").textContent === %q)` +
+		`.querySelectorAll(".legend output")[%d].textContent`
+	overflow = `document.documentElement.scrollWidth - document.documentElement.clientWidth`
+)
+
+// serve is an echod with two streams' worth of listeners.
+func serve(t *testing.T) *echod {
+	return start(t, 2, "serve", "--listen", "tcp://127.0.0.1:0", "--listen", "udp://127.0.0.1:0", "--admin", "127.0.0.1:0")
+}
+
+// ticks are an endless load of some hundred messages a second, until the test ends.
+func ticks(t *testing.T) <-chan struct{} {
+	ticker, again, stop := time.NewTicker(5*time.Millisecond), make(chan struct{}), make(chan struct{})
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		defer close(again)
+		for {
+			select {
+			case <-ticker.C:
+			case <-stop:
+				return
+			}
+			select {
+			case again <- struct{}{}:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { ticker.Stop(); close(stop); <-over })
+	return again
+}
+
+func TestLoadAppears(t *testing.T) {
+	t.Parallel()
+	e := serve(t)
+	tb := open(t, e.Admin)
+	tb.wait(fmt.Sprintf(value+` === "0"`, "Connections", 0))
+	again := ticks(t)
+	for range 5 {
+		echo(dial(t, e.URLs[0]), 20000, again)
+	}
+	echo(dial(t, e.URLs[1]), 1000, again)
+	dial(t, e.URLs[0]) // and is silent
+	tb.wait(fmt.Sprintf(value+` === "6"`, "Connections", 0))
+	tb.wait(fmt.Sprintf(`/[KM]iB.s/.test(`+value+`)`, "Throughput", 0))
+	tb.wait(fmt.Sprintf(`/[1-9].*\/s/.test(`+value+`)`, "Datagrams", 1))
+	// Three seconds of a line, above the ground.
+	tb.wait(`/M\d+ \d+(l1-?\d+ ?|l1 \d+){3}/.test(document.querySelector("figure .axes path.c0").getAttribute("d"))`)
+	for _, l := range looks {
+		tb.turn(l)
+		checkLook(tb, l)
+		tb.keep("serve-" + l.name)
+	}
+}
+
+// checkLook: nothing is cut off or hard to read.
+func checkLook(tb *tab, l look) {
+	tb.t.Helper()
+	if wide := ask[int](tb, overflow); wide != 0 {
+		tb.t.Errorf("%s: the page is %d pixels wider than its window", l.name, wide)
+	}
+	if faint := ask[[]string](tb, contrast); len(faint) > 0 {
+		tb.t.Errorf("%s: hard to read: %s", l.name, strings.Join(faint, ", "))
+	}
+	if moving := ask[int](tb, `document.getAnimations().length`); moving != 0 {
+		tb.t.Errorf("%s: %d things move", l.name, moving)
+	}
+}
+
+// contrast finds texts that stand out by less than WCAG 2.2, 1.4.3 asks for.
+const contrast = `(() => {
+	const channels = colour => colour.match(/[\d.]+/g).slice(0, 3).map(Number);
+	const luminance = colour => {
+		const [r, g, b] = channels(colour).map(c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+		return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+	};
+	const behind = element => {
+		for (; element; element = element.parentElement) {
+			const colour = getComputedStyle(element).backgroundColor;
+			if (!/, 0\)|transparent/.test(colour)) return colour;
+		}
+		return "rgb(255, 255, 255)";
+	};
+	const faint = [];
+	for (const element of document.querySelectorAll("body *")) {
+		if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
+		const style = getComputedStyle(element);
+		const a = luminance(element instanceof SVGElement ? style.fill : style.color), b = luminance(behind(element));
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (ratio < 4.5) faint.push(element.textContent.trim() + " " + ratio.toFixed(2));
+	}
+	return faint;
+})()`
+
+func TestADrainShows(t *testing.T) {
+	t.Parallel()
+	e := start(t, 1, "serve", "--listen", "tcp://127.0.0.1:0", "--admin", "127.77.0.1:0")
+	tb := open(t, e.Admin)
+	conn := dial(t, e.URLs[0])
+	tb.wait(fmt.Sprintf(value+` === "1"`, "Connections", 0))
+	tb.wait(`document.querySelector(".state").textContent === "serving"`)
+	e.drain()
+	tb.wait(`/^draining since \d\d:\d\d:\d\d UTC$/.test(document.querySelector(".state").textContent) && document.title.startsWith("draining")`)
+	tb.wait(`document.querySelectorAll("figure line.mark").length === document.querySelectorAll("figure").length`)
+	tb.keep("serve-draining")
+
+	conn.Close()
+	<-e.ended
+	tb.wait(`!notice.hidden && notice.textContent.startsWith("No answer from the server since")`)
+	if text := ask[string](tb, `document.querySelector(".state").textContent`); !strings.HasPrefix(text, "draining") {
+		t.Errorf("without an answer the page says %q, want what was last", text)
+	}
+	tb.turn(phone)
+	checkLook(tb, phone)
+	tb.keep("serve-gone")
+
+	start(t, 1, "serve", "--listen", "tcp://127.0.0.1:0", "--admin", host(t, e.Admin))
+	tb.wait(`notice.hidden && document.querySelector(".state").textContent === "serving"`)
+	tb.forgive("Failed to load resource", "net::ERR")
+}
+
+func TestValuesAreReadOffThePlots(t *testing.T) {
+	t.Parallel()
+	e := serve(t)
+	tb := open(t, e.Admin)
+	again := ticks(t)
+	echo(dial(t, e.URLs[0]), 20000, again)
+	echo(dial(t, e.URLs[1]), 1000, again)
+	tb.wait(fmt.Sprintf(`/[KM]iB.s/.test(`+value+`)`, "Throughput", 0))
+	tb.turn(desk)
+
+	// The value of now is what the server says it is, of every line: the script
+	// writes numbers as the server does.
+	tb.do(chromedp.Focus(".cursor"), chromedp.KeyEvent(kb.End))
+	tb.wait(`[...document.querySelectorAll("figcaption .when")].every(w => /^\d\d:\d\d:\d\d UTC, 0 min 0 s ago$/.test(w.textContent))`)
+	for range 3 {
+		if differ := ask[[]string](tb, `[...document.querySelectorAll(".legend output")].filter(o => o.textContent !== o.dataset.now).map(o => o.textContent + " and " + o.dataset.now)`); len(differ) > 0 {
+			t.Errorf("script and server differ: %s", strings.Join(differ, ", "))
+		}
+		tb.wait(fmt.Sprintf(`document.body.dataset.at !== %q`, ask[string](tb, `document.body.dataset.at`)))
+	}
+	tb.do(chromedp.KeyEvent(kb.ArrowLeft), chromedp.KeyEvent(kb.ArrowLeft))
+	tb.wait(`document.activeElement.getAttribute("aria-valuetext").includes("0 min 2 s ago, ")`)
+	tb.do(chromedp.KeyEvent(kb.Home))
+	tb.wait(fmt.Sprintf(value+` === "–"`, "Throughput", 0)) // ten minutes ago there was nothing
+	tb.do(chromedp.KeyEvent(kb.Escape))
+	tb.wait(fmt.Sprintf(`/[KM]iB.s/.test(`+value+`)`, "Throughput", 0))
+
+	box := ask[[]float64](tb, `(b => [b.left, b.top, b.width, b.height])(document.querySelector(".cursor").getBoundingClientRect())`)
+	tb.do(chromedp.MouseEvent("mouseMoved", box[0]+box[2]/2, box[1]+box[3]/2))
+	tb.wait(`[...document.querySelectorAll("figcaption .when")].every(w => /(4 min 5\ds|5 min \ds|4 min 5\d s|5 min \d s) ago$/.test(w.textContent))`)
+	tb.keep("serve-reading")
+	tb.do(chromedp.MouseEvent("mouseMoved", 1, 1))
+	tb.wait(`[...document.querySelectorAll("figcaption .when")].every(w => w.textContent === "")`)
+}
+
+func TestPageIsThereWithoutItsScript(t *testing.T) {
+	t.Parallel()
+	e := serve(t)
+	dial(t, e.URLs[0])
+	tb := open(t, e.Admin)
+	tb.wait(fmt.Sprintf(value+` === "1"`, "Connections", 0))
+	tb.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	}), chromedp.Navigate(e.Admin))
+	if got := ask[string](tb, fmt.Sprintf(value, "Connections", 0)); got != "1" {
+		t.Errorf("without a script the page tells of %s connections, want 1", got)
+	}
+	if ask[bool](tb, `document.querySelector(".cursor") !== null`) {
+		t.Error("the script ran")
+	}
+}
