@@ -31,8 +31,8 @@ func writePingSummary(w io.Writer, s ping.Summary) {
 	if besides := rarities(s); besides != "" {
 		fmt.Fprintf(w, "besides     %s\n", besides)
 	}
-	if s.Reconnects > 0 {
-		fmt.Fprintf(w, "reconnects  %d, after %s without a connection\n", s.Reconnects, report.Duration(s.Down))
+	if s.Reconnects > 0 || s.Down > 0 {
+		fmt.Fprintf(w, "reconnects  %d, and %s without a connection\n", s.Reconnects, report.Duration(s.Down))
 	}
 	if s.Received > 0 {
 		writePingTimes(w, s)

@@ -27,12 +27,20 @@ func (t *pingText) begin() {
 func (t *pingText) probe(p ping.Probe) {
 	switch p.Fate {
 	case ping.Lost:
-		t.say(time.Now(), check.Fail, fmt.Sprintf("seq=%d lost: %s", p.Seq, why(string(p.Class), p.Err)))
+		t.say(p.At, check.Fail, fmt.Sprintf("seq=%d lost: %s", p.Seq, why(string(p.Class), p.Err)))
 	case ping.Foreign:
-		t.say(p.At, check.Skip, "a foreign datagram: it answers none of these probes")
+		t.say(p.At, shade(p), t.foreign(p))
 	default:
 		t.say(p.At, shade(p), t.answer(p))
 	}
+}
+
+// foreign is the line of what nobody asked for.
+func (t *pingText) foreign(p ping.Probe) string {
+	if p.Err != nil {
+		return "foreign bytes: " + p.Err.Error()
+	}
+	return "a foreign datagram: it answers none of these probes"
 }
 
 // answer is the line of one, with the times that are known of it.

@@ -2,7 +2,6 @@ package ping
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"time"
@@ -113,12 +112,13 @@ func classify(err error) dial.Class {
 	}
 	class := dial.Classify(err)
 	op, _ := errors.AsType[*net.OpError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
 	switch {
 	case class == "" && dial.TooLong(err):
 		return dial.Local
-	case class == "" && (alert || op != nil && op.Op == "remote error"):
-		return dial.TLS // its answer to our certificate comes after the handshake
+	case class == "" && op != nil && op.Op == "remote error":
+		// An alert. What a server thinks of our certificate comes after the
+		// handshake (RFC 8446, section 2).
+		return dial.TLS
 	}
 	return class
 }

@@ -15,7 +15,7 @@ const (
 	Lost       Fate = "lost"       // not answered in time, or not rightly
 	Late       Fate = "late"       // answered after it was lost; it still counts as that
 	Duplicated Fate = "duplicated" // answered once more
-	Foreign    Fate = "foreign"    // a datagram came that answers no probe of this Prober
+	Foreign    Fate = "foreign"    // something came that answers no probe of this Prober
 )
 
 // Corrupt is the class of an answer with a wrong byte; the error is a
@@ -23,7 +23,7 @@ const (
 const Corrupt dial.Class = "corrupt"
 
 // Probe is what became known of one probe. Each is first either [Answered] or
-// [Lost]; datagrams can have more to tell later.
+// [Lost]; there can be more to tell later.
 type Probe struct {
 	Fate Fate
 	Seq  uint64        // from 1 on, by the time of sending; 0 if Foreign
@@ -38,7 +38,9 @@ type Probe struct {
 	// Phases are known if the Prober reconnects.
 	Phases Phases
 
-	// Class and Err say why it was lost. Class is "" if that is not known.
+	// Class and Err say why it was lost, or what is wrong besides: with a duplicate,
+	// say, or with a stream that has more bytes than were asked for. Class is "" if
+	// that is not known.
 	Class dial.Class
 	Err   error
 }

@@ -57,9 +57,9 @@ func (r *run) loop(ctx context.Context) {
 }
 
 // drain takes what came already, so that no probe is given up whose answer is
-// there.
+// there. What comes without end is not waited for.
 func (r *run) drain() {
-	for {
+	for range cap(r.arrivals) {
 		select {
 		case a := <-r.arrivals:
 			r.take(a)

@@ -42,27 +42,30 @@ func (r *run) send(ctx context.Context, now time.Time) {
 			return
 		}
 	}
-	f := &flight{stamp: time.Now().UnixNano(), phases: r.link.phases}
+	l := r.link
+	f := &flight{stamp: time.Now().UnixNano(), phases: l.phases}
 	r.book.add(f)
-	r.link.stream.owed = append(r.link.stream.owed, f)
+	if !r.datagrams() {
+		l.stream.owed = append(l.stream.owed, f)
+	}
 	// The end of ctx closes the connection, for a write may block.
-	stop := context.AfterFunc(ctx, func() { r.link.conn.Close() })
-	err := r.write(f)
+	stop := context.AfterFunc(ctx, func() { l.conn.Close() })
+	err := r.write(l, f)
 	if stop(); err != nil && ctx.Err() == nil {
 		r.unwritten(f, err)
 	}
 }
 
 // write sends f's bytes. Its time counts from just before.
-func (r *run) write(f *flight) error {
+func (r *run) write(l *link, f *flight) error {
 	bytes := r.known.probe(f.seq, f.stamp)
 	f.sent = time.Now()
-	r.link.conn.SetWriteDeadline(f.sent.Add(r.Wait))
-	_, err := r.link.conn.Write(bytes)
+	l.conn.SetWriteDeadline(f.sent.Add(r.Wait))
+	_, err := l.conn.Write(bytes)
 	if err != nil && r.datagrams() && passing(err) {
 		// That was about an earlier one, and this one has not left.
 		f.sent = time.Now()
-		_, err = r.link.conn.Write(bytes)
+		_, err = l.conn.Write(bytes)
 	}
 	return err
 }
@@ -93,13 +96,13 @@ func (r *run) expire(now time.Time) {
 		}
 		r.lose(f, now, err)
 	}
-	if r.link != nil && !r.datagrams() && len(r.link.stream.owed) > maxOwed {
+	if r.link != nil && !r.datagrams() && len(r.link.stream.owed)-r.book.pending > maxOwed {
 		r.broken(&noAnswerError{r.Wait})
 	}
 }
 
-// maxOwed is how many answers a stream may owe. After that it is given up: a path
-// that forgot it would never tell.
+// maxOwed is how many lost answers a stream may owe. After that it is given up: a
+// path that forgot it would never tell.
 const maxOwed = 8
 
 // noAnswerError is what was due and did not come.

@@ -11,12 +11,10 @@ type stream struct {
 	began time.Time // when the first of these came
 }
 
-// take reads p, which came at that time, as far as the end of one answer. It
-// returns what is left of p, and the probe if its answer is whole.
+// take reads p, which came at that time, as far as the end of one answer, which
+// has to be owed. It returns what is left of p, and the probe if its answer is
+// whole.
 func (s *stream) take(p []byte, at time.Time, known *session) (rest []byte, whole *flight, wrong *WrongError) {
-	if len(s.owed) == 0 {
-		return nil, nil, &WrongError{0, excerpt(p), "nothing: no answer is owed"}
-	}
 	f := s.owed[0]
 	if s.got == 0 {
 		s.began = at

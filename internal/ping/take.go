@@ -19,22 +19,30 @@ func (r *run) take(a arrival) {
 // takeBytes looks at what came on a stream, which may be parts of several answers.
 func (r *run) takeBytes(a arrival) {
 	for rest := a.data; len(rest) > 0; {
-		var whole *flight
-		var wrong *WrongError
-		rest, whole, wrong = a.link.stream.take(rest, a.at, r.known)
-		if wrong != nil {
+		if a.link != r.link || len(a.link.stream.owed) == 0 {
+			r.unasked(a, rest)
+			return
+		}
+		whole, wrong := (*flight)(nil), (*WrongError)(nil)
+		if rest, whole, wrong = a.link.stream.take(rest, a.at, r.known); wrong != nil {
 			r.broken(wrong)
 			return
 		}
 		if whole != nil {
 			r.answered(whole.seq, whole.sent, a.at, nil)
 		}
-		if a.link != r.link {
-			return // it had but one answer to bring
-		}
 	}
-	if a.err != nil {
+	if a.err != nil && a.link == r.link {
 		r.broken(a.err)
+	}
+}
+
+// unasked is the end of a stream that has more to say than it was asked for.
+func (r *run) unasked(a arrival, bytes []byte) {
+	err := &WrongError{0, excerpt(bytes), "nothing: no answer is due"}
+	r.tell(Probe{Fate: Foreign, At: a.at, Class: Corrupt, Err: err})
+	if a.link == r.link {
+		r.broken(err)
 	}
 }
 
@@ -49,18 +57,18 @@ func (r *run) takeDatagram(a arrival) {
 		r.tell(Probe{Fate: Foreign, At: a.at})
 		return
 	}
-	f, wrong := r.book.find(seq), r.known.compareWhole(a.data, seq, stamp)
-	switch {
-	case wrong != nil && f != nil && f.fate == "":
-		r.lose(f, a.at, wrong)
-	case wrong != nil:
-		r.answered(seq, time.Unix(0, stamp), a.at, wrong)
-	case f == nil:
-		r.answered(seq, time.Unix(0, stamp), a.at, nil)
-	default:
-		f.phases.FirstByte = a.at.Sub(f.sent)
-		r.answered(seq, f.sent, a.at, nil)
+	f, wrong, sent := r.book.find(seq), r.known.compareWhole(a.data, seq, stamp), time.Unix(0, stamp)
+	if f != nil {
+		sent = f.sent
 	}
+	switch waits := f != nil && f.fate == ""; {
+	case waits && wrong != nil:
+		r.lose(f, a.at, wrong)
+		return
+	case waits:
+		f.phases.FirstByte = a.at.Sub(sent) // it comes with all others
+	}
+	r.answered(seq, sent, a.at, wrong)
 }
 
 // failed is an error of a socket for datagrams. One that passes is about one of

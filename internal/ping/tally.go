@@ -1,6 +1,7 @@
 package ping
 
 import (
+	"maps"
 	"time"
 
 	"echod/internal/dial"
@@ -22,7 +23,7 @@ type Summary struct {
 	LostBy map[dial.Class]int64 // Lost by its reasons
 
 	Reconnects int64         // connections after the first
-	Down       time.Duration // how long there was none before these
+	Down       time.Duration // how long there was none, as far as that was tried
 
 	RTT hist.Summary
 	// Jitter is the mean of the differences, whichever their sign, between the RTT
@@ -44,7 +45,9 @@ type Tally struct {
 	last   time.Duration // the RTT received before
 	moved  time.Duration // the sum of the differences
 	phases map[string]*hist.Hist
-	linked bool
+	linked bool      // there was a connection
+	down   time.Time // since then there is none; zero: there is one
+	seen   time.Time // when something was told last
 }
 
 // NewTally is one that has counted nothing.
@@ -55,6 +58,7 @@ func NewTally() *Tally {
 // Probe counts one.
 func (t *Tally) Probe(p Probe) {
 	c := &t.counts
+	t.seen = p.At
 	switch p.Fate {
 	case Answered:
 		c.Sent++
@@ -103,13 +107,15 @@ func (t *Tally) time(p Probe) {
 
 // Link counts what happened to the connection.
 func (t *Tally) Link(l Link) {
+	t.seen = l.At
 	if !l.Up {
+		t.down = l.At
 		return
 	}
 	if t.linked {
 		t.counts.Reconnects++
 	}
-	t.linked = true
+	t.linked, t.down = true, time.Time{}
 	t.counts.Down += l.Down
 }
 
@@ -117,6 +123,10 @@ func (t *Tally) Link(l Link) {
 func (t *Tally) Summary() Summary {
 	s := t.counts
 	s.RTT = t.rtt.Summary()
+	s.LostBy = maps.Clone(s.LostBy)
+	if !t.down.IsZero() {
+		s.Down += t.seen.Sub(t.down)
+	}
 	if s.Received > 1 {
 		s.Jitter = t.moved / time.Duration(s.Received-1)
 	}

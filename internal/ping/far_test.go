@@ -1,0 +1,125 @@
+package ping_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"echod/internal/dial"
+	"echod/internal/ping"
+)
+
+// far is a service in the test, over pipes. One write there is one read here, as
+// with datagrams; what is sent to it waits for nobody.
+type far struct {
+	t     *testing.T
+	wg    sync.WaitGroup
+	dials []time.Duration // when, from the beginning of the test
+	began time.Time
+	serve func(n int, c *farConn) // connection n, from 1 on
+	// refuse, if set, may refuse connection n.
+	refuse func(n int) error
+}
+
+// newFar is called inside the bubble of synctest.Test.
+func newFar(t *testing.T, serve func(n int, c *farConn)) *far {
+	return &far{t: t, began: time.Now(), serve: serve}
+}
+
+// target is this service on that network. TLS is not for it.
+func (f *far) target(network string) ping.Target {
+	return ping.Target{Network: network, Address: "far:7", Via: f.dial}
+}
+
+func (f *far) dial(context.Context) (net.Conn, error) {
+	f.dials = append(f.dials, time.Since(f.began))
+	n := len(f.dials)
+	if f.refuse != nil {
+		if err := f.refuse(n); err != nil {
+			return nil, err
+		}
+	}
+	here, there := net.Pipe()
+	c := &farConn{Conn: there, in: make(chan []byte, 1000)}
+	go c.receive()
+	f.wg.Go(func() {
+		defer there.Close()
+		f.serve(n, c)
+	})
+	return here, nil
+}
+
+// run probes from here until it is done, and the service with it.
+func (f *far) run(ctx context.Context, c ping.Config) {
+	f.t.Helper()
+	prober, err := ping.New(c)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	prober.Run(ctx)
+	f.wg.Wait()
+}
+
+// farConn is the service's end of a connection.
+type farConn struct {
+	net.Conn
+	in chan []byte // closed when the prober has hung up
+}
+
+func (c *farConn) receive() {
+	defer close(c.in)
+	for {
+		p := make([]byte, 1<<16)
+		n, err := c.Read(p)
+		if err != nil {
+			return
+		}
+		c.in <- p[:n]
+	}
+}
+
+// echo answers everything.
+func (c *farConn) echo() {
+	for p := range c.in {
+		c.Write(p)
+	}
+}
+
+// line is what p says, to be compared. Times are told only where time stands still
+// unless somebody sleeps: in a bubble.
+func line(p ping.Probe) string {
+	words := fmt.Sprintf("%s %d", p.Fate, p.Seq)
+	if p.RTT > 0 {
+		words += fmt.Sprintf(" in %v", p.RTT)
+	}
+	if p.Reordered {
+		words += " reordered"
+	}
+	if p.Class != "" {
+		words += fmt.Sprintf(": %s", p.Class)
+	}
+	return words
+}
+
+func (t *told) lines() []string {
+	var all []string
+	for _, p := range t.probes {
+		all = append(all, line(p))
+	}
+	return all
+}
+
+func (t *told) linkLines() []string {
+	var all []string
+	for _, l := range t.links {
+		words := map[bool]dial.Class{true: "up", false: l.Class}[l.Up]
+		if l.Down > 0 {
+			words += dial.Class(fmt.Sprintf(" after %v", l.Down))
+		}
+		all = append(all, string(words))
+	}
+	return all
+}

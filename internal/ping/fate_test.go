@@ -1,0 +1,282 @@
+package ping_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/dial"
+	"echod/internal/ping"
+)
+
+// every is a config of one probe a second, which waits as long for an answer.
+func (t *told) every(second time.Duration, target ping.Target, count int) ping.Config {
+	c := t.config(target, count)
+	c.Interval, c.Wait = second, second
+	return c
+}
+
+func compare(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got)\n%s", what, diff)
+	}
+}
+
+// TestDatagramsAreToldByWhatBecameOfThem puts probes through a service that does
+// something else to each.
+func TestDatagramsAreToldByWhatBecameOfThem(t *testing.T) {
+	tests := []struct {
+		name string
+		do   func(c *farConn, p []byte) // with the second of four probes
+		want []string                   // before the fourth is answered
+	}{
+		{"answered", func(c *farConn, p []byte) { c.Write(p) }, []string{"answered 1", "answered 2", "answered 3"}},
+		{"answered slowly", func(c *farConn, p []byte) { time.Sleep(200 * time.Millisecond); c.Write(p) },
+			[]string{"answered 1", "answered 2 in 200ms", "answered 3"}},
+		{"dropped", func(c *farConn, p []byte) {}, []string{"answered 1", "answered 3", "lost 2: timeout"}},
+		{"doubled", func(c *farConn, p []byte) { c.Write(p); c.Write(p) },
+			[]string{"answered 1", "answered 2", "duplicated 2", "answered 3"}},
+		{"overtaken", func(c *farConn, p []byte) { c.Write(<-c.in); c.Write(p) },
+			[]string{"answered 1", "answered 3", "answered 2 in 1s reordered"}},
+		{"late", func(c *farConn, p []byte) { c.Write(<-c.in); time.Sleep(600 * time.Millisecond); c.Write(p) },
+			[]string{"answered 1", "answered 3", "lost 2: timeout", "late 2 in 1.6s reordered"}},
+		{"late and doubled", func(c *farConn, p []byte) {
+			third := <-c.in
+			time.Sleep(600 * time.Millisecond)
+			c.Write(p)
+			c.Write(p)
+			c.Write(third)
+		}, []string{"answered 1", "lost 2: timeout", "late 2 in 1.6s", "duplicated 2 in 1.6s", "answered 3 in 600ms"}},
+		{"altered", func(c *farConn, p []byte) { p[40] ^= 1; c.Write(p) },
+			[]string{"answered 1", "lost 2: corrupt", "answered 3"}},
+		{"cut", func(c *farConn, p []byte) { c.Write(p[:50]) },
+			[]string{"answered 1", "lost 2: corrupt", "answered 3"}},
+		{"doubled, and the second altered", func(c *farConn, p []byte) { c.Write(p); p[40] ^= 1; c.Write(p) },
+			[]string{"answered 1", "answered 2", "duplicated 2: corrupt", "answered 3"}},
+		{"forged under another number", func(c *farConn, p []byte) { p[7]++; c.Write(p) },
+			[]string{"answered 1", "foreign 0", "answered 3", "lost 2: timeout"}},
+		{"forged at another time", func(c *farConn, p []byte) { p[15]++; c.Write(p) },
+			[]string{"answered 1", "foreign 0", "answered 3", "lost 2: timeout"}},
+		{"forged, and answered", func(c *farConn, p []byte) { c.Write([]byte("hello")); c.Write(p) },
+			[]string{"answered 1", "foreign 0", "answered 2", "answered 3"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got told
+				f := newFar(t, func(_ int, c *farConn) {
+					c.Write(<-c.in)
+					tt.do(c, <-c.in)
+					c.echo()
+				})
+				config := got.every(time.Second, f.target("udp"), 4)
+				config.Wait = 1500 * time.Millisecond
+				f.run(t.Context(), config)
+				compare(t, "fates", got.lines(), append(tt.want, "answered 4"))
+			})
+		})
+	}
+}
+
+func TestDatagramsLeaveOnScheduleWhateverIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got told
+		f := newFar(t, func(_ int, c *farConn) {
+			for range c.in {
+				// answered never
+			}
+		})
+		config := got.every(time.Second, f.target("udp"), 4)
+		config.Wait = 10 * time.Second
+		f.run(t.Context(), config)
+		for i, p := range got.probes {
+			if after := p.Sent.Sub(f.began); after != time.Duration(i)*time.Second || p.At.Sub(p.Sent) != config.Wait {
+				t.Errorf("probe %d left after %v and was lost %v later; want %ds and %v", p.Seq, after, p.At.Sub(p.Sent), i, config.Wait)
+			}
+		}
+		if len(got.probes) != 4 {
+			t.Errorf("got %d probes, want 4", len(got.probes))
+		}
+	})
+}
+
+func TestStreamStaysInStepWithLateAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got told
+		f := newFar(t, func(_ int, c *farConn) {
+			c.Write(<-c.in)
+			second := <-c.in
+			time.Sleep(2500 * time.Millisecond)
+			c.Write(second)
+			c.echo()
+		})
+		f.run(t.Context(), got.every(time.Second, f.target("tcp"), 5))
+		compare(t, "fates", got.lines(), []string{
+			"answered 1", "lost 2: timeout", "lost 3: timeout", "late 2 in 2.5s", "late 3 in 1.5s", "answered 4 in 500ms", "answered 5",
+		})
+		compare(t, "links", got.linkLines(), []string{"up"})
+	})
+}
+
+func TestStreamHasOneProbeUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got told
+		f := newFar(t, func(_ int, c *farConn) {
+			for p := range c.in {
+				time.Sleep(1700 * time.Millisecond)
+				c.Write(p)
+			}
+		})
+		config := got.every(time.Second, f.target("tcp"), 3)
+		config.Wait = time.Minute
+		f.run(t.Context(), config)
+		var left []time.Duration
+		for _, p := range got.probes {
+			left = append(left, p.Sent.Sub(f.began))
+		}
+		if want := []time.Duration{0, 1700 * time.Millisecond, 3400 * time.Millisecond}; !slices.Equal(left, want) {
+			t.Errorf("probes left at %v, want %v: each when the one before was answered", left, want)
+		}
+	})
+}
+
+func TestStreamThatOwesTooMuchIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got told
+		f := newFar(t, func(n int, c *farConn) {
+			if n > 1 {
+				c.echo()
+			}
+			for range c.in {
+				// a path that forgot the connection
+			}
+		})
+		f.run(t.Context(), got.every(time.Second, f.target("tcp"), 11))
+		want := []string{}
+		for _, seq := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"} {
+			want = append(want, "lost "+seq+": timeout")
+		}
+		compare(t, "fates", got.lines(), append(want, "answered 10", "answered 11"))
+		compare(t, "links", got.linkLines(), []string{"up", "timeout", "up"})
+	})
+}
+
+func TestStreamThatBreaksIsMadeAnew(t *testing.T) {
+	tests := []struct {
+		name  string
+		do    func(c *farConn, p []byte) // with the second of three probes
+		fates []string
+		why   string
+	}{
+		{"before it answers", func(c *farConn, p []byte) {}, []string{"answered 1", "lost 2: premature-eof", "answered 3"}, "premature-eof"},
+		{"between two probes", func(c *farConn, p []byte) { c.Write(p) }, []string{"answered 1", "answered 2", "answered 3"}, "premature-eof"},
+		{"in the middle of an answer", func(c *farConn, p []byte) { c.Write(p[:50]) },
+			[]string{"answered 1", "lost 2: premature-eof", "answered 3"}, "premature-eof"},
+		{"for a wrong byte", func(c *farConn, p []byte) { p[63]++; c.Write(p); <-c.in },
+			[]string{"answered 1", "lost 2: corrupt", "answered 3"}, "corrupt"},
+		{"for one byte more", func(c *farConn, p []byte) { c.Write(p); c.Write([]byte{0}); <-c.in },
+			[]string{"answered 1", "answered 2", "foreign 0: corrupt", "answered 3"}, "corrupt"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got told
+				f := newFar(t, func(n int, c *farConn) {
+					if n == 1 {
+						c.Write(<-c.in)
+						tt.do(c, <-c.in)
+						return
+					}
+					c.echo()
+				})
+				f.run(t.Context(), got.every(time.Second, f.target("tcp"), 3))
+				compare(t, "fates", got.lines(), tt.fates)
+				compare(t, "links", got.linkLines(), []string{"up", tt.why, "up after 1s"})
+			})
+		})
+	}
+}
+
+func TestWrongByteOfAProbeIsToldWithItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got told
+		var want ping.WrongError
+		f := newFar(t, func(_ int, c *farConn) {
+			p := <-c.in
+			p[62] ^= 0xff
+			c.Write(p)
+			want = ping.WrongError{Offset: 62, Got: fmt.Sprintf("% x", p[62:]), Want: fmt.Sprintf("% x", []byte{^p[62], p[63]})}
+		})
+		f.run(t.Context(), got.every(time.Second, f.target("tcp"), 1))
+		wrong, ok := errors.AsType[*ping.WrongError](got.probes[0].Err)
+		if !ok || *wrong != want {
+			t.Errorf("got %v, want %v", got.probes[0].Err, want)
+		}
+	})
+}
+
+func TestConnectionIsTriedAgainAfterGrowingPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got told
+		f := newFar(t, func(_ int, c *farConn) { c.echo() })
+		f.refuse = func(n int) error {
+			if n < 8 {
+				return syscall.ECONNREFUSED
+			}
+			return nil
+		}
+		f.run(t.Context(), got.every(10*time.Millisecond, f.target("tcp"), 230))
+		var at []time.Duration
+		for _, ms := range []int{0, 50, 150, 350, 750, 1250, 1750, 2250} {
+			at = append(at, time.Duration(ms)*time.Millisecond)
+		}
+		if !slices.Equal(f.dials, at) {
+			t.Errorf("tried at %v, want %v", f.dials, at)
+		}
+		compare(t, "links", got.linkLines(), []string{"refused", "up after 2.25s"})
+		var tally = ping.NewTally()
+		for _, p := range got.probes {
+			tally.Probe(p)
+		}
+		if s := tally.Summary(); s.LostBy[dial.Refused] != 225 || s.Received != 5 {
+			t.Errorf("got %d refused and %d received, want 225 and 5", s.LostBy[dial.Refused], s.Received)
+		}
+	})
+}
+
+// TestEndOfTheContextEndsEverything: at whichever place it comes.
+func TestEndOfTheContextEndsEverything(t *testing.T) {
+	tests := []struct {
+		name  string
+		serve func(c *farConn)
+		size  int
+		want  []string
+	}{
+		{"between two probes", func(c *farConn) { c.echo() }, 64, []string{"answered 1"}},
+		{"while an answer is due", func(c *farConn) { <-c.in; <-c.in }, 64, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got told
+				f := newFar(t, func(_ int, c *farConn) { tt.serve(c) })
+				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+				defer cancel()
+				f.run(ctx, got.every(time.Second, f.target("tcp"), 0))
+				compare(t, "fates", got.lines(), tt.want)
+				compare(t, "links", got.linkLines(), []string{"up"})
+				if took := time.Since(f.began); took != 500*time.Millisecond {
+					t.Errorf("it ended after %v, want 500ms", took)
+				}
+			})
+		})
+	}
+}
