@@ -34,6 +34,9 @@ type Peer struct {
 // other.
 func StreamID(generation uint32, fd int) uint64 { return uint64(generation)<<32 | uint64(uint32(fd)) }
 
+// Descriptor is the descriptor in an ID.
+func Descriptor(id uint64) int { return int(int32(id)) }
+
 // Ranking keeps, of all the peers that it is shown, the few that somebody wants
 // to see. It is made for a few: each that is kept costs a place in a list.
 type Ranking struct{ busiest, waiting best }
@@ -42,6 +45,13 @@ type Ranking struct{ busiest, waiting best }
 // that have waited longest. Of those equal in that, who is owed more comes
 // first. Who does not wait is none of the waiting.
 func NewRanking(n int) *Ranking { return &Ranking{busiest: best{n: n}, waiting: best{n: n}} }
+
+// Wants tells whether a peer that moved so many bytes, and has waited so long, may
+// be kept. Nearly nobody is, where there are many: whoever is not need not be
+// shown.
+func (r *Ranking) Wants(moved uint64, waiting time.Duration) bool {
+	return r.busiest.wants(moved) || waiting > 0 && r.waiting.wants(uint64(waiting))
+}
 
 // See shows p to the ranking, which keeps a copy if anything. Nobody is to be
 // shown twice.
@@ -77,10 +87,13 @@ type scored struct {
 	Peer
 }
 
+func (b *best) wants(score uint64) bool {
+	return b.n > 0 && (len(b.kept) < b.n || score >= b.kept[b.n-1].score)
+}
+
 func (b *best) see(score uint64, p *Peer) {
-	full := len(b.kept) >= b.n
-	if full && (b.n <= 0 || score < b.kept[b.n-1].score) {
-		return // nearly everybody, where there are many
+	if !b.wants(score) {
+		return
 	}
 	one := scored{score, *p}
 	at, _ := slices.BinarySearchFunc(b.kept, one, scored.compare)

@@ -53,7 +53,8 @@ func TestRankingKeepsTheBusiestAndTheLongestWaiting(t *testing.T) {
 	}
 }
 
-// TestRankingIsWhatSortingAllWouldGive: not remembering everybody changes nothing.
+// TestRankingIsWhatSortingAllWouldGive: not remembering everybody changes nothing,
+// nor does not showing whom it does not want.
 func TestRankingIsWhatSortingAllWouldGive(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
@@ -62,7 +63,9 @@ func TestRankingIsWhatSortingAllWouldGive(t *testing.T) {
 		all := make([]Peer, random.IntN(60))
 		for i, id := range random.Perm(len(all)) {
 			all[i] = Peer{ID: uint64(id), BytesIn: random.Uint64N(20), Waiting: time.Duration(max(random.IntN(20)-10, 0))}
-			r.See(&all[i])
+			if all[i].ID%2 == 0 || r.Wants(all[i].BytesIn, all[i].Waiting) {
+				r.See(&all[i])
+			}
 		}
 		if diff := diffPeers(sortAll(all, n), r.Peers()); diff != "" {
 			t.Fatalf("the %d first of %d (-want +got):\n%s", n, len(all), diff)
@@ -90,8 +93,12 @@ func sortAll(all []Peer, n int) []Peer {
 func TestStreamIDTellsDescriptorsAndGenerationsApart(t *testing.T) {
 	seen := map[uint64]bool{}
 	for _, generation := range []uint32{0, 1, 3, 1<<32 - 1} {
-		for _, fd := range []int{0, 3, 1 << 20, 1<<31 - 1} {
-			seen[StreamID(generation, fd)] = true
+		for _, fd := range []int{-1, 3, 1 << 20, 1<<31 - 1} {
+			id := StreamID(generation, fd)
+			seen[id] = true
+			if got := Descriptor(id); got != fd {
+				t.Errorf("descriptor of the ID of %d on %d: got %d", generation, fd, got)
+			}
 		}
 	}
 	if got, want := len(seen), 16; got != want {

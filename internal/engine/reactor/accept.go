@@ -3,6 +3,7 @@
 package reactor
 
 import (
+	"encoding/binary"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -109,7 +110,7 @@ func (ln *listener) welcome(l *loop, fd int) {
 		l.refuse(fd, engine.RefusedFD)
 		return
 	}
-	if l.srv.peers != nil && !l.srv.peers.enter(fd, addrOf(&l.peer)) {
+	if l.srv.peers != nil && !l.srv.peers.enter(fd, addrOf(&l.peer).Addr()) {
 		l.refuse(fd, engine.RefusedPerIP)
 		return
 	}
@@ -163,12 +164,15 @@ func (ln *listener) close(l *loop) {
 }
 
 // addrOf is the address in a sockaddr; invalid for a unix peer, which has none.
-func addrOf(peer *unix.RawSockaddrAny) netip.Addr {
+func addrOf(peer *unix.RawSockaddrAny) netip.AddrPort {
+	inet := (*unix.RawSockaddrInet4)(unsafe.Pointer(peer))
+	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&inet.Port))[:]) // where IPv6 has it too
 	switch peer.Addr.Family {
 	case unix.AF_INET:
-		return netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(peer)).Addr)
+		return netip.AddrPortFrom(netip.AddrFrom4(inet.Addr), port)
 	case unix.AF_INET6:
-		return netip.AddrFrom16((*unix.RawSockaddrInet6)(unsafe.Pointer(peer)).Addr)
+		inet6 := (*unix.RawSockaddrInet6)(unsafe.Pointer(peer))
+		return netip.AddrPortFrom(netip.AddrFrom16(inet6.Addr), port)
 	}
-	return netip.Addr{}
+	return netip.AddrPort{}
 }

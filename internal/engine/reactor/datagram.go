@@ -3,7 +3,6 @@
 package reactor
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"unsafe"
 
@@ -98,8 +97,4 @@ func (d *datagrams) arrived(i int) netip.Addr {
 }
 
 // source is where the i-th datagram came from.
-func (d *datagrams) source(i int) netip.AddrPort {
-	from := &d.letters[i].from
-	port := (*[2]byte)(unsafe.Pointer(&(*unix.RawSockaddrInet4)(unsafe.Pointer(from)).Port)) // where IPv6 has it too
-	return netip.AddrPortFrom(addrOf(from), binary.BigEndian.Uint16(port[:]))
-}
+func (d *datagrams) source(i int) netip.AddrPort { return addrOf(&d.letters[i].from) }

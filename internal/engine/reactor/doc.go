@@ -17,6 +17,7 @@
 //	accept.go                    the listener, and how it rests when the kernel is out of something
 //	deadline.go                  stalled and silent peers
 //	packet.go datagram.go        datagrams, in batches
-//	mail.go                      how others wake a loop and hand it work
+//	mail.go                      how others wake a loop, hand it work and ask it
+//	census.go                    who is there: the busiest, and those who take nothing
 //	server.go drain.go           several loops as one engine.Server, and its end
 package reactor

@@ -48,7 +48,7 @@ func playReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &realStage{t: t, srv: srv, changed: make(chan struct{}, 1), served: make(chan error, 1), down: make(chan error, 1)}
+	s := &realStage{t: t, srv: srv.(*server), changed: make(chan struct{}, 1), served: make(chan error, 1), down: make(chan error, 1)}
 	go func() { s.served <- srv.Serve() }()
 	sc.play(s)
 	for _, a := range s.actors {
@@ -76,7 +76,7 @@ func playReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim
 // realStage is the stage on the real kernel.
 type realStage struct {
 	t        *testing.T
-	srv      engine.Server
+	srv      *server
 	actors   []*realActor
 	changed  chan struct{} // something came to one of them
 	draining sync.Once
@@ -98,6 +98,14 @@ func (s *realStage) drain() {
 			s.down <- s.srv.Shutdown(ctx)
 		}()
 	})
+}
+
+func (s *realStage) census() {
+	ctx, cancel := context.WithTimeout(context.Background(), enough)
+	defer cancel()
+	if _, err := s.srv.Peers(ctx, 5); err != nil {
+		s.t.Errorf("Peers: %v", err)
+	}
 }
 
 func (s *realStage) dial() actor {

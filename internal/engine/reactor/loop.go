@@ -96,6 +96,7 @@ func (l *loop) watch(fd int, h handler) error {
 func (l *loop) run() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer l.mail.hush()
 	for !l.done() {
 		if err := l.turn(l.patience()); err != nil {
 			return err

@@ -16,6 +16,12 @@ type newcomer struct {
 	unix bool
 }
 
+// question is something that only the loop itself can tell.
+type question struct {
+	answer   func() // in the loop's own turn
+	answered chan struct{}
+}
+
 // mail is how others reach a loop while it sleeps in its poller: they leave
 // word and write to an eventfd(2) that the poller watches.
 type mail struct {
@@ -26,7 +32,7 @@ type mail struct {
 	rung      bool // the eventfd was written to since it was last read
 	closed    bool
 	newcomers []newcomer
-	pulses    []chan<- struct{}
+	questions []question
 	fetched   []newcomer // the other half of a double buffer, so that handing over allocates nothing
 	word      [8]byte
 }
@@ -67,17 +73,21 @@ func (m *mail) wake() {
 }
 
 // pulse returns a channel that is closed when the loop has turned.
-func (m *mail) pulse() <-chan struct{} {
-	turned := make(chan struct{})
+func (m *mail) pulse() <-chan struct{} { return m.ask(func() {}) }
+
+// ask has the loop do answer in its own turn, and returns a channel that is
+// closed when it has, or when it has ended and never will.
+func (m *mail) ask(answer func()) <-chan struct{} {
+	q := question{answer, make(chan struct{})}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		close(turned)
-		return turned
+		close(q.answered)
+		return q.answered
 	}
-	m.pulses = append(m.pulses, turned)
+	m.questions = append(m.questions, q)
 	m.ring()
-	return turned
+	return q.answered
 }
 
 // ring writes to the eventfd, once until the loop has looked. An eventfd that
@@ -100,12 +110,13 @@ func (m *mail) ready(l *loop) {
 	m.mu.Lock()
 	l.k.Read(m.fd, m.word[:])
 	m.rung = false
-	pulses := m.pulses
-	m.pulses = nil
+	questions := m.questions
+	m.questions = nil
 	m.mu.Unlock()
 	m.deliver(l)
-	for _, turned := range pulses {
-		close(turned)
+	for _, q := range questions {
+		q.answer()
+		close(q.answered)
 	}
 }
 
@@ -119,15 +130,21 @@ func (m *mail) deliver(l *loop) {
 	}
 }
 
-// close ends the mail. Nobody is left waiting for a pulse.
-func (m *mail) close(l *loop) {
+// hush ends the mail of a loop that turns no more, though others may: nobody is
+// left waiting for an answer.
+func (m *mail) hush() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
-	for _, turned := range m.pulses {
-		close(turned)
+	for _, q := range m.questions {
+		close(q.answered)
 	}
-	m.pulses = nil
+	m.questions = nil
+}
+
+// close gives back what the mail holds.
+func (m *mail) close(l *loop) {
+	m.hush()
 	l.poller.del(m.fd)
 	l.k.Close(m.fd)
 }

@@ -68,8 +68,9 @@ func moves(r *rig) map[string]func(*rapid.T) {
 		}
 	}
 	return map[string]func(*rapid.T){
-		"dial": func(*rapid.T) { r.dial() },
-		"turn": func(*rapid.T) { r.turn() },
+		"dial":   func(*rapid.T) { r.dial() },
+		"turn":   func(*rapid.T) { r.turn() },
+		"census": func(*rapid.T) { r.whoIsThere() },
 		"send": peer(func(t *rapid.T, p *sim.Peer) {
 			r.send(p, rapid.IntRange(1, 4*rigBuffer).Draw(t, "bytes"))
 		}),

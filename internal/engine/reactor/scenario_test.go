@@ -27,6 +27,8 @@ type stage interface {
 	dial() actor
 	// settle waits until the server has done for everybody what it can.
 	settle()
+	// census asks the server who is there.
+	census()
 	// drain asks the server to end when its streams have.
 	drain()
 	// bulk is more than all buffers on the way hold together.
@@ -151,6 +153,18 @@ var scenarios = []scenario{
 		p.closeWrite()
 		s.settle()
 	}, want: []sim.End{sim.Clean}},
+	{name: "asked who is there", play: func(s stage) {
+		a, b := s.dial(), s.dial()
+		a.stall()
+		a.send(s.bulk())
+		b.send(6)
+		s.settle()
+		s.census()
+		a.resume()
+		b.closeWrite()
+		s.settle()
+		s.census()
+	}, want: []sim.End{sim.Clean, sim.Clean}},
 	{name: "drain", play: func(s stage) {
 		a, b := s.dial(), s.dial()
 		a.stall()
