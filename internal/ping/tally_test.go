@@ -1,0 +1,97 @@
+package ping_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/dial"
+	"echod/internal/hist"
+	"echod/internal/ping"
+)
+
+func TestTallyCountsWhatItIsTold(t *testing.T) {
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	tally := ping.NewTally()
+	tally.Link(ping.Link{At: at(0), Class: dial.Refused})
+	tally.Probe(ping.Probe{Fate: ping.Lost, At: at(0), Class: dial.Refused})
+	tally.Link(ping.Link{At: at(1000), Up: true, Down: ms(1000)})
+	for _, rtt := range []int{10, 14, 11} {
+		tally.Probe(ping.Probe{Fate: ping.Answered, At: at(2000), RTT: ms(rtt)})
+	}
+	tally.Probe(ping.Probe{Fate: ping.Answered, At: at(2000), RTT: ms(11), Reordered: true})
+	tally.Probe(ping.Probe{Fate: ping.Duplicated, RTT: ms(500), At: at(2000)})
+	tally.Probe(ping.Probe{Fate: ping.Late, RTT: ms(5000), Reordered: true, At: at(2000)})
+	tally.Probe(ping.Probe{Fate: ping.Foreign, At: at(2000)})
+	tally.Link(ping.Link{At: at(3000), Class: ping.Corrupt})
+	tally.Probe(ping.Probe{Fate: ping.Lost, At: at(3000), Class: ping.Corrupt})
+	tally.Link(ping.Link{At: at(3500), Up: true, Down: ms(500)})
+	tally.Link(ping.Link{At: at(4000), Class: dial.Reset})
+	tally.Probe(ping.Probe{Fate: ping.Lost, At: at(4250), Class: dial.Refused})
+	got := tally.Summary()
+	rtt := hist.New()
+	for _, n := range []int{10, 14, 11, 11} {
+		rtt.Record(ms(n))
+	}
+	want := ping.Summary{
+		Sent: 7, Received: 4, Lost: 3, Late: 1, Duplicated: 1, Reordered: 2, Foreign: 1, Corrupt: 1,
+		LostBy:     map[dial.Class]int64{dial.Refused: 2, ping.Corrupt: 1},
+		Reconnects: 1, Down: ms(1750),
+		RTT: rtt.Summary(), Jitter: ms(7) / 3, // |14-10|, |11-14|, |11-11|
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if loss := got.Loss(); loss != 3.0/7 {
+		t.Errorf("a loss of %v, want three of seven", loss)
+	}
+}
+
+func TestTallyOfNothingIsZero(t *testing.T) {
+	got := ping.NewTally().Summary()
+	if diff := cmp.Diff(ping.Summary{LostBy: map[dial.Class]int64{}}, got); diff != "" || got.Loss() != 0 {
+		t.Errorf("a loss of %v; -want +got\n%s", got.Loss(), diff)
+	}
+}
+
+func TestTallyKeepsPartsApart(t *testing.T) {
+	tally := ping.NewTally()
+	tally.Probe(ping.Probe{Fate: ping.Answered, RTT: 9, Phases: ping.Phases{DNS: 1, Connect: 2, TLS: 3, FirstByte: 4}})
+	s := tally.Summary()
+	got := []time.Duration{s.DNS.Max, s.Connect.Max, s.TLS.Max, s.FirstByte.Max, s.RTT.Max}
+	if diff := cmp.Diff([]time.Duration{1, 2, 3, 4, 9}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestConfigThatCannotBeIsRefused(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*ping.Config)
+		want   string
+	}{
+		{"fine", func(*ping.Config) {}, ""},
+		{"count", func(c *ping.Config) { c.Count = -1 }, "a negative number of probes; give one from 1 on, or 0 for no end"},
+		{"interval", func(c *ping.Config) { c.Interval = 0 }, "a probe each 0s; leave at least 1ms between them"},
+		{"wait", func(c *ping.Config) { c.Wait = 0 }, "no time for an answer; give some, as in 2s"},
+		{"small", func(c *ping.Config) { c.Size = 31 }, "probes of 31 bytes; they can have 32 to 65507"},
+		{"large", func(c *ping.Config) { c.Size = 65508 }, "probes of 65508 bytes; they can have 32 to 65507"},
+		{"many", func(c *ping.Config) { c.Wait = 65536 * c.Interval },
+			"a wait of 1m5.536s for probes each 1ms; at most 65536 can be under way: wait less, or send less often"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := ping.Config{Interval: time.Millisecond, Wait: time.Second, Size: 64}
+			tt.change(&c)
+			got := ""
+			if _, err := ping.New(c); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
