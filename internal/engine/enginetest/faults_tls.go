@@ -274,6 +274,9 @@ func (t trial) wantAlert(p *peer, word string) {
 	if err := p.finish(); !errors.As(err, &told) || told.Op != "remote error" || told.Err.Error() != word {
 		t.Errorf("got %v, want the alert %q", err, word)
 	}
+	if _, err := io.ReadAll(p.tcp()); err != nil {
+		t.Errorf("behind the alert: got %v, want a FIN, for a reset may overtake it", err)
+	}
 }
 
 func oldVersion(t trial) {

@@ -223,7 +223,13 @@ func (p *peer) fin() {
 	}
 }
 
-func (p *peer) closeWrite() error { return p.Conn.(interface{ CloseWrite() error }).CloseWrite() }
+func (p *peer) closeWrite() error {
+	err := p.Conn.(interface{ CloseWrite() error }).CloseWrite()
+	if isReset(err) { // a close_notify has to be sent
+		p.cut.Store(true)
+	}
+	return err
+}
 
 // abort ends the connection by a reset.
 func (p *peer) abort() {

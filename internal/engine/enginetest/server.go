@@ -42,6 +42,9 @@ func (t trial) bind(cfg engine.Config) *server {
 	if cfg.Listeners == nil {
 		cfg.Listeners = []engine.Listener{t.anywhere(t.network)}
 	}
+	if cfg.HandshakeTimeout == 0 {
+		cfg.HandshakeTimeout = 2 * patience
+	}
 	if cfg.Budget == nil {
 		cfg.Budget = engine.NewBudget(engine.Limits{})
 	}

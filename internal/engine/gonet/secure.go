@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"time"
 
 	"echod/internal/engine"
 )
@@ -124,7 +123,9 @@ func (w *wire) Write(p []byte) (sent int, err error) {
 // stamp notes that bytes moved just now, and whether some are owed.
 func (w *wire) stamp(owing bool) { w.c.moved.set(w.c.server.clock.now.Load(), owing) }
 
-// review is nil if err was an interrupt and there is time left.
+// review is nil if err was an interrupt and there is time left. The five seconds
+// that crypto/tls gives its close_notify are such an interrupt, too: whoever reads
+// slowly has more to read before it, and as long for it as for the rest.
 func (w *wire) review(err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
@@ -134,8 +135,3 @@ func (w *wire) review(err error) error {
 	}
 	return nil
 }
-
-// SetWriteDeadline does nothing: crypto/tls would give its close_notify five
-// seconds, but a slow reader may have more to read before it than that. It has
-// the stall timeout, as for all it is owed.
-func (w *wire) SetWriteDeadline(time.Time) error { return nil }

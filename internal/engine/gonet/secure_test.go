@@ -121,6 +121,52 @@ func TestCloseNotifyWaitsAsLongAsTheRest(t *testing.T) {
 	})
 }
 
+// TestCloseNotifyIsOwed: who never reads it has stalled, like any other.
+func TestCloseNotifyIsOwed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(engine.Config{StallTimeout: time.Minute}.WithDefaults())
+		go s.Serve()
+		synctest.Wait()
+		wire, accepted := net.Pipe()
+		s.admit(accepted, shows(t))
+		client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
+		roundTrip(t, client, []byte("echo"), make([]byte, 4))
+		if err := client.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if got := s.Stats().Closes[engine.Stalled]; got != 1 {
+			t.Errorf("streams that stalled: got %d, want 1", got)
+		}
+		end(s)
+	})
+}
+
+// TestShutdownWaitsForNoTurn: who stands at the door is reset like the rest.
+func TestShutdownWaitsForNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(engine.Config{HandshakeTimeout: time.Hour}.WithDefaults())
+		go s.Serve()
+		synctest.Wait()
+		for range mostHandshakes {
+			s.door <- struct{}{}
+		}
+		client, accepted := net.Pipe()
+		s.admit(accepted, shows(t))
+		go tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake()
+		synctest.Wait()
+		began := time.Now()
+		end(s)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("Shutdown with no time left: got it after %v, want it at once", took)
+		}
+		if st := s.Stats(); st.Handshakes[engine.HandshakeDrained] != 1 || st.Closes[engine.Drained] != 1 {
+			t.Errorf("got %d handshakes and %d streams cut by the drain, want 1 and 1",
+				st.Handshakes[engine.HandshakeDrained], st.Closes[engine.Drained])
+		}
+	})
+}
+
 // end ends a server in a bubble, which would wait for its janitor.
 func end(s *server) {
 	now, cancel := context.WithCancel(context.Background())
