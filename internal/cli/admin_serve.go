@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"echod/internal/echo"
@@ -22,7 +23,32 @@ func readiness(s *server.Service) func() (ok bool, why string) {
 
 // servicePage is the page of a service.
 func servicePage(s *server.Service, limits engine.Limits) page.Config {
-	return page.Config{Name: "echod serve", Sample: func() page.Sample { return serviceSample(s.Snapshot(), limits) }}
+	return page.Config{
+		Name:   "echod serve",
+		Sample: func() page.Sample { return serviceSample(s.Snapshot(), limits) },
+		Peers:  func(ctx context.Context) ([]page.Peer, error) { return servicePeers(ctx, s) },
+	}
+}
+
+// peersShown is how many of the busiest streams are shown, and how many of those
+// that wait longest.
+const peersShown = 8
+
+// servicePeers is some of the streams, in the page's words.
+func servicePeers(ctx context.Context, s *server.Service) ([]page.Peer, error) {
+	peers, err := s.Peers(ctx, peersShown)
+	if err != nil {
+		return nil, err
+	}
+	var shown []page.Peer
+	for _, p := range peers {
+		one := page.Peer{ID: p.ID, Network: p.Network, BytesIn: p.BytesIn, BytesOut: p.BytesOut, Owed: p.Owed, Waiting: p.Waiting}
+		if p.Addr.IsValid() {
+			one.Addr = p.Addr.String()
+		}
+		shown = append(shown, one)
+	}
+	return shown, nil
 }
 
 // serviceSample is a snapshot in the page's words: all engines together.

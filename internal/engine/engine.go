@@ -77,4 +77,9 @@ type Server interface {
 	Pulse(ctx context.Context) error
 	// Stats is a snapshot. It costs the loops nothing and may lag by a turn.
 	Stats() Stats
+	// Peers is the n streams that moved most bytes and the n that have waited
+	// longest for their peer to take what it is owed: each once, in the order of
+	// Ranking.Peers. It may make each loop turn once. The error is ctx's, if a
+	// loop does not.
+	Peers(ctx context.Context, n int) ([]Peer, error)
 }

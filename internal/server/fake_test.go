@@ -58,6 +58,7 @@ type fakeServer struct {
 	closed chan struct{}
 	mu     sync.Mutex
 	stats  engine.Stats
+	peers  []engine.Peer
 }
 
 func (s *fakeServer) Listeners() []sock.Spec { return s.specs }
@@ -94,6 +95,8 @@ func (s *fakeServer) Pulse(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (s *fakeServer) Peers(context.Context, int) ([]engine.Peer, error) { return s.peers, nil }
 
 func (s *fakeServer) Stats() engine.Stats {
 	s.mu.Lock()

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"time"
 
 	"echod/internal/engine"
@@ -19,6 +20,22 @@ type EngineSnapshot struct {
 	Engine    string      // its name
 	Listeners []sock.Spec // as really bound
 	Stats     engine.Stats
+}
+
+// Peers is the n streams of all engines that moved most bytes and the n that have
+// waited longest, each once. The error is ctx's, if an engine does not answer.
+func (s *Service) Peers(ctx context.Context, n int) ([]engine.Peer, error) {
+	ranking := engine.NewRanking(n)
+	for _, m := range s.members {
+		peers, err := m.Peers(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		for i := range peers {
+			ranking.See(&peers[i])
+		}
+	}
+	return ranking.Peers(), nil
 }
 
 // Snapshot tells how the service is doing now.

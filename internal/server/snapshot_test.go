@@ -2,10 +2,13 @@ package server
 
 import (
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"echod/internal/engine"
 )
 
 // TestSnapshotTellsOfTheDrainFromItsFirstMoment: whoever asks whether the
@@ -40,4 +43,29 @@ func TestSnapshotTellsOfTheDrainFromItsFirstMoment(t *testing.T) {
 			t.Errorf("got %v, want nil", err)
 		}
 	})
+}
+
+// TestPeersAreRankedAcrossEngines: the busiest of one may be nobody beside those
+// of another.
+func TestPeersAreRankedAcrossEngines(t *testing.T) {
+	slow, fast := all("slow"), all("fast")
+	slow.setup = func(s *fakeServer) {
+		s.peers = []engine.Peer{{ID: 1, BytesIn: 1}, {ID: 2, Owed: 1, Waiting: time.Hour}}
+	}
+	fast.setup = func(s *fakeServer) { s.peers = []engine.Peer{{ID: 3, BytesIn: 9}, {ID: 4, BytesIn: 8}} }
+	s, err := mustPlan(t, config(t, "tcp://127.0.0.1:80 tcp://127.0.0.1:81?engine=fast", slow, fast)).Bind()
+	if err != nil {
+		t.Fatal(err)
+	}
+	peers, err := s.Peers(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []uint64
+	for _, p := range peers {
+		got = append(got, p.ID)
+	}
+	if want := []uint64{3, 4, 2}; !slices.Equal(got, want) {
+		t.Errorf("got streams %v, want %v: the two that moved most, and the one that waits", got, want)
+	}
 }
