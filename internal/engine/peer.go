@@ -24,8 +24,9 @@ type Peer struct {
 	// without memory to hold them, there are no others.
 	Owed uint64
 	// Waiting is how long the peer has taken nothing of what it is owed, 0 if it
-	// is owed nothing. It is as exact as the engine's timers, which follow
-	// Config.StallTimeout.
+	// is owed nothing. It is exact to a second or so, but what a peer took that
+	// reads slowly is seen an eighth of Config.StallTimeout late at the most.
+	// Without that timeout nobody may keep the time, and it is 0.
 	Waiting time.Duration
 }
 

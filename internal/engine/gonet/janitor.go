@@ -9,19 +9,25 @@ import (
 
 // A deadline for each message would be a timer set and cleared for each. So
 // connections only note when bytes moved, on a coarse clock that costs a load,
-// and one goroutine, the janitor, looks around at each tick and interrupts
+// and one goroutine, the janitor, looks around now and then and interrupts
 // those that have waited too long. Whoever is interrupted looks for itself
 // whether that is so: the janitor may have come just as the bytes did.
 
-// ticksPerTimeout is how finely time is told: a timeout strikes between its
-// due time and two ticks later.
-const ticksPerTimeout = 8
+const (
+	// sweepsPerTimeout is how often the janitor looks around: a timeout strikes
+	// between its due time and two sweeps later.
+	sweepsPerTimeout = 8
+	// longestTick is how coarse the clock is at the most, for those who ask how
+	// long somebody has waited.
+	longestTick = time.Second
+)
 
 // clock counts ticks. Its zero value stands still, which is right where there
 // are no timeouts.
 type clock struct {
 	now         atomic.Int64
 	period      time.Duration
+	perSweep    int64 // ticks from one sweep to the next
 	stall, idle int64 // timeouts in ticks; 0 is never
 }
 
@@ -37,7 +43,9 @@ func newClock(stall, idle time.Duration) *clock {
 	if k.period == 0 {
 		return k
 	}
-	k.period = max(k.period/ticksPerTimeout, time.Millisecond)
+	sweep := max(k.period/sweepsPerTimeout, time.Millisecond)
+	k.perSweep = int64((sweep + longestTick - 1) / longestTick)
+	k.period = sweep / time.Duration(k.perSweep)
 	k.stall, k.idle = k.ticks(stall), k.ticks(idle)
 	return k
 }
@@ -111,8 +119,9 @@ func (s *server) janitor(done <-chan struct{}) {
 	for {
 		select {
 		case <-tick.C:
-			s.clock.now.Add(1)
-			s.sweep()
+			if s.clock.now.Add(1)%s.clock.perSweep == 0 {
+				s.sweep()
+			}
 		case <-done:
 			return
 		}
@@ -120,7 +129,7 @@ func (s *server) janitor(done <-chan struct{}) {
 }
 
 // sweep interrupts those whose time seems up. A write of many bytes shows no
-// progress until it returns, so those that owe are interrupted at every tick,
+// progress until it returns, so those that owe are interrupted at every sweep,
 // to look how far they came.
 func (s *server) sweep() {
 	past := time.Unix(1, 0)

@@ -13,7 +13,7 @@ import (
 
 const (
 	timeout = 80 * time.Second
-	latest  = timeout + 2*timeout/ticksPerTimeout
+	latest  = timeout + 2*timeout/sweepsPerTimeout
 )
 
 // TestJanitor tries the timeouts in a bubble where time is free, on a pipe,
@@ -42,7 +42,7 @@ func TestJanitor(t *testing.T) {
 		}, engine.Stalled},
 		{"resets a peer that stops reading half-way", stall, func(t *testing.T, conn net.Conn) {
 			conn.Write([]byte("echo"))
-			time.Sleep(timeout / ticksPerTimeout)
+			time.Sleep(timeout / sweepsPerTimeout)
 			io.ReadFull(conn, make([]byte, 2))
 			wantGone(t, conn)
 		}, engine.Stalled},

@@ -17,7 +17,7 @@ import (
 // TestWaitingIsTimeWithoutAByteTaken looks at one stream again and again, in a
 // bubble, on a pipe that takes bytes only as they are read.
 func TestWaitingIsTimeWithoutAByteTaken(t *testing.T) {
-	const tick = timeout / ticksPerTimeout
+	const tick, sweep = longestTick, timeout / sweepsPerTimeout
 	synctest.Test(t, func(t *testing.T) {
 		s, conn := servePipe(engine.Config{StallTimeout: timeout})
 		time.Sleep(tick / 2) // between two ticks, for good
@@ -36,8 +36,9 @@ func TestWaitingIsTimeWithoutAByteTaken(t *testing.T) {
 		time.Sleep(3 * tick)
 		look("for three ticks", 4, 0, 3*tick)
 		io.ReadFull(conn, make([]byte, 1))
-		time.Sleep(tick) // in which the janitor has the goroutine look how far it came
-		look("one byte read", 4, 1, 0)
+		look("one byte read, which nobody has seen yet", 4, 0, 3*tick)
+		time.Sleep(sweep - 3*tick) // meanwhile the janitor had the goroutine look
+		look("and seen", 4, 1, 0)
 		time.Sleep(2 * tick)
 		look("and none for two ticks", 4, 1, 2*tick)
 		io.ReadFull(conn, make([]byte, 3))
