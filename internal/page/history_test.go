@@ -34,6 +34,7 @@ func TestRatesAreMadeOfCounters(t *testing.T) {
 		{"growth in a second", []taken{{0, 100}, {1, 150}, {2, 150}}, values{none, 50, 0}},
 		{"in less than a second", []taken{{0, 100}, {0.8, 180}}, values{none, 100}},
 		{"begun again at zero", []taken{{0, 1000}, {1, 30}, {2, 40}}, values{none, 30, 10}},
+		{"twice at one moment", []taken{{0, 0}, {1, 10}, {1, 20}}, values{none, 10}},
 		{"samples missing", []taken{{0, 0}, {4, 400}, {5, 500}}, values{none, none, none, 100, 100}},
 	}
 	for _, test := range tests {

@@ -213,7 +213,11 @@ func TestAPageIsThereThoughStreamsDoNotAnswer(t *testing.T) {
 			<-ctx.Done()
 			return nil, errors.New("ask a loop: it does not turn")
 		}}, 1)
+		began := time.Now()
 		s := state(t, p)
+		if waited := time.Since(began); waited != time.Second {
+			t.Errorf("whoever looks waits for %v, want 1s", waited)
+		}
 		if s.Peers.Problem != "ask a loop: it does not turn" || s.Traffic == nil {
 			t.Errorf("got %+v, want the problem and all else", s.Peers)
 		}
