@@ -124,15 +124,17 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 		return err
 	}
 	defer beside.close() // after the drain, so that it can be watched
+	// A reader of the log that goes away must not take the service with it, and
+	// one that reads there that it listens may signal at once.
+	signal.Ignore(syscall.SIGPIPE)
+	signals := stopSignals()
+	keepCertificate(ctx, store, cfg.Log)
 	service, err := plan.Bind()
 	if err != nil {
 		return err
 	}
-	// A reader of the log that goes away must not take the service with it.
-	signal.Ignore(syscall.SIGPIPE)
-	keepCertificate(ctx, store, cfg.Log)
 	beside.show(servicePage(service, cfg.Limits), readiness(service), append(certificateMetrics(store), metrics.Serve(service.Snapshot))...)
-	return service.Run(ctx, stopSignals())
+	return service.Run(ctx, signals)
 }
 
 // config is what the flags say, in the server's terms.
