@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -60,12 +61,13 @@ func TestLoadAppears(t *testing.T) {
 		echo(dial(t, e.URLs[0]), 20000, again)
 	}
 	echo(dial(t, e.URLs[1]), 1000, again)
-	dial(t, e.URLs[0]) // and is silent
+	silent := dial(t, e.URLs[0])
 	tb.wait(fmt.Sprintf(value+` === "6"`, "Connections", 0))
 	tb.wait(fmt.Sprintf(`/[KM]iB.s/.test(`+value+`)`, "Throughput", 0))
 	tb.wait(fmt.Sprintf(`/[1-9].*\/s/.test(`+value+`)`, "Datagrams", 1))
 	// Three seconds of a line, above the ground.
 	tb.wait(`/M\d+ \d+(l1-?\d+ ?|l1 \d+){3}/.test(document.querySelector("figure .axes path.c0").getAttribute("d"))`)
+	tb.wait(fmt.Sprintf(`document.body.innerText.includes(%q)`, silent.LocalAddr()))
 	for _, l := range looks {
 		tb.turn(l)
 		checkLook(tb, l)
@@ -111,6 +113,23 @@ const contrast = `(() => {
 	}
 	return faint;
 })()`
+
+func TestAPeerThatTakesNothingShows(t *testing.T) {
+	t.Parallel()
+	e := serve(t)
+	tb := open(t, e.Admin)
+	conn := dial(t, e.URLs[0])
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		conn.Write(make([]byte, 64<<20)) // until the test ends
+	}()
+	t.Cleanup(func() { conn.Close(); <-over })
+	row := fmt.Sprintf(`[...document.querySelectorAll("section")].find(s => s.textContent.includes("take nothing")).innerText.includes(%q)`, conn.LocalAddr())
+	tb.wait(row)
+	go io.Copy(io.Discard, conn)
+	tb.wait("!" + row)
+}
 
 func TestADrainShows(t *testing.T) {
 	t.Parallel()
