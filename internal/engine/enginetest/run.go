@@ -34,7 +34,7 @@ func Run(t *testing.T, e engine.Engine) {
 		return
 	}
 	for _, c := range slices.Concat(
-		serverCases, ruleCases, streamCases, endCases, resetCases, timeoutCases,
+		serverCases, peersCases, ruleCases, streamCases, endCases, resetCases, timeoutCases,
 		limitCases, memoryCases, isolationCases, drainCases, tlsCases, datagramCases, linuxCases,
 	) {
 		t.Run(c.name, func(t *testing.T) { c.try(t, e) })
