@@ -108,6 +108,52 @@ func TestDatagramsLeaveOnScheduleWhateverIsAnswered(t *testing.T) {
 	})
 }
 
+// TestTimesAreThoseOfTheEvents: who is told may take long; what came meanwhile
+// counts by when it came, and what was not sent meanwhile is not made up for.
+func TestTimesAreThoseOfTheEvents(t *testing.T) {
+	tests := []struct {
+		name  string
+		after time.Duration // the second is answered, after it was sent
+		want  []string
+		left  []time.Duration // in seconds
+	}{
+		{"in time", 400 * time.Millisecond,
+			[]string{"answered 1 in 1s", "answered 2 in 400ms", "answered 3", "answered 4"}, []time.Duration{0, 1, 3, 4}},
+		{"late", 1600 * time.Millisecond,
+			[]string{"answered 1 in 1s", "lost 2: timeout", "late 2 in 1.6s", "answered 3", "answered 4"}, []time.Duration{0, 1, 1, 3, 4}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got told
+				f := newFar(t, func(_ int, c *farConn) {
+					first, second := <-c.in, <-c.in
+					c.Write(first)
+					time.Sleep(tt.after)
+					c.Write(second)
+					c.echo()
+				})
+				config := got.every(time.Second, f.target("udp"), 4)
+				config.Wait = 1500 * time.Millisecond
+				config.OnProbe = func(p ping.Probe) {
+					if got.probes = append(got.probes, p); len(got.probes) == 1 {
+						time.Sleep(2 * time.Second)
+					}
+				}
+				f.run(t.Context(), config)
+				compare(t, "fates", got.lines(), tt.want)
+				var left []time.Duration
+				for _, p := range got.probes {
+					left = append(left, p.Sent.Sub(f.began)/time.Second)
+				}
+				if !slices.Equal(left, tt.left) {
+					t.Errorf("probes left at %d, want %d seconds", left, tt.left)
+				}
+			})
+		})
+	}
+}
+
 func TestStreamStaysInStepWithLateAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got told
@@ -226,28 +272,35 @@ func TestWrongByteOfAProbeIsToldWithItsPlace(t *testing.T) {
 func TestConnectionIsTriedAgainAfterGrowingPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got told
-		f := newFar(t, func(_ int, c *farConn) { c.echo() })
-		f.refuse = func(n int) error {
-			if n < 8 {
-				return syscall.ECONNREFUSED
+		f := newFar(t, func(n int, c *farConn) {
+			if n == 8 {
+				c.Write(<-c.in)
+				return
 			}
-			return nil
+			c.echo()
+		})
+		f.refuse = func(n int) error {
+			if n == 8 || n == 11 {
+				return nil
+			}
+			return syscall.ECONNREFUSED
 		}
-		f.run(t.Context(), got.every(10*time.Millisecond, f.target("tcp"), 230))
+		f.run(t.Context(), got.every(10*time.Millisecond, f.target("tcp"), 242))
 		var at []time.Duration
-		for _, ms := range []int{0, 50, 150, 350, 750, 1250, 1750, 2250} {
+		// An answer came in between: the pauses are short again.
+		for _, ms := range []int{0, 50, 150, 350, 750, 1250, 1750, 2250, 2260, 2310, 2410} {
 			at = append(at, time.Duration(ms)*time.Millisecond)
 		}
 		if !slices.Equal(f.dials, at) {
 			t.Errorf("tried at %v, want %v", f.dials, at)
 		}
-		compare(t, "links", got.linkLines(), []string{"refused", "up after 2.25s"})
-		var tally = ping.NewTally()
+		compare(t, "links", got.linkLines(), []string{"refused", "up after 2.25s", "premature-eof", "up after 160ms"})
+		tally := ping.NewTally()
 		for _, p := range got.probes {
 			tally.Probe(p)
 		}
-		if s := tally.Summary(); s.LostBy[dial.Refused] != 225 || s.Received != 5 {
-			t.Errorf("got %d refused and %d received, want 225 and 5", s.LostBy[dial.Refused], s.Received)
+		if s := tally.Summary(); s.LostBy[dial.Refused] != 240 || s.Received != 2 {
+			t.Errorf("got %d refused and %d received, want 240 and 2", s.LostBy[dial.Refused], s.Received)
 		}
 	})
 }

@@ -92,10 +92,9 @@ func (r *run) remain() bool { return r.Count == 0 || r.book.next < uint64(r.Coun
 
 func (r *run) done() bool { return !r.remain() && r.book.pending == 0 }
 
-// schedule says when the probe after one that leaves now is due.
+// schedule says when the probe after one that leaves now is due: the next time on
+// the schedule that is not past.
 func (r *run) schedule(now time.Time) {
-	r.due = r.due.Add(r.Interval)
-	if r.due.Before(now) {
-		r.due = now.Add(r.Interval)
-	}
+	missed := now.Sub(r.due) / r.Interval
+	r.due = r.due.Add((missed + 1) * r.Interval)
 }

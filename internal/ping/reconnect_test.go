@@ -148,5 +148,8 @@ func TestWaitBoundsWhatBlocks(t *testing.T) {
 		f.run(t.Context(), config)
 		compare(t, "fates", got.lines(), []string{"lost 1: timeout", "lost 2: timeout"})
 		compare(t, "links", got.linkLines(), []string{"timeout", "up", "timeout"})
+		if took := time.Since(f.began); took != 2*time.Second {
+			t.Errorf("it took %v, want 2s", took)
+		}
 	})
 }
