@@ -1,0 +1,64 @@
+//go:build !windows
+
+package dial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+)
+
+func TestEveryErrorHasItsClass(t *testing.T) {
+	call := func(name string, errno syscall.Errno) error {
+		return &net.OpError{Op: name, Net: "tcp", Err: os.NewSyscallError(name, errno)}
+	}
+	handshake := func(err error) error { return fmt.Errorf("connect: %w", &HandshakeError{err}) }
+	tests := []struct {
+		name string
+		err  error
+		want Class
+	}{
+		{"no error", nil, ""},
+		{"an end of file", io.EOF, EOF},
+		{"an end of file in the midst of it", io.ErrUnexpectedEOF, EOF},
+		{"a reset while reading", call("read", syscall.ECONNRESET), Reset},
+		{"a reset that writing meets", call("write", syscall.EPIPE), Reset},
+		{"aborted", call("accept", syscall.ECONNABORTED), Reset},
+		{"no connection any more", call("shutdown", syscall.ENOTCONN), Reset},
+		{"nobody listens", call("connect", syscall.ECONNREFUSED), Refused},
+		{"no such socket file", call("connect", syscall.ENOENT), Refused},
+		{"no route", call("connect", syscall.EHOSTUNREACH), Unreachable},
+		{"no network", call("connect", syscall.ENETUNREACH), Unreachable},
+		{"no descriptors", call("socket", syscall.EMFILE), Local},
+		{"no ports left", call("connect", syscall.EADDRNOTAVAIL), Local},
+		{"no permission", call("connect", syscall.EACCES), Local},
+		{"the kernel gave up", call("connect", syscall.ETIMEDOUT), Timeout},
+		{"our deadline", &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, Timeout},
+		{"our context's end", fmt.Errorf("dial: %w", context.DeadlineExceeded), Timeout},
+		{"a name that means nothing", &net.OpError{Op: "dial", Err: &net.DNSError{Name: "x", IsNotFound: true}}, DNS},
+		{"a resolver that does not answer", &net.DNSError{Name: "x", IsTimeout: true}, DNS},
+		{"a handshake that failed", handshake(errors.New("tls: bad certificate")), TLS},
+		{"a reset in the handshake", handshake(call("read", syscall.ECONNRESET)), TLS},
+		{"a handshake that took too long", handshake(context.DeadlineExceeded), Timeout},
+		{"something else", errors.New("something else"), ""},
+	}
+	for _, tt := range tests {
+		if got := Classify(tt.err); got != tt.want {
+			t.Errorf("%s (%v): got %q, want %q", tt.name, tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestTooLongIsTheKernelsWord(t *testing.T) {
+	for errno, want := range map[syscall.Errno]bool{syscall.EMSGSIZE: true, syscall.ENOBUFS: false} {
+		err := &net.OpError{Op: "write", Net: "udp", Err: os.NewSyscallError("sendto", errno)}
+		if got := TooLong(err); got != want {
+			t.Errorf("%v: got %v, want %v", errno, got, want)
+		}
+	}
+}
