@@ -116,10 +116,19 @@ var words = template.FuncMap{
 	"bars":    bars,
 	"long":    long,
 	"lasting": func(s float64) string { return long(int64(s)) },
+	"took":    took,
 	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05 UTC") },
 	"moment":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"percent": func(part float64) string { return strconv.FormatFloat(part*100, 'f', 0, 64) + " %" },
 	"wide":    func(part float64) string { return strconv.FormatFloat(part*100, 'f', 2, 64) + "%" },
+}
+
+// took writes how long something took, of which a minute may be little.
+func took(s float64) string {
+	if s < 60 {
+		return seconds.write(s)
+	}
+	return long(int64(s))
 }
 
 // long writes so many seconds as people tell them: the two largest units.
