@@ -123,9 +123,12 @@ var words = template.FuncMap{
 	"wide":    func(part float64) string { return strconv.FormatFloat(part*100, 'f', 2, 64) + "%" },
 }
 
-// took writes how long something took, of which a minute may be little.
+// took writes how long something took, which is known to the millisecond.
 func took(s float64) string {
-	if s < 60 {
+	switch {
+	case s == 0:
+		return "0 ms"
+	case s < 60:
 		return seconds.write(s)
 	}
 	return long(int64(s))

@@ -1,0 +1,112 @@
+package browser
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+)
+
+// TestPictureOfWatch takes the picture for docs/page-watch.png: a name with two
+// addresses, of which one dies and comes back; a path with a delay, and one that
+// loses some.
+func TestPictureOfWatch(t *testing.T) {
+	if *pictures == "" {
+		t.Skip("it takes minutes: -pictures DIR takes it")
+	}
+	t.Parallel()
+	ctx, stop := context.WithTimeout(t.Context(), *posing)
+	defer stop()
+	near := start(t, 3, "serve", "--listen", "tcp://127.0.0.1:0", "--listen", "udp://127.0.0.1:0", "--listen", "unix://"+t.TempDir()+"/echo.sock", "--admin", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(address(near.URLs[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := []string{"serve", "--listen", "tcp://[::1]:" + port, "--admin", "127.0.0.1:0"}
+	mortal := start(t, 1, other...)
+	far := delayed(t, near.URLs[0], 12*time.Millisecond)
+	lossy := losing(t, near.URLs[1], 40)
+	w := start(t, 0, "watch", "dns+tcp://localhost:"+port, far, lossy, near.URLs[2], "--admin", "127.0.0.1:0")
+	tb := open(t, w.Admin)
+	tb.turn(look{"picture", 1280, 560, "light"})
+	pause(ctx, *posing*6/10)
+	mortal.end()
+	pause(ctx, *posing*2/10)
+	start(t, 1, other...)
+	pause(ctx, *posing)
+	tb.picture("page-watch")
+}
+
+// delayed is a path to url that takes that long, and a little more.
+func delayed(t *testing.T, url string, delay time.Duration) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			onward, err := net.Dial("tcp", address(url))
+			if err != nil {
+				conn.Close()
+				continue
+			}
+			go slowly(onward, conn, delay)
+			go slowly(conn, onward, delay/3)
+		}
+	}()
+	return "tcp://" + ln.Addr().String()
+}
+
+// slowly copies each piece after a while.
+func slowly(to, from net.Conn, delay time.Duration) {
+	defer to.Close()
+	piece := make([]byte, 4096)
+	for {
+		n, err := from.Read(piece)
+		if err != nil {
+			return
+		}
+		time.Sleep(delay + time.Duration(rand.ExpFloat64()*float64(delay)/8))
+		if _, err := to.Write(piece[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// losing is a path of datagrams to url that loses one in so many.
+func losing(t *testing.T, url string, one int) string {
+	here, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	onward, err := net.Dial("udp", address(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { here.Close(); onward.Close() })
+	go func() {
+		datagram := make([]byte, 65536)
+		for {
+			n, from, err := here.ReadFrom(datagram)
+			if err != nil {
+				return
+			}
+			if rand.IntN(one) == 0 {
+				continue
+			}
+			onward.Write(datagram[:n])
+			if n, err = io.ReadAtLeast(onward, datagram, 1); err != nil {
+				return
+			}
+			here.WriteTo(datagram[:n], from)
+		}
+	}()
+	return "udp://" + here.LocalAddr().String()
+}
