@@ -50,7 +50,7 @@ const hintScarce = "local errors are this machine's: more ports by --source 127.
 
 func (o *outcome) writerOf(format string, color bool) func(io.Writer) error {
 	if format == "json" {
-		return func(w io.Writer) error { return report.WriteJSON(w, o.result) }
+		return func(w io.Writer) error { return report.WriteJSON(w, o.result, verdicts(o.judgements)...) }
 	}
 	return func(w io.Writer) error { return o.writeText(w, color) }
 }

@@ -8,6 +8,7 @@ import (
 	"echod/internal/dial"
 	"echod/internal/hist"
 	"echod/internal/ping"
+	"echod/internal/report"
 )
 
 // pingFormat is what the first line of --format json says of the rest. A reader
@@ -118,13 +119,7 @@ type pingSummary struct {
 	Connect    *pingTimes           `json:"connect,omitempty"`
 	TLS        *pingTimes           `json:"tls,omitempty"`
 	FirstByte  *pingTimes           `json:"first_byte,omitempty"`
-	Thresholds []pingJudgement      `json:"thresholds,omitempty"`
-}
-
-type pingJudgement struct {
-	Threshold string `json:"threshold"`
-	Met       bool   `json:"met"`
-	Value     string `json:"value"`
+	Thresholds []report.Verdict     `json:"thresholds,omitempty"`
 }
 
 // pingTimes are a distribution.
@@ -142,14 +137,12 @@ func summaryJSON(s ping.Summary, judgements []judgement) pingSummary {
 		Event: "summary", Sent: s.Sent, Received: s.Received, Lost: s.Lost, LostBy: s.LostBy, Late: s.Late,
 		Duplicated: s.Duplicated, Reordered: s.Reordered, Corrupt: s.Corrupt, Foreign: s.Foreign,
 		Reconnects: s.Reconnects, Down: s.Down.Seconds(),
-		RTT: timesJSON(s.RTT), DNS: timesJSON(s.DNS), Connect: timesJSON(s.Connect), TLS: timesJSON(s.TLS), FirstByte: timesJSON(s.FirstByte),
+		Thresholds: verdicts(judgements),
+		RTT:        timesJSON(s.RTT), DNS: timesJSON(s.DNS), Connect: timesJSON(s.Connect), TLS: timesJSON(s.TLS), FirstByte: timesJSON(s.FirstByte),
 	}
 	if s.Received > 1 {
 		jitter := s.Jitter.Seconds()
 		all.Jitter = &jitter
-	}
-	for _, j := range judgements {
-		all.Thresholds = append(all.Thresholds, pingJudgement{j.threshold, j.met, j.value})
 	}
 	return all
 }

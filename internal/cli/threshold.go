@@ -134,6 +134,15 @@ func (j judgement) word() string {
 	return "broken"
 }
 
+// verdicts are all of them for programs.
+func verdicts(all []judgement) []report.Verdict {
+	var told []report.Verdict
+	for _, j := range all {
+		told = append(told, report.Verdict{Threshold: j.threshold, Met: j.met, Value: j.value})
+	}
+	return told
+}
+
 // writeJudgements writes one line for each.
 func writeJudgements(w io.Writer, all []judgement, color bool) error {
 	width := 0

@@ -8,18 +8,27 @@ import (
 )
 
 // file is a result file: the result, and before its long lists the figures that
-// a program would otherwise have to make of its histograms. [Read] passes over
-// them.
+// a program would otherwise have to make of its histograms, and what became of
+// the thresholds. [Read] passes over both.
 type file struct {
-	Format  string             `json:"format"`
-	Figures map[string]float64 `json:"figures"`
+	Format     string             `json:"format"`
+	Figures    map[string]float64 `json:"figures"`
+	Thresholds []Verdict          `json:"thresholds,omitempty"`
 	*load.Result
 }
 
+// Verdict is what became of a threshold that somebody set.
+type Verdict struct {
+	Threshold string `json:"threshold"` // as it was given
+	Met       bool   `json:"met"`
+	Value     string `json:"value"` // that the figure has, for people: with its unit, or "not measured"
+}
+
 // WriteJSON writes the result file of r: everything that is known of it, so that
-// it can be reported again, added up and compared.
-func WriteJSON(w io.Writer, r *load.Result) error {
-	return encode(w, file{r.Format, figuresOf(r), r})
+// it can be reported again, added up and compared. The thresholds are not the
+// result's own, so whoever writes it says what became of them.
+func WriteJSON(w io.Writer, r *load.Result, thresholds ...Verdict) error {
+	return encode(w, file{r.Format, figuresOf(r), thresholds, r})
 }
 
 // figuresOf are the figures of r by their keys.
@@ -48,7 +57,7 @@ func CompareJSON(w io.Writer, runs []Run) error {
 		Runs   []named `json:"runs"`
 	}{Format: ReportFormat}
 	for _, run := range runs {
-		all.Runs = append(all.Runs, named{run.Name, file{run.Result.Format, figuresOf(run.Result), run.Result}})
+		all.Runs = append(all.Runs, named{run.Name, file{run.Result.Format, figuresOf(run.Result), nil, run.Result}})
 	}
 	return encode(w, all)
 }

@@ -47,6 +47,29 @@ func TestResultFileHoldsTheWholeResult(t *testing.T) {
 	}
 }
 
+// TestThresholdsAreInTheFileAndNoPartOfTheResult: they are somebody's wish.
+func TestThresholdsAreInTheFileAndNoPartOfTheResult(t *testing.T) {
+	var text strings.Builder
+	want := []report.Verdict{{Threshold: "p99<2ms", Met: true, Value: "1 ms"}, {Threshold: "loss<1%", Value: "not measured"}}
+	if err := report.WriteJSON(&text, sample(1, 3, time.Millisecond), want...); err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Thresholds []report.Verdict }
+	if err := json.Unmarshal([]byte(text.String()), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got.Thresholds); diff != "" {
+		t.Errorf("thresholds (-want +got)\n%s", diff)
+	}
+	read, err := report.Read("a.json", strings.NewReader(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sample(1, 3, time.Millisecond), read, planLike); diff != "" {
+		t.Errorf("the result that is read (-want +got)\n%s", diff)
+	}
+}
+
 func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 	var text strings.Builder
 	if err := report.CompareJSON(&text, three()); err != nil {
