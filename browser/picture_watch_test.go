@@ -5,13 +5,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
 
-// TestPictureOfWatch takes the picture for docs/page-watch.png: a name with two
-// addresses, of which one dies and comes back; a path with a delay, and one that
-// loses some.
+// TestPictureOfWatch takes the picture for docs/page-watch.png: an echo that is
+// near, one that dies and comes back, a path with a delay, and one that loses some.
 func TestPictureOfWatch(t *testing.T) {
 	if *pictures == "" {
 		t.Skip("it takes minutes: -pictures DIR takes it")
@@ -19,25 +19,23 @@ func TestPictureOfWatch(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithTimeout(t.Context(), *posing)
 	defer stop()
-	near := start(t, 3, "serve", "--listen", "tcp://127.0.0.1:0", "--listen", "udp://127.0.0.1:0", "--listen", "unix://"+t.TempDir()+"/echo.sock", "--admin", "127.0.0.1:0")
-	_, port, err := net.SplitHostPort(address(near.URLs[0]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := []string{"serve", "--listen", "tcp://[::1]:" + port, "--admin", "127.0.0.1:0"}
-	mortal := start(t, 1, other...)
+	near := start(t, 3, "serve", "--listen", "tcp://127.0.0.1:0", "--listen", "udp://127.0.0.1:0", "--listen", "unix:///tmp/near.sock", "--admin", "127.0.0.1:0")
+	mortal := start(t, 1, "serve", "--listen", "tcp://127.77.0.2:0", "--admin", "127.0.0.1:0")
 	far := delayed(t, near.URLs[0], 12*time.Millisecond)
 	lossy := losing(t, near.URLs[1], 40)
-	w := start(t, 0, "watch", "dns+tcp://localhost:"+port, far, lossy, near.URLs[2], "--admin", "127.0.0.1:0")
+	w := start(t, 0, "watch", "dns+tcp://localhost:"+port(near.URLs[0]), near.URLs[2], mortal.URLs[0], far, lossy, "--admin", "127.0.0.1:0")
 	tb := open(t, w.Admin)
-	tb.turn(look{"picture", 1280, 560, "light"})
+	tb.turn(look{"picture", 1280, 620, "light"})
 	pause(ctx, *posing*6/10)
 	mortal.end()
 	pause(ctx, *posing*2/10)
-	start(t, 1, other...)
+	start(t, 1, "serve", "--listen", mortal.URLs[0], "--admin", "127.0.0.1:0")
 	pause(ctx, *posing)
 	tb.picture("page-watch")
 }
+
+// port is what follows the last colon of a URL.
+func port(url string) string { return url[strings.LastIndexByte(url, ':')+1:] }
 
 // delayed is a path to url that takes that long, and a little more.
 func delayed(t *testing.T, url string, delay time.Duration) string {
