@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,13 +168,10 @@ func golden(t *testing.T, path, text string) {
 
 func TestPageIsSampledEachSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
-		p := running(t, page.Config{Sample: func() page.Sample {
-			asked++
-			return echo(uint64(asked))
-		}}, 3)
-		if asked != 4 {
-			t.Errorf("after three seconds it was asked %d times, want one for now and one for each", asked)
+		var asked atomic.Uint64
+		p := running(t, page.Config{Sample: func() page.Sample { return echo(asked.Add(1)) }}, 3)
+		if got := asked.Load(); got != 4 {
+			t.Errorf("after three seconds it was asked %d times, want once for now and once for each", got)
 		}
 		before := state(t, p).Traffic.AcceptedTotal
 		if again := state(t, p).Traffic.AcceptedTotal; again != before {
