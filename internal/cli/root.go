@@ -30,7 +30,7 @@ func newRoot(p *Process) *cobra.Command {
 	root.SetHelpCommand(&cobra.Command{Use: "help", Hidden: true, Args: cobra.ArbitraryArgs, RunE: help})
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), helpFor(cmd)) })
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newServe(p), newCheck(p), newAgent(p), newSelftest(p), newBench(p), newReport(p), newPing(p), newCert(p), newEngines(p), newVersion(p), newCompletion(), newMan())
+	root.AddCommand(newServe(p), newCheck(p), newAgent(p), newSelftest(p), newBench(p), newReport(p), newPing(p), newWatch(p), newCert(p), newEngines(p), newVersion(p), newCompletion(), newMan())
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.DisableAutoGenTag = true
 		cmd.Long, cmd.Example = manParts(helpFor(cmd))

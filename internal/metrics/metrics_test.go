@@ -15,8 +15,10 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"echod/internal/agent"
+	"echod/internal/dial"
 	"echod/internal/engine"
 	"echod/internal/server"
+	"echod/internal/watch"
 )
 
 // busy is a service in whose snapshot no count is 0 and no two are the same.
@@ -52,7 +54,20 @@ func everyCollector() []prometheus.Collector {
 		Agent(func() agent.Snapshot {
 			return agent.Snapshot{Active: 2, Ended: map[agent.End]uint64{agent.FIN: 5}, Refused: 7}
 		}),
+		Watch(watching),
 	}
+}
+
+// watching is a name with an address that was never asked, and one that is up
+// again.
+func watching() watch.Snapshot {
+	var times watch.Times
+	times.Counts[2], times.Counts[len(watch.Bounds)], times.Sum = 3, 1, 7*time.Second
+	return watch.Snapshot{Targets: []watch.TargetSnapshot{{URL: "dns+tcp://echoes:7", Failures: 2, Addresses: []watch.AddressSnapshot{
+		{Address: "192.0.2.1:7"},
+		{Address: "192.0.2.2:7", Known: true, Up: true, Sent: 9, Received: 4, Times: times,
+			Lost: map[dial.Class]uint64{dial.Refused: 3, watch.Other: 2}},
+	}}}}
 }
 
 func TestExpositionIsAsPrometheusWantsIt(t *testing.T) {
@@ -130,6 +145,41 @@ func TestAgentAndCertificateAreTold(t *testing.T) {
 		"echod_agent_sessions_total", "echod_tls_certificate_expiry_timestamp_seconds", "echod_tls_reloads_total")
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAddressesOfAWatchAreTold(t *testing.T) {
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(Watch(watching))
+	got := map[string]float64{}
+	for _, f := range gather(t, r) {
+		for _, m := range f.GetMetric() {
+			name := strings.TrimPrefix(f.GetName(), "echod_watch_")
+			for _, l := range m.GetLabel() {
+				if l.GetName() != "target" {
+					name += " " + l.GetValue()
+				}
+			}
+			if v := m.GetCounter().GetValue() + m.GetGauge().GetValue(); v > 0 || f.GetName() == "echod_watch_up" {
+				got[name] = v
+			}
+			if h := m.GetHistogram(); h.GetSampleCount() > 0 {
+				got[name+" count"], got[name+" sum"] = float64(h.GetSampleCount()), h.GetSampleSum()
+				for _, b := range h.GetBucket()[1:4] {
+					got[fmt.Sprint(name, " le ", b.GetUpperBound())] = float64(b.GetCumulativeCount())
+				}
+			}
+		}
+	}
+	want := map[string]float64{
+		"addresses": 2, "resolve_failures_total": 2,
+		"probes_sent_total 192.0.2.2:7": 9, "probes_received_total 192.0.2.2:7": 4, "up 192.0.2.2:7": 1,
+		"probes_lost_total 192.0.2.2:7 refused": 3, "probes_lost_total 192.0.2.2:7 other": 2,
+		"rtt_seconds 192.0.2.2:7 count": 4, "rtt_seconds 192.0.2.2:7 sum": 7, "rtt_seconds 192.0.2.2:7 le 5e-05": 0,
+		"rtt_seconds 192.0.2.2:7 le 0.0001": 3, "rtt_seconds 192.0.2.2:7 le 0.0002": 3,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what is told, but for zeros (-want +got)\n%s", diff)
 	}
 }
 

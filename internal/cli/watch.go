@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"net/netip"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"echod/internal/metrics"
+	"echod/internal/ping"
+	"echod/internal/watch"
+)
+
+// watchFlags are the flags of watch, with their defaults.
+type watchFlags struct {
+	config watch.Config
+	size   int64
+	source netip.Addr
+	file   string
+	tls    tlsFlags
+	admin  adminFlags
+	log    logFlags
+}
+
+func newWatch(p *Process) *cobra.Command {
+	f := watchFlags{
+		size:   64,
+		config: watch.Config{Interval: time.Second, Wait: 2 * time.Second, Resolve: 10 * time.Second, DownAfter: watch.DefaultDownAfter, MaxAddresses: 4096},
+		log:    logFlags{level: "info", format: "text"},
+	}
+	cmd := &cobra.Command{
+		Use:   "watch URL...",
+		Short: "ask many echoes for ever, and tell how each of them is doing",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), p, args)
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *watchFlags) register(cmd *cobra.Command) {
+	flags, c := cmd.Flags(), &f.config
+	flags.SortFlags = false
+	flags.StringVar(&f.file, "targets", "", "watch the URLs in this file, too")
+	flags.Var(length{span{&c.Resolve, watch.MinResolve}, c.Resolve}, "resolve", "from one look-up of a name to the next")
+	flags.Var(count{&c.MaxAddresses, 1, 1 << 20}, "max-addresses", "addresses of all targets that are asked at once")
+	flags.VarP(length{span{&c.Interval, watch.MinInterval}, c.Interval}, "interval", "i", "from one probe of an address to the next")
+	flags.VarP(size{&f.size, ping.MinSize, ping.MaxSize}, "size", "s", "bytes of a probe")
+	flags.VarP(length{span{&c.Wait, time.Millisecond}, c.Wait}, "wait", "W", "the longest wait for an answer, or a connection")
+	flags.BoolVar(&c.Reconnect, "reconnect", false, "a connection for each probe")
+	flags.Var(count{&c.DownAfter, 1, 1000}, "down-after", "probes lost in a row that make an address down")
+	flags.Var(address{&f.source}, "source", "speak from this address")
+	f.tls.register(flags)
+	f.admin.register(cmd)
+	f.log.register(flags)
+	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
+	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
+}
+
+// run watches until a signal, which is how it ends.
+func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
+	f.config.Size, f.config.Log = int(f.size), f.log.logger(p)
+	targets, err := f.targets(args)
+	if err != nil {
+		return err
+	}
+	f.config.Targets = targets.first()
+	w, err := watch.New(f.config)
+	if err != nil {
+		return err
+	}
+	beside, err := f.admin.listen(f.config.Log)
+	if err != nil {
+		return err
+	}
+	defer beside.close()
+	signal.Ignore(syscall.SIGPIPE) // the log's reader may go away
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	changes := targets.changes(ctx, f.config.Log)
+	beside.show(watchPage(w), nil, metrics.Watch(w.Snapshot))
+	w.Run(ctx, changes)
+	return nil
+}
+
+// prepare says how t is asked.
+func (f *watchFlags) prepare(t watch.Target, config *tls.Config) (watch.Target, error) {
+	if t.Dial.Network == "tls" {
+		t.Dial.TLS = config
+	}
+	t.Dial.Source = f.source
+	return t, ping.Config{Target: t.Dial, Interval: f.config.Interval, Wait: f.config.Wait, Size: f.config.Size}.Check()
+}

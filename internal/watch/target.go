@@ -1,0 +1,100 @@
+package watch
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"echod/internal/dial"
+)
+
+// Target is what is watched. [Parse] makes one from a URL.
+type Target struct {
+	URL  string      // as it was given
+	Dial dial.Target // if All, its Address has a name in place of an address
+
+	// All means each address that the name resolves to, in place of the first
+	// that there is a connection to.
+	All bool
+}
+
+// Parse reads a URL as [dial.Parse] does, and one that begins with dns+tcp://,
+// dns+tls:// or dns+udp:// for all addresses of a name. The error is a
+// *dial.URLError.
+func Parse(url string) (Target, error) {
+	bare, all := strings.CutPrefix(url, "dns+")
+	to, err := dial.Parse(bare)
+	if bad, ok := errors.AsType[*dial.URLError](err); ok {
+		got := strings.TrimPrefix(bad.Got, "bad address "+bare)
+		return Target{}, &dial.URLError{Got: "bad address " + url + got, Want: bad.Want}
+	}
+	if all && to.Network == "unix" {
+		return Target{}, &dial.URLError{Got: "bad address " + url + ": a path is no name", Want: "write " + bare}
+	}
+	return Target{URL: url, Dial: to, All: all}, err
+}
+
+// Lookup tells the addresses of a name.
+type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
+// resolver would rather fail than leave addresses out.
+var resolver = &net.Resolver{StrictErrors: true}
+
+func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return resolver.LookupNetIP(ctx, "ip", host)
+}
+
+// addresses are what t is now: host:port, or a path. A name that nobody has is no
+// error; there are no addresses then. Those of another family than t's source are
+// left out.
+func (t Target) addresses(ctx context.Context, lookup Lookup) ([]string, error) {
+	if !t.All {
+		return []string{t.Dial.Address}, nil
+	}
+	host, port, err := net.SplitHostPort(t.Dial.Address)
+	if err != nil {
+		return nil, fmt.Errorf("look up %s: %w", t.URL, err)
+	}
+	found, err := lookup(ctx, host)
+	if notFound(err) {
+		return nil, nil
+	}
+	var all []string
+	for _, addr := range found {
+		addr = addr.Unmap()
+		if from := t.Dial.Source; !from.IsValid() || from.Is4() == addr.Is4() {
+			all = append(all, net.JoinHostPort(addr.String(), port))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), err
+}
+
+// notFound tells whether a resolver said that nobody has the name.
+func notFound(err error) bool {
+	failed, ok := errors.AsType[*net.DNSError](err)
+	return ok && failed.IsNotFound
+}
+
+// at is how one address of t is asked. A certificate has to bear the name, not the
+// address.
+func (t Target) at(address string) dial.Target {
+	to := t.Dial
+	to.Address = address
+	if t.All && to.Network == "tls" {
+		config := new(tls.Config)
+		if to.TLS != nil {
+			config = to.TLS.Clone()
+		}
+		host, _, _ := net.SplitHostPort(t.Dial.Address)
+		config.ServerName = cmp.Or(config.ServerName, host)
+		to.TLS = config
+	}
+	return to
+}
