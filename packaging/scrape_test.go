@@ -16,8 +16,8 @@ import (
 // patience bounds the wait for what must happen.
 const patience = 60 * time.Second
 
-// scrapeAll is what serve and agent of this echod answer to a scrape, and what
-// watch is to answer, together.
+// scrapeAll is what serve, watch and agent of this echod answer to a scrape,
+// together. Watch watches serve.
 func scrapeAll(t *testing.T) map[string]metric {
 	t.Helper()
 	echod := build(t)
@@ -27,11 +27,13 @@ func scrapeAll(t *testing.T) map[string]metric {
 	if said, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	start(t, dir, echod, "serve", "--listen", "tcp://127.0.0.1:0", "--listen", "udp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0",
+	socket := "unix://" + filepath.Join(dir, "echo")
+	start(t, dir, echod, "serve", "--listen", socket, "--listen", "udp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0",
 		"--tls-cert", "server.pem", "--tls-key", "server-key.pem", "--admin", "unix://"+filepath.Join(dir, "serve"))
+	start(t, dir, echod, "watch", "--admin", "unix://"+filepath.Join(dir, "watch"), socket)
 	start(t, dir, echod, "agent", "--listen", "tcp://127.0.0.1:0", "--admin", "unix://"+filepath.Join(dir, "agent"))
-	all := exposed(ofWatch)
-	for verb, last := range map[string]string{"serve": "echod_connections_active", "agent": "echod_agent_sessions_active"} {
+	all := map[string]metric{}
+	for verb, last := range map[string]string{"serve": "echod_connections_active", "watch": "echod_watch_up", "agent": "echod_agent_sessions_active"} {
 		for name, m := range scrape(t, filepath.Join(dir, verb), last) {
 			if all[name] == nil {
 				all[name] = m
@@ -40,19 +42,6 @@ func scrapeAll(t *testing.T) map[string]metric {
 	}
 	return all
 }
-
-// ofWatch is what a watch of one target tells.
-const ofWatch = `
-echod_watch_up{target="",address=""} 1
-echod_watch_addresses{target=""} 1
-echod_watch_resolve_failures_total{target=""} 0
-echod_watch_probes_sent_total{target="",address=""} 1
-echod_watch_probes_received_total{target="",address=""} 1
-echod_watch_probes_lost_total{target="",address="",class=""} 0
-echod_watch_rtt_seconds_bucket{target="",address="",le=""} 1
-echod_watch_rtt_seconds_sum{target="",address=""} 1
-echod_watch_rtt_seconds_count{target="",address=""} 1
-`
 
 // build builds echod from the module beside this one.
 func build(t *testing.T) string {
