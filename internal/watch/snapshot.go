@@ -2,6 +2,7 @@ package watch
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -56,7 +57,7 @@ func (a AddressSnapshot) Quantiles(parts ...float64) []time.Duration {
 	all := make([]time.Duration, len(parts))
 	for i, part := range parts {
 		if n := len(sorted); n > 0 {
-			all[i] = sorted[min(int(part*float64(n)), n-1)]
+			all[i] = sorted[max(int(math.Ceil(part*float64(n)))-1, 0)] // the nearest rank
 		}
 	}
 	return all

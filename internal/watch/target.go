@@ -65,15 +65,19 @@ func (t Target) addresses(ctx context.Context, lookup Lookup) ([]string, error) 
 	if notFound(err) {
 		return nil, nil
 	}
-	var all []string
+	var here []netip.Addr
 	for _, addr := range found {
 		addr = addr.Unmap()
 		if from := t.Dial.Source; !from.IsValid() || from.Is4() == addr.Is4() {
-			all = append(all, net.JoinHostPort(addr.String(), port))
+			here = append(here, addr)
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all), err
+	slices.SortFunc(here, netip.Addr.Compare)
+	var all []string
+	for _, addr := range slices.Compact(here) {
+		all = append(all, net.JoinHostPort(addr.String(), port))
+	}
+	return all, err
 }
 
 // notFound tells whether a resolver said that nobody has the name.

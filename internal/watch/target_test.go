@@ -1,0 +1,116 @@
+package watch
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/dial"
+)
+
+func mustParse(t *testing.T, url string) Target {
+	t.Helper()
+	target, err := Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+func TestParse(t *testing.T) {
+	tests := []struct {
+		url  string
+		want string // the address, or the error
+		all  bool
+	}{
+		{"tcp://echo.example:7", "tcp://echo.example:7", false},
+		{"unix:///run/echo", "unix:///run/echo", false},
+		{"dns+tcp://echo.example:7", "tcp://echo.example:7", true},
+		{"dns+tls://echo.example:7", "tls://echo.example:7", true},
+		{"dns+udp://echo.example:7", "udp://echo.example:7", true},
+		{"dns+unix:///run/echo", "bad address dns+unix:///run/echo: a path is no name; write unix:///run/echo", false},
+		{"dns+tcp://echo.example", "bad address dns+tcp://echo.example: no port; want tcp://host:port", false},
+		{"dns+tpc://echo.example:7", `bad address dns+tpc://echo.example:7: unknown scheme "tpc"; write tcp://`, false},
+		{"dns+", "bad address dns+: no scheme; want tcp://host:port, tls://host:port, udp://host:port or unix:///path", false},
+		{"echo.example:7", "bad address echo.example:7: no scheme; want tcp://host:port, tls://host:port, udp://host:port or unix:///path", false},
+	}
+	for _, tt := range tests {
+		target, err := Parse(tt.url)
+		got := target.Dial.String()
+		if err != nil {
+			got = err.Error()
+			if _, ok := errors.AsType[*dial.URLError](err); !ok {
+				t.Errorf("%s: got %T, want a *dial.URLError", tt.url, err)
+			}
+		} else if target.URL != tt.url {
+			t.Errorf("%s: got %s as it was given", tt.url, target.URL)
+		}
+		if got != tt.want || target.All != tt.all {
+			t.Errorf("%s: got %s, all %v; want %s, %v", tt.url, got, target.All, tt.want, tt.all)
+		}
+	}
+}
+
+func addrs(all ...string) []netip.Addr {
+	var list []netip.Addr
+	for _, one := range all {
+		list = append(list, netip.MustParseAddr(one))
+	}
+	return list
+}
+
+func TestAddressesOfAName(t *testing.T) {
+	failed := errors.New("server misbehaving")
+	tests := []struct {
+		name    string
+		url     string
+		source  netip.Addr
+		found   []netip.Addr
+		err     error
+		want    []string
+		wantErr error
+	}{
+		{"not asked for", "tcp://echo.example:7", netip.Addr{}, nil, failed, []string{"echo.example:7"}, nil},
+		{"a path", "unix:///run/echo", netip.Addr{}, nil, failed, []string{"/run/echo"}, nil},
+		{"in their order, each once", "dns+tcp://echo.example:7", netip.Addr{}, addrs("10.0.0.10", "10.0.0.9", "fd00::1", "::ffff:10.0.0.9"), nil,
+			[]string{"10.0.0.9:7", "10.0.0.10:7", "[fd00::1]:7"}, nil},
+		{"those that a source can speak to", "dns+tcp://echo.example:7", netip.MustParseAddr("10.0.0.1"), addrs("10.0.0.9", "fd00::1"), nil, []string{"10.0.0.9:7"}, nil},
+		{"nobody has the name", "dns+tcp://echo.example:7", netip.Addr{}, nil, &net.DNSError{IsNotFound: true}, nil, nil},
+		{"the resolver fails", "dns+tcp://echo.example:7", netip.Addr{}, nil, failed, nil, failed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			target := mustParse(t, tt.url)
+			target.Dial.Source = tt.source
+			got, err := target.addresses(t.Context(), func(_ context.Context, host string) ([]netip.Addr, error) {
+				if host != "echo.example" {
+					t.Errorf("%q is looked up", host)
+				}
+				return tt.found, tt.err
+			})
+			if diff := cmp.Diff(tt.want, got); diff != "" || !errors.Is(err, tt.wantErr) {
+				t.Errorf("got %v, want %v; addresses (-want +got)\n%s", err, tt.wantErr, diff)
+			}
+		})
+	}
+}
+
+// TestCertificateMustBearTheName, whichever address shows it.
+func TestCertificateMustBearTheName(t *testing.T) {
+	target := mustParse(t, "dns+tls://echo.example:7")
+	for _, tt := range []struct {
+		config *tls.Config
+		want   string
+	}{{nil, "echo.example"}, {&tls.Config{}, "echo.example"}, {&tls.Config{ServerName: "other.example"}, "other.example"}} {
+		target.Dial.TLS = tt.config
+		to := target.at("10.0.0.1:7")
+		if to.TLS.ServerName != tt.want || to.String() != "tls://10.0.0.1:7" {
+			t.Errorf("got %s at %v, want %s", to.TLS.ServerName, to, tt.want)
+		}
+	}
+}
