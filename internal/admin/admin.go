@@ -91,7 +91,7 @@ func Listen(cfg Config) (*Server, error) {
 	}, nil
 }
 
-// URL is where it really listens, as in http://127.0.0.1:9090.
+// URL is where it really listens, as in http://127.0.0.1:9462.
 func (s *Server) URL() string { return s.url }
 
 // Serve answers until Shutdown. It is called once. The error is what broke, nil

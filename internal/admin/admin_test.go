@@ -83,7 +83,7 @@ func TestAdminAnswers(t *testing.T) {
 		{"readiness", "GET /readyz", "localhost", Answers{}, 200, "ok\n"},
 		{"readiness while draining", "GET /readyz", "localhost", draining, 503, "draining\n"},
 		{"health while draining", "GET /healthz", "localhost", draining, 200, "ok\n"},
-		{"metrics", "GET /metrics", "127.0.0.1:9090", full, 200, "echod_up 1"},
+		{"metrics", "GET /metrics", "127.0.0.1:9462", full, 200, "echod_up 1"},
 		{"page", "GET /", "[::1]:9090", full, 200, "page"},
 		{"what belongs to the page", "GET /page.js", "[::1]", full, 200, "page"},
 		{"without metrics", "GET /metrics", "localhost", Answers{}, 404, "404 page not found\n"},

@@ -43,7 +43,7 @@ type aside struct {
 func (f *adminFlags) listen(log *slog.Logger) (*aside, error) {
 	if f.addr == "" {
 		if f.public || f.pprof || len(f.hosts) > 0 {
-			return nil, usage("--admin-public, --admin-host and --admin-pprof mean nothing without --admin", "add --admin 127.0.0.1:9090")
+			return nil, usage("--admin-public, --admin-host and --admin-pprof mean nothing without --admin", "add --admin 127.0.0.1:9462")
 		}
 		return nil, nil
 	}

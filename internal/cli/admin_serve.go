@@ -22,10 +22,10 @@ func readiness(s *server.Service) func() (ok bool, why string) {
 }
 
 // servicePage is the page of a service.
-func servicePage(s *server.Service, limits engine.Limits) page.Config {
+func servicePage(s *server.Service) page.Config {
 	return page.Config{
 		Name:   "echod serve",
-		Sample: func() page.Sample { return serviceSample(s.Snapshot(), limits) },
+		Sample: func() page.Sample { return serviceSample(s.Snapshot()) },
 		Peers:  func(ctx context.Context) ([]page.Peer, error) { return servicePeers(ctx, s) },
 	}
 }
@@ -52,7 +52,7 @@ func servicePeers(ctx context.Context, s *server.Service) ([]page.Peer, error) {
 }
 
 // serviceSample is a snapshot in the page's words: all engines together.
-func serviceSample(snap server.Snapshot, limits engine.Limits) page.Sample {
+func serviceSample(snap server.Snapshot) page.Sample {
 	sample := page.Sample{Started: snap.Started, Draining: snap.Draining}
 	var sum engine.Stats
 	var loops []page.Loop
@@ -66,8 +66,8 @@ func serviceSample(snap server.Snapshot, limits engine.Limits) page.Sample {
 		sum.Add(e.Stats)
 	}
 	sample.Traffic = &page.Traffic{
-		Active: sum.Active, MaxActive: uint64(limits.MaxConns),
-		Held: sum.Held, MaxHeld: uint64(limits.MaxMemory),
+		Active: sum.Active, MaxActive: uint64(snap.Limits.MaxConns),
+		Held: sum.Held, MaxHeld: uint64(snap.Limits.MaxMemory),
 		Accepted: sum.Accepted,
 		BytesIn:  sum.BytesIn, BytesOut: sum.BytesOut, Discarded: sum.Discarded,
 		DatagramsIn: sum.DatagramsIn, DatagramsOut: sum.DatagramsOut,

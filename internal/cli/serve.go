@@ -133,7 +133,7 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	beside.show(servicePage(service, cfg.Limits), readiness(service), append(certificateMetrics(store), metrics.Serve(service.Snapshot))...)
+	beside.show(servicePage(service), readiness(service), append(certificateMetrics(store), metrics.Serve(service.Snapshot))...)
 	return service.Run(ctx, signals)
 }
 

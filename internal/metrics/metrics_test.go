@@ -38,7 +38,8 @@ func busy() server.Snapshot {
 		}
 	}
 	s.Loops = []engine.LoopStats{{Turns: 1, Active: 2}, {Turns: 3, Active: 4}}
-	return server.Snapshot{Started: time.Unix(1e9, 5e8), Draining: true, Engines: []server.EngineSnapshot{{Engine: "epoll", Stats: s}}}
+	limits := engine.Limits{MaxConns: 5, MaxMemory: 6}
+	return server.Snapshot{Started: time.Unix(1e9, 5e8), Draining: true, Limits: limits, Engines: []server.EngineSnapshot{{Engine: "epoll", Stats: s}}}
 }
 
 // everything is a registry of all collectors, of which each has something to
@@ -93,6 +94,7 @@ func TestEveryCountOfASnapshotIsTold(t *testing.T) {
 	}
 	want += 1 + 2 + 3 + 4 // the loops
 	want += 1             // draining
+	want += 5 + 6         // the limits
 	want += 1e9 + 0.5
 	r := prometheus.NewPedanticRegistry()
 	r.MustRegister(Serve(busy))

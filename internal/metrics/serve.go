@@ -13,6 +13,8 @@ import (
 var (
 	startTime = gauge("echod_start_time_seconds", "When the listeners were bound, in Unix time.")
 	draining  = gauge("echod_draining", "1 from the first moment of a drain, else 0.")
+	mostConns = gauge("echod_max_connections", "Connections that may be open at once, of all engines together.")
+	mostHeld  = gauge("echod_max_held_bytes", "User memory that buffers may take, of all engines together, in bytes.")
 
 	active    = gauge("echod_connections_active", "Connections open now.", "engine")
 	accepted  = counter("echod_connections_accepted_total", "Connections taken in, those that were then refused included.", "engine")
@@ -40,7 +42,7 @@ type service struct{ snapshot func() server.Snapshot }
 func Serve(snapshot func() server.Snapshot) prometheus.Collector { return service{snapshot} }
 
 func (s service) Describe(to chan<- *prometheus.Desc) {
-	describe(to, []family{startTime, draining, active, accepted, refused, closes, failures, bytes, discarded, held,
+	describe(to, []family{startTime, draining, mostConns, mostHeld, active, accepted, refused, closes, failures, bytes, discarded, held,
 		datagrams, dropped, loopTurns, loopActive, handshakes})
 }
 
@@ -49,6 +51,8 @@ func (s service) Collect(to chan<- prometheus.Metric) {
 	snap := s.snapshot()
 	tell(to, startTime, float64(snap.Started.UnixMilli())/1e3)
 	tell(to, draining, truth(snap.Draining))
+	tell(to, mostConns, snap.Limits.MaxConns)
+	tell(to, mostHeld, snap.Limits.MaxMemory)
 	for _, e := range snap.Engines {
 		streams(to, e.Engine, &e.Stats)
 		packets(to, e.Engine, &e.Stats)

@@ -47,6 +47,7 @@ type member struct {
 func (p *Plan) bind() ([]*member, error) {
 	cfg := p.cfg.Settings
 	cfg.Budget = engine.NewBudget(p.cfg.Limits)
+	p.cfg.Limits = cfg.Budget.Limits()
 	// One guard for all: a datagram forged from any address of this process
 	// must find it closed, whichever engine serves that address.
 	cfg.Guard = echo.NewGuard(echo.GuardConfig{Local: localAddresses(p.cfg.Log)})

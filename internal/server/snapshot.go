@@ -10,8 +10,9 @@ import (
 
 // Snapshot is how a service is doing. Taking one costs the engines nothing.
 type Snapshot struct {
-	Started  time.Time // when the listeners were bound
-	Draining bool      // from the first moment of a drain, and ever after
+	Started  time.Time     // when the listeners were bound
+	Draining bool          // from the first moment of a drain, and ever after
+	Limits   engine.Limits // those in force, defaults filled in
 	Engines  []EngineSnapshot
 }
 
@@ -40,7 +41,7 @@ func (s *Service) Peers(ctx context.Context, n int) ([]engine.Peer, error) {
 
 // Snapshot tells how the service is doing now.
 func (s *Service) Snapshot() Snapshot {
-	snap := Snapshot{Started: s.started, Draining: s.draining.Load()}
+	snap := Snapshot{Started: s.started, Draining: s.draining.Load(), Limits: s.cfg.Limits}
 	for _, m := range s.members {
 		snap.Engines = append(snap.Engines, EngineSnapshot{m.engine, m.Listeners(), m.Stats()})
 	}

@@ -31,6 +31,9 @@ func TestSnapshotTellsOfTheDrainFromItsFirstMoment(t *testing.T) {
 		if got.Draining || !got.Started.Equal(began) || len(got.Engines) != 1 {
 			t.Fatalf("at work: got draining %v, started %v, %d engines; want false, %v, 1", got.Draining, got.Started, len(got.Engines), began)
 		}
+		if got.Limits.MaxMemory != engine.DefaultMaxMemory || got.Limits.MaxConns == 0 {
+			t.Errorf("got limits %+v, want those in force", got.Limits)
+		}
 		if one := got.Engines[0]; one.Engine != "fake" || len(one.Listeners) != 2 {
 			t.Errorf("got engine %s with %v, want fake with both listeners", one.Engine, one.Listeners)
 		}
