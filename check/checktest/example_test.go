@@ -52,14 +52,13 @@ func copyAndFinish(dst, src *net.TCPConn) {
 	dst.CloseWrite()
 }
 
-// copyAndAbort takes the end of one direction for the end of both, at once: a
-// mere close could still come after the reply.
-func copyAndAbort(dst, src *net.TCPConn) {
-	io.Copy(dst, src)
-	dst.SetLinger(0)
-	src.SetLinger(0)
-	dst.Close()
+// copyAndClose takes the end of one direction for the end of both. The bytes
+// before it are passed on only then, so that no reply is ever quicker.
+func copyAndClose(dst, src *net.TCPConn) {
+	all, _ := io.ReadAll(src)
 	src.Close()
+	dst.Write(all)
+	dst.Close()
 }
 
 // through is a dial function for a proxy in front of an honest echo.
@@ -89,7 +88,7 @@ func passes(test func(*testing.T)) bool {
 // through it. Here it is run on two proxies: one passes on each FIN and goes on
 // with the other direction, one takes a FIN for the end of both.
 func ExampleRun() {
-	for _, copyOne := range []func(dst, src *net.TCPConn){copyAndFinish, copyAndAbort} {
+	for _, copyOne := range []func(dst, src *net.TCPConn){copyAndFinish, copyAndClose} {
 		TestProxy := func(t *testing.T) {
 			checktest.Run(t, through(t, copyOne), checktest.Only("stream/half-close", "stream/fin-only"))
 		}
