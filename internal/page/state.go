@@ -122,8 +122,8 @@ type PeersState struct {
 
 // PeerState is one stream.
 type PeerState struct {
-	ID             uint64  `json:"id"`
-	Address        string  `json:"address"` // empty on a unix socket
+	ID             uint64  `json:"id,string"` // text: it may be more than a browser can count to
+	Address        string  `json:"address"`   // empty on a unix socket
 	Network        string  `json:"network"`
 	BytesIn        uint64  `json:"bytes_in"`
 	BytesOut       uint64  `json:"bytes_out"`
