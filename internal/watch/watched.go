@@ -143,18 +143,19 @@ func (t *target) join(name string) bool {
 	if t.All {
 		t.log.Info("address joined", slog.String("address", name), slog.Int("addresses", len(t.asked)))
 	}
+	pause := t.w.config.Spread(t.w.config.Interval)
 	t.probing.Go(func() {
-		if t.rest(ctx) {
+		if rest(ctx, pause) {
 			prober.Run(ctx)
 		}
 	})
 	return true
 }
 
-// rest waits for a moment within the first interval: that is when the address is
-// asked from then on, and others at other moments.
-func (t *target) rest(ctx context.Context) bool {
-	timer := time.NewTimer(t.w.config.Spread(t.w.config.Interval))
+// rest waits within the first interval, for the moment at which the address is
+// asked from then on: others have other moments.
+func rest(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -1,0 +1,201 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// far is where services are, over pipes, and a resolver that knows one name. It
+// lives in a bubble of synctest.
+type far struct {
+	mu     sync.Mutex
+	found  []netip.Addr
+	broken error // of the resolver
+	asked  int   // look-ups
+	conns  map[string][]net.Conn
+	dead   map[string]bool
+	dialed []time.Duration // when, from the beginning of the test
+	served sync.WaitGroup
+	began  time.Time
+	log    []string
+}
+
+func newFar(found ...string) *far {
+	return &far{found: addrs(found...), conns: make(map[string][]net.Conn), dead: make(map[string]bool), began: time.Now()}
+}
+
+// config probes each second and looks the name up each ten, and spreads nothing:
+// the first look is half a second after the beginning, and the first probe of an
+// address half a second after it has joined.
+func (f *far) config(t *testing.T, urls ...string) Config {
+	c := Config{
+		Interval: time.Second, Wait: 2 * time.Second, Size: 64, Resolve: 10 * time.Second, MaxAddresses: 100,
+		Lookup: f.lookup, Dial: f.dial, Spread: func(d time.Duration) time.Duration { return d / 2 },
+		Log: slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{ReplaceAttr: plain})),
+	}
+	for _, url := range urls {
+		c.Targets = append(c.Targets, mustParse(t, url))
+	}
+	return c
+}
+
+// plain leaves out what differs from run to run, and what is always the same.
+func plain(_ []string, a slog.Attr) slog.Attr {
+	switch a.Key {
+	case slog.TimeKey, slog.LevelKey, "error", "rtt":
+		return slog.Attr{}
+	}
+	return a
+}
+
+// Write takes a line of the log.
+func (f *far) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	line := strings.NewReplacer(`"`, "", "msg=", "", "target=dns+tcp://echo:7 ", "").Replace(string(p))
+	f.log = append(f.log, strings.TrimSpace(line))
+	return len(p), nil
+}
+
+func (f *far) lookup(context.Context, string) ([]netip.Addr, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	return f.found, f.broken
+}
+
+// resolve is what look-ups find from now on.
+func (f *far) resolve(broken error, found ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.broken, f.found = broken, addrs(found...)
+}
+
+func (f *far) dial(_ context.Context, _, address string) (net.Conn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dialed = append(f.dialed, time.Since(f.began))
+	if f.dead[address] {
+		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	}
+	here, there := net.Pipe()
+	f.conns[address] = append(f.conns[address], there)
+	f.served.Go(func() { echo(there) })
+	return here, nil
+}
+
+// echo takes a millisecond for each probe.
+func echo(conn net.Conn) {
+	defer conn.Close()
+	p := make([]byte, 1<<16)
+	for {
+		n, err := conn.Read(p)
+		if err != nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+		if _, err := conn.Write(p[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// kill ends the service at an address, until it is revived.
+func (f *far) kill(address string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dead[address] = true
+	for _, conn := range f.conns[address] {
+		conn.Close()
+	}
+}
+
+func (f *far) revive(address string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.dead, address)
+}
+
+// watching is a Watcher that runs.
+type watching struct {
+	*far
+	*Watcher
+	t       *testing.T
+	changes chan []Target
+	stop    func() // and wait until it has ended
+}
+
+// watch runs one in the bubble of t until it is stopped, or the test ends.
+func (f *far) watch(t *testing.T, c Config) *watching {
+	t.Helper()
+	w, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	over, changes := make(chan struct{}), make(chan []Target)
+	go func() { defer close(over); w.Run(ctx, changes) }()
+	stop := func() { cancel(); <-over; f.served.Wait() }
+	t.Cleanup(stop)
+	return &watching{f, w, t, changes, stop}
+}
+
+// after lets d pass in a bubble, and all that happens in it.
+func after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// until lets time pass until so long after the beginning.
+func (w *watching) until(d time.Duration) { after(time.Until(w.began.Add(d))) }
+
+// taken is the log since the last call.
+func (f *far) taken() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	lines := f.log
+	f.log = nil
+	return lines
+}
+
+// wantLog compares the log since the last call, in the order of its words: what
+// happens at one moment has no order.
+func (w *watching) wantLog(want ...string) {
+	w.t.Helper()
+	got := w.taken()
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.t.Errorf("log until %v (-want +got)\n%s", time.Since(w.began), diff)
+	}
+}
+
+// want compares what the addresses of all targets have come to.
+func (w *watching) want(want ...string) {
+	w.t.Helper()
+	var got []string
+	for _, target := range w.Snapshot().Targets {
+		for _, a := range target.Addresses {
+			state := map[bool]string{true: "up", false: "down"}[a.Up]
+			if !a.Known {
+				state = "unknown"
+			}
+			got = append(got, fmt.Sprintf("%s %s: %d received, %d lost", a.Address, state, a.Received, a.LostTotal()))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.t.Errorf("addresses at %v (-want +got)\n%s", time.Since(w.began), diff)
+	}
+}
