@@ -1,0 +1,188 @@
+package watch
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// nameServer answers every question for an IPv4 address with those that it has,
+// and all others with nothing (RFC 1035, section 4.1).
+type nameServer struct {
+	net.PacketConn
+	mu    sync.Mutex
+	found []netip.Addr
+}
+
+func newNameServer(t *testing.T, found ...string) *nameServer {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, over := &nameServer{PacketConn: conn, found: addrs(found...)}, make(chan struct{})
+	go func() { defer close(over); s.serve() }()
+	t.Cleanup(func() { conn.Close(); <-over })
+	return s
+}
+
+func (s *nameServer) serve() {
+	question := make([]byte, 1500)
+	for {
+		n, client, err := s.ReadFrom(question)
+		if err != nil {
+			return
+		}
+		s.WriteTo(s.answer(question[:n]), client)
+	}
+}
+
+func (s *nameServer) answer(question []byte) []byte {
+	const header, kindA = 12, 1
+	end := header + slices.Index(question[header:], 0) + 1 // of the name
+	answer := slices.Clone(question[:end+4])
+	copy(answer[2:header], []byte{0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}) // a recursive answer to one question
+	if binary.BigEndian.Uint16(question[end:]) != kindA {
+		return answer
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer[7] = byte(len(s.found))
+	for _, addr := range s.found {
+		answer = append(answer, 0xc0, header, 0, kindA, 0, 1, 0, 0, 0, 0, 0, 4) // the name of the question; lives for 0 s
+		answer = append(answer, addr.AsSlice()...)
+	}
+	return answer
+}
+
+// lookup asks s by Go's own resolver.
+func (s *nameServer) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	resolver := &net.Resolver{PreferGo: true, StrictErrors: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "udp", s.LocalAddr().String())
+	}}
+	return resolver.LookupNetIP(ctx, "ip", host)
+}
+
+// service is an echo that can die, and come back.
+type service struct {
+	addr  string
+	ln    net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+	wg    sync.WaitGroup
+}
+
+// live serves again, or for the first time: then at a free port if that is 0.
+func (s *service) live(t *testing.T) {
+	t.Helper()
+	ln, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr, s.ln = ln.Addr().String(), ln
+	s.wg.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.conns = append(s.conns, conn)
+			s.mu.Unlock()
+			s.wg.Go(func() { defer conn.Close(); io.Copy(conn, conn) })
+		}
+	})
+}
+
+// die ends it, and all connections to it.
+func (s *service) die() {
+	s.ln.Close()
+	s.mu.Lock()
+	for _, conn := range s.conns {
+		conn.Close()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+// lines is a log that can be waited for.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+// await waits for a line in which all these words are.
+func (l lines) await(t *testing.T, words ...string) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		select {
+		case line := <-l:
+			if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+				return
+			}
+		case <-deadline:
+			t.Fatalf("the log never said %q", words)
+		}
+	}
+}
+
+// TestNameOfThreeAddressesOnTheLoopback has a name resolved by Go's resolver, and
+// each of its addresses served; one dies, comes back, and leaves the name. Nobody
+// else is on 127.77.0.0/24, so that what is closed there stays closed.
+func TestNameOfThreeAddressesOnTheLoopback(t *testing.T) {
+	first := &service{addr: "127.77.0.1:0"}
+	first.live(t)
+	_, port, _ := net.SplitHostPort(first.addr)
+	second, third := &service{addr: "127.77.0.2:" + port}, &service{addr: "127.77.0.3:" + port}
+	second.live(t)
+	third.live(t)
+	for _, s := range []*service{first, second, third} {
+		t.Cleanup(func() { s.die() })
+	}
+	dns := newNameServer(t, "127.77.0.1", "127.77.0.2", "127.77.0.3")
+	log := make(lines, 1000)
+	w, err := New(Config{
+		Targets:  []Target{mustParse(t, "dns+tcp://echo.test.:"+port)},
+		Interval: MinInterval, Resolve: MinResolve, Wait: time.Minute, Size: 64, MaxAddresses: 3,
+		Lookup: dns.lookup, Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() { defer close(over); w.Run(ctx, nil) }()
+	defer func() { stop(); <-over }()
+
+	for range 3 {
+		log.await(t, "target up")
+	}
+	second.die()
+	log.await(t, "target down", second.addr)
+	second.live(t)
+	log.await(t, "target up again", second.addr, "was_down=")
+	var got []string
+	for _, a := range w.Snapshot().Targets[0].Addresses {
+		got = append(got, fmt.Sprintf("%s up %v lost %v", a.Address, a.Up, a.LostTotal() > 0))
+	}
+	want := []string{first.addr + " up true lost false", second.addr + " up true lost true", third.addr + " up true lost false"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	dns.mu.Lock()
+	dns.found = addrs("127.77.0.1", "127.77.0.3")
+	dns.mu.Unlock()
+	log.await(t, "address left", second.addr, "addresses=2")
+}
