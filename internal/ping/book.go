@@ -3,8 +3,12 @@ package ping
 import "time"
 
 // memory is how many settled probes are remembered, to tell a duplicate from an
-// answer that is late. Of older ones, all count as late.
-const memory = 1024
+// answer that is late. Of older ones, all count as late. A stream has no duplicates,
+// and owes few answers.
+const (
+	memory       = 1024
+	streamMemory = 2 * maxOwed
+)
 
 // flight is one probe on its way, or remembered.
 type flight struct {
@@ -17,6 +21,7 @@ type flight struct {
 
 // book knows the probes by their numbers, with the I/O left out.
 type book struct {
+	memory  int       // settled probes to remember
 	flights []*flight // without gaps
 	next    uint64    // the number that the next gets, less one: how many there were
 	oldest  uint64    // no probe before it is under way
@@ -80,7 +85,7 @@ func (b *book) answered(seq uint64) (fate Fate, reordered bool) {
 
 // forget drops the oldest that are settled and too many to be remembered.
 func (b *book) forget() {
-	for len(b.flights) > memory && b.flights[0].fate != "" {
+	for len(b.flights) > b.memory && b.flights[0].fate != "" {
 		b.flights[0], b.flights = nil, b.flights[1:]
 	}
 }

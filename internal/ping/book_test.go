@@ -4,7 +4,7 @@ import "testing"
 
 // sent is a book with so many probes under way.
 func sent(n int) *book {
-	b := new(book)
+	b := &book{memory: memory}
 	for range n {
 		b.add(new(flight))
 	}

@@ -23,10 +23,14 @@ type run struct {
 }
 
 func newRun(c Config) *run {
-	return &run{
+	r := &run{
 		Config: c, oneByOne: c.Reconnect || c.Target.Network != "udp",
 		known: newSession(c.Size), due: time.Now(), arrivals: make(chan arrival, 64),
 	}
+	if r.book.memory = streamMemory; r.datagrams() {
+		r.book.memory = memory
+	}
+	return r
 }
 
 func (r *run) datagrams() bool { return r.Target.Network == "udp" }
