@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -73,12 +74,9 @@ func durations(s hist.Summary) []string {
 }
 
 // reasons are the classes of what was lost, the most frequent first.
-func reasons(by map[dial.Class]int64) string {
+func reasons[N int64 | uint64](by map[dial.Class]N) string {
 	classes := slices.SortedFunc(maps.Keys(by), func(a, b dial.Class) int {
-		if by[a] != by[b] {
-			return int(by[b] - by[a])
-		}
-		return strings.Compare(string(a), string(b))
+		return cmp.Or(cmp.Compare(by[b], by[a]), cmp.Compare(a, b))
 	})
 	var words []string
 	for _, class := range classes {

@@ -79,13 +79,16 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // start NAME ARG… runs echod until it ends by itself or is told to. Its log is in
-// the file NAME.log.
+// the file NAME.log, what it says on standard output in NAME.out.
 func start(ts *testscript.TestScript, _ bool, args []string) {
 	log, err := os.Create(ts.MkAbs(args[0] + ".log"))
 	ts.Check(err)
 	defer log.Close()
+	out, err := os.Create(ts.MkAbs(args[0] + ".out"))
+	ts.Check(err)
+	defer out.Close()
 	cmd := exec.Command(ts.MkAbs(".bin/echod"), args[1:]...)
-	cmd.Dir, cmd.Stderr = ts.MkAbs("."), log
+	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), out, log
 	cmd.Env = slices.Clone(stageOf(ts).vars)
 	newServe(&Process{}).Flags().VisitAll(func(f *pflag.Flag) {
 		cmd.Env = append(cmd.Env, variable(f.Name)+"="+ts.Getenv(variable(f.Name)))

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net/netip"
 	"os/signal"
 	"syscall"
@@ -88,6 +89,9 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 	changes := targets.changes(ctx, f.config.Log)
 	beside.show(watchPage(w), nil, metrics.Watch(w.Snapshot))
 	w.Run(ctx, changes)
+	if err := writeWatchSummary(p.Stdout, w.Snapshot(), time.Now()); err != nil {
+		return &exitError{Unknown, fmt.Errorf("write the summary: %w", err)}
+	}
 	return nil
 }
 

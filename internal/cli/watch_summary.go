@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"echod/internal/report"
+	"echod/internal/watch"
+)
+
+// writeWatchSummary writes what a watch that has ended at now came to: a line for
+// each address, and one for each target that has none.
+func writeWatchSummary(w io.Writer, s watch.Snapshot, now time.Time) error {
+	var out strings.Builder
+	for _, t := range s.Targets {
+		for _, a := range t.Addresses {
+			name := t.URL
+			if t.All {
+				name += " " + a.Address
+			}
+			fmt.Fprintf(&out, "%-7s  %s  %s\n", upDown(a), name, cameTo(a))
+		}
+		if len(t.Addresses) == 0 {
+			fmt.Fprintf(&out, "%-7s  %s  no address is asked; %d look-ups failed\n", "unknown", t.URL, t.Failures)
+		}
+	}
+	fmt.Fprintf(&out, "watched for %v\n", now.Sub(s.Started).Round(time.Second))
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func upDown(a watch.AddressSnapshot) string {
+	switch {
+	case !a.Known:
+		return "unknown"
+	case a.Up:
+		return "up"
+	}
+	return "down"
+}
+
+// cameTo is what the probes of one address came to.
+func cameTo(a watch.AddressSnapshot) string {
+	lost := a.LostTotal()
+	text := fmt.Sprintf("%d sent, %d received, %d lost (%s)", a.Sent, a.Received, lost, report.Percent(float64(lost)/float64(max(a.Sent, 1))))
+	if lost > 0 {
+		text += ": " + reasons(a.Lost)
+	}
+	if n := len(a.Recent); n > 0 {
+		of := a.Quantiles(0.5, 0.99, 1)
+		text += fmt.Sprintf("; of the last %d p50 %s, p99 %s, max %s", n, report.Duration(of[0]), report.Duration(of[1]), report.Duration(of[2]))
+	}
+	return text
+}
