@@ -57,7 +57,7 @@ func runScripts(t *testing.T, wanted func(name string) bool) {
 	testscript.Run(t, testscript.Params{
 		Files:              files,
 		RequireUniqueNames: true,
-		Deadline:           time.Now().Add(3 * patience),
+		Deadline:           time.Now().Add(15 * patience),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("BROKEN", broken.URL())
 			env.Setenv("SWAPS", swaps.URL())
