@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -127,27 +126,22 @@ func TestAdminIsNotPublicUnasked(t *testing.T) {
 	s.Shutdown(t.Context())
 }
 
-func TestAdminOnAUnixSocket(t *testing.T) {
-	dir, err := os.MkdirTemp("", "echo") // the path of a socket has to be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	path := filepath.Join(dir, "admin.sock")
-	s := serve(t, Config{Addr: "unix://" + path}, Answers{}, nil)
-	if status, body, _ := ask(t, s, "GET /healthz HTTP/1.1", "Host: whatever.example", "Connection: close"); status != 200 || body != "ok\n" {
-		t.Errorf("got %d %q, want 200 ok", status, body)
-	}
-	if _, err := Listen(Config{Addr: "unix://" + path}); err == nil {
-		t.Error("a second server at the same path: got nil, want an error")
-	}
-}
-
+// TestF2SlowRequestsAreCutOff shortens the waits that the server has, of which it
+// must have all.
 func TestF2SlowRequestsAreCutOff(t *testing.T) {
+	const soon = 50 * time.Millisecond
 	s := serve(t, Config{}, Answers{}, func(s *Server) {
-		s.http.ReadHeaderTimeout, s.http.ReadTimeout = 50*time.Millisecond, 50*time.Millisecond
+		for _, wait := range []*time.Duration{
+			&s.http.ReadHeaderTimeout, &s.http.ReadTimeout, &s.http.WriteTimeout, &s.http.IdleTimeout,
+		} {
+			if *wait < time.Second || *wait > 5*time.Minute {
+				t.Errorf("a wait of the server: got %v, want seconds or a few minutes", *wait)
+			}
+			*wait = soon
+		}
 	})
-	for _, start := range []string{"", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "} {
+	const whole = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	for _, start := range []string{"", whole[:15], whole[:len(whole)-2] + "X-Slow: ", whole} {
 		conn := dial(t, s)
 		io.WriteString(conn, start)
 		// Whether it is told why or not, the connection ends.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -39,29 +38,6 @@ func listenError(addr string, err error) error {
 		return err
 	}
 	return &sock.ListenError{Spec: spec, Err: call}
-}
-
-// listenUnix makes a socket file that its owner and group may connect to, in
-// place of one that nobody serves.
-func listenUnix(addr string) (net.Listener, string, error) {
-	spec, err := sock.Parse(addr)
-	if err != nil {
-		return nil, "", err
-	}
-	place, err := sock.TakeUnix(spec.Path)
-	if err != nil {
-		return nil, "", &sock.ListenError{Spec: spec, Err: err}
-	}
-	defer place.Leave()
-	ln, err := net.Listen("unix", spec.Path)
-	if err != nil {
-		return nil, "", err
-	}
-	if _, err := place.Bound(); err != nil {
-		ln.Close()
-		return nil, "", &sock.ListenError{Spec: spec, Err: err}
-	}
-	return ln, (&url.URL{Scheme: "unix", Path: spec.Path}).String(), nil
 }
 
 // isLoopback tells whether only this machine can reach host. A name is taken at
@@ -101,9 +77,13 @@ func (l *limited) Accept() (net.Conn, error) {
 	return &placed{Conn: conn, leave: func() { <-l.places }}, nil
 }
 
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.over) })
-	return l.Listener.Close()
+// Close may be called more than once, as net/http and Shutdown do.
+func (l *limited) Close() (err error) {
+	l.once.Do(func() {
+		close(l.over)
+		err = l.Listener.Close()
+	})
+	return err
 }
 
 // placed gives its place back when it is closed.
