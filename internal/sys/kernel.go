@@ -42,9 +42,24 @@ type Kernel interface {
 	// Send is send(2); flags should hold MSG_NOSIGNAL. The descriptor must be
 	// non-blocking.
 	Send(fd int, p []byte, flags int) (n int, errno Errno)
+	// Shutdown is shutdown(2). On a listening socket it ends the listening for
+	// every process that shares the socket.
+	Shutdown(fd, how int) Errno
 	// Close gives the descriptor back, whatever it returns: close(2) on Linux
 	// releases it even on EINTR, so it is never to be repeated.
 	Close(fd int) Errno
+
+	// Outq is ioctl(2) SIOCOUTQ: how much was sent and not yet delivered. On a
+	// TCP socket it counts the bytes that the peer has not acknowledged, unsent
+	// ones included (tcp(7)). On a unix socket it counts the kernel's memory for
+	// what the peer has not read, so only 0 has a meaning. EINVAL on a
+	// listening TCP socket.
+	Outq(fd int) (n int, errno Errno)
+	// AcceptQueue is getsockopt(2) TCP_INFO on a listening TCP socket:
+	// tcpi_unacked is how many connections wait for accept (tcp_get_info in
+	// net/ipv4/tcp.c). The answer has no meaning on a socket that does not
+	// listen. On a unix socket: EOPNOTSUPP.
+	AcceptQueue(fd int) (n int, errno Errno)
 
 	// Recvmmsg and Sendmmsg move whole batches of datagrams; n counts the
 	// messages. An error after the first message shows only on the next call.

@@ -71,6 +71,25 @@ func (*Linux) Send(fd int, p []byte, flags int) (int, Errno) {
 	return result(syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(flags), 0, 0))
 }
 
+func (*Linux) Shutdown(fd, how int) Errno {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0, 0, 0, 0)
+	return errno
+}
+
+func (*Linux) Outq(fd int) (int, Errno) {
+	var n int32
+	_, _, errno := syscall.RawSyscall6(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&n)), 0, 0, 0)
+	return int(n), errno
+}
+
+func (*Linux) AcceptQueue(fd int) (int, Errno) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0, errnoOf(err)
+	}
+	return int(info.Unacked), 0
+}
+
 func (*Linux) Close(fd int) Errno {
 	_, _, errno := syscall.RawSyscall6(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0)
 	return errno

@@ -30,6 +30,9 @@ const (
 	EpollMod
 	EpollDel
 	EpollWait
+	Shutdown
+	Ioctl
+	Getsockopt
 	numCalls
 )
 
@@ -39,6 +42,7 @@ var callNames = [numCalls]string{
 	Recvmmsg: "recvmmsg", Sendmmsg: "sendmmsg", Eventfd: "eventfd", Read: "read", Write: "write",
 	Select: "select", Poll: "poll", EpollCreate1: "epoll_create1", EpollAdd: "epoll_ctl add",
 	EpollMod: "epoll_ctl mod", EpollDel: "epoll_ctl del", EpollWait: "epoll_wait",
+	Shutdown: "shutdown", Ioctl: "ioctl", Getsockopt: "getsockopt",
 }
 
 func (c Call) String() string { return callNames[c] }

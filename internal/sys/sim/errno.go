@@ -63,6 +63,12 @@ var legal = [numCalls][]sys.Errno{
 	EpollAdd:     {unix.ENOMEM, unix.ENOSPC},
 	EpollMod:     {unix.ENOMEM},
 	EpollDel:     {},
+	// shutdown(2): ENOTCONN after a reset (tcp_shutdown, inet_shutdown).
+	Shutdown: {unix.ENOTCONN},
+	// ioctl(2) SIOCOUTQ and getsockopt(2) TCP_INFO only read numbers; they fail
+	// for wrong arguments alone.
+	Ioctl:      {},
+	Getsockopt: {},
 }
 
 // Legal lists the errnos with which a script can make call fail.

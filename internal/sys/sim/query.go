@@ -1,0 +1,69 @@
+//go:build linux
+
+package sim
+
+import (
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+)
+
+// Outq is what the peer has not taken. On a unix socket the kernel counts its
+// memory and not the bytes (unix_outq_len in net/unix/af_unix.c); here the bytes
+// stand for it.
+func (k *Kernel) Outq(fd int) (int, sys.Errno) {
+	d := k.lookup(Ioctl, fd)
+	if d == nil {
+		return 0, unix.EBADF
+	}
+	if errno := k.decide(Ioctl).errno; errno != 0 {
+		return 0, errno
+	}
+	switch f := d.file.(type) {
+	case *stream:
+		return len(f.out), 0
+	case *socket:
+		if f.listening && f.domain != unix.AF_UNIX {
+			return 0, unix.EINVAL
+		}
+	}
+	return 0, 0
+}
+
+// AcceptQueue is the length of the accept queue (tcp_get_info in
+// net/ipv4/tcp.c).
+func (k *Kernel) AcceptQueue(fd int) (int, sys.Errno) {
+	d := k.lookup(Getsockopt, fd)
+	if d == nil {
+		return 0, unix.EBADF
+	}
+	if errno := k.decide(Getsockopt).errno; errno != 0 {
+		return 0, errno
+	}
+	switch f := d.file.(type) {
+	case *socket:
+		if f.domain == unix.AF_UNIX {
+			return 0, unix.EOPNOTSUPP
+		}
+		return len(f.queue), 0
+	case *stream:
+		if f.local() {
+			return 0, unix.EOPNOTSUPP
+		}
+		return 0, 0
+	}
+	return 0, unix.EOPNOTSUPP
+}
+
+// Shutdown is shutdown(2). On a listening socket it resets who is queued, and
+// nobody is let in any more.
+func (k *Kernel) Shutdown(fd, how int) sys.Errno {
+	d := k.lookup(Shutdown, fd)
+	if d == nil {
+		return unix.EBADF
+	}
+	if errno := k.decide(Shutdown).errno; errno != 0 {
+		return errno
+	}
+	return 0
+}
