@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"echod/internal/accept"
 	"echod/internal/echo"
 	"echod/internal/engine"
 	"echod/internal/page"
@@ -73,7 +74,7 @@ func serviceSample(snap server.Snapshot) page.Sample {
 		DatagramsIn: sum.DatagramsIn, DatagramsOut: sum.DatagramsOut,
 		Closes:     counts[engine.Cause](sum.Closes[:]),
 		Refused:    counts[engine.Refusal](sum.Refused[:]),
-		Accepts:    counts[engine.AcceptTrouble](sum.Accepts[:]),
+		Accepts:    counts[accept.Reason](sum.Accepts[:]),
 		Handshakes: counts[engine.Handshake](sum.Handshakes[:]),
 		Drops:      counts[echo.Drop](sum.Drops[:])[1:], // the first is no drop
 		Loops:      loops,

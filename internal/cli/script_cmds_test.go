@@ -151,9 +151,9 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[1]+"_PORT", port)
 }
 
-// accept VARIABLE N takes N connections to the port that was occupied, and says
+// acceptSome implements accept VARIABLE N, which takes N connections to the port that was occupied, and says
 // nothing on them until the script ends.
-func accept(ts *testscript.TestScript, _ bool, args []string) {
+func acceptSome(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	ln := stageOf(ts).listeners[args[0]]

@@ -72,7 +72,7 @@ func runScripts(t *testing.T, wanted func(name string) bool) {
 			"ended":  ended,
 			"await":  await,
 			"occupy": occupy,
-			"accept": accept,
+			"accept": acceptSome,
 			"answer": answer,
 			"dial":   dialServer,
 			"get":    get,

@@ -1,5 +1,11 @@
 package engine
 
+import (
+	"syscall"
+
+	"echod/internal/errno"
+)
+
 // Cause is why a stream ended. Exactly one is counted for each.
 type Cause uint8
 
@@ -68,23 +74,19 @@ const (
 	numHandshakes
 )
 
-// AcceptTrouble is a class of errors of accept(2), none of which ends a
-// listener.
-type AcceptTrouble uint8
-
-const (
-	// AcceptAborted: that one connection was lost while it was queued.
-	AcceptAborted AcceptTrouble = iota
-	// AcceptNoDescriptors: EMFILE or ENFILE; the listener rested.
-	AcceptNoDescriptors
-	// AcceptNoMemory: ENOBUFS or ENOMEM; the listener rested.
-	AcceptNoMemory
-	// AcceptFull: the limit on connections was reached; the listener rested.
-	AcceptFull
-	// AcceptOther: an errno that nobody foresaw; the listener rested.
-	AcceptOther
-	numAcceptTroubles
-)
+// ClassifyEnd returns why a stream ended on which a read or a write failed with
+// number. It never returns Finished: an error is no clean end.
+func ClassifyEnd(number syscall.Errno) Cause {
+	switch errno.POSIX(number) {
+	case syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED, syscall.ENOTCONN:
+		return PeerReset
+	case syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.EHOSTDOWN, syscall.ENETUNREACH,
+		syscall.ENETDOWN, syscall.ENETRESET, syscall.ECONNREFUSED, syscall.EPROTO, syscall.ENOPROTOOPT:
+		return PeerLost
+	default:
+		return Broken
+	}
+}
 
 var (
 	causeNames = [numCauses]string{
@@ -99,13 +101,8 @@ var (
 		HandshakeOK: "ok", HandshakeFailed: "failed", HandshakeRefused: "refused", HandshakeTimeout: "timeout",
 		HandshakeLost: "lost", HandshakeDrained: "drained",
 	}
-	acceptNames = [numAcceptTroubles]string{
-		AcceptAborted: "aborted", AcceptNoDescriptors: "no-descriptors", AcceptNoMemory: "no-memory",
-		AcceptFull: "full", AcceptOther: "other",
-	}
 )
 
-func (c Cause) String() string         { return causeNames[c] }
-func (r Refusal) String() string       { return refusalNames[r] }
-func (h Handshake) String() string     { return handshakeNames[h] }
-func (a AcceptTrouble) String() string { return acceptNames[a] }
+func (c Cause) String() string     { return causeNames[c] }
+func (r Refusal) String() string   { return refusalNames[r] }
+func (h Handshake) String() string { return handshakeNames[h] }

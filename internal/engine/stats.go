@@ -3,15 +3,17 @@ package engine
 import (
 	"sync/atomic"
 
+	"echod/internal/accept"
 	"echod/internal/echo"
 )
 
-// Stats is what a server has done so far. Every count only grows; Active and
-// Held are what is now.
+// Stats is what a server has done so far. Every count only grows; Active,
+// Finishing and Held are what is now.
 type Stats struct {
-	Active   uint64 // streams open now
-	Held     uint64 // bytes of user memory that buffers hold now
-	Accepted uint64 // streams taken in, refused ones included
+	Active    uint64 // streams open now
+	Finishing uint64 // of these, streams that have sent everything to a peer that has not taken all of it
+	Held      uint64 // bytes of user memory that buffers hold now
+	Accepted  uint64 // streams taken in, refused ones included
 
 	BytesIn   uint64 // received on streams
 	BytesOut  uint64 // sent back on streams
@@ -19,7 +21,7 @@ type Stats struct {
 
 	Closes     [numCauses]uint64         // streams ended, by Cause
 	Refused    [numRefusals]uint64       // streams reset on arrival, by Refusal
-	Accepts    [numAcceptTroubles]uint64 // failures of accept, by AcceptTrouble
+	Accepts    [accept.NumReasons]uint64 // callers not accepted and pauses, by accept.Reason
 	Handshakes [numHandshakes]uint64     // TLS handshakes ended, by Handshake
 
 	DatagramsIn  uint64
@@ -38,6 +40,7 @@ type LoopStats struct {
 // Add adds o to s, loops appended: the sum of two servers.
 func (s *Stats) Add(o Stats) {
 	s.Active += o.Active
+	s.Finishing += o.Finishing
 	s.Held += o.Held
 	s.Accepted += o.Accepted
 	s.BytesIn += o.BytesIn
@@ -77,8 +80,9 @@ func (s *Stats) Reset() uint64 {
 // Counters are Stats in the making: an engine keeps one, or one for each loop,
 // and counts as it goes. Any goroutine may count and read.
 type Counters struct {
-	Active   atomic.Int64
-	Accepted atomic.Uint64
+	Active    atomic.Int64
+	Finishing atomic.Int64
+	Accepted  atomic.Uint64
 
 	BytesIn   atomic.Uint64
 	BytesOut  atomic.Uint64
@@ -86,7 +90,7 @@ type Counters struct {
 
 	Closes     [numCauses]atomic.Uint64
 	Refused    [numRefusals]atomic.Uint64
-	Accepts    [numAcceptTroubles]atomic.Uint64
+	Accepts    [accept.NumReasons]atomic.Uint64
 	Handshakes [numHandshakes]atomic.Uint64
 
 	DatagramsIn  atomic.Uint64
@@ -105,6 +109,7 @@ func (c *Counters) Stats() Stats {
 	s := Stats{
 		Accepted:     accepted,
 		Active:       uint64(max(c.Active.Load(), 0)),
+		Finishing:    uint64(max(c.Finishing.Load(), 0)),
 		BytesIn:      c.BytesIn.Load(),
 		BytesOut:     c.BytesOut.Load(),
 		Discarded:    c.Discarded.Load(),

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"echod/internal/accept"
 	"echod/internal/echo"
 	"echod/internal/engine"
 	"echod/internal/server"
@@ -78,7 +79,7 @@ func streams(to chan<- prometheus.Metric, name string, s *engine.Stats) {
 		tell(to, closes, n, name, engine.Cause(i).String())
 	}
 	for i, n := range s.Accepts {
-		tell(to, failures, n, name, engine.AcceptTrouble(i).String())
+		tell(to, failures, n, name, accept.Reason(i).String())
 	}
 	for i, n := range s.Handshakes {
 		tell(to, handshakes, n, name, engine.Handshake(i).String())

@@ -1,6 +1,10 @@
 package sock
 
-import "time"
+import (
+	"time"
+
+	"echod/internal/accept"
+)
 
 // Options are the socket options that listeners set and accepted sockets
 // inherit. SO_LINGER {1, 0} and SO_OOBINLINE are not among them, because they
@@ -24,4 +28,4 @@ var DefaultKeepAlive = KeepAlive{Idle: 60 * time.Second, Interval: 15 * time.Sec
 
 // Backlog is how many connections may be queued for accept. The kernel lowers
 // it to net.core.somaxconn.
-const Backlog = 4096
+const Backlog = accept.MaxQueue

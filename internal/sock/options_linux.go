@@ -44,6 +44,8 @@ func setOptions(k sys.Kernel, fd int, s Spec, o Options) error {
 		if errno := k.SetsockoptLinger(fd, &unix.Linger{Onoff: 1}); errno != 0 {
 			return callError(s, "setsockopt SO_LINGER", errno)
 		}
+	case "unix":
+		options = []option{{"SO_OOBINLINE", unix.SOL_SOCKET, unix.SO_OOBINLINE, 1}}
 	case "udp":
 		options = []option{
 			{"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, datagramQueue},

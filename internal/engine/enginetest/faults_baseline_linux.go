@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"testing"
 
+	"echod/internal/accept"
 	"echod/internal/engine"
 )
 
@@ -51,7 +52,7 @@ func manyResets(t trial) {
 		p.abort()
 	}
 	s.waitFor("all resets are accepted", func(st engine.Stats) bool {
-		return st.Accepted+st.Accepts[engine.AcceptAborted] == resets+1
+		return st.Accepted+st.Accepts[accept.Aborted] == resets+1
 	})
 	s.waitBalance(1)
 	t.wantBaseline(descriptors, goroutines)

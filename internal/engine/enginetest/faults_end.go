@@ -65,9 +65,11 @@ func earnedEnd(t trial) {
 	p := t.dialNarrow(s)
 	p.send(12 << 10)
 	p.fin()
-	s.waitFor("the stream has finished", func(st engine.Stats) bool { return st.Closes[engine.Finished] == 1 })
+	s.waitFor("the stream has sent everything", func(st engine.Stats) bool {
+		return st.Closes[engine.Finished]+st.Finishing == 1
+	})
 	if err := s.Shutdown(context.Background()); err != nil {
-		t.Errorf("Shutdown with nothing open: got %v, want nil", err)
+		t.Errorf("Shutdown with nothing owed: got %v, want nil", err)
 	}
 	p.wantWhole()
 }

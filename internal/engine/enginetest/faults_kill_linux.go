@@ -50,8 +50,8 @@ func dieOwing(t trial, die func(*child)) {
 	earned.send(12 << 10)
 	earned.fin()
 
-	c.waitFor("one stream has finished, five are open", func(st engine.Stats) bool {
-		return st.Closes[engine.Finished] == 1 && st.Active == 5
+	c.waitFor("one stream has sent everything, five are owed or wait", func(st engine.Stats) bool {
+		return st.Closes[engine.Finished]+st.Finishing == 1 && st.Active-st.Finishing == 5
 	})
 	t.settle(books)
 	die(c)

@@ -1,6 +1,9 @@
 package enginetest
 
-import "echod/internal/engine"
+import (
+	"echod/internal/accept"
+	"echod/internal/engine"
+)
 
 // limitCases try the limits on connections.
 var limitCases = []testCase{
@@ -60,7 +63,7 @@ func maxConns(t trial) {
 		p.writing.Go(func() { p.write(10) }) // under TLS it waits to be let in
 		waiting = append(waiting, p)
 	}
-	st := s.waitFor("the listener rests", func(st engine.Stats) bool { return st.Accepts[engine.AcceptFull] > 0 })
+	st := s.waitFor("the listener rests", func(st engine.Stats) bool { return st.Accepts[accept.Full] > 0 })
 	if st.Active > limit {
 		t.Errorf("streams open: got %d, want at most %d", st.Active, limit)
 	}
@@ -77,7 +80,7 @@ func maxConns(t trial) {
 	st = s.waitIdle()
 	t.wantClosed(st, engine.Finished, 2*limit)
 	const spinning = 1000
-	if rests := st.Accepts[engine.AcceptFull]; rests > spinning {
+	if rests := st.Accepts[accept.Full]; rests > spinning {
 		t.Errorf("the listener rested %d times, want a few: it must not spin", rests)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"echod/internal/accept"
 	"echod/internal/engine"
 )
 
@@ -45,7 +46,7 @@ func outOfDescriptors(t trial) {
 		crowd[i].send(10)
 	}
 	short := c.waitFor("accept runs out of descriptors", func(st engine.Stats) bool {
-		return st.Accepts[engine.AcceptNoDescriptors] > 0
+		return st.Accepts[accept.NoDescriptors] > 0
 	})
 	inside := crowd[:short.Stats.Active] // the queue is served in order
 	if len(inside) == 0 || len(inside) >= limit {
@@ -77,7 +78,7 @@ func emptyQueue(t trial) {
 	late := t.dial(c)
 	late.send(10)
 	c.waitFor("accept runs out of descriptors", func(st engine.Stats) bool {
-		return st.Accepts[engine.AcceptNoDescriptors] > 0
+		return st.Accepts[accept.NoDescriptors] > 0
 	})
 	early.echo(10)
 	c.tell(childRelieve)
@@ -91,7 +92,7 @@ func (c *child) wantCalm(rests uint64) {
 	before, began := c.tell(childStats), time.Now()
 	time.Sleep(watch)
 	after, took := c.tell(childStats), time.Since(began)
-	if n := after.Stats.Accepts[engine.AcceptNoDescriptors] - before.Stats.Accepts[engine.AcceptNoDescriptors]; n > rests {
+	if n := after.Stats.Accepts[accept.NoDescriptors] - before.Stats.Accepts[accept.NoDescriptors]; n > rests {
 		c.t.Errorf("out of descriptors for %v: accept failed %d times, want at most %d", took, n, rests)
 	}
 	if used := after.CPU - before.CPU; used > took/10 {

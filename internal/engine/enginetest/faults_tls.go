@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"echod/internal/accept"
 	"echod/internal/certs"
 	"echod/internal/engine"
 )
@@ -214,7 +215,7 @@ func probed(t trial) {
 	aborts.SetLinger(0)
 	aborts.Close()
 	st := s.waitFor("both are gone", func(st engine.Stats) bool {
-		return st.Active == 0 && st.Accepted+st.Accepts[engine.AcceptAborted] == 2
+		return st.Active == 0 && st.Accepted+st.Accepts[accept.Aborted] == 2
 	})
 	t.wantHandshakes(st, map[engine.Handshake]uint64{engine.HandshakeLost: st.Accepted})
 }

@@ -6,10 +6,10 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
-	"syscall"
 
 	"echod/internal/echo"
 	"echod/internal/engine"
+	"echod/internal/errno"
 )
 
 // conn is one connection. It belongs to the goroutine that serves it; others
@@ -90,15 +90,7 @@ func causeOf(err error) engine.Cause {
 	if errors.Is(err, net.ErrClosed) {
 		return engine.Drained
 	}
-	return engine.ClassifyEnd(errnoOf(err))
-}
-
-// errnoOf is what the kernel answered, dug out of what net wraps it in; 0 if it
-// was not the kernel.
-func errnoOf(err error) syscall.Errno {
-	var errno syscall.Errno
-	errors.As(err, &errno)
-	return errno
+	return engine.ClassifyEnd(errno.Of(err))
 }
 
 // end closes the connection and books why. Only a peer that finished and had
@@ -106,9 +98,7 @@ func errnoOf(err error) syscall.Errno {
 // reset, so that nobody takes half an answer for the whole.
 func (c *conn) end(cause engine.Cause) {
 	if cause == engine.Finished {
-		if err := closeInOrder(c.peer); err != nil {
-			cause = causeOf(err)
-		}
+		cause = c.finish()
 	}
 	c.close(&c.server.count.Closes[cause])
 }
@@ -122,8 +112,8 @@ func (c *conn) close(why *atomic.Uint64) {
 	why.Add(1)
 	count.Active.Add(-1)
 	c.server.give(len(c.buf))
-	c.server.cfg.Budget.Leave(c.addr.Addr())
-	c.server.vacate()
+	c.server.cfg.Budget.Places.Leave(c.addr.Addr())
+	c.server.cfg.Budget.Places.Free()
 }
 
 // closeInOrder makes the coming close an orderly one, FIN instead of RST; under

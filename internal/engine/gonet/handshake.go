@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"echod/internal/engine"
+	"echod/internal/errno"
 )
 
 const (
@@ -62,7 +63,7 @@ func outcomeOf(err error) engine.Handshake {
 		return engine.HandshakeTimeout
 	case errors.Is(err, net.ErrClosed):
 		return engine.HandshakeDrained
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errnoOf(err) != 0:
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errno.Of(err) != 0:
 		return engine.HandshakeLost
 	case unverified, err.Error() == noCertificate:
 		return engine.HandshakeRefused

@@ -43,7 +43,7 @@ func (s *server) openTCP(spec sock.Spec, options sock.Options, config *tls.Confi
 		return listenError(spec, err)
 	}
 	spec.Addr = addrPort(ln.Addr())
-	s.addStream(ln, spec, config)
+	s.addStream(ln, spec, false, config)
 	return nil
 }
 
@@ -63,7 +63,7 @@ func (s *server) openUnix(spec sock.Spec, options sock.Options) error {
 		ln.Close()
 		return &sock.ListenError{Spec: spec, Err: err}
 	}
-	s.addStream(ln, spec, nil)
+	s.addStream(ln, spec, false, nil)
 	return nil
 }
 
@@ -101,7 +101,7 @@ func (s *server) adopt(file *os.File, spec sock.Spec, options sock.Options, conf
 		ln.Close()
 		return err
 	}
-	s.addStream(ln, spec, config)
+	s.addStream(ln, spec, true, config)
 	return nil
 }
 
@@ -113,9 +113,9 @@ func setOptions(c syscall.Conn, spec sock.Spec, options sock.Options) error {
 	return sock.Control(spec, options)("", "", raw)
 }
 
-func (s *server) addStream(ln net.Listener, spec sock.Spec, config *tls.Config) {
+func (s *server) addStream(ln net.Listener, spec sock.Spec, inherited bool, config *tls.Config) {
 	s.specs = append(s.specs, spec)
-	s.acceptors = append(s.acceptors, &acceptor{server: s, ln: ln.(streamListener), spec: spec, tls: config})
+	s.acceptors = append(s.acceptors, newAcceptor(s, ln.(streamListener), spec, inherited, config))
 }
 
 func (s *server) addPacket(conn *net.UDPConn, spec sock.Spec) {

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"echod/internal/accept"
 	"echod/internal/echo"
 	"echod/internal/sock"
 )
@@ -57,7 +58,7 @@ func (p *packet) answer() bool {
 		return false
 	case err != nil && n == 0:
 		// No datagram, and the next try may tell the same: do not spin.
-		return p.server.sleep(shortestPause, p.server.draining)
+		return p.server.sleep(accept.ShortestPause, p.server.draining)
 	}
 	count := &p.server.count
 	count.DatagramsIn.Add(1)

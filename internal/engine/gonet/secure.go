@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"echod/internal/engine"
+	"echod/internal/errno"
 )
 
 // secure is a connection under TLS. crypto/tls has two habits that an honest end
@@ -53,7 +54,7 @@ func (s *secure) explain(err error) error {
 		return err
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		return ending(engine.Truncated)
-	case isEnding(err), errnoOf(err) != 0, errors.Is(err, net.ErrClosed):
+	case isEnding(err), errno.Of(err) != 0, errors.Is(err, net.ErrClosed):
 		return err
 	}
 	return ending(engine.Garbled)

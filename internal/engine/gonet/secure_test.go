@@ -50,6 +50,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 		const clients = mostHandshakes + 6
 		for range clients {
 			client, accepted := net.Pipe()
+			s.cfg.Budget.Places.Take()
 			s.admit(accepted, config)
 			go tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake()
 			defer client.Close()
@@ -80,6 +81,7 @@ func TestWhoHasNoTurnInTimeIsLate(t *testing.T) {
 			s.door <- struct{}{}
 		}
 		client, accepted := net.Pipe()
+		s.cfg.Budget.Places.Take()
 		s.admit(accepted, shows(t))
 		began := time.Now()
 		if err := tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake(); err == nil {
@@ -103,6 +105,7 @@ func TestCloseNotifyWaitsAsLongAsTheRest(t *testing.T) {
 		go s.Serve()
 		synctest.Wait()
 		wire, accepted := net.Pipe()
+		s.cfg.Budget.Places.Take()
 		s.admit(accepted, shows(t))
 		client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
 		roundTrip(t, client, []byte("echo"), make([]byte, 4))
@@ -128,6 +131,7 @@ func TestCloseNotifyIsOwed(t *testing.T) {
 		go s.Serve()
 		synctest.Wait()
 		wire, accepted := net.Pipe()
+		s.cfg.Budget.Places.Take()
 		s.admit(accepted, shows(t))
 		client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
 		roundTrip(t, client, []byte("echo"), make([]byte, 4))
@@ -152,6 +156,7 @@ func TestShutdownWaitsForNoTurn(t *testing.T) {
 			s.door <- struct{}{}
 		}
 		client, accepted := net.Pipe()
+		s.cfg.Budget.Places.Take()
 		s.admit(accepted, shows(t))
 		go tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake()
 		synctest.Wait()

@@ -21,11 +21,10 @@ type server struct {
 	acceptors []*acceptor
 	packets   []*packet
 
-	count  engine.Counters // of bytes, only those of streams that have ended
-	held   atomic.Int64
-	lent   lent          // for those without a buffer
-	vacant chan struct{} // holds a token when a place may have come free
-	door   chan struct{} // holds a token for each handshake that computes
+	count engine.Counters // of bytes, only those of streams that have ended
+	held  atomic.Int64
+	lent  lent          // for those without a buffer
+	door  chan struct{} // holds a token for each handshake that computes
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -46,7 +45,6 @@ func newServer(cfg engine.Config) *server {
 		cfg:      cfg,
 		guard:    cfg.Guard,
 		clock:    newClock(cfg.StallTimeout, cfg.IdleTimeout),
-		vacant:   make(chan struct{}, 1),
 		door:     make(chan struct{}, mostHandshakes),
 		conns:    make(map[*conn]struct{}),
 		serving:  make(chan struct{}),
@@ -117,7 +115,7 @@ func (s *server) drain() {
 	}
 	close(s.draining)
 	for _, a := range s.acceptors {
-		a.interrupt()
+		a.drain()
 	}
 	for _, p := range s.packets {
 		p.interrupt()
@@ -154,6 +152,9 @@ func (s *server) resetAll() {
 	if !s.cut {
 		s.cut = true
 		close(s.cutting)
+		for _, a := range s.acceptors {
+			a.ln.Cut()
+		}
 		for c := range s.conns {
 			c.peer.Close()
 		}

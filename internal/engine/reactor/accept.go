@@ -6,42 +6,33 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"net/netip"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"echod/internal/accept"
 	"echod/internal/engine"
 	"echod/internal/sock"
 	"echod/internal/sys"
 )
 
-// listener is a listening socket. Loop 0 has them all: one queue, one accepter,
-// so that nothing queued is lost when the service ends.
+// listener is a listening socket. Loop 0 has all of them: one queue and one thread
+// that accepts, so that nothing queued is lost when the service ends.
 type listener struct {
-	fd      int
-	spec    sock.Spec
-	lacking *sock.Options // what accepted sockets do not inherit; nil if they inherit all
-	wakeAt  int64         // when it looks again; 0 while it is not resting
-	pause   time.Duration // how long it rested last; 0 since somebody was let in
-	failed  int           // failures of accept in a row
-	warned  bool          // that descriptors beyond the poller's reach are refused
-	told    int64         // when a rest was last logged
-	retired bool          // closed
+	fd        int
+	spec      sock.Spec
+	inherited bool          // another process listens on it, too
+	equip     *sock.Options // what accepted sockets do not inherit; nil if they inherit all
+	policy    accept.Policy
+	watched   bool // by the poller
+	warned    bool // that descriptors beyond the poller's reach are refused
+	closed    bool
 }
 
-const (
-	// acceptsPerTurn keeps a flood of connects from starving those served.
-	acceptsPerTurn = 64
-	// mostInARow is how many callers may be lost one after the other before
-	// the listener rests.
-	mostInARow = 64
-	// A listener that met a shortage rests, first shortly, then longer.
-	shortestPause = 100 * time.Millisecond
-	longestPause  = time.Second
-)
+// acceptsPerTurn keeps a flood of connects from starving those who are served.
+const acceptsPerTurn = 64
 
-// ready takes in what is queued, up to a turn's share.
+// ready accepts callers from the queue, up to a turn's share.
 func (ln *listener) ready(l *loop) {
 	for range acceptsPerTurn {
 		if !ln.accept(l) {
@@ -50,53 +41,70 @@ func (ln *listener) ready(l *loop) {
 	}
 }
 
-// accept takes in one connection and tells whether there may be another.
+// accept takes in one caller, if the policy allows it. It reports whether to look
+// for another one at once.
 func (ln *listener) accept(l *loop) bool {
-	if !l.budget.Open() {
-		ln.rest(l, engine.AcceptFull, nil)
-		return false
+	if step := ln.policy.Next(l.now()); step != accept.Accept {
+		return ln.follow(l, step)
+	}
+	places := l.budget.Places
+	if !places.Take() {
+		step, event := ln.policy.Full(l.now())
+		ln.note(l, event, 0)
+		return ln.follow(l, step)
 	}
 	var peer *unix.RawSockaddrAny
 	if l.srv.peers != nil {
 		peer = &l.peer
 	}
 	fd, errno := l.k.Accept4(ln.fd, peer, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	if errno == 0 {
-		ln.pause, ln.failed = 0, 0
-		ln.welcome(l, fd)
+	step, event := ln.policy.Result(l.now(), errno)
+	switch {
+	case errno != 0:
+		places.Free()
+		ln.note(l, event, errno)
+	case ln.policy.Late(l.now()):
+		ln.refuseLate(l, fd)
+		places.Free()
+	default:
+		ln.assign(l, fd)
 		l.count.Accepted.Add(1)
-		return true
 	}
-	l.budget.Close()
-	switch errno {
-	case unix.EAGAIN:
-		ln.failed = 0
-		return false
-	case unix.EINTR:
-		return true
-	}
-	return ln.endure(l, errno)
+	return ln.follow(l, step)
 }
 
-// endure counts a failure of accept and tells whether to go on at once. A
-// shortage lasts for a while. What costs one caller alone may still be the
-// answer to every call, as EPERM is where a policy forbids accepting.
-func (ln *listener) endure(l *loop, errno sys.Errno) bool {
-	trouble, shortage := engine.ClassifyAccept(errno)
-	ln.failed++
-	if shortage || ln.failed >= mostInARow {
-		ln.failed = 0
-		ln.rest(l, trouble, errno)
-		return false
+// follow does what the policy says. It reports whether to accept again at once.
+func (ln *listener) follow(l *loop, step accept.Step) bool {
+	switch step {
+	case accept.Pause:
+		ln.unwatch(l)
+	case accept.Wait:
+		ln.watch(l)
+	case accept.Close:
+		ln.refuseQueue(l)
+		ln.close(l)
 	}
-	l.count.Accepts[trouble].Add(1)
-	return true
+	return step == accept.Accept
 }
 
-// welcome finds the loop that serves the new connection: the one with fewest.
-func (ln *listener) welcome(l *loop, fd int) {
-	if ln.lacking != nil {
-		if err := sock.Equip(l.k, fd, ln.spec, *ln.lacking); err != nil {
+func (ln *listener) note(l *loop, e accept.Event, errno sys.Errno) {
+	if e.Counted {
+		l.count.Accepts[e.Reason].Add(1)
+	}
+	if !e.Log {
+		return
+	}
+	var err error
+	if errno != 0 {
+		err = errno
+	}
+	accept.LogPause(l.log, ln.spec.String(), e, err)
+}
+
+// assign gives the new connection to the loop with the fewest.
+func (ln *listener) assign(l *loop, fd int) {
+	if ln.equip != nil {
+		if err := sock.Equip(l.k, fd, ln.spec, *ln.equip); err != nil {
 			l.refuse(fd, engine.RefusedMemory)
 			return
 		}
@@ -118,48 +126,113 @@ func (ln *listener) welcome(l *loop, fd int) {
 	l.srv.leastBusy().hand(l, newcomer{fd: int32(fd), unix: ln.spec.Network == "unix"})
 }
 
-// rest stops listening for a while. Level-triggered readiness would otherwise
-// report the same queued connection at once, for ever.
-func (ln *listener) rest(l *loop, why engine.AcceptTrouble, errno error) {
-	l.count.Accepts[why].Add(1)
-	if ln.told == 0 || l.now()-ln.told > int64(time.Minute) {
-		ln.told = l.now()
-		l.log.Warn("listener rests", slog.String("url", ln.spec.String()),
-			slog.String("reason", why.String()), slog.Any("error", errno))
-	}
-	ln.pause = min(max(2*ln.pause, shortestPause), longestPause)
-	ln.wakeAt = l.now() + int64(ln.pause)
-	l.poller.mod(ln.fd, 0, nothing)
-}
-
-// wake listens again when the pause is over, and earlier if a connection ended:
-// that may be just what was missing.
-func (ln *listener) wake(l *loop) {
-	if ln.wakeAt == 0 || (l.now() < ln.wakeAt && len(l.dead) == 0) {
+// watch has the poller report callers. If it cannot, it tries again after a pause.
+func (ln *listener) watch(l *loop) {
+	if ln.watched {
 		return
 	}
-	if errno := l.poller.mod(ln.fd, 0, readable); errno != 0 {
-		ln.wakeAt = l.now() + int64(longestPause)
+	if errno := l.poller.add(ln.fd, 0, readable); errno != 0 {
+		_, event := ln.policy.Result(l.now(), errno)
+		ln.note(l, event, errno)
 		return
 	}
-	ln.wakeAt = 0
+	ln.watched = true
 }
 
-// close ends the listener. What is still queued is reset by the kernel. The file
-// of a unix socket goes first, while nobody can have taken it for stale.
+// unwatch ends the watch: readiness is level-triggered, so the poller would report
+// the same queue at once, for ever. It would report a listener that another process
+// has shut down even if nothing was wanted of it.
+func (ln *listener) unwatch(l *loop) {
+	if ln.watched {
+		l.poller.del(ln.fd)
+		ln.watched = false
+	}
+}
+
+// resume watches the queue again when a pause has ended: when its time is over, when
+// a connection has ended, or when a place is free.
+func (ln *listener) resume(l *loop, freed bool) {
+	if ln.closed || ln.watched {
+		return
+	}
+	if freed {
+		ln.policy.Freed()
+	}
+	if len(l.dead) > 0 {
+		ln.policy.Ended()
+	}
+	switch {
+	case ln.policy.Draining():
+		ln.drain(l)
+	case ln.policy.Next(l.now()) == accept.Accept:
+		ln.watch(l)
+	}
+}
+
+// drain takes in the queue and closes the listener. At the limit on connections it
+// goes on as places become free.
+func (ln *listener) drain(l *loop) {
+	if ln.closed {
+		return
+	}
+	if !ln.policy.Draining() {
+		queued := -1
+		if ln.spec.Network == "unix" {
+			ln.unlink(l) // the queue cannot be measured, but nobody can join it now
+		} else if n, errno := l.k.AcceptQueue(ln.fd); errno == 0 {
+			queued = n
+		}
+		ln.policy.Drain(l.now(), queued)
+		ln.unwatch(l)
+	}
+	for ln.accept(l) {
+	}
+}
+
+// refuseQueue resets and counts whoever is in the queue and must not be served. A
+// queue that another process shares is left to it.
+func (ln *listener) refuseQueue(l *loop) {
+	if ln.inherited {
+		return
+	}
+	for range accept.MaxQueue {
+		fd, errno := l.k.Accept4(ln.fd, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch errno {
+		case 0:
+			ln.refuseLate(l, fd)
+		case unix.EINTR:
+		default:
+			return
+		}
+	}
+}
+
+// refuseLate resets a connection for which the drain has no time left.
+func (ln *listener) refuseLate(l *loop, fd int) {
+	l.count.Closes[engine.Drained].Add(1)
+	l.count.Accepted.Add(1)
+	l.k.Close(fd)
+}
+
+// close closes the listener. The file of a unix socket goes first, while nobody can
+// have taken it for stale.
 func (ln *listener) close(l *loop) {
-	if ln.retired {
+	if ln.closed {
 		return
 	}
-	ln.retired, ln.wakeAt = true, 0
+	ln.closed = true
 	delete(l.others, int32(ln.fd))
-	l.poller.del(ln.fd)
-	if err := ln.spec.Unlink(); err != nil {
-		l.log.Warn("socket file stays", slog.String("url", ln.spec.String()), slog.Any("error", err))
-	}
+	ln.unwatch(l)
+	ln.unlink(l)
 	l.k.Close(ln.fd)
 	if l.srv.listening.Add(-1) == 0 {
 		l.srv.wake() // some loops wait for nothing but this
+	}
+}
+
+func (ln *listener) unlink(l *loop) {
+	if err := ln.spec.Unlink(); err != nil {
+		l.log.Warn("socket file not removed", slog.String("url", ln.spec.String()), slog.Any("error", err))
 	}
 }
 

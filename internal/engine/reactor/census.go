@@ -5,7 +5,6 @@ package reactor
 import (
 	"context"
 	"net/netip"
-	"time"
 
 	"echod/internal/engine"
 )
@@ -46,9 +45,9 @@ func (s *server) takeCensus(n int) []*census {
 // names of those few that are to be shown.
 func (l *loop) census(n int) []engine.Peer {
 	ranking := engine.NewRanking(n)
-	for _, r := range []*roll{&l.quiet, &l.owed} {
-		for fd := r.head; fd != none; {
-			c := r.table.at(fd)
+	for i := range l.lists {
+		for fd := l.lists[i].head; fd != none; {
+			c := l.table.at(fd)
 			if ranking.Wants(c.stream.In()+c.stream.Out(), l.waiting(c)) {
 				p := l.describe(c)
 				ranking.See(&p)
@@ -72,7 +71,7 @@ func (l *loop) describe(c *conn) engine.Peer {
 		Network:  "tcp",
 		BytesIn:  c.stream.In(),
 		BytesOut: c.stream.Out(),
-		Owed:     uint64(c.stream.Owed()),
+		Owed:     uint64(c.stream.Owed() + l.undelivered[c.fd]),
 		Waiting:  l.waiting(c),
 	}
 	if c.unix {
@@ -89,16 +88,4 @@ func (l *loop) addrOf(fd int) netip.AddrPort {
 	}
 	addr := addrOf(&l.peer)
 	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-}
-
-// waiting is how long c's peer has taken nothing of what it is owed. Nobody notes
-// that time: it is the pause since the last try, which its deadline tells, and
-// one for each try in vain. Without a stall timeout there are no tries, and 0 is
-// all that is known.
-func (l *loop) waiting(c *conn) time.Duration {
-	if !c.owing || c.deadline == 0 {
-		return 0
-	}
-	sinceTry := l.now() - (c.deadline - l.tryEvery)
-	return time.Duration(int64(c.tries)*l.tryEvery + sinceTry)
 }

@@ -203,8 +203,10 @@ func crowded(b *testing.B, fds []int) *loop {
 		c.start(fd, true)
 		c.stream.Received(1 + i*7919%len(fds))
 		c.stream.Sent(c.stream.Owed())
-		c.owing = i%10 == 0
-		l.enroll(c, l.tryEvery)
+		if i%10 == 0 {
+			c.phase = writing
+		}
+		l.enroll(c, owed)
 	}
 	return l
 }

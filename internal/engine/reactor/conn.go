@@ -13,22 +13,32 @@ import (
 type conn struct {
 	stream   echo.Stream
 	held     *buffer // the bytes owed; nil while there are none
-	deadline int64   // when it is given up; 0 for never
-	older    int32   // neighbours in its roll, by descriptor; none at the ends
+	deadline int64   // when it is due; 0 for never
+	older    int32   // neighbours in its list, by descriptor; none at the ends
 	newer    int32
 	fd       int32
 	gen      uint32   // which connection on this descriptor; odd while it is open
-	tries    uint8    // how often it was tried in vain since bytes last moved
+	movedAt  uint32   // unless reading: when bytes last moved, by loop.milliseconds
 	want     interest // what the poller was told
-	owing    bool     // it is on the roll of those that are owed something
+	list     uint8    // the index in loop.lists
+	phase    phase
 	unix     bool
 }
 
-// open tells whether the connection lives. What is still reported of one that
-// has ended is stale: it finds another generation.
+// phase is what a connection waits for.
+type phase uint8
+
+const (
+	reading   phase = iota // the peer is owed nothing
+	writing                // the peer is owed bytes that it has to make room for
+	finishing              // all bytes are sent, and the kernel has not delivered them
+)
+
+// open reports whether the connection is alive. An event of one that has ended is
+// stale: it finds another generation.
 func (c *conn) open() bool { return c.gen&1 == 1 }
 
-// start makes c a fresh connection on its descriptor.
+// start makes c a new connection on its descriptor.
 func (c *conn) start(fd int, unix bool) {
 	*c = conn{fd: int32(fd), gen: c.gen + 1, want: readable, unix: unix, older: none, newer: none}
 }

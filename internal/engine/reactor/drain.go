@@ -6,7 +6,6 @@ import (
 	"context"
 
 	"echod/internal/engine"
-	"echod/internal/sock"
 )
 
 // Shutdown drains. Nobody is sent a FIN for it: a FIN that the peer has not
@@ -58,34 +57,29 @@ func (l *loop) heed() {
 	}
 }
 
-// retire closes what brings new work, after taking in what is queued there. A
-// listener that has to rest comes back to it.
+// retire takes in what is queued and closes what brings new work.
 func (l *loop) retire() {
 	for _, ln := range l.listeners {
-		if ln.retired || ln.wakeAt != 0 {
-			continue
-		}
-		for range sock.Backlog {
-			if !ln.accept(l) {
-				break
-			}
-		}
-		if ln.wakeAt == 0 {
+		ln.drain(l)
+	}
+	l.closePackets()
+	l.leaveDelivery()
+}
+
+// abandon resets every stream of the loop and whoever is queued, and closes whatever
+// it listens on.
+func (l *loop) abandon() {
+	for _, ln := range l.listeners {
+		if !ln.closed {
+			ln.refuseQueue(l)
 			ln.close(l)
 		}
 	}
 	l.closePackets()
-}
-
-// abandon resets every stream of the loop and closes whatever it listens on.
-func (l *loop) abandon() {
-	for _, ln := range l.listeners {
-		ln.close(l)
-	}
-	l.closePackets()
 	l.mail.deliver(l)
-	for _, r := range []*roll{&l.quiet, &l.owed} {
-		for c := r.first(); c != nil; c = r.first() {
+	l.leaveDelivery()
+	for i := range l.lists {
+		for c := l.lists[i].first(); c != nil; c = l.lists[i].first() {
 			l.end(c, engine.Drained)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"echod/internal/engine"
+	"echod/internal/accept"
 	"echod/internal/sys"
 	"echod/internal/sys/sim"
 )
@@ -90,8 +90,8 @@ func TestA1OutOfDescriptorsTheListenerRests(t *testing.T) {
 		if got := len(p.Received()); got != 5 {
 			t.Errorf("a second after relief, bytes received: got %d; want 5", got)
 		}
-		if got := r.srv.Stats().Accepts[engine.AcceptNoDescriptors]; got < 7 {
-			t.Errorf("counted as %v: got %d; want one for each try", engine.AcceptNoDescriptors, got)
+		if got := r.srv.Stats().Accepts[accept.NoDescriptors]; got < 7 {
+			t.Errorf("counted as %v: got %d; want one for each try", accept.NoDescriptors, got)
 		}
 	})
 }
@@ -104,10 +104,10 @@ func TestA1AStreamThatEndsWakesTheListener(t *testing.T) {
 		r.turn()
 		before := r.k.Now()
 		first.CloseWrite()
-		for len(second.Received()) == 0 && r.k.Now()-before < int64(longestPause) {
+		for len(second.Received()) == 0 && r.k.Now()-before < int64(accept.LongestPause) {
 			r.turn()
 		}
-		if waited := time.Duration(r.k.Now() - before); len(second.Received()) != 5 || waited >= shortestPause {
+		if waited := time.Duration(r.k.Now() - before); len(second.Received()) != 5 || waited >= accept.ShortestPause {
 			t.Errorf("the place that became free was taken after %v, %d of 5 bytes echoed; want at once", waited, len(second.Received()))
 		}
 	})
@@ -116,11 +116,11 @@ func TestA1AStreamThatEndsWakesTheListener(t *testing.T) {
 func TestA2OutOfMemoryTheListenerRests(t *testing.T) {
 	tests := []struct {
 		errno sys.Errno
-		want  engine.AcceptTrouble
+		want  accept.Reason
 	}{
-		{unix.ENFILE, engine.AcceptNoDescriptors},
-		{unix.ENOBUFS, engine.AcceptNoMemory},
-		{unix.ENOMEM, engine.AcceptNoMemory},
+		{unix.ENFILE, accept.NoDescriptors},
+		{unix.ENOBUFS, accept.NoMemory},
+		{unix.ENOMEM, accept.NoMemory},
 	}
 	for _, tt := range tests {
 		t.Run(tt.errno.Error(), func(t *testing.T) {
@@ -158,11 +158,11 @@ func TestA3AConnectionLostInTheQueueCostsItselfOnly(t *testing.T) {
 				if lost.End() != sim.Reset || len(next.Received()) != 5 {
 					t.Errorf("got %v and %d bytes; want reset, and 5 for the next", lost.End(), len(next.Received()))
 				}
-				if waited := time.Duration(r.k.Now() - before); waited >= shortestPause {
+				if waited := time.Duration(r.k.Now() - before); waited >= accept.ShortestPause {
 					t.Errorf("the next one waited %v; want no rest", waited)
 				}
-				if got := r.srv.Stats().Accepts[engine.AcceptAborted]; got != 1 {
-					t.Errorf("counted as %v: got %d; want 1", engine.AcceptAborted, got)
+				if got := r.srv.Stats().Accepts[accept.Aborted]; got != 1 {
+					t.Errorf("counted as %v: got %d; want 1", accept.Aborted, got)
 				}
 			})
 		})

@@ -220,12 +220,12 @@ func TestB8AStaleEventFindsNobody(t *testing.T) {
 		l := r.srv.loops[0]
 		first := r.dial()
 		r.settle()
-		fd := l.quiet.head
+		fd := l.lists[quiet].head
 		stale := event{fd: fd, gen: l.table.at(fd).gen}
 		first.Reset()
 		second := r.dial() // accepted in the batch in which the first ends
 		r.settle()
-		if got := l.quiet.head; got == fd {
+		if got := l.lists[quiet].head; got == fd {
 			t.Fatalf("descriptor %d was given away within the batch that ended it", fd)
 		}
 		third := r.dial()

@@ -28,15 +28,18 @@ type loop struct {
 	scratch []byte // where every receive lands
 	store   store
 	table   *table
-	quiet   roll // connections that are owed nothing
-	owed    roll // and those that are
-	dead    []int32
-	clock   int64 // the time of this turn; 0 until somebody asks
-	served  int64 // the last turn in which there was something to do, if that matters
+	lists   [numLists]deadlines
+	dead    []int32 // descriptors to close after the batch
+	clock   int64   // the time of this turn; 0 until somebody asks
+	served  int64   // the last turn in which there was something to do, if that matters
+	broken  int     // waits that failed in a row
 
-	idleTimeout int64 // nanoseconds; 0 or less: never
-	tryEvery    int64 // how often a peer is offered what it is owed, unasked
-	busyPoll    int64
+	undelivered map[int32]int // by descriptor: bytes of a finishing stream that its peer has not taken
+
+	idleTimeout  int64 // nanoseconds; 0 or less: never
+	stallTimeout int64
+	tryEvery     int64 // how often a peer is offered what it is owed, unasked
+	busyPoll     int64
 
 	others    map[int32]handler // descriptors that are no stream
 	listeners []*listener       // loop 0 has all of them
@@ -48,6 +51,7 @@ type loop struct {
 	moved moved // in this turn
 	count engine.Counters
 	turns atomic.Uint64
+	freed atomic.Bool  // a place for a connection has become free
 	load  atomic.Int64 // connections, those still in the mail included
 }
 
@@ -61,15 +65,18 @@ type handler interface {
 func newLoop(s *server, cfg engine.Config, newPoller pollerMaker) (*loop, error) {
 	l := &loop{
 		srv: s, k: s.k, log: cfg.Log, budget: cfg.Budget,
-		scratch:     make([]byte, cfg.Buffer),
-		store:       store{budget: cfg.Budget, most: cfg.Buffer},
-		table:       s.table,
-		quiet:       newRoll(s.table),
-		owed:        newRoll(s.table),
-		idleTimeout: int64(cfg.IdleTimeout),
-		tryEvery:    tryEvery(cfg.StallTimeout),
-		busyPoll:    int64(cfg.BusyPoll),
-		others:      make(map[int32]handler),
+		scratch:      make([]byte, cfg.Buffer),
+		store:        store{budget: cfg.Budget, most: cfg.Buffer},
+		table:        s.table,
+		undelivered:  make(map[int32]int),
+		idleTimeout:  int64(cfg.IdleTimeout),
+		stallTimeout: int64(cfg.StallTimeout),
+		tryEvery:     tryEvery(cfg.StallTimeout),
+		busyPoll:     int64(cfg.BusyPoll),
+		others:       make(map[int32]handler),
+	}
+	for i := range l.lists {
+		l.lists[i] = newDeadlines(s.table)
 	}
 	p, errno := newPoller(s.k)
 	if errno != 0 {
@@ -123,12 +130,8 @@ func (l *loop) turn(timeout int) error {
 	events, errno := l.poller.wait(timeout)
 	l.clock = 0
 	l.turns.Add(1)
-	switch errno {
-	case 0:
-	case unix.ENOMEM:
-		l.k.Poll(nil, int(shortestPause/time.Millisecond)) // the kernel is short of memory: not now, and no spinning
-	default:
-		return fmt.Errorf("%s: %w", l.srv.name, os.NewSyscallError("wait", errno))
+	if err := l.waitFailed(errno); err != nil {
+		return err
 	}
 	for _, ev := range events {
 		l.dispatch(ev)
@@ -138,14 +141,40 @@ func (l *loop) turn(timeout int) error {
 	}
 	l.heed()
 	l.expire()
+	freed := l.freed.Swap(false)
 	for _, ln := range l.listeners {
-		ln.wake(l)
+		ln.resume(l, freed)
 	}
 	for _, p := range l.packets {
 		p.wake(l)
 	}
 	l.publish()
 	l.bury()
+	return nil
+}
+
+const (
+	// waitPause is how long a loop pauses after a wait that failed. A shortage of memory
+	// may last as long as it likes.
+	waitPause = 100 * time.Millisecond
+	// maxBroken is how many waits may fail for another reason before the engine gives up.
+	maxBroken = 100
+)
+
+// waitFailed handles the error of a wait. It returns an error when the poller does
+// not work any more.
+func (l *loop) waitFailed(errno sys.Errno) error {
+	if errno == 0 {
+		l.broken = 0
+		return nil
+	}
+	if errno != unix.ENOMEM {
+		l.broken++
+	}
+	if l.broken == maxBroken {
+		return fmt.Errorf("%s: %w", l.srv.name, os.NewSyscallError("wait", errno))
+	}
+	l.k.Poll(nil, int(waitPause/time.Millisecond))
 	return nil
 }
 
@@ -170,8 +199,8 @@ func (l *loop) dispatch(ev event) {
 		}
 		return
 	}
-	if c := l.table.at(ev.fd); c.gen == ev.gen {
-		l.serve(c)
+	if c := l.table.at(ev.fd); c.gen == ev.gen && !l.serve(c) {
+		l.backOff(c)
 	}
 }
 
@@ -186,7 +215,7 @@ func (l *loop) adopt(n newcomer) {
 		l.load.Add(-1)
 		return
 	}
-	l.enroll(c, l.idleTimeout)
+	l.enroll(c, quiet)
 }
 
 // refuse resets a connection that was never served: lingering came with it from
@@ -212,7 +241,7 @@ func (l *loop) release(fd int) {
 		l.srv.peers.leave(fd)
 	}
 	l.k.Close(fd)
-	l.budget.Close()
+	l.budget.Places.Free()
 }
 
 // close gives back what the loop itself holds. Every connection has ended.

@@ -3,11 +3,14 @@
 package reactor
 
 import (
+	"log/slog"
 	"net/netip"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"echod/internal/accept"
 	"echod/internal/echo"
 	"echod/internal/engine"
 	"echod/internal/sock"
@@ -17,12 +20,19 @@ import (
 // packets is a datagram socket. One loop owns it and answers a batch in a turn,
 // so that a flood of datagrams has its turn and no more.
 type packets struct {
-	fd     int
-	bound  netip.AddrPort
-	guard  *echo.Guard
-	batch  *datagrams
-	wakeAt int64 // when it looks again; 0 while it is not resting
+	fd       int
+	spec     sock.Spec
+	guard    *echo.Guard
+	batch    *datagrams
+	failures int           // receives that failed in a row
+	pause    time.Duration // the last pause; 0 since a datagram came
+	wakeAt   int64         // the end of the pause; 0 while the poller watches
+	loggedAt int64         // when a pause was last logged; 0 for never
 }
+
+// maxFailures is how many receives in a row may fail at once. An error that ICMP has
+// caused is gone when it is read (udp(7)); any other may be the answer to every call.
+const maxFailures = 16
 
 // drainBatches bounds what is answered of the queue when the service ends: more
 // datagrams than its receive buffer holds, of which each takes at least 512
@@ -31,7 +41,7 @@ const drainBatches = 256
 
 // openPacket starts to serve a datagram socket on this loop.
 func (l *loop) openPacket(fd int, spec sock.Spec, cfg engine.Config) error {
-	p := &packets{fd: fd, bound: spec.Addr, guard: cfg.Guard, batch: newDatagrams()}
+	p := &packets{fd: fd, spec: spec, guard: cfg.Guard, batch: newDatagrams()}
 	p.guard.Own(spec.Addr)
 	if err := l.watch(fd, p); err != nil {
 		l.k.Close(fd)
@@ -43,18 +53,14 @@ func (l *loop) openPacket(fd int, spec sock.Spec, cfg engine.Config) error {
 
 func (p *packets) ready(l *loop) { p.echo(l) }
 
-// echo answers one batch. It tells whether more may be queued.
+// echo answers one batch. It reports whether more may be queued.
 func (p *packets) echo(l *loop) bool {
 	n, errno := l.k.Recvmmsg(p.fd, p.batch.room(), 0)
-	switch errno {
-	case 0:
-		p.batch.took(n)
-	case unix.ENOMEM, unix.ENOBUFS:
-		p.rest(l)
-		return false
-	default:
-		return errno == unix.EINTR // or EAGAIN, or what ICMP had to tell of an answer: reading it removed it
+	if errno != 0 {
+		return p.failed(l, errno)
 	}
+	p.batch.took(n)
+	p.failures, p.pause = 0, 0
 	l.count.DatagramsIn.Add(uint64(n))
 	p.answer(l, n)
 	return n == datagramsPerTurn
@@ -84,9 +90,9 @@ func (p *packets) judge(l *loop, i int) echo.Drop {
 	}
 	dst := p.batch.arrived(i)
 	if !dst.IsValid() {
-		dst = p.bound.Addr()
+		dst = p.spec.Addr.Addr()
 	}
-	return p.guard.Check(l.now(), p.batch.source(i), netip.AddrPortFrom(dst, p.bound.Port()), p.batch.payload(i))
+	return p.guard.Check(l.now(), p.batch.source(i), netip.AddrPortFrom(dst, p.spec.Addr.Port()), p.batch.payload(i))
 }
 
 // send offers the answers to the kernel. A full socket buffer drops the rest,
@@ -111,20 +117,43 @@ func (p *packets) send(l *loop, answers []sys.Mmsghdr) {
 	}
 }
 
-// rest stops reading for a while: the kernel is short of memory, and would
-// report the same queued datagrams at once, for ever.
-func (p *packets) rest(l *loop) {
-	p.wakeAt = l.now() + int64(shortestPause)
-	l.poller.mod(p.fd, 0, nothing)
+// failed handles an error of recvmmsg. It reports whether to try again at once.
+func (p *packets) failed(l *loop, errno sys.Errno) bool {
+	p.failures++
+	switch shortage := errno == unix.ENOMEM || errno == unix.ENOBUFS; {
+	case shortage || p.failures >= maxFailures:
+		p.rest(l, errno)
+		return false
+	}
+	return errno != unix.EAGAIN
 }
 
-// wake reads again when the rest is over.
+// rest stops reading for a while: the poller would report the same socket at once,
+// for ever. The pause doubles from 10 ms to a second. It stays short where a stranger
+// can cause it: a datagram with a wrong checksum makes the socket readable, and a
+// receive drops it and finds nothing (udp(7), select(2) "Bugs").
+func (p *packets) rest(l *loop, errno sys.Errno) {
+	if p.wakeAt == 0 {
+		l.poller.del(p.fd)
+	}
+	p.pause = min(max(2*p.pause, shortestDelay), longestDelay)
+	if errno == unix.EAGAIN {
+		p.pause = shortestDelay
+	}
+	p.wakeAt = l.now() + int64(p.pause)
+	if errno != unix.EAGAIN && (p.loggedAt == 0 || l.now()-p.loggedAt >= int64(accept.LogInterval)) {
+		p.loggedAt = l.now()
+		l.log.Warn("datagram listener paused", slog.String("url", p.spec.String()), slog.Any("error", errno))
+	}
+}
+
+// wake reads again when the pause is over.
 func (p *packets) wake(l *loop) {
 	if p.wakeAt == 0 || l.now() < p.wakeAt {
 		return
 	}
-	if errno := l.poller.mod(p.fd, 0, readable); errno != 0 {
-		p.wakeAt = l.now() + int64(shortestPause)
+	if errno := l.poller.add(p.fd, 0, readable); errno != 0 {
+		p.wakeAt = l.now() + int64(longestDelay)
 		return
 	}
 	p.wakeAt = 0
@@ -140,7 +169,9 @@ func (l *loop) closePackets() {
 			}
 		}
 		delete(l.others, int32(p.fd))
-		l.poller.del(p.fd)
+		if p.wakeAt == 0 {
+			l.poller.del(p.fd)
+		}
 		l.k.Close(p.fd)
 	}
 	l.packets = slices.Delete(l.packets, 0, len(l.packets))

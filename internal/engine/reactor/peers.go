@@ -6,25 +6,25 @@ import (
 	"net/netip"
 	"sync"
 
-	"echod/internal/engine"
+	"echod/internal/accept"
 )
 
 // peers remembers whose connection a descriptor is, for the limit on
 // connections per address. It exists only where that limit is set, so that
 // connections need not carry an address that nobody asks for.
 type peers struct {
-	budget *engine.Budget
+	places *accept.Places
 	mu     sync.Mutex
 	of     map[int]netip.Addr
 }
 
-func newPeers(b *engine.Budget) *peers {
-	return &peers{budget: b, of: make(map[int]netip.Addr)}
+func newPeers(p *accept.Places) *peers {
+	return &peers{places: p, of: make(map[int]netip.Addr)}
 }
 
 // enter counts the connection; false says that the address has its share.
 func (p *peers) enter(fd int, addr netip.Addr) bool {
-	if !p.budget.Enter(addr) {
+	if !p.places.Enter(addr) {
 		return false
 	}
 	p.mu.Lock()
@@ -40,6 +40,6 @@ func (p *peers) leave(fd int) {
 	delete(p.of, fd)
 	p.mu.Unlock()
 	if ok {
-		p.budget.Leave(addr)
+		p.places.Leave(addr)
 	}
 }

@@ -181,8 +181,8 @@ func (r *rig) safe() {
 func (r *rig) owed() uint64 {
 	var n int
 	for _, l := range r.srv.loops {
-		for _, roll := range []*roll{&l.quiet, &l.owed} {
-			for fd := roll.head; fd != none; fd = l.table.at(fd).newer {
+		for i := range l.lists {
+			for fd := l.lists[i].head; fd != none; fd = l.table.at(fd).newer {
 				n += l.table.at(fd).stream.Owed()
 			}
 		}
@@ -254,7 +254,7 @@ func (r *rig) bury() {
 	if st.Active != 0 || st.Held != 0 || r.budget.Memory() != 0 {
 		r.problem("left: %d active, %d bytes held, %d reserved", st.Active, st.Held, r.budget.Memory())
 	}
-	if taken := r.placesTaken(); taken != 0 {
+	if taken := r.budget.Places.Taken(); taken != 0 {
 		r.problem("%d places for connections are not given back", taken)
 	}
 	r.honest(st)
@@ -277,19 +277,6 @@ func (r *rig) honest(st engine.Stats) {
 	if r.path == "" && (finished < clean || finished > clean+left) {
 		r.problem("%d are counted as finished; %d saw a clean end, %d left", finished, clean, left)
 	}
-}
-
-// placesTaken counts the places of the budget that are in use, by taking the
-// free ones.
-func (r *rig) placesTaken() int {
-	free := 0
-	for r.budget.Open() {
-		free++
-	}
-	for range free {
-		r.budget.Close()
-	}
-	return r.budget.Limits().MaxConns - free
 }
 
 func (r *rig) done() bool {

@@ -42,8 +42,8 @@ func newServer(r reactor, cfg engine.Config) (_ *server, err error) {
 			s.close()
 		}
 	}()
-	if cfg.Budget.Limits().MaxConnsPerIP > 0 {
-		s.peers = newPeers(cfg.Budget)
+	if cfg.Budget.Places.PerAddress() {
+		s.peers = newPeers(cfg.Budget.Places)
 	}
 	if cfg.Loops == 0 {
 		cfg.Loops = runtime.GOMAXPROCS(0)
@@ -55,6 +55,10 @@ func newServer(r reactor, cfg engine.Config) (_ *server, err error) {
 		}
 		s.loops = append(s.loops, l)
 	}
+	cfg.Budget.Places.OnFree(func() {
+		s.loops[0].freed.Store(true)
+		s.loops[0].mail.wake()
+	})
 	for i, ln := range cfg.Listeners {
 		if err := s.open(cfg, ln, s.loops[i%len(s.loops)]); err != nil {
 			return nil, err
@@ -75,11 +79,12 @@ func (s *server) open(cfg engine.Config, ln engine.Listener, owner *loop) error 
 		return owner.openPacket(fd, bound, cfg)
 	}
 	l := s.loops[0]
-	listener := &listener{fd: fd, spec: bound}
-	if ln.File != nil {
-		// What was queued before we came has inherited nothing from us.
+	listener := &listener{fd: fd, spec: bound, inherited: ln.File != nil, watched: true}
+	if ln.File != nil || bound.Network == "unix" {
+		// What was queued before we came has inherited nothing from us, and a unix
+		// socket inherits nothing at all.
 		options := cfg.SocketOptions()
-		listener.lacking = &options
+		listener.equip = &options
 	}
 	if err := l.watch(fd, listener); err != nil {
 		s.k.Close(fd)

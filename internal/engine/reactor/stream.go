@@ -10,49 +10,51 @@ import (
 	"echod/internal/sys"
 )
 
-// serve does the next thing for a stream that is ready for it: one receive and
-// one send at the most, so that a busy peer has its turn and no more.
-func (l *loop) serve(c *conn) {
+// serve does the next thing for a stream: one receive and one send at the most, so
+// that a busy peer has its turn and no more. It reports whether anything happened:
+// bytes moved, or the stream came to another phase or to its end.
+func (l *loop) serve(c *conn) bool {
 	switch {
+	case c.phase == finishing:
+		return l.checkDelivered(c)
 	case c.stream.Next() == echo.Write:
-		l.flush(c)
+		return l.flush(c)
 	case c.unix || !l.store.ready():
-		l.pass(c)
+		return l.pass(c)
 	default:
-		l.receive(c)
+		return l.receive(c)
 	}
 }
 
-// receive takes what is there and sends it straight back. Whatever the kernel
-// does not take at once is held, and nothing more is read until it is gone.
-func (l *loop) receive(c *conn) {
-	n, errno := l.k.Recv(int(c.fd), l.scratch, 0)
+// receive takes what is there and sends it straight back. Whatever the kernel does
+// not take at once is held, and nothing more is read until it is gone.
+func (l *loop) receive(c *conn) bool {
+	n, errno := l.recv(c, l.scratch, 0)
 	if errno != 0 {
-		l.trouble(c, errno)
-		return
+		return l.failed(c, errno)
 	}
 	if n == 0 {
-		c.stream.EOF()
-		l.end(c, engine.Finished)
-		return
+		l.finish(c)
+		return true
 	}
 	l.received(c, n)
-	sent, ok := l.send(c, l.scratch[:n])
-	if !ok {
-		return
+	sent, errno := l.send(c, l.scratch[:n])
+	if errno != 0 && errno != unix.EAGAIN {
+		return l.failed(c, errno)
 	}
 	l.sent(c, sent)
 	if sent < n {
 		c.held = l.store.hold(l.scratch[sent:n])
 	}
 	l.await(c, sent < n, true)
+	return true
 }
 
 // flush sends what is held.
-func (l *loop) flush(c *conn) {
-	sent, ok := l.send(c, c.held.owed)
-	if !ok {
-		return
+func (l *loop) flush(c *conn) bool {
+	sent, errno := l.send(c, c.held.owed)
+	if errno != 0 {
+		return l.failed(c, errno)
 	}
 	l.sent(c, sent)
 	c.held.owed = c.held.owed[sent:]
@@ -61,48 +63,46 @@ func (l *loop) flush(c *conn) {
 		l.store.release(c.held)
 		c.held = nil
 	}
-	l.await(c, owing, sent > 0)
+	l.await(c, owing, true)
+	return true
 }
 
-// pass echoes without taking anything into memory: it looks at what is there,
-// sends it back, and only then takes from the kernel what was sent. It costs a
-// second copy and has two uses.
+// pass echoes without taking anything into memory: it looks at what is there, sends
+// it back, and only then takes from the kernel what was sent. It costs a second copy
+// and has two uses.
 //
 // When the memory budget is spent, streams go on, each at the pace of its peer,
 // instead of being reset.
 //
-// On a unix socket there is no linger, and the only reset is the ECONNRESET
-// that the kernel gives the peer of a socket closed with unread bytes. Here the
-// bytes owed are always unread, so every early end is one, even by SIGKILL.
-func (l *loop) pass(c *conn) {
-	n, errno := l.k.Recv(int(c.fd), l.scratch, unix.MSG_PEEK)
+// On a unix socket SO_LINGER does nothing, and the only reset is the ECONNRESET that
+// the kernel gives the peer of a socket closed with unread bytes. Here the bytes owed
+// are always unread, so every early end is one, even by SIGKILL.
+func (l *loop) pass(c *conn) bool {
+	n, errno := l.recv(c, l.scratch, unix.MSG_PEEK)
 	if errno != 0 {
-		l.trouble(c, errno)
-		return
+		return l.failed(c, errno)
 	}
 	if n == 0 {
-		c.stream.EOF()
-		l.end(c, engine.Finished)
-		return
+		l.finish(c)
+		return true
 	}
-	sent, ok := l.send(c, l.scratch[:n])
-	if !ok {
-		return
+	sent, errno := l.send(c, l.scratch[:n])
+	if errno != 0 && errno != unix.EAGAIN {
+		return l.failed(c, errno)
 	}
 	if !l.consume(c, sent) {
-		return
+		return true
 	}
+	begins := c.phase == reading
 	l.await(c, sent < n, sent > 0)
+	return sent > 0 || begins
 }
 
-// consume takes n bytes that were sent back already. If the kernel does not
-// hand them out, they would be sent twice, so the stream ends.
+// consume takes n bytes that were sent back already. If the kernel does not hand
+// them out, they would be sent twice, so the stream ends.
 func (l *loop) consume(c *conn, n int) bool {
 	for n > 0 {
-		took, errno := l.k.Recv(int(c.fd), l.scratch[:n], 0)
-		if errno == unix.EINTR {
-			continue
-		}
+		took, errno := l.recv(c, l.scratch[:n], 0)
 		if errno != 0 || took == 0 {
 			l.end(c, engine.ClassifyEnd(errno))
 			return false
@@ -114,15 +114,28 @@ func (l *loop) consume(c *conn, n int) bool {
 	return true
 }
 
-// send offers p to the kernel. A full socket buffer is no error: 0 bytes were
-// sent. On any other error the stream has ended and ok is false.
-func (l *loop) send(c *conn, p []byte) (n int, ok bool) {
-	n, errno := l.k.Send(int(c.fd), p, unix.MSG_NOSIGNAL)
-	if errno == 0 || again(errno) {
-		return n, true
+// maxInterrupts is how often in a row a call that a signal interrupts is repeated
+// at once. After that it counts as a call that moved nothing.
+const maxInterrupts = 16
+
+// recv is recv(2). An interrupted call is repeated.
+func (l *loop) recv(c *conn, p []byte, flags int) (n int, errno sys.Errno) {
+	for range maxInterrupts {
+		if n, errno = l.k.Recv(int(c.fd), p, flags); errno != unix.EINTR {
+			return n, errno
+		}
 	}
-	l.end(c, engine.ClassifyEnd(errno))
-	return 0, false
+	return 0, unix.EAGAIN
+}
+
+// send is send(2). An interrupted call is repeated.
+func (l *loop) send(c *conn, p []byte) (n int, errno sys.Errno) {
+	for range maxInterrupts {
+		if n, errno = l.k.Send(int(c.fd), p, unix.MSG_NOSIGNAL); errno != unix.EINTR {
+			return n, errno
+		}
+	}
+	return 0, unix.EAGAIN
 }
 
 func (l *loop) received(c *conn, n int) {
@@ -135,55 +148,75 @@ func (l *loop) sent(c *conn, n int) {
 	l.moved.out += uint64(n)
 }
 
-// trouble is what a failed receive means: nothing at all, or the stream's end.
-func (l *loop) trouble(c *conn, errno sys.Errno) {
-	if !again(errno) {
-		l.end(c, engine.ClassifyEnd(errno))
+// failed handles the error of a call. EAGAIN says that nothing was ready after all;
+// any other error ends the stream. It reports whether that happened.
+func (l *loop) failed(c *conn, errno sys.Errno) bool {
+	if errno == unix.EAGAIN {
+		return false
 	}
+	l.end(c, engine.ClassifyEnd(errno))
+	return true
 }
 
-// again tells whether errno only says that it was not the moment. Readiness is
-// a hint: it may be gone when the call is made.
-func again(errno sys.Errno) bool { return errno == unix.EAGAIN || errno == unix.EINTR }
-
-// await leaves c until it is ready again: for writing while something is owed to
-// its peer, else for reading.
+// await leaves c until it is ready again: for writing while something is owed to its
+// peer, else for reading.
 func (l *loop) await(c *conn, owing, moved bool) {
-	want := readable
+	want, phase := readable, reading
 	if owing {
-		want = writable
+		want, phase = writable, writing
 	}
 	if want != c.want {
-		if errno := l.poller.mod(int(c.fd), c.gen, want); errno != 0 {
+		if errno := l.watchFor(c, want); errno != 0 {
 			l.end(c, engine.Broken)
 			return
 		}
-		c.want = want
 	}
-	l.settle(c, owing, moved)
+	l.settle(c, phase, moved)
 }
 
-// end ends the stream, for one counted cause. Finished is the earned end: the
-// lingering that the listener bequeathed is taken off, and closing sends what
-// is queued and then a FIN. After any other cause closing sends a reset, and
-// the peer knows that it has not had everything.
+// watchFor has the poller report when c is ready for want.
+func (l *loop) watchFor(c *conn, want interest) (errno sys.Errno) {
+	if c.want == nothing {
+		errno = l.poller.add(int(c.fd), c.gen, want)
+	} else {
+		errno = l.poller.mod(int(c.fd), c.gen, want)
+	}
+	if errno == 0 {
+		c.want = want
+	}
+	return errno
+}
+
+// end ends the stream, for one counted cause. Finished is the honest end: SO_LINGER,
+// inherited from the listener, is switched off, and closing sends what is queued and
+// then a FIN. After any other cause closing sends a reset, and the peer knows that it
+// has not had everything.
 //
 // The descriptor itself is closed after the batch, so that no other connection
 // can have its number while events of this one are still to be looked at.
 func (l *loop) end(c *conn, cause engine.Cause) {
-	if cause == engine.Finished && !c.unix {
+	switch {
+	case cause == engine.Finished && !c.unix && c.phase != finishing:
 		if errno := l.k.SetsockoptLinger(int(c.fd), &l.noLinger); errno != 0 {
 			cause = engine.Broken
 		}
+	case cause != engine.Finished && c.phase == finishing:
+		l.k.SetsockoptLinger(int(c.fd), &unix.Linger{Onoff: 1})
 	}
 	if c.held != nil {
 		l.store.release(c.held)
 		c.held = nil
 	}
+	if c.phase == finishing {
+		delete(l.undelivered, c.fd)
+		l.count.Finishing.Add(-1)
+	}
 	l.count.Discarded.Add(uint64(c.stream.Owed()))
 	l.count.Closes[cause].Add(1)
-	l.rollOf(c).remove(c)
-	l.poller.drop(int(c.fd))
+	l.lists[c.list].remove(c)
+	if c.want != nothing {
+		l.poller.drop(int(c.fd))
+	}
 	c.stop()
 	l.dead = append(l.dead, c.fd)
 }

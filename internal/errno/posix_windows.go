@@ -1,8 +1,8 @@
-package engine
+package errno
 
 import "syscall"
 
-// winsock says the errors of Windows Sockets in POSIX's words. The numbers are
+// winsock maps the errors of Windows Sockets to POSIX. The numbers are
 // from "Windows Sockets Error Codes" (winsock2.h).
 var winsock = map[syscall.Errno]syscall.Errno{
 	10013: syscall.EACCES,
@@ -25,8 +25,9 @@ var winsock = map[syscall.Errno]syscall.Errno{
 	121:                           syscall.ETIMEDOUT, // ERROR_SEM_TIMEOUT
 }
 
-// posix translates what Windows calls errno; what has no other name is itself.
-func posix(errno syscall.Errno) syscall.Errno {
+// POSIX returns the errno as POSIX names it. An errno without a POSIX name is
+// returned as it is.
+func POSIX(errno syscall.Errno) syscall.Errno {
 	if known, ok := winsock[errno]; ok {
 		return known
 	}

@@ -1,0 +1,288 @@
+package accept
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fakeSocket is a listening socket with a queue and with errors to answer first.
+type fakeSocket struct {
+	mu       sync.Mutex
+	errors   []syscall.Errno
+	calls    []time.Time
+	deadline time.Time
+	queue    chan net.Conn
+	changed  chan struct{} // closed when the deadline changes
+	closed   chan struct{}
+}
+
+func newFakeSocket(queued int, errors ...syscall.Errno) *fakeSocket {
+	s := &fakeSocket{errors: errors, queue: make(chan net.Conn, 1000), closed: make(chan struct{}), changed: make(chan struct{})}
+	for range queued {
+		s.call()
+	}
+	return s
+}
+
+// call puts one more caller into the queue.
+func (s *fakeSocket) call() {
+	client, server := net.Pipe()
+	client.Close()
+	s.queue <- server
+}
+
+func (s *fakeSocket) next() (number syscall.Errno, deadline time.Time, changed chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, time.Now())
+	if len(s.errors) > 0 {
+		number, s.errors = s.errors[0], s.errors[1:]
+	}
+	return number, s.deadline, s.changed
+}
+
+func (s *fakeSocket) Accept() (net.Conn, error) {
+	number, deadline, changed := s.next()
+	if number != 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", number)}
+	}
+	for {
+		if !deadline.IsZero() && !deadline.After(time.Now()) {
+			return nil, os.ErrDeadlineExceeded
+		}
+		var late <-chan time.Time
+		if !deadline.IsZero() {
+			late = time.After(time.Until(deadline))
+		}
+		select {
+		case conn := <-s.queue:
+			return conn, nil
+		case <-late:
+			return nil, os.ErrDeadlineExceeded
+		case <-s.closed:
+			return nil, net.ErrClosed
+		case <-changed:
+			s.mu.Lock()
+			deadline, changed = s.deadline, s.changed
+			s.mu.Unlock()
+		}
+	}
+}
+
+func (s *fakeSocket) SetDeadline(t time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deadline = t
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return nil
+}
+
+func (s *fakeSocket) Close() error   { close(s.closed); return nil }
+func (s *fakeSocket) Addr() net.Addr { return &net.TCPAddr{} }
+
+// accepted is what became of the callers of a Listener.
+type accepted struct{ served, refused int }
+
+// acceptAll accepts until the end and holds every connection for hold.
+func acceptAll(t *testing.T, l *Listener, places *Places, hold time.Duration) accepted {
+	t.Helper()
+	var got accepted
+	for {
+		conn, err := l.AcceptConn()
+		switch {
+		case err == nil:
+			got.served++
+			time.AfterFunc(hold, places.Free)
+		case errors.Is(err, ErrNoPlace):
+			got.refused++
+			if conn == nil {
+				t.Error("ErrNoPlace without a connection")
+			}
+		case errors.Is(err, net.ErrClosed):
+			return got
+		default:
+			t.Fatalf("AcceptConn: %v", err)
+		}
+	}
+}
+
+func TestNoErrorEndsAListener(t *testing.T) {
+	var every []syscall.Errno
+	for number := syscall.Errno(1); number < 134; number++ {
+		if number != syscall.EINTR && number != syscall.EAGAIN {
+			every = append(every, number)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		counted := 0
+		s := newFakeSocket(1, every...)
+		l := NewListener(Config{Socket: s, Count: func(Reason) { counted++ }})
+		conn, err := l.Accept()
+		if err != nil || conn == nil {
+			t.Fatalf("after every error: got %v, want a connection", err)
+		}
+		if counted != len(every) {
+			t.Errorf("counted %d errors, want %d", counted, len(every))
+		}
+		l.Close()
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after Close: got %v, want net.ErrClosed", err)
+		}
+	})
+}
+
+func TestAListenerPausesForAShortage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeSocket(1, syscall.EMFILE, syscall.EMFILE, syscall.EMFILE)
+		l := NewListener(Config{Socket: s})
+		if _, err := l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond} {
+			if got := s.calls[i+1].Sub(s.calls[i]); got != want {
+				t.Errorf("pause %d: got %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
+func TestAPauseEndsWithTheListener(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewListener(Config{Socket: newFakeSocket(0, syscall.ENOMEM)})
+		time.AfterFunc(time.Millisecond, func() { l.Close() })
+		began := time.Now()
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("got %v, want net.ErrClosed", err)
+		}
+		if took := time.Since(began); took != time.Millisecond {
+			t.Errorf("Accept returned after %v, want when it was closed", took)
+		}
+	})
+}
+
+// TestDrainServesTheQueueAtTheLimit: 5 places, 100 callers in the queue, each done
+// in 0.3 s.
+func TestDrainServesTheQueueAtTheLimit(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			places := NewPlaces(5, 0)
+			s := newFakeSocket(100)
+			cfg := Config{Socket: s, Places: places}
+			if known {
+				cfg.Queued = func() int { return len(s.queue) }
+			}
+			l := NewListener(cfg)
+			time.AfterFunc(100*time.Millisecond, l.Drain)
+			got := acceptAll(t, l, places, 300*time.Millisecond)
+			if got != (accepted{served: 100}) {
+				t.Errorf("queue known %t: got %+v, want all 100 served", known, got)
+			}
+			synctest.Wait()
+		})
+	}
+}
+
+func TestDrainRefusesWhoComesLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		places := NewPlaces(1, 0)
+		s := newFakeSocket(3)
+		l := NewListener(Config{Socket: s, Places: places, Queued: func() int { return len(s.queue) }})
+		l.Drain()
+		time.AfterFunc(time.Second, func() { // while the second of three is served
+			for range 10 {
+				s.call()
+			}
+		})
+		if got := acceptAll(t, l, places, 700*time.Millisecond); got != (accepted{served: 3, refused: 10}) {
+			t.Errorf("got %+v, want 3 served and 10 refused", got)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestDrainLeavesASharedQueueToTheOtherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		places := NewPlaces(1, 0)
+		s := newFakeSocket(1)
+		l := NewListener(Config{Socket: s, Places: places, Shared: true, Queued: func() int { return 1 }})
+		l.Drain()
+		time.AfterFunc(time.Second, func() { s.call(); s.call() })
+		places.Take()
+		time.AfterFunc(2*time.Second, places.Free)
+		if got := acceptAll(t, l, places, 0); got != (accepted{served: 1}) {
+			t.Errorf("got %+v, want 1 served", got)
+		}
+		if len(s.queue) != 2 {
+			t.Errorf("left in the queue: %d, want 2", len(s.queue))
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestCutReturnsTheQueueWithoutPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		places := NewPlaces(1, 0)
+		places.Take()
+		l := NewListener(Config{Socket: newFakeSocket(10), Places: places})
+		time.AfterFunc(time.Second, l.Drain)
+		time.AfterFunc(time.Minute, l.Cut)
+		if got := acceptAll(t, l, places, 0); got != (accepted{refused: 10}) {
+			t.Errorf("got %+v, want 10 refused", got)
+		}
+	})
+}
+
+func TestDrainOfAnIdleListenerEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewListener(Config{Socket: newFakeSocket(0), Places: NewPlaces(1, 0)})
+		time.AfterFunc(time.Second, l.Drain)
+		if conn, err := l.Accept(); conn != nil || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("got %v, %v; want net.ErrClosed", conn, err)
+		}
+	})
+}
+
+func TestPlacedConnectionGivesItsPlaceBackOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		places := NewPlaces(1, 0)
+		l := NewListener(Config{Socket: newFakeSocket(2), Places: places})
+		first, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() { first.Close(); first.Close() })
+		if _, err := l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		if got := places.Taken(); got != 1 {
+			t.Errorf("places taken: got %d, want 1", got)
+		}
+	})
+}
+
+func TestTheLimitIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		places := NewPlaces(1, 0)
+		l := NewListener(Config{Socket: newFakeSocket(100), Places: places, URL: "tcp://[::]:7",
+			Log: slog.New(slog.NewTextHandler(&log, nil))})
+		time.AfterFunc(time.Second, l.Drain)
+		acceptAll(t, l, places, time.Millisecond)
+		if got := strings.Count(log.String(), "listener paused"); got != 1 {
+			t.Errorf("got %d lines, want 1:\n%s", got, log.String())
+		}
+		if !strings.Contains(log.String(), "url=tcp://[::]:7 reason=full") {
+			t.Errorf("got %s, want the URL and the reason", log.String())
+		}
+	})
+}

@@ -1,0 +1,245 @@
+package accept
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPauseDoublesWhileAShortageLasts(t *testing.T) {
+	var p Policy
+	var now int64
+	var got []time.Duration
+	for range 6 {
+		step, event := p.Result(now, syscall.EMFILE)
+		if step != Pause || !event.Counted || event.Reason != NoDescriptors {
+			t.Fatalf("EMFILE: got %v, %+v; want a pause counted as %v", step, event, NoDescriptors)
+		}
+		if p.Next(p.Until()-1) != Pause || p.Next(p.Until()) != Accept {
+			t.Error("the pause does not end when Until says")
+		}
+		got = append(got, p.pause)
+		now += int64(p.pause)
+	}
+	want := []time.Duration{100, 200, 400, 800, 1000, 1000}
+	for i := range want {
+		want[i] *= time.Millisecond
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pauses (-want +got):\n%s", diff)
+	}
+	p.Result(now, 0)
+	p.Result(now, syscall.EMFILE)
+	if p.pause != ShortestPause {
+		t.Errorf("the first pause after a success: got %v, want %v", p.pause, ShortestPause)
+	}
+}
+
+func TestResultDecidesTheNextStep(t *testing.T) {
+	tests := []struct {
+		name   string
+		number syscall.Errno
+		step   Step
+		event  Event
+	}{
+		{"a caller", 0, Accept, Event{}},
+		{"nobody", syscall.EAGAIN, Wait, Event{}},
+		{"a signal", syscall.EINTR, Accept, Event{}},
+		{"lost in the queue", syscall.ECONNABORTED, Accept, Event{Counted: true, Reason: Aborted}},
+		{"no memory", syscall.ENOMEM, Pause, Event{Counted: true, Reason: NoMemory, Log: true}},
+		{"unknown", syscall.EINVAL, Pause, Event{Counted: true, Reason: Other, Log: true}},
+	}
+	for _, tt := range tests {
+		var p Policy
+		step, event := p.Result(5, tt.number)
+		if step != tt.step || event != tt.event {
+			t.Errorf("%s: got %v, %+v; want %v, %+v", tt.name, step, event, tt.step, tt.event)
+		}
+	}
+}
+
+func TestTheErrorThatCostsEveryCallerPauses(t *testing.T) {
+	var p Policy
+	for i := range 3 * MaxLost {
+		step, _ := p.Result(0, syscall.EPERM)
+		if want := (i+1)%MaxLost == 0; (step == Pause) != want {
+			t.Fatalf("EPERM number %d: got %v, want a pause only at each %d", i+1, step, MaxLost)
+		}
+	}
+	p.Result(0, syscall.EPERM)
+	p.Result(0, syscall.EAGAIN) // the queue was emptied: the errors were not in a row
+	for i := range MaxLost - 1 {
+		if step, _ := p.Result(0, syscall.EPERM); step == Pause {
+			t.Fatalf("a pause after %d errors in a row, want %d", i+1, MaxLost)
+		}
+	}
+}
+
+func TestFullPausesUntilAPlaceIsFree(t *testing.T) {
+	var p Policy
+	if step, event := p.Full(1); step != Pause || event != (Event{Counted: true, Reason: Full, Log: true}) {
+		t.Errorf("got %v, %+v; want a logged pause", step, event)
+	}
+	if got := p.Next(int64(time.Hour)); got != Pause {
+		t.Errorf("an hour later: got %v, want %v", got, Pause)
+	}
+	if p.Until() != 0 {
+		t.Error("the pause has an end in time; want none: a place ends it")
+	}
+	p.Freed()
+	if got := p.Next(2); got != Accept {
+		t.Errorf("with a free place: got %v, want %v", got, Accept)
+	}
+}
+
+func TestAnEndedConnectionEndsAPause(t *testing.T) {
+	var p Policy
+	p.Result(1, syscall.EMFILE)
+	p.Ended()
+	if got := p.Next(2); got != Accept {
+		t.Errorf("got %v, want %v", got, Accept)
+	}
+}
+
+func TestOnePauseAMinuteIsLogged(t *testing.T) {
+	var p Policy
+	logged, unlogged := 0, 0
+	for now := int64(0); now <= int64(time.Hour); now += int64(time.Second) {
+		if _, e := p.Full(now); e.Log {
+			logged++
+			unlogged += e.Unlogged
+		}
+	}
+	if logged != 61 || unlogged != 60*59 {
+		t.Errorf("3601 pauses in an hour: got %d logged that report %d more, want 61 and 3540", logged, unlogged)
+	}
+}
+
+func TestDrainTakesInTheQueueAndNobodyElse(t *testing.T) {
+	const now = int64(time.Second)
+	const later = now + int64(Grace) + 1
+	type call struct {
+		at     int64
+		number syscall.Errno
+		full   bool
+	}
+	tests := []struct {
+		name   string
+		queued int
+		calls  []call
+		want   Step
+		late   bool
+	}{
+		{"an empty queue", 0, []call{{at: now, number: syscall.EAGAIN}}, Close, false},
+		{"nobody was queued, and no place", 0, []call{{at: now, full: true}}, Close, false},
+		{"one of two, and no place", 2, []call{{at: now}, {at: later, full: true}}, Pause, false},
+		{"both of two, and no place", 2, []call{{at: now}, {at: later}, {at: later, full: true}}, Close, false},
+		{"both of two, later", 2, []call{{at: now}, {at: later}}, Close, false},
+		{"both of two, at once", 2, []call{{at: now}, {at: now}}, Accept, false},
+		{"a third, at once", 2, []call{{at: now}, {at: now}, {at: now}}, Accept, false},
+		{"a third, later", 2, []call{{at: now}, {at: now}, {at: later}}, Close, true},
+		{"one of two was lost", 2, []call{{at: now, number: syscall.ECONNABORTED}, {at: later}}, Close, false},
+		{"one of two could not be accepted", 2, []call{{at: now, number: syscall.EPERM}, {at: later}}, Accept, false},
+		{"an unknown queue", -1, []call{{at: now}, {at: later}}, Accept, false},
+		{"an unknown queue, and no place", -1, []call{{at: now}, {at: later, full: true}}, Pause, false},
+		{"a shortage", 1, []call{{at: now, number: syscall.EMFILE}}, Pause, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var p Policy
+			p.Drain(now, tt.queued)
+			p.Drain(now, 1000) // once is enough
+			var got Step
+			var last int64
+			for _, c := range tt.calls {
+				last = c.at
+				if c.full {
+					got, _ = p.Full(c.at)
+				} else {
+					got, _ = p.Result(c.at, c.number)
+				}
+			}
+			if got != tt.want {
+				t.Errorf("step: got %v, want %v", got, tt.want)
+			}
+			if late := p.Late(last); late != tt.late {
+				t.Errorf("late: got %t, want %t", late, tt.late)
+			}
+		})
+	}
+}
+
+func TestDrainOfAnUnknownQueueEnds(t *testing.T) {
+	var p Policy
+	p.Drain(0, -1)
+	for range MaxQueue - 1 {
+		if step, _ := p.Result(1, 0); step != Accept {
+			t.Fatalf("got %v, want %v", step, Accept)
+		}
+	}
+	if step, _ := p.Result(1, 0); step != Close {
+		t.Errorf("after %d callers: got %v, want %v", MaxQueue, step, Close)
+	}
+}
+
+// FuzzPolicy holds what is true of any sequence of results: a pause ends, a
+// listener that is full waits for a place and for nothing else, pauses are logged
+// once a minute, and a drain ends.
+func FuzzPolicy(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+	f.Add([]byte{9, 7, 7, 7, 0, 0, 1})
+	numbers := []syscall.Errno{0, syscall.EAGAIN, syscall.EINTR, syscall.EMFILE, syscall.EPERM, syscall.ENOMEM, syscall.EINVAL}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		var p Policy
+		var now, lastLog int64 = 1, -int64(LogInterval)
+		accepted := 0
+		for _, b := range script {
+			var e Event
+			switch op := int(b % 16); {
+			case op < len(numbers):
+				if p.Next(now) != Accept {
+					now += int64(time.Millisecond)
+					continue
+				}
+				_, e = p.Result(now, numbers[op])
+				if p.Draining() && numbers[op] == 0 {
+					accepted++
+				}
+			case op == 7:
+				_, e = p.Full(now)
+				if !p.Paused(now) {
+					t.Fatal("full, and not paused")
+				}
+			case op == 8:
+				p.Freed()
+			case op == 9:
+				p.Drain(now, int(b>>4))
+			case op == 10:
+				p.Ended()
+			default:
+				now += int64(time.Duration(b) * 10 * time.Millisecond)
+			}
+			if e.Log {
+				if now-lastLog < int64(LogInterval) {
+					t.Fatalf("two pauses logged within %v", time.Duration(now-lastLog))
+				}
+				lastLog = now
+			}
+		}
+		if p.Until() > now+int64(LongestPause) {
+			t.Fatalf("a pause of %v", time.Duration(p.Until()-now))
+		}
+		p.Drain(now, 3)
+		p.Freed()
+		now += int64(LongestPause + Grace)
+		for range MaxQueue + 1 {
+			if p.Next(now) == Close {
+				return
+			}
+			p.Result(now, 0)
+		}
+		t.Fatalf("the drain takes in more than %d callers", MaxQueue)
+	})
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package sock
+
+import "syscall"
+
+// AcceptQueue returns a negative number: only Linux says how many callers wait.
+func AcceptQueue(syscall.Conn) int { return -1 }
+
+// Undelivered returns 0: only Linux says how much the peer has not acknowledged.
+func Undelivered(syscall.Conn) (int, error) { return 0, nil }
