@@ -25,6 +25,7 @@ type datagrams struct {
 	port   uint16
 	inbox  []Datagram
 	outbox []Datagram
+	starved
 }
 
 // inboxSize is how many datagrams a socket holds; more are lost, as in life.
@@ -55,7 +56,7 @@ func (k *Kernel) Answers(port uint16) []Datagram {
 func (k *Kernel) Recvmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno) {
 	d, s := find[*datagrams](k, Recvmmsg, fd)
 	if d == nil {
-		return 0, unix.EBADF
+		return 0, k.wrongFile(Recvmmsg, fd)
 	}
 	k.mustNotBlock(Recvmmsg, d, flags)
 	decision := k.decide(Recvmmsg)
@@ -63,7 +64,7 @@ func (k *Kernel) Recvmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno
 		d.excuse(decision.errno)
 		return 0, decision.errno
 	}
-	if len(s.inbox) == 0 {
+	if len(s.inbox) == 0 || s.starving(Recvmmsg) {
 		return 0, unix.EAGAIN
 	}
 	d.streak = 0
@@ -96,12 +97,15 @@ func (s *datagrams) fill(h *unix.Msghdr, d Datagram) uint32 {
 func (k *Kernel) Sendmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno) {
 	d, s := find[*datagrams](k, Sendmmsg, fd)
 	if d == nil {
-		return 0, unix.EBADF
+		return 0, k.wrongFile(Sendmmsg, fd)
 	}
 	k.mustNotBlock(Sendmmsg, d, flags)
 	decision := k.decide(Sendmmsg)
 	if decision.errno != 0 {
 		return 0, decision.errno
+	}
+	if s.starving(Sendmmsg) {
+		return 0, unix.EAGAIN
 	}
 	d.streak = 0
 	n := decision.limit(len(msgs))
@@ -118,6 +122,11 @@ func (s *datagrams) send(h *unix.Msghdr) uint32 {
 	}
 	for _, part := range parts(h) {
 		out.Payload = append(out.Payload, part...)
+	}
+	if _, here := s.k.ports[out.To.Port()].(*datagrams); here {
+		out.From = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.port)
+		s.k.Deliver(out)
+		return uint32(len(out.Payload))
 	}
 	s.outbox = append(s.outbox, out)
 	return uint32(len(out.Payload))
@@ -143,4 +152,36 @@ func (s *datagrams) close() {
 	if s.k.ports[s.port] == file(s) {
 		delete(s.k.ports, s.port)
 	}
+}
+
+// datagramsAt is the descriptor fd if it is a datagram socket.
+func (k *Kernel) datagramsAt(fd int) (*descriptor, bool) {
+	if fd < 0 || fd >= len(k.files) || k.files[fd] == nil {
+		return nil, false
+	}
+	d := k.files[fd]
+	_, ok := d.file.(*datagrams)
+	return d, ok
+}
+
+// recvDatagram is recv(2) on a datagram socket: what does not fit is lost.
+func (k *Kernel) recvDatagram(d *descriptor, p []byte, flags int) (int, sys.Errno) {
+	s := d.file.(*datagrams)
+	k.mustNotBlock(Recv, d, flags)
+	decision := k.decide(Recv)
+	switch {
+	case flags&unix.MSG_OOB != 0:
+		return 0, unix.EAGAIN
+	case decision.errno != 0:
+		d.excuse(decision.errno)
+		return 0, decision.errno
+	case len(s.inbox) == 0 || s.starving(Recv):
+		return 0, unix.EAGAIN
+	}
+	d.streak = 0
+	n := copy(p, s.inbox[0].Payload)
+	if flags&unix.MSG_PEEK == 0 {
+		s.inbox = s.inbox[1:]
+	}
+	return n, 0
 }

@@ -57,6 +57,9 @@ func (k *Kernel) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) sys.Errno {
 		e.watches[at].event = *event
 		return 0
 	}
+	if k.shortOfWatches() {
+		return unix.ENOSPC
+	}
 	e.watches = append(e.watches, &watch{d: d, event: *event})
 	return 0
 }

@@ -22,8 +22,15 @@ type Kernel struct {
 	// RecvBuffer and SendBuffer are how many bytes the kernel holds of each
 	// stream, not yet read by the server and not yet taken by the peer.
 	RecvBuffer, SendBuffer int
+	// PeerBuffer is how many bytes the kernel of a stalled peer holds beside
+	// those.
+	PeerBuffer int
 	// NoFile is RLIMIT_NOFILE: every descriptor is lower.
 	NoFile int
+	Limits Limits
+	// Choose, if not nil, gives the byte of the script for every call beyond
+	// its end.
+	Choose func(Call) byte
 	// Fault, if not nil, is asked before the script: the errno it returns,
 	// unless 0, is what the call fails with. It makes faults that last.
 	Fault func(Call) sys.Errno
@@ -41,6 +48,8 @@ type Kernel struct {
 	ports      map[uint16]file
 	nextPort   uint16
 	paths      map[string]*socket
+	attempts   []*attempt
+	pauses     []pause
 	dialled    int
 	violations []string
 }
@@ -81,7 +90,7 @@ func New(script []byte) *Kernel {
 }
 
 // Heal ends all faults: from now on every call goes as it would.
-func (k *Kernel) Heal() { k.script, k.Fault = nil, nil }
+func (k *Kernel) Heal() { k.script, k.Fault, k.Choose = nil, nil, nil }
 
 // Follow lets the calls from now on go as script says.
 func (k *Kernel) Follow(script []byte) { k.script, k.begin = script, len(k.trace) }
@@ -94,7 +103,13 @@ func (k *Kernel) Trace() []Call { return k.trace }
 func (k *Kernel) Now() int64 { return k.clock }
 
 // Advance lets d pass.
-func (k *Kernel) Advance(d time.Duration) { k.clock += int64(d) }
+func (k *Kernel) Advance(d time.Duration) {
+	k.clock += int64(d)
+	k.retry()
+}
+
+func (k *Kernel) recvBuffer() int { return k.RecvBuffer }
+func (k *Kernel) sendBuffer() int { return k.SendBuffer }
 
 // Violations lists what the server did that no server may do.
 func (k *Kernel) Violations() []string { return slices.Clone(k.violations) }
@@ -130,12 +145,12 @@ type descriptor struct {
 	streak   int // readiness reported in a row and not served
 }
 
-// open installs f at the lowest free descriptor, or fails with EMFILE.
+// open installs f at the lowest free descriptor, or fails with EMFILE or ENFILE.
 func (k *Kernel) open(f file, nonblock bool) (int, sys.Errno) {
-	fd := k.free()
-	if fd >= k.NoFile {
-		return -1, unix.EMFILE
+	if errno := k.shortOfDescriptors(); errno != 0 {
+		return -1, errno
 	}
+	fd := k.free()
 	if fd == len(k.files) {
 		k.files = append(k.files, nil)
 	}
@@ -163,7 +178,7 @@ func (k *Kernel) lookup(call Call, fd int) *descriptor {
 }
 
 // find is lookup for a call that wants a certain kind of file; anything else
-// is a violation, and ENOTSOCK or EINVAL in the real one.
+// is a violation, and gets the errno of wrongFile.
 func find[F file](k *Kernel, call Call, fd int) (*descriptor, F) {
 	var none F
 	d := k.lookup(call, fd)

@@ -2,7 +2,12 @@
 
 package sim
 
-import "net/netip"
+import (
+	"math"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
 
 // End is how a connection ended, as its peer sees it.
 type End uint8
@@ -14,7 +19,7 @@ const (
 	Clean
 	// Reset: ECONNRESET, or any other loss of the connection.
 	Reset
-	// Refused: nobody listened, or the backlog was full.
+	// Refused: nobody listened or, on a unix socket, the backlog was full.
 	Refused
 )
 
@@ -25,20 +30,31 @@ func (e End) String() string { return endNames[e] }
 // Peer is the far end of one connection. Its moves take effect at once, as far
 // as buffers allow; bytes that find no room wait at the peer and follow.
 type Peer struct {
-	s        *stream
+	k        *Kernel
+	end      endpoint
+	server   *stream // the server's end; nil while the connection is being made
 	addr     netip.AddrPort
-	sent     []byte // S
-	waiting  []byte // of it, what the server's buffer has no room for
-	finished bool   // it will send no more
-	gone     bool   // it has closed both ways
-	quit     bool   // the end was its own doing
-	stalled  bool   // it takes nothing
-	received []byte // R
+	sent     []byte  // S
+	waiting  []piece // of it, what its own kernel has not taken
+	finished bool    // it will send no more
+	finSent  bool    // its kernel knows
+	quit     bool    // the end was its own doing
+	stalled  bool    // it takes nothing
+	allowed  int     // bytes that it takes although stalled
+	busy     bool    // it is being told already
+	received []byte  // R
 	ended    End
 }
 
+// piece is one send of a peer.
+type piece struct {
+	bytes  []byte
+	urgent bool // its last byte
+}
+
 // Dial connects a new peer to the socket that listens on port: it is queued
-// for accept4.
+// for accept4. Where the accept queue is full, a SYN is dropped and sent again
+// (see [Kernel.Advance]), and the peer waits.
 func (k *Kernel) Dial(port uint16) *Peer {
 	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(20000+k.dialled))
 	return k.DialFrom(from, port)
@@ -46,35 +62,86 @@ func (k *Kernel) Dial(port uint16) *Peer {
 
 // DialFrom is Dial from an address of the test's choice.
 func (k *Kernel) DialFrom(from netip.AddrPort, port uint16) *Peer {
-	l, _ := k.ports[port].(*socket)
-	return k.dial(from, l)
-}
-
-// DialUnix is Dial to the socket that listens on path.
-func (k *Kernel) DialUnix(path string) *Peer { return k.dial(netip.AddrPort{}, k.paths[path]) }
-
-func (k *Kernel) dial(from netip.AddrPort, l *socket) *Peer {
-	p := &Peer{addr: from}
-	p.s = &stream{k: k, peer: p}
-	if l == nil || !l.listening || len(l.queue) > l.backlog {
-		p.s.rst, p.ended = true, Refused
+	p := &Peer{k: k, addr: from}
+	end := newTCP(p.room, func() int { return math.MaxInt })
+	end.inline, end.notify = true, p.wake
+	p.end = end
+	k.dialled++
+	l := k.listenerAt(port)
+	if l == nil {
+		p.refuse()
 		return p
 	}
-	p.s.domain, p.s.linger = l.domain, l.linger
-	l.queue = append(l.queue, p.s)
-	k.dialled++
+	k.attempt(&attempt{port: port, client: end, addr: from, made: func(s *stream) { p.server = s }, failed: p.refuse})
 	return p
+}
+
+// DialUnix is Dial to the socket that listens on path. Where its queue is full,
+// connect(2) fails with EAGAIN.
+func (k *Kernel) DialUnix(path string) *Peer {
+	p := &Peer{k: k}
+	client, server := newLocalPair()
+	client.rcv, client.snd = p.room, func() int { return k.RecvBuffer }
+	client.inline, client.notify = true, p.wake
+	p.end = client
+	k.dialled++
+	l := k.paths[path]
+	if l == nil || l.admits() != 0 {
+		p.refuse()
+		return p
+	}
+	p.server = l.enqueue(server, netip.AddrPort{})
+	return p
+}
+
+func (p *Peer) refuse() {
+	p.ended, p.waiting, p.finished = Refused, nil, true
 }
 
 // Send sends b after all that was sent before. It does nothing once the peer
 // has finished or the connection has ended.
-func (p *Peer) Send(b []byte) {
-	if p.finished || p.ended != Going {
+func (p *Peer) Send(b []byte) { p.send(b, false) }
+
+// SendUrgent is Send with MSG_OOB: the last byte of b is urgent (tcp(7),
+// unix(7)).
+func (p *Peer) SendUrgent(b []byte) { p.send(b, true) }
+
+func (p *Peer) send(b []byte, urgent bool) {
+	if p.finished || p.ended != Going || len(b) == 0 {
 		return
 	}
 	p.sent = append(p.sent, b...)
-	p.waiting = append(p.waiting, b...)
+	p.waiting = append(p.waiting, piece{b, urgent})
 	p.push()
+}
+
+// push hands what waits to the peer's kernel, and the FIN after it.
+func (p *Peer) push() {
+	for len(p.waiting) > 0 && p.ended == Going {
+		first := &p.waiting[0]
+		var flags int
+		if first.urgent {
+			flags = unix.MSG_OOB
+		}
+		n, errno := p.end.write(first.bytes, flags)
+		if errno == unix.EAGAIN {
+			return
+		}
+		if errno != 0 {
+			p.waiting = nil
+			p.finish(Reset)
+			return
+		}
+		if n == len(first.bytes) {
+			p.waiting = p.waiting[1:]
+		} else {
+			first.bytes = first.bytes[n:]
+		}
+	}
+	if p.finished && !p.finSent && len(p.waiting) == 0 && p.ended == Going {
+		p.finSent = true
+		p.end.shutdown(unix.SHUT_WR)
+	}
 }
 
 // CloseWrite is a half-close: a FIN behind all that was sent.
@@ -84,23 +151,31 @@ func (p *Peer) CloseWrite() {
 }
 
 // Close closes both ways: a FIN, and a reset in answer to whatever the server
-// sends from now on. What the peer has not taken is lost.
-func (p *Peer) Close() {
-	p.CloseWrite()
-	p.gone, p.quit = true, true
-	if len(p.s.out) > 0 {
-		p.s.reset()
+// sends from now on. It is a reset at once if there is something that the peer
+// has not taken. What a peer on a unix socket could not send is lost.
+func (p *Peer) Close() { p.leave(p.blocked()) }
+
+// Reset aborts the connection: SO_LINGER with no time, then close(2). A unix
+// socket knows no linger: there it stands for closing with unread input.
+func (p *Peer) Reset() { p.leave(true) }
+
+func (p *Peer) leave(reset bool) {
+	if p.ended == Refused {
+		return
 	}
-	p.end(Reset)
+	p.finished, p.waiting = true, nil
+	if !p.quit {
+		p.quit = true
+		p.end.close(reset)
+	}
+	p.finish(Reset)
 }
 
-// Reset aborts the connection.
-func (p *Peer) Reset() {
-	p.finished, p.waiting, p.quit = true, nil, true
-	if p.ended == Going && !p.s.closed {
-		p.s.reset()
-	}
-	p.end(Reset)
+// blocked reports whether the server's kernel holds bytes for a peer that takes
+// none. They would arrive after the close and be answered by a reset.
+func (p *Peer) blocked() bool {
+	s, ok := p.end.(*tcp)
+	return ok && s.far != nil && len(s.far.out) > 0
 }
 
 // Stall stops taking bytes, until Resume.
@@ -109,19 +184,71 @@ func (p *Peer) Stall() { p.stalled = true }
 // Resume takes bytes again, as soon as they come.
 func (p *Peer) Resume() {
 	p.stalled = false
-	p.take()
+	p.wake()
 }
 
 // Read takes at most n bytes of those that came while the peer was stalled.
 func (p *Peer) Read(n int) {
-	if p.ended != Going {
+	if p.quit || p.ended == Refused {
 		return
 	}
-	n = min(n, len(p.s.out))
-	p.received = append(p.received, p.s.out[:n]...)
-	p.s.out = p.s.out[n:]
-	if p.s.closed && len(p.s.out) == 0 {
-		p.end(Clean)
+	p.allowed = n
+	p.end.pull()
+	p.take(n)
+	p.allowed = 0
+}
+
+// room is the size of the peer's receive buffer.
+func (p *Peer) room() int {
+	if !p.stalled {
+		return math.MaxInt
+	}
+	return p.k.PeerBuffer + p.allowed
+}
+
+// wake is called whenever something changed at the peer's end.
+func (p *Peer) wake() {
+	if p.busy || p.quit {
+		return
+	}
+	p.busy = true
+	defer func() { p.busy = false }()
+	if !p.stalled {
+		p.end.pull()
+		p.take(math.MaxInt)
+	}
+	if p.end.isReset() {
+		p.finish(Reset)
+	}
+	p.push()
+}
+
+// take reads at most n bytes, and what stands after them: the end, a reset.
+func (p *Peer) take(n int) {
+	b := make([]byte, 4096)
+	for {
+		got, errno := p.end.read(b[:min(n, len(b))], 0)
+		p.received = append(p.received, b[:got]...)
+		n -= got
+		switch {
+		case errno == unix.EAGAIN:
+			return
+		case errno != 0:
+			p.finish(Reset)
+			return
+		case got == 0 && n > 0:
+			p.finish(Clean)
+			return
+		case got == 0:
+			return
+		}
+	}
+}
+
+// finish notes how the connection ended, the first time.
+func (p *Peer) finish(how End) {
+	if p.ended == Going {
+		p.ended = how
 	}
 }
 
@@ -137,37 +264,3 @@ func (p *Peer) Quit() bool { return p.quit }
 
 // Addr is the address that the peer came from.
 func (p *Peer) Addr() netip.AddrPort { return p.addr }
-
-// push moves what waits into the server's buffer, and the FIN after it.
-func (p *Peer) push() {
-	s := p.s
-	if p.ended != Going && !p.gone || s.rst {
-		return
-	}
-	if s.closed {
-		if len(p.waiting) > 0 { // data for a closed socket is answered by a reset
-			p.end(Reset)
-		}
-		return
-	}
-	n := min(len(p.waiting), max(s.k.RecvBuffer-len(s.in), 0))
-	s.in = append(s.in, p.waiting[:n]...)
-	p.waiting = p.waiting[n:]
-	s.fin = p.finished && len(p.waiting) == 0
-}
-
-// take takes what came back, unless the peer is stalled.
-func (p *Peer) take() {
-	switch {
-	case p.gone && len(p.s.out) > 0:
-		p.s.reset()
-	case !p.stalled:
-		p.Read(len(p.s.out))
-	}
-}
-
-func (p *Peer) end(how End) {
-	if p.ended == Going {
-		p.ended = how
-	}
-}

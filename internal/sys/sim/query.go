@@ -21,7 +21,7 @@ func (k *Kernel) Outq(fd int) (int, sys.Errno) {
 	}
 	switch f := d.file.(type) {
 	case *stream:
-		return len(f.out), 0
+		return f.end.outq(), 0
 	case *socket:
 		if f.listening && f.domain != unix.AF_UNIX {
 			return 0, unix.EINVAL
@@ -55,15 +55,23 @@ func (k *Kernel) AcceptQueue(fd int) (int, sys.Errno) {
 	return 0, unix.EOPNOTSUPP
 }
 
-// Shutdown is shutdown(2). On a listening socket it resets who is queued, and
-// nobody is let in any more.
+// Shutdown is shutdown(2).
 func (k *Kernel) Shutdown(fd, how int) sys.Errno {
 	d := k.lookup(Shutdown, fd)
 	if d == nil {
 		return unix.EBADF
 	}
-	if errno := k.decide(Shutdown).errno; errno != 0 {
-		return errno
+	errno := k.decide(Shutdown).errno
+	switch f := d.file.(type) {
+	case *stream:
+		if errno == unix.ENOTCONN {
+			f.end.lose(unix.ECONNRESET)
+		}
+		return f.end.shutdown(how)
+	case *socket:
+		return f.shutdown(how)
+	case *datagrams:
+		return unix.ENOTCONN
 	}
-	return 0
+	return unix.ENOTSOCK
 }

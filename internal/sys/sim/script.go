@@ -68,12 +68,18 @@ func Short(n int) byte { return byte(firstCount + min(max(n, 1), firstFraction-f
 func (k *Kernel) decide(call Call) decision {
 	k.trace = append(k.trace, call)
 	k.clock += int64(tick)
+	if len(k.attempts) > 0 {
+		k.retry()
+	}
+	k.stop()
 	var d decision
 	if k.Fault != nil {
 		d.errno = k.Fault(call)
 	}
 	if at := len(k.trace) - 1 - k.begin; at < len(k.script) {
 		d.code = k.script[at]
+	} else if k.Choose != nil {
+		d.code = k.Choose(call)
 	}
 	if d.errno == 0 && d.code > 0 && int(d.code) <= min(len(legal[call]), math.MaxInt8) {
 		d.errno = legal[call][d.code-1]

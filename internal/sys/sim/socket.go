@@ -4,7 +4,6 @@ package sim
 
 import (
 	"net/netip"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -18,14 +17,20 @@ type socket struct {
 	port      uint16
 	path      string
 	linger    unix.Linger
+	inline    bool // SO_OOBINLINE
+	shut      int  // sk_shutdown
 	listening bool
 	backlog   int
 	queue     []*stream
+	starved
 }
 
 func (k *Kernel) Socket(domain, typ, proto int) (int, sys.Errno) {
 	if d := k.decide(Socket); d.errno != 0 {
 		return -1, d.errno
+	}
+	if errno := k.shortOfSockets(domain); errno != 0 {
+		return -1, errno
 	}
 	nonblock := typ&unix.SOCK_NONBLOCK != 0
 	if typ&unix.SOCK_CLOEXEC == 0 {
@@ -37,11 +42,24 @@ func (k *Kernel) Socket(domain, typ, proto int) (int, sys.Errno) {
 	return k.open(&socket{k: k, domain: domain}, nonblock)
 }
 
+// SetsockoptInt knows SO_OOBINLINE. Other options succeed and change nothing.
 func (k *Kernel) SetsockoptInt(fd, level, opt, value int) sys.Errno {
-	if k.lookup(Setsockopt, fd) == nil {
+	d := k.lookup(Setsockopt, fd)
+	if d == nil {
 		return unix.EBADF
 	}
-	return k.decide(Setsockopt).errno
+	if errno := k.decide(Setsockopt).errno; errno != 0 {
+		return errno
+	}
+	if level == unix.SOL_SOCKET && opt == unix.SO_OOBINLINE {
+		switch f := d.file.(type) {
+		case *socket:
+			f.inline = value != 0
+		case *stream:
+			f.end.setInline(value != 0)
+		}
+	}
+	return 0
 }
 
 func (k *Kernel) SetsockoptLinger(fd int, linger *unix.Linger) sys.Errno {
@@ -110,29 +128,6 @@ func (k *Kernel) bindUnix(s *socket, path string) sys.Errno {
 	return 0
 }
 
-func (k *Kernel) Listen(fd, backlog int) sys.Errno {
-	d, s := find[*socket](k, Listen, fd)
-	if d == nil {
-		return unix.EBADF
-	}
-	if d := k.decide(Listen); d.errno != 0 {
-		return d.errno
-	}
-	s.listening, s.backlog = true, backlog
-	return 0
-}
-
-// Connect finds nobody: no peer listens.
-func (k *Kernel) Connect(fd int, addr unix.Sockaddr) sys.Errno {
-	if k.lookup(Connect, fd) == nil {
-		return unix.EBADF
-	}
-	if d := k.decide(Connect); d.errno != 0 {
-		return d.errno
-	}
-	return unix.ECONNREFUSED
-}
-
 func (k *Kernel) Getsockname(fd int) (unix.Sockaddr, sys.Errno) {
 	d := k.lookup(Getsockname, fd)
 	if d == nil {
@@ -145,6 +140,8 @@ func (k *Kernel) Getsockname(fd int) (unix.Sockaddr, sys.Errno) {
 	case *socket:
 		return f.name(), 0
 	case *datagrams:
+		return sockaddr(f.domain, f.port), 0
+	case *stream:
 		return sockaddr(f.domain, f.port), 0
 	}
 	return nil, unix.EINVAL
@@ -164,49 +161,23 @@ func sockaddr(domain int, port uint16) unix.Sockaddr {
 	return &unix.SockaddrInet4{Port: int(port), Addr: [4]byte{127, 0, 0, 1}}
 }
 
-// Accept4 reserves a descriptor before it looks at the queue, as do_accept in
-// net/socket.c does: without one it fails with EMFILE even when nobody waits.
-func (k *Kernel) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys.Errno) {
-	d, s := find[*socket](k, Accept4, fd)
-	if d == nil {
-		return -1, unix.EBADF
-	}
-	k.mustNotBlock(Accept4, d, 0)
-	if flags&unix.SOCK_NONBLOCK == 0 || flags&unix.SOCK_CLOEXEC == 0 {
-		k.violate("accept4 without SOCK_NONBLOCK|SOCK_CLOEXEC")
-	}
-	if errno := k.decide(Accept4).errno; errno != 0 {
-		if spendsConnection(errno) && len(s.queue) > 0 {
-			s.dequeue().reset()
-		}
-		d.excuse(errno)
-		return -1, errno
-	}
-	if k.free() >= k.NoFile {
-		return -1, unix.EMFILE
-	}
-	if len(s.queue) == 0 {
-		return -1, unix.EAGAIN
-	}
-	d.streak = 0
-	st := s.dequeue()
-	if peer != nil {
-		writeName(unsafe.Pointer(peer), st.domain, st.peer.addr)
-	}
-	return k.open(st, true)
-}
-
-func (s *socket) dequeue() *stream {
-	st := s.queue[0]
-	s.queue = s.queue[1:]
-	return st
-}
-
+// ready is tcp_poll and unix_poll for a socket without a connection: a fresh one
+// has hung up, and can be written to. A listener is writable on neither kind.
 func (s *socket) ready() int16 {
+	var events int16
 	if len(s.queue) > 0 {
-		return unix.POLLIN
+		events |= unix.POLLIN
 	}
-	return 0
+	if s.shut&rcvShutdown != 0 {
+		events |= unix.POLLIN | unix.POLLRDHUP
+	}
+	if s.shut == allShutdown {
+		events |= unix.POLLHUP
+	}
+	if !s.listening {
+		events |= unix.POLLHUP | unix.POLLOUT
+	}
+	return events
 }
 
 // close of a listener resets whoever is still queued.
@@ -214,9 +185,8 @@ func (s *socket) close() {
 	if s.k.ports[s.port] == file(s) {
 		delete(s.k.ports, s.port)
 	}
-	delete(s.k.paths, s.path)
-	for _, st := range s.queue {
-		st.reset()
+	if s.k.paths[s.path] == s {
+		delete(s.k.paths, s.path)
 	}
-	s.queue, s.listening = nil, false
+	s.stopListening()
 }

@@ -1,0 +1,170 @@
+//go:build linux
+
+package sim
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+)
+
+// Connect is connect(2) of a non-blocking socket. On TCP it fails with
+// EINPROGRESS even where the answer is there by the time it returns, and the
+// next call tells how it went; on a unix socket it is done at once.
+func (k *Kernel) Connect(fd int, addr unix.Sockaddr) sys.Errno {
+	d := k.lookup(Connect, fd)
+	if d == nil {
+		return unix.EBADF
+	}
+	if d := k.decide(Connect); d.errno != 0 {
+		return d.errno
+	}
+	switch f := d.file.(type) {
+	case *stream:
+		return f.connectAgain()
+	case *socket:
+		switch a := addr.(type) {
+		case *unix.SockaddrUnix:
+			return k.connectUnix(d, f, a.Name)
+		case *unix.SockaddrInet4:
+			return k.connectTCP(d, f, uint16(a.Port))
+		case *unix.SockaddrInet6:
+			return k.connectTCP(d, f, uint16(a.Port))
+		}
+	}
+	return unix.EINVAL
+}
+
+func (s *stream) connectAgain() sys.Errno {
+	end, ok := s.end.(*tcp)
+	switch {
+	case !ok || !s.connecting:
+		return unix.EISCONN
+	case end.synSent:
+		return unix.EALREADY
+	}
+	s.connecting = false
+	return end.takeError()
+}
+
+func (k *Kernel) connectTCP(d *descriptor, s *socket, port uint16) sys.Errno {
+	if s.listening {
+		return unix.EISCONN
+	}
+	end := newTCP(k.recvBuffer, k.sendBuffer)
+	end.inline = s.inline
+	if s.port == 0 {
+		s.port = k.nextPort
+		k.nextPort++
+	}
+	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.port)
+	to := netip.AddrPortFrom(from.Addr(), port)
+	d.file = &stream{k: k, end: end, domain: s.domain, port: s.port, addr: to, linger: s.linger, connecting: true}
+	end.synSent = true
+	if k.listenerAt(port) == nil {
+		end.getReset()
+		return unix.EINPROGRESS
+	}
+	k.attempt(&attempt{port: port, client: end, addr: from})
+	return unix.EINPROGRESS
+}
+
+func (k *Kernel) connectUnix(d *descriptor, s *socket, path string) sys.Errno {
+	if s.listening {
+		return unix.EINVAL
+	}
+	l := k.paths[path]
+	if l == nil {
+		return unix.ENOENT
+	}
+	if errno := l.admits(); errno != 0 {
+		return errno
+	}
+	client, server := newLocalPair()
+	client.rcv, client.snd, client.inline = k.recvBuffer, k.sendBuffer, s.inline
+	d.file = &stream{k: k, end: client, domain: s.domain, linger: s.linger}
+	l.enqueue(server, netip.AddrPort{})
+	return 0
+}
+
+// attempt is a TCP connection in the making. While the accept queue is full the
+// listener drops SYNs, and the client sends another after 1, 2, 4 … seconds, six
+// in all (tcp(7), tcp_syn_retries), until connect(2) fails with ETIMEDOUT.
+type attempt struct {
+	port   uint16
+	client *tcp
+	addr   netip.AddrPort // the client's
+	made   func(*stream)  // told of the server's end; may be nil
+	failed func()         // told of a reset or a timeout; may be nil
+	next   int64
+	wait   time.Duration
+}
+
+const (
+	firstSYN = time.Second
+	lastSYN  = 64 * time.Second
+)
+
+// attempt tries for the first time.
+func (k *Kernel) attempt(a *attempt) {
+	a.client.synSent = true
+	a.wait = firstSYN
+	a.next = k.clock + int64(a.wait)
+	if !k.try(a) {
+		k.attempts = append(k.attempts, a)
+	}
+}
+
+// try reports whether the attempt is over.
+func (k *Kernel) try(a *attempt) bool {
+	l := k.listenerAt(a.port)
+	switch {
+	case a.client.closed:
+		return true
+	case l == nil:
+		a.client.getReset()
+		a.tellFailed()
+		return true
+	case l.admits() != 0:
+		return false
+	}
+	server := newTCP(nil, nil)
+	server.far, a.client.far = a.client, server
+	a.client.synSent = false
+	st := l.enqueue(server, a.addr)
+	if a.made != nil {
+		a.made(st)
+	}
+	a.client.deliver()
+	return true
+}
+
+func (a *attempt) tellFailed() {
+	if a.failed != nil {
+		a.failed()
+	}
+}
+
+// retry sends the SYNs that are due.
+func (k *Kernel) retry() {
+	k.attempts = slices.DeleteFunc(k.attempts, func(a *attempt) bool {
+		for k.clock >= a.next {
+			if k.try(a) {
+				return true
+			}
+			if a.wait >= lastSYN {
+				a.client.lose(unix.ETIMEDOUT)
+				a.client.synSent = false
+				a.tellFailed()
+				return true
+			}
+			a.wait *= 2
+			a.next += int64(a.wait)
+		}
+		return false
+	})
+}

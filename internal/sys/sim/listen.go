@@ -1,0 +1,148 @@
+//go:build linux
+
+package sim
+
+import (
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+)
+
+// Listen may be called again: on a listening socket it changes the backlog, and
+// on a TCP socket that was shut down it begins anew.
+func (k *Kernel) Listen(fd, backlog int) sys.Errno {
+	_, s := find[*socket](k, Listen, fd)
+	if s == nil {
+		return k.wrongFile(Listen, fd)
+	}
+	if d := k.decide(Listen); d.errno != 0 {
+		return d.errno
+	}
+	s.listening, s.backlog = true, backlog
+	return 0
+}
+
+// Accept4 reserves a descriptor before it looks at the queue, as do_accept in
+// net/socket.c does: without one it fails with EMFILE even when nobody waits.
+func (k *Kernel) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys.Errno) {
+	d, s := find[*socket](k, Accept4, fd)
+	if s == nil {
+		return -1, k.wrongFile(Accept4, fd)
+	}
+	k.mustNotBlock(Accept4, d, 0)
+	if flags&unix.SOCK_NONBLOCK == 0 || flags&unix.SOCK_CLOEXEC == 0 {
+		k.violate("accept4 without SOCK_NONBLOCK|SOCK_CLOEXEC")
+	}
+	if errno := k.decide(Accept4).errno; errno != 0 {
+		if spendsConnection(errno) && len(s.queue) > 0 {
+			s.dequeue().end.close(true)
+		}
+		d.excuse(errno)
+		return -1, errno
+	}
+	if errno := k.shortOfDescriptors(); errno != 0 {
+		return -1, errno
+	}
+	switch {
+	case !s.listening:
+		return -1, unix.EINVAL
+	case len(s.queue) == 0, s.starving(Accept4):
+		return -1, unix.EAGAIN
+	}
+	d.streak = 0
+	st := s.dequeue()
+	if peer != nil {
+		writeName(unsafe.Pointer(peer), st.domain, st.addr)
+	}
+	return k.open(st, true)
+}
+
+func (s *socket) dequeue() *stream {
+	st := s.queue[0]
+	s.queue = s.queue[1:]
+	return st
+}
+
+// enqueue puts the server's end of a new connection into the accept queue. A
+// TCP connection inherits the listener's options; a unix socket's end was made
+// by the process that connected, and inherits none (unix_stream_connect).
+func (s *socket) enqueue(end endpoint, from netip.AddrPort) *stream {
+	st := &stream{k: s.k, end: end, domain: s.domain, port: s.port, addr: from, accepted: true}
+	switch e := end.(type) {
+	case *tcp:
+		e.rcv, e.snd = s.k.recvBuffer, s.k.sendBuffer
+		st.linger, e.inline = s.linger, s.inline
+	case *local:
+		e.rcv, e.snd = s.k.recvBuffer, s.k.sendBuffer
+	}
+	s.queue = append(s.queue, st)
+	return st
+}
+
+// admits reports what connect(2) meets: 0 if there is room in the queue, which
+// holds one more than the backlog (sk_acceptq_is_full, unix_recvq_full).
+func (s *socket) admits() sys.Errno {
+	switch {
+	case !s.listening || s.shut&rcvShutdown != 0:
+		return unix.ECONNREFUSED
+	case len(s.queue) > s.backlog:
+		return unix.EAGAIN
+	}
+	return 0
+}
+
+// stopListening resets whoever is queued.
+func (s *socket) stopListening() {
+	queue := s.queue
+	s.queue, s.listening = nil, false
+	for _, st := range queue {
+		st.end.close(true)
+	}
+}
+
+// shutdown is inet_shutdown and unix_shutdown. SHUT_RD ends the listening of a
+// TCP socket: accept fails with EINVAL from then on, and poll reports a hang-up.
+// A unix socket keeps its queue and admits nobody else: accept fails with
+// EAGAIN, and poll reports input for ever (measured on Linux 6.18).
+func (s *socket) shutdown(how int) sys.Errno {
+	bits, errno := shutdownBits(how)
+	switch {
+	case errno != 0:
+		return errno
+	case s.domain == unix.AF_UNIX:
+		s.shut |= bits
+		return 0
+	case !s.listening:
+		s.shut |= bits
+		return unix.ENOTCONN
+	case bits&rcvShutdown != 0:
+		s.stopListening()
+		s.shut = 0
+	default:
+		s.shut |= bits
+	}
+	return 0
+}
+
+// ShutdownElsewhere is shutdown(2) on fd by another process that has the same
+// socket open: an inherited listener is shared.
+func (k *Kernel) ShutdownElsewhere(fd, how int) sys.Errno {
+	switch f := k.files[fd].file.(type) {
+	case *socket:
+		return f.shutdown(how)
+	case *stream:
+		return f.end.shutdown(how)
+	}
+	return unix.ENOTCONN
+}
+
+func (k *Kernel) listenerAt(port uint16) *socket {
+	l, _ := k.ports[port].(*socket)
+	if l == nil || !l.listening {
+		return nil
+	}
+	return l
+}
