@@ -1,0 +1,290 @@
+//go:build linux
+
+package reactor
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/engine"
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+// failing makes call fail with errno until the rig is healed, and counts how often.
+func (r *rig) failing(call sim.Call, errno sys.Errno) *int {
+	calls := new(int)
+	r.k.Fault = func(c sim.Call) sys.Errno {
+		if c != call {
+			return 0
+		}
+		*calls++
+		return errno
+	}
+	return calls
+}
+
+// turnsIn turns for d of simulated time and returns how many turns that took.
+func (r *rig) turnsIn(d time.Duration) uint64 {
+	before := r.turns()
+	r.turnFor(d)
+	return r.turns() - before
+}
+
+func (r *rig) turns() (n uint64) {
+	for _, l := range r.srv.loops {
+		n += l.turns.Load()
+	}
+	return n
+}
+
+// TestASocketThatIsReadyInVainIsNoBusyLoop: when the memory that TCP may use is spent,
+// the poller says writable and a send moves nothing. Others are served meanwhile, and
+// within a second of relief the bytes move.
+func TestASocketThatIsReadyInVainIsNoBusyLoop(t *testing.T) {
+	onEach(t, scenario{}, func(t *testing.T, r *rig) {
+		p := r.dial()
+		p.Stall()
+		r.send(p, 3*rigBuffer)
+		r.settle()
+		p.Resume() // the socket is writable from here on
+		sends := r.failing(sim.Send, unix.EAGAIN)
+		if turns := r.turnsIn(time.Minute); turns > 200 {
+			t.Errorf("got %d turns in a minute in which nothing moved, want at most 200", turns)
+		}
+		if *sends < 30 || *sends > 100 {
+			t.Errorf("got %d sends in a minute, want about one a second", *sends)
+		}
+		r.k.Heal()
+		r.turnFor(time.Second)
+		if got := len(p.Received()); got != 3*rigBuffer {
+			t.Errorf("a second after relief, bytes received: got %d, want %d", got, 3*rigBuffer)
+		}
+	})
+}
+
+func TestASocketThatIsReadableInVainIsNoBusyLoop(t *testing.T) {
+	onEach(t, scenario{}, func(t *testing.T, r *rig) {
+		p := r.dial()
+		r.settle()
+		r.send(p, 5)
+		r.failing(sim.Recv, unix.EAGAIN)
+		if turns := r.turnsIn(time.Minute); turns > 200 {
+			t.Errorf("got %d turns in a minute in which nothing moved, want at most 200", turns)
+		}
+		r.k.Heal()
+		r.turnFor(time.Second)
+		if got := len(p.Received()); got != 5 {
+			t.Errorf("a second after relief, bytes received: got %d, want 5", got)
+		}
+	})
+}
+
+// TestWhoIsReadyInVainIsStillStalled: backing off does not suspend the stall timeout.
+func TestWhoIsReadyInVainIsStillStalled(t *testing.T) {
+	onEach(t, scenario{}, func(t *testing.T, r *rig) {
+		p := r.dial()
+		p.Stall()
+		r.send(p, 3*rigBuffer)
+		r.settle()
+		r.failing(sim.Send, unix.EAGAIN)
+		r.turnFor(6 * time.Minute)
+		if got := r.srv.Stats().Closes[engine.Stalled]; got != 1 || p.End() != sim.Reset {
+			t.Errorf("after the stall timeout: %d stalled, the peer saw %v; want 1, reset", got, p.End())
+		}
+		r.k.Heal()
+	})
+}
+
+// TestWhatArrivedDuringAPauseOfTheProcessIsReadFirst: SIGSTOP, a suspended machine.
+func TestWhatArrivedDuringAPauseOfTheProcessIsReadFirst(t *testing.T) {
+	onEach(t, scenario{idle: time.Minute, limit: engine.Limits{MaxConns: 1000}}, func(t *testing.T, r *rig) {
+		for range batch + 200 { // more than one wait reports
+			r.dial()
+		}
+		r.settle()
+		for _, p := range r.peers {
+			r.send(p, 5)
+		}
+		r.k.Advance(time.Hour)
+		r.settle()
+		for i, p := range r.peers {
+			if len(p.Received()) != 5 {
+				t.Fatalf("peer %d spoke and saw %v after %d bytes; want 5 and no end", i, p.End(), len(p.Received()))
+			}
+		}
+		silent := r.dial()
+		r.settle()
+		r.wait(2 * time.Minute)
+		if silent.End() != sim.Reset {
+			t.Errorf("who was silent for the idle timeout saw %v, want reset", silent.End())
+		}
+	})
+}
+
+// finishingPeer has sent more than its window holds, has finished, and reads nothing;
+// the server has given everything to the kernel.
+func finishingPeer(t *testing.T, r *rig) *sim.Peer {
+	t.Helper()
+	r.k.SendBuffer = 2 * smallestWindow
+	p := r.dial()
+	p.Stall()
+	for range 2 * smallestWindow / rigBuffer {
+		r.send(p, rigBuffer)
+		r.settle()
+	}
+	p.CloseWrite()
+	r.settle()
+	if st := r.srv.Stats(); st.Finishing != 1 || st.BytesOut != 2*smallestWindow || st.Active != 1 {
+		t.Fatalf("got %d finishing, %d bytes sent, %d active; want 1, %d, 1", st.Finishing, st.BytesOut, st.Active, 2*smallestWindow)
+	}
+	return p
+}
+
+// TestTheLastBytesWaitForTheirPeer: the kernel gives up on a closed socket after some
+// minutes, so a stream stays open until its peer has taken everything.
+func TestTheLastBytesWaitForTheirPeer(t *testing.T) {
+	onEach(t, scenario{}, func(t *testing.T, r *rig) {
+		for _, l := range r.srv.loops {
+			l.stallTimeout, l.tryEvery = 0, 0
+		}
+		p := finishingPeer(t, r)
+		before := r.turns()
+		r.wait(24 * time.Hour)
+		if p.End() != sim.Going || r.srv.Stats().Active != 1 {
+			t.Errorf("a day later the peer saw %v; want the stream open", p.End())
+		}
+		if turns := r.turns() - before; turns > 24*3600 {
+			t.Errorf("got %d turns in a day, want at most one a second", turns)
+		}
+		p.Resume()
+		r.turnFor(2 * time.Second)
+		if st := r.srv.Stats(); p.End() != sim.Clean || st.Closes[engine.Finished] != 1 || st.Finishing != 0 {
+			t.Errorf("when it has read, the peer saw %v, closes %v; want clean, one finished", p.End(), st.Closes)
+		}
+	})
+}
+
+func TestAFinishingStreamEndsForOneCause(t *testing.T) {
+	tests := []struct {
+		name string
+		end  func(r *rig, p *sim.Peer)
+		want engine.Cause
+		sees sim.End
+	}{
+		{"its peer takes nothing for the stall timeout", func(r *rig, p *sim.Peer) { r.turnFor(6 * time.Minute) }, engine.Stalled, sim.Reset},
+		{"its peer resets", func(r *rig, p *sim.Peer) { p.Reset(); r.turnFor(2 * time.Second) }, engine.PeerReset, sim.Reset},
+		{"a drain leaves the rest to the kernel", func(r *rig, p *sim.Peer) { r.srv.drain(); r.settle(); p.Resume() }, engine.Finished, sim.Clean},
+		{"so does the end of a drain", func(r *rig, p *sim.Peer) { r.srv.abort(); r.settle(); p.Resume() }, engine.Finished, sim.Clean},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			onEach(t, scenario{}, func(t *testing.T, r *rig) {
+				p := finishingPeer(t, r)
+				tt.end(r, p)
+				st := r.srv.Stats()
+				if p.End() != tt.sees || st.Closes[tt.want] != 1 || sum(st.Closes[:]) != 1 || st.Finishing != 0 {
+					t.Errorf("the peer saw %v, closes %v, %d finishing; want %v, one %v", p.End(), st.Closes, st.Finishing, tt.sees, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestADrainAtTheLimitServesTheQueueAndNobodyElse is the whole story of a drain at the
+// limit on connections, with the places on one loop and the listener on another.
+func TestADrainAtTheLimitServesTheQueueAndNobodyElse(t *testing.T) {
+	for _, loops := range []int{1, 2, 3} {
+		onEach(t, scenario{loops: loops, limit: engine.Limits{MaxConns: 2}}, func(t *testing.T, r *rig) {
+			served := []*sim.Peer{r.dial(), r.dial()}
+			r.settle()
+			queued := []*sim.Peer{r.dial(), r.dial(), r.dial()}
+			r.settle()
+			r.srv.drain()
+			r.settle()
+			r.k.Advance(time.Second)
+			late := r.dial()
+			for i, p := range append(served, queued...) {
+				r.send(p, 5)
+				p.CloseWrite()
+				r.settle()
+				if p.End() != sim.Clean || len(p.Received()) != 5 {
+					t.Errorf("%d loops, peer %d: got %v after %d bytes, want clean after 5", loops, i, p.End(), len(p.Received()))
+				}
+			}
+			if !r.done() {
+				t.Errorf("%d loops: the last stream has ended, and the drain has not", loops)
+			}
+			if late.End() != sim.Reset {
+				t.Errorf("%d loops: who came after the signal saw %v, want reset", loops, late.End())
+			}
+			if st := r.srv.Stats(); st.Closes[engine.Finished] != 5 || st.Closes[engine.Drained] != 1 {
+				t.Errorf("%d loops: closes %v, want 5 finished and 1 drained", loops, st.Closes)
+			}
+		})
+	}
+}
+
+func TestADrainAtTheLimitEndsWithItsTime(t *testing.T) {
+	onEach(t, scenario{loops: 2, limit: engine.Limits{MaxConns: 2}}, func(t *testing.T, r *rig) {
+		for range 5 {
+			r.dial()
+		}
+		r.settle()
+		r.srv.drain()
+		r.settle()
+		r.srv.abort()
+		r.settle()
+		for i, p := range r.peers {
+			if p.End() != sim.Reset {
+				t.Errorf("peer %d saw %v, want reset", i, p.End())
+			}
+		}
+		if st := r.srv.Stats(); st.Closes[engine.Drained] != 5 || st.Accepted != 5 {
+			t.Errorf("accepted %d, closes %v; want 5 that are drained", st.Accepted, st.Closes)
+		}
+	})
+}
+
+func TestADatagramSocketWhoseReceivesFailIsNoBusyLoop(t *testing.T) {
+	for _, errno := range []sys.Errno{unix.EPERM, unix.EIO, unix.ENOSYS, unix.EBADF, unix.ENOMEM, unix.ECONNABORTED, unix.EAGAIN} {
+		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
+			k := sim.New(nil)
+			s := packetServer(t, k, Epoll, "127.0.0.1:0")
+			receives := 0
+			k.Fault = func(c sim.Call) sys.Errno {
+				if c != sim.Recvmmsg {
+					return 0
+				}
+				receives++
+				return errno
+			}
+			deliver(t, k, s, 10)
+			k.OnBlock = func(timeout int) sim.Wake { return sim.Timeout }
+			most := 200
+			if errno == unix.EAGAIN {
+				most = 60 * 100 * maxFailures // a stranger can cause it: the pause stays at 10 ms
+			}
+			l := s.loops[0]
+			for end := k.Now() + int64(time.Minute); k.Now() < end && receives <= most; {
+				if err := l.turn(l.patience()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if receives > most {
+				t.Errorf("got %d receives in a minute, want at most %d", receives, most)
+			}
+			k.Heal()
+			for end := k.Now() + int64(2*time.Second); k.Now() < end && len(k.Answers(port(s))) < 10; {
+				l.turn(0)
+				k.Advance(time.Millisecond)
+			}
+			if got := s.Stats().DatagramsOut; got != 10 {
+				t.Errorf("two seconds after relief, answered: got %d, want 10", got)
+			}
+			wantNoViolations(t, k)
+		})
+	}
+}
