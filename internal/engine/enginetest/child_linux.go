@@ -22,6 +22,8 @@ type childConfig struct {
 	Listener sock.Spec
 	Backlog  int    // if not 0, the socket is inherited and its backlog this long
 	NoFile   uint64 // if not 0, the limit on descriptors
+
+	IdleTimeout time.Duration
 }
 
 // childReport is its answer to every command.
@@ -73,6 +75,8 @@ func childServer(cfg childConfig, engines []engine.Engine) (engine.Server, error
 			return e.New(engine.Config{
 				Listeners: []engine.Listener{l},
 				Budget:    engine.NewBudget(engine.Limits{MaxConns: math.MaxInt32}), // descriptors are the limit
+
+				IdleTimeout: cfg.IdleTimeout,
 			})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"echod/internal/accept"
 	"echod/internal/engine"
 )
 
@@ -24,6 +25,18 @@ var drainCases = []testCase{
 		on:      "tcp unix",
 		alone:   true,
 		run:     drainQueued,
+	},
+	{
+		name:    "drain at the limit serves whoever was queued",
+		promise: "P5, P7: those in the queue are served as places become free, and the drain ends with the last of them",
+		on:      "tcp tls unix",
+		run:     drainAtTheLimit,
+	},
+	{
+		name:    "drain at the limit resets and counts the queue at its end",
+		promise: "P5, P7: when the context ends, whoever waits for a place is reset and counted as Drained",
+		on:      "tcp unix",
+		run:     drainAtTheLimitDeadline,
 	},
 	{
 		name:    "G2 drain resets and counts the rest at its end",
@@ -91,6 +104,56 @@ func drainQueued(t trial) {
 	}
 	t.wantSoon(ended, nil)
 	t.wantClosed(s.Stats(), engine.Finished, uint64(len(queued)))
+}
+
+// crowdTheLimit serves limit clients, and has as many again in the queue.
+func (t trial) crowdTheLimit(limit, queue int) (s *server, inside, queued []*peer) {
+	s = t.serve(engine.Config{Loops: 2, Budget: engine.NewBudget(engine.Limits{MaxConns: limit})})
+	for range limit {
+		p := t.dial(s)
+		p.echo(10)
+		inside = append(inside, p)
+	}
+	for range queue {
+		p := t.dial(s)
+		p.writing.Go(func() { p.write(10) }) // under TLS it waits to be let in
+		queued = append(queued, p)
+	}
+	s.waitFor("the listener pauses", func(st engine.Stats) bool { return st.Accepts[accept.Full] > 0 })
+	return s, inside, queued
+}
+
+func drainAtTheLimit(t trial) {
+	const limit, queue = 3, 30
+	s, inside, queued := t.crowdTheLimit(limit, queue)
+	ended := s.shutdown(context.Background())
+	for _, p := range inside {
+		p.echo(10)
+		p.fin()
+		p.wantWhole()
+	}
+	for _, p := range queued {
+		p.receive(10)
+		p.fin()
+		p.wantWhole()
+	}
+	t.wantSoon(ended, nil)
+	t.wantClosed(s.Stats(), engine.Finished, limit+queue)
+}
+
+func drainAtTheLimitDeadline(t trial) {
+	const limit, queue = 3, 30
+	s, inside, queued := t.crowdTheLimit(limit, queue)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	t.wantSoon(s.shutdown(ctx), context.DeadlineExceeded)
+	if t.network == "tcp" {
+		for _, p := range append(inside, queued...) {
+			p.writing.Wait()
+			p.wantReset()
+		}
+	}
+	t.wantClosed(s.Stats(), engine.Drained, limit+queue)
 }
 
 func drainDeadline(t trial) {

@@ -1,9 +1,6 @@
 package enginetest
 
 import (
-	"io"
-	"net"
-	"syscall"
 	"time"
 
 	"echod/internal/engine"
@@ -17,38 +14,6 @@ var wireCases = []testCase{
 		promise: "P3: a peer that vanished without a FIN is found and counted, by keepalive if it is silent and by the stall timeout if bytes are owed",
 		run:     deadPeers,
 	},
-	{
-		name:    "C7 urgent data is echoed in line",
-		promise: "S1: what a client receives is what it sent, the urgent byte at its place",
-		run:     urgentData,
-	},
-}
-
-func urgentData(t trial) {
-	s := t.serve(engine.Config{})
-	p := t.dial(s)
-	raw, err := p.Conn.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	send := func(text string, flags int) {
-		var sendErr error
-		err := raw.Write(func(fd uintptr) bool {
-			_, sendErr = syscall.SendmsgN(int(fd), []byte(text), nil, nil, flags)
-			return sendErr != syscall.EAGAIN
-		})
-		if err != nil || sendErr != nil {
-			t.Fatalf("send %q: %v, %v", text, err, sendErr)
-		}
-	}
-	send("before", 0)
-	send("!", syscall.MSG_OOB)
-	send("after", 0)
-	p.fin()
-	got, err := io.ReadAll(p.Conn)
-	if err != nil || string(got) != "before!after" {
-		t.Errorf("got %q and %v, want %q and an end of file", got, err, "before!after")
-	}
 }
 
 // deadPeers cuts the wire of a client that is silent and of one that is owed

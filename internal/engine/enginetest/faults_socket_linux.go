@@ -1,0 +1,221 @@
+package enginetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"syscall"
+	"time"
+
+	"echod/internal/accept"
+	"echod/internal/engine"
+)
+
+// socketCases try what other programs do to sockets.
+var socketCases = []testCase{
+	{
+		name:    "urgent data is echoed in line, whoever sends how much of it",
+		promise: "S1, S2: what a client receives is what it sent, each urgent byte at its place",
+		on:      "tcp unix",
+		run:     urgentData,
+	},
+	{
+		name:    "a lone urgent byte is echoed",
+		promise: "S1, P2: it is a byte like any other, and the server does not spin on it",
+		on:      "tcp unix",
+		run:     loneUrgentByte,
+	},
+	{
+		name:    "an inherited listener that its owner shuts down is no busy loop",
+		promise: "P1, P2: accept fails for ever, so the listener pauses between two tries",
+		run:     listenerShutDown,
+	},
+	{
+		name:    "the last bytes wait for their peer",
+		promise: "S2, S7: without a stall timeout a stream stays open until its peer has taken everything",
+		run:     lastBytes,
+	},
+	{
+		name:    "after a pause of the process what has arrived is read first",
+		promise: "S7: the idle timeout does not reset a peer that spoke while the process was stopped",
+		on:      "tcp unix",
+		run:     spokeWhileStopped,
+	},
+}
+
+// writeUrgent sends text with the flags of send(2).
+func (p *peer) writeFlags(text []byte, flags int) error {
+	raw, err := p.Conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sendErr error
+	err = raw.Write(func(fd uintptr) bool {
+		_, sendErr = syscall.SendmsgN(int(fd), text, nil, nil, flags)
+		return sendErr != syscall.EAGAIN
+	})
+	return errors.Join(err, sendErr)
+}
+
+// needUrgent skips where the kernel has no urgent data on the trial's network.
+func (t trial) needUrgent(err error) {
+	t.Helper()
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		t.Skipf("this kernel has no urgent data on %s sockets: %v", t.network, err)
+	}
+	if err != nil {
+		t.Fatalf("send urgent data: %v", err)
+	}
+}
+
+// urgentData sends pieces of random sizes, of which some are urgent: the last byte of
+// such a piece is (tcp(7), unix(7)).
+func urgentData(t trial) {
+	s := t.serve(engine.Config{})
+	for seed := range uint64(60) {
+		chance := rand.New(rand.NewPCG(seed, 0))
+		p := t.dial(s)
+		var sent []byte
+		for range 1 + chance.IntN(12) {
+			piece := make([]byte, 1+chance.IntN(1+chance.IntN(3000)))
+			for i := range piece {
+				piece[i] = byte(chance.Uint32())
+			}
+			flags := 0
+			if chance.IntN(2) == 0 {
+				flags = syscall.MSG_OOB
+			}
+			t.needUrgent(p.writeFlags(piece, flags))
+			sent = append(sent, piece...)
+			if chance.IntN(3) == 0 { // now and then the server comes first
+				if got, err := readAtLeast(p.Conn, len(sent)-int(p.received)); err != nil || !bytes.Equal(got, sent[p.received:]) {
+					t.Fatalf("seed %d: got %v and %s", seed, err, difference(got, sent[p.received:]))
+				}
+				p.received = int64(len(sent))
+			}
+		}
+		p.fin()
+		got, err := io.ReadAll(p.Conn)
+		if err != nil || !bytes.Equal(got, sent[p.received:]) {
+			t.Fatalf("seed %d: got %v and %s, want an end of file and all bytes", seed, err, difference(got, sent[p.received:]))
+		}
+	}
+}
+
+func readAtLeast(r io.Reader, n int) ([]byte, error) {
+	got := make([]byte, n)
+	n, err := io.ReadFull(r, got)
+	return got[:n], err
+}
+
+// difference says where got is not what it should be.
+func difference(got, want []byte) string {
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			return fmt.Sprintf("%d of %d bytes, the first wrong one at %d", len(got), len(want), i)
+		}
+	}
+	return fmt.Sprintf("%d of %d bytes, all right", len(got), len(want))
+}
+
+func loneUrgentByte(t trial) {
+	s := t.serve(engine.Config{Loops: 1})
+	p := t.dial(s)
+	t.needUrgent(p.writeFlags([]byte{'!'}, syscall.MSG_OOB))
+	if got, err := readAtLeast(p.Conn, 1); err != nil || got[0] != '!' {
+		t.Fatalf("got %q and %v, want the byte", got, err)
+	}
+	st := s.settle()
+	for range 3 { // the peer stays, and nothing happens
+		next := s.settle()
+		for i, l := range next.Loops {
+			if turned := l.Turns - st.Loops[i].Turns; turned > 100 {
+				t.Errorf("loop %d turned %d times with nothing to do, want a few", i, turned)
+			}
+		}
+		st = next
+	}
+	p.fin()
+	if rest, err := io.ReadAll(p.Conn); err != nil || len(rest) != 0 {
+		t.Errorf("then got %q and %v, want an end of file", rest, err)
+	}
+}
+
+// listenerShutDown waits for a few tries, which must have taken as long as the pauses
+// between them.
+func listenerShutDown(t trial) {
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false)
+	owner, err := plain.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	file, err := owner.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	l := t.anywhere("tcp")
+	l.File, l.Spec.Addr = file, owner.Addr().(*net.TCPAddr).AddrPort()
+	s := t.serve(engine.Config{Listeners: []engine.Listener{l}})
+	t.dial(s).echo(10)
+
+	began := time.Now()
+	if err := syscall.Shutdown(int(file.Fd()), syscall.SHUT_RDWR); err != nil {
+		t.Fatal(err)
+	}
+	const tries = 4
+	st := s.waitFor("accept has failed some times", func(st engine.Stats) bool { return st.Accepts[accept.Other] >= tries })
+	if took, pauses := time.Since(began), 700*time.Millisecond; took < pauses {
+		t.Errorf("%d failures took %v, want the pauses between them, %v", st.Accepts[accept.Other], took, pauses)
+	}
+	for i, l := range st.Loops {
+		if l.Turns > 1000 {
+			t.Errorf("loop %d turned %d times, want a few", i, l.Turns)
+		}
+	}
+}
+
+func spokeWhileStopped(t trial) {
+	const clients = 60
+	const idle = 5 * time.Second
+	c := t.spawn(childConfig{IdleTimeout: idle})
+	peers := make([]*peer, clients)
+	for i := range peers {
+		peers[i] = t.dial(c)
+	}
+	for _, p := range peers {
+		p.echo(10)
+	}
+	c.stop()
+	for _, p := range peers {
+		p.send(10)
+	}
+	time.Sleep(idle + time.Second) // the process sleeps for longer than it may be idle
+	c.signal(syscall.SIGCONT)
+	for _, p := range peers {
+		p.receive(10)
+	}
+}
+
+// lastBytes has the kernel hold the end of a stream for a peer that does not read.
+func lastBytes(t trial) {
+	s := t.serve(engine.Config{StallTimeout: -1})
+	reads, leaves := t.dialNarrow(s), t.dialNarrow(s)
+	for _, p := range []*peer{reads, leaves} {
+		p.send(12 << 10)
+		p.fin()
+	}
+	s.waitFor("both streams have sent everything", func(st engine.Stats) bool { return st.Finishing == 2 })
+	reads.wantWhole()
+	leaves.abort()
+	st := s.waitIdle()
+	if st.Closes[engine.Finished] != 1 || st.Closes[engine.PeerReset] != 1 || st.Finishing != 0 {
+		t.Errorf("causes of close: got %s, want one finished and one peer-reset", causes(st))
+	}
+}
