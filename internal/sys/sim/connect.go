@@ -25,7 +25,11 @@ func (k *Kernel) Connect(fd int, addr unix.Sockaddr) sys.Errno {
 	}
 	switch f := d.file.(type) {
 	case *stream:
-		return f.connectAgain()
+		if a, ok := addr.(*unix.SockaddrUnix); ok {
+			_, errno := k.unixListener(a.Name, unix.EISCONN)
+			return errno
+		}
+		return f.connectAgain(d)
 	case *socket:
 		switch a := addr.(type) {
 		case *unix.SockaddrUnix:
@@ -39,16 +43,28 @@ func (k *Kernel) Connect(fd int, addr unix.Sockaddr) sys.Errno {
 	return unix.EINVAL
 }
 
-func (s *stream) connectAgain() sys.Errno {
+// connectAgain is inet_stream_connect on a socket that has been connected. Where
+// it reports that connecting failed, the socket is as fresh as before.
+func (s *stream) connectAgain(d *descriptor) sys.Errno {
 	end, ok := s.end.(*tcp)
 	switch {
-	case !ok || !s.connecting:
+	case !ok || s.progress == settled:
 		return unix.EISCONN
+	case s.progress == disconnecting:
+		return unix.EINVAL
 	case end.synSent:
 		return unix.EALREADY
 	}
-	s.connecting = false
-	return end.takeError()
+	s.progress = settled
+	if !end.dead() {
+		return end.takeError()
+	}
+	end.close(false)
+	d.file = &socket{k: s.k, domain: s.domain, linger: s.linger, inline: end.inline, port: s.port}
+	if errno := end.takeError(); errno != 0 {
+		return errno
+	}
+	return unix.ECONNABORTED // somebody else was told of the error
 }
 
 func (k *Kernel) connectTCP(d *descriptor, s *socket, port uint16) sys.Errno {
@@ -63,7 +79,7 @@ func (k *Kernel) connectTCP(d *descriptor, s *socket, port uint16) sys.Errno {
 	}
 	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.port)
 	to := netip.AddrPortFrom(from.Addr(), port)
-	d.file = &stream{k: k, end: end, domain: s.domain, port: s.port, addr: to, linger: s.linger, connecting: true}
+	d.file = &stream{k: k, end: end, domain: s.domain, port: s.port, addr: to, linger: s.linger, progress: connecting}
 	end.synSent = true
 	if k.listenerAt(port) == nil {
 		end.getReset()
@@ -74,14 +90,12 @@ func (k *Kernel) connectTCP(d *descriptor, s *socket, port uint16) sys.Errno {
 }
 
 func (k *Kernel) connectUnix(d *descriptor, s *socket, path string) sys.Errno {
+	var state sys.Errno
 	if s.listening {
-		return unix.EINVAL
+		state = unix.EINVAL
 	}
-	l := k.paths[path]
-	if l == nil {
-		return unix.ENOENT
-	}
-	if errno := l.admits(); errno != 0 {
+	l, errno := k.unixListener(path, state)
+	if errno != 0 {
 		return errno
 	}
 	client, server := newLocalPair()
@@ -89,6 +103,20 @@ func (k *Kernel) connectUnix(d *descriptor, s *socket, path string) sys.Errno {
 	d.file = &stream{k: k, end: client, domain: s.domain, linger: s.linger}
 	l.enqueue(server, netip.AddrPort{})
 	return 0
+}
+
+// unixListener finds who listens on path. unix_stream_connect asks for room in
+// the queue before it looks at the caller's own state, which is what the errno
+// state says of it.
+func (k *Kernel) unixListener(path string, state sys.Errno) (*socket, sys.Errno) {
+	l := k.paths[path]
+	switch {
+	case l == nil:
+		return nil, unix.ENOENT
+	case l.admits() != 0:
+		return nil, l.admits()
+	}
+	return l, state
 }
 
 // attempt is a TCP connection in the making. While the accept queue is full the

@@ -156,12 +156,10 @@ func (s *datagrams) close() {
 
 // datagramsAt is the descriptor fd if it is a datagram socket.
 func (k *Kernel) datagramsAt(fd int) (*descriptor, bool) {
-	if fd < 0 || fd >= len(k.files) || k.files[fd] == nil {
+	if _, ok := k.fileAt(fd).(*datagrams); !ok {
 		return nil, false
 	}
-	d := k.files[fd]
-	_, ok := d.file.(*datagrams)
-	return d, ok
+	return k.files[fd], true
 }
 
 // recvDatagram is recv(2) on a datagram socket: what does not fit is lost.

@@ -12,7 +12,8 @@ import (
 )
 
 // Listen may be called again: on a listening socket it changes the backlog, and
-// on a TCP socket that was shut down it begins anew.
+// on a TCP socket that was shut down it begins anew. Without a port it takes a
+// free one (inet_autobind).
 func (k *Kernel) Listen(fd, backlog int) sys.Errno {
 	_, s := find[*socket](k, Listen, fd)
 	if s == nil {
@@ -20,6 +21,9 @@ func (k *Kernel) Listen(fd, backlog int) sys.Errno {
 	}
 	if d := k.decide(Listen); d.errno != 0 {
 		return d.errno
+	}
+	if s.domain != unix.AF_UNIX && s.port == 0 {
+		s.port, _ = k.bind(s, nil)
 	}
 	s.listening, s.backlog = true, backlog
 	return 0
@@ -104,7 +108,8 @@ func (s *socket) stopListening() {
 }
 
 // shutdown is inet_shutdown and unix_shutdown. SHUT_RD ends the listening of a
-// TCP socket: accept fails with EINVAL from then on, and poll reports a hang-up.
+// TCP socket: accept fails with EINVAL from then on, poll reports a hang-up, and a
+// port that the kernel chose is given up (tcp_set_state).
 // A unix socket keeps its queue and admits nobody else: accept fails with
 // EAGAIN, and poll reports input for ever (measured on Linux 6.18).
 func (s *socket) shutdown(how int) sys.Errno {
@@ -121,6 +126,10 @@ func (s *socket) shutdown(how int) sys.Errno {
 	case bits&rcvShutdown != 0:
 		s.stopListening()
 		s.shut = 0
+		if !s.fixed {
+			s.releasePort()
+			s.port = 0
+		}
 	default:
 		s.shut |= bits
 	}

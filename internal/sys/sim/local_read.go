@@ -16,42 +16,35 @@ func (s *local) read(p []byte, flags int) (int, sys.Errno) {
 		return s.readUrgent(p, flags)
 	}
 	peek := flags&unix.MSG_PEEK != 0
-	n, any := 0, false
-	at := 0 // the chunk to look at; only peeking leaves 0
-	for {
+	n, done := 0, false
+	for at := 0; !done; { // only peeking leaves the first chunk
 		at = s.skipUrgent(at, peek, n)
 		for at >= 0 && at < len(s.in) && len(s.in[at].data) == 0 {
-			at++ // peeking passes an empty chunk
-			at = s.skipUrgent(at, peek, n)
+			at = s.skipUrgent(at+1, peek, n)
 		}
 		if at < 0 || at >= len(s.in) {
 			break
 		}
-		any = true
 		c := s.in[at]
 		copied := copy(p[n:], c.data)
 		n += copied
 		switch {
-		case peek:
+		case peek: // goes on even where p is full
 			at++
-			if n == len(p) {
-				return n, 0
-			}
-			continue
+			done = at == len(s.in)
 		case copied < len(c.data):
 			c.data = c.data[copied:]
+			done = true
 		default:
 			s.in = slices.Delete(s.in, at, at+1)
-		}
-		if n == len(p) {
-			break
+			done = n == len(p)
 		}
 	}
 	if !peek {
 		s.far.changed()
 	}
 	switch {
-	case any:
+	case done || n > 0:
 		return n, 0
 	case s.err != 0:
 		return 0, s.takeError()
@@ -104,13 +97,13 @@ func (s *local) skipUrgent(at int, peek bool, copied int) int {
 	return at
 }
 
-// readUrgent is unix_stream_recv_urg. It leaves an empty chunk, and removes one
-// that stands before it.
+// readUrgent is unix_stream_recv_urg. It returns 1 even where p has no room. It
+// leaves an empty chunk, and removes one that stands before it.
 func (s *local) readUrgent(p []byte, flags int) (int, sys.Errno) {
 	if s.inline || s.oob == nil {
 		return 0, unix.EINVAL
 	}
-	n := copy(p, s.oob.data[:1])
+	copy(p, s.oob.data)
 	if flags&unix.MSG_PEEK == 0 {
 		at := slices.Index(s.in, s.oob)
 		s.oob.data, s.oob = nil, nil
@@ -119,5 +112,5 @@ func (s *local) readUrgent(p []byte, flags int) (int, sys.Errno) {
 		}
 		s.far.changed()
 	}
-	return n, 0
+	return 1, 0
 }

@@ -67,6 +67,9 @@ func (k *Kernel) Shutdown(fd, how int) sys.Errno {
 		if errno == unix.ENOTCONN {
 			f.end.lose(unix.ECONNRESET)
 		}
+		if _, errno := shutdownBits(how); errno == 0 {
+			f.settle()
+		}
 		return f.end.shutdown(how)
 	case *socket:
 		return f.shutdown(how)

@@ -15,6 +15,7 @@ type socket struct {
 	k         *Kernel
 	domain    int
 	port      uint16
+	fixed     bool // the port was asked for, and is kept whatever happens
 	path      string
 	linger    unix.Linger
 	inline    bool // SO_OOBINLINE
@@ -92,29 +93,29 @@ func (k *Kernel) Bind(fd int, addr unix.Sockaddr) sys.Errno {
 		if path, ok := addr.(*unix.SockaddrUnix); ok {
 			return k.bindUnix(f, path.Name)
 		}
-		f.port = k.bind(f, addr)
+		f.port, f.fixed = k.bind(f, addr)
 	case *datagrams:
-		f.port = k.bind(f, addr)
+		f.port, _ = k.bind(f, addr)
 	}
 	return 0
 }
 
 // bind gives f the port that addr names, or the next free one for port 0. Ports
 // of streams and datagrams are one space here, and addresses are not told apart.
-func (k *Kernel) bind(f file, addr unix.Sockaddr) uint16 {
-	var port uint16
+func (k *Kernel) bind(f file, addr unix.Sockaddr) (port uint16, fixed bool) {
 	switch a := addr.(type) {
 	case *unix.SockaddrInet4:
 		port = uint16(a.Port)
 	case *unix.SockaddrInet6:
 		port = uint16(a.Port)
 	}
-	if port == 0 {
+	fixed = port != 0
+	if !fixed {
 		port = k.nextPort
 		k.nextPort++
 	}
 	k.ports[port] = f
-	return port
+	return port, fixed
 }
 
 // bindUnix makes the file that bind(2) makes, because the server's own look at
@@ -182,11 +183,15 @@ func (s *socket) ready() int16 {
 
 // close of a listener resets whoever is still queued.
 func (s *socket) close() {
-	if s.k.ports[s.port] == file(s) {
-		delete(s.k.ports, s.port)
-	}
+	s.releasePort()
 	if s.k.paths[s.path] == s {
 		delete(s.k.paths, s.path)
 	}
 	s.stopListening()
+}
+
+func (s *socket) releasePort() {
+	if s.k.ports[s.port] == file(s) {
+		delete(s.k.ports, s.port)
+	}
 }

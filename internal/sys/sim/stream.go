@@ -22,11 +22,33 @@ type stream struct {
 	linger unix.Linger
 	starved
 
-	connecting bool // connect(2) has not yet been told how it went
-	accepted   bool // by a listener of the server: the promises of an echo hold
-	received   int  // what the server has read of it
-	sent       int  // and sent: the difference it owes
-	sawEOF     bool // the server has been told of the FIN
+	progress progress
+	accepted bool // by a listener of the server: the promises of an echo hold
+	received int  // what the server has read of it
+	sent     int  // and sent: the difference it owes
+	sawEOF   bool // the server has been told of the FIN
+}
+
+// progress is how far connect(2) has got on a TCP socket, as far as its callers
+// have been told (sock->state).
+type progress uint8
+
+const (
+	settled       progress = iota // SS_CONNECTED
+	connecting                    // SS_CONNECTING: the next connect tells how it went
+	disconnecting                 // SS_DISCONNECTING: shut down before anybody asked
+)
+
+// settle is what shutdown(2) does about it.
+func (s *stream) settle() {
+	end, ok := s.end.(*tcp)
+	switch {
+	case !ok || s.progress != connecting:
+	case end.dead() || end.synSent:
+		s.progress = disconnecting
+	default:
+		s.progress = settled
+	}
 }
 
 // Recv is recv(2), on a stream or on a datagram socket.
@@ -36,7 +58,11 @@ func (k *Kernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
 	}
 	d, s := find[*stream](k, Recv, fd)
 	if s == nil {
-		return 0, k.wrongFile(Recv, fd)
+		errno := k.wrongFile(Recv, fd)
+		if f, ok := k.fileAt(fd).(*socket); ok {
+			errno = f.recvUnconnected(flags)
+		}
+		return 0, errno
 	}
 	k.mustNotBlock(Recv, d, flags)
 	peek := flags&(unix.MSG_PEEK|unix.MSG_OOB) != 0
@@ -69,7 +95,11 @@ func (k *Kernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
 func (k *Kernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
 	d, s := find[*stream](k, Send, fd)
 	if s == nil {
-		return 0, k.wrongFile(Send, fd)
+		errno := k.wrongFile(Send, fd)
+		if f, ok := k.fileAt(fd).(*socket); ok {
+			errno = f.sendUnconnected(len(p), flags)
+		}
+		return 0, errno
 	}
 	k.mustNotBlock(Send, d, flags)
 	if flags&unix.MSG_NOSIGNAL == 0 {

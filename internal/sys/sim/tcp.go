@@ -97,6 +97,9 @@ func (s *tcp) deliver() {
 	}
 	far := s.far
 	if len(s.out) > 0 && (far.closed || far.shut == allShutdown && !far.fin) {
+		if s.mark >= 0 && !far.closed { // noticed before the rest (tcp_urg)
+			far.urg = urgent{urgentUnread, len(far.in) + s.mark, s.out[s.mark]}
+		}
 		far.getReset()
 		s.getReset()
 		return

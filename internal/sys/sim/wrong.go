@@ -11,16 +11,14 @@ import (
 // wrongFile is what call answers on a descriptor for which it is not meant: one
 // that is closed, no socket, or in a state in which the call makes no sense.
 func (k *Kernel) wrongFile(call Call, fd int) sys.Errno {
-	if fd < 0 || fd >= len(k.files) || k.files[fd] == nil {
+	if k.fileAt(fd) == nil {
 		return unix.EBADF
 	}
 	k.decide(call)
-	switch f := k.files[fd].file.(type) {
+	switch k.fileAt(fd).(type) {
 	case *socket:
-		return f.unconnected(call)
-	case *stream:
-		if call == Accept4 || call == Listen {
-			return unix.EINVAL
+		if call == Getpeername {
+			return unix.ENOTCONN
 		}
 	case *datagrams:
 		switch call {
@@ -40,21 +38,39 @@ func (k *Kernel) wrongFile(call Call, fd int) sys.Errno {
 	return unix.EINVAL
 }
 
-// unconnected is what a call for connections answers on a socket without one
-// (tcp_recvmsg_locked, tcp_sendmsg_locked, unix_stream_read_generic,
-// unix_stream_sendmsg).
-func (s *socket) unconnected(call Call) sys.Errno {
-	switch {
-	case call == Recv && s.domain == unix.AF_UNIX:
-		return unix.EINVAL
-	case call == Recv:
-		return unix.ENOTCONN
-	case call == Send && s.domain == unix.AF_UNIX && s.shut&sndShutdown == 0:
-		return unix.ENOTCONN
-	case call == Send:
-		return unix.EPIPE
-	case call == Getpeername:
-		return unix.ENOTCONN
+// fileAt is what fd refers to, nil if it is closed.
+func (k *Kernel) fileAt(fd int) file {
+	if fd < 0 || fd >= len(k.files) || k.files[fd] == nil {
+		return nil
 	}
-	return unix.EINVAL
+	return k.files[fd].file
+}
+
+// recvUnconnected is recv(2) on a stream socket without a connection
+// (tcp_recvmsg_locked, tcp_recv_urg, unix_stream_read_generic). 0 is an end of
+// file.
+func (s *socket) recvUnconnected(flags int) sys.Errno {
+	switch {
+	case s.domain == unix.AF_UNIX:
+		return unix.EINVAL
+	case s.listening:
+		return unix.ENOTCONN
+	case flags&unix.MSG_OOB != 0:
+		return unix.EINVAL
+	case s.shut&rcvShutdown != 0:
+		return 0
+	}
+	return unix.ENOTCONN
+}
+
+// sendUnconnected is send(2) of n bytes on one (tcp_sendmsg_locked,
+// unix_stream_sendmsg).
+func (s *socket) sendUnconnected(n, flags int) sys.Errno {
+	switch {
+	case s.domain != unix.AF_UNIX:
+		return unix.EPIPE
+	case flags&unix.MSG_OOB != 0 && n == 0:
+		return unix.EOPNOTSUPP
+	}
+	return unix.ENOTCONN
 }

@@ -1,0 +1,167 @@
+//go:build linux
+
+package sim_test
+
+import (
+	"bytes"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+)
+
+// outq compares what is still on its way, and the accept queue. On a unix socket
+// only 0 has a meaning; on a TCP connection that is no more, the number has none
+// at all: acknowledgements may have come or not.
+func (p *pair) outq(s *socket, o op) {
+	if p.domain == unix.AF_INET && s.far != nil {
+		for _, other := range p.sockets {
+			if other == s.far {
+				p.worlds[1].k.SetsockoptInt(other.fd[1], unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+			}
+		}
+	}
+	gone := s.kind == connected && p.poll(0, s)&unix.POLLHUP != 0
+	p.ask(fmt.Sprintf("outq %d", s.id), func(w *world, i int) string {
+		n, errno := w.k.Outq(s.fd[i])
+		if gone {
+			return name(errno)
+		}
+		if p.domain == unix.AF_UNIX {
+			return fmt.Sprint(n > 0, name(errno))
+		}
+		return fmt.Sprint(n, name(errno))
+	})
+	if s.kind != connected || p.domain == unix.AF_UNIX {
+		p.ask(fmt.Sprintf("accept queue %d", s.id), func(w *world, i int) string {
+			n, errno := w.k.AcceptQueue(s.fd[i])
+			return fmt.Sprint(n, name(errno))
+		})
+	}
+}
+
+func (p *pair) getpeername(s *socket, o op) {
+	p.ask(fmt.Sprintf("getpeername %d", s.id), func(w *world, i int) string { return family(w.k, s.fd[i]) })
+}
+
+func (p *pair) selects(s *socket, o op) {
+	p.both(fmt.Sprintf("select %d", s.id), func(w *world, i int) string {
+		if s.fd[i] >= unix.FD_SETSIZE {
+			return "beyond fd_set"
+		}
+		var r, wr unix.FdSet
+		r.Set(s.fd[i])
+		wr.Set(s.fd[i])
+		n, errno := w.k.Select(s.fd[i]+1, &r, &wr, 0)
+		return fmt.Sprint(n, name(errno), r.IsSet(s.fd[i]), wr.IsSet(s.fd[i]))
+	})
+}
+
+func (p *pair) epoll(s *socket, o op) {
+	want := uint32(everyEvent)
+	if o.flag {
+		want = unix.EPOLLIN
+	}
+	p.both(fmt.Sprintf("epoll %d %x", s.id, want), func(w *world, i int) string {
+		ep, errno := w.k.EpollCreate1(unix.EPOLL_CLOEXEC)
+		if errno != 0 {
+			return name(errno)
+		}
+		defer w.k.Close(ep)
+		added := w.k.EpollCtl(ep, unix.EPOLL_CTL_ADD, s.fd[i], &unix.EpollEvent{Events: want, Fd: 7})
+		found := make([]unix.EpollEvent, 2)
+		n, errno := w.k.EpollWait(ep, found, 0)
+		w.k.EpollCtl(ep, unix.EPOLL_CTL_DEL, s.fd[i], nil)
+		return fmt.Sprint(name(added), n, name(errno), allEvents(int16(found[0].Events)), found[0].Fd)
+	})
+}
+
+// fill sends until the kernel takes no more, and then one of three things
+// happens: the far end reads it all, the sender resets, the far end closes. How
+// much fits is each kernel's own affair.
+func (p *pair) fill(s *socket, o op) {
+	if o.number > 1 || !p.both2(s) {
+		return
+	}
+	k := p.worlds[0].sim
+	k.RecvBuffer, k.SendBuffer = 3000, 2000
+	defer func() { k.RecvBuffer, k.SendBuffer = plenty, plenty }()
+	var sent [2][]byte
+	before := p.sent
+	p.both(fmt.Sprintf("fill %d", s.id), func(w *world, i int) string {
+		p.sent = before
+		var errno sys.Errno
+		sent[i], errno = p.stuff(w, i, s)
+		return name(errno)
+	})
+	switch {
+	case o.number == 0:
+		p.both("read it all", func(w *world, i int) string {
+			got, errno := p.drain(w, i, s.far, len(sent[i]))
+			return fmt.Sprint(bytes.HasPrefix(sent[i], got), len(got) == len(sent[i]), name(errno))
+		})
+	case o.flag:
+		p.linger(s, op{flag: true})
+		p.close(s, op{})
+		p.reachesReset(s.far)
+		p.both("read what is left", func(w *world, i int) string {
+			got, errno := p.drain(w, i, s.far, len(sent[i])+1)
+			return fmt.Sprint(bytes.HasPrefix(sent[i], got), name(errno))
+		})
+	default:
+		p.close(s.far, op{})
+	}
+}
+
+// both2 reports whether both ends are there, are at rest and have nothing unread.
+func (p *pair) both2(s *socket) bool {
+	open := 0
+	for _, other := range p.sockets {
+		if other == s || other == s.far {
+			open++
+			if p.poll(0, other) != unix.POLLOUT {
+				return false
+			}
+		}
+	}
+	return open == 2
+}
+
+func (p *pair) reachesReset(s *socket) {
+	hup := func(i int) string { return fmt.Sprint(p.poll(i, s)&unix.POLLHUP != 0) }
+	p.ask("hang-up", func(w *world, i int) string { return hup(i) })
+}
+
+// stuff sends until EAGAIN. The network may still be moving what was sent, so it
+// is full only when a little later there is still no room.
+func (p *pair) stuff(w *world, i int, s *socket) (all []byte, errno sys.Errno) {
+	for {
+		b := p.payload(1 << 16)
+		n, errno := w.k.Send(s.fd[i], b, unix.MSG_NOSIGNAL)
+		all = append(all, b[:n]...)
+		if errno != 0 {
+			return all, errno
+		}
+		p.sent -= len(b) - n
+	}
+}
+
+// drain reads want bytes, or up to an error or the end.
+func (p *pair) drain(w *world, i int, s *socket, want int) (all []byte, errno sys.Errno) {
+	b := make([]byte, 1<<16)
+	for len(all) < want {
+		n, errno := w.k.Recv(s.fd[i], b, 0)
+		all = append(all, b[:n]...)
+		switch {
+		case errno == unix.EAGAIN && w.sim == nil:
+			entry := []unix.PollFd{{Fd: int32(s.fd[i]), Events: unix.POLLIN}}
+			if ready, _ := w.k.Poll(entry, 20000); ready == 0 {
+				return all, errno
+			}
+		case errno != 0 || n == 0:
+			return all, errno
+		}
+	}
+	return all, 0
+}

@@ -1,0 +1,118 @@
+//go:build linux
+
+package sim_test
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+
+	"echod/internal/sys"
+)
+
+// conformDatagrams sends datagrams to and fro between bound UDP sockets.
+func conformDatagrams(t *rapid.T) {
+	p := newPair(t, unix.AF_INET)
+	defer p.finish()
+	for range 3 {
+		s := p.open(unix.SOCK_DGRAM)
+		s.kind = connected // settle may peek at it
+		p.bind(s)
+	}
+	steps := []string{"send", "send", "send", "receive", "receive", "recv", "select", "epoll", "close", "shutdown"}
+	for range rapid.IntRange(1, 30).Draw(t, "steps") {
+		o := op{kind: rapid.SampledFrom(steps).Draw(t, "step"), socket: rapid.IntRange(0, 2).Draw(t, "socket"),
+			number: rapid.IntRange(0, 9).Draw(t, "number"), flag: rapid.Bool().Draw(t, "flag")}
+		if len(p.sockets) == 0 {
+			break
+		}
+		s := p.sockets[o.socket%len(p.sockets)]
+		switch o.kind {
+		case "send":
+			p.sendDatagrams(s, p.sockets[o.number%len(p.sockets)], o)
+		case "receive":
+			p.receiveDatagrams(s, o)
+		case "recv":
+			p.move(s, o)
+		case "close":
+			if o.number == 0 {
+				p.close(s, op{})
+			}
+		case "select":
+			p.selects(s, o)
+		case "epoll":
+			p.epoll(s, o)
+		case "shutdown":
+			p.both("accept", func(w *world, i int) string {
+				_, errno := w.k.Accept4(s.fd[i], nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+				return name(errno)
+			})
+		}
+		p.settle()
+	}
+}
+
+// batch is headers and room for datagrams of at most size bytes.
+type batch struct {
+	msgs  []sys.Mmsghdr
+	iovs  []unix.Iovec
+	names []unix.RawSockaddrInet4
+	room  [][]byte
+}
+
+func newBatch(n, size int) *batch {
+	b := &batch{msgs: make([]sys.Mmsghdr, n), iovs: make([]unix.Iovec, n),
+		names: make([]unix.RawSockaddrInet4, n), room: make([][]byte, n)}
+	for j := range n {
+		b.room[j] = make([]byte, size+1)
+		b.iovs[j].Base = &b.room[j][0]
+		b.iovs[j].SetLen(size)
+		h := &b.msgs[j].Hdr
+		h.Name, h.Namelen = (*byte)(unsafe.Pointer(&b.names[j])), unix.SizeofSockaddrInet4
+		h.Iov, h.Iovlen = &b.iovs[j], 1
+	}
+	return b
+}
+
+func (p *pair) sendDatagrams(from, to *socket, o op) {
+	payload := p.payload(o.number * 7)
+	p.both(fmt.Sprintf("sendmmsg %d to %d: %d of %d bytes", from.id, to.id, 1+o.number%3, len(payload)), func(w *world, i int) string {
+		b := newBatch(1+o.number%3, len(payload))
+		for j := range b.msgs {
+			copy(b.room[j], payload)
+			inet := to.addr[i].(*unix.SockaddrInet4)
+			b.names[j] = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: inet.Addr}
+			port := (*[2]byte)(unsafe.Pointer(&b.names[j].Port))
+			port[0], port[1] = byte(inet.Port>>8), byte(inet.Port)
+		}
+		n, errno := w.k.Sendmmsg(from.fd[i], b.msgs, unix.MSG_DONTWAIT)
+		return fmt.Sprint(n, name(errno), b.msgs[0].Len)
+	})
+}
+
+func (p *pair) receiveDatagrams(s *socket, o op) {
+	p.ask("all there", func(w *world, i int) string { return fmt.Sprint(p.poll(i, s) & unix.POLLIN) })
+	p.both(fmt.Sprintf("recvmmsg %d", s.id), func(w *world, i int) string {
+		b := newBatch(1+o.number, 30)
+		n, errno := w.k.Recvmmsg(s.fd[i], b.msgs, unix.MSG_DONTWAIT)
+		text := fmt.Sprint(n, name(errno))
+		for j := range n {
+			h := &b.msgs[j]
+			text += fmt.Sprintf(" %x from %d trunc %v", b.room[j][:h.Len], p.sender(i, &b.names[j]), h.Hdr.Flags&unix.MSG_TRUNC != 0)
+		}
+		return text
+	})
+}
+
+// sender is the id of the socket that is bound to a name, -1 if none is.
+func (p *pair) sender(i int, from *unix.RawSockaddrInet4) int {
+	port := (*[2]byte)(unsafe.Pointer(&from.Port))
+	for _, s := range p.sockets {
+		if s.addr[i].(*unix.SockaddrInet4).Port == int(port[0])<<8|int(port[1]) {
+			return s.id
+		}
+	}
+	return -1
+}

@@ -1,0 +1,308 @@
+//go:build linux
+
+package sim_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+// pair is the same sockets on both kernels.
+type pair struct {
+	t       *rapid.T
+	domain  int
+	worlds  [2]*world // the simulated one, the real one
+	sockets []*socket // open ones
+	made    int
+	sent    int // bytes: each is another one, modulo 251
+	story   []string
+}
+
+// world is one kernel.
+type world struct {
+	k    sys.Kernel
+	sim  *sim.Kernel // nil for the real one
+	dir  string
+	name string
+}
+
+// socket is one socket on both.
+type socket struct {
+	id      int
+	fd      [2]int
+	kind    kind
+	addr    [2]unix.Sockaddr // a listener's
+	backlog int
+	queued  []*socket // the clients that wait for accept, in order
+	far     *socket   // a connection's other end, nil before accept
+	spent   bool      // it was connected once, and has a port of its own
+}
+
+type kind uint8
+
+const (
+	fresh kind = iota
+	listening
+	connected
+)
+
+// plenty is a buffer that no sequence fills. What fits into real buffers is
+// tested by "fill".
+const plenty = 1 << 30
+
+// settleLimit is for a kernel that is busy elsewhere: what was sent has arrived
+// after it. Once there is a disagreement the search for a shorter sequence need
+// not wait as long.
+var settleLimit = 20 * time.Second
+
+// address is the loopback address of the next sequence: with a new one for each,
+// ports never run out, however many connections are in TIME_WAIT.
+var address atomic.Uint32
+
+func newPair(t *rapid.T, domain int) *pair {
+	k := sim.New(nil)
+	k.RecvBuffer, k.SendBuffer = plenty, plenty
+	p := &pair{t: t, domain: domain}
+	p.worlds = [2]*world{{k: k, sim: k, name: "simulated"}, {k: &sys.Linux{}, name: "real"}}
+	if domain == unix.AF_UNIX {
+		for _, w := range p.worlds {
+			dir, err := os.MkdirTemp("", "conform")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.dir = dir
+		}
+	}
+	address.Add(1)
+	return p
+}
+
+// finish closes what is left. Real connections are reset, so that nothing stays
+// in TIME_WAIT.
+func (p *pair) finish() {
+	for _, s := range p.sockets {
+		for i, w := range p.worlds {
+			w.k.SetsockoptLinger(s.fd[i], &unix.Linger{Onoff: 1})
+			w.k.Close(s.fd[i])
+		}
+	}
+	for _, w := range p.worlds {
+		if w.dir != "" {
+			os.RemoveAll(w.dir)
+		}
+	}
+}
+
+func (p *pair) say(format string, args ...any) {
+	p.story = append(p.story, fmt.Sprintf(format, args...))
+}
+
+// disagree ends the sequence.
+func (p *pair) disagree(what, simulated, real string) {
+	settleLimit = 100 * time.Millisecond
+	p.t.Fatalf("%s:\n  simulated: %s\n  real:      %s\nafter\n  %s", what, simulated, real, strings.Join(p.story, "\n  "))
+}
+
+// both makes a call on both kernels, which must answer the same.
+func (p *pair) both(what string, call func(w *world, i int) string) string {
+	var answers [2]string
+	for i, w := range p.worlds {
+		answers[i] = call(w, i)
+	}
+	p.say("%s: %s", what, answers[1])
+	if answers[0] != answers[1] {
+		p.disagree(what, answers[0], answers[1])
+	}
+	return answers[1]
+}
+
+// ask is both for a call that changes nothing, and for what the real kernel says
+// only when acknowledgements have come: it may be asked again.
+func (p *pair) ask(what string, call func(w *world, i int) string) {
+	want := call(p.worlds[0], 0)
+	got, ok := p.until(want, func() string { return call(p.worlds[1], 1) })
+	p.say("%s: %s", what, got)
+	if !ok {
+		p.disagree(what, want, got)
+	}
+}
+
+// until asks the real kernel again and again until it answers want.
+func (p *pair) until(want string, look func() string) (got string, ok bool) {
+	var end time.Time
+	for round := 0; ; round++ {
+		if got = look(); got == want {
+			return got, true
+		}
+		if end.IsZero() {
+			end = time.Now().Add(settleLimit)
+		}
+		if time.Now().After(end) {
+			return got, false
+		}
+		if round > 20 {
+			p.worlds[1].k.Poll(nil, 1)
+		}
+	}
+}
+
+const everyEvent = unix.POLLIN | unix.POLLPRI | unix.POLLOUT | unix.POLLRDHUP
+
+// settle waits until every socket looks the same on both kernels: what poll
+// reports, and what can be read if there is no error that reading would consume.
+func (p *pair) settle() {
+	want := p.look(0, nil)
+	got, ok := p.until(want, func() string { return p.look(1, p.readable()) })
+	if !ok {
+		p.disagree("what is there", want, got)
+	}
+}
+
+// readable tells of each socket whether it may be peeked at, which the simulated
+// kernel decides for both.
+func (p *pair) readable() []bool {
+	may := make([]bool, len(p.sockets))
+	for j, s := range p.sockets {
+		mask := p.poll(0, s)
+		may[j] = s.kind == connected && mask&unix.POLLERR == 0
+	}
+	return may
+}
+
+func (p *pair) look(i int, may []bool) string {
+	if may == nil {
+		may = p.readable()
+	}
+	var b strings.Builder
+	room := make([]byte, 512)
+	for j, s := range p.sockets {
+		mask := p.poll(i, s)
+		fmt.Fprintf(&b, "%d[%s", s.id, allEvents(mask))
+		if may[j] && mask&unix.POLLERR == 0 {
+			n, errno := p.worlds[i].k.Recv(s.fd[i], room, unix.MSG_PEEK)
+			fmt.Fprintf(&b, " %x %s", room[:n], name(errno))
+		}
+		b.WriteString("] ")
+	}
+	return b.String()
+}
+
+func (p *pair) poll(i int, s *socket) int16 {
+	entry := []unix.PollFd{{Fd: int32(s.fd[i]), Events: everyEvent}}
+	p.worlds[i].k.Poll(entry, 0)
+	return entry[0].Revents
+}
+
+func allEvents(mask int16) string {
+	text := events(mask)
+	if mask&unix.POLLPRI != 0 {
+		text += "|pri"
+	}
+	return text
+}
+
+func name(errno sys.Errno) string {
+	if errno == 0 {
+		return "ok"
+	}
+	return unix.ErrnoName(errno)
+}
+
+// open makes a socket on both kernels.
+func (p *pair) open(typ int) *socket {
+	s := &socket{id: p.made}
+	p.made++
+	for i, w := range p.worlds {
+		fd, errno := w.k.Socket(p.domain, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if errno != 0 {
+			p.t.Fatalf("socket: %v", errno)
+		}
+		s.fd[i] = fd
+		if p.domain == unix.AF_INET && typ == unix.SOCK_STREAM {
+			w.k.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		}
+	}
+	p.sockets = append(p.sockets, s)
+	return s
+}
+
+// bind gives s a place of its own: a path, or an address with a free port.
+func (p *pair) bind(s *socket) {
+	for i, w := range p.worlds {
+		at := address.Load()
+		var addr unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{127, byte(at>>16) | 64, byte(at >> 8), byte(at)}}
+		if p.domain == unix.AF_UNIX {
+			addr = &unix.SockaddrUnix{Name: filepath.Join(w.dir, fmt.Sprint(s.id))}
+		}
+		if errno := w.k.Bind(s.fd[i], addr); errno != 0 {
+			p.t.Fatalf("bind: %v", errno)
+		}
+		s.addr[i] = addr
+	}
+	p.name(s)
+}
+
+// name asks for the ports of s.
+func (p *pair) name(s *socket) {
+	for i, w := range p.worlds {
+		if inet, ok := s.addr[i].(*unix.SockaddrInet4); ok {
+			name, errno := w.k.Getsockname(s.fd[i])
+			if errno != 0 {
+				p.t.Fatalf("getsockname: %v", errno)
+			}
+			inet.Port = name.(*unix.SockaddrInet4).Port
+		}
+	}
+}
+
+// of lists the sockets of the kinds.
+func (p *pair) of(kinds ...kind) []*socket {
+	var some []*socket
+	for _, s := range p.sockets {
+		for _, k := range kinds {
+			if s.kind == k {
+				some = append(some, s)
+			}
+		}
+	}
+	return some
+}
+
+func (p *pair) drop(s *socket) {
+	for j, other := range p.sockets {
+		if other == s {
+			p.sockets = append(p.sockets[:j:j], p.sockets[j+1:]...)
+			return
+		}
+	}
+}
+
+// payload is n bytes that differ from those before.
+func (p *pair) payload(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(p.sent % 251)
+		p.sent++
+	}
+	return b
+}
+
+// family is what getpeername says: the ports differ on the two kernels.
+func family(k sys.Kernel, fd int) string {
+	var peer unix.RawSockaddrAny
+	if errno := k.Getpeername(fd, &peer); errno != 0 {
+		return name(errno)
+	}
+	return fmt.Sprint((*unix.RawSockaddrUnix)(unsafe.Pointer(&peer)).Family)
+}

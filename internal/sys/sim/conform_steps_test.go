@@ -1,0 +1,260 @@
+//go:build linux
+
+package sim_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+)
+
+// conform runs ops on both kernels.
+func conform(t *rapid.T, domain int, ops []op) {
+	p := newPair(t, domain)
+	defer p.finish()
+	for _, o := range ops {
+		if step := p.step(o); step == nil {
+			continue
+		} else {
+			t0 := time.Now()
+			step(o)
+			p.settle()
+			spent[o.kind] += time.Since(t0)
+			if d := time.Since(t0); d > 30*time.Millisecond {
+				slow[o.kind]++
+			}
+		}
+	}
+}
+
+var spent = map[string]time.Duration{}
+var slow = map[string]int{}
+
+// step is what o does, nil if there is no socket to do it to.
+func (p *pair) step(o op) func(op) {
+	any := []kind{fresh, listening, connected}
+	switch o.kind {
+	case "listen":
+		return p.listen
+	case "fresh":
+		return func(o op) { p.open(unix.SOCK_STREAM) }
+	case "connect":
+		return p.on(p.connect, listening)
+	case "overflow":
+		return p.on(p.overflow, listening)
+	case "accept":
+		if o.number == 0 {
+			return p.on(p.accept, any...)
+		}
+		return p.on(p.accept, listening)
+	case "relisten":
+		return p.on(p.relisten, fresh, listening, listening)
+	case "fill":
+		return p.on(p.fill, connected)
+	case "send", "send urgent", "recv", "peek", "recv urgent", "peek urgent":
+		if o.number == 0 && o.another {
+			return p.on(p.move, any...)
+		}
+		return p.on(p.move, connected)
+	case "connect again":
+		return p.on(p.connectAgain, connected)
+	}
+	steps := map[string]func(*socket, op){"shutdown": p.shutdown, "close": p.close, "linger": p.linger,
+		"inline": p.inline, "outq": p.outq, "select": p.selects, "epoll": p.epoll, "getpeername": p.getpeername}
+	return p.on(steps[o.kind], any...)
+}
+
+// on makes do a step on one of the sockets of the kinds.
+func (p *pair) on(do func(*socket, op), kinds ...kind) func(op) {
+	some := p.of(kinds...)
+	if len(some) == 0 {
+		return nil
+	}
+	return func(o op) { do(some[o.socket%len(some)], o) }
+}
+
+func (p *pair) listen(o op) {
+	if len(p.of(listening)) >= 2 {
+		return
+	}
+	s := p.open(unix.SOCK_STREAM)
+	s.kind, s.backlog = listening, o.number
+	p.bind(s)
+	p.option(s, unix.SO_OOBINLINE, o.flag)
+	p.both(fmt.Sprintf("listen %d backlog %d inline %v", s.id, s.backlog, o.flag), func(w *world, i int) string {
+		return name(w.k.Listen(s.fd[i], s.backlog))
+	})
+}
+
+// relisten calls listen again, on a listener that may have been shut down, or
+// on a socket that is not bound: that would bind it, so only if it is.
+func (p *pair) relisten(s *socket, o op) {
+	if s.spent {
+		return
+	}
+	if s.addr[1] == nil {
+		p.bind(s)
+	}
+	s.kind, s.backlog = listening, o.number%4
+	p.both(fmt.Sprintf("listen again %d %d", s.id, s.backlog), func(w *world, i int) string {
+		return name(w.k.Listen(s.fd[i], s.backlog))
+	})
+	p.name(s)
+}
+
+func (p *pair) connect(l *socket, o op) {
+	if p.full(l) && p.domain == unix.AF_INET {
+		return // the SYN would be sent again in a second: see overflow
+	}
+	s := p.dial(l, o)
+	if s != nil {
+		p.settle()
+	}
+}
+
+// full asks the simulated kernel whether l's queue is full.
+func (p *pair) full(l *socket) bool {
+	n, errno := p.worlds[0].k.AcceptQueue(l.fd[0])
+	return errno == 0 && n > l.backlog
+}
+
+func (p *pair) dial(l *socket, o op) *socket {
+	s := p.open(unix.SOCK_STREAM)
+	p.option(s, unix.SO_OOBINLINE, o.flag)
+	got := p.both(fmt.Sprintf("connect %d to %d", s.id, l.id), func(w *world, i int) string {
+		return name(w.k.Connect(s.fd[i], l.addr[i]))
+	})
+	if got != "ok" && got != "EINPROGRESS" {
+		return nil
+	}
+	s.kind = connected
+	l.queued = append(l.queued, s)
+	return s
+}
+
+// overflow connects where the queue is full. On TCP that is in progress until it
+// is closed.
+func (p *pair) overflow(l *socket, o op) {
+	if !p.full(l) || p.domain != unix.AF_INET {
+		return
+	}
+	queued := slices.Clone(l.queued)
+	s := p.dial(l, o)
+	l.queued = queued
+	p.ask("poll", func(w *world, i int) string { return allEvents(p.poll(i, s)) })
+	p.both("connect again", func(w *world, i int) string { return name(w.k.Connect(s.fd[i], l.addr[i])) })
+	p.both("recv", func(w *world, i int) string {
+		n, errno := w.k.Recv(s.fd[i], make([]byte, 9), 0)
+		return fmt.Sprint(n, " ", name(errno))
+	})
+	p.both("send", func(w *world, i int) string {
+		n, errno := w.k.Send(s.fd[i], []byte("x"), unix.MSG_NOSIGNAL)
+		return fmt.Sprint(n, " ", name(errno))
+	})
+	p.close(s, o)
+}
+
+func (p *pair) connectAgain(s *socket, o op) {
+	ls := p.of(listening)
+	if len(ls) == 0 {
+		return
+	}
+	got := p.both(fmt.Sprintf("connect %d again", s.id), func(w *world, i int) string {
+		return name(w.k.Connect(s.fd[i], ls[0].addr[i]))
+	})
+	if p.domain == unix.AF_INET && got != "ok" && got != "EISCONN" && got != "EINVAL" {
+		s.kind, s.spent = fresh, true
+	}
+}
+
+func (p *pair) accept(l *socket, o op) {
+	var fds [2]int
+	got := p.both(fmt.Sprintf("accept %d", l.id), func(w *world, i int) string {
+		fd, errno := w.k.Accept4(l.fd[i], nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fds[i] = fd
+		return name(errno)
+	})
+	if got != "ok" {
+		return
+	}
+	s := &socket{id: p.made, fd: fds, kind: connected}
+	p.made++
+	p.sockets = append(p.sockets, s)
+	if len(l.queued) > 0 {
+		s.far, l.queued = l.queued[0], l.queued[1:]
+		s.far.far = s
+	}
+	if p.domain == unix.AF_INET {
+		p.worlds[1].k.SetsockoptInt(s.fd[1], unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	p.say("  as %d", s.id)
+}
+
+// move is the calls that carry bytes.
+func (p *pair) move(s *socket, o op) {
+	flags := map[string]int{"send urgent": unix.MSG_OOB, "peek": unix.MSG_PEEK, "recv urgent": unix.MSG_OOB,
+		"peek urgent": unix.MSG_OOB | unix.MSG_PEEK}[o.kind]
+	n := o.number
+	if o.another && n > 6 {
+		n *= 30
+	}
+	if o.kind == "send" || o.kind == "send urgent" {
+		b := p.payload(n)
+		p.both(fmt.Sprintf("%s %d %x", o.kind, s.id, b), func(w *world, i int) string {
+			n, errno := w.k.Send(s.fd[i], b, unix.MSG_NOSIGNAL|flags)
+			return fmt.Sprint(n, " ", name(errno))
+		})
+		return
+	}
+	p.both(fmt.Sprintf("%s %d %d", o.kind, s.id, n), func(w *world, i int) string {
+		b := make([]byte, n)
+		n, errno := w.k.Recv(s.fd[i], b, flags)
+		return fmt.Sprintf("%d %x %s", n, b[:min(n, len(b))], name(errno))
+	})
+}
+
+func (p *pair) shutdown(s *socket, o op) {
+	how := o.number % 4
+	if s.kind == fresh && how == 3 {
+		how = 2
+	}
+	if s.kind == listening && o.number > 7 {
+		how = 0
+	}
+	p.both(fmt.Sprintf("shutdown %d %d", s.id, how), func(w *world, i int) string {
+		return name(w.k.Shutdown(s.fd[i], how))
+	})
+}
+
+func (p *pair) close(s *socket, o op) {
+	if s.kind == listening && o.number > 1 {
+		return // seldom
+	}
+	p.both(fmt.Sprintf("close %d", s.id), func(w *world, i int) string { return name(w.k.Close(s.fd[i])) })
+	p.drop(s)
+}
+
+func (p *pair) linger(s *socket, o op) {
+	p.both(fmt.Sprintf("linger %d %v", s.id, o.flag), func(w *world, i int) string {
+		l := unix.Linger{}
+		if o.flag {
+			l.Onoff = 1
+		}
+		return name(w.k.SetsockoptLinger(s.fd[i], &l))
+	})
+}
+
+func (p *pair) inline(s *socket, o op) { p.option(s, unix.SO_OOBINLINE, o.flag) }
+
+func (p *pair) option(s *socket, opt int, on bool) {
+	value := 0
+	if on {
+		value = 1
+	}
+	p.both(fmt.Sprintf("inline %d %v", s.id, on), func(w *world, i int) string {
+		return name(w.k.SetsockoptInt(s.fd[i], unix.SOL_SOCKET, opt, value))
+	})
+}
