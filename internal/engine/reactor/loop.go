@@ -101,8 +101,10 @@ func (l *loop) watch(fd int, h handler) error {
 
 // run turns until there is nothing left to do.
 func (l *loop) run() error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	if _, real := l.k.(*sys.Linux); real { // whose waits block the thread
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
 	defer l.mail.hush()
 	for !l.done() {
 		if err := l.turn(l.patience()); err != nil {

@@ -90,12 +90,13 @@ func (l *loop) pass(c *conn) bool {
 	if errno != 0 && errno != unix.EAGAIN {
 		return l.failed(c, errno)
 	}
-	if !l.consume(c, sent) {
-		return true
+	if sent == 0 && c.phase == writing {
+		return false
 	}
-	begins := c.phase == reading
-	l.await(c, sent < n, sent > 0)
-	return sent > 0 || begins
+	if l.consume(c, sent) {
+		l.await(c, sent < n, sent > 0)
+	}
+	return true
 }
 
 // consume takes n bytes that were sent back already. If the kernel does not hand

@@ -1,0 +1,178 @@
+//go:build linux
+
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"echod/internal/accept"
+	"echod/internal/engine"
+	"echod/internal/sys/sim"
+)
+
+// check holds what is promised at any moment at which nothing happens.
+func (r *run) check(when string) {
+	st := r.stats()
+	for i, p := range r.peers {
+		got, want := p.Received(), p.Sent()
+		if !bytes.HasPrefix(want, got) {
+			r.problem("%s: peer %d: received %d bytes that are no prefix of the %d it sent", when, i, len(got), len(want))
+		}
+		if p.End() == sim.Clean && len(got) != len(want) {
+			r.problem("%s: peer %d: a clean end after %d of %d bytes", when, i, len(got), len(want))
+		}
+		if r.late(p) && len(got) > 0 {
+			r.problem("%s: peer %d: came %v after SIGTERM, and was served", when, i, p.at.Sub(r.stopped))
+		}
+	}
+	if st.BytesIn < st.BytesOut+st.Discarded {
+		r.problem("%s: in %d, out %d, discarded %d", when, st.BytesIn, st.BytesOut, st.Discarded)
+	}
+	if ended := sum(st.Closes[:]) + sum(st.Refused[:]); ended+st.Active != st.Accepted {
+		r.problem("%s: accepted %d; closed %v, refused %v, active %d", when, st.Accepted, st.Closes, st.Refused, st.Active)
+	}
+	if st.Held > uint64(r.plan.maxMemory) {
+		r.problem("%s: %d bytes held, the limit is %d", when, st.Held, r.plan.maxMemory)
+	}
+	if st.Active > uint64(r.plan.maxConns) {
+		r.problem("%s: %d streams, the limit is %d", when, st.Active, r.plan.maxConns)
+	}
+	if drops := sum(st.Drops[:]); st.DatagramsIn != st.DatagramsOut+drops {
+		r.problem("%s: datagrams in %d, out %d, dropped %d", when, st.DatagramsIn, st.DatagramsOut, drops)
+	}
+	r.checkAnswers(when)
+	r.problems = append(r.problems, r.log.problems()...)
+	r.m.do(func(k *sim.Kernel) { r.problems = append(r.problems, k.Violations()...) })
+	r.over = r.over || r.hasEnded()
+}
+
+// late reports whether p came so long after SIGTERM that it must not be served. Those
+// on a unix socket find no file.
+func (r *run) late(p *simPeer) bool {
+	return r.signalled > 0 && p.at.Sub(r.stopped) > accept.Grace
+}
+
+// checkAnswers holds every answer against a datagram that was delivered.
+func (r *run) checkAnswers(when string) {
+	spec, ok := r.specs["udp"]
+	if !ok {
+		return
+	}
+	r.m.do(func(k *sim.Kernel) {
+		for _, a := range k.Answers(spec.Addr.Port()) {
+			key := fmt.Sprint(a.To, len(a.Payload))
+			if r.delivered[key]--; r.delivered[key] < 0 {
+				r.problem("%s: an answer of %d bytes to %v, who did not ask", when, len(a.Payload), a.To)
+			}
+			if a.To.Port() < 1024 || a.To == spec.Addr {
+				r.problem("%s: an answer to %v, who must not get one", when, a.To)
+			}
+			r.answered++
+		}
+	})
+}
+
+// checkLive holds what is promised once everything works and every peer has read and
+// finished: everybody has an end, and a new caller is served.
+func (r *run) checkLive() {
+	for i, p := range r.peers {
+		if p.End() == sim.Going {
+			r.problem("peer %d has finished and waits for ever: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
+		}
+		if !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 && !p.Quit() && p.End() != sim.Clean {
+			r.problem("peer %d did nothing wrong and saw %v: sent %d, received %d", i, p.End(), len(p.Sent()), len(p.Received()))
+		}
+	}
+	if !r.plan.tcp && !r.plan.unix {
+		return
+	}
+	r.dial(!r.plan.tcp)
+	at := len(r.peers) - 1
+	r.m.change(func(k *sim.Kernel) { r.peerStep(k, step{op: send, peer: at, n: 300}) })
+	r.pass(2 * time.Second)
+	p := r.peers[at]
+	if len(p.Received()) != 300 {
+		r.problem("a new caller has %d of 300 bytes back after 2 s", len(p.Received()))
+	}
+	r.m.change(func(*sim.Kernel) { p.CloseWrite() })
+	r.pass(time.Second)
+	if p.End() != sim.Clean {
+		r.problem("a new caller finished and saw %v", p.End())
+	}
+}
+
+// checkEnd holds what is promised of a service that has ended.
+func (r *run) checkEnd() {
+	if r.result != nil {
+		r.problem("Run returned %v", r.result)
+	}
+	st := r.stats()
+	if st.Active != 0 || st.Held != 0 {
+		r.problem("at the end: %d streams, %d bytes held", st.Active, st.Held)
+	}
+	if st.BytesIn != st.BytesOut+st.Discarded {
+		r.problem("at the end: in %d, out %d, discarded %d", st.BytesIn, st.BytesOut, st.Discarded)
+	}
+	r.m.do(func(k *sim.Kernel) {
+		if open := k.Open(); len(open) > 0 {
+			r.problem("descriptors left open: %v", open)
+		}
+	})
+	for i, p := range r.peers {
+		if p.End() == sim.Going {
+			r.problem("at the end: peer %d has no end", i)
+		}
+	}
+}
+
+func (r *run) stats() engine.Stats {
+	var all engine.Stats
+	for _, e := range r.service.Snapshot().Engines {
+		all.Add(e.Stats)
+	}
+	return all
+}
+
+func sum(counts []uint64) (n uint64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// recorder is a log handler that counts.
+type recorder struct {
+	mu     sync.Mutex
+	counts map[string]int // by message and minute
+	found  []string
+}
+
+func newRecorder() *recorder { return &recorder{counts: make(map[string]int)} }
+
+// maxLines is how many lines of one kind may be logged in a minute.
+const maxLines = 60
+
+func (l *recorder) Enabled(context.Context, slog.Level) bool { return true }
+func (l *recorder) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *recorder) WithGroup(string) slog.Handler            { return l }
+
+func (l *recorder) Handle(_ context.Context, rec slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := fmt.Sprint(rec.Message, time.Now().Truncate(time.Minute))
+	if l.counts[key]++; l.counts[key] == maxLines {
+		l.found = append(l.found, fmt.Sprintf("%q was logged %d times in a minute", rec.Message, maxLines))
+	}
+	return nil
+}
+
+func (l *recorder) problems() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.found
+}

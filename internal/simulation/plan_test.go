@@ -1,0 +1,216 @@
+//go:build linux
+
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"echod/internal/sys/sim"
+)
+
+// plan is everything that happens in one run. It is drawn from a seed and changed by
+// nothing but shrink.
+type plan struct {
+	seed   uint64
+	engine string
+
+	// The configuration of the service.
+	loops, buffer        int
+	maxConns, perAddress int
+	maxMemory            int64
+	idle, stall, drain   time.Duration
+	tcp, unix, udp       bool
+
+	// The behaviour of the kernel.
+	recvBuffer, sendBuffer, peerBuffer int
+	faults                             int // of 1000 calls, while faults are on
+
+	steps []step
+}
+
+// op is what happens in a step.
+type op uint8
+
+const (
+	dial op = iota
+	dialUnix
+	send
+	sendUrgent
+	halfClose
+	closePeer
+	reset
+	stall
+	resume
+	readSome
+	datagram
+	pass      // time passes
+	pauseFor  // the process is stopped while the next steps happen
+	faultsOn  // calls fail at random
+	faultsOff // and no longer
+	starve    // the calls on a peer's socket answer EAGAIN though it is ready
+	feed      // and no longer
+	descriptors
+	sigterm
+	numOps
+)
+
+var opNames = [numOps]string{
+	dial: "dial", dialUnix: "dial unix", send: "send", sendUrgent: "send urgent", halfClose: "half-close",
+	closePeer: "close", reset: "reset", stall: "stall", resume: "resume", readSome: "read", datagram: "datagram",
+	pass: "pass", pauseFor: "pause the process", faultsOn: "faults on", faultsOff: "faults off", starve: "starve",
+	feed: "feed", descriptors: "limit descriptors", sigterm: "SIGTERM",
+}
+
+// step is one thing that happens.
+type step struct {
+	op   op
+	peer int // which one, modulo how many there are
+	n    int
+	d    time.Duration
+}
+
+func (s step) String() string {
+	text := opNames[s.op]
+	switch s.op {
+	case send, sendUrgent, readSome:
+		return fmt.Sprintf("peer %d: %s %d", s.peer, text, s.n)
+	case halfClose, closePeer, reset, stall, resume, starve, feed:
+		return fmt.Sprintf("peer %d: %s", s.peer, text)
+	case datagram:
+		return fmt.Sprintf("%s from port %d, %d bytes", text, s.peer, s.n)
+	case pass, pauseFor:
+		return fmt.Sprintf("%s %v", text, s.d)
+	case descriptors:
+		return fmt.Sprintf("%s to %d more", text, s.n)
+	}
+	return text
+}
+
+func (p plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d: %s, %d loops, buffer %d, connections %d, per address %d, memory %d, idle %v, stall %v, drain %v\n",
+		p.seed, p.engine, p.loops, p.buffer, p.maxConns, p.perAddress, p.maxMemory, p.idle, p.stall, p.drain)
+	fmt.Fprintf(&b, "tcp %t, unix %t, udp %t; kernel buffers %d, %d, the peer's %d; %d faults in 1000 calls\n",
+		p.tcp, p.unix, p.udp, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.faults)
+	for i, s := range p.steps {
+		fmt.Fprintf(&b, "%4d  %s\n", i, s)
+	}
+	return b.String()
+}
+
+// pick returns one of several values.
+func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
+
+// draw makes the plan of a seed.
+func draw(seed uint64) plan {
+	r := rand.New(rand.NewPCG(seed, 0))
+	p := plan{
+		seed:       seed,
+		engine:     pick(r, engineNames...),
+		loops:      1 + r.IntN(3),
+		buffer:     pick(r, 64, 200, 4096),
+		maxConns:   pick(r, 100, 100, 1, 2, 5),
+		perAddress: pick(r, 0, 0, 0, 1, 2),
+		idle:       pick(r, 0, 0, 20*time.Second, time.Minute),
+		stall:      pick(r, -1, 5*time.Minute, 2*time.Second),
+		drain:      pick(r, time.Second, 30*time.Second),
+		recvBuffer: pick(r, 96, 1000, 5000),
+		sendBuffer: pick(r, 128, 1000, 5000),
+		peerBuffer: pick(r, 0, 100),
+		faults:     pick(r, 10, 50, 200),
+	}
+	p.maxMemory = pick(r, 1<<20, int64(p.buffer), int64(2*p.buffer+1))
+	switch r.IntN(6) {
+	case 0:
+		p.unix = true
+	case 1:
+		p.udp = true
+	case 2:
+		p.tcp, p.udp = true, true
+	default:
+		p.tcp = true
+	}
+	for range 5 + r.IntN(40) {
+		p.steps = append(p.steps, drawStep(r, p))
+	}
+	return p
+}
+
+// drawStep draws one step. What peers do most is drawn most.
+func drawStep(r *rand.Rand, p plan) step {
+	s := step{op: pick(r,
+		dial, dial, dial, send, send, send, send, sendUrgent, halfClose, closePeer, reset, stall, stall, resume,
+		readSome, pass, pass, pauseFor, faultsOn, faultsOff, starve, feed, descriptors, sigterm, datagram, datagram)}
+	if s.op == sigterm && r.IntN(3) > 0 {
+		s.op = pass
+	}
+	if s.op == dial && p.unix {
+		s.op = dialUnix
+	}
+	if s.op == datagram && !p.udp || s.op == dial && !p.tcp {
+		s.op = send
+	}
+	s.peer = r.IntN(8)
+	s.n = pick(r, 1, 2+r.IntN(100), 1+r.IntN(3000))
+	s.d = pick(r, time.Millisecond, 30*time.Millisecond, time.Second, 10*time.Second, 10*time.Minute)
+	switch s.op {
+	case datagram:
+		s.peer = pick(r, 0, 7, 53, 1023, 1024, 5000, 50001)
+		s.n = pick(r, 0, 1, 500, 65507)
+	case descriptors:
+		s.n = r.IntN(4)
+	}
+	return s
+}
+
+// shrink returns the smallest plan that it finds which still fails.
+func shrink(p plan, fails func(plan) bool) plan {
+	for size := max(len(p.steps)/2, 1); size >= 1; size /= 2 {
+		for at := 0; at+size <= len(p.steps); {
+			shorter := p
+			shorter.steps = slices.Delete(slices.Clone(p.steps), at, at+size)
+			if fails(shorter) {
+				p = shorter
+			} else {
+				at += size
+			}
+		}
+	}
+	for _, simpler := range []func(*plan){
+		func(p *plan) { p.loops = 1 },
+		func(p *plan) { p.perAddress = 0 },
+		func(p *plan) { p.maxMemory = 1 << 20 },
+		func(p *plan) { p.maxConns = 100 },
+		func(p *plan) { p.idle = 0 },
+		func(p *plan) { p.buffer = 4096 },
+		func(p *plan) { p.recvBuffer, p.sendBuffer = 5000, 5000 },
+	} {
+		easier := p
+		simpler(&easier)
+		if fails(easier) {
+			p = easier
+		}
+	}
+	return p
+}
+
+// chooser draws what becomes of each call while faults are on: of 1000 calls, some fail
+// with one of their legal error numbers, and as many are cut short.
+func chooser(seed uint64, faults int) func(sim.Call) byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	return func(call sim.Call) byte {
+		switch chance := r.IntN(1000); {
+		case chance < faults:
+			if legal := sim.Legal(call); len(legal) > 0 {
+				return sim.Fail(call, legal[r.IntN(len(legal))])
+			}
+		case chance < 2*faults:
+			return sim.Short(1 + r.IntN(64))
+		}
+		return 0
+	}
+}

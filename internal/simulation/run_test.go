@@ -1,0 +1,316 @@
+//go:build linux
+
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"echod/internal/engine"
+	"echod/internal/engine/reactor"
+	"echod/internal/server"
+	"echod/internal/sock"
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+// engineNames are the engines that make their system calls through sys.Kernel.
+var engineNames = []string{"select", "poll", "epoll"}
+
+var engineMakers = map[string]func(sys.Kernel) engine.Engine{
+	"select": reactor.Select, "poll": reactor.Poll, "epoll": reactor.Epoll,
+}
+
+// run is a service at work on a machine, with its peers.
+type run struct {
+	plan    plan
+	m       *machine
+	log     *recorder
+	service *server.Service
+	specs   map[string]sock.Spec // by network
+	signals chan os.Signal
+	ended   chan error
+
+	peers     []*simPeer
+	faulty    bool // calls fail at random
+	disturbed bool // something happened that excuses a connection that was not served
+	stopped   time.Time
+	signalled int
+	result    error
+	over      bool
+	delivered map[string]int // datagrams that the service received, by source and payload
+	answered  int
+	problems  []string
+}
+
+// simPeer is a peer and when it came.
+type simPeer struct {
+	*sim.Peer
+	network string
+	at      time.Time
+}
+
+// play runs a plan from start to end and returns what went wrong.
+func play(t *testing.T, p plan, path string) (problems []string) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &run{plan: p, m: newMachine(), log: newRecorder(), specs: make(map[string]sock.Spec),
+			signals: make(chan os.Signal, 2), ended: make(chan error, 1), delivered: make(map[string]int)}
+		k := r.m.k
+		k.RecvBuffer, k.SendBuffer, k.PeerBuffer = p.recvBuffer, p.sendBuffer, p.peerBuffer
+		if r.start(t, path) {
+			for i, s := range p.steps {
+				r.step(s, p.steps[i+1:])
+				synctest.Wait()
+				r.check(fmt.Sprintf("after step %d (%v)", i, s))
+				if len(r.problems) > 0 {
+					break
+				}
+			}
+			r.finish()
+		}
+		problems = append(r.problems, r.m.problems...)
+	})
+	return problems
+}
+
+// start binds and serves. It reports false if the service could not start.
+func (r *run) start(t *testing.T, path string) bool {
+	cfg := server.Config{
+		Engine: r.plan.engine, TLSEngine: r.plan.engine,
+		Lookup: func(name string) (engine.Engine, error) { return engineMakers[name](r.m), nil },
+		Settings: engine.Config{
+			Loops: r.plan.loops, Buffer: r.plan.buffer,
+			IdleTimeout: r.plan.idle, StallTimeout: r.plan.stall,
+		},
+		Limits:       engine.Limits{MaxConns: r.plan.maxConns, MaxConnsPerIP: r.plan.perAddress, MaxMemory: r.plan.maxMemory},
+		DrainTimeout: r.plan.drain,
+		Log:          slog.New(r.log),
+	}
+	if r.plan.perAddress > 0 {
+		r.disturbed = true // all peers share an address
+	}
+	for _, l := range []struct {
+		wanted bool
+		url    string
+	}{{r.plan.tcp, "tcp://127.0.0.1:0"}, {r.plan.unix, "unix://" + path}, {r.plan.udp, "udp://127.0.0.1:0"}} {
+		if !l.wanted {
+			continue
+		}
+		spec, err := sock.Parse(l.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Listeners = append(cfg.Listeners, engine.Listener{Spec: spec})
+	}
+	plan, err := server.NewPlan(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.service, err = plan.Bind(); err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range r.service.Snapshot().Engines[0].Listeners {
+		r.specs[spec.Network] = spec
+	}
+	go func() { r.ended <- r.service.Run(context.Background(), r.signals) }()
+	synctest.Wait()
+	return true
+}
+
+// step does one step of the plan. rest are the steps that follow it.
+func (r *run) step(s step, rest []step) {
+	switch s.op {
+	case pass:
+		r.pass(s.d)
+	case pauseFor:
+		r.m.pause(s.d, func(k *sim.Kernel) {
+			for _, s := range rest[:min(3, len(rest))] {
+				r.peerStep(k, s)
+			}
+		})
+	case sigterm:
+		r.terminate()
+	case dial, dialUnix:
+		r.dial(s.op == dialUnix)
+	default:
+		r.m.change(func(k *sim.Kernel) { r.peerStep(k, s) })
+	}
+}
+
+// peerStep does what needs the kernel alone.
+func (r *run) peerStep(k *sim.Kernel, s step) {
+	switch s.op {
+	case faultsOn:
+		k.Choose, r.faulty, r.disturbed = chooser(r.plan.seed, r.plan.faults), true, true
+	case faultsOff:
+		k.Choose, r.faulty = nil, false
+	case descriptors:
+		k.NoFile = len(k.Open()) + 3 + s.n
+		r.disturbed = true
+	case datagram:
+		r.datagram(k, s)
+	}
+	if len(r.peers) == 0 {
+		return
+	}
+	p := r.peers[s.peer%len(r.peers)]
+	switch s.op {
+	case send, sendUrgent:
+		text := make([]byte, min(s.n, maxSent-len(p.Sent())))
+		for i := range text {
+			text[i] = byte((s.peer+1)*31 + (len(p.Sent())+i)*7 + (len(p.Sent())+i)>>8)
+		}
+		if s.op == sendUrgent {
+			p.SendUrgent(text)
+		} else {
+			p.Send(text)
+		}
+	case halfClose:
+		p.CloseWrite()
+	case closePeer:
+		p.Close()
+	case reset:
+		p.Reset()
+	case stall:
+		p.Stall()
+	case resume:
+		p.Resume()
+	case readSome:
+		p.Read(s.n)
+	case starve, feed:
+		p.Starve(pickCall(s), s.op == starve)
+		r.disturbed = true
+	}
+}
+
+// pickCall is the call that a step starves.
+func pickCall(s step) sim.Call {
+	if s.n%2 == 0 {
+		return sim.Recv
+	}
+	return sim.Send
+}
+
+// maxSent is how much one peer sends at most, so that a run stays short.
+const maxSent = 20_000
+
+func (r *run) dial(local bool) {
+	if _, err := os.Lstat(r.specs["unix"].Path); local && err != nil {
+		return // connect(2) fails with ENOENT: the file is the service's, not the kernel's
+	}
+	r.m.change(func(k *sim.Kernel) {
+		p := &simPeer{network: "tcp", at: time.Now()}
+		if local {
+			p.network, p.Peer = "unix", k.DialUnix(r.specs["unix"].Path)
+		} else {
+			p.Peer = k.Dial(r.specs["tcp"].Addr.Port())
+		}
+		r.peers = append(r.peers, p)
+	})
+}
+
+func (r *run) datagram(k *sim.Kernel, s step) {
+	spec, ok := r.specs["udp"]
+	if !ok {
+		return
+	}
+	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(s.peer))
+	payload := []byte(strings.Repeat(string(rune('a'+s.n%26)), s.n))
+	if k.Deliver(sim.Datagram{From: from, To: spec.Addr, Payload: payload}) {
+		r.delivered[fmt.Sprint(from, len(payload))]++
+	}
+}
+
+// pass lets d pass, and holds what the service does in it against what it may.
+func (r *run) pass(d time.Duration) {
+	before := r.m.total
+	time.Sleep(d)
+	synctest.Wait()
+	if waits, most := r.m.total-before, 5000+int(d/time.Second)*100; waits > most {
+		r.problem("%d waits in %v, want at most %d", waits, d, most)
+	}
+}
+
+// terminate sends SIGTERM, once or a second time.
+func (r *run) terminate() {
+	if r.over || r.signalled == 2 {
+		return
+	}
+	r.signalled++
+	if r.signalled == 1 {
+		r.stopped = time.Now()
+	}
+	r.signals <- syscall.SIGTERM
+}
+
+// finish ends all faults, lets every peer read and finish, and ends the service.
+func (r *run) finish() {
+	if len(r.problems) == 0 {
+		r.m.change(func(k *sim.Kernel) { r.heal(k) })
+		r.settle()
+		r.check("after the faults")
+		if r.signalled == 0 {
+			r.checkLive()
+			r.terminate()
+		}
+	}
+	if r.signalled == 0 {
+		r.terminate()
+	}
+	r.pass(r.plan.drain + 2*time.Second)
+	r.terminate() // whatever the plan says: a second signal ends it at once
+	r.pass(2 * time.Second)
+	if r.over = r.over || r.hasEnded(); !r.over {
+		r.problem("the service has not ended %v after a second signal", 2*time.Second)
+		return
+	}
+	r.check("at the end")
+	r.checkEnd()
+}
+
+func (r *run) hasEnded() bool {
+	select {
+	case r.result = <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *run) heal(k *sim.Kernel) {
+	r.peerStep(k, step{op: faultsOff})
+	for _, p := range r.peers {
+		p.Starve(sim.Recv, false)
+		p.Starve(sim.Send, false)
+	}
+	k.NoFile = 1000
+}
+
+// settle lets every peer take what it is owed and finish.
+func (r *run) settle() {
+	r.pass(3 * time.Second)
+	r.m.change(func(*sim.Kernel) {
+		for _, p := range r.peers {
+			p.Resume()
+		}
+	})
+	r.pass(3 * time.Second)
+	r.m.change(func(*sim.Kernel) {
+		for _, p := range r.peers {
+			p.CloseWrite()
+		}
+	})
+	r.pass(10 * time.Second)
+}
+
+func (r *run) problem(format string, args ...any) {
+	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+}
