@@ -15,6 +15,7 @@ type Policy struct {
 	until    int64         // the end of the pause; 0 without one
 	full     bool          // paused until a place is free
 	failed   int           // connections lost in a row
+	empty    int           // times in a row that there was nobody
 	loggedAt int64         // when a pause was last logged
 	logged   bool
 	unlogged int // pauses since then
@@ -65,6 +66,10 @@ const (
 	// pauses. An error that costs one connection may still be the answer to every
 	// call, e.g. EPERM where a security policy forbids accept(2).
 	MaxLost = 64
+	// MaxEmpty is how many times in a row a listener may be reported readable and have
+	// nobody in its queue before it pauses. Another process may have accepted first;
+	// but a unix listener that another process has shut down is readable for ever.
+	MaxEmpty = 16
 	// LogInterval is the shortest time between two logged pauses of a listener.
 	LogInterval = time.Minute
 	// MaxQueue is how many callers a drain takes in at most, from a queue whose
@@ -99,17 +104,22 @@ func (p *Policy) drained(now int64) bool {
 func (p *Policy) Result(now int64, number syscall.Errno) (Step, Event) {
 	switch number {
 	case 0:
-		p.pause, p.failed = 0, 0
+		p.pause, p.failed, p.empty = 0, 0, 0
 		if p.draining {
 			p.swept++
 		}
 		return p.Next(now), Event{}
 	case syscall.EAGAIN:
 		p.failed = 0
-		if p.draining {
+		p.empty++
+		switch {
+		case p.draining:
 			return Close, Event{}
+		case p.empty < MaxEmpty:
+			return Wait, Event{}
 		}
-		return Wait, Event{}
+		p.beginPause(now)
+		return Pause, Event{}
 	case syscall.EINTR:
 		return Accept, Event{}
 	}
@@ -122,9 +132,13 @@ func (p *Policy) Result(now int64, number syscall.Errno) (Step, Event) {
 		return Accept, Event{Counted: true, Reason: reason}
 	}
 	p.failed = 0
+	p.beginPause(now)
+	return Pause, p.event(now, reason)
+}
+
+func (p *Policy) beginPause(now int64) {
 	p.pause = min(max(2*p.pause, ShortestPause), LongestPause)
 	p.until = now + int64(p.pause)
-	return Pause, p.event(now, reason)
 }
 
 // Full reports that there is no place for another connection. The listener pauses

@@ -77,6 +77,20 @@ func TestTheErrorThatCostsEveryCallerPauses(t *testing.T) {
 	}
 }
 
+func TestAListenerThatIsReadableInVainPauses(t *testing.T) {
+	var p Policy
+	for i := range 2 * MaxEmpty {
+		step, event := p.Result(0, syscall.EAGAIN)
+		if want := i+1 >= MaxEmpty; (step == Pause) != want || event != (Event{}) {
+			t.Fatalf("nobody, time %d: got %v, %+v; want a pause from time %d on, and nothing counted", i+1, step, event, MaxEmpty)
+		}
+	}
+	p.Result(0, 0)
+	if step, _ := p.Result(0, syscall.EAGAIN); step != Wait {
+		t.Errorf("after a caller: got %v, want %v", step, Wait)
+	}
+}
+
 func TestFullPausesUntilAPlaceIsFree(t *testing.T) {
 	var p Policy
 	if step, event := p.Full(1); step != Pause || event != (Event{Counted: true, Reason: Full, Log: true}) {

@@ -81,14 +81,14 @@ func (r *run) checkAnswers(when string) {
 // finished: everybody has an end, and a new caller is served.
 func (r *run) checkLive() {
 	for i, p := range r.peers {
-		if p.End() == sim.Going {
+		if p.End() == sim.Going && !r.shut {
 			r.problem("peer %d has finished and waits for ever: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
 		}
 		if !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 && !p.Quit() && p.End() != sim.Clean {
 			r.problem("peer %d did nothing wrong and saw %v: sent %d, received %d", i, p.End(), len(p.Sent()), len(p.Received()))
 		}
 	}
-	if !r.plan.tcp && !r.plan.unix {
+	if !r.plan.tcp && !r.plan.unix || r.shut {
 		return
 	}
 	r.dial(!r.plan.tcp)

@@ -24,6 +24,8 @@ type plan struct {
 	maxMemory            int64
 	idle, stall, drain   time.Duration
 	tcp, unix, udp       bool
+	second               string // the engine of the unix listener, if there are two engines
+	busyPoll             time.Duration
 
 	// The behaviour of the kernel.
 	recvBuffer, sendBuffer, peerBuffer int
@@ -54,6 +56,8 @@ const (
 	starve    // the calls on a peer's socket answer EAGAIN though it is ready
 	feed      // and no longer
 	descriptors
+	shutListener // another process that shares the first listener shuts it down
+	ask          // for the peers, and whether the loops turn
 	sigterm
 	numOps
 )
@@ -62,7 +66,8 @@ var opNames = [numOps]string{
 	dial: "dial", dialUnix: "dial unix", send: "send", sendUrgent: "send urgent", halfClose: "half-close",
 	closePeer: "close", reset: "reset", stall: "stall", resume: "resume", readSome: "read", datagram: "datagram",
 	pass: "pass", pauseFor: "pause the process", faultsOn: "faults on", faultsOff: "faults off", starve: "starve",
-	feed: "feed", descriptors: "limit descriptors", sigterm: "SIGTERM",
+	feed: "feed", descriptors: "limit descriptors", shutListener: "shut the listener down elsewhere",
+	ask: "ask for peers and pulse", sigterm: "SIGTERM",
 }
 
 // step is one thing that happens.
@@ -94,8 +99,8 @@ func (p plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %s, %d loops, buffer %d, connections %d, per address %d, memory %d, idle %v, stall %v, drain %v\n",
 		p.seed, p.engine, p.loops, p.buffer, p.maxConns, p.perAddress, p.maxMemory, p.idle, p.stall, p.drain)
-	fmt.Fprintf(&b, "tcp %t, unix %t, udp %t; kernel buffers %d, %d, the peer's %d; %d faults in 1000 calls\n",
-		p.tcp, p.unix, p.udp, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.faults)
+	fmt.Fprintf(&b, "second engine %q, busy poll %v, tcp %t, unix %t, udp %t; kernel buffers %d, %d, the peer's %d; %d faults in 1000 calls\n",
+		p.second, p.busyPoll, p.tcp, p.unix, p.udp, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.faults)
 	for i, s := range p.steps {
 		fmt.Fprintf(&b, "%4d  %s\n", i, s)
 	}
@@ -124,9 +129,15 @@ func draw(seed uint64) plan {
 		faults:     pick(r, 10, 50, 200),
 	}
 	p.maxMemory = pick(r, 1<<20, int64(p.buffer), int64(2*p.buffer+1))
+	if r.IntN(20) == 0 {
+		p.busyPoll = 20 * time.Microsecond
+	}
 	switch r.IntN(6) {
 	case 0:
 		p.unix = true
+		if r.IntN(2) == 0 {
+			p.tcp, p.second = true, pick(r, engineNames...)
+		}
 	case 1:
 		p.udp = true
 	case 2:
@@ -144,11 +155,15 @@ func draw(seed uint64) plan {
 func drawStep(r *rand.Rand, p plan) step {
 	s := step{op: pick(r,
 		dial, dial, dial, send, send, send, send, sendUrgent, halfClose, closePeer, reset, stall, stall, resume,
-		readSome, pass, pass, pauseFor, faultsOn, faultsOff, starve, feed, descriptors, sigterm, datagram, datagram)}
+		readSome, pass, pass, pauseFor, faultsOn, faultsOff, starve, feed, descriptors, sigterm, datagram, datagram,
+		ask, shutListener)}
+	if s.op == shutListener && r.IntN(10) > 0 {
+		s.op = ask
+	}
 	if s.op == sigterm && r.IntN(3) > 0 {
 		s.op = pass
 	}
-	if s.op == dial && p.unix {
+	if s.op == dial && p.unix && (!p.tcp || r.IntN(2) == 0) {
 		s.op = dialUnix
 	}
 	if s.op == datagram && !p.udp || s.op == dial && !p.tcp {
@@ -182,6 +197,8 @@ func shrink(p plan, fails func(plan) bool) plan {
 	}
 	for _, simpler := range []func(*plan){
 		func(p *plan) { p.loops = 1 },
+		func(p *plan) { p.second = "" },
+		func(p *plan) { p.busyPoll = 0 },
 		func(p *plan) { p.perAddress = 0 },
 		func(p *plan) { p.maxMemory = 1 << 20 },
 		func(p *plan) { p.maxConns = 100 },

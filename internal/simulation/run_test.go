@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"echod/internal/engine"
 	"echod/internal/engine/reactor"
 	"echod/internal/server"
@@ -41,6 +43,7 @@ type run struct {
 
 	peers     []*simPeer
 	faulty    bool // calls fail at random
+	shut      bool // a listener was shut down elsewhere
 	disturbed bool // something happened that excuses a connection that was not served
 	stopped   time.Time
 	signalled int
@@ -87,7 +90,7 @@ func (r *run) start(t *testing.T, path string) bool {
 		Engine: r.plan.engine, TLSEngine: r.plan.engine,
 		Lookup: func(name string) (engine.Engine, error) { return engineMakers[name](r.m), nil },
 		Settings: engine.Config{
-			Loops: r.plan.loops, Buffer: r.plan.buffer,
+			Loops: r.plan.loops, Buffer: r.plan.buffer, BusyPoll: r.plan.busyPoll,
 			IdleTimeout: r.plan.idle, StallTimeout: r.plan.stall,
 		},
 		Limits:       engine.Limits{MaxConns: r.plan.maxConns, MaxConnsPerIP: r.plan.perAddress, MaxMemory: r.plan.maxMemory},
@@ -108,6 +111,9 @@ func (r *run) start(t *testing.T, path string) bool {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if spec.Network == "unix" {
+			spec.Engine = r.plan.second
+		}
 		cfg.Listeners = append(cfg.Listeners, engine.Listener{Spec: spec})
 	}
 	plan, err := server.NewPlan(context.Background(), cfg)
@@ -117,8 +123,10 @@ func (r *run) start(t *testing.T, path string) bool {
 	if r.service, err = plan.Bind(); err != nil {
 		t.Fatal(err)
 	}
-	for _, spec := range r.service.Snapshot().Engines[0].Listeners {
-		r.specs[spec.Network] = spec
+	for _, e := range r.service.Snapshot().Engines {
+		for _, spec := range e.Listeners {
+			r.specs[spec.Network] = spec
+		}
 	}
 	go func() { r.ended <- r.service.Run(context.Background(), r.signals) }()
 	synctest.Wait()
@@ -140,6 +148,8 @@ func (r *run) step(s step, rest []step) {
 		r.terminate()
 	case dial, dialUnix:
 		r.dial(s.op == dialUnix)
+	case ask:
+		r.ask()
 	default:
 		r.m.change(func(k *sim.Kernel) { r.peerStep(k, s) })
 	}
@@ -155,6 +165,11 @@ func (r *run) peerStep(k *sim.Kernel, s step) {
 	case descriptors:
 		k.NoFile = len(k.Open()) + 3 + s.n
 		r.disturbed = true
+	case shutListener:
+		if open := r.streamListeners(k); len(open) > 0 {
+			k.ShutdownElsewhere(open[0], unix.SHUT_RDWR)
+			r.shut, r.disturbed = true, true
+		}
 	case datagram:
 		r.datagram(k, s)
 	}
@@ -188,6 +203,30 @@ func (r *run) peerStep(k *sim.Kernel, s step) {
 	case starve, feed:
 		p.Starve(pickCall(s), s.op == starve)
 		r.disturbed = true
+	}
+}
+
+// streamListeners are the listening sockets that are open.
+func (r *run) streamListeners(k *sim.Kernel) (open []int) {
+	for _, fd := range k.Open() {
+		if k.Listening(fd) {
+			open = append(open, fd)
+		}
+	}
+	return open
+}
+
+// ask asks the service who is there, as its page does, and whether its loops turn. It
+// answers at any time.
+func (r *run) ask() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	peers, err := r.service.Peers(ctx, 3)
+	if err != nil {
+		r.problem("asked for its peers, the service answers %v", err)
+	}
+	if len(peers) > 6 {
+		r.problem("asked for the first 3 in two orders, the service names %d peers", len(peers))
 	}
 }
 

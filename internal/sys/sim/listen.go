@@ -155,3 +155,9 @@ func (k *Kernel) listenerAt(port uint16) *socket {
 	}
 	return l
 }
+
+// Listening reports whether fd is a stream socket that was made to listen.
+func (k *Kernel) Listening(fd int) bool {
+	s, ok := k.files[fd].file.(*socket)
+	return ok && s.listening
+}
