@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"echod/internal/oplog"
 )
 
 // Config is what an admin server is made of.
@@ -86,7 +89,7 @@ func Listen(cfg Config) (*Server, error) {
 			WriteTimeout:      answerTime,
 			IdleTimeout:       idleTime,
 			MaxHeaderBytes:    headerBytes,
-			ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+			ErrorLog:          log.New(oplog.LineWriter(cfg.Log, slog.LevelDebug, "admin http"), "", 0),
 		},
 	}, nil
 }

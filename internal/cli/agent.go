@@ -13,6 +13,7 @@ import (
 
 	"echod/internal/agent"
 	"echod/internal/metrics"
+	"echod/internal/oplog"
 	"echod/internal/sock"
 )
 
@@ -61,7 +62,7 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	if f.limits.Time == 0 {
 		return usage("--max-time: no scenario can be acted out in no time", "write it as in 30s or 2m")
 	}
-	log := f.log.logger(p)
+	log := f.log.open(p, oplog.DefaultLimit)
 	spec, err := f.listen.Resolve(ctx)
 	if err != nil {
 		return err
@@ -75,7 +76,6 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	signal.Ignore(syscall.SIGPIPE) // the log's reader may go away
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	spec.Addr = ln.Addr().(*net.TCPAddr).AddrPort()
@@ -84,7 +84,7 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	}
 	log.Info("listening", slog.String("url", spec.String()))
 	s := &agent.Server{Token: f.token, Limits: f.limits, UDP: conn, Log: log}
-	beside.show(agentPage(s, spec.String(), f.limits), nil, metrics.Agent(s.Snapshot))
+	beside.show(agentPage(s, spec.String(), f.limits), nil, p.logMetrics(), metrics.Agent(s.Snapshot))
 	return s.Serve(ctx, ln)
 }
 

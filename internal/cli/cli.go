@@ -9,6 +9,8 @@ import (
 	"context"
 	"io"
 	"os"
+
+	"echod/internal/oplog"
 )
 
 // Process is what a command line may touch of the process it runs in.
@@ -17,6 +19,8 @@ type Process struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
+
+	log *oplog.Log // of a verb that has one
 }
 
 // Main runs the command line of this process and returns its exit code.
@@ -35,5 +39,8 @@ func Run(ctx context.Context, p Process) Code {
 	root.SetArgs(p.Args)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	return complain(p.Stderr, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	code := complain(p.Stderr, err) // which may be the log by now
+	p.closeLog()
+	return code
 }

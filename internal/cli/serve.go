@@ -12,6 +12,7 @@ import (
 
 	"echod/internal/engine"
 	"echod/internal/metrics"
+	"echod/internal/oplog"
 	"echod/internal/server"
 	"echod/internal/sock"
 )
@@ -107,7 +108,7 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	cfg.Log = f.log.logger(p)
+	cfg.Log = f.log.open(p, oplog.DefaultLimit)
 	store, err := f.tls.open(cfg.Listeners, cfg.Log)
 	if err != nil {
 		return err
@@ -124,16 +125,15 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 		return err
 	}
 	defer beside.close() // after the drain, so that it can be watched
-	// A reader of the log that goes away must not take the service with it, and
-	// one that reads there that it listens may signal at once.
-	signal.Ignore(syscall.SIGPIPE)
+	// Who reads in the log that it listens may signal at once.
 	signals := stopSignals()
 	keepCertificate(ctx, store, cfg.Log)
 	service, err := plan.Bind()
 	if err != nil {
 		return err
 	}
-	beside.show(servicePage(service), readiness(service), append(certificateMetrics(store), metrics.Serve(service.Snapshot))...)
+	beside.show(servicePage(service), readiness(service),
+		append(certificateMetrics(store), p.logMetrics(), metrics.Serve(service.Snapshot))...)
 	return service.Run(ctx, signals)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"echod/internal/metrics"
+	"echod/internal/oplog"
 	"echod/internal/ping"
 	"echod/internal/watch"
 )
@@ -68,7 +69,7 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 
 // run watches until a signal, which is how it ends.
 func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
-	f.config.Size, f.config.Log = int(f.size), f.log.logger(p)
+	f.config.Size, f.config.Log = int(f.size), f.log.open(p, f.logLimit())
 	targets, err := f.targets(args)
 	if err != nil {
 		return err
@@ -83,16 +84,22 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 		return err
 	}
 	defer beside.close()
-	signal.Ignore(syscall.SIGPIPE) // the log's reader may go away
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	changes := targets.changes(ctx, f.config.Log)
-	beside.show(watchPage(w), nil, metrics.Watch(w.Snapshot))
+	beside.show(watchPage(w), nil, p.logMetrics(), metrics.Watch(w.Snapshot))
 	w.Run(ctx, changes)
 	if err := writeWatchSummary(p.Stdout, w.Snapshot(), time.Now()); err != nil {
 		return &exitError{Unknown, fmt.Errorf("write the summary: %w", err)}
 	}
 	return nil
+}
+
+// logLimit lets every address of a target go down at once with a line of its own.
+// No stranger can cause such lines, and watch itself says no more of one that
+// flaps.
+func (f *watchFlags) logLimit() oplog.Limit {
+	return oplog.Limit{Burst: max(f.config.MaxAddresses, oplog.DefaultLimit.Burst), Every: 10 * time.Millisecond}
 }
 
 // prepare says how t is asked.

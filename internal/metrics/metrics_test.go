@@ -56,6 +56,7 @@ func everyCollector() []prometheus.Collector {
 			return agent.Snapshot{Active: 2, Ended: map[agent.End]uint64{agent.FIN: 5}, Refused: 7}
 		}),
 		Watch(watching),
+		Log(func() LogLines { return LogLines{Written: 8, Dropped: 9, Suppressed: 10} }),
 	}
 }
 

@@ -1,4 +1,4 @@
-package cli
+package oplog
 
 import (
 	"bytes"
@@ -30,7 +30,9 @@ func TestTextLogReadsLikeASentence(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got bytes.Buffer
-			tt.do(slog.New(newTextHandler(&got, slog.LevelInfo, tt.timeless)))
+			l := Open(Config{Out: &got, Timeless: tt.timeless})
+			tt.do(l.Logger())
+			l.Close(patience)
 			if !regexp.MustCompile(tt.want).MatchString(got.String()) {
 				t.Errorf("got %q, want %s", got.String(), tt.want)
 			}
@@ -40,7 +42,8 @@ func TestTextLogReadsLikeASentence(t *testing.T) {
 
 func TestTextLogKeepsLinesOfManyGoroutinesApart(t *testing.T) {
 	var got bytes.Buffer
-	log := slog.New(newTextHandler(&got, slog.LevelInfo, true))
+	l := Open(Config{Out: &got, Timeless: true, Limit: Limit{Burst: 200, Every: 1}})
+	log := l.Logger()
 	done := make(chan struct{})
 	for range 4 {
 		go func() {
@@ -53,6 +56,7 @@ func TestTextLogKeepsLinesOfManyGoroutinesApart(t *testing.T) {
 	for range 4 {
 		<-done
 	}
+	l.Close(patience)
 	if want := strings.Repeat("INFO  echoed bytes=22\n", 200); got.String() != want {
 		t.Errorf("got %q", got.String())
 	}

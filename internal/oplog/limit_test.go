@@ -1,0 +1,157 @@
+package oplog
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+)
+
+func TestEachKindOfLineHasItsLimit(t *testing.T) {
+	type step struct {
+		at         time.Duration
+		kind       kind
+		ok         bool
+		suppressed uint64
+	}
+	a, b := kind{message: "a"}, kind{message: "b"}
+	a7, a8 := kind{message: "a", subject: "tcp://:7"}, kind{message: "a", subject: "tcp://:8"}
+	warn, debug := kind{level: slog.LevelWarn, message: "a"}, kind{level: slog.LevelDebug, message: "a"}
+	tests := []struct {
+		name  string
+		steps []step
+	}{
+		{"a burst, then one in each period", []step{
+			{0, a, true, 0}, {0, a, true, 0}, {0, a, false, 0}, {0, a, false, 0},
+			{time.Second - 1, a, false, 0}, {time.Second, a, true, 3}, {time.Second, a, false, 0}, {2 * time.Second, a, true, 1},
+		}},
+		{"a burst again after a rest", []step{
+			{0, a, true, 0}, {0, a, true, 0}, {0, a, false, 0},
+			{time.Minute, a, true, 1}, {time.Minute, a, true, 0}, {time.Minute, a, false, 0},
+		}},
+		{"another message", []step{{0, a, true, 0}, {0, a, true, 0}, {0, a, false, 0}, {0, b, true, 0}}},
+		{"another subject", []step{{0, a7, true, 0}, {0, a7, true, 0}, {0, a7, false, 0}, {0, a8, true, 0}, {0, a, true, 0}}},
+		{"another level", []step{{0, a, true, 0}, {0, a, true, 0}, {0, a, false, 0}, {0, warn, true, 0}}},
+		{"debug has a limit of its own", []step{
+			{0, debug, true, 0}, {0, debug, true, 0}, {0, debug, true, 0}, {0, debug, false, 0}, {time.Millisecond, debug, true, 1},
+		}},
+		{"a clock that goes back", []step{
+			{time.Minute, a, true, 0}, {0, a, true, 0}, {0, a, false, 0}, {time.Minute + time.Second, a, true, 1},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLimiter(Limit{2, time.Second}, Limit{3, time.Millisecond}, 10)
+			start := time.Unix(1e9, 0)
+			for i, s := range tt.steps {
+				suppressed, ok := l.allow(s.kind, start.Add(s.at))
+				if ok != s.ok || suppressed != s.suppressed {
+					t.Fatalf("step %d: got %v, %d suppressed; want %v, %d", i, ok, suppressed, s.ok, s.suppressed)
+				}
+			}
+		})
+	}
+}
+
+func TestKindsBeyondTheTableShareOneLimit(t *testing.T) {
+	l := newLimiter(Limit{2, time.Second}, Limit{2, time.Second}, 3)
+	now := time.Unix(1e9, 0)
+	passed := 0
+	for i := range 100 {
+		for range 3 {
+			if _, ok := l.allow(kind{message: fmt.Sprint(i)}, now); ok {
+				passed++
+			}
+		}
+	}
+	if want := 3*2 + 2; passed != want {
+		t.Errorf("%d lines pass, want %d", passed, want)
+	}
+	if len(l.kinds) != 3 || len(l.shared) != 1 {
+		t.Errorf("%d kinds and %d shared are remembered, want 3 and 1", len(l.kinds), len(l.shared))
+	}
+	var sum uint64
+	for _, s := range l.summaries(now, 0) {
+		sum += s.suppressed
+	}
+	if sum != l.total || sum != 300-8 {
+		t.Errorf("summaries add up to %d, and %d were suppressed; want 292", sum, l.total)
+	}
+	// Those that have their tokens again make room.
+	now = now.Add(time.Minute)
+	for i := range 3 {
+		if _, ok := l.allow(kind{message: fmt.Sprint("new", i)}, now); !ok {
+			t.Error("a new kind is suppressed, want the old ones forgotten")
+		}
+	}
+	if l.kinds[kind{message: "new2"}] == nil {
+		t.Error("a new kind shares a limit, want one of its own")
+	}
+}
+
+func TestSummaryComesOnceAndAfterQuiet(t *testing.T) {
+	l := newLimiter(Limit{1, time.Second}, Limit{1, time.Second}, 10)
+	now, k := time.Unix(1e9, 0), kind{message: "a", subject: "tcp://:7"}
+	for range 4 {
+		l.allow(k, now)
+	}
+	if got := l.summaries(now.Add(quiet-1), quiet); len(got) != 0 {
+		t.Errorf("before the quiet: got %v, want none", got)
+	}
+	got := l.summaries(now.Add(quiet), quiet)
+	if len(got) != 1 || got[0].kind != k || got[0].suppressed != 3 {
+		t.Errorf("after the quiet: got %v, want one of 3", got)
+	}
+	if got := l.summaries(now.Add(time.Hour), 0); len(got) != 0 || l.pending != 0 {
+		t.Errorf("again: got %v and %d pending, want none", got, l.pending)
+	}
+}
+
+// FuzzLimiterLosesNoCount: every line passes or is suppressed, what is suppressed
+// is reported once, and no kind exceeds its limit, in whatever order lines come.
+func FuzzLimiterLosesNoCount(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 1, 0, 2, 5, 3, 200, 4})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		limit := Limit{2, time.Second}
+		l := newLimiter(limit, limit, 4)
+		start := time.Unix(1e9, 0)
+		now := start
+		var passed, reported, asked uint64
+		for len(script) >= 2 {
+			now = now.Add(time.Duration(int8(script[0])) * 50 * time.Millisecond)
+			switch op := script[1]; {
+			case op < 200:
+				k := kind{level: slog.Level(4 * int(op%3)), message: string(rune('a' + op%16))}
+				asked++
+				n, ok := l.allow(k, now)
+				if ok {
+					passed++
+					reported += n
+				} else if n != 0 {
+					t.Fatal("a suppressed line reports a count")
+				}
+				if ok && op >= 190 {
+					l.restore(k, n)
+					reported -= n
+				}
+			default:
+				for _, s := range l.summaries(now, time.Duration(op-200)*100*time.Millisecond) {
+					reported += s.suppressed
+				}
+			}
+			if passed+l.total != asked || reported+l.pending != l.total {
+				t.Fatalf("%d asked = %d passed + %d suppressed; %d of them = %d reported + %d pending", asked, passed, l.total, l.total, reported, l.pending)
+			}
+			if len(l.kinds) > 4 || len(l.shared) > 2 {
+				t.Fatalf("%d kinds and %d shared", len(l.kinds), len(l.shared))
+			}
+			script = script[2:]
+		}
+		for _, s := range l.summaries(now, 0) {
+			reported += s.suppressed
+		}
+		if reported != l.total {
+			t.Fatalf("%d reported in the end, want %d", reported, l.total)
+		}
+	})
+}

@@ -1,0 +1,284 @@
+package oplog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// patience bounds how long a test waits for what must happen.
+const patience = 30 * time.Second
+
+// gate is a writer that blocks until it is opened.
+type gate struct {
+	opened chan struct{}
+	mu     sync.Mutex
+	got    bytes.Buffer
+}
+
+func newGate() *gate { return &gate{opened: make(chan struct{})} }
+
+func (g *gate) Write(p []byte) (int, error) {
+	<-g.opened
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.got.Write(p)
+}
+
+// faulty is a writer that does with each Write what a function says.
+type faulty struct {
+	got   bytes.Buffer
+	calls int
+	do    func(call int, p []byte) (int, error)
+}
+
+func (f *faulty) Write(p []byte) (int, error) {
+	f.calls++
+	n, err := f.do(f.calls, p)
+	if n > 0 && n <= len(p) {
+		f.got.Write(p[:n])
+	}
+	return n, err
+}
+
+func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }
+
+// TestG7ReaderThatBlocksForEverHoldsUpNobody: all lines are taken or dropped at
+// once, and Close waits as long as it was told to.
+func TestG7ReaderThatBlocksForEverHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := newGate()
+		l := Open(Config{Out: out, Timeless: true, Limit: Limit{Burst: 1 << 20, Every: 1}})
+		began, log := time.Now(), l.Logger()
+		const n = 3 * maxLines
+		for i := range n {
+			log.Info("line", slog.Int("i", i))
+		}
+		l.Close(time.Second)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it took %v, want the 1s of Close", took)
+		}
+		log.Info("after the end")
+		if got := l.Counts(); got.Written != 0 || got.Dropped < n-maxLines-1 || got.Suppressed != 0 {
+			t.Errorf("got %+v, want nothing written and most dropped", got)
+		}
+		close(out.opened)
+	})
+}
+
+// TestReaderThatComesBackReadsWhatIsMissing: every line is in the log or in a
+// count of those that were dropped, in its place.
+func TestReaderThatComesBackReadsWhatIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := newGate()
+		l := Open(Config{Out: out, Timeless: true, Limit: Limit{Burst: 1 << 20, Every: 1}})
+		log := l.Logger()
+		log.Info("first")
+		synctest.Wait() // it is being written
+		for i := range maxLines + 7 {
+			log.Info("line", slog.Int("i", i))
+		}
+		close(out.opened)
+		synctest.Wait()
+		log.Info("last")
+		l.Close(time.Second)
+		got := lines(out.got.String())
+		want := []string{"INFO  line i=4095", "WARN  log lines dropped dropped=7", "INFO  last"}
+		if diff := cmp.Diff(want, got[len(got)-3:]); diff != "" {
+			t.Errorf("the end of the log (-want +got)\n%s", diff)
+		}
+		if got, want := l.Counts(), (Counts{Written: maxLines + 3, Dropped: 7}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+// TestG5WritersThatFail: whatever Write does, each line is written whole or
+// counted, and begins on a line of its own.
+func TestG5WritersThatFail(t *testing.T) {
+	broken := errors.New("broken")
+	tests := []struct {
+		name string
+		do   func(call int, p []byte) (int, error)
+		want []string
+		lost uint64
+	}{
+		{"gone", func(int, []byte) (int, error) { return 0, syscall.EPIPE }, []string{""}, 3},
+		{"full for a while", func(call int, p []byte) (int, error) {
+			if call < 3 {
+				return 0, syscall.ENOSPC
+			}
+			return len(p), nil
+		}, []string{"WARN  log lines dropped dropped=2", "INFO  3"}, 2},
+		{"full in the middle of a line", func(call int, p []byte) (int, error) {
+			if call == 1 {
+				return 4, syscall.ENOSPC
+			}
+			return len(p), nil
+		}, []string{"INFO", "WARN  log lines dropped dropped=1", "INFO  2", "INFO  3"}, 1},
+		{"short counts without an error", func(_ int, p []byte) (int, error) { return (len(p) + 1) / 2, nil },
+			[]string{"INFO  1", "INFO  2", "INFO  3"}, 0},
+		{"nothing, without an error", func(int, []byte) (int, error) { return 0, nil }, []string{""}, 3},
+		{"would block, as if made non-blocking", func(call int, p []byte) (int, error) {
+			if call%2 == 1 {
+				return 1, syscall.EAGAIN
+			}
+			return len(p), nil
+		}, []string{"INFO  1", "INFO  2", "INFO  3"}, 0},
+		{"would block for ever", func(int, []byte) (int, error) { return 0, syscall.EAGAIN }, []string{""}, 1},
+		{"counts that cannot be", func(call int, p []byte) (int, error) {
+			if call == 1 {
+				return -5, broken
+			}
+			return len(p) + 9, nil
+		}, []string{""}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				out := &faulty{do: tt.do}
+				l := Open(Config{Out: out, Timeless: true})
+				for i := range 3 {
+					l.Logger().Info(fmt.Sprint(i + 1))
+					synctest.Wait()
+				}
+				l.Close(time.Minute)
+				synctest.Wait()
+				if diff := cmp.Diff(tt.want, lines(out.got.String())); diff != "" {
+					t.Errorf("log (-want +got)\n%s", diff)
+				}
+				if got := l.Counts().Dropped; got < tt.lost {
+					t.Errorf("%d dropped, want %d", got, tt.lost)
+				}
+			})
+		})
+	}
+}
+
+// TestG9FloodIsSuppressedAndCounted: of many lines of a kind a few are written, and
+// the counts in the log add up.
+func TestG9FloodIsSuppressedAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := Open(Config{Out: &out, Timeless: true})
+		log := l.Logger().With(slog.String("url", "tcp://:7"))
+		for range 30 {
+			log.Warn("listener rests")
+			l.Logger().Warn("listener rests", slog.String("url", "tcp://:8"))
+		}
+		time.Sleep(time.Second)
+		log.Warn("listener rests")
+		log.Warn("listener rests")
+		time.Sleep(3 * quiet)
+		l.Close(time.Second)
+		got := lines(out.String())[40:]
+		want := []string{
+			"WARN  listener rests url=tcp://:7 suppressed=10",
+			`WARN  log lines suppressed message="listener rests" subject=tcp://:8 suppressed=10`,
+			`WARN  log lines suppressed message="listener rests" subject=tcp://:7 suppressed=1`,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("after the bursts (-want +got)\n%s", diff)
+		}
+		if got, want := l.Counts(), (Counts{Written: 43, Suppressed: 21}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+// TestCountIsNotLostWithItsLine: a line that carries a count may be dropped; the
+// count is reported by another.
+func TestCountIsNotLostWithItsLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := newGate()
+		l := Open(Config{Out: out, Timeless: true, Limit: Limit{Burst: 1, Every: time.Second}})
+		log := l.Logger()
+		for range 5 {
+			log.Info("kind") // one is written, and four suppressed
+		}
+		synctest.Wait()
+		for range 2 * maxLines {
+			l.Write([]byte("other\n"))
+		}
+		time.Sleep(time.Second)
+		log.Info("kind") // it would report them, and is dropped
+		close(out.opened)
+		l.Close(time.Minute)
+		got := lines(out.got.String())
+		want := []string{"other", fmt.Sprintf("WARN  log lines dropped dropped=%d", maxLines+1), "INFO  log lines suppressed message=kind suppressed=4"}
+		if diff := cmp.Diff(want, got[len(got)-3:]); diff != "" {
+			t.Errorf("the end of the log (-want +got)\n%s", diff)
+		}
+	})
+}
+
+func TestSummaryOfSuppressedLinesComesAtTheEnd(t *testing.T) {
+	var out bytes.Buffer
+	l := Open(Config{Out: &out, Timeless: true, Limit: Limit{Burst: 1, Every: time.Hour}})
+	for range 3 {
+		l.Logger().Info("acted", slog.String("client", "192.0.2.7:1"))
+	}
+	l.Close(patience)
+	want := []string{"INFO  acted client=192.0.2.7:1", "INFO  log lines suppressed message=acted suppressed=2"}
+	if diff := cmp.Diff(want, lines(out.String())); diff != "" {
+		t.Errorf("log (-want +got)\n%s", diff)
+	}
+}
+
+func TestLongLineIsCut(t *testing.T) {
+	long := strings.Repeat("ä", MaxLine)
+	for _, asJSON := range []bool{false, true} {
+		var out bytes.Buffer
+		l := Open(Config{Out: &out, JSON: asJSON})
+		l.Logger().Error("certificate not reloaded", slog.String("error", long))
+		l.Logger().Info("next")
+		l.Write([]byte(long + "\n"))
+		l.Close(patience)
+		got := lines(out.String())
+		if len(got) != 3 {
+			t.Fatalf("json %v: %d lines, want 3", asJSON, len(got))
+		}
+		for _, line := range got {
+			if len(line) >= MaxLine {
+				t.Errorf("json %v: a line of %d bytes, want less than %d", asJSON, len(line), MaxLine)
+			}
+		}
+		var parsed struct {
+			Level string
+			Msg   string
+			Cut   int `json:"cut_bytes"`
+		}
+		if !asJSON {
+			if !strings.HasSuffix(got[0], "ä [cut]") || !strings.HasSuffix(got[2], "ä [cut]") {
+				t.Errorf("the long lines end in %q and %q, want them marked", got[0][len(got[0])-9:], got[2][len(got[2])-9:])
+			}
+		} else if err := json.Unmarshal([]byte(got[0]), &parsed); err != nil || parsed.Level != "ERROR" || parsed.Msg != "certificate not reloaded" || parsed.Cut <= MaxLine {
+			t.Errorf("got %q, %v; want JSON that says what was cut", got[0], err)
+		}
+	}
+}
+
+func TestLineWriterMakesOneKindOfAllTexts(t *testing.T) {
+	var out bytes.Buffer
+	l := Open(Config{Out: &out, Timeless: true, Limit: Limit{Burst: 2, Every: time.Hour}})
+	w := LineWriter(l.Logger(), slog.LevelInfo, "admin http")
+	for i := range 9 {
+		fmt.Fprintf(w, "http: a stranger said %d\n", i)
+	}
+	l.Close(patience)
+	want := []string{`INFO  admin http text="http: a stranger said 0"`, `INFO  admin http text="http: a stranger said 1"`,
+		`INFO  log lines suppressed message="admin http" suppressed=7`}
+	if diff := cmp.Diff(want, lines(out.String())); diff != "" {
+		t.Errorf("log (-want +got)\n%s", diff)
+	}
+}

@@ -1,0 +1,63 @@
+package oplog
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestFullQueueDropsTheNewLineAndSaysSoWhereItWas(t *testing.T) {
+	q := newQueue(4, 100)
+	push := func(text string) bool { return q.push([]byte(text)) }
+	for _, text := range []string{"1", "2", "3", "4"} {
+		if !push(text) {
+			t.Fatalf("line %s is dropped, want it taken", text)
+		}
+	}
+	for _, text := range []string{"5", "6"} {
+		if push(text) {
+			t.Fatalf("line %s is taken, want it dropped", text)
+		}
+	}
+	q.pop()
+	if push("7") {
+		t.Error("line 7 is taken when one place is free, want half of them free first")
+	}
+	q.pop()
+	if !push("8") {
+		t.Error("line 8 is dropped when half of the places are free")
+	}
+	var got []line
+	for l, ok := q.pop(); ok; l, ok = q.pop() {
+		got = append(got, l)
+	}
+	equal := func(a, b line) bool { return string(a.text) == string(b.text) && a.dropped == b.dropped }
+	if want := []line{{[]byte("3"), 0}, {[]byte("4"), 0}, {[]byte("8"), 3}}; !slices.EqualFunc(got, want, equal) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if q.bytes != 0 {
+		t.Errorf("an empty queue counts %d bytes", q.bytes)
+	}
+}
+
+func TestQueueIsBoundedInBytes(t *testing.T) {
+	q := newQueue(1000, 100)
+	for range 50 {
+		q.push(make([]byte, 30))
+	}
+	if q.bytes != 90 || len(q.lines) != 3 || q.dropped != 47 {
+		t.Errorf("%d bytes in %d lines, %d dropped; want 90 in 3, 47", q.bytes, len(q.lines), q.dropped)
+	}
+	q.pop()
+	q.pop()
+	q.close()
+	if q.push(nil) {
+		t.Error("a closed queue takes a line")
+	}
+	q.pop()
+	if l, ok := q.pop(); !ok || l.text != nil || l.dropped != 48 {
+		t.Errorf("after the last line: got %v, %v; want a count of 48", l, ok)
+	}
+	if l, ok := q.pop(); ok {
+		t.Errorf("an empty queue has %v", l)
+	}
+}
