@@ -30,6 +30,10 @@ func fullPipe(t *testing.T) *os.File {
 	if err != syscall.EAGAIN {
 		t.Fatal(err)
 	}
+	// Who inherits it must find a pipe that blocks.
+	if err := syscall.SetNonblock(fd, false); err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 

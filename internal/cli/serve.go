@@ -166,7 +166,7 @@ func (f *serveFlags) config() (server.Config, error) {
 		Limits:       engine.Limits{MaxConns: f.conns, MaxConnsPerIP: f.perIP, MaxMemory: f.memory},
 		UDPPublic:    f.udpPublic,
 		DrainTimeout: f.drain,
-		Notify:       notify,
+		Notify:       notifyManager(),
 		Watchdog:     watchdog,
 	}, nil
 }
@@ -187,13 +187,16 @@ func (f *serveFlags) listeners() ([]engine.Listener, error) {
 	return listeners, nil
 }
 
+// stopSignals are the first two signals to stop, of which one starts the drain and
+// the other ends it. Another one ends the process at once, as if nobody caught it:
+// that must be possible whatever hangs.
 func stopSignals() <-chan os.Signal {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	caught, signals := make(chan os.Signal, 2), make(chan os.Signal, 2)
+	signal.Notify(caught, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		signals <- <-caught
+		signals <- <-caught
+		signal.Stop(caught)
+	}()
 	return signals
-}
-
-func notify(state string) error {
-	_, err := daemon.SdNotify(false, state)
-	return err
 }

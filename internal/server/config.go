@@ -34,7 +34,9 @@ type Config struct {
 	// Log receives the story of the process; nil means nobody.
 	Log *slog.Logger
 	// Notify tells the service manager a state of sd_notify(3), such as
-	// "READY=1"; nil means that there is none.
+	// "READY=1"; nil means that there is none. It is called in a goroutine of its
+	// own and must return within a second or so, for a state that changes waits
+	// for it. A state that returns an error is sent again, WATCHDOG=1 is not.
 	Notify func(state string) error
 	// Watchdog is how often the service manager wants to hear WATCHDOG=1;
 	// 0 means never.

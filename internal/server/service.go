@@ -22,6 +22,7 @@ type Service struct {
 	broken   chan error // one error of each server that ended by itself
 	started  time.Time
 	draining atomic.Bool
+	notifier *notifier
 }
 
 func (s *Service) logListeners() {
@@ -44,12 +45,14 @@ func (s *Service) Run(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	watching, stopWatching := context.WithCancel(context.Background())
 	var watchdog sync.WaitGroup
+	s.notifier = newNotifier(s.cfg.Notify, s.cfg.Log)
+	defer s.notifier.end()
+	s.notifier.post(ready)
 	watchdog.Go(func() { s.feedWatchdog(watching) })
-	s.notify("READY=1")
 
 	err := s.wait(ctx)
 	s.draining.Store(true)
-	s.notify("STOPPING=1")
+	s.notifier.post(stopping)
 	s.drain(ctx, err != nil)
 	serving.Wait()
 	stopWatching()
