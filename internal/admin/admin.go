@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -65,7 +64,7 @@ const (
 type Server struct {
 	cfg  Config
 	http *http.Server
-	ln   net.Listener
+	ln   *connLimit
 	url  string
 }
 
@@ -79,9 +78,10 @@ func Listen(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	limited := limitConns(ln, maxConns)
 	return &Server{
 		cfg: cfg,
-		ln:  atMost(ln, maxConns),
+		ln:  limited,
 		url: url,
 		http: &http.Server{
 			ReadHeaderTimeout: headerTime,
@@ -89,6 +89,7 @@ func Listen(cfg Config) (*Server, error) {
 			WriteTimeout:      answerTime,
 			IdleTimeout:       idleTime,
 			MaxHeaderBytes:    headerBytes,
+			ConnState:         limited.connState,
 			ErrorLog:          log.New(oplog.LineWriter(cfg.Log, slog.LevelDebug, "admin http"), "", 0),
 		},
 	}, nil

@@ -166,7 +166,7 @@ func TestF2LongHeadersAreRefused(t *testing.T) {
 // are thrown out, and who waited is answered.
 func TestF2SilentConnectionsLockNobodyOut(t *testing.T) {
 	s := serve(t, Config{}, Answers{}, func(s *Server) {
-		s.ln = atMost(s.ln.(*limited).Listener, 2)
+		s.ln.max = 2
 		s.http.ReadHeaderTimeout = 50 * time.Millisecond
 	})
 	for range 6 {
@@ -174,50 +174,5 @@ func TestF2SilentConnectionsLockNobodyOut(t *testing.T) {
 	}
 	if status, _, _ := ask(t, s, "GET /healthz HTTP/1.1", "Host: localhost", "Connection: close"); status != 200 {
 		t.Errorf("got %d, want 200", status)
-	}
-}
-
-// TestNoMoreConnectionsThanPlaces holds one of two places and finds the other
-// used one at a time.
-func TestNoMoreConnectionsThanPlaces(t *testing.T) {
-	plain, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln := atMost(plain, 1)
-	for range 2 {
-		c, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-	}
-	first, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := make(chan net.Conn)
-	go func() {
-		c, _ := ln.Accept()
-		second <- c
-	}()
-	if got := len(ln.(*limited).places); got != 1 {
-		t.Errorf("got %d places taken, want 1", got)
-	}
-	select {
-	case <-second:
-		t.Error("a second connection was accepted while the first was open")
-	default:
-	}
-	first.Close()
-	first.Close() // as net/http may: it gives back one place only
-	c := <-second
-	if got := len(ln.(*limited).places); got != 1 {
-		t.Errorf("after the first was closed: got %d places taken, want 1", got)
-	}
-	c.Close()
-	ln.Close()
-	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("Accept after Close: got %v, want net.ErrClosed", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
 
 	"echod/internal/sock"
 )
@@ -48,53 +47,4 @@ func isLoopback(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
-}
-
-// limited lets no more than so many connections be open at once; the others
-// wait in the kernel's queue.
-type limited struct {
-	net.Listener
-	places chan struct{}
-	over   chan struct{}
-	once   sync.Once
-}
-
-func atMost(ln net.Listener, n int) net.Listener {
-	return &limited{Listener: ln, places: make(chan struct{}, n), over: make(chan struct{})}
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.places <- struct{}{}:
-	case <-l.over:
-		return nil, net.ErrClosed
-	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
-	}
-	return &placed{Conn: conn, leave: func() { <-l.places }}, nil
-}
-
-// Close may be called more than once, as net/http and Shutdown do.
-func (l *limited) Close() (err error) {
-	l.once.Do(func() {
-		close(l.over)
-		err = l.Listener.Close()
-	})
-	return err
-}
-
-// placed gives its place back when it is closed.
-type placed struct {
-	net.Conn
-	once  sync.Once
-	leave func()
-}
-
-func (p *placed) Close() error {
-	err := p.Conn.Close()
-	p.once.Do(p.leave)
-	return err
 }

@@ -63,6 +63,11 @@ func (c contents) config(f Files, least uint16) (*tls.Config, error) {
 	if c.trouble != "" {
 		return nil, fmt.Errorf("%s", c.trouble)
 	}
+	for _, file := range []struct{ name, text string }{{f.Cert, c.cert}, {f.Key, c.key}} {
+		if err := CheckPEM([]byte(file.text)); err != nil {
+			return nil, fmt.Errorf("%s: %w", file.name, err)
+		}
+	}
 	pair, err := tls.X509KeyPair([]byte(c.cert), []byte(c.key))
 	if err != nil {
 		return nil, fmt.Errorf("%s, %s: %w", f.Cert, f.Key, err)
@@ -73,9 +78,8 @@ func (c contents) config(f Files, least uint16) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: least, Certificates: []tls.Certificate{pair}}
 	if f.ClientCA != "" {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
-		config.ClientCAs = x509.NewCertPool()
-		if !config.ClientCAs.AppendCertsFromPEM([]byte(c.clientCA)) {
-			return nil, fmt.Errorf("%s: no certificate in it", f.ClientCA)
+		if config.ClientCAs, err = ParsePool([]byte(c.clientCA)); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.ClientCA, err)
 		}
 	}
 	return config, nil

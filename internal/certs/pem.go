@@ -39,6 +39,9 @@ func (p Pair) encode(kind string, der []byte) []byte {
 // One that was not made here is refused: nothing of a real one is to be signed by
 // accident.
 func ParseCA(cert, key []byte) (Pair, error) {
+	if err := errors.Join(CheckPEM(cert), CheckPEM(key)); err != nil {
+		return Pair{}, err
+	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return Pair{}, err
@@ -52,10 +55,12 @@ func ParseCA(cert, key []byte) (Pair, error) {
 
 // ParseCert reads the first certificate of a file.
 func ParseCert(text []byte) (*x509.Certificate, error) {
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			return x509.ParseCertificate(block.Bytes)
-		}
+	all, err := decode(text)
+	if err == nil && len(all) == 0 {
+		err = errNoCertificate
 	}
-	return nil, errors.New("no certificate in it")
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
 }

@@ -161,7 +161,7 @@ func TestWhatIsNoGoodNeverReplacesWhatIs(t *testing.T) {
 		why  string
 	}{
 		{"garbage", func(s *shelf) { s.write(s.files().Cert, []byte("garbage")) }, "failed to find any PEM data in certificate input"},
-		{"half a file", func(s *shelf) { s.write(s.files().Cert, s.server(1).CertPEM()[:300]) }, "failed to find any PEM data in certificate input"},
+		{"half a file", func(s *shelf) { s.write(s.files().Cert, s.server(1).CertPEM()[:300]) }, "incomplete or damaged: 0 of 1 PEM blocks are whole"},
 		{"empty", func(s *shelf) { s.write(s.files().Key, nil) }, "failed to find any PEM data in key input"},
 		{"gone", func(s *shelf) { os.Remove(s.files().Key) }, "no such file"},
 		{"huge", func(s *shelf) { s.write(s.files().Key, make([]byte, largest+1)) }, "is no PEM file"},

@@ -4,9 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +55,8 @@ func newAgent(p *Process) *cobra.Command {
 	return cmd
 }
 
-// run acts until a signal, then resets what goes on: there is nothing to drain.
+// run acts until a signal, then resets what goes on: there is nothing to drain. A
+// second signal ends the process at once.
 func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	if f.limits.Time == 0 {
 		return usage("--max-time: no scenario can be acted out in no time", "write it as in 30s or 2m")
@@ -76,7 +75,7 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
 	spec.Addr = ln.Addr().(*net.TCPAddr).AddrPort()
 	if !spec.Addr.Addr().IsLoopback() && f.token == "" {

@@ -186,12 +186,12 @@ func writeCerts(files []certFile) error {
 			written = append(written, name)
 		}
 		if err != nil {
-			return fmt.Errorf("write %s: %w", file.path, err)
+			return fmt.Errorf("write %s: %w", file.path, causeOf(err))
 		}
 	}
 	for i, file := range files {
 		if err := os.Rename(written[i], file.path); err != nil {
-			return err
+			return fmt.Errorf("write %s: %w", file.path, causeOf(err))
 		}
 	}
 	return nil

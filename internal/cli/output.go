@@ -66,8 +66,32 @@ func (o *outputFile) create() (*os.File, error) { return createBeside(o.path, 0o
 // createBeside opens a new file under another name in path's directory, with what
 // the umask leaves of mode.
 func createBeside(path string, mode fs.FileMode) (*os.File, error) {
-	name := fmt.Sprintf(".%s.%08x.tmp", filepath.Base(path), rand.Uint32())
-	return os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	base := filepath.Base(path)
+	name := fmt.Sprintf(".%s.%08x.tmp", base[:min(len(base), maxBase)], rand.Uint32())
+	file, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err == nil {
+		return file, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &fs.PathError{Op: "create", Path: path, Err: fmt.Errorf("no directory %s; make it first", filepath.Dir(path))}
+	}
+	return nil, &fs.PathError{Op: "create", Path: path, Err: causeOf(err)}
+}
+
+// maxBase is how much of a file's name its other name has, so that the other name
+// is never too long where its own is not.
+const maxBase = 128
+
+// causeOf is what went wrong with a file, without the names that it had while it
+// was being written, which mean nothing to anybody.
+func causeOf(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return link.Err
+	}
+	return err
 }
 
 // write puts what fill writes under the final name. After an error, what was
@@ -75,7 +99,7 @@ func createBeside(path string, mode fs.FileMode) (*os.File, error) {
 func (o *outputFile) write(fill func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
-			err = &exitError{Unknown, fmt.Errorf("write %s: %w", o.path, err)}
+			err = &exitError{Unknown, fmt.Errorf("write %s: %w", o.path, causeOf(err))}
 		}
 	}()
 	file, err := o.create()
@@ -83,12 +107,16 @@ func (o *outputFile) write(fill func(io.Writer) error) (err error) {
 		return err
 	}
 	buffer := bufio.NewWriter(file)
-	err = errors.Join(fill(buffer), buffer.Flush(), file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), o.path)
+	steps := []func() error{
+		func() error { return fill(buffer) }, buffer.Flush, file.Sync, file.Close,
+		func() error { return os.Rename(file.Name(), o.path) },
 	}
-	if err != nil {
-		os.Remove(file.Name())
+	for _, step := range steps {
+		if err = step(); err != nil {
+			file.Close()
+			os.Remove(file.Name())
+			return err
+		}
 	}
-	return err
+	return nil
 }

@@ -99,14 +99,54 @@ func TestOutputKeepsASymbolicLink(t *testing.T) {
 
 func TestOutputIntoWhatIsNoFileIsAMistake(t *testing.T) {
 	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
-		dir:                           "is a directory",
-		os.DevNull:                    "is no file",
-		filepath.Join(dir, "no", "x"): "no such file or directory",
+		dir:                             "is a directory",
+		os.DevNull:                      "is no file",
+		filepath.Join(dir, "no", "x"):   "create " + filepath.Join(dir, "no", "x") + ": no directory " + filepath.Join(dir, "no") + "; make it first",
+		filepath.Join(dir, "file", "x"): "not a directory",
+		filepath.Join(dir, strings.Repeat("x", 300)): "file name too long",
 	} {
 		_, err := newOutputFile(path)
 		if err == nil || !strings.Contains(err.Error(), want) || codeOf(err) != Usage {
 			t.Errorf("%s: got %v, exit code %d, want %q, %d", path, err, codeOf(err), want, Usage)
 		}
+		if err != nil && strings.Contains(err.Error(), ".tmp") {
+			t.Errorf("got %v, want no name but the one that was given", err)
+		}
+	}
+}
+
+// TestOutputErrorsNameTheFileThatWasAskedFor, and not the one that is written
+// first: the directory is gone when the report is there, and a name is as long as
+// names may be.
+func TestOutputErrorsNameTheFileThatWasAskedFor(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, strings.Repeat("x", 255))
+	file, err := newOutputFile(path)
+	if err != nil {
+		t.Fatalf("a name of 255 bytes: %v", err)
+	}
+	err = file.write(func(io.Writer) error {
+		return errors.Join(os.RemoveAll(dir), syscall.ENOSPC)
+	})
+	if err == nil || strings.Contains(err.Error(), ".tmp") || !strings.Contains(err.Error(), path) || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("while writing: got %v, want %s and ENOSPC", err, path)
+	}
+	err = file.write(sentence("honest"))
+	if want := "write " + path + ": no directory " + dir + "; make it first"; err == nil || err.Error() != want {
+		t.Errorf("no directory: got %v, want %s", err, want)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	err = file.write(func(io.Writer) error { return os.RemoveAll(dir) })
+	if err == nil || strings.Contains(err.Error(), ".tmp") || !strings.Contains(err.Error(), path) {
+		t.Errorf("before the file has its name: got %v, want %s", err, path)
 	}
 }

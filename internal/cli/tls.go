@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/spf13/pflag"
+
+	"echod/internal/certs"
 )
 
 // tlsFlags say how a tls:// target proves who it is, and how we prove to it who
@@ -60,9 +62,9 @@ func readCA(name string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, &exitError{Usage, fmt.Errorf("--tls-ca: %w", err)}
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, usage("--tls-ca: "+name+" has no certificate in it", "give a file of PEM blocks: -----BEGIN CERTIFICATE-----")
+	pool, err := certs.ParsePool(pem)
+	if err != nil {
+		return nil, &exitError{Usage, fmt.Errorf("--tls-ca: %s: %w", name, err)}
 	}
 	return pool, nil
 }
@@ -83,6 +85,12 @@ func readClientPair(cert, key string) (tls.Certificate, error) {
 	keyPEM, err := os.ReadFile(key)
 	if err != nil {
 		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-key: %w", err)}
+	}
+	if err := certs.CheckPEM(certPEM); err != nil {
+		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-cert: %s: %w", cert, err)}
+	}
+	if err := certs.CheckPEM(keyPEM); err != nil {
+		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-key: %s: %w", key, err)}
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {

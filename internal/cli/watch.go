@@ -4,9 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/netip"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,7 +66,8 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
 }
 
-// run watches until a signal, which is how it ends.
+// run watches until a signal, which is how it ends. A second signal ends the
+// process at once.
 func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 	f.config.Size, f.config.Log = int(f.size), f.log.open(p, f.logLimit())
 	targets, err := f.targets(args)
@@ -84,15 +84,33 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 		return err
 	}
 	defer beside.close()
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
 	changes := targets.changes(ctx, f.config.Log)
 	beside.show(watchPage(w), nil, p.logMetrics(), metrics.Watch(w.Snapshot))
 	w.Run(ctx, changes)
-	if err := writeWatchSummary(p.Stdout, w.Snapshot(), time.Now()); err != nil {
+	if err := writeInTime(p.Stdout, func(out io.Writer) error { return writeWatchSummary(out, w.Snapshot(), time.Now()) }); err != nil {
 		return &exitError{Unknown, fmt.Errorf("write the summary: %w", err)}
 	}
 	return nil
+}
+
+// summaryTime bounds the wait for the reader of standard output: the signal that
+// ends a watch is the last that its manager sends, before it kills.
+const summaryTime = 10 * time.Second
+
+// writeInTime writes, but waits no longer than summaryTime.
+func writeInTime(out io.Writer, write func(io.Writer) error) error {
+	written := make(chan error, 1)
+	go func() { written <- write(out) }()
+	timer := time.NewTimer(summaryTime)
+	defer timer.Stop()
+	select {
+	case err := <-written:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("standard output was not read for %v", summaryTime)
+	}
 }
 
 // logLimit lets every address of a target go down at once with a line of its own.

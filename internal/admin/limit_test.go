@@ -1,0 +1,137 @@
+package admin
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+)
+
+// keepAlive makes one request on conn and wants an answer after which the
+// connection stays open.
+func keepAlive(t *testing.T, conn net.Conn, path string) {
+	t.Helper()
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 200 || resp.Close {
+		t.Fatalf("got %d, close %v, %v; want 200 and the connection kept", resp.StatusCode, resp.Close, err)
+	}
+}
+
+// TestF2IdleConnectionsLockNobodyOut takes every place with connections that are
+// kept alive. A new caller is answered at once, in the place of the one that was
+// idle longest; the waits of the server are minutes.
+func TestF2IdleConnectionsLockNobodyOut(t *testing.T) {
+	s := serve(t, Config{}, Answers{}, nil)
+	var conns []net.Conn
+	for range maxConns {
+		conn := dial(t, s)
+		keepAlive(t, conn, "/healthz")
+		conns = append(conns, conn)
+	}
+	keepAlive(t, conns[0], "/healthz") // so that conns[1] is idle longest
+	for i := range 3 {
+		if status, _, _ := ask(t, s, "GET /healthz HTTP/1.1", "Host: localhost"); status != 200 {
+			t.Fatalf("caller %d: got %d, want 200", i, status)
+		}
+		if _, err := conns[1+i].Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) || err == nil {
+			t.Errorf("caller %d: the connection that was idle longest: got %v, want it closed", i, err)
+		}
+	}
+	keepAlive(t, conns[0], "/healthz")
+	s.ln.mu.Lock()
+	defer s.ln.mu.Unlock()
+	if s.ln.open > maxConns || len(s.ln.idle) > maxConns {
+		t.Errorf("%d open and %d idle, want at most %d", s.ln.open, len(s.ln.idle), maxConns)
+	}
+}
+
+// TestRequestUnderWayIsNotCutOff holds every place with a request that is being
+// answered: a new caller waits until one of them is.
+func TestRequestUnderWayIsNotCutOff(t *testing.T) {
+	release := make(chan struct{})
+	asked := make(chan struct{})
+	slow := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		<-release
+		io.WriteString(w, "done")
+	})
+	s := serve(t, Config{}, Answers{Page: slow}, func(s *Server) { s.ln.max = 2 })
+	answered := make(chan error, 2)
+	for range 2 {
+		conn := dial(t, s)
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		<-asked
+		go func() {
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err == nil && resp.StatusCode != 200 {
+				err = fmt.Errorf("status %d", resp.StatusCode)
+			}
+			answered <- err
+		}()
+	}
+	third := dial(t, s)
+	fmt.Fprint(third, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	close(release)
+	for range 2 {
+		if err := <-answered; err != nil {
+			t.Errorf("a request that was under way: %v", err)
+		}
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(third), nil)
+	if err != nil || resp.StatusCode != 200 {
+		t.Errorf("the caller that waited: got %v, want 200", err)
+	}
+}
+
+// TestNoMoreConnectionsThanPlaces holds the one place and finds it used by one at a
+// time.
+func TestNoMoreConnectionsThanPlaces(t *testing.T) {
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln := limitConns(plain, 1)
+	for range 2 {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	first, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan net.Conn)
+	go func() {
+		c, _ := ln.Accept()
+		second <- c
+	}()
+	select {
+	case <-second:
+		t.Error("a second connection was let in while the first was open")
+	default:
+	}
+	first.Close()
+	first.Close() // as net/http may: it gives back one place only
+	c := <-second
+	if ln.open != 1 {
+		t.Errorf("after the first was closed: got %d places taken, want 1", ln.open)
+	}
+	c.Close()
+	if ln.open != 0 {
+		t.Errorf("after both were closed: got %d places taken, want 0", ln.open)
+	}
+	ln.Close()
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept after Close: got %v, want net.ErrClosed", err)
+	}
+}
