@@ -18,6 +18,8 @@ type Store struct {
 	log    *slog.Logger
 	served atomic.Pointer[tls.Config]
 
+	reading sync.Mutex // held while files are read, which may take as long as their disk likes
+
 	mu      sync.Mutex
 	looked  contents // what the files held at the last look
 	tried   contents // what was last tried
@@ -62,10 +64,13 @@ func (s *Store) Status() Status {
 
 // Reload reads the files at once, whether they have changed or not.
 func (s *Store) Reload() {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	now := s.files.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trouble = "" // whoever asks is told again
-	s.replace(s.files.read())
+	s.replace(now)
 }
 
 // Watch looks at the files after each period until ctx ends, and reads them when
@@ -89,9 +94,11 @@ func (s *Store) Watch(ctx context.Context, period time.Duration) {
 // there a moment before its key. What was no good is tried again, because it may
 // only have been too early for it.
 func (s *Store) look() {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	now := s.files.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.files.read()
 	rests := now == s.looked
 	s.looked = now
 	if rests && (now != s.tried || s.trouble != "") {

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"log"
 	"log/slog"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -44,7 +46,11 @@ func (f *logFlags) open(p *Process, limit oplog.Limit) *slog.Logger {
 		Limit:    limit,
 	})
 	p.Stderr = p.log
-	return p.log.Logger()
+	logger := p.log.Logger()
+	// Where a library knows no other logger than Go's own.
+	log.SetOutput(oplog.LineWriter(logger, slog.LevelWarn, "library"))
+	log.SetFlags(0)
+	return logger
 }
 
 // flushTime is how long the end of the process waits for the reader of its log.
@@ -53,6 +59,7 @@ const flushTime = time.Second
 // closeLog writes the last lines, if there is a log.
 func (p *Process) closeLog() {
 	if p.log != nil {
+		log.SetOutput(os.Stderr)
 		p.log.Close(flushTime)
 	}
 }
