@@ -72,10 +72,12 @@ func createBeside(path string, mode fs.FileMode) (*os.File, error) {
 	if err == nil {
 		return file, nil
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &fs.PathError{Op: "create", Path: path, Err: fmt.Errorf("no directory %s; make it first", filepath.Dir(path))}
+	err = causeOf(err)
+	dir := filepath.Dir(path)
+	if _, missing := os.Stat(dir); errors.Is(missing, fs.ErrNotExist) {
+		err = fmt.Errorf("no directory %s; make it first", dir)
 	}
-	return nil, &fs.PathError{Op: "create", Path: path, Err: causeOf(err)}
+	return nil, &fs.PathError{Op: "create", Path: path, Err: err}
 }
 
 // maxBase is how much of a file's name its other name has, so that the other name

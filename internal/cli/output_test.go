@@ -150,3 +150,14 @@ func TestOutputErrorsNameTheFileThatWasAskedFor(t *testing.T) {
 		t.Errorf("before the file has its name: got %v, want %s", err, path)
 	}
 }
+
+// TestOutputWhereNoFileCanBeMadeSaysWhy: /proc is there, and takes no files.
+func TestOutputWhereNoFileCanBeMadeSaysWhy(t *testing.T) {
+	if _, err := os.Stat("/proc/self"); err != nil {
+		t.Skip("there is no /proc here: ", err)
+	}
+	_, err := newOutputFile("/proc/report")
+	if want := "--output: create /proc/report: no such file or directory"; err == nil || err.Error() != want || codeOf(err) != Usage {
+		t.Errorf("got %v, exit code %d; want %s, %d", err, codeOf(err), want, Usage)
+	}
+}

@@ -306,3 +306,50 @@ func scrapeSoon(t *testing.T, path string) string {
 	}
 	return string(answer)
 }
+
+// TestThirdSignalEndsTheProcessWhateverHangs: nobody receives what stopSignals
+// sends on.
+func TestThirdSignalEndsTheProcessWhateverHangs(t *testing.T) {
+	if os.Getenv("ECHOD_TEST_HANGS") != "" {
+		stopSignals()
+		os.Stdout.WriteString("x")
+		select {}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command(exe, "-test.run", "^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), "ECHOD_TEST_HANGS=1")
+	cmd.Stdout = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	if _, err := r.Read(make([]byte, 1)); err != nil { // it catches signals
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	// Two signals may arrive as one, and so a third may be needed again.
+	deadline := time.After(patience)
+	for {
+		cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+			if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGTERM {
+				t.Errorf("got %s, want death by SIGTERM, as if nobody caught it", cmd.ProcessState)
+			}
+			return
+		case <-deadline:
+			t.Fatal("no number of signals ends it")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

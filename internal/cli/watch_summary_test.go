@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,4 +37,21 @@ watched for 1m30s
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+}
+
+// TestSummaryThatNobodyReadsHoldsUpTheEndForAMomentOnly: standard output is a pipe
+// that is full.
+func TestSummaryThatNobodyReadsHoldsUpTheEndForAMomentOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		began := time.Now()
+		err := writeInTime(w, func(out io.Writer) error {
+			_, err := io.WriteString(out, "watched")
+			return err
+		})
+		if err == nil || time.Since(began) != summaryTime {
+			t.Errorf("got %v after %v, want an error after %v", err, time.Since(began), summaryTime)
+		}
+		r.Close()
+	})
 }

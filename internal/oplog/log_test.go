@@ -179,9 +179,10 @@ func TestG9FloodIsSuppressedAndCounted(t *testing.T) {
 		time.Sleep(time.Second)
 		log.Warn("listener rests")
 		log.Warn("listener rests")
-		time.Sleep(3 * quiet)
-		l.Close(time.Second)
+		time.Sleep(3 * quiet) // before the end, which reports what is left
+		synctest.Wait()
 		got := lines(out.String())[40:]
+		l.Close(time.Second)
 		want := []string{
 			"WARN  listener rests url=tcp://:7 suppressed=10",
 			`WARN  log lines suppressed message="listener rests" subject=tcp://:8 suppressed=10`,
