@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"echod/internal/drain"
 	"echod/internal/engine"
 )
 
@@ -21,7 +21,7 @@ type Service struct {
 	members  []*member
 	broken   chan error // one error of each server that ended by itself
 	started  time.Time
-	draining atomic.Bool
+	end      drain.Drain
 	notifier *notifier
 }
 
@@ -51,9 +51,8 @@ func (s *Service) Run(ctx context.Context, signals <-chan os.Signal) error {
 	watchdog.Go(func() { s.feedWatchdog(watching) })
 
 	err := s.wait(ctx)
-	s.draining.Store(true)
 	s.notifier.post(stopping)
-	s.drain(ctx, err != nil)
+	s.drain(ctx)
 	serving.Wait()
 	stopWatching()
 	watchdog.Wait()
@@ -81,47 +80,64 @@ func (s *Service) serve(m *member) {
 	}
 }
 
-// wait returns nil when the service shall stop, or what broke.
+// wait returns when the service shall stop: nil, or what broke. An engine that broke has
+// nothing to wait for, and neither has a service whose context has ended.
 func (s *Service) wait(ctx context.Context) error {
 	select {
 	case sig := <-s.signals:
-		s.draining.Store(true) // before anybody can read of it
+		s.end.Signal(s.now(), s.cfg.DrainTimeout) // before anybody can read of it
 		s.cfg.Log.Info("draining", slog.String("signal", sig.String()), slog.Duration("timeout", s.cfg.DrainTimeout))
 		return nil
 	case <-ctx.Done():
+		s.end.Abort()
 		return nil
 	case err := <-s.broken:
+		s.end.Abort()
 		return err
 	}
 }
 
 // drain shuts every server down, all at the same time, and logs how that went.
-// An engine that broke has nothing to wait for.
-func (s *Service) drain(ctx context.Context, broken bool) {
-	deadline, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
-	defer cancel()
-	if broken {
-		cancel()
-	}
+func (s *Service) drain(ctx context.Context) {
 	start, before := time.Now(), s.stats()
+	patient, abort := context.WithCancel(context.Background())
+	defer abort()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.shutdown(deadline)
+		s.shutdown(patient)
 	}()
-	select {
-	case <-done:
-	case sig := <-s.signals:
-		s.cfg.Log.Warn("drain cut short", slog.String("signal", sig.String()))
-		cancel()
-		<-done
-	}
+	s.waitForDrain(ctx, done)
+	abort()
+	<-done
 	after := s.stats()
 	s.cfg.Log.Info("drained",
 		slog.Uint64("closed", after.Closes[engine.Finished]-before.Closes[engine.Finished]),
 		slog.Uint64("reset", after.Reset()-before.Reset()),
 		slog.Duration("took", time.Since(start).Round(time.Millisecond)))
 }
+
+// waitForDrain returns when all is done, or when there is no time left for it.
+func (s *Service) waitForDrain(ctx context.Context, done <-chan struct{}) {
+	for s.end.At(s.now()) == drain.Draining {
+		timeout := time.NewTimer(s.end.Left(s.now()))
+		select {
+		case <-done:
+			timeout.Stop()
+			return
+		case sig := <-s.signals:
+			s.end.Signal(s.now(), 0)
+			s.cfg.Log.Warn("drain cut short", slog.String("signal", sig.String()))
+		case <-ctx.Done():
+			s.end.Abort()
+		case <-timeout.C:
+		}
+		timeout.Stop()
+	}
+}
+
+// now is the clock of end.
+func (s *Service) now() int64 { return int64(time.Since(s.started)) }
 
 func (s *Service) shutdown(ctx context.Context) {
 	var closing sync.WaitGroup

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"echod/internal/drain"
 	"echod/internal/engine"
 	"echod/internal/sock"
 )
@@ -41,7 +42,7 @@ func (s *Service) Peers(ctx context.Context, n int) ([]engine.Peer, error) {
 
 // Snapshot tells how the service is doing now.
 func (s *Service) Snapshot() Snapshot {
-	snap := Snapshot{Started: s.started, Draining: s.draining.Load(), Limits: s.cfg.Limits}
+	snap := Snapshot{Started: s.started, Draining: s.end.Phase() != drain.Serving, Limits: s.cfg.Limits}
 	for _, m := range s.members {
 		snap.Engines = append(snap.Engines, EngineSnapshot{m.engine, m.Listeners(), m.Stats()})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"echod/internal/drain"
 	"echod/internal/engine"
 	"echod/internal/sys/sim"
 )
@@ -27,7 +28,7 @@ func (r *rig) whoIsThere() []engine.Peer {
 		select {
 		case <-c.taken:
 		default:
-			if !r.srv.draining.Load() {
+			if r.srv.end.Phase() == drain.Serving {
 				r.problem("loop %d does not tell who is there", i)
 			}
 			continue

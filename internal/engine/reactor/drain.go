@@ -5,6 +5,7 @@ package reactor
 import (
 	"context"
 
+	"echod/internal/drain"
 	"echod/internal/engine"
 )
 
@@ -30,14 +31,13 @@ func (s *server) Shutdown(ctx context.Context) error {
 // drain tells the loops to take in what is queued and to end when nobody is
 // left.
 func (s *server) drain() {
-	s.draining.Store(true)
+	s.end.Begin()
 	s.wake()
 }
 
 // abort tells them to reset whoever is left.
 func (s *server) abort() {
-	s.draining.Store(true)
-	s.aborting.Store(true)
+	s.end.Abort()
 	s.wake()
 }
 
@@ -47,13 +47,13 @@ func (s *server) wake() {
 	}
 }
 
-// heed looks whether the server is to end.
-func (l *loop) heed() {
-	switch {
-	case l.srv.aborting.Load():
-		l.abandon()
-	case l.srv.draining.Load():
+// checkShutdown looks whether the server is to end.
+func (l *loop) checkShutdown() {
+	switch l.srv.end.Phase() {
+	case drain.Draining:
 		l.retire()
+	case drain.Aborting:
+		l.abandon()
 	}
 }
 
@@ -86,13 +86,8 @@ func (l *loop) abandon() {
 	l.bury()
 }
 
-// done tells whether the loop may end: the service ends, nobody is left and
-// nobody can come. The listeners are asked first: whoever they let in was
-// counted before they closed.
+// done reports whether the loop may end: nobody is left and nobody can come.
 func (l *loop) done() bool {
-	if !l.srv.draining.Load() {
-		return false
-	}
-	closed := l.srv.aborting.Load() || l.srv.listening.Load() == 0
-	return closed && l.load.Load() == 0
+	listeners := l.srv.listening.Load()
+	return l.srv.end.Over(int(listeners), int(l.load.Load()))
 }

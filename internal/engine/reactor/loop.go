@@ -141,7 +141,7 @@ func (l *loop) turn(timeout int) error {
 	if len(events) > 0 && l.busyPoll > 0 {
 		l.served = l.now()
 	}
-	l.heed()
+	l.checkShutdown()
 	l.expire()
 	freed := l.freed.Swap(false)
 	for _, ln := range l.listeners {

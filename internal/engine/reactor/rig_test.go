@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"echod/internal/drain"
 	"echod/internal/engine"
 	"echod/internal/sock"
 	"echod/internal/sys"
@@ -200,7 +201,7 @@ func (r *rig) heal() {
 // newcomer is served.
 func (r *rig) live() {
 	r.heal()
-	draining := r.srv.draining.Load()
+	draining := (r.srv.end.Phase() != drain.Serving)
 	r.finish()
 	if draining {
 		return

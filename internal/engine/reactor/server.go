@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"echod/internal/drain"
 	"echod/internal/engine"
 	"echod/internal/sock"
 	"echod/internal/sys"
@@ -25,10 +26,9 @@ type server struct {
 
 	listening atomic.Int32 // listeners still open; while there are any, newcomers may come
 	serving   atomic.Bool
-	draining  atomic.Bool
-	aborting  atomic.Bool
+	end       drain.Drain
 	over      chan struct{} // closed when every loop has ended
-	end       sync.Once
+	finished  sync.Once
 }
 
 var _ engine.Server = (*server)(nil)
@@ -164,7 +164,7 @@ func (s *server) Stats() engine.Stats {
 
 // finish ends the server, once: nothing turns any more.
 func (s *server) finish() {
-	s.end.Do(func() {
+	s.finished.Do(func() {
 		s.close()
 		close(s.over)
 	})

@@ -1,0 +1,112 @@
+package drain
+
+import (
+	"testing"
+	"time"
+)
+
+func TestTheFirstSignalDrainsAndTheSecondAborts(t *testing.T) {
+	var d Drain
+	if got := d.At(1 << 60); got != Serving {
+		t.Errorf("without a signal: got %v, want %v", got, Serving)
+	}
+	if got := d.Signal(1000, time.Second); got != Draining {
+		t.Errorf("after a signal: got %v, want %v", got, Draining)
+	}
+	if got := d.Signal(1001, time.Second); got != Aborting {
+		t.Errorf("after a second one: got %v, want %v", got, Aborting)
+	}
+	if got := d.Signal(1002, time.Hour); got != Aborting {
+		t.Errorf("after a third one: got %v, want %v", got, Aborting)
+	}
+}
+
+func TestADrainEndsWithItsTime(t *testing.T) {
+	for _, timeout := range []time.Duration{0, 1, time.Second} {
+		var d Drain
+		const now = 5
+		first := d.Signal(now, timeout)
+		if want := timeout > 0; (first == Draining) != want {
+			t.Errorf("timeout %v: got %v at once", timeout, first)
+		}
+		if timeout == 0 {
+			continue
+		}
+		if got := d.Left(now); got != timeout {
+			t.Errorf("time left: got %v, want %v", got, timeout)
+		}
+		if got := d.At(now + int64(timeout) - 1); got != Draining {
+			t.Errorf("timeout %v: just before, got %v, want %v", timeout, got, Draining)
+		}
+		if got := d.At(now + int64(timeout)); got != Aborting {
+			t.Errorf("timeout %v: got %v, want %v", timeout, got, Aborting)
+		}
+		if got := d.Left(now + 2*int64(timeout)); got != 0 {
+			t.Errorf("time left after the end: got %v, want 0", got)
+		}
+	}
+}
+
+func TestBeginHasNoLimitInTime(t *testing.T) {
+	var d Drain
+	if !d.Begin() || d.Begin() {
+		t.Error("Begin: want true once")
+	}
+	if got := d.At(1 << 60); got != Draining || d.Left(5) != 0 {
+		t.Errorf("much later: got %v, %v left; want %v, 0", got, d.Left(5), Draining)
+	}
+}
+
+func TestOverIsWhenNothingIsLeft(t *testing.T) {
+	tests := []struct {
+		do                 func(*Drain)
+		listeners, streams int
+		want               bool
+	}{
+		{func(d *Drain) {}, 0, 0, false},
+		{func(d *Drain) { d.Begin() }, 0, 0, true},
+		{func(d *Drain) { d.Begin() }, 1, 0, false},
+		{func(d *Drain) { d.Begin() }, 0, 1, false},
+		{func(d *Drain) { d.Abort() }, 0, 1, false},
+		{func(d *Drain) { d.Abort() }, 0, 0, true},
+	}
+	for i, tt := range tests {
+		var d Drain
+		tt.do(&d)
+		if got := d.Over(tt.listeners, tt.streams); got != tt.want {
+			t.Errorf("case %d: got %t, want %t", i, got, tt.want)
+		}
+	}
+}
+
+// FuzzDrain holds that a phase never goes back, and that nothing but the end of time
+// and a second signal aborts.
+func FuzzDrain(f *testing.F) {
+	f.Add([]byte{0, 10, 3, 0})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		var d Drain
+		var now, end int64
+		signals, last := 0, Serving
+		for _, b := range script {
+			switch b % 4 {
+			case 0:
+				if signals++; signals == 1 {
+					end = now + int64(b)
+				}
+				d.Signal(now, time.Duration(b))
+			case 1:
+				now += int64(b)
+			default:
+				d.At(now)
+			}
+			got := d.At(now)
+			if got < last {
+				t.Fatalf("went back from %v to %v", last, got)
+			}
+			if want := signals > 1 || signals == 1 && now >= end && end > 0; (got == Aborting) != want && end > 0 {
+				t.Fatalf("at %d, after %d signals, the end being %d: got %v", now, signals, end, got)
+			}
+			last = got
+		}
+	})
+}
