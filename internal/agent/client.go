@@ -18,7 +18,7 @@ import (
 // asked for.
 type Client struct {
 	Address string        // host:port
-	Token   string        // what the agent asks for, if it does
+	Token   Secret        // what the agent asks for, if it does
 	Timeout time.Duration // for connecting, and again for an answer
 }
 
@@ -78,10 +78,11 @@ func (c *Client) Start(ctx context.Context, scenario, group string, params Param
 	return &Acting{conn, id, told.Key}, nil
 }
 
-// Report is what the agent saw of a run. It waits up to wait for its end; a run
-// that goes on then has the end Open.
+// Report is what the agent saw of a run. It waits for its end, up to wait and up to
+// MaxWait; a run that goes on then has the end Open.
 func (c *Client) Report(ctx context.Context, id string, wait time.Duration) (Report, error) {
 	var report Report
+	wait = min(wait, MaxWait)
 	ms := strconv.FormatInt(wait.Milliseconds(), 10)
 	err := c.ask(ctx, verbReport, map[string]string{"id": id, "wait": ms}, wait, &report)
 	return report, err
@@ -95,12 +96,9 @@ func (c *Client) Count(ctx context.Context, group string) (int, error) {
 }
 
 func (c *Client) request(verb string, params map[string]string) request {
-	r := request{version: Version, verb: verb, params: make(map[string]string)}
+	r := request{version: Version, verb: verb, token: c.Token, params: make(map[string]string)}
 	for key, value := range params {
 		r.params[key] = value
-	}
-	if c.Token != "" {
-		r.params["token"] = c.Token
 	}
 	return r
 }
@@ -130,18 +128,19 @@ func (c *Client) open(ctx context.Context, r request, wait time.Duration) (net.C
 	release := context.AfterFunc(ctx, func() { conn.Close() })
 	defer release()
 	conn.SetDeadline(time.Now().Add(c.Timeout + wait))
-	_, err = io.WriteString(conn, r.String()+"\n")
+	_, err = io.WriteString(conn, r.line()+"\n")
 	var line string
 	if err == nil {
 		line, err = readLine(conn)
 	}
 	if err != nil {
 		conn.Close()
-		return nil, "", unanswered(err, line)
+		return nil, "", unanswered(err, c.Token.hide(line))
 	}
 	body, err := parseAnswer(line)
 	if err != nil {
 		conn.Close()
+		_, err = parseAnswer(c.Token.hide(line)) // an echo would repeat the token
 		return nil, "", err
 	}
 	conn.SetDeadline(time.Time{})

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// keyLife is how long a key is good for.
+	// keyLife is how long a key is valid.
 	keyLife = 10 * time.Second
 	// answerGap lies between two copies, so that one burst does not lose all.
 	answerGap = 50 * time.Millisecond
@@ -18,11 +18,11 @@ const (
 // not needed any more, and a path that drops silent ones may have it. After the
 // delay it sends the key to where the datagram came from.
 func (r *run) datagramLate() error {
-	l, err := r.receiveKey()
+	d, err := r.receiveKey()
 	if err != nil {
 		return err
 	}
-	if refusal := checkSender(l.from, r.conn.RemoteAddr().(*net.TCPAddr).AddrPort()); refusal != nil {
+	if refusal := checkSender(d.from, r.conn.RemoteAddr().(*net.TCPAddr).AddrPort()); refusal != nil {
 		r.saw(Error, refusal)
 		_, err := r.conn.Write(answerRefusal(refusal))
 		return err
@@ -33,37 +33,39 @@ func (r *run) datagramLate() error {
 	if err := r.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 		return err
 	}
-	if err := r.wait(r.script.delay - time.Since(l.when)); err != nil {
+	if err := r.wait(r.script.delay - time.Since(d.when)); err != nil {
 		return err
 	}
-	return r.answerKey(l)
+	return r.answerKey(d)
 }
 
-// receiveKey is the letter with the run's key, if it comes while that is good.
-func (r *run) receiveKey() (letter, error) {
-	defer r.post.take(r.key)
+// receiveKey returns the datagram with the run's key, if it arrives while the key
+// is valid.
+func (r *run) receiveKey() (keyDatagram, error) {
+	defer r.keys.remove(r.key)
 	timer := time.NewTimer(keyLife)
 	defer timer.Stop()
 	select {
-	case l := <-r.letters:
-		r.count(l.text)
-		return l, nil
+	case d := <-r.arrivals:
+		r.count(d.text)
+		return d, nil
 	case <-timer.C:
-		return letter{}, errKey
+		return keyDatagram{}, errKey
 	case <-r.ctx.Done():
-		return letter{}, r.cutOff()
+		return keyDatagram{}, r.cutOff()
 	}
 }
 
-// answerKey sends the copies. That they arrive is the client's to see.
-func (r *run) answerKey(l letter) error {
+// answerKey sends the copies, and gives up at the first error. Only the client
+// can see whether they arrive.
+func (r *run) answerKey(d keyDatagram) error {
 	for i := range answers {
 		if i > 0 {
 			if err := r.wait(answerGap); err != nil {
 				return err
 			}
 		}
-		n, err := r.post.answer(l, r.key)
+		n, err := r.keys.send(d, r.key)
 		if err != nil {
 			return err
 		}
@@ -75,7 +77,7 @@ func (r *run) answerKey(l letter) error {
 	return nil
 }
 
-// checkSender refuses to send to who might not have asked. Anybody can write
+// checkSender refuses to send to an address that might not have asked. Anybody can write
 // another's address onto a datagram, but not open a connection from there.
 func checkSender(datagram, connection netip.AddrPort) *Refusal {
 	from, peer := plain(datagram.Addr()), plain(connection.Addr())

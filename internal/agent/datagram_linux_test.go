@@ -26,7 +26,7 @@ func TestAnswerComesFromTheAddressThatWasAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.Close()
-	socket.SetReadDeadline(time.Now().Add(patience))
+	socket.SetReadDeadline(time.Now().Add(testTimeout))
 	datagram := make([]byte, DatagramSize)
 	copy(datagram, acting.Key)
 	if _, err := socket.Write(datagram); err != nil {

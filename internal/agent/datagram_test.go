@@ -29,7 +29,7 @@ func socketAt(t *testing.T, address string) *net.UDPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetReadDeadline(time.Now().Add(patience))
+	conn.SetReadDeadline(time.Now().Add(testTimeout))
 	return conn
 }
 
@@ -40,7 +40,7 @@ func startLate(t *testing.T, c *Client, delay int) *Acting {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { acting.Close() })
-	acting.SetDeadline(time.Now().Add(patience))
+	acting.SetDeadline(time.Now().Add(testTimeout))
 	return acting
 }
 
@@ -76,7 +76,7 @@ func TestLateDatagramGoesToWhoBroughtTheKey(t *testing.T) {
 	}
 	wantEnd(t, acting, "", nil)
 	wantHeard(t, socket, acting.Key)
-	got, err := c.Report(t.Context(), acting.ID, patience)
+	got, err := c.Report(t.Context(), acting.ID, testTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,11 +91,11 @@ func TestLateDatagramGoesToWhoBroughtTheKey(t *testing.T) {
 
 // TestAnswersAreNoLargerThanTheQuestion: not one byte more goes out than came in.
 func TestAnswersAreNoLargerThanTheQuestion(t *testing.T) {
-	_, come := newPost(nil).expect()
+	_, come := newKeyReceiver(nil).newKey()
 	if cap(come) != 1 {
 		t.Errorf("a key is good for %d datagrams, want 1", cap(come))
 	}
-	key, _ := newPost(nil).expect()
+	key, _ := newKeyReceiver(nil).newKey()
 	for _, headers := range []int{20 + 8, 40 + 8} { // of IPv4 and IPv6, and UDP
 		in, out := headers+DatagramSize, answers*(headers+len(key))
 		if len(key) != keySize || out > in {
@@ -131,7 +131,7 @@ func TestOnlyAKeyIsAnswered(t *testing.T) {
 			bring(t, socket, server, text, size)
 			bring(t, socket, server, acting.Key, DatagramSize+1)
 			wantHeard(t, socket, acting.Key)
-			got, err := c.Report(t.Context(), acting.ID, patience)
+			got, err := c.Report(t.Context(), acting.ID, testTimeout)
 			if err != nil || got.Received != DatagramSize+1 {
 				t.Errorf("the agent took %d bytes for the key, %v; want %d", got.Received, err, DatagramSize+1)
 			}
@@ -147,7 +147,7 @@ func TestOtherSenderThanTheClientIsAnsweredNothing(t *testing.T) {
 	if err := acting.Arrived(); !errors.As(err, &refusal) || refusal.Kind != badSource {
 		t.Errorf("got %v, want a refusal of the source", err)
 	}
-	got, err := c.Report(t.Context(), acting.ID, patience)
+	got, err := c.Report(t.Context(), acting.ID, testTimeout)
 	if err != nil || got.End != Error || got.Sent != 0 {
 		t.Errorf("got end %q, %d bytes sent, %v", got.End, got.Sent, err)
 	}
@@ -181,15 +181,15 @@ func TestSenderMustBeTheClientAndNoService(t *testing.T) {
 func TestKeyThatNobodyBringsIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRun(t.Context(), request{}, script{})
-		r.post = newPost(nil)
-		r.key, r.letters = r.post.expect()
+		r.keys = newKeyReceiver(nil)
+		r.key, r.arrivals = r.keys.newKey()
 		if _, err := r.receiveKey(); err != errKey {
 			t.Errorf("got %v, want %v", err, errKey)
 		}
 		if got := time.Since(r.start); got != keyLife {
 			t.Errorf("it was good for %v, want %v", got, keyLife)
 		}
-		if r.post.take(r.key) != nil {
+		if r.keys.remove(r.key) != nil {
 			t.Error("it is a key still")
 		}
 	})
@@ -204,7 +204,7 @@ func TestRunThatIsRefusedLeavesNoKey(t *testing.T) {
 	}
 	acting.Close()
 	stop()
-	if got := len(server.post.keys); got != 0 {
+	if got := len(server.keys.keys); got != 0 {
 		t.Errorf("%d keys are left", got)
 	}
 }

@@ -9,19 +9,20 @@ import (
 type Kind string
 
 const (
-	malformed   Kind = "malformed"    // no first line, or not one of this protocol
+	malformed   Kind = "malformed"    // not a first line of this protocol
 	badVersion  Kind = "version"      // another version of the protocol
 	unknown     Kind = "unknown"      // a verb, a scenario or a parameter of a later agent
 	tokenNeeded Kind = "token-needed" // the agent asks for a token
 	tokenWrong  Kind = "token-wrong"  // it asks for another one
 	overLimit   Kind = "limit"        // more than this agent allows
-	busy        Kind = "busy"         // too much at once
-	badSource   Kind = "source"       // a datagram from where this agent sends none
-	badID       Kind = "id"           // a run that is not known, or one that is there already
+	busy        Kind = "busy"         // too many at once
+	badSource   Kind = "source"       // a datagram from an address that this agent does not send to
+	badID       Kind = "id"           // a run that is not known, or an ID that is used already
 )
 
-// Refusal is the agent's answer to what it does not do. Its Error is written
-// for the client's side.
+// Refusal is the agent's answer to a request that it does not carry out. Its Error
+// is written for the client's side. Text repeats nothing of a request before its
+// token was found right, and never the token.
 type Refusal struct {
 	Kind    Kind
 	Text    string
@@ -55,7 +56,7 @@ func (r *Refusal) Error() string {
 	return "the agent refuses: " + r.Text
 }
 
-// Permanent tells whether asking again cannot help: this agent does not do it.
+// Permanent reports whether asking again cannot help: this agent does not do it.
 func (r *Refusal) Permanent() bool {
 	switch r.Kind {
 	case badVersion, unknown, tokenNeeded, tokenWrong, overLimit, badSource:

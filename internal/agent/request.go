@@ -17,7 +17,7 @@ const MaxLine = 1 << 10
 
 const protocol = "echod-agent/"
 
-// What a first line can ask for.
+// The verbs: what a first line can ask for.
 const (
 	verbHello  = "HELLO"
 	verbRun    = "RUN"
@@ -33,11 +33,13 @@ const (
 type request struct {
 	version  int
 	verb     string
-	scenario string // of RUN
-	params   map[string]string
+	scenario string            // of RUN
+	token    Secret            // the parameter token; "" is none
+	params   map[string]string // all others
 }
 
-func (r request) String() string {
+// line is r as it is sent, with the token and without the line's end.
+func (r request) line() string {
 	words := []string{protocol + strconv.Itoa(r.version), r.verb}
 	if r.scenario != "" {
 		words = append(words, r.scenario)
@@ -45,11 +47,16 @@ func (r request) String() string {
 	for _, key := range slices.Sorted(maps.Keys(r.params)) {
 		words = append(words, key+"="+r.params[key])
 	}
+	if r.token != "" {
+		words = append(words, "token="+string(r.token))
+	}
 	return strings.Join(words, " ")
 }
 
-// parseRequest reads a first line without its end. The error is a *Refusal. Of
-// another version it reads nothing but that.
+// parseRequest reads a first line without its end. Of another version it reads
+// nothing but that. The error is a *Refusal, whose text holds nothing of the line:
+// whoever sent it has not been authenticated yet, and the token may be anywhere in
+// it.
 func parseRequest(line string) (request, error) {
 	words := strings.Split(line, " ")
 	version, err := parseVersion(words[0])
@@ -75,10 +82,12 @@ func parseRequest(line string) (request, error) {
 	for _, word := range words {
 		key, value, ok := strings.Cut(word, "=")
 		if _, twice := r.params[key]; !ok || key == "" || twice {
-			return request{}, refuse(malformed, "%q is no KEY=VALUE, or there twice", word)
+			return request{}, refuse(malformed, "parameters are KEY=VALUE, each key once")
 		}
 		r.params[key] = value
 	}
+	r.token = Secret(r.params["token"])
+	delete(r.params, "token")
 	return r, nil
 }
 
@@ -100,18 +109,33 @@ func isWord(s string) bool {
 	return s != ""
 }
 
-// only refuses parameters that are not among keys: what an agent does not know
-// it must not pass over.
+// only refuses parameters that are not among keys: an agent must not ignore what
+// it does not know.
 func (r request) only(keys ...string) error {
 	for _, key := range slices.Sorted(maps.Keys(r.params)) {
-		if key != "token" && !slices.Contains(keys, key) {
-			return refuse(unknown, "the parameter %s of %s", key, strings.TrimSpace(r.verb+" "+r.scenario))
+		if !slices.Contains(keys, key) {
+			return refuse(unknown, "the parameter %s of %s", r.quote(key), strings.TrimSpace(r.verb+" "+r.scenario))
 		}
 	}
 	return nil
 }
 
-// number is the parameter key, a whole number up to most; 0 if it is not there.
+// maxQuoted is how much of a word an answer repeats, in bytes.
+const maxQuoted = 64
+
+// quote is a word of the request as an answer may repeat it: short, and redacted
+// if the token is in it.
+func (r request) quote(word string) string {
+	switch {
+	case r.token.within(word):
+		return redacted
+	case len(word) > maxQuoted:
+		return word[:maxQuoted] + "..."
+	}
+	return word
+}
+
+// number is the parameter key, a whole number up to most; 0 if it is omitted.
 func (r request) number(key string, most int64) (int64, error) {
 	text, ok := r.params[key]
 	if !ok {
@@ -119,7 +143,7 @@ func (r request) number(key string, most int64) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		return 0, refuse(malformed, "%s=%s is no whole number", key, text)
+		return 0, refuse(malformed, "%s must be a whole number, 0 or more", key)
 	}
 	if n > most {
 		return 0, refuse(overLimit, "%s may be at most %d", key, most)
@@ -129,16 +153,20 @@ func (r request) number(key string, most int64) (int64, error) {
 
 const maxName = 64
 
-// name is the parameter key, which must be there: a run's ID or a group's.
+// name is the parameter key, which is required: the name of a run or of a group.
 func (r request) name(key string) (string, error) {
 	name := r.params[key]
 	if name == "" || len(name) > maxName {
 		return "", refuse(malformed, "%s needs %s=NAME of 1 to %d characters", r.verb, key, maxName)
 	}
+	if r.token.namedBy(name) {
+		return "", refuse(malformed, "%s must not contain the token", key) // reports repeat it
+	}
 	return name, nil
 }
 
-// answer is what the agent sends first on every connection: one line.
+// answerOK is the line that the agent sends first on a connection that it does
+// not refuse.
 func answerOK(body []byte) []byte {
 	line := fmt.Appendf(nil, "%s%d ok", protocol, Version)
 	if len(body) > 0 {

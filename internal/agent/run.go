@@ -15,22 +15,22 @@ import (
 	"time"
 )
 
-// run is one connection that acts a scenario out, and its report.
+// run is one connection on which a scenario is acted out, and its report.
 type run struct {
 	ctx    context.Context
 	group  string
 	script script
 	conn   net.Conn
 	in     io.Reader // the connection behind its first line
-	limit  int64     // bytes that may come
+	limit  int64     // bytes that may be received
 	start  time.Time
-	done   chan struct{} // closed when it is over
-	over   time.Time     // when that was
+	done   chan struct{} // closed when the run is over
+	over   time.Time     // when that was; guarded by the run table
 
 	// Of a scenario of datagrams, else not set.
-	post    *post
-	key     string
-	letters <-chan letter
+	keys     *keyReceiver
+	key      string
+	arrivals <-chan keyDatagram
 
 	mu     sync.Mutex
 	report Report
@@ -78,7 +78,7 @@ func (r *run) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// wait lets d pass, but not more time than the run has.
+// wait waits for d, or until the run has no time left.
 func (r *run) wait(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -113,8 +113,8 @@ func (r *run) saw(end End, err error) {
 	}
 }
 
-// act says that it begins, plays the scenario and closes the connection: in
-// order if the scenario came to its end, else by a reset.
+// act says that the run begins, plays the scenario and closes the connection: in
+// order if the scenario was carried out, else by a reset.
 func (r *run) act(play func(*run) error) {
 	_, err := r.conn.Write(answerOK(r.opening()))
 	if err == nil {
@@ -146,8 +146,18 @@ func (r *run) opening() []byte {
 	return body
 }
 
-// seen is the report as it stands.
-func (r *run) seen() Report {
+// isOver reports whether the run has ended.
+func (r *run) isOver() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// snapshot is the report as it stands.
+func (r *run) snapshot() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	report := r.report

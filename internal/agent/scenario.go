@@ -13,7 +13,7 @@ type scenario struct {
 	name   string
 	params []string
 	act    func(*run) error
-	post   bool // whether it is about datagrams
+	udp    bool // whether it is about datagrams
 }
 
 // maxKept bounds what a scenario keeps to send it back, in bytes.
@@ -34,7 +34,7 @@ func scenarios() []scenario {
 // scenarios are those that this agent plays: none about datagrams without a
 // socket for them.
 func (s *Server) scenarios() []scenario {
-	return slices.DeleteFunc(scenarios(), func(sc scenario) bool { return sc.post && s.UDP == nil })
+	return slices.DeleteFunc(scenarios(), func(sc scenario) bool { return sc.udp && s.UDP == nil })
 }
 
 func (s *Server) scenarioNames() []string {
@@ -45,16 +45,17 @@ func (s *Server) scenarioNames() []string {
 	return names
 }
 
-func (s *Server) lookup(name string) (scenario, error) {
+// lookup finds the scenario that r asks for.
+func (s *Server) lookup(r request) (scenario, error) {
 	all := s.scenarios()
-	i := slices.IndexFunc(all, func(sc scenario) bool { return sc.name == name })
+	i := slices.IndexFunc(all, func(sc scenario) bool { return sc.name == r.scenario })
 	if i < 0 {
-		return scenario{}, refuse(unknown, "the scenario %s", name)
+		return scenario{}, refuse(unknown, "the scenario %s", r.quote(r.scenario))
 	}
 	return all[i], nil
 }
 
-// script is what a scenario was told.
+// script is what a scenario's parameters ask for.
 type script struct {
 	delay time.Duration
 	take  int
@@ -64,6 +65,14 @@ type script struct {
 func (s scenario) script(r request, limits Limits) (script, error) {
 	if err := r.only(append([]string{"id", "group"}, s.params...)...); err != nil {
 		return script{}, err
+	}
+	if _, err := r.name("id"); err != nil {
+		return script{}, err
+	}
+	if r.params["group"] != "" {
+		if _, err := r.name("group"); err != nil {
+			return script{}, err
+		}
 	}
 	delay, err := r.number("delay", limits.delay().Milliseconds())
 	if err != nil {
@@ -111,8 +120,8 @@ func (r *run) finFirst() error {
 // reset reads some bytes, sends back the first of them and, after the delay,
 // resets the connection.
 func (r *run) reset() error {
-	kept := make([]byte, r.script.take)
-	if _, err := io.ReadFull(r, kept); err != nil {
+	kept, err := r.readExactly(r.script.take)
+	if err != nil {
 		return err
 	}
 	if _, err := r.Write(kept[:r.script.give]); err != nil {
@@ -124,6 +133,16 @@ func (r *run) reset() error {
 	r.saw(Acted, nil)
 	abort(r.conn)
 	return nil
+}
+
+// readExactly reads n bytes. What it allocates grows with what is received: a
+// request alone costs no memory.
+func (r *run) readExactly(n int) ([]byte, error) {
+	read, err := io.ReadAll(io.LimitReader(r, int64(n)))
+	if err == nil && len(read) < n {
+		err = io.ErrUnexpectedEOF
+	}
+	return read, err
 }
 
 // abort ends a connection by a reset.

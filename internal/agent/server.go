@@ -3,19 +3,16 @@ package agent
 import (
 	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
 	"time"
 )
 
-// Limits bound what an agent can be told to do.
+// Limits bound what an agent does for its clients.
 type Limits struct {
 	Time  time.Duration // of one scenario; default DefaultTime
-	Bytes int64         // that one scenario takes; default DefaultBytes
+	Bytes int64         // that one scenario receives; default DefaultBytes
 	Runs  int           // scenarios at once; default DefaultRuns
 }
 
@@ -39,9 +36,16 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// delay is the longest that a scenario may be told to wait: what comes before it
-// and after it takes time, too.
+// delay is the longest delay that a scenario may ask for: what comes before and
+// after it takes time, too.
 func (l Limits) delay() time.Duration { return l.Time * 9 / 10 }
+
+// waits is how many requests may wait for the end of a run at once.
+func (l Limits) waits() int { return 2 * l.Runs }
+
+// closing is how many connections may be between two states, or have been closed
+// and not yet released their resources. They never wait for anybody.
+const closing = 64
 
 // lineTime is how long a connection may take over its first line, and how long
 // an answer may take to be sent.
@@ -49,22 +53,37 @@ const lineTime = 5 * time.Second
 
 // Server acts scenarios out.
 type Server struct {
-	Token  string // what every request must bring; "" asks for none
+	Token  Secret // what every request must bring; "" asks for none
 	Limits Limits
 	UDP    *net.UDPConn // where datagrams come in; nil: no scenario is about them
 	Log    *slog.Logger // default: none
 
-	lineTime time.Duration // default lineTime
+	lineTime     time.Duration // default lineTime
+	maxNewcomers int           // default maxNewcomers
 
-	opened sync.Once
-	book   *book
-	post   *post         // of UDP
-	places chan struct{} // one for each connection
+	initialized sync.Once
+	runs        *runTable
+	keys        *keyReceiver // of UDP
+	newcomers   *newcomers
+	places      chan struct{} // holds one for each connection
+	waits       chan struct{} // holds one for each REPORT that waits
+}
+
+// init makes what both Serve and Snapshot use.
+func (s *Server) init() {
+	s.initialized.Do(func() {
+		s.runs, s.keys = newRunTable(), newKeyReceiver(s.UDP)
+		s.newcomers = &newcomers{max: maxNewcomers}
+		if s.maxNewcomers > 0 {
+			s.newcomers.max = s.maxNewcomers
+		}
+	})
 }
 
 // Serve accepts connections on ln until ctx ends, then closes it and UDP, resets
-// what goes on and returns nil. The error is the listener's. A reset is what many
-// scenarios are about: ln must not be of MPTCP, which has another idea of it.
+// the active connections and returns nil. The error is the listener's. Many
+// scenarios depend on resets: ln must not be of MPTCP, whose resets are another
+// thing.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	s.Limits = s.Limits.withDefaults()
 	if s.Log == nil {
@@ -73,10 +92,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if s.lineTime == 0 {
 		s.lineTime = lineTime
 	}
-	s.records()
-	// Besides those that act, some ask for reports, or have yet to say what
-	// they want.
-	s.places = make(chan struct{}, 4*s.Limits.Runs)
+	s.init()
+	s.waits = make(chan struct{}, s.Limits.waits())
+	s.places = make(chan struct{}, s.Limits.Runs+s.Limits.waits()+s.newcomers.max+closing)
 	var conns sync.WaitGroup
 	defer conns.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -84,150 +102,42 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	release := context.AfterFunc(ctx, func() { ln.Close() })
 	defer release()
 	if s.UDP != nil {
-		s.post = newPost(s.UDP)
-		conns.Go(func() { s.post.deliver(ctx) })
+		conns.Go(func() { s.keys.receive(ctx) })
 		context.AfterFunc(ctx, func() { s.UDP.Close() })
 	}
+	ln = retrying{ln, ctx}
 	for {
 		s.places <- struct{}{}
-		conn, err := accept(ctx, ln)
+		conn, err := ln.Accept()
 		if err != nil {
 			ln.Close()
-			return onlyNews(ctx, err)
+			return unlessDone(ctx, err)
 		}
+		c := &caller{server: s, conn: conn, in: bufio.NewReaderSize(conn, MaxLine), place: s.newcomers.add(conn, false)}
 		conns.Go(func() {
 			defer func() { <-s.places }()
-			s.serve(ctx, conn)
+			c.serve(ctx)
 		})
 	}
 }
 
-// accept goes on where the cause passes: descriptors run out, or a client was
-// gone before it was accepted.
-func accept(ctx context.Context, ln net.Listener) (net.Conn, error) {
-	for {
-		conn, err := ln.Accept()
-		var passing interface{ Temporary() bool }
-		if err == nil || ctx.Err() != nil || !errors.As(err, &passing) || !passing.Temporary() {
-			return conn, err
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-		}
-	}
-}
-
-func onlyNews(ctx context.Context, err error) error {
+// unlessDone is err, or nil if ctx has ended: then that is why there is an error.
+func unlessDone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-// serve answers one connection's first line.
-func (s *Server) serve(ctx context.Context, conn net.Conn) {
-	release := context.AfterFunc(ctx, func() { abort(conn) })
-	defer release()
-	conn.SetDeadline(time.Now().Add(s.lineTime))
-	in := bufio.NewReaderSize(conn, MaxLine)
-	log := s.Log.With(slog.String("client", conn.RemoteAddr().String()))
-	line, err := in.ReadSlice('\n')
-	if err != nil && len(line) == 0 {
-		conn.Close() // who says nothing is not answered: a health check
-		return
-	}
-	if err != nil {
-		err = refuse(malformed, "a first line has up to %d bytes and takes up to %v", MaxLine, s.lineTime)
-	} else {
-		err = s.answer(ctx, conn, in, string(line[:len(line)-1]), log)
-	}
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		s.book.refuse()
-		log.Warn("refused", slog.String("kind", string(refusal.Kind)), slog.String("why", refusal.Text))
-		finish(conn, answerRefusal(refusal))
-	}
-}
-
-// finish sends the last line of a connection and leaves the end to the client: a
-// close of the agent's could be a reset, or be made one, and overtake the line.
-func finish(conn net.Conn, line []byte) {
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(lineTime))
-	if _, err := conn.Write(line); err == nil {
-		io.CopyN(io.Discard, conn, 64<<10)
-	}
-}
-
-// answer does what line asks for. A *Refusal is yet to be sent.
-func (s *Server) answer(ctx context.Context, conn net.Conn, in io.Reader, line string, log *slog.Logger) error {
-	r, err := parseRequest(line)
-	if err != nil {
-		return err
-	}
-	if err := s.admit(r); err != nil {
-		return err
-	}
-	if r.verb == verbRun {
-		return s.run(ctx, conn, in, r, log)
-	}
-	if r.scenario != "" {
-		return refuse(unknown, "%s %s", r.verb, r.scenario)
-	}
-	body, err := s.tell(ctx, r)
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	finish(conn, answerOK(text))
-	return nil
-}
-
-func (s *Server) admit(r request) error {
-	switch got := r.params["token"]; {
+// authenticate refuses a request without the token.
+func (s *Server) authenticate(r request) error {
+	switch {
 	case s.Token == "":
 		return nil
-	case got == "":
+	case r.token == "":
 		return refuse(tokenNeeded, "give it with token=TOKEN")
-	case !sameToken(got, s.Token):
+	case !s.Token.equal(r.token):
 		return refuse(tokenWrong, "that is not the token")
 	}
-	return nil
-}
-
-// run gives the connection to a scenario.
-func (s *Server) run(ctx context.Context, conn net.Conn, in io.Reader, r request, log *slog.Logger) error {
-	sc, err := s.lookup(r.scenario)
-	if err != nil {
-		return err
-	}
-	script, err := sc.script(r, s.Limits)
-	if err != nil {
-		return err
-	}
-	if _, err := r.name("id"); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.Limits.Time)
-	defer cancel()
-	acting := newRun(ctx, r, script)
-	acting.conn, acting.in, acting.limit = conn, in, s.Limits.Bytes
-	if err := s.book.begin(acting, s.Limits.Runs); err != nil {
-		return err
-	}
-	conn.SetDeadline(acting.start.Add(s.Limits.Time))
-	if sc.post {
-		acting.post = s.post
-		acting.key, acting.letters = s.post.expect()
-	}
-	acting.act(sc.act)
-	s.book.end(acting)
-	seen := acting.seen()
-	log.Info("acted", slog.String("scenario", seen.Scenario), slog.String("end", string(seen.End)),
-		slog.Int64("received", seen.Received), slog.Int64("ms", seen.TotalMS))
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// patience bounds how long a test waits for what must happen.
-const patience = 20 * time.Second
+// testTimeout bounds how long a test waits for what must happen.
+const testTimeout = 20 * time.Second
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
@@ -47,7 +47,7 @@ func start(t *testing.T, server *Server) (c *Client, stop func()) {
 		<-done
 	}
 	t.Cleanup(stop)
-	return &Client{Address: ln.Addr().String(), Token: server.Token, Timeout: patience}, stop
+	return &Client{Address: ln.Addr().String(), Token: server.Token, Timeout: testTimeout}, stop
 }
 
 // say connects, sends text as it stands and returns all that is answered up to
@@ -59,7 +59,7 @@ func say(t *testing.T, c *Client, text string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	io.WriteString(conn, text)
 	line, _ := bufio.NewReader(conn).ReadString('\n')
 	return line
@@ -81,13 +81,13 @@ func TestEveryFirstLineIsAnsweredByOneLine(t *testing.T) {
 		{"parameter of another scenario", "echod-agent/1 RUN take id=1 delay=2 token=right\n", "error unknown the parameter delay of RUN take"},
 		{"no ID", "echod-agent/1 RUN take token=right\n", "error malformed RUN needs id="},
 		{"long ID", "echod-agent/1 RUN take id=" + strings.Repeat("x", 65) + " token=right\n", "error malformed RUN needs id="},
-		{"no number", "echod-agent/1 RUN reset id=1 take=some token=right\n", "error malformed take=some "},
-		{"negative number", "echod-agent/1 RUN reset id=1 take=-1 token=right\n", "error malformed take=-1 "},
+		{"no number", "echod-agent/1 RUN reset id=1 take=some token=right\n", "error malformed take must be a whole number, 0 or more"},
+		{"negative number", "echod-agent/1 RUN reset id=1 take=-1 token=right\n", "error malformed take must be a whole number, 0 or more"},
 		{"more than is kept", "echod-agent/1 RUN reset id=1 take=1048577 token=right\n", "error limit take may be at most 1048576"},
 		{"gives more than it takes", "echod-agent/1 RUN reset id=1 take=1 give=2 token=right\n", "error limit give may be at most 1"},
 		{"longer than it may", "echod-agent/1 RUN answer-late id=1 delay=27001 token=right\n", "error limit delay may be at most 27000"},
-		{"report of nothing", "echod-agent/1 REPORT id=none token=right\n", "error id no run none "},
-		{"waits for weeks", "echod-agent/1 REPORT id=none wait=2147483648 token=right\n", "error limit wait may be at most 2147483647"},
+		{"report of nothing", "echod-agent/1 REPORT id=none token=right\n", "error id no run of that ID is known; a report is kept for 2m0s"},
+		{"waits for weeks", "echod-agent/1 REPORT id=none wait=600001 token=right\n", "error limit wait may be at most 600000"},
 		{"count of nothing", "echod-agent/1 COUNT group=none token=right\n", `ok {"open":0}`},
 		{"count without a group", "echod-agent/1 COUNT token=right\n", "error malformed COUNT needs group="},
 		{"too long", "echod-agent/1 HELLO token=" + strings.Repeat("x", MaxLine) + "\n", "error malformed "},
@@ -118,7 +118,7 @@ func playing(t *testing.T, c *Client, scenario string, params Params, text strin
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { acting.Close() })
-	acting.SetDeadline(time.Now().Add(patience))
+	acting.SetDeadline(time.Now().Add(testTimeout))
 	if _, err := io.WriteString(acting, text); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestScenariosBehaveAsTheyAreNamed(t *testing.T) {
 			t.Parallel()
 			conn, id := playing(t, c, tt.scenario, tt.params, text)
 			tt.end(t, conn)
-			got, err := c.Report(t.Context(), id, patience)
+			got, err := c.Report(t.Context(), id, testTimeout)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +191,7 @@ func TestReportTellsResetsAndWhatIsStillOpen(t *testing.T) {
 	}
 	conn.SetLinger(0)
 	conn.Close()
-	if got, err := c.Report(t.Context(), id, patience); err != nil || got.End != Reset {
+	if got, err := c.Report(t.Context(), id, testTimeout); err != nil || got.End != Reset {
 		t.Errorf("got end %q, %v; want a reset", got.End, err)
 	}
 }
@@ -210,7 +210,7 @@ func TestScenariosEndAtTheirLimits(t *testing.T) {
 			c, _ := start(t, &Server{Limits: tt.limits, lineTime: time.Hour})
 			conn, id := playing(t, c, "take", nil, strings.Repeat("x", tt.sent))
 			wantEnd(t, conn, "", errReset)
-			if got, err := c.Report(t.Context(), id, patience); err != nil || got.End != Limit {
+			if got, err := c.Report(t.Context(), id, testTimeout); err != nil || got.End != Limit {
 				t.Errorf("got end %q, %v; want a limit", got.End, err)
 			}
 		})
@@ -225,7 +225,7 @@ func TestScenariosAtOnceAreLimited(t *testing.T) {
 		t.Errorf("got %v, want busy", err)
 	}
 	conn.Close()
-	if _, err := c.Report(t.Context(), id, patience); err != nil {
+	if _, err := c.Report(t.Context(), id, testTimeout); err != nil {
 		t.Fatal(err)
 	}
 	playing(t, c, "take", nil, "")
@@ -242,7 +242,7 @@ func TestCountIsOfOneGroup(t *testing.T) {
 		t.Errorf("got %d, %v; want 1", n, err)
 	}
 	one.Close()
-	if _, err := c.Report(t.Context(), one.ID, patience); err != nil {
+	if _, err := c.Report(t.Context(), one.ID, testTimeout); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := c.Count(t.Context(), "mine"); n != 0 || err != nil {

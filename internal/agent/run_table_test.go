@@ -8,10 +8,10 @@ import (
 )
 
 // enter begins a run of that ID.
-func enter(t *testing.T, b *book, id string) *run {
+func enter(t *testing.T, b *runTable, id string) *run {
 	t.Helper()
 	r := newRun(t.Context(), request{params: map[string]string{"id": id}}, script{})
-	if err := b.begin(r, 1<<20); err != nil {
+	if err := b.add(r, 1<<20); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -19,9 +19,9 @@ func enter(t *testing.T, b *book, id string) *run {
 
 func TestReportsAreForgottenAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBook()
+		b := newRunTable()
 		enter(t, b, "goes on")
-		b.end(enter(t, b, "over"))
+		b.finish(enter(t, b, "over"))
 		time.Sleep(reportLife)
 		if _, err := b.find("over"); err != nil {
 			t.Errorf("after %v: %v", reportLife, err)
@@ -37,9 +37,9 @@ func TestReportsAreForgottenAfterAWhile(t *testing.T) {
 }
 
 func TestOldestReportsGiveWay(t *testing.T) {
-	b := newBook()
+	b := newRunTable()
 	for i := range maxReports + 1 {
-		b.end(enter(t, b, strconv.Itoa(i)))
+		b.finish(enter(t, b, strconv.Itoa(i)))
 	}
 	if _, err := b.find("0"); err == nil {
 		t.Error("the oldest is still known")
@@ -53,14 +53,14 @@ func TestOldestReportsGiveWay(t *testing.T) {
 }
 
 func TestAnIDIsOfOneRun(t *testing.T) {
-	b := newBook()
+	b := newRunTable()
 	r := enter(t, b, "mine")
 	for range 2 {
-		if err := b.begin(newRun(t.Context(), request{params: map[string]string{"id": "mine"}}, script{}), 10); err == nil {
+		if err := b.add(newRun(t.Context(), request{params: map[string]string{"id": "mine"}}, script{}), 10); err == nil {
 			t.Error("the same ID was taken again")
 		}
 		if b.runs["mine"].over.IsZero() {
-			b.end(r)
+			b.finish(r)
 		}
 	}
 }

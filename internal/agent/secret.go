@@ -1,0 +1,77 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+	"strings"
+)
+
+const maxToken = 256
+
+// ValidToken reports whether token can be sent on a first line: 1 to 256 visible
+// ASCII characters, no space.
+func ValidToken(token string) error {
+	if token == "" || len(token) > maxToken {
+		return errors.New("a token has 1 to 256 characters")
+	}
+	for _, b := range []byte(token) {
+		if b <= ' ' || b > '~' {
+			return errors.New("a token has visible ASCII characters only, and no space")
+		}
+	}
+	return nil
+}
+
+// Secret is a token. It is never shown: however it is formatted, logged or
+// marshaled, the result is "[redacted]". Only a conversion to string reveals it.
+type Secret string
+
+const redacted = "[redacted]"
+
+func (s Secret) String() string { return redacted }
+
+// Format implements fmt.Formatter for all verbs, so that %x and %#v redact, too.
+func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText implements encoding.TextMarshaler, which JSON uses as well.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// equal compares in a time that depends neither on the length of s nor on how
+// much of got is right.
+func (s Secret) equal(got Secret) bool {
+	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(s))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// within reports whether text contains s.
+func (s Secret) within(text string) bool { return s != "" && strings.Contains(text, string(s)) }
+
+// minUnguessable is the length from which a name that contains the token cannot
+// do so by chance. A random ID may well contain a token of one character.
+const minUnguessable = 8
+
+// namedBy reports whether a name gives s away: it is s, or contains it otherwise
+// than by chance.
+func (s Secret) namedBy(name string) bool {
+	return s.within(name) && (len(s) == len(name) || len(s) >= minUnguessable)
+}
+
+var tokenParameter = regexp.MustCompile(`token=\S*`)
+
+// hide redacts s in a line that a peer sent: whatever follows "token=", and s
+// itself where it is too long to occur by chance.
+func (s Secret) hide(line string) string {
+	line = tokenParameter.ReplaceAllLiteralString(line, "token="+redacted)
+	if len(s) >= minUnguessable {
+		line = strings.ReplaceAll(line, string(s), redacted)
+	}
+	return line
+}
