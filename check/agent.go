@@ -28,7 +28,7 @@ func (p *probe) run(rule Rule) error {
 
 // farEnd is the agent. checkAgent has seen its URL.
 func (p *probe) farEnd() *agent.Client {
-	return &agent.Client{Address: strings.TrimPrefix(p.Agent, "tcp://"), Token: agent.Secret(p.Token), Timeout: p.Timeout}
+	return &agent.Client{Address: strings.TrimPrefix(p.Agent, "tcp://"), Token: agent.NewSecret(p.Token), Timeout: p.Timeout}
 }
 
 // scene is one connection to the agent, on which it acts a scenario out.

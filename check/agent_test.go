@@ -81,8 +81,8 @@ func TestAgentThatDoesNotServeIsAReasonToSkip(t *testing.T) {
 	}{
 		{"none", "", "", "needs --agent"},
 		{"not there", "tcp://" + freePort(t, "tcp"), "", "the agent cannot be reached: "},
-		{"wants a token", "tcp://" + farEnd(t, &agent.Server{Token: "secret"}), "", "the agent asks for a token"},
-		{"wants another token", "tcp://" + farEnd(t, &agent.Server{Token: "secret"}), "sesame", "the agent asks for another token"},
+		{"wants a token", "tcp://" + farEnd(t, &agent.Server{Token: agent.NewSecret("secret")}), "", "the agent asks for a token"},
+		{"wants another token", "tcp://" + farEnd(t, &agent.Server{Token: agent.NewSecret("secret")}), "sesame", "the agent asks for another token"},
 		{"an echo", serve(t).String(), "", "no agent answers there, "},
 		{"allows less", "tcp://" + farEnd(t, &agent.Server{Limits: agent.Limits{Time: time.Second}}), "", "the agent does not allow it: delay may be at most 900"},
 	}

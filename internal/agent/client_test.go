@@ -93,7 +93,7 @@ func TestTokensAreComparedWhole(t *testing.T) {
 		got, want string
 		same      bool
 	}{{"a", "a", true}, {"a", "ab", false}, {"ab", "a", false}, {"", "a", false}} {
-		if Secret(tt.want).equal(Secret(tt.got)) != tt.same {
+		if NewSecret(tt.want).Equal(NewSecret(tt.got)) != tt.same {
 			t.Errorf("%q and %q: got %t", tt.got, tt.want, !tt.same)
 		}
 	}

@@ -34,7 +34,7 @@ type request struct {
 	version  int
 	verb     string
 	scenario string            // of RUN
-	token    Secret            // the parameter token; "" is none
+	token    Secret            // the parameter token
 	params   map[string]string // all others
 }
 
@@ -47,8 +47,8 @@ func (r request) line() string {
 	for _, key := range slices.Sorted(maps.Keys(r.params)) {
 		words = append(words, key+"="+r.params[key])
 	}
-	if r.token != "" {
-		words = append(words, "token="+string(r.token))
+	if !r.token.IsZero() {
+		words = append(words, "token="+r.token.reveal())
 	}
 	return strings.Join(words, " ")
 }
@@ -86,7 +86,7 @@ func parseRequest(line string) (request, error) {
 		}
 		r.params[key] = value
 	}
-	r.token = Secret(r.params["token"])
+	r.token = NewSecret(r.params["token"])
 	delete(r.params, "token")
 	return r, nil
 }

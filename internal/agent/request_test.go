@@ -13,10 +13,10 @@ func TestParseRequestReadsFirstLines(t *testing.T) {
 		line string
 		want request
 	}{
-		{"echod-agent/1 HELLO", request{1, "HELLO", "", "", map[string]string{}}},
-		{"echod-agent/1 HELLO token=a=b", request{1, "HELLO", "", "a=b", map[string]string{}}},
-		{"echod-agent/1 RUN reset id=x take=1", request{1, "RUN", "reset", "", map[string]string{"id": "x", "take": "1"}}},
-		{"echod-agent/1 RUN take id=", request{1, "RUN", "take", "", map[string]string{"id": ""}}},
+		{"echod-agent/1 HELLO", request{1, "HELLO", "", Secret{}, map[string]string{}}},
+		{"echod-agent/1 HELLO token=a=b", request{1, "HELLO", "", NewSecret("a=b"), map[string]string{}}},
+		{"echod-agent/1 RUN reset id=x take=1", request{1, "RUN", "reset", Secret{}, map[string]string{"id": "x", "take": "1"}}},
+		{"echod-agent/1 RUN take id=", request{1, "RUN", "take", Secret{}, map[string]string{"id": ""}}},
 	}
 	for _, tt := range tests {
 		got, err := parseRequest(tt.line)

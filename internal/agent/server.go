@@ -53,7 +53,7 @@ const lineTime = 5 * time.Second
 
 // Server acts scenarios out.
 type Server struct {
-	Token  Secret // what every request must bring; "" asks for none
+	Token  Secret // what every request must bring; the zero value asks for none
 	Limits Limits
 	UDP    *net.UDPConn // where datagrams come in; nil: no scenario is about them
 	Log    *slog.Logger // default: none
@@ -132,11 +132,11 @@ func unlessDone(ctx context.Context, err error) error {
 // authenticate refuses a request without the token.
 func (s *Server) authenticate(r request) error {
 	switch {
-	case s.Token == "":
+	case s.Token.IsZero():
 		return nil
-	case r.token == "":
+	case r.token.IsZero():
 		return refuse(tokenNeeded, "give it with token=TOKEN")
-	case !s.Token.equal(r.token):
+	case !s.Token.Equal(r.token):
 		return refuse(tokenWrong, "that is not the token")
 	}
 	return nil

@@ -82,7 +82,7 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 		log.Warn("whoever reaches the agent can use it; a token protects it")
 	}
 	log.Info("listening", slog.String("url", spec.String()))
-	s := &agent.Server{Token: agent.Secret(f.token), Limits: f.limits, UDP: conn, Log: log}
+	s := &agent.Server{Token: agent.NewSecret(f.token), Limits: f.limits, UDP: conn, Log: log}
 	beside.show(agentPage(s, spec.String(), f.limits), nil, p.logMetrics(), metrics.Agent(s.Snapshot))
 	return s.Serve(ctx, ln)
 }

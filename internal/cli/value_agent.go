@@ -55,16 +55,16 @@ func (v agentUDP) Set(text string) error {
 	return nil
 }
 
-// token is what an agent asks its clients for.
+// token is what an agent asks its clients for. Its text is never shown.
 type token struct{ text *string }
 
 func (v token) Type() string { return "token" }
 
 func (v token) String() string {
-	if v.text == nil {
+	if v.text == nil || *v.text == "" {
 		return ""
 	}
-	return *v.text
+	return agent.NewSecret(*v.text).String()
 }
 
 func (v token) Set(text string) error {
