@@ -13,8 +13,8 @@ import (
 var TruncatesDatagrams = Fault{
 	Name:     "truncates-datagrams",
 	Sentence: "sends back only the first 2048 bytes of a datagram",
-	packet: func(_ context.Context, conn *net.UDPConn) {
-		answer(conn, make([]byte, 2048), conn, 1024)
+	packet: func(ctx context.Context, conn *net.UDPConn) {
+		answer(ctx, conn, make([]byte, 2048), conn, 1024)
 	},
 }
 
@@ -22,13 +22,13 @@ var TruncatesDatagrams = Fault{
 var AnswersElsewhere = Fault{
 	Name:     "answers-elsewhere",
 	Sentence: "answers datagrams from another port than they were sent to",
-	packet: func(_ context.Context, conn *net.UDPConn) {
+	packet: func(ctx context.Context, conn *net.UDPConn) {
 		other, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback))
 		if err != nil {
 			return
 		}
 		defer other.Close()
-		answer(conn, make([]byte, 64<<10), other, 1024)
+		answer(ctx, conn, make([]byte, 64<<10), other, 1024)
 	},
 }
 
@@ -36,8 +36,8 @@ var AnswersElsewhere = Fault{
 var AnswersLowPorts = Fault{
 	Name:     "answers-low-ports",
 	Sentence: "answers datagrams from ports below 1024, where other services live",
-	packet: func(_ context.Context, conn *net.UDPConn) {
-		answer(conn, make([]byte, 64<<10), conn, 1)
+	packet: func(ctx context.Context, conn *net.UDPConn) {
+		answer(ctx, conn, make([]byte, 64<<10), conn, 1)
 	},
 }
 
@@ -45,7 +45,7 @@ var AnswersLowPorts = Fault{
 var MutesFloods = Fault{
 	Name:     "mutes-floods",
 	Sentence: "answers a datagram only if no other comes from its source within 100 ms",
-	packet: func(_ context.Context, conn *net.UDPConn) {
+	packet: func(ctx context.Context, conn *net.UDPConn) {
 		const calm = 100 * time.Millisecond
 		last := make(map[netip.AddrPort]time.Time)
 		answers := make(map[netip.AddrPort]*time.Timer)
@@ -55,7 +55,11 @@ var MutesFloods = Fault{
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			if err != nil || from.Port() < 1024 {
+			if err != nil {
+				sleep(ctx, errorPause)
+				continue
+			}
+			if from.Port() < 1024 {
 				continue
 			}
 			if answer := answers[from]; answer != nil {
@@ -70,15 +74,28 @@ var MutesFloods = Fault{
 	},
 }
 
+// errorPause follows an error of a socket, which may report the same again at
+// once.
+const errorPause = 10 * time.Millisecond
+
+// packetReader is what answer reads from: a *net.UDPConn.
+type packetReader interface {
+	ReadFromUDPAddrPort(b []byte) (n int, addr netip.AddrPort, err error)
+}
+
 // answer receives from in and answers through out, from lowest on whatever the
 // source port is, until in is closed.
-func answer(in *net.UDPConn, buf []byte, out *net.UDPConn, lowest uint16) {
+func answer(ctx context.Context, in packetReader, buf []byte, out *net.UDPConn, lowest uint16) {
 	for {
 		n, from, err := in.ReadFromUDPAddrPort(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if (err == nil || n > 0) && from.Port() >= lowest {
+		if err != nil && n <= 0 { // Windows reports a datagram that was cut as an error
+			sleep(ctx, errorPause)
+			continue
+		}
+		if from.Port() >= lowest {
 			from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 			out.WriteToUDPAddrPort(buf[:n], from)
 		}

@@ -138,6 +138,7 @@ func (n *nat) serve(conn *net.UDPConn) {
 			return
 		}
 		if err != nil {
+			sleep(n.ctx, errorPause)
 			continue
 		}
 		if server := n.mapping(from); server != nil {
@@ -187,9 +188,11 @@ func (n *nat) answer(client netip.AddrPort, server net.Conn) {
 		if errors.Is(err, net.ErrClosed) || errors.As(err, &timeout) && timeout.Timeout() {
 			break
 		}
-		if err == nil {
-			pass(buf[:length])
+		if err != nil {
+			sleep(n.ctx, errorPause)
+			continue
 		}
+		pass(buf[:length])
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -40,10 +40,13 @@ const seqs = uint64(len(datagramFlow{}.lost) * 64)
 func (f *datagramFlow) push(buf []byte, due, now int64, size int) []byte {
 	d := f.spare()
 	*d = datagram{due, now, size}
-	seq := f.first + uint64(len(f.pending))
+	seq := f.sent()
 	f.enqueue(d)
 	return f.write(buf[:size], seq)
 }
+
+// sent returns how many datagrams there have been, and so the number of the next.
+func (f *datagramFlow) sent() uint64 { return f.first + uint64(len(f.pending)) }
 
 // enqueue puts d at the end of pending. What has left the front makes room for
 // it: a window that only moves allocates nothing.
@@ -89,7 +92,7 @@ func (f *datagramFlow) received(p []byte) arrival {
 		return f.foreign(p, 4, "this socket's number")
 	}
 	seq := binary.BigEndian.Uint64(p[8:])
-	if seq >= f.first+uint64(len(f.pending)) {
+	if seq >= f.sent() {
 		return f.foreign(p, 8, "a number that had been sent")
 	}
 	reordered := seq+1 < f.highest

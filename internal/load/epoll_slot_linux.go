@@ -23,7 +23,8 @@ type epollSlot struct {
 
 	flow    flow
 	packets datagramFlow
-	waiting queue // of churn: messages that have no connection yet
+	failed  uint64 // errors of its sockets for datagrams
+	waiting queue  // of churn: messages that have no connection yet
 }
 
 type state uint8
@@ -205,7 +206,11 @@ func (d *epollDriver) receive(s *epollSlot) {
 			return
 		}
 		if errno != 0 {
-			d.tally.broke(now, dial.Classify(errno))
+			if s.failed++; s.failed > s.packets.sent() {
+				d.lose(s, dial.Classify(errno)) // the socket's own: it would report it again at once
+				return
+			}
+			d.tally.broke(now, dial.Classify(errno)) // about a datagram that left
 			return
 		}
 		a := s.packets.received(d.in[:n])

@@ -72,7 +72,7 @@ func (s *netSlot) live(ctx context.Context, conn net.Conn) dial.Class {
 		s.end("") // the end may have come before there was a connection to end
 	}
 	if s.Target.Network == "udp" {
-		s.exchange(conn)
+		s.exchange(ctx, conn)
 		s.end("")
 		s.tally.closed()
 		return ""
@@ -285,9 +285,11 @@ func (s *netSlot) end(class dial.Class) {
 }
 
 // exchange receives datagrams until the socket is closed. Any other error is
-// about one that left.
-func (s *netSlot) exchange(conn net.Conn) {
+// about one that left; more errors than datagrams left are the socket's own, which
+// may report the same again at once, and are followed by a pause.
+func (s *netSlot) exchange(ctx context.Context, conn net.Conn) {
 	buf := make([]byte, 64<<10)
+	failed, retry := uint64(0), backoff{}
 	for {
 		n, err := conn.Read(buf)
 		if errors.Is(err, net.ErrClosed) {
@@ -295,8 +297,12 @@ func (s *netSlot) exchange(conn net.Conn) {
 		}
 		if err != nil {
 			s.tally.broke(s.now(), dial.Classify(err))
+			if failed++; failed > s.left() {
+				pause(ctx, retry.next())
+			}
 			continue
 		}
+		retry = backoff{}
 		s.mu.Lock()
 		now := s.now()
 		a := s.packets.received(buf[:n])
@@ -309,6 +315,13 @@ func (s *netSlot) exchange(conn net.Conn) {
 			return
 		}
 	}
+}
+
+// left returns how many datagrams have left.
+func (s *netSlot) left() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.packets.sent()
 }
 
 // backoff is how long to wait before the next try.

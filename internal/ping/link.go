@@ -6,6 +6,7 @@ import (
 	"net/http/httptrace"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"echod/internal/dial"
@@ -18,6 +19,7 @@ type link struct {
 	phases Phases
 	stream stream
 	done   chan struct{}
+	writes atomic.Int64 // probes that were written, or tried to be
 }
 
 // arrival is what came on a link: bytes, and then perhaps an error.
@@ -79,13 +81,23 @@ func (w *watch) phases(network string) Phases {
 	return p
 }
 
+// The pause before a read that may report the same error again at once: it
+// doubles from one to the next.
+const (
+	minReadPause = 10 * time.Millisecond
+	maxReadPause = time.Second
+)
+
 // read hands over what comes until the link is closed or broken. Datagrams of
-// more than size bytes are cut one byte behind that.
+// more than size bytes are cut one byte behind that. An error that passes is
+// about one probe that left; more errors than probes are the socket's own, and
+// are followed by a pause.
 func (l *link) read(size int, datagrams bool, to chan<- arrival) {
 	buf := make([]byte, size+1)
+	failed, pause := int64(0), time.Duration(0)
 	for {
 		n, err := l.conn.Read(buf)
-		a := arrival{l, slices.Clone(buf[:n]), time.Now(), err}
+		a := arrival{l, slices.Clone(buf[:max(n, 0)]), time.Now(), err}
 		select {
 		case to <- a:
 		case <-l.done:
@@ -94,12 +106,24 @@ func (l *link) read(size int, datagrams bool, to chan<- arrival) {
 		if err != nil && !(datagrams && passing(err)) {
 			return
 		}
+		if err == nil {
+			pause = 0
+			continue
+		}
+		if failed++; failed <= l.writes.Load() {
+			continue
+		}
+		pause = min(max(2*pause, minReadPause), maxReadPause)
+		select {
+		case <-time.After(pause):
+		case <-l.done:
+			return
+		}
 	}
 }
 
-// passing tells whether a socket for datagrams is as good as before an error of
-// that kind, which tells of one datagram only: an ICMP message came back
-// (udp(7)).
+// passing reports whether a socket for datagrams remains usable after an error of
+// that kind, which is about one datagram only: an ICMP message came back (udp(7)).
 func passing(err error) bool {
 	class := dial.Classify(err)
 	return class == dial.Refused || class == dial.Unreachable

@@ -1,6 +1,9 @@
 package ping
 
 import (
+	"net"
+	"slices"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,4 +43,44 @@ func TestWatchTellsPartsApart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// brokenConn fails every read at once, as a socket does that reports the same
+// error again and again. The count is -1, as that of the system call.
+type brokenConn struct {
+	net.Conn
+	began time.Time
+	reads []time.Duration
+}
+
+func (c *brokenConn) Read([]byte) (int, error) {
+	c.reads = append(c.reads, time.Since(c.began))
+	return -1, syscall.ECONNREFUSED
+}
+
+// TestErrorsOfASocketThatNoProbeCausedDoNotSpin: each of the probes may cause one
+// without a pause, which could delay an answer.
+func TestErrorsOfASocketThatNoProbeCausedDoNotSpin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := &brokenConn{began: time.Now()}
+		l := &link{conn: conn, done: make(chan struct{})}
+		l.writes.Store(2)
+		arrivals, read := make(chan arrival), make(chan struct{})
+		go func() {
+			defer close(read)
+			l.read(100, true, arrivals)
+		}()
+		var want []time.Duration
+		for _, ms := range []time.Duration{0, 0, 0, 10, 30, 70, 150, 310, 630, 1270, 2270, 3270} {
+			want = append(want, ms*time.Millisecond)
+			if a := <-arrivals; len(a.data) != 0 || a.err != syscall.ECONNREFUSED {
+				t.Fatalf("got %d bytes and %v", len(a.data), a.err)
+			}
+		}
+		close(l.done)
+		<-read
+		if !slices.Equal(conn.reads, want) {
+			t.Errorf("read at %v, want %v", conn.reads, want)
+		}
+	})
 }

@@ -65,10 +65,12 @@ func (r *run) write(l *link, f *flight) error {
 	bytes := r.known.probe(f.seq, f.stamp)
 	f.sent = time.Now()
 	l.conn.SetWriteDeadline(f.sent.Add(r.Wait))
+	l.writes.Add(1)
 	_, err := l.conn.Write(bytes)
 	if err != nil && r.datagrams() && passing(err) {
 		// That was about an earlier one, and this one has not left.
 		f.sent = time.Now()
+		l.writes.Add(1)
 		_, err = l.conn.Write(bytes)
 	}
 	return err
