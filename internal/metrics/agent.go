@@ -9,6 +9,9 @@ import (
 var (
 	acting = gauge("echod_agent_sessions_active", "Scenarios that the agent is acting out now.")
 	acted  = counter("echod_agent_sessions_total", "Scenarios acted out, by how their connection ended, and requests refused.", "result")
+
+	agentDisplaced      = counter("echod_agent_connections_displaced_total", "Connections closed in favour of newer ones, because too many had no scenario.")
+	agentDatagramErrors = counter("echod_agent_datagram_errors_total", "Errors that the agent's UDP socket reported when it was read.")
 )
 
 // farEnd collects from snapshots of an agent.
@@ -18,7 +21,9 @@ type farEnd struct{ snapshot func() agent.Snapshot }
 // goroutine.
 func Agent(snapshot func() agent.Snapshot) prometheus.Collector { return farEnd{snapshot} }
 
-func (a farEnd) Describe(to chan<- *prometheus.Desc) { describe(to, []family{acting, acted}) }
+func (a farEnd) Describe(to chan<- *prometheus.Desc) {
+	describe(to, []family{acting, acted, agentDisplaced, agentDatagramErrors})
+}
 
 func (a farEnd) Collect(to chan<- prometheus.Metric) {
 	snap := a.snapshot()
@@ -27,4 +32,6 @@ func (a farEnd) Collect(to chan<- prometheus.Metric) {
 		tell(to, acted, snap.Ended[end], string(end))
 	}
 	tell(to, acted, snap.Refused, "refused")
+	tell(to, agentDisplaced, snap.Displaced)
+	tell(to, agentDatagramErrors, snap.DatagramErrors)
 }

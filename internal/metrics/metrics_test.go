@@ -53,7 +53,7 @@ func everyCollector() []prometheus.Collector {
 		Serve(busy),
 		TLS(func() Certificate { return Certificate{NotAfter: time.Unix(2e9, 0), Reloads: 3, Failures: 1} }),
 		Agent(func() agent.Snapshot {
-			return agent.Snapshot{Active: 2, Ended: map[agent.End]uint64{agent.FIN: 5}, Refused: 7}
+			return agent.Snapshot{Active: 2, Ended: map[agent.End]uint64{agent.FIN: 5}, Refused: 7, Displaced: 11, DatagramErrors: 13}
 		}),
 		Watch(watching),
 		Log(func() LogLines { return LogLines{Written: 8, Dropped: 9, Suppressed: 10} }),
