@@ -65,7 +65,7 @@ func (c *caller) answer(ctx context.Context, r request) error {
 	if r.scenario != "" {
 		return refuse(unknown, "%s %s", r.quote(r.verb), r.quote(r.scenario))
 	}
-	body, err := c.query(ctx, r)
+	body, err := c.query(r)
 	if err != nil {
 		return err
 	}

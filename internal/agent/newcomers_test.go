@@ -1,12 +1,15 @@
 package agent
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -197,9 +200,55 @@ func waitFor(t *testing.T, ok func() bool) {
 	}
 }
 
+// TestTooMuchBehindARequestEndsItsConnection at once, not only when the time for
+// the client's close is over.
 func TestTooMuchBehindARequestEndsItsConnection(t *testing.T) {
-	c, _ := start(t, &Server{})
+	synctest.Test(t, func(t *testing.T) {
+		server := &Server{Log: slog.New(slog.DiscardHandler), lineTime: time.Second}
+		server.init()
+		c, client := pipeCaller(server)
+		go io.WriteString(client, "echod-agent/1 HELLO\n")
+		began, served := time.Now(), make(chan struct{})
+		go func() {
+			defer close(served)
+			c.serve(t.Context())
+		}()
+		bufio.NewReader(client).ReadString('\n')
+		n, _ := client.Write(make([]byte, 2*maxDiscarded))
+		<-served
+		if took := time.Since(began); took != 0 || n > maxDiscarded {
+			t.Errorf("it took %d bytes and %v", n, took)
+		}
+	})
+}
+
+func TestAnswerSurvivesThatItsConnectionGivesWay(t *testing.T) {
+	c, _ := start(t, &Server{maxNewcomers: 1, lineTime: time.Hour})
 	conn := silent(t, c)
-	io.WriteString(conn, "echod-agent/1 HELLO\n"+strings.Repeat("x", 2*maxDiscarded))
-	io.ReadAll(conn) // until the agent closes it, which never waits for this side
+	io.WriteString(conn, "echod-agent/1 HELLO\n")
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "echod-agent/1 ok ") {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	silent(t, c)
+	wantEnd(t, conn, "", nil)
+}
+
+func TestConnectionsThatEndGiveTheirPlacesUp(t *testing.T) {
+	server := &Server{maxNewcomers: 2}
+	c, _ := start(t, server)
+	none := func() bool {
+		server.newcomers.mu.Lock()
+		defer server.newcomers.mu.Unlock()
+		return server.newcomers.conns.Len() == 0
+	}
+	for range 4 {
+		if _, err := c.Hello(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, none)
+	}
+	if got := server.Snapshot().Displaced; got != 0 {
+		t.Errorf("%d connections were displaced, want none", got)
+	}
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"io"
 	"net"
 	"time"
@@ -11,12 +10,12 @@ import (
 const MaxWait = 10 * time.Minute
 
 // query returns the answer to HELLO, REPORT or COUNT.
-func (c *caller) query(ctx context.Context, r request) (any, error) {
+func (c *caller) query(r request) (any, error) {
 	switch r.verb {
 	case verbHello:
 		return Hello{c.server.scenarioNames(), c.server.Limits.delay().Milliseconds()}, r.only()
 	case verbReport:
-		return c.report(ctx, r)
+		return c.report(r)
 	case verbCount:
 		return c.count(r)
 	}
@@ -46,7 +45,7 @@ func (c *caller) count(r request) (any, error) {
 
 // report returns the report of a run, after waiting for its end for as long as r
 // asks for, but no longer than the client stays.
-func (c *caller) report(ctx context.Context, r request) (any, error) {
+func (c *caller) report(r request) (any, error) {
 	if err := r.only("id", "wait"); err != nil {
 		return nil, err
 	}
@@ -63,17 +62,18 @@ func (c *caller) report(ctx context.Context, r request) (any, error) {
 		return nil, err
 	}
 	if wait := time.Duration(ms) * time.Millisecond; wait > 0 && !found.isOver() {
-		if err := c.wait(ctx, found, min(wait, c.server.Limits.Time)); err != nil {
+		if err := c.wait(found, min(wait, c.server.Limits.Time)); err != nil {
 			return nil, err
 		}
 	}
 	return found.snapshot(), nil
 }
 
-// wait waits for the end of a run, for d at most. It ends early if ctx does, and
-// when the client leaves: after a FIN nobody may be there any more. Waiting
-// connections have places of their own and take none from newcomers.
-func (c *caller) wait(ctx context.Context, found *run, d time.Duration) error {
+// wait waits for the end of a run, for d at most. It ends early when the client
+// leaves, for which a FIN is taken, and when the agent closes the connection
+// because it ends itself. Waiting connections have places of their own and take
+// none from newcomers.
+func (c *caller) wait(found *run, d time.Duration) error {
 	select {
 	case c.server.waits <- struct{}{}:
 		defer func() { <-c.server.waits }()
@@ -95,7 +95,6 @@ func (c *caller) wait(ctx context.Context, found *run, d time.Duration) error {
 	select {
 	case <-found.done:
 	case <-timer.C:
-	case <-ctx.Done():
 	case <-left:
 	}
 	c.conn.SetReadDeadline(time.Unix(1, 0)) // ends the goroutine

@@ -115,6 +115,7 @@ func FuzzTokenIsNeitherLoggedNorAnswered(f *testing.F) {
 		f.Add("echod-agent/1 ", "", authenticated)
 		f.Add("echod-agent/1 ", " x", authenticated)
 		f.Add("echod-agent/1 RUN ", " id=x", authenticated)
+		f.Add("echod-agent/1 HELLO ", "", authenticated)
 		f.Add("echod-agent/1 RUN take id=", "", authenticated)
 		f.Add("echod-agent/1 RUN take id=x group=", "", authenticated)
 		f.Add("echod-agent/1 RUN take id=x ", "=1", authenticated)

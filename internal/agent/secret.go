@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -27,10 +25,10 @@ func ValidToken(token string) error {
 	return nil
 }
 
-// Secret is a token. It is never shown: however it is formatted, logged or
-// marshaled, the result is "[redacted]". The text is behind a pointer because fmt
-// calls no methods of unexported fields: there it shows an address. The zero value
-// is no token.
+// Secret is a token. It is never shown: formatted, logged or
+// marshaled it is "[redacted]". The text is behind a pointer because fmt calls no
+// methods of unexported fields, nor for %#v: there it shows an address. The zero
+// value is no token.
 type Secret struct{ text *string }
 
 // NewSecret returns text as a Secret; "" is no token.
@@ -44,9 +42,6 @@ func NewSecret(text string) Secret {
 const redacted = "[redacted]"
 
 func (s Secret) String() string { return redacted }
-
-// Format implements fmt.Formatter for all verbs, so that %x and %#v redact, too.
-func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }

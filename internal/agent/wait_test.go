@@ -124,8 +124,9 @@ func TestWaitTakesWhatIsAskedForAndNoMoreThanARun(t *testing.T) {
 				t.Fatal(err)
 			}
 			began := time.Now()
+			c.conn.SetDeadline(began.Add(time.Millisecond)) // of the first line
 			wait := fmt.Sprint(tt.asked.Milliseconds())
-			_, err := c.report(t.Context(), request{verb: verbReport, params: map[string]string{"id": "x", "wait": wait}})
+			_, err := c.report(request{verb: verbReport, params: map[string]string{"id": "x", "wait": wait}})
 			if got := time.Since(began); err != nil || got != tt.want {
 				t.Errorf("asked for %v of %v: it waited %v, %v; want %v", tt.asked, tt.limit, got, err, tt.want)
 			}
@@ -152,7 +153,7 @@ func TestConnectionThatWasDisplacedDoesNotWait(t *testing.T) {
 	c, client := pipeCaller(server)
 	defer client.Close()
 	server.newcomers.remove(c.place)
-	if err := c.wait(t.Context(), newRun(t.Context(), request{}, script{}), time.Hour); err != net.ErrClosed {
+	if err := c.wait(newRun(t.Context(), request{}, script{}), time.Hour); err != net.ErrClosed {
 		t.Errorf("got %v, want %v", err, net.ErrClosed)
 	}
 	if len(server.waits) != 0 || server.newcomers.conns.Len() != 0 {
@@ -171,5 +172,20 @@ func TestClientAsksForNoLongerWaitThanThereIs(t *testing.T) {
 	}
 	if want := "echod-agent/1 REPORT id=x wait=600000\n"; line != want {
 		t.Errorf("got %q, want %q", line, want)
+	}
+}
+
+// TestReportOfARunThatIsOverNeedsNoPlaceToWait: there is nothing to wait for.
+func TestReportOfARunThatIsOverNeedsNoPlaceToWait(t *testing.T) {
+	server := &Server{}
+	c, _ := start(t, server)
+	conn, id := playing(t, c, "take", nil, "")
+	conn.Close()
+	waitFor(t, func() bool { return server.Snapshot().Active == 0 })
+	for range cap(server.waits) {
+		server.waits <- struct{}{}
+	}
+	if got, err := c.Report(t.Context(), id, MaxWait); err != nil || got.End != FIN {
+		t.Errorf("got end %q, %v", got.End, err)
 	}
 }
