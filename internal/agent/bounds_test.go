@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -130,5 +133,34 @@ func TestFirstLineHasItsLongestLength(t *testing.T) {
 	}
 	if got := say(t, c, line(MaxLine+1)); !strings.HasPrefix(got, "echod-agent/1 error malformed a first line has up to 1024 bytes") {
 		t.Errorf("%d bytes: got %q", MaxLine+1, got)
+	}
+}
+
+// TestBoundsAreHeldByTheTestsThatTheirTableNames reads docs/agent.md.
+func TestBoundsAreHeldByTheTestsThatTheirTableNames(t *testing.T) {
+	text, err := os.ReadFile("../../docs/agent.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []byte
+	for _, name := range files {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests = append(tests, file...)
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(string(text), -1)
+	for _, match := range named {
+		if !bytes.Contains(tests, []byte("func "+match[1]+"(")) {
+			t.Errorf("there is no %s", match[1])
+		}
+	}
+	if len(named) < 20 {
+		t.Errorf("only %d tests are named: the search is broken", len(named))
 	}
 }
