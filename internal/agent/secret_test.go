@@ -165,6 +165,7 @@ func TestClientNeverShowsItsToken(t *testing.T) {
 			func(line string) string { return line },
 			func(line string) string { return line[:len(line)-2] },
 			func(string) string { return "token=" + secret + "\n" },
+			func(string) string { return "token=" + secret }, // and no end of the line
 			func(string) string { return "echod-agent/1 error unknown token=" + secret + "\n" },
 			func(string) string { return "echod-agent/1 error token=" + secret + " text\n" },
 		} {
