@@ -15,8 +15,9 @@ import (
 
 // Config is what a Listener is made of.
 type Config struct {
-	// Socket is the listening socket. It is closed by the Listener.
-	Socket Socket
+	// Socket is the listening socket. It is closed by the Listener. A socket that is
+	// to be drained must have SetDeadline, as those of package net have.
+	Socket net.Listener
 	// Places is the limit on open connections; nil means no limit.
 	Places *Places
 	// Shared reports that another process listens on the socket, too. Callers in
@@ -31,12 +32,6 @@ type Config struct {
 	URL string
 	// Log receives the pauses of the listener; nil discards them.
 	Log *slog.Logger
-}
-
-// Socket is what *net.TCPListener and *net.UnixListener have in common.
-type Socket interface {
-	net.Listener
-	SetDeadline(time.Time) error
 }
 
 // ErrNoPlace is returned together with a connection for which there is no place
@@ -88,7 +83,13 @@ func (l *Listener) Addr() net.Addr { return l.cfg.Socket.Addr() }
 // places become free; then AcceptConn returns net.ErrClosed.
 func (l *Listener) Drain() {
 	l.drain()
-	l.cfg.Socket.SetDeadline(time.Unix(1, 0))
+	l.setDeadline(time.Unix(1, 0))
+}
+
+func (l *Listener) setDeadline(t time.Time) {
+	if s, ok := l.cfg.Socket.(interface{ SetDeadline(time.Time) error }); ok {
+		s.SetDeadline(t)
+	}
 }
 
 // Cut is Drain without waiting for places: AcceptConn returns whoever is in the
@@ -156,7 +157,7 @@ func (l *Listener) accept() (net.Conn, error) {
 	case l.closing && l.cfg.Shared:
 		return nil, net.ErrClosed
 	default:
-		l.cfg.Socket.SetDeadline(time.Now().Add(Grace))
+		l.setDeadline(time.Now().Add(Grace))
 	}
 	return l.cfg.Socket.Accept()
 }

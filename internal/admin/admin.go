@@ -25,6 +25,8 @@ type Config struct {
 	Pprof bool
 	// Log receives what goes wrong; nil means nobody.
 	Log *slog.Logger
+
+	maxConns int // default maxConns
 }
 
 // Answers are what a server has to say. All of them are called from any
@@ -74,11 +76,14 @@ func Listen(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.maxConns == 0 {
+		cfg.maxConns = maxConns
+	}
 	ln, url, err := listen(cfg)
 	if err != nil {
 		return nil, err
 	}
-	limited := limitConns(ln, maxConns)
+	limited := limitConns(ln, cfg.maxConns, url, cfg.Log)
 	return &Server{
 		cfg: cfg,
 		ln:  limited,

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -165,8 +168,7 @@ func TestF2LongHeadersAreRefused(t *testing.T) {
 // TestF2SilentConnectionsLockNobodyOut takes every place and says nothing: they
 // are thrown out, and who waited is answered.
 func TestF2SilentConnectionsLockNobodyOut(t *testing.T) {
-	s := serve(t, Config{}, Answers{}, func(s *Server) {
-		s.ln.max = 2
+	s := serve(t, Config{maxConns: 2}, Answers{}, func(s *Server) {
 		s.http.ReadHeaderTimeout = 50 * time.Millisecond
 	})
 	for range 6 {
@@ -176,3 +178,39 @@ func TestF2SilentConnectionsLockNobodyOut(t *testing.T) {
 		t.Errorf("got %d, want 200", status)
 	}
 }
+
+// failingListener fails once with every error number that there is, and then works.
+type failingListener struct {
+	net.Listener
+	next syscall.Errno
+}
+
+func (l *failingListener) Accept() (net.Conn, error) {
+	if l.next++; l.next < 134 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", l.next)}
+	}
+	return l.Listener.Accept()
+}
+
+func TestNoErrorOfAcceptEndsTheAdminAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln := newPipeListener()
+		limited := limitConns(&failingListener{Listener: ln}, 1, "http://127.0.0.1:9462", slog.New(slog.DiscardHandler))
+		go func() { ln.conns <- nil }()
+		if _, err := limited.Accept(); err != nil {
+			t.Errorf("after every error: got %v, want a connection", err)
+		}
+		limited.Close()
+	})
+}
+
+// pipeListener accepts what is put into conns.
+type pipeListener struct {
+	net.Listener
+	conns chan net.Conn
+}
+
+func newPipeListener() *pipeListener { return &pipeListener{conns: make(chan net.Conn)} }
+
+func (l *pipeListener) Accept() (net.Conn, error) { return <-l.conns, nil }
+func (l *pipeListener) Close() error              { return nil }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -48,8 +49,8 @@ func TestF2IdleConnectionsLockNobodyOut(t *testing.T) {
 	keepAlive(t, conns[0], "/healthz")
 	s.ln.mu.Lock()
 	defer s.ln.mu.Unlock()
-	if s.ln.open > maxConns || len(s.ln.idle) > maxConns {
-		t.Errorf("%d open and %d idle, want at most %d", s.ln.open, len(s.ln.idle), maxConns)
+	if open := s.ln.places.Taken(); open > maxConns || len(s.ln.idle) > maxConns {
+		t.Errorf("%d open and %d idle, want at most %d", open, len(s.ln.idle), maxConns)
 	}
 }
 
@@ -63,7 +64,7 @@ func TestRequestUnderWayIsNotCutOff(t *testing.T) {
 		<-release
 		io.WriteString(w, "done")
 	})
-	s := serve(t, Config{}, Answers{Page: slow}, func(s *Server) { s.ln.max = 2 })
+	s := serve(t, Config{maxConns: 2}, Answers{Page: slow}, nil)
 	answered := make(chan error, 2)
 	for range 2 {
 		conn := dial(t, s)
@@ -98,7 +99,7 @@ func TestNoMoreConnectionsThanPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln := limitConns(plain, 1)
+	ln := limitConns(plain, 1, "", slog.New(slog.DiscardHandler))
 	for range 2 {
 		c, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
@@ -123,12 +124,12 @@ func TestNoMoreConnectionsThanPlaces(t *testing.T) {
 	first.Close()
 	first.Close() // as net/http may: it gives back one place only
 	c := <-second
-	if ln.open != 1 {
-		t.Errorf("after the first was closed: got %d places taken, want 1", ln.open)
+	if ln.places.Taken() != 1 {
+		t.Errorf("after the first was closed: got %d places taken, want 1", ln.places.Taken())
 	}
 	c.Close()
-	if ln.open != 0 {
-		t.Errorf("after both were closed: got %d places taken, want 0", ln.open)
+	if ln.places.Taken() != 0 {
+		t.Errorf("after both were closed: got %d places taken, want 0", ln.places.Taken())
 	}
 	ln.Close()
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {

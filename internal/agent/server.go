@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"echod/internal/accept"
 )
 
 // Limits bound what an agent does for its clients.
@@ -65,7 +68,8 @@ type Server struct {
 	runs        *runTable
 	keys        *keyReceiver // of UDP
 	newcomers   *newcomers
-	places      chan struct{} // holds one for each connection
+	places      *accept.Places // one for each connection
+	accepts     [accept.NumReasons]atomic.Uint64
 	waits       chan struct{} // holds one for each REPORT that waits
 }
 
@@ -94,28 +98,34 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	s.init()
 	s.waits = make(chan struct{}, s.Limits.waits())
-	s.places = make(chan struct{}, s.Limits.Runs+s.Limits.waits()+s.newcomers.max+closing)
+	s.places = accept.NewPlaces(s.Limits.Runs+s.Limits.waits()+s.newcomers.max+closing, 0)
 	var conns sync.WaitGroup
 	defer conns.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	release := context.AfterFunc(ctx, func() { ln.Close() })
+	accepting := accept.NewListener(accept.Config{
+		Socket: ln, Places: s.places, URL: "tcp://" + ln.Addr().String(), Log: s.Log,
+		Count: func(r accept.Reason) { s.accepts[r].Add(1) },
+	})
+	release := context.AfterFunc(ctx, func() { accepting.Close() })
 	defer release()
 	if s.UDP != nil {
 		conns.Go(func() { s.keys.receive(ctx) })
 		context.AfterFunc(ctx, func() { s.UDP.Close() })
 	}
-	ln = retrying{ln, ctx}
 	for {
-		s.places <- struct{}{}
-		conn, err := ln.Accept()
-		if err != nil {
-			ln.Close()
+		conn, err := accepting.AcceptConn()
+		switch {
+		case conn == nil:
+			accepting.Close()
 			return unlessDone(ctx, err)
+		case err != nil: // there was no place before the end
+			conn.Close()
+			continue
 		}
 		c := &caller{server: s, conn: conn, in: bufio.NewReaderSize(conn, MaxLine), place: s.newcomers.add(conn, false)}
 		conns.Go(func() {
-			defer func() { <-s.places }()
+			defer s.places.Free()
 			c.serve(ctx)
 		})
 	}

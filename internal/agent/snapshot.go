@@ -2,6 +2,7 @@ package agent
 
 import (
 	"cmp"
+	"echod/internal/accept"
 	"maps"
 	"slices"
 	"time"
@@ -15,6 +16,8 @@ type Snapshot struct {
 
 	Displaced      uint64 // connections closed in favour of newer ones, see maxNewcomers
 	DatagramErrors uint64 // errors that the UDP socket reported
+
+	Accepts [accept.NumReasons]uint64 // callers not accepted and pauses of the listener, by accept.Reason
 
 	Latest []Session // at most maxLatest, the newest first
 }
@@ -36,8 +39,13 @@ func (s *Server) Snapshot() Snapshot {
 	t := s.runs
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var accepts [accept.NumReasons]uint64
+	for i := range accepts {
+		accepts[i] = s.accepts[i].Load()
+	}
 	return Snapshot{
-		Active: t.active, Ended: maps.Clone(t.ended), Refused: t.refused, Latest: t.latest(),
+		Accepts: accepts,
+		Active:  t.active, Ended: maps.Clone(t.ended), Refused: t.refused, Latest: t.latest(),
 		Displaced: s.newcomers.displacedCount(), DatagramErrors: s.keys.failed.Load(),
 	}
 }

@@ -3,6 +3,7 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"echod/internal/accept"
 	"echod/internal/agent"
 )
 
@@ -12,6 +13,7 @@ var (
 
 	agentDisplaced      = counter("echod_agent_connections_displaced_total", "Connections closed in favour of newer ones, because too many had no scenario.")
 	agentDatagramErrors = counter("echod_agent_datagram_errors_total", "Errors that the agent's UDP socket reported when it was read.")
+	agentAccepts        = counter("echod_agent_accept_errors_total", "Errors of accept and pauses of the agent's listener.", "reason")
 )
 
 // farEnd collects from snapshots of an agent.
@@ -22,7 +24,7 @@ type farEnd struct{ snapshot func() agent.Snapshot }
 func Agent(snapshot func() agent.Snapshot) prometheus.Collector { return farEnd{snapshot} }
 
 func (a farEnd) Describe(to chan<- *prometheus.Desc) {
-	describe(to, []family{acting, acted, agentDisplaced, agentDatagramErrors})
+	describe(to, []family{acting, acted, agentDisplaced, agentDatagramErrors, agentAccepts})
 }
 
 func (a farEnd) Collect(to chan<- prometheus.Metric) {
@@ -34,4 +36,7 @@ func (a farEnd) Collect(to chan<- prometheus.Metric) {
 	tell(to, acted, snap.Refused, "refused")
 	tell(to, agentDisplaced, snap.Displaced)
 	tell(to, agentDatagramErrors, snap.DatagramErrors)
+	for reason, n := range snap.Accepts {
+		tell(to, agentAccepts, n, accept.Reason(reason).String())
+	}
 }

@@ -36,7 +36,7 @@ func newAcceptor(s *server, socket streamListener, spec sock.Spec, inherited boo
 
 // streamListener is what *net.TCPListener and *net.UnixListener have in common.
 type streamListener interface {
-	accept.Socket
+	net.Listener
 	syscall.Conn
 }
 
