@@ -25,7 +25,7 @@ import (
 // says at once where it stands.
 var arrows = map[string][]string{
 	"cmd/echod":                  {"internal/cli"},
-	"internal/cli":               {"internal/server", "internal/engines", "internal/agent", "internal/selftest", "check", "internal/engine", "internal/sock", "internal/echo", "internal/nearest", "internal/dial", "internal/load", "internal/hist", "internal/report", "internal/certs", "internal/ping", "internal/watch", "internal/admin", "internal/metrics", "internal/page", "internal/accept", "internal/oplog"},
+	"internal/cli":               {"internal/server", "internal/engines", "internal/agent", "internal/selftest", "check", "internal/engine", "internal/sock", "internal/echo", "internal/nearest", "internal/dial", "internal/load", "internal/hist", "internal/report", "internal/certs", "internal/ping", "internal/watch", "internal/admin", "internal/metrics", "internal/page", "internal/accept", "internal/oplog", "internal/endpoint"},
 	"internal/rulesdoc":          {"check"},
 	"internal/selftest":          {"check", "internal/engine", "internal/sock", "internal/certs"},
 	"internal/server":            {"internal/engines", "internal/drain", "internal/engine", "internal/sock", "internal/echo"},
@@ -38,12 +38,12 @@ var arrows = map[string][]string{
 	"internal/accept":            {"internal/errno"},
 	"internal/errno":             {},
 	"internal/simulation":        {},
-	"internal/sock":              {"internal/accept", "internal/sys", "internal/nearest"},
+	"internal/sock":              {"internal/accept", "internal/sys", "internal/endpoint"},
 	"internal/sys":               {},
 	"internal/sys/sim":           {"internal/sys"},
 	"internal/echo":              {},
-	"check":                      {"internal/agent", "internal/dial", "internal/nearest"},
-	"internal/dial":              {"internal/nearest"},
+	"check":                      {"internal/agent", "internal/dial", "internal/nearest", "internal/endpoint"},
+	"internal/dial":              {"internal/endpoint"},
 	"internal/certs":             {},
 	"internal/hist":              {},
 	"internal/nearest":           {},
@@ -51,13 +51,14 @@ var arrows = map[string][]string{
 	"internal/report":            {"internal/dial", "internal/hist", "internal/load"},
 	"internal/page":              {},
 	"internal/ping":              {"internal/dial", "internal/hist"},
-	"internal/watch":             {"internal/dial", "internal/ping"},
+	"internal/watch":             {"internal/dial", "internal/ping", "internal/endpoint"},
 	"internal/agent":             {"internal/accept", "internal/sock"},
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog"},
 	"internal/metrics":           {"internal/accept", "internal/server", "internal/engine", "internal/echo", "internal/agent", "internal/watch"},
 	"check/checktest":            {"check"},
 	"echotest":                   {"internal/engine", "internal/engine/gonet", "internal/sock"},
 	"internal/oplog":             {},
+	"internal/endpoint":          {"internal/nearest"},
 }
 
 // kernelRooms may use golang.org/x/sys/unix. Everybody else asks them.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"echod/internal/agent"
@@ -28,7 +27,8 @@ func (p *probe) run(rule Rule) error {
 
 // farEnd is the agent. checkAgent has seen its URL.
 func (p *probe) farEnd() *agent.Client {
-	return &agent.Client{Address: strings.TrimPrefix(p.Agent, "tcp://"), Token: agent.NewSecret(p.Token), Timeout: p.Timeout}
+	at, _ := ParseTarget(p.Agent)
+	return &agent.Client{Address: at.Address, Token: agent.NewSecret(p.Token), Timeout: p.Timeout}
 }
 
 // scene is one connection to the agent, on which it acts a scenario out.

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"echod/internal/dial"
+	"echod/internal/endpoint"
 )
 
 // Target is the service to be checked. [ParseTarget] makes one from a URL.
@@ -30,7 +31,7 @@ type Target struct {
 // String is the target's URL. One with a Dial has none, and is in parentheses.
 func (t Target) String() string {
 	if t.Dial == nil {
-		return t.Network + "://" + t.Address
+		return endpoint.Format(t.Network, t.Address)
 	}
 	if t.Address == "" {
 		return "(" + t.Network + ")"
@@ -43,8 +44,8 @@ func (t Target) String() string {
 // not resolved here. The error is a *UsageError.
 func ParseTarget(url string) (Target, error) {
 	target, err := dial.Parse(url)
-	if bad, ok := errors.AsType[*dial.URLError](err); ok {
-		return Target{}, &UsageError{bad.Got, bad.Want}
+	if bad, ok := errors.AsType[*endpoint.Error](err); ok {
+		return Target{}, &UsageError{"bad address " + bad.URL + ": " + bad.Got, bad.Want}
 	}
 	return Target{Network: target.Network, Address: target.Address}, err
 }

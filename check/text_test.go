@@ -120,10 +120,10 @@ func TestCommandRepeatsWithTheSameOptions(t *testing.T) {
 
 func TestCommandIsReadByAShellAsItWasMeant(t *testing.T) {
 	report := sample()
-	report.Target = check.Target{Network: "unix", Address: "/tmp/it's here"}
+	report.Target = check.Target{Network: "unix", Address: "/tmp/it's $HOME"}
 	report.Options.Long, report.Options.Stall = true, check.LongStall
 	report.Options.Agent, report.Options.Token = "tcp://h:7008", "swordfish"
-	want := `echod check --rule stream/idle --seed 42 --long --agent tcp://h:7008 --token TOKEN 'unix:///tmp/it'\''s here'`
+	want := `echod check --rule stream/idle --seed 42 --long --agent tcp://h:7008 --token TOKEN 'unix:///tmp/it%27s%20$HOME'`
 	if got := report.Command("stream/idle"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

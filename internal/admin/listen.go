@@ -12,7 +12,7 @@ import (
 
 // listen binds cfg.Addr, and says where that is as a URL.
 func listen(cfg Config) (net.Listener, string, error) {
-	if strings.HasPrefix(cfg.Addr, "unix:") {
+	if len(cfg.Addr) > 5 && strings.EqualFold(cfg.Addr[:5], "unix:") {
 		return listenUnix(cfg.Addr)
 	}
 	host, _, err := net.SplitHostPort(cfg.Addr)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"echod/internal/agent"
+	"echod/internal/endpoint"
 	"echod/internal/metrics"
 	"echod/internal/oplog"
 	"echod/internal/sock"
@@ -105,7 +106,7 @@ func (v agentListen) Set(text string) error {
 		return err
 	}
 	if spec.Network != "tcp" || strings.Contains(text, "?") {
-		return &sock.Error{URL: text, Got: "an agent is on tcp and has no engine", Want: "want tcp://host:port"}
+		return &endpoint.Error{URL: text, Got: "an agent is on tcp and has no engine", Want: "want tcp://host:port"}
 	}
 	*v.spec = spec
 	return nil

@@ -7,11 +7,10 @@ import (
 
 	"echod/check"
 	"echod/internal/admin"
-	"echod/internal/dial"
+	"echod/internal/endpoint"
 	"echod/internal/load"
 	"echod/internal/ping"
 	"echod/internal/server"
-	"echod/internal/sock"
 )
 
 // Code is an exit code.
@@ -44,7 +43,7 @@ func codeOf(err error) Code {
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
 	}
-	if _, ok := errors.AsType[*sock.Error](err); ok {
+	if _, ok := errors.AsType[*endpoint.Error](err); ok {
 		return Usage
 	}
 	if _, ok := errors.AsType[*server.Error](err); ok {
@@ -54,9 +53,6 @@ func codeOf(err error) Code {
 		return Usage
 	}
 	if _, ok := errors.AsType[*check.UsageError](err); ok {
-		return Usage
-	}
-	if _, ok := errors.AsType[*dial.URLError](err); ok {
 		return Usage
 	}
 	if _, ok := errors.AsType[*load.PlanError](err); ok {

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"net"
 	"net/netip"
+
+	"echod/internal/endpoint"
 )
 
 // Target is a service that can be asked. [Parse] makes one from a URL.
@@ -23,8 +25,18 @@ type Target struct {
 	Via func(ctx context.Context) (net.Conn, error)
 }
 
+// Parse reads a URL as [endpoint.Parse] does, which says what is wrong with a bad
+// one.
+func Parse(url string) (Target, error) {
+	u, err := endpoint.Parse(url)
+	if err != nil {
+		return Target{}, err
+	}
+	return Target{Network: u.Network, Address: u.Address()}, nil
+}
+
 // String is the target's URL.
-func (t Target) String() string { return t.Network + "://" + t.Address }
+func (t Target) String() string { return endpoint.Format(t.Network, t.Address) }
 
 // Dial makes one connection, for streams and datagrams alike. Under TLS the
 // handshake has been done; if it failed, the error is a *HandshakeError. ctx

@@ -25,7 +25,7 @@ type group struct {
 }
 
 // NewPlan checks cfg as far as it can be without binding anything. Its errors
-// are the caller's mistakes, *Error and *sock.Error, except where the running
+// are the caller's mistakes, *Error and *endpoint.Error, except where the running
 // system could not be asked.
 func NewPlan(ctx context.Context, cfg Config) (*Plan, error) {
 	p := &Plan{cfg: cfg}

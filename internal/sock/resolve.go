@@ -5,12 +5,14 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+
+	"echod/internal/endpoint"
 )
 
 // Resolve returns s with the one address to bind: a name's first IPv4 address,
 // or else its first IPv6 one, as net.Listen chooses; for no host, the
 // unspecified address of IPv6, which means both families, or of IPv4 on a
-// machine without IPv6. A unix path needs nothing. The error is an *Error.
+// machine without IPv6. A unix path needs nothing. The error is an *endpoint.Error.
 func (s Spec) Resolve(ctx context.Context) (Spec, error) {
 	if s.Network == "unix" {
 		return s, nil
@@ -44,7 +46,7 @@ func (s Spec) lookup(ctx context.Context) (netip.Addr, error) {
 	return firstIPv4(addrs), nil
 }
 
-func (s Spec) bad(got, want string) error { return &Error{URL: s.String(), Got: got, Want: want} }
+func (s Spec) bad(got, want string) error { return &endpoint.Error{URL: s.String(), Got: got, Want: want} }
 
 // firstIPv4 is the first IPv4 address of a lookup's answer, which is never
 // empty, or else its first.

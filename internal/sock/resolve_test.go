@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"echod/internal/endpoint"
 )
 
 func mustParse(t *testing.T, url string) Spec {
@@ -71,7 +73,7 @@ func TestResolveSaysWhatIsWrong(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.url, func(t *testing.T) {
 			_, err := mustParse(t, tt.url).Resolve(ended)
-			if _, ok := errors.AsType[*Error](err); !ok || !strings.HasPrefix(err.Error(), tt.want) {
+			if _, ok := errors.AsType[*endpoint.Error](err); !ok || !strings.HasPrefix(err.Error(), tt.want) {
 				t.Errorf("got %v, want %s…", err, tt.want)
 			}
 		})

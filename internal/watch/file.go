@@ -9,8 +9,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"echod/internal/dial"
 )
 
 // File is a list of targets that may change: a URL a line, empty lines and those
@@ -108,7 +106,7 @@ func (f *File) try(c contents) (list []Target, err error) {
 		list = append(list, t)
 	}
 	if len(list) == 0 {
-		return nil, &dial.URLError{Got: f.Path + ": no targets in it", Want: "write a URL a line, as in tcp://localhost:8080"}
+		return nil, errors.New(f.Path + ": no targets in it; write a URL a line, as in tcp://localhost:8080")
 	}
 	return list, nil
 }

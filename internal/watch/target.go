@@ -9,9 +9,9 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"echod/internal/dial"
+	"echod/internal/endpoint"
 )
 
 // Target is what is watched. [Parse] makes one from a URL.
@@ -24,20 +24,14 @@ type Target struct {
 	All bool
 }
 
-// Parse reads a URL as [dial.Parse] does, and one that begins with dns+tcp://,
-// dns+tls:// or dns+udp:// for all addresses of a name. The error is a
-// *dial.URLError.
+// Parse reads a URL as [endpoint.ParseAll] does, for which dns+tcp://, dns+tls://
+// and dns+udp:// mean all addresses of a name.
 func Parse(url string) (Target, error) {
-	bare, all := strings.CutPrefix(url, "dns+")
-	to, err := dial.Parse(bare)
-	if bad, ok := errors.AsType[*dial.URLError](err); ok {
-		got := strings.TrimPrefix(bad.Got, "bad address "+bare)
-		return Target{}, &dial.URLError{Got: "bad address " + url + got, Want: bad.Want}
+	u, all, err := endpoint.ParseAll(url)
+	if err != nil {
+		return Target{}, err
 	}
-	if all && to.Network == "unix" {
-		return Target{}, &dial.URLError{Got: "bad address " + url + ": a path is no name", Want: "write " + bare}
-	}
-	return Target{URL: url, Dial: to, All: all}, err
+	return Target{URL: url, Dial: dial.Target{Network: u.Network, Address: u.Address()}, All: all}, nil
 }
 
 // Lookup tells the addresses of a name.
