@@ -52,7 +52,7 @@ var arrows = map[string][]string{
 	"internal/page":              {},
 	"internal/ping":              {"internal/dial", "internal/hist"},
 	"internal/watch":             {"internal/dial", "internal/ping", "internal/endpoint"},
-	"internal/agent":             {"internal/accept", "internal/sock"},
+	"internal/agent":             {"internal/accept", "internal/sock", "internal/dial"},
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog"},
 	"internal/metrics":           {"internal/accept", "internal/server", "internal/engine", "internal/echo", "internal/agent", "internal/watch"},
 	"check/checktest":            {"check"},

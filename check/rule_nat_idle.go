@@ -177,7 +177,14 @@ func (p *probe) agentUDP(s *scene) (*net.UDPAddr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return net.ResolveUDPAddr("udp", target.Address)
+	ctx, cancel := p.withTimeout()
+	defer cancel()
+	conn, err := target.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return conn.RemoteAddr().(*net.UDPAddr), nil
 }
 
 // deliver sends the key until the agent says that it has come, for as long as the

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"echod/internal/dial"
 )
 
 // Client asks an agent. Each call makes one connection; its error says in the
@@ -121,7 +123,7 @@ func (c *Client) ask(ctx context.Context, verb string, params map[string]string,
 func (c *Client) open(ctx context.Context, r request, wait time.Duration) (net.Conn, string, error) {
 	dialing, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(dialing, "tcp", c.Address)
+	conn, err := dial.Target{Network: "tcp", Address: c.Address}.Dial(dialing)
 	if err != nil {
 		return nil, "", fmt.Errorf("the agent cannot be reached: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,10 +64,11 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 		return usage("--max-time: no scenario can be acted out in no time", "write it as in 30s or 2m")
 	}
 	log := f.log.open(p, oplog.DefaultLimit)
-	spec, err := f.listen.Resolve(ctx)
+	specs, err := f.listen.Resolve(ctx)
 	if err != nil {
 		return err
 	}
+	spec := specs[max(0, slices.IndexFunc(specs, func(s sock.Spec) bool { return s.Addr.Addr().Is4() }))]
 	beside, err := f.admin.listen(log)
 	if err != nil {
 		return err

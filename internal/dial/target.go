@@ -49,7 +49,9 @@ func (t Target) Dial(ctx context.Context) (net.Conn, error) {
 	return t.secure(ctx, conn)
 }
 
-// DialBare makes one connection without the TLS on it.
+// DialBare makes one connection without the TLS on it. A name is tried at each of
+// its addresses in turn, also for datagrams: the connection's RemoteAddr tells
+// which one it is.
 func (t Target) DialBare(ctx context.Context) (net.Conn, error) {
 	if t.Via != nil {
 		return t.Via(ctx)
@@ -57,6 +59,9 @@ func (t Target) DialBare(ctx context.Context) (net.Conn, error) {
 	network := t.Network
 	if network == "tls" {
 		network = "tcp"
+	}
+	if t.Named() {
+		return t.dialName(ctx, network)
 	}
 	return t.dialer(network).DialContext(ctx, network, t.Address)
 }

@@ -64,6 +64,10 @@ func (r *run) connect(ctx context.Context, now time.Time) error {
 func (r *run) up(l *link) {
 	at := time.Now()
 	told := Link{Up: true, At: at, Addr: l.addr(), Phases: l.phases}
+	if r.datagrams() && r.outage.since.IsZero() && told.Addr == r.told {
+		return // the same again, after it refused
+	}
+	r.told = told.Addr
 	if o := &r.outage; !o.since.IsZero() {
 		told.Down, o.since = at.Sub(o.since), time.Time{}
 	}

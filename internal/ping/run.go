@@ -20,6 +20,7 @@ type run struct {
 	readers  sync.WaitGroup
 	outage   outage
 	icmp     arrival // the last error of a socket for datagrams that passed
+	told     string  // the address of the last socket for datagrams that OnLink was told of
 }
 
 func newRun(c Config) *run {
@@ -126,9 +127,15 @@ func (e *noAnswerError) Temporary() bool { return true }
 func (r *run) lose(f *flight, at time.Time, err error) {
 	r.book.settle(f, Lost)
 	r.tell(Probe{Fate: Lost, Seq: f.seq, Sent: f.sent, At: at, Phases: r.phases(f), Class: classify(err), Err: err})
-	if r.Reconnect {
+	if r.Reconnect || r.elsewhere(err) {
 		r.hangUp(true)
 	}
+}
+
+// elsewhere reports whether the next datagram may find another address of the
+// name: this one refused, and nothing is under way any more.
+func (r *run) elsewhere(err error) bool {
+	return r.datagrams() && r.book.pending == 0 && passing(err) && r.Target.Named()
 }
 
 // phases are what is told of f's.

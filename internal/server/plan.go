@@ -16,6 +16,7 @@ import (
 type Plan struct {
 	cfg    Config
 	groups []group
+	shared []sharedPort
 }
 
 // group is the listeners that one engine serves.
@@ -43,29 +44,46 @@ func NewPlan(ctx context.Context, cfg Config) (*Plan, error) {
 	return p, p.checkSettings()
 }
 
-// add resolves one listener and puts it to its engine's group.
+// add resolves one listener, which becomes one for each address of a name.
 func (p *Plan) add(ctx context.Context, ln engine.Listener) error {
-	var err error
-	if ln.File == nil {
-		if ln.Spec, err = ln.Spec.Resolve(ctx); err != nil {
+	if ln.File != nil {
+		_, err := p.addOne(ln)
+		return err
+	}
+	specs, err := ln.Spec.Resolve(ctx)
+	if err != nil {
+		return err
+	}
+	group := 0
+	for _, spec := range specs {
+		ln.Spec = spec
+		if group, err = p.addOne(ln); err != nil {
 			return err
 		}
 	}
+	if n := len(specs); n > 1 && specs[0].Addr.Port() == 0 {
+		p.shared = append(p.shared, sharedPort{group, len(p.groups[group].listeners) - n, n})
+	}
+	return nil
+}
+
+// addOne puts one listener, whose address is known, to its engine's group.
+func (p *Plan) addOne(ln engine.Listener) (group int, err error) {
 	if ln.Spec.Network == "udp" && !p.cfg.UDPPublic && !ln.Spec.Addr.Addr().IsLoopback() {
-		return &Error{fmt.Sprintf("%s would answer the whole network, forged senders included", ln.Spec),
+		return 0, &Error{fmt.Sprintf("%s would answer the whole network, forged senders included", ln.Spec),
 			"add --udp-public if that is meant, or listen on udp://127.0.0.1:PORT"}
 	}
 	found, err := p.cfg.Lookup(p.engineOf(ln.Spec))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if ln.Spec.Network == "tls" {
 		if err := p.secure(&ln, found); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if !found.Caps().Serves(ln.Spec.Network) {
-		return &Error{fmt.Sprintf("the %s engine does not serve %s (%s)", found.Name(), ln.Spec.Network, ln.Spec),
+		return 0, &Error{fmt.Sprintf("the %s engine does not serve %s (%s)", found.Name(), ln.Spec.Network, ln.Spec),
 			"it serves " + strings.Join(found.Caps().Networks, ", ")}
 	}
 	return p.assign(found, ln)
@@ -97,21 +115,21 @@ func (p *Plan) secure(ln *engine.Listener, e engine.Engine) error {
 	return nil
 }
 
-// assign appends ln to the group of e. An engine that is new to the plan must
+// assign appends ln to the group of e, and returns which that is. An engine that is new to the plan must
 // first show that it works here.
-func (p *Plan) assign(e engine.Engine, ln engine.Listener) error {
+func (p *Plan) assign(e engine.Engine, ln engine.Listener) (int, error) {
 	i := slices.IndexFunc(p.groups, func(g group) bool { return g.engine.Name() == e.Name() })
 	if i < 0 {
 		if err := e.Probe(); errors.Is(err, engine.ErrUnsupported) {
-			return &Error{fmt.Sprintf("the %s engine does not work here: %v", e.Name(), err), "echod engines lists those that do"}
+			return 0, &Error{fmt.Sprintf("the %s engine does not work here: %v", e.Name(), err), "echod engines lists those that do"}
 		} else if err != nil {
-			return fmt.Errorf("probe the %s engine: %w", e.Name(), err)
+			return 0, fmt.Errorf("probe the %s engine: %w", e.Name(), err)
 		}
 		i = len(p.groups)
 		p.groups = append(p.groups, group{engine: e})
 	}
 	p.groups[i].listeners = append(p.groups[i].listeners, ln)
-	return nil
+	return i, nil
 }
 
 // checkTwins refuses an address that is listed twice: the second could only

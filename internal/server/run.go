@@ -42,9 +42,8 @@ type member struct {
 	over   atomic.Bool // whether Serve has returned
 }
 
-// bind starts one server for each engine. If one of them cannot have what it
-// needs, none is left.
-func (p *Plan) bind() ([]*member, error) {
+// bindGroups starts one server for each group, or none.
+func (p *Plan) bindGroups(groups []group) ([]*member, error) {
 	cfg := p.cfg.Settings
 	cfg.Budget = engine.NewBudget(p.cfg.Limits)
 	p.cfg.Limits = cfg.Budget.Limits()
@@ -53,7 +52,7 @@ func (p *Plan) bind() ([]*member, error) {
 	cfg.Guard = echo.NewGuard(echo.GuardConfig{Local: localAddresses(p.cfg.Log)})
 	cfg.Log = p.cfg.Log
 	var members []*member
-	for _, g := range p.groups {
+	for _, g := range groups {
 		server, err := g.engine.New(g.settings(cfg))
 		if err != nil {
 			for _, bound := range members {

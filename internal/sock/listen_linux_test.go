@@ -24,7 +24,7 @@ func mustResolve(t *testing.T, url string) Spec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return s[0]
 }
 
 func mustListen(t *testing.T, url string) (int, Spec) {

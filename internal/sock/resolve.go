@@ -9,54 +9,68 @@ import (
 	"echod/internal/endpoint"
 )
 
-// Resolve returns s with the one address to bind: a name's first IPv4 address,
-// or else its first IPv6 one, as net.Listen chooses; for no host, the
-// unspecified address of IPv6, which means both families, or of IPv4 on a
-// machine without IPv6. A unix path needs nothing. The error is an *endpoint.Error.
-func (s Spec) Resolve(ctx context.Context) (Spec, error) {
+// Resolve returns the addresses to bind, in the order of [endpoint.Addresses]: all
+// those of a name that this machine has, so that clients find the listener at
+// whichever they try first. If the machine has none of them, it is the first, for
+// bind(2) to say why. No host is the unspecified address of IPv6, which means both
+// families, or of IPv4 on a machine without IPv6. A unix path needs nothing. The
+// error is an *endpoint.Error.
+func (s Spec) Resolve(ctx context.Context) ([]Spec, error) {
 	if s.Network == "unix" {
-		return s, nil
+		return []Spec{s}, nil
 	}
-	addr, err := s.lookup(ctx)
+	addrs, err := s.lookup(ctx)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	s.Addr = netip.AddrPortFrom(addr, s.Addr.Port())
-	return s, nil
+	var all []Spec
+	for _, addr := range addrs {
+		one := s
+		one.Addr = netip.AddrPortFrom(addr, s.Addr.Port())
+		all = append(all, one)
+	}
+	return all, nil
 }
 
-func (s Spec) lookup(ctx context.Context) (netip.Addr, error) {
+func (s Spec) lookup(ctx context.Context) ([]netip.Addr, error) {
 	if s.Host == "" {
 		if hasIPv6() {
-			return netip.IPv6Unspecified(), nil
+			return []netip.Addr{netip.IPv6Unspecified()}, nil
 		}
-		return netip.IPv4Unspecified(), nil
+		return []netip.Addr{netip.IPv4Unspecified()}, nil
 	}
-	if addr, err := netip.ParseAddr(s.Host); err == nil {
-		if addr.Zone() != "" && zoneID(addr.Zone()) == 0 {
-			return addr, s.bad("the zone "+addr.Zone()+" is no interface of this machine", "name one, as in %25eth0")
-		}
-		return addr.Unmap(), nil
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", s.Host)
+	addrs, err := endpoint.Addresses(ctx, s.Host)
 	if err != nil {
-		return netip.Addr{}, s.bad("the host "+s.Host+" does not resolve ("+reason(err)+")",
+		return nil, s.bad("the host "+s.Host+" does not resolve ("+reason(err)+")",
 			"give an address, or a name that /etc/hosts or DNS knows")
 	}
-	return firstIPv4(addrs), nil
+	if zone := addrs[0].Zone(); zone != "" && addrs[0].String() == s.Host && zoneID(zone) == 0 {
+		return nil, s.bad("the zone "+zone+" is no interface of this machine", "name one, as in %25eth0")
+	}
+	return ours(addrs), nil
 }
 
-func (s Spec) bad(got, want string) error { return &endpoint.Error{URL: s.String(), Got: got, Want: want} }
-
-// firstIPv4 is the first IPv4 address of a lookup's answer, which is never
-// empty, or else its first.
-func firstIPv4(addrs []netip.Addr) netip.Addr {
+// ours are those of addrs that a socket can be bound to, or else the first.
+func ours(addrs []netip.Addr) []netip.Addr {
+	if len(addrs) == 1 {
+		return addrs
+	}
+	var bindable []netip.Addr
 	for _, addr := range addrs {
-		if addr.Unmap().Is4() {
-			return addr.Unmap()
+		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+		if err == nil {
+			conn.Close()
+			bindable = append(bindable, addr)
 		}
 	}
-	return addrs[0]
+	if len(bindable) == 0 {
+		return addrs[:1]
+	}
+	return bindable
+}
+
+func (s Spec) bad(got, want string) error {
+	return &endpoint.Error{URL: s.String(), Got: got, Want: want}
 }
 
 // reason is a resolver's error without the name and the server that it repeats.

@@ -1,0 +1,74 @@
+package endpoint
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Lookup returns the addresses of a host name, in the order in which they are to
+// be tried.
+type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
+type lookupKey struct{}
+
+// WithLookup returns a context in which Addresses asks lookup in place of the
+// system's resolver.
+func WithLookup(ctx context.Context, lookup Lookup) context.Context {
+	return context.WithValue(ctx, lookupKey{}, lookup)
+}
+
+// Addresses returns what host means to listeners and clients alike, each address
+// once: itself if it is an IP address, and otherwise all addresses of the name in
+// the resolver's order. There is at least one, or an error.
+//
+// The name localhost means the loopback addresses of both families (RFC 6761
+// section 6.3), also where the resolver knows of one or of none: the addresses
+// that it does not name come last.
+func Addresses(ctx context.Context, host string) ([]netip.Addr, error) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{ip.Unmap()}, nil
+	}
+	lookup, ok := ctx.Value(lookupKey{}).(Lookup)
+	if !ok {
+		lookup = systemLookup
+	}
+	found, err := lookup(ctx, host)
+	if isLocalhost(host) {
+		found, err = withLoopback(found), nil
+	}
+	var addrs []netip.Addr
+	for _, addr := range found {
+		if addr = addr.Unmap(); !slices.Contains(addrs, addr) {
+			addrs = append(addrs, addr)
+		}
+	}
+	if err == nil && len(addrs) == 0 {
+		err = &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return addrs, nil
+}
+
+func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+func isLocalhost(host string) bool {
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
+}
+
+// withLoopback adds the loopback address of each family that found lacks.
+func withLoopback(found []netip.Addr) []netip.Addr {
+	for _, loopback := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
+		has := slices.ContainsFunc(found, func(a netip.Addr) bool { return a.Unmap().Is4() == loopback.Is4() })
+		if !has {
+			found = append(found, loopback)
+		}
+	}
+	return found
+}

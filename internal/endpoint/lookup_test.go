@@ -1,0 +1,91 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func addrs(all ...string) []netip.Addr {
+	var list []netip.Addr
+	for _, one := range all {
+		list = append(list, netip.MustParseAddr(one))
+	}
+	return list
+}
+
+var compareAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+
+func TestAddressesAreThoseOfTheResolverAndOfBothLoopbacks(t *testing.T) {
+	failed := errors.New("server misbehaving")
+	tests := []struct {
+		name    string
+		host    string
+		found   []netip.Addr
+		err     error
+		want    []netip.Addr
+		wantErr error
+	}{
+		{"a name", "a", addrs("fd00::1", "10.0.0.1"), nil, addrs("fd00::1", "10.0.0.1"), nil},
+		{"each once", "a", addrs("10.0.0.1", "::ffff:10.0.0.1", "fd00::1", "10.0.0.1"), nil, addrs("10.0.0.1", "fd00::1"), nil},
+		{"one that fails", "a", nil, failed, nil, failed},
+		{"one that fails with half an answer", "a", addrs("10.0.0.1"), failed, nil, failed},
+		{"localhost, IPv4 alone", "localhost", addrs("127.0.0.1"), nil, addrs("127.0.0.1", "::1"), nil},
+		{"localhost, IPv6 alone", "localhost", addrs("::1"), nil, addrs("::1", "127.0.0.1"), nil},
+		{"localhost, IPv4 first", "localhost", addrs("127.0.0.1", "::1"), nil, addrs("127.0.0.1", "::1"), nil},
+		{"localhost, IPv6 first", "LocalHost.", addrs("::1", "127.0.0.1"), nil, addrs("::1", "127.0.0.1"), nil},
+		{"localhost, unknown", "localhost", nil, failed, addrs("127.0.0.1", "::1"), nil},
+		{"localhost, mapped", "localhost", addrs("::ffff:127.0.0.1"), nil, addrs("127.0.0.1", "::1"), nil},
+		{"no localhost", "localhost.example", addrs("10.0.0.1"), nil, addrs("10.0.0.1"), nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx := WithLookup(t.Context(), func(_ context.Context, host string) ([]netip.Addr, error) {
+				if host != tt.host {
+					t.Errorf("%q is looked up", host)
+				}
+				return tt.found, tt.err
+			})
+			got, err := Addresses(ctx, tt.host)
+			if diff := cmp.Diff(tt.want, got, compareAddrs); diff != "" || !errors.Is(err, tt.wantErr) {
+				t.Errorf("got %v, want %v; addresses (-want +got)\n%s", err, tt.wantErr, diff)
+			}
+		})
+	}
+}
+
+func TestAddressesOfNobodyAreAnError(t *testing.T) {
+	nobody := func(context.Context, string) ([]netip.Addr, error) { return nil, nil }
+	got, err := Addresses(WithLookup(t.Context(), nobody), "a")
+	if failed, ok := errors.AsType[*net.DNSError](err); !ok || !failed.IsNotFound || len(got) > 0 {
+		t.Errorf("got %v, %v; want a *net.DNSError that says not found", got, err)
+	}
+}
+
+func TestAddressesOfAnAddressAreItself(t *testing.T) {
+	ctx := WithLookup(t.Context(), func(_ context.Context, host string) ([]netip.Addr, error) {
+		t.Errorf("%q is looked up", host)
+		return nil, nil
+	})
+	for host, want := range map[string]string{"127.0.0.1": "127.0.0.1", "::ffff:10.0.0.1": "10.0.0.1", "fe80::1%eth0": "fe80::1%eth0"} {
+		got, err := Addresses(ctx, host)
+		if err != nil || len(got) != 1 || got[0].String() != want {
+			t.Errorf("%s: got %v, %v; want %s", host, got, err, want)
+		}
+	}
+}
+
+func TestAddressesComeFromTheSystemByDefault(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := Addresses(ended, "no-such-host.invalid"); err == nil {
+		t.Errorf("got %v, want an error", got)
+	}
+	if got, err := Addresses(t.Context(), "localhost"); err != nil || len(got) < 2 {
+		t.Errorf("got %v, %v; want both loopback addresses", got, err)
+	}
+}
