@@ -8,21 +8,27 @@ import (
 )
 
 // Control prepares a socket that Go's net package makes: SO_OOBINLINE, which
-// accepted sockets inherit. It is for net.ListenConfig, which calls it before
+// accepted sockets inherit, and of datagrams no SO_BROADCAST, which Go sets. It is for net.ListenConfig, which calls it before
 // bind(2). What else Options ask for is set on each accepted connection.
 func Control(s Spec, _ Options) func(network, address string, c syscall.RawConn) error {
 	return func(_, _ string, c syscall.RawConn) error {
-		if s.Transport() != "tcp" {
-			return nil
+		switch s.Transport() {
+		case "tcp":
+			return setOption(c, "SO_OOBINLINE", syscall.SO_OOBINLINE, 1)
+		case "udp":
+			return setOption(c, "SO_BROADCAST", syscall.SO_BROADCAST, 0)
 		}
-		var failed error
-		err := c.Control(func(fd uintptr) {
-			failed = os.NewSyscallError("setsockopt SO_OOBINLINE",
-				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_OOBINLINE, 1))
-		})
-		if err != nil {
-			return err
-		}
-		return failed
+		return nil
 	}
+}
+
+func setOption(c syscall.RawConn, name string, option, value int) error {
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = os.NewSyscallError("setsockopt "+name, syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, option, value))
+	})
+	if err != nil {
+		return err
+	}
+	return failed
 }

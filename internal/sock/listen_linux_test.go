@@ -172,6 +172,42 @@ func wantOptions(t *testing.T, fd int) {
 	}
 }
 
+// TestDatagramsAreNeverBroadcast: whoever made the socket.
+func TestDatagramsAreNeverBroadcast(t *testing.T) {
+	want := func(t *testing.T, fd int) {
+		t.Helper()
+		if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST); err != nil || got != 0 {
+			t.Errorf("SO_BROADCAST: got %d, %v; want 0", got, err)
+		}
+	}
+	t.Run("by hand", func(t *testing.T) {
+		fd, _ := mustListen(t, "udp://127.0.0.1:0")
+		want(t, fd)
+	})
+	t.Run("by package net", func(t *testing.T) {
+		config := net.ListenConfig{Control: Control(mustResolve(t, "udp://127.0.0.1:0"), testOptions)}
+		conn, err := config.ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		raw, err := conn.(*net.UDPConn).SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw.Control(func(fd uintptr) { want(t, int(fd)) })
+	})
+	t.Run("inherited", func(t *testing.T) {
+		file := fileOf(t, "udp4", "127.0.0.1:0") // Go's, so it may
+		fd, _, err := Adopt(&sys.Linux{}, file, Spec{}, testOptions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		want(t, fd)
+	})
+}
+
 func TestSpecOfRefusesWhatCannotBeServed(t *testing.T) {
 	raw := func(t *testing.T, domain, kind, proto int) *os.File {
 		fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, proto)

@@ -48,6 +48,10 @@ func setOptions(k sys.Kernel, fd int, s Spec, o Options) error {
 		options = []option{{"SO_OOBINLINE", unix.SOL_SOCKET, unix.SO_OOBINLINE, 1}}
 	case "udp":
 		options = []option{
+			// An answer never goes to a broadcast address, not even to one that the
+			// guard does not know: without this option the kernel refuses it with
+			// EACCES (ip(7)). Go's net package sets it.
+			{"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, 0},
 			{"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, datagramQueue},
 			{"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, datagramQueue},
 		}

@@ -24,6 +24,12 @@ var forgedCases = []testCase{
 		run:     forgedBroadcasts,
 	},
 	{
+		name:    "E3 the broadcast address of a network that came later is not answered",
+		promise: "U3: one answer never goes to many, also where the guard does not know the network",
+		on:      "udp",
+		run:     forgedLateBroadcast,
+	},
+	{
 		name:    "E4 two echo services set on each other fall silent",
 		promise: "U5: a loop is capped, then muted",
 		on:      "udp",
@@ -104,6 +110,26 @@ func forgedBroadcasts(t trial) {
 	if got := st.DatagramsOut; got != 1 {
 		t.Errorf("got %d answers, want 1, to the one who may ask", got)
 	}
+}
+
+// forgedLateBroadcast relies on the kernel to refuse the answer: sending to a
+// broadcast address needs SO_BROADCAST (ip(7)).
+func forgedLateBroadcast(t trial) {
+	t.ownNetwork(
+		"ip link add name here type veth peer name there",
+		"ip link set here up",
+		"ip link set there up",
+		// With it, the kernel would drop the datagram for its source.
+		"sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.here.rp_filter=0",
+	)
+	s := t.serve(engine.Config{Listeners: []engine.Listener{everyAddress("0.0.0.0")}})
+	t.configure("ip addr add 192.0.2.1/24 brd 192.0.2.255 dev here")
+	f, port := t.forgeOn("there"), s.spec.Addr.Port()
+	to := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port)
+	f.send(netip.MustParseAddrPort("192.0.2.255:40000"), to, "hello")
+	t.wantDatagrams(s, 0, map[echo.Drop]uint64{echo.DropRefused: 1})
+	t.ask(to).wantEcho(5)
+	t.wantDatagrams(s, 1, map[echo.Drop]uint64{echo.DropRefused: 1})
 }
 
 func forgedLoop(t trial) {
