@@ -112,6 +112,6 @@ func (k *keyReceiver) receive(ctx context.Context) {
 // send sends text to the sender of d, from the address that d was sent to.
 func (k *keyReceiver) send(d keyDatagram, text string) (int, error) {
 	control := make([]byte, sock.ControlSize)
-	n, _, err := k.conn.WriteMsgUDPAddrPort([]byte(text), control[:sock.PutControl(control, d.arrived)], d.from)
+	n, _, err := k.conn.WriteMsgUDPAddrPort([]byte(text), control[:sock.PutControl(control, d.arrived, d.from.Addr())], d.from)
 	return max(n, 0), err
 }

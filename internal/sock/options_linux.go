@@ -58,6 +58,7 @@ func setOptions(k sys.Kernel, fd int, s Spec, o Options) error {
 		// Only where the socket has many addresses is there a question which of
 		// them was asked, and the answer costs both calls a route look-up.
 		if s.Addr.Addr().IsUnspecified() {
+			systemVRFs.watch()
 			options = append(options, option{"IP_PKTINFO", unix.IPPROTO_IP, unix.IP_PKTINFO, 1})
 			if s.Addr.Addr().Is6() {
 				options = append(options, option{"IPV6_RECVPKTINFO", unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1})

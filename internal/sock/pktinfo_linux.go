@@ -23,6 +23,7 @@ const (
 // ReceivePktInfo asks for control data with every datagram of the socket c, as
 // Listen does for its own: IP_PKTINFO, and for an IPv6 socket IPV6_RECVPKTINFO.
 func ReceivePktInfo(c syscall.RawConn) error {
+	systemVRFs.watch()
 	var failed error
 	err := c.Control(func(fd uintptr) {
 		domain, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
@@ -77,26 +78,46 @@ func ParseControl(control []byte) PktInfo {
 }
 
 // PutControl writes into control, which has at least ControlSize bytes, what
-// makes a datagram leave from info.Dst, and returns how many bytes it wrote: 0
-// if info does not tell.
+// makes a datagram to the address to leave from info.Dst, and returns how many
+// bytes it wrote: 0 if info does not tell.
 //
-// The kernel chooses the interface, as it does for a stream's answers: the way
-// back need not be the way in. Only a link-local address means nothing without
-// its interface (ipv6(7)).
-func PutControl(control []byte, info PktInfo) int {
+// The routing table chooses the interface, as it does for a stream's answers: the
+// way back need not be the way in, and an interface given here (ipi_ifindex of
+// ip(7), ipi6_ifindex of ipv6(7)) would override the table. So one is given only
+// where the table cannot know the way:
+//
+//   - If info.Dst or to is link-local, it is the interface of arrival. Nothing
+//     forwards such addresses, and each link has its own (RFC 4291 section 2.5.6,
+//     RFC 3927 section 2.7); the table may have them on another link, or on none.
+//   - If the datagram arrived in a VRF, it is the VRF, whose own table then
+//     decides. Only a socket that no device is bound to needs that, and only with
+//     net.ipv4.udp_l3mdev_accept=1 does it receive from VRFs at all
+//     (Documentation/networking/vrf.rst). The setting counts as it was when the
+//     last datagram socket for every address was opened.
+//
+// A socket that is bound to a device (SO_BINDTODEVICE, systemd's BindToDevice=)
+// needs nothing here: the kernel sends by that device, since Linux 4.20 with
+// control data too.
+func PutControl(control []byte, info PktInfo, to netip.Addr) int {
 	switch {
 	case !info.Dst.IsValid():
 		return 0
 	case info.Dst.Is4():
-		in4 := unix.Inet4Pktinfo{Spec_dst: info.Dst.As4()}
+		in4 := unix.Inet4Pktinfo{Spec_dst: info.Dst.As4(), Ifindex: int32(info.way(to))}
 		return put(control, unix.IPPROTO_IP, unix.IP_PKTINFO, bytesOf(&in4))
 	default:
-		in6 := unix.Inet6Pktinfo{Addr: info.Dst.As16()}
-		if info.Dst.IsLinkLocalUnicast() {
-			in6.Ifindex = info.Index
-		}
+		in6 := unix.Inet6Pktinfo{Addr: info.Dst.As16(), Ifindex: info.way(to)}
 		return put(control, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, bytesOf(&in6))
 	}
+}
+
+// way is the number of the interface that an answer to the address to must leave
+// by, 0 if the routing table is to choose.
+func (info PktInfo) way(to netip.Addr) uint32 {
+	if info.Dst.IsLinkLocalUnicast() || to.Unmap().IsLinkLocalUnicast() {
+		return info.Index
+	}
+	return systemVRFs.of(info.Index)
 }
 
 // put writes one control message and returns its size with the padding

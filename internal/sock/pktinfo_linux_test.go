@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// someone asked.
+var someone = netip.MustParseAddr("192.0.2.9")
+
 var compareAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
 // A wildcard socket is asked on each of its addresses and must answer from the
@@ -65,17 +68,25 @@ func TestPktInfoTellsTheHeadersDestination(t *testing.T) {
 
 func TestPktInfoPinsTheInterfaceOnlyOfLinkLocalAddresses(t *testing.T) {
 	tests := []struct {
-		dst  string
-		want uint32
+		dst, to string
+		want    uint32
 	}{
-		{"127.0.0.2", 0},
-		{"2001:db8::1", 0},
-		{"fe80::1", 7},
+		{"127.0.0.2", "127.0.0.1", 0},
+		{"192.0.2.1", "198.51.100.9", 0},
+		{"2001:db8::1", "2001:db8::9", 0},
+		{"fe80::1", "fe80::9", 7},
+		{"fe80::1", "2001:db8::9", 7},
+		{"2001:db8::1", "fe80::9%7", 7},
+		{"192.0.2.1", "169.254.0.9", 7},
+		{"192.0.2.1", "::ffff:169.254.0.9", 7},
+		{"169.254.0.1", "192.0.2.9", 7},
+		{"192.0.2.1", "169.253.255.255", 0},
 	}
 	for _, tt := range tests {
-		t.Run(tt.dst, func(t *testing.T) {
+		t.Run(tt.dst+" to "+tt.to, func(t *testing.T) {
 			control := make([]byte, ControlSize)
-			n := PutControl(control, PktInfo{Dst: netip.MustParseAddr(tt.dst), Index: 7})
+			info := PktInfo{Dst: netip.MustParseAddr(tt.dst), Index: 7}
+			n := PutControl(control, info, netip.MustParseAddr(tt.to))
 			if got := ParseControl(control[:n]).Index; got != tt.want {
 				t.Errorf("got interface %d, want %d", got, tt.want)
 			}
@@ -89,7 +100,7 @@ func TestPktInfoOfNothingIsNothing(t *testing.T) {
 			t.Errorf("ParseControl(% x) = %v, want the zero PktInfo", control, got)
 		}
 	}
-	if got := PutControl(make([]byte, ControlSize), PktInfo{}); got != 0 {
+	if got := PutControl(make([]byte, ControlSize), PktInfo{}, someone); got != 0 {
 		t.Errorf("PutControl of the zero PktInfo wrote %d bytes, want 0", got)
 	}
 }
@@ -98,7 +109,7 @@ func TestPktInfoAllocatesNothing(t *testing.T) {
 	control := make([]byte, ControlSize)
 	for _, dst := range []string{"127.0.0.2", "fe80::1"} {
 		info := PktInfo{Dst: netip.MustParseAddr(dst), Index: 1}
-		if got := testing.AllocsPerRun(100, func() { ParseControl(control[:PutControl(control, info)]) }); got != 0 {
+		if got := testing.AllocsPerRun(100, func() { ParseControl(control[:PutControl(control, info, someone)]) }); got != 0 {
 			t.Errorf("%s: got %v allocations, want 0", dst, got)
 		}
 	}
@@ -107,15 +118,15 @@ func TestPktInfoAllocatesNothing(t *testing.T) {
 // Whatever bytes the kernel could ever hand over, parsing reads only them.
 func FuzzParseControl(f *testing.F) {
 	control := make([]byte, ControlSize)
-	f.Add(control[:PutControl(control, PktInfo{Dst: netip.MustParseAddr("10.1.2.3")})])
-	f.Add(control[:PutControl(control, PktInfo{Dst: netip.MustParseAddr("2001:db8::1")})])
+	f.Add(control[:PutControl(control, PktInfo{Dst: netip.MustParseAddr("10.1.2.3")}, someone)])
+	f.Add(control[:PutControl(control, PktInfo{Dst: netip.MustParseAddr("2001:db8::1")}, someone)])
 	f.Fuzz(func(t *testing.T, control []byte) {
 		info := ParseControl(control)
 		if info.Dst.Is4In6() {
 			t.Errorf("got %v, want it unmapped", info.Dst)
 		}
 		again := make([]byte, ControlSize)
-		if got := ParseControl(again[:PutControl(again, info)]).Dst; info.Dst.Is6() && got != info.Dst {
+		if got := ParseControl(again[:PutControl(again, info, someone)]).Dst; info.Dst.Is6() && got != info.Dst {
 			t.Errorf("written and read again: got %v, want %v", got, info.Dst)
 		}
 	})
@@ -159,7 +170,7 @@ func answer(t *testing.T, server *net.UDPConn) PktInfo {
 		t.Errorf("the control data was cut: ControlSize = %d is too little", ControlSize)
 	}
 	info := ParseControl(control[:size])
-	if _, _, err := server.WriteMsgUDPAddrPort(payload[:n], control[:PutControl(control, info)], from); err != nil {
+	if _, _, err := server.WriteMsgUDPAddrPort(payload[:n], control[:PutControl(control, info, from.Addr())], from); err != nil {
 		t.Fatal(err)
 	}
 	return info

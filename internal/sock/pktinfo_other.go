@@ -2,7 +2,10 @@
 
 package sock
 
-import "syscall"
+import (
+	"net/netip"
+	"syscall"
+)
 
 // ControlSize is the space in bytes for the control data of one datagram: none
 // is asked for here.
@@ -17,4 +20,4 @@ func ParseControl([]byte) PktInfo { return PktInfo{} }
 
 // PutControl writes nothing: the system chooses the address the answer leaves
 // from.
-func PutControl([]byte, PktInfo) int { return 0 }
+func PutControl([]byte, PktInfo, netip.Addr) int { return 0 }

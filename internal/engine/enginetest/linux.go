@@ -5,4 +5,4 @@ package enginetest
 import "slices"
 
 // linuxCases cause their faults in ways that only Linux has.
-var linuxCases = slices.Concat(killCases, shortageCases, baselineCases, scaleCases, wireCases, socketCases, forgedCases)
+var linuxCases = slices.Concat(killCases, shortageCases, baselineCases, scaleCases, wireCases, socketCases, forgedCases, linkCases)

@@ -89,7 +89,7 @@ func (p *packet) check(n int, src netip.AddrPort, info sock.PktInfo) echo.Drop {
 
 // send answers src from the address that it asked.
 func (p *packet) send(n int, src netip.AddrPort, info sock.PktInfo) echo.Drop {
-	control := p.control[:sock.PutControl(p.control[:cap(p.control)], info)]
+	control := p.control[:sock.PutControl(p.control[:cap(p.control)], info, src.Addr())]
 	_, _, err := p.conn.WriteMsgUDPAddrPort(p.buf[:n], control, src)
 	switch {
 	case err == nil:

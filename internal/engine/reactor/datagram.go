@@ -77,7 +77,7 @@ func (d *datagrams) took(n int) { d.used = n }
 func (d *datagrams) answer(i int) {
 	at := &d.letters[i]
 	at.room.SetLen(len(d.payload(i)))
-	d.envelopes[i].Hdr.SetControllen(sock.PutControl(at.control[:], at.arrived))
+	d.envelopes[i].Hdr.SetControllen(sock.PutControl(at.control[:], at.arrived, d.source(i).Addr()))
 }
 
 func (d *datagrams) payload(i int) []byte {
