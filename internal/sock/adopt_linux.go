@@ -40,22 +40,20 @@ func Equip(k sys.Kernel, fd int, s Spec, o Options) error { return setOptions(k,
 // duplicate returns a descriptor of the same socket, close-on-exec and
 // non-blocking.
 func duplicate(file *os.File) (fd int, err error) {
-	fd = -1
-	call := "fcntl F_DUPFD_CLOEXEC"
 	err = control(file, func(original int) error {
 		if fd, err = unix.FcntlInt(uintptr(original), unix.F_DUPFD_CLOEXEC, 0); err != nil {
-			return err
+			return os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
 		}
-		call = "fcntl O_NONBLOCK"
-		return unix.SetNonblock(fd, true)
+		if err := unix.SetNonblock(fd, true); err != nil {
+			unix.Close(fd)
+			return os.NewSyscallError("fcntl O_NONBLOCK", err)
+		}
+		return nil
 	})
-	if err == nil {
-		return fd, nil
+	if err != nil {
+		return -1, fmt.Errorf("inherit %s: %w", file.Name(), err)
 	}
-	if fd >= 0 {
-		unix.Close(fd)
-	}
-	return -1, fmt.Errorf("inherit %s: %w", file.Name(), os.NewSyscallError(call, err))
+	return fd, nil
 }
 
 // SpecOf asks the kernel what an inherited descriptor is. It refuses what

@@ -107,6 +107,9 @@ func TestAdoptedSocketIsAsIfListenedTo(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Engine = "epoll"
+			if err := control(file, func(fd int) error { return unix.SetNonblock(fd, false) }); err != nil {
+				t.Fatal(err)
+			}
 			fd, bound, err := Adopt(&sys.Linux{}, file, s, testOptions)
 			if err != nil {
 				t.Fatal(err)
@@ -128,6 +131,33 @@ func TestAdoptedSocketIsAsIfListenedTo(t *testing.T) {
 				wantOptions(t, fd)
 			}
 		})
+	}
+}
+
+func TestSpecOfKnowsOneFamilyFromBoth(t *testing.T) {
+	if !hasLoopback6() {
+		t.Skip("::1 cannot be bound here")
+	}
+	for _, tt := range []struct{ network, address, host string }{
+		{"tcp", ":0", ""}, {"tcp6", "[::]:0", "::"}, {"tcp6", "[::1]:0", "::1"}, {"tcp4", "0.0.0.0:0", "0.0.0.0"},
+	} {
+		s, err := SpecOf(fileOf(t, tt.network, tt.address))
+		if err != nil || s.Host != tt.host {
+			t.Errorf("%s %s: got host %q, %v; want %q", tt.network, tt.address, s.Host, err, tt.host)
+		}
+	}
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), "socket")
+	defer file.Close()
+	loopback := unix.SockaddrInet6{Addr: [16]byte{15: 1}}
+	if err := errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0), unix.Bind(fd, &loopback), unix.Listen(fd, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := SpecOf(file); err != nil || s.Host != "::1" {
+		t.Errorf("::1 on a socket for both: got host %q, %v; want ::1", s.Host, err)
 	}
 }
 

@@ -38,9 +38,8 @@ func ReceivePktInfo(c syscall.RawConn) error {
 		if domain != unix.AF_INET6 {
 			return
 		}
-		if err := unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1); err != nil {
-			failed = os.NewSyscallError("setsockopt IPV6_RECVPKTINFO", err)
-		}
+		failed = os.NewSyscallError("setsockopt IPV6_RECVPKTINFO",
+			unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1))
 	})
 	if err != nil {
 		return err

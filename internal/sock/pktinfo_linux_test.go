@@ -105,6 +105,37 @@ func TestPktInfoOfNothingIsNothing(t *testing.T) {
 	}
 }
 
+// TestPktInfoIsFoundAmongOthers: beside an empty message, and without the padding
+// behind the last one.
+func TestPktInfoIsFoundAmongOthers(t *testing.T) {
+	control := make([]byte, 2*ControlSize)
+	n := put(control, unix.SOL_SOCKET, unix.SO_TIMESTAMP, nil)
+	info := PktInfo{Dst: netip.MustParseAddr("10.1.2.3")}
+	PutControl(control[n:], info, someone)
+	end := n + sizeofHeader + unix.SizeofInet4Pktinfo
+	if got := ParseControl(control[:end]); got != info {
+		t.Errorf("got %v, want %v", got, info)
+	}
+	if got := ParseControl(control[:end-1]); got != (PktInfo{}) {
+		t.Errorf("cut short: got %v, want the zero PktInfo", got)
+	}
+	put(control, unix.IPPROTO_IP, unix.IP_PKTINFO, make([]byte, unix.SizeofInet4Pktinfo-1))
+	if got := ParseControl(control[:ControlSize/2]); got != (PktInfo{}) {
+		t.Errorf("too short a message: got %v, want the zero PktInfo", got)
+	}
+}
+
+func TestControlMessagesAreAlignedToAWord(t *testing.T) {
+	if wordSize != 8 {
+		t.Skipf("a word has %d bytes here", wordSize)
+	}
+	for n, want := range map[int]int{0: 0, 1: 8, 8: 8, 9: 16, 28: 32, 36: 40, 40: 40} {
+		if got := aligned(n); got != want {
+			t.Errorf("%d: got %d, want %d", n, got, want)
+		}
+	}
+}
+
 func TestPktInfoAllocatesNothing(t *testing.T) {
 	control := make([]byte, ControlSize)
 	for _, dst := range []string{"127.0.0.2", "fe80::1"} {

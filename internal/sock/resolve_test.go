@@ -31,6 +31,12 @@ func hasLoopback6() bool {
 	return err == nil
 }
 
+func TestIPv6IsKnownWhereItCanBeUsed(t *testing.T) {
+	if hasLoopback6() && !hasIPv6() {
+		t.Error("::1 can be bound, and IPv6 is unknown")
+	}
+}
+
 func texts(specs []Spec) (all []string) {
 	for _, s := range specs {
 		all = append(all, s.String())

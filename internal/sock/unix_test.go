@@ -113,9 +113,16 @@ func TestBoundGivesMode0660(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer place.Leave()
+	if id, err := place.Bound(); err == nil {
+		t.Errorf("before it is bound: got %v, want an error", id)
+	}
 	bindLive(t, path)
-	if _, err := place.Bound(); err != nil {
+	id, err := place.Bound()
+	if err != nil {
 		t.Fatal(err)
+	}
+	if want, err := fileID(path); id != want || id == (FileID{}) || err != nil {
+		t.Errorf("got file %v, want %v, %v", id, want, err)
 	}
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode().Perm() != 0o660 {
