@@ -111,7 +111,7 @@ func TestPktInfoIsFoundAmongOthers(t *testing.T) {
 	control := make([]byte, 2*ControlSize)
 	n := put(control, unix.SOL_SOCKET, unix.SO_TIMESTAMP, nil)
 	info := PktInfo{Dst: netip.MustParseAddr("10.1.2.3")}
-	PutControl(control[n:], info, someone)
+	put(control[n:], unix.IPPROTO_IP, unix.IP_PKTINFO, bytesOf(&unix.Inet4Pktinfo{Addr: info.Dst.As4()}))
 	end := n + sizeofHeader + unix.SizeofInet4Pktinfo
 	if got := ParseControl(control[:end]); got != info {
 		t.Errorf("got %v, want %v", got, info)
