@@ -56,7 +56,7 @@ var arrows = map[string][]string{
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog"},
 	"internal/metrics":           {"internal/accept", "internal/server", "internal/engine", "internal/echo", "internal/agent", "internal/watch"},
 	"check/checktest":            {"check"},
-	"echotest":                   {"internal/engine", "internal/engine/gonet", "internal/sock"},
+	"echotest":                   {"internal/engine", "internal/engine/gonet", "internal/sock", "internal/endpoint"},
 	"internal/oplog":             {},
 	"internal/endpoint":          {"internal/nearest"},
 }

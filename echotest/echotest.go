@@ -2,9 +2,10 @@ package echotest
 
 import (
 	"crypto/tls"
-	"strings"
 	"sync"
 	"testing"
+
+	"echod/internal/endpoint"
 )
 
 // Server is an echo server that lives as long as the test that started it.
@@ -27,10 +28,14 @@ func newServer(t testing.TB, url string, stop func()) *Server {
 // udp://host:port or unix:///path.
 func (s *Server) URL() string { return s.url }
 
-// Addr is the URL without its scheme, in the form that net.Dial takes.
+// Addr is the address in the URL, in the form that net.Dial takes: host:port, or
+// a path.
 func (s *Server) Addr() string {
-	_, addr, _ := strings.Cut(s.url, "://")
-	return addr
+	u, err := endpoint.Parse(s.url)
+	if err != nil {
+		panic(err) // it was made by a server
+	}
+	return u.Address()
 }
 
 // Close stops the server, ends what is left of its connections and waits for

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"echod/internal/endpoint"
 )
 
 // ProxyFault is one way of being a broken proxy.
@@ -62,10 +64,11 @@ func NewProxy(t testing.TB, upstream string) *Server {
 // other: see [NewProxy].
 func NewBrokenProxy(t testing.TB, f ProxyFault, upstream string) *Server {
 	t.Helper()
-	network, address, _ := strings.Cut(upstream, "://")
-	if network != f.Network() {
+	to, err := endpoint.Parse(upstream)
+	if err != nil || to.Network != f.Network() {
 		t.Fatalf("echotest: %s forwards %s://host:port, got %s", f.Name, f.Network(), upstream)
 	}
+	address := to.Address()
 	if f.packet != nil {
 		return newPacketProxy(t, *f.packet, address)
 	}

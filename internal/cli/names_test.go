@@ -23,6 +23,9 @@ import (
 	"echod/internal/sock"
 )
 
+// askTimeout is how long a client waits before it gives up.
+const askTimeout = 30 * time.Second
+
 // resolvers are what /etc/hosts and DNS may say of a name of this machine.
 var resolvers = map[string][]string{
 	"IPv4 alone": {"127.0.0.1"},
@@ -174,7 +177,7 @@ func askByCheck(ctx context.Context, url string, trust *tls.Config) error {
 	if target.Network == "tls" {
 		target.TLS = trust
 	}
-	report, err := check.Run(ctx, target, check.Options{Rules: []string{rule}, Timeout: patience})
+	report, err := check.Run(ctx, target, check.Options{Rules: []string{rule}, Timeout: askTimeout})
 	if err != nil {
 		return err
 	}
@@ -194,7 +197,7 @@ func askByPing(ctx context.Context, url string, trust *tls.Config) error {
 	}
 	var last ping.Probe
 	prober, err := ping.New(ping.Config{
-		Target: target, Count: 1, Interval: time.Millisecond, Wait: patience, Size: 64,
+		Target: target, Count: 1, Interval: time.Millisecond, Wait: askTimeout, Size: 64,
 		OnProbe: func(p ping.Probe) { last = p },
 	})
 	if err != nil {
@@ -220,7 +223,7 @@ func askByBench(ctx context.Context, url string, trust *tls.Config) error {
 		return err
 	}
 	result, err := load.Run(ctx, load.Plan{
-		URL: url, Target: target, Conns: 1, Depth: 1, Sizes: sizes, Messages: 1, Timeout: patience, Verify: true, Seed: 1,
+		URL: url, Target: target, Conns: 1, Depth: 1, Sizes: sizes, Messages: 1, Timeout: askTimeout, Verify: true, Seed: 1,
 	}, nil)
 	if err != nil {
 		return err

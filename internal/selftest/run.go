@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -156,8 +155,12 @@ func try(ctx context.Context, e engine.Engine, network string, o check.Options) 
 		server.Shutdown(over)
 		<-served
 	}()
-	_, address, _ := strings.Cut(server.Listeners()[0].String(), "://")
-	report, err := check.Run(ctx, check.Target{Network: network, Address: address, TLS: trust}, o)
+	target, err := check.ParseTarget(server.Listeners()[0].String())
+	if err != nil {
+		return nil, err
+	}
+	target.TLS = trust
+	report, err := check.Run(ctx, target, o)
 	if report == nil {
 		return nil, err
 	}

@@ -22,8 +22,10 @@ var ruleCases = []testCase{
 
 func everyRule(t trial) {
 	s := t.serve(engine.Config{})
-	_, address, _ := strings.Cut(s.spec.String(), "://")
-	target := check.Target{Network: t.network, Address: address}
+	target, err := check.ParseTarget(s.spec.String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if t.network == "tls" {
 		config, err := clientTLS()
 		if err != nil {
