@@ -50,11 +50,11 @@ func ask(ctx context.Context, address string, dial dialFunc) (answered bool, err
 		return false, err
 	}
 	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(answerDelay))
 	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	question, answer := make([]byte, 16), make([]byte, 16)
 	rand.Read(question)
-	conn.SetReadDeadline(time.Now().Add(answerDelay))
 	if _, err := conn.Write(question); err != nil {
 		return false, err
 	}

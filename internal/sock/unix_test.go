@@ -162,3 +162,18 @@ func TestUnlinkRemovesOnlyItsOwnFile(t *testing.T) {
 		})
 	}
 }
+
+func TestLeaveUnlocksTheDirectory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	for range 2 {
+		place, err := TakeUnix(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if place.lock == nil {
+			t.Fatal("the directory is locked by somebody else")
+		}
+		place.Leave()
+		place.Leave()
+	}
+}
