@@ -94,7 +94,7 @@ func TestListenThatFailsLeavesNothing(t *testing.T) {
 		{"udp://[::]:0", []string{"socket", "setsockopt SO_BROADCAST", "setsockopt SO_RCVBUF", "setsockopt SO_SNDBUF", "setsockopt IP_PKTINFO",
 			"setsockopt IPV6_RECVPKTINFO", "setsockopt IPV6_V6ONLY", "bind", "getsockname"}},
 		{"udp://127.0.0.1:0", []string{"socket", "setsockopt SO_BROADCAST", "setsockopt SO_RCVBUF", "setsockopt SO_SNDBUF", "bind", "getsockname"}},
-		{"unix://" + path, []string{"socket", "bind", "listen"}},
+		{"unix://" + path, []string{"socket", "setsockopt SO_OOBINLINE", "bind", "listen"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.url, func(t *testing.T) {
