@@ -27,6 +27,8 @@ type Stats struct {
 	DatagramsIn  uint64
 	DatagramsOut uint64
 	Drops        [echo.NumDrops]uint64 // datagrams not answered, by echo.Drop
+	// DatagramErrors is how often a datagram socket could not be read.
+	DatagramErrors uint64
 
 	Loops []LoopStats // one for each event loop; none if the engine has none
 }
@@ -48,6 +50,7 @@ func (s *Stats) Add(o Stats) {
 	s.Discarded += o.Discarded
 	s.DatagramsIn += o.DatagramsIn
 	s.DatagramsOut += o.DatagramsOut
+	s.DatagramErrors += o.DatagramErrors
 	for i := range s.Closes {
 		s.Closes[i] += o.Closes[i]
 	}
@@ -96,6 +99,8 @@ type Counters struct {
 	DatagramsIn  atomic.Uint64
 	DatagramsOut atomic.Uint64
 	Drops        [echo.NumDrops]atomic.Uint64
+
+	DatagramErrors atomic.Uint64
 }
 
 // Stats is what was counted so far, without Held and Loops.
@@ -115,6 +120,8 @@ func (c *Counters) Stats() Stats {
 		Discarded:    c.Discarded.Load(),
 		DatagramsIn:  c.DatagramsIn.Load(),
 		DatagramsOut: c.DatagramsOut.Load(),
+
+		DatagramErrors: c.DatagramErrors.Load(),
 	}
 	for i := range c.Closes {
 		s.Closes[i] = c.Closes[i].Load()

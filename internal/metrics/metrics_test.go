@@ -31,7 +31,7 @@ func busy() server.Snapshot {
 			*n = next
 		}
 	}
-	count(&s.Active, &s.Held, &s.Accepted, &s.BytesIn, &s.BytesOut, &s.Discarded, &s.DatagramsIn, &s.DatagramsOut)
+	count(&s.Active, &s.Held, &s.Accepted, &s.BytesIn, &s.BytesOut, &s.Discarded, &s.DatagramsIn, &s.DatagramsOut, &s.DatagramErrors)
 	for _, all := range [][]uint64{s.Closes[:], s.Refused[:], s.Accepts[:], s.Drops[:], s.Handshakes[:]} {
 		for i := range all {
 			count(&all[i])
@@ -87,7 +87,7 @@ func TestExpositionIsAsPrometheusWantsIt(t *testing.T) {
 func TestEveryCountOfASnapshotIsTold(t *testing.T) {
 	snap := busy()
 	s := snap.Engines[0].Stats
-	want := float64(s.Active + s.Held + s.Accepted + s.BytesIn + s.BytesOut + s.Discarded + s.DatagramsIn + s.DatagramsOut)
+	want := float64(s.Active + s.Held + s.Accepted + s.BytesIn + s.BytesOut + s.Discarded + s.DatagramsIn + s.DatagramsOut + s.DatagramErrors)
 	for _, all := range [][]uint64{s.Closes[:], s.Refused[:], s.Accepts[:], s.Drops[1:], s.Handshakes[:]} {
 		for _, n := range all {
 			want += float64(n)

@@ -29,6 +29,8 @@ var (
 	datagrams = counter("echod_datagrams_total", "Datagrams received (in) and answered (out).", "engine", "direction")
 	dropped   = counter("echod_datagrams_dropped_total", "Datagrams not answered, by reason.", "engine", "reason")
 
+	unread = counter("echod_datagram_receive_errors_total", "Reads of a datagram socket that failed.", "engine")
+
 	loopTurns  = counter("echod_loop_turns_total", "Times that a loop looked for events.", "engine", "loop")
 	loopActive = gauge("echod_loop_connections", "Connections that a loop serves now.", "engine", "loop")
 
@@ -44,7 +46,7 @@ func Serve(snapshot func() server.Snapshot) prometheus.Collector { return servic
 
 func (s service) Describe(to chan<- *prometheus.Desc) {
 	describe(to, []family{startTime, draining, mostConns, mostHeld, active, accepted, refused, closes, failures, bytes, discarded, held,
-		datagrams, dropped, loopTurns, loopActive, handshakes})
+		datagrams, dropped, unread, loopTurns, loopActive, handshakes})
 }
 
 // Collect takes one snapshot, so that the figures of a scrape belong together.
@@ -89,6 +91,7 @@ func streams(to chan<- prometheus.Metric, name string, s *engine.Stats) {
 func packets(to chan<- prometheus.Metric, name string, s *engine.Stats) {
 	tell(to, datagrams, s.DatagramsIn, name, "in")
 	tell(to, datagrams, s.DatagramsOut, name, "out")
+	tell(to, unread, s.DatagramErrors, name)
 	for i, n := range s.Drops {
 		if drop := echo.Drop(i); drop != echo.Answer {
 			tell(to, dropped, n, name, drop.String())

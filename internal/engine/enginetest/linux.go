@@ -5,4 +5,5 @@ package enginetest
 import "slices"
 
 // linuxCases cause their faults in ways that only Linux has.
-var linuxCases = slices.Concat(killCases, shortageCases, baselineCases, scaleCases, wireCases, socketCases, forgedCases, linkCases)
+var linuxCases = slices.Concat(killCases, shortageCases, baselineCases, scaleCases, wireCases, socketCases, destroyedCases,
+	forgedCases, linkCases)

@@ -2,46 +2,76 @@ package gonet
 
 import (
 	"errors"
-	"net"
+	"log/slog"
 	"net/netip"
 	"os"
 	"syscall"
 	"time"
 
-	"echod/internal/accept"
 	"echod/internal/echo"
 	"echod/internal/sock"
 )
 
 // packet is one UDP socket and the goroutine that answers what arrives on it.
+// No error ends it, only Shutdown does.
 type packet struct {
 	server  *server
-	conn    *net.UDPConn
-	addr    netip.AddrPort // where it is bound
+	conn    packetConn
+	spec    sock.Spec // where it is bound
 	buf     []byte
 	control []byte
+	pause   time.Duration // how long it last paused; 0 since a datagram came
+	logged  time.Time     // when an error was last logged
 }
 
-// largest is more than any datagram holds: one that fills it was cut.
-const largest = 64 << 10
+// packetConn is what is used of *net.UDPConn.
+type packetConn interface {
+	syscall.Conn
+	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error)
+	WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oobn int, err error)
+	SetDeadline(time.Time) error
+	Close() error
+}
+
+// datagram is one that was received. Its payload is in the packet's buffer until
+// the next one is received.
+type datagram struct {
+	payload []byte
+	src     netip.AddrPort
+	info    sock.PktInfo
+	cut     bool // it may have been longer than its payload
+}
+
+const (
+	// largest is more than any datagram holds: one that fills it was cut.
+	largest = 64 << 10
+	// A socket that cannot be read pauses, first shortly, then longer.
+	shortestReadPause = 10 * time.Millisecond
+	longestReadPause  = time.Second
+	// logEvery is how often such a socket is logged.
+	logEvery = time.Minute
+)
 
 // begun is where the guard's clock starts.
 var begun = time.Now()
 
-func newPacket(s *server, conn *net.UDPConn, spec sock.Spec) *packet {
+func newPacket(s *server, conn packetConn, spec sock.Spec) *packet {
 	return &packet{
 		server:  s,
 		conn:    conn,
-		addr:    spec.Addr,
+		spec:    spec,
 		buf:     make([]byte, largest),
 		control: make([]byte, sock.ControlSize),
 	}
 }
 
-// run answers datagrams until Shutdown interrupts it.
+// run answers datagrams until Shutdown.
 func (p *packet) run() {
 	defer p.close()
-	for p.answer() {
+	for !isClosed(p.server.draining) {
+		if d, ok := p.receive(); ok {
+			p.answer(d)
+		}
 	}
 }
 
@@ -49,48 +79,73 @@ func (p *packet) interrupt() { p.conn.SetDeadline(time.Unix(1, 0)) }
 
 func (p *packet) close() { p.conn.Close() }
 
-// answer waits for one datagram and sends it back, or counts why not. False: it
-// was interrupted.
-func (p *packet) answer() bool {
+// receive waits for one datagram. If ok is false there is none: Shutdown
+// interrupted the wait, or the socket could not be read and receive has paused.
+// Nothing that ReadMsgUDPAddrPort returns beside an error is used; it returns
+// -1 bytes then.
+func (p *packet) receive() (d datagram, ok bool) {
 	n, controlled, _, src, err := p.conn.ReadMsgUDPAddrPort(p.buf, p.control)
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return false
-	case err != nil && n == 0:
-		// No datagram, and the next try may tell the same: do not spin.
-		return p.server.sleep(accept.ShortestPause, p.server.draining)
+	if err != nil {
+		p.failed(err)
+		return datagram{}, false
 	}
+	p.pause = 0
+	return datagram{
+		payload: p.buf[:n],
+		src:     src,
+		info:    sock.ParseControl(p.control[:controlled]),
+		cut:     n == len(p.buf),
+	}, true
+}
+
+// failed counts a read that failed, binds the socket again if the kernel has
+// unbound it, and pauses, because the next read may fail the same way.
+func (p *packet) failed(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	p.server.count.DatagramErrors.Add(1)
+	rebound, rebindErr := sock.RebindConn(p.conn, p.spec)
+	if now := time.Now(); rebound || p.logged.IsZero() || now.Sub(p.logged) >= logEvery {
+		p.logged = now
+		p.server.cfg.Log.Warn("datagram socket cannot be read", slog.String("url", p.spec.String()),
+			slog.Any("error", errors.Join(err, rebindErr)), slog.Bool("rebound", rebound))
+	}
+	p.pause = min(max(2*p.pause, shortestReadPause), longestReadPause)
+	p.server.sleep(p.pause, p.server.draining)
+}
+
+// answer sends d back, or counts why not.
+func (p *packet) answer(d datagram) {
 	count := &p.server.count
 	count.DatagramsIn.Add(1)
-	info := sock.ParseControl(p.control[:controlled])
-	drop := p.check(n, src, info)
+	drop := p.check(d)
 	if drop == echo.Answer {
-		drop = p.send(n, src, info)
+		drop = p.send(d)
 	}
 	if drop == echo.Answer {
 		count.DatagramsOut.Add(1)
 	} else {
 		count.Drops[drop].Add(1)
 	}
-	return true
 }
 
-// check tells whether the n bytes in the buffer may be answered.
-func (p *packet) check(n int, src netip.AddrPort, info sock.PktInfo) echo.Drop {
-	if n == len(p.buf) {
+// check reports whether d may be answered.
+func (p *packet) check(d datagram) echo.Drop {
+	if d.cut {
 		return echo.DropTruncated
 	}
-	dst := p.addr
-	if info.Dst.IsValid() {
-		dst = netip.AddrPortFrom(info.Dst, p.addr.Port())
+	dst := p.spec.Addr
+	if d.info.Dst.IsValid() {
+		dst = netip.AddrPortFrom(d.info.Dst, dst.Port())
 	}
-	return p.server.guard.Check(int64(time.Since(begun)), unmapped(src), unmapped(dst), p.buf[:n])
+	return p.server.guard.Check(int64(time.Since(begun)), unmapped(d.src), unmapped(dst), d.payload)
 }
 
-// send answers src from the address that it asked.
-func (p *packet) send(n int, src netip.AddrPort, info sock.PktInfo) echo.Drop {
-	control := p.control[:sock.PutControl(p.control[:cap(p.control)], info, src.Addr())]
-	_, _, err := p.conn.WriteMsgUDPAddrPort(p.buf[:n], control, src)
+// send answers from the address that d was sent to.
+func (p *packet) send(d datagram) echo.Drop {
+	control := p.control[:sock.PutControl(p.control[:cap(p.control)], d.info, d.src.Addr())]
+	_, _, err := p.conn.WriteMsgUDPAddrPort(d.payload, control, d.src)
 	switch {
 	case err == nil:
 		return echo.Answer

@@ -120,6 +120,9 @@ func (p *packets) send(l *loop, answers []sys.Mmsghdr) {
 // failed handles an error of recvmmsg. It reports whether to try again at once.
 func (p *packets) failed(l *loop, errno sys.Errno) bool {
 	p.failures++
+	if errno != unix.EAGAIN && errno != unix.EINTR {
+		l.count.DatagramErrors.Add(1)
+	}
 	switch shortage := errno == unix.ENOMEM || errno == unix.ENOBUFS; {
 	case shortage || p.failures >= maxFailures:
 		p.rest(l, errno)
