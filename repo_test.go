@@ -30,9 +30,9 @@ var arrows = map[string][]string{
 	"internal/selftest":          {"check", "internal/engine", "internal/sock", "internal/certs"},
 	"internal/server":            {"internal/engines", "internal/drain", "internal/engine", "internal/sock", "internal/echo"},
 	"internal/engines":           {"internal/engine", "internal/engine/gonet", "internal/engine/reactor", "internal/sys", "internal/nearest"},
-	"internal/engine":            {"internal/accept", "internal/errno", "internal/echo", "internal/sock"},
-	"internal/engine/gonet":      {"internal/engine", "internal/drain", "internal/accept", "internal/errno", "internal/echo", "internal/sock", "internal/sys"},
-	"internal/engine/reactor":    {"internal/engine", "internal/drain", "internal/accept", "internal/echo", "internal/sock", "internal/sys"},
+	"internal/engine":            {"internal/accept", "internal/errno", "internal/echo", "internal/sock", "internal/memory"},
+	"internal/engine/gonet":      {"internal/engine", "internal/drain", "internal/accept", "internal/errno", "internal/echo", "internal/sock", "internal/sys", "internal/memory"},
+	"internal/engine/reactor":    {"internal/engine", "internal/drain", "internal/accept", "internal/echo", "internal/sock", "internal/sys", "internal/memory"},
 	"internal/engine/enginetest": {"internal/engine", "internal/accept", "internal/echo", "internal/sock", "internal/sys", "internal/certs", "check"},
 	"internal/drain":             {},
 	"internal/accept":            {"internal/errno"},
@@ -59,6 +59,7 @@ var arrows = map[string][]string{
 	"echotest":                   {"internal/engine", "internal/engine/gonet", "internal/sock", "internal/endpoint"},
 	"internal/oplog":             {},
 	"internal/endpoint":          {"internal/nearest"},
+	"internal/memory":            {},
 }
 
 // kernelRooms may use golang.org/x/sys/unix. Everybody else asks them.

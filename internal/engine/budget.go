@@ -2,8 +2,10 @@ package engine
 
 import (
 	"sync/atomic"
+	"time"
 
 	"echod/internal/accept"
+	"echod/internal/memory"
 )
 
 // Limits are the limits of a whole process. The zero value means the defaults.
@@ -16,8 +18,8 @@ type Limits struct {
 	// /64. Over it a stream is reset on arrival. 0 means no such limit.
 	MaxConnsPerIP int
 	// MaxMemory is how many bytes of owed data user memory may hold for all
-	// streams together. Default 256 MiB. When it is used up, engines leave the
-	// bytes in the kernel.
+	// streams together, spare buffers included. Default 256 MiB. When it is used
+	// up, engines leave the bytes in the kernel.
 	MaxMemory int64
 }
 
@@ -36,7 +38,8 @@ type Budget struct {
 	Places *accept.Places
 
 	limits Limits
-	memory atomic.Int64
+	pool   *memory.Pool
+	taken  atomic.Int64 // by Take
 }
 
 // NewBudget returns a budget of which nothing is used.
@@ -47,23 +50,46 @@ func NewBudget(l Limits) *Budget {
 	if l.MaxMemory == 0 {
 		l.MaxMemory = DefaultMaxMemory
 	}
-	return &Budget{Places: accept.NewPlaces(l.MaxConns, l.MaxConnsPerIP), limits: l}
+	b := &Budget{Places: accept.NewPlaces(l.MaxConns, l.MaxConnsPerIP), limits: l}
+	b.pool = memory.NewPool(l.MaxMemory, b.trimLater)
+	return b
 }
 
 // Limits are the limits in force, defaults filled in.
 func (b *Budget) Limits() Limits { return b.limits }
 
-// Take reserves n bytes of memory for owed data. False: there are not so many.
+// Pool returns the memory for owed bytes. Spare buffers count as used by nobody: see
+// package memory.
+func (b *Budget) Pool() *memory.Pool { return b.pool }
+
+// Memory returns how many bytes of it are in use now.
+func (b *Budget) Memory() int64 { return b.pool.Held() + b.taken.Load() }
+
+// Take reserves n bytes beside the pool's caches. It reports false, and takes nothing,
+// if there is less.
 func (b *Budget) Take(n int) bool {
-	if b.memory.Add(int64(n)) > b.limits.MaxMemory {
-		b.memory.Add(int64(-n))
+	if !b.pool.Claim(int64(n)) {
 		return false
 	}
+	b.taken.Add(int64(n))
 	return true
 }
 
 // Give returns what Take reserved.
-func (b *Budget) Give(n int) { b.memory.Add(int64(-n)) }
+func (b *Budget) Give(n int) {
+	b.taken.Add(-int64(n))
+	b.pool.Unclaim(int64(n))
+}
 
-// Memory is how many bytes are reserved now.
-func (b *Budget) Memory() int64 { return b.memory.Load() }
+// trimEvery is how often unused buffers are looked for: what nobody has needed for so
+// long is freed.
+const trimEvery = time.Second
+
+// trimLater frees spare buffers, after a while and until there are none left.
+func (b *Budget) trimLater() {
+	time.AfterFunc(trimEvery, func() {
+		if b.pool.Trim() > 0 {
+			b.trimLater()
+		}
+	})
+}

@@ -9,6 +9,12 @@ import (
 	"echod/internal/sys"
 )
 
+// Recv copies what has arrived on the non-blocking stream socket fd into p. n is
+// 0 at the end of the stream, and beside an errno.
+func Recv(fd uintptr, p []byte) (n int, errno syscall.Errno) {
+	return recv(fd, p, 0)
+}
+
 // Peek copies what has arrived on the non-blocking stream socket fd into p and
 // leaves it unread (MSG_PEEK of recv(2)). n is 0 at the end of the stream.
 func Peek(fd uintptr, p []byte) (n int, errno syscall.Errno) {

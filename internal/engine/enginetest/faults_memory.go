@@ -23,6 +23,12 @@ var memoryCases = []testCase{
 		run:     spentBudget,
 	},
 	{
+		name:    "G10 nothing is held for whoever is owed nothing",
+		promise: "S3, P3: idle owns nothing, whatever moved before",
+		on:      "tcp tls unix",
+		run:     idleHoldsNothing,
+	},
+	{
 		name:    "a spent budget stops no healthy peer",
 		promise: "S4: peers that stall, and with that have used up MaxMemory, do not stop one that reads",
 		run:     spentBudgetHealthy,
@@ -92,4 +98,16 @@ func spentBudgetHealthy(t trial) {
 	}
 	healthy.fin()
 	healthy.wantWhole()
+}
+
+func idleHoldsNothing(t trial) {
+	const peers = 20
+	s := t.serve(engine.Config{})
+	for range peers {
+		p := t.dial(s)
+		for range 30 {
+			p.echo(64 << 10)
+		}
+	}
+	s.waitFor("nothing is held", func(st engine.Stats) bool { return st.Held == 0 && st.Active == peers })
 }

@@ -86,12 +86,6 @@ var tlsCases = []testCase{
 		run:     drainHandshake,
 	},
 	{
-		name:    "without memory for a buffer a TLS stream is refused",
-		promise: "S3, P7: what cannot be held is not read; the refusal is counted as memory",
-		on:      "tls",
-		run:     spentBudgetTLS,
-	},
-	{
 		name:    "TLS without a certificate is no listener",
 		promise: "New refuses, before anything is bound, what cannot be served",
 		on:      "tls",
@@ -331,29 +325,6 @@ func drainHandshake(t trial) {
 	}
 	t.wantHandshakes(s.Stats(), map[engine.Handshake]uint64{engine.HandshakeDrained: 1})
 	t.wantClosed(s.Stats(), engine.Drained, 1)
-}
-
-func spentBudgetTLS(t trial) {
-	const room = 4
-	s := t.serve(engine.Config{
-		Buffer: engine.MinBuffer,
-		Budget: engine.NewBudget(engine.Limits{MaxMemory: room * engine.MinBuffer}),
-	})
-	var inside []*peer
-	for range room {
-		p := t.dial(s)
-		p.echo(100)
-		inside = append(inside, p)
-	}
-	if _, err := t.greet(s); !isReset(err) {
-		t.Errorf("one more than there is memory for: got %v, want a reset", err)
-	}
-	s.waitFor("the refusal is counted", func(st engine.Stats) bool { return st.Refused[engine.RefusedMemory] == 1 })
-	for _, p := range inside {
-		p.echo(100_000)
-		p.fin()
-		p.wantWhole()
-	}
 }
 
 func noConfiguration(t trial) {

@@ -121,22 +121,21 @@ func prepare(peer net.Conn, ka sock.KeepAlive) (net.Conn, error) {
 	return peer, nil
 }
 
-// seat gives peer its share and its first buffer, or says why it cannot. Under
-// TLS there is no serving without a buffer: the bytes in the kernel are not those
-// to send.
+// seat gives peer its share, or says why it cannot.
 func (s *server) seat(peer net.Conn, config *tls.Config) (c *conn, refusal engine.Refusal, ok bool) {
 	addr := addrOf(peer)
 	if !s.cfg.Budget.Places.Enter(addr.Addr()) {
 		return nil, engine.RefusedPerIP, false
 	}
 	c = &conn{server: s, peer: peer, addr: addr, number: streams.Add(1)}
-	if !c.fit() && (config != nil || !canPass) {
-		s.cfg.Budget.Places.Leave(addr.Addr())
-		return nil, engine.RefusedMemory, false
+	c.cache, c.want = s.cacheOf(c.number), s.firstBuffer()
+	if config == nil {
+		c.from, c.passes = receiverOf(c)
+		return c, 0, true
 	}
-	if config != nil {
-		c.peer = newSecure(c, config)
-	}
+	c.want = min(largestPlaintext, s.cfg.Buffer)
+	secured := newSecure(c, config)
+	c.peer, c.from = secured, secured
 	return c, 0, true
 }
 

@@ -25,7 +25,7 @@ func (s *server) Stats() engine.Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.count.Stats()
-	stats.Held = uint64(s.held.Load())
+	stats.Held = uint64(s.held())
 	for c := range s.conns {
 		in, out := c.copied.see()
 		stats.BytesIn += in

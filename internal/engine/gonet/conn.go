@@ -10,6 +10,7 @@ import (
 	"echod/internal/echo"
 	"echod/internal/engine"
 	"echod/internal/errno"
+	"echod/internal/memory"
 )
 
 // conn is one connection. It belongs to the goroutine that serves it; others
@@ -20,17 +21,19 @@ type conn struct {
 	addr   netip.AddrPort // the peer's; none on a unix socket
 	number uint32         // no other's
 	stream echo.Stream
-	copied copied   // of stream, for others
-	buf    []byte   // bytes of the budget, given back at the end
-	owed   []byte   // the part of buf that is still to be sent
-	full   bool     // the last read filled buf
-	moved  moment   // when bytes last moved
-	way    *passage // for lack of a buffer
+	copied copied         // of stream, for others
+	from   receiver       // of what the peer sends
+	passes bool           // it may go on without a buffer
+	cache  *memory.Cache  // where its buffers come from
+	buf    *memory.Buffer // nil while nothing is owed and nothing has arrived
+	want   int            // the size of its next buffer
+	moved  moment         // when bytes last moved
+	way    *passage       // for lack of a buffer
 }
 
 // live serves the connection from its first byte to its close.
 func (c *conn) live() {
-	if s, ok := c.peer.(*secure); ok && !c.greet(s) {
+	if s, ok := c.peer.(*secure); ok && !(c.hasMemory() && c.greet(s)) {
 		return
 	}
 	c.end(c.echo())
@@ -40,8 +43,7 @@ func (c *conn) live() {
 func (c *conn) received(n int) {
 	c.stream.Received(n)
 	c.copied.in.Store(c.stream.In())
-	c.owed = c.buf[:n]
-	c.full = n == len(c.buf)
+	c.buf.Owed = c.buf.Bytes[:n]
 	c.stamp(n)
 }
 
@@ -49,23 +51,8 @@ func (c *conn) received(n int) {
 func (c *conn) sent(n int) {
 	c.stream.Sent(n)
 	c.copied.out.Store(c.stream.Out())
-	c.owed = c.owed[n:]
+	c.buf.Owed = c.buf.Owed[n:]
 	c.stamp(n)
-}
-
-// fit sees to a buffer, and doubles it while reads fill it, as far as the
-// budget goes: a silent connection costs little, a busy one gets what it can
-// use. False: there is none to be had.
-func (c *conn) fit() bool {
-	size := c.server.firstBuffer()
-	if len(c.buf) > 0 {
-		size = min(2*len(c.buf), c.server.cfg.Buffer)
-	}
-	more := size - len(c.buf)
-	if (c.full || len(c.buf) == 0) && more > 0 && c.server.take(more) {
-		c.buf = make([]byte, size)
-	}
-	return len(c.buf) > 0
 }
 
 // judge tells whether err ends the stream, and as what. A janitor's interrupt
@@ -111,7 +98,7 @@ func (c *conn) close(why *atomic.Uint64) {
 	count.Discarded.Add(uint64(c.stream.Owed()))
 	why.Add(1)
 	count.Active.Add(-1)
-	c.server.give(len(c.buf))
+	c.release()
 	c.server.cfg.Budget.Places.Leave(c.addr.Addr())
 	c.server.cfg.Budget.Places.Free()
 }

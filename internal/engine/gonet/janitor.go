@@ -84,7 +84,7 @@ func (m *moment) owe(tick int64) {
 // stamp notes that n bytes moved just now, unless it is none.
 func (c *conn) stamp(n int) {
 	if n > 0 {
-		c.moved.set(c.server.clock.now.Load(), len(c.owed) > 0)
+		c.moved.set(c.server.clock.now.Load(), c.stream.Owed() > 0)
 	}
 }
 

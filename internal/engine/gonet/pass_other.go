@@ -2,8 +2,8 @@
 
 package gonet
 
-// canPass tells that a connection can be served without a buffer. Not here:
-// without one it is refused.
+// canPass is whether a connection can be served without a buffer. Not here: it
+// waits for memory.
 const canPass = false
 
 type (

@@ -2,12 +2,13 @@ package gonet
 
 import (
 	"context"
+	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"echod/internal/echo"
 	"echod/internal/engine"
+	"echod/internal/memory"
 	"echod/internal/sock"
 )
 
@@ -21,10 +22,10 @@ type server struct {
 	acceptors []*acceptor
 	packets   []*packet
 
-	count engine.Counters // of bytes, only those of streams that have ended
-	held  atomic.Int64
-	lent  lent          // for those without a buffer
-	door  chan struct{} // holds a token for each handshake that computes
+	count  engine.Counters // of bytes, only those of streams that have ended
+	caches []*memory.Cache // of buffers
+	lent   lent            // for those without a buffer
+	door   chan struct{}   // holds a token for each handshake that computes
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -44,6 +45,7 @@ func newServer(cfg engine.Config) *server {
 	s := &server{
 		cfg:      cfg,
 		guard:    cfg.Guard,
+		caches:   newCaches(cfg, runtime.GOMAXPROCS(0)),
 		clock:    newClock(cfg.StallTimeout, cfg.IdleTimeout),
 		door:     make(chan struct{}, mostHandshakes),
 		conns:    make(map[*conn]struct{}),
@@ -66,6 +68,7 @@ func (s *server) Serve() error {
 		go s.janitor(s.over)
 		<-s.draining
 		s.group.Wait()
+		s.closeCaches()
 		close(s.over)
 	}
 	<-s.over
@@ -135,8 +138,9 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// close closes every listener.
+// close closes every listener of a server that has never served.
 func (s *server) close() {
+	s.closeCaches()
 	for _, a := range s.acceptors {
 		a.close()
 	}
@@ -187,24 +191,6 @@ func (s *server) start(c *conn) {
 		return
 	}
 	s.group.Go(c.live)
-}
-
-// take reserves n bytes of buffer, if the budget has them.
-func (s *server) take(n int) bool {
-	if !s.cfg.Budget.Take(n) {
-		return false
-	}
-	s.held.Add(int64(n))
-	return true
-}
-
-// firstBuffer is how much a connection starts with, in bytes.
-func (s *server) firstBuffer() int { return min(engine.MinBuffer, s.cfg.Buffer) }
-
-// give returns n bytes of buffer.
-func (s *server) give(n int) {
-	s.held.Add(-int64(n))
-	s.cfg.Budget.Give(n)
 }
 
 // sleep waits for d, or for wake. False: what is left is being reset.

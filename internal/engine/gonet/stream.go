@@ -27,14 +27,21 @@ func (c *conn) echo() engine.Cause {
 	}
 }
 
-// read takes what has arrived, at most a buffer full. Nothing is owed now, so
-// the buffer is free. Who has none passes bytes on without taking them.
+// read takes what has arrived, at most a buffer full. Nothing is owed now.
+// Without memory for a buffer, bytes are passed on without one, or they wait in
+// the kernel until there is memory.
 func (c *conn) read() error {
-	if !c.fit() {
-		return c.pass()
+	n, err := c.from.receive(c)
+	if err == errNoMemory {
+		if c.passes {
+			return c.pass()
+		}
+		_, blind := c.from.(blocking)
+		return c.awaitMemory(!blind, nil)
 	}
-	n, err := c.peer.Read(c.buf)
-	c.received(n)
+	if n > 0 {
+		c.received(n)
+	}
 	return c.ended(err)
 }
 
@@ -52,7 +59,7 @@ func (c *conn) ended(err error) error {
 // is read, so the peer's own window fills and it has to stop sending: that is
 // all there is to backpressure.
 func (c *conn) write() error {
-	n, err := c.peer.Write(c.owed)
+	n, err := c.peer.Write(c.buf.Owed)
 	c.sent(n)
 	return err
 }

@@ -1,0 +1,280 @@
+package memory
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+const kib = 1 << 10
+
+// model is what a pool must be like, told by those who use it.
+type model struct {
+	t        *testing.T
+	pool     *Pool
+	limit    int64
+	caches   []*Cache
+	most     []int64
+	reserved []bool
+	held     []*Buffer
+}
+
+func newModel(t *testing.T, limit int64, most ...int) *model {
+	m := &model{t: t, pool: NewPool(limit, nil), limit: limit}
+	for _, n := range most {
+		m.caches = append(m.caches, m.pool.NewCache(n))
+		m.most, m.reserved = append(m.most, int64(n)), append(m.reserved, false)
+	}
+	return m
+}
+
+// taken is what is held or reserved: all the rest must be free for the taking.
+func (m *model) taken() (n int64) {
+	for _, b := range m.held {
+		n += int64(len(b.Bytes))
+	}
+	for i, r := range m.reserved {
+		if r {
+			n += m.most[i]
+		}
+	}
+	return n
+}
+
+func (m *model) get(cache, n int) {
+	m.t.Helper()
+	c := m.caches[cache]
+	need := min(int64(1)<<(sizeOf(min(n, c.most))+smallest), int64(c.most))
+	possible := m.reserved[cache] || m.taken()+need <= m.limit
+	b := c.Get(n)
+	if (b != nil) != possible {
+		m.t.Fatalf("Get(%d) with %d of %d taken: got %v, want a buffer: %v", n, m.taken(), m.limit, b != nil, possible)
+	}
+	if b == nil {
+		return
+	}
+	if int64(len(b.Bytes)) != need {
+		m.t.Fatalf("Get(%d): got %d bytes, want %d", n, len(b.Bytes), need)
+	}
+	c.mu.Lock()
+	m.reserved[cache] = c.inUse // a spare buffer costs nothing of what is reserved
+	c.mu.Unlock()
+	for _, other := range m.held {
+		if other == b || &other.Bytes[0] == &b.Bytes[0] {
+			m.t.Fatal("two users have one buffer")
+		}
+	}
+	m.held = append(m.held, b)
+}
+
+func (m *model) give(i int) {
+	if len(m.held) > 0 {
+		i %= len(m.held)
+		m.held[i].Give()
+		m.held = append(m.held[:i], m.held[i+1:]...)
+	}
+}
+
+func (m *model) reserve(cache int) {
+	m.t.Helper()
+	possible := m.reserved[cache] || m.taken()+m.most[cache] <= m.limit
+	if got := m.caches[cache].Reserve(); got != possible {
+		m.t.Fatalf("Reserve with %d of %d taken: got %v, want %v", m.taken(), m.limit, got, possible)
+	}
+	m.reserved[cache] = possible
+}
+
+func (m *model) unreserve(cache int) {
+	m.caches[cache].Unreserve()
+	m.reserved[cache] = false
+}
+
+// check compares what the pool says with the model.
+func (m *model) check() {
+	m.t.Helper()
+	var held int64
+	for _, b := range m.held {
+		held += int64(len(b.Bytes))
+	}
+	if got := m.pool.Held(); got != held {
+		m.t.Fatalf("held: got %d, want %d", got, held)
+	}
+	if total := m.taken() + m.pool.Spare(); total != m.pool.used || total > m.limit {
+		m.t.Fatalf("held, reserved and spare: got %d, the pool counts %d, want no more than %d", total, m.pool.used, m.limit)
+	}
+}
+
+// settle ends all use, and wants nothing left of it.
+func (m *model) settle() {
+	m.t.Helper()
+	for len(m.held) > 0 {
+		m.give(0)
+	}
+	for i := range m.caches {
+		m.unreserve(i)
+	}
+	m.check()
+	m.pool.Trim()
+	if left := m.pool.Trim(); left != 0 || m.pool.used != 0 {
+		m.t.Fatalf("after all were idle for two trims: got %d spare and %d used, want 0 and 0", left, m.pool.used)
+	}
+}
+
+func FuzzPool(f *testing.F) {
+	f.Add(uint16(64), []byte{0, 9, 0, 9, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 0, 200})
+	f.Add(uint16(20), []byte{2, 0, 0, 250, 3, 0, 2, 1, 0, 1, 1, 3, 4, 4})
+	f.Fuzz(func(t *testing.T, limit uint16, script []byte) {
+		m := newModel(t, int64(limit)*kib/2, 64*kib, 10*kib, 2*kib)
+		for i := 0; i+1 < len(script); i += 2 {
+			arg := int(script[i+1])
+			cache := arg % len(m.caches)
+			switch script[i] % 6 {
+			case 0, 1:
+				m.get(cache, arg*arg+1)
+			case 2:
+				m.give(arg)
+			case 3:
+				m.reserve(cache)
+			case 4:
+				m.unreserve(cache)
+			case 5:
+				m.pool.Trim()
+			}
+			m.check()
+		}
+		m.settle()
+	})
+}
+
+func TestBufferGivenTwicePanics(t *testing.T) {
+	b := NewPool(kib*8, nil).NewCache(kib * 4).Get(1)
+	b.Give()
+	defer func() {
+		if recover() == nil {
+			t.Error("the second Give of a buffer: got nothing, want a panic")
+		}
+	}()
+	b.Give()
+}
+
+// TestSpareMemoryIsTakenFromAnyCache: a taker is refused only if memory is held.
+func TestSpareMemoryIsTakenFromAnyCache(t *testing.T) {
+	m := newModel(t, 64*kib, 64*kib, 64*kib)
+	m.get(0, 64*kib)
+	m.get(1, 1) // refused
+	m.give(0)
+	m.get(1, 1)
+	m.get(1, 1)
+	m.check()
+	m.settle()
+}
+
+func TestClosedCacheKeepsNothing(t *testing.T) {
+	m := newModel(t, 64*kib, 16*kib)
+	c := m.caches[0]
+	m.get(0, 1)
+	m.get(0, 8*kib)
+	m.give(0)
+	m.reserve(0)
+	c.Close()
+	if m.pool.used != 8*kib || m.pool.Held() != 8*kib {
+		t.Errorf("with a buffer in use: got %d used and %d held, want 8 KiB", m.pool.used, m.pool.Held())
+	}
+	m.give(0)
+	if m.pool.used != 0 || len(m.pool.caches) != 0 {
+		t.Errorf("at the end: got %d used and %d caches, want 0 and 0", m.pool.used, len(m.pool.caches))
+	}
+}
+
+func TestWaitersAreServedInOrder(t *testing.T) {
+	p := NewPool(4*kib, nil)
+	c := p.NewCache(4 * kib)
+	held := c.Get(1)
+	first, second := p.Wait(), p.Wait()
+	if c.Get(1) != nil {
+		t.Fatal("got a buffer while all memory is held")
+	}
+	held.Give()
+	<-first.Woken()
+	select {
+	case <-second.Woken():
+		t.Error("the second waiter is woken before the first has left")
+	default:
+	}
+	held = c.Get(1)
+	first.Leave()
+	<-second.Woken() // there may be more
+	if c.Get(1) != nil {
+		t.Fatal("got a buffer while all memory is held")
+	}
+	held.Give()
+	<-second.Woken()
+	second.Leave()
+	if p.Waiting() {
+		t.Error("somebody waits after all have left")
+	}
+}
+
+// TestSpareMemoryIsAnnouncedOnce: whoever trims need not run while there is none.
+func TestSpareMemoryIsAnnouncedOnce(t *testing.T) {
+	calls := 0
+	p := NewPool(64*kib, func() { calls++ })
+	c := p.NewCache(4 * kib)
+	for range 3 {
+		c.Get(1).Give()
+	}
+	if calls != 1 {
+		t.Errorf("announced: got %d times, want once", calls)
+	}
+	for p.Trim() > 0 {
+	}
+	c.Get(1).Give()
+	if calls != 2 {
+		t.Errorf("announced again after a trim: got %d times in all, want 2", calls)
+	}
+}
+
+// TestManyUsersAtOnce has goroutines take, write, give and wait.
+func TestManyUsersAtOnce(t *testing.T) {
+	const users, rounds, limit = 16, 2000, 40 * kib
+	p := NewPool(limit, nil)
+	caches := []*Cache{p.NewCache(16 * kib), p.NewCache(16 * kib), p.NewCache(8 * kib)}
+	var all sync.WaitGroup
+	var now atomic.Int64
+	for u := range users {
+		all.Go(func() {
+			c := caches[u%len(caches)]
+			for i := range rounds {
+				var b *Buffer
+				w := p.Wait()
+				for b = c.Get(1 + (i*7919)%(16*kib)); b == nil; b = c.Get(4 * kib) {
+					<-w.Woken()
+				}
+				w.Leave()
+				if held := now.Add(int64(len(b.Bytes))); held > limit {
+					t.Errorf("held: got %d, want at most %d", held, limit)
+				}
+				b.Bytes[0], b.Bytes[len(b.Bytes)-1] = byte(u), byte(u)
+				if i%50 == 0 {
+					p.Trim()
+				}
+				if b.Bytes[0] != byte(u) || b.Bytes[len(b.Bytes)-1] != byte(u) {
+					t.Error("two users have one buffer")
+				}
+				now.Add(-int64(len(b.Bytes)))
+				b.Give()
+			}
+		})
+	}
+	all.Wait()
+	if p.Held() != 0 || p.Waiting() {
+		t.Errorf("at the end: got %d held, waiting %v, want 0 and nobody", p.Held(), p.Waiting())
+	}
+}
+
+func BenchmarkGetGive(b *testing.B) {
+	c := NewPool(64*kib, nil).NewCache(4 * kib)
+	for b.Loop() {
+		c.Get(1).Give()
+	}
+}
