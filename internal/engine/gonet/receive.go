@@ -40,19 +40,22 @@ func (blocking) receive(c *conn) (int, error) {
 	return n, err
 }
 
-// take sees to a buffer: the one that c has, or one of the size that it wants, or
-// else a small one. False: there is no memory, or others have waited for it
-// longer and c can do without.
+// take sees to a buffer: one of the size that c wants, or the one that it has, or
+// a small one. Nothing is owed. False: there is no memory, or others have waited
+// for it longer and c can do without.
 func (c *conn) take() bool {
-	if c.buf != nil {
+	if c.buf != nil && len(c.buf.Bytes) >= c.want {
 		return true
 	}
 	if c.passes && c.server.cfg.Budget.Pool().Waiting() {
-		return false
+		return c.buf != nil
 	}
-	c.buf = c.cache.Get(c.want)
-	if first := c.server.firstBuffer(); c.buf == nil && c.want > first {
-		c.buf = c.cache.Get(first)
+	if b := c.cache.Get(c.want); b != nil {
+		c.release()
+		c.buf = b
+	}
+	if c.buf == nil && c.want > c.server.firstBuffer() {
+		c.buf = c.cache.Get(c.server.firstBuffer())
 	}
 	return c.buf != nil
 }
