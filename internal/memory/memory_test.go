@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 const kib = 1 << 10
@@ -187,6 +188,10 @@ func TestClosedCacheKeepsNothing(t *testing.T) {
 }
 
 func TestWaitersAreServedInOrder(t *testing.T) {
+	synctest.Test(t, waitersAreServedInOrder) // where a wait for ever is noticed
+}
+
+func waitersAreServedInOrder(t *testing.T) {
 	p := NewPool(4*kib, nil)
 	c := p.NewCache(4 * kib)
 	held := c.Get(1)

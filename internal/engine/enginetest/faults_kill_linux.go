@@ -63,6 +63,8 @@ func dieOwing(t trial, die func(*child)) {
 	finished.wantReset()
 	if t.network == "tcp" {
 		quiet.wantReset()
+	} else {
+		quiet.wantWhole() // there is nothing unread, and nothing missing
 	}
 	earned.wantWhole()
 }

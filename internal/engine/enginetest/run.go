@@ -35,7 +35,7 @@ func Run(t *testing.T, e engine.Engine) {
 	}
 	for _, c := range slices.Concat(
 		serverCases, peersCases, ruleCases, streamCases, endCases, resetCases, timeoutCases,
-		limitCases, memoryCases, isolationCases, drainCases, tlsCases, tlsMemoryCases, datagramCases, linuxCases,
+		limitCases, memoryCases, isolationCases, drainCases, tlsCases, tlsMemoryCases, unixCases, datagramCases, linuxCases,
 	) {
 		t.Run(c.name, func(t *testing.T) { c.try(t, e) })
 	}

@@ -5,8 +5,10 @@
 // Read stream.go first: it is the whole service. Then, outwards:
 //
 //	conn.go        a connection: how it starts, and its one honest end
+//	receive.go     how it waits without a buffer, and for one
 //	accept.go      waiting for callers, and what may go wrong with that
 //	secure.go      the same under TLS, and how that comes to an honest end
+//	wire.go        the connection below TLS
 //	handshake.go   what comes before, and who may not come in
 //	peek_linux.go  how a unix socket, too, comes to an honest end
 //	pass_linux.go  what is done when memory is spent
