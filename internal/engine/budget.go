@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"sync/atomic"
 	"time"
 
 	"echod/internal/accept"
@@ -39,7 +38,6 @@ type Budget struct {
 
 	limits Limits
 	pool   *memory.Pool
-	taken  atomic.Int64 // by Take
 }
 
 // NewBudget returns a budget of which nothing is used.
@@ -63,23 +61,7 @@ func (b *Budget) Limits() Limits { return b.limits }
 func (b *Budget) Pool() *memory.Pool { return b.pool }
 
 // Memory returns how many bytes of it are in use now.
-func (b *Budget) Memory() int64 { return b.pool.Held() + b.taken.Load() }
-
-// Take reserves n bytes beside the pool's caches. It reports false, and takes nothing,
-// if there is less.
-func (b *Budget) Take(n int) bool {
-	if !b.pool.Claim(int64(n)) {
-		return false
-	}
-	b.taken.Add(int64(n))
-	return true
-}
-
-// Give returns what Take reserved.
-func (b *Budget) Give(n int) {
-	b.taken.Add(-int64(n))
-	b.pool.Unclaim(int64(n))
-}
+func (b *Budget) Memory() int64 { return b.pool.Held() }
 
 // trimEvery is how often unused buffers are looked for: what nobody has needed for so
 // long is freed.

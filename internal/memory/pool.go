@@ -94,21 +94,6 @@ func (p *Pool) claim(n int64) bool {
 	return true
 }
 
-// Claim takes n bytes of the limit for a user who has buffers of his own.
-func (p *Pool) Claim(n int64) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.claim(n)
-}
-
-// Unclaim gives back what Claim took.
-func (p *Pool) Unclaim(n int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.used -= n
-	p.wakeFirst()
-}
-
 // cameBack tells whoever has to know that there is more spare memory.
 func (p *Pool) cameBack() {
 	if !p.armed.Load() && p.armed.CompareAndSwap(false, true) {

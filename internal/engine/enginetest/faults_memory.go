@@ -101,8 +101,8 @@ func spentBudgetHealthy(t trial) {
 }
 
 func idleHoldsNothing(t trial) {
-	const peers = 20
-	s := t.serve(engine.Config{})
+	const peers, limit = 20, 8 << 20
+	s := t.serve(engine.Config{Loops: t.loops(4), Budget: engine.NewBudget(engine.Limits{MaxMemory: limit})})
 	for range peers {
 		p := t.dial(s)
 		for range 30 {
@@ -110,4 +110,15 @@ func idleHoldsNothing(t trial) {
 		}
 	}
 	s.waitFor("nothing is held", func(st engine.Stats) bool { return st.Held == 0 && st.Active == peers })
+	if got := s.budget.Memory(); got != 0 {
+		t.Errorf("of the budget: got %d bytes taken, want 0", got)
+	}
+	t.eventually(func() bool { return s.budget.Pool().Spare() == 0 }, "what is spare is freed")
+	other := s.budget.Pool().NewCache(limit)
+	defer other.Close()
+	if b := other.Get(limit); b == nil {
+		t.Error("all of the budget at once: got nothing, want it: nobody else is owed anything")
+	} else {
+		b.Give()
+	}
 }

@@ -80,6 +80,9 @@ func (s *server) audit() {
 		s.t.Errorf("after Shutdown: %d streams open, %d bytes held, %d of the budget taken, want 0, 0, 0",
 			got.Active, got.Held, s.budget.Memory())
 	}
+	if spare := s.budget.Pool().Spare(); spare != 0 {
+		s.t.Errorf("after Shutdown: %d bytes are spare, want 0", spare)
+	}
 	if got.BytesIn != got.BytesOut+got.Discarded {
 		s.t.Errorf("bytes: got in %d, out %d and discarded %d, want in = out + discarded",
 			got.BytesIn, got.BytesOut, got.Discarded)

@@ -6,15 +6,16 @@ import (
 	"sync/atomic"
 
 	"echod/internal/echo"
+	"echod/internal/memory"
 )
 
 // conn is what is remembered of one connection: 64 bytes, one cache line, and
 // all the user memory that an idle one costs. It belongs to one loop.
 type conn struct {
 	stream   echo.Stream
-	held     *buffer // the bytes owed; nil while there are none
-	deadline int64   // when it is due; 0 for never
-	older    int32   // neighbours in its list, by descriptor; none at the ends
+	held     *memory.Buffer // the bytes owed; nil while there are none
+	deadline int64          // when it is due; 0 for never
+	older    int32          // neighbours in its list, by descriptor; none at the ends
 	newer    int32
 	fd       int32
 	gen      uint32   // which connection on this descriptor; odd while it is open

@@ -66,7 +66,7 @@ func newLoop(s *server, cfg engine.Config, newPoller pollerMaker) (*loop, error)
 	l := &loop{
 		srv: s, k: s.k, log: cfg.Log, budget: cfg.Budget,
 		scratch:      make([]byte, cfg.Buffer),
-		store:        store{budget: cfg.Budget, most: cfg.Buffer},
+		store:        newStore(cfg.Budget.Pool(), cfg.Buffer),
 		table:        s.table,
 		undelivered:  make(map[int32]int),
 		idleTimeout:  int64(cfg.IdleTimeout),

@@ -155,7 +155,7 @@ func (s *server) Stats() engine.Stats {
 	var sum engine.Stats
 	for _, l := range s.loops {
 		one := l.count.Stats()
-		one.Held = uint64(l.store.held.Load())
+		one.Held = uint64(l.store.Held())
 		one.Loops = []engine.LoopStats{{Turns: l.turns.Load(), Active: one.Active}}
 		sum.Add(one)
 	}

@@ -22,7 +22,9 @@ func (l *loop) serve(c *conn) bool {
 	case c.unix || !l.store.ready():
 		return l.pass(c)
 	default:
-		return l.receive(c)
+		moved := l.receive(c)
+		l.store.done()
+		return moved
 	}
 }
 
@@ -52,12 +54,12 @@ func (l *loop) receive(c *conn) bool {
 
 // flush sends what is held.
 func (l *loop) flush(c *conn) bool {
-	sent, errno := l.send(c, c.held.owed)
+	sent, errno := l.send(c, c.held.Owed)
 	if errno != 0 {
 		return l.failed(c, errno)
 	}
 	l.sent(c, sent)
-	c.held.owed = c.held.owed[sent:]
+	c.held.Owed = c.held.Owed[sent:]
 	owing := c.stream.Next() == echo.Write
 	if !owing {
 		l.store.release(c.held)
