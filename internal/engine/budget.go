@@ -50,6 +50,9 @@ func NewBudget(l Limits) *Budget {
 	}
 	b := &Budget{Places: accept.NewPlaces(l.MaxConns, l.MaxConnsPerIP), limits: l}
 	b.pool = memory.NewPool(l.MaxMemory, b.trimLater)
+	// Go's runtime opens its network poller with the first timer, and the process ends
+	// if there is no descriptor for that. Now there is one.
+	time.AfterFunc(trimEvery, func() {}).Stop()
 	return b
 }
 

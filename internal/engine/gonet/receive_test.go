@@ -21,6 +21,7 @@ func TestStreamThatCannotPassWaitsForMemory(t *testing.T) {
 		synctest.Wait()
 		join := func() net.Conn {
 			client, accepted := net.Pipe()
+			s.cfg.Budget.Places.Take()
 			s.admit(accepted, nil)
 			synctest.Wait()
 			return client
