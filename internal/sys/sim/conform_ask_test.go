@@ -12,8 +12,8 @@ import (
 )
 
 // outq compares what is still on its way, and the accept queue. On a unix socket
-// only 0 has a meaning; on a TCP connection that is no more, the number has none
-// at all: acknowledgements may have come or not.
+// only 0 has a meaning; on a TCP socket whose connection is no more, or that was shut down
+// while it listened, the number has none at all.
 func (p *pair) outq(s *socket, o op) {
 	if p.domain == unix.AF_INET && s.far != nil {
 		for _, other := range p.sockets {
@@ -22,7 +22,7 @@ func (p *pair) outq(s *socket, o op) {
 			}
 		}
 	}
-	gone := s.kind == connected && p.poll(0, s)&unix.POLLHUP != 0
+	gone := p.poll(0, s)&unix.POLLHUP != 0
 	p.ask(fmt.Sprintf("outq %d", s.id), func(w *world, i int) string {
 		n, errno := w.k.Outq(s.fd[i])
 		if gone {

@@ -25,7 +25,8 @@ type pair struct {
 	worlds  [2]*world // the simulated one, the real one
 	sockets []*socket // open ones
 	made    int
-	sent    int // bytes: each is another one, modulo 251
+	paths   []string // of unix sockets
+	sent    int      // bytes: each is another one, modulo 251
 	story   []string
 }
 
@@ -33,7 +34,6 @@ type pair struct {
 type world struct {
 	k    sys.Kernel
 	sim  *sim.Kernel // nil for the real one
-	dir  string
 	name string
 }
 
@@ -70,20 +70,14 @@ var settleLimit = 20 * time.Second
 // ports never run out, however many connections are in TIME_WAIT.
 var address atomic.Uint32
 
+// socketDir is where unix sockets are, with a new name for each.
+var socketDir string
+
 func newPair(t *rapid.T, domain int) *pair {
 	k := sim.New(nil)
 	k.RecvBuffer, k.SendBuffer = plenty, plenty
 	p := &pair{t: t, domain: domain}
 	p.worlds = [2]*world{{k: k, sim: k, name: "simulated"}, {k: &sys.Linux{}, name: "real"}}
-	if domain == unix.AF_UNIX {
-		for _, w := range p.worlds {
-			dir, err := os.MkdirTemp("", "conform")
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.dir = dir
-		}
-	}
 	address.Add(1)
 	return p
 }
@@ -97,10 +91,8 @@ func (p *pair) finish() {
 			w.k.Close(s.fd[i])
 		}
 	}
-	for _, w := range p.worlds {
-		if w.dir != "" {
-			os.RemoveAll(w.dir)
-		}
+	for _, path := range p.paths {
+		os.Remove(path)
 	}
 }
 
@@ -243,7 +235,9 @@ func (p *pair) bind(s *socket) {
 		at := address.Load()
 		var addr unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{127, byte(at>>16) | 64, byte(at >> 8), byte(at)}}
 		if p.domain == unix.AF_UNIX {
-			addr = &unix.SockaddrUnix{Name: filepath.Join(w.dir, fmt.Sprint(s.id))}
+			path := filepath.Join(socketDir, fmt.Sprint(at, w.name, s.id))
+			p.paths = append(p.paths, path)
+			addr = &unix.SockaddrUnix{Name: path}
 		}
 		if errno := w.k.Bind(s.fd[i], addr); errno != 0 {
 			p.t.Fatalf("bind: %v", errno)

@@ -5,7 +5,6 @@ package sim_test
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
@@ -19,19 +18,11 @@ func conform(t *rapid.T, domain int, ops []op) {
 		if step := p.step(o); step == nil {
 			continue
 		} else {
-			t0 := time.Now()
 			step(o)
 			p.settle()
-			spent[o.kind] += time.Since(t0)
-			if d := time.Since(t0); d > 30*time.Millisecond {
-				slow[o.kind]++
-			}
 		}
 	}
 }
-
-var spent = map[string]time.Duration{}
-var slow = map[string]int{}
 
 // step is what o does, nil if there is no socket to do it to.
 func (p *pair) step(o op) func(op) {

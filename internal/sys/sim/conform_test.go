@@ -33,10 +33,10 @@ func TestConformance(t *testing.T) {
 		{"unix", 4, func(t *rapid.T) { conform(t, unix.AF_UNIX, streamOps(t)) }},
 		{"udp", 1, conformDatagrams},
 	}
+	socketDir = t.TempDir()
 	restore(t, "rapid.checks", "rapid.seed", "rapid.nofailfile", "rapid.shrinktime")
 	set(t, "rapid.shrinktime", "5s")
 	set(t, "rapid.nofailfile", "true")
-	defer func() { fmt.Println(spent, slow) }()
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			// rapid's own limit is its flag; batches keep memory flat.

@@ -168,6 +168,7 @@ func (k *Kernel) try(a *attempt) bool {
 		a.made(st)
 	}
 	a.client.deliver()
+	a.client.changed()
 	return true
 }
 

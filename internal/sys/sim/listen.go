@@ -90,7 +90,7 @@ func (s *socket) enqueue(end endpoint, from netip.AddrPort) *stream {
 // holds one more than the backlog (sk_acceptq_is_full, unix_recvq_full).
 func (s *socket) admits() sys.Errno {
 	switch {
-	case !s.listening || s.shut&rcvShutdown != 0:
+	case !s.listening || s.domain == unix.AF_UNIX && s.shut&rcvShutdown != 0:
 		return unix.ECONNREFUSED
 	case len(s.queue) > s.backlog:
 		return unix.EAGAIN

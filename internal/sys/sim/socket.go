@@ -169,6 +169,9 @@ func (s *socket) ready() int16 {
 	if len(s.queue) > 0 {
 		events |= unix.POLLIN
 	}
+	if s.listening && s.domain != unix.AF_UNIX {
+		return events // whatever was shut down before (inet_csk_listen_poll)
+	}
 	if s.shut&rcvShutdown != 0 {
 		events |= unix.POLLIN | unix.POLLRDHUP
 	}

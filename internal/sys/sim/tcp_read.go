@@ -44,7 +44,7 @@ func (s *tcp) scan(p []byte) (n, passed int) {
 		if s.urg.state != noUrgent && s.urg.at >= passed {
 			switch {
 			case s.urg.at > passed:
-				end = s.urg.at
+				end = min(s.urg.at, len(s.in))
 			case n > 0:
 				return n, passed
 			case !s.inline:

@@ -1,0 +1,244 @@
+//go:build linux
+
+package sim_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+// connection is a simulated kernel with a listener, a peer and the server's end.
+func connection(t *testing.T) (k *sim.Kernel, l, c int, p *sim.Peer) {
+	t.Helper()
+	k = sim.New(nil)
+	s := newServer(t, k, unix.AF_INET)
+	p = k.Dial(s.port)
+	return k, s.listener, accept(t, k, s.listener), p
+}
+
+func accept(t *testing.T, k *sim.Kernel, l int) int {
+	t.Helper()
+	fd, errno := k.Accept4(l, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if errno != 0 {
+		t.Fatalf("accept4: %v", errno)
+	}
+	return fd
+}
+
+func mask(k *sim.Kernel, fd int) int16 {
+	entry := []unix.PollFd{{Fd: int32(fd), Events: everyEvent}}
+	k.Poll(entry, 0)
+	return entry[0].Revents
+}
+
+func TestStarvedSocketIsReadyAndAnswersEAGAIN(t *testing.T) {
+	k, l, c, p := connection(t)
+	other := k.Dial(portOf(t, k, l))
+	p.Send([]byte("hello"))
+	p.Starve(sim.Recv, true)
+	k.Starve(c, sim.Send, true)
+	k.Starve(l, sim.Accept4, true)
+	for range 3 {
+		if got := mask(k, c); got&(unix.POLLIN|unix.POLLOUT) != unix.POLLIN|unix.POLLOUT {
+			t.Errorf("poll of the stream: got %s, want in|out", events(got))
+		}
+		if got := mask(k, l); got != unix.POLLIN {
+			t.Errorf("poll of the listener: got %s, want in", events(got))
+		}
+		_, recv := k.Recv(c, make([]byte, 9), 0)
+		_, send := k.Send(c, []byte("x"), unix.MSG_NOSIGNAL)
+		_, acc := k.Accept4(l, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if recv != unix.EAGAIN || send != unix.EAGAIN || acc != unix.EAGAIN {
+			t.Fatalf("got recv %v, send %v, accept %v; want EAGAIN", recv, send, acc)
+		}
+	}
+	p.Starve(sim.Recv, false)
+	k.Starve(c, sim.Send, false)
+	k.Starve(l, sim.Accept4, false)
+	n, errno := k.Recv(c, make([]byte, 9), 0)
+	if n != 5 || errno != 0 {
+		t.Errorf("recv after the shortage: got %d %v, want 5", n, errno)
+	}
+	if n, errno := k.Send(c, []byte("hello"), unix.MSG_NOSIGNAL); n != 5 || errno != 0 {
+		t.Errorf("send after the shortage: got %d %v, want 5", n, errno)
+	}
+	accept(t, k, l)
+	if other.End() != sim.Going {
+		t.Errorf("who waited in the queue: got %v, want going", other.End())
+	}
+}
+
+// Starved in one place, a server that looks and looks spins.
+func TestStarvingFindsALoopThatSpins(t *testing.T) {
+	k, _, c, _ := connection(t)
+	k.Starve(c, sim.Send, true)
+	for range 40 {
+		mask(k, c)
+		k.Send(c, []byte("x"), unix.MSG_NOSIGNAL)
+	}
+	if len(k.Violations()) == 0 {
+		t.Error("got no violation, want one that says that the loop spins")
+	}
+}
+
+func TestPauseLetsTimePassAndPeersMove(t *testing.T) {
+	k, _, c, p := connection(t)
+	before := k.Now()
+	k.Pause(1, 5*time.Minute, func() { p.Send([]byte("meanwhile")) })
+	if got := mask(k, c); got&unix.POLLIN != 0 {
+		t.Error("got input before the pause")
+	}
+	if got := time.Duration(k.Now() - before); got > time.Second {
+		t.Errorf("the first call: got %v passed, want next to nothing", got)
+	}
+	if got := mask(k, c); got&unix.POLLIN == 0 {
+		t.Error("got no input after the pause")
+	}
+	if got := time.Duration(k.Now() - before); got < 5*time.Minute {
+		t.Errorf("after the pause: got %v passed, want 5m", got)
+	}
+}
+
+func TestLimitsMayChangeWhileRunning(t *testing.T) {
+	k, l, c, _ := connection(t)
+	port := portOf(t, k, l)
+	k.Dial(port)
+	open := len(k.Open())
+	accept4 := func() sys.Errno {
+		_, errno := k.Accept4(l, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		return errno
+	}
+	socket := func(domain int) sys.Errno {
+		fd, errno := k.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if errno == 0 {
+			k.Close(fd)
+		}
+		return errno
+	}
+	ep, _ := k.EpollCreate1(unix.EPOLL_CLOEXEC)
+	steps := []struct {
+		name string
+		set  func()
+		call func() sys.Errno
+		want sys.Errno
+	}{
+		{"descriptors", func() { k.NoFile = slices.Max(k.Open()) + 1 }, accept4, unix.EMFILE},
+		{"files", func() { k.NoFile, k.Limits.Files = 100, open+1 }, accept4, unix.ENFILE},
+		{"sockets", func() { k.Limits = sim.Limits{Sockets: 2} }, func() sys.Errno { return socket(unix.AF_INET) }, unix.ENOBUFS},
+		{"unix sockets", func() {}, func() sys.Errno { return socket(unix.AF_UNIX) }, unix.ENOMEM},
+		{"no limit", func() { k.Limits = sim.Limits{} }, func() sys.Errno { return socket(unix.AF_INET) }, 0},
+		{"first watch", func() { k.Limits.Watches = 1 }, func() sys.Errno {
+			return k.EpollCtl(ep, unix.EPOLL_CTL_ADD, c, &unix.EpollEvent{Events: unix.EPOLLIN})
+		}, 0},
+		{"second watch", func() {}, func() sys.Errno {
+			return k.EpollCtl(ep, unix.EPOLL_CTL_ADD, l, &unix.EpollEvent{Events: unix.EPOLLIN})
+		}, unix.ENOSPC},
+		{"the queue is untouched", func() {}, accept4, 0},
+	}
+	for _, s := range steps {
+		s.set()
+		if got := s.call(); got != s.want {
+			t.Errorf("%s: got %v, want %v", s.name, got, s.want)
+		}
+	}
+}
+
+func TestClosedDescriptorIsTheNextOne(t *testing.T) {
+	k, l, c, _ := connection(t)
+	k.Dial(portOf(t, k, l))
+	k.Close(c)
+	if got := accept(t, k, l); got != c {
+		t.Errorf("got descriptor %d, want %d: the lowest that is free", got, c)
+	}
+}
+
+// TestListenerShutDownElsewhere holds what another process does to a shared
+// listener against the real kernel.
+func TestListenerShutDownElsewhere(t *testing.T) {
+	k, l, _, _ := connection(t)
+	waiting := k.Dial(portOf(t, k, l))
+	k.ShutdownElsewhere(l, unix.SHUT_RD)
+	for range 3 {
+		if got := mask(k, l); got != unix.POLLHUP|unix.POLLOUT {
+			t.Errorf("poll: got %s, want out|hup", events(got))
+		}
+		if _, errno := k.Accept4(l, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC); errno != unix.EINVAL {
+			t.Errorf("accept: got %v, want EINVAL", errno)
+		}
+	}
+	if waiting.End() != sim.Reset {
+		t.Errorf("who waited in the queue: got %v, want reset", waiting.End())
+	}
+}
+
+// A SYN that finds the queue full is sent again: the peer waits, and gets in.
+func TestFullAcceptQueueMakesPeersWait(t *testing.T) {
+	k, l, _, _ := connection(t)
+	k.Listen(l, 0)
+	port := portOf(t, k, l)
+	first, second := k.Dial(port), k.Dial(port)
+	second.Send([]byte("hello"))
+	if n, _ := k.AcceptQueue(l); n != 1 {
+		t.Errorf("accept queue: got %d, want 1", n)
+	}
+	accept(t, k, l)
+	if n, _ := k.AcceptQueue(l); n != 0 {
+		t.Errorf("accept queue before the SYN is sent again: got %d, want 0", n)
+	}
+	k.Advance(time.Second)
+	c := accept(t, k, l)
+	if n, errno := k.Recv(c, make([]byte, 9), 0); n != 5 || errno != 0 {
+		t.Errorf("recv: got %d %v, want 5", n, errno)
+	}
+	third := k.Dial(port)
+	k.Dial(port)
+	lost := k.Dial(port)
+	k.Advance(5 * time.Minute)
+	if first.End() != sim.Going || third.End() != sim.Going || lost.End() != sim.Refused {
+		t.Errorf("got %v, %v and, after all SYNs, %v; want going, going, refused", first.End(), third.End(), lost.End())
+	}
+}
+
+func portOf(t *testing.T, k *sim.Kernel, fd int) uint16 {
+	t.Helper()
+	name, errno := k.Getsockname(fd)
+	if errno != 0 {
+		t.Fatalf("getsockname: %v", errno)
+	}
+	return uint16(name.(*unix.SockaddrInet4).Port)
+}
+
+// A peer's urgent byte reaches a server that has it in line, and is lost to one
+// that has not.
+func TestPeersSendUrgentData(t *testing.T) {
+	for _, inline := range []bool{true, false} {
+		k, _, c, p := connection(t)
+		want := "abcd"
+		if inline {
+			k.SetsockoptInt(c, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
+		} else {
+			want = "abd"
+		}
+		p.SendUrgent([]byte("abc"))
+		p.Send([]byte("d"))
+		var got []byte
+		b := make([]byte, 9)
+		for {
+			n, errno := k.Recv(c, b, 0)
+			if errno != 0 {
+				break
+			}
+			got = append(got, b[:n]...)
+			k.Send(c, b[:n], unix.MSG_NOSIGNAL)
+		}
+		if string(got) != want || string(p.Received()) != want {
+			t.Errorf("inline %v: got %q, and the peer %q; want %q", inline, got, p.Received(), want)
+		}
+	}
+}
