@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test race vet cross fuzz simulate soak bench bench-engines compare matrix matrix-quick clean
+.PHONY: build test race vet cross fuzz simulate conformance soak bench bench-engines compare matrix matrix-quick clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
@@ -26,6 +26,9 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 simulate: ## whole services on a simulated kernel, from N seeds (FIRST is the first of them)
 	$(GO) test -timeout 12h ./internal/simulation -seeds $(or $(N),20000) -first $(or $(FIRST),1)
+
+conformance: ## N random sequences of calls on the simulated and on the real kernel
+	ECHOD_SEQUENCES=$(or $(N),10000) $(GO) test -run '^TestConformance$$' -count 1 -timeout 6h -v ./internal/sys/sim
 
 soak: ## an honest engine passes check 50 times on a busy machine
 	ECHOD_SOAK=50 $(GO) test -run NoFalseAlarm -count 1 -parallel 12 -timeout 3h -v ./internal/engines

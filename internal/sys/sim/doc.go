@@ -9,6 +9,13 @@
 // function of the script and of the peers' moves, and can be repeated, counted
 // and shrunk.
 //
+// A connection has two ends that follow the rules of Linux 6.18: net/ipv4/tcp.c,
+// or net/unix/af_unix.c. A descriptor or a Peer refers to one. TestConformance
+// holds them against the real kernel. What a kernel may do and seldom does, a
+// test asks for: [Kernel.Starve] (readiness that is followed by EAGAIN),
+// [Kernel.Pause], [Limits], [Kernel.ShutdownElsewhere], and [Kernel.Choose] for
+// a script without an end.
+//
 // The kernel also watches. What a server must never do, whatever goes wrong, is
 // kept in [Kernel.Violations]: a descriptor used after it was closed, a stream
 // read while bytes are owed on it, an end that looks clean and is not, readiness

@@ -25,27 +25,30 @@ var legal = [numCalls][]sys.Errno{
 	Bind: {unix.EACCES, unix.EADDRINUSE, unix.EADDRNOTAVAIL, unix.ENOMEM},
 	// listen(2): another socket took the port between bind and listen.
 	Listen: {unix.EADDRINUSE},
-	// connect(2), to a unix socket.
-	Connect: {unix.ECONNREFUSED, unix.EAGAIN, unix.EACCES, unix.ENOENT},
+	// connect(2), to a unix socket; EADDRNOTAVAIL, ENETUNREACH on TCP.
+	Connect: {unix.ECONNREFUSED, unix.EAGAIN, unix.EACCES, unix.ENOENT, unix.EADDRNOTAVAIL, unix.ENETUNREACH},
 	// getsockname(2).
 	Getsockname: {unix.ENOBUFS},
 	// getpeername(2): ENOTCONN after a reset (inet_getname in net/ipv4/af_inet.c).
 	Getpeername: {unix.ENOBUFS, unix.ENOTCONN},
-	// accept(2), ERRORS and "Error handling".
+	// accept(2), ERRORS and "Error handling". EINVAL is not here: it is the
+	// lasting answer of a listener that was shut down (Kernel.ShutdownElsewhere),
+	// not the fate of one call.
 	Accept4: {unix.EAGAIN, unix.EINTR, unix.ECONNABORTED, unix.EPROTO, unix.EPERM, unix.ENETDOWN,
 		unix.EHOSTUNREACH, unix.ENETUNREACH, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENONET,
 		unix.EOPNOTSUPP, unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM},
 	// recv(2); tcp_reset in net/ipv4/tcp_input.c for EPIPE; tcp(7) for
 	// ETIMEDOUT; ip(7) for EHOSTUNREACH and ENETUNREACH.
 	Recv: {unix.EAGAIN, unix.EINTR, unix.ECONNRESET, unix.EPIPE, unix.ETIMEDOUT, unix.EHOSTUNREACH,
-		unix.ENETUNREACH, unix.ENOMEM},
-	// send(2); tcp(7), ip(7).
+		unix.ENETUNREACH, unix.ENOMEM, unix.ECONNABORTED},
+	// send(2); tcp(7), ip(7). ECONNABORTED is what ss -K leaves (tcp_abort).
 	Send: {unix.EAGAIN, unix.EINTR, unix.ECONNRESET, unix.EPIPE, unix.ETIMEDOUT, unix.EHOSTUNREACH,
-		unix.ENETUNREACH, unix.ENOBUFS, unix.ENOMEM},
+		unix.ENETUNREACH, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED},
 	// close(2). The descriptor is released all the same.
 	Close: {unix.EINTR, unix.EIO},
-	// recvmmsg(2), on an unconnected UDP socket.
-	Recvmmsg: {unix.EAGAIN, unix.EINTR, unix.ENOMEM},
+	// recvmmsg(2), on an unconnected UDP socket. ECONNABORTED is what ss -K
+	// leaves (udp_abort).
+	Recvmmsg: {unix.EAGAIN, unix.EINTR, unix.ENOMEM, unix.ECONNABORTED},
 	// sendmmsg(2) on the same; udp(7), ip(7). EPERM is a firewall's refusal.
 	Sendmmsg: {unix.EAGAIN, unix.EINTR, unix.EPERM, unix.EACCES, unix.ENOBUFS, unix.ENOMEM,
 		unix.EHOSTUNREACH, unix.ENETUNREACH, unix.ENETDOWN, unix.EMSGSIZE, unix.EINVAL},
@@ -78,7 +81,7 @@ func Legal(call Call) []sys.Errno { return slices.Clone(legal[call]) }
 // tcp_write_err leave the socket in the state CLOSE.
 func ends(errno sys.Errno) bool {
 	switch errno {
-	case unix.ECONNRESET, unix.EPIPE, unix.ETIMEDOUT, unix.EHOSTUNREACH, unix.ENETUNREACH:
+	case unix.ECONNRESET, unix.EPIPE, unix.ETIMEDOUT, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.ECONNABORTED:
 		return true
 	}
 	return false
