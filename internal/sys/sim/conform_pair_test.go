@@ -77,7 +77,7 @@ func newPair(t *rapid.T, domain int) *pair {
 	k := sim.New(nil)
 	k.RecvBuffer, k.SendBuffer = plenty, plenty
 	p := &pair{t: t, domain: domain}
-	p.worlds = [2]*world{{k: k, sim: k, name: "simulated"}, {k: &sys.Linux{}, name: "real"}}
+	p.worlds = [2]*world{{k: k, sim: k, name: "simulated"}, {k: &uninterrupted{}, name: "real"}}
 	address.Add(1)
 	return p
 }
@@ -299,4 +299,40 @@ func family(k sys.Kernel, fd int) string {
 		return name(errno)
 	}
 	return fmt.Sprint((*unix.RawSockaddrUnix)(unsafe.Pointer(&peer)).Family)
+}
+
+// uninterrupted is the real kernel without the EINTR that Go's own signals cause
+// now and then: select and poll return it even if they need not sleep.
+type uninterrupted struct{ sys.Linux }
+
+func again(call func() (int, sys.Errno)) (int, sys.Errno) {
+	for {
+		if n, errno := call(); errno != unix.EINTR {
+			return n, errno
+		}
+	}
+}
+
+func (u *uninterrupted) Select(nfd int, r, w *unix.FdSet, timeout int) (int, sys.Errno) {
+	return again(func() (int, sys.Errno) { return u.Linux.Select(nfd, r, w, timeout) })
+}
+
+func (u *uninterrupted) Poll(fds []unix.PollFd, timeout int) (int, sys.Errno) {
+	return again(func() (int, sys.Errno) { return u.Linux.Poll(fds, timeout) })
+}
+
+func (u *uninterrupted) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, sys.Errno) {
+	return again(func() (int, sys.Errno) { return u.Linux.EpollWait(epfd, events, timeout) })
+}
+
+func (u *uninterrupted) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys.Errno) {
+	return again(func() (int, sys.Errno) { return u.Linux.Accept4(fd, peer, flags) })
+}
+
+func (u *uninterrupted) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
+	return again(func() (int, sys.Errno) { return u.Linux.Recv(fd, p, flags) })
+}
+
+func (u *uninterrupted) Send(fd int, p []byte, flags int) (int, sys.Errno) {
+	return again(func() (int, sys.Errno) { return u.Linux.Send(fd, p, flags) })
 }
