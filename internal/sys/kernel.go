@@ -43,7 +43,8 @@ type Kernel interface {
 	// non-blocking.
 	Send(fd int, p []byte, flags int) (n int, errno Errno)
 	// Shutdown is shutdown(2). On a listening socket it ends the listening for
-	// every process that shares the socket.
+	// every process that shares the socket: afterwards accept fails with EINVAL
+	// on TCP, and on a unix socket with EAGAIN although poll reports it readable.
 	Shutdown(fd, how int) Errno
 	// Close gives the descriptor back, whatever it returns: close(2) on Linux
 	// releases it even on EINTR, so it is never to be repeated.
@@ -52,8 +53,8 @@ type Kernel interface {
 	// Outq is ioctl(2) SIOCOUTQ: how much was sent and not yet delivered. On a
 	// TCP socket it counts the bytes that the peer has not acknowledged, unsent
 	// ones included (tcp(7)). On a unix socket it counts the kernel's memory for
-	// what the peer has not read, so only 0 has a meaning. EINVAL on a
-	// listening TCP socket.
+	// what the peer has not read, so only 0 has a meaning. After a reset the
+	// number means nothing. EINVAL on a listening TCP socket.
 	Outq(fd int) (n int, errno Errno)
 	// AcceptQueue is getsockopt(2) TCP_INFO on a listening TCP socket:
 	// tcpi_unacked is how many connections wait for accept (tcp_get_info in

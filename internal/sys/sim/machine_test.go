@@ -242,3 +242,23 @@ func TestPeersSendUrgentData(t *testing.T) {
 		}
 	}
 }
+
+// What a stalled peer's kernel has taken is no longer the server's to send, and
+// is read before the reset that follows it.
+func TestStalledPeersKernelHoldsSomeBytes(t *testing.T) {
+	k, _, c, p := connection(t)
+	k.PeerBuffer, k.SendBuffer = 10, 100
+	p.Stall()
+	p.Send(make([]byte, 15))
+	k.Recv(c, make([]byte, 15), 0)
+	k.Send(c, make([]byte, 15), unix.MSG_NOSIGNAL)
+	if n, _ := k.Outq(c); n != 5 {
+		t.Errorf("outq: got %d, want 5", n)
+	}
+	k.SetsockoptLinger(c, &unix.Linger{Onoff: 1})
+	k.Close(c)
+	p.Resume()
+	if got := len(p.Received()); got != 10 || p.End() != sim.Reset {
+		t.Errorf("the peer: got %d bytes and %v, want 10 and reset", got, p.End())
+	}
+}

@@ -107,7 +107,7 @@ func (p *Peer) Send(b []byte) { p.send(b, false) }
 func (p *Peer) SendUrgent(b []byte) { p.send(b, true) }
 
 func (p *Peer) send(b []byte, urgent bool) {
-	if p.finished || p.ended != Going || len(b) == 0 {
+	if p.finished || !p.maySend() || len(b) == 0 {
 		return
 	}
 	p.sent = append(p.sent, b...)
@@ -115,9 +115,15 @@ func (p *Peer) send(b []byte, urgent bool) {
 	p.push()
 }
 
+// maySend reports whether the peer's direction is open: it is after a half-close
+// by the server.
+func (p *Peer) maySend() bool {
+	return p.ended == Going || p.ended == Clean && p.server != nil && !p.server.closed
+}
+
 // push hands what waits to the peer's kernel, and the FIN after it.
 func (p *Peer) push() {
-	for len(p.waiting) > 0 && p.ended == Going {
+	for len(p.waiting) > 0 && p.maySend() {
 		first := &p.waiting[0]
 		var flags int
 		if first.urgent {
@@ -138,7 +144,7 @@ func (p *Peer) push() {
 			first.bytes = first.bytes[n:]
 		}
 	}
-	if p.finished && !p.finSent && len(p.waiting) == 0 && p.ended == Going {
+	if p.finished && !p.finSent && len(p.waiting) == 0 && p.maySend() {
 		p.finSent = true
 		p.end.shutdown(unix.SHUT_WR)
 	}

@@ -47,6 +47,7 @@ func compare(t *testing.T, domain int, run func(*server)) {
 // far is the peer of a sequence.
 type far interface {
 	send(string)
+	sendUrgent(string)
 	closeWrite()
 	reset()
 	addr() netip.AddrPort // none on a unix socket
@@ -123,6 +124,10 @@ func (s *server) take() int {
 	if s.far != nil {
 		s.await(s.listener, unix.POLLIN)
 	}
+	return s.accept4()
+}
+
+func (s *server) accept4() int {
 	fd, errno := s.k.Accept4(s.listener, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	s.say("accept4: %v", errno)
 	if errno == 0 {
@@ -199,6 +204,21 @@ func (s *server) peername(fd int) {
 
 func (s *server) lingerOff(fd int) { s.must("setsockopt", s.k.SetsockoptLinger(fd, &unix.Linger{})) }
 
+func (s *server) inline(fd int) {
+	s.must("setsockopt", s.k.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1))
+}
+
+func (s *server) urgent(fd, n int) { s.receive("recv urgent", fd, n, unix.MSG_OOB) }
+
+func (s *server) shutdown(fd, how int) { s.say("shutdown: %v", s.k.Shutdown(fd, how)) }
+
+// look writes down what poll says now.
+func (s *server) look(fd int) {
+	all := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLOUT | unix.POLLRDHUP}}
+	s.k.Poll(all, 0)
+	s.say("poll: %s", events(all[0].Revents))
+}
+
 func (s *server) close(fd int) {
 	s.say("close: %v", s.k.Close(fd))
 	delete(s.open, fd)
@@ -243,11 +263,12 @@ func (s *server) finish() {
 // simFar is the peer on the simulated kernel.
 type simFar struct{ p *sim.Peer }
 
-func (f simFar) send(text string)     { f.p.Send([]byte(text)) }
-func (f simFar) closeWrite()          { f.p.CloseWrite() }
-func (f simFar) reset()               { f.p.Reset() }
-func (f simFar) addr() netip.AddrPort { return f.p.Addr() }
-func (f simFar) end() sim.End         { return f.p.End() }
+func (f simFar) send(text string)       { f.p.Send([]byte(text)) }
+func (f simFar) sendUrgent(text string) { f.p.SendUrgent([]byte(text)) }
+func (f simFar) closeWrite()            { f.p.CloseWrite() }
+func (f simFar) reset()                 { f.p.Reset() }
+func (f simFar) addr() netip.AddrPort   { return f.p.Addr() }
+func (f simFar) end() sim.End           { return f.p.End() }
 
 // realFar is the peer on the real one.
 type realFar struct {
@@ -267,6 +288,20 @@ func dialReal(t *testing.T, network, addr string) *realFar {
 
 func (f *realFar) send(text string) {
 	if _, err := f.conn.Write([]byte(text)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *realFar) sendUrgent(text string) {
+	raw, err := f.conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	raw.Write(func(fd uintptr) bool {
+		err = unix.Sendto(int(fd), []byte(text), unix.MSG_OOB, nil)
+		return true
+	})
+	if err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -145,6 +145,51 @@ var sequences = []struct {
 		s.epoll(ep)
 		s.close(ep)
 	}},
+	{"urgent data in line", func(s *server) {
+		s.inline(s.listener)
+		c := s.accept()
+		s.inline(c)
+		s.far.sendUrgent("abc")
+		s.await(c, unix.POLLIN)
+		s.recv(c, 9)
+		s.recv(c, 9)
+		s.recv(c, 9)
+		s.far.closeWrite()
+		s.await(c, unix.POLLRDHUP)
+		s.recv(c, 9)
+	}},
+	{"urgent data out of line", func(s *server) {
+		c := s.accept()
+		s.far.sendUrgent("abc")
+		s.await(c, unix.POLLIN)
+		s.recv(c, 9)
+		s.peek(c, 9)
+		s.urgent(c, 9)
+		s.look(c)
+		s.recv(c, 9)
+		s.look(c)
+	}},
+	{"the listener is shut down while somebody is queued", func(s *server) {
+		s.connect()
+		s.await(s.listener, unix.POLLIN)
+		s.shutdown(s.listener, unix.SHUT_RD)
+		s.accept4()
+		s.look(s.listener)
+		s.accept4()
+		s.look(s.listener)
+	}},
+	{"half-close by the server", func(s *server) {
+		c := s.accept()
+		s.shutdown(c, unix.SHUT_WR)
+		s.look(c)
+		s.send(c, "x")
+		s.far.send("hello")
+		s.await(c, unix.POLLIN)
+		s.recv(c, 9)
+		s.far.closeWrite()
+		s.await(c, unix.POLLRDHUP)
+		s.recv(c, 9)
+	}},
 }
 
 // unixSequences differ on a unix socket.
@@ -157,6 +202,34 @@ var unixSequences = []struct {
 		s.far.send("hello")
 		s.await(c, unix.POLLIN)
 		s.close(c)
+	}},
+	{"urgent data, and nothing else: ready, and nothing to read", func(s *server) {
+		c := s.accept()
+		s.far.sendUrgent("x")
+		s.await(c, unix.POLLIN)
+		s.peek(c, 9)
+		s.look(c)
+		s.recv(c, 9)
+		s.look(c)
+	}},
+	{"the listener's SO_OOBINLINE is not inherited", func(s *server) {
+		s.inline(s.listener)
+		c := s.accept()
+		s.far.sendUrgent("x")
+		s.await(c, unix.POLLIN)
+		s.recv(c, 9)
+	}},
+	{"the listener is shut down while somebody is queued", func(s *server) {
+		s.connect()
+		s.await(s.listener, unix.POLLIN)
+		s.shutdown(s.listener, unix.SHUT_RD)
+		c := s.accept4()
+		s.look(s.listener)
+		s.accept4()
+		s.look(s.listener)
+		s.far.closeWrite()
+		s.await(c, unix.POLLRDHUP)
+		s.recv(c, 9)
 	}},
 	{"the peer has no name", func(s *server) {
 		s.peername(s.accept())

@@ -27,6 +27,7 @@ type stream struct {
 	received int  // what the server has read of it
 	sent     int  // and sent: the difference it owes
 	sawEOF   bool // the server has been told of the FIN
+	closed   bool
 }
 
 // progress is how far connect(2) has got on a TCP socket, as far as its callers
@@ -166,5 +167,6 @@ func (s *stream) close() {
 		s.k.violate("closed as if it had ended well: %d of %d bytes sent back, end of file seen: %v",
 			s.sent, s.received, s.sawEOF)
 	}
+	s.closed = true
 	s.end.close(abort)
 }
