@@ -28,7 +28,12 @@ func TestSimulatedKernelDoesAsTheRealOneDoes(t *testing.T) {
 		t.Run(seq.name, func(t *testing.T) { compare(t, unix.AF_INET, seq.run) })
 	}
 	for _, seq := range unixSequences {
-		t.Run("unix, "+seq.name, func(t *testing.T) { compare(t, unix.AF_UNIX, seq.run) })
+		t.Run("unix, "+seq.name, func(t *testing.T) {
+			if seq.urgent && !sameUrgentOnUnix(t) {
+				t.Skip("it has urgent data")
+			}
+			compare(t, unix.AF_UNIX, seq.run)
+		})
 	}
 }
 

@@ -194,16 +194,17 @@ var sequences = []struct {
 
 // unixSequences differ on a unix socket.
 var unixSequences = []struct {
-	name string
-	run  func(s *server)
+	name   string
+	urgent bool // it has urgent data
+	run    func(s *server)
 }{
-	{"closed with unread bytes", func(s *server) {
+	{"closed with unread bytes", false, func(s *server) {
 		c := s.accept()
 		s.far.send("hello")
 		s.await(c, unix.POLLIN)
 		s.close(c)
 	}},
-	{"urgent data, and nothing else: ready, and nothing to read", func(s *server) {
+	{"urgent data, and nothing else: ready, and nothing to read", true, func(s *server) {
 		c := s.accept()
 		s.far.sendUrgent("x")
 		s.await(c, unix.POLLIN)
@@ -212,14 +213,14 @@ var unixSequences = []struct {
 		s.recv(c, 9)
 		s.look(c)
 	}},
-	{"the listener's SO_OOBINLINE is not inherited", func(s *server) {
+	{"the listener's SO_OOBINLINE is not inherited", true, func(s *server) {
 		s.inline(s.listener)
 		c := s.accept()
 		s.far.sendUrgent("x")
 		s.await(c, unix.POLLIN)
 		s.recv(c, 9)
 	}},
-	{"the listener is shut down while somebody is queued", func(s *server) {
+	{"the listener is shut down while somebody is queued", false, func(s *server) {
 		s.connect()
 		s.await(s.listener, unix.POLLIN)
 		s.shutdown(s.listener, unix.SHUT_RD)
@@ -231,10 +232,10 @@ var unixSequences = []struct {
 		s.await(c, unix.POLLRDHUP)
 		s.recv(c, 9)
 	}},
-	{"the peer has no name", func(s *server) {
+	{"the peer has no name", false, func(s *server) {
 		s.peername(s.accept())
 	}},
-	{"closed with nothing unread: lingering means nothing", func(s *server) {
+	{"closed with nothing unread: lingering means nothing", false, func(s *server) {
 		c := s.accept()
 		s.close(c)
 	}},
