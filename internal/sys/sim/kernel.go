@@ -27,6 +27,7 @@ type Kernel struct {
 	PeerBuffer int
 	// NoFile is RLIMIT_NOFILE: every descriptor is lower.
 	NoFile int
+	// Limits are what else the machine grants.
 	Limits Limits
 	// Choose, if not nil, gives the byte of the script for every call beyond
 	// its end.

@@ -262,3 +262,30 @@ func TestStalledPeersKernelHoldsSomeBytes(t *testing.T) {
 		t.Errorf("the peer: got %d bytes and %v, want 10 and reset", got, p.End())
 	}
 }
+
+// Choose goes on where the script ends, call after call.
+func TestChooseIsAScriptWithoutAnEnd(t *testing.T) {
+	k, _, c, p := connection(t)
+	p.Send([]byte("hello"))
+	calls := 0
+	k.Choose = func(call sim.Call) byte {
+		calls++
+		switch {
+		case call != sim.Recv:
+			return 0
+		case calls%2 == 1:
+			return sim.Fail(sim.Recv, unix.EINTR)
+		}
+		return sim.Short(1)
+	}
+	for i := range 10 {
+		n, errno := k.Recv(c, make([]byte, 9), unix.MSG_PEEK)
+		if wantErrno := []sys.Errno{unix.EINTR, 0}[i%2]; errno != wantErrno || n != i%2 {
+			t.Errorf("call %d: got %d %v, want %d %v", i, n, errno, i%2, wantErrno)
+		}
+	}
+	k.Heal()
+	if n, errno := k.Recv(c, make([]byte, 9), 0); n != 5 || errno != 0 {
+		t.Errorf("after Heal: got %d %v, want 5", n, errno)
+	}
+}
