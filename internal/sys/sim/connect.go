@@ -167,6 +167,10 @@ func (k *Kernel) try(a *attempt) bool {
 	if a.made != nil {
 		a.made(st)
 	}
+	if server.shut&sndShutdown != 0 {
+		server.finDue = true
+		server.deliver()
+	}
 	a.client.deliver()
 	a.client.changed()
 	return true

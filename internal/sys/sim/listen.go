@@ -78,7 +78,7 @@ func (s *socket) enqueue(end endpoint, from netip.AddrPort) *stream {
 	switch e := end.(type) {
 	case *tcp:
 		e.rcv, e.snd = s.k.recvBuffer, s.k.sendBuffer
-		st.linger, e.inline = s.linger, s.inline
+		st.linger, e.inline, e.shut = s.linger, s.inline, s.shut
 	case *local:
 		e.rcv, e.snd = s.k.recvBuffer, s.k.sendBuffer
 	}
@@ -130,8 +130,6 @@ func (s *socket) shutdown(how int) sys.Errno {
 			s.releasePort()
 			s.port = 0
 		}
-	default:
-		s.shut |= bits
 	}
 	return 0
 }
