@@ -72,7 +72,9 @@ func (s *socket) dequeue() *stream {
 
 // enqueue puts the server's end of a new connection into the accept queue. A
 // TCP connection inherits the listener's options; a unix socket's end was made
-// by the process that connected, and inherits none (unix_stream_connect).
+// by the process that connected, and inherits none (unix_stream_connect). A TCP
+// connection also inherits what was shut down before listen(2) (sk_clone,
+// tcp_rcv_state_process).
 func (s *socket) enqueue(end endpoint, from netip.AddrPort) *stream {
 	st := &stream{k: s.k, end: end, domain: s.domain, port: s.port, addr: from, accepted: true}
 	switch e := end.(type) {
