@@ -98,7 +98,7 @@ func (s *tcp) deliver() {
 	far := s.far
 	if len(s.out) > 0 && (far.closed || far.shut == allShutdown && !far.fin) {
 		if s.mark >= 0 && !far.closed { // noticed before the rest (tcp_urg)
-			far.urg = urgent{urgentUnread, len(far.in) + s.mark, s.out[s.mark]}
+			far.checkUrgent(s.mark, s.out[s.mark])
 		}
 		far.getReset()
 		s.getReset()
@@ -122,16 +122,21 @@ func (s *tcp) deliver() {
 }
 
 // arrive queues a segment; at is the index of the urgent byte in it, or -1.
-// Where an older urgent byte stands first in the queue, and others were to come
-// after it, it is no longer part of the stream (tcp_check_urg).
 func (s *tcp) arrive(segment []byte, at int) {
 	if at >= 0 {
-		if s.urg.state != noUrgent && s.urg.at == 0 && !s.inline && len(s.in) > 0 {
-			s.in = s.in[1:]
-		}
-		s.urg = urgent{state: urgentUnread, at: len(s.in) + at, value: segment[at]}
+		s.checkUrgent(at, segment[at])
 	}
 	s.in = append(s.in, segment...)
+}
+
+// checkUrgent is tcp_check_urg: an urgent byte is on its way, at bytes behind
+// what is queued. Where an older one stands first in the queue, it is no longer
+// part of the stream.
+func (s *tcp) checkUrgent(at int, value byte) {
+	if s.urg.state != noUrgent && s.urg.at == 0 && !s.inline && len(s.in) > 0 {
+		s.in = s.in[1:]
+	}
+	s.urg = urgent{state: urgentUnread, at: len(s.in) + at, value: value}
 }
 
 // getReset is tcp_reset: what was on its way out is lost, what has arrived can
