@@ -1,0 +1,142 @@
+package client
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net"
+	"strings"
+	"time"
+)
+
+// scenario is a client of an agent that acts out answer-late: what was sent comes
+// back after its end.
+type scenario struct {
+	stream
+	asked bool
+	line  []byte // of the answer, so far
+	began bool
+}
+
+// DialScenario connects to an agent.
+func DialScenario(address string, wait time.Duration) (Session, error) {
+	conn, err := net.DialTimeout("tcp", address, wait)
+	if err != nil {
+		return nil, err
+	}
+	return &scenario{stream: stream{conn: conn.(halfCloser), key: mathrand.Uint32()}}, nil
+}
+
+// Step sends a message. Nothing is due because of it but, once, the agent's word
+// that the scenario has begun.
+func (s *scenario) Step(wait time.Duration) Outcome {
+	if outcome := s.begin("answer-late delay=0", wait); outcome.Result != Done {
+		return outcome
+	}
+	message := make([]byte, messageSize)
+	fill(message, s.key, s.sent)
+	s.conn.SetWriteDeadline(time.Now().Add(wait))
+	n, err := s.conn.Write(message)
+	s.sent += int64(n)
+	return s.end(of(err))
+}
+
+func (s *scenario) Finish(wait time.Duration) Outcome {
+	if outcome := s.begin("answer-late delay=0", wait); outcome.Result != Done {
+		return outcome
+	}
+	return s.stream.Finish(wait)
+}
+
+// begin asks for a scenario, once, and reads the answer's line. An agent that
+// closes before it has answered has refused, which is no dishonest end.
+func (s *scenario) begin(name string, wait time.Duration) Outcome {
+	if s.began || s.last.Over() {
+		return s.last
+	}
+	if !s.asked {
+		s.asked = true
+		s.conn.SetWriteDeadline(time.Now().Add(wait))
+		words := strings.Fields(name)
+		line := strings.Join(append([]string{"echod-agent/1 RUN", words[0], "id=" + rand.Text()}, words[1:]...), " ")
+		if _, err := s.conn.Write([]byte(line + "\n")); err != nil {
+			return s.end(of(err))
+		}
+	}
+	outcome := s.readLine(wait)
+	if outcome.Result == Early {
+		outcome = s.end(Outcome{Reset, "closed before it answered"})
+	}
+	if outcome.Result != Done {
+		return outcome
+	}
+	if !bytes.HasPrefix(s.line, []byte("echod-agent/1 ok")) {
+		return s.end(Outcome{Reset, string(s.line)})
+	}
+	s.began = true
+	return Outcome{}
+}
+
+// readLine adds to line until it is whole.
+func (s *scenario) readLine(wait time.Duration) Outcome {
+	s.conn.SetReadDeadline(time.Now().Add(wait))
+	one := make([]byte, 1)
+	for !bytes.HasSuffix(s.line, []byte("\n")) {
+		n, err := s.conn.Read(one)
+		s.line = append(s.line, one[:n]...)
+		if err != nil && n == 0 {
+			return s.end(of(err))
+		}
+	}
+	return Outcome{}
+}
+
+// keyed is a client of an agent that acts out datagram-late. Each step is a whole
+// run, as datagrams of a run that fails are of no use to another.
+type keyed struct{ address string }
+
+// DialKey returns a client for the datagrams of the agent at address.
+func DialKey(address string) (Session, error) { return keyed{address}, nil }
+
+func (keyed) Close() {}
+
+func (k keyed) Finish(wait time.Duration) Outcome { return k.Step(wait) }
+
+func (k keyed) Step(wait time.Duration) Outcome {
+	session, err := DialScenario(k.address, wait)
+	if err != nil {
+		return of(err)
+	}
+	defer session.Close()
+	s := session.(*scenario)
+	if outcome := s.begin("datagram-late delay=0", wait); outcome.Result != Done {
+		return passing(outcome)
+	}
+	var body struct{ Key string }
+	if err := json.Unmarshal(s.line[len("echod-agent/1 ok"):], &body); err != nil {
+		return Outcome{Wrong, err.Error()}
+	}
+	conn, err := net.Dial("udp", k.address)
+	if err != nil {
+		return of(err)
+	}
+	defer conn.Close()
+	conn.Write(append([]byte(body.Key), make([]byte, 200)...))
+	buf := make([]byte, 2048)
+	conn.SetReadDeadline(time.Now().Add(wait))
+	n, err := conn.Read(buf)
+	if err == nil && string(buf[:n]) != body.Key {
+		return Outcome{Wrong, fmt.Sprintf("a datagram of %d bytes, want the key", n)}
+	}
+	return passing(of(err))
+}
+
+// passing is the outcome of a run of which another can be made.
+func passing(o Outcome) Outcome {
+	if o.Result == Reset || o.Result == Early {
+		return Outcome{Waiting, o.Text}
+	}
+	return o
+}

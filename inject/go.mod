@@ -1,0 +1,3 @@
+module echod/inject
+
+go 1.26.0

@@ -1,0 +1,114 @@
+package lab
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// userHZ is the unit of the times in /proc/PID/stat (proc(5)). It is 100 on every
+// architecture that Go supports.
+const userHZ = 100
+
+// stat returns the fields of /proc/PID/stat from the third on, the state: those
+// before it can hold spaces.
+func (p *Process) stat() []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+}
+
+func (p *Process) state() byte {
+	if fields := p.stat(); len(fields) > 0 {
+		return fields[0][0]
+	}
+	return 0
+}
+
+// CPU is the processor time that the process has used, in user and system mode.
+func (p *Process) CPU() time.Duration {
+	fields := p.stat()
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * time.Second / userHZ
+}
+
+// Descriptors returns what the open descriptors of the process are, as the links
+// in /proc/PID/fd say: "socket:[4711]", "pipe:[4712]", a path.
+func (p *Process) Descriptors() map[string]int {
+	dir := fmt.Sprintf("/proc/%d/fd", p.PID)
+	entries, _ := os.ReadDir(dir)
+	all := make(map[string]int)
+	for _, entry := range entries {
+		if link, err := os.Readlink(dir + "/" + entry.Name()); err == nil {
+			all[link]++
+		}
+	}
+	return all
+}
+
+// DescriptorCount is how many descriptors the process has open.
+func (p *Process) DescriptorCount() int {
+	n := 0
+	for _, k := range p.Descriptors() {
+		n += k
+	}
+	return n
+}
+
+// Link returns what descriptor fd of the process is.
+func (p *Process) Link(fd int) (string, error) {
+	return os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd))
+}
+
+// SocketOf returns the listening or datagram socket at addr, as a link in
+// /proc/PID/fd names it.
+func SocketOf(addr net.Addr) (string, error) {
+	file, column, want := "/proc/net/"+addr.Network(), 9, ""
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		want = hexAddress(a.IP, a.Port)
+	case *net.UDPAddr:
+		want = hexAddress(a.IP, a.Port)
+	case *net.UnixAddr:
+		column, want = 6, a.Name
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) <= column {
+			continue
+		}
+		switch addr.(type) {
+		case *net.UnixAddr:
+			const listens = "00010000" // __SO_ACCEPTCON
+			if len(fields) > 7 && fields[7] == want && fields[3] == listens {
+				return "socket:[" + fields[column] + "]", nil
+			}
+		default:
+			const listen, closed = "0A", "07" // TCP_LISTEN, TCP_CLOSE: as a UDP socket says
+			if fields[1] == want && (fields[3] == listen || fields[3] == closed) {
+				return "socket:[" + fields[column] + "]", nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%s has no socket at %s", file, addr)
+}
+
+// hexAddress writes an IPv4 address as /proc/net/tcp does, the bytes of the
+// address in the order of the machine.
+func hexAddress(ip net.IP, port int) string {
+	four := ip.To4()
+	return fmt.Sprintf("%02X%02X%02X%02X:%04X", four[3], four[2], four[1], four[0], port)
+}

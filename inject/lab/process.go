@@ -1,0 +1,191 @@
+package lab
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Process is a running command. What it writes to standard error is kept as lines.
+type Process struct {
+	PID   int
+	cmd   *exec.Cmd
+	ended chan struct{}
+
+	mu    sync.Mutex
+	lines []string
+	count int
+	grown chan struct{} // closed and made anew with each line
+}
+
+// maxLines is how many lines are kept: from then on they are only counted.
+const maxLines = 5000
+
+// Start runs argv in dir.
+func Start(dir string, argv ...string) (*Process, error) {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	cmd.Stderr = w
+	p := &Process{cmd: cmd, ended: make(chan struct{}), grown: make(chan struct{})}
+	if err := cmd.Start(); err != nil {
+		r.Close()
+		return nil, err
+	}
+	p.PID = cmd.Process.Pid
+	read := make(chan struct{})
+	go func() {
+		p.read(r)
+		close(read)
+	}()
+	go func() {
+		cmd.Wait()
+		select { // a child that holds the pipe must not hold us
+		case <-read:
+		case <-time.After(time.Second):
+		}
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// StartStopped runs argv as Start does, but stops it before it is executed: a
+// tracer can be attached, and Continue lets it go on.
+func StartStopped(dir string, argv ...string) (*Process, error) {
+	stopped := append([]string{"/bin/sh", "-c", `kill -STOP $$; exec "$@"`, "sh"}, argv...)
+	p, err := Start(dir, stopped...)
+	if err != nil {
+		return nil, err
+	}
+	if !Until(10*time.Second, func() bool { return p.state() == 'T' }) {
+		p.Kill()
+		return nil, errors.New("the shell did not stop")
+	}
+	return p, nil
+}
+
+// Continue lets a stopped process go on.
+func (p *Process) Continue() error { return syscall.Kill(p.PID, syscall.SIGCONT) }
+
+func (p *Process) read(r io.ReadCloser) {
+	defer r.Close()
+	in := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, err := in.ReadString('\n')
+		if line != "" {
+			p.mu.Lock()
+			p.count++
+			if len(p.lines) < maxLines {
+				p.lines = append(p.lines, strings.TrimSuffix(line, "\n"))
+			}
+			close(p.grown)
+			p.grown = make(chan struct{})
+			p.mu.Unlock()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Lines returns what was written to standard error, up to a limit.
+func (p *Process) Lines() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lines[:len(p.lines):len(p.lines)]
+}
+
+// LineCount is how many lines were written to standard error.
+func (p *Process) LineCount() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count
+}
+
+// Await waits until find returns true for the lines so far. The error says that
+// the process ended, or that it took too long.
+func (p *Process) Await(limit time.Duration, find func([]string) bool) error {
+	timeout := time.After(limit)
+	for {
+		p.mu.Lock()
+		lines, grown := p.lines[:len(p.lines):len(p.lines)], p.grown
+		p.mu.Unlock()
+		if find(lines) {
+			return nil
+		}
+		select {
+		case <-grown:
+		case <-p.ended:
+			if find(p.Lines()) {
+				return nil
+			}
+			return fmt.Errorf("it ended (%v): %s", p.cmd.ProcessState, strings.Join(p.Lines(), "; "))
+		case <-timeout:
+			return fmt.Errorf("not within %v: %s", limit, strings.Join(p.Lines(), "; "))
+		}
+	}
+}
+
+// Ended reports whether the process has ended.
+func (p *Process) Ended() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.ended }
+
+// Exit is how a process ended: its exit code, -1 after a signal, and words for it.
+func (p *Process) Exit() (code int, text string) {
+	<-p.ended
+	return p.cmd.ProcessState.ExitCode(), p.cmd.ProcessState.String()
+}
+
+// Signal sends sig to the process, and waits for its end up to limit.
+func (p *Process) Signal(sig syscall.Signal, limit time.Duration) (ended bool) {
+	if !p.Ended() {
+		syscall.Kill(p.PID, sig)
+	}
+	select {
+	case <-p.ended:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}
+
+// Kill ends the process and everything in its group.
+func (p *Process) Kill() {
+	if !p.Ended() {
+		syscall.Kill(-p.PID, syscall.SIGKILL)
+		<-p.ended
+	}
+}
+
+// Until polls done until it returns true or limit has passed.
+func Until(limit time.Duration, done func() bool) bool {
+	end := time.Now().Add(limit)
+	for !done() {
+		if time.Now().After(end) {
+			return false
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return true
+}

@@ -1,0 +1,87 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"echod/inject/plan"
+)
+
+// Document is everything that is known of a run.
+type Document struct {
+	Seed    uint64   `json:"seed"`
+	Total   int      `json:"total"` // cases that there are
+	Results []Result `json:"results"`
+	Unused  []string `json:"unused,omitempty"` // entries of the list of known findings
+}
+
+// WriteJSON writes d as JSON.
+func (d Document) WriteJSON(w io.Writer) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "\t")
+	return out.Encode(d)
+}
+
+// WriteText writes a table of all results, and below it what broke, the worst first.
+func (d Document) WriteText(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TARGET\tCALL\tERRNO\tFIRST\tTENTH\tALWAYS")
+	type row struct{ target, call, errno string }
+	var rows []row
+	words := make(map[row]map[plan.When]string)
+	for _, r := range d.Results {
+		key := row{r.Target, r.Call, r.Errno}
+		if words[key] == nil {
+			words[key] = map[plan.When]string{plan.First: "-", plan.Tenth: "-", plan.Always: "-"}
+			rows = append(rows, key)
+		}
+		words[key][r.When] = r.Word()
+	}
+	for _, key := range rows {
+		of := words[key]
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", key.target, key.call, key.errno,
+			of[plan.First], of[plan.Tenth], of[plan.Always])
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return d.writeFindings(w)
+}
+
+func (d Document) writeFindings(w io.Writer) error {
+	count := make(map[Status]int)
+	for _, r := range d.Results {
+		count[r.Status]++
+		if r.Status == Failed {
+			fmt.Fprintf(w, "\n%s: the trial failed: %s\n", r.Case, r.Reason)
+		}
+	}
+	for _, r := range ByWeight(d.Results) {
+		fmt.Fprintf(w, "\n%s\n", r.Case)
+		if r.Status == Known {
+			fmt.Fprintf(w, "  known    %s\n", r.Reason)
+		}
+		for _, f := range r.Findings {
+			fmt.Fprintf(w, "  %s: %s\n", f.Promise, f.Text)
+		}
+		fmt.Fprintf(w, "  repeat   cd inject && go run . -only '%s'\n", r.Case)
+	}
+	for _, pattern := range d.Unused {
+		fmt.Fprintf(w, "\nknown.txt: %s: none of these breaks anything any more; remove the line\n", pattern)
+	}
+	_, err := fmt.Fprintf(w, "\n%d of %d cases, seed %d: %s\n", len(d.Results), d.Total, d.Seed, tally(count))
+	return err
+}
+
+func tally(count map[Status]int) string {
+	var parts []string
+	for _, s := range []Status{OK, Broke, Known, Runtime, Unreached, Failed} {
+		if count[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
