@@ -69,41 +69,21 @@ func (p *Process) Link(fd int) (string, error) {
 	return os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd))
 }
 
-// SocketOf returns the listening or datagram socket at addr, as a link in
-// /proc/PID/fd names it.
-func SocketOf(addr net.Addr) (string, error) {
-	file, column, want := "/proc/net/"+addr.Network(), 9, ""
-	switch a := addr.(type) {
-	case *net.TCPAddr:
-		want = hexAddress(a.IP, a.Port)
-	case *net.UDPAddr:
-		want = hexAddress(a.IP, a.Port)
-	case *net.UnixAddr:
-		column, want = 6, a.Name
-	}
-	text, err := os.ReadFile(file)
+// ListenerAt returns the socket that listens at addr, as a link in /proc/PID/fd
+// names it.
+func ListenerAt(addr *net.TCPAddr) (string, error) {
+	text, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
 		return "", err
 	}
+	const listen = "0A" // TCP_LISTEN
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
-		if len(fields) <= column {
-			continue
-		}
-		switch addr.(type) {
-		case *net.UnixAddr:
-			const listens = "00010000" // __SO_ACCEPTCON
-			if len(fields) > 7 && fields[7] == want && fields[3] == listens {
-				return "socket:[" + fields[column] + "]", nil
-			}
-		default:
-			const listen, closed = "0A", "07" // TCP_LISTEN, TCP_CLOSE: as a UDP socket says
-			if fields[1] == want && (fields[3] == listen || fields[3] == closed) {
-				return "socket:[" + fields[column] + "]", nil
-			}
+		if len(fields) > 9 && fields[1] == hexAddress(addr.IP, addr.Port) && fields[3] == listen {
+			return "socket:[" + fields[9] + "]", nil
 		}
 	}
-	return "", fmt.Errorf("%s has no socket at %s", file, addr)
+	return "", fmt.Errorf("nobody listens at %s", addr)
 }
 
 // hexAddress writes an IPv4 address as /proc/net/tcp does, the bytes of the

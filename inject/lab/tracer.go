@@ -18,6 +18,7 @@ type Tracer struct {
 	seen    int64  // bytes of it that were read
 	calls   int
 	hits    int
+	cut     bool
 }
 
 // attachLimit is how long strace may take to attach or to detach.
@@ -78,12 +79,21 @@ func (t *Tracer) Counts() (calls, injected int) {
 }
 
 func (t *Tracer) count(line []byte) {
+	if bytes.Contains(line, []byte("<detached ...>")) {
+		t.cut = true
+	}
 	if bytes.Contains(line, []byte(" = ")) {
 		t.calls++
 	}
 	if bytes.Contains(line, []byte("(INJECTED)")) {
 		t.hits++
 	}
+}
+
+// Cut reports whether strace has detached in the middle of a call.
+func (t *Tracer) Cut() bool {
+	t.Counts()
+	return t.cut
 }
 
 // named finds the name of a call in a line of strace's.

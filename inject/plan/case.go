@@ -14,9 +14,27 @@ type When string
 // The values of When.
 const (
 	First  When = "first"
+	Second When = "second"
+	Third  When = "third"
+	Fifth  When = "fifth"
 	Tenth  When = "tenth"
 	Always When = "always"
 )
+
+// Whens lists all of them, in the order of the calls.
+func Whens() []When { return []When{First, Second, Third, Fifth, Tenth, Always} }
+
+// expressions are what strace calls them.
+var expressions = map[When]string{First: "1", Second: "2", Third: "3", Fifth: "5", Tenth: "10", Always: "1+"}
+
+// Whens lists when calls fail in a trial of that phase. A start makes most calls
+// only a few times, and each time for something else.
+func (p Phase) Whens() []When {
+	if p == Serving {
+		return []When{First, Tenth, Always}
+	}
+	return []When{First, Second, Third, Fifth, Always}
+}
 
 // Case is one trial: a call that fails with errno in a target.
 type Case struct {
@@ -31,17 +49,26 @@ func (c Case) String() string {
 	return strings.Join([]string{c.Target, c.Call, c.Errno, string(c.When)}, " ")
 }
 
-// Expression is what strace's option -e takes. EINTR answers a signal, and
-// EAGAIN a state that passes: neither can be the answer to every call, so for
-// them Always means every second call. A send is the exception: EAGAIN lasts as
-// long as the kernel has no memory for sockets (tcp(7), tcp_mem).
+// Expression is what strace's option -e takes.
 func (c Case) Expression() string {
-	when := map[When]string{First: "1", Tenth: "10", Always: "1+"}[c.When]
-	sends := slices.Contains([]string{"write", "sendto", "sendmsg", "sendmmsg"}, c.Call)
-	if c.When == Always && (c.Errno == "EINTR" || c.Errno == "EAGAIN" && !sends) {
-		when = "1+2"
+	when := expressions[c.When]
+	if c.When == Always && c.passes() {
+		when = "1+3"
 	}
 	return fmt.Sprintf("inject=%s:error=%s:when=%s", c.Call, c.Errno, when)
+}
+
+// passes reports whether the errno cannot be the answer to every call, so that
+// Always must mean every third. EINTR answers a signal, and EAGAIN a state that
+// passes: but for a send, which returns it for as long as the kernel has no memory
+// for sockets (tcp(7), tcp_mem). ECONNABORTED is of one connection in the queue,
+// which accept takes off it, and an injected one does not.
+//
+// Not every second call: Go's runtime asks epoll twice in turn, once without
+// waiting and once with, and would have to wait in a call that fails.
+func (c Case) passes() bool {
+	sends := slices.Contains([]string{"write", "sendto", "sendmsg", "sendmmsg"}, c.Call)
+	return c.Errno == "EINTR" || c.Errno == "ECONNABORTED" || c.Errno == "EAGAIN" && !sends
 }
 
 // All lists every case of every target.
@@ -50,7 +77,7 @@ func All() []Case {
 	for _, target := range Targets() {
 		for _, use := range target.Calls {
 			for _, errno := range use.Errnos(target) {
-				for _, when := range []When{First, Tenth, Always} {
+				for _, when := range target.Phase.Whens() {
 					all = append(all, Case{target.Name, use.Call, errno, when})
 				}
 			}

@@ -32,7 +32,7 @@ var errnos = map[string][]string{
 	"sendmmsg": {"EAGAIN", "EINTR", "EPERM", "EACCES", "ECONNREFUSED", "ENOBUFS", "ENOMEM", "EHOSTUNREACH",
 		"ENETUNREACH", "ENETDOWN", "EMSGSIZE", "ENOSYS"},
 	// The log: write(2) to a pipe or to a file of a full or broken disk.
-	"write:log": {"EAGAIN", "EINTR", "EPIPE", "ENOSPC", "EIO", "EDQUOT", "EFBIG"},
+	"write:log": {"EINTR", "EPIPE", "ENOSPC", "EIO", "EDQUOT", "EFBIG"},
 	// A start reads files, and nothing else.
 	"read:files": {"EINTR", "EIO"},
 	// epoll_ctl(2); ENOSPC is max_user_watches. strace cannot see whether the call
@@ -56,15 +56,15 @@ var errnos = map[string][]string{
 	"bind":    {"EACCES", "EADDRINUSE", "EADDRNOTAVAIL", "ENOMEM", "EPERM"},
 	"listen":  {"EADDRINUSE"},
 	"connect": {"EINTR", "EACCES", "EPERM", "EADDRNOTAVAIL", "EAGAIN", "ECONNREFUSED", "ENETUNREACH", "ETIMEDOUT", "ENOBUFS"},
-	// open(2), stat(2), statfs(2), readlink(2), chmod(2), fcntl(2), flock(2), uname(2).
+	// open(2), stat(2), statfs(2), readlink(2), chmod(2), unlink(2), flock(2), uname(2).
 	"openat":     {"EINTR", "EACCES", "EMFILE", "ENFILE", "ENOENT", "ENOMEM", "EIO"},
 	"newfstatat": {"EACCES", "ENOENT", "ENOMEM", "EIO"},
 	"fstat":      {"ENOMEM", "EIO"},
 	"statfs":     {"EACCES", "EINTR", "EIO", "ENOENT", "ENOMEM", "ENOSYS"},
+	"unlinkat":   {"EACCES", "EBUSY", "EIO", "ENOENT", "ENOMEM", "EROFS"},
 	"readlinkat": {"EACCES", "EIO", "ENOENT", "ENOMEM"},
 	"fchmod":     {"EIO", "EPERM", "EROFS"},
 	"fchmodat":   {"EACCES", "EIO", "ENOMEM", "EPERM", "EROFS"},
-	"fcntl":      {"EMFILE"}, // F_DUPFD
 	"flock":      {"EINTR", "ENOLCK"},
 	"uname":      {"EPERM"},
 	// eventfd(2), epoll_create(2), getrlimit(2).
@@ -75,16 +75,9 @@ var errnos = map[string][]string{
 
 // Errnos lists what call may return in target.
 func (u Use) Errnos(target Target) []string {
-	name := u.Call
-	switch u.Scope {
-	case Log:
-		name += ":log"
-	case Files:
-		name += ":files"
-	}
 	var all []string
-	for _, errno := range errnos[name] {
-		if errno == "EAGAIN" && target.edgeTriggered(u) {
+	for _, errno := range errnos[u.key()] {
+		if errno == "EAGAIN" && target.edgeTriggered() {
 			continue
 		}
 		all = append(all, errno)
@@ -92,11 +85,19 @@ func (u Use) Errnos(target Target) []string {
 	return all
 }
 
-// edgeTriggered reports whether Go's runtime waits for the descriptors of u, so
-// that it sleeps for ever after an EAGAIN that is not true.
-func (t Target) edgeTriggered(u Use) bool {
-	if u.Scope == Log {
-		return true // a pipe that blocks never returns EAGAIN
+// key is where the errnos of u stand in the table.
+func (u Use) key() string {
+	switch u.Scope {
+	case Log:
+		return u.Call + ":log"
+	case Files:
+		return u.Call + ":files"
 	}
+	return u.Call
+}
+
+// edgeTriggered reports whether Go's runtime waits for the target's descriptors, so
+// that it sleeps for ever after an EAGAIN that is not true.
+func (t Target) edgeTriggered() bool {
 	return t.Engine == "net" || t.Engine == "" || t.Focus == Admin
 }

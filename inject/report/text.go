@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,22 +29,28 @@ func (d Document) WriteJSON(w io.Writer) error {
 // WriteText writes a table of all results, and below it what broke, the worst first.
 func (d Document) WriteText(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TARGET\tCALL\tERRNO\tFIRST\tTENTH\tALWAYS")
+	head := []string{"TARGET", "CALL", "ERRNO"}
+	for _, when := range plan.Whens() {
+		head = append(head, strings.ToUpper(string(when)))
+	}
+	fmt.Fprintln(table, strings.Join(head, "\t"))
 	type row struct{ target, call, errno string }
 	var rows []row
 	words := make(map[row]map[plan.When]string)
 	for _, r := range d.Results {
 		key := row{r.Target, r.Call, r.Errno}
 		if words[key] == nil {
-			words[key] = map[plan.When]string{plan.First: "-", plan.Tenth: "-", plan.Always: "-"}
+			words[key] = make(map[plan.When]string)
 			rows = append(rows, key)
 		}
 		words[key][r.When] = r.Word()
 	}
 	for _, key := range rows {
-		of := words[key]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", key.target, key.call, key.errno,
-			of[plan.First], of[plan.Tenth], of[plan.Always])
+		cells := []string{key.target, key.call, key.errno}
+		for _, when := range plan.Whens() {
+			cells = append(cells, cmp.Or(words[key][when], "-"))
+		}
+		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -3,6 +3,7 @@ package trial
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,7 @@ type course struct {
 	p      *program
 	tracer *lab.Tracer
 	talks  []*talk
+	cut    bool // strace detached in the middle of a call
 	o      Observation
 }
 
@@ -46,15 +48,26 @@ type talk struct {
 
 // Run carries out one case. The error is about the trial, not about echod. The
 // caller must hold its thread (runtime.LockOSThread).
-func (s *Site) Run(target plan.Target, c plan.Case) (Observation, error) {
+func (s *Site) Run(target plan.Target, c plan.Case) (o Observation, err error) {
+	const tries = 5
+	for range tries {
+		var torn bool
+		if o, torn, err = s.run(target, c); err != nil || !torn || len(Judge(o)) == 0 {
+			return o, err
+		}
+	}
+	return o, fmt.Errorf("strace detached in the middle of a call, %d times", tries)
+}
+
+func (s *Site) run(target plan.Target, c plan.Case) (o Observation, torn bool, err error) {
 	dir, err := os.MkdirTemp(s.Dir, "trial-")
 	if err != nil {
-		return Observation{}, err
+		return o, false, err
 	}
 	defer os.RemoveAll(dir)
 	k := &course{site: s, target: target, c: c, dir: dir}
 	if k.p, err = s.launch(target, dir); err != nil {
-		return Observation{}, err
+		return o, false, err
 	}
 	defer k.p.Kill()
 	defer func() {
@@ -71,7 +84,7 @@ func (s *Site) Run(target plan.Target, c plan.Case) (Observation, error) {
 		err = k.serve()
 	}
 	k.o.Crashed = crash(k.p.Lines())
-	return k.o, err
+	return k.o, k.torn(), err
 }
 
 // attach waits until the program serves, begins conversations and has calls fail.
@@ -104,12 +117,19 @@ func (k *course) serve() error {
 		k.o.Idle = k.watch(idleTime)
 	}
 	k.o.LogLines, k.o.LogSecond = k.p.LineCount()-lines, time.Since(began).Seconds()
-	err = k.tracer.Detach()
-	_, k.o.Injected = k.tracer.Counts()
+	err := k.detach()
 	if err != nil {
 		return k.excused(err)
 	}
 	return k.afterwards()
+}
+
+// detach ends the failing.
+func (k *course) detach() error {
+	err := k.tracer.Detach()
+	_, k.o.Injected = k.tracer.Counts()
+	k.cut = k.tracer.Cut()
+	return err
 }
 
 // excused is no error if the program has ended: then nothing else can be done
@@ -182,7 +202,7 @@ func (k *course) scope() plan.Scope {
 func (k *course) streams(before map[string]int) ([]string, error) {
 	if k.target.Focus == plan.Probes {
 		before = make(map[string]int)
-		listener, err := lab.SocketOf(k.p.at[plan.Admin])
+		listener, err := lab.ListenerAt(k.p.at[plan.Admin].(*net.TCPAddr))
 		if err != nil {
 			return nil, err
 		}
@@ -334,8 +354,7 @@ func (k *course) fresh(kind plan.Kind, limit time.Duration) string {
 	var last client.Outcome
 	well := lab.Until(limit, func() bool {
 		if k.p.Ended() {
-			last = client.Outcome{Result: client.Reset, Text: "the program has ended"}
-			return true
+			return true // which is for others to judge
 		}
 		session, err := k.p.dial(kind, patience)
 		if err != nil {
@@ -350,7 +369,7 @@ func (k *course) fresh(kind plan.Kind, limit time.Duration) string {
 		k.note(kind, last)
 		return last.Result == client.Done
 	})
-	if well && last.Result == client.Done {
+	if well {
 		return ""
 	}
 	return last.String()
@@ -396,8 +415,7 @@ func (k *course) drain() error {
 	began, lines := time.Now(), k.p.LineCount()
 	k.terminate()
 	k.o.LogLines, k.o.LogSecond = k.p.LineCount()-lines, time.Since(began).Seconds()
-	err := k.tracer.Detach()
-	_, k.o.Injected = k.tracer.Counts()
+	err := k.detach()
 	for _, t := range k.talks {
 		k.note(t.kind, t.last)
 	}
@@ -442,8 +460,7 @@ func (k *course) start() error {
 	began := time.Now()
 	listens := k.p.listening()
 	k.o.LogLines, k.o.LogSecond = k.p.LineCount(), time.Since(began).Seconds()
-	err = k.tracer.Detach()
-	_, k.o.Injected = k.tracer.Counts()
+	err = k.detach()
 	if k.p.Ended() {
 		k.o.StartCode, _ = k.p.Exit()
 		k.o.StartLines = complaints(k.p.Lines())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -67,7 +68,7 @@ func Judge(o Observation) []Finding {
 	} else if o.DrainExit != "" {
 		broken("P5 drains", "SIGTERM: %s", o.DrainExit)
 	}
-	if o.FileLeft {
+	if o.FileLeft && o.StartCode == 0 {
 		broken("P5 drains", "the file of the unix socket is left")
 	}
 	if rate := float64(o.LogLines) / max(o.LogSecond, shortestSpell.Seconds()); rate > maxLog {
@@ -90,6 +91,9 @@ func judgeStart(o Observation) []Finding {
 	}
 	if n := len(o.StartLines); n != 1 {
 		all = append(all, Finding{"clean start", fmt.Sprintf("%d lines say why, want 1: %s", n, strings.Join(o.StartLines, " | "))})
+	}
+	if o.FileLeft {
+		all = append(all, Finding{"clean start", "the file of the unix socket is left"})
 	}
 	return all
 }
@@ -119,6 +123,18 @@ func crash(lines []string) []string {
 		}
 	}
 	return nil
+}
+
+// torn reports whether strace may have let a call fail with ENOSYS instead of the
+// errno that it was to inject: it makes a call fail by changing its number to one
+// that does not exist, and mends the result when the call returns, unless it has
+// detached by then. Calls that wait look the same, but only Go's runtime minds.
+func (k *course) torn() bool {
+	waits := slices.Contains([]string{"epoll_pwait", "ppoll", "pselect6"}, k.c.Call)
+	if waits {
+		return strings.Contains(strings.Join(k.o.Crashed, "\n"), fmt.Sprintf("failed with %d", syscall.ENOSYS))
+	}
+	return k.cut
 }
 
 // ByRuntime reports whether Go's runtime ended the process because one of its own
