@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test race vet cross fuzz simulate conformance soak bench bench-engines compare matrix matrix-quick clean
+.PHONY: build test race vet cross fuzz simulate conformance soak bench bench-engines compare matrix matrix-quick inject inject-quick clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
@@ -47,6 +47,12 @@ matrix: ## check through programs that people use: writes docs/matrix.md
 
 matrix-quick: ## the same through haproxy, nginx and socat alone: writes nothing
 	cd matrix && $(GO) run . -quick $(MATRIX)
+
+inject: ## every system call of the real binary with every errno, under strace: half an hour
+	cd inject && $(GO) run . $(INJECT)
+
+inject-quick: ## a sample of that, the same each time: within a minute
+	cd inject && $(GO) run . -sample 90 -seed 1 $(INJECT)
 
 clean:
 	rm -rf bin

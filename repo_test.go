@@ -67,7 +67,7 @@ var kernelRooms = []string{"internal/sys", "internal/sys/sim", "internal/sock", 
 	"internal/load"}
 
 // modules are directories with a go.mod of their own.
-var modules = []string{"browser", "compare", "matrix", "packaging"}
+var modules = []string{"browser", "compare", "inject", "matrix", "packaging"}
 
 const (
 	maxFile   = 400 // lines

@@ -22,8 +22,7 @@ const (
 	pause     = 250 * time.Millisecond // for an answer, while calls fail
 	idleTime  = 500 * time.Millisecond
 	afterTime = 250 * time.Millisecond
-	patience  = time.Second      // for one answer, when no call fails
-	relief    = 15 * time.Second // until all is well again
+	patience  = time.Second // for one answer, when no call fails
 )
 
 // course is one trial under way.
@@ -319,7 +318,7 @@ func (k *course) afterwards() error {
 		if k.p.Ended() {
 			break
 		}
-		if text := k.fresh(kind, relief); text != "" {
+		if text := k.fresh(kind, k.site.Relief); text != "" {
 			k.o.Unserved = append(k.o.Unserved, fmt.Sprintf("%s: %s", kind, text))
 		}
 	}
@@ -328,7 +327,7 @@ func (k *course) afterwards() error {
 		_, k.o.Ended = k.p.Exit()
 		return nil
 	}
-	lab.Until(relief, func() bool {
+	lab.Until(k.site.Relief, func() bool {
 		k.o.DescriptorsAfter = k.p.DescriptorCount()
 		return k.o.DescriptorsAfter <= k.o.DescriptorsBefore || k.o.DescriptorsBefore == 0
 	})
@@ -336,7 +335,7 @@ func (k *course) afterwards() error {
 		k.o.DescriptorsAfter = 0 // nobody knows what it should be after such a start
 	}
 	k.o.After = k.watch(afterTime)
-	if !k.p.Signal(syscall.SIGTERM, relief) {
+	if !k.p.Signal(syscall.SIGTERM, k.site.Relief) {
 		k.o.DrainHung = true
 		return nil
 	}
@@ -381,7 +380,7 @@ func (k *course) settle() {
 	for _, t := range k.talks {
 		all.Go(func() {
 			if !t.last.Over() {
-				t.last = t.Finish(relief)
+				t.last = t.Finish(k.site.Relief)
 			}
 			t.Close()
 		})
@@ -434,6 +433,9 @@ func (k *course) drain() error {
 // the program has ended, too.
 func (k *course) terminate() {
 	syscall.Kill(k.p.PID, syscall.SIGTERM)
+	if k.target.Verb == "agent" {
+		lab.Until(pause, k.p.Ended) // it waits for nobody: let it, before a scenario is over
+	}
 	var all sync.WaitGroup
 	for _, t := range k.talks {
 		all.Go(func() {
@@ -444,7 +446,7 @@ func (k *course) terminate() {
 		})
 	}
 	all.Wait()
-	lab.Until(relief, k.p.Ended)
+	lab.Until(k.site.Relief, k.p.Ended)
 }
 
 // start makes calls fail from the first one of the program on. It may fail, or

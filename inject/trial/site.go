@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // Site is what all trials share: a binary, a certificate, and an echo for watch to
@@ -14,6 +15,10 @@ import (
 type Site struct {
 	Dir   string
 	Echod string // the binary under test
+
+	// Relief is how long it may take until all is well again after the last call
+	// that failed.
+	Relief time.Duration
 
 	closers []io.Closer
 	remove  []string
@@ -26,7 +31,7 @@ func Open(dir, echod string) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{Dir: dir, Echod: echod}
+	s := &Site{Dir: dir, Echod: echod, Relief: 15 * time.Second}
 	cert := exec.Command(echod, "cert", "--dir", dir)
 	if text, err := cert.CombinedOutput(); err != nil {
 		s.Close()

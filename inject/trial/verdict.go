@@ -134,7 +134,7 @@ func (k *course) torn() bool {
 	if waits {
 		return strings.Contains(strings.Join(k.o.Crashed, "\n"), fmt.Sprintf("failed with %d", syscall.ENOSYS))
 	}
-	return k.cut
+	return k.cut && !spins(k.o.Idle) // which was seen before, and makes this likely
 }
 
 // ByRuntime reports whether Go's runtime ended the process because one of its own
