@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -293,6 +294,7 @@ func (b *broken) fail(fd int, err error) (goesOn bool) {
 	case "spins ever after":
 		go func() {
 			for {
+				runtime.Gosched()
 			}
 		}()
 	case "leaks":
