@@ -63,6 +63,7 @@ func TestEveryVerdictCanFail(t *testing.T) {
 		{"leaks", stream, []string{"P3 descriptors"}},
 		{"ignores SIGTERM", stream, []string{"P5 drains"}},
 		{"ignores SIGTERM", drain, []string{"P5 drains"}},
+		{"drains for nobody", drain, []string{"P5 drains"}},
 		{"fails in the end", stream, []string{"P5 drains"}},
 		{"leaves its file", stream, []string{"P5 drains"}},
 		{"floods the log", stream, []string{"G9 bounded log"}},
@@ -79,7 +80,7 @@ func TestEveryVerdictCanFail(t *testing.T) {
 				t.Fatal(err)
 			}
 			site := openSite(t, echod)
-			if tt.want != nil {
+			if tt.want != nil && tt.fault != "drains for nobody" {
 				site.Relief = 3 * time.Second // it is awaited in vain
 			}
 			var o Observation
@@ -170,6 +171,9 @@ func serveBroken(name string, argv []string) {
 		}
 		if b.fault == "fails in the end" {
 			os.Exit(1)
+		}
+		if b.fault == "drains for nobody" {
+			time.Sleep(4 * time.Second)
 		}
 		time.Sleep(100 * time.Millisecond) // for conversations that go on to end
 		os.Exit(0)

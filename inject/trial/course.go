@@ -70,7 +70,11 @@ func (s *Site) run(target plan.Target, c plan.Case) (o Observation, torn bool, e
 	default:
 		err = k.serve()
 	}
-	k.o.Crashed = crash(k.p.Lines())
+	lines := k.p.Lines()
+	k.o.Crashed = crash(lines)
+	if len(lines) > 0 {
+		k.o.Last = lines[len(lines)-1]
+	}
 	return k.o, k.torn(), err
 }
 

@@ -9,6 +9,7 @@ type Observation struct {
 	// The end, if it came by itself: in words, and what stood in the log.
 	Ended   string   `json:"ended,omitempty"`
 	Crashed []string `json:"crashed,omitempty"` // lines of a panic
+	Last    string   `json:"last,omitempty"`    // the last line, log or not
 
 	// A start that failed: the exit code, and the lines that are not the log's.
 	StartCode  int      `json:"start_code,omitempty"`
@@ -30,7 +31,9 @@ type Observation struct {
 
 	DrainHung bool   `json:"drain_hung,omitempty"`
 	DrainExit string `json:"drain_exit,omitempty"` // what it was, if not exit code 0
-	FileLeft  bool   `json:"file_left,omitempty"`  // the unix socket's
+	// How long the drain went on after the last conversation.
+	DrainAlone time.Duration `json:"drain_alone,omitempty"`
+	FileLeft   bool          `json:"file_left,omitempty"` // the unix socket's
 }
 
 // Window is a span of time in which nobody sends anything.

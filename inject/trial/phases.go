@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,19 +43,29 @@ func (k *course) drain() error {
 func (k *course) terminate() {
 	syscall.Kill(k.p.PID, syscall.SIGTERM)
 	if k.target.Verb == "agent" {
-		lab.Until(pause, k.p.Ended) // it waits for nobody: let it, before a scenario is over
+		lab.Until(pause, k.p.Ended) // else a scenario could be over before the signal comes
 	}
 	var all sync.WaitGroup
 	for _, t := range k.talks {
 		all.Go(func() {
-			if t.last = t.Step(patience); t.last.Result == client.Done {
+			// An agent waits for nobody, and what it is sent by then would only make
+			// a reset of its close.
+			if k.target.Verb != "agent" {
+				t.last = t.Step(patience)
+			}
+			if t.last.Result == client.Done {
 				t.last = t.Finish(patience)
 			}
 			t.Close()
 		})
 	}
 	all.Wait()
+	began := time.Now()
 	lab.Until(k.site.Relief, k.p.Ended)
+	waiting := func(t *talk) bool { return t.last.Result == client.Waiting }
+	if !slices.ContainsFunc(k.talks, waiting) {
+		k.o.DrainAlone = time.Since(began)
+	}
 }
 
 // start makes calls fail from the first one of the program on. It may fail, or

@@ -192,9 +192,12 @@ func (k *course) settle() {
 	var all sync.WaitGroup
 	for _, t := range k.talks {
 		all.Go(func() {
-			if !t.last.Over() {
-				t.last = t.Finish(k.site.Relief)
-			}
+			lab.Until(k.site.Relief, func() bool {
+				if !t.last.Over() {
+					t.last = t.Finish(patience)
+				}
+				return t.last.Result != client.Waiting
+			})
 			t.Close()
 		})
 	}

@@ -22,6 +22,8 @@ const (
 	maxCalls      = 2000 // a second, of the call that fails, while nobody sends
 	maxLog        = 100  // lines a second
 	shortestSpell = time.Second
+	// Of a drain without clients. The trial's --drain-timeout is 5 s.
+	maxAlone = 3 * time.Second
 )
 
 // Promises in the order of their weight.
@@ -40,7 +42,7 @@ func Judge(o Observation) []Finding {
 	if len(o.Crashed) > 0 {
 		broken("P6 lives", "it crashed: %s", o.Crashed[0])
 	} else if o.Ended != "" {
-		broken("P6 lives", "it ended: %s", o.Ended)
+		broken("P6 lives", "it ended: %s", strings.TrimSuffix(o.Ended+"; its last line: "+o.Last, "; its last line: "))
 	}
 	if len(o.Wrong) > 0 {
 		broken("S1 prefix", "%s", strings.Join(o.Wrong, "; "))
@@ -67,6 +69,8 @@ func Judge(o Observation) []Finding {
 		broken("P5 drains", "it goes on after SIGTERM")
 	} else if o.DrainExit != "" {
 		broken("P5 drains", "SIGTERM: %s", o.DrainExit)
+	} else if o.DrainAlone > maxAlone {
+		broken("P5 drains", "it goes on for %v, and no client is left", o.DrainAlone.Round(100*time.Millisecond))
 	}
 	if o.FileLeft && o.StartCode == 0 {
 		broken("P5 drains", "the file of the unix socket is left")
@@ -128,11 +132,14 @@ func crash(lines []string) []string {
 // torn reports whether strace may have let a call fail with ENOSYS instead of the
 // errno that it was to inject: it makes a call fail by changing its number to one
 // that does not exist, and mends the result when the call returns, unless it has
-// detached by then. Calls that wait look the same, but only Go's runtime minds.
+// detached by then. A call that waits is always cut by that, so there the errno
+// must have been seen.
 func (k *course) torn() bool {
-	waits := slices.Contains([]string{"epoll_pwait", "ppoll", "pselect6"}, k.c.Call)
-	if waits {
-		return strings.Contains(strings.Join(k.o.Crashed, "\n"), fmt.Sprintf("failed with %d", syscall.ENOSYS))
+	switch k.c.Call {
+	case "epoll_pwait", "ppoll", "pselect6":
+		log := strings.Join(k.p.Lines(), "\n")
+		return strings.Contains(log, syscall.ENOSYS.Error()) ||
+			strings.Contains(log, fmt.Sprintf("failed with %d", syscall.ENOSYS))
 	}
 	return k.cut && !spins(k.o.Idle) // which was seen before, and makes this likely
 }

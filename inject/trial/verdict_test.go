@@ -30,6 +30,8 @@ func TestJudge(t *testing.T) {
 		{"more descriptors", Observation{DescriptorsBefore: 9, DescriptorsAfter: 10}, []string{"P3 descriptors"}},
 		{"hangs in the end", Observation{DrainHung: true}, []string{"P5 drains"}},
 		{"fails in the end", Observation{DrainExit: "exit status 1"}, []string{"P5 drains"}},
+		{"drains for nobody, shortly", Observation{DrainAlone: 3 * time.Second}, nil},
+		{"drains for nobody", Observation{DrainAlone: 3100 * time.Millisecond}, []string{"P5 drains"}},
 		{"leaves its file", Observation{FileLeft: true}, []string{"P5 drains"}},
 		{"100 lines in a moment", Observation{LogLines: 100, LogSecond: 0.1}, nil},
 		{"101 lines in a moment", Observation{LogLines: 101, LogSecond: 0.1}, []string{"G9 bounded log"}},
