@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -278,5 +279,34 @@ func TestReadmeTellsWhatEnginesCan(t *testing.T) {
 	}
 	if got, want := bytes.Count(text, []byte("](docs/engines/")), len(engines.All()); got != want {
 		t.Errorf("README.md lists %d engines, the table has %d", got, want)
+	}
+}
+
+// TestDocsNameTestsThatExist: a test or a fuzz target that a document names holds what
+// the document says, so it must be there.
+func TestDocsNameTestsThatExist(t *testing.T) {
+	declared := map[string]bool{}
+	for _, s := range sources(t) {
+		for _, decl := range s.file.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && s.isTst {
+				declared[fn.Name.Name] = true
+			}
+		}
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`")
+	docs, err := filepath.Glob("docs/*.md")
+	if err != nil || len(docs) < 10 {
+		t.Fatalf("got %d documents and %v", len(docs), err)
+	}
+	for _, doc := range docs {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range named.FindAllSubmatch(text, -1) {
+			if name := string(match[1]); !declared[name] {
+				t.Errorf("%s names %s, which is not there", doc, name)
+			}
+		}
 	}
 }

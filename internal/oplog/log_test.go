@@ -173,20 +173,20 @@ func TestG9FloodIsSuppressedAndCounted(t *testing.T) {
 		l := Open(Config{Out: &out, Timeless: true})
 		log := l.Logger().With(slog.String("url", "tcp://:7"))
 		for range 30 {
-			log.Warn("listener rests")
-			l.Logger().Warn("listener rests", slog.String("url", "tcp://:8"))
+			log.Warn("listener pauses")
+			l.Logger().Warn("listener pauses", slog.String("url", "tcp://:8"))
 		}
 		time.Sleep(time.Second)
-		log.Warn("listener rests")
-		log.Warn("listener rests")
+		log.Warn("listener pauses")
+		log.Warn("listener pauses")
 		time.Sleep(3 * quiet) // before the end, which reports what is left
 		synctest.Wait()
 		got := lines(out.String())[40:]
 		l.Close(time.Second)
 		want := []string{
-			"WARN  listener rests url=tcp://:7 suppressed=10",
-			`WARN  log lines suppressed message="listener rests" subject=tcp://:8 suppressed=10`,
-			`WARN  log lines suppressed message="listener rests" subject=tcp://:7 suppressed=1`,
+			"WARN  listener pauses url=tcp://:7 suppressed=10",
+			`WARN  log lines suppressed message="listener pauses" subject=tcp://:8 suppressed=10`,
+			`WARN  log lines suppressed message="listener pauses" subject=tcp://:7 suppressed=1`,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("after the bursts (-want +got)\n%s", diff)

@@ -14,7 +14,7 @@ var limitCases = []testCase{
 	},
 	{
 		name:    "at MaxConns the backlog waits",
-		promise: "P1, P2: at the limit the listener rests; who is queued is served when there is room",
+		promise: "P1, P2: at the limit the listener pauses; who is queued is served when there is room",
 		on:      "tcp tls unix",
 		run:     maxConns,
 	},
@@ -63,7 +63,7 @@ func maxConns(t trial) {
 		p.writing.Go(func() { p.write(10) }) // under TLS it waits to be let in
 		waiting = append(waiting, p)
 	}
-	st := s.waitFor("the listener rests", func(st engine.Stats) bool { return st.Accepts[accept.Full] > 0 })
+	st := s.waitFor("the listener pauses", func(st engine.Stats) bool { return st.Accepts[accept.Full] > 0 })
 	if st.Active > limit {
 		t.Errorf("streams open: got %d, want at most %d", st.Active, limit)
 	}

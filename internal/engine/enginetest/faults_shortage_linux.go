@@ -18,7 +18,7 @@ import (
 var shortageCases = []testCase{
 	{
 		name:    "A1 EMFILE pauses the listener",
-		promise: "P1, P2: the listener rests and does not spin, who is served goes on, and who is queued is served after relief",
+		promise: "P1, P2: the listener pauses and does not spin, who is served goes on, and who is queued is served after relief",
 		run:     outOfDescriptors,
 	},
 	{

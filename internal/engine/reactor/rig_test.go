@@ -50,7 +50,7 @@ const (
 	// A wait with a longer timeout than this is one for a peer, not for a
 	// listener's rest, and the rig calls it sleep.
 	longestRest = 2 * time.Second
-	// After so many rests in a row a listener rests for good: calls take next
+	// After so many rests in a row a listener pauses for good: calls take next
 	// to no time, so nothing else lets it pass.
 	manyRests = time.Minute
 )
