@@ -26,6 +26,9 @@ type Config struct {
 	// Queued returns how many callers are in the queue now, or a negative number
 	// if the system does not say; nil means that it does not.
 	Queued func() int
+	// Waiting reports whether there are any. Without it, nil, a queue is taken to be
+	// empty when nobody comes for a while.
+	Waiting func() bool
 	// Count is called for each Event that is counted; nil means nobody counts.
 	Count func(Reason)
 	// URL names the listener in the log.
@@ -132,34 +135,67 @@ func (l *Listener) AcceptConn() (net.Conn, error) {
 		if l.draining.Err() != nil {
 			l.continueDrain()
 		}
+		late := l.closing
 		conn, err := l.accept()
 		if errors.Is(err, net.ErrClosed) {
 			return nil, err
 		}
 		step, event := l.policy.Result(l.now(), numberOf(err))
 		l.note(event, err)
-		late := l.closing || l.policy.Late(l.now())
 		l.closing = l.closing || step == Close
 		switch {
 		case err == nil:
 			return l.place(conn, late)
-		case l.closing, step == Pause && !l.sleep():
+		case l.closing, step == Pause && !l.sleep(time.Duration(l.policy.Until()-l.now())):
 			return nil, net.ErrClosed
 		}
 	}
 }
 
-// accept waits for a caller, in a drain only until the queue seems to be empty:
-// package net has no accept that does not wait.
+// accept waits for a caller, in a drain only until the queue is empty.
 func (l *Listener) accept() (net.Conn, error) {
 	switch {
 	case l.draining.Err() == nil:
+		return l.cfg.Socket.Accept()
 	case l.closing && l.cfg.Shared:
 		return nil, net.ErrClosed
-	default:
-		l.setDeadline(time.Now().Add(Grace))
+	case l.cfg.Waiting != nil:
+		return l.acceptWaiting()
 	}
-	return l.cfg.Socket.Accept()
+	return l.acceptSoon()
+}
+
+// acceptWaiting returns who is in the queue, or os.ErrDeadlineExceeded if nobody is.
+func (l *Listener) acceptWaiting() (net.Conn, error) {
+	for {
+		if !l.cfg.Waiting() {
+			grace := l.policy.Grace() - l.now()
+			if grace <= 0 || !l.sleep(time.Duration(grace)) {
+				return nil, os.ErrDeadlineExceeded
+			}
+			continue
+		}
+		l.setDeadline(time.Now().Add(time.Second)) // whoever waits may be gone by then
+		if conn, err := l.cfg.Socket.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return conn, err
+		}
+	}
+}
+
+// emptyAfter is how often in a row nobody must come within Grace before a queue is taken
+// to be empty. Once is not enough: package net has no accept that does not wait, and does
+// not look at the queue if the time is over before it comes to that.
+const emptyAfter = 3
+
+// acceptSoon returns who is in the queue, or os.ErrDeadlineExceeded if nobody seems to be.
+func (l *Listener) acceptSoon() (conn net.Conn, err error) {
+	for range emptyAfter {
+		l.setDeadline(time.Now().Add(Grace))
+		if conn, err = l.cfg.Socket.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return conn, err
+		}
+	}
+	return nil, err
 }
 
 // continueDrain measures the queue once and looks whether all of it was taken in.
@@ -214,10 +250,9 @@ func (l *Listener) place(conn net.Conn, late bool) (net.Conn, error) {
 	return conn, nil
 }
 
-// sleep waits until the pause is over. It reports false if the listener was closed
-// or cut meanwhile.
-func (l *Listener) sleep() bool {
-	timer := time.NewTimer(time.Duration(l.policy.Until() - l.now()))
+// sleep waits for d. It reports false if the listener was closed or cut meanwhile.
+func (l *Listener) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

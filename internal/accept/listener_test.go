@@ -180,11 +180,48 @@ func TestDrainServesTheQueueAtTheLimit(t *testing.T) {
 			cfg := Config{Socket: s, Places: places}
 			if known {
 				cfg.Queued = func() int { return len(s.queue) }
+				cfg.Waiting = func() bool { return len(s.queue) > 0 }
 			}
 			l := NewListener(cfg)
 			time.AfterFunc(100*time.Millisecond, l.Drain)
 			got := acceptAll(t, l, places, 300*time.Millisecond)
 			if got != (accepted{served: 100}) {
+				t.Errorf("queue known %t: got %+v, want all 100 served", known, got)
+			}
+			synctest.Wait()
+		})
+	}
+}
+
+// slowSocket comes to look at its queue so late that the deadline is over, as it happens
+// on a machine that is busy.
+type slowSocket struct {
+	*fakeSocket
+	slow int // how often
+}
+
+func (s *slowSocket) Accept() (net.Conn, error) {
+	if s.slow > 0 {
+		s.slow--
+		time.Sleep(2 * Grace)
+	}
+	return s.fakeSocket.Accept()
+}
+
+func TestABusyMachineDoesNotLoseTheQueue(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			places := NewPlaces(5, 0)
+			s := &slowSocket{newFakeSocket(100), emptyAfter - 1}
+			cfg := Config{Socket: s, Places: places}
+			if known {
+				cfg.Queued = func() int { return len(s.queue) }
+				cfg.Waiting = func() bool { return len(s.queue) > 0 }
+				s.slow = 50
+			}
+			l := NewListener(cfg)
+			l.Drain()
+			if got := acceptAll(t, l, places, 0); got != (accepted{served: 100}) {
 				t.Errorf("queue known %t: got %+v, want all 100 served", known, got)
 			}
 			synctest.Wait()

@@ -120,11 +120,12 @@ func (p *Policy) Result(now int64, number syscall.Errno) (Step, Event) {
 		}
 		p.beginPause(now)
 		return Pause, Event{}
-	case syscall.EINTR:
-		return Accept, Event{}
 	}
 	reason, pause := Classify(number)
 	p.failed++
+	if number == syscall.EINTR && p.failed < MaxLost {
+		return Accept, Event{} // a signal, and nothing else
+	}
 	if p.draining && reason == Aborted && number != syscall.EPERM { // EPERM leaves the caller in the queue
 		p.swept++
 	}
@@ -176,14 +177,12 @@ func (p *Policy) Drain(now int64, queued int) {
 	p.draining, p.queued, p.grace = true, queued, now+int64(Grace)
 }
 
+// Grace returns until when a caller counts as queued that was not in the queue when the
+// drain began; 0 without a drain.
+func (p *Policy) Grace() int64 { return p.grace }
+
 // Draining reports whether Drain was called.
 func (p *Policy) Draining() bool { return p.draining }
-
-// Late reports whether the last caller that was accepted came after the drain
-// began. It must not be served.
-func (p *Policy) Late(now int64) bool {
-	return p.draining && p.swept > p.queued && now > p.grace
-}
 
 func (p *Policy) event(now int64, reason Reason) Event {
 	e := Event{Counted: true, Reason: reason, Unlogged: p.unlogged}

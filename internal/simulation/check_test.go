@@ -106,6 +106,22 @@ func (r *run) checkLive() {
 	}
 }
 
+// checkDrained holds what is promised of a drain in which every peer had the time to
+// finish: whoever was there or in the queue before the signal was served.
+func (r *run) checkDrained() {
+	for i, p := range r.peers {
+		if !p.at.Before(r.stopped) || r.disturbed || r.plan.stall >= 0 || r.plan.idle > 0 || p.Quit() {
+			continue
+		}
+		if p.End() != sim.Clean {
+			r.problem("peer %d came before SIGTERM, finished in time and saw %v: sent %d, received %d", i, p.End(), len(p.Sent()), len(p.Received()))
+		}
+	}
+	if !r.over && !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 {
+		r.problem("every peer has finished, and the drain has not ended")
+	}
+}
+
 // checkEnd holds what is promised of a service that has ended.
 func (r *run) checkEnd() {
 	if r.result != nil {

@@ -25,7 +25,7 @@ type machine struct {
 
 	instant  time.Time // of the last wait
 	waits    int       // at this instant
-	total    int       // waits so far
+	total    int       // waits that have returned so far
 	problems []string
 }
 
@@ -96,6 +96,7 @@ func (m *machine) wait(timeout int, look func(k *sim.Kernel) (int, sys.Errno)) (
 		case busy:
 			time.Sleep(time.Second)
 		case n != 0 || errno != 0 || timeout == 0 || timeout > 0 && left <= 0:
+			m.do(func(*sim.Kernel) { m.total++ })
 			return n, errno
 		}
 		if timeout < 0 {
@@ -118,7 +119,6 @@ func (m *machine) countWait() bool {
 		m.instant, m.waits = now, 0
 	}
 	m.waits++
-	m.total++
 	if m.waits < maxWaits {
 		return false
 	}

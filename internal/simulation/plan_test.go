@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"echod/internal/sys"
 	"echod/internal/sys/sim"
 )
 
@@ -56,6 +57,7 @@ const (
 	starve    // the calls on a peer's socket answer EAGAIN though it is ready
 	feed      // and no longer
 	descriptors
+	breakCall    // one call fails with one error number until all faults end
 	shutListener // another process that shares the first listener shuts it down
 	ask          // for the peers, and whether the loops turn
 	sigterm
@@ -66,7 +68,7 @@ var opNames = [numOps]string{
 	dial: "dial", dialUnix: "dial unix", send: "send", sendUrgent: "send urgent", halfClose: "half-close",
 	closePeer: "close", reset: "reset", stall: "stall", resume: "resume", readSome: "read", datagram: "datagram",
 	pass: "pass", pauseFor: "pause the process", faultsOn: "faults on", faultsOff: "faults off", starve: "starve",
-	feed: "feed", descriptors: "limit descriptors", shutListener: "shut the listener down elsewhere",
+	feed: "feed", breakCall: "break a call", descriptors: "limit descriptors", shutListener: "shut the listener down elsewhere",
 	ask: "ask for peers and pulse", sigterm: "SIGTERM",
 }
 
@@ -91,6 +93,9 @@ func (s step) String() string {
 		return fmt.Sprintf("%s %v", text, s.d)
 	case descriptors:
 		return fmt.Sprintf("%s to %d more", text, s.n)
+	case breakCall:
+		call, errno := s.broken()
+		return fmt.Sprintf("%s: %v fails with %v", text, call, errno)
 	}
 	return text
 }
@@ -105,6 +110,14 @@ func (p plan) String() string {
 		fmt.Fprintf(&b, "%4d  %s\n", i, s)
 	}
 	return b.String()
+}
+
+// broken is the call that breakCall breaks, and how.
+func (s step) broken() (sim.Call, sys.Errno) {
+	calls := []sim.Call{sim.Accept4, sim.Recvmmsg, sim.Sendmmsg, sim.EpollAdd, sim.Setsockopt}
+	call := calls[s.peer%len(calls)]
+	legal := sim.Legal(call)
+	return call, legal[s.n%len(legal)]
 }
 
 // pick returns one of several values.
@@ -156,7 +169,7 @@ func drawStep(r *rand.Rand, p plan) step {
 	s := step{op: pick(r,
 		dial, dial, dial, send, send, send, send, sendUrgent, halfClose, closePeer, reset, stall, stall, resume,
 		readSome, pass, pass, pauseFor, faultsOn, faultsOff, starve, feed, descriptors, sigterm, datagram, datagram,
-		ask, shutListener)}
+		ask, shutListener, breakCall)}
 	if s.op == shutListener && r.IntN(10) > 0 {
 		s.op = ask
 	}

@@ -25,6 +25,22 @@ func AcceptQueue(c syscall.Conn) int {
 	return queued
 }
 
+// Waiting returns a function that reports whether callers wait in the queue of a listening
+// socket. It does not wait itself.
+func Waiting(c syscall.Conn) func() bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return func() (waiting bool) {
+		raw.Control(func(fd uintptr) {
+			n, _ := (&sys.Linux{}).Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+			waiting = n > 0
+		})
+		return waiting
+	}
+}
+
 // Undelivered returns how many bytes the peer of a TCP connection has not acknowledged,
 // a FIN included. The error is what ended the connection meanwhile.
 func Undelivered(c syscall.Conn) (n int, err error) {

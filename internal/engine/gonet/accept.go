@@ -24,13 +24,14 @@ type acceptor struct {
 
 func newAcceptor(s *server, socket streamListener, spec sock.Spec, inherited bool, config *tls.Config) *acceptor {
 	return &acceptor{server: s, spec: spec, tls: config, ln: accept.NewListener(accept.Config{
-		Socket: socket,
-		Places: s.cfg.Budget.Places,
-		Shared: inherited,
-		Queued: func() int { return sock.AcceptQueue(socket) },
-		Count:  func(r accept.Reason) { s.count.Accepts[r].Add(1) },
-		URL:    spec.String(),
-		Log:    s.cfg.Log,
+		Socket:  socket,
+		Places:  s.cfg.Budget.Places,
+		Shared:  inherited,
+		Queued:  func() int { return sock.AcceptQueue(socket) },
+		Waiting: sock.Waiting(socket),
+		Count:   func(r accept.Reason) { s.count.Accepts[r].Add(1) },
+		URL:     spec.String(),
+		Log:     s.cfg.Log,
 	})}
 }
 

@@ -59,17 +59,13 @@ func (ln *listener) accept(l *loop) bool {
 	}
 	fd, errno := l.k.Accept4(ln.fd, peer, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	step, event := ln.policy.Result(l.now(), errno)
-	switch {
-	case errno != 0:
+	if errno != 0 {
 		places.Free()
 		ln.note(l, event, errno)
-	case ln.policy.Late(l.now()):
-		ln.refuseLate(l, fd)
-		places.Free()
-	default:
-		ln.assign(l, fd)
-		l.count.Accepted.Add(1)
+		return ln.follow(l, step)
 	}
+	ln.assign(l, fd)
+	l.count.Accepted.Add(1)
 	return ln.follow(l, step)
 }
 
@@ -198,20 +194,15 @@ func (ln *listener) refuseQueue(l *loop) {
 	for range accept.MaxQueue {
 		fd, errno := l.k.Accept4(ln.fd, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch errno {
-		case 0:
-			ln.refuseLate(l, fd)
+		case 0: // closing it resets it: SO_LINGER came with it from the listener
+			l.count.Closes[engine.Drained].Add(1)
+			l.count.Accepted.Add(1)
+			l.k.Close(fd)
 		case unix.EINTR:
 		default:
 			return
 		}
 	}
-}
-
-// refuseLate resets a connection for which the drain has no time left.
-func (ln *listener) refuseLate(l *loop, fd int) {
-	l.count.Closes[engine.Drained].Add(1)
-	l.count.Accepted.Add(1)
-	l.k.Close(fd)
 }
 
 // close closes the listener. The file of a unix socket goes first, while nobody can

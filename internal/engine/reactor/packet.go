@@ -99,10 +99,15 @@ func (p *packets) judge(l *loop, i int) echo.Drop {
 // because a datagram that waited could only be late; any other trouble drops
 // the one answer that met it.
 func (p *packets) send(l *loop, answers []sys.Mmsghdr) {
-	for len(answers) > 0 {
+	for interrupted := 0; len(answers) > 0; {
 		n, errno := l.k.Sendmmsg(p.fd, answers, 0)
 		l.count.DatagramsOut.Add(uint64(n))
 		lost, why := 0, echo.DropRefused
+		if errno == unix.EINTR {
+			if interrupted++; interrupted == maxInterrupts {
+				errno = unix.EAGAIN
+			}
+		}
 		switch errno {
 		case 0, unix.EINTR:
 		case unix.EAGAIN:
