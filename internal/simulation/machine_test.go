@@ -253,6 +253,9 @@ func (m *machine) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) (errno sys.
 	return errno
 }
 
+// Sleep lets time pass in the bubble, and the kernel is free for others meanwhile.
+func (m *machine) Sleep(d time.Duration) { time.Sleep(d) }
+
 func (m *machine) Now() (now int64) {
 	m.do(func(k *sim.Kernel) { now = k.Now() })
 	return now

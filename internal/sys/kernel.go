@@ -4,6 +4,7 @@ package sys
 
 import (
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -83,6 +84,9 @@ type Kernel interface {
 
 	// Now reads the monotonic clock: nanoseconds since an arbitrary moment.
 	Now() int64
+	// Sleep is nanosleep(2), repeated until all of d has passed. It cannot fail,
+	// so it is the pause after a call that has failed.
+	Sleep(d time.Duration)
 }
 
 // Mmsghdr is struct mmsghdr of recvmmsg(2): one datagram of a batch, and how

@@ -175,6 +175,9 @@ var start = time.Now()
 
 func (*Linux) Now() int64 { return int64(time.Since(start)) }
 
+// Sleep leaves the sleeping to Go's runtime, which keeps no thread busy for it.
+func (*Linux) Sleep(d time.Duration) { time.Sleep(d) }
+
 // result turns what a system call left behind into a count and an errno.
 func result(r, _ uintptr, errno Errno) (int, Errno) {
 	if errno != 0 {

@@ -248,6 +248,37 @@ func TestADrainAtTheLimitEndsWithItsTime(t *testing.T) {
 	})
 }
 
+// TestWaitsThatFailForLackOfMemoryAreNoBusyLoop: the pause between two waits must not
+// be made with the call that fails. Within a second of relief all goes on.
+func TestWaitsThatFailForLackOfMemoryAreNoBusyLoop(t *testing.T) {
+	onEach(t, scenario{}, func(t *testing.T, r *rig) {
+		p := r.dial()
+		r.settle()
+		r.k.Fault = func(c sim.Call) sys.Errno {
+			if c == sim.Select || c == sim.Poll || c == sim.EpollWait {
+				return unix.ENOMEM
+			}
+			return 0
+		}
+		l, before := r.srv.loops[0], r.k.Now()
+		const waits = 2 * maxBroken // so many that other errors would be the end
+		for range waits {
+			if err := l.turn(l.patience()); err != nil {
+				t.Fatalf("the engine gave up: %v", err)
+			}
+		}
+		if took := time.Duration(r.k.Now() - before); took < waits*waitPause {
+			t.Errorf("%d waits failed within %v, want a pause of %v after each", waits, took, waitPause)
+		}
+		r.send(p, 10)
+		r.k.Heal()
+		r.turnFor(time.Second)
+		if got := len(p.Received()); got != 10 {
+			t.Errorf("a second after relief: got %d bytes back, want 10", got)
+		}
+	})
+}
+
 func TestADatagramSocketWhoseReceivesFailIsNoBusyLoop(t *testing.T) {
 	for _, errno := range []sys.Errno{unix.EPERM, unix.EIO, unix.ENOSYS, unix.EBADF, unix.ENOMEM, unix.ECONNABORTED, unix.EAGAIN} {
 		t.Run(unix.ErrnoName(errno), func(t *testing.T) {

@@ -176,7 +176,7 @@ func (l *loop) waitFailed(errno sys.Errno) error {
 	if l.broken == maxBroken {
 		return fmt.Errorf("%s: %w", l.srv.name, os.NewSyscallError("wait", errno))
 	}
-	l.k.Poll(nil, int(waitPause/time.Millisecond))
+	l.k.Sleep(waitPause)
 	return nil
 }
 

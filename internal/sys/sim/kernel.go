@@ -103,6 +103,9 @@ func (k *Kernel) Trace() []Call { return k.trace }
 // the timeout when a wait sleeps through it.
 func (k *Kernel) Now() int64 { return k.clock }
 
+// Sleep is nanosleep(2). It is no call that a script decides on, as it cannot fail.
+func (k *Kernel) Sleep(d time.Duration) { k.Advance(d) }
+
 // Advance lets d pass. Whoever lets time pass does not spin.
 func (k *Kernel) Advance(d time.Duration) {
 	k.clock += int64(d)
