@@ -9,19 +9,32 @@ import (
 	"echod/internal/sys"
 )
 
-// AcceptQueue returns how many callers wait in the queue of a listening TCP socket, or
-// a negative number if the kernel does not say.
+// QueueLength returns how many callers wait in the queue of the listening socket fd,
+// or a negative number if the kernel does not say: of a unix socket it says only
+// whether the queue is empty.
+func QueueLength(k sys.Kernel, fd int) int {
+	if n, errno := k.AcceptQueue(fd); errno == 0 {
+		return n
+	}
+	one := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for range 3 { // a signal may interrupt even a wait that does not sleep
+		if n, errno := k.Poll(one, 0); errno == 0 && n == 0 {
+			return 0
+		} else if errno != unix.EINTR {
+			return -1
+		}
+	}
+	return -1
+}
+
+// AcceptQueue is QueueLength for a socket of package net.
 func AcceptQueue(c syscall.Conn) int {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return -1
 	}
 	queued := -1
-	raw.Control(func(fd uintptr) {
-		if n, errno := (&sys.Linux{}).AcceptQueue(int(fd)); errno == 0 {
-			queued = n
-		}
-	})
+	raw.Control(func(fd uintptr) { queued = QueueLength(&sys.Linux{}, int(fd)) })
 	return queued
 }
 

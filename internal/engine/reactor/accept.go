@@ -172,13 +172,8 @@ func (ln *listener) drain(l *loop) {
 		return
 	}
 	if !ln.policy.Draining() {
-		queued := -1
-		if ln.spec.Network == "unix" {
-			ln.unlink(l) // the queue cannot be measured, but nobody can join it now
-		} else if n, errno := l.k.AcceptQueue(ln.fd); errno == 0 {
-			queued = n
-		}
-		ln.policy.Drain(l.now(), queued)
+		ln.unlink(l) // nobody can join the queue of a unix socket now
+		ln.policy.Drain(l.now(), sock.QueueLength(l.k, ln.fd))
 		ln.unwatch(l)
 	}
 	for ln.accept(l) {

@@ -279,6 +279,31 @@ func TestWaitsThatFailForLackOfMemoryAreNoBusyLoop(t *testing.T) {
 	})
 }
 
+// TestADrainOfAnEmptyQueueEndsThoughAcceptFails: nobody waits, so nobody can be lost.
+func TestADrainOfAnEmptyQueueEndsThoughAcceptFails(t *testing.T) {
+	for _, sc := range []scenario{{}, {network: "unix", path: "/run/echo.sock"}} {
+		for _, errno := range []sys.Errno{unix.ENOMEM, unix.EPERM, unix.ENOSYS} {
+			t.Run(sc.path+unix.ErrnoName(errno), func(t *testing.T) {
+				onEach(t, sc, func(t *testing.T, r *rig) {
+					r.k.OnBlock = func(int) sim.Wake { return sim.Timeout }
+					r.failing(sim.Accept4, errno)
+					r.srv.drain()
+					l, end := r.srv.loops[0], r.k.Now()+int64(2*time.Second)
+					for r.k.Now() < end && !r.done() {
+						if err := l.turn(max(l.patience(), 1)); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if !r.done() {
+						t.Error("2 s after the drain began the listener is open")
+					}
+					r.k.Heal()
+				})
+			})
+		}
+	}
+}
+
 func TestADatagramSocketWhoseReceivesFailIsNoBusyLoop(t *testing.T) {
 	for _, errno := range []sys.Errno{unix.EPERM, unix.EIO, unix.ENOSYS, unix.EBADF, unix.ENOMEM, unix.ECONNABORTED, unix.EAGAIN} {
 		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
