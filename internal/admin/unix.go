@@ -25,6 +25,7 @@ func listenUnix(addr string) (net.Listener, string, error) {
 	defer place.Leave()
 	ln, err := net.Listen("unix", spec.Path)
 	if err != nil {
+		place.Failed(err)
 		return nil, "", unixError(spec, err)
 	}
 	// Go would remove whatever bears the name by then, be it ours or not.

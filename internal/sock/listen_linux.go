@@ -69,7 +69,7 @@ func bindUnix(k sys.Kernel, fd int, s Spec, addr unix.Sockaddr) (Spec, error) {
 		return s, &ListenError{s, err}
 	}
 	if errno := k.Listen(fd, Backlog); errno != 0 {
-		s.Unlink()
+		os.Remove(s.Path)
 		return s, callError(s, "listen", errno)
 	}
 	return s, nil

@@ -16,6 +16,7 @@ import (
 //	bind(2)                       makes the file
 //	id, err := place.Bound()      mode 0660, and which file it is
 //	listen(2)                     from here on connecting works
+//	place.Failed(err)             instead, if it did not come so far
 //	place.Leave()                 others may look at the path again
 //	…
 //	spec.Unlink()                 removes the file if it is still that one
@@ -52,12 +53,26 @@ func TakeUnix(path string) (*UnixPlace, error) {
 
 // Bound tells the place that its path was bound: it gives the file its mode and
 // returns which file it is. Called before listen(2), nobody can have connected
-// under another mode.
+// under another mode. On an error the file is removed.
 func (p *UnixPlace) Bound() (FileID, error) {
-	if err := os.Chmod(p.path, UnixMode); err != nil {
-		return FileID{}, err
+	err := os.Chmod(p.path, UnixMode)
+	if err == nil {
+		var id FileID
+		if id, err = fileID(p.path); err == nil {
+			return id, nil
+		}
 	}
-	return fileID(p.path)
+	os.Remove(p.path) // what it is cannot be asked, but it was made under the lock
+	return FileID{}, err
+}
+
+// Failed tells the place that package net did not listen there because of err. It
+// removes the file that bind(2) has made by then, which package net leaves.
+func (p *UnixPlace) Failed(err error) {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok && call.Syscall == "bind" {
+		return // what is there is another's
+	}
+	removeStale(p.path)
 }
 
 // Leave lets others look at the path. It may be called more than once.

@@ -130,6 +130,53 @@ func TestBoundGivesMode0660(t *testing.T) {
 	}
 }
 
+// TestPlaceRemovesTheFileOfAStartThatFailed: the file is a socket that nobody
+// serves, or one whose mode cannot be changed, for which a dangling link stands.
+func TestPlaceRemovesTheFileOfAStartThatFailed(t *testing.T) {
+	live := func(t *testing.T, path string) { bindLive(t, path) }
+	dangling := func(t *testing.T, path string) {
+		if err := os.Symlink(path+".gone", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listen := &net.OpError{Op: "listen", Err: os.NewSyscallError("listen", syscall.EADDRINUSE)}
+	tests := []struct {
+		name string
+		bind func(t *testing.T, path string)
+		fail func(p *UnixPlace)
+		left bool
+	}{
+		{"listen failed", bindStale, func(p *UnixPlace) { p.Failed(listen) }, false},
+		{"the poller of package net failed", bindStale, func(p *UnixPlace) { p.Failed(syscall.ENOSPC) }, false},
+		{"bind failed", bindStale, func(p *UnixPlace) {
+			p.Failed(&net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)})
+		}, true},
+		{"an option was refused before bind, and another server was there", live, func(p *UnixPlace) {
+			p.Failed(os.NewSyscallError("setsockopt", syscall.ENOMEM))
+		}, true},
+		{"chmod failed", dangling, func(p *UnixPlace) {
+			if _, err := p.Bound(); err == nil {
+				t.Error("Bound: got nil, want that there is no file")
+			}
+		}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s")
+			place, err := TakeUnix(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer place.Leave()
+			tt.bind(t, path)
+			tt.fail(place)
+			if _, err := os.Lstat(path); (err == nil) != tt.left {
+				t.Errorf("the file is left: %v, want %v", err == nil, tt.left)
+			}
+		})
+	}
+}
+
 func TestUnlinkRemovesOnlyItsOwnFile(t *testing.T) {
 	tests := []struct {
 		name string

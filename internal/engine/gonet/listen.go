@@ -55,6 +55,7 @@ func (s *server) openUnix(spec sock.Spec, options sock.Options) error {
 	defer place.Leave()
 	ln, err := listenConfig(spec, options).Listen(context.Background(), "unix", spec.Path)
 	if err != nil {
+		place.Failed(err)
 		return listenError(spec, err)
 	}
 	// Go would remove whatever bears the name by then, be it ours or not.

@@ -3,6 +3,8 @@
 package reactor
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -279,11 +281,43 @@ func TestWaitsThatFailForLackOfMemoryAreNoBusyLoop(t *testing.T) {
 	})
 }
 
+// TestAStartThatFailsLeavesNoSocketFile fails each call of a start in turn.
+func TestAStartThatFailsLeavesNoSocketFile(t *testing.T) {
+	for _, e := range pollers {
+		path := filepath.Join(t.TempDir(), "s")
+		cfg := scenario{network: "unix", path: path}.config()
+		cfg.Listeners = append(cfg.Listeners, engine.Listener{Spec: loopback()})
+		started := false
+		for n := 1; !started; n++ {
+			k, calls, failed := sim.New(nil), 0, sim.Call(0)
+			k.Fault = func(c sim.Call) sys.Errno {
+				if calls++; calls == n && c != sim.Close {
+					failed = c
+					return unix.ENOMEM
+				}
+				return 0
+			}
+			srv, err := e.make(k).New(cfg)
+			if err == nil {
+				started = calls < n
+				srv.Shutdown(t.Context())
+			}
+			if _, err := os.Lstat(path); err == nil {
+				t.Errorf("%s: call %d, %v, failed: the file is left", e.name, n, failed)
+				os.Remove(path)
+			}
+			if open := k.Open(); len(open) != 0 {
+				t.Errorf("%s: call %d, %v, failed: open descriptors %v", e.name, n, failed, open)
+			}
+		}
+	}
+}
+
 // TestADrainOfAnEmptyQueueEndsThoughAcceptFails: nobody waits, so nobody can be lost.
 func TestADrainOfAnEmptyQueueEndsThoughAcceptFails(t *testing.T) {
-	for _, sc := range []scenario{{}, {network: "unix", path: "/run/echo.sock"}} {
+	for _, sc := range []scenario{{network: "tcp"}, {network: "unix", path: filepath.Join(t.TempDir(), "s")}} {
 		for _, errno := range []sys.Errno{unix.ENOMEM, unix.EPERM, unix.ENOSYS} {
-			t.Run(sc.path+unix.ErrnoName(errno), func(t *testing.T) {
+			t.Run(sc.network+"/"+unix.ErrnoName(errno), func(t *testing.T) {
 				onEach(t, sc, func(t *testing.T, r *rig) {
 					r.k.OnBlock = func(int) sim.Wake { return sim.Timeout }
 					r.failing(sim.Accept4, errno)

@@ -87,6 +87,7 @@ func (s *server) open(cfg engine.Config, ln engine.Listener, owner *loop) error 
 		listener.equip = &options
 	}
 	if err := l.watch(fd, listener); err != nil {
+		bound.Unlink()
 		s.k.Close(fd)
 		return err
 	}
