@@ -24,7 +24,7 @@ func runLoopGuard(p *probe) error {
 	case p.target.Dial != nil:
 		return skipped("needs a source port of its choice, and the target brings its own socket")
 	}
-	socket, err := openLow(p)
+	socket, port, err := openLow(p)
 	if err != nil {
 		return err
 	}
@@ -38,33 +38,33 @@ func runLoopGuard(p *probe) error {
 		_, from, err := socket.receive(buf)
 		switch {
 		case err == nil && from == socket.to:
-			return fail(Answered, "a datagram from port %d was answered", socket.LocalAddr().(*net.UDPAddr).Port)
+			return fail(Answered, "a datagram from port %d was answered", port)
 		case err != nil && classify(err) != Timeout:
 			return err
 		}
 	}
-	p.note("no answer to port %d", socket.LocalAddr().(*net.UDPAddr).Port)
+	p.note("no answer to port %d", port)
 	return nil
 }
 
-// openLow is a loose socket on the highest port below 1024 that is free.
-func openLow(p *probe) (loose, error) {
+// openLow is a loose socket on the highest port below 1024 that is free, and that port.
+func openLow(p *probe) (socket loose, port int, err error) {
 	to, err := resolve(p)
 	if err != nil {
-		return loose{}, err
+		return loose{}, 0, err
 	}
 	network := "udp4"
 	if to.Addr().Is6() {
 		network = "udp6"
 	}
-	for port := 1023; port > 512; port-- {
+	for port = 1023; port > 512; port-- {
 		conn, err := net.ListenUDP(network, &net.UDPAddr{Port: port})
 		if err == nil {
-			return loose{conn, to}, nil
+			return loose{conn, to}, port, nil
 		}
 		if errors.Is(err, os.ErrPermission) {
-			return loose{}, skipped("ports below 1024 need a privilege that this process lacks: root, or CAP_NET_BIND_SERVICE")
+			return loose{}, 0, skipped("ports below 1024 need a privilege that this process lacks: root, or CAP_NET_BIND_SERVICE")
 		}
 	}
-	return loose{}, skipped("no port from 513 to 1023 is free")
+	return loose{}, 0, skipped("no port from 513 to 1023 is free")
 }

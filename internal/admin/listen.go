@@ -26,17 +26,26 @@ func listen(cfg Config) (net.Listener, string, error) {
 	if err != nil {
 		return nil, "", listenError(cfg.Addr, err)
 	}
-	return ln, "http://" + ln.Addr().String(), nil
+	bound, err := sock.BoundTo(ln.Addr())
+	if err != nil {
+		ln.Close()
+		return nil, "", listenError(cfg.Addr, err)
+	}
+	return ln, "http://" + bound.String(), nil
 }
 
 // listenError says it as every listener does: where, which call, why.
 func listenError(addr string, err error) error {
 	spec, bad := sock.Parse("tcp://" + addr)
-	call, ok := errors.AsType[*os.SyscallError](err)
-	if bad != nil || !ok {
+	if bad != nil {
 		return err
 	}
-	return &sock.ListenError{Spec: spec, Err: call}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = call
+	} else if _, ok := errors.AsType[*net.OpError](err); ok {
+		return err // it names the address itself
+	}
+	return &sock.ListenError{Spec: spec, Err: err}
 }
 
 // isLoopback tells whether only this machine can reach host. A name is taken at

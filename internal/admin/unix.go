@@ -3,7 +3,6 @@ package admin
 import (
 	"errors"
 	"net"
-	"os"
 
 	"echod/internal/sock"
 )
@@ -18,31 +17,11 @@ func listenUnix(addr string) (net.Listener, string, error) {
 	if spec.Engine != "" {
 		return nil, "", &Error{addr, "no engine serves it", "write the path alone, as in " + spec.String()}
 	}
-	place, err := sock.TakeUnix(spec.Path)
+	ln, bound, err := sock.ListenUnix(spec, sock.Options{})
 	if err != nil {
-		return nil, "", &sock.ListenError{Spec: spec, Err: err}
+		return nil, "", err
 	}
-	defer place.Leave()
-	ln, err := net.Listen("unix", spec.Path)
-	if err != nil {
-		place.Failed(err)
-		return nil, "", unixError(spec, err)
-	}
-	// Go would remove whatever bears the name by then, be it ours or not.
-	ln.(*net.UnixListener).SetUnlinkOnClose(false)
-	if spec.File, err = place.Bound(); err != nil {
-		ln.Close()
-		return nil, "", &sock.ListenError{Spec: spec, Err: err}
-	}
-	return &atPath{ln, spec}, spec.String(), nil
-}
-
-// unixError says which call failed, and not twice on what.
-func unixError(spec sock.Spec, err error) error {
-	if call, ok := errors.AsType[*os.SyscallError](err); ok {
-		err = call
-	}
-	return &sock.ListenError{Spec: spec, Err: err}
+	return &atPath{ln, bound}, bound.String(), nil
 }
 
 // atPath takes its file along when it is closed, if that is still its own. It is

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"log/slog"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -74,13 +73,13 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 		return err
 	}
 	defer beside.close()
-	ln, conn, err := listenForAgent(ctx, spec)
+	ln, conn, bound, err := listenForAgent(ctx, spec)
 	if err != nil {
 		return err
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	spec.Addr = ln.Addr().(*net.TCPAddr).AddrPort()
+	spec.Addr = bound
 	if !spec.Addr.Addr().IsLoopback() && f.token == "" {
 		log.Warn("whoever reaches the agent can use it; a token protects it")
 	}

@@ -12,20 +12,26 @@ import (
 )
 
 // listenForAgent binds spec, which is resolved, for TCP and, on the same port, for
-// UDP: both families where no host was given. Port 0 is one that is free for both.
-func listenForAgent(ctx context.Context, spec sock.Spec) (net.Listener, *net.UDPConn, error) {
+// UDP: both families where no host was given, and returns the address. Port 0 is one that
+// is free for both.
+func listenForAgent(ctx context.Context, spec sock.Spec) (net.Listener, *net.UDPConn, netip.AddrPort, error) {
 	for try := 1; ; try++ {
 		ln, err := listenForStreams(ctx, spec)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, netip.AddrPort{}, err
 		}
-		conn, err := listenForDatagrams(ctx, spec, ln.Addr().(*net.TCPAddr).AddrPort().Port())
+		bound, err := sock.BoundTo(ln.Addr())
+		if err != nil {
+			ln.Close()
+			return nil, nil, netip.AddrPort{}, listenError(spec, err)
+		}
+		conn, err := listenForDatagrams(ctx, spec, bound.Port())
 		if err == nil {
-			return ln, conn, nil
+			return ln, conn, bound, nil
 		}
 		ln.Close()
 		if spec.Addr.Port() != 0 || try == 10 || !errors.Is(err, syscall.EADDRINUSE) {
-			return nil, nil, err
+			return nil, nil, netip.AddrPort{}, err
 		}
 	}
 }

@@ -1,10 +1,7 @@
 package sock
 
 import (
-	"os"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"echod/internal/sys"
 )
@@ -15,20 +12,11 @@ func Control(s Spec, o Options) func(network, address string, c syscall.RawConn)
 	return func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		err := c.Control(func(fd uintptr) {
-			if failed = setOptions(&sys.Linux{}, int(fd), s, o); failed == nil && s.Network == "unix" {
-				failed = narrow(int(fd))
-			}
+			failed = setOptions(&sys.Linux{}, int(fd), s, o)
 		})
 		if err != nil {
 			return err
 		}
 		return failed
 	}
-}
-
-// narrow has bind(2) make the socket file with no wider mode than UnixMode: the
-// kernel takes the socket's own and applies the umask. Go's net package listens
-// at once after bind, so there is no moment to narrow it later.
-func narrow(fd int) error {
-	return os.NewSyscallError("fchmod", unix.Fchmod(fd, uint32(UnixMode)))
 }

@@ -164,34 +164,19 @@ func openFiles(t *testing.T) int {
 }
 
 func TestControlGivesWhatListenGives(t *testing.T) {
-	for _, url := range []string{"tcp://127.0.0.1:0", "unix://" + filepath.Join(t.TempDir(), "s")} {
-		s := mustResolve(t, url)
-		config := net.ListenConfig{Control: Control(s, testOptions), KeepAlive: -1}
-		config.SetMultipathTCP(false)
-		network, address := "tcp4", "127.0.0.1:0"
-		if s.Network == "unix" {
-			network, address = "unix", s.Path
-		}
-		old := unix.Umask(0)
-		ln, err := config.Listen(t.Context(), network, address)
-		unix.Umask(old)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		if s.Network == "unix" {
-			if info, err := os.Lstat(s.Path); err != nil || info.Mode().Perm() != UnixMode {
-				t.Errorf("the file: got %v, %v; want mode %o", info.Mode(), err, UnixMode)
-			}
-			continue
-		}
-		file, err := ln.(*net.TCPListener).File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		wantOptions(t, int(file.Fd()))
+	config := net.ListenConfig{Control: Control(mustResolve(t, "tcp://127.0.0.1:0"), testOptions), KeepAlive: -1}
+	config.SetMultipathTCP(false)
+	ln, err := config.Listen(t.Context(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer ln.Close()
+	file, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	wantOptions(t, int(file.Fd()))
 }
 
 // brokenConn is a socket that is gone.

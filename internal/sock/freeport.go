@@ -34,16 +34,24 @@ func freePort(network string, addrs []netip.Addr) (port uint16, ok bool) {
 }
 
 func bindOnce(network, address string) (port uint16, release func() error, err error) {
+	var addr net.Addr
 	if network == "udp" {
 		conn, err := net.ListenPacket(network, address)
 		if err != nil {
 			return 0, nil, err
 		}
-		return conn.LocalAddr().(*net.UDPAddr).AddrPort().Port(), conn.Close, nil
+		addr, release = conn.LocalAddr(), conn.Close
+	} else {
+		ln, err := net.Listen(network, address)
+		if err != nil {
+			return 0, nil, err
+		}
+		addr, release = ln.Addr(), ln.Close
 	}
-	ln, err := net.Listen(network, address)
+	bound, err := BoundTo(addr)
 	if err != nil {
+		release()
 		return 0, nil, err
 	}
-	return ln.Addr().(*net.TCPAddr).AddrPort().Port(), ln.Close, nil
+	return bound.Port(), release, nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"syscall"
 
@@ -38,42 +37,38 @@ func (s *server) open(l engine.Listener) error {
 }
 
 func (s *server) openTCP(spec sock.Spec, options sock.Options, config *tls.Config) error {
+	unbound := spec
 	ln, err := listenConfig(spec, options).Listen(context.Background(), network(spec), spec.Addr.String())
 	if err != nil {
 		return listenError(spec, err)
 	}
-	spec.Addr = addrPort(ln.Addr())
+	if spec.Addr, err = sock.BoundTo(ln.Addr()); err != nil {
+		ln.Close()
+		return listenError(unbound, err)
+	}
 	s.addStream(ln, spec, false, config)
 	return nil
 }
 
 func (s *server) openUnix(spec sock.Spec, options sock.Options) error {
-	place, err := sock.TakeUnix(spec.Path)
+	ln, bound, err := sock.ListenUnix(spec, options)
 	if err != nil {
-		return &sock.ListenError{Spec: spec, Err: err}
+		return err
 	}
-	defer place.Leave()
-	ln, err := listenConfig(spec, options).Listen(context.Background(), "unix", spec.Path)
-	if err != nil {
-		place.Failed(err)
-		return listenError(spec, err)
-	}
-	// Go would remove whatever bears the name by then, be it ours or not.
-	ln.(*net.UnixListener).SetUnlinkOnClose(false)
-	if spec.File, err = place.Bound(); err != nil {
-		ln.Close()
-		return &sock.ListenError{Spec: spec, Err: err}
-	}
-	s.addStream(ln, spec, false, nil)
+	s.addStream(ln, bound, false, nil)
 	return nil
 }
 
 func (s *server) openPacket(spec sock.Spec, options sock.Options) error {
+	unbound := spec
 	conn, err := listenConfig(spec, options).ListenPacket(context.Background(), network(spec), spec.Addr.String())
 	if err != nil {
 		return listenError(spec, err)
 	}
-	spec.Addr = addrPort(conn.LocalAddr())
+	if spec.Addr, err = sock.BoundTo(conn.LocalAddr()); err != nil {
+		conn.Close()
+		return listenError(unbound, err)
+	}
 	s.addPacket(conn.(*net.UDPConn), spec)
 	return nil
 }
@@ -148,11 +143,6 @@ func network(spec sock.Spec) string {
 	default:
 		return spec.Transport()
 	}
-}
-
-// addrPort is the address really bound.
-func addrPort(addr net.Addr) netip.AddrPort {
-	return addr.(interface{ AddrPort() netip.AddrPort }).AddrPort()
 }
 
 // listenError says it as every engine does: which listener, which call, why.
