@@ -3,9 +3,11 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -20,6 +22,22 @@ type Files struct {
 type contents struct {
 	cert, key, clientCA string
 	trouble             string // why they could not be read
+	errno               syscall.Errno
+}
+
+// readError is why a file could not be read.
+type readError struct {
+	text  string
+	errno syscall.Errno // 0 if it was no system call that failed
+}
+
+func (e *readError) Error() string { return e.text }
+
+func (e *readError) Unwrap() error {
+	if e.errno == 0 {
+		return nil
+	}
+	return e.errno
 }
 
 // largest is how much of a file is read: certificates have a few KiB, and the CAs
@@ -37,7 +55,8 @@ func (f Files) read() contents {
 		}
 		text, err := readFile(file.name)
 		if err != nil {
-			return contents{trouble: err.Error()}
+			number, _ := errors.AsType[syscall.Errno](err)
+			return contents{trouble: err.Error(), errno: number}
 		}
 		*file.text = text
 	}
@@ -61,7 +80,7 @@ func readFile(name string) (string, error) {
 // files' names are for that.
 func (c contents) config(f Files, least uint16) (*tls.Config, error) {
 	if c.trouble != "" {
-		return nil, fmt.Errorf("%s", c.trouble)
+		return nil, &readError{c.trouble, c.errno}
 	}
 	for _, file := range []struct{ name, text string }{{f.Cert, c.cert}, {f.Key, c.key}} {
 		if err := CheckPEM([]byte(file.text)); err != nil {

@@ -34,7 +34,8 @@ type Status struct {
 	Failures uint64    // times that one was no good and the old one was kept
 }
 
-// Open reads the files, which must be good. least is the oldest version of TLS to
+// Open reads the files, which must be good. An error that wraps a syscall.Errno is of
+// a file that could not be read. least is the oldest version of TLS to
 // speak (tls.VersionTLS12, tls.VersionTLS13). log is told of every certificate
 // that comes later.
 func Open(files Files, least uint16, log *slog.Logger) (*Store, error) {

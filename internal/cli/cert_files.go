@@ -67,7 +67,7 @@ func (f *certFlags) end() time.Time { return time.Now().AddDate(0, 0, f.days) }
 func (f *certFlags) renewed(names []string) ([]certFile, error) {
 	ca, err := f.readCA()
 	if err != nil {
-		return nil, &exitError{Usage, fmt.Errorf("--renew: %w", err)}
+		return nil, fileError(fmt.Errorf("--renew: %w", err))
 	}
 	for _, name := range []string{serverCert, clientCert} {
 		old, err := f.signedBefore(name, ca)
@@ -112,7 +112,7 @@ func (f *certFlags) signedBefore(name string, ca certs.Pair) (*x509.Certificate,
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &exitError{Usage, fmt.Errorf("--renew: %w", err)}
+		return nil, fileError(fmt.Errorf("--renew: %w", err))
 	}
 	cert, err := certs.ParseCert(text)
 	if err != nil || cert.CheckSignatureFrom(ca.Cert) != nil {

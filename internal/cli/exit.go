@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"syscall"
 
 	"echod/check"
 	"echod/internal/admin"
@@ -36,6 +38,21 @@ func (e *exitError) Unwrap() error { return e.err }
 // usage is a mistake of the caller: what is wrong, and what would be right.
 func usage(got, want string) error {
 	return &exitError{Usage, errors.New(got + "; " + want)}
+}
+
+// fileError is err about a file that the command line names. A file that does not
+// exist, or is not what is wanted, is a mistake of the caller. One that the system
+// could not read now is not: the same command line may succeed later.
+func fileError(err error) error {
+	if _, ok := errors.AsType[syscall.Errno](err); !ok {
+		return &exitError{Usage, err}
+	}
+	for _, wrong := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, syscall.ELOOP} {
+		if errors.Is(err, wrong) {
+			return &exitError{Usage, err}
+		}
+	}
+	return &exitError{Failed, err}
 }
 
 // codeOf is the exit code that err means.

@@ -101,12 +101,12 @@ func (f *reportFlags) read(p *Process, paths []string) ([]report.Run, error) {
 func readRun(path string) (report.Run, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return report.Run{}, &exitError{Usage, err}
+		return report.Run{}, fileError(err)
 	}
 	defer file.Close()
 	result, err := report.Read(path, file)
 	if err != nil {
-		return report.Run{}, &exitError{Usage, err}
+		return report.Run{}, fileError(err)
 	}
 	return report.Run{Result: result}, nil
 }

@@ -58,7 +58,7 @@ func (f *serverTLSFlags) open(listeners []engine.Listener, log *slog.Logger) (*c
 	}
 	store, err := certs.Open(f.files, least, log)
 	if err != nil {
-		return nil, &exitError{Usage, err}
+		return nil, fileError(err)
 	}
 	return store, nil
 }

@@ -60,11 +60,11 @@ func (f *tlsFlags) config(networks ...string) (*tls.Config, error) {
 func readCA(name string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(name)
 	if err != nil {
-		return nil, &exitError{Usage, fmt.Errorf("--tls-ca: %w", err)}
+		return nil, fileError(fmt.Errorf("--tls-ca: %w", err))
 	}
 	pool, err := certs.ParsePool(pem)
 	if err != nil {
-		return nil, &exitError{Usage, fmt.Errorf("--tls-ca: %s: %w", name, err)}
+		return nil, fileError(fmt.Errorf("--tls-ca: %s: %w", name, err))
 	}
 	return pool, nil
 }
@@ -80,21 +80,21 @@ func readClientPair(cert, key string) (tls.Certificate, error) {
 	}
 	certPEM, err := os.ReadFile(cert)
 	if err != nil {
-		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-cert: %w", err)}
+		return tls.Certificate{}, fileError(fmt.Errorf("--tls-cert: %w", err))
 	}
 	keyPEM, err := os.ReadFile(key)
 	if err != nil {
-		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-key: %w", err)}
+		return tls.Certificate{}, fileError(fmt.Errorf("--tls-key: %w", err))
 	}
 	if err := certs.CheckPEM(certPEM); err != nil {
-		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-cert: %s: %w", cert, err)}
+		return tls.Certificate{}, fileError(fmt.Errorf("--tls-cert: %s: %w", cert, err))
 	}
 	if err := certs.CheckPEM(keyPEM); err != nil {
-		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-key: %s: %w", key, err)}
+		return tls.Certificate{}, fileError(fmt.Errorf("--tls-key: %s: %w", key, err))
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
-		return tls.Certificate{}, &exitError{Usage, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", cert, key, err)}
+		return tls.Certificate{}, fileError(fmt.Errorf("--tls-cert %s, --tls-key %s: %w", cert, key, err))
 	}
 	return pair, nil
 }

@@ -52,7 +52,7 @@ func (f *watchFlags) targets(args []string) (*watched, error) {
 	}
 	all.file = watch.File{Path: f.file, Prepare: prepare, Log: f.config.Log}
 	if all.listed, err = all.file.Open(); err != nil {
-		return nil, &exitError{Usage, err}
+		return nil, fileError(err)
 	}
 	return &all, nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -23,12 +24,33 @@ type File struct {
 }
 
 // contents is what a file held at one moment, or why it could not be read.
-type contents struct{ text, trouble string }
+type contents struct {
+	text, trouble string
+	errno         syscall.Errno // of the system call that failed, if one did
+}
+
+func unread(err error) contents {
+	number, _ := errors.AsType[syscall.Errno](err)
+	return contents{trouble: err.Error(), errno: number}
+}
+
+// readError is why a list could not be read.
+type readError struct{ contents }
+
+func (e *readError) Error() string { return e.trouble }
+
+func (e *readError) Unwrap() error {
+	if e.errno == 0 {
+		return nil
+	}
+	return e.errno
+}
 
 // largest is how much a list may have: some thousand targets.
 const largest = 1 << 20
 
-// Open reads the list, which must be good.
+// Open reads the list, which must be good. An error that wraps a syscall.Errno is of a
+// file that could not be read.
 func (f *File) Open() ([]Target, error) {
 	f.looked = f.read()
 	return f.try(f.looked)
@@ -71,7 +93,7 @@ func (f *File) replace(hand func([]Target)) {
 func (f *File) read() contents {
 	file, err := os.Open(f.Path)
 	if err != nil {
-		return contents{trouble: err.Error()}
+		return unread(err)
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, largest+1))
@@ -79,7 +101,7 @@ func (f *File) read() contents {
 		err = fmt.Errorf("%s is no list of targets: it has more than %d bytes", f.Path, largest)
 	}
 	if err != nil {
-		return contents{trouble: err.Error()}
+		return unread(err)
 	}
 	return contents{text: string(text)}
 }
@@ -87,7 +109,7 @@ func (f *File) read() contents {
 func (f *File) try(c contents) (list []Target, err error) {
 	f.tried = c
 	if c.trouble != "" {
-		return nil, errors.New(c.trouble)
+		return nil, &readError{c}
 	}
 	number := 0
 	for line := range strings.Lines(c.text) {
