@@ -32,7 +32,7 @@ func (c *caller) serve(ctx context.Context) {
 	c.conn.SetDeadline(time.Now().Add(c.server.lineTime))
 	line, err := c.in.ReadSlice('\n')
 	if err != nil && len(line) == 0 || errors.Is(err, net.ErrClosed) {
-		c.conn.Close() // who says nothing is not answered: a health check
+		closeInOrder(c.conn) // who says nothing is not answered: a health check
 		return
 	}
 	var r request
@@ -112,7 +112,7 @@ func (c *caller) run(ctx context.Context, r request) error {
 // finish sends the last line of a connection and leaves the close to the client: a
 // close of the agent's could be a reset, or be made one, and overtake the line.
 func (c *caller) finish(line []byte) {
-	defer c.conn.Close()
+	defer closeInOrder(c.conn)
 	c.server.newcomers.setAnswered(c.place)
 	c.conn.SetDeadline(time.Now().Add(lineTime))
 	if _, err := c.conn.Write(line); err == nil {

@@ -45,7 +45,7 @@ func (n *newcomers) add(conn net.Conn, answered bool) place {
 	switch {
 	case oldest == nil:
 	case oldest.answered:
-		oldest.conn.Close() // a reset could overtake the answer
+		closeInOrder(oldest.conn) // a reset could overtake the answer
 	default:
 		abort(oldest.conn)
 	}

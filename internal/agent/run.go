@@ -123,10 +123,10 @@ func (r *run) act(play func(*run) error) {
 	if err != nil {
 		r.saw(endOf(err), err)
 	}
-	if err == nil {
-		r.conn.Close()
-	} else {
+	if err != nil {
 		abort(r.conn)
+	} else if err := closeInOrder(r.conn); err != nil && !errors.Is(err, net.ErrClosed) {
+		r.saw(endOf(err), err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -145,10 +146,25 @@ func (r *run) readExactly(n int) ([]byte, error) {
 	return read, err
 }
 
+// resetAtClose makes every close of conn a reset: the agent's, and the kernel's when
+// the process dies. It is the first thing that a connection gets, because it may
+// fail, and a close in order would then say that a scenario was over.
+func resetAtClose(conn net.Conn) error { return linger(conn, 0) }
+
 // abort ends a connection by a reset.
 func abort(conn net.Conn) {
-	if c, ok := conn.(interface{ SetLinger(sec int) error }); ok {
-		c.SetLinger(0)
-	}
+	resetAtClose(conn)
 	conn.Close()
+}
+
+// closeInOrder ends a connection by a FIN behind all that was sent. If that cannot be
+// had, it is a reset.
+func closeInOrder(conn net.Conn) error { return errors.Join(linger(conn, -1), conn.Close()) }
+
+// linger sets SO_LINGER (socket(7)) where there is one: on TCP.
+func linger(conn net.Conn, seconds int) error {
+	if c, ok := conn.(interface{ SetLinger(sec int) error }); ok {
+		return c.SetLinger(seconds)
+	}
+	return nil
 }

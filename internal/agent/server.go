@@ -123,6 +123,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			conn.Close()
 			continue
 		}
+		if resetAtClose(conn) != nil {
+			s.accepts[accept.Aborted].Add(1)
+			conn.Close()
+			s.places.Free()
+			continue
+		}
 		c := &caller{server: s, conn: conn, in: bufio.NewReaderSize(conn, MaxLine), place: s.newcomers.add(conn, false)}
 		conns.Go(func() {
 			defer s.places.Free()
