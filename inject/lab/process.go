@@ -54,7 +54,7 @@ func Start(dir string, argv ...string) (*Process, error) {
 		cmd.Wait()
 		select { // a child that holds the pipe must not hold us
 		case <-read:
-		case <-time.After(time.Second):
+		case <-time.After(10 * time.Second):
 		}
 		close(p.ended)
 	}()
@@ -69,7 +69,7 @@ func StartStopped(dir string, argv ...string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !Until(10*time.Second, func() bool { return p.state() == 'T' }) {
+	if !Until(30*time.Second, func() bool { return p.state() == 'T' }) {
 		p.Kill()
 		return nil, errors.New("the shell did not stop")
 	}

@@ -16,6 +16,7 @@ type Status string
 const (
 	OK        Status = "ok"
 	Broke     Status = "broke"     // a promise is broken
+	Unsteady  Status = "unsteady"  // a promise about time was broken in one try and not in the next
 	Known     Status = "known"     // a promise is broken, and the list of known ones says so
 	Runtime   Status = "runtime"   // Go's runtime ended the process; see trial.Observation.ByRuntime
 	Unreached Status = "unreached" // the call was not made often enough to fail
@@ -45,7 +46,10 @@ func Of(c plan.Case, o trial.Observation, err error, known KnownList, took time.
 	}
 	r.Findings = trial.Judge(o)
 	if len(r.Findings) == 0 {
-		if o.Injected == 0 {
+		switch {
+		case len(o.Unsteady) > 0:
+			r.Status = Unsteady
+		case o.Injected == 0:
 			r.Status = Unreached
 		}
 		return r

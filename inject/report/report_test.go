@@ -34,6 +34,8 @@ func TestStatus(t *testing.T) {
 		{"crashed", other, trial.Observation{Crashed: []string{"panic: x"}}, nil, Broke, "crash"},
 		{"the runtime's own", some, trial.Observation{Crashed: []string{"fatal error: runtime: netpollinit failed"}}, nil,
 			Runtime, "runtime"},
+		{"broke in one try", some, trial.Observation{Injected: 1, Unsteady: []trial.Finding{{Promise: "P2 no spin", Timed: true}}}, nil,
+			Unsteady, "unsteady"},
 		{"no trial", some, broken, errors.New("no strace"), Failed, "failed"},
 	}
 	for _, tt := range tests {

@@ -65,6 +65,9 @@ func (d Document) writeFindings(w io.Writer) error {
 		if r.Status == Failed {
 			fmt.Fprintf(w, "\n%s: the trial failed: %s\n", r.Case, r.Reason)
 		}
+		for _, f := range r.Seen.Unsteady {
+			fmt.Fprintf(w, "\n%s: in one try, not in the next: %s: %s\n", r.Case, f.Promise, f.Text)
+		}
 	}
 	for _, r := range ByWeight(d.Results) {
 		fmt.Fprintf(w, "\n%s\n", r.Case)
@@ -85,7 +88,7 @@ func (d Document) writeFindings(w io.Writer) error {
 
 func tally(count map[Status]int) string {
 	var parts []string
-	for _, s := range []Status{OK, Broke, Known, Runtime, Unreached, Failed} {
+	for _, s := range []Status{OK, Broke, Unsteady, Known, Runtime, Unreached, Failed} {
 		if count[s] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
 		}

@@ -17,7 +17,8 @@ const (
 	pause     = 250 * time.Millisecond // for an answer, while calls fail
 	idleTime  = 500 * time.Millisecond
 	afterTime = 250 * time.Millisecond
-	patience  = time.Second // for one answer, when no call fails
+	patience  = time.Second      // for one answer, when no call fails
+	endLimit  = 10 * time.Second // for the end of a process that is taken to have ended
 )
 
 // course is one trial under way.
@@ -33,17 +34,36 @@ type course struct {
 	o      Observation
 }
 
+// How often a case is tried: until it is known whether strace was at fault, and
+// until a promise about time was broken so often that it was no chance.
+const (
+	maxTorn = 5
+	maxLate = 3
+)
+
 // Run carries out one case. The error is about the trial, not about echod. The
 // caller must hold its thread (runtime.LockOSThread).
 func (s *Site) Run(target plan.Target, c plan.Case) (o Observation, err error) {
-	const tries = 5
-	for range tries {
+	var unsteady []Finding
+	for cuts, lates := 0, 0; cuts < maxTorn; {
 		var torn bool
-		if o, torn, err = s.run(target, c); err != nil || !torn || len(Judge(o)) == 0 {
+		if o, torn, err = s.run(target, c); err != nil {
 			return o, err
 		}
+		switch findings := Judge(o); {
+		case torn && len(findings) > 0:
+			cuts++
+		case onlyTimed(findings) && lates+1 < maxLate:
+			lates++
+			unsteady = findings
+		case len(findings) == 0:
+			o.Unsteady = unsteady
+			return o, nil
+		default:
+			return o, nil
+		}
 	}
-	return o, fmt.Errorf("strace detached in the middle of a call, %d times", tries)
+	return o, fmt.Errorf("strace detached in the middle of a call, %d times", maxTorn)
 }
 
 func (s *Site) run(target plan.Target, c plan.Case) (o Observation, torn bool, err error) {
@@ -105,7 +125,7 @@ func (k *course) serve() error {
 	began, lines := time.Now(), k.p.LineCount()
 	k.during()
 	if k.c.When == plan.Always {
-		k.o.Idle = k.watch(idleTime)
+		k.o.Idle = k.calmest(idleTime)
 	}
 	k.o.LogLines, k.o.LogSecond = k.p.LineCount()-lines, time.Since(began).Seconds()
 	err := k.detach()
@@ -126,7 +146,7 @@ func (k *course) detach() error {
 // excused is no error if the program has ended: then nothing else can be done
 // with it, and that is what was observed.
 func (k *course) excused(err error) error {
-	if lab.Until(patience, k.p.Ended) {
+	if lab.Until(endLimit, k.p.Ended) {
 		_, k.o.Ended = k.p.Exit()
 		return nil
 	}
@@ -144,6 +164,19 @@ func (k *course) settled() int {
 		return time.Since(since) > 50*time.Millisecond
 	})
 	return last
+}
+
+// calmest is the first of three windows in which the process does not spin, or the
+// last. One that spins does so in each; one that is late with something does not.
+func (k *course) calmest(span time.Duration) Window {
+	w := k.watch(span)
+	for range 2 {
+		if !spins(w) {
+			break
+		}
+		w = k.watch(span)
+	}
+	return w
 }
 
 // watch lets time pass in which nobody sends.
@@ -185,7 +218,7 @@ func (k *course) afterwards() error {
 	if k.o.DescriptorsBefore == 0 {
 		k.o.DescriptorsAfter = 0 // nobody knows what it should be after such a start
 	}
-	k.o.After = k.watch(afterTime)
+	k.o.After = k.calmest(afterTime)
 	if !k.p.Signal(syscall.SIGTERM, k.site.Relief) {
 		k.o.DrainHung = true
 		return nil

@@ -15,6 +15,7 @@ type Observation struct {
 	StartCode  int      `json:"start_code,omitempty"`
 	StartLines []string `json:"start_lines,omitempty"`
 	StartHung  bool     `json:"start_hung,omitempty"`
+	NotFound   bool     `json:"not_found,omitempty"` // the calls that failed said that a file does not exist
 
 	Wrong    []string `json:"wrong,omitempty"`    // bytes that nobody sent there
 	Early    []string `json:"early,omitempty"`    // clean ends before all that was due
@@ -34,6 +35,9 @@ type Observation struct {
 	// How long the drain went on after the last conversation.
 	DrainAlone time.Duration `json:"drain_alone,omitempty"`
 	FileLeft   bool          `json:"file_left,omitempty"` // the unix socket's
+
+	// What an earlier try of the same case broke, and this one did not.
+	Unsteady []Finding `json:"unsteady,omitempty"`
 }
 
 // Window is a span of time in which nobody sends anything.

@@ -85,6 +85,7 @@ func (k *course) start() error {
 	if k.p.Ended() {
 		k.o.StartCode, _ = k.p.Exit()
 		k.o.StartLines = complaints(k.p.Lines())
+		k.o.NotFound = k.c.Call == "openat" && k.c.Errno == "ENOENT"
 		if k.o.StartCode == 0 {
 			k.o.Ended = "exit code 0, without having listened"
 		}

@@ -164,19 +164,21 @@ func (k *course) begin() *talk {
 // and ended in order. The text says why it did not.
 func (k *course) fresh(kind plan.Kind, limit time.Duration) string {
 	var last client.Outcome
+	wait := patience / 2
 	well := lab.Until(limit, func() bool {
 		if k.p.Ended() {
 			return true // which is for others to judge
 		}
-		session, err := k.p.dial(kind, patience)
+		wait = min(2*wait, limit) // a slow machine may need longer than the first time
+		session, err := k.p.dial(kind, wait)
 		if err != nil {
 			last = client.Outcome{Result: client.Reset, Text: err.Error()}
 			return false
 		}
 		defer session.Close()
-		last = session.Step(patience)
+		last = session.Step(wait)
 		if last.Result == client.Done {
-			last = session.Finish(patience)
+			last = session.Finish(wait)
 		}
 		k.note(kind, last)
 		return last.Result == client.Done

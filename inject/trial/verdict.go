@@ -12,6 +12,9 @@ import (
 type Finding struct {
 	Promise string `json:"promise"`
 	Text    string `json:"text"`
+	// Timed says that something took too long. A machine that stands still for that
+	// long has the same effect, so one trial does not prove it.
+	Timed bool `json:"timed,omitempty"`
 }
 
 // The bounds of the verdicts. They are generous: the machine is shared, and what
@@ -37,7 +40,10 @@ func Weight(promise string) int { return slices.Index(promises, promise) }
 func Judge(o Observation) []Finding {
 	var all []Finding
 	broken := func(promise, format string, args ...any) {
-		all = append(all, Finding{promise, fmt.Sprintf(format, args...)})
+		all = append(all, Finding{promise, fmt.Sprintf(format, args...), false})
+	}
+	late := func(promise, format string, args ...any) {
+		all = append(all, Finding{promise, fmt.Sprintf(format, args...), true})
 	}
 	if len(o.Crashed) > 0 {
 		broken("P6 lives", "it crashed: %s", o.Crashed[0])
@@ -51,26 +57,26 @@ func Judge(o Observation) []Finding {
 		broken("S2 honest end", "%s", strings.Join(o.Early, "; "))
 	}
 	if len(o.Unserved) > 0 {
-		broken("P1 serves again", "%s", strings.Join(o.Unserved, "; "))
+		late("P1 serves again", "%s", strings.Join(o.Unserved, "; "))
 	}
 	if len(o.Stuck) > 0 {
-		broken("S5 progress", "%s", strings.Join(o.Stuck, "; "))
+		late("S5 progress", "%s", strings.Join(o.Stuck, "; "))
 	}
 	if spins(o.Idle) {
-		broken("P2 no spin", "while calls fail and nobody sends: %s", o.Idle)
+		late("P2 no spin", "while calls fail and nobody sends: %s", o.Idle)
 	}
 	if spins(o.After) {
-		broken("P2 recovers", "after the last failure, and nobody sends: %s", o.After)
+		late("P2 recovers", "after the last failure, and nobody sends: %s", o.After)
 	}
 	if o.DescriptorsAfter > o.DescriptorsBefore {
-		broken("P3 descriptors", "%d are open, %d were before", o.DescriptorsAfter, o.DescriptorsBefore)
+		late("P3 descriptors", "%d are open, %d were before", o.DescriptorsAfter, o.DescriptorsBefore)
 	}
 	if o.DrainHung {
-		broken("P5 drains", "it goes on after SIGTERM")
+		late("P5 drains", "it goes on after SIGTERM")
 	} else if o.DrainExit != "" {
 		broken("P5 drains", "SIGTERM: %s", o.DrainExit)
 	} else if o.DrainAlone > maxAlone {
-		broken("P5 drains", "it goes on for %v, and no client is left", o.DrainAlone.Round(100*time.Millisecond))
+		late("P5 drains", "it goes on for %v, and no client is left", o.DrainAlone.Round(100*time.Millisecond))
 	}
 	if o.FileLeft && o.StartCode == 0 {
 		broken("P5 drains", "the file of the unix socket is left")
@@ -85,21 +91,28 @@ func Judge(o Observation) []Finding {
 func judgeStart(o Observation) []Finding {
 	var all []Finding
 	if o.StartHung {
-		all = append(all, Finding{"clean start", "it neither starts nor ends"})
+		all = append(all, Finding{"clean start", "it neither starts nor ends", true})
 	}
 	if o.StartCode == 0 || len(o.Crashed) > 0 {
 		return all
 	}
-	if o.StartCode != 1 && o.StartCode != 3 {
-		all = append(all, Finding{"clean start", fmt.Sprintf("exit code %d, want 1 or 3", o.StartCode)})
+	// That a file does not exist is, as far as echod can know, a wrong path on its
+	// command line.
+	if o.StartCode != 1 && o.StartCode != 3 && !(o.StartCode == 2 && o.NotFound) {
+		all = append(all, Finding{"clean start", fmt.Sprintf("exit code %d, want 1 or 3", o.StartCode), false})
 	}
 	if n := len(o.StartLines); n != 1 {
-		all = append(all, Finding{"clean start", fmt.Sprintf("%d lines say why, want 1: %s", n, strings.Join(o.StartLines, " | "))})
+		all = append(all, Finding{"clean start", fmt.Sprintf("%d lines say why, want 1: %s", n, strings.Join(o.StartLines, " | ")), false})
 	}
 	if o.FileLeft {
-		all = append(all, Finding{"clean start", "the file of the unix socket is left"})
+		all = append(all, Finding{"clean start", "the file of the unix socket is left", false})
 	}
 	return all
+}
+
+// onlyTimed reports whether there are findings, and all of them are about time.
+func onlyTimed(all []Finding) bool {
+	return len(all) > 0 && !slices.ContainsFunc(all, func(f Finding) bool { return !f.Timed })
 }
 
 // spins reports whether a process works although it has nothing to do. Under

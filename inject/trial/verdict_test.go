@@ -39,6 +39,7 @@ func TestJudge(t *testing.T) {
 		{"a clean failure to start", Observation{StartCode: 1, StartLines: []string{"x"}}, nil},
 		{"another clean one", Observation{StartCode: 3, StartLines: []string{"x"}}, nil},
 		{"exit code 2", Observation{StartCode: 2, StartLines: []string{"x"}}, []string{"clean start"}},
+		{"exit code 2, where a file is said not to exist", Observation{StartCode: 2, NotFound: true, StartLines: []string{"x"}}, nil},
 		{"killed", Observation{StartCode: -1, StartLines: []string{"x"}}, []string{"clean start"}},
 		{"says nothing", Observation{StartCode: 1}, []string{"clean start"}},
 		{"says too much", Observation{StartCode: 1, StartLines: []string{"x", "y"}}, []string{"clean start"}},
@@ -110,6 +111,31 @@ func TestAllUp(t *testing.T) {
 		err := allUp(tt.body)
 		if (err == nil) != (tt.want == "") || err != nil && err.Error() != tt.want {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestOnlyTimed: what a machine that stands still has as an effect is tried again,
+// and nothing else.
+func TestOnlyTimed(t *testing.T) {
+	tests := []struct {
+		o    Observation
+		want bool
+	}{
+		{Observation{}, false},
+		{Observation{DrainHung: true}, true},
+		{Observation{DrainAlone: time.Minute}, true},
+		{Observation{Stuck: []string{"x"}, Unserved: []string{"x"}, After: Window{time.Second, time.Second, 0}}, true},
+		{Observation{StartHung: true}, true},
+		{Observation{DrainHung: true, Early: []string{"x"}}, false},
+		{Observation{DrainExit: "exit status 1"}, false},
+		{Observation{FileLeft: true}, false},
+		{Observation{Crashed: []string{"panic: x"}}, false},
+		{Observation{StartCode: 2, StartLines: []string{"x"}}, false},
+	}
+	for _, tt := range tests {
+		if got := onlyTimed(Judge(tt.o)); got != tt.want {
+			t.Errorf("%+v: got %t, want %t", tt.o, got, tt.want)
 		}
 	}
 }
