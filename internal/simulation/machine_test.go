@@ -213,6 +213,11 @@ func (m *machine) Outq(fd int) (n int, errno sys.Errno) {
 	return n, errno
 }
 
+func (m *machine) SocketError(fd int) (pending, errno sys.Errno) {
+	m.do(func(k *sim.Kernel) { pending, errno = k.SocketError(fd) })
+	return pending, errno
+}
+
 func (m *machine) AcceptQueue(fd int) (n int, errno sys.Errno) {
 	m.do(func(k *sim.Kernel) { n, errno = k.AcceptQueue(fd) })
 	return n, errno

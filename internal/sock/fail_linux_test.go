@@ -203,7 +203,7 @@ func TestOptionsOfWhatIsNoSocketAreRefused(t *testing.T) {
 	sets := map[string]func(syscall.RawConn) error{
 		"Control, tcp":     func(c syscall.RawConn) error { return Control(Spec{Network: "tcp"}, testOptions)("", "", c) },
 		"ReceivePktInfo":   ReceivePktInfo,
-		"KeepUrgentInline": KeepUrgentInline,
+		"(Calls{}).KeepUrgentInline": (Calls{}).KeepUrgentInline,
 	}
 	for name, set := range sets {
 		if err := set(brokenConn{}); !errors.Is(err, net.ErrClosed) {

@@ -33,29 +33,29 @@ func write(t *testing.T, fd int, text string) {
 func TestPeekLeavesWhatTakeTakes(t *testing.T) {
 	here, there := streams(t)
 	b := make([]byte, 16)
-	if n, errno := Peek(uintptr(here), b); n != 0 || errno != unix.EAGAIN {
+	if n, errno := (Calls{}).Peek(uintptr(here), b); n != 0 || errno != unix.EAGAIN {
 		t.Errorf("before anything came: got %d, %v; want EAGAIN", n, errno)
 	}
 	write(t, there, "hello")
 	for range 2 {
-		if n, errno := Peek(uintptr(here), b); string(b[:n]) != "hello" || errno != 0 {
+		if n, errno := (Calls{}).Peek(uintptr(here), b); string(b[:n]) != "hello" || errno != 0 {
 			t.Errorf("peeked: got %q, %v; want hello", b[:n], errno)
 		}
 	}
-	if errno := Take(uintptr(here), b[:2]); errno != 0 || string(b[:2]) != "he" {
+	if errno := (Calls{}).Take(uintptr(here), b[:2]); errno != 0 || string(b[:2]) != "he" {
 		t.Errorf("took %q, %v; want he", b[:2], errno)
 	}
-	if n, _ := Peek(uintptr(here), b); string(b[:n]) != "llo" {
+	if n, _ := (Calls{}).Peek(uintptr(here), b); string(b[:n]) != "llo" {
 		t.Errorf("peeked after that: got %q, want llo", b[:n])
 	}
-	if errno := Take(uintptr(here), b[:4]); errno != unix.EAGAIN {
+	if errno := (Calls{}).Take(uintptr(here), b[:4]); errno != unix.EAGAIN {
 		t.Errorf("took more than there is: got %v, want EAGAIN", errno)
 	}
 	unix.Shutdown(there, unix.SHUT_WR)
-	if n, errno := Peek(uintptr(here), b); n != 0 || errno != 0 {
+	if n, errno := (Calls{}).Peek(uintptr(here), b); n != 0 || errno != 0 {
 		t.Errorf("at the end: got %d, %v; want 0 and no error", n, errno)
 	}
-	if errno := Take(uintptr(here), b[:1]); errno != unix.ECONNRESET {
+	if errno := (Calls{}).Take(uintptr(here), b[:1]); errno != unix.ECONNRESET {
 		t.Errorf("took at the end: got %v, want ECONNRESET", errno)
 	}
 }
@@ -63,24 +63,24 @@ func TestPeekLeavesWhatTakeTakes(t *testing.T) {
 func TestPassSendsBackWhatArrived(t *testing.T) {
 	here, there := streams(t)
 	b := make([]byte, 16)
-	if n, errno := Pass(uintptr(here), b); n != 0 || errno != unix.EAGAIN {
+	if n, errno := (Calls{}).Pass(uintptr(here), b); n != 0 || errno != unix.EAGAIN {
 		t.Errorf("before anything came: got %d, %v; want EAGAIN", n, errno)
 	}
 	write(t, there, "hello")
-	if n, errno := Pass(uintptr(here), b[:4]); n != 4 || errno != 0 {
+	if n, errno := (Calls{}).Pass(uintptr(here), b[:4]); n != 4 || errno != 0 {
 		t.Errorf("passed %d, %v; want 4", n, errno)
 	}
 	if n, err := unix.Read(there, b); string(b[:n]) != "hell" || err != nil {
 		t.Errorf("came back: got %q, %v; want hell", b[:n], err)
 	}
-	if n, _ := Peek(uintptr(here), b); string(b[:n]) != "o" {
+	if n, _ := (Calls{}).Peek(uintptr(here), b); string(b[:n]) != "o" {
 		t.Errorf("left: got %q, want o", b[:n])
 	}
 	unix.Shutdown(there, unix.SHUT_RD)
-	if n, errno := Pass(uintptr(here), b); n != 0 || errno != unix.EPIPE {
+	if n, errno := (Calls{}).Pass(uintptr(here), b); n != 0 || errno != unix.EPIPE {
 		t.Errorf("passed to nobody: got %d, %v; want EPIPE", n, errno)
 	}
-	if n, _ := Peek(uintptr(here), b); string(b[:n]) != "o" {
+	if n, _ := (Calls{}).Peek(uintptr(here), b); string(b[:n]) != "o" {
 		t.Errorf("left after that: got %q, want o", b[:n])
 	}
 }
@@ -90,7 +90,7 @@ func TestKeepUrgentInlineSetsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := KeepUrgentInline(raw); err != nil {
+	if err := (Calls{}).KeepUrgentInline(raw); err != nil {
 		t.Fatal(err)
 	}
 	raw.Control(func(fd uintptr) {

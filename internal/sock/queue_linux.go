@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"cmp"
 	"os"
 	"syscall"
 
@@ -28,26 +29,26 @@ func QueueLength(k sys.Kernel, fd int) int {
 }
 
 // AcceptQueue is QueueLength for a socket of package net.
-func AcceptQueue(c syscall.Conn) int {
-	raw, err := c.SyscallConn()
+func (c Calls) AcceptQueue(listener syscall.Conn) int {
+	raw, err := listener.SyscallConn()
 	if err != nil {
 		return -1
 	}
 	queued := -1
-	raw.Control(func(fd uintptr) { queued = QueueLength(&sys.Linux{}, int(fd)) })
+	raw.Control(func(fd uintptr) { queued = QueueLength(c.kernel(), int(fd)) })
 	return queued
 }
 
-// Waiting returns a function that reports whether callers wait in the queue of a listening
-// socket. It does not wait itself.
-func Waiting(c syscall.Conn) func() bool {
-	raw, err := c.SyscallConn()
+// Waiting returns a function that reports whether callers wait in the queue of a
+// listening socket. It does not wait itself.
+func (c Calls) Waiting(listener syscall.Conn) func() bool {
+	raw, err := listener.SyscallConn()
 	if err != nil {
 		return nil
 	}
 	return func() (waiting bool) {
 		raw.Control(func(fd uintptr) {
-			n, _ := (&sys.Linux{}).Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+			n, _ := c.kernel().Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
 			waiting = n > 0
 		})
 		return waiting
@@ -56,21 +57,18 @@ func Waiting(c syscall.Conn) func() bool {
 
 // Undelivered returns how many bytes the peer of a TCP connection has not acknowledged,
 // a FIN included. The error is what ended the connection meanwhile.
-func Undelivered(c syscall.Conn) (n int, err error) {
-	raw, err := c.SyscallConn()
+func (c Calls) Undelivered(conn syscall.Conn) (n int, err error) {
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
 	gone := raw.Control(func(fd uintptr) {
-		number, failed := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
-		if failed == nil && number != 0 {
-			failed = syscall.Errno(number)
-		}
-		if failed != nil {
-			err = os.NewSyscallError("getsockopt SO_ERROR", failed)
+		pending, errno := c.kernel().SocketError(int(fd))
+		if errno = cmp.Or(errno, pending); errno != 0 {
+			err = os.NewSyscallError("getsockopt SO_ERROR", errno)
 			return
 		}
-		left, errno := (&sys.Linux{}).Outq(int(fd))
+		left, errno := c.kernel().Outq(int(fd))
 		if n = left; errno != 0 {
 			err = os.NewSyscallError("ioctl SIOCOUTQ", errno)
 		}

@@ -44,10 +44,10 @@ func TestQueueLength(t *testing.T) {
 			}
 			defer ln.Close()
 			for callers, want := range tt.want {
-				got := AcceptQueue(ln.(syscall.Conn))
+				got := Calls{}.AcceptQueue(ln.(syscall.Conn))
 				for end := time.Now().Add(30 * time.Second); got != want && time.Now().Before(end); {
 					runtime.Gosched() // the last packet of a handshake may be on its way
-					got = AcceptQueue(ln.(syscall.Conn))
+					got = Calls{}.AcceptQueue(ln.(syscall.Conn))
 				}
 				if got != want {
 					t.Errorf("%d callers: got %d, want %d", callers, got, want)

@@ -26,12 +26,12 @@ func Rebind(k sys.Kernel, fd int, s Spec) (rebound bool, err error) {
 }
 
 // RebindConn is Rebind for a socket of package net.
-func RebindConn(c syscall.Conn, s Spec) (rebound bool, err error) {
-	raw, err := c.SyscallConn()
+func (c Calls) RebindConn(conn syscall.Conn, s Spec) (rebound bool, err error) {
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		return false, err
 	}
-	failed := raw.Control(func(fd uintptr) { rebound, err = Rebind(&sys.Linux{}, int(fd), s) })
+	failed := raw.Control(func(fd uintptr) { rebound, err = Rebind(c.kernel(), int(fd), s) })
 	if failed != nil {
 		return false, failed
 	}

@@ -6,4 +6,4 @@ import "syscall"
 
 // RebindConn does nothing: no other system is known to unbind a socket that is
 // open.
-func RebindConn(syscall.Conn, Spec) (rebound bool, err error) { return false, nil }
+func (Calls) RebindConn(syscall.Conn, Spec) (rebound bool, err error) { return false, nil }

@@ -11,12 +11,12 @@ import (
 
 // Recv copies what has arrived on the non-blocking stream socket fd into p. n is
 // 0 at the end of the stream, and beside an errno.
-func Recv(fd uintptr, p []byte) (n int, errno syscall.Errno) {
+func (Calls) Recv(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	return retry(func() (int, error) { return unix.Read(int(fd), p) })
 }
 
 // Peek is Recv, and leaves what it copies unread (MSG_PEEK of recv(2)).
-func Peek(fd uintptr, p []byte) (n int, errno syscall.Errno) {
+func (Calls) Peek(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	return retry(func() (int, error) {
 		n, _, err := unix.Recvfrom(int(fd), p, unix.MSG_PEEK)
 		return n, err

@@ -57,6 +57,9 @@ type Kernel interface {
 	// what the peer has not read, so only 0 has a meaning. After a reset the
 	// number means nothing. EINVAL on a listening TCP socket.
 	Outq(fd int) (n int, errno Errno)
+	// SocketError is getsockopt(2) SO_ERROR: pending is what the socket would report
+	// next, and is forgotten by that.
+	SocketError(fd int) (pending, errno Errno)
 	// AcceptQueue is getsockopt(2) TCP_INFO on a listening TCP socket:
 	// tcpi_unacked is how many connections wait for accept (tcp_get_info in
 	// net/ipv4/tcp.c). The answer has no meaning on a socket that does not

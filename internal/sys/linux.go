@@ -82,6 +82,11 @@ func (*Linux) Outq(fd int) (int, Errno) {
 	return int(n), errno
 }
 
+func (*Linux) SocketError(fd int) (pending, errno Errno) {
+	number, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	return Errno(number), errnoOf(err)
+}
+
 func (*Linux) AcceptQueue(fd int) (int, Errno) {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"syscall"
 
 	"echod/internal/accept"
 	"echod/internal/engine"
@@ -22,23 +21,17 @@ type acceptor struct {
 	tls    *tls.Config // nil without TLS
 }
 
-func newAcceptor(s *server, socket streamListener, spec sock.Spec, inherited bool, config *tls.Config) *acceptor {
+func newAcceptor(s *server, socket StreamListener, spec sock.Spec, inherited bool, config *tls.Config) *acceptor {
 	return &acceptor{server: s, spec: spec, tls: config, ln: accept.NewListener(accept.Config{
 		Socket:  socket,
 		Places:  s.cfg.Budget.Places,
 		Shared:  inherited,
-		Queued:  func() int { return sock.AcceptQueue(socket) },
-		Waiting: sock.Waiting(socket),
+		Queued:  func() int { return s.calls.AcceptQueue(socket) },
+		Waiting: s.calls.Waiting(socket),
 		Count:   func(r accept.Reason) { s.count.Accepts[r].Add(1) },
 		URL:     spec.String(),
 		Log:     s.cfg.Log,
 	})}
-}
-
-// streamListener is what *net.TCPListener and *net.UnixListener have in common.
-type streamListener interface {
-	net.Listener
-	syscall.Conn
 }
 
 // run accepts until Shutdown, takes in who is queued by then, and closes the
@@ -80,7 +73,7 @@ func (a *acceptor) unlink() {
 // admit serves an accepted connection, which has a place, in a goroutine of its own,
 // or resets it.
 func (s *server) admit(accepted net.Conn, config *tls.Config) {
-	peer, err := prepare(accepted, s.cfg.KeepAlive)
+	peer, err := s.prepare(accepted)
 	if err != nil {
 		s.count.Accepts[accept.Aborted].Add(1)
 		accepted.Close()
@@ -109,15 +102,16 @@ func (s *server) refuse(accepted net.Conn) {
 // prepare sets what the peer's connection needs before its first byte. What the
 // listening socket bore on Linux is inherited, but not elsewhere, and not by
 // those who were queued before an inherited listener became ours.
-func prepare(peer net.Conn, ka sock.KeepAlive) (net.Conn, error) {
+func (s *server) prepare(peer net.Conn) (net.Conn, error) {
 	switch peer := peer.(type) {
-	case *net.TCPConn:
+	case tcpConn:
+		ka := s.cfg.KeepAlive
 		return peer, errors.Join(
 			closeByReset(peer),
 			peer.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: ka.Idle, Interval: ka.Interval, Count: ka.Count}),
 		)
-	case *net.UnixConn:
-		return unread(peer)
+	case socketConn:
+		return unread(peer, s.calls)
 	}
 	return peer, nil
 }

@@ -118,7 +118,7 @@ func closeByReset(peer net.Conn) error { return linger(peer, 0) }
 
 // linger sets SO_LINGER (socket(7)) where there is one: on TCP.
 func linger(peer net.Conn, seconds int) error {
-	if tcp, ok := peer.(*net.TCPConn); ok {
+	if tcp, ok := peer.(tcpConn); ok {
 		return tcp.SetLinger(seconds)
 	}
 	return nil

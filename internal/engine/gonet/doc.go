@@ -16,6 +16,7 @@
 //	janitor.go     callers who keep us waiting too long
 //	books.go       what was moved in all, and peers.go by whom
 //	listen.go      sockets to wait on
+//	network.go     where they come from
 //	server.go      all of it, from Serve to Shutdown
 //
 // What the goroutines hide, because the runtime does it for them, is waiting

@@ -1,11 +1,9 @@
 package gonet
 
 import (
-	"net"
 	"time"
 
 	"echod/internal/engine"
-	"echod/internal/sock"
 )
 
 const (
@@ -32,7 +30,7 @@ func (c *conn) finish() engine.Cause {
 	if !ok || c.stream.Out() < smallestWindow {
 		return engine.Finished
 	}
-	left, err := sock.Undelivered(tcp)
+	left, err := c.server.calls.Undelivered(tcp)
 	if err != nil || left == 0 {
 		return engine.Finished
 	}
@@ -43,7 +41,7 @@ func (c *conn) finish() engine.Cause {
 	defer c.server.count.Finishing.Add(-1)
 	c.moved.set(c.server.clock.now.Load(), true)
 	for wait := firstLook; c.server.sleep(wait, c.server.draining) && !isClosed(c.server.draining); wait = min(2*wait, lastLook) {
-		now, err := sock.Undelivered(tcp)
+		now, err := c.server.calls.Undelivered(tcp)
 		switch {
 		case err != nil:
 			return causeOf(err)
@@ -62,11 +60,11 @@ func (c *conn) finish() engine.Cause {
 }
 
 // tcp is the connection below, under TLS too, if it is a TCP connection.
-func (c *conn) tcp() (*net.TCPConn, bool) {
+func (c *conn) tcp() (tcpConn, bool) {
 	peer := c.peer
 	if s, ok := peer.(*secure); ok {
 		peer = s.wire.Conn
 	}
-	tcp, ok := peer.(*net.TCPConn)
+	tcp, ok := peer.(tcpConn)
 	return tcp, ok
 }

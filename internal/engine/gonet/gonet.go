@@ -7,9 +7,13 @@ import (
 )
 
 // New returns the engine "net".
-func New() engine.Engine { return netEngine{} }
+func New() engine.Engine { return netEngine{system{}} }
 
-type netEngine struct{}
+// On returns the engine "net" on the sockets of another network than package net's.
+// Sockets that it inherits are package net's all the same.
+func On(network Network) engine.Engine { return netEngine{network} }
+
+type netEngine struct{ network Network }
 
 func (netEngine) Name() string { return "net" }
 
@@ -30,8 +34,9 @@ func (e netEngine) New(cfg engine.Config) (engine.Server, error) {
 		}
 	}
 	s := newServer(cfg.WithDefaults())
+	s.calls = e.network.Calls()
 	for _, l := range cfg.Listeners {
-		if err := s.open(l); err != nil {
+		if err := s.open(e.network, l); err != nil {
 			s.close()
 			return nil, err
 		}

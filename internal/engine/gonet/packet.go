@@ -16,21 +16,12 @@ import (
 // No error ends it, only Shutdown does.
 type packet struct {
 	server  *server
-	conn    packetConn
+	conn    PacketConn
 	spec    sock.Spec // where it is bound
 	buf     []byte
 	control []byte
 	pause   time.Duration // how long it last paused; 0 since a datagram came
 	logged  time.Time     // when an error was last logged
-}
-
-// packetConn is what is used of *net.UDPConn.
-type packetConn interface {
-	syscall.Conn
-	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error)
-	WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oobn int, err error)
-	SetDeadline(time.Time) error
-	Close() error
 }
 
 // datagram is one that was received. Its payload is in the packet's buffer until
@@ -55,7 +46,7 @@ const (
 // begun is where the guard's clock starts.
 var begun = time.Now()
 
-func newPacket(s *server, conn packetConn, spec sock.Spec) *packet {
+func newPacket(s *server, conn PacketConn, spec sock.Spec) *packet {
 	return &packet{
 		server:  s,
 		conn:    conn,
@@ -105,7 +96,7 @@ func (p *packet) failed(err error) {
 		return
 	}
 	p.server.count.DatagramErrors.Add(1)
-	rebound, rebindErr := sock.RebindConn(p.conn, p.spec)
+	rebound, rebindErr := p.server.calls.RebindConn(p.conn, p.spec)
 	if now := time.Now(); rebound || p.logged.IsZero() || now.Sub(p.logged) >= logEvery {
 		p.logged = now
 		p.server.cfg.Log.Warn("datagram socket cannot be read", slog.String("url", p.spec.String()),

@@ -27,9 +27,11 @@ type lent struct {
 // passage is a connection's way of passing bytes on without holding any.
 type passage struct {
 	lent    *lent
+	calls   sock.Calls
 	raw     syscall.RawConn
 	arrived func(fd uintptr) (done bool) // p.peek and p.move, made once for all
 	moved   func(fd uintptr) (done bool) // messages: each would be an allocation
+	one     [1]byte                      // of what has arrived
 	n       int
 	errno   syscall.Errno
 }
@@ -67,7 +69,7 @@ func (c *conn) passage() (*passage, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := &passage{lent: &c.server.lent, raw: raw}
+		p := &passage{lent: &c.server.lent, calls: c.server.calls, raw: raw}
 		p.arrived, p.moved = p.peek, p.move
 		c.way = p
 	}
@@ -99,14 +101,13 @@ func (p *passage) turn() (int, error) {
 }
 
 func (p *passage) peek(fd uintptr) (done bool) {
-	var one [1]byte
-	p.n, p.errno = sock.Peek(fd, one[:])
+	p.n, p.errno = p.calls.Peek(fd, p.one[:])
 	return p.errno != syscall.EAGAIN
 }
 
 func (p *passage) move(fd uintptr) (done bool) {
 	p.lent.mu.Lock()
 	defer p.lent.mu.Unlock()
-	p.n, p.errno = sock.Pass(fd, p.lent.buf[:])
+	p.n, p.errno = p.calls.Pass(fd, p.lent.buf[:])
 	return p.errno != syscall.EAGAIN
 }

@@ -18,7 +18,8 @@ import (
 // peeker is a unix connection whose Read only looks and whose Write takes away
 // what it has sent.
 type peeker struct {
-	*net.UnixConn
+	socketConn
+	calls sock.Calls
 	raw   syscall.RawConn
 	look  func(fd uintptr) (done bool) // p.peek and p.take, made once:
 	clear func(fd uintptr)             // a method value made for each message is an allocation
@@ -28,14 +29,14 @@ type peeker struct {
 }
 
 // unread has peer's bytes stay in the kernel while they are owed.
-func unread(peer *net.UnixConn) (net.Conn, error) {
+func unread(peer socketConn, calls sock.Calls) (net.Conn, error) {
 	raw, err := peer.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	p := &peeker{UnixConn: peer, raw: raw}
+	p := &peeker{socketConn: peer, calls: calls, raw: raw}
 	p.look, p.clear = p.peek, p.take
-	return p, sock.KeepUrgentInline(raw)
+	return p, calls.KeepUrgentInline(raw)
 }
 
 // Read waits for bytes and copies them. They stay where they are.
@@ -56,7 +57,7 @@ func (p *peeker) Read(buf []byte) (int, error) {
 // Write sends what Read has copied, and then takes those bytes out of the
 // kernel: onto their own copies, so owed stays as it is.
 func (p *peeker) Write(owed []byte) (int, error) {
-	n, err := p.UnixConn.Write(owed)
+	n, err := p.socketConn.Write(owed)
 	p.buf = owed[:n]
 	if gone := p.raw.Control(p.clear); gone != nil {
 		return n, gone
@@ -68,8 +69,8 @@ func (p *peeker) Write(owed []byte) (int, error) {
 }
 
 func (p *peeker) peek(fd uintptr) (done bool) {
-	p.n, p.errno = sock.Peek(fd, p.buf)
+	p.n, p.errno = p.calls.Peek(fd, p.buf)
 	return p.errno != syscall.EAGAIN
 }
 
-func (p *peeker) take(fd uintptr) { p.errno = sock.Take(fd, p.buf) }
+func (p *peeker) take(fd uintptr) { p.errno = p.calls.Take(fd, p.buf) }

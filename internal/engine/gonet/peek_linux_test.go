@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"echod/internal/engine"
+	"echod/internal/sock"
 )
 
 func TestUnixPeerThatIsOwedBytesSeesAReset(t *testing.T) {
@@ -28,7 +29,7 @@ func TestUnixPeerThatIsOwedBytesSeesAReset(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			client, accepted := unixPair(t)
-			peer, err := unread(accepted)
+			peer, err := unread(accepted, sock.Calls{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +99,7 @@ func TestUnixWriteThatIsCutShortTakesOnlyWhatWasSent(t *testing.T) {
 	client, accepted := unixPair(t)
 	defer accepted.Close()
 	accepted.SetWriteBuffer(4 << 10) // so that not all of it can go at once
-	peer, err := unread(accepted)
+	peer, err := unread(accepted, sock.Calls{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,12 @@
 
 package gonet
 
-import "net"
+import (
+	"net"
+
+	"echod/internal/sock"
+)
 
 // unread leaves peer as it is: what other systems tell the peer of a unix
 // socket that is closed with unread bytes is not known well enough to rely on.
-func unread(peer *net.UnixConn) (net.Conn, error) { return peer, nil }
+func unread(peer socketConn, _ sock.Calls) (net.Conn, error) { return peer, nil }

@@ -15,8 +15,9 @@ import (
 type socket struct {
 	c       *conn
 	raw     syscall.RawConn
-	recv    func(fd uintptr, p []byte) (n int, errno syscall.Errno)
+	recv    func(c sock.Calls, fd uintptr, p []byte) (n int, errno syscall.Errno)
 	once    func(fd uintptr) (done bool) // s.attempt, made once: each would be an allocation
+	one     [1]byte                      // of what has arrived, where there is no buffer
 	n       int
 	errno   syscall.Errno
 	lacking bool // bytes have arrived, and there is no buffer for them
@@ -43,11 +44,10 @@ func (s *socket) receive(*conn) (int, error) {
 func (s *socket) attempt(fd uintptr) (done bool) {
 	c := s.c
 	if s.lacking = !c.take(); s.lacking {
-		var one [1]byte
-		_, s.errno = sock.Peek(fd, one[:])
+		_, s.errno = c.server.calls.Peek(fd, s.one[:])
 		return s.errno != syscall.EAGAIN
 	}
-	if s.n, s.errno = s.recv(fd, c.buf.Bytes); s.errno != syscall.EAGAIN {
+	if s.n, s.errno = s.recv(c.server.calls, fd, c.buf.Bytes); s.errno != syscall.EAGAIN {
 		return true
 	}
 	c.release()
@@ -72,8 +72,8 @@ func receiverOf(c *conn) (from receiver, passes bool) {
 
 // triedOf is how bytes below TLS are received without waiting; nil if peer is no
 // socket.
-func triedOf(peer net.Conn) *tried {
-	tcp, ok := peer.(*net.TCPConn)
+func triedOf(peer net.Conn, calls sock.Calls) *tried {
+	tcp, ok := peer.(tcpConn)
 	if !ok {
 		return nil
 	}
@@ -82,6 +82,6 @@ func triedOf(peer net.Conn) *tried {
 		return nil
 	}
 	t := &tried{raw: raw}
-	t.once = func(fd uintptr) { t.n, t.errno = sock.Recv(fd, t.into) }
+	t.once = func(fd uintptr) { t.n, t.errno = calls.Recv(fd, t.into) }
 	return t
 }

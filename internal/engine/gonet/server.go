@@ -18,6 +18,7 @@ type server struct {
 	cfg       engine.Config
 	guard     *echo.Guard
 	clock     *clock
+	calls     sock.Calls // on the sockets
 	specs     []sock.Spec
 	acceptors []*acceptor
 	packets   []*packet

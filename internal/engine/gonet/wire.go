@@ -48,7 +48,7 @@ func (notYet) Temporary() bool { return true }
 
 func newWire(c *conn) *wire {
 	w := &wire{Conn: c.peer, c: c}
-	w.socket = triedOf(c.peer)
+	w.socket = triedOf(c.peer, c.server.calls)
 	return w
 }
 

@@ -31,6 +31,8 @@ type endpoint interface {
 	alive() bool
 	// isReset reports whether the connection ended by a reset.
 	isReset() bool
+	// takeError reports the pending error and forgets it.
+	takeError() sys.Errno
 	// setInline is SO_OOBINLINE.
 	setInline(on bool)
 }

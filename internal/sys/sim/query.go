@@ -30,6 +30,21 @@ func (k *Kernel) Outq(fd int) (int, sys.Errno) {
 	return 0, 0
 }
 
+// SocketError takes the pending error (sk_err). Only streams have one here.
+func (k *Kernel) SocketError(fd int) (pending, errno sys.Errno) {
+	d := k.lookup(Getsockopt, fd)
+	if d == nil {
+		return 0, unix.EBADF
+	}
+	if errno := k.decide(Getsockopt).errno; errno != 0 {
+		return 0, errno
+	}
+	if f, ok := d.file.(*stream); ok {
+		return f.end.takeError(), 0
+	}
+	return 0, 0
+}
+
 // AcceptQueue is the length of the accept queue (tcp_get_info in
 // net/ipv4/tcp.c).
 func (k *Kernel) AcceptQueue(fd int) (int, sys.Errno) {
