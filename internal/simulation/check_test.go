@@ -134,11 +134,9 @@ func (r *run) checkEnd() {
 	if st.BytesIn != st.BytesOut+st.Discarded {
 		r.problem("at the end: in %d, out %d, discarded %d", st.BytesIn, st.BytesOut, st.Discarded)
 	}
-	r.m.do(func(k *sim.Kernel) {
-		if open := k.Open(); len(open) > 0 {
-			r.problem("descriptors left open: %v", open)
-		}
-	})
+	if open := r.m.left(); len(open) > 0 {
+		r.problem("descriptors left open: %v", open)
+	}
 	for i, p := range r.peers {
 		if p.End() == sim.Going {
 			r.problem("at the end: peer %d has no end", i)

@@ -23,6 +23,9 @@ type machine struct {
 	paused  time.Duration // by which the process was stopped so far
 	changed chan struct{} // closed when a wait should look again
 
+	waiters map[*waiter]struct{}
+	netpoll int // the epoll instance of package net's runtime; 0 until it is used
+
 	instant  time.Time // of the last wait
 	waits    int       // at this instant
 	total    int       // waits that have returned so far
@@ -36,7 +39,7 @@ var _ sys.Kernel = (*machine)(nil)
 const maxWaits = 20_000
 
 func newMachine() *machine {
-	return &machine{k: sim.New(nil), start: time.Now(), changed: make(chan struct{})}
+	return &machine{k: sim.New(nil), start: time.Now(), changed: make(chan struct{}), waiters: make(map[*waiter]struct{})}
 }
 
 // do runs f on the kernel, at the present time.
@@ -45,6 +48,7 @@ func (m *machine) do(f func(k *sim.Kernel)) {
 	defer m.mu.Unlock()
 	m.advance()
 	f(m.k)
+	m.wakeReady()
 }
 
 // change is do for what may wake a wait.

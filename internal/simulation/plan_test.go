@@ -112,6 +112,12 @@ func (p plan) String() string {
 	return b.String()
 }
 
+// hasLoops reports whether an engine of the plan has loops.
+func (p plan) hasLoops() bool {
+	main := (p.tcp || p.udp || p.unix && p.second == "") && p.engine != "net"
+	return main || p.second != "" && p.second != "net"
+}
+
 // broken is the call that breakCall breaks, and how.
 func (s step) broken() (sim.Call, sys.Errno) {
 	calls := []sim.Call{sim.Accept4, sim.Recvmmsg, sim.Sendmmsg, sim.EpollAdd, sim.Setsockopt}

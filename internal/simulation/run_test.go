@@ -17,18 +17,26 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echod/internal/engine"
+	"echod/internal/engine/gonet"
 	"echod/internal/engine/reactor"
 	"echod/internal/server"
 	"echod/internal/sock"
-	"echod/internal/sys"
 	"echod/internal/sys/sim"
 )
 
-// engineNames are the engines that make their system calls through sys.Kernel.
-var engineNames = []string{"select", "poll", "epoll"}
+var engineNames = []string{"net", "select", "poll", "epoll"}
 
-var engineMakers = map[string]func(sys.Kernel) engine.Engine{
-	"select": reactor.Select, "poll": reactor.Poll, "epoll": reactor.Epoll,
+// newEngine returns an engine that makes its system calls on m.
+func newEngine(name string, m *machine) engine.Engine {
+	switch name {
+	case "net":
+		return gonet.On(network{m})
+	case "select":
+		return reactor.Select(m)
+	case "poll":
+		return reactor.Poll(m)
+	}
+	return reactor.Epoll(m)
 }
 
 // run is a service at work on a machine, with its peers.
@@ -88,7 +96,7 @@ func play(t *testing.T, p plan, path string) (problems []string) {
 func (r *run) start(t *testing.T, path string) bool {
 	cfg := server.Config{
 		Engine: r.plan.engine, TLSEngine: r.plan.engine,
-		Lookup: func(name string) (engine.Engine, error) { return engineMakers[name](r.m), nil },
+		Lookup: func(name string) (engine.Engine, error) { return newEngine(name, r.m), nil },
 		Settings: engine.Config{
 			Loops: r.plan.loops, Buffer: r.plan.buffer, BusyPoll: r.plan.busyPoll,
 			IdleTimeout: r.plan.idle, StallTimeout: r.plan.stall,
@@ -99,6 +107,9 @@ func (r *run) start(t *testing.T, path string) bool {
 	}
 	if r.plan.perAddress > 0 {
 		r.disturbed = true // all peers share an address
+	}
+	if !r.plan.hasLoops() {
+		cfg.Settings.Loops, cfg.Settings.BusyPoll = 0, 0
 	}
 	for _, l := range []struct {
 		wanted bool

@@ -201,8 +201,8 @@ func pipe(t *testing.T) syscall.RawConn {
 
 func TestOptionsOfWhatIsNoSocketAreRefused(t *testing.T) {
 	sets := map[string]func(syscall.RawConn) error{
-		"Control, tcp":     func(c syscall.RawConn) error { return Control(Spec{Network: "tcp"}, testOptions)("", "", c) },
-		"ReceivePktInfo":   ReceivePktInfo,
+		"Control, tcp":               func(c syscall.RawConn) error { return Control(Spec{Network: "tcp"}, testOptions)("", "", c) },
+		"ReceivePktInfo":             ReceivePktInfo,
 		"(Calls{}).KeepUrgentInline": (Calls{}).KeepUrgentInline,
 	}
 	for name, set := range sets {

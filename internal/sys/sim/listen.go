@@ -76,7 +76,7 @@ func (s *socket) dequeue() *stream {
 // connection also inherits what was shut down before listen(2) (sk_clone,
 // tcp_rcv_state_process).
 func (s *socket) enqueue(end endpoint, from netip.AddrPort) *stream {
-	st := &stream{k: s.k, end: end, domain: s.domain, port: s.port, addr: from, accepted: true}
+	st := &stream{k: s.k, end: end, domain: s.domain, port: s.port, addr: from, accepted: !s.otherService}
 	switch e := end.(type) {
 	case *tcp:
 		e.rcv, e.snd = s.k.recvBuffer, s.k.sendBuffer
@@ -155,6 +155,10 @@ func (k *Kernel) listenerAt(port uint16) *socket {
 	}
 	return l
 }
+
+// ServesOther notes that the listener fd serves something else than an echo: what its
+// connections are sent is not held against what they have sent.
+func (k *Kernel) ServesOther(fd int) { k.files[fd].file.(*socket).otherService = true }
 
 // Listening reports whether fd is a stream socket that was made to listen.
 func (k *Kernel) Listening(fd int) bool {

@@ -24,6 +24,8 @@ type socket struct {
 	backlog   int
 	queue     []*stream
 	starved
+
+	otherService bool // see ServesOther
 }
 
 func (k *Kernel) Socket(domain, typ, proto int) (int, sys.Errno) {

@@ -23,7 +23,7 @@ type stream struct {
 	starved
 
 	progress progress
-	accepted bool // by a listener of the server: the promises of an echo hold
+	accepted bool // by a listener of an echo service: its promises hold
 	received int  // what the server has read of it
 	sent     int  // and sent: the difference it owes
 	sawEOF   bool // the server has been told of the FIN

@@ -43,6 +43,10 @@ func (k *Kernel) wait(call Call, timeout int, look func(limit func(int) int) int
 	}
 }
 
+// Ready is what poll(2) would say of fd now. It is no call of the server's: nothing is
+// counted, and no time passes.
+func (k *Kernel) Ready(fd int) int16 { return k.files[fd].ready() }
+
 // report notes that a wait tells the server of d's readiness.
 func (k *Kernel) report(d *descriptor) {
 	d.streak++
