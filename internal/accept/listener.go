@@ -54,6 +54,9 @@ type Listener struct {
 	closing  bool // the policy has said Close: whoever is still in the queue is late
 	draining context.Context
 	drain    context.CancelFunc
+	measured sync.Once // the next two are set
+	drainAt  int64     // when Drain was called
+	queued   int       // callers that were in the queue then, or a negative number
 	cut      context.Context
 	cutNow   context.CancelFunc
 	closed   sync.Once
@@ -85,6 +88,14 @@ func (l *Listener) Addr() net.Addr { return l.cfg.Socket.Addr() }
 // Drain ends the wait for callers. Those that are in the queue are accepted as
 // places become free; then AcceptConn returns net.ErrClosed.
 func (l *Listener) Drain() {
+	// Now, and not when AcceptConn sees it: that may sleep, in a pause or for a place,
+	// and whoever calls meanwhile is late.
+	l.measured.Do(func() {
+		l.drainAt, l.queued = l.now(), -1
+		if l.cfg.Queued != nil {
+			l.queued = l.cfg.Queued()
+		}
+	})
 	l.drain()
 	l.setDeadline(time.Unix(1, 0))
 }
@@ -198,15 +209,9 @@ func (l *Listener) acceptSoon() (conn net.Conn, err error) {
 	return nil, err
 }
 
-// continueDrain measures the queue once and looks whether all of it was taken in.
+// continueDrain looks whether all of the queue was taken in.
 func (l *Listener) continueDrain() {
-	if !l.policy.Draining() {
-		queued := -1
-		if l.cfg.Queued != nil {
-			queued = l.cfg.Queued()
-		}
-		l.policy.Drain(l.now(), queued)
-	}
+	l.policy.Drain(l.drainAt, l.queued) // which counts once
 	l.closing = l.closing || l.policy.Next(l.now()) == Close
 }
 

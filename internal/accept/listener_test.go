@@ -247,6 +247,44 @@ func TestDrainRefusesWhoComesLater(t *testing.T) {
 	})
 }
 
+// TestDrainMeasuresTheQueueAtOnce: also where the listener sleeps meanwhile, in a pause
+// or for a place. Who calls before it wakes up is late all the same.
+func TestDrainMeasuresTheQueueAtOnce(t *testing.T) {
+	tests := []struct {
+		name   string
+		queued int
+		errors []syscall.Errno
+		want   accepted
+	}{
+		{"in a pause", 1, []syscall.Errno{syscall.EMFILE}, accepted{served: 1, refused: 1}},
+		{"in a pause, nobody queued", 0, []syscall.Errno{syscall.EMFILE}, accepted{refused: 1}},
+		{"waiting for a place", 2, nil, accepted{served: 2, refused: 1}},
+		{"waiting for a place, one more queued", 3, nil, accepted{served: 3, refused: 1}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, places := newFakeSocket(tt.queued, tt.errors...), NewPlaces(1, 0)
+				l := NewListener(Config{Socket: s, Places: places, Queued: func() int { return len(s.queue) }})
+				var got accepted
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					got = acceptAll(t, l, places, 80*time.Millisecond)
+				}()
+				synctest.Wait()
+				l.Drain()
+				time.Sleep(Grace + time.Millisecond)
+				s.call()
+				<-done
+				if got != tt.want {
+					t.Errorf("got %+v, want %+v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
 func TestDrainLeavesASharedQueueToTheOtherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		places := NewPlaces(1, 0)
