@@ -19,6 +19,9 @@ import (
 func (r *run) check(when string) {
 	st := r.stats()
 	for i, p := range r.peers {
+		if p.network == "tls" {
+			continue // it may be sent an alert, and sends no bytes of a stream
+		}
 		got, want := p.Received(), p.Sent()
 		if !bytes.HasPrefix(want, got) {
 			r.problem("%s: peer %d: received %d bytes that are no prefix of the %d it sent", when, i, len(got), len(want))
@@ -26,7 +29,7 @@ func (r *run) check(when string) {
 		if p.End() == sim.Clean && len(got) != len(want) {
 			r.problem("%s: peer %d: a clean end after %d of %d bytes", when, i, len(got), len(want))
 		}
-		if r.late(p) && len(got) > 0 {
+		if r.isLate(p.at) && len(got) > 0 {
 			r.problem("%s: peer %d: came %v after SIGTERM, and was served", when, i, p.at.Sub(r.stopped))
 		}
 	}
@@ -46,15 +49,18 @@ func (r *run) check(when string) {
 		r.problem("%s: datagrams in %d, out %d, dropped %d", when, st.DatagramsIn, st.DatagramsOut, drops)
 	}
 	r.checkAnswers(when)
-	r.problems = append(r.problems, r.log.problems()...)
+	r.checkClients(when, false, false)
+	r.problems = append(r.problems, r.counts.problems()...)
+	r.problems = append(r.problems, r.log.reader.problems()...)
+	r.problems = append(r.problems, r.manager.problems(r.over)...)
 	r.m.do(func(k *sim.Kernel) { r.problems = append(r.problems, k.Violations()...) })
 	r.over = r.over || r.hasEnded()
 }
 
-// late reports whether p came so long after SIGTERM that it must not be served. Those
-// on a unix socket find no file.
-func (r *run) late(p *simPeer) bool {
-	return r.signalled > 0 && p.at.Sub(r.stopped) > accept.Grace
+// isLate reports whether who came at that time came so long after SIGTERM that it must not
+// be served. Those on a unix socket find no file.
+func (r *run) isLate(at time.Time) bool {
+	return r.signalled > 0 && at.Sub(r.stopped) > accept.Grace
 }
 
 // checkAnswers holds every answer against a datagram that was delivered.
@@ -84,10 +90,12 @@ func (r *run) checkLive() {
 		if p.End() == sim.Going && !r.shut {
 			r.problem("peer %d has finished and waits for ever: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
 		}
-		if !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 && !p.Quit() && p.End() != sim.Clean {
+		if !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 && !p.Quit() && p.network != "tls" && p.End() != sim.Clean {
 			r.problem("peer %d did nothing wrong and saw %v: sent %d, received %d", i, p.End(), len(p.Sent()), len(p.Received()))
 		}
 	}
+	// Without memory, a tls stream is refused.
+	r.checkClients("after the faults", !r.shut, !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 && r.plan.maxMemory == 1<<20)
 	if !r.plan.tcp && !r.plan.unix || r.shut {
 		return
 	}
@@ -127,6 +135,7 @@ func (r *run) checkEnd() {
 	if r.result != nil {
 		r.problem("Run returned %v", r.result)
 	}
+	r.checkClients("at the end", true, false)
 	st := r.stats()
 	if st.Active != 0 || st.Held != 0 {
 		r.problem("at the end: %d streams, %d bytes held", st.Active, st.Held)

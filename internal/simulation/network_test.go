@@ -259,4 +259,3 @@ func (packetConn) message(b, oob []byte, name *unix.RawSockaddrInet4) []sys.Mmsg
 	h.SetControllen(len(oob))
 	return messages
 }
-

@@ -24,9 +24,10 @@ type plan struct {
 	maxConns, perAddress int
 	maxMemory            int64
 	idle, stall, drain   time.Duration
-	tcp, unix, udp       bool
+	tcp, unix, udp, tls  bool
 	second               string // the engine of the unix listener, if there are two engines
 	busyPoll             time.Duration
+	watchdog             time.Duration
 
 	// The behaviour of the kernel.
 	recvBuffer, sendBuffer, peerBuffer int
@@ -41,6 +42,8 @@ type op uint8
 const (
 	dial op = iota
 	dialUnix
+	dialTLS // a stranger who speaks no TLS, or not to the end
+	dialTLSClient
 	send
 	sendUrgent
 	halfClose
@@ -59,13 +62,18 @@ const (
 	descriptors
 	breakCall    // one call fails with one error number until all faults end
 	shutListener // another process that shares the first listener shuts it down
+	blockLog     // whoever reads the log stops, for a time or for ever
+	blockManager // the service manager stops reading, for a time or for ever
+	failManager  // it is not there for a time
 	ask          // for the peers, and whether the loops turn
 	sigterm
 	numOps
 )
 
 var opNames = [numOps]string{
-	dial: "dial", dialUnix: "dial unix", send: "send", sendUrgent: "send urgent", halfClose: "half-close",
+	dial: "dial", dialUnix: "dial unix", dialTLS: "dial tls, no client", dialTLSClient: "dial tls",
+	blockLog: "the log blocks", blockManager: "the service manager blocks", failManager: "the service manager fails",
+	send: "send", sendUrgent: "send urgent", halfClose: "half-close",
 	closePeer: "close", reset: "reset", stall: "stall", resume: "resume", readSome: "read", datagram: "datagram",
 	pass: "pass", pauseFor: "pause the process", faultsOn: "faults on", faultsOff: "faults off", starve: "starve",
 	feed: "feed", breakCall: "break a call", descriptors: "limit descriptors", shutListener: "shut the listener down elsewhere",
@@ -87,6 +95,13 @@ func (s step) String() string {
 		return fmt.Sprintf("peer %d: %s %d", s.peer, text, s.n)
 	case halfClose, closePeer, reset, stall, resume, starve, feed:
 		return fmt.Sprintf("peer %d: %s", s.peer, text)
+	case dialTLS, dialTLSClient:
+		return fmt.Sprintf("%s, %d", text, s.n)
+	case blockLog, blockManager:
+		if s.n == 1 {
+			return text + " for ever"
+		}
+		return fmt.Sprintf("%s for %v", text, s.d)
 	case datagram:
 		return fmt.Sprintf("%s from port %d, %d bytes", text, s.peer, s.n)
 	case pass, pauseFor:
@@ -100,12 +115,20 @@ func (s step) String() string {
 	return text
 }
 
+// duration is how long a step lasts; 0 means for ever.
+func (s step) duration() time.Duration {
+	if s.n == 1 {
+		return 0
+	}
+	return s.d
+}
+
 func (p plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %s, %d loops, buffer %d, connections %d, per address %d, memory %d, idle %v, stall %v, drain %v\n",
 		p.seed, p.engine, p.loops, p.buffer, p.maxConns, p.perAddress, p.maxMemory, p.idle, p.stall, p.drain)
-	fmt.Fprintf(&b, "second engine %q, busy poll %v, tcp %t, unix %t, udp %t; kernel buffers %d, %d, the peer's %d; %d faults in 1000 calls\n",
-		p.second, p.busyPoll, p.tcp, p.unix, p.udp, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.faults)
+	fmt.Fprintf(&b, "second engine %q, busy poll %v, watchdog %v, tcp %t, unix %t, udp %t, tls %t; kernel buffers %d, %d, the peer's %d; %d faults in 1000 calls\n",
+		p.second, p.busyPoll, p.watchdog, p.tcp, p.unix, p.udp, p.tls, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.faults)
 	for i, s := range p.steps {
 		fmt.Fprintf(&b, "%4d  %s\n", i, s)
 	}
@@ -147,6 +170,7 @@ func draw(seed uint64) plan {
 		peerBuffer: pick(r, 0, 100),
 		faults:     pick(r, 10, 50, 200),
 	}
+	p.watchdog = pick(r, 0, 0, 20*time.Second)
 	p.maxMemory = pick(r, 1<<20, int64(p.buffer), int64(2*p.buffer+1))
 	if r.IntN(20) == 0 {
 		p.busyPoll = 20 * time.Microsecond
@@ -164,6 +188,7 @@ func draw(seed uint64) plan {
 	default:
 		p.tcp = true
 	}
+	p.tls = r.IntN(10) == 0
 	for range 5 + r.IntN(40) {
 		p.steps = append(p.steps, drawStep(r, p))
 	}
@@ -175,7 +200,7 @@ func drawStep(r *rand.Rand, p plan) step {
 	s := step{op: pick(r,
 		dial, dial, dial, send, send, send, send, sendUrgent, halfClose, closePeer, reset, stall, stall, resume,
 		readSome, pass, pass, pauseFor, faultsOn, faultsOff, starve, feed, descriptors, sigterm, datagram, datagram,
-		ask, shutListener, breakCall)}
+		ask, shutListener, breakCall, blockLog, blockManager, failManager)}
 	if s.op == shutListener && r.IntN(10) > 0 {
 		s.op = ask
 	}
@@ -184,6 +209,9 @@ func drawStep(r *rand.Rand, p plan) step {
 	}
 	if s.op == dial && p.unix && (!p.tcp || r.IntN(2) == 0) {
 		s.op = dialUnix
+	}
+	if s.op == dial && p.tls && r.IntN(2) == 0 {
+		s.op = pick(r, dialTLS, dialTLSClient)
 	}
 	if s.op == datagram && !p.udp || s.op == dial && !p.tcp {
 		s.op = send
@@ -218,6 +246,8 @@ func shrink(p plan, fails func(plan) bool) plan {
 		func(p *plan) { p.loops = 1 },
 		func(p *plan) { p.second = "" },
 		func(p *plan) { p.busyPoll = 0 },
+		func(p *plan) { p.watchdog = 0 },
+		func(p *plan) { p.tls = false },
 		func(p *plan) { p.perAddress = 0 },
 		func(p *plan) { p.maxMemory = 1 << 20 },
 		func(p *plan) { p.maxConns = 100 },

@@ -43,13 +43,16 @@ func newEngine(name string, m *machine) engine.Engine {
 type run struct {
 	plan    plan
 	m       *machine
-	log     *recorder
+	counts  *recorder
+	log     programLog
+	manager *manager
 	service *server.Service
 	specs   map[string]sock.Spec // by network
 	signals chan os.Signal
 	ended   chan error
 
 	peers     []*simPeer
+	clients   []*secureClient
 	faulty    bool // calls fail at random
 	shut      bool // a listener was shut down elsewhere
 	disturbed bool // something happened that excuses a connection that was not served
@@ -72,7 +75,7 @@ type simPeer struct {
 // play runs a plan from start to end and returns what went wrong.
 func play(t *testing.T, p plan, path string) (problems []string) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &run{plan: p, m: newMachine(), log: newRecorder(), specs: make(map[string]sock.Spec),
+		r := &run{plan: p, m: newMachine(), counts: newRecorder(), log: openLog(""), manager: &manager{gate: newGate()}, specs: make(map[string]sock.Spec),
 			signals: make(chan os.Signal, 2), ended: make(chan error, 1), delivered: make(map[string]int)}
 		k := r.m.k
 		k.RecvBuffer, k.SendBuffer, k.PeerBuffer = p.recvBuffer, p.sendBuffer, p.peerBuffer
@@ -87,6 +90,7 @@ func play(t *testing.T, p plan, path string) (problems []string) {
 			}
 			r.finish()
 		}
+		r.close()
 		problems = append(r.problems, r.m.problems...)
 	})
 	return problems
@@ -95,7 +99,7 @@ func play(t *testing.T, p plan, path string) (problems []string) {
 // start binds and serves. It reports false if the service could not start.
 func (r *run) start(t *testing.T, path string) bool {
 	cfg := server.Config{
-		Engine: r.plan.engine, TLSEngine: r.plan.engine,
+		Engine: r.plan.engine, TLSEngine: "net",
 		Lookup: func(name string) (engine.Engine, error) { return newEngine(name, r.m), nil },
 		Settings: engine.Config{
 			Loops: r.plan.loops, Buffer: r.plan.buffer, BusyPoll: r.plan.busyPoll,
@@ -103,7 +107,10 @@ func (r *run) start(t *testing.T, path string) bool {
 		},
 		Limits:       engine.Limits{MaxConns: r.plan.maxConns, MaxConnsPerIP: r.plan.perAddress, MaxMemory: r.plan.maxMemory},
 		DrainTimeout: r.plan.drain,
-		Log:          slog.New(r.log),
+		Log:          slog.New(tee{r.counts, r.log.Logger().Handler()}),
+		Notify:       r.manager.notify,
+		Watchdog:     r.plan.watchdog,
+		TLS:          certificate(),
 	}
 	if r.plan.perAddress > 0 {
 		r.disturbed = true // all peers share an address
@@ -114,7 +121,7 @@ func (r *run) start(t *testing.T, path string) bool {
 	for _, l := range []struct {
 		wanted bool
 		url    string
-	}{{r.plan.tcp, "tcp://127.0.0.1:0"}, {r.plan.unix, "unix://" + path}, {r.plan.udp, "udp://127.0.0.1:0"}} {
+	}{{r.plan.tcp, "tcp://127.0.0.1:0"}, {r.plan.unix, "unix://" + path}, {r.plan.udp, "udp://127.0.0.1:0"}, {r.plan.tls, "tls://127.0.0.1:0"}} {
 		if !l.wanted {
 			continue
 		}
@@ -159,6 +166,16 @@ func (r *run) step(s step, rest []step) {
 		r.terminate()
 	case dial, dialUnix:
 		r.dial(s.op == dialUnix)
+	case dialTLS:
+		r.dialStranger(secureStranger(s.n))
+	case dialTLSClient:
+		r.dialSecure(s.n)
+	case blockLog:
+		r.log.reader.gate.block(s.duration())
+	case blockManager:
+		r.manager.disturb(s.duration(), false)
+	case failManager:
+		r.manager.disturb(0, s.n != 1)
 	case ask:
 		r.ask()
 	default:
@@ -276,6 +293,18 @@ func (r *run) dial(local bool) {
 	})
 }
 
+// dialStranger connects to the tls listener.
+func (r *run) dialStranger(says []byte) {
+	if _, ok := r.specs["tls"]; !ok {
+		return
+	}
+	r.m.change(func(k *sim.Kernel) {
+		p := &simPeer{network: "tls", at: time.Now(), Peer: k.Dial(r.specs["tls"].Addr.Port())}
+		p.Send(says)
+		r.peers = append(r.peers, p)
+	})
+}
+
 func (r *run) datagram(k *sim.Kernel, s step) {
 	spec, ok := r.specs["udp"]
 	if !ok {
@@ -345,6 +374,13 @@ func (r *run) finish() {
 	}
 	r.check("at the end")
 	r.checkEnd()
+}
+
+// close ends what is left of the world around the service.
+func (r *run) close() {
+	r.closeClients()
+	r.manager.gate.open()
+	r.problems = append(r.problems, r.log.close()...)
 }
 
 func (r *run) hasEnded() bool {

@@ -1,0 +1,182 @@
+//go:build linux
+
+package simulation
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"echod/internal/oplog"
+)
+
+// gate is something outside the process that may block whoever calls it.
+type gate struct {
+	mu     sync.Mutex
+	opened chan struct{} // closed unless the gate blocks
+}
+
+func newGate() *gate {
+	g := &gate{opened: make(chan struct{})}
+	close(g.opened)
+	return g
+}
+
+// block blocks everybody who comes from now on, for d; for ever if d is 0.
+func (g *gate) block(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if isClosed(g.opened) {
+		g.opened = make(chan struct{})
+	}
+	if d > 0 {
+		time.AfterFunc(d, g.open)
+	}
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !isClosed(g.opened) {
+		close(g.opened)
+	}
+}
+
+func (g *gate) pass() {
+	g.mu.Lock()
+	opened := g.opened
+	g.mu.Unlock()
+	<-opened
+}
+
+// logReader is where the log of a program is written to.
+type logReader struct {
+	gate    *gate
+	secret  string // must not be in it; "" for nothing
+	mu      sync.Mutex
+	minute  time.Time
+	lines   int // in that minute
+	found   []string
+	written int
+}
+
+// maxWritten is how many lines may be written in a minute: of each of a few kinds as
+// many as oplog.DefaultLimit allows.
+const maxWritten = 5 * 80
+
+func (l *logReader) Write(p []byte) (int, error) {
+	l.gate.pass()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := time.Now().Truncate(time.Minute); !now.Equal(l.minute) {
+		l.minute, l.lines = now, 0
+	}
+	l.written++
+	if l.lines++; l.lines == maxWritten {
+		l.found = append(l.found, "the log has hundreds of lines in a minute")
+	}
+	if l.secret != "" && strings.Contains(string(p), l.secret) {
+		l.found = append(l.found, "the token is in the log: "+string(p))
+	}
+	return len(p), nil
+}
+
+func (l *logReader) problems() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.found
+}
+
+// programLog is the log of a program, as it is in production, with its reader.
+type programLog struct {
+	*oplog.Log
+	reader *logReader
+}
+
+func openLog(secret string) programLog {
+	reader := &logReader{gate: newGate(), secret: secret}
+	return programLog{oplog.Open(oplog.Config{Out: reader, Level: slog.LevelDebug}), reader}
+}
+
+// close ends the log, whose reader may block, and reports what is wrong with it.
+func (l programLog) close() []string {
+	begun := time.Now()
+	l.Close(time.Second)
+	took := time.Since(begun)
+	l.reader.gate.open()
+	if took > time.Second {
+		return append(l.reader.problems(), "closing the log took "+took.String())
+	}
+	return l.reader.problems()
+}
+
+// tee gives every record to two handlers.
+type tee [2]slog.Handler
+
+func (t tee) Enabled(ctx context.Context, level slog.Level) bool { return t[0].Enabled(ctx, level) }
+
+func (t tee) Handle(ctx context.Context, r slog.Record) error {
+	return errors.Join(t[0].Handle(ctx, r.Clone()), t[1].Handle(ctx, r))
+}
+
+func (t tee) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return tee{t[0].WithAttrs(attrs), t[1].WithAttrs(attrs)}
+}
+
+func (t tee) WithGroup(name string) slog.Handler {
+	return tee{t[0].WithGroup(name), t[1].WithGroup(name)}
+}
+
+// manager is the service manager, which is told the states of sd_notify(3).
+type manager struct {
+	gate *gate
+
+	mu        sync.Mutex
+	failing   bool
+	disturbed bool // it blocked or failed at some time
+	states    []string
+	fed       time.Time // when it last heard of the watchdog
+}
+
+func (m *manager) notify(state string) error {
+	m.gate.pass()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.failing {
+		return errors.New("the service manager is not there")
+	}
+	if state == "WATCHDOG=1" {
+		m.fed = time.Now()
+		return nil
+	}
+	m.states = append(m.states, state)
+	return nil
+}
+
+// disturb blocks the manager for d, or has it fail until the next call.
+func (m *manager) disturb(d time.Duration, fail bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.disturbed, m.failing = true, fail
+	if !fail {
+		m.gate.block(d)
+	}
+}
+
+// problems holds what the manager has heard against what it may hear.
+func (m *manager) problems(ended bool) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	heard := strings.Join(m.states, " ")
+	switch {
+	case ended && !m.disturbed && heard == "READY=1 STOPPING=1":
+	case m.disturbed && (heard == "" || heard == "READY=1" || heard == "STOPPING=1" || heard == "READY=1 STOPPING=1"):
+	case !ended && heard == "READY=1", !ended && heard == "READY=1 STOPPING=1":
+	default:
+		return []string{"the service manager heard " + heard}
+	}
+	return nil
+}
