@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -73,15 +74,21 @@ type Server struct {
 // Listen binds the address. Who calls is answered when Serve is called. The error is an
 // *Error if the address cannot be right, else what binding met.
 func Listen(cfg Config) (*Server, error) {
+	ln, url, err := listen(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return New(cfg, ln, url), nil
+}
+
+// New returns a server on a listener that is bound to url. Addr and Public of cfg mean
+// nothing here.
+func New(cfg Config, ln net.Listener, url string) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.maxConns == 0 {
 		cfg.maxConns = maxConns
-	}
-	ln, url, err := listen(cfg)
-	if err != nil {
-		return nil, err
 	}
 	limited := limitConns(ln, cfg.maxConns, url, cfg.Log)
 	return &Server{
@@ -97,7 +104,7 @@ func Listen(cfg Config) (*Server, error) {
 			ConnState:         limited.connState,
 			ErrorLog:          log.New(oplog.LineWriter(cfg.Log, slog.LevelDebug, "admin http"), "", 0),
 		},
-	}, nil
+	}
 }
 
 // URL is where it really listens, as in http://127.0.0.1:9462.

@@ -16,8 +16,9 @@ import (
 // plan is everything that happens in one run. It is drawn from a seed and changed by
 // nothing but shrink.
 type plan struct {
-	seed   uint64
-	engine string
+	seed    uint64
+	program string // service, agent or admin
+	engine  string // of a service
 
 	// The configuration of the service.
 	loops, buffer        int
@@ -65,6 +66,7 @@ const (
 	blockLog     // whoever reads the log stops, for a time or for ever
 	blockManager // the service manager stops reading, for a time or for ever
 	failManager  // it is not there for a time
+	flood        // of strangers
 	ask          // for the peers, and whether the loops turn
 	sigterm
 	numOps
@@ -77,7 +79,7 @@ var opNames = [numOps]string{
 	closePeer: "close", reset: "reset", stall: "stall", resume: "resume", readSome: "read", datagram: "datagram",
 	pass: "pass", pauseFor: "pause the process", faultsOn: "faults on", faultsOff: "faults off", starve: "starve",
 	feed: "feed", breakCall: "break a call", descriptors: "limit descriptors", shutListener: "shut the listener down elsewhere",
-	ask: "ask for peers and pulse", sigterm: "SIGTERM",
+	flood: "flood", ask: "ask for peers and pulse", sigterm: "SIGTERM",
 }
 
 // step is one thing that happens.
@@ -95,7 +97,7 @@ func (s step) String() string {
 		return fmt.Sprintf("peer %d: %s %d", s.peer, text, s.n)
 	case halfClose, closePeer, reset, stall, resume, starve, feed:
 		return fmt.Sprintf("peer %d: %s", s.peer, text)
-	case dialTLS, dialTLSClient:
+	case dialTLS, dialTLSClient, flood:
 		return fmt.Sprintf("%s, %d", text, s.n)
 	case blockLog, blockManager:
 		if s.n == 1 {
@@ -125,8 +127,8 @@ func (s step) duration() time.Duration {
 
 func (p plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: %s, %d loops, buffer %d, connections %d, per address %d, memory %d, idle %v, stall %v, drain %v\n",
-		p.seed, p.engine, p.loops, p.buffer, p.maxConns, p.perAddress, p.maxMemory, p.idle, p.stall, p.drain)
+	fmt.Fprintf(&b, "seed %d: %s, %s, %d loops, buffer %d, connections %d, per address %d, memory %d, idle %v, stall %v, drain %v\n",
+		p.seed, p.program, p.engine, p.loops, p.buffer, p.maxConns, p.perAddress, p.maxMemory, p.idle, p.stall, p.drain)
 	fmt.Fprintf(&b, "second engine %q, busy poll %v, watchdog %v, tcp %t, unix %t, udp %t, tls %t; kernel buffers %d, %d, the peer's %d; %d faults in 1000 calls\n",
 		p.second, p.busyPoll, p.watchdog, p.tcp, p.unix, p.udp, p.tls, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.faults)
 	for i, s := range p.steps {
@@ -171,6 +173,11 @@ func draw(seed uint64) plan {
 		faults:     pick(r, 10, 50, 200),
 	}
 	p.watchdog = pick(r, 0, 0, 20*time.Second)
+	p.program = pick(r, "service", "service", "service", "service", "service", "service", "service", "agent", "admin")
+	if p.program != "service" {
+		drawBeside(r, &p)
+		return p
+	}
 	p.maxMemory = pick(r, 1<<20, int64(p.buffer), int64(2*p.buffer+1))
 	if r.IntN(20) == 0 {
 		p.busyPoll = 20 * time.Microsecond

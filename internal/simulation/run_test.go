@@ -74,6 +74,9 @@ type simPeer struct {
 
 // play runs a plan from start to end and returns what went wrong.
 func play(t *testing.T, p plan, path string) (problems []string) {
+	if p.program != "service" {
+		return playBeside(t, p)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		r := &run{plan: p, m: newMachine(), counts: newRecorder(), log: openLog(""), manager: &manager{gate: newGate()}, specs: make(map[string]sock.Spec),
 			signals: make(chan os.Signal, 2), ended: make(chan error, 1), delivered: make(map[string]int)}

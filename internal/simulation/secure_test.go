@@ -35,12 +35,18 @@ var certificate = sync.OnceValue(func() *tls.Config {
 	}
 })
 
-// hello is the first record of an honest client.
-var hello = sync.OnceValue(func() []byte {
+// hello is the first record of an honest client, oldHello that of one whose version the
+// service does not speak.
+var (
+	hello    = sync.OnceValue(func() []byte { return firstRecord(tls.VersionTLS13) })
+	oldHello = sync.OnceValue(func() []byte { return firstRecord(tls.VersionTLS12) })
+)
+
+func firstRecord(version uint16) []byte {
 	var sent recording
-	tls.Client(&sent, &tls.Config{InsecureSkipVerify: true}).Handshake()
+	tls.Client(&sent, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, MaxVersion: version}).Handshake()
 	return sent.Bytes()
-})
+}
 
 // recording is a connection of which only what is written matters.
 type recording struct {
@@ -145,11 +151,13 @@ func (r *run) closeClients() {
 
 // secureStranger is what somebody sends to a tls listener who is no honest client.
 func secureStranger(n int) []byte {
-	switch n % 3 {
+	switch n % 4 {
 	case 0:
 		return nil // silence
 	case 1:
 		return hello()[:len(hello())*(n%7+1)/7] // a part of a handshake, or all of its first record
+	case 2:
+		return oldHello()
 	}
 	return bytes.Repeat([]byte("GET / "), 1+n%100)
 }
