@@ -59,10 +59,11 @@ func (r *recording) Write(p []byte) (int, error)        { return r.Buffer.Write(
 func (r *recording) Close() error                       { return nil }
 func (r *recording) SetWriteDeadline(_ time.Time) error { return nil }
 
-// secureClient is an honest client: it sends, finishes, and reads to the end.
+// secureClient is a client that speaks TLS: it sends, finishes, and reads to the end.
 type secureClient struct {
-	at   time.Time
-	sent []byte
+	at     time.Time
+	sent   []byte
+	honest bool // else it says FIN without close_notify
 
 	mu       sync.Mutex
 	received []byte
@@ -76,7 +77,7 @@ func (r *run) dialSecure(n int) {
 	if _, ok := r.specs["tls"]; !ok {
 		return
 	}
-	c := &secureClient{at: time.Now(), sent: bytes.Repeat([]byte{byte('a' + n%26)}, n), close: func() {}}
+	c := &secureClient{at: time.Now(), honest: n%4 > 0, sent: bytes.Repeat([]byte{byte('a' + n%26)}, n), close: func() {}}
 	r.clients = append(r.clients, c)
 	go c.talk(network{r.m}, r.specs["tls"].Addr.Port())
 }
@@ -102,7 +103,17 @@ func (c *secureClient) exchange(conn *tls.Conn) error {
 	wrote := make(chan error, 1)
 	go func() {
 		_, err := conn.Write(c.sent)
-		wrote <- errors.Join(err, conn.CloseWrite())
+		switch {
+		case err != nil:
+		case c.honest:
+			err = conn.CloseWrite()
+		default:
+			err = conn.NetConn().(tcpConn).CloseWrite()
+		}
+		if err != nil {
+			conn.NetConn().Close()
+		}
+		wrote <- err
 	}()
 	var err error
 	for buf := make([]byte, 1000); err == nil; {
@@ -130,11 +141,13 @@ func (r *run) checkClients(when string, over, live bool) {
 			r.problem("%s: tls client %d: received %d bytes that are no prefix of the %d it sent", when, i, len(c.received), len(c.sent))
 		case c.over && c.err == nil && len(c.received) != len(c.sent):
 			r.problem("%s: tls client %d: close_notify after %d of %d bytes", when, i, len(c.received), len(c.sent))
+		case c.over && c.err == nil && !c.honest:
+			r.problem("%s: tls client %d: a FIN without close_notify was answered by close_notify", when, i)
 		case r.isLate(c.at) && len(c.received) > 0:
 			r.problem("%s: tls client %d: came %v after SIGTERM, and was served", when, i, c.at.Sub(r.stopped))
 		case over && !c.over:
 			r.problem("%s: tls client %d: has no end: received %d of %d bytes", when, i, len(c.received), len(c.sent))
-		case live && c.err != nil:
+		case live && c.honest && c.err != nil:
 			r.problem("%s: tls client %d: did nothing wrong and saw %v", when, i, c.err)
 		}
 		c.mu.Unlock()

@@ -50,6 +50,7 @@ type Kernel struct {
 	nextPort   uint16
 	paths      map[string]*socket
 	attempts   []*attempt
+	orphans    []*orphan
 	pauses     []pause
 	dialled    int
 	violations []string
@@ -111,6 +112,7 @@ func (k *Kernel) Advance(d time.Duration) {
 	k.clock += int64(d)
 	k.forgive()
 	k.retry()
+	k.reapOrphans()
 }
 
 func (k *Kernel) recvBuffer() int { return k.RecvBuffer }

@@ -169,4 +169,7 @@ func (s *stream) close() {
 	}
 	s.closed = true
 	s.end.close(abort)
+	if end, ok := s.end.(*tcp); ok && s.sent >= smallestWindow {
+		s.k.orphan(end)
+	}
 }
