@@ -48,6 +48,7 @@ func (r *run) check(when string) {
 	if drops := sum(st.Drops[:]); st.DatagramsIn != st.DatagramsOut+drops {
 		r.problem("%s: datagrams in %d, out %d, dropped %d", when, st.DatagramsIn, st.DatagramsOut, drops)
 	}
+	r.checkInTime(when)
 	r.checkAnswers(when)
 	r.checkClients(when, false, false)
 	r.problems = append(r.problems, r.counts.problems()...)
@@ -55,6 +56,22 @@ func (r *run) check(when string) {
 	r.problems = append(r.problems, r.manager.problems(r.over)...)
 	r.m.do(func(k *sim.Kernel) { r.problems = append(r.problems, k.Violations()...) })
 	r.over = r.over || r.hasEnded()
+}
+
+// checkInTime holds what has a time limit: the drain, which no peer can make longer, and
+// a handshake.
+func (r *run) checkInTime(when string) {
+	r.over = r.over || r.hasEnded()
+	// The notifier has a second to report the end.
+	if limit := r.plan.drain + 2*time.Second; !r.over && r.signalled > 0 && time.Since(r.stopped) > limit {
+		r.problem("%s: the service has not ended %v after SIGTERM, the drain has %v", when, time.Since(r.stopped), r.plan.drain)
+	}
+	const limit = 10 * time.Second // the handshake has 5 s, an alert 1 s to be read
+	for i, p := range r.peers {
+		if p.network == "tls" && p.End() == sim.Going && time.Since(p.at) > limit && !r.disturbed && r.plan.maxConns == 100 {
+			r.problem("%s: peer %d: no end of a handshake %v after it came", when, i, time.Since(p.at))
+		}
+	}
 }
 
 // isLate reports whether who came at that time came so long after SIGTERM that it must not

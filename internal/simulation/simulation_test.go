@@ -5,11 +5,13 @@ package simulation
 import (
 	"bufio"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 var (
@@ -38,6 +40,8 @@ func TestPromisesHoldForEverySeed(t *testing.T) {
 // tryPlan plays a plan. One that fails is shrunk and printed.
 func tryPlan(t *testing.T, p plan, path string) {
 	t.Helper()
+	hangs := time.AfterFunc(5*time.Minute, func() { panic(fmt.Sprintf("it does not end:\n%s", p)) })
+	defer hangs.Stop()
 	if len(play(t, p, path)) == 0 {
 		return
 	}
