@@ -176,9 +176,19 @@ func (l *Listener) accept() (net.Conn, error) {
 	return l.acceptSoon()
 }
 
-// acceptWaiting returns who is in the queue, or os.ErrDeadlineExceeded if nobody is.
+const (
+	// acceptWithin is how long a caller who waits may take to be accepted. On a busy
+	// machine the time can be over before package net has looked at the queue, and it
+	// does not look then; so it is tried maxTries times.
+	acceptWithin = 100 * time.Millisecond
+	maxTries     = 5
+)
+
+// acceptWaiting returns who is in the queue, or os.ErrDeadlineExceeded if nobody is. A
+// socket that is readable for ever and has nobody, e.g. a unix listener that another
+// process has shut down, counts as empty.
 func (l *Listener) acceptWaiting() (net.Conn, error) {
-	for {
+	for tries := 0; tries < maxTries; {
 		if !l.cfg.Waiting() {
 			grace := l.policy.Grace() - l.now()
 			if grace <= 0 || !l.sleep(time.Duration(grace)) {
@@ -186,21 +196,19 @@ func (l *Listener) acceptWaiting() (net.Conn, error) {
 			}
 			continue
 		}
-		l.setDeadline(time.Now().Add(time.Second)) // whoever waits may be gone by then
+		l.setDeadline(time.Now().Add(acceptWithin))
 		if conn, err := l.cfg.Socket.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
 			return conn, err
 		}
+		tries++
 	}
+	return nil, os.ErrDeadlineExceeded
 }
 
-// emptyAfter is how often in a row nobody must come within Grace before a queue is taken
-// to be empty. Once is not enough: package net has no accept that does not wait, and does
-// not look at the queue if the time is over before it comes to that.
-const emptyAfter = 3
-
-// acceptSoon returns who is in the queue, or os.ErrDeadlineExceeded if nobody seems to be.
+// acceptSoon returns who is in the queue, or os.ErrDeadlineExceeded if nobody comes within
+// Grace, which is taken for an empty queue: package net has no accept that does not wait.
 func (l *Listener) acceptSoon() (conn net.Conn, err error) {
-	for range emptyAfter {
+	for range maxTries {
 		l.setDeadline(time.Now().Add(Grace))
 		if conn, err = l.cfg.Socket.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
 			return conn, err

@@ -212,12 +212,11 @@ func TestABusyMachineDoesNotLoseTheQueue(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			places := NewPlaces(5, 0)
-			s := &slowSocket{newFakeSocket(100), emptyAfter - 1}
+			s := &slowSocket{newFakeSocket(100), maxTries - 1}
 			cfg := Config{Socket: s, Places: places}
 			if known {
 				cfg.Queued = func() int { return len(s.queue) }
 				cfg.Waiting = func() bool { return len(s.queue) > 0 }
-				s.slow = 50
 			}
 			l := NewListener(cfg)
 			l.Drain()
@@ -227,6 +226,16 @@ func TestABusyMachineDoesNotLoseTheQueue(t *testing.T) {
 			synctest.Wait()
 		})
 	}
+}
+
+func TestDrainOfAListenerThatIsReadableInVainEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewListener(Config{Socket: newFakeSocket(0), Places: NewPlaces(1, 0), Waiting: func() bool { return true }})
+		l.Drain()
+		if conn, err := l.Accept(); conn != nil || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("got %v, %v; want net.ErrClosed", conn, err)
+		}
+	})
 }
 
 func TestDrainRefusesWhoComesLater(t *testing.T) {

@@ -45,8 +45,9 @@ func (r *run) check(when string) {
 	if st.Active > uint64(r.plan.maxConns) {
 		r.problem("%s: %d streams, the limit is %d", when, st.Active, r.plan.maxConns)
 	}
-	if drops := sum(st.Drops[:]); st.DatagramsIn != st.DatagramsOut+drops {
-		r.problem("%s: datagrams in %d, out %d, dropped %d", when, st.DatagramsIn, st.DatagramsOut, drops)
+	// The net engine may be waiting until it can send the one that it answers now.
+	if under := st.DatagramsIn - st.DatagramsOut - sum(st.Drops[:]); under != 0 && (under != 1 || r.plan.engine != "net" || r.over) {
+		r.problem("%s: datagrams in %d, out %d, dropped %d", when, st.DatagramsIn, st.DatagramsOut, sum(st.Drops[:]))
 	}
 	r.checkInTime(when)
 	r.checkAnswers(when)

@@ -11,6 +11,8 @@ import (
 
 	"echod/internal/sys"
 	"echod/internal/sys/sim"
+
+	"golang.org/x/sys/unix"
 )
 
 // plan is everything that happens in one run. It is drawn from a seed and changed by
@@ -147,7 +149,11 @@ func (p plan) hasLoops() bool {
 func (s step) broken() (sim.Call, sys.Errno) {
 	calls := []sim.Call{sim.Accept4, sim.Recvmmsg, sim.Sendmmsg, sim.EpollAdd, sim.Setsockopt}
 	call := calls[s.peer%len(calls)]
-	legal := sim.Legal(call)
+	// A signal interrupts no call for good, and package net takes the next caller if one
+	// has gone.
+	legal := slices.DeleteFunc(slices.Clone(sim.Legal(call)), func(errno sys.Errno) bool {
+		return errno == unix.EINTR || errno == unix.ECONNABORTED
+	})
 	return call, legal[s.n%len(legal)]
 }
 

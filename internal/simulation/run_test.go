@@ -21,6 +21,7 @@ import (
 	"echod/internal/engine/reactor"
 	"echod/internal/server"
 	"echod/internal/sock"
+	"echod/internal/sys"
 	"echod/internal/sys/sim"
 )
 
@@ -345,9 +346,9 @@ func (r *run) terminate() {
 	}
 	r.signals <- syscall.SIGTERM
 	if r.signalled == 2 {
-		r.pass(time.Second)
+		r.pass(3 * time.Second) // of which one is for a service manager that does not read
 		if r.over = r.hasEnded(); !r.over {
-			r.problem("a second after a second signal the service goes on")
+			r.problem("3 s after a second signal the service goes on")
 		}
 	}
 }
