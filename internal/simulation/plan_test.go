@@ -50,6 +50,7 @@ const (
 	send
 	sendUrgent
 	halfClose
+	sendUnread // and half-close: it finishes, and reads nothing
 	closePeer
 	reset
 	stall
@@ -77,7 +78,7 @@ const (
 var opNames = [numOps]string{
 	dial: "dial", dialUnix: "dial unix", dialTLS: "dial tls, no client", dialTLSClient: "dial tls",
 	blockLog: "the log blocks", blockManager: "the service manager blocks", failManager: "the service manager fails",
-	send: "send", sendUrgent: "send urgent", halfClose: "half-close",
+	send: "send", sendUrgent: "send urgent", halfClose: "half-close", sendUnread: "read nothing, half-close after",
 	closePeer: "close", reset: "reset", stall: "stall", resume: "resume", readSome: "read", datagram: "datagram",
 	pass: "pass", pauseFor: "pause the process", faultsOn: "faults on", faultsOff: "faults off", starve: "starve",
 	feed: "feed", breakCall: "break a call", descriptors: "limit descriptors", shutListener: "shut the listener down elsewhere",
@@ -95,7 +96,7 @@ type step struct {
 func (s step) String() string {
 	text := opNames[s.op]
 	switch s.op {
-	case send, sendUrgent, readSome:
+	case send, sendUrgent, sendUnread, readSome:
 		return fmt.Sprintf("peer %d: %s %d", s.peer, text, s.n)
 	case halfClose, closePeer, reset, stall, resume, starve, feed:
 		return fmt.Sprintf("peer %d: %s", s.peer, text)
@@ -211,7 +212,7 @@ func draw(seed uint64) plan {
 // drawStep draws one step. What peers do most is drawn most.
 func drawStep(r *rand.Rand, p plan) step {
 	s := step{op: pick(r,
-		dial, dial, dial, send, send, send, send, sendUrgent, halfClose, closePeer, reset, stall, stall, resume,
+		dial, dial, dial, send, send, send, send, sendUrgent, sendUnread, halfClose, closePeer, reset, stall, stall, resume,
 		readSome, pass, pass, pauseFor, faultsOn, faultsOff, starve, feed, descriptors, sigterm, datagram, datagram,
 		ask, shutListener, breakCall, blockLog, blockManager, failManager)}
 	if s.op == shutListener && r.IntN(10) > 0 {

@@ -6,22 +6,17 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
-	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"echod/internal/engine"
 	"echod/internal/engine/gonet"
 	"echod/internal/engine/reactor"
 	"echod/internal/server"
 	"echod/internal/sock"
-	"echod/internal/sys"
 	"echod/internal/sys/sim"
 )
 
@@ -75,6 +70,11 @@ type simPeer struct {
 
 // play runs a plan from start to end and returns what went wrong.
 func play(t *testing.T, p plan, path string) (problems []string) {
+	defer func() {
+		if v := recover(); v != nil { // by synctest, of goroutines that are left
+			problems = append(problems, fmt.Sprint(v))
+		}
+	}()
 	if p.program != "service" {
 		return playBeside(t, p)
 	}
@@ -153,172 +153,6 @@ func (r *run) start(t *testing.T, path string) bool {
 	go func() { r.ended <- r.service.Run(context.Background(), r.signals) }()
 	synctest.Wait()
 	return true
-}
-
-// step does one step of the plan. rest are the steps that follow it.
-func (r *run) step(s step, rest []step) {
-	switch s.op {
-	case pass:
-		r.pass(s.d)
-	case pauseFor:
-		r.m.pause(s.d, func(k *sim.Kernel) {
-			for _, s := range rest[:min(3, len(rest))] {
-				r.peerStep(k, s)
-			}
-		})
-	case sigterm:
-		r.terminate()
-	case dial, dialUnix:
-		r.dial(s.op == dialUnix)
-	case dialTLS:
-		r.dialStranger(secureStranger(s.n))
-	case dialTLSClient:
-		r.dialSecure(s.n)
-	case blockLog:
-		r.log.reader.gate.block(s.duration())
-	case blockManager:
-		r.manager.disturb(s.duration(), false)
-	case failManager:
-		r.manager.disturb(0, s.n != 1)
-	case ask:
-		r.ask()
-	default:
-		r.m.change(func(k *sim.Kernel) { r.peerStep(k, s) })
-	}
-}
-
-// peerStep does what needs the kernel alone.
-func (r *run) peerStep(k *sim.Kernel, s step) {
-	switch s.op {
-	case faultsOn:
-		k.Choose, r.faulty, r.disturbed = chooser(r.plan.seed, r.plan.faults), true, true
-	case faultsOff:
-		k.Choose, r.faulty = nil, false
-	case descriptors:
-		k.NoFile = len(k.Open()) + 3 + s.n
-		r.disturbed = true
-	case breakCall:
-		broken, errno := s.broken()
-		k.Fault = func(call sim.Call) sys.Errno {
-			if call == broken {
-				return errno
-			}
-			return 0
-		}
-		r.disturbed = true
-	case shutListener:
-		if open := r.streamListeners(k); len(open) > 0 {
-			k.ShutdownElsewhere(open[0], unix.SHUT_RDWR)
-			r.shut, r.disturbed = true, true
-		}
-	case datagram:
-		r.datagram(k, s)
-	}
-	if len(r.peers) == 0 {
-		return
-	}
-	p := r.peers[s.peer%len(r.peers)]
-	switch s.op {
-	case send, sendUrgent:
-		text := make([]byte, min(s.n, maxSent-len(p.Sent())))
-		for i := range text {
-			text[i] = byte((s.peer+1)*31 + (len(p.Sent())+i)*7 + (len(p.Sent())+i)>>8)
-		}
-		if s.op == sendUrgent {
-			p.SendUrgent(text)
-		} else {
-			p.Send(text)
-		}
-	case halfClose:
-		p.CloseWrite()
-	case closePeer:
-		p.Close()
-	case reset:
-		p.Reset()
-	case stall:
-		p.Stall()
-	case resume:
-		p.Resume()
-	case readSome:
-		p.Read(s.n)
-	case starve, feed:
-		p.Starve(pickCall(s), s.op == starve)
-		r.disturbed = true
-	}
-}
-
-// streamListeners are the listening sockets that are open.
-func (r *run) streamListeners(k *sim.Kernel) (open []int) {
-	for _, fd := range k.Open() {
-		if k.Listening(fd) {
-			open = append(open, fd)
-		}
-	}
-	return open
-}
-
-// ask asks the service who is there, as its page does, and whether its loops turn. It
-// answers at any time.
-func (r *run) ask() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	peers, err := r.service.Peers(ctx, 3)
-	if err != nil {
-		r.problem("asked for its peers, the service answers %v", err)
-	}
-	if len(peers) > 6 {
-		r.problem("asked for the first 3 in two orders, the service names %d peers", len(peers))
-	}
-}
-
-// pickCall is the call that a step starves.
-func pickCall(s step) sim.Call {
-	if s.n%2 == 0 {
-		return sim.Recv
-	}
-	return sim.Send
-}
-
-// maxSent is how much one peer sends at most, so that a run stays short.
-const maxSent = 20_000
-
-func (r *run) dial(local bool) {
-	if _, err := os.Lstat(r.specs["unix"].Path); local && err != nil {
-		return // connect(2) fails with ENOENT: the file is the service's, not the kernel's
-	}
-	r.m.change(func(k *sim.Kernel) {
-		p := &simPeer{network: "tcp", at: time.Now()}
-		if local {
-			p.network, p.Peer = "unix", k.DialUnix(r.specs["unix"].Path)
-		} else {
-			p.Peer = k.Dial(r.specs["tcp"].Addr.Port())
-		}
-		r.peers = append(r.peers, p)
-	})
-}
-
-// dialStranger connects to the tls listener.
-func (r *run) dialStranger(says []byte) {
-	if _, ok := r.specs["tls"]; !ok {
-		return
-	}
-	r.m.change(func(k *sim.Kernel) {
-		p := &simPeer{network: "tls", at: time.Now(), Peer: k.Dial(r.specs["tls"].Addr.Port())}
-		p.Send(says)
-		r.peers = append(r.peers, p)
-	})
-}
-
-func (r *run) datagram(k *sim.Kernel, s step) {
-	spec, ok := r.specs["udp"]
-	if !ok {
-		return
-	}
-	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(s.peer))
-	payload := []byte(strings.Repeat(string(rune('a'+s.n%26)), s.n))
-	if k.Deliver(sim.Datagram{From: from, To: spec.Addr, Payload: payload}) {
-		r.delivered[fmt.Sprint(from, len(payload))]++
-	}
 }
 
 // pass lets d pass, and holds what the service does in it against what it may.
