@@ -25,6 +25,7 @@ type beside struct {
 	port     uint16
 	ended    chan error
 	ending   bool
+	calm     bool // nothing has failed
 	peers    []*stranger
 	problems []string
 }
@@ -32,6 +33,7 @@ type beside struct {
 // stranger is a peer and what it said first.
 type stranger struct {
 	*sim.Peer
+	at    time.Time
 	first string
 }
 
@@ -59,7 +61,7 @@ func drawBeside(r *rand.Rand, p *plan) {
 // playBeside runs a plan from start to end and returns what went wrong.
 func playBeside(t *testing.T, p plan) (problems []string) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &beside{plan: p, m: newMachine(), log: openLog(token), program: newProgram(p.program), ended: make(chan error, 1)}
+		b := &beside{plan: p, m: newMachine(), log: openLog(token), program: newProgram(p.program), calm: true, ended: make(chan error, 1)}
 		k := b.m.k
 		k.RecvBuffer, k.SendBuffer, k.PeerBuffer = p.recvBuffer, p.sendBuffer, p.peerBuffer
 		ln := b.listen(t)
@@ -116,11 +118,11 @@ func (b *beside) peerStep(k *sim.Kernel, s step) {
 			b.dial(k, s.peer*(i%2)) // every second one is silent
 		}
 	case faultsOn:
-		k.Choose = chooser(b.plan.seed, b.plan.faults)
+		k.Choose, b.calm = chooser(b.plan.seed, b.plan.faults), false
 	case faultsOff:
 		k.Choose = nil
 	case descriptors:
-		k.NoFile = len(k.Open()) + 3 + s.n
+		k.NoFile, b.calm = len(k.Open())+3+s.n, false
 	}
 	if len(b.peers) == 0 {
 		return
@@ -143,8 +145,13 @@ func (b *beside) peerStep(k *sim.Kernel, s step) {
 		p.Read(s.n)
 	case starve, feed:
 		p.Starve(pickCall(s), s.op == starve)
+		b.calm = false
 	}
 }
+
+// maxSilence is how long a stranger may say nothing: the agent and the admin server give
+// 5 s for a first line and for a header.
+const maxSilence = 6 * time.Second
 
 func (b *beside) dial(k *sim.Kernel, which int) *stranger {
 	says := b.program.says()
@@ -152,7 +159,7 @@ func (b *beside) dial(k *sim.Kernel, which int) *stranger {
 }
 
 func (b *beside) call(k *sim.Kernel, first string) *stranger {
-	p := &stranger{k.Dial(b.port), first}
+	p := &stranger{k.Dial(b.port), time.Now(), first}
 	p.Send([]byte(first))
 	b.peers = append(b.peers, p)
 	return p
@@ -172,6 +179,10 @@ func (b *beside) check(when string) {
 	for i, p := range b.peers {
 		if b.program.leaks(p.first, string(p.Received())) {
 			b.problem("%s: peer %d, who said %q first, was sent %q", when, i, p.first, p.Received())
+		}
+		silent := p.End() == sim.Going && len(p.Sent()) == 0 && b.calm && len(b.peers) <= maxAdminConns
+		if age := time.Since(p.at); silent && age > maxSilence {
+			b.problem("%s: peer %d has said nothing for %v and is still there", when, i, age)
 		}
 	}
 	select {
