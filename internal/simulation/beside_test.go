@@ -180,7 +180,7 @@ func (b *beside) check(when string) {
 		if b.program.leaks(p.first, string(p.Received())) {
 			b.problem("%s: peer %d, who said %q first, was sent %q", when, i, p.first, p.Received())
 		}
-		silent := p.End() == sim.Going && len(p.Sent()) == 0 && b.calm && len(b.peers) <= maxAdminConns
+		silent := p.End() == sim.Going && !p.Stalled() && len(p.Sent()) == 0 && b.calm && len(b.peers) <= maxAdminConns
 		if age := time.Since(p.at); silent && age > maxSilence {
 			b.problem("%s: peer %d has said nothing for %v and is still there", when, i, age)
 		}

@@ -187,6 +187,10 @@ func (p *Peer) blocked() bool {
 // Stall stops taking bytes, until Resume.
 func (p *Peer) Stall() { p.stalled = true }
 
+// Stalled reports whether the peer takes nothing now. It does not see the end of its
+// connection then, unless that is a reset.
+func (p *Peer) Stalled() bool { return p.stalled }
+
 // Resume takes bytes again, as soon as they come.
 func (p *Peer) Resume() {
 	p.stalled = false
