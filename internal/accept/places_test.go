@@ -9,8 +9,10 @@ import (
 
 func TestPlacesAreTakenAndGivenBack(t *testing.T) {
 	p := NewPlaces(2, 0)
-	if !p.Take() || !p.Take() || p.Take() {
-		t.Fatal("of 2 places, want exactly 2 taken")
+	for i, want := range []bool{true, true, false} {
+		if got := p.Take(); got != want {
+			t.Fatalf("place %d of 2: got %t, want %t", i+1, got, want)
+		}
 	}
 	if p.Taken() != 2 || p.Max() != 2 {
 		t.Errorf("got %d of %d taken, want 2 of 2", p.Taken(), p.Max())
@@ -130,8 +132,11 @@ func TestWithoutALimitAnAddressCostsNothing(t *testing.T) {
 			t.Fatal("refused without a limit")
 		}
 	}
-	if limited := NewPlaces(1, 1); !limited.Enter(netip.Addr{}) || !limited.Enter(netip.Addr{}) {
-		t.Error("a peer without an address is refused")
+	limited := NewPlaces(1, 1)
+	for range 2 {
+		if !limited.Enter(netip.Addr{}) {
+			t.Error("a peer without an address is refused")
+		}
 	}
 	if len(p.shares) != 0 || p.PerAddress() {
 		t.Error("shares are counted without a limit")

@@ -7,8 +7,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -68,12 +68,19 @@ func TestSecretsThatDifferAnywhereAreNotEqual(t *testing.T) {
 // token on either side, and the one comparison is that of crypto/subtle.
 func TestTokensAreComparedInConstantTimeOnly(t *testing.T) {
 	fset := token.NewFileSet()
-	all, err := parser.ParseDir(fset, ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	subtle := false
-	for _, file := range all["agent"].Files {
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(fset, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if b, ok := n.(*ast.BinaryExpr); ok && (b.Op == token.EQL || b.Op == token.NEQ) {
 				for _, side := range []ast.Expr{b.X, b.Y} {
