@@ -166,6 +166,16 @@ func (m *manager) disturb(d time.Duration, fail bool) {
 	}
 }
 
+// silence is for how long the watchdog was not fed, 0 where the manager is to blame.
+func (m *manager) silence() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.disturbed {
+		return 0
+	}
+	return time.Since(m.fed)
+}
+
 // problems holds what the manager has heard against what it may hear.
 func (m *manager) problems(ended bool) []string {
 	m.mu.Lock()

@@ -167,6 +167,9 @@ func (r *run) pass(d time.Duration) {
 	if waits := r.m.total - before; waits > most && r.plan.busyPoll == 0 {
 		r.problem("%d waits in %v, want at most %d", waits, d, most)
 	}
+	if silent := r.manager.silence(); r.plan.watchdog > 0 && d > r.plan.watchdog && r.signalled == 0 && silent > r.plan.watchdog {
+		r.problem("the watchdog was not fed for %v, it wants to be every %v", silent, r.plan.watchdog)
+	}
 }
 
 // terminate sends SIGTERM, once or a second time.
