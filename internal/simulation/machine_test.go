@@ -76,6 +76,12 @@ func (m *machine) advance() {
 	}
 }
 
+// waited is how many waits there were so far.
+func (m *machine) waited() (n int) {
+	m.do(func(*sim.Kernel) { n = m.total })
+	return n
+}
+
 func (m *machine) problem(format string, args ...any) {
 	m.problems = append(m.problems, fmt.Sprintf(format, args...))
 }

@@ -157,14 +157,14 @@ func (r *run) start(t *testing.T, path string) bool {
 
 // pass lets d pass, and holds what the service does in it against what it may.
 func (r *run) pass(d time.Duration) {
-	before := r.m.total
+	before := r.m.waited()
 	time.Sleep(d)
 	synctest.Wait()
 	most := 5000 + int(d/time.Second)*100
 	if r.plan.udp {
 		most *= 5 // a datagram socket that is readable in vain is tried a hundred times a second
 	}
-	if waits := r.m.total - before; waits > most && r.plan.busyPoll == 0 {
+	if waits := r.m.waited() - before; waits > most && r.plan.busyPoll == 0 {
 		r.problem("%d waits in %v, want at most %d", waits, d, most)
 	}
 	if silent := r.manager.silence(); r.plan.watchdog > 0 && d > r.plan.watchdog && r.signalled == 0 && silent > r.plan.watchdog {
