@@ -59,20 +59,33 @@ func (r *run) check(when string) {
 	r.over = r.over || r.hasEnded()
 }
 
-// checkInTime holds what has a time limit: the drain, which no peer can make longer, and
-// a handshake.
+// checkInTime holds what has a time limit: the drain, which no peer can make longer, a
+// handshake, and the wait for a peer to take what it is owed.
 func (r *run) checkInTime(when string) {
 	r.over = r.over || r.hasEnded()
 	// The notifier has a second to report the end.
 	if limit := r.plan.drain + 2*time.Second; !r.over && r.signalled > 0 && time.Since(r.stopped) > limit {
 		r.problem("%s: the service has not ended %v after SIGTERM, the drain has %v", when, time.Since(r.stopped), r.plan.drain)
 	}
+	if r.disturbed || r.plan.maxConns < 100 {
+		return
+	}
 	const limit = 10 * time.Second // the handshake has 5 s, an alert 1 s to be read
 	for i, p := range r.peers {
-		if p.network == "tls" && p.End() == sim.Going && time.Since(p.at) > limit && !r.disturbed && r.plan.maxConns == 100 {
+		if p.network == "tls" && p.End() == sim.Going && time.Since(p.at) > limit {
 			r.problem("%s: peer %d: no end of a handshake %v after it came", when, i, time.Since(p.at))
 		}
+		if waited := time.Since(p.touched); r.owes(p) && p.End() == sim.Going && r.plan.stall > 0 && waited > r.plan.stall*3/2+2*time.Second {
+			r.problem("%s: peer %d: owed bytes and has taken none of them for %v, the stall timeout is %v", when, i, waited, r.plan.stall)
+		}
 	}
+}
+
+// owes reports whether p takes nothing and the service must owe it something: no buffer on
+// the way has room for all that it has sent and not received.
+func (r *run) owes(p *simPeer) bool {
+	room := r.plan.recvBuffer + r.plan.sendBuffer + r.plan.peerBuffer
+	return p.stalled && p.network != "tls" && len(p.Sent())-len(p.Received()) > room
 }
 
 // isLate reports whether who came at that time came so long after SIGTERM that it must not

@@ -66,6 +66,8 @@ type simPeer struct {
 	*sim.Peer
 	network string
 	at      time.Time
+	touched time.Time // when a step last did something to it
+	stalled bool
 }
 
 // play runs a plan from start to end and returns what went wrong.
@@ -252,6 +254,7 @@ func (r *run) settle() {
 	r.m.change(func(*sim.Kernel) {
 		for _, p := range r.peers {
 			p.Resume()
+			p.stalled = false
 		}
 	})
 	r.pass(3 * time.Second)

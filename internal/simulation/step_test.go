@@ -79,9 +79,11 @@ func (r *run) peerStep(k *sim.Kernel, s step) {
 		return
 	}
 	p := r.peers[s.peer%len(r.peers)]
+	p.touched = time.Now()
 	switch s.op {
 	case sendUnread:
 		p.Stall()
+		p.stalled = true
 		r.peerStep(k, step{op: send, peer: s.peer, n: s.n})
 		p.CloseWrite()
 	case send, sendUrgent:
@@ -102,8 +104,10 @@ func (r *run) peerStep(k *sim.Kernel, s step) {
 		p.Reset()
 	case stall:
 		p.Stall()
+		p.stalled = true
 	case resume:
 		p.Resume()
+		p.stalled = false
 	case readSome:
 		p.Read(s.n)
 	case starve, feed:
