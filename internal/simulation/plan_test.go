@@ -31,6 +31,7 @@ type plan struct {
 	second               string // the engine of the unix listener, if there are two engines
 	busyPoll             time.Duration
 	watchdog             time.Duration
+	lateManager          time.Duration // for which the service manager blocks at first
 
 	// The behaviour of the kernel.
 	recvBuffer, sendBuffer, peerBuffer int
@@ -133,8 +134,8 @@ func (p plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %s, %s, %d loops, buffer %d, connections %d, per address %d, memory %d, idle %v, stall %v, drain %v\n",
 		p.seed, p.program, p.engine, p.loops, p.buffer, p.maxConns, p.perAddress, p.maxMemory, p.idle, p.stall, p.drain)
-	fmt.Fprintf(&b, "second engine %q, busy poll %v, watchdog %v, tcp %t, unix %t, udp %t, tls %t; kernel buffers %d, %d, the peer's %d; %d faults in 1000 calls\n",
-		p.second, p.busyPoll, p.watchdog, p.tcp, p.unix, p.udp, p.tls, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.faults)
+	fmt.Fprintf(&b, "second engine %q, busy poll %v, watchdog %v, late manager %v, tcp %t, unix %t, udp %t, tls %t; kernel buffers %d, %d, the peer's %d; %d faults in 1000 calls\n",
+		p.second, p.busyPoll, p.watchdog, p.lateManager, p.tcp, p.unix, p.udp, p.tls, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.faults)
 	for i, s := range p.steps {
 		fmt.Fprintf(&b, "%4d  %s\n", i, s)
 	}
@@ -203,6 +204,7 @@ func draw(seed uint64) plan {
 	default:
 		p.tcp = true
 	}
+	p.lateManager = pick(r, 0, 0, 0, 0, 0, 0, time.Second, time.Minute)
 	p.tls = r.IntN(10) == 0
 	if p.calm = r.IntN(4) == 0; p.calm {
 		p.stall, p.idle, p.perAddress = -1, 0, 0
@@ -268,6 +270,7 @@ func shrink(p plan, fails func(plan) bool) plan {
 		func(p *plan) { p.second = "" },
 		func(p *plan) { p.busyPoll = 0 },
 		func(p *plan) { p.watchdog = 0 },
+		func(p *plan) { p.lateManager = 0 },
 		func(p *plan) { p.tls = false },
 		func(p *plan) { p.perAddress = 0 },
 		func(p *plan) { p.maxMemory = 1 << 20 },

@@ -152,6 +152,9 @@ func (r *run) start(t *testing.T, path string) bool {
 			r.specs[spec.Network] = spec
 		}
 	}
+	if r.plan.lateManager > 0 {
+		r.manager.disturb(r.plan.lateManager, false)
+	}
 	go func() { r.ended <- r.service.Run(context.Background(), r.signals) }()
 	synctest.Wait()
 	return true
