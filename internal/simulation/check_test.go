@@ -91,7 +91,7 @@ func (r *run) owes(p *simPeer) bool {
 // isLate reports whether who came at that time came so long after SIGTERM that it must not
 // be served. Those on a unix socket find no file.
 func (r *run) isLate(at time.Time) bool {
-	return r.signalled > 0 && at.Sub(r.stopped) > accept.Grace
+	return r.signalled > 0 && !r.blind && at.Sub(r.stopped) > accept.Grace
 }
 
 // checkAnswers holds every answer against a datagram that was delivered.
@@ -149,7 +149,7 @@ func (r *run) checkLive() {
 // finish: whoever was there or in the queue before the signal was served.
 func (r *run) checkDrained() {
 	for i, p := range r.peers {
-		if !p.at.Before(r.stopped) || r.disturbed || r.plan.stall >= 0 || r.plan.idle > 0 || p.Quit() {
+		if p.network == "tls" || !p.at.Before(r.stopped) || r.disturbed || r.plan.stall >= 0 || r.plan.idle > 0 || p.Quit() {
 			continue
 		}
 		if p.End() != sim.Clean {

@@ -50,6 +50,7 @@ type run struct {
 	peers     []*simPeer
 	clients   []*secureClient
 	faulty    bool // calls fail at random
+	blind     bool // they did when the drain began, so the length of the queue may be unknown
 	shut      bool // a listener was shut down elsewhere
 	disturbed bool // something happened that excuses a connection that was not served
 	stopped   time.Time
@@ -184,7 +185,7 @@ func (r *run) terminate() {
 	}
 	r.signalled++
 	if r.signalled == 1 {
-		r.stopped = time.Now()
+		r.stopped, r.blind = time.Now(), r.faulty
 	}
 	r.signals <- syscall.SIGTERM
 	if r.signalled == 2 {
