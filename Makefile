@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test race vet cross fuzz simulate conformance soak bench bench-engines compare matrix matrix-quick inject inject-quick clean
+.PHONY: build test race vet cross fuzz mutate simulate conformance soak bench bench-engines compare matrix matrix-quick inject inject-quick clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
@@ -23,6 +23,9 @@ cross: ## what must also build elsewhere
 
 fuzz: ## every fuzz target for FUZZTIME each
 	sh .ci/fuzz $(FUZZTIME)
+
+mutate: ## mutation testing of what computes, or of PKG alone (./internal/hist): takes an hour
+	sh .ci/mutate $(PKG)
 
 simulate: ## whole services on a simulated kernel, from N seeds (FIRST is the first of them)
 	$(GO) test -timeout 12h ./internal/simulation -seeds $(or $(N),20000) -first $(or $(FIRST),1)
