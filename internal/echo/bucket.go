@@ -54,11 +54,8 @@ func (b *bucket) fits(now int64, r Rate, size int) bool {
 // drain takes out what flowed since. Callers on several threads read the clock
 // before they wait for each other, so now may be a little in the past.
 func (b *bucket) drain(now int64, r Rate) {
-	if now <= b.at {
-		return
-	}
-	seconds := float64(now-b.at) / 1e9
-	b.at = now
+	seconds := float64(max(now-b.at, 0)) / 1e9
+	b.at = max(b.at, now)
 	b.packets = max(b.packets-seconds*float64(r.Packets), 0)
 	b.bytes = max(b.bytes-seconds*float64(r.Bytes), 0)
 }

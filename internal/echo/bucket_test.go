@@ -140,6 +140,47 @@ func TestGuardAnswersTheLargestDatagramAtAnyRate(t *testing.T) {
 	}
 }
 
+// What a burst has used up comes back at the rate, no faster and no slower.
+func TestGuardGivesBackWhatTheRateIs(t *testing.T) {
+	tests := []struct {
+		name string
+		rate Rate
+		size int // of each datagram
+		want int // answered in half a second after the burst
+	}{
+		{"packets", Rate{Packets: 10, Bytes: 1 << 30}, 1, 5},
+		{"bytes", Rate{Packets: 1e6, Bytes: 4 * MaxDatagram}, MaxDatagram, 2},
+	}
+	for _, tt := range tests {
+		for _, scope := range []struct {
+			name string
+			cfg  GuardConfig
+			want Drop
+		}{
+			{"a prefix", GuardConfig{PerPrefix: tt.rate, Total: Rate{Packets: 1e9, Bytes: 1 << 40}}, DropPrefixRate},
+			{"all", GuardConfig{PerPrefix: Rate{Packets: 1e9, Bytes: 1 << 40}, Total: tt.rate}, DropTotalRate},
+		} {
+			g, payload := NewGuard(scope.cfg), make([]byte, tt.size)
+			answered := func(now int64) (n int) {
+				for {
+					switch got := g.Check(now, addrPort("198.51.100.1:40000"), netip.AddrPort{}, payload); got {
+					case Answer:
+						n++
+					case scope.want:
+						return n
+					default:
+						t.Fatalf("%s of %s: got %v, want %v", tt.name, scope.name, got, scope.want)
+					}
+				}
+			}
+			answered(0)
+			if got := answered(int64(time.Second / 2)); got != tt.want {
+				t.Errorf("%s of %s: got %d answered after half a second, want %d", tt.name, scope.name, got, tt.want)
+			}
+		}
+	}
+}
+
 func TestGuardForgivesAClockThatIsALittleBehind(t *testing.T) {
 	g := NewGuard(GuardConfig{PerPrefix: Rate{Packets: 1, Bytes: 1 << 20}})
 	src, second := addrPort("198.51.100.1:40000"), int64(time.Second)

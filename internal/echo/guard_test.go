@@ -17,6 +17,7 @@ var local = []netip.Prefix{
 	netip.MustParsePrefix("127.0.0.1/8"),
 	netip.MustParsePrefix("192.0.2.10/26"),
 	netip.MustParsePrefix("203.0.113.1/31"),
+	netip.MustParsePrefix("203.0.113.9/30"),
 	netip.MustParsePrefix("2001:db8::7/64"),
 }
 
@@ -91,6 +92,7 @@ func TestGuardRefusesWhateverCouldLoopOrBeAimed(t *testing.T) {
 		{"to the network's broadcast", "198.51.100.1:40000", "192.0.2.63:7007", DropBroadcast},
 		{"to the loopback's broadcast", "127.0.0.1:40000", "127.255.255.255:7007", DropBroadcast},
 		{"all ones in a network with another prefix", "192.0.2.255:40000", here, Answer},
+		{"from the broadcast of the smallest network that has one", "203.0.113.11:40000", here, DropBroadcast},
 		{"a point-to-point network has no broadcast", "203.0.113.1:40000", here, Answer},
 	}
 	for _, tt := range tests {

@@ -34,7 +34,7 @@ func (t *loopTable) muted(now int64, sent uint64) bool {
 	if now < track.until {
 		return true
 	}
-	if now-track.at > int64(LoopPause) {
+	if now-track.at >= int64(LoopPause) {
 		track.run = 0
 	}
 	track.at = max(track.at, now)
@@ -53,7 +53,7 @@ func (t *loopTrack) contest(now int64, sent uint64) {
 	if now < t.until {
 		return
 	}
-	if t.run--; t.run <= 0 || now-t.at > int64(LoopPause) {
+	if t.run--; t.run <= 0 || now-t.at >= int64(LoopPause) {
 		*t = loopTrack{sent: sent, run: 1, at: now}
 	}
 }

@@ -1,0 +1,70 @@
+package echo
+
+import "testing"
+
+func TestStreamSaysWhatIsNext(t *testing.T) {
+	tests := []struct {
+		name          string
+		do            func(*Stream)
+		want          Op
+		owed, in, out int
+	}{
+		{"fresh", func(s *Stream) {}, Read, 0, 0, 0},
+		{"bytes came", func(s *Stream) { s.Received(3) }, Write, 3, 3, 0},
+		{"a part was sent", func(s *Stream) { s.Received(3); s.Sent(2) }, Write, 1, 3, 2},
+		{"all was sent", func(s *Stream) { s.Received(3); s.Sent(2); s.Sent(1) }, Read, 0, 3, 3},
+		{"more came afterwards", func(s *Stream) { s.Received(3); s.Sent(3); s.Received(5) }, Write, 5, 8, 3},
+		{"the peer has finished and sent nothing", func(s *Stream) { s.EOF() }, Fin, 0, 0, 0},
+		{"the peer has finished and is owed bytes", func(s *Stream) { s.Received(3); s.EOF() }, Write, 3, 3, 0},
+		{"the peer has finished and has all", func(s *Stream) { s.Received(3); s.EOF(); s.Sent(3) }, Fin, 0, 3, 3},
+		{"nothing came", func(s *Stream) { s.Received(0) }, Read, 0, 0, 0},
+		{"the kernel took nothing", func(s *Stream) { s.Received(1); s.Sent(0) }, Write, 1, 1, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var s Stream
+			tt.do(&s)
+			if got := s.Next(); got != tt.want {
+				t.Errorf("next: got %v, want %v", got, tt.want)
+			}
+			if s.Owed() != tt.owed || s.In() != uint64(tt.in) || s.Out() != uint64(tt.out) {
+				t.Errorf("got %d owed, %d in, %d out; want %d, %d, %d", s.Owed(), s.In(), s.Out(), tt.owed, tt.in, tt.out)
+			}
+		})
+	}
+}
+
+// An engine that breaks the contract is stopped before it does harm.
+func TestStreamPanicsWhenAnEngineBreaksTheContract(t *testing.T) {
+	tests := []struct {
+		name string
+		do   func(*Stream)
+		want string
+	}{
+		{"reads while it owes", func(s *Stream) { s.Received(1); s.Received(1) }, "echo: received while the stream asked for write"},
+		{"reads after the end", func(s *Stream) { s.EOF(); s.Received(1) }, "echo: received while the stream asked for fin"},
+		{"sends what never came", func(s *Stream) { s.Sent(1) }, "echo: sent more than was received"},
+		{"sends one byte too many", func(s *Stream) { s.Received(2); s.Sent(1); s.Sent(2) }, "echo: sent more than was received"},
+		{"sends a negative number of bytes", func(s *Stream) { s.Received(2); s.Sent(-1) }, "echo: sent more than was received"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			defer func() {
+				if got := recover(); got != tt.want {
+					t.Errorf("got panic %v, want %q", got, tt.want)
+				}
+			}()
+			tt.do(new(Stream))
+		})
+	}
+}
+
+func TestDropsHaveNames(t *testing.T) {
+	names := make(map[string]Drop)
+	for d := range NumDrops {
+		if other, taken := names[d.String()]; taken || d.String() == "" {
+			t.Errorf("drop %d is called %q, as is drop %d", d, d, other)
+		}
+		names[d.String()] = d
+	}
+}
