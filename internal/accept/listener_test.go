@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,7 +18,7 @@ import (
 // fakeSocket is a listening socket with a queue and with errors to answer first.
 type fakeSocket struct {
 	mu       sync.Mutex
-	errors   []syscall.Errno
+	errors   []error
 	calls    []time.Time
 	deadline time.Time
 	queue    chan net.Conn
@@ -26,9 +27,12 @@ type fakeSocket struct {
 }
 
 func newFakeSocket(queued int, errors ...syscall.Errno) *fakeSocket {
-	s := &fakeSocket{errors: errors, queue: make(chan net.Conn, 1000), closed: make(chan struct{}), changed: make(chan struct{})}
+	s := &fakeSocket{queue: make(chan net.Conn, 1000), closed: make(chan struct{}), changed: make(chan struct{})}
 	for range queued {
 		s.call()
+	}
+	for _, number := range errors {
+		s.errors = append(s.errors, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", number)})
 	}
 	return s
 }
@@ -40,20 +44,20 @@ func (s *fakeSocket) call() {
 	s.queue <- server
 }
 
-func (s *fakeSocket) next() (number syscall.Errno, deadline time.Time, changed chan struct{}) {
+func (s *fakeSocket) next() (deadline time.Time, changed chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, time.Now())
 	if len(s.errors) > 0 {
-		number, s.errors = s.errors[0], s.errors[1:]
+		err, s.errors = s.errors[0], s.errors[1:]
 	}
-	return number, s.deadline, s.changed
+	return s.deadline, s.changed, err
 }
 
 func (s *fakeSocket) Accept() (net.Conn, error) {
-	number, deadline, changed := s.next()
-	if number != 0 {
-		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", number)}
+	deadline, changed, err := s.next()
+	if err != nil {
+		return nil, err
 	}
 	for {
 		if !deadline.IsZero() && !deadline.After(time.Now()) {
@@ -139,6 +143,52 @@ func TestNoErrorEndsAListener(t *testing.T) {
 			t.Errorf("after Close: got %v, want net.ErrClosed", err)
 		}
 	})
+}
+
+func TestErrorsAreCountedByTheirNumber(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want Reason
+	}{
+		{"with a number", &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}, NoDescriptors},
+		{"without a number", errors.New("accept: the weather"), Other},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			var counted []Reason
+			s := newFakeSocket(1)
+			s.errors = []error{tt.err}
+			l := NewListener(Config{Socket: s, Count: func(r Reason) { counted = append(counted, r) }})
+			if _, err := l.Accept(); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(counted, []Reason{tt.want}) {
+				t.Errorf("%s: counted %v, want %v once", tt.name, counted, tt.want)
+			}
+		})
+	}
+}
+
+func TestLogOfAPauseSaysWhatIsKnown(t *testing.T) {
+	tests := []struct {
+		name  string
+		event Event
+		err   error
+		want  string
+	}{
+		{"a call has failed", Event{Reason: NoMemory}, errors.New("accept4"), "reason=no-memory error=accept4"},
+		{"no call has failed", Event{Reason: Full}, nil, "reason=full"},
+		{"one pause was not logged", Event{Reason: Full, Unlogged: 1}, nil, "reason=full unlogged=1"},
+	}
+	for _, tt := range tests {
+		var log bytes.Buffer
+		LogPause(slog.New(slog.NewTextHandler(&log, nil)), "tcp://[::]:7", tt.event, tt.err)
+		_, got, _ := strings.Cut(strings.TrimSpace(log.String()), "level=")
+		if want := "WARN msg=\"listener paused\" url=tcp://[::]:7 " + tt.want; got != want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, want)
+		}
+	}
 }
 
 func TestAListenerPausesForAShortage(t *testing.T) {

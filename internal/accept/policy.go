@@ -156,9 +156,6 @@ func (p *Policy) Freed() { p.full = false }
 // what was missing, so a pause for a shortage ends.
 func (p *Policy) Ended() { p.until = 0 }
 
-// Paused reports whether the listener pauses.
-func (p *Policy) Paused(now int64) bool { return p.full || p.until > now }
-
 // Until returns when the pause ends; 0 without one, or if only a free place
 // ends it.
 func (p *Policy) Until() int64 { return p.until }

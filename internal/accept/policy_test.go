@@ -145,7 +145,8 @@ func TestOnePauseAMinuteIsLogged(t *testing.T) {
 
 func TestDrainTakesInTheQueueAndNobodyElse(t *testing.T) {
 	const now = int64(time.Second)
-	const later = now + int64(Grace) + 1
+	const graceEnds = now + int64(Grace)
+	const later = graceEnds + 1
 	type call struct {
 		at     int64
 		number syscall.Errno
@@ -164,6 +165,8 @@ func TestDrainTakesInTheQueueAndNobodyElse(t *testing.T) {
 		{"both of two, later", 2, []call{{at: now}, {at: later}}, Close},
 		{"both of two, at once", 2, []call{{at: now}, {at: now}}, Accept},
 		{"a third, at once", 2, []call{{at: now}, {at: now}, {at: now}}, Accept},
+		{"both of two, as Grace ends", 2, []call{{at: now}, {at: graceEnds}}, Accept},
+		{"a third, as Grace ends", 2, []call{{at: now}, {at: now}, {at: graceEnds}}, Accept},
 		{"a third, later", 2, []call{{at: now}, {at: now}, {at: later}}, Close},
 		{"one of two was lost", 2, []call{{at: now, number: syscall.ECONNABORTED}, {at: later}}, Close},
 		{"one of two could not be accepted", 2, []call{{at: now, number: syscall.EPERM}, {at: later}}, Accept},
@@ -229,8 +232,8 @@ func FuzzPolicy(f *testing.F) {
 				}
 			case op == 7:
 				_, e = p.Full(now)
-				if !p.Paused(now) {
-					t.Fatal("full, and not paused")
+				if p.Next(now) == Accept {
+					t.Fatal("full, and accepts")
 				}
 			case op == 8:
 				p.Freed()
