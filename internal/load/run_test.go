@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"errors"
-	"math"
 	"testing"
 	"time"
 
@@ -22,8 +21,18 @@ func eachDriver(t *testing.T, f func(t *testing.T, run runner)) {
 
 type runner func(context.Context, Plan) (*Result, error)
 
-// planFor is a short plan for tests.
+// planFor is a short plan for tests that put load on the server at url. They are
+// skipped in short mode: what needs no server is tested without one, too.
 func planFor(t *testing.T, url, sizes string) Plan {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it puts load on a server, which short mode leaves out")
+	}
+	return planOf(t, url, sizes)
+}
+
+// planOf is a plan that can be carried out.
+func planOf(t *testing.T, url, sizes string) Plan {
 	t.Helper()
 	target, err := dial.Parse(url)
 	if err != nil {
@@ -127,30 +136,4 @@ func TestInterruptedRunTellsWhatItSaw(t *testing.T) {
 			t.Errorf("got %+v, %v; want some messages, interrupted", r, err)
 		}
 	})
-}
-
-func TestContradictionsAreRefused(t *testing.T) {
-	tests := []struct {
-		name string
-		plan func(p *Plan)
-	}{
-		{"no connection", func(p *Plan) { p.Conns = 0 }},
-		{"two ends", func(p *Plan) { p.Messages = 5 }},
-		{"no end", func(p *Plan) { p.Duration = 0 }},
-		{"no rate at all", func(p *Plan) { p.Rate = math.NaN() }},
-		{"no rate of connects at all", func(p *Plan) { p.ConnectRate = math.Inf(1) }},
-		{"rate and depth", func(p *Plan) { p.Rate, p.Depth = 5, 2 }},
-		{"churn and depth", func(p *Plan) { p.Churn, p.Depth = true, 2 }},
-		{"churn over udp", func(p *Plan) { p.Churn = true; p.Target.Network = "udp" }},
-		{"no header in a datagram", func(p *Plan) { p.Target.Network = "udp"; p.Sizes, _ = ParseSizes("15") }},
-		{"too long a datagram", func(p *Plan) { p.Target.Network = "udp"; p.Sizes, _ = ParseSizes("64-65508") }},
-	}
-	for _, tt := range tests {
-		p := planFor(t, "tcp://127.0.0.1:7", "64")
-		tt.plan(&p)
-		var wrong *PlanError
-		if err := p.Check(); !errors.As(err, &wrong) || wrong.Want == "" {
-			t.Errorf("%s: got %v, want a *PlanError that says what would be right", tt.name, err)
-		}
-	}
 }

@@ -1,0 +1,232 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/dial"
+	"echod/internal/hist"
+)
+
+// scripted is a driver without connections: what it does is a function.
+type scripted func(ctx context.Context)
+
+func (scripted) open(context.Context)        {}
+func (d scripted) drive(ctx context.Context) { d(ctx) }
+func (scripted) close()                      {}
+func idle(ctx context.Context)               { <-ctx.Done() }
+func courseOf(t *testing.T, p Plan) *course {
+	return &course{Plan: p, tally: newTally(p), begun: time.Now()}
+}
+func seconds(n float64) time.Duration         { return time.Duration(n * float64(time.Second)) }
+func (c *course) answerAfter(d time.Duration) { time.Sleep(d); c.tally.answered(c.now(), c.now(), 64) }
+
+func TestRunTellsOfTheWarmupAndOfEachSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := planOf(t, "tcp://127.0.0.1:7", "64")
+		p.Warmup, p.Duration = 3*time.Second, 2500*time.Millisecond
+		c := courseOf(t, p)
+		type moment struct{ Clock, At, Of, Length time.Duration }
+		var got []moment
+		r, err := c.measure(t.Context(), scripted(func(ctx context.Context) {
+			c.answerAfter(seconds(4))
+			idle(ctx)
+		}), func(shown Progress) {
+			if shown.Warmup != (len(got) == 0) {
+				t.Errorf("call %d: got warm-up %t", len(got), shown.Warmup)
+			}
+			got = append(got, moment{time.Since(c.begun), shown.At, shown.Of, seconds(shown.Interval.Seconds)})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []moment{
+			{0, 0, p.Duration, 0},
+			{4 * time.Second, time.Second, p.Duration, time.Second},
+			{5 * time.Second, 2 * time.Second, p.Duration, time.Second},
+			{5500 * time.Millisecond, p.Duration, p.Duration, 500 * time.Millisecond},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("moments (-want +got):\n%s", diff)
+		}
+		if r.Seconds != 2.5 || r.Interrupted || len(r.Intervals) != 3 {
+			t.Errorf("got %g s, interrupted %t, %d intervals; want 2.5, false, 3", r.Seconds, r.Interrupted, len(r.Intervals))
+		}
+	})
+}
+
+func TestRunEndsWhenItsEndHasCome(t *testing.T) {
+	tests := []struct {
+		name        string
+		plan        func(p *Plan)
+		drive       func(ctx context.Context, c *course)
+		interrupt   time.Duration // 0: never
+		want        time.Duration // that it takes
+		interrupted bool
+	}{
+		{"a duration", func(p *Plan) { p.Duration = 90 * time.Second },
+			func(ctx context.Context, c *course) { c.answerAfter(seconds(1)); idle(ctx) }, 0, 90 * time.Second, false},
+		{"a number of messages", func(p *Plan) { p.Duration, p.Messages = 0, 3 },
+			func(ctx context.Context, c *course) {
+				for range 3 {
+					c.answerAfter(seconds(1.5))
+				}
+				idle(ctx)
+			}, 0, 4500 * time.Millisecond, false},
+		{"an interrupt", func(p *Plan) { p.Duration = time.Hour },
+			func(ctx context.Context, c *course) { c.answerAfter(seconds(1)); idle(ctx) }, 90 * time.Second, 90 * time.Second, true},
+		{"an interrupt before anything came back", func(p *Plan) { p.Duration = time.Hour },
+			func(ctx context.Context, c *course) { idle(ctx) }, 90 * time.Second, 90 * time.Second, true},
+		{"a wrong byte", func(p *Plan) { p.Duration = time.Hour },
+			func(ctx context.Context, c *course) {
+				time.Sleep(seconds(7))
+				c.tally.wrong(&Wrong{})
+				idle(ctx)
+			}, 0, 7 * time.Second, false},
+		{"a wrong byte in the warm-up", func(p *Plan) { p.Duration, p.Warmup = time.Hour, time.Hour },
+			func(ctx context.Context, c *course) {
+				time.Sleep(seconds(7))
+				c.tally.wrong(&Wrong{})
+				idle(ctx)
+			}, 0, 7 * time.Second, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, interrupt := context.WithCancel(t.Context())
+				defer interrupt()
+				if tt.interrupt > 0 {
+					time.AfterFunc(tt.interrupt, interrupt)
+				}
+				p := planOf(t, "tcp://127.0.0.1:7", "64")
+				tt.plan(&p)
+				c := courseOf(t, p)
+				r, err := c.measure(ctx, scripted(func(ctx context.Context) { tt.drive(ctx, c) }), func(Progress) {})
+				if err != nil || r.Interrupted != tt.interrupted {
+					t.Fatalf("got interrupted %t, %v; want %t and no error", r.Interrupted, err, tt.interrupted)
+				}
+				if took := time.Since(c.begun); took != tt.want {
+					t.Errorf("it took %v, want %v", took, tt.want)
+				}
+			})
+		})
+	}
+}
+
+func TestNothingIsMeasuredInAnInterruptedWarmup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		p := planOf(t, "tcp://127.0.0.1:7", "64")
+		p.Warmup = time.Minute
+		if r, err := courseOf(t, p).measure(ctx, scripted(idle), func(Progress) {}); r != nil || err != context.DeadlineExceeded {
+			t.Errorf("got %+v, %v; want nothing but %v", r, err, context.DeadlineExceeded)
+		}
+	})
+}
+
+// What was scheduled is waited for at the end, until its timeout has passed. A
+// closed loop schedules nothing.
+func TestRunWaitsForWhatWasScheduled(t *testing.T) {
+	const look = 5 * time.Millisecond // how often a run looks
+	tests := []struct {
+		name  string
+		rate  float64
+		drive func(ctx context.Context, c *course)
+		want  time.Duration
+	}{
+		{"closed loop", 0, func(ctx context.Context, c *course) { idle(ctx) }, time.Second},
+		{"all is back in time", 2, func(ctx context.Context, c *course) {
+			c.tally.answered(0, c.now(), 64)
+			c.tally.answered(5e8, c.now(), 64)
+			idle(ctx)
+		}, time.Second},
+		{"the last one is late", 2, func(ctx context.Context, c *course) {
+			c.tally.answered(0, c.now(), 64)
+			time.Sleep(seconds(3))
+			c.tally.answered(5e8, c.now(), 64)
+			idle(ctx)
+		}, 3 * time.Second},
+		{"the last one never comes", 2, func(ctx context.Context, c *course) { idle(ctx) }, 12 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := planOf(t, "tcp://127.0.0.1:7", "64")
+				p.Duration, p.Rate, p.Timeout = time.Second, tt.rate, 10*time.Second
+				c := courseOf(t, p)
+				c.measure(t.Context(), scripted(func(ctx context.Context) {
+					time.Sleep(time.Nanosecond) // after the measurement has begun
+					tt.drive(ctx, c)
+				}), func(Progress) {})
+				if took := time.Since(c.begun); took < tt.want || took > tt.want+look {
+					t.Errorf("it took %v, want %v and at most %v", took, tt.want, look)
+				}
+			})
+		})
+	}
+}
+
+func TestGeneratorHasKeptUpOrTheResultSaysSo(t *testing.T) {
+	tests := []struct {
+		name     string
+		rate     float64
+		seconds  float64
+		lateness time.Duration // of every message
+		kept     int64
+		wrong    *Wrong
+		behind   bool
+	}{
+		{"kept up", 1000, 1, 0, 1000, nil, false},
+		{"a little late", 1000, 1, tooLate * 9 / 10, 1000, nil, false},
+		{"late", 1000, 1, 2 * tooLate, 1000, nil, true},
+		{"as few as may be", 1000, 1, 0, 989, nil, false},
+		{"too few", 1000, 1, 0, 988, nil, true},
+		{"too few of twice as many", 1000, 2, 0, 1978, nil, true},
+		{"closed loop", 0, 1, 2 * tooLate, 0, nil, false},
+		{"nothing was measured", 1000, 0, 2 * tooLate, 0, nil, false},
+		{"a wrong byte has ended it", 1000, 1, 2 * tooLate, 0, &Wrong{}, false},
+	}
+	for _, tt := range tests {
+		r := &Result{Seconds: tt.seconds, Lateness: hist.New(), Wrong: tt.wrong}
+		r.Lateness.Record(tt.lateness)
+		c := &course{Plan: Plan{Rate: tt.rate}, tally: &tally{kept: tt.kept}}
+		b := c.behind(r)
+		if (b != nil) != tt.behind {
+			t.Errorf("%s: got %+v, want behind %t", tt.name, b, tt.behind)
+		}
+		if b != nil && (b.Wanted != tt.rate || b.Got != float64(tt.kept)/tt.seconds || b.Lateness != r.Lateness.Quantile(0.99)) {
+			t.Errorf("%s: got %+v", tt.name, *b)
+		}
+	}
+}
+
+func TestRunWithoutAnAnswerIsAnError(t *testing.T) {
+	tests := []struct {
+		name   string
+		result Result
+		want   dial.Class // "": no error
+	}{
+		{"one answer", Result{Messages: 1, Errors: map[dial.Class]int64{dial.Reset: 5}}, ""},
+		{"a wrong byte", Result{Wrong: &Wrong{}}, ""},
+		{"interrupted", Result{Interrupted: true}, ""},
+		{"nothing at all", Result{}, dial.Timeout},
+		{"one reason", Result{Errors: map[dial.Class]int64{dial.Reset: 1}}, dial.Reset},
+		{"the most frequent of three reasons", Result{Errors: map[dial.Class]int64{dial.Reset: 2, dial.Refused: 3, dial.EOF: 1}}, dial.Refused},
+	}
+	for _, tt := range tests {
+		err := (&course{}).verdict(&tt.result)
+		var unreachable *UnreachableError
+		switch found := errors.As(err, &unreachable); {
+		case tt.want == "" && err != nil:
+			t.Errorf("%s: got %v, want no error", tt.name, err)
+		case tt.want != "" && (!found || unreachable.Class != tt.want):
+			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}

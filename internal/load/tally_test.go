@@ -1,0 +1,332 @@
+package load
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/dial"
+	"echod/internal/hist"
+)
+
+// The moments between which the tallies of these tests measure.
+const from, to = int64(1000), int64(2000)
+
+// tallyFor is the tally of a plan, which measures from one of these moments to the
+// other; that is known to it beforehand.
+func tallyFor(t *testing.T, network string, rate float64, messages int64) *tally {
+	t.Helper()
+	p := planOf(t, "tcp://127.0.0.1:7", "64")
+	p.Target.Network, p.Rate = network, rate
+	if messages > 0 {
+		p.Duration, p.Messages = 0, messages
+	}
+	tl, s := newTally(p), new(schedule)
+	s.start(0, rate)
+	tl.begin(func() int64 { return from }, s)
+	tl.to = to
+	return tl
+}
+
+// settles reports whether the run is over.
+func settles(tl *tally) bool {
+	select {
+	case <-tl.enough:
+		return true
+	default:
+		return false
+	}
+}
+
+// In a closed loop a message counts when it is sent and when it comes back, in an
+// open one when it was due, whatever became of it.
+func TestMessageCountsIfItWasMeasured(t *testing.T) {
+	const long = int64(1e12)
+	tests := []struct {
+		name     string
+		rate     float64
+		due, now int64
+		want     int64
+	}{
+		{"closed loop, before", 0, from, from - 1, 0},
+		{"closed loop, as it begins", 0, 0, from, 1},
+		{"closed loop, as it ends", 0, from, to - 1, 1},
+		{"closed loop, after", 0, from, to, 0},
+		{"open loop, due before", 1, from - 1, from, 0},
+		{"open loop, due as it begins", 1, from, from, 1},
+		{"open loop, due as it ends, back long after", 1, to - 1, long, 1},
+		{"open loop, due after", 1, to, to, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tl := tallyFor(t, "udp", tt.rate, 0)
+			tl.left(tt.due, tt.now, 64)
+			tl.answered(tt.due, tt.now, 64)
+			tl.missed(tt.due, tt.now, dial.Timeout)
+			tl.lost(tt.due, tt.now)
+			r := tl.result
+			want := Datagrams{Sent: tt.want, Received: tt.want, Lost: tt.want}
+			if r.Sent != tt.want || r.Messages != tt.want || r.Errors[dial.Timeout] != tt.want || *r.Datagrams != want {
+				t.Errorf("got %d sent, %d back, errors %v, %+v; want %d of each", r.Sent, r.Messages, r.Errors, *r.Datagrams, tt.want)
+			}
+			if r.BytesOut != 64*tt.want || r.BytesIn != 64*tt.want || tl.settled != 3*tt.want {
+				t.Errorf("got %d bytes out, %d in, %d settled; want 64, 64 and 3 for each", r.BytesOut, r.BytesIn, tl.settled)
+			}
+			second := tl.second
+			if second.Messages != tt.want || second.BytesIn != 64*tt.want || second.Errors != tt.want {
+				t.Errorf("the second: got %d messages of %d bytes, %d errors; want %d of each", second.Messages, second.BytesIn, second.Errors, tt.want)
+			}
+		})
+	}
+}
+
+func TestLatencyIsFromWhenAMessageWasDue(t *testing.T) {
+	tl := tallyFor(t, "tcp", 1, 0)
+	tl.answered(from, from+70, 64)
+	if got := tl.second.Latency.Max(); tl.second.Latency.Count() != 1 || got != 70 {
+		t.Errorf("got %d, max %v; want one of 70ns", tl.second.Latency.Count(), got)
+	}
+}
+
+// A generator is late by what passes until a message is taken from the schedule.
+// It has kept up with those that it took in time for the end.
+func TestLatenessIsTheGenerators(t *testing.T) {
+	late := to + int64(tooLate)
+	tests := []struct {
+		name       string
+		due, now   int64
+		due1, kept int64
+	}{
+		{"before", from - 1, from, 0, 0},
+		{"in time", from, from + 50, 1, 1},
+		{"a little late for the end", from, late - 1, 1, 1},
+		{"too late for the end", from, late, 1, 0},
+		{"after", to, to, 0, 0},
+	}
+	for _, tt := range tests {
+		tl := tallyFor(t, "tcp", 1, 0)
+		tl.took(tt.due, tt.now)
+		want := hist.New()
+		if tt.due1 > 0 {
+			want.Record(time.Duration(tt.now - tt.due))
+		}
+		if tl.due != tt.due1 || tl.kept != tt.kept || !tl.result.Lateness.Equal(want) {
+			t.Errorf("%s: got %d due, %d kept, late by %v; want %d, %d, %v", tt.name,
+				tl.due, tl.kept, tl.result.Lateness.Max(), tt.due1, tt.kept, want.Max())
+		}
+	}
+}
+
+func TestResultHasWhatItsPlanCanFill(t *testing.T) {
+	tests := []struct {
+		network                      string
+		rate                         float64
+		lateness, connect, datagrams bool
+	}{
+		{"tcp", 0, false, true, false},
+		{"unix", 1, true, true, false},
+		{"udp", 0, false, false, true},
+		{"udp", 1, true, false, true},
+	}
+	for _, tt := range tests {
+		r := tallyFor(t, tt.network, tt.rate, 0).result
+		if (r.Lateness != nil) != tt.lateness || (r.Connect != nil) != tt.connect || (r.Datagrams != nil) != tt.datagrams || r.Latency == nil {
+			t.Errorf("%s, rate %g: got lateness %v, connect %v, datagrams %v", tt.network, tt.rate, r.Lateness, r.Connect, r.Datagrams)
+		}
+	}
+}
+
+// A run of three messages is over when three have come back or never will.
+func TestRunOfMessagesEndsWithTheLastOfThem(t *testing.T) {
+	tests := []struct {
+		name    string
+		network string
+		rate    float64
+		do      func(tl *tally)
+		ends    bool
+	}{
+		{"two answers", "tcp", 0, func(tl *tally) { answer(tl, 2) }, false},
+		{"three answers", "tcp", 0, func(tl *tally) { answer(tl, 3) }, true},
+		{"more answers", "tcp", 0, func(tl *tally) { answer(tl, 5) }, true},
+		{"one is missed", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.missed(from, from, dial.Timeout) }, true},
+		{"one is lost", "udp", 1, func(tl *tally) { answer(tl, 2); tl.lost(from, from) }, true},
+		{"a connection goes with one", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.gone(from, dial.Reset, pending(1)) }, true},
+		{"a connection goes with three", "tcp", 1, func(tl *tally) { tl.gone(from, dial.Reset, pending(3)) }, true},
+		{"an idle connection goes, closed loop", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.gone(from, dial.Reset, pending(0)) }, true},
+		{"an idle connection goes, open loop", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.gone(from, dial.Reset, pending(0)) }, false},
+		{"a connection cannot be made, closed loop", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.broke(from, dial.Refused) }, true},
+		{"a connection cannot be made, open loop", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.broke(from, dial.Refused) }, false},
+		{"a socket fails, datagrams", "udp", 0, func(tl *tally) { answer(tl, 2); tl.broke(from, dial.Refused) }, false},
+		{"a byte is wrong", "tcp", 0, func(tl *tally) { tl.wrong(&Wrong{}); tl.wrong(&Wrong{}) }, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tl := tallyFor(t, tt.network, tt.rate, 3)
+			tt.do(tl)
+			if got := settles(tl); got != tt.ends {
+				t.Errorf("the run is over: got %t, want %t", got, tt.ends)
+			}
+		})
+	}
+	tl := tallyFor(t, "tcp", 0, 0)
+	if answer(tl, 100); settles(tl) {
+		t.Error("a run for some time is over before that")
+	}
+}
+
+func answer(tl *tally, n int) {
+	for range n {
+		tl.answered(from, from, 64)
+	}
+}
+
+// pending is a queue of messages that are under way.
+func pending(n int) *queue {
+	q := new(queue)
+	for range n {
+		q.push(message{due: from})
+	}
+	return q
+}
+
+func TestConnectionThatEndsTakesItsMessagesWithIt(t *testing.T) {
+	tests := []struct {
+		name    string
+		now     int64
+		class   dial.Class
+		pending int
+		want    map[dial.Class]int64
+	}{
+		{"idle", from, dial.Reset, 0, map[dial.Class]int64{dial.Reset: 1}},
+		{"with one", from, dial.Reset, 1, map[dial.Class]int64{dial.Reset: 1}},
+		{"with three", from, dial.EOF, 3, map[dial.Class]int64{dial.EOF: 3}},
+		{"for a reason that is not known", from, "", 1, map[dial.Class]int64{dial.Local: 1}},
+		{"idle, in the warm-up", from - 1, dial.Reset, 0, map[dial.Class]int64{}},
+		{"with one, in the warm-up", from - 1, dial.Reset, 1, map[dial.Class]int64{}},
+		{"idle, after the end", to, dial.Reset, 0, map[dial.Class]int64{}},
+	}
+	for _, tt := range tests {
+		tl := tallyFor(t, "tcp", 0, 0)
+		tl.gone(tt.now, tt.class, pending(tt.pending))
+		if diff := cmp.Diff(tt.want, tl.result.Errors); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestDatagramIsCountedForWhatItWas(t *testing.T) {
+	wrong := &Wrong{Conn: 1}
+	tests := []struct {
+		name string
+		now  int64
+		a    arrival
+		want Datagrams
+	}{
+		{"the answer", from, arrival{due: from, fresh: true}, Datagrams{Received: 1}},
+		{"late in the order", from, arrival{due: from, fresh: true, reordered: true}, Datagrams{Received: 1, Reordered: 1}},
+		{"once more", from, arrival{twice: true}, Datagrams{Duplicated: 1}},
+		{"once more, in the warm-up", from - 1, arrival{twice: true}, Datagrams{}},
+		{"once more, at the end", to - 1, arrival{twice: true}, Datagrams{Duplicated: 1}},
+		{"once more, after the end", to, arrival{twice: true}, Datagrams{}},
+		{"somebody else's", from, arrival{stray: true}, Datagrams{}},
+		{"wrong", from, arrival{wrong: wrong}, Datagrams{}},
+	}
+	for _, tt := range tests {
+		tl := tallyFor(t, "udp", 0, 0)
+		tl.arrived(tt.now, tt.a)
+		if *tl.result.Datagrams != tt.want || tl.result.Wrong != tt.a.wrong {
+			t.Errorf("%s: got %+v, wrong %+v; want %+v, %+v", tt.name, *tl.result.Datagrams, tl.result.Wrong, tt.want, tt.a.wrong)
+		}
+	}
+}
+
+func TestFirstWrongByteIsKept(t *testing.T) {
+	tl := tallyFor(t, "tcp", 0, 0)
+	first := &Wrong{Conn: 1}
+	tl.wrong(first)
+	tl.wrong(&Wrong{Conn: 2})
+	if tl.result.Wrong != first {
+		t.Errorf("got %+v, want %+v", tl.result.Wrong, first)
+	}
+	if !tl.stop(func() int64 { return to }) {
+		t.Error("got a run that had not ended by itself")
+	}
+}
+
+func TestMeasurementEndsAtTheEarlierOfItsEnds(t *testing.T) {
+	tests := []struct {
+		name     string
+		messages int64
+		stop     int64
+		want     float64 // seconds
+	}{
+		{"stopped", 0, from + 5e8, 0.5},
+		{"as many messages as were due", 10, from + 9e9, 1},
+		{"stopped before that", 10, from + 5e8, 0.5},
+	}
+	for _, tt := range tests {
+		p := planOf(t, "tcp://127.0.0.1:7", "64")
+		p.Rate, p.Messages = 10, tt.messages
+		tl, s := newTally(p), new(schedule)
+		s.start(from, p.Rate)
+		tl.begin(func() int64 { return from }, s)
+		tl.stop(func() int64 { return tt.stop })
+		if tl.result.Seconds != tt.want {
+			t.Errorf("%s: got %g s, want %g", tt.name, tl.result.Seconds, tt.want)
+		}
+	}
+	tl := newTally(planOf(t, "tcp://127.0.0.1:7", "64"))
+	if tl.stop(func() int64 { return 5e9 }); tl.result.Seconds != 0 {
+		t.Errorf("never begun: got %g s, want 0", tl.result.Seconds)
+	}
+}
+
+func TestAllIsSettledWhenWhatWasDueIsBackOrLost(t *testing.T) {
+	tl, s := tallyFor(t, "tcp", 1, 0), new(schedule)
+	s.start(from, 1e9/500) // two are due from 1000 until 2000
+	answer(tl, 1)
+	if tl.settledAll(s) {
+		t.Error("one of two is back, and all is settled")
+	}
+	tl.missed(from, from, dial.Timeout)
+	if !tl.settledAll(s) {
+		t.Error("two of two are settled, and one is waited for")
+	}
+}
+
+func TestIntervalsAddUpToTheResult(t *testing.T) {
+	p := planOf(t, "unix:///nowhere", "64")
+	tl := newTally(p)
+	tl.begin(func() int64 { return from }, new(schedule))
+	tl.connected(3)
+	tl.connected(4)
+	at := func(seconds float64) int64 { return from + int64(seconds*1e9) }
+	tl.answered(from, from+50, 64)
+	first := tl.roll(at(1), false)
+	tl.closed()
+	tl.answered(at(1), at(1)+70, 64)
+	tl.answered(at(1), at(1)+90, 64)
+	last := tl.roll(at(1.5), true)
+	tl.answered(at(1.5), at(1.5), 64) // belongs to no interval
+	close(tl.filled)
+	tl.archive()
+	type figures struct {
+		At, Seconds float64
+		Messages    int64
+		Conns       int
+	}
+	want := []figures{{0, 1, 1, 2}, {1, 0.5, 2, 1}}
+	for i, got := range []Interval{first, last} {
+		kept := tl.result.Intervals[i]
+		if f := (figures{got.At, got.Seconds, got.Messages, got.Conns}); f != want[i] {
+			t.Errorf("interval %d: got %+v, want %+v", i, f, want[i])
+		}
+		if f := (figures{kept.At, kept.Seconds, kept.Messages, kept.Conns}); f != want[i] || !kept.Latency.Equal(got.Latency) {
+			t.Errorf("interval %d is kept as %+v, want %+v", i, f, want[i])
+		}
+	}
+	if r := tl.result; r.Messages != 3 || r.Latency.Count() != 3 || r.Latency.Max() != 90 || r.Connect.Count() != 2 || r.Connect.Max() != 4 {
+		t.Errorf("got %d messages, %d latencies up to %v, %d connects", r.Messages, r.Latency.Count(), r.Latency.Max(), r.Connect.Count())
+	}
+}
