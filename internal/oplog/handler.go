@@ -44,9 +44,12 @@ func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 func (h *handler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h // so slog.Handler wants it
+	}
 	derived := *h
 	derived.format = h.format.WithGroup(name)
-	derived.grouped = h.grouped || name != ""
+	derived.grouped = true
 	return &derived
 }
 

@@ -89,6 +89,57 @@ func TestKindsBeyondTheTableShareOneLimit(t *testing.T) {
 	}
 }
 
+// Beyond the table, what somebody debugs does not use up what all others share.
+func TestDebugSharesNothingWithOtherLines(t *testing.T) {
+	tests := []struct {
+		first, second slog.Level
+		want          int // lines that pass of the second level
+	}{
+		{slog.LevelDebug, slog.LevelInfo, 2},
+		{slog.LevelInfo, slog.LevelDebug, 3},
+		{slog.LevelInfo, slog.LevelWarn, 0},
+		{slog.LevelError, slog.LevelInfo, 0},
+		{slog.LevelDebug, slog.LevelDebug - 1, 0},
+	}
+	for _, tt := range tests {
+		l := newLimiter(Limit{2, time.Second}, Limit{3, time.Second}, 0)
+		now := time.Unix(1e9, 0)
+		passed := func(level slog.Level) (n int) {
+			for range 9 {
+				if _, ok := l.allow(kind{level: level, message: "a"}, now); ok {
+					n++
+				}
+			}
+			return n
+		}
+		passed(tt.first)
+		if got := passed(tt.second); got != tt.want {
+			t.Errorf("%v after %v: got %d lines, want %d", tt.second, tt.first, got, tt.want)
+		}
+	}
+}
+
+func TestTableIsSweptOnceInAWhile(t *testing.T) {
+	l := newLimiter(Limit{1, time.Millisecond}, Limit{1, time.Millisecond}, 1)
+	start := time.Unix(1e9, 0)
+	own := func(message string, at time.Duration) bool {
+		l.allow(kind{message: message}, start.Add(at))
+		return l.kinds[kind{message: message}] != nil
+	}
+	steps := []struct {
+		message string
+		at      time.Duration
+		own     bool // the kind has a limit of its own
+	}{
+		{"a", 0, true}, {"b", 0, false}, {"b", sweepEvery - 1, false}, {"b", sweepEvery, true},
+	}
+	for i, s := range steps {
+		if got := own(s.message, s.at); got != s.own {
+			t.Errorf("step %d: a limit of its own: got %t, want %t", i, got, s.own)
+		}
+	}
+}
+
 func TestSummaryComesOnceAndAfterQuiet(t *testing.T) {
 	l := newLimiter(Limit{1, time.Second}, Limit{1, time.Second}, 10)
 	now, k := time.Unix(1e9, 0), kind{message: "a", subject: "tcp://:7"}

@@ -223,6 +223,49 @@ func TestCountIsNotLostWithItsLine(t *testing.T) {
 	})
 }
 
+func TestSummaryOfOneLineComesAfterTheQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := Open(Config{Out: &out, Timeless: true, Limit: Limit{Burst: 1, Every: time.Hour}})
+		l.Logger().Info("acted")
+		l.Logger().Info("acted")
+		time.Sleep(2 * quiet)
+		synctest.Wait()
+		got := lines(out.String())
+		l.Close(time.Second)
+		want := []string{"INFO  acted", "INFO  log lines suppressed message=acted suppressed=1"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("log (-want +got)\n%s", diff)
+		}
+	})
+}
+
+// A peer could choose what is in a group.
+func TestOnlyAnAttributeOutsideOfGroupsIsASubject(t *testing.T) {
+	tests := []struct {
+		name string
+		from func(slog.Handler) slog.Handler
+		want int // lines of three subjects
+	}{
+		{"no group", func(h slog.Handler) slog.Handler { return h }, 3},
+		{"a group", func(h slog.Handler) slog.Handler { return h.WithGroup("peer") }, 1},
+		{"a group in a group", func(h slog.Handler) slog.Handler { return h.WithGroup("peer").WithGroup("tls") }, 1},
+		{"a group without a name, which is none", func(h slog.Handler) slog.Handler { return h.WithGroup("") }, 3},
+	}
+	for _, tt := range tests {
+		var out bytes.Buffer
+		l := Open(Config{Out: &out, Timeless: true, Limit: Limit{Burst: 1, Every: time.Hour}})
+		log := slog.New(tt.from(l.Logger().Handler()))
+		for i := range 3 {
+			log.Info("came", slog.Int("url", i))
+		}
+		l.Close(patience)
+		if got := strings.Count(out.String(), "INFO  came"); got != tt.want {
+			t.Errorf("%s: got %d lines, want %d:\n%s", tt.name, got, tt.want, out.String())
+		}
+	}
+}
+
 func TestSummaryOfSuppressedLinesComesAtTheEnd(t *testing.T) {
 	var out bytes.Buffer
 	l := Open(Config{Out: &out, Timeless: true, Limit: Limit{Burst: 1, Every: time.Hour}})
@@ -266,6 +309,35 @@ func TestLongLineIsCut(t *testing.T) {
 		} else if err := json.Unmarshal([]byte(got[0]), &parsed); err != nil || parsed.Level != "ERROR" || parsed.Msg != "certificate not reloaded" || parsed.Cut <= MaxLine {
 			t.Errorf("got %q, %v; want JSON that says what was cut", got[0], err)
 		}
+	}
+}
+
+func TestLineOfTheGreatestLengthIsWhole(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) { // where the time has always the same length
+			lengthOf := func(text int) (int, string) {
+				var out bytes.Buffer
+				l := Open(Config{Out: &out, JSON: asJSON})
+				l.Logger().Info("m", slog.String("text", strings.Repeat("x", text)))
+				l.Close(time.Second)
+				return out.Len(), out.String()
+			}
+			one, _ := lengthOf(1)
+			fits := MaxLine - one + 1
+			if n, line := lengthOf(fits); n != MaxLine || strings.Contains(line, "cut") {
+				t.Errorf("json %t: the longest line has %d bytes and ends in %q, want all %d", asJSON, n, line[n-20:], MaxLine)
+			}
+			if n, line := lengthOf(fits + 1); n > MaxLine || !strings.Contains(line, "cut") {
+				t.Errorf("json %t: a line of one byte more has %d bytes and ends in %q, want it cut", asJSON, n, line[n-20:])
+			}
+		})
+	}
+}
+
+func TestLineThatIsNotTextIsCut(t *testing.T) {
+	got := cut(bytes.Repeat([]byte{0x80}, MaxLine+1)) // no rune begins anywhere
+	if string(got) != cutMark {
+		t.Errorf("got %d bytes, want the mark alone", len(got))
 	}
 }
 

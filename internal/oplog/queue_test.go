@@ -39,6 +39,38 @@ func TestFullQueueDropsTheNewLineAndSaysSoWhereItWas(t *testing.T) {
 	}
 }
 
+func TestQueueTakesBytesAgainWhenHalfOfThemAreFree(t *testing.T) {
+	tests := []struct {
+		name   string
+		queued []int // bytes of lines, which all fit
+		popped int
+		want   bool
+	}{
+		{"none is free", []int{50, 50}, 0, false},
+		{"half is free", []int{50, 50}, 1, true},
+		{"less than half is free", []int{30, 30, 30}, 1, false},
+		{"more than half is free", []int{30, 30, 30}, 2, true},
+		{"less than half is free, of long lines", []int{49, 51}, 1, false},
+	}
+	for _, tt := range tests {
+		q := newQueue(1000, 100)
+		for _, n := range tt.queued {
+			if !q.push(make([]byte, n)) {
+				t.Errorf("%s: a line that fits is dropped", tt.name)
+			}
+		}
+		if q.push(make([]byte, 11)) {
+			t.Errorf("%s: a line that does not fit is taken", tt.name)
+		}
+		for range tt.popped {
+			q.pop()
+		}
+		if got := q.push(make([]byte, 1)); got != tt.want {
+			t.Errorf("%s: the next line is taken: got %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestQueueIsBoundedInBytes(t *testing.T) {
 	q := newQueue(1000, 100)
 	for range 50 {
