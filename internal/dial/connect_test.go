@@ -342,6 +342,31 @@ func TestNameThatNobodyHasIsAnErrorOfDNS(t *testing.T) {
 	}
 }
 
+// TestNameIsDialledForDatagramsWhereSomebodyAnswers: connect(2) succeeds at every
+// address, so a datagram has to tell.
+func TestNameIsDialledForDatagramsWhereSomebodyAnswers(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	go func() {
+		b := make([]byte, 64)
+		for n, from, err := server.ReadFrom(b); err == nil; n, from, err = server.ReadFrom(b) {
+			server.WriteTo(b[:n], from)
+		}
+	}()
+	_, port, _ := net.SplitHostPort(server.LocalAddr().String())
+	conn, err := Target{Network: "udp", Address: "echo.example:" + port}.Dial(named(t.Context(), nil, "127.0.0.2", "127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got, want := conn.RemoteAddr().String(), server.LocalAddr().String(); got != want {
+		t.Errorf("connected to %s, where nobody answers; want %s", got, want)
+	}
+}
+
 // TestOneAddressIsNotAsked: a name with one address gets no datagram before the
 // caller's.
 func TestOneAddressIsNotAsked(t *testing.T) {

@@ -64,7 +64,8 @@ func (f *datagramFlow) write(p []byte, seq uint64) []byte {
 	binary.BigEndian.PutUint32(p[0:], f.run)
 	binary.BigEndian.PutUint32(p[4:], uint32(f.conn))
 	binary.BigEndian.PutUint64(p[8:], seq)
-	copy(p[headerSize:], f.content.at(f.begin(seq), int64(len(p)-headerSize)))
+	rest := p[headerSize:]
+	copy(rest, f.content.at(f.begin(seq), int64(len(rest))))
 	return p
 }
 

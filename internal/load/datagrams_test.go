@@ -2,7 +2,6 @@ package load
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,6 +59,19 @@ func TestDatagramsAreToldApart(t *testing.T) {
 			f.run++
 			return figures{f.received(f.left[0])}
 		}, figures{{stray: true}}},
+		{"of another run, without content", func(f *flight) figures {
+			f.run++
+			return figures{f.received(f.left[0][:headerSize])}
+		}, figures{{stray: true}}},
+		{"without content", func(f *flight) figures {
+			return figures{f.received(f.push(make([]byte, headerSize), 30, 31, headerSize))}
+		}, figures{{due: 30, size: headerSize, fresh: true}}},
+		{"the right one after a wrong copy", func(f *flight) figures {
+			wrong := slices.Clone(f.left[0])
+			wrong[20] ^= 1
+			f.received(wrong)
+			return figures{f.received(f.left[0])}
+		}, figures{fresh(0)}},
 	}
 	for _, tt := range tests {
 		got := tt.do(newFlight(3))
@@ -74,11 +86,12 @@ func TestWrongDatagramsAreNamed(t *testing.T) {
 		name       string
 		change     func(p []byte) []byte
 		offset     int64
-		want       string // a part of Wrong.Want
+		want       string // Wrong.Want; "": what was sent from the offset on
 		unverified bool   // wrong even if bytes are not compared
 	}{
-		{"a byte", func(p []byte) []byte { p[20] ^= 1; return p }, 20, `"`, false},
-		{"the last byte", func(p []byte) []byte { p[39] ^= 1; return p }, 39, `"`, false},
+		{"a byte", func(p []byte) []byte { p[20] ^= 1; return p }, 20, "", false},
+		{"the first byte of the content", func(p []byte) []byte { p[16] ^= 1; return p }, 16, "", false},
+		{"the last byte", func(p []byte) []byte { p[39] ^= 1; return p }, 39, "", false},
 		{"too short", func(p []byte) []byte { return p[:39] }, 39, "40 bytes", true},
 		{"too long", func(p []byte) []byte { return append(p, 0) }, 40, "40 bytes", true},
 		{"no header", func(p []byte) []byte { return p[:15] }, 0, "the datagram that was sent", false},
@@ -90,15 +103,72 @@ func TestWrongDatagramsAreNamed(t *testing.T) {
 			f := newFlight(3)
 			f.verify = verify
 			got := f.received(tt.change(slices.Clone(f.left[1]))).wrong
+			want := tt.want
+			if want == "" {
+				want = excerpt(f.left[1][tt.offset:])
+			}
 			if !verify && !tt.unverified {
 				if got != nil {
 					t.Errorf("%s, not verified: got %+v, want nothing", tt.name, got)
 				}
 				continue
 			}
-			if got == nil || got.Conn != 3 || got.Offset != tt.offset || !strings.Contains(got.Want, tt.want) || got.Got == got.Want {
-				t.Errorf("%s, verify %v: got %+v, want offset %d of connection 3, %s", tt.name, verify, got, tt.offset, tt.want)
+			if got == nil || got.Conn != 3 || got.Offset != tt.offset || got.Want != want || got.Got == got.Want {
+				t.Errorf("%s, verify %v: got %+v, want offset %d of connection 3, %s", tt.name, verify, got, tt.offset, want)
 			}
+		}
+	}
+}
+
+func TestDatagramIsGivenUpThatLeftBeforeThen(t *testing.T) {
+	f := newFlight(1) // it left at 1
+	if due, lost := f.expire(1); lost {
+		t.Errorf("then: got the one that was due at %d, want none", due)
+	}
+	if due, lost := f.expire(2); !lost || due != 0 {
+		t.Errorf("after: got due %d, lost %t; want the one that was due at 0", due, lost)
+	}
+}
+
+// An answer to a datagram that was given up is late; to one that is back it is a
+// duplicate. That is known of as many as are remembered.
+func TestLateAnswersAreToldFromDuplicates(t *testing.T) {
+	f := newFlight(int(seqs) + 1)
+	givenUp := func(seq int) bool { return seq/64%2 == 1 || seq%7 == 0 }
+	for seq, p := range f.left {
+		if givenUp(seq) {
+			f.expire(f.pending[0].left + 1)
+		} else {
+			f.received(p)
+		}
+	}
+	for seq, p := range f.left {
+		want := arrival{twice: !givenUp(seq) && seq > 0} // the first is forgotten
+		if diff := cmp.Diff(want, f.received(p), cmp.AllowUnexported(arrival{})); diff != "" {
+			t.Errorf("datagram %d of %d (-want +got):\n%s", seq, len(f.left), diff)
+		}
+	}
+	f = newFlight(int(seqs) + 1)
+	for _, p := range f.left {
+		f.received(p)
+	}
+	for seq, want := range []bool{false, true, true} {
+		if got := f.received(f.left[seq]); got.twice != want {
+			t.Errorf("datagram %d of %d, all of which are back: got twice %t, want %t", seq, len(f.left), got.twice, want)
+		}
+	}
+}
+
+func TestContentOfNeighboursDiffers(t *testing.T) {
+	seen := map[uint64]bool{}
+	for conn := range 20 {
+		f := &datagramFlow{conn: conn}
+		for seq := range uint64(20) {
+			begin := f.begin(seq) % period
+			if seen[begin] {
+				t.Errorf("datagram %d of socket %d begins where another does", seq, conn)
+			}
+			seen[begin] = true
 		}
 	}
 }

@@ -85,8 +85,10 @@ type queue struct {
 	head  int
 }
 
+// push puts m at the end. It moves the items to the front when fewer than half of
+// them are left, so each is moved once on average.
 func (q *queue) push(m message) {
-	if q.head > 64 && q.head > len(q.items)/2 {
+	if q.head > len(q.items)/2 {
 		q.items = q.items[:copy(q.items, q.items[q.head:])]
 		q.head = 0
 	}

@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"fmt"
+	"math/big"
 	"slices"
 	"testing"
 
@@ -76,6 +77,63 @@ func TestFlowTakesNoMoreThanItSent(t *testing.T) {
 	}
 }
 
+// What was sent is compared first: a wrong byte in it is named, and not the bytes
+// that are too many.
+func TestFlowComparesWhatComesBeforeTheBytesThatAreTooMany(t *testing.T) {
+	c := newContent(1)
+	tests := []struct {
+		name    string
+		before  int // bytes that have come back before
+		changed int // the byte that is changed; -1: none
+		offset  int64
+	}{
+		{"nothing is changed", 0, -1, 10},
+		{"nothing is changed, in two parts", 4, -1, 10},
+		{"the first byte", 0, 0, 0},
+		{"the first byte of the second part", 4, 4, 4},
+		{"the last byte", 4, 9, 9},
+	}
+	for _, tt := range tests {
+		f, sent := flowOf(c, 10)
+		if tt.changed >= 0 {
+			sent[tt.changed] ^= 1
+		}
+		if wrong := f.received(sent[:tt.before]); wrong != nil {
+			t.Fatalf("%s: got %+v of the part that is right", tt.name, wrong)
+		}
+		wrong := f.received(slices.Concat(sent[tt.before:], []byte("xy")))
+		if wrong == nil || wrong.Offset != tt.offset {
+			t.Errorf("%s: got %+v, want offset %d", tt.name, wrong, tt.offset)
+		}
+	}
+}
+
+func TestExcerptMarksWhatItOmits(t *testing.T) {
+	for text, want := range map[string]string{
+		"": `""`, "0123456789abcdef": `"0123456789abcdef"`, "0123456789abcdefg": `"0123456789abcdef"…`,
+	} {
+		if got := excerpt([]byte(text)); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A queue that is never empty keeps no more room than its items need.
+func TestQueueDoesNotGrowWithWhatWasTaken(t *testing.T) {
+	for _, waiting := range []int{1, 100} {
+		q := pending(waiting)
+		for range 10_000 {
+			q.push(message{})
+			if _, ok := q.take(); !ok || q.len() != waiting {
+				t.Fatalf("%d items, want %d", q.len(), waiting)
+			}
+		}
+		if cap(q.items) > 4*(waiting+1) {
+			t.Errorf("%d items in room for %d", waiting, cap(q.items))
+		}
+	}
+}
+
 // However a stream is cut, each message is back exactly when its last byte is.
 func TestFlowAnswersInOrderHoweverTheStreamIsCut(t *testing.T) {
 	c := newContent(1)
@@ -141,6 +199,13 @@ func TestContentRepeatsOnlyAfterItsPeriod(t *testing.T) {
 	}
 }
 
+// TestPeriodIsAPrime: no buffer on the way has a whole number of periods.
+func TestPeriodIsAPrime(t *testing.T) {
+	if !big.NewInt(period).ProbablyPrime(20) {
+		t.Errorf("%d is not a prime", period)
+	}
+}
+
 func TestContentDiffersWhereItWasChanged(t *testing.T) {
 	c := newContent(7)
 	rapid.Check(t, func(t *rapid.T) {
@@ -169,6 +234,9 @@ func TestConnectionsBeginInDifferentPlaces(t *testing.T) {
 				t.Errorf("%s begins where %s does", name, other)
 			}
 			seen[at] = name
+			if at >= period {
+				t.Errorf("%s begins at %d, beyond the content", name, at)
+			}
 		}
 	}
 	if beginning(1, 0, 0) == beginning(2, 0, 0) {
