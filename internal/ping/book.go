@@ -2,13 +2,10 @@ package ping
 
 import "time"
 
-// memory is how many settled probes are remembered, to tell a duplicate from an
+// memory is how many settled datagrams are remembered, to tell a duplicate from an
 // answer that is late. Of older ones, all count as late. A stream has no duplicates,
-// and owes few answers.
-const (
-	memory       = 1024
-	streamMemory = 2 * maxOwed
-)
+// and remembers none.
+const memory = 1024
 
 // flight is one probe on its way, or remembered.
 type flight struct {

@@ -33,6 +33,14 @@ func TestBookTellsWhatAnAnswerMeans(t *testing.T) {
 				b.add(new(flight))
 			}
 		}, 2, Late, true},
+		{"of the latest, long ago", func(b *book) {
+			b.answered(3)
+			b.settle(b.find(1), Lost)
+			b.settle(b.find(2), Lost)
+			for range memory {
+				b.add(&flight{fate: Lost})
+			}
+		}, 3, Late, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,7 +1,10 @@
 package ping
 
 import (
+	"errors"
+	"fmt"
 	"net"
+	"os"
 	"slices"
 	"syscall"
 	"testing"
@@ -9,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/dial"
 )
 
 func TestWatchTellsPartsApart(t *testing.T) {
@@ -42,6 +47,36 @@ func TestWatchTellsPartsApart(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestErrorsAreClassified(t *testing.T) {
+	refused := os.NewSyscallError("read", syscall.ECONNREFUSED)
+	tests := []struct {
+		name   string
+		err    error
+		want   dial.Class
+		passes bool // a socket for datagrams remains usable
+	}{
+		{"none", nil, "", false},
+		{"unknown", errors.New("no luck"), "", false},
+		{"unknown, of package net", &net.OpError{Op: "read", Err: errors.New("no luck")}, "", false},
+		{"a wrong byte", fmt.Errorf("probe 7: %w", &WrongError{}), Corrupt, false},
+		{"refused", &net.OpError{Op: "read", Err: refused}, dial.Refused, true},
+		{"unreachable", syscall.EHOSTUNREACH, dial.Unreachable, true},
+		{"reset", syscall.ECONNRESET, dial.Reset, false},
+		{"no answer", &noAnswerError{time.Second}, dial.Timeout, false},
+		{"a datagram that is too long", os.NewSyscallError("write", syscall.EMSGSIZE), dial.Local, false},
+		{"a TLS alert", &net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}, dial.TLS, false},
+		{"refused, in an alert's place", &net.OpError{Op: "remote error", Err: refused}, dial.Refused, true},
+	}
+	for _, tt := range tests {
+		if got := classify(tt.err); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+		if got := passing(tt.err); got != tt.passes {
+			t.Errorf("%s: it passes: got %t, want %t", tt.name, got, tt.passes)
+		}
 	}
 }
 

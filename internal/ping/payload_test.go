@@ -38,6 +38,13 @@ func TestSessionKnowsItsOwnProbesOnly(t *testing.T) {
 	}
 }
 
+func TestSmallestProbeIsItsHeader(t *testing.T) {
+	s := newSession(headerSize)
+	if seq, stamp, ok := s.read(s.probe(7, 1234)); seq != 7 || stamp != 1234 || !ok {
+		t.Errorf("got %d, %d, %t; want 7, 1234, true", seq, stamp, ok)
+	}
+}
+
 // TestNoTwoProbesAreAlike: services look for loops by payloads that repeat.
 func TestNoTwoProbesAreAlike(t *testing.T) {
 	s := newSession(96)

@@ -28,7 +28,7 @@ func newRun(c Config) *run {
 		Config: c, oneByOne: c.Reconnect || c.Target.Network != "udp",
 		known: newSession(c.Size), due: time.Now(), arrivals: make(chan arrival, 64),
 	}
-	if r.book.memory = streamMemory; r.datagrams() {
+	if r.datagrams() {
 		r.book.memory = memory
 	}
 	return r
