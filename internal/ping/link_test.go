@@ -80,6 +80,43 @@ func TestErrorsAreClassified(t *testing.T) {
 	}
 }
 
+// TestAddressThatRefusesIsLeftWhileProbesAreUnderWay: two probes are under way when
+// one error comes, so that neither is known to be lost before its time is over. By
+// then there are others: an address that refuses each of them is left all the same.
+func TestAddressThatRefusesIsLeftWhileProbesAreUnderWay(t *testing.T) {
+	tests := []struct {
+		name    string
+		address string
+		refused time.Duration // when the last error came; the probes left at 0s, 1s and 2s
+		want    bool          // the address is left when the first is lost, after 2s
+	}{
+		{"the last was refused", "echo.example:7", 2500 * time.Millisecond, true},
+		{"the last may yet be answered", "echo.example:7", 1500 * time.Millisecond, false},
+		{"there is no other address", "192.0.2.1:7", 2500 * time.Millisecond, false},
+	}
+	for _, tt := range tests {
+		began := time.Unix(1000, 0)
+		here, there := net.Pipe()
+		defer there.Close()
+		r := newRun(Config{Target: Target{Network: "udp", Address: tt.address}, Wait: 2 * time.Second, Size: 64})
+		r.link = &link{conn: here, done: make(chan struct{})}
+		for i := range 3 {
+			r.book.add(&flight{sent: began.Add(time.Duration(i) * time.Second)})
+		}
+		r.failed(arrival{link: r.link, at: began.Add(tt.refused), err: syscall.ECONNREFUSED})
+		if r.book.pending != 3 {
+			t.Errorf("%s: an error that may be about any of three: %d under way, want 3", tt.name, r.book.pending)
+		}
+		r.expire(began.Add(2500 * time.Millisecond))
+		if got := r.link == nil; got != tt.want {
+			t.Errorf("%s: left: got %t, want %t", tt.name, got, tt.want)
+		}
+		if r.book.pending != 2 {
+			t.Errorf("%s: %d under way, want 2", tt.name, r.book.pending)
+		}
+	}
+}
+
 // brokenConn fails every read at once, as a socket does that reports the same
 // error again and again. The count is -1, as that of the system call.
 type brokenConn struct {

@@ -84,7 +84,11 @@ func (r *run) unwritten(f *flight, err error) {
 		r.broken(err)
 		return
 	}
-	r.lose(f, time.Now(), err)
+	now := time.Now()
+	if passing(err) {
+		r.icmp = arrival{at: now, err: err}
+	}
+	r.lose(f, now, err)
 }
 
 // neverSent tells of a probe for which there was no connection.
@@ -133,9 +137,10 @@ func (r *run) lose(f *flight, at time.Time, err error) {
 }
 
 // elsewhere reports whether the next datagram may find another address of the
-// name: this one refused, and nothing is under way any more.
+// name: this one refused, and nothing has left since. That others are under way does
+// not matter: one error may be about several, and then there are always some.
 func (r *run) elsewhere(err error) bool {
-	return r.datagrams() && r.book.pending == 0 && passing(err) && r.Target.Named()
+	return r.datagrams() && passing(err) && r.Target.Named() && !r.book.find(r.book.next).sent.After(r.icmp.at)
 }
 
 // phases are what is told of f's.
