@@ -45,3 +45,13 @@ func TestScheduleIsKeptAfterAPause(t *testing.T) {
 		t.Error("got an eleventh before it is due")
 	}
 }
+
+func TestWithoutARateEverythingIsDueAtOnce(t *testing.T) {
+	var s schedule
+	s.start(1000, 0)
+	for i := range int64(3) {
+		if got, due, ok := s.take(1000); !ok || got != i || due != 1000 {
+			t.Errorf("got message %d due at %d, %t; want %d due at 1000", got, due, ok, i)
+		}
+	}
+}
