@@ -86,6 +86,22 @@ func TestSizesSurviveBeingWritten(t *testing.T) {
 	})
 }
 
+func TestEveryLengthOfARangeIsPicked(t *testing.T) {
+	for text, want := range map[string]int{"64": 1, "64-66": 3, "64-66,70": 4} {
+		s, err := ParseSizes(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[int]bool{}
+		for r, n := rand.New(rand.NewPCG(1, 1)), 0; n < 1000; n++ {
+			got[s.pick(r)] = true
+		}
+		if len(got) != want {
+			t.Errorf("%s: got %v, want %d lengths", text, got, want)
+		}
+	}
+}
+
 func TestSizesKeepTheirWeights(t *testing.T) {
 	s, err := ParseSizes("1:1,10-19:6,100:3")
 	if err != nil {
