@@ -158,8 +158,15 @@ func TestGuardDeniesThePortsThatItIsTold(t *testing.T) {
 	}
 }
 
+func TestPortSetHasOneBitForEachPort(t *testing.T) {
+	if got := 64 * len(portSet{}); got != math.MaxUint16+1 {
+		t.Errorf("got %d bits, want %d", got, math.MaxUint16+1)
+	}
+}
+
 func TestGuardMutesALoop(t *testing.T) {
 	const source = "198.51.100.1:40000"
+	const mute = int64(60 * time.Second) // promise U5
 	g := NewGuard(GuardConfig{})
 	now := int64(0)
 	check := func(src, payload string) Drop {
@@ -180,7 +187,7 @@ func TestGuardMutesALoop(t *testing.T) {
 	if got := check("198.51.100.1:40001", "again"); got != Answer {
 		t.Errorf("the payload from another port: got %v, want %v", got, Answer)
 	}
-	now += int64(LoopMute) - 1
+	now += mute - 1
 	if got := check(source, "again"); got != DropMuted {
 		t.Errorf("a moment before the mute ends: got %v, want %v", got, DropMuted)
 	}
