@@ -1,0 +1,44 @@
+//go:build linux
+
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestTheKernelGivesUpOnAnOrphanWhosePeerTakesNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		take func(p *Peer)
+		want End
+	}{
+		{"it takes nothing", func(*Peer) {}, Reset},
+		{"it takes some of it", func(p *Peer) { p.Read(500) }, Going},
+		{"it takes all of it", (*Peer).Resume, Clean},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			k := New(nil)
+			ln, _ := k.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+			k.Bind(ln, &unix.SockaddrInet4{Port: 7})
+			k.Listen(ln, 8)
+			k.ServesOther(ln)
+			p := k.Dial(7)
+			p.Stall()
+			fd, _ := k.Accept4(ln, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			k.Send(fd, make([]byte, 2*smallestWindow), unix.MSG_NOSIGNAL)
+			k.Close(fd)
+			k.Advance(orphanLife - time.Second)
+			if p.End() != Going {
+				t.Fatalf("before its time: got %v, want %v", p.End(), Going)
+			}
+			tt.take(p)
+			k.Advance(2 * time.Second)
+			if p.End() != tt.want {
+				t.Errorf("got %v, want %v", p.End(), tt.want)
+			}
+		})
+	}
+}
