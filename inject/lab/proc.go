@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,19 @@ func (p *Process) state() byte {
 		return fields[0][0]
 	}
 	return 0
+}
+
+// Runnable reports whether a thread of the process runs, or would if it had a
+// processor (the state R of proc(5)).
+func (p *Process) Runnable() bool {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.PID))
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		if _, rest, ok := strings.Cut(string(text), ") "); ok && strings.HasPrefix(rest, "R") {
+			return true
+		}
+	}
+	return false
 }
 
 // CPU is the processor time that the process has used, in user and system mode.

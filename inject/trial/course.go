@@ -186,8 +186,15 @@ func (k *course) watch(span time.Duration) Window {
 	if k.tracer != nil {
 		calls, _ = k.tracer.Counts()
 	}
-	lab.Until(span, k.p.Ended)
-	w := Window{Took: time.Since(start), CPU: k.p.CPU() - cpu}
+	var w Window
+	lab.Until(span, func() bool {
+		w.Looks++
+		if k.p.Runnable() {
+			w.Ready++
+		}
+		return k.p.Ended()
+	})
+	w.Took, w.CPU = time.Since(start), k.p.CPU()-cpu
 	if k.tracer != nil {
 		now, _ := k.tracer.Counts()
 		w.Calls = now - calls

@@ -45,4 +45,7 @@ type Window struct {
 	Took  time.Duration `json:"took"`
 	CPU   time.Duration `json:"cpu"`
 	Calls int           `json:"calls"` // of the kind that fails
+	// How often it was looked, and how often a thread was found that runs or would.
+	Looks int `json:"looks,omitempty"`
+	Ready int `json:"ready,omitempty"`
 }

@@ -21,7 +21,9 @@ type Finding struct {
 // they tell apart, a process that waits and one that does not, differs by far
 // more.
 const (
-	maxShare      = 0.5  // of a core, while nobody sends
+	maxShare      = 0.5 // of a core, while nobody sends
+	maxReady      = 0.9 // of the looks at it, while nobody sends
+	leastLooks    = 10
 	maxCalls      = 2000 // a second, of the call that fails, while nobody sends
 	maxLog        = 100  // lines a second
 	shortestSpell = time.Second
@@ -122,7 +124,10 @@ func spins(w Window) bool {
 		return false
 	}
 	seconds := w.Took.Seconds()
-	return w.CPU.Seconds() > maxShare*seconds || float64(w.Calls) > maxCalls*seconds
+	// On a busy machine a process that spins has a small part of a processor, but it
+	// never waits for anything else.
+	restless := w.Looks >= leastLooks && float64(w.Ready) > maxReady*float64(w.Looks)
+	return w.CPU.Seconds() > maxShare*seconds || float64(w.Calls) > maxCalls*seconds || restless
 }
 
 func (w Window) String() string {

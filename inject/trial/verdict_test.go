@@ -8,7 +8,7 @@ import (
 )
 
 func TestJudge(t *testing.T) {
-	second := func(cpu time.Duration, calls int) Window { return Window{time.Second, cpu, calls} }
+	second := func(cpu time.Duration, calls int) Window { return Window{Took: time.Second, CPU: cpu, Calls: calls} }
 	tests := []struct {
 		name string
 		o    Observation
@@ -23,6 +23,9 @@ func TestJudge(t *testing.T) {
 		{"stuck", Observation{Stuck: []string{"x"}}, []string{"S5 progress"}},
 		{"half a core", Observation{Idle: second(500*time.Millisecond, 0)}, nil},
 		{"more than half a core", Observation{Idle: second(510*time.Millisecond, 0)}, []string{"P2 no spin"}},
+		{"ready at most looks", Observation{After: Window{Took: time.Second, Looks: 20, Ready: 18}}, nil},
+		{"ready at all looks, of few", Observation{After: Window{Took: time.Second, Looks: 9, Ready: 9}}, nil},
+		{"always ready", Observation{After: Window{Took: time.Second, Looks: 20, Ready: 19}}, []string{"P2 recovers"}},
 		{"few calls", Observation{Idle: second(0, 2000)}, nil},
 		{"many calls", Observation{Idle: second(0, 2001)}, []string{"P2 no spin"}},
 		{"busy afterwards", Observation{After: second(900*time.Millisecond, 0)}, []string{"P2 recovers"}},
@@ -125,7 +128,7 @@ func TestOnlyTimed(t *testing.T) {
 		{Observation{}, false},
 		{Observation{DrainHung: true}, true},
 		{Observation{DrainAlone: time.Minute}, true},
-		{Observation{Stuck: []string{"x"}, Unserved: []string{"x"}, After: Window{time.Second, time.Second, 0}}, true},
+		{Observation{Stuck: []string{"x"}, Unserved: []string{"x"}, After: Window{Took: time.Second, CPU: time.Second}}, true},
 		{Observation{StartHung: true}, true},
 		{Observation{DrainHung: true, Early: []string{"x"}}, false},
 		{Observation{DrainExit: "exit status 1"}, false},
