@@ -87,9 +87,14 @@ func TestEveryVerdictCanFail(t *testing.T) {
 			}
 			var o Observation
 			var err error
-			Held(func() { o, err = site.Run(target(t, tt.c.Target), tt.c) })
-			if err != nil {
-				t.Fatal(err)
+			once := strings.HasSuffix(tt.fault, " once")
+			// A try that was not reached spends the one time.
+			for tries := 0; tries == 0 || once && tries < 3 && len(o.Unsteady) == 0; tries++ {
+				os.Remove(echod + ", started")
+				Held(func() { o, err = site.Run(target(t, tt.c.Target), tt.c) })
+				if err != nil {
+					t.Fatal(err)
+				}
 			}
 			var got []string
 			for _, f := range Judge(o) {
@@ -101,7 +106,7 @@ func TestEveryVerdictCanFail(t *testing.T) {
 			if o.Injected == 0 {
 				t.Error("no call failed")
 			}
-			if unsteady := len(o.Unsteady) > 0; unsteady != (tt.fault == "ignores SIGTERM once") {
+			if unsteady := len(o.Unsteady) > 0; unsteady != once {
 				t.Errorf("broken in one try and not in the next: %v", o.Unsteady)
 			}
 		})
