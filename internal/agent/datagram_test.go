@@ -95,6 +95,9 @@ func TestAnswersAreNoLargerThanTheQuestion(t *testing.T) {
 	if cap(come) != 1 {
 		t.Errorf("a key is good for %d datagrams, want 1", cap(come))
 	}
+	if DatagramSize != 174 { // what docs/agent.md asks of clients
+		t.Errorf("a datagram must have %d bytes, want 174", DatagramSize)
+	}
 	key, _ := newKeyReceiver(nil).newKey()
 	for _, headers := range []int{20 + 8, 40 + 8} { // of IPv4 and IPv6, and UDP
 		in, out := headers+DatagramSize, answers*(headers+len(key))
