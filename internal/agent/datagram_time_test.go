@@ -15,6 +15,7 @@ type controlConn struct{ net.Conn }
 
 func (controlConn) Write(p []byte) (int, error) { return len(p), nil }
 func (controlConn) CloseWrite() error           { return nil }
+func (controlConn) Close() error                { return nil }
 func (controlConn) RemoteAddr() net.Addr {
 	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000}
 }

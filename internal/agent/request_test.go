@@ -62,6 +62,24 @@ func TestParseRequestRefusesWhatIsNoFirstLine(t *testing.T) {
 	}
 }
 
+func TestWordsAreOfVisibleASCII(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, " ": false, "!": true, "~": true, "\x7f": false, "\n": false, "ä": false, "a b": false, "word": true,
+	} {
+		if got := isWord(text); got != want {
+			t.Errorf("%q: got %t, want %t", text, got, want)
+		}
+	}
+}
+
+func TestAnswerIsOneLineOfWords(t *testing.T) {
+	for body, want := range map[string]string{"": "echod-agent/1 ok\n", `{"open":1}`: "echod-agent/1 ok {\"open\":1}\n"} {
+		if got := string(answerOK([]byte(body))); got != want {
+			t.Errorf("%q: got %q, want %q", body, got, want)
+		}
+	}
+}
+
 func FuzzParseRequest(f *testing.F) {
 	f.Add("echod-agent/1 RUN reset id=x take=1 token=t")
 	f.Add("echod-agent/1 HELLO")

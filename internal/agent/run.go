@@ -162,7 +162,7 @@ func (r *run) snapshot() Report {
 	defer r.mu.Unlock()
 	report := r.report
 	report.SHA256 = hex.EncodeToString(r.sum.Sum(nil))
-	if report.End == Open {
+	if !r.isOver() {
 		report.TotalMS = time.Since(r.start).Milliseconds()
 	}
 	return report

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // enter begins a run of that ID.
@@ -63,4 +65,46 @@ func TestAnIDIsOfOneRun(t *testing.T) {
 			b.finish(r)
 		}
 	}
+}
+
+func TestEndsOfRunsAreCounted(t *testing.T) {
+	b := newRunTable()
+	for id, end := range map[string]End{"1": FIN, "2": Reset, "3": FIN} {
+		r := enter(t, b, id)
+		r.saw(end, nil)
+		b.finish(r)
+	}
+	if diff := cmp.Diff(map[End]uint64{FIN: 2, Reset: 1}, b.ended); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestTotalTimeIsUntilTheAgentIsDone: the client may have ended long before that.
+func TestTotalTimeIsUntilTheAgentIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newRunTable()
+		r := enter(t, b, "x")
+		r.conn = controlConn{}
+		total := func(what string, want int64) {
+			t.Helper()
+			if got := r.snapshot().TotalMS; got != want {
+				t.Errorf("%s: got %d ms, want %d", what, got, want)
+			}
+		}
+		time.Sleep(time.Second)
+		total("while the connection is open", 1000)
+		r.act(func(r *run) error {
+			r.saw(FIN, nil)
+			time.Sleep(time.Second)
+			total("after the client's end", 2000)
+			time.Sleep(time.Second)
+			return nil
+		})
+		b.finish(r)
+		time.Sleep(time.Second)
+		total("when the agent is done", 3000)
+		if got := r.snapshot().EndMS; got != 1000 {
+			t.Errorf("the end was seen after %d ms, want 1000", got)
+		}
+	})
 }

@@ -165,6 +165,20 @@ func TestWordsAreQuotedShortAndWithoutTheToken(t *testing.T) {
 	}
 }
 
+func TestTokenIsHiddenWhereItIsNotThereByChance(t *testing.T) {
+	tests := []struct{ token, line, want string }{
+		{"", "220 mail token=x y", "220 mail token=[redacted] y"},
+		{"1234567", "HTTP/1.1 1234567", "HTTP/1.1 1234567"},
+		{"12345678", "HTTP/1.1 12345678", "HTTP/1.1 [redacted]"},
+		{"12345678", "a12345678 token=12345678 12345678", "a[redacted] token=[redacted] [redacted]"},
+	}
+	for _, tt := range tests {
+		if got := NewSecret(tt.token).hide(tt.line); got != tt.want {
+			t.Errorf("token %q in %q: got %q, want %q", tt.token, tt.line, got, tt.want)
+		}
+	}
+}
+
 // TestClientNeverShowsItsToken: what answers may be an echo.
 func TestClientNeverShowsItsToken(t *testing.T) {
 	for _, secret := range []string{"x", "1234567", sesame} {

@@ -77,7 +77,7 @@ func TestPlanIsCheckedBeforeItIsCarriedOut(t *testing.T) {
 			continue
 		}
 		var wrong *PlanError
-		if !errors.As(err, &wrong) || wrong.Got == "" || wrong.Want == "" {
+		if !errors.As(err, &wrong) || wrong.Got == "" || wrong.Want == "" || err.Error() != wrong.Got+"; "+wrong.Want {
 			t.Errorf("%s: got %v, want a *PlanError that says what is wrong and what would be right", tt.name, err)
 		}
 	}
