@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"testing"
+	"time"
 )
 
 // keepAlive makes one request on conn and wants an answer after which the
@@ -26,6 +28,23 @@ func keepAlive(t *testing.T, conn net.Conn, path string) {
 	}
 }
 
+// waitIdle waits until the server knows of n idle connections: the client may have its
+// answer before that.
+func waitIdle(t *testing.T, s *Server, n int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; runtime.Gosched() {
+		s.ln.mu.Lock()
+		idle := len(s.ln.idle)
+		s.ln.mu.Unlock()
+		if idle == n {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d connections are idle, want %d", idle, n)
+		}
+	}
+}
+
 // TestF2IdleConnectionsLockNobodyOut takes every place with connections that are
 // kept alive. A new caller is answered at once, in the place of the one that was
 // idle longest; the waits of the server are minutes.
@@ -36,8 +55,10 @@ func TestF2IdleConnectionsLockNobodyOut(t *testing.T) {
 		conn := dial(t, s)
 		keepAlive(t, conn, "/healthz")
 		conns = append(conns, conn)
+		waitIdle(t, s, len(conns))
 	}
 	keepAlive(t, conns[0], "/healthz") // so that conns[1] is idle longest
+	waitIdle(t, s, len(conns))
 	for i := range 3 {
 		if status, _, _ := ask(t, s, "GET /healthz HTTP/1.1", "Host: localhost"); status != 200 {
 			t.Fatalf("caller %d: got %d, want 200", i, status)
