@@ -117,6 +117,86 @@ func TestAddressThatRefusesIsLeftWhileProbesAreUnderWay(t *testing.T) {
 	}
 }
 
+func TestErrorIsAboutTheOneProbeThatIsUnderWay(t *testing.T) {
+	for underWay, want := range []int{0, 0, 2, 3} { // how many are under way afterwards
+		r := newRun(Config{Target: Target{Network: "udp", Address: "192.0.2.1:7"}, Wait: time.Second, Size: 64})
+		for range underWay {
+			r.book.add(&flight{sent: time.Unix(1000, 0)})
+		}
+		r.failed(arrival{at: time.Unix(1001, 0), err: syscall.ECONNREFUSED})
+		if got := r.book.pending; got != want {
+			t.Errorf("of %d under way: got %d after an error, want %d", underWay, got, want)
+		}
+	}
+}
+
+// The time of sending is remembered with a probe. Of one that is forgotten, its own
+// bytes tell it.
+func TestRTTCountsFromTheSendingOfTheProbe(t *testing.T) {
+	sent, stamp := time.Unix(1000, 500), time.Unix(1000, 0)
+	for others, want := range map[int]time.Duration{0: time.Second - 500, 2 * memory: time.Second} {
+		var got Probe
+		r := newRun(Config{Target: Target{Network: "udp"}, Wait: time.Minute, Size: 64, OnProbe: func(p Probe) { got = p }})
+		f := &flight{sent: sent, stamp: stamp.UnixNano()}
+		r.book.add(f)
+		r.book.settle(f, Lost)
+		for range others {
+			r.book.add(&flight{fate: Lost})
+		}
+		data := slices.Clone(r.known.probe(1, f.stamp))
+		r.take(arrival{link: r.link, data: data, at: time.Unix(1001, 0)})
+		if got.Fate != Late || got.Seq != 1 || got.RTT != want {
+			t.Errorf("before %d others: got %s %d after %v, want it late after %v", others, got.Fate, got.Seq, got.RTT, want)
+		}
+	}
+}
+
+// writeConn reports errors of writes in order, and then takes what is written.
+type writeConn struct {
+	net.Conn
+	errors []error
+	writes int
+}
+
+func (c *writeConn) SetWriteDeadline(time.Time) error { return nil }
+
+func (c *writeConn) Write(p []byte) (int, error) {
+	if c.writes++; c.writes <= len(c.errors) {
+		return 0, c.errors[c.writes-1]
+	}
+	return len(p), nil
+}
+
+// TestProbeIsWrittenAgainAfterTheErrorOfAnother: what a socket for datagrams reports
+// to a write may be about an earlier datagram, and this one has then not left.
+func TestProbeIsWrittenAgainAfterTheErrorOfAnother(t *testing.T) {
+	refused, full := error(syscall.ECONNREFUSED), error(syscall.ENOBUFS)
+	tests := []struct {
+		name    string
+		network string
+		errors  []error
+		writes  int
+		want    error
+	}{
+		{"no error", "udp", nil, 1, nil},
+		{"refused", "udp", []error{refused}, 2, nil},
+		{"refused twice", "udp", []error{refused, refused}, 2, refused},
+		{"an error of its own", "udp", []error{full}, 1, full},
+		{"a stream", "tcp", []error{refused}, 1, refused},
+	}
+	for _, tt := range tests {
+		r := newRun(Config{Target: Target{Network: tt.network}, Wait: time.Second, Size: 64})
+		conn := &writeConn{errors: tt.errors}
+		l := &link{conn: conn}
+		if err := r.write(l, &flight{seq: 1}); err != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+		if conn.writes != tt.writes || l.writes.Load() != int64(tt.writes) {
+			t.Errorf("%s: got %d writes, %d of them counted; want %d", tt.name, conn.writes, l.writes.Load(), tt.writes)
+		}
+	}
+}
+
 // brokenConn fails every read at once, as a socket does that reports the same
 // error again and again. The count is -1, as that of the system call.
 type brokenConn struct {

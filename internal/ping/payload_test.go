@@ -45,6 +45,18 @@ func TestSmallestProbeIsItsHeader(t *testing.T) {
 	}
 }
 
+func TestProbeTellsItsNumberAndItsTime(t *testing.T) {
+	s := newSession(64)
+	for _, want := range []struct {
+		seq   uint64
+		stamp int64
+	}{{1, 10}, {1, 11}, {2, 11}, {1, 10}, {1, 10}} {
+		if seq, stamp, ok := s.read(slices.Clone(s.probe(want.seq, want.stamp))); seq != want.seq || stamp != want.stamp || !ok {
+			t.Errorf("got %d, %d, %t; want %d, %d", seq, stamp, ok, want.seq, want.stamp)
+		}
+	}
+}
+
 // TestNoTwoProbesAreAlike: services look for loops by payloads that repeat.
 func TestNoTwoProbesAreAlike(t *testing.T) {
 	s := newSession(96)

@@ -1,6 +1,11 @@
 package ping_test
 
 import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,5 +68,56 @@ func TestEveryProbeOfAnHonestEchoIsAnswered(t *testing.T) {
 				t.Errorf("got %d probes and links %+v, want 5 and one that is up", len(got.probes), got.links)
 			}
 		})
+	}
+}
+
+// A connection ends in order, unless an answer is due: nobody waits for that.
+func TestConnectionEndsInOrderUnlessAnAnswerIsDue(t *testing.T) {
+	tests := []struct {
+		name    string
+		answers bool
+		want    error
+	}{
+		{"all are answered", true, io.EOF},
+		{"an answer is due", false, syscall.ECONNRESET},
+	}
+	for _, tt := range tests {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		end := make(chan error, 1)
+		go func() {
+			conn, err := ln.Accept()
+			if err != nil {
+				end <- err
+				return
+			}
+			defer conn.Close()
+			probe := make([]byte, 64)
+			if _, err := io.ReadFull(conn, probe); err != nil {
+				end <- err
+				return
+			}
+			if tt.answers {
+				conn.Write(probe)
+			} else {
+				cancel()
+			}
+			_, err = conn.Read(probe)
+			end <- err
+		}()
+		var got told
+		prober, err := ping.New(got.config(ping.Target{Network: "tcp", Address: ln.Addr().String()}, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		prober.Run(ctx)
+		if err := <-end; !errors.Is(err, tt.want) {
+			t.Errorf("%s: the service saw %v, want %v", tt.name, err, tt.want)
+		}
 	}
 }

@@ -79,8 +79,8 @@ func (r *run) failed(a arrival) {
 		return
 	}
 	r.icmp = a
-	if f := r.book.waiting(); f != nil && r.book.pending == 1 {
-		r.lose(f, a.at, a.err)
+	if r.book.pending == 1 {
+		r.lose(r.book.waiting(), a.at, a.err)
 	}
 }
 
