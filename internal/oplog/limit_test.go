@@ -119,6 +119,21 @@ func TestDebugSharesNothingWithOtherLines(t *testing.T) {
 	}
 }
 
+func TestSummaryOfSharedLinesIsNoMoreUrgentThanTheyAre(t *testing.T) {
+	for level, want := range map[slog.Level]slog.Level{
+		slog.LevelDebug: slog.LevelDebug, slog.LevelInfo: slog.LevelInfo, slog.LevelError: slog.LevelInfo,
+	} {
+		l := newLimiter(Limit{1, time.Second}, Limit{1, time.Second}, 0)
+		now := time.Unix(1e9, 0)
+		for range 2 {
+			l.allow(kind{level: level, message: "a"}, now)
+		}
+		if got := l.summaries(now, 0); len(got) != 1 || got[0].kind.level != want {
+			t.Errorf("%v: got %v, want one of level %v", level, got, want)
+		}
+	}
+}
+
 func TestTableIsSweptOnceInAWhile(t *testing.T) {
 	l := newLimiter(Limit{1, time.Millisecond}, Limit{1, time.Millisecond}, 1)
 	start := time.Unix(1e9, 0)

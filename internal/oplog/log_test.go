@@ -228,6 +228,7 @@ func TestSummaryOfOneLineComesAfterTheQuiet(t *testing.T) {
 		var out bytes.Buffer
 		l := Open(Config{Out: &out, Timeless: true, Limit: Limit{Burst: 1, Every: time.Hour}})
 		l.Logger().Info("acted")
+		synctest.Wait() // it is written, and nobody waits for the quiet yet
 		l.Logger().Info("acted")
 		time.Sleep(2 * quiet)
 		synctest.Wait()
