@@ -157,8 +157,8 @@ func TestGuardGivesBackWhatTheRateIs(t *testing.T) {
 			cfg  GuardConfig
 			want Drop
 		}{
-			{"a prefix", GuardConfig{PerPrefix: tt.rate, Total: Rate{Packets: 1e9, Bytes: 1 << 40}}, DropPrefixRate},
-			{"all", GuardConfig{PerPrefix: Rate{Packets: 1e9, Bytes: 1 << 40}, Total: tt.rate}, DropTotalRate},
+			{"a prefix", GuardConfig{PerPrefix: tt.rate, Total: Rate{Packets: 1e9, Bytes: 1 << 30}}, DropPrefixRate},
+			{"all", GuardConfig{PerPrefix: Rate{Packets: 1e9, Bytes: 1 << 30}, Total: tt.rate}, DropTotalRate},
 		} {
 			g, payload := NewGuard(scope.cfg), make([]byte, tt.size)
 			answered := func(now int64) (n int) {
