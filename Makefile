@@ -40,22 +40,22 @@ bench: ## Go benchmarks of single parts
 	$(GO) test -run '^$$' -bench . ./internal/...
 
 bench-engines: ## the engines against a C epoll loop: ratios of interleaved pairs
-	cd compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -peers=false $(BENCH)
+	cd lab/compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -peers=false $(BENCH)
 
 compare: ## echod against C and other Go servers; QUICK=1: within three minutes
-	cd compare && $(GO) run ./cmd/compare -out results $(if $(QUICK),-quick) $(COMPARE)
+	cd lab/compare && $(GO) run ./cmd/compare -out results $(if $(QUICK),-quick) $(COMPARE)
 
 matrix: ## check through programs that people use: writes docs/matrix.md
-	cd matrix && $(GO) run . $(MATRIX)
+	cd lab/matrix && $(GO) run . $(MATRIX)
 
 matrix-quick: ## the same through haproxy, nginx and socat alone: writes nothing
-	cd matrix && $(GO) run . -quick $(MATRIX)
+	cd lab/matrix && $(GO) run . -quick $(MATRIX)
 
 inject: ## every system call of the real binary with every errno, under strace: half an hour
-	cd inject && $(GO) run . $(INJECT)
+	cd lab/inject && $(GO) run . $(INJECT)
 
 inject-quick: ## a sample of that, the same each time: within a minute
-	cd inject && $(GO) run . -sample 90 -seed 1 $(INJECT)
+	cd lab/inject && $(GO) run . -sample 90 -seed 1 $(INJECT)
 
 clean:
 	rm -rf bin

@@ -67,8 +67,8 @@ var arrows = map[string][]string{
 var kernelRooms = []string{"internal/sys", "internal/sys/sim", "internal/sock", "internal/engine/reactor",
 	"internal/load"}
 
-// modules are directories with a go.mod of their own.
-var modules = []string{"browser", "compare", "inject", "matrix", "packaging"}
+// modules are directories that hold modules of their own.
+var modules = []string{"lab", "packaging"}
 
 const (
 	maxFile   = 400 // lines

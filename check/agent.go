@@ -98,7 +98,7 @@ func (s *scene) endedByReset(err error, n int) error {
 	return fmt.Errorf("waiting for the reset: %w", err)
 }
 
-// checkAgent tells whether url can be an agent's, on the network that is meant.
+// checkAgent reports whether url can be an agent's, on the network that is meant.
 // The error is a *UsageError.
 func checkAgent(url, network string) error {
 	if url == "" {

@@ -1,4 +1,4 @@
-// Package check tells whether an echo service, and the path to it, is honest:
+// Package check reports whether an echo service, and the path to it, is honest:
 // that what was sent comes back, all of it, unaltered, and that the end of a
 // stream means what it says.
 //

@@ -27,7 +27,7 @@ func failAt(offset int64, class Class, format string, args ...any) *failure {
 	return &failure{class: class, offset: offset, detail: fmt.Sprintf(format, args...)}
 }
 
-// mayBeHaste tells whether err, a failure or not, is one of time: only those can
+// mayBeHaste reports whether err, a failure or not, is one of time: only those can
 // come from a machine or a server that was busy with something else.
 func mayBeHaste(err error) bool {
 	var f *failure

@@ -76,7 +76,7 @@ func Rules() []Rule {
 	}
 }
 
-// Fits tells whether the rule applies to network.
+// Fits reports whether the rule applies to network.
 func (r Rule) Fits(network string) bool { return slices.Contains(r.Networks, network) }
 
 // Needs are the flags of echod check without which the rule is skipped.
@@ -91,7 +91,7 @@ func (r Rule) Needs() []string {
 	return flags
 }
 
-// matches tells whether pattern, an ID or a glob as path.Match has them, means
+// matches reports whether pattern, an ID or a glob as path.Match has them, means
 // the rule. "stream/*" means every stream rule.
 func (r Rule) matches(pattern string) bool {
 	ok, err := path.Match(pattern, r.ID)

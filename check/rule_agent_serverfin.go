@@ -54,7 +54,7 @@ func (s *scene) expectServerFin() error {
 	return err
 }
 
-// receivedAll tells whether the agent received want and then a FIN.
+// receivedAll reports whether the agent received want and then a FIN.
 func receivedAll(report agent.Report, want []byte) error {
 	n, sum := int64(len(want)), sha256.Sum256(want)
 	switch {

@@ -181,7 +181,7 @@ func fateOf(err error, reset fate) fate {
 
 const keepalive = 15 * time.Second
 
-// keepAlive turns keepalive on or off, and tells whether that could be done.
+// keepAlive turns keepalive on or off, and reports whether that could be done.
 func (s *stream) keepAlive(on bool) bool {
 	c, ok := dial.Bare(s.Conn).(interface {
 		SetKeepAliveConfig(net.KeepAliveConfig) error

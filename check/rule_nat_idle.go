@@ -111,7 +111,7 @@ func (e *undelivered) Error() string {
 	return fmt.Sprintf("no datagram reaches the agent at udp://%v", e.to)
 }
 
-// hearLate sends the agent a datagram from a new socket, and tells whether it
+// hearLate sends the agent a datagram from a new socket, and reports whether it
 // was heard there after a silence of d.
 func (p *probe) hearLate(d time.Duration) (bool, error) {
 	s, err := p.play("datagram-late", "", agent.Params{"delay": int(d.Milliseconds())})
@@ -145,7 +145,7 @@ func (p *probe) hearLate(d time.Duration) (bool, error) {
 	return s.hears(socket, p.Timeout/tries) // it may have been late
 }
 
-// hears tells whether the agent's answer comes within the time.
+// hears reports whether the agent's answer comes within the time.
 func (s *scene) hears(socket loose, within time.Duration) (bool, error) {
 	release := context.AfterFunc(s.p.ctx, func() { socket.Close() })
 	defer release()

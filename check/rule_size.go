@@ -62,7 +62,7 @@ func narrow(p *probe, good, bad int, err error) error {
 	return fail(Timeout, "messages of up to %d bytes come back, of %d bytes hang", good, bad)
 }
 
-// returns tells whether one message of n bytes comes back on a connection of its
+// returns reports whether one message of n bytes comes back on a connection of its
 // own.
 func returns(p *probe, n int) bool {
 	s, err := p.open()

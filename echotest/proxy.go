@@ -84,7 +84,7 @@ func NewBrokenProxy(t testing.TB, f ProxyFault, upstream string) *Server {
 	return proxy
 }
 
-// reached tells whether anybody listens at address.
+// reached reports whether anybody listens at address.
 func reached(address string) bool {
 	c, err := net.Dial("tcp", address)
 	if err != nil {

@@ -126,7 +126,7 @@ func (r row) askAgain(one run, results []check.Result) {
 	}
 }
 
-// maybeHaste tells whether nothing but time may have led to r: it could not be
+// maybeHaste reports whether nothing but time may have led to r: it could not be
 // told, no agent answered, or there was a wait in vain that nobody expects.
 func (r row) maybeHaste(result check.Result) bool {
 	expected := slices.Contains(r.caughtBy, result.Rule)

@@ -38,7 +38,7 @@ type Answers struct {
 	// Page answers / and what is below it that nobody else answers; nil: nobody
 	// does.
 	Page http.Handler
-	// Ready tells whether the service takes new work, and if not, why not.
+	// Ready reports whether the service takes new work, and if not, why not.
 	Ready func() (ok bool, why string)
 }
 

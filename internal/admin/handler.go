@@ -71,7 +71,7 @@ func (g guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// named tells whether host may be what we are called. A page of a stranger can
+// named reports whether host may be what we are called. A page of a stranger can
 // have its own name point here (DNS rebinding), and a browser would then let it
 // read our answers; but it cannot change the name that it calls us by.
 func (g guarded) named(host string) bool {

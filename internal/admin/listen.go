@@ -48,7 +48,7 @@ func listenError(addr string, err error) error {
 	return &sock.ListenError{Spec: spec, Err: err}
 }
 
-// isLoopback tells whether only this machine can reach host. A name is taken at
+// isLoopback reports whether only this machine can reach host. A name is taken at
 // its word if it is localhost, and no other is.
 func isLoopback(host string) bool {
 	if host == "localhost" {

@@ -104,7 +104,7 @@ func (c contents) config(f Files, least uint16) (*tls.Config, error) {
 	return config, nil
 }
 
-// timely tells whether cert is good at now, which no client would forgive.
+// timely reports whether cert is good at now, which no client would forgive.
 func timely(cert *x509.Certificate, now time.Time) error {
 	switch {
 	case now.After(cert.NotAfter):

@@ -40,7 +40,7 @@ func (f *benchFlags) planFor(args []string) (load.Plan, error) {
 	return plan, plan.Check()
 }
 
-// bounds tells whether a threshold is set for that measure.
+// bounds reports whether a threshold is set for that measure.
 func (f *benchFlags) bounds(measure string) bool {
 	for _, t := range f.thresholds {
 		if t.of.name == measure {
@@ -50,7 +50,7 @@ func (f *benchFlags) bounds(measure string) bool {
 	return false
 }
 
-// canBeMeasured tells whether the kernel says how a process fares: proc(5).
+// canBeMeasured reports whether the kernel says how a process fares: proc(5).
 func canBeMeasured(pid int) bool {
 	_, err := os.Stat(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil

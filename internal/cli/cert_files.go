@@ -159,7 +159,7 @@ func (f *certFlags) pair(files []certFile, p certs.Pair, cert, key, what string)
 		certFile{path: f.path(key), text: text, mode: 0o600, what: "its key, a secret"}), err
 }
 
-// free tells whether the files may be written: none of them is there, or --force
+// free reports whether the files may be written: none of them is there, or --force
 // was given.
 func (f *certFlags) free(files []certFile) error {
 	for _, file := range files {

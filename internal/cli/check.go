@@ -30,7 +30,7 @@ func newCheck(p *Process) *cobra.Command {
 	}}
 	cmd := &cobra.Command{
 		Use:   "check URL",
-		Short: "tell whether an echo, and the path to it, is honest",
+		Short: "check whether an echo, and the path to it, is honest",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
 				return err

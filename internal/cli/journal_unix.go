@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// isJournal tells whether w is the stream to the journal that JOURNAL_STREAM
+// isJournal reports whether w is the stream to the journal that JOURNAL_STREAM
 // names by device and inode (systemd.exec(5)). A child whose output goes
 // elsewhere has the variable too.
 func isJournal(w io.Writer, stream string) bool {

@@ -53,7 +53,7 @@ func (p *progress) clear() {
 	}
 }
 
-// colorful tells whether the answer goes to a terminal whose owner has nothing
+// colorful reports whether the answer goes to a terminal whose owner has nothing
 // against colours (no-color.org).
 func colorful(p *Process) bool {
 	return p.Getenv("NO_COLOR") == "" && p.Getenv("TERM") != "dumb" && isTerminal(p.Stdout)

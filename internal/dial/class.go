@@ -62,5 +62,5 @@ func isOneOf(err error, errnos []syscall.Errno) bool {
 	return false
 }
 
-// TooLong tells whether this machine would not send a datagram of that size.
+// TooLong reports whether this machine would not send a datagram of that size.
 func TooLong(err error) bool { return errors.Is(err, errnoTooLong) }

@@ -68,7 +68,7 @@ func Bare(c net.Conn) net.Conn {
 	}
 }
 
-// Notified tells whether c, a TLS stream of [Target.Dial] that has ended by err,
+// Notified reports whether c, a TLS stream of [Target.Dial] that has ended by err,
 // was ended by a close_notify.
 func Notified(c net.Conn, err error) bool {
 	return err == io.EOF && !c.(*tls.Conn).NetConn().(*below).fin.Load()

@@ -44,7 +44,7 @@ type bucket struct {
 	bytes   float64
 }
 
-// fits tells whether one datagram of size bytes may pour in now.
+// fits reports whether one datagram of size bytes may pour in now.
 func (b *bucket) fits(now int64, r Rate, size int) bool {
 	b.drain(now, r)
 	burst := r.Burst()

@@ -18,7 +18,7 @@ type meter struct {
 	packets, bytes float64
 }
 
-// add counts one datagram and tells whether some window is now beyond the rate.
+// add counts one datagram and reports whether some window is now beyond the rate.
 func (m *meter) add(now int64, size int) (over bool) {
 	seconds := float64(now-m.at) / 1e9
 	m.at = now

@@ -87,7 +87,7 @@ func (g *Guard) Own(addr netip.AddrPort) {
 	g.own.Store(g.own.Load().with(netip.AddrPortFrom(plain(addr.Addr()), addr.Port())))
 }
 
-// Check tells whether a datagram from src to dst may be answered: Answer, or
+// Check reports whether a datagram from src to dst may be answered: Answer, or
 // the first reason why not. dst is the destination in the datagram's header;
 // the zero Addr if the system does not tell. now is a monotonic time in
 // nanoseconds, never negative. payload is only read, during the call.
@@ -129,7 +129,7 @@ func (g *Guard) refuse(from netip.Addr, port uint16, to netip.Addr) Drop {
 	return Answer
 }
 
-// owns tells whether the source is a listener of this process.
+// owns reports whether the source is a listener of this process.
 func (g *Guard) owns(from netip.Addr, port uint16, to netip.Addr) bool {
 	own := g.own.Load()
 	if !own.ports.has(port) {

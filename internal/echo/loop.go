@@ -23,7 +23,7 @@ type loopTrack struct {
 	until int64 // muted before this time
 }
 
-// muted counts one more datagram with that hash and tells whether it belongs to
+// muted counts one more datagram with that hash and reports whether it belongs to
 // a loop.
 func (t *loopTable) muted(now int64, sent uint64) bool {
 	track := &t[sent%tableSize]

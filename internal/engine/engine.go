@@ -45,7 +45,7 @@ type Caps struct {
 	BusyPoll bool
 }
 
-// Serves tells whether the engine serves network, a URL scheme.
+// Serves reports whether the engine serves network, a URL scheme.
 func (c Caps) Serves(network string) bool {
 	for _, n := range c.Networks {
 		if n == network {

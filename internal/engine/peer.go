@@ -47,7 +47,7 @@ type Ranking struct{ busiest, waiting best }
 // first. Who does not wait is none of the waiting.
 func NewRanking(n int) *Ranking { return &Ranking{busiest: best{n: n}, waiting: best{n: n}} }
 
-// Wants tells whether a peer that moved so many bytes, and has waited so long, may
+// Wants reports whether a peer that moved so many bytes, and has waited so long, may
 // be kept. Nearly nobody is, where there are many: whoever is not need not be
 // shown.
 func (r *Ranking) Wants(moved uint64, waiting time.Duration) bool {

@@ -48,7 +48,7 @@ func (h *Hist) Curve() []Point {
 	return points
 }
 
-// Equal tells whether both counted the same.
+// Equal reports whether both counted the same.
 func (h *Hist) Equal(other *Hist) bool {
 	if h == nil || other == nil {
 		return h == other

@@ -12,7 +12,7 @@ import (
 // BenchmarkClosedLoop is what a message costs, on 50 connections of 64 bytes,
 // with the server in the same process: the drivers against one another, and what
 // it takes to compare every byte. How the driver on epoll stands against one in C
-// is in compare/README.md.
+// is in lab/compare/README.md.
 func BenchmarkClosedLoop(b *testing.B) {
 	url := echotest.NewServer(b).URL()
 	target, err := dial.Parse(url)

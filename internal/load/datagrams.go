@@ -168,7 +168,7 @@ func (f *datagramFlow) mark(seq uint64, lost bool) {
 	}
 }
 
-// wasLost tells whether a datagram before the first pending one was given up, as
+// wasLost reports whether a datagram before the first pending one was given up, as
 // far as that is remembered. An answer to it is late, and no duplicate.
 func (f *datagramFlow) wasLost(seq uint64) bool {
 	return f.first-seq > seqs || f.lost[seq/64%uint64(len(f.lost))]&(1<<(seq%64)) != 0

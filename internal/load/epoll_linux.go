@@ -84,7 +84,7 @@ func (d *epollDriver) open(ctx context.Context) {
 	d.opening = false
 }
 
-// mayConnect tells whether it is time for the i-th connect.
+// mayConnect reports whether it is time for the i-th connect.
 func (d *epollDriver) mayConnect(i int, begun int64) bool {
 	return d.ConnectRate == 0 || d.now() >= begun+int64(float64(i)/d.ConnectRate*1e9)
 }

@@ -34,7 +34,7 @@ func (f *flow) next() []byte { return f.content.at(f.start+uint64(f.sent), f.ask
 // wrote says that the socket took n bytes of next.
 func (f *flow) wrote(n int) { f.sent += int64(n) }
 
-// unsent tells whether there is more to send.
+// unsent reports whether there is more to send.
 func (f *flow) unsent() bool { return f.sent < f.asked }
 
 // received takes what came back. The result is not nil if it is not what was

@@ -8,7 +8,7 @@ import (
 )
 
 // Plan is a load to put on an echo service: who is asked, how many ask, what,
-// and how often. [Plan.Check] tells whether it can be carried out.
+// and how often. [Plan.Check] reports whether it can be carried out.
 //
 // As JSON it is part of every [Result], so that whoever reads one can run it
 // again.

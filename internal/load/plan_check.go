@@ -18,7 +18,7 @@ const (
 	maxDatagram = 65507 // bytes: what IPv4 and UDP leave of 64 KiB
 )
 
-// Check tells whether the plan can be carried out. The error is a *PlanError.
+// Check reports whether the plan can be carried out. The error is a *PlanError.
 func (p Plan) Check() error {
 	for _, wrong := range p.mistakes() {
 		if wrong.is {

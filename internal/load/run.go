@@ -167,7 +167,7 @@ const (
 	tooFew  = 0.99
 )
 
-// behind tells whether the load was another one than was asked for.
+// behind reports whether the load was another one than was asked for.
 func (c *course) behind(r *Result) *Behind {
 	if c.Rate == 0 || r.Seconds == 0 || r.Wrong != nil {
 		return nil

@@ -46,7 +46,7 @@ func newTally(p Plan) *tally {
 	return t
 }
 
-// measured tells whether what was due at one moment, and happened at another,
+// measured reports whether what was due at one moment, and happened at another,
 // belongs to the result.
 func (t *tally) measured(due, now int64) bool {
 	if t.byDue {
@@ -239,7 +239,7 @@ func (t *tally) end() {
 	}
 }
 
-// settledAll tells whether every message that was due while measured is back, or
+// settledAll reports whether every message that was due while measured is back, or
 // never will be.
 func (t *tally) settledAll(s *schedule) bool {
 	t.mu.Lock()

@@ -57,7 +57,7 @@ func (r rows) Single() *row {
 	return &r.Addresses[0]
 }
 
-// Named tells whether the URL says the address already.
+// Named reports whether the URL says the address already.
 func (r rows) Named() bool { return strings.HasSuffix(r.URL, "/"+r.Addresses[0].Address) }
 
 // part writes how much of all that is.

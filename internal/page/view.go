@@ -67,12 +67,12 @@ func (s *State) trafficPlots() []plot {
 	return []plot{throughput, over("Connections", open), held, over("Connections come and gone", accepted, closed)}
 }
 
-// datagrams tells whether they are served.
+// datagrams reports whether they are served.
 func (s *State) datagrams() bool {
 	return slices.ContainsFunc(s.Listeners, func(l ListenerState) bool { return strings.HasPrefix(l.URL, "udp") })
 }
 
-// secure tells whether TLS is served.
+// secure reports whether TLS is served.
 func (s *State) secure() bool {
 	return slices.ContainsFunc(s.Listeners, func(l ListenerState) bool { return strings.HasPrefix(l.URL, "tls") })
 }

@@ -43,7 +43,7 @@ type ConfigError struct{ Got, Want string }
 
 func (e *ConfigError) Error() string { return e.Got + "; " + e.Want }
 
-// Check tells whether c can be carried out. The error is a *ConfigError.
+// Check reports whether c can be carried out. The error is a *ConfigError.
 func (c Config) Check() error {
 	for _, wrong := range c.mistakes() {
 		if wrong.is {

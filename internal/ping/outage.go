@@ -26,7 +26,7 @@ type outage struct {
 	phases Phases // as far as that came
 }
 
-// mayTry tells whether it is time for another try, and counts it.
+// mayTry reports whether it is time for another try, and counts it.
 func (o *outage) mayTry(now time.Time) bool {
 	if o.err != nil && now.Sub(o.tried) < o.pause {
 		return false

@@ -60,7 +60,7 @@ func (s *session) sign(p []byte) []byte {
 	return s.sum[:headerSize-tagAt]
 }
 
-// read tells whether p begins like a probe of this session, and which.
+// read reports whether p begins like a probe of this session, and which.
 func (s *session) read(p []byte) (seq uint64, stamp int64, ok bool) {
 	if len(p) < headerSize || !hmac.Equal(s.sign(p), p[tagAt:headerSize]) {
 		return 0, 0, false

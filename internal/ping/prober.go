@@ -69,7 +69,7 @@ func (r *run) drain() {
 	}
 }
 
-// ready tells whether a probe is due and may leave.
+// ready reports whether a probe is due and may leave.
 func (r *run) ready(now time.Time) bool {
 	return r.remain() && !now.Before(r.due) && !(r.oneByOne && r.book.pending > 0)
 }
@@ -87,7 +87,7 @@ func (r *run) nextTime() time.Time {
 	return r.due
 }
 
-// remain tells whether there are probes that have not been sent.
+// remain reports whether there are probes that have not been sent.
 func (r *run) remain() bool { return r.Count == 0 || r.book.next < uint64(r.Count) }
 
 func (r *run) done() bool { return !r.remain() && r.book.pending == 0 }

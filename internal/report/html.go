@@ -63,10 +63,10 @@ func digest(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// Several tells whether there is more than one run.
+// Several reports whether there is more than one run.
 func (p page) Several() bool { return len(p.Origins) > 1 }
 
-// Head tells whether a row of the table holds the names of runs.
+// Head reports whether a row of the table holds the names of runs.
 func (p page) Head(row int) bool { return row == 0 && p.Several() }
 
 // Readable are the points of all lines, for the script.

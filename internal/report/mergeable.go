@@ -20,7 +20,7 @@ func (e *MergeError) Error() string {
 	return fmt.Sprintf("%s and %s cannot be added up: %s", e.A, e.B, e.Why)
 }
 
-// mergeable tells whether all runs carried out the same plan, at the same time,
+// mergeable reports whether all runs carried out the same plan, at the same time,
 // and none is there twice.
 func mergeable(runs []Run) error {
 	for i, run := range runs {
@@ -69,7 +69,7 @@ func differ(a, b load.Plan) string {
 	return ""
 }
 
-// shared tells whether a part of a is one of b too.
+// shared reports whether a part of a is one of b too.
 func shared(a, b *load.Result) bool {
 	return slices.ContainsFunc(partsOf(a), func(p load.Part) bool {
 		return slices.ContainsFunc(partsOf(b), func(q load.Part) bool { return same(p, q) })
@@ -83,7 +83,7 @@ func same(p, q load.Part) bool {
 	return errA == nil && errB == nil && string(a) == string(b)
 }
 
-// together tells whether there was no time between the first begin and the last
+// together reports whether there was no time between the first begin and the last
 // end in which nobody measured.
 func together(runs []Run) error {
 	sorted := slices.Clone(runs)

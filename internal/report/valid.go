@@ -39,7 +39,7 @@ const (
 	most       = 1e15
 )
 
-// valid tells whether r can have been measured, so that nothing that works with
+// valid reports whether r can have been measured, so that nothing that works with
 // it must ask again.
 func valid(r *load.Result) error {
 	switch {

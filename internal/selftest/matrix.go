@@ -83,7 +83,7 @@ func (m *Matrix) column(engine, network string) *Column {
 	return nil
 }
 
-// interrupted tells whether a check was called off, or never begun for it.
+// interrupted reports whether a check was called off, or never begun for it.
 func (m *Matrix) interrupted() bool {
 	return slices.ContainsFunc(m.Columns, func(c Column) bool {
 		return c.Report != nil && c.Report.Interrupted || errors.Is(c.Err, context.Canceled)

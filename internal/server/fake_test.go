@@ -104,7 +104,7 @@ func (s *fakeServer) Stats() engine.Stats {
 	return s.stats
 }
 
-// isClosed tells whether Shutdown has returned.
+// isClosed reports whether Shutdown has returned.
 func (s *fakeServer) isClosed() bool {
 	select {
 	case <-s.closed:

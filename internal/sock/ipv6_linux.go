@@ -2,7 +2,7 @@ package sock
 
 import "golang.org/x/sys/unix"
 
-// hasIPv6 tells whether the kernel knows IPv6 at all: with ipv6.disable=1 it
+// hasIPv6 reports whether the kernel knows IPv6 at all: with ipv6.disable=1 it
 // refuses the socket (EAFNOSUPPORT).
 func hasIPv6() bool {
 	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

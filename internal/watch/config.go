@@ -42,7 +42,7 @@ const (
 	MinResolve  = 100 * time.Millisecond
 )
 
-// Check tells whether c can be carried out. The error is a *ping.ConfigError.
+// Check reports whether c can be carried out. The error is a *ping.ConfigError.
 func (c Config) Check() error {
 	switch {
 	case c.Interval < MinInterval:
@@ -56,7 +56,7 @@ func (c Config) Check() error {
 	return c.checkTargets(c.Targets)
 }
 
-// checkTargets tells whether these can be watched, an address of each at least.
+// checkTargets reports whether these can be watched, an address of each at least.
 func (c Config) checkTargets(targets []Target) error {
 	if n := len(targets); n > c.MaxAddresses {
 		return &ping.ConfigError{Got: fmt.Sprintf("%d targets", n), Want: fmt.Sprintf("at most %d addresses are asked at once", c.MaxAddresses)}

@@ -74,7 +74,7 @@ func (t Target) addresses(ctx context.Context, lookup Lookup) ([]string, error) 
 	return all, err
 }
 
-// notFound tells whether a resolver said that nobody has the name.
+// notFound reports whether a resolver said that nobody has the name.
 func notFound(err error) bool {
 	failed, ok := errors.AsType[*net.DNSError](err)
 	return ok && failed.IsNotFound

@@ -75,7 +75,7 @@ func (c testCase) try(t *testing.T, e engine.Engine) {
 	}
 }
 
-// available tells whether e works here. A skip that nobody may take is a
+// available reports whether e works here. A skip that nobody may take is a
 // failure.
 func available(t *testing.T, e engine.Engine) bool {
 	t.Helper()

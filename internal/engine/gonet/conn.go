@@ -55,7 +55,7 @@ func (c *conn) sent(n int) {
 	c.stamp(n)
 }
 
-// judge tells whether err ends the stream, and as what. A janitor's interrupt
+// judge reports whether err ends the stream, and as what. A janitor's interrupt
 // that came too late or too early does not.
 func (c *conn) judge(err error) (cause engine.Cause, over bool) {
 	switch {

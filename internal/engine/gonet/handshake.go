@@ -75,7 +75,7 @@ func outcomeOf(err error) engine.Handshake {
 // for that.
 const noCertificate = "tls: client didn't provide a certificate"
 
-// wasTold tells whether err was told to the client by an alert, which it may be
+// wasTold reports whether err was told to the client by an alert, which it may be
 // waiting for. Who speaks no TLS was told nothing, and who told us knows.
 func wasTold(err error) bool {
 	_, plain := errors.AsType[tls.RecordHeaderError](err)

@@ -88,7 +88,7 @@ func (c *conn) stamp(n int) {
 	}
 }
 
-// overdue tells whether a connection has waited longer than it may, and for
+// overdue reports whether a connection has waited longer than it may, and for
 // what. A tick more than the timeout, because the first one was under way.
 func (k *clock) overdue(m *moment) (cause engine.Cause, over bool) {
 	since, owing := m.get()

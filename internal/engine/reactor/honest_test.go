@@ -245,7 +245,7 @@ func (a *realActor) read() {
 	}
 }
 
-// waits tells whether the server still has something to do for a.
+// waits reports whether the server still has something to do for a.
 func (a *realActor) waits() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -83,7 +83,7 @@ func (p *packets) answer(l *loop, n int) {
 	p.send(l, p.batch.envelopes[from:n])
 }
 
-// judge tells whether the i-th datagram may be answered.
+// judge reports whether the i-th datagram may be answered.
 func (p *packets) judge(l *loop, i int) echo.Drop {
 	if p.batch.truncated(i) {
 		return echo.DropTruncated

@@ -82,7 +82,7 @@ func (r *rig) problem(format string, args ...any) {
 	r.problems = append(r.problems, fmt.Sprintf(format, args...))
 }
 
-// turn turns every loop once and tells whether all of them had to sleep.
+// turn turns every loop once and reports whether all of them had to sleep.
 func (r *rig) turn() bool {
 	rest := true
 	for _, l := range r.srv.loops {

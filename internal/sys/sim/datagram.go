@@ -31,7 +31,7 @@ type datagrams struct {
 // inboxSize is how many datagrams a socket holds; more are lost, as in life.
 const inboxSize = 256
 
-// Deliver puts d into the socket bound to d.To's port. It tells whether there
+// Deliver puts d into the socket bound to d.To's port. It reports whether there
 // is one and it had room.
 func (k *Kernel) Deliver(d Datagram) bool {
 	s, ok := k.ports[d.To.Port()].(*datagrams)

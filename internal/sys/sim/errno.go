@@ -87,7 +87,7 @@ func ends(errno sys.Errno) bool {
 	return false
 }
 
-// spendsConnection tells whether accept, failing with errno, has taken a
+// spendsConnection reports whether accept, failing with errno, has taken a
 // connection off the queue and dropped it, rather than left it there.
 func spendsConnection(errno sys.Errno) bool {
 	switch errno {

@@ -269,7 +269,7 @@ func (p *Peer) Received() []byte { return p.received }
 // End is how the connection ended, for the peer.
 func (p *Peer) End() End { return p.ended }
 
-// Quit tells whether the peer itself ended the connection, by Close or Reset.
+// Quit reports whether the peer itself ended the connection, by Close or Reset.
 func (p *Peer) Quit() bool { return p.quit }
 
 // Addr is the address that the peer came from.

@@ -150,7 +150,7 @@ func prepare(ctx context.Context, echod string) (*trial.Site, error) {
 	}
 	path := filepath.Join(dir, "echod")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "./cmd/echod")
-	build.Dir, build.Env, build.Stderr = "..", append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
+	build.Dir, build.Env, build.Stderr = "../..", append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
 	if err := build.Run(); err != nil {
 		os.RemoveAll(dir)
 		return nil, fmt.Errorf("go build ./cmd/echod: %w", err)

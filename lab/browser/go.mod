@@ -12,4 +12,4 @@ require (
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 )
 
-replace echod => ../
+replace echod => ../../

@@ -42,7 +42,7 @@ What each rule does is in [rules.md](rules.md).
 const confirmed = `Where it says **plain sockets**, check's finding did not stand alone. After check
 was done, the same was tried three times through the same running program with a
 client and a far end of a few lines each, which share no code with check
-([experiments.go](../matrix/lab/experiments.go)).
+([experiments.go](../lab/matrix/lab/experiments.go)).
 `
 
 // repeat is how to do by hand what the lab does.
@@ -70,5 +70,5 @@ $ echod check --direct tcp://127.0.0.1:7007 --agent tcp://127.0.0.1:9001 \
 
 That is what was run here, with ` + "`--format json`" + `; the numbers in the summary lead
 to what it wrote. How to have all the programs is in
-[matrix/README.md](../matrix/README.md).
+[matrix/README.md](../lab/matrix/README.md).
 `

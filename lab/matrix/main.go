@@ -42,7 +42,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "run haproxy, nginx and socat, and write nothing")
 	flag.StringVar(&o.only, "only", "", "run these programs, by name, separated by commas, and write nothing")
 	flag.StringVar(&o.root, "root", "", "a directory that Debian packages were unpacked into with dpkg-deb -x")
-	flag.StringVar(&o.docs, "docs", "../docs", "where matrix.md and matrix/ are written")
+	flag.StringVar(&o.docs, "docs", "../../docs", "where matrix.md and matrix/ are written")
 	flag.StringVar(&o.echod, "echod", "", "use this echod instead of building one")
 	flag.IntVar(&o.atOnce, "at-once", 3, "how many setups may run side by side")
 	flag.DurationVar(&o.within, "within", time.Hour, "give up after this long")
@@ -84,7 +84,7 @@ func run(ctx context.Context, o options) error {
 	if o.echod != "" {
 		err = w.Use(o.echod)
 	} else {
-		err = w.Build(ctx, "..")
+		err = w.Build(ctx, "../..")
 	}
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func (p *paper) text() string {
 			p.chapter(i, o)
 		}
 	}
-	p.line("Written by `make matrix`. To change this page, change matrix/ and run that.")
+	p.line("Written by `make matrix`. To change this page, change lab/matrix/ and run that.")
 	return p.String()
 }
 

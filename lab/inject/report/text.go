@@ -77,7 +77,7 @@ func (d Document) writeFindings(w io.Writer) error {
 		for _, f := range r.Findings {
 			fmt.Fprintf(w, "  %s: %s\n", f.Promise, f.Text)
 		}
-		fmt.Fprintf(w, "  repeat   cd inject && go run . -only '%s'\n", r.Case)
+		fmt.Fprintf(w, "  repeat   cd lab/inject && go run . -only '%s'\n", r.Case)
 	}
 	for _, pattern := range d.Unused {
 		fmt.Fprintf(w, "\nknown.txt: %s: none of these breaks anything any more; remove the line\n", pattern)

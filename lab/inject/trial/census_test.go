@@ -16,7 +16,7 @@ func TestCallsAreThoseOfTheBinary(t *testing.T) {
 	needTracing(t)
 	echod := filepath.Join(t.TempDir(), "echod")
 	build := exec.Command("go", "build", "-trimpath", "-o", echod, "./cmd/echod")
-	build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
+	build.Dir, build.Env = "../../..", append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}

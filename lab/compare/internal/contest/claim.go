@@ -64,7 +64,7 @@ func (r Result) Claims() []Claim {
 	return all
 }
 
-// ours tells whether the name is that of an echod.
+// ours reports whether the name is that of an echod.
 func ours(name string) bool { return strings.HasPrefix(name, "echod ") }
 
 func (r Result) entry(name string) (Entry, bool) {

@@ -19,7 +19,7 @@ var binary string
 func buildEchod(dir string) error {
 	binary = filepath.Join(dir, "echod")
 	build := exec.Command("go", "build", "-o", binary, "./cmd/echod")
-	build.Dir, build.Stdout, build.Stderr = "..", os.Stderr, os.Stderr
+	build.Dir, build.Stdout, build.Stderr = "../..", os.Stderr, os.Stderr
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	return build.Run()
 }
