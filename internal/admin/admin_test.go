@@ -93,9 +93,9 @@ func TestAdminAnswers(t *testing.T) {
 		{"profiles unasked", "GET /debug/pprof/", "localhost", Answers{}, 404, "404 page not found\n"},
 		{"profiles", "GET /debug/pprof/cmdline", "localhost", full, 200, ""},
 		{"a name that was allowed", "GET /healthz", "echo.EXAMPLE.:80", full, 200, "ok\n"},
-		{"F2 a name that was not, as of DNS rebinding", "GET /metrics", "evil.example", full, 421, "unknown host; --admin-host NAME lets it be called so\n"},
-		{"F2 no name", "GET /metrics", "", full, 421, "unknown host; --admin-host NAME lets it be called so\n"},
-		{"F2 a request to change something", "POST /", "localhost", full, 405, "only GET and HEAD: nothing can be changed here\n"},
+		{"a name that was not, as of DNS rebinding", "GET /metrics", "evil.example", full, 421, "unknown host; --admin-host NAME lets it be called so\n"},
+		{"no name", "GET /metrics", "", full, 421, "unknown host; --admin-host NAME lets it be called so\n"},
+		{"a request to change something", "POST /", "localhost", full, 405, "only GET and HEAD: nothing can be changed here\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -129,9 +129,9 @@ func TestAdminIsNotPublicUnasked(t *testing.T) {
 	s.Shutdown(t.Context())
 }
 
-// TestF2SlowRequestsAreCutOff shortens the waits that the server has, of which it
+// TestSlowRequestsAreCutOff shortens the waits that the server has, of which it
 // must have all.
-func TestF2SlowRequestsAreCutOff(t *testing.T) {
+func TestSlowRequestsAreCutOff(t *testing.T) {
 	const soon = 50 * time.Millisecond
 	s := serve(t, Config{}, Answers{}, func(s *Server) {
 		for _, wait := range []*time.Duration{
@@ -154,7 +154,7 @@ func TestF2SlowRequestsAreCutOff(t *testing.T) {
 	}
 }
 
-func TestF2LongHeadersAreRefused(t *testing.T) {
+func TestLongHeadersAreRefused(t *testing.T) {
 	s := serve(t, Config{}, Answers{}, nil)
 	conn := dial(t, s)
 	fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", 2*headerBytes))
@@ -165,9 +165,9 @@ func TestF2LongHeadersAreRefused(t *testing.T) {
 	}
 }
 
-// TestF2SilentConnectionsLockNobodyOut takes every place and says nothing: they
+// TestSilentConnectionsLockNobodyOut takes every place and says nothing: they
 // are thrown out, and who waited is answered.
-func TestF2SilentConnectionsLockNobodyOut(t *testing.T) {
+func TestSilentConnectionsLockNobodyOut(t *testing.T) {
 	s := serve(t, Config{maxConns: 2}, Answers{}, func(s *Server) {
 		s.http.ReadHeaderTimeout = 50 * time.Millisecond
 	})

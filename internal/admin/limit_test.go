@@ -45,10 +45,10 @@ func waitIdle(t *testing.T, s *Server, n int) {
 	}
 }
 
-// TestF2IdleConnectionsLockNobodyOut takes every place with connections that are
+// TestIdleConnectionsLockNobodyOut takes every place with connections that are
 // kept alive. A new caller is answered at once, in the place of the one that was
 // idle longest; the waits of the server are minutes.
-func TestF2IdleConnectionsLockNobodyOut(t *testing.T) {
+func TestIdleConnectionsLockNobodyOut(t *testing.T) {
 	s := serve(t, Config{}, Answers{}, nil)
 	var conns []net.Conn
 	for range maxConns {

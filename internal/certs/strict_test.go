@@ -55,9 +55,9 @@ func TestPEMIsReadWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// TestF1HalfWrittenFileReplacesNothing: a second CA, a certificate in between or
+// TestHalfWrittenFileReplacesNothing: a second CA, a certificate in between or
 // the key is not all there yet.
-func TestF1HalfWrittenFileReplacesNothing(t *testing.T) {
+func TestHalfWrittenFileReplacesNothing(t *testing.T) {
 	for _, name := range []string{"cert.pem", "key.pem", "ca.pem"} {
 		t.Run(name, func(t *testing.T) {
 			s := newShelf(t)

@@ -92,10 +92,10 @@ func TestInheritedSocketsAreServed(t *testing.T) {
 	}
 }
 
-// TestG1QueuedConnectionOfInheritedSocketIsResetByAKill: a connection that came
+// TestQueuedConnectionOfInheritedSocketIsResetByAKill: a connection that came
 // before the server inherited nothing from the options that the server set, and
 // yet must see a reset, not a clean end, when the server is killed.
-func TestG1QueuedConnectionOfInheritedSocketIsResetByAKill(t *testing.T) {
+func TestQueuedConnectionOfInheritedSocketIsResetByAKill(t *testing.T) {
 	for _, engine := range engineNames() {
 		t.Run(engine, func(t *testing.T) {
 			var config net.ListenConfig

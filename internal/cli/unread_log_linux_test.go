@@ -111,15 +111,15 @@ func serveUnheard(t *testing.T, engine string, log io.Writer, env ...string) {
 	endsWith(t, cmd, OK)
 }
 
-// TestG7LogThatNobodyReadsStopsNothing: standard error is a full pipe.
-func TestG7LogThatNobodyReadsStopsNothing(t *testing.T) {
+// TestLogThatNobodyReadsStopsNothing: standard error is a full pipe.
+func TestLogThatNobodyReadsStopsNothing(t *testing.T) {
 	for _, engine := range engineNames() {
 		t.Run(engine, func(t *testing.T) { serveUnheard(t, engine, fullPipe(t)) })
 	}
 }
 
-// TestG5LogOnAFullDiskStopsNothing: every write to standard error fails.
-func TestG5LogOnAFullDiskStopsNothing(t *testing.T) {
+// TestLogOnAFullDiskStopsNothing: every write to standard error fails.
+func TestLogOnAFullDiskStopsNothing(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -130,9 +130,9 @@ func TestG5LogOnAFullDiskStopsNothing(t *testing.T) {
 	}
 }
 
-// TestG7ServiceManagerThatDoesNotReadStopsNothing: the queue of NOTIFY_SOCKET is
+// TestServiceManagerThatDoesNotReadStopsNothing: the queue of NOTIFY_SOCKET is
 // full, and the watchdog wants to be fed.
-func TestG7ServiceManagerThatDoesNotReadStopsNothing(t *testing.T) {
+func TestServiceManagerThatDoesNotReadStopsNothing(t *testing.T) {
 	for _, engine := range engineNames() {
 		t.Run(engine, func(t *testing.T) {
 			_, path := fullSocket(t)
@@ -197,8 +197,8 @@ func TestErrorThatNobodyReadsEndsTheProcess(t *testing.T) {
 	endsWith(t, cmd, Failed)
 }
 
-// TestG7AgentAndWatchEndWhileNobodyReads: by SIGTERM, with standard error full.
-func TestG7AgentAndWatchEndWhileNobodyReads(t *testing.T) {
+// TestAgentAndWatchEndWhileNobodyReads: by SIGTERM, with standard error full.
+func TestAgentAndWatchEndWhileNobodyReads(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -225,9 +225,9 @@ func TestG7AgentAndWatchEndWhileNobodyReads(t *testing.T) {
 	}
 }
 
-// TestG9FloodAtTheLimitIsAFewLines: 2,000 callers at a server for one. Each that
+// TestFloodAtTheLimitIsAFewLines: 2,000 callers at a server for one. Each that
 // has to wait is counted, and few are a line of the log.
-func TestG9FloodAtTheLimitIsAFewLines(t *testing.T) {
+func TestFloodAtTheLimitIsAFewLines(t *testing.T) {
 	dir := t.TempDir()
 	path, admin := filepath.Join(dir, "s"), filepath.Join(dir, "admin")
 	var log bytes.Buffer

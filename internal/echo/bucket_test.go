@@ -194,9 +194,9 @@ func TestGuardForgivesAClockThatIsALittleBehind(t *testing.T) {
 	}
 }
 
-// E5: a million sources, and what the guard keeps of them is what it had from
+// A million sources, and what the guard keeps of them is what it had from
 // the start.
-func TestE5AMillionSourcesCostNoMemory(t *testing.T) {
+func TestAMillionSourcesCostNoMemory(t *testing.T) {
 	g := NewGuard(GuardConfig{})
 	random := rand.New(rand.NewPCG(1, 2))
 	payload := []byte("hello")

@@ -53,9 +53,9 @@ func (f *faulty) Write(p []byte) (int, error) {
 
 func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }
 
-// TestG7ReaderThatBlocksForEverHoldsUpNobody: all lines are taken or dropped at
+// TestReaderThatBlocksForEverHoldsUpNobody: all lines are taken or dropped at
 // once, and Close waits as long as it was told to.
-func TestG7ReaderThatBlocksForEverHoldsUpNobody(t *testing.T) {
+func TestReaderThatBlocksForEverHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newGate()
 		l := Open(Config{Out: out, Timeless: true, Limit: Limit{Burst: 1 << 20, Every: 1}})
@@ -103,9 +103,9 @@ func TestReaderThatComesBackReadsWhatIsMissing(t *testing.T) {
 	})
 }
 
-// TestG5WritersThatFail: whatever Write does, each line is written whole or
+// TestWritersThatFail: whatever Write does, each line is written whole or
 // counted, and begins on a line of its own.
-func TestG5WritersThatFail(t *testing.T) {
+func TestWritersThatFail(t *testing.T) {
 	broken := errors.New("broken")
 	tests := []struct {
 		name string
@@ -165,9 +165,9 @@ func TestG5WritersThatFail(t *testing.T) {
 	}
 }
 
-// TestG9FloodIsSuppressedAndCounted: of many lines of a kind a few are written, and
+// TestFloodIsSuppressedAndCounted: of many lines of a kind a few are written, and
 // the counts in the log add up.
-func TestG9FloodIsSuppressedAndCounted(t *testing.T) {
+func TestFloodIsSuppressedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		l := Open(Config{Out: &out, Timeless: true})

@@ -49,9 +49,9 @@ func (d *deaf) set(hears bool) {
 	d.hears = hears
 }
 
-// TestG7DeafManagerHoldsUpNoSignal: the drain begins at once, and the end waits a
+// TestDeafManagerHoldsUpNoSignal: the drain begins at once, and the end waits a
 // moment for the last state, no longer.
-func TestG7DeafManagerHoldsUpNoSignal(t *testing.T) {
+func TestDeafManagerHoldsUpNoSignal(t *testing.T) {
 	for _, manager := range []*deaf{{}, {stuck: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			e := all("fake")

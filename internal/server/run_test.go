@@ -83,9 +83,9 @@ func TestSignalDrainsAndSaysHowItWent(t *testing.T) {
 	})
 }
 
-// TestG2SecondSignalEndsTheDrainAtOnce: a drain that would take an hour takes no
+// TestSecondSignalEndsTheDrainAtOnce: a drain that would take an hour takes no
 // time after another signal.
-func TestG2SecondSignalEndsTheDrainAtOnce(t *testing.T) {
+func TestSecondSignalEndsTheDrainAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := all("fake")
 		e.setup = func(s *fakeServer) { s.busy = true }

@@ -28,7 +28,7 @@ var serverCases = []testCase{
 		run:     refusesNetwork,
 	},
 	{
-		name:    "G6 a port in use leaves nothing bound",
+		name:    "a port in use leaves nothing bound",
 		promise: "P6: a clear error, the call and its errno; if one listener cannot be bound, none stays bound",
 		run:     portInUse,
 	},
@@ -44,7 +44,7 @@ var serverCases = []testCase{
 		run:     statsCount,
 	},
 	{
-		name:    "G6 a server that never served ends at once",
+		name:    "a server that never served ends at once",
 		promise: "P5: a server that never served closes at once, and Serve then returns ErrClosed",
 		run:     shutdownBeforeServe,
 	},

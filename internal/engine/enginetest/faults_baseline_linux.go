@@ -14,7 +14,7 @@ import (
 // baselineCases measure the whole process.
 var baselineCases = []testCase{
 	{
-		name:    "C6 500 resets leave nothing behind",
+		name:    "500 resets leave nothing behind",
 		promise: "P3: descriptors, goroutines and streams return to their baseline",
 		on:      "tcp tls",
 		alone:   true,

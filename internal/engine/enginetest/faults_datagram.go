@@ -15,13 +15,13 @@ import (
 // datagramCases try what can be done to datagrams anywhere.
 var datagramCases = []testCase{
 	{
-		name:    "E1 datagrams of 0, 1 and 65507 bytes come back exactly",
+		name:    "datagrams of 0, 1 and 65507 bytes come back exactly",
 		promise: "U1: each answer equals one received datagram and goes to where that came from",
 		on:      "udp",
 		run:     exactDatagrams,
 	},
 	{
-		name:    "E1 each asker of many gets its own datagrams",
+		name:    "each asker of many gets its own datagrams",
 		promise: "U1: the answer is sent to the address the datagram came from",
 		on:      "udp",
 		run:     manyAskers,

@@ -11,7 +11,7 @@ import (
 // destroyedCases try what an administrator can do to a socket.
 var destroyedCases = []testCase{
 	{
-		name:    "B10 a destroyed datagram socket costs its datagrams alone",
+		name:    "a destroyed datagram socket costs its datagrams alone",
 		promise: "P1, P6: an errno of a datagram socket ends neither the process nor a stream nor the socket",
 		on:      "udp",
 		run:     destroyedDatagramSocket,

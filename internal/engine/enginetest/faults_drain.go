@@ -14,13 +14,13 @@ import (
 // drainCases try Shutdown.
 var drainCases = []testCase{
 	{
-		name:    "G2 drain delivers megabytes to a slow reader that has finished",
+		name:    "drain delivers megabytes to a slow reader that has finished",
 		promise: "P5, S2: streams finish; the slow reader receives everything, then an end of file; new connects are refused",
 		on:      "tcp tls unix",
 		run:     drainOwed,
 	},
 	{
-		name:    "G2 drain serves whoever was queued",
+		name:    "drain serves whoever was queued",
 		promise: "P5: what was connected before Shutdown is taken in and served",
 		on:      "tcp unix",
 		alone:   true,
@@ -39,19 +39,19 @@ var drainCases = []testCase{
 		run:     drainAtTheLimitDeadline,
 	},
 	{
-		name:    "G2 drain resets and counts the rest at its end",
+		name:    "drain resets and counts the rest at its end",
 		promise: "P5, P7: when the context ends, who is left is reset and counted as Drained",
 		on:      "tcp tls unix",
 		run:     drainDeadline,
 	},
 	{
-		name:    "G2 Shutdown again waits for the same end and may hasten it",
+		name:    "Shutdown again waits for the same end and may hasten it",
 		promise: "P5: Shutdown is idempotent and resets at the earliest end of any context",
 		on:      "tcp tls",
 		run:     drainTwice,
 	},
 	{
-		name:    "G2 many Shutdowns at once under load",
+		name:    "many Shutdowns at once under load",
 		promise: "P5, S2: every client sees all its bytes and a FIN, or a reset",
 		on:      "tcp tls unix",
 		run:     drainUnderLoad,

@@ -9,25 +9,25 @@ import (
 // endCases try how a stream ends when the client has finished.
 var endCases = []testCase{
 	{
-		name:    "C3 half-close after 1 MB",
+		name:    "half-close after 1 MB",
 		promise: "S2: a client that finished receives everything, then an end of file",
 		on:      "tcp tls unix",
 		run:     halfClose,
 	},
 	{
-		name:    "C3 FIN while the server is blocked writing",
+		name:    "FIN while the server is blocked writing",
 		promise: "S2: the end of the input does not overtake the bytes that are owed",
 		on:      "tcp tls unix",
 		run:     finWhileBlocked,
 	},
 	{
-		name:    "C3 FIN at once is answered by a FIN",
+		name:    "FIN at once is answered by a FIN",
 		promise: "S2: nothing sent and nothing received is a clean end",
 		on:      "tcp tls unix",
 		run:     finAtOnce,
 	},
 	{
-		name:    "G1 an earned end outlives the server",
+		name:    "an earned end outlives the server",
 		promise: "S2: once a stream has finished, what the kernel still holds is delivered",
 		on:      "tcp tls unix",
 		run:     earnedEnd,

@@ -12,31 +12,31 @@ import (
 // forgedCases try what forged datagrams do, and firewalls.
 var forgedCases = []testCase{
 	{
-		name:    "E2 port 0, low ports and own addresses are not answered",
+		name:    "port 0, low ports and own addresses are not answered",
 		promise: "U3: a datagram that could start a loop is dropped and counted",
 		on:      "udp",
 		run:     forgedPorts,
 	},
 	{
-		name:    "E3 multicast and broadcast are not answered",
+		name:    "multicast and broadcast are not answered",
 		promise: "U3: one datagram is never answered by many, nor does an answer go to many",
 		on:      "udp",
 		run:     forgedBroadcasts,
 	},
 	{
-		name:    "E3 the broadcast address of a network that came later is not answered",
+		name:    "the broadcast address of a network that came later is not answered",
 		promise: "U3: one answer never goes to many, also where the guard does not know the network",
 		on:      "udp",
 		run:     forgedLateBroadcast,
 	},
 	{
-		name:    "E4 two echo services set on each other fall silent",
+		name:    "two echo services set on each other fall silent",
 		promise: "U5: a loop is capped, then muted",
 		on:      "udp",
 		run:     forgedLoop,
 	},
 	{
-		name:    "E6 an answer that a firewall refuses is dropped and counted",
+		name:    "an answer that a firewall refuses is dropped and counted",
 		promise: "P1, P7: EPERM on sending costs that answer alone and is counted",
 		on:      "udp",
 		run:     refusedAnswer,

@@ -18,13 +18,13 @@ var isolationCases = []testCase{
 		run:     stalledPeers,
 	},
 	{
-		name:    "C2 a thousand trickle a byte at a time or say nothing",
+		name:    "a thousand trickle a byte at a time or say nothing",
 		promise: "S4: others are unaffected, and every byte of the trickle comes back at once",
 		alone:   true,
 		run:     trickle,
 	},
 	{
-		name:    "C8 one very busy peer does not starve ten light ones",
+		name:    "one very busy peer does not starve ten light ones",
 		promise: "S4: bytes for each connection and turn are capped",
 		on:      "tcp unix",
 		run:     busyPeer,

@@ -9,7 +9,7 @@ import (
 // killCases try the server's sudden death, in a process of its own.
 var killCases = []testCase{
 	{
-		name:    "G1 SIGKILL with owed bytes ends in a reset",
+		name:    "SIGKILL with owed bytes ends in a reset",
 		promise: "S2: through SIGKILL the client never sees a clean end of file short of what it sent",
 		on:      "tcp unix",
 		run: func(t trial) {
@@ -17,7 +17,7 @@ var killCases = []testCase{
 		},
 	},
 	{
-		name:    "G1 a panic with owed bytes ends in a reset",
+		name:    "a panic with owed bytes ends in a reset",
 		promise: "S2: through a panic the client never sees a clean end of file short of what it sent",
 		on:      "tcp unix",
 		run: func(t trial) {

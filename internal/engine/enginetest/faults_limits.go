@@ -8,7 +8,7 @@ import (
 // limitCases try the limits on connections.
 var limitCases = []testCase{
 	{
-		name:    "A7 one client more than an address may have is reset",
+		name:    "one client more than an address may have is reset",
 		promise: "P7: over MaxConnsPerIP a stream is reset on arrival and counted; when one leaves there is room again",
 		run:     perAddress,
 	},

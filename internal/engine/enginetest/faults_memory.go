@@ -23,7 +23,7 @@ var memoryCases = []testCase{
 		run:     spentBudget,
 	},
 	{
-		name:    "G10 nothing is held for whoever is owed nothing",
+		name:    "nothing is held for whoever is owed nothing",
 		promise: "S3, P3: idle owns nothing, whatever moved before",
 		on:      "tcp tls unix",
 		run:     idleHoldsNothing,

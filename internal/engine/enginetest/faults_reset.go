@@ -5,19 +5,19 @@ import "echod/internal/engine"
 // resetCases try clients that vanish with a reset.
 var resetCases = []testCase{
 	{
-		name:    "B3 a client that resets in mid-transfer is one cause",
+		name:    "a client that resets in mid-transfer is one cause",
 		promise: "S6, P3, P6: its stream ends, its bytes are accounted for, nobody else notices",
 		on:      "tcp tls",
 		run:     resetMidTransfer,
 	},
 	{
-		name:    "B3 a client that closes with unread bytes is one cause",
+		name:    "a client that closes with unread bytes is one cause",
 		promise: "S6, P3, P6: its stream ends, its bytes are accounted for, nobody else notices",
 		on:      "tcp tls unix",
 		run:     closeUnread,
 	},
 	{
-		name:    "B4 a reset while bytes are owed discards them",
+		name:    "a reset while bytes are owed discards them",
 		promise: "S6: bytes in = bytes out + bytes discarded",
 		on:      "tcp tls",
 		run:     resetWhileOwed,

@@ -9,7 +9,7 @@ import (
 // scaleCases try many connections at once.
 var scaleCases = []testCase{
 	{
-		name:    "B7 thousands of connections are served, or refused with a reason",
+		name:    "thousands of connections are served, or refused with a reason",
 		promise: "P6, P7: an engine without a limit serves them all; else those beyond its highest descriptor are reset and counted, and the earlier ones go on",
 		alone:   true,
 		run:     manyConnections,

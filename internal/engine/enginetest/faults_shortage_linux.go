@@ -17,17 +17,17 @@ import (
 // process of its own.
 var shortageCases = []testCase{
 	{
-		name:    "A1 EMFILE pauses the listener",
+		name:    "EMFILE pauses the listener",
 		promise: "P1, P2: the listener pauses and does not spin, who is served goes on, and who is queued is served after relief",
 		run:     outOfDescriptors,
 	},
 	{
-		name:    "A5 EMFILE with an empty queue costs nothing",
+		name:    "EMFILE with an empty queue costs nothing",
 		promise: "P2: at most 10 % of a core while there is no descriptor left",
 		run:     emptyQueue,
 	},
 	{
-		name:    "A6 a backlog that overflowed recovers",
+		name:    "a backlog that overflowed recovers",
 		promise: "P1, S4: everybody is served in the end",
 		run:     backlogOverflow,
 	},

@@ -12,13 +12,13 @@ import (
 // streamCases try what a stream brings back while all is well.
 var streamCases = []testCase{
 	{
-		name:    "B1 every size through a narrow window",
+		name:    "every size through a narrow window",
 		promise: "S1, S2: short reads and short writes are invisible",
 		on:      "tcp tls unix",
 		run:     everySize,
 	},
 	{
-		name:    "B1 megabytes in pieces of any size",
+		name:    "megabytes in pieces of any size",
 		promise: "S1, S2: short reads and short writes are invisible",
 		on:      "tcp tls unix",
 		run:     megabytes,

@@ -10,19 +10,19 @@ import (
 // neither unasked.
 var timeoutCases = []testCase{
 	{
-		name:    "C1 a peer that sends without end and reads nothing",
+		name:    "a peer that sends without end and reads nothing",
 		promise: "S3: reading stops, no more than the buffer is held, and after the stall timeout it is reset and counted",
 		on:      "tcp tls unix",
 		run:     sendsWithoutEnd,
 	},
 	{
-		name:    "C4 the server closes with unread input",
+		name:    "the server closes with unread input",
 		promise: "S2: the client sees a reset, never a FIN, when it has not received everything",
 		on:      "tcp tls unix",
 		run:     stalledSeesReset,
 	},
 	{
-		name:    "C1 a peer that reads slowly is not stalled",
+		name:    "a peer that reads slowly is not stalled",
 		promise: "S7: the stall timeout is for a peer that takes nothing, not for one that takes little",
 		on:      "tcp tls",
 		run:     slowIsNotStalled,

@@ -18,7 +18,7 @@ var tlsMemoryCases = []testCase{
 		run:     spentBudgetTLS,
 	},
 	{
-		name:    "G10 callers that are idle keep no memory from others under TLS",
+		name:    "callers that are idle keep no memory from others under TLS",
 		promise: "S3, P3: idle owns nothing, whatever moved before",
 		on:      "tls",
 		run:     idleTLS,

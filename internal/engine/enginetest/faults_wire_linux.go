@@ -10,7 +10,7 @@ import (
 // wireCases try what happens on the wire itself.
 var wireCases = []testCase{
 	{
-		name:    "C5 dead peers are found",
+		name:    "dead peers are found",
 		promise: "P3: a peer that vanished without a FIN is found and counted, by keepalive if it is silent and by the stall timeout if bytes are owed",
 		run:     deadPeers,
 	},

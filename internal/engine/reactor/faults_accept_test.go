@@ -77,7 +77,7 @@ func restsLonger(t *testing.T, times []time.Duration) {
 	}
 }
 
-func TestA1OutOfDescriptorsTheListenerRests(t *testing.T) {
+func TestOutOfDescriptorsTheListenerRests(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		r.k.NoFile = slices.Max(r.k.Open()) + 1
 		times := r.acceptTimes(0)
@@ -97,7 +97,7 @@ func TestA1OutOfDescriptorsTheListenerRests(t *testing.T) {
 	})
 }
 
-func TestA1AStreamThatEndsWakesTheListener(t *testing.T) {
+func TestAStreamThatEndsWakesTheListener(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		r.k.NoFile = slices.Max(r.k.Open()) + 2 // room for one
 		first, second := r.dial(), r.dial()
@@ -114,7 +114,7 @@ func TestA1AStreamThatEndsWakesTheListener(t *testing.T) {
 	})
 }
 
-func TestA2OutOfMemoryTheListenerRests(t *testing.T) {
+func TestOutOfMemoryTheListenerRests(t *testing.T) {
 	tests := []struct {
 		errno sys.Errno
 		want  accept.Reason
@@ -144,7 +144,7 @@ func TestA2OutOfMemoryTheListenerRests(t *testing.T) {
 	}
 }
 
-func TestA3AConnectionLostInTheQueueCostsItselfOnly(t *testing.T) {
+func TestAConnectionLostInTheQueueCostsItselfOnly(t *testing.T) {
 	for _, errno := range []sys.Errno{
 		unix.ECONNABORTED, unix.EPROTO, unix.EPERM, unix.ENETDOWN, unix.EHOSTUNREACH, unix.ENETUNREACH,
 		unix.ENOPROTOOPT, unix.EHOSTDOWN,
@@ -181,11 +181,11 @@ func (r *rig) failOnce(call sim.Call, errno sys.Errno) {
 	}
 }
 
-func TestA4InterruptionsAreInvisible(t *testing.T) {
+func TestInterruptionsAreInvisible(t *testing.T) {
 	manyTimes(t, scenarios, unix.EINTR)
 }
 
-func TestB2ReadinessIsOnlyAHint(t *testing.T) {
+func TestReadinessIsOnlyAHint(t *testing.T) {
 	var held []scenario
 	for _, sc := range scenarios {
 		// Without memory a stream sends what it peeked at and takes it
@@ -227,7 +227,7 @@ func manyTimes(t *testing.T, scenarios []scenario, errno sys.Errno) {
 	}
 }
 
-func TestA5WithoutDescriptorsAndWithoutCallersNothingHappens(t *testing.T) {
+func TestWithoutDescriptorsAndWithoutCallersNothingHappens(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		r.k.NoFile = slices.Max(r.k.Open()) + 2 // room for one
 		times := r.acceptTimes(0)

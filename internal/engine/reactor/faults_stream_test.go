@@ -15,7 +15,7 @@ import (
 	"echod/internal/sys/sim"
 )
 
-func TestB1EverySizeOfShortCallIsTransparent(t *testing.T) {
+func TestEverySizeOfShortCallIsTransparent(t *testing.T) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
 			for n := 1; n <= rigBuffer; n++ {
@@ -43,7 +43,7 @@ func onEachShort(t *testing.T, sc scenario, n int) {
 	}
 }
 
-func TestB3AnErrorEndsOneStreamForOneCause(t *testing.T) {
+func TestAnErrorEndsOneStreamForOneCause(t *testing.T) {
 	tests := []struct {
 		name string
 		fail func(r *rig, p *sim.Peer)
@@ -93,7 +93,7 @@ func failing(call sim.Call, errno sys.Errno) func(*rig, *sim.Peer) {
 	}
 }
 
-func TestB4AResetBetweenReadAndWriteDropsWhatIsOwed(t *testing.T) {
+func TestAResetBetweenReadAndWriteDropsWhatIsOwed(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
 		r.settle()
@@ -115,7 +115,7 @@ func TestB4AResetBetweenReadAndWriteDropsWhatIsOwed(t *testing.T) {
 	})
 }
 
-func TestB5AShortageOnSendNeverSkipsBytes(t *testing.T) {
+func TestAShortageOnSendNeverSkipsBytes(t *testing.T) {
 	for _, errno := range []sys.Errno{unix.ENOBUFS, unix.ENOMEM} {
 		for nth := 1; nth <= 6; nth++ { // the first send, and those that follow a stall
 			onEach(t, scenario{}, func(t *testing.T, r *rig) {
@@ -149,7 +149,7 @@ func TestB5AShortageOnSendNeverSkipsBytes(t *testing.T) {
 	}
 }
 
-func TestB6WhoCannotBeWatchedIsRefusedAlone(t *testing.T) {
+func TestWhoCannotBeWatchedIsRefusedAlone(t *testing.T) {
 	for _, errno := range []sys.Errno{unix.ENOSPC, unix.ENOMEM} {
 		t.Run(errno.Error(), func(t *testing.T) {
 			r, err := newRig(Epoll, scenario{}, nil, nil) // select and poll keep the list themselves
@@ -186,7 +186,7 @@ func TestB6WhoCannotBeWatchedIsRefusedAlone(t *testing.T) {
 	}
 }
 
-func TestB7ADescriptorBeyondFdSetIsRefused(t *testing.T) {
+func TestADescriptorBeyondFdSetIsRefused(t *testing.T) {
 	const callers = 1100
 	r, err := newRig(Select, scenario{limit: engine.Limits{MaxConns: callers}}, nil, nil)
 	if err != nil {
@@ -215,7 +215,7 @@ func TestB7ADescriptorBeyondFdSetIsRefused(t *testing.T) {
 	}
 }
 
-func TestB8AStaleEventFindsNobody(t *testing.T) {
+func TestAStaleEventFindsNobody(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		l := r.srv.loops[0]
 		first := r.dial()
@@ -246,7 +246,7 @@ func TestB8AStaleEventFindsNobody(t *testing.T) {
 	})
 }
 
-func TestC4WithUnreadInputTheEndIsAReset(t *testing.T) {
+func TestWithUnreadInputTheEndIsAReset(t *testing.T) {
 	tests := []struct {
 		name string
 		end  func(r *rig)
@@ -276,9 +276,9 @@ func TestC4WithUnreadInputTheEndIsAReset(t *testing.T) {
 	}
 }
 
-// TestC1ASlowReaderWhoseSocketIsNeverWritableIsNotStalled keeps the send buffer
+// TestASlowReaderWhoseSocketIsNeverWritableIsNotStalled keeps the send buffer
 // fuller than the kernel calls writable, though there is some room in it.
-func TestC1ASlowReaderWhoseSocketIsNeverWritableIsNotStalled(t *testing.T) {
+func TestASlowReaderWhoseSocketIsNeverWritableIsNotStalled(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		slow, stalled := r.dial(), r.dial()
 		for _, p := range []*sim.Peer{slow, stalled} {
@@ -301,7 +301,7 @@ func TestC1ASlowReaderWhoseSocketIsNeverWritableIsNotStalled(t *testing.T) {
 	})
 }
 
-func TestC8ABusyPeerHasOneReceiveInATurn(t *testing.T) {
+func TestABusyPeerHasOneReceiveInATurn(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		busy, light := r.dial(), r.dial()
 		r.settle()

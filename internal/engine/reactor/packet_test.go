@@ -21,9 +21,9 @@ import (
 
 var compareAddrs = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
 
-// E6: whatever the kernel says of one answer, the others go out, and every
+// Whatever the kernel says of one answer, the others go out, and every
 // datagram is either answered or counted with its reason.
-func TestE6TroubleOfOneAnswerIsThatAnswersOwn(t *testing.T) {
+func TestTroubleOfOneAnswerIsThatAnswersOwn(t *testing.T) {
 	tests := []struct {
 		errno sys.Errno
 		drop  echo.Drop

@@ -69,7 +69,7 @@ func (r Result) Word() string {
 	word := map[string]string{
 		"P6 lives": "ended", "S1 prefix": "WRONG BYTE", "S2 honest end": "EARLY END", "P1 serves again": "no service",
 		"S5 progress": "stuck", "P2 no spin": "spin", "P2 recovers": "spin after", "P3 descriptors": "leak",
-		"P5 drains": "no drain", "G9 bounded log": "log flood", "clean start": "start",
+		"P5 drains": "no drain", "bounded log": "log flood", "clean start": "start",
 	}[r.Findings[0].Promise]
 	if len(r.Seen.Crashed) > 0 {
 		word = "crash"

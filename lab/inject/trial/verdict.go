@@ -33,7 +33,7 @@ const (
 
 // Promises in the order of their weight.
 var promises = []string{"P6 lives", "S1 prefix", "S2 honest end", "P1 serves again", "S5 progress", "P2 no spin",
-	"P2 recovers", "P3 descriptors", "P5 drains", "G9 bounded log", "clean start"}
+	"P2 recovers", "P3 descriptors", "P5 drains", "bounded log", "clean start"}
 
 // Weight orders promises, the worst first.
 func Weight(promise string) int { return slices.Index(promises, promise) }
@@ -84,7 +84,7 @@ func Judge(o Observation) []Finding {
 		broken("P5 drains", "the file of the unix socket is left")
 	}
 	if rate := float64(o.LogLines) / max(o.LogSecond, shortestSpell.Seconds()); rate > maxLog {
-		broken("G9 bounded log", "%.0f lines a second", rate)
+		broken("bounded log", "%.0f lines a second", rate)
 	}
 	return append(all, judgeStart(o)...)
 }
