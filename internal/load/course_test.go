@@ -120,7 +120,7 @@ func TestServerProcessIsMeasured(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := r.CPU; c.Own <= 0 || c.System <= 0 || c.Server == nil || *c.Server <= 0 || *c.ServerRSS < 1<<20 {
+		if c := r.CPU; c.Client <= 0 || c.System <= 0 || c.Server == nil || *c.Server <= 0 || *c.ServerRSS < 1<<20 {
 			t.Errorf("got %+v, want time and memory of this process, which is both", c)
 		}
 	})

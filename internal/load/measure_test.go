@@ -174,13 +174,13 @@ func TestRunWaitsForWhatWasScheduled(t *testing.T) {
 
 func TestGeneratorHasKeptUpOrTheResultSaysSo(t *testing.T) {
 	tests := []struct {
-		name     string
-		rate     float64
-		seconds  float64
-		lateness time.Duration // of every message
-		kept     int64
-		wrong    *Wrong
-		behind   bool
+		name    string
+		rate    float64
+		seconds float64
+		delay   time.Duration // of every message
+		kept    int64
+		wrong   *Wrong
+		behind  bool
 	}{
 		{"kept up", 1000, 1, 0, 1000, nil, false},
 		{"a little late", 1000, 1, tooLate * 9 / 10, 1000, nil, false},
@@ -193,14 +193,14 @@ func TestGeneratorHasKeptUpOrTheResultSaysSo(t *testing.T) {
 		{"a wrong byte has ended it", 1000, 1, 2 * tooLate, 0, &Wrong{}, false},
 	}
 	for _, tt := range tests {
-		r := &Result{Seconds: tt.seconds, Lateness: hist.New(), Wrong: tt.wrong}
-		r.Lateness.Record(tt.lateness)
+		r := &Result{Seconds: tt.seconds, SchedulingDelay: hist.New(), Wrong: tt.wrong}
+		r.SchedulingDelay.Record(tt.delay)
 		c := &course{Plan: Plan{Rate: tt.rate}, tally: &tally{kept: tt.kept}}
 		b := c.behind(r)
 		if (b != nil) != tt.behind {
 			t.Errorf("%s: got %+v, want behind %t", tt.name, b, tt.behind)
 		}
-		if b != nil && (b.Wanted != tt.rate || b.Got != float64(tt.kept)/tt.seconds || b.Lateness != r.Lateness.Quantile(0.99)) {
+		if b != nil && (b.Target != tt.rate || b.Achieved != float64(tt.kept)/tt.seconds || b.SchedulingDelay != r.SchedulingDelay.Quantile(0.99)) {
 			t.Errorf("%s: got %+v", tt.name, *b)
 		}
 	}

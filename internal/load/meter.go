@@ -28,7 +28,7 @@ func (m *meter) sample() { m.rss = max(m.rss, residentBytes(m.pid)) }
 // read is what was spent since the meter was made.
 func (m *meter) read(cpu *CPU) {
 	m.sample()
-	cpu.Own = ownSeconds() - m.own
+	cpu.Client = ownSeconds() - m.own
 	cpu.System = systemSeconds() - m.system
 	if now := processSeconds(m.pid); m.pid > 0 && now > 0 {
 		spent, rss := now-m.server, m.rss

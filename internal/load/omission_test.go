@@ -53,7 +53,7 @@ func TestStallIsSeenByWhatWasDueInIt(t *testing.T) {
 		if got := r.Latency.Max(); got < stall*9/10 {
 			t.Errorf("got max %v, want about the %v of the stall at least", got, stall)
 		}
-		if r.Behind != nil && r.Behind.Lateness >= stall/4 { // a busy machine may be late by itself
+		if r.Behind != nil && r.Behind.SchedulingDelay >= stall/4 { // a busy machine may be late by itself
 			t.Errorf("got %+v, want the server blamed for its stall", *r.Behind)
 		}
 		if r.Messages != r.Sent || r.Messages < 199 {
@@ -84,7 +84,7 @@ func TestGeneratorThatCannotKeepUpSaysSo(t *testing.T) {
 		if r == nil {
 			t.Fatal(err)
 		}
-		if r.Behind == nil || r.Behind.Wanted != 1e8 || r.Behind.Got >= 1e8 {
+		if r.Behind == nil || r.Behind.Target != 1e8 || r.Behind.Achieved >= 1e8 {
 			t.Errorf("got %+v of 1e8 messages a second, want it told", r.Behind)
 		}
 	})
@@ -92,7 +92,7 @@ func TestGeneratorThatCannotKeepUpSaysSo(t *testing.T) {
 
 // With churn, messages wait for those before them when the server is slow. The
 // generator had taken them up in time.
-func TestLatenessIsNotTheServersDelay(t *testing.T) {
+func TestSchedulingDelayIsNotTheServersDelay(t *testing.T) {
 	const delay = 100 * time.Millisecond
 	url := serveEach(t, func(c *net.TCPConn) {
 		message, _ := io.ReadAll(c)
@@ -108,9 +108,9 @@ func TestLatenessIsNotTheServersDelay(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The tenth has waited for nine of them, which are 10 ms apart.
-		late, latency := r.Lateness.Quantile(0.5), r.Latency.Quantile(0.5)
-		if latency < 5*delay || late > latency/4 || r.Lateness.Count() != 20 {
-			t.Errorf("got lateness p50 %v of %d, latency p50 %v; want the delay in latency alone", late, r.Lateness.Count(), latency)
+		late, latency := r.SchedulingDelay.Quantile(0.5), r.Latency.Quantile(0.5)
+		if latency < 5*delay || late > latency/4 || r.SchedulingDelay.Count() != 20 {
+			t.Errorf("got scheduling delay p50 %v of %d, latency p50 %v; want the delay in latency alone", late, r.SchedulingDelay.Count(), latency)
 		}
 	})
 }

@@ -7,9 +7,10 @@ import (
 	"echod/internal/hist"
 )
 
-// Format is the first thing that a result file says of itself. A reader refuses
-// another number before the slash's end; fields may be added without a new one.
-const Format = "echod-bench/1"
+// Format names the format of a result file and its version. A reader refuses any
+// other version. The version changes when a field goes away or changes its
+// meaning; a new field keeps it.
+const Format = "echod-bench/2"
 
 // Result is what came of a plan. Histograms are whole, so that results of
 // several machines add up to what one would have measured.
@@ -32,10 +33,11 @@ type Result struct {
 	// open loop it starts at the moment for which the message was scheduled,
 	// whenever it left.
 	Latency *hist.Hist `json:"latency"`
-	// Lateness is how long after that moment messages were handed to their
-	// connections; nil in a closed loop. It is the generator's own: that a
-	// connection had no room, or was still to be made, is in Latency alone.
-	Lateness *hist.Hist `json:"lateness,omitempty"`
+	// SchedulingDelay is how long after that moment the generator handed messages to
+	// their connections; nil in a closed loop. It is the fault of the generator
+	// alone: a delay because the connection was full, or not made yet, counts in
+	// Latency only.
+	SchedulingDelay *hist.Hist `json:"scheduling_delay,omitempty"`
 	// Connect is how long connections took to make, handshakes included.
 	Connect *hist.Hist `json:"connect,omitempty"`
 
@@ -74,7 +76,7 @@ type Datagrams struct {
 
 // CPU is processor time in seconds, over what was measured.
 type CPU struct {
-	Own    float64  `json:"own"`              // of the generator's process
+	Client float64  `json:"client"`           // of the generator's process
 	System float64  `json:"system,omitempty"` // of the whole machine, everybody's; 0 if it cannot be told
 	Server *float64 `json:"server,omitempty"` // of Plan.ServerPID
 	// ServerRSS is the most memory that Plan.ServerPID was seen to use, in bytes.
@@ -83,9 +85,9 @@ type CPU struct {
 
 // Behind says that the load was not the one that was asked for.
 type Behind struct {
-	Wanted   float64       `json:"wanted"`   // messages a second
-	Got      float64       `json:"got"`      // messages a second that it took up in time for the end
-	Lateness time.Duration `json:"lateness"` // of the 99th percentile
+	Target          float64       `json:"target"`           // messages per second
+	Achieved        float64       `json:"achieved"`         // messages per second that it started before the end
+	SchedulingDelay time.Duration `json:"scheduling_delay"` // the 99th percentile
 }
 
 // Wrong is the first byte that was not the one that was sent.

@@ -172,9 +172,9 @@ func (c *course) behind(r *Result) *Behind {
 	if c.Rate == 0 || r.Seconds == 0 || r.Wrong != nil {
 		return nil
 	}
-	b := &Behind{Wanted: c.Rate, Got: float64(c.tally.kept) / r.Seconds, Lateness: r.Lateness.Quantile(0.99)}
+	b := &Behind{Target: c.Rate, Achieved: float64(c.tally.kept) / r.Seconds, SchedulingDelay: r.SchedulingDelay.Quantile(0.99)}
 	scheduled := c.Rate * r.Seconds
-	if b.Lateness <= tooLate && float64(c.tally.kept) >= tooFew*scheduled-1 {
+	if b.SchedulingDelay <= tooLate && float64(c.tally.kept) >= tooFew*scheduled-1 {
 		return nil
 	}
 	return b

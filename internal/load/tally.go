@@ -36,7 +36,7 @@ func newTally(p Plan) *tally {
 		enough: make(chan struct{}), filled: make(chan *Interval, 16),
 		result: &Result{Format: Format, Plan: p, Latency: hist.New(), Errors: map[dial.Class]int64{}}}
 	if p.Rate > 0 {
-		t.result.Lateness = hist.New()
+		t.result.SchedulingDelay = hist.New()
 	}
 	if p.Target.Network == "udp" {
 		t.result.Datagrams = new(Datagrams)
@@ -65,7 +65,7 @@ func (t *tally) took(due, now int64) {
 		return
 	}
 	t.due++
-	t.result.Lateness.Record(time.Duration(now - due))
+	t.result.SchedulingDelay.Record(time.Duration(now - due))
 	if now < t.to+int64(tooLate) {
 		t.kept++
 	}

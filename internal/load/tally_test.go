@@ -91,7 +91,7 @@ func TestLatencyIsFromWhenAMessageWasDue(t *testing.T) {
 
 // A generator is late by what passes until a message is taken from the schedule.
 // It has kept up with those that it took in time for the end.
-func TestLatenessIsTheGenerators(t *testing.T) {
+func TestSchedulingDelayIsTheGenerators(t *testing.T) {
 	late := to + int64(tooLate)
 	tests := []struct {
 		name       string
@@ -111,18 +111,18 @@ func TestLatenessIsTheGenerators(t *testing.T) {
 		if tt.due1 > 0 {
 			want.Record(time.Duration(tt.now - tt.due))
 		}
-		if tl.due != tt.due1 || tl.kept != tt.kept || !tl.result.Lateness.Equal(want) {
+		if tl.due != tt.due1 || tl.kept != tt.kept || !tl.result.SchedulingDelay.Equal(want) {
 			t.Errorf("%s: got %d due, %d kept, late by %v; want %d, %d, %v", tt.name,
-				tl.due, tl.kept, tl.result.Lateness.Max(), tt.due1, tt.kept, want.Max())
+				tl.due, tl.kept, tl.result.SchedulingDelay.Max(), tt.due1, tt.kept, want.Max())
 		}
 	}
 }
 
 func TestResultHasWhatItsPlanCanFill(t *testing.T) {
 	tests := []struct {
-		network                      string
-		rate                         float64
-		lateness, connect, datagrams bool
+		network                   string
+		rate                      float64
+		delay, connect, datagrams bool
 	}{
 		{"tcp", 0, false, true, false},
 		{"unix", 1, true, true, false},
@@ -131,8 +131,8 @@ func TestResultHasWhatItsPlanCanFill(t *testing.T) {
 	}
 	for _, tt := range tests {
 		r := tallyFor(t, tt.network, tt.rate, 0).result
-		if (r.Lateness != nil) != tt.lateness || (r.Connect != nil) != tt.connect || (r.Datagrams != nil) != tt.datagrams || r.Latency == nil {
-			t.Errorf("%s, rate %g: got lateness %v, connect %v, datagrams %v", tt.network, tt.rate, r.Lateness, r.Connect, r.Datagrams)
+		if (r.SchedulingDelay != nil) != tt.delay || (r.Connect != nil) != tt.connect || (r.Datagrams != nil) != tt.datagrams || r.Latency == nil {
+			t.Errorf("%s, rate %g: got scheduling delay %v, connect %v, datagrams %v", tt.network, tt.rate, r.SchedulingDelay, r.Connect, r.Datagrams)
 		}
 	}
 }

@@ -21,8 +21,8 @@ type curve struct {
 	h    *hist.Hist
 }
 
-// distribution is latency by percentile; of a single run of an open loop the
-// sender's lateness, too.
+// distribution is latency by percentile, and for a single run of an open loop the
+// scheduling delay of the generator too.
 func distribution(runs []Run) chart {
 	var curves []curve
 	for _, run := range runs {
@@ -30,8 +30,8 @@ func distribution(runs []Run) chart {
 	}
 	if len(runs) == 1 {
 		curves[0].name = "latency"
-		if late := runs[0].Result.Lateness; late != nil {
-			curves = append(curves, curve{"lateness", late})
+		if delay := runs[0].Result.SchedulingDelay; delay != nil {
+			curves = append(curves, curve{"scheduling delay", delay})
 		}
 	}
 	low, high, most := math.Inf(1), 0.0, int64(0)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"echod/internal/dial"
 	"echod/internal/hist"
@@ -24,10 +25,10 @@ type figure struct {
 func figures(results []*load.Result) []figure {
 	all := []figure{
 		{key: "messages_per_second", label: "throughput", of: perSecond(messages), text: rate},
-		{key: "bytes_per_second", label: "bytes back", of: perSecond(bytesIn), text: sizeRate},
+		{key: "bytes_per_second", label: "received", of: perSecond(bytesIn), text: sizeRate},
 	}
 	all = append(all, durations("latency", latency, quantiles)...)
-	all = append(all, durations("lateness", lateness, quantiles[2:])...)
+	all = append(all, durations("scheduling delay", schedulingDelay, quantiles[2:])...)
 	all = append(all, durations("connect", connect, quantiles[:3])...)
 	all = append(all, failures(results)...)
 	return append(append(all, losses...), costs...)
@@ -44,9 +45,9 @@ var quantiles = []quantile{
 	{"p999", "p99.9", 0.999}, {"p9999", "p99.99", 0.9999}, {"max", "max", 1},
 }
 
-func latency(r *load.Result) *hist.Hist  { return r.Latency }
-func lateness(r *load.Result) *hist.Hist { return r.Lateness }
-func connect(r *load.Result) *hist.Hist  { return r.Connect }
+func latency(r *load.Result) *hist.Hist         { return r.Latency }
+func schedulingDelay(r *load.Result) *hist.Hist { return r.SchedulingDelay }
+func connect(r *load.Result) *hist.Hist         { return r.Connect }
 
 func messages(r *load.Result) int64 { return r.Messages }
 func bytesIn(r *load.Result) int64  { return r.BytesIn }
@@ -56,7 +57,7 @@ func durations(name string, of func(*load.Result) *hist.Hist, at []quantile) []f
 	var all []figure
 	for _, q := range at {
 		all = append(all, figure{
-			key: name + "_" + q.key + "_seconds", label: name + " " + q.label, text: seconds,
+			key: strings.ReplaceAll(name, " ", "_") + "_" + q.key + "_seconds", label: name + " " + q.label, text: seconds,
 			of: func(r *load.Result) (float64, bool) {
 				h := of(r)
 				if h == nil || h.Count() == 0 {
@@ -130,8 +131,8 @@ func ofSent(of func(*load.Datagrams) int64) func(*load.Result) (float64, bool) {
 // costs are what it took: processors as parts of one core, kept busy all the
 // time.
 var costs = []figure{
-	{key: "own_cpu_cores", label: "own CPU", text: percent,
-		of: func(r *load.Result) (float64, bool) { return divide(r.CPU.Own, r.Seconds) }},
+	{key: "client_cpu_cores", label: "client CPU", text: percent,
+		of: func(r *load.Result) (float64, bool) { return divide(r.CPU.Client, r.Seconds) }},
 	{key: "server_cpu_cores", label: "server CPU", text: percent,
 		of: func(r *load.Result) (float64, bool) {
 			if r.CPU.Server == nil {
@@ -146,7 +147,7 @@ var costs = []figure{
 			}
 			return float64(*r.CPU.ServerRSS), true
 		}},
-	{key: "system_cpu_per_message_seconds", label: "system CPU a message", text: seconds,
+	{key: "system_cpu_per_message_seconds", label: "system CPU per message", text: seconds,
 		of: func(r *load.Result) (float64, bool) {
 			if r.CPU.System == 0 {
 				return 0, false

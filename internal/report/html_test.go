@@ -202,7 +202,7 @@ func TestAnyNumbersCanBeTold(t *testing.T) {
 		slices.SortFunc(r.Intervals, func(a, b load.Interval) int { return cmp.Compare(a.At, b.At) })
 		r.Seconds, r.Messages, r.Sent, r.BytesIn = number("seconds"), whole("messages"), whole("sent"), whole("bytes")
 		r.Plan.Rate, r.Plan.Conns, r.Plan.Duration = number("rate"), int(whole("conns")), time.Duration(whole("duration"))
-		r.CPU = load.CPU{Own: number("own"), System: number("system")}
+		r.CPU = load.CPU{Client: number("own"), System: number("system")}
 		r.Datagrams = &load.Datagrams{Sent: whole("sent"), Lost: whole("lost")}
 		r, err := report.Read("a.json", strings.NewReader(written(t, r)))
 		if err != nil {

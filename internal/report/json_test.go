@@ -101,7 +101,7 @@ func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 
 func TestResultFileBeginsWithItsFormat(t *testing.T) {
 	text := written(t, sample(1, 1, time.Millisecond))
-	if want := "{\n  \"format\": \"echod-bench/1\",\n  \"figures\": {\n"; !strings.HasPrefix(text, want) {
+	if want := "{\n  \"format\": \"echod-bench/2\",\n  \"figures\": {\n"; !strings.HasPrefix(text, want) {
 		t.Errorf("got %.80s, want %s", text, want)
 	}
 }
@@ -119,11 +119,12 @@ func TestBadFilesAreRefused(t *testing.T) {
 		{"no JSON", "seconds\n", "a.json: no JSON: line 1: invalid character 's' looking for beginning of value"},
 		{"a list", "[]", "a.json: no result of echod bench: it is no object"},
 		{"something else", `{"schema":1}`, "a.json: no result of echod bench: it has no format"},
-		{"of the future", `{"format":"echod-bench/2"}`, `a.json: of format "echod-bench/2"; this echod reads echod-bench/1`},
+		{"an older format", `{"format":"echod-bench/1"}`, `a.json: format "echod-bench/1" is not supported; this echod reads echod-bench/2`},
+		{"a newer format", `{"format":"echod-bench/3"}`, `a.json: format "echod-bench/3" is not supported; this echod reads echod-bench/2`},
 		{"cut off", good[:len(good)/2], "a.json: cut off: the JSON ends too early"},
 		{"two of them", good + good, "a.json: no JSON: line "},
 		{"a word for a number", swap(`"messages": `, `"messages": "many", "x": `), "a.json: line 42: messages cannot be a string"},
-		{"no latency", `{"format":"echod-bench/1"}`, "a.json: it has no latency"},
+		{"no latency", `{"format":"echod-bench/2"}`, "a.json: it has no latency"},
 		{"a bad histogram", swap(`"latency": "`, `"latency": "?`), "a.json: decode a histogram: illegal base64"},
 		{"negative", swap(`"messages": `, `"messages": -`), "a.json: messages, sent, bytes_in and bytes_out cannot be negative"},
 		{"an age", swap(`"seconds": 2`, `"seconds": 1e300`), "a.json: seconds is 1e+300; no run is that long"},
@@ -141,7 +142,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 
 // FuzzRead: what is read can be told in every form, and read again.
 func FuzzRead(f *testing.F) {
-	f.Add([]byte(`{"format":"echod-bench/1"}`))
+	f.Add([]byte(`{"format":"echod-bench/2"}`))
 	f.Add([]byte(written(f, sample(1, 1, time.Millisecond))))
 	f.Add([]byte(written(f, troubled())))
 	f.Add([]byte(written(f, merged(f, share(empty("alpha", 1), 1, 1), share(empty("beta", 1), 1, 1)))))

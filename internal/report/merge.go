@@ -70,7 +70,7 @@ func add(whole, r *load.Result) {
 	whole.BytesIn += r.BytesIn
 	whole.BytesOut += r.BytesOut
 	whole.Latency.Add(r.Latency)
-	whole.Lateness = plus(whole.Lateness, r.Lateness)
+	whole.SchedulingDelay = plus(whole.SchedulingDelay, r.SchedulingDelay)
 	whole.Connect = plus(whole.Connect, r.Connect)
 	whole.Wrong = cmp.Or(whole.Wrong, r.Wrong)
 	for class, n := range r.Errors {
@@ -108,18 +108,18 @@ func mergedBehind(whole *load.Result, results []*load.Result) *load.Behind {
 	sum := &load.Behind{}
 	for _, r := range results {
 		if r.Behind != nil {
-			sum.Wanted += r.Behind.Wanted
-			sum.Got += r.Behind.Got
-			sum.Lateness = max(sum.Lateness, r.Behind.Lateness)
+			sum.Target += r.Behind.Target
+			sum.Achieved += r.Behind.Achieved
+			sum.SchedulingDelay = max(sum.SchedulingDelay, r.Behind.SchedulingDelay)
 			continue
 		}
-		sum.Wanted += r.Plan.Rate
+		sum.Target += r.Plan.Rate
 		if left, ok := divide(float64(r.Sent), r.Seconds); ok {
-			sum.Got += left
+			sum.Achieved += left
 		}
 	}
-	if whole.Lateness != nil {
-		sum.Lateness = whole.Lateness.Quantile(0.99)
+	if whole.SchedulingDelay != nil {
+		sum.SchedulingDelay = whole.SchedulingDelay.Quantile(0.99)
 	}
 	return sum
 }

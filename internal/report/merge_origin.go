@@ -69,7 +69,7 @@ func mergedCPU(parts []load.Part) load.CPU {
 	for _, p := range parts {
 		host := p.Environment.Host
 		id := process{host, p.Plan.ServerPID}
-		whole.Own += p.CPU.Own
+		whole.Client += p.CPU.Client
 		unknown = unknown || p.CPU.System == 0
 		system[host] = max(system[host], p.CPU.System)
 		if p.CPU.Server != nil {

@@ -21,7 +21,7 @@ func empty(host string, length int) *load.Result {
 		Format: load.Format, Echod: "0.5.0", Environment: load.Environment{Host: host, CPUs: 2, OS: "linux"},
 		Plan:    load.Plan{URL: "udp://192.0.2.7:7007", Depth: 1, Seed: 7},
 		Started: time.Date(2026, 11, 23, 2, 14, 39, 0, time.UTC), Seconds: float64(length),
-		Latency: hist.New(), Lateness: hist.New(), Errors: map[dial.Class]int64{}, Datagrams: &load.Datagrams{},
+		Latency: hist.New(), SchedulingDelay: hist.New(), Errors: map[dial.Class]int64{}, Datagrams: &load.Datagrams{},
 	}
 	for i := range length {
 		r.Intervals = append(r.Intervals, load.Interval{At: float64(i), Seconds: 1, Latency: hist.New()})
@@ -55,14 +55,14 @@ func happen(r *load.Result, e event) {
 	in.Messages++
 	in.BytesIn += 64
 	r.Latency.Record(e.latency)
-	r.Lateness.Record(e.latency / 10)
+	r.SchedulingDelay.Record(e.latency / 10)
 	in.Latency.Record(e.latency)
 }
 
 // share gives a generator its connections and the time they took.
 func share(r *load.Result, conns int, cpu float64) *load.Result {
 	r.Plan.Conns += conns
-	r.CPU.Own += cpu
+	r.CPU.Client += cpu
 	for i := range r.Intervals {
 		r.Intervals[i].Conns += conns
 	}
@@ -155,14 +155,14 @@ func TestMergeCountsOneMachineOnce(t *testing.T) {
 	part := func(host string, pid int) *load.Result {
 		r := share(empty(host, 1), 1, 1)
 		r.Plan.ServerPID, r.Plan.Seed = pid, uint64(r.Started.Nanosecond()+pid)
-		r.CPU = load.CPU{Own: 1, System: 8, Server: &server, ServerRSS: &memory}
+		r.CPU = load.CPU{Client: 1, System: 8, Server: &server, ServerRSS: &memory}
 		return r
 	}
 	a, b, c := part("alpha", 1), part("alpha", 1), part("beta", 1)
 	b.Plan.Seed = 9
 	got := merged(t, a, b, c).CPU
 	servers, memories := 6.0, int64(2<<20)
-	if diff := cmp.Diff(load.CPU{Own: 3, System: 16, Server: &servers, ServerRSS: &memories}, got); diff != "" {
+	if diff := cmp.Diff(load.CPU{Client: 3, System: 16, Server: &servers, ServerRSS: &memories}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	c.CPU.System = 0
@@ -183,11 +183,11 @@ func TestMergeKeepsWhatMustBeKnown(t *testing.T) {
 func TestMergeTellsHowFarAllFellBehind(t *testing.T) {
 	a, b := share(empty("alpha", 2), 1, 1), share(empty("beta", 2), 1, 1)
 	a.Plan.Rate, b.Plan.Rate = 1000, 500
-	a.Behind = &load.Behind{Wanted: 1000, Got: 800, Lateness: time.Millisecond}
+	a.Behind = &load.Behind{Target: 1000, Achieved: 800, SchedulingDelay: time.Millisecond}
 	b.Sent = 1000
-	b.Lateness.Record(2 * time.Second)
+	b.SchedulingDelay.Record(2 * time.Second)
 	got := merged(t, a, b)
-	want := &load.Behind{Wanted: 1500, Got: 1300, Lateness: got.Lateness.Max()}
+	want := &load.Behind{Target: 1500, Achieved: 1300, SchedulingDelay: got.SchedulingDelay.Max()}
 	if diff := cmp.Diff(want, got.Behind); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -49,7 +49,7 @@ func parse(text []byte) (*load.Result, error) {
 	case says.Format == nil:
 		return nil, errors.New("no result of echod bench: it has no format")
 	case *says.Format != load.Format:
-		return nil, fmt.Errorf("of format %q; this echod reads %s", *says.Format, load.Format)
+		return nil, fmt.Errorf("format %q is not supported; this echod reads %s", *says.Format, load.Format)
 	}
 	r := new(load.Result)
 	if err := json.Unmarshal(text, r); err != nil {

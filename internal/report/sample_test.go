@@ -57,7 +57,7 @@ func sample(seed uint64, length int, median time.Duration) *load.Result {
 		Plan: load.Plan{URL: "tcp://192.0.2.7:7007", Conns: 50, Depth: 1, Sizes: sizes, Warmup: time.Second,
 			Duration: time.Duration(length) * time.Second, Timeout: 5 * time.Second, Verify: true, Seed: seed},
 		Started: time.Date(2026, 11, 23, 2, 14, 39, 0, time.UTC), Seconds: float64(length),
-		Latency: hist.New(), Connect: hist.New(), CPU: load.CPU{Own: 0.91 * float64(length), System: 1.87 * float64(length)},
+		Latency: hist.New(), Connect: hist.New(), CPU: load.CPU{Client: 0.91 * float64(length), System: 1.87 * float64(length)},
 	}
 	for range 50 {
 		r.Connect.Record(time.Duration(40+random.IntN(90)) * time.Microsecond)
@@ -92,15 +92,15 @@ func sample(seed uint64, length int, median time.Duration) *load.Result {
 func troubled() *load.Result {
 	r := sample(3, 6, 300*time.Microsecond)
 	r.Plan.URL, r.Plan.Rate, r.Plan.Verify, r.Interrupted = "udp://192.0.2.7:7007", 5000, false, true
-	r.Lateness = hist.New()
+	r.SchedulingDelay = hist.New()
 	for i := range 1000 {
-		r.Lateness.Record(time.Duration(i) * 7 * time.Microsecond)
+		r.SchedulingDelay.Record(time.Duration(i) * 7 * time.Microsecond)
 	}
 	r.Errors = map[dial.Class]int64{dial.Timeout: 31, dial.Refused: 1204, "": 2, dial.Reset: 0}
 	r.Datagrams = &load.Datagrams{Sent: 20000, Received: 19400, Lost: 600, Duplicated: 2, Reordered: 0}
 	server, memory := 5.2, int64(13<<20)
 	r.CPU.Server, r.CPU.ServerRSS = &server, &memory
-	r.Behind = &load.Behind{Wanted: 5000, Got: 1834.4, Lateness: 7 * time.Millisecond}
+	r.Behind = &load.Behind{Target: 5000, Achieved: 1834.4, SchedulingDelay: 7 * time.Millisecond}
 	r.Wrong = &load.Wrong{Conn: 3, Offset: 4096, Got: `"HTTP/1.1 400"`, Want: `"\x8a\x01\x17"`}
 	return r
 }

@@ -50,7 +50,7 @@ func valid(r *load.Result) error {
 	case r.Messages < 0 || r.Sent < 0 || r.BytesIn < 0 || r.BytesOut < 0:
 		return errors.New("messages, sent, bytes_in and bytes_out cannot be negative")
 	}
-	for name, v := range map[string]float64{"cpu.own": r.CPU.Own, "cpu.system": r.CPU.System,
+	for name, v := range map[string]float64{"cpu.client": r.CPU.Client, "cpu.system": r.CPU.System,
 		"cpu.server": *cmp.Or(r.CPU.Server, new(float64)), "plan.rate": r.Plan.Rate} {
 		if v < 0 || v > most {
 			return fmt.Errorf("%s is %v; it must be from 0 to %v", name, v, most)

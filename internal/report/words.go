@@ -70,8 +70,8 @@ func warnings(r *load.Result) []string {
 		all = append(all, "interrupted: the plan was not carried out to its end")
 	}
 	if b := r.Behind; b != nil {
-		all = append(all, fmt.Sprintf("behind: %s were wanted, %s left, p99 of lateness %s: the generator was too slow, and latency holds its delay",
-			rate(b.Wanted), rate(b.Got), seconds(b.Lateness.Seconds())))
+		all = append(all, fmt.Sprintf("behind: target %s, achieved %s, scheduling delay p99 %s: the generator was too slow, and latency includes its delay",
+			rate(b.Target), rate(b.Achieved), seconds(b.SchedulingDelay.Seconds())))
 	}
 	if w := r.Wrong; w != nil {
 		all = append(all, fmt.Sprintf("wrong bytes: connection %d at byte %d: got %s, want %s", w.Conn, w.Offset, w.Got, w.Want))
