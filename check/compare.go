@@ -7,40 +7,40 @@ import (
 )
 
 // Comparison is two reports of the same rules, one through a path and one
-// directly, and what the difference says: whose each failure is.
+// directly, and who is at fault for each failure.
 type Comparison struct {
 	Path   *Report
 	Direct *Report
-	Rules  []Compared // in the order of Rules, then of the reports
+	Rules  []ComparedRule // in the order of Rules, then of the reports
 }
 
-// Compared is one rule of a Comparison.
-type Compared struct {
+// ComparedRule is one rule of a Comparison.
+type ComparedRule struct {
 	Rule   string
-	Path   Result // with no Verdict if the rule was not put to it
-	Direct Result
-	Whose  Whose
-	Says   string // where the two differ or fail: one plain sentence; else ""
+	Path   Result // without a Verdict if the rule did not run through the path
+	Direct Result // without a Verdict if the rule did not run directly
+	Blame  Blame
+	Detail string // one plain sentence where the two results differ or fail; else ""
 }
 
-// Whose a failure is.
-type Whose string
+// Blame is who is at fault for the result of a rule.
+type Blame string
 
 const (
-	Nobodys    Whose = ""            // nothing failed
-	ThePaths   Whose = "path"        // it fails through the path only
-	TheServers Whose = "server"      // it fails directly, too
-	DirectOnly Whose = "direct-only" // it fails directly only
-	Untold     Whose = "untold"      // one of the two could not be told
+	BlameNone       Blame = ""             // nothing failed
+	BlamePath       Blame = "path"         // the rule fails only through the path
+	BlameServer     Blame = "server"       // the rule fails directly, too
+	BlameDirectOnly Blame = "direct-only"  // the rule fails only directly
+	Inconclusive    Blame = "inconclusive" // a result is missing that would decide it
 )
 
-// Compare sets two reports side by side. They should be of one seed and the same
-// options.
+// Compare compares two reports rule by rule. Both should have the same seed and
+// the same options.
 func Compare(path, direct *Report) *Comparison {
 	c := &Comparison{Path: path, Direct: direct}
 	for _, rule := range ruleOrder(path, direct) {
-		compared := Compared{Rule: rule, Path: path.result(rule), Direct: direct.result(rule)}
-		compared.Whose, compared.Says = whose(compared.Path, compared.Direct)
+		compared := ComparedRule{Rule: rule, Path: path.result(rule), Direct: direct.result(rule)}
+		compared.Blame, compared.Detail = blame(compared.Path, compared.Direct)
 		c.Rules = append(c.Rules, compared)
 	}
 	return c
@@ -73,54 +73,54 @@ func (r *Report) result(rule string) Result {
 	return Result{Rule: rule, Offset: -1}
 }
 
-// whose tells what two results of one rule say together. stream/refused asks a
-// port that is behind the path and has no server, so there is nothing to ask
-// directly, and what fails is the path's.
-func whose(path, direct Result) (Whose, string) {
+// blame compares two results of one rule and explains what they mean together.
+// The port of stream/refused is behind the path and has no server, so that rule
+// cannot run directly, and only the path can break it.
+func blame(path, direct Result) (Blame, string) {
 	switch {
 	case path.Rule == refused.ID && direct.Verdict == Skip && path.Verdict == Pass:
-		return Nobodys, ""
+		return BlameNone, ""
 	case path.Rule == refused.ID && direct.Verdict == Skip && path.Verdict == Fail:
-		return ThePaths, "it is the path's: no server stands behind that port that could have done this"
+		return BlamePath, "the path is at fault: no server listens behind that port"
 	case path.Verdict == Fail && direct.Verdict == Fail && path.Class != direct.Class:
-		return TheServers, fmt.Sprintf("it is the server's: it fails directly, too (%s), and through the path it shows as %s", direct.Class, path.Class)
+		return BlameServer, fmt.Sprintf("the server is at fault: it fails directly with %s, and through the path with %s", direct.Class, path.Class)
 	case path.Verdict == Fail && direct.Verdict == Fail:
-		return TheServers, fmt.Sprintf("it is the server's: it fails directly in the same way (%s)", direct.Class)
+		return BlameServer, fmt.Sprintf("the server is at fault: it fails with %s, directly and through the path", direct.Class)
 	case path.Verdict == Fail && direct.Verdict == Pass:
-		return ThePaths, fmt.Sprintf("it is the path's: directly the server keeps it, through the path it ends in %s", path.Class)
+		return BlamePath, fmt.Sprintf("the path is at fault: the server passes directly, the path fails with %s", path.Class)
 	case path.Verdict == Pass && direct.Verdict == Fail:
-		return DirectOnly, fmt.Sprintf("it fails directly only (%s): the server breaks it, and the path mends or hides that", direct.Class)
+		return BlameDirectOnly, fmt.Sprintf("the server is at fault: it fails directly with %s, and the path fixes or hides that", direct.Class)
 	case path.Verdict == Fail:
-		return Untold, "it fails through the path; whose it is cannot be told, because directly " + why(direct)
+		return Inconclusive, fmt.Sprintf("inconclusive: the path fails with %s, and the direct check %s", path.Class, unanswered(direct))
 	case direct.Verdict == Fail:
-		return TheServers, "it is the server's: it fails directly; through the path " + why(path)
+		return BlameServer, fmt.Sprintf("the server is at fault: it fails directly with %s; the check through the path %s", direct.Class, unanswered(path))
 	case path.Verdict == Error && direct.Verdict == Error:
-		return Untold, "on either way " + why(path)
+		return Inconclusive, "inconclusive, directly and through the path: " + path.Detail
 	case path.Verdict == Error:
-		return Untold, "through the path " + why(path)
+		return Inconclusive, "inconclusive through the path: " + path.Detail
 	case direct.Verdict == Error:
-		return Untold, "directly " + why(direct)
+		return Inconclusive, "inconclusive directly: " + direct.Detail
 	case path.Verdict != direct.Verdict && path.Verdict != Pass:
-		return Nobodys, "it passes directly; through the path " + why(path)
+		return BlameNone, "passes directly; the check through the path " + unanswered(path)
 	case path.Verdict != direct.Verdict:
-		return Nobodys, "it passes through the path; directly " + why(direct)
+		return BlameNone, "passes through the path; the direct check " + unanswered(direct)
 	}
-	return Nobodys, ""
+	return BlameNone, ""
 }
 
-// why says of a result that is neither pass nor failure how that came.
-func why(r Result) string {
+// unanswered explains why a check neither passed nor failed.
+func unanswered(r Result) string {
 	switch r.Verdict {
 	case Skip:
-		return "it was skipped: " + r.Detail
+		return "was skipped: " + r.Detail
 	case Error:
-		return "it could not be told: " + r.Detail
+		return "was inconclusive: " + r.Detail
 	}
-	return "it was not asked"
+	return "did not run"
 }
 
-// Verdict is Fail if a rule failed on either way, Pass if none did and at least
-// one passed on both, and Error if it could not be told.
+// Verdict returns Fail if a rule failed directly or through the path, Pass if both
+// reports pass, and Error if the comparison is inconclusive.
 func (c *Comparison) Verdict() Verdict {
 	both := [2]Verdict{c.Path.Verdict(), c.Direct.Verdict()}
 	switch {
@@ -132,24 +132,24 @@ func (c *Comparison) Verdict() Verdict {
 	return Pass
 }
 
-// Elapsed is how long both took together.
+// Elapsed returns how long both checks took together.
 func (c *Comparison) Elapsed() time.Duration { return c.Path.Elapsed + c.Direct.Elapsed }
 
-// Interrupted is whether one of them was called off.
+// Interrupted reports whether one of the checks was interrupted.
 func (c *Comparison) Interrupted() bool { return c.Path.Interrupted || c.Direct.Interrupted }
 
-func (c *Comparison) count(whose Whose) int {
+func (c *Comparison) count(blame Blame) int {
 	n := 0
 	for _, compared := range c.Rules {
-		if compared.Whose == whose {
+		if compared.Blame == blame {
 			n++
 		}
 	}
 	return n
 }
 
-// Verdict is what the comparison makes of one rule.
-func (c Compared) Verdict() Verdict {
+// Verdict returns the verdict on one rule: the worse of the two results.
+func (c ComparedRule) Verdict() Verdict {
 	both := []Verdict{c.Path.Verdict, c.Direct.Verdict}
 	for _, v := range []Verdict{Fail, Error, Pass} {
 		if slices.Contains(both, v) {
@@ -159,8 +159,8 @@ func (c Compared) Verdict() Verdict {
 	return Skip
 }
 
-// Comparable tells why the reports of two targets could not be compared; nil if
-// they can.
+// Comparable returns nil if reports of the two targets can be compared, and a
+// *UsageError that says why not otherwise.
 func Comparable(path, direct Target) error {
 	if (path.Network == "udp") != (direct.Network == "udp") {
 		return &UsageError{Got: fmt.Sprintf("%s cannot be compared with %s", path, direct), Want: "streams and datagrams have no rule in common"}

@@ -5,15 +5,15 @@ import (
 	"io"
 )
 
-// WriteJSON writes the comparison for programs: both reports whole, and what
-// they say together, as docs/report.md describes it.
+// WriteJSON writes the comparison for programs: who is at fault for each rule, and
+// both reports in full. docs/report.md describes it.
 func (c *Comparison) WriteJSON(w io.Writer) error { return writeJSON(w, c.toJSON()) }
 
-// MarshalJSON is what WriteJSON writes, on one line.
+// MarshalJSON returns what WriteJSON writes, on one line.
 func (c *Comparison) MarshalJSON() ([]byte, error) { return json.Marshal(c.toJSON()) }
 
-// WriteJUnit writes the comparison as JUnit XML: one case for each rule, failed
-// if it failed on either way; the message says whose that is.
+// WriteJUnit writes the comparison as JUnit XML. Each rule is one case, which fails
+// if the rule failed directly or through the path. The message says who is at fault.
 func (c *Comparison) WriteJUnit(w io.Writer) error {
 	name := c.Path.Target.String() + " and directly " + c.Direct.Target.String()
 	return writeJUnit(w, name, c.Elapsed(), c.properties(), c.points())
@@ -26,32 +26,32 @@ func (c *Comparison) WriteTAP(w io.Writer) error {
 }
 
 type comparisonJSON struct {
-	Schema  int            `json:"schema"`
-	Echod   string         `json:"echod,omitempty"`
-	Verdict Verdict        `json:"verdict"`
-	Summary string         `json:"summary"`
-	Elapsed seconds        `json:"elapsed_seconds"`
-	Rules   []comparedJSON `json:"rules"`
-	Path    reportJSON     `json:"path"`
-	Direct  reportJSON     `json:"direct"`
+	Schema  int                `json:"schema"`
+	Echod   string             `json:"echod,omitempty"`
+	Verdict Verdict            `json:"verdict"`
+	Summary string             `json:"summary"`
+	Elapsed seconds            `json:"elapsed_seconds"`
+	Rules   []comparedRuleJSON `json:"rules"`
+	Path    reportJSON         `json:"path"`
+	Direct  reportJSON         `json:"direct"`
 }
 
-type comparedJSON struct {
+type comparedRuleJSON struct {
 	Rule   string  `json:"rule"`
-	Path   Verdict `json:"path,omitempty"` // absent if it was not asked there
+	Path   Verdict `json:"path,omitempty"` // absent if the rule did not run
 	Direct Verdict `json:"direct,omitempty"`
-	Whose  Whose   `json:"whose,omitempty"`
-	Says   string  `json:"says,omitempty"`
+	Blame  Blame   `json:"blame,omitempty"`
+	Detail string  `json:"detail,omitempty"`
 }
 
 func (c *Comparison) toJSON() comparisonJSON {
 	document := comparisonJSON{
 		Schema: Schema, Echod: c.Path.Echod, Verdict: c.Verdict(), Summary: c.Summary(), Elapsed: seconds(c.Elapsed()),
-		Rules: make([]comparedJSON, 0, len(c.Rules)), Path: c.Path.toJSON(), Direct: c.Direct.toJSON(),
+		Rules: make([]comparedRuleJSON, 0, len(c.Rules)), Path: c.Path.toJSON(), Direct: c.Direct.toJSON(),
 	}
 	for _, rule := range c.Rules {
 		document.Rules = append(document.Rules,
-			comparedJSON{rule.Rule, rule.Path.Verdict, rule.Direct.Verdict, rule.Whose, rule.Says})
+			comparedRuleJSON{rule.Rule, rule.Path.Verdict, rule.Direct.Verdict, rule.Blame, rule.Detail})
 	}
 	return document
 }
@@ -65,14 +65,14 @@ func (c *Comparison) points() []point {
 	for _, rule := range c.Rules {
 		shown := rule.failing()
 		p := point{
-			rule: rule.Rule, verdict: rule.Verdict(), class: shown.Class, message: rule.Says,
+			rule: rule.Rule, verdict: rule.Verdict(), class: shown.Class, message: rule.Detail,
 			rows: c.rows(rule), elapsed: rule.Path.Elapsed + rule.Direct.Elapsed,
 		}
 		if p.message == "" {
 			p.message = shown.brief()
 		}
-		if rule.Whose != Nobodys {
-			p.rows = append([]row{{"whose", string(rule.Whose)}}, p.rows...)
+		if rule.Blame != BlameNone {
+			p.rows = append([]row{{"blame", string(rule.Blame)}}, p.rows...)
 		}
 		points = append(points, p)
 	}

@@ -10,51 +10,51 @@ import (
 	"echod/check"
 )
 
-func TestWhoseAFailureIs(t *testing.T) {
+func TestCompareFindsWhoIsAtFault(t *testing.T) {
 	fail := func(class check.Class) check.Result { return check.Result{Verdict: check.Fail, Class: class} }
 	pass := check.Result{Verdict: check.Pass}
 	skip := check.Result{Verdict: check.Skip, Detail: "needs --agent"}
-	doubt := check.Result{Verdict: check.Error, Detail: "too many open files"}
+	inconclusive := check.Result{Verdict: check.Error, Detail: "too many open files"}
 	tests := []struct {
 		name         string
 		path, direct check.Result
-		whose        check.Whose
-		says         string
+		blame        check.Blame
+		detail       string
 		verdict      check.Verdict
 	}{
-		{"both pass", pass, pass, check.Nobodys, "", check.Pass},
-		{"both skip", skip, skip, check.Nobodys, "", check.Error},
-		{"through the path only", fail(check.Reset), pass, check.ThePaths,
-			"it is the path's: directly the server keeps it, through the path it ends in reset", check.Fail},
-		{"both, alike", fail(check.Reset), fail(check.Reset), check.TheServers,
-			"it is the server's: it fails directly in the same way (reset)", check.Fail},
-		{"both, each in its way", fail(check.Silent), fail(check.Reset), check.TheServers,
-			"it is the server's: it fails directly, too (reset), and through the path it shows as silent", check.Fail},
-		{"directly only", pass, fail(check.Reset), check.DirectOnly,
-			"it fails directly only (reset): the server breaks it, and the path mends or hides that", check.Fail},
-		{"the path fails, the server was not asked", fail(check.Reset), skip, check.Untold,
-			"it fails through the path; whose it is cannot be told, because directly it was skipped: needs --agent", check.Fail},
-		{"the path fails, the server is in doubt", fail(check.Reset), doubt, check.Untold,
-			"it fails through the path; whose it is cannot be told, because directly it could not be told: too many open files", check.Fail},
-		{"the server fails, the path is in doubt", doubt, fail(check.Reset), check.TheServers,
-			"it is the server's: it fails directly; through the path it could not be told: too many open files", check.Fail},
-		{"the path is in doubt", doubt, pass, check.Untold,
-			"through the path it could not be told: too many open files", check.Error},
-		{"both are in doubt", doubt, doubt, check.Untold,
-			"on either way it could not be told: too many open files", check.Error},
-		{"the server is in doubt", pass, doubt, check.Untold,
-			"directly it could not be told: too many open files", check.Error},
-		{"the path was not asked", skip, pass, check.Nobodys,
-			"it passes directly; through the path it was skipped: needs --agent", check.Error},
-		{"the rule is not for that network", pass, check.Result{}, check.Nobodys,
-			"it passes through the path; directly it was not asked", check.Error},
+		{"both pass", pass, pass, check.BlameNone, "", check.Pass},
+		{"both skip", skip, skip, check.BlameNone, "", check.Error},
+		{"through the path only", fail(check.Reset), pass, check.BlamePath,
+			"the path is at fault: the server passes directly, the path fails with reset", check.Fail},
+		{"both, with the same class", fail(check.Reset), fail(check.Reset), check.BlameServer,
+			"the server is at fault: it fails with reset, directly and through the path", check.Fail},
+		{"both, with different classes", fail(check.Silent), fail(check.Reset), check.BlameServer,
+			"the server is at fault: it fails directly with reset, and through the path with silent", check.Fail},
+		{"directly only", pass, fail(check.Reset), check.BlameDirectOnly,
+			"the server is at fault: it fails directly with reset, and the path fixes or hides that", check.Fail},
+		{"the path fails, the direct check is skipped", fail(check.Reset), skip, check.Inconclusive,
+			"inconclusive: the path fails with reset, and the direct check was skipped: needs --agent", check.Fail},
+		{"the path fails, the direct check is inconclusive", fail(check.Reset), inconclusive, check.Inconclusive,
+			"inconclusive: the path fails with reset, and the direct check was inconclusive: too many open files", check.Fail},
+		{"the server fails, the path is inconclusive", inconclusive, fail(check.Reset), check.BlameServer,
+			"the server is at fault: it fails directly with reset; the check through the path was inconclusive: too many open files", check.Fail},
+		{"the path is inconclusive", inconclusive, pass, check.Inconclusive,
+			"inconclusive through the path: too many open files", check.Error},
+		{"both are inconclusive", inconclusive, inconclusive, check.Inconclusive,
+			"inconclusive, directly and through the path: too many open files", check.Error},
+		{"the direct check is inconclusive", pass, inconclusive, check.Inconclusive,
+			"inconclusive directly: too many open files", check.Error},
+		{"the check through the path is skipped", skip, pass, check.BlameNone,
+			"passes directly; the check through the path was skipped: needs --agent", check.Error},
+		{"the rule does not apply to the direct network", pass, check.Result{}, check.BlameNone,
+			"passes through the path; the direct check did not run", check.Error},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := check.Compare(one(tt.path), one(tt.direct))
 			got := c.Rules[0]
-			if got.Whose != tt.whose || got.Says != tt.says {
-				t.Errorf("got  %q, %s\nwant %q, %s", got.Whose, got.Says, tt.whose, tt.says)
+			if got.Blame != tt.blame || got.Detail != tt.detail {
+				t.Errorf("got  %q, %s\nwant %q, %s", got.Blame, got.Detail, tt.blame, tt.detail)
 			}
 			if got := c.Verdict(); got != tt.verdict {
 				t.Errorf("verdict of the comparison: got %s, want %s", got, tt.verdict)
@@ -63,24 +63,25 @@ func TestWhoseAFailureIs(t *testing.T) {
 	}
 }
 
-// TestWhatAClosedPortSaysIsThePaths: there is no server to be asked directly.
-func TestWhatAClosedPortSaysIsThePaths(t *testing.T) {
+// TestOnlyThePathCanFailRefused: the closed port has no server that could be
+// checked directly.
+func TestOnlyThePathCanFailRefused(t *testing.T) {
 	skip := check.Result{Rule: "stream/refused", Verdict: check.Skip, Detail: "needs --closed URL"}
 	tests := []struct {
-		path  check.Result
-		whose check.Whose
-		says  string
+		path   check.Result
+		blame  check.Blame
+		detail string
 	}{
-		{check.Result{Verdict: check.Pass}, check.Nobodys, ""},
-		{check.Result{Verdict: check.Fail, Class: check.Reset}, check.ThePaths,
-			"it is the path's: no server stands behind that port that could have done this"},
+		{check.Result{Verdict: check.Pass}, check.BlameNone, ""},
+		{check.Result{Verdict: check.Fail, Class: check.Reset}, check.BlamePath,
+			"the path is at fault: no server listens behind that port"},
 	}
 	for _, tt := range tests {
 		tt.path.Rule = skip.Rule
 		got := check.Compare(&check.Report{Results: []check.Result{tt.path}},
 			&check.Report{Results: []check.Result{skip}}).Rules[0]
-		if got.Whose != tt.whose || got.Says != tt.says {
-			t.Errorf("%s: got %q, %s; want %q, %s", tt.path.Verdict, got.Whose, got.Says, tt.whose, tt.says)
+		if got.Blame != tt.blame || got.Detail != tt.detail {
+			t.Errorf("%s: got %q, %s; want %q, %s", tt.path.Verdict, got.Blame, got.Detail, tt.blame, tt.detail)
 		}
 	}
 }

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// WriteText writes the comparison for people: each rule with both verdicts, then
-// whose each failure is and what is to be said about it, and all of it in one
-// line at the end.
+// WriteText writes the comparison for people: a table of all rules with both
+// verdicts, then who is at fault for each failure and why, then a summary line.
 func (c *Comparison) WriteText(w io.Writer, color bool) error {
 	t := text{report: c.Path, color: color}
 	t.line("path    %s", c.Path.Target)
@@ -17,7 +16,7 @@ func (c *Comparison) WriteText(w io.Writer, color bool) error {
 	t.line("")
 	t.verdicts(c.Rules)
 	for _, rule := range c.Rules {
-		if rule.Says != "" && !rule.unfinished() {
+		if rule.Detail != "" && !rule.unfinished() {
 			t.compared(c, rule)
 		}
 	}
@@ -27,23 +26,22 @@ func (c *Comparison) WriteText(w io.Writer, color bool) error {
 	return err
 }
 
-// Summary is what the comparison says in one line.
+// Summary returns the result of the comparison in one line.
 func (c *Comparison) Summary() string { return fmt.Sprintf("%s (%s)", c.words(), took(c.Elapsed())) }
 
-// verdicts is the table: both verdicts, and how it failed or what there is to
-// tell.
-func (t *text) verdicts(rules []Compared) {
+// verdicts writes the table: for each rule both verdicts and a few words.
+func (t *text) verdicts(rules []ComparedRule) {
 	width := 0
 	for _, rule := range rules {
 		width = max(width, len(rule.Rule))
 	}
 	t.line("%-*s  PATH   DIRECT", width, "")
 	for _, rule := range rules {
-		says := rule.failing().brief()
-		if rule.Whose != Nobodys && rule.Whose != Untold {
-			says = string(rule.Whose) + ": " + says
+		brief := rule.failing().brief()
+		if rule.Blame != BlameNone && rule.Blame != Inconclusive {
+			brief = string(rule.Blame) + ": " + brief
 		}
-		t.line("%-*s  %s  %s   %s", width, rule.Rule, t.cell(rule.Path.Verdict), t.cell(rule.Direct.Verdict), says)
+		t.line("%-*s  %s  %s   %s", width, rule.Rule, t.cell(rule.Path.Verdict), t.cell(rule.Direct.Verdict), brief)
 	}
 }
 
@@ -54,18 +52,18 @@ func (t *text) cell(v Verdict) string {
 	return t.paint(v, fmt.Sprintf("%-5s", v))
 }
 
-// compared explains one rule that differs or fails.
-func (t *text) compared(c *Comparison, rule Compared) {
+// compared explains a rule that fails or whose two results differ.
+func (t *text) compared(c *Comparison, rule ComparedRule) {
 	t.line("")
-	t.line("%s: %s", t.paint(rule.Verdict(), rule.Rule), rule.Says)
+	t.line("%s: %s", t.paint(rule.Verdict(), rule.Rule), rule.Detail)
 	for _, row := range c.rows(rule) {
 		t.line("  %-6s  %s", row.label, row.value)
 	}
 }
 
-// failing is the result to be explained: where both failed, the server's, which
-// is the one to mend first.
-func (c Compared) failing() Result {
+// failing returns the result to explain. If both failed, that is the direct one:
+// the server should be fixed first.
+func (c ComparedRule) failing() Result {
 	if c.Direct.Verdict == Fail || c.Path.Verdict != Fail && c.Direct.Verdict == Error && c.Path.Verdict != Error {
 		return c.Direct
 	}
@@ -75,12 +73,12 @@ func (c Compared) failing() Result {
 	return c.Path
 }
 
-func (c Compared) unfinished() bool {
+func (c ComparedRule) unfinished() bool {
 	return c.Path.Verdict != Fail && c.Direct.Verdict != Fail &&
 		(c.Path.Detail == unfinished || c.Direct.Detail == unfinished)
 }
 
-func (c *Comparison) rows(rule Compared) []row {
+func (c *Comparison) rows(rule ComparedRule) []row {
 	if rule.Direct.Verdict == Fail {
 		return c.Direct.rows(rule.Direct)
 	}
@@ -91,25 +89,25 @@ func (c *Comparison) rows(rule Compared) []row {
 func (c *Comparison) words() string {
 	var parts []string
 	for _, part := range []struct {
-		whose  Whose
+		blame  Blame
 		before string
 		after  string
 	}{
-		{ThePaths, "the path breaks ", " that the server keeps"},
-		{TheServers, "the server breaks ", ""},
-		{DirectOnly, "", " fail directly only"},
-		{Untold, "", " could not be told"},
+		{BlamePath, "the path fails ", ""},
+		{BlameServer, "the server fails ", ""},
+		{BlameDirectOnly, "the server fails ", " directly only"},
+		{Inconclusive, "", " inconclusive"},
 	} {
-		if n := c.count(part.whose); n > 0 {
+		if n := c.count(part.blame); n > 0 {
 			parts = append(parts, part.before+count(n, "rule", "rules")+part.after)
 		}
 	}
 	words := strings.Join(parts, "; ")
 	switch {
 	case words == "" && c.Verdict() == Pass:
-		words = "honest on both ways: " + count(c.Path.count(Pass), "rule", "rules") + " passed"
+		words = "honest, directly and through the path: " + count(c.Path.count(Pass), "rule", "rules") + " passed"
 	case words == "":
-		words = "could not be told"
+		words = "inconclusive"
 	}
 	if c.Interrupted() {
 		words = "interrupted: " + words

@@ -173,7 +173,7 @@ func TestLostServerIsNoFailureOfTheRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := report.Verdict(); got != check.Error {
-		t.Errorf("got %s, want error: it could not be told", got)
+		t.Errorf("got %s, want error: the result is inconclusive", got)
 	}
 }
 

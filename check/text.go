@@ -81,13 +81,13 @@ func (t *text) summary() string {
 	case Fail:
 		words = fmt.Sprintf("not honest: %d of %s failed", r.count(Fail), count(len(r.Results), "rule", "rules"))
 	default:
-		words = "could not be told"
+		words = "inconclusive"
 	}
 	if r.Interrupted {
 		words = "interrupted: " + words
 	}
 	if n := r.count(Error); n > 0 {
-		words += ", " + strconv.Itoa(n) + " without an answer"
+		words += ", " + strconv.Itoa(n) + " inconclusive"
 	}
 	if n := r.count(Skip); n > 0 {
 		words += ", " + strconv.Itoa(n) + " skipped"

@@ -57,7 +57,7 @@ stream/chunking: corrupt at byte 9
 
 stream/concurrency: connect: too many open files
 
-not honest: 2 of 5 rules failed, 1 without an answer, 1 skipped (6.6s)
+not honest: 2 of 5 rules failed, 1 inconclusive, 1 skipped (6.6s)
 `
 
 func TestWriteTextExplainsFailuresBelowTheTable(t *testing.T) {

@@ -55,7 +55,7 @@ func (f *checkFlags) register(flags *pflag.FlagSet) {
 	flags.Var(globs{&o.Rules}, "rule", "check this rule alone, an ID or a glob; repeatable")
 	flags.Var(globs{&o.Skip}, "skip", "leave this rule out, an ID or a glob; repeatable")
 	flags.BoolVar(&f.list, "list", false, "list the rules")
-	flags.Var(targetURL{&f.direct}, "direct", "the server without the path, to tell whose a failure is")
+	flags.Var(targetURL{&f.direct}, "direct", "the server without the path, to find out who is at fault")
 	flags.Var(choice{&f.format, reportFormats}, "format", "text, json, junit or tap")
 	flags.StringVar(&f.output, "output", "", "write the report into this file")
 	flags.Var(span{&o.Timeout, time.Millisecond}, "timeout", "the longest wait for anything that is due")

@@ -45,8 +45,8 @@ func (m *Matrix) Summary() string {
 	if m.interrupted() {
 		before = "interrupted: "
 	}
-	words := map[check.Verdict]string{check.Pass: "honest", check.Fail: "not honest", check.Error: "could not be told"}[m.Verdict()]
-	return fmt.Sprintf("%s%s: %d passed, %d failed, %d without an answer, %d skipped, by %d engines (%v)",
+	words := map[check.Verdict]string{check.Pass: "honest", check.Fail: "not honest", check.Error: "inconclusive"}[m.Verdict()]
+	return fmt.Sprintf("%s%s: %d passed, %d failed, %d inconclusive, %d skipped, by %d engines (%v)",
 		before, words, counts[check.Pass], counts[check.Fail], counts[check.Error], counts[check.Skip],
 		len(m.engines()), m.Elapsed.Round(100*time.Millisecond))
 }

@@ -65,7 +65,7 @@ epoll/udp: serve udp: no room
 
 engine poll was not tested: not here
 
-not honest: 2 passed, 1 failed, 0 without an answer, 2 skipped, by 2 engines (12.3s)
+not honest: 2 passed, 1 failed, 0 inconclusive, 2 skipped, by 2 engines (12.3s)
 `
 
 func TestMatrixHasAColumnForEachEngine(t *testing.T) {
@@ -186,7 +186,7 @@ func TestAnInterruptedTestSaysSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := m.Summary(); !strings.HasPrefix(got, "interrupted: could not be told: 0 passed") {
+	if got := m.Summary(); !strings.HasPrefix(got, "interrupted: inconclusive: 0 passed") {
 		t.Errorf("got %s", got)
 	}
 }

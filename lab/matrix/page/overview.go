@@ -27,7 +27,7 @@ func verdict(r *lab.Report) string {
 	case fail > 0:
 		return fmt.Sprintf("%d of %d fail", fail, fail+pass+doubt)
 	case doubt > 0:
-		return "could not be told"
+		return "inconclusive"
 	}
 	return fmt.Sprintf("honest: %d pass", pass)
 }
@@ -57,7 +57,7 @@ var letters = []struct{ class, letter, means string }{
 // grid is rule by rule, a column a setup.
 func (p *paper) grid() {
 	p.line("## Rule by rule\n\nThe columns are the rows of the summary. ✓ passes. A letter is how the rule failed:\n%s"+
-		". – was not asked or does not apply, ? could not be told.\n", p.legend())
+		". – was not asked or does not apply, ? inconclusive.\n", p.legend())
 	var head, rule strings.Builder
 	for i, o := range p.outcomes {
 		if o.Report != nil {
