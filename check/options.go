@@ -97,7 +97,7 @@ func choose(network string, only, skip []string) ([]Rule, error) {
 	}
 	for _, pattern := range slices.Concat(only, skip) {
 		if !meansSome(Rules(), pattern) {
-			return nil, &UsageError{Got: "unknown rule " + pattern, Want: "did you mean " + nearestID(pattern) + "?"}
+			return nil, &UsageError{Got: "unknown rule " + pattern, Want: validRule(pattern)}
 		}
 	}
 	var chosen []Rule
@@ -119,17 +119,21 @@ func meansSome(rules []Rule, pattern string) bool {
 	return slices.ContainsFunc(rules, func(r Rule) bool { return r.matches(pattern) })
 }
 
-// nearestID is the ID that the fewest slips turned into pattern. Of a pattern
-// without a family, only the name counts.
-func nearestID(pattern string) string {
-	meant := func(r Rule) string {
-		_, name, _ := strings.Cut(r.ID, "/")
-		if strings.Contains(pattern, "/") {
-			return r.ID
+// validRule is what the error of an unknown pattern says is valid: the rule with the
+// closest ID, if there is one. Only the name counts if pattern has no family.
+func validRule(pattern string) string {
+	ids := make(map[string]string)
+	var words []string
+	for _, r := range Rules() {
+		word := r.ID
+		if !strings.Contains(pattern, "/") {
+			_, word, _ = strings.Cut(r.ID, "/")
 		}
-		return name
+		ids[word] = r.ID
+		words = append(words, word)
 	}
-	return slices.MinFunc(Rules(), func(a, b Rule) int {
-		return nearest.Slips(pattern, meant(a)) - nearest.Slips(pattern, meant(b))
-	}).ID
+	if word, ok := nearest.Word(pattern, words); ok {
+		return "did you mean " + ids[word] + "?"
+	}
+	return "want the ID of a rule or a pattern, e.g. stream/*"
 }

@@ -80,6 +80,8 @@ func TestRunRefusesWhatDoesNotExist(t *testing.T) {
 			"unknown rule chunkig; did you mean stream/chunking?"},
 		{"bad glob", check.Target{Network: "tcp"}, check.Options{Rules: []string{"stream/[slow-reader"}},
 			"unknown rule stream/[slow-reader; did you mean stream/slow-reader?"},
+		{"unknown rule like none", check.Target{Network: "tcp"}, check.Options{Rules: []string{"stream/banana"}},
+			"unknown rule stream/banana; want the ID of a rule or a pattern, e.g. stream/*"},
 		{"rule of another network", check.Target{Network: "udp"}, check.Options{Rules: []string{"stream/*"}},
 			"no rule is left for udp; streams have stream/*, udp has datagram/*"},
 		{"unknown network", check.Target{Network: "sctp"}, check.Options{},

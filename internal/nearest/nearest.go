@@ -1,4 +1,4 @@
-// Package nearest finds the word that was meant by one that does not exist.
+// Package nearest finds the known word that a misspelt word most likely means.
 package nearest
 
 import (
@@ -6,26 +6,33 @@ import (
 	"strings"
 )
 
-// most is how many slips may lie between two words, however long they are.
-const most = 3
+// maxDistance is the largest edit distance of a suggestion, however long the words
+// are.
+const maxDistance = 2
 
-// Word is the one of words that the fewest slips turned into got, the first of
-// several. It is not ok, and none was meant, if that takes more slips than half
-// of got's letters. Neither case nor the dashes before a flag's name count.
+// Word returns the one of words that is closest to got, the first of several. It
+// returns false if none is close: a wrong suggestion is worse than none. Close means
+// an edit distance of at most maxDistance and at most a third of the longer word.
+// Case and leading dashes do not count.
 func Word(got string, words []string) (word string, ok bool) {
-	fewest := min(len(strings.TrimLeft(got, "-"))/2, most) + 1
+	got = plain(got)
+	best := maxDistance + 1
 	for _, w := range words {
-		if n := Slips(strings.ToLower(got), strings.ToLower(w)); n < fewest {
-			word, fewest, ok = w, n, true
+		known := plain(w)
+		if n := distance(got, known); n < best && n <= max(len(got), len(known))/3 {
+			word, best, ok = w, n, true
 		}
 	}
 	return word, ok
 }
 
-// Slips is how many letters must be added, left out, changed or swapped with
-// their neighbour to make b of a; none is touched twice (the optimal string
-// alignment distance). A letter is a byte.
-func Slips(a, b string) int {
+func plain(word string) string { return strings.ToLower(strings.TrimLeft(word, "-")) }
+
+// distance is the optimal string alignment distance of a and b in bytes: the number
+// of insertions, deletions, substitutions and transpositions of neighbours that turn
+// one into the other, where no byte is edited twice. A substitution of the first byte
+// counts twice, because people rarely mistype it: dash does not mean bash.
+func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {
 		rows[i] = slices.Repeat([]int{i}, len(b)+1)
@@ -35,11 +42,14 @@ func Slips(a, b string) int {
 	}
 	for i := 1; i <= len(a); i++ {
 		for j := 1; j <= len(b); j++ {
-			change := rows[i-1][j-1]
+			substitution := rows[i-1][j-1]
 			if a[i-1] != b[j-1] {
-				change++
+				substitution++
+				if i == 1 && j == 1 {
+					substitution++
+				}
 			}
-			rows[i][j] = min(change, rows[i-1][j]+1, rows[i][j-1]+1)
+			rows[i][j] = min(substitution, rows[i-1][j]+1, rows[i][j-1]+1)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
 			}
