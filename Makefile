@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test race vet cross fuzz mutate simulate conformance soak bench bench-engines compare matrix matrix-quick inject inject-quick clean
+.PHONY: build test race vet lint cross fuzz mutate simulate conformance soak bench bench-engines compare matrix matrix-quick inject inject-quick clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
@@ -17,6 +17,9 @@ vet: ## vet, staticcheck and gofmt
 	$(GO) vet ./...
 	$(GO) tool -modfile=.ci/tools.mod staticcheck ./...
 	test -z "$$(gofmt -l .)"
+
+lint: ## spelling, and phrases that have a plainer form, in documents, help texts and comments
+	sh .ci/prose
 
 cross: ## what must also build elsewhere
 	sh .ci/cross
