@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"echod/internal/agent"
+	"echod/internal/endpoint"
 )
 
 // run puts one rule to the target, or to the agent behind the path.
@@ -109,7 +110,7 @@ func checkAgent(url, network string) error {
 		return err
 	}
 	if target.Network != network {
-		return badURL(url, "an agent on "+target.Network, "want "+network+"://host:port")
+		return endpoint.BadURL(url, "an agent on "+target.Network, "want "+network+"://host:port")
 	}
 	return nil
 }

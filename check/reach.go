@@ -9,23 +9,6 @@ import (
 	"echod/internal/dial"
 )
 
-// UnreachableError says that there is nothing to check: not one connection
-// could be made, or not one datagram was answered.
-type UnreachableError struct {
-	Target Target
-	Class  Class // Refused, Timeout, DNS, Unreachable, TLS …; "" if unknown
-	Err    error
-}
-
-func (e *UnreachableError) Error() string {
-	if e.Class == "" {
-		return fmt.Sprintf("%s cannot be reached: %v", e.Target, e.Err)
-	}
-	return fmt.Sprintf("%s cannot be reached (%s): %v", e.Target, e.Class, e.Err)
-}
-
-func (e *UnreachableError) Unwrap() error { return e.Err }
-
 // Reach asks once whether anybody is there, as Run does before anything else.
 // The error is an *UnreachableError, or ctx's.
 func Reach(ctx context.Context, target Target, o Options) error {
@@ -47,7 +30,7 @@ func reach(p *probe) error {
 		if _, ok := errors.AsType[*dial.HandshakeError](err); ok {
 			class = TLS // although it may have ended in a timeout
 		}
-		return &UnreachableError{Target: p.target, Class: class, Err: err}
+		return &UnreachableError{Target: p.target.String(), Class: class, Err: err}
 	}
 	return nil
 }

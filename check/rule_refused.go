@@ -1,6 +1,7 @@
 package check
 
 import (
+	"echod/internal/endpoint"
 	"errors"
 	"fmt"
 	"time"
@@ -72,7 +73,7 @@ func accepted(p *probe, s *stream) error {
 func closedTarget(url string) (Target, error) {
 	target, err := ParseTarget(url)
 	if err == nil && target.Network == "udp" {
-		err = badURL(url, "udp has no connect to refuse", "want tcp://host:port or unix:///path")
+		err = endpoint.BadURL(url, "udp has no connect to refuse", "want tcp://host:port or unix:///path")
 	}
 	return target, err
 }

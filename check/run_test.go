@@ -75,17 +75,17 @@ func TestRunRefusesWhatDoesNotExist(t *testing.T) {
 		want    string
 	}{
 		{"unknown rule", check.Target{Network: "tcp"}, check.Options{Rules: []string{"stream/half-closed"}},
-			"unknown rule stream/half-closed; did you mean stream/half-close?"},
+			"unknown rule stream/half-closed: did you mean stream/half-close?"},
 		{"unknown rule without its family", check.Target{Network: "tcp"}, check.Options{Skip: []string{"chunkig"}},
-			"unknown rule chunkig; did you mean stream/chunking?"},
+			"unknown rule chunkig: did you mean stream/chunking?"},
 		{"bad glob", check.Target{Network: "tcp"}, check.Options{Rules: []string{"stream/[slow-reader"}},
-			"unknown rule stream/[slow-reader; did you mean stream/slow-reader?"},
+			"unknown rule stream/[slow-reader: did you mean stream/slow-reader?"},
 		{"unknown rule like none", check.Target{Network: "tcp"}, check.Options{Rules: []string{"stream/banana"}},
-			"unknown rule stream/banana; want the ID of a rule or a pattern, e.g. stream/*"},
+			"unknown rule stream/banana: want the ID of a rule or a pattern, e.g. stream/*"},
 		{"rule of another network", check.Target{Network: "udp"}, check.Options{Rules: []string{"stream/*"}},
-			"no rule is left for udp; streams have stream/*, udp has datagram/*"},
+			"no rule is left for udp: streams have stream/*, udp has datagram/*"},
 		{"unknown network", check.Target{Network: "sctp"}, check.Options{},
-			`unknown network "sctp"; want tcp, tls, unix or udp`},
+			`unknown network "sctp": want tcp, tls, unix or udp`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 
 	"echod/internal/dial"
@@ -44,14 +43,10 @@ func (t Target) String() string {
 // not resolved here. The error is a *UsageError.
 func ParseTarget(url string) (Target, error) {
 	target, err := dial.Parse(url)
-	if bad, ok := errors.AsType[*endpoint.Error](err); ok {
-		return Target{}, &UsageError{"bad address " + bad.URL + ": " + bad.Got, bad.Want}
+	if err != nil {
+		return Target{}, err
 	}
-	return Target{Network: target.Network, Address: target.Address}, err
-}
-
-func badURL(url, got, want string) error {
-	return &UsageError{Got: "bad address " + url + ": " + got, Want: want}
+	return Target{Network: target.Network, Address: target.Address}, nil
 }
 
 // way is how the target is dialled.
@@ -61,4 +56,4 @@ func (t Target) way() dial.Target {
 
 // classify says in one word what an error of the net package means; "" if that
 // is not known.
-func classify(err error) Class { return Class(dial.Classify(err)) }
+func classify(err error) Class { return dial.Classify(err) }

@@ -40,12 +40,12 @@ func TestParseTargetReadsURLs(t *testing.T) {
 
 func TestParseTargetSaysWhatIsWrongAndWhatWouldBeRight(t *testing.T) {
 	tests := []struct{ url, want string }{
-		{"localhost:7", "no scheme; write tcp://localhost:7"},
-		{"tpc://localhost:7", `unknown scheme "tpc"; write tcp://`},
-		{"tcp://localhost", "no port; write tcp://localhost:PORT"},
-		{"tcp://:7", "no host; write tcp://localhost:7"},
-		{"tcp://localhost:0", `bad port "0"; want a number from 1 to 65535`},
-		{"unix:///a?b", `unexpected "?b"; omit it, or write %3F for a ? in a path`},
+		{"localhost:7", "no scheme: write tcp://localhost:7"},
+		{"tpc://localhost:7", `unknown scheme "tpc": write tcp://`},
+		{"tcp://localhost", "no port: write tcp://localhost:PORT"},
+		{"tcp://:7", "no host: write tcp://localhost:7"},
+		{"tcp://localhost:0", `bad port "0": want a number from 1 to 65535`},
+		{"unix:///a?b", `unexpected "?b": omit it, or write %3F for a ? in a path`},
 	}
 	for _, tt := range tests {
 		_, err := check.ParseTarget(tt.url)

@@ -1,10 +1,15 @@
 package check
 
+import (
+	"echod/internal/dial"
+	"echod/internal/usage"
+)
+
 // UsageError is the caller's mistake, found before anything was sent: what is
 // wrong, and what would be right.
-type UsageError struct {
-	Got  string
-	Want string
-}
+type UsageError = usage.Error
 
-func (e *UsageError) Error() string { return e.Got + "; " + e.Want }
+// UnreachableError says that there is nothing to check: not one connection
+// could be made, or not one datagram was answered. Its Class is Refused, Timeout,
+// DNS, Unreachable, TLS or Local, or "" if that is unknown.
+type UnreachableError = dial.UnreachableError

@@ -1,5 +1,7 @@
 package check
 
+import "echod/internal/dial"
+
 // Verdict is what came of one rule, or of all of them.
 type Verdict string
 
@@ -11,7 +13,7 @@ const (
 )
 
 // Class is how something failed, in one word that programs can rely on.
-type Class string
+type Class = dial.Class
 
 const (
 	PrematureEOF Class = "premature-eof" // a clean end with bytes still owed

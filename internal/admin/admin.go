@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"echod/internal/oplog"
+	"echod/internal/usage"
 )
 
 // Config is what an admin server is made of.
@@ -42,15 +43,10 @@ type Answers struct {
 	Ready func() (ok bool, why string)
 }
 
-// Error is the caller's mistake in Config.Addr: what is wrong with it and what
-// would be right.
-type Error struct {
-	Addr string // as it was given
-	Got  string
-	Want string
+// badAddr returns the *usage.Error of an address that cannot be used.
+func badAddr(addr, got, want string) error {
+	return usage.New(fmt.Sprintf("bad address %q: %s", addr, got), want)
 }
-
-func (e *Error) Error() string { return fmt.Sprintf("bad address %q: %s; %s", e.Addr, e.Got, e.Want) }
 
 // What a client may take, of time and of memory. A profile of 30 seconds must be
 // possible, and a scraper that reads slowly; nobody has to be let hang longer.
@@ -72,7 +68,7 @@ type Server struct {
 }
 
 // Listen binds the address. Who calls is answered when Serve is called. The error is an
-// *Error if the address cannot be right, else what binding met.
+// *usage.Error if the address cannot be right, else what binding met.
 func Listen(cfg Config) (*Server, error) {
 	ln, url, err := listen(cfg)
 	if err != nil {

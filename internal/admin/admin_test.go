@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"echod/internal/usage"
 	"errors"
 	"fmt"
 	"io"
@@ -118,7 +119,7 @@ func TestAdminAnswers(t *testing.T) {
 func TestAdminIsNotPublicUnasked(t *testing.T) {
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:80", "example.com:80", "9090", "localhost"} {
 		_, err := Listen(Config{Addr: addr})
-		if _, ok := errors.AsType[*Error](err); !ok {
+		if _, ok := errors.AsType[*usage.Error](err); !ok {
 			t.Errorf("%s: got %v, want an *Error", addr, err)
 		}
 	}

@@ -17,10 +17,10 @@ func listen(cfg Config) (net.Listener, string, error) {
 	}
 	host, _, err := net.SplitHostPort(cfg.Addr)
 	if err != nil {
-		return nil, "", &Error{cfg.Addr, "it is no HOST:PORT", "write it as in 127.0.0.1:9462, or unix:///run/echod/admin.sock"}
+		return nil, "", badAddr(cfg.Addr, "it is no HOST:PORT", "write it as in 127.0.0.1:9462, or unix:///run/echod/admin.sock")
 	}
 	if !cfg.Public && !isLoopback(host) {
-		return nil, "", &Error{cfg.Addr, "others than this machine could reach it", "add --admin-public if that is meant, or write 127.0.0.1:PORT"}
+		return nil, "", badAddr(cfg.Addr, "others than this machine could reach it", "add --admin-public if that is meant, or write 127.0.0.1:PORT")
 	}
 	ln, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {

@@ -15,7 +15,7 @@ func listenUnix(addr string) (net.Listener, string, error) {
 		return nil, "", err
 	}
 	if spec.Engine != "" {
-		return nil, "", &Error{addr, "no engine serves it", "write the path alone, as in " + spec.String()}
+		return nil, "", badAddr(addr, "no engine serves it", "write the path alone, as in "+spec.String())
 	}
 	ln, bound, err := sock.ListenUnix(spec, sock.Options{})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"echod/internal/admin"
 	"echod/internal/metrics"
 	"echod/internal/page"
+	"echod/internal/usage"
 )
 
 // adminFlags say whether and where there is an HTTP server beside a verb that
@@ -43,7 +44,7 @@ type aside struct {
 func (f *adminFlags) listen(log *slog.Logger) (*aside, error) {
 	if f.addr == "" {
 		if f.public || f.pprof || len(f.hosts) > 0 {
-			return nil, usage("--admin-public, --admin-host and --admin-pprof mean nothing without --admin", "add --admin 127.0.0.1:9462")
+			return nil, usage.New("--admin-public, --admin-host and --admin-pprof mean nothing without --admin", "add --admin 127.0.0.1:9462")
 		}
 		return nil, nil
 	}

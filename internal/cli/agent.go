@@ -14,6 +14,7 @@ import (
 	"echod/internal/metrics"
 	"echod/internal/oplog"
 	"echod/internal/sock"
+	"echod/internal/usage"
 )
 
 // agentFlags are the flags of agent, with their defaults.
@@ -60,7 +61,7 @@ func newAgent(p *Process) *cobra.Command {
 // second signal ends the process at once.
 func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	if f.limits.Time == 0 {
-		return usage("--max-time: no scenario can be acted out in no time", "write it as in 30s or 2m")
+		return usage.New("--max-time: no scenario can be acted out in no time", "write it as in 30s or 2m")
 	}
 	log := f.log.open(p, oplog.DefaultLimit)
 	specs, err := f.listen.Resolve(ctx)
@@ -107,7 +108,7 @@ func (v agentListen) Set(text string) error {
 		return err
 	}
 	if spec.Network != "tcp" || strings.Contains(text, "?") {
-		return &endpoint.Error{URL: text, Got: "an agent is on tcp and has no engine", Want: "want tcp://host:port"}
+		return endpoint.BadURL(text, "an agent is on tcp and has no engine", "want tcp://host:port")
 	}
 	*v.spec = spec
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"echod/internal/load"
+	"echod/internal/usage"
 )
 
 // benchFlags are the flags of bench. What is 0 in the plan and has a default
@@ -111,7 +112,7 @@ func (f *benchFlags) run(ctx context.Context, p *Process, args []string) error {
 // files are where the report and the percentiles go, nil where none is named.
 func (f *benchFlags) files() (report, hdr *outputFile, err error) {
 	if f.output != "" && f.output == f.hdr {
-		return nil, nil, usage("--output and --hdr name the same file", "give each its own")
+		return nil, nil, usage.New("--output and --hdr name the same file", "give each its own")
 	}
 	if f.output != "" {
 		if report, err = newOutputFile(f.output); err != nil {

@@ -8,13 +8,14 @@ import (
 
 	"echod/internal/dial"
 	"echod/internal/load"
+	"echod/internal/usage"
 )
 
 // planFor is the load that the flags say, to be put on the one URL in args.
 // Flags that contradict each other are the caller's mistake.
 func (f *benchFlags) planFor(args []string) (load.Plan, error) {
 	if len(args) != 1 {
-		return load.Plan{}, usage(fmt.Sprintf("bench takes one URL, got %d", len(args)), "as in: echod bench tcp://localhost:8080")
+		return load.Plan{}, usage.New(fmt.Sprintf("bench takes one URL, got %d", len(args)), "as in: echod bench tcp://localhost:8080")
 	}
 	target, err := dial.Parse(args[0])
 	if err != nil {
@@ -24,10 +25,10 @@ func (f *benchFlags) planFor(args []string) (load.Plan, error) {
 		return load.Plan{}, err
 	}
 	if target.Network != "udp" && f.bounds("loss") {
-		return load.Plan{}, usage("a threshold of loss is for udp:// targets", "as in: 'errors<1' for streams")
+		return load.Plan{}, usage.New("a threshold of loss is for udp:// targets", "as in: 'errors<1' for streams")
 	}
 	if pid := f.plan.ServerPID; pid > 0 && !canBeMeasured(pid) {
-		return load.Plan{}, usage(fmt.Sprintf("--server-pid: no process %d to be seen in /proc", pid), "as in: --server-pid $(pidof echod), on Linux")
+		return load.Plan{}, usage.New(fmt.Sprintf("--server-pid: no process %d to be seen in /proc", pid), "as in: --server-pid $(pidof echod), on Linux")
 	}
 	plan := f.plan
 	plan.URL, plan.Target = target.String(), target

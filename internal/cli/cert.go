@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"echod/internal/usage"
 	"fmt"
 	"io"
 	"net"
@@ -52,7 +53,7 @@ func (f *certFlags) register(flags *pflag.FlagSet) {
 
 func (f *certFlags) run(out io.Writer, names []string) error {
 	if f.renew && f.force {
-		return usage("--renew keeps the CA and --force replaces it", "give one of them")
+		return usage.New("--renew keeps the CA and --force replaces it", "give one of them")
 	}
 	for _, name := range names {
 		if err := certName(name); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"echod/internal/certs"
+	"echod/internal/usage"
 )
 
 // The files of cert, in its directory.
@@ -39,7 +40,7 @@ func (f *certFlags) path(name string) string { return filepath.Join(f.dir, name)
 // certificate that is replaced, or this machine's.
 func (f *certFlags) files(names []string) ([]certFile, error) {
 	if info, err := os.Stat(f.dir); err != nil || !info.IsDir() {
-		return nil, usage("--dir: "+f.dir+" is no directory", "make it first; echod makes none")
+		return nil, usage.New("--dir: "+f.dir+" is no directory", "make it first; echod makes none")
 	}
 	if f.renew {
 		return f.renewed(names)
@@ -116,7 +117,7 @@ func (f *certFlags) signedBefore(name string, ca certs.Pair) (*x509.Certificate,
 	}
 	cert, err := certs.ParseCert(text)
 	if err != nil || cert.CheckSignatureFrom(ca.Cert) != nil {
-		return nil, usage("--renew: "+f.path(name)+" is not signed by "+f.path(caCert), "give another --dir, or --force to replace all of it")
+		return nil, usage.New("--renew: "+f.path(name)+" is not signed by "+f.path(caCert), "give another --dir, or --force to replace all of it")
 	}
 	return cert, nil
 }
@@ -164,7 +165,7 @@ func (f *certFlags) pair(files []certFile, p certs.Pair, cert, key, what string)
 func (f *certFlags) free(files []certFile) error {
 	for _, file := range files {
 		if _, err := os.Lstat(file.path); err == nil && !f.force {
-			return usage(file.path+" is there already", "--renew keeps its CA, --force replaces all, --dir names another directory")
+			return usage.New(file.path+" is there already", "--renew keeps its CA, --force replaces all, --dir names another directory")
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"echod/check"
+	"echod/internal/usage"
 )
 
 // checkFlags are the flags of check, with their defaults.
@@ -102,20 +103,20 @@ func (f *checkFlags) run(ctx context.Context, p *Process, args []string) error {
 // targets are what to check, and what to compare it with, nil if nothing.
 func (f *checkFlags) targets(args []string) (path check.Target, direct *check.Target, err error) {
 	if len(args) != 1 {
-		return path, nil, usage(fmt.Sprintf("check takes one URL, got %d", len(args)), "as in: echod check tcp://localhost:8080")
+		return path, nil, usage.New(fmt.Sprintf("check takes one URL, got %d", len(args)), "as in: echod check tcp://localhost:8080")
 	}
 	if f.options.AgentUDP != "" && f.options.Agent == "" {
-		return path, nil, usage("--agent-udp is for --agent", "give --agent URL, too")
+		return path, nil, usage.New("--agent-udp is for --agent", "give --agent URL, too")
 	}
 	if f.options.Timeout == 0 {
-		return path, nil, usage("--timeout: nothing can come in no time", "write it as in 500ms or 5s")
+		return path, nil, usage.New("--timeout: nothing can come in no time", "write it as in 500ms or 5s")
 	}
 	if path, err = check.ParseTarget(args[0]); err != nil {
 		return path, nil, err
 	}
 	if f.direct == "" {
 		if f.directAgent != "" {
-			return path, nil, usage("--direct-agent is for --direct", "give --direct URL, too, or --agent alone")
+			return path, nil, usage.New("--direct-agent is for --direct", "give --direct URL, too, or --agent alone")
 		}
 		path.TLS, err = f.tls.config(path.Network)
 		return path, nil, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"echod/check"
+	"echod/internal/usage"
 )
 
 // ruleRow is what there is to say about one rule.
@@ -30,7 +31,7 @@ func listRules(w io.Writer, format string) error {
 	case "text":
 		return writeRules(w, rows)
 	}
-	return usage("--list cannot be written as "+format, "write text or json")
+	return usage.New("--list cannot be written as "+format, "write text or json")
 }
 
 func writeRules(w io.Writer, rows []ruleRow) error {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"echod/internal/usage"
+
 	"github.com/spf13/cobra"
 )
 
@@ -30,11 +32,11 @@ var shells = []string{"bash", "zsh", "fish", "powershell"}
 
 func oneShell(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usage("completion needs the name of one shell", "write "+orList(shells))
+		return usage.New("completion needs the name of one shell", "write "+orList(shells))
 	}
 	word := choice{new(string), shells}
 	if err := word.Set(args[0]); err != nil {
-		return usage("unknown shell "+args[0], err.Error())
+		return usage.New("unknown shell "+args[0], err.Error())
 	}
 	return nil
 }

@@ -1,18 +1,13 @@
 package cli
 
 import (
+	"echod/internal/dial"
+	"echod/internal/usage"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"syscall"
-
-	"echod/check"
-	"echod/internal/admin"
-	"echod/internal/endpoint"
-	"echod/internal/load"
-	"echod/internal/ping"
-	"echod/internal/server"
 )
 
 // Code is an exit code.
@@ -35,11 +30,6 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// usage is a mistake of the caller: what is wrong, and what would be right.
-func usage(got, want string) error {
-	return &exitError{Usage, errors.New(got + "; " + want)}
-}
-
 // fileError is err about a file that the command line names. A file that does not
 // exist, or is not what is wanted, is a mistake of the caller. One that the system
 // could not read now is not: the same command line may succeed later.
@@ -60,28 +50,10 @@ func codeOf(err error) Code {
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
 	}
-	if _, ok := errors.AsType[*endpoint.Error](err); ok {
+	if _, ok := errors.AsType[*usage.Error](err); ok {
 		return Usage
 	}
-	if _, ok := errors.AsType[*server.Error](err); ok {
-		return Usage
-	}
-	if _, ok := errors.AsType[*admin.Error](err); ok {
-		return Usage
-	}
-	if _, ok := errors.AsType[*check.UsageError](err); ok {
-		return Usage
-	}
-	if _, ok := errors.AsType[*load.PlanError](err); ok {
-		return Usage
-	}
-	if _, ok := errors.AsType[*ping.ConfigError](err); ok {
-		return Usage
-	}
-	if _, ok := errors.AsType[*check.UnreachableError](err); ok {
-		return Unknown
-	}
-	if _, ok := errors.AsType[*load.UnreachableError](err); ok {
+	if _, ok := errors.AsType[*dial.UnreachableError](err); ok {
 		return Unknown
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"echod/internal/usage"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +28,9 @@ func newFileOf(flag, path string) (*outputFile, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return nil, usage(flag+": "+path+" is a directory", "give the name of a file")
+		return nil, usage.New(flag+": "+path+" is a directory", "give the name of a file")
 	case err == nil && !info.Mode().IsRegular():
-		return nil, usage(flag+": "+path+" is no file", "give the name of a file, or leave "+flag+" out")
+		return nil, usage.New(flag+": "+path+" is no file", "give the name of a file, or leave "+flag+" out")
 	case err == nil:
 		// A symbolic link stays one.
 		if path, err = filepath.EvalSymlinks(path); err != nil {

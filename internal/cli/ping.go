@@ -11,6 +11,7 @@ import (
 
 	"echod/internal/dial"
 	"echod/internal/ping"
+	"echod/internal/usage"
 )
 
 // pingFlags are the flags of ping, with their defaults.
@@ -65,7 +66,7 @@ func (f *pingFlags) register(flags *pflag.FlagSet) {
 // configFor is what the flags say, for the one URL in args.
 func (f *pingFlags) configFor(args []string) (ping.Config, error) {
 	if len(args) != 1 {
-		return ping.Config{}, usage(fmt.Sprintf("ping takes one URL, got %d", len(args)), "as in: echod ping tcp://localhost:8080")
+		return ping.Config{}, usage.New(fmt.Sprintf("ping takes one URL, got %d", len(args)), "as in: echod ping tcp://localhost:8080")
 	}
 	target, err := dial.Parse(args[0])
 	if err != nil {

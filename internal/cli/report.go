@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"echod/internal/report"
+	"echod/internal/usage"
 )
 
 // reportFlags are the flags of report, with their defaults.
@@ -50,7 +51,7 @@ func (f *reportFlags) register(flags *pflag.FlagSet) {
 
 func (f *reportFlags) run(p *Process, args []string) error {
 	if len(args) == 0 {
-		return usage("report takes files of echod bench --format json, got none", "as in: echod report result.json")
+		return usage.New("report takes files of echod bench --format json, got none", "as in: echod report result.json")
 	}
 	var file *outputFile
 	if f.output != "" {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"echod/internal/usage"
 	"embed"
 	"fmt"
 	"strings"
@@ -82,7 +83,7 @@ func knownVerb(cmd *cobra.Command, args []string) error {
 			verbs = append(verbs, verb.Name())
 		}
 	}
-	return usage(fmt.Sprintf("unknown verb %q", args[0]), suggest(args[0], verbs, "echod --help lists the verbs"))
+	return usage.New(fmt.Sprintf("unknown verb %q", args[0]), suggest(args[0], verbs, "echod --help lists the verbs"))
 }
 
 // noArgs is for verbs that take flags alone.
@@ -90,7 +91,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage(fmt.Sprintf("%s takes no argument, got %q", cmd.Name(), args[0]), "echod "+cmd.Name()+" --help shows its flags")
+	return usage.New(fmt.Sprintf("%s takes no argument, got %q", cmd.Name(), args[0]), "echod "+cmd.Name()+" --help shows its flags")
 }
 
 // flagError says pflag's errors in the manner of the house.
@@ -100,15 +101,15 @@ func flagError(cmd *cobra.Command, err error) error {
 	case *pflag.NotExistError:
 		name := err.GetSpecifiedName()
 		if err.GetSpecifiedShortnames() != "" {
-			return usage("unknown flag -"+name, help)
+			return usage.New("unknown flag -"+name, help)
 		}
-		return usage("unknown flag --"+name, suggest("--"+name, flagNames(cmd), help))
+		return usage.New("unknown flag --"+name, suggest("--"+name, flagNames(cmd), help))
 	case *pflag.ValueRequiredError:
-		return usage("--"+err.GetSpecifiedName()+" needs a value", help)
+		return usage.New("--"+err.GetSpecifiedName()+" needs a value", help)
 	case *pflag.InvalidValueError:
 		return badValue("--"+err.GetFlag().Name, err.GetFlag(), err.GetValue(), err.Unwrap())
 	}
-	return usage(err.Error(), help)
+	return usage.New(err.Error(), help)
 }
 
 func flagNames(cmd *cobra.Command) []string {

@@ -15,6 +15,7 @@ import (
 	"echod/internal/oplog"
 	"echod/internal/server"
 	"echod/internal/sock"
+	"echod/internal/usage"
 )
 
 // serveFlags are the flags of serve, with their defaults.
@@ -145,7 +146,7 @@ func (f *serveFlags) config() (server.Config, error) {
 	}
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		return server.Config{}, usage("bad WATCHDOG_USEC: "+err.Error(), "the service manager sets it")
+		return server.Config{}, usage.New("bad WATCHDOG_USEC: "+err.Error(), "the service manager sets it")
 	}
 	stall := f.stall
 	if stall == 0 {

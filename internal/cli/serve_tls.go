@@ -16,6 +16,7 @@ import (
 	"echod/internal/certs"
 	"echod/internal/engine"
 	"echod/internal/metrics"
+	"echod/internal/usage"
 )
 
 // serverTLSFlags say what tls:// listeners show, and whom they let in.
@@ -46,11 +47,11 @@ func (f *serverTLSFlags) open(listeners []engine.Listener, log *slog.Logger) (*c
 	case !needed && *f == (serverTLSFlags{least: defaultTLS}), needed && f.files == (certs.Files{}):
 		return nil, nil
 	case !needed:
-		return nil, usage("--tls-cert and the other --tls flags are for tls:// listeners", "as in: --listen tls://:8443")
+		return nil, usage.New("--tls-cert and the other --tls flags are for tls:// listeners", "as in: --listen tls://:8443")
 	case f.files.Cert == "":
-		return nil, usage("a tls:// listener needs a certificate", "give --tls-cert FILE, too")
+		return nil, usage.New("a tls:// listener needs a certificate", "give --tls-cert FILE, too")
 	case f.files.Key == "":
-		return nil, usage("--tls-cert needs the key of that certificate", "give --tls-key FILE, too")
+		return nil, usage.New("--tls-cert needs the key of that certificate", "give --tls-key FILE, too")
 	}
 	least := uint16(tls.VersionTLS13)
 	if f.least == "1.2" {

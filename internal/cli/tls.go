@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"echod/internal/certs"
+	"echod/internal/usage"
 )
 
 // tlsFlags say how a tls:// target proves who it is, and how we prove to it who
@@ -37,7 +38,7 @@ func (f *tlsFlags) config(networks ...string) (*tls.Config, error) {
 		return nil, nil
 	}
 	if !slices.Contains(networks, "tls") {
-		return nil, usage("--tls-ca and the other --tls flags are for tls:// targets", "as in: --tls-ca ca.pem tls://localhost:8443")
+		return nil, usage.New("--tls-ca and the other --tls flags are for tls:// targets", "as in: --tls-ca ca.pem tls://localhost:8443")
 	}
 	config := &tls.Config{InsecureSkipVerify: f.insecure, ServerName: f.serverName}
 	if f.ca != "" {
@@ -74,9 +75,9 @@ func readCA(name string) (*x509.CertPool, error) {
 func readClientPair(cert, key string) (tls.Certificate, error) {
 	switch {
 	case key == "":
-		return tls.Certificate{}, usage("--tls-cert needs the key of that certificate", "give --tls-key FILE, too")
+		return tls.Certificate{}, usage.New("--tls-cert needs the key of that certificate", "give --tls-key FILE, too")
 	case cert == "":
-		return tls.Certificate{}, usage("--tls-key needs the certificate of that key", "give --tls-cert FILE, too")
+		return tls.Certificate{}, usage.New("--tls-key needs the certificate of that key", "give --tls-cert FILE, too")
 	}
 	certPEM, err := os.ReadFile(cert)
 	if err != nil {

@@ -120,8 +120,8 @@ func TestFlagsOfAClientsCertificateThatDoNotFitAreRefused(t *testing.T) {
 		cert, key string
 		want      string
 	}{
-		{"no key", file(clientCert), "", "--tls-cert needs the key of that certificate; give --tls-key FILE, too"},
-		{"no certificate", "", file(clientKey), "--tls-key needs the certificate of that key; give --tls-cert FILE, too"},
+		{"no key", file(clientCert), "", "--tls-cert needs the key of that certificate: give --tls-key FILE, too"},
+		{"no certificate", "", file(clientKey), "--tls-key needs the certificate of that key: give --tls-cert FILE, too"},
 		{"certificate that is not there", file("none"), file(clientKey), "--tls-cert: open " + file("none") + ": no such file or directory"},
 		{"key that is not there", file(clientCert), file("none"), "--tls-key: open " + file("none") + ": no such file or directory"},
 		{"another's key", file(clientCert), file(serverKey),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"echod/internal/usage"
 	"errors"
 	"fmt"
 	"math"
@@ -25,7 +26,7 @@ func badValue(name string, flag *pflag.Flag, value string, err error) error {
 	if flag.Value.Type() == "bool" {
 		err = errBool
 	}
-	return usage(fmt.Sprintf("%s: bad %s %q", name, flag.Value.Type(), value), err.Error())
+	return usage.New(fmt.Sprintf("%s: bad %s %q", name, flag.Value.Type(), value), err.Error())
 }
 
 // errBool is the complaint of the flags that pflag itself reads.

@@ -1,10 +1,9 @@
 package cli
 
 import (
-	"errors"
-
 	"echod/check"
 	"echod/internal/agent"
+	"echod/internal/endpoint"
 )
 
 // agentURL is where a far-end agent is.
@@ -25,7 +24,7 @@ func (v agentURL) Set(text string) error {
 		return err
 	}
 	if target.Network != "tcp" {
-		return errors.New("bad address " + text + ": an agent speaks tcp; want tcp://host:port")
+		return endpoint.BadURL(text, "an agent speaks tcp", "want tcp://host:port")
 	}
 	*v.url = text
 	return nil
@@ -49,7 +48,7 @@ func (v agentUDP) Set(text string) error {
 		return err
 	}
 	if target.Network != "udp" {
-		return errors.New("bad address " + text + ": want udp://host:port")
+		return endpoint.BadURL(text, "not udp", "want udp://host:port")
 	}
 	*v.url = text
 	return nil

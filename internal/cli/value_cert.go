@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"echod/internal/usage"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -14,7 +15,7 @@ var hostLabel = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_
 // certName refuses what no certificate can name: it must be an address, or a
 // host's name, of which the first label may be *.
 func certName(name string) error {
-	bad := func(want string) error { return usage(fmt.Sprintf("bad name %q", name), want) }
+	bad := func(want string) error { return usage.New(fmt.Sprintf("bad name %q", name), want) }
 	if addr, err := netip.ParseAddr(name); err == nil {
 		if addr.Zone() != "" {
 			return bad("a certificate knows no zones; write " + addr.WithZone("").String())

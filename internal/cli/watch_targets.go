@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"echod/internal/usage"
 	"echod/internal/watch"
 )
 
@@ -23,7 +24,7 @@ type watched struct {
 // targets are those of args and those of --targets, all of which must be good.
 func (f *watchFlags) targets(args []string) (*watched, error) {
 	if len(args) == 0 && f.file == "" {
-		return nil, usage("watch needs a URL, or --targets", "as in: echod watch tcp://localhost:8080")
+		return nil, usage.New("watch needs a URL, or --targets", "as in: echod watch tcp://localhost:8080")
 	}
 	var all watched
 	var networks []string

@@ -3,6 +3,7 @@ package dial
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -64,3 +65,20 @@ func isOneOf(err error, errnos []syscall.Errno) bool {
 
 // TooLong reports whether this machine would not send a datagram of that size.
 func TooLong(err error) bool { return errors.Is(err, errnoTooLong) }
+
+// UnreachableError is returned when a service does not answer at all: no connection
+// could be made, or not one message came back.
+type UnreachableError struct {
+	Target string // its URL
+	Class  Class  // why; "" if that is not known
+	Err    error
+}
+
+func (e *UnreachableError) Error() string {
+	if e.Class == "" {
+		return fmt.Sprintf("%s cannot be reached: %v", e.Target, e.Err)
+	}
+	return fmt.Sprintf("%s cannot be reached (%s): %v", e.Target, e.Class, e.Err)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }

@@ -62,3 +62,16 @@ func TestTooLongIsTheKernelsWord(t *testing.T) {
 		}
 	}
 }
+
+func TestUnreachableErrorNamesTheClassIfItIsKnown(t *testing.T) {
+	reason := errors.New("reason")
+	for class, want := range map[Class]string{
+		"":      "tcp://127.0.0.1:7 cannot be reached: reason",
+		Refused: "tcp://127.0.0.1:7 cannot be reached (refused): reason",
+	} {
+		err := &UnreachableError{Target: "tcp://127.0.0.1:7", Class: class, Err: reason}
+		if err.Error() != want || !errors.Is(err, reason) {
+			t.Errorf("class %q: got %q, want %q", class, err, want)
+		}
+	}
+}

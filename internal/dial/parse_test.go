@@ -1,10 +1,9 @@
 package dial
 
 import (
+	"echod/internal/usage"
 	"errors"
 	"testing"
-
-	"echod/internal/endpoint"
 )
 
 func TestParseReadsWhatIsToBeDialled(t *testing.T) {
@@ -21,7 +20,7 @@ func TestParseReadsWhatIsToBeDialled(t *testing.T) {
 		}
 	}
 	got, err := Parse("tcp://echo.example:0")
-	if _, ok := errors.AsType[*endpoint.Error](err); !ok || got.Network != "" || got.Address != "" {
-		t.Errorf("got %v, %v; want an *endpoint.Error alone", got, err)
+	if _, ok := errors.AsType[*usage.Error](err); !ok || got.Network != "" || got.Address != "" {
+		t.Errorf("got %v, %v; want a *usage.Error alone", got, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Parse reads the URL of a service to connect to. The host is not looked up.
-// Every error is an *Error.
+// Every error is a *usage.Error.
 func Parse(text string) (URL, error) {
 	return parser{text: text}.parse(text)
 }
@@ -45,9 +45,9 @@ type parser struct {
 	listener bool
 }
 
-// fail is the *Error of this URL; got is a format if there are args.
+// fail is the *usage.Error of this URL; got is a format if there are args.
 func (p parser) fail(want, got string, args ...any) error {
-	return &Error{URL: p.text, Got: fmt.Sprintf(got, args...), Want: want}
+	return BadURL(p.text, fmt.Sprintf(got, args...), want)
 }
 
 func (p parser) parse(text string) (URL, error) {

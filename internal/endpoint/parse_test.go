@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"echod/internal/usage"
 	"errors"
 	"net/netip"
 	"strings"
@@ -88,11 +89,11 @@ func TestParseAllReadsNamesThatMeanEveryAddress(t *testing.T) {
 		}
 	}
 	for url, want := range map[string]string{
-		"dns+unix:///a":  "bad address dns+unix:///a: a path has no addresses to look up; write unix:///a",
-		"dns+tcp://a":    "bad address dns+tcp://a: no port; write tcp://a:PORT",
-		"dns+tcp://a:0":  `bad address dns+tcp://a:0: bad port "0"; want a number from 1 to 65535`,
-		"dns+":           "bad address dns+: no URL; write tcp://localhost:8080",
-		"dns+dns+udp://": `bad address dns+dns+udp://: unknown scheme "dns+udp"; want tcp://, tls://, udp:// or unix://`,
+		"dns+unix:///a":  "bad address dns+unix:///a: a path has no addresses to look up: write unix:///a",
+		"dns+tcp://a":    "bad address dns+tcp://a: no port: write tcp://a:PORT",
+		"dns+tcp://a:0":  `bad address dns+tcp://a:0: bad port "0": want a number from 1 to 65535`,
+		"dns+":           "bad address dns+: no URL: write tcp://localhost:8080",
+		"dns+dns+udp://": `bad address dns+dns+udp://: unknown scheme "dns+udp": want tcp://, tls://, udp:// or unix://`,
 	} {
 		u, all, err := ParseAll(url)
 		if err == nil || err.Error() != want || all || u != (URL{}) {
@@ -123,12 +124,12 @@ func wantErrors(t *testing.T, parse func(string) (URL, error), tests []errorCase
 	t.Helper()
 	for _, tt := range tests {
 		u, err := parse(tt.url)
-		bad, ok := errors.AsType[*Error](err)
+		bad, ok := errors.AsType[*usage.Error](err)
 		if !ok || u != (URL{}) {
-			t.Errorf("%q: got %+v, %v; want an *Error alone", tt.url, u, err)
+			t.Errorf("%q: got %+v, %v; want a *usage.Error alone", tt.url, u, err)
 			continue
 		}
-		if diff := cmp.Diff(&Error{URL: tt.url, Got: tt.got, Want: tt.want}, bad); diff != "" {
+		if diff := cmp.Diff(BadURL(tt.url, tt.got, tt.want), error(bad)); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 	}
@@ -237,19 +238,19 @@ func TestParseListenerSaysWhatIsWrongForListeners(t *testing.T) {
 
 func TestPathOfASocketHasAnEnd(t *testing.T) {
 	_, err := Parse("unix:///" + strings.Repeat("x", MaxPath))
-	want := &Error{"unix:///" + strings.Repeat("x", MaxPath), "the path has 108 bytes", "a unix socket's may have 107"}
+	want := BadURL("unix:///"+strings.Repeat("x", MaxPath), "the path has 108 bytes", "a unix socket's may have 107")
 	if MaxPath != 107 {
 		t.Skipf("a path may have %d bytes here", MaxPath)
 	}
-	if diff := cmp.Diff(error(want), err); diff != "" {
+	if diff := cmp.Diff(want, err); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
 func TestErrorIsOneLine(t *testing.T) {
 	for url, want := range map[string]string{
-		"tcp://a\nb": `bad address tcp://a\nb: no port; write tcp://a\nb:PORT`,
-		"":           `bad address "": no URL; write tcp://localhost:8080`,
+		"tcp://a\nb": `bad address tcp://a\nb: no port: write tcp://a\nb:PORT`,
+		"":           `bad address "": no URL: write tcp://localhost:8080`,
 	} {
 		if _, err := Parse(url); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
@@ -324,7 +325,7 @@ func FuzzParse(f *testing.F) {
 
 func wantOneLine(t *testing.T, url string, err error) {
 	t.Helper()
-	if _, ok := errors.AsType[*Error](err); err != nil && (!ok || strings.ContainsAny(err.Error(), "\n\r")) {
-		t.Fatalf("%q: got %q, want an *Error of one line", url, err)
+	if _, ok := errors.AsType[*usage.Error](err); err != nil && (!ok || strings.ContainsAny(err.Error(), "\n\r")) {
+		t.Fatalf("%q: got %q, want a *usage.Error of one line", url, err)
 	}
 }

@@ -4,6 +4,7 @@
 package endpoint
 
 import (
+	"echod/internal/usage"
 	"net"
 	"net/netip"
 	"net/url"
@@ -83,21 +84,13 @@ func escapeZone(host string) string {
 	return ip + "%25" + url.QueryEscape(zone)
 }
 
-// Error describes a URL that cannot be used: what is wrong with it and what
-// would be right. It is the caller's mistake, found before anything was bound or
-// dialled.
-type Error struct {
-	URL  string // as it was given
-	Got  string // what is wrong with it
-	Want string // what would be right
-}
-
-func (e *Error) Error() string {
-	shown := e.URL
-	if shown == "" {
-		shown = `""`
+// BadURL returns the *usage.Error of a URL that cannot be used: got says what is
+// wrong with it, and want what is valid.
+func BadURL(url, got, want string) error {
+	if url == "" {
+		url = `""`
 	}
-	return printable("bad address " + shown + ": " + e.Got + "; " + e.Want)
+	return usage.New(printable("bad address "+url+": "+got), printable(want))
 }
 
 // printable escapes what would not show, or would break the line it is shown

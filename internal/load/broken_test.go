@@ -109,7 +109,7 @@ func TestFailuresAreCountedAndConnectionsMadeAgain(t *testing.T) {
 					p.Conns, p.Rate, p.Churn, p.Timeout = 2, rate, tt.churn, 300*time.Millisecond
 					p.Duration, p.Messages = 0, 30
 					r, counts, err := counted(t, p, make)
-					if none := new(UnreachableError); errors.As(err, &none) == (r.Messages > 0) {
+					if none := new(dial.UnreachableError); errors.As(err, &none) == (r.Messages > 0) {
 						t.Fatalf("got %d messages, %v", r.Messages, err)
 					}
 					if r.Errors[tt.want] < 2 || rate == 0 && !tt.churn && tt.want != dial.Timeout && r.Messages <= 6 {
@@ -191,7 +191,7 @@ func TestRefusedDatagramsAreLostOnce(t *testing.T) {
 			p := planFor(t, "udp://127.77.0.9:9", "64")
 			p.Rate, p.Duration, p.Messages, p.Timeout = 200, 0, 40, 200*time.Millisecond
 			r, counts, err := counted(t, p, make)
-			var unreachable *UnreachableError
+			var unreachable *dial.UnreachableError
 			if !errors.As(err, &unreachable) || unreachable.Class != dial.Refused {
 				t.Errorf("got %v, want refused", err)
 			}

@@ -221,7 +221,7 @@ func TestRunWithoutAnAnswerIsAnError(t *testing.T) {
 	}
 	for _, tt := range tests {
 		err := (&course{}).verdict(&tt.result)
-		var unreachable *UnreachableError
+		var unreachable *dial.UnreachableError
 		switch found := errors.As(err, &unreachable); {
 		case tt.want == "" && err != nil:
 			t.Errorf("%s: got %v, want no error", tt.name, err)

@@ -3,13 +3,8 @@ package load
 import (
 	"fmt"
 
-	"echod/internal/dial"
+	"echod/internal/usage"
 )
-
-// PlanError says what in a plan cannot be, and what would be right.
-type PlanError struct{ Got, Want string }
-
-func (e *PlanError) Error() string { return e.Got + "; " + e.Want }
 
 // The bounds of a plan.
 const (
@@ -18,11 +13,11 @@ const (
 	maxDatagram = 65507 // bytes: what IPv4 and UDP leave of 64 KiB
 )
 
-// Check reports whether the plan can be carried out. The error is a *PlanError.
+// Check reports whether the plan can be carried out. The error is a *usage.Error.
 func (p Plan) Check() error {
 	for _, wrong := range p.mistakes() {
 		if wrong.is {
-			return &PlanError{wrong.got, wrong.want}
+			return usage.New(wrong.got, wrong.want)
 		}
 	}
 	return nil
@@ -57,20 +52,3 @@ func (p Plan) mistakes() []mistake {
 			fmt.Sprintf("each carries %d bytes that tell it from the others", headerSize)},
 	}
 }
-
-// UnreachableError says that nothing worked: no connection could be made, or not
-// one message came back.
-type UnreachableError struct {
-	Target dial.Target
-	Class  dial.Class // why; "" if that is not known
-	Err    error
-}
-
-func (e *UnreachableError) Error() string {
-	if e.Class == "" {
-		return fmt.Sprintf("%s cannot be put under load: %v", e.Target, e.Err)
-	}
-	return fmt.Sprintf("%s cannot be put under load (%s): %v", e.Target, e.Class, e.Err)
-}
-
-func (e *UnreachableError) Unwrap() error { return e.Err }

@@ -1,12 +1,11 @@
 package load
 
 import (
+	"echod/internal/usage"
 	"errors"
 	"math"
 	"net/netip"
 	"testing"
-
-	"echod/internal/dial"
 )
 
 func TestPlanIsCheckedBeforeItIsCarriedOut(t *testing.T) {
@@ -76,26 +75,9 @@ func TestPlanIsCheckedBeforeItIsCarriedOut(t *testing.T) {
 			}
 			continue
 		}
-		var wrong *PlanError
-		if !errors.As(err, &wrong) || wrong.Got == "" || wrong.Want == "" || err.Error() != wrong.Got+"; "+wrong.Want {
-			t.Errorf("%s: got %v, want a *PlanError that says what is wrong and what would be right", tt.name, err)
-		}
-	}
-}
-
-func TestUnreachableErrorNamesTheClassIfItIsKnown(t *testing.T) {
-	target, err := dial.Parse("tcp://127.0.0.1:7")
-	if err != nil {
-		t.Fatal(err)
-	}
-	reason := errors.New("reason")
-	for class, want := range map[dial.Class]string{
-		"":           "tcp://127.0.0.1:7 cannot be put under load: reason",
-		dial.Refused: "tcp://127.0.0.1:7 cannot be put under load (refused): reason",
-	} {
-		err := &UnreachableError{Target: target, Class: class, Err: reason}
-		if err.Error() != want || !errors.Is(err, reason) {
-			t.Errorf("class %q: got %q, want %q", class, err, want)
+		var wrong *usage.Error
+		if !errors.As(err, &wrong) || wrong.Got == "" || wrong.Want == "" || err.Error() != wrong.Got+": "+wrong.Want {
+			t.Errorf("%s: got %v, want a *usage.Error that says what is wrong and what would be right", tt.name, err)
 		}
 	}
 }

@@ -35,11 +35,11 @@ func reach(ctx context.Context, p Plan) (peer, error) {
 	}
 	conn, err := target.Dial(ctx)
 	if err != nil {
-		return peer{}, &UnreachableError{Target: p.Target, Class: dial.Classify(err), Err: err}
+		return peer{}, &dial.UnreachableError{Target: p.Target.String(), Class: dial.Classify(err), Err: err}
 	}
 	defer conn.Close()
 	if err := dial.Admitted(ctx, conn, p.Timeout/8); err != nil {
-		return peer{}, &UnreachableError{Target: p.Target, Class: dial.Classify(err), Err: err}
+		return peer{}, &dial.UnreachableError{Target: p.Target.String(), Class: dial.Classify(err), Err: err}
 	}
 	return peer{conn.RemoteAddr()}, nil
 }

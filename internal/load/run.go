@@ -24,7 +24,7 @@ type Progress struct {
 // When ctx ends, the result is of what was measured until then, and says that it
 // was interrupted; there is none before the measurement began. A byte that was
 // not the one that was sent ends it, too: Result.Wrong. The error is a
-// *PlanError, an *UnreachableError or ctx's.
+// *usage.Error, a *dial.UnreachableError or ctx's.
 func Run(ctx context.Context, p Plan, observe func(Progress)) (*Result, error) {
 	return runWith(ctx, p, observe, newDriver)
 }
@@ -194,5 +194,5 @@ func (c *course) verdict(r *Result) error {
 	if most == "" {
 		most = dial.Timeout
 	}
-	return &UnreachableError{Target: c.Target, Class: most, Err: errors.New("not one message came back")}
+	return &dial.UnreachableError{Target: c.Target.String(), Class: most, Err: errors.New("not one message came back")}
 }

@@ -117,7 +117,7 @@ func TestNumberOfMessagesEndsARun(t *testing.T) {
 func TestNobodyThereIsOneError(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		_, err := run(t.Context(), planFor(t, "tcp://127.77.0.9:9", "64"))
-		var unreachable *UnreachableError
+		var unreachable *dial.UnreachableError
 		if !errors.As(err, &unreachable) || unreachable.Class != dial.Refused {
 			t.Errorf("got %v, want refused", err)
 		}

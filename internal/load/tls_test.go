@@ -44,7 +44,7 @@ func TestCertificateThatIsNotTrustedIsTheError(t *testing.T) {
 	p := planFor(t, echotest.NewTLSServer(t).URL(), "64")
 	p.Target.TLS = &tls.Config{}
 	_, err := Run(t.Context(), p, nil)
-	var unreachable *UnreachableError
+	var unreachable *dial.UnreachableError
 	if !errors.As(err, &unreachable) || unreachable.Class != dial.TLS {
 		t.Errorf("got %v, want %s", err, dial.TLS)
 	}

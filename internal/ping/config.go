@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/usage"
 )
 
 // Target is a service that can be asked.
@@ -38,16 +39,11 @@ const (
 	maxPending  = 1 << 16 // datagrams
 )
 
-// ConfigError says what in a Config cannot be, and what would be right.
-type ConfigError struct{ Got, Want string }
-
-func (e *ConfigError) Error() string { return e.Got + "; " + e.Want }
-
-// Check reports whether c can be carried out. The error is a *ConfigError.
+// Check reports whether c can be carried out. The error is a *usage.Error.
 func (c Config) Check() error {
 	for _, wrong := range c.mistakes() {
 		if wrong.is {
-			return &ConfigError{wrong.got, wrong.want}
+			return usage.New(wrong.got, wrong.want)
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 // Prober asks one service again and again.
 type Prober struct{ config Config }
 
-// New makes one that asks nothing yet. The error is a *ConfigError.
+// New makes one that asks nothing yet. The error is a *usage.Error.
 func New(c Config) (*Prober, error) {
 	if err := c.Check(); err != nil {
 		return nil, err

@@ -74,9 +74,9 @@ func TestConfigThatCannotBeIsRefused(t *testing.T) {
 		want   string
 	}{
 		{"fine", func(*ping.Config) {}, ""},
-		{"count", func(c *ping.Config) { c.Count = -1 }, "a negative number of probes; give one from 1 on, or 0 for no end"},
-		{"interval", func(c *ping.Config) { c.Interval = 0 }, "a probe each 0s; leave at least 1ms between them"},
-		{"wait", func(c *ping.Config) { c.Wait = 0 }, "no time for an answer; give some, as in 2s"},
+		{"count", func(c *ping.Config) { c.Count = -1 }, "a negative number of probes: give one from 1 on, or 0 for no end"},
+		{"interval", func(c *ping.Config) { c.Interval = 0 }, "a probe each 0s: leave at least 1ms between them"},
+		{"wait", func(c *ping.Config) { c.Wait = 0 }, "no time for an answer: give some, as in 2s"},
 		{"the smallest", func(c *ping.Config) { c.Size = 32 }, ""},
 		{"the largest", func(c *ping.Config) { c.Size = 65507 }, ""},
 		{"the most under way", func(c *ping.Config) { c.Wait = 65535 * c.Interval }, ""},
@@ -84,11 +84,11 @@ func TestConfigThatCannotBeIsRefused(t *testing.T) {
 		{"a source", func(c *ping.Config) { c.Target.Network, c.Target.Source = "tcp", netip.MustParseAddr("127.0.0.2") }, ""},
 		{"a unix socket", func(c *ping.Config) { c.Target.Network = "unix" }, ""},
 		{"a source for a unix socket", func(c *ping.Config) { c.Target.Network, c.Target.Source = "unix", netip.MustParseAddr("127.0.0.2") },
-			"a source address for a unix socket; it has none"},
-		{"small", func(c *ping.Config) { c.Size = 31 }, "probes of 31 bytes; they can have 32 to 65507"},
-		{"large", func(c *ping.Config) { c.Size = 65508 }, "probes of 65508 bytes; they can have 32 to 65507"},
+			"a source address for a unix socket: it has none"},
+		{"small", func(c *ping.Config) { c.Size = 31 }, "probes of 31 bytes: they can have 32 to 65507"},
+		{"large", func(c *ping.Config) { c.Size = 65508 }, "probes of 65508 bytes: they can have 32 to 65507"},
 		{"many", func(c *ping.Config) { c.Wait = 65536 * c.Interval },
-			"a wait of 1m5.536s for probes each 1ms; at most 65536 can be under way: wait less, or send less often"},
+			"a wait of 1m5.536s for probes each 1ms: at most 65536 can be under way: wait less, or send less often"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -42,12 +42,3 @@ type Config struct {
 	// 0 means never.
 	Watchdog time.Duration
 }
-
-// Error is the caller's mistake: what is wrong with the configuration and what
-// would be right. Nothing was bound.
-type Error struct {
-	Got  string
-	Want string
-}
-
-func (e *Error) Error() string { return e.Got + "; " + e.Want }

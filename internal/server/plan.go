@@ -9,6 +9,7 @@ import (
 
 	"echod/internal/engine"
 	"echod/internal/sock"
+	"echod/internal/usage"
 )
 
 // Plan is a configuration that was found to be right: every address resolved,
@@ -26,7 +27,7 @@ type group struct {
 }
 
 // NewPlan checks cfg as far as it can be without binding anything. Its errors
-// are the caller's mistakes, *Error and *endpoint.Error, except where the running
+// are the caller's mistakes, *usage.Error, except where the running
 // system could not be asked.
 func NewPlan(ctx context.Context, cfg Config) (*Plan, error) {
 	p := &Plan{cfg: cfg}
@@ -36,7 +37,7 @@ func NewPlan(ctx context.Context, cfg Config) (*Plan, error) {
 		}
 	}
 	if len(p.groups) == 0 {
-		return nil, &Error{"there is nothing to listen on", "name an address, as in tcp://:8080"}
+		return nil, usage.New("there is nothing to listen on", "name an address, as in tcp://:8080")
 	}
 	if err := p.checkTwins(); err != nil {
 		return nil, err
@@ -70,8 +71,8 @@ func (p *Plan) add(ctx context.Context, ln engine.Listener) error {
 // addOne puts one listener, whose address is known, to its engine's group.
 func (p *Plan) addOne(ln engine.Listener) (group int, err error) {
 	if ln.Spec.Network == "udp" && !p.cfg.UDPPublic && !ln.Spec.Addr.Addr().IsLoopback() {
-		return 0, &Error{fmt.Sprintf("%s would answer the whole network, forged senders included", ln.Spec),
-			"add --udp-public if that is meant, or listen on udp://127.0.0.1:PORT"}
+		return 0, usage.New(fmt.Sprintf("%s would answer the whole network, forged senders included", ln.Spec),
+			"add --udp-public if that is meant, or listen on udp://127.0.0.1:PORT")
 	}
 	found, err := p.cfg.Lookup(p.engineOf(ln.Spec))
 	if err != nil {
@@ -83,8 +84,8 @@ func (p *Plan) addOne(ln engine.Listener) (group int, err error) {
 		}
 	}
 	if !found.Caps().Serves(ln.Spec.Network) {
-		return 0, &Error{fmt.Sprintf("the %s engine does not serve %s (%s)", found.Name(), ln.Spec.Network, ln.Spec),
-			"it serves " + strings.Join(found.Caps().Networks, ", ")}
+		return 0, usage.New(fmt.Sprintf("the %s engine does not serve %s (%s)", found.Name(), ln.Spec.Network, ln.Spec),
+			"it serves "+strings.Join(found.Caps().Networks, ", "))
 	}
 	return p.assign(found, ln)
 }
@@ -104,12 +105,12 @@ func (p *Plan) engineOf(s sock.Spec) string {
 // nothing, or on an engine that has no place for TLS.
 func (p *Plan) secure(ln *engine.Listener, e engine.Engine) error {
 	if !e.Caps().Serves("tls") {
-		return &Error{fmt.Sprintf("the %s engine does not serve tls (%s): crypto/tls reads and writes through Go's net package, which it does without", e.Name(), ln.Spec),
-			"leave ?engine= away, and the " + p.cfg.TLSEngine + " engine serves it"}
+		return usage.New(fmt.Sprintf("the %s engine does not serve tls (%s): crypto/tls reads and writes through Go's net package, which it does without", e.Name(), ln.Spec),
+			"leave ?engine= away, and the "+p.cfg.TLSEngine+" engine serves it")
 	}
 	if p.cfg.TLS == nil {
-		return &Error{ln.Spec.String() + " needs a certificate",
-			"add --tls-cert FILE --tls-key FILE; for tests, echod cert makes both"}
+		return usage.New(ln.Spec.String()+" needs a certificate",
+			"add --tls-cert FILE --tls-key FILE; for tests, echod cert makes both")
 	}
 	ln.TLS = p.cfg.TLS
 	return nil
@@ -121,7 +122,7 @@ func (p *Plan) assign(e engine.Engine, ln engine.Listener) (int, error) {
 	i := slices.IndexFunc(p.groups, func(g group) bool { return g.engine.Name() == e.Name() })
 	if i < 0 {
 		if err := e.Probe(); errors.Is(err, engine.ErrUnsupported) {
-			return 0, &Error{fmt.Sprintf("the %s engine does not work here: %v", e.Name(), err), "echod engines lists those that do"}
+			return 0, usage.New(fmt.Sprintf("the %s engine does not work here: %v", e.Name(), err), "echod engines lists those that do")
 		} else if err != nil {
 			return 0, fmt.Errorf("probe the %s engine: %w", e.Name(), err)
 		}
@@ -142,7 +143,7 @@ func (p *Plan) checkTwins() error {
 			place := ln.Spec
 			place.Network = place.Transport() // one port is not for tcp and tls
 			if url := place.String(); seen[url] {
-				return &Error{ln.Spec.String() + " is listed twice", "list it once"}
+				return usage.New(ln.Spec.String()+" is listed twice", "list it once")
 			} else if !free {
 				seen[url] = true
 			}
@@ -163,15 +164,15 @@ func (p *Plan) checkSettings() error {
 	}
 	buffer, memory := int64(p.cfg.Settings.Buffer), p.cfg.Limits.MaxMemory
 	if memory != 0 && buffer > memory {
-		return &Error{fmt.Sprintf("one connection's --buffer (%d bytes) is more than --max-memory (%d) for all", buffer, memory),
-			"lower the one or raise the other"}
+		return usage.New(fmt.Sprintf("one connection's --buffer (%d bytes) is more than --max-memory (%d) for all", buffer, memory),
+			"lower the one or raise the other")
 	}
 	in := "with --engine " + strings.Join(names, ", ")
 	if p.cfg.Settings.Loops != 0 && !loops {
-		return &Error{"--loops means nothing " + in, "leave it away, or choose an engine that has loops"}
+		return usage.New("--loops means nothing "+in, "leave it away, or choose an engine that has loops")
 	}
 	if p.cfg.Settings.BusyPoll != 0 && !busyPoll {
-		return &Error{"--busy-poll means nothing " + in, "leave it away, or choose --engine epoll"}
+		return usage.New("--busy-poll means nothing "+in, "leave it away, or choose --engine epoll")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"echod/internal/engine"
+	"echod/internal/usage"
 )
 
 func TestPlanSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
@@ -19,31 +20,31 @@ func TestPlanSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 		want       string
 	}{
 		{"nothing", "", nil,
-			"there is nothing to listen on; name an address, as in tcp://:8080"},
+			"there is nothing to listen on: name an address, as in tcp://:8080"},
 		{"public udp", "udp://0.0.0.0:7", nil,
-			"udp://0.0.0.0:7 would answer the whole network, forged senders included; add --udp-public if that is meant, or listen on udp://127.0.0.1:PORT"},
+			"udp://0.0.0.0:7 would answer the whole network, forged senders included: add --udp-public if that is meant, or listen on udp://127.0.0.1:PORT"},
 		{"scheme that the engine does not serve", "unix:///s", func(_ *Config, e *fakeEngine) { e.caps.Networks = []string{"tcp", "udp"} },
-			"the first engine does not serve unix (unix:///s); it serves tcp, udp"},
+			"the first engine does not serve unix (unix:///s): it serves tcp, udp"},
 		{"engine that is not here", "tcp://127.0.0.1:0", func(_ *Config, e *fakeEngine) { e.probe = fmt.Errorf("no epoll on plan9: %w", engine.ErrUnsupported) },
-			"the first engine does not work here: no epoll on plan9: unsupported; echod engines lists those that do"},
+			"the first engine does not work here: no epoll on plan9: unsupported: echod engines lists those that do"},
 		{"same port twice", "tcp://127.0.0.1:80 tcp://127.0.0.1:80", nil,
-			"tcp://127.0.0.1:80 is listed twice; list it once"},
+			"tcp://127.0.0.1:80 is listed twice: list it once"},
 		{"same port twice on two engines", "tcp://127.0.0.1:80 tcp://localhost:80?engine=second", nil,
-			"tcp://127.0.0.1:80 is listed twice; list it once"},
+			"tcp://127.0.0.1:80 is listed twice: list it once"},
 		{"same path twice", "unix:///s unix:///s", nil,
-			"unix:///s is listed twice; list it once"},
+			"unix:///s is listed twice: list it once"},
 		{"one port for tcp and tls", "tcp://127.0.0.1:80 tls://127.0.0.1:80", func(c *Config, _ *fakeEngine) { c.TLS = new(tls.Config) },
-			"tls://127.0.0.1:80 is listed twice; list it once"},
+			"tls://127.0.0.1:80 is listed twice: list it once"},
 		{"tls without a certificate", "tls://127.0.0.1:443", nil,
-			"tls://127.0.0.1:443 needs a certificate; add --tls-cert FILE --tls-key FILE; for tests, echod cert makes both"},
+			"tls://127.0.0.1:443 needs a certificate: add --tls-cert FILE --tls-key FILE; for tests, echod cert makes both"},
 		{"tls on an engine that has no place for it", "tls://127.0.0.1:443?engine=first", func(c *Config, e *fakeEngine) { c.TLS, e.caps.Networks = new(tls.Config), []string{"tcp"} },
-			"the first engine does not serve tls (tls://127.0.0.1:443): crypto/tls reads and writes through Go's net package, which it does without; leave ?engine= away, and the second engine serves it"},
+			"the first engine does not serve tls (tls://127.0.0.1:443): crypto/tls reads and writes through Go's net package, which it does without: leave ?engine= away, and the second engine serves it"},
 		{"loops without loops", "tcp://127.0.0.1:0", func(c *Config, e *fakeEngine) { c.Settings.Loops, e.caps.Loops = 2, false },
-			"--loops means nothing with --engine first; leave it away, or choose an engine that has loops"},
+			"--loops means nothing with --engine first: leave it away, or choose an engine that has loops"},
 		{"busy poll without it", "tcp://127.0.0.1:0", func(c *Config, e *fakeEngine) { c.Settings.BusyPoll, e.caps.BusyPoll = time.Second, false },
-			"--busy-poll means nothing with --engine first; leave it away, or choose --engine epoll"},
+			"--busy-poll means nothing with --engine first: leave it away, or choose --engine epoll"},
 		{"buffer above memory", "tcp://127.0.0.1:0", func(c *Config, _ *fakeEngine) { c.Settings.Buffer, c.Limits.MaxMemory = 8192, 4096 },
-			"one connection's --buffer (8192 bytes) is more than --max-memory (4096) for all; lower the one or raise the other"},
+			"one connection's --buffer (8192 bytes) is more than --max-memory (4096) for all: lower the one or raise the other"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -53,7 +54,7 @@ func TestPlanSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 				tt.change(&cfg, first)
 			}
 			_, err := NewPlan(t.Context(), cfg)
-			if _, ok := errors.AsType[*Error](err); !ok || err.Error() != tt.want {
+			if _, ok := errors.AsType[*usage.Error](err); !ok || err.Error() != tt.want {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
 			if n := len(first.servers) + len(second.servers); n > 0 {
@@ -67,7 +68,7 @@ func TestProbeThatFailsIsNoMistakeOfTheCaller(t *testing.T) {
 	e := all("first")
 	e.probe = errBroken
 	_, err := NewPlan(t.Context(), config(t, "tcp://127.0.0.1:0", e))
-	if _, ok := errors.AsType[*Error](err); ok || !errors.Is(err, errBroken) {
+	if _, ok := errors.AsType[*usage.Error](err); ok || !errors.Is(err, errBroken) {
 		t.Errorf("got %v, want the probe's error, no *Error", err)
 	}
 }

@@ -98,7 +98,7 @@ func TestNameGetsOnePortAtAllItsAddresses(t *testing.T) {
 func TestNamesListenersAreCheckedEach(t *testing.T) {
 	ctx := loopbacks(t)
 	cfg := config(t, "tcp://localhost:80 tcp://127.0.0.1:80", all("fake"))
-	if _, err := NewPlan(ctx, cfg); err == nil || err.Error() != "tcp://127.0.0.1:80 is listed twice; list it once" {
+	if _, err := NewPlan(ctx, cfg); err == nil || err.Error() != "tcp://127.0.0.1:80 is listed twice: list it once" {
 		t.Errorf("got %v, want that it is listed twice", err)
 	}
 	public := endpoint.WithLookup(t.Context(), func(context.Context, string) ([]netip.Addr, error) {

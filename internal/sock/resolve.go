@@ -14,7 +14,7 @@ import (
 // whichever they try first. If the machine has none of them, it is the first, for
 // bind(2) to say why. No host is the unspecified address of IPv6, which means both
 // families, or of IPv4 on a machine without IPv6. A unix path needs nothing. The
-// error is an *endpoint.Error.
+// error is an *usage.Error.
 func (s Spec) Resolve(ctx context.Context) ([]Spec, error) {
 	if s.Network == "unix" {
 		return []Spec{s}, nil
@@ -70,7 +70,7 @@ func ours(addrs []netip.Addr) []netip.Addr {
 }
 
 func (s Spec) bad(got, want string) error {
-	return &endpoint.Error{URL: s.String(), Got: got, Want: want}
+	return endpoint.BadURL(s.String(), got, want)
 }
 
 // reason is a resolver's error without the name and the server that it repeats.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"echod/internal/endpoint"
+	"echod/internal/usage"
 )
 
 func mustParse(t *testing.T, url string) Spec {
@@ -108,12 +109,12 @@ func TestResolveSaysWhatIsWrong(t *testing.T) {
 	cancel()
 	tests := []struct{ url, want string }{
 		{"tcp://no-such-host.invalid:80", "bad address tcp://no-such-host.invalid:80: the host no-such-host.invalid does not resolve ("},
-		{"tcp://[fe80::1%25nosuch]:80", "bad address tcp://[fe80::1%25nosuch]:80: the zone nosuch is no interface of this machine; name one, as in %25eth0"},
+		{"tcp://[fe80::1%25nosuch]:80", "bad address tcp://[fe80::1%25nosuch]:80: the zone nosuch is no interface of this machine: name one, as in %25eth0"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.url, func(t *testing.T) {
 			_, err := mustParse(t, tt.url).Resolve(ended)
-			if _, ok := errors.AsType[*endpoint.Error](err); !ok || !strings.HasPrefix(err.Error(), tt.want) {
+			if _, ok := errors.AsType[*usage.Error](err); !ok || !strings.HasPrefix(err.Error(), tt.want) {
 				t.Errorf("got %v, want %s…", err, tt.want)
 			}
 			if strings.Contains(err.Error(), "lookup") {

@@ -12,7 +12,7 @@ import (
 // rest.
 //
 // Parse makes one from a URL and Resolve fills Addr in. Their errors are
-// *endpoint.Error.
+// *usage.Error.
 type Spec struct {
 	Network string         // "tcp", "tls", "udp" or "unix"
 	Host    string         // as written: a name, an address or "" for every address

@@ -1,13 +1,12 @@
 package sock
 
 import (
+	"echod/internal/usage"
 	"errors"
 	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"echod/internal/endpoint"
 )
 
 var compareAddr = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
@@ -31,8 +30,8 @@ func TestParseReadsWhatIsToBeListenedOn(t *testing.T) {
 		}
 	}
 	got, err := Parse("tcp://localhost")
-	if _, ok := errors.AsType[*endpoint.Error](err); !ok || got != (Spec{}) {
-		t.Errorf("got %+v, %v; want an *endpoint.Error alone", got, err)
+	if _, ok := errors.AsType[*usage.Error](err); !ok || got != (Spec{}) {
+		t.Errorf("got %+v, %v; want an *usage.Error alone", got, err)
 	}
 }
 

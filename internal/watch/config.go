@@ -9,6 +9,7 @@ import (
 
 	"echod/internal/dial"
 	"echod/internal/ping"
+	"echod/internal/usage"
 )
 
 // Config says what is watched, and how.
@@ -42,13 +43,13 @@ const (
 	MinResolve  = 100 * time.Millisecond
 )
 
-// Check reports whether c can be carried out. The error is a *ping.ConfigError.
+// Check reports whether c can be carried out. The error is a *usage.Error.
 func (c Config) Check() error {
 	switch {
 	case c.Interval < MinInterval:
-		return &ping.ConfigError{Got: fmt.Sprintf("a probe each %v", c.Interval), Want: fmt.Sprintf("leave at least %v between them", MinInterval)}
+		return usage.New(fmt.Sprintf("a probe each %v", c.Interval), fmt.Sprintf("leave at least %v between them", MinInterval))
 	case c.Resolve < MinResolve:
-		return &ping.ConfigError{Got: fmt.Sprintf("a look-up each %v", c.Resolve), Want: fmt.Sprintf("leave at least %v between them", MinResolve)}
+		return usage.New(fmt.Sprintf("a look-up each %v", c.Resolve), fmt.Sprintf("leave at least %v between them", MinResolve))
 	}
 	if err := c.probing(dial.Target{}).Check(); err != nil {
 		return err
@@ -59,7 +60,7 @@ func (c Config) Check() error {
 // checkTargets reports whether these can be watched, an address of each at least.
 func (c Config) checkTargets(targets []Target) error {
 	if n := len(targets); n > c.MaxAddresses {
-		return &ping.ConfigError{Got: fmt.Sprintf("%d targets", n), Want: fmt.Sprintf("at most %d addresses are asked at once", c.MaxAddresses)}
+		return usage.New(fmt.Sprintf("%d targets", n), fmt.Sprintf("at most %d addresses are asked at once", c.MaxAddresses))
 	}
 	for _, t := range targets {
 		if err := c.probing(t.Dial).Check(); err != nil {

@@ -3,14 +3,13 @@ package watch
 import (
 	"context"
 	"crypto/tls"
+	"echod/internal/usage"
 	"errors"
 	"net"
 	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"echod/internal/endpoint"
 )
 
 func mustParse(t *testing.T, url string) Target {
@@ -33,19 +32,19 @@ func TestParse(t *testing.T) {
 		{"dns+tcp://echo.example:7", "tcp://echo.example:7", true},
 		{"dns+tls://echo.example:7", "tls://echo.example:7", true},
 		{"dns+udp://echo.example:7", "udp://echo.example:7", true},
-		{"dns+unix:///run/echo", "bad address dns+unix:///run/echo: a path has no addresses to look up; write unix:///run/echo", false},
-		{"dns+tcp://echo.example", "bad address dns+tcp://echo.example: no port; write tcp://echo.example:PORT", false},
-		{"dns+tpc://echo.example:7", `bad address dns+tpc://echo.example:7: unknown scheme "tpc"; write tcp://`, false},
-		{"dns+", "bad address dns+: no URL; write tcp://localhost:8080", false},
-		{"echo.example:7", "bad address echo.example:7: no scheme; write tcp://echo.example:7", false},
+		{"dns+unix:///run/echo", "bad address dns+unix:///run/echo: a path has no addresses to look up: write unix:///run/echo", false},
+		{"dns+tcp://echo.example", "bad address dns+tcp://echo.example: no port: write tcp://echo.example:PORT", false},
+		{"dns+tpc://echo.example:7", `bad address dns+tpc://echo.example:7: unknown scheme "tpc": write tcp://`, false},
+		{"dns+", "bad address dns+: no URL: write tcp://localhost:8080", false},
+		{"echo.example:7", "bad address echo.example:7: no scheme: write tcp://echo.example:7", false},
 	}
 	for _, tt := range tests {
 		target, err := Parse(tt.url)
 		got := target.Dial.String()
 		if err != nil {
 			got = err.Error()
-			if _, ok := errors.AsType[*endpoint.Error](err); !ok {
-				t.Errorf("%s: got %T, want a *endpoint.Error", tt.url, err)
+			if _, ok := errors.AsType[*usage.Error](err); !ok {
+				t.Errorf("%s: got %T, want a *usage.Error", tt.url, err)
 			}
 		} else if target.URL != tt.url {
 			t.Errorf("%s: got %s as it was given", tt.url, target.URL)

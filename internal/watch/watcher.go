@@ -19,7 +19,7 @@ type Watcher struct {
 	asked   int       // addresses, of all targets
 }
 
-// New makes one that asks nothing yet. The error is a *ping.ConfigError.
+// New makes one that asks nothing yet. The error is a *usage.Error.
 func New(c Config) (*Watcher, error) {
 	if err := c.Check(); err != nil {
 		return nil, err

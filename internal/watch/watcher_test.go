@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"echod/internal/dial"
-	"echod/internal/ping"
+	"echod/internal/usage"
 )
 
 const name = "dns+tcp://echo:7"
@@ -253,18 +253,18 @@ func TestConfigThatCannotBe(t *testing.T) {
 		do   func(*Config)
 		want string
 	}{
-		{"too often", func(c *Config) { c.Interval = time.Millisecond }, "a probe each 1ms; leave at least 10ms between them"},
-		{"looked up too often", func(c *Config) { c.Resolve = time.Millisecond }, "a look-up each 1ms; leave at least 100ms between them"},
-		{"too many", func(c *Config) { c.MaxAddresses = 1 }, "2 targets; at most 1 addresses are asked at once"},
-		{"too short", func(c *Config) { c.Size = 1 }, "probes of 1 bytes; they can have 32 to 65507"},
-		{"a path from an address", func(c *Config) { c.Targets[1].Dial.Source = addrs("10.0.0.1")[0] }, "a source address for a unix socket; it has none"},
+		{"too often", func(c *Config) { c.Interval = time.Millisecond }, "a probe each 1ms: leave at least 10ms between them"},
+		{"looked up too often", func(c *Config) { c.Resolve = time.Millisecond }, "a look-up each 1ms: leave at least 100ms between them"},
+		{"too many", func(c *Config) { c.MaxAddresses = 1 }, "2 targets: at most 1 addresses are asked at once"},
+		{"too short", func(c *Config) { c.Size = 1 }, "probes of 1 bytes: they can have 32 to 65507"},
+		{"a path from an address", func(c *Config) { c.Targets[1].Dial.Source = addrs("10.0.0.1")[0] }, "a source address for a unix socket: it has none"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newFar().config(t, name, "unix:///run/echo")
 			tt.do(&c)
 			_, err := New(c)
-			if bad, ok := errors.AsType[*ping.ConfigError](err); !ok || bad.Error() != tt.want {
+			if bad, ok := errors.AsType[*usage.Error](err); !ok || bad.Error() != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
