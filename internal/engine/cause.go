@@ -6,76 +6,77 @@ import (
 	"echod/internal/errno"
 )
 
-// Cause is why a stream ended. Exactly one is counted for each.
+// Cause is why a stream ended. Exactly one is counted for each stream.
 type Cause uint8
 
 const (
-	// Finished: the peer finished and had all of it back. The only clean end.
+	// Finished: the peer half-closed and has received everything back. This is
+	// the only clean end.
 	Finished Cause = iota
-	// PeerReset: the peer reset the connection or vanished behind an error
-	// that says so (ECONNRESET, EPIPE).
+	// PeerReset: the peer reset the connection (ECONNRESET, EPIPE).
 	PeerReset
-	// PeerLost: the kernel gave the peer up (ETIMEDOUT, EHOSTUNREACH …).
+	// PeerLost: the kernel gave up the peer (ETIMEDOUT, EHOSTUNREACH …).
 	PeerLost
-	// Stalled: the peer took none of what it was owed for the stall timeout.
+	// Stalled: the peer took none of its owed bytes for the stall timeout.
 	Stalled
-	// Idle: the peer was silent for the idle timeout.
+	// Idle: the peer sent nothing for the idle timeout.
 	Idle
-	// Drained: the stream had not finished when the drain's time was up.
+	// Drained: the stream was still open when the drain timeout was over.
 	Drained
-	// Broken: the kernel refused what the stream needed (ENOMEM and the like).
+	// Broken: a system call that the stream needs failed (ENOMEM and the like).
 	Broken
-	// Truncated: the peer's TLS ended by a FIN without close_notify, so nobody
-	// knows whether it had finished (RFC 8446, section 6.1).
+	// Truncated: the TLS stream ended with a FIN and no close_notify, so it is
+	// unknown whether the peer had sent everything (RFC 8446, section 6.1).
 	Truncated
-	// Garbled: after the handshake the peer sent what is no TLS, or an alert.
+	// Garbled: after the handshake the peer sent an alert, or bytes that are not
+	// valid TLS.
 	Garbled
 	numCauses
 )
 
-// Refusal is why a connection that the kernel had accepted was reset at once.
+// Refusal is why a connection was reset right after accept.
 type Refusal uint8
 
 const (
-	// RefusedPerIP: the address has its share of connections already.
+	// RefusedPerIP: the address has Limits.MaxConnsPerIP connections already.
 	RefusedPerIP Refusal = iota
-	// RefusedFD: the descriptor is beyond what the engine can wait for
-	// (Caps.MaxFD).
+	// RefusedFD: the descriptor is above Caps.MaxFD.
 	RefusedFD
-	// RefusedPoller: the kernel would not watch the descriptor (ENOSPC, ENOMEM).
+	// RefusedPoller: the kernel did not add the descriptor to the poller (ENOSPC,
+	// ENOMEM).
 	RefusedPoller
 	// RefusedMemory: there was no memory to serve it with.
 	RefusedMemory
-	// RefusedHandshake: TLS did not come about; Stats.Handshakes tells why.
+	// RefusedHandshake: the TLS handshake failed. Stats.Handshakes counts why.
 	RefusedHandshake
 	numRefusals
 )
 
-// Handshake is how a TLS handshake ended. A stream on which it ended well is
-// served; any other is RefusedHandshake, or Drained.
+// Handshake is how a TLS handshake ended. After HandshakeOK the stream is served.
+// After any other it is reset and counted as RefusedHandshake, or as Drained.
 type Handshake uint8
 
 const (
-	// HandshakeOK: the stream is secure, and the client is who it must be.
+	// HandshakeOK: the handshake has succeeded.
 	HandshakeOK Handshake = iota
-	// HandshakeFailed: what came was no TLS, or none that both sides speak, or
-	// the client would not have our certificate.
+	// HandshakeFailed: the client sent bytes that are not TLS, supports no common
+	// version or cipher suite, or rejected our certificate.
 	HandshakeFailed
-	// HandshakeRefused: the client showed no certificate, or none that we trust.
+	// HandshakeRefused: the client sent no certificate, or one that is not trusted.
 	HandshakeRefused
-	// HandshakeTimeout: it took longer than Config.HandshakeTimeout, or was
-	// silent for the idle timeout.
+	// HandshakeTimeout: it took longer than Config.HandshakeTimeout, or the client
+	// was silent for the idle timeout.
 	HandshakeTimeout
-	// HandshakeLost: the client went away meanwhile, as a probe does that only
-	// wants to know whether the port is open.
+	// HandshakeLost: the client closed the connection before the end of the
+	// handshake, e.g. because it only probed whether the port is open.
 	HandshakeLost
-	// HandshakeDrained: the drain's time was up.
+	// HandshakeDrained: the drain timeout was over.
 	HandshakeDrained
 	numHandshakes
 )
 
-// ClassifyEnd returns why a stream ended on which a read or a write failed with
-// number. It never returns Finished: an error is no clean end.
+// ClassifyEnd returns the cause of the end of a stream on which a read or a write
+// failed with number. It never returns Finished: an error is not a clean end.
 func ClassifyEnd(number syscall.Errno) Cause {
 	switch errno.POSIX(number) {
 	case syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED, syscall.ENOTCONN:

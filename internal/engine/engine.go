@@ -1,3 +1,9 @@
+// Package engine is the contract between the service and the engines that move
+// its bytes: what an engine can do ([Engine], [Caps]), its configuration ([Config],
+// [Limits], [Budget]), how it is run ([Server]) and what it reports ([Stats],
+// [Peer]).
+//
+// It contains no engine. Package enginetest tests that an engine keeps the contract.
 package engine
 
 import (
@@ -7,41 +13,41 @@ import (
 	"echod/internal/sock"
 )
 
-// ErrClosed is what Serve returns after Shutdown.
+// ErrClosed is returned by Serve after Shutdown.
 var ErrClosed = errors.New("server closed")
 
-// ErrUnsupported is wrapped by every error that says: this engine, on this
-// system or kernel, cannot do that. The text before it says what and why.
+// ErrUnsupported is wrapped by the errors for what an engine cannot do on this
+// system or kernel. The text before it says what and why.
 var ErrUnsupported = errors.New("unsupported")
 
-// Engine is one way of waiting for many peers at once. Engines are values: they
-// hold nothing and may be used from any goroutine, any number of times.
+// Engine is one way of waiting for many peers at once. Engines have no state. They
+// may be used from any goroutine, any number of times.
 type Engine interface {
-	// Name is the engine's name on the command line, in labels and in logs.
+	// Name returns the engine's name on the command line, in labels and in logs.
 	Name() string
-	// Caps tells what the engine can serve. Shared code branches on Caps,
-	// never on Name.
+	// Caps returns what the engine can do. Code that serves all engines depends
+	// on Caps, never on Name.
 	Caps() Caps
-	// Probe asks the running system whether the engine works here: nil; an
-	// error that wraps ErrUnsupported and says why not; or any other error if
-	// the probe itself failed. It leaves nothing open.
+	// Probe checks whether the engine works on the running system. It returns
+	// nil, an error that wraps ErrUnsupported and says why not, or any other
+	// error if the check itself failed. It leaves nothing open.
 	Probe() error
-	// New binds every listener of cfg and is ready to serve. It refuses, with
-	// the reason and before anything is bound, what the engine cannot do; if
-	// one listener cannot be bound, none stays bound.
+	// New binds every listener of cfg. It returns an error, before anything is
+	// bound, if the engine cannot do what cfg asks for. If one listener cannot be
+	// bound, none stays bound.
 	New(cfg Config) (Server, error)
 }
 
-// Caps is what an engine can do.
+// Caps are the capabilities of an engine.
 type Caps struct {
-	// Networks are the schemes it serves, of "tcp", "tls", "udp" and "unix".
+	// Networks are the URL schemes it serves: of "tcp", "tls", "udp" and "unix".
 	Networks []string
-	// MaxFD is the highest descriptor it can wait for; 0 if there is no limit
-	// but the process's own.
+	// MaxFD is the highest descriptor it can wait for. 0 means any descriptor
+	// that the process may have.
 	MaxFD int
-	// Loops is whether Config.Loops means anything to it.
+	// Loops reports whether the engine uses Config.Loops.
 	Loops bool
-	// BusyPoll is whether Config.BusyPoll does.
+	// BusyPoll reports whether the engine uses Config.BusyPoll.
 	BusyPoll bool
 }
 
@@ -55,31 +61,32 @@ func (c Caps) Serves(network string) bool {
 	return false
 }
 
-// Server is an engine at work on its listeners. Its methods may be called from
-// any goroutine.
+// Server is an engine with its listeners. Its methods may be called from any
+// goroutine.
 type Server interface {
-	// Listeners are the addresses really bound, in the order of
+	// Listeners returns the addresses that were bound, in the order of
 	// Config.Listeners.
 	Listeners() []sock.Spec
-	// Serve echoes until Shutdown and then returns ErrClosed; any other error
-	// means that the engine itself broke, and every connection was reset.
+	// Serve echoes until Shutdown and then returns ErrClosed. Any other error
+	// means that the engine itself failed and that every connection was reset.
 	// It is called once.
 	Serve() error
-	// Shutdown drains: it takes in what is queued, closes the listeners and
-	// lets streams finish. When ctx ends, the rest is reset. On return every
-	// descriptor is closed and Serve has returned or is about to; a server
-	// that never served closes at once. The error is ctx's if streams had to
-	// be reset. Calling it again waits for the same end, and resets at the
-	// earliest end of any ctx.
+	// Shutdown drains: it accepts the connections in the queue, closes the
+	// listeners and lets streams finish. When ctx is done, it resets the rest. On
+	// return every descriptor is closed, and Serve has returned or is about to. A
+	// server that never served closes at once. The error is that of ctx if
+	// streams had to be reset. Another call waits for the same end; the first ctx
+	// that is done counts.
 	Shutdown(ctx context.Context) error
-	// Pulse returns nil once every loop has turned since the call, and ctx's
-	// error if one does not. A watchdog is fed only after it.
-	Pulse(ctx context.Context) error
-	// Stats is a snapshot. It costs the loops nothing and may lag by a turn.
+	// CheckAlive returns nil when every loop has completed an iteration since the
+	// call, or the error of ctx if one does not. The watchdog depends on it.
+	CheckAlive(ctx context.Context) error
+	// Stats returns a snapshot. It does not slow the loops down, and may lag
+	// behind them by one iteration.
 	Stats() Stats
-	// Peers is the n streams that moved most bytes and the n that have waited
-	// longest for their peer to take what it is owed: each once, in the order of
-	// Ranking.Peers. It may make each loop turn once. The error is ctx's, if a
-	// loop does not.
+	// Peers returns the n streams that moved most bytes and the n whose peers have
+	// taken none of their owed bytes for longest: each stream once, in the order
+	// of TopPeers.Peers. It may wake each loop once. The error is that of ctx if
+	// a loop does not answer.
 	Peers(ctx context.Context, n int) ([]Peer, error)
 }

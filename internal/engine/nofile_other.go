@@ -2,6 +2,6 @@
 
 package engine
 
-// maxDescriptors is how many descriptors this process may have open. Windows
-// sets no limit that a socket meets first.
+// maxDescriptors returns how many descriptors this process may have open. Windows
+// has no such limit that sockets reach.
 func maxDescriptors() int { return 1 << 20 }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-func TestRankingKeepsTheBusiestAndTheLongestWaiting(t *testing.T) {
+func TestTopPeersAreTheBusiestAndTheLongestWaiting(t *testing.T) {
 	const second = time.Second
 	var (
 		silent = Peer{ID: 1}
@@ -33,18 +33,18 @@ func TestRankingKeepsTheBusiestAndTheLongestWaiting(t *testing.T) {
 		{"fewer than asked for", 3, []Peer{silent, busy}, []Peer{busy, silent}},
 		{"bytes of both ways count", 2, []Peer{idle, oneWay, busy}, []Peer{busy, oneWay}},
 		{"the longest wait first", 1, []Peer{busy, slow, stuck}, []Peer{busy, stuck}},
-		{"who is owed more, if they waited as long", 1, []Peer{busy, as, stuck}, []Peer{busy, stuck}},
-		{"who is both stands there once", 1, []Peer{slow, huge, idle}, []Peer{huge}},
-		{"the first by ID, of equals", 1, []Peer{{ID: 9}, {ID: 8}}, []Peer{{ID: 8}}},
-		{"the waiting follow the busiest", 2, []Peer{stuck, slow, huge, busy, idle}, []Peer{huge, busy, stuck}},
-		{"none is asked for", 0, []Peer{busy, stuck}, nil},
-		{"less than none", -1, []Peer{busy, stuck}, nil},
+		{"the one with more owed bytes, of equal waits", 1, []Peer{busy, as, stuck}, []Peer{busy, stuck}},
+		{"a peer that is both is listed once", 1, []Peer{slow, huge, idle}, []Peer{huge}},
+		{"the lower ID, of equals", 1, []Peer{{ID: 9}, {ID: 8}}, []Peer{{ID: 8}}},
+		{"the waiting ones after the busiest", 2, []Peer{stuck, slow, huge, busy, idle}, []Peer{huge, busy, stuck}},
+		{"n is 0", 0, []Peer{busy, stuck}, nil},
+		{"n is negative", -1, []Peer{busy, stuck}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := NewRanking(tt.n)
+			r := NewTopPeers(tt.n)
 			for _, p := range tt.seen {
-				r.See(&p)
+				r.Add(&p)
 			}
 			if diff := diffPeers(tt.want, r.Peers()); diff != "" {
 				t.Errorf("peers (-want +got):\n%s", diff)
@@ -53,18 +53,17 @@ func TestRankingKeepsTheBusiestAndTheLongestWaiting(t *testing.T) {
 	}
 }
 
-// TestRankingIsWhatSortingAllWouldGive: not remembering everybody changes nothing,
-// nor does not showing whom it does not want.
-func TestRankingIsWhatSortingAllWouldGive(t *testing.T) {
+// TestTopPeersEqualTheFirstOfAllSorted omits peers at random that Wants rejects.
+func TestTopPeersEqualTheFirstOfAllSorted(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		n := 1 + random.IntN(6)
-		r := NewRanking(n)
+		r := NewTopPeers(n)
 		all := make([]Peer, random.IntN(60))
 		for i, id := range random.Perm(len(all)) {
 			all[i] = Peer{ID: uint64(id), BytesIn: random.Uint64N(20), Waiting: time.Duration(max(random.IntN(20)-10, 0))}
 			if all[i].ID%2 == 0 || r.Wants(all[i].BytesIn, all[i].Waiting) {
-				r.See(&all[i])
+				r.Add(&all[i])
 			}
 		}
 		if diff := diffPeers(sortAll(all, n), r.Peers()); diff != "" {
@@ -73,7 +72,7 @@ func TestRankingIsWhatSortingAllWouldGive(t *testing.T) {
 	}
 }
 
-// sortAll does what a Ranking does in the plainest way.
+// sortAll returns what TopPeers selects, by sorting all peers.
 func sortAll(all []Peer, n int) []Peer {
 	slices.SortFunc(all, func(a, b Peer) int {
 		return cmp.Or(cmp.Compare(b.BytesIn, a.BytesIn), cmp.Compare(a.ID, b.ID))
@@ -90,7 +89,7 @@ func sortAll(all []Peer, n int) []Peer {
 	return want
 }
 
-func TestStreamIDTellsDescriptorsAndGenerationsApart(t *testing.T) {
+func TestStreamIDDiffersByDescriptorAndByGeneration(t *testing.T) {
 	seen := map[uint64]bool{}
 	for _, generation := range []uint32{0, 1, 3, 1<<32 - 1} {
 		for _, fd := range []int{-1, 3, 1 << 20, 1<<31 - 1} {
@@ -110,9 +109,9 @@ func diffPeers(want, got []Peer) string {
 	return gocmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(Peer{}))
 }
 
-// BenchmarkRanking shows 15,000 peers to a ranking of 10: in any order, and in
-// the worst, where each is better than all before.
-func BenchmarkRanking(b *testing.B) {
+// BenchmarkTopPeers selects 10 of 15,000 peers: in random order, and in the worst
+// order, where each peer ranks above all before it.
+func BenchmarkTopPeers(b *testing.B) {
 	ascending := make([]Peer, 15_000)
 	for i := range ascending {
 		ascending[i] = Peer{ID: uint64(i), BytesIn: uint64(i), Waiting: time.Duration(i + 1)}
@@ -127,9 +126,9 @@ func BenchmarkRanking(b *testing.B) {
 	}{{"any order", shuffled}, {"worst order", ascending}} {
 		b.Run(bm.name, func(b *testing.B) {
 			for b.Loop() {
-				r := NewRanking(10)
+				r := NewTopPeers(10)
 				for i := range bm.all {
-					r.See(&bm.all[i])
+					r.Add(&bm.all[i])
 				}
 				if got := len(r.Peers()); got != 10 {
 					b.Fatalf("kept %d", got)

@@ -7,39 +7,39 @@ import (
 	"echod/internal/echo"
 )
 
-// Stats is what a server has done so far. Every count only grows; Active,
-// Finishing and Held are what is now.
+// Stats is a snapshot of what a server has done. Active, Finishing and Held are
+// current values; all other numbers only grow.
 type Stats struct {
-	Active    uint64 // streams open now
-	Finishing uint64 // of these, streams that have sent everything to a peer that has not taken all of it
-	Held      uint64 // bytes of user memory that buffers hold now
-	Accepted  uint64 // streams taken in, refused ones included
+	Active    uint64 // streams that are open
+	Finishing uint64 // of these, streams whose peer has not acknowledged the last bytes
+	Held      uint64 // bytes in buffers that are in use
+	Accepted  uint64 // connections accepted, refused ones included
 
 	BytesIn   uint64 // received on streams
 	BytesOut  uint64 // sent back on streams
-	Discarded uint64 // received, and lost with a reset; In = Out + Discarded + owed now
+	Discarded uint64 // received, and lost in a reset: BytesIn = BytesOut + Discarded + owed bytes
 
 	Closes     [numCauses]uint64         // streams ended, by Cause
-	Refused    [numRefusals]uint64       // streams reset on arrival, by Refusal
-	Accepts    [accept.NumReasons]uint64 // callers not accepted and pauses, by accept.Reason
+	Refused    [numRefusals]uint64       // connections reset right after accept, by Refusal
+	Accepts    [accept.NumReasons]uint64 // accept errors and pauses, by accept.Reason
 	Handshakes [numHandshakes]uint64     // TLS handshakes ended, by Handshake
 
 	DatagramsIn  uint64
 	DatagramsOut uint64
 	Drops        [echo.NumDrops]uint64 // datagrams not answered, by echo.Drop
-	// DatagramErrors is how often a datagram socket could not be read.
+	// DatagramErrors counts failed reads of datagram sockets.
 	DatagramErrors uint64
 
 	Loops []LoopStats // one for each event loop; none if the engine has none
 }
 
-// LoopStats tells how one event loop is doing.
+// LoopStats are the numbers of one event loop.
 type LoopStats struct {
-	Turns  uint64 // times it looked for events
-	Active uint64 // streams it serves now
+	Turns  uint64 // iterations: how often it asked for events
+	Active uint64 // streams that it serves now
 }
 
-// Add adds o to s, loops appended: the sum of two servers.
+// Add adds the numbers of another server, o, to s. It appends the loops of o.
 func (s *Stats) Add(o Stats) {
 	s.Active += o.Active
 	s.Finishing += o.Finishing
@@ -69,7 +69,7 @@ func (s *Stats) Add(o Stats) {
 	s.Loops = append(s.Loops, o.Loops...)
 }
 
-// Reset is how many streams ended by a reset of ours or of the peer's.
+// Reset returns how many streams ended with a reset, by us or by the peer.
 func (s *Stats) Reset() uint64 {
 	var n uint64
 	for c, count := range s.Closes {
@@ -80,8 +80,8 @@ func (s *Stats) Reset() uint64 {
 	return n
 }
 
-// Counters are Stats in the making: an engine keeps one, or one for each loop,
-// and counts as it goes. Any goroutine may count and read.
+// Counters are the atomic counters from which Stats are taken. An engine has one
+// set, or one for each loop. Any goroutine may use them.
 type Counters struct {
 	Active    atomic.Int64
 	Finishing atomic.Int64
@@ -103,12 +103,12 @@ type Counters struct {
 	DatagramErrors atomic.Uint64
 }
 
-// Stats is what was counted so far, without Held and Loops.
+// Stats returns a snapshot of the counters, without Held and Loops.
 //
-// It is no instant: engines go on counting. The order makes one thing sure. A
-// stream is Active before it is counted as Accepted, and has its cause before it
-// is no longer Active; they are read in that order, so a stream that is Accepted
-// and not Active shows its end.
+// Engines go on counting while it reads, so the order of reads matters. A stream
+// becomes Active before it is counted as Accepted, and its cause is counted before
+// it ceases to be Active. Accepted is read first, then Active, then the causes. So
+// for every stream that is Accepted and not Active, the snapshot has the cause.
 func (c *Counters) Stats() Stats {
 	accepted := c.Accepted.Load()
 	s := Stats{

@@ -88,7 +88,7 @@ func (s *fakeServer) ended(cause engine.Cause, n uint64) {
 	s.stats.Closes[cause] += n
 }
 
-func (s *fakeServer) Pulse(ctx context.Context) error {
+func (s *fakeServer) CheckAlive(ctx context.Context) error {
 	if s.hangs.Load() {
 		<-ctx.Done()
 		return ctx.Err()

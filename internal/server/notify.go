@@ -171,7 +171,7 @@ func (s *Service) pulse(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Watchdog/2)
 	defer cancel()
 	for _, m := range s.members {
-		if err := m.Pulse(ctx); err != nil && !m.over.Load() {
+		if err := m.CheckAlive(ctx); err != nil && !m.over.Load() {
 			return fmt.Errorf("the %s engine: %w", m.engine, err)
 		}
 	}

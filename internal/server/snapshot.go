@@ -27,14 +27,14 @@ type EngineSnapshot struct {
 // Peers is the n streams of all engines that moved most bytes and the n that have
 // waited longest, each once. The error is ctx's, if an engine does not answer.
 func (s *Service) Peers(ctx context.Context, n int) ([]engine.Peer, error) {
-	ranking := engine.NewRanking(n)
+	ranking := engine.NewTopPeers(n)
 	for _, m := range s.members {
 		peers, err := m.Peers(ctx, n)
 		if err != nil {
 			return nil, err
 		}
 		for i := range peers {
-			ranking.See(&peers[i])
+			ranking.Add(&peers[i])
 		}
 	}
 	return ranking.Peers(), nil

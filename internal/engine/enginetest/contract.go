@@ -33,8 +33,8 @@ var serverCases = []testCase{
 		run:     portInUse,
 	},
 	{
-		name:    "Pulse is felt while the server lives",
-		promise: "Pulse returns nil once every loop has turned, and the context's error if one does not",
+		name:    "CheckAlive is felt while the server lives",
+		promise: "CheckAlive returns nil once every loop has turned, and the context's error if one does not",
 		run:     pulse,
 	},
 	{
@@ -133,21 +133,21 @@ func pulse(t trial) {
 	s := t.bind(engine.Config{})
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := s.Pulse(now); t.engine.Caps().Loops && !errors.Is(err, context.Canceled) {
-		t.Errorf("Pulse before any loop turns, context canceled: got %v, want its error", err)
+	if err := s.CheckAlive(now); t.engine.Caps().Loops && !errors.Is(err, context.Canceled) {
+		t.Errorf("CheckAlive before any loop turns, context canceled: got %v, want its error", err)
 	}
 	s.start()
 	soon, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for range 3 {
-		if err := s.Pulse(soon); err != nil {
-			t.Fatalf("Pulse of an idle server: got %v, want nil", err)
+		if err := s.CheckAlive(soon); err != nil {
+			t.Fatalf("CheckAlive of an idle server: got %v, want nil", err)
 		}
 	}
 	s.t.dialNarrow(s).flood(8 << 20)
 	s.settle()
-	if err := s.Pulse(soon); err != nil {
-		t.Fatalf("Pulse with a stalled peer: got %v, want nil", err)
+	if err := s.CheckAlive(soon); err != nil {
+		t.Fatalf("CheckAlive with a stalled peer: got %v, want nil", err)
 	}
 }
 

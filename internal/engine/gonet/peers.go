@@ -18,12 +18,12 @@ const noDescriptor = -1
 // Peers looks at every connection, while none can come or go. The context is not
 // needed: there is nobody to wait for.
 func (s *server) Peers(_ context.Context, n int) ([]engine.Peer, error) {
-	ranking := engine.NewRanking(n)
+	ranking := engine.NewTopPeers(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		p := c.seen()
-		ranking.See(&p)
+		ranking.Add(&p)
 	}
 	return ranking.Peers(), nil
 }

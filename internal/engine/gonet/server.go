@@ -166,9 +166,9 @@ func (s *server) resetAll() {
 	}
 }
 
-// Pulse asks only whether the server serves at all: there is no loop here that
+// CheckAlive asks only whether the server serves at all: there is no loop here that
 // could get stuck, the runtime wakes each goroutine by itself.
-func (s *server) Pulse(ctx context.Context) error {
+func (s *server) CheckAlive(ctx context.Context) error {
 	select {
 	case <-s.serving:
 		return nil

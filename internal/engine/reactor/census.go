@@ -11,7 +11,7 @@ import (
 
 // Peers asks every loop, all at the same time, and picks from what they tell.
 func (s *server) Peers(ctx context.Context, n int) ([]engine.Peer, error) {
-	ranking := engine.NewRanking(n)
+	ranking := engine.NewTopPeers(n)
 	for _, c := range s.takeCensus(n) {
 		select {
 		case <-c.taken:
@@ -19,7 +19,7 @@ func (s *server) Peers(ctx context.Context, n int) ([]engine.Peer, error) {
 			return nil, ctx.Err()
 		}
 		for i := range c.peers {
-			ranking.See(&c.peers[i])
+			ranking.Add(&c.peers[i])
 		}
 	}
 	return ranking.Peers(), nil
@@ -44,13 +44,13 @@ func (s *server) takeCensus(n int) []*census {
 // census walks over the loop's connections, and asks the kernel only for the
 // names of those few that are to be shown.
 func (l *loop) census(n int) []engine.Peer {
-	ranking := engine.NewRanking(n)
+	ranking := engine.NewTopPeers(n)
 	for i := range l.lists {
 		for fd := l.lists[i].head; fd != none; {
 			c := l.table.at(fd)
 			if ranking.Wants(c.stream.In()+c.stream.Out(), l.waiting(c)) {
 				p := l.describe(c)
-				ranking.See(&p)
+				ranking.Add(&p)
 			}
 			fd = c.newer
 		}

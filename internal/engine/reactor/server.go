@@ -140,8 +140,8 @@ func (s *server) Serve() error {
 	return engine.ErrClosed
 }
 
-// Pulse wakes every loop and waits until each has turned.
-func (s *server) Pulse(ctx context.Context) error {
+// CheckAlive wakes every loop and waits until each has turned.
+func (s *server) CheckAlive(ctx context.Context) error {
 	for _, l := range s.loops {
 		select {
 		case <-l.mail.pulse():
