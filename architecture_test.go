@@ -42,7 +42,7 @@ var imports = map[string][]string{
 	"internal/oplog":             {},
 	"internal/page":              {},
 	"internal/ping":              {"internal/dial", "internal/hist", "internal/usage"},
-	"internal/report":            {"internal/dial", "internal/hist", "internal/load"},
+	"internal/report":            {"internal/dial", "internal/hist", "internal/load", "internal/ping", "internal/watch"},
 	"internal/rulesdoc":          {"check"},
 	"internal/selftest":          {"check", "internal/certs", "internal/engine", "internal/sock"},
 	"internal/server":            {"internal/drain", "internal/echo", "internal/engine", "internal/sock", "internal/usage"},

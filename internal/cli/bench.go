@@ -94,7 +94,7 @@ func (f *benchFlags) run(ctx context.Context, p *Process, args []string) error {
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	live := newLive(p, plan)
+	live := newLiveLine(p, plan)
 	result, err := load.Run(ctx, plan, live.show)
 	live.clear()
 	if err != nil {

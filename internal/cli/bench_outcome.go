@@ -11,14 +11,11 @@ import (
 	"echod/internal/report"
 )
 
-// outcome is what a load comes to: a result, and how its thresholds fared.
-type outcome struct {
-	result     *load.Result
-	judgements []judgement
-}
+// outcome is the result of a load, with the verdicts of its thresholds.
+type outcome struct{ report.Run }
 
 func newOutcome(r *load.Result, thresholds []threshold[*load.Result]) *outcome {
-	return &outcome{r, judgeAll(thresholds, r)}
+	return &outcome{report.Run{Result: r, Verdicts: verdicts(thresholds, r)}}
 }
 
 // deliver writes the report to standard output; or into file, and then what
@@ -26,60 +23,79 @@ func newOutcome(r *load.Result, thresholds []threshold[*load.Result]) *outcome {
 // for programs.
 func (o *outcome) deliver(p *Process, format string, file *outputFile) error {
 	if file != nil {
-		if err := file.write(o.writerOf(format, false)); err != nil {
+		if err := file.write(writerOfRuns([]report.Run{o.Run}, format, false)); err != nil {
 			return err
 		}
-		fmt.Fprintln(p.Stderr, report.Line(o.result))
-	} else if err := o.writerOf(format, colorful(p))(p.Stdout); err != nil {
+		fmt.Fprintln(p.Stderr, report.Line(o.Result))
+	} else if err := writerOfRuns([]report.Run{o.Run}, format, colorful(p))(p.Stdout); err != nil {
 		return &exitError{Unknown, fmt.Errorf("write the report: %w", err)}
 	}
-	if o.result.Errors[dial.Local] > 0 {
+	if o.Result.Errors[dial.Local] > 0 {
 		fmt.Fprintf(p.Stderr, "echod: hint: %s\n", hintScarce)
 	}
 	if file == nil && format == "text" {
 		return nil
 	}
-	for _, warning := range report.Warnings(o.result) {
+	for _, warning := range report.Warnings(o.Result) {
 		fmt.Fprintln(p.Stderr, warning)
 	}
-	return writeJudgements(p.Stderr, o.judgements, false)
+	return report.WriteVerdicts(p.Stderr, o.Verdicts, false)
 }
 
 // hintScarce is for what this machine could not do of a load.
 const hintScarce = "local errors are this machine's: more ports by --source 127.0.0.2,127.0.0.3, more open files by ulimit -n"
 
-func (o *outcome) writerOf(format string, color bool) func(io.Writer) error {
-	if format == "json" {
-		return func(w io.Writer) error { return report.WriteJSON(w, o.result, verdicts(o.judgements)...) }
-	}
-	return func(w io.Writer) error { return o.writeText(w, color) }
-}
-
-func (o *outcome) writeText(w io.Writer, color bool) error {
-	if err := report.WriteText(w, o.result, color); err != nil || len(o.judgements) == 0 {
-		return err
-	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	return writeJudgements(w, o.judgements, color)
-}
-
 // writeHgrm writes latency in milliseconds, the unit of other tools.
 func (o *outcome) writeHgrm(w io.Writer) error {
-	return o.result.Latency.WriteHgrm(w, time.Millisecond)
+	return o.Result.Latency.WriteHgrm(w, time.Millisecond)
 }
 
 // answered turns the outcome into an exit code; the report has said the rest. A
 // threshold says nothing of the server where the generator was too slow.
 func (o *outcome) answered() error {
 	switch {
-	case o.result.Wrong != nil:
+	case o.Result.Wrong != nil:
 		return &exitError{code: Failed}
-	case o.result.Behind != nil:
+	case o.Result.Behind != nil:
 		return &exitError{code: Unknown}
-	case slices.ContainsFunc(o.judgements, judgement.broken):
+	case slices.ContainsFunc(o.Verdicts, broken):
 		return &exitError{code: Failed}
 	}
 	return nil
+}
+
+// liveLine shows a person at a terminal, in one line, how a load is doing.
+type liveLine struct {
+	w      io.Writer // nil: standard error is no terminal
+	plan   load.Plan
+	errors int64 // so far
+}
+
+func newLiveLine(p *Process, plan load.Plan) *liveLine {
+	l := &liveLine{plan: plan}
+	if isTerminal(p.Stderr) {
+		l.w = p.Stderr
+	}
+	l.write("connecting")
+	return l
+}
+
+// show writes what the last second was like.
+func (l *liveLine) show(now load.Progress) {
+	if !now.Warmup {
+		l.errors += now.Interval.Errors
+	}
+	l.write(report.ProgressLine(l.plan, now, l.errors))
+}
+
+func (l *liveLine) write(words string) {
+	if l.w != nil {
+		fmt.Fprintf(l.w, "%s%s: %s", clearLine, l.plan.URL, words)
+	}
+}
+
+func (l *liveLine) clear() {
+	if l.w != nil {
+		fmt.Fprint(l.w, clearLine)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"echod/internal/dial"
 	"echod/internal/hist"
 	"echod/internal/load"
+	"echod/internal/report"
 )
 
 func TestThresholdsAreJudgedByWhatTheyName(t *testing.T) {
@@ -47,9 +48,9 @@ func TestThresholdsAreJudgedByWhatTheyName(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := threshold.judge(tt.of)
-			if got.met != tt.met || got.value != tt.value {
-				t.Errorf("got met %t, %s; want %t, %s", got.met, got.value, tt.met, tt.value)
+			got := threshold.verdict(tt.of)
+			if got.Met != tt.met || got.Value != tt.value {
+				t.Errorf("got met %t, %s; want %t, %s", got.Met, got.Value, tt.met, tt.value)
 			}
 		})
 	}
@@ -83,19 +84,22 @@ func TestRateReadsWhatIsMeant(t *testing.T) {
 }
 
 func TestExitCodeOfAnOutcome(t *testing.T) {
-	broken := []judgement{{met: true}, {met: false}}
+	of := func(r *load.Result, verdicts []report.Verdict) outcome {
+		return outcome{report.Run{Result: r, Verdicts: verdicts}}
+	}
+	broken := []report.Verdict{{Met: true}, {Met: false}}
 	tests := []struct {
 		name string
 		of   outcome
 		want Code
 	}{
-		{"fine", outcome{&load.Result{}, []judgement{{met: true}}}, OK},
-		{"errors alone", outcome{&load.Result{Errors: map[dial.Class]int64{dial.Reset: 5}}, nil}, OK},
-		{"a threshold is broken", outcome{&load.Result{}, broken}, Failed},
-		{"a byte is wrong", outcome{&load.Result{Wrong: new(load.Wrong)}, nil}, Failed},
-		{"the generator was too slow", outcome{&load.Result{Behind: new(load.Behind)}, nil}, Unknown},
-		{"too slow to blame the server", outcome{&load.Result{Behind: new(load.Behind)}, broken}, Unknown},
-		{"too slow, and yet a byte is wrong", outcome{&load.Result{Behind: new(load.Behind), Wrong: new(load.Wrong)}, nil}, Failed},
+		{"fine", of(&load.Result{}, []report.Verdict{{Met: true}}), OK},
+		{"errors alone", of(&load.Result{Errors: map[dial.Class]int64{dial.Reset: 5}}, nil), OK},
+		{"a threshold is broken", of(&load.Result{}, broken), Failed},
+		{"a byte is wrong", of(&load.Result{Wrong: new(load.Wrong)}, nil), Failed},
+		{"the generator was too slow", of(&load.Result{Behind: new(load.Behind)}, nil), Unknown},
+		{"too slow to blame the server", of(&load.Result{Behind: new(load.Behind)}, broken), Unknown},
+		{"too slow, and yet a byte is wrong", of(&load.Result{Behind: new(load.Behind), Wrong: new(load.Wrong)}, nil), Failed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -132,11 +136,12 @@ func TestExamplesOfBenchAreRight(t *testing.T) {
 	}
 }
 
-func TestLiveLineTellsWhatTheLastSecondWasLike(t *testing.T) {
+func TestLiveLineShowsTheLastSecond(t *testing.T) {
 	second := load.Interval{Seconds: 1, Messages: 12345, Conns: 50, Latency: hist.New()}
 	second.Latency.Record(2 * time.Millisecond)
 	silent := load.Interval{Seconds: 1, Errors: 3, Conns: 49, Latency: hist.New()}
-	l := live{plan: load.Plan{Warmup: 2 * time.Second}}
+	var b strings.Builder
+	l := liveLine{w: &b, plan: load.Plan{URL: "tcp://far:7", Warmup: 2 * time.Second}}
 	for _, tt := range []struct {
 		now  load.Progress
 		want string
@@ -146,8 +151,10 @@ func TestLiveLineTellsWhatTheLastSecondWasLike(t *testing.T) {
 		{load.Progress{At: 2 * time.Second, Interval: silent}, "2s  0/s  connections 49  errors 3"},
 		{load.Progress{At: 3 * time.Second, Interval: second}, "3s  12,345/s  p99 2.00 ms  connections 50  errors 3"},
 	} {
-		if got := l.words(tt.now); got != tt.want {
-			t.Errorf("got %s, want %s", got, tt.want)
+		b.Reset()
+		l.show(tt.now)
+		if got, want := b.String(), clearLine+"tcp://far:7: "+tt.want; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

@@ -91,21 +91,28 @@ func (f *pingFlags) run(ctx context.Context, p *Process, args []string) error {
 	defer stop()
 	watched, cancel := context.WithCancel(until)
 	defer cancel()
-	out := &pingOutput{w: p.Stdout, failed: cancel}
-	teller, tally := f.teller(p, config, out), ping.NewTally()
-	config.OnProbe = func(probe ping.Probe) { tally.Probe(probe); teller.probe(probe) }
-	config.OnLink = func(link ping.Link) { tally.Link(link); teller.link(link) }
+	out, tally := f.writer(p, config), ping.NewTally()
+	var failed error // the first of writing, which ends the ping
+	check := func(err error) {
+		if err != nil {
+			failed = cmp.Or(failed, error(&exitError{Unknown, fmt.Errorf("write the report: %w", err)}))
+			cancel()
+		}
+	}
+	config.OnProbe = func(probe ping.Probe) { tally.Probe(probe); check(out.Probe(probe)) }
+	config.OnLink = func(link ping.Link) { tally.Link(link); check(out.Link(link)) }
 	prober, err := ping.New(config)
 	if err != nil {
 		return err
 	}
-	teller.begin()
+	check(out.Start())
 	prober.Run(watched)
 	summary := tally.Summary()
-	judgements := judgeAll(f.thresholds, summary)
-	teller.end(summary, judgements)
+	verdicts := verdicts(f.thresholds, summary)
+	check(out.End(summary, verdicts))
+	f.writeSummary(p.Stderr, summary, verdicts)
 	if config.Count > 0 && summary.Sent < int64(config.Count) {
 		err = interrupted(until)
 	}
-	return cmp.Or(out.complaint(), err, answeredPing(summary, judgements))
+	return cmp.Or(failed, err, answeredPing(summary, verdicts))
 }

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -12,58 +10,34 @@ import (
 	"echod/internal/report"
 )
 
-// pingTeller tells what a Prober tells, in one format. The lines of a probe are
-// out when probe returns.
-type pingTeller interface {
-	begin()
-	probe(ping.Probe)
-	link(ping.Link)
-	end(ping.Summary, []judgement)
-}
-
-// teller is the one for the format that was asked for.
-func (f *pingFlags) teller(p *Process, c ping.Config, out io.Writer) pingTeller {
+// writer returns what writes the events of a ping in the format of the flags.
+func (f *pingFlags) writer(p *Process, c ping.Config) report.Ping {
 	switch f.format {
 	case "json":
-		return newPingJSON(out, p.Stderr, c)
+		return report.PingJSON(p.Stdout, c, thisBuild().brief())
 	case "csv":
-		return newPingCSV(out, p.Stderr)
+		return report.PingCSV(p.Stdout)
 	}
-	return &pingText{out: out, config: c, color: colorful(p), timestamps: f.timestamps}
+	return report.PingText(p.Stdout, c, colorful(p), f.timestamps)
 }
 
-// pingOutput ends the probing when nobody can be told of it any more.
-type pingOutput struct {
-	w      io.Writer
-	failed context.CancelFunc
-	err    error // the first
-}
-
-func (o *pingOutput) Write(b []byte) (int, error) {
-	if o.err != nil {
-		return 0, o.err
+// writeSummary writes the part of the end that people need and that the format on
+// standard output does not show them.
+func (f *pingFlags) writeSummary(w io.Writer, s ping.Summary, verdicts []report.Verdict) {
+	switch f.format {
+	case "json":
+		report.WriteVerdicts(w, verdicts, false)
+	case "csv":
+		report.WritePingSummary(w, s, verdicts, false)
 	}
-	n, err := o.w.Write(b)
-	if err != nil {
-		o.err = err
-		o.failed()
-	}
-	return n, err
-}
-
-func (o *pingOutput) complaint() error {
-	if o.err == nil {
-		return nil
-	}
-	return &exitError{Unknown, fmt.Errorf("write the report: %w", o.err)}
 }
 
 // answeredPing turns what probes came to into an exit code; the summary has said
 // the rest. If nothing came back, only a bound on loss was measured.
-func answeredPing(s ping.Summary, judgements []judgement) error {
-	broken := func(j judgement) bool { return j.broken() && (s.Received > 0 || j.measured) }
+func answeredPing(s ping.Summary, verdicts []report.Verdict) error {
+	failed := func(v report.Verdict) bool { return !v.Met && (s.Received > 0 || v.Measured) }
 	switch {
-	case s.Corrupt > 0, slices.ContainsFunc(judgements, broken):
+	case s.Corrupt > 0, slices.ContainsFunc(verdicts, failed):
 		return &exitError{code: Failed}
 	case s.Received == 0:
 		return &exitError{code: Unknown}

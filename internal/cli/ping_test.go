@@ -2,138 +2,39 @@ package cli
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
-	"echod/internal/dial"
-	"echod/internal/hist"
 	"echod/internal/ping"
+	"echod/internal/report"
 )
 
-// pinged is what a teller is told in these tests, and what people read of it.
-var pinged = []struct {
-	probe ping.Probe
-	link  ping.Link
-	text  string
-}{
-	{link: ping.Link{Up: true, Addr: "127.0.0.1:7", Phases: ping.Phases{DNS: 1500, Connect: 2e6, TLS: 3e6}},
-		text: "connected to 127.0.0.1:7: dns 1.50 µs, connect 2.00 ms, tls 3.00 ms"},
-	{probe: ping.Probe{Fate: ping.Answered, Seq: 3, RTT: 84100}, text: "64 bytes from tcp://far:7: seq=3 time=84.1 µs"},
-	{probe: ping.Probe{Fate: ping.Answered, Seq: 4, RTT: 3e6, Reordered: true},
-		text: "64 bytes from tcp://far:7: seq=4 time=3.00 ms (reordered)"},
-	{probe: ping.Probe{Fate: ping.Answered, Seq: 5, RTT: 3e6, Phases: ping.Phases{Connect: 1e6, FirstByte: 2e6}},
-		text: "64 bytes from tcp://far:7: seq=5 connect=1.00 ms first-byte=2.00 ms time=3.00 ms"},
-	{probe: ping.Probe{Fate: ping.Duplicated, Seq: 5, RTT: 4e6}, text: "64 bytes from tcp://far:7: seq=5 time=4.00 ms (duplicated)"},
-	{probe: ping.Probe{Fate: ping.Lost, Seq: 6, Class: dial.Timeout, Err: errors.New("no answer within 2s")},
-		text: "seq=6 lost: timeout: no answer within 2s"},
-	{probe: ping.Probe{Fate: ping.Late, Seq: 6, RTT: 3e9}, text: "64 bytes from tcp://far:7: seq=6 time=3.00 s (late)"},
-	{probe: ping.Probe{Fate: ping.Lost, Seq: 7, Class: ping.Corrupt, Err: &ping.WrongError{Offset: 40, Got: "00", Want: "01"}},
-		text: "seq=7 lost: corrupt: wrong byte at 40: got 00, want 01"},
-	{probe: ping.Probe{Fate: ping.Foreign}, text: "a foreign datagram: it answers none of these probes"},
-	{probe: ping.Probe{Fate: ping.Foreign, Class: ping.Corrupt, Err: &ping.WrongError{Got: "00", Want: "nothing"}},
-		text: "foreign bytes: wrong byte at 0: got 00, want nothing"},
-	{link: ping.Link{Addr: "127.0.0.1:7", Class: dial.Reset, Err: errors.New("read: connection reset by peer")},
-		text: "no connection: reset: read: connection reset by peer"},
-	{link: ping.Link{Up: true, Addr: "127.0.0.1:7", Down: 3e9, Phases: ping.Phases{Connect: 2e6}},
-		text: "connected to 127.0.0.1:7: connect 2.00 ms, after 3.00 s without a connection"},
-}
-
-func pingConfig() ping.Config {
-	return ping.Config{Target: ping.Target{Network: "tcp", Address: "far:7"}, Size: 64, Interval: time.Second, Wait: 2 * time.Second}
-}
-
-func TestPingTellsPeopleInALine(t *testing.T) {
-	for _, tt := range pinged {
-		var b strings.Builder
-		teller := &pingText{out: &b, config: pingConfig()}
-		if tt.probe.Fate != "" {
-			teller.probe(tt.probe)
-		} else {
-			teller.link(tt.link)
-		}
-		if got := b.String(); got != tt.text+"\n" {
-			t.Errorf("got  %swant %s", got, tt.text)
-		}
-	}
-}
-
-func TestPingColoursWhatIsNotWell(t *testing.T) {
-	for _, tt := range pinged {
-		var b strings.Builder
-		teller := &pingText{out: &b, config: pingConfig(), color: true}
-		well := tt.link.Up
-		if tt.probe.Fate != "" {
-			well = tt.probe.Fate == ping.Answered && !tt.probe.Reordered
-			teller.probe(tt.probe)
-		} else {
-			teller.link(tt.link)
-		}
-		if got := !strings.Contains(b.String(), "\x1b["); got != well {
-			t.Errorf("%q: without a colour %t, want %t", b.String(), got, well)
-		}
-	}
-}
-
-func TestPingSummaryTellsWhatWasNotWell(t *testing.T) {
-	one := hist.New()
-	one.Record(2 * time.Millisecond)
-	tests := []struct {
-		name string
-		of   ping.Summary
-		want string
-	}{
-		{"nothing", ping.Summary{}, "0 sent, 0 received, 0 lost (0 %), 0 duplicated, 0 reordered\n"},
-		{"much", ping.Summary{
-			Sent: 8, Received: 5, Lost: 3, Late: 1, Duplicated: 2, Reordered: 1, Corrupt: 1, Foreign: 4,
-			LostBy: map[dial.Class]int64{dial.Refused: 1, dial.Timeout: 2}, Reconnects: 1, Down: 1600 * time.Millisecond,
-			Connect: one.Summary(), RTT: one.Summary(), Jitter: 500 * time.Microsecond,
-		}, `8 sent, 5 received, 3 lost (37.5 %), 2 duplicated, 1 reordered
-lost        2 timeout, 1 refused
-besides     1 late, 1 corrupt, 4 foreign
-reconnects  1, and 1.60 s without a connection
-                 min       avg       p50       p99       max    jitter
-connect      2.00 ms   2.00 ms   2.00 ms   2.00 ms   2.00 ms
-round trip   2.00 ms   2.00 ms   2.00 ms   2.00 ms   2.00 ms    500 µs
-`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var b strings.Builder
-			writePingSummary(&b, tt.of)
-			if diff := cmp.Diff(tt.want, b.String()); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
-			}
-		})
-	}
-}
-
 func TestExitCodeOfAPing(t *testing.T) {
-	met, broken := judgement{met: true, measured: true}, judgement{measured: true}
-	unknown := judgement{}
+	met, broken := report.Verdict{Met: true, Measured: true}, report.Verdict{Measured: true}
+	unknown := report.Verdict{}
 	some, none := ping.Summary{Sent: 2, Received: 1, Lost: 1}, ping.Summary{Sent: 2, Lost: 2}
 	tests := []struct {
-		name       string
-		of         ping.Summary
-		judgements []judgement
-		want       Code
+		name     string
+		of       ping.Summary
+		verdicts []report.Verdict
+		want     Code
 	}{
 		{"something was answered", some, nil, OK},
-		{"and a threshold is met", some, []judgement{met}, OK},
-		{"and a threshold is broken", some, []judgement{met, broken}, Failed},
-		{"and a threshold was not measured", some, []judgement{unknown}, Failed},
+		{"and a threshold is met", some, []report.Verdict{met}, OK},
+		{"and a threshold is broken", some, []report.Verdict{met, broken}, Failed},
+		{"and a threshold was not measured", some, []report.Verdict{unknown}, Failed},
 		{"and a byte is wrong", ping.Summary{Received: 1, Corrupt: 1}, nil, Failed},
 		{"nothing was answered", none, nil, Unknown},
-		{"and a threshold was not measured for it", none, []judgement{unknown}, Unknown},
-		{"and that breaks a threshold", none, []judgement{unknown, broken}, Failed},
+		{"and a threshold was not measured for it", none, []report.Verdict{unknown}, Unknown},
+		{"and that breaks a threshold", none, []report.Verdict{unknown, broken}, Failed},
 		{"but with a wrong byte", ping.Summary{Sent: 1, Lost: 1, Corrupt: 1}, nil, Failed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := codeOf(answeredPing(tt.of, tt.judgements)); got != tt.want {
+			if got := codeOf(answeredPing(tt.of, tt.verdicts)); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})
@@ -166,17 +67,18 @@ func TestExamplesOfPingAreRight(t *testing.T) {
 	}
 }
 
-func TestPingEndsWhenNobodyReadsItAnyMore(t *testing.T) {
-	broken := errors.New("no space left on device")
-	ended := false
-	out := &pingOutput{w: failing{broken}, failed: func() { ended = true }}
-	teller := &pingText{out: out, config: pingConfig()}
-	teller.begin()
-	if !ended {
-		t.Error("the probing goes on")
-	}
-	if err := out.complaint(); !errors.Is(err, broken) || codeOf(err) != Unknown {
-		t.Errorf("got %v, exit code %d; want %v, %d", err, codeOf(err), broken, Unknown)
+func TestPingEndsWhenItsOutputCannotBeWritten(t *testing.T) {
+	full := errors.New("no space left on device")
+	for _, format := range pingFormats {
+		t.Run(format, func(t *testing.T) {
+			f := newPingFlags()
+			f.format = format
+			p := &Process{Stdout: failing{full}, Stderr: io.Discard, Getenv: func(string) string { return "" }}
+			// Without an end of its own, since there is no count.
+			if err := f.run(t.Context(), p, []string{"udp://127.0.0.1:7"}); !errors.Is(err, full) || codeOf(err) != Unknown {
+				t.Errorf("got %v, exit code %d; want %v, %d", err, codeOf(err), full, Unknown)
+			}
+		})
 	}
 }
 

@@ -128,19 +128,15 @@ func runNames(paths []string) []string {
 	return short
 }
 
-// writerOfRuns is what writes runs in one of pageFormats.
+// writerOfRuns returns a function that writes runs in one of pageFormats.
 func writerOfRuns(runs []report.Run, format string, color bool) func(io.Writer) error {
 	return func(w io.Writer) error {
-		switch {
-		case format == "html":
+		switch format {
+		case "html":
 			return report.WriteHTML(w, runs)
-		case format == "json" && len(runs) == 1:
-			return report.WriteJSON(w, runs[0].Result)
-		case format == "json":
-			return report.CompareJSON(w, runs)
-		case len(runs) == 1:
-			return report.WriteText(w, runs[0].Result, color)
+		case "json":
+			return report.WriteJSON(w, runs)
 		}
-		return report.CompareText(w, runs, color)
+		return report.WriteText(w, runs, color)
 	}
 }

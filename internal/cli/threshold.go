@@ -2,14 +2,11 @@ package cli
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
-	"echod/check"
 	"echod/internal/report"
 )
 
@@ -94,69 +91,28 @@ func parsePercent(text string) (float64, error) {
 	return n / 100, nil
 }
 
-// judge is what becomes of the threshold. One for what was not measured is
-// broken: nothing says that it was kept.
-func (t threshold[R]) judge(r R) judgement {
+// verdict compares the figure of r with the bound. A figure that was not measured
+// breaks its threshold: nothing shows that it was met.
+func (t threshold[R]) verdict(r R) report.Verdict {
 	value := t.of.take(r)
-	j := judgement{threshold: t.text, met: value < t.bound, measured: !math.IsNaN(value), value: t.of.write(value)}
+	v := report.Verdict{Threshold: t.text, Met: value < t.bound, Measured: !math.IsNaN(value), Value: t.of.write(value)}
 	if t.of.sign == ">" {
-		j.met = value > t.bound
+		v.Met = value > t.bound
 	}
-	if !j.measured {
-		j.value = "not measured"
+	if !v.Measured {
+		v.Value = "not measured"
 	}
-	return j
+	return v
 }
 
-// judgeAll is what becomes of all.
-func judgeAll[R any](all []threshold[R], r R) []judgement {
-	var judged []judgement
+// verdicts returns the verdict of each threshold.
+func verdicts[R any](all []threshold[R], r R) []report.Verdict {
+	var list []report.Verdict
 	for _, t := range all {
-		judged = append(judged, t.judge(r))
+		list = append(list, t.verdict(r))
 	}
-	return judged
+	return list
 }
 
-// judgement is what became of a threshold.
-type judgement struct {
-	threshold string
-	met       bool
-	measured  bool
-	value     string // that the figure has
-}
-
-func (j judgement) broken() bool { return !j.met }
-
-func (j judgement) word() string {
-	if j.met {
-		return "met"
-	}
-	return "broken"
-}
-
-// verdicts are all of them for programs.
-func verdicts(all []judgement) []report.Verdict {
-	var told []report.Verdict
-	for _, j := range all {
-		told = append(told, report.Verdict{Threshold: j.threshold, Met: j.met, Value: j.value})
-	}
-	return told
-}
-
-// writeJudgements writes one line for each.
-func writeJudgements(w io.Writer, all []judgement, color bool) error {
-	width := 0
-	for _, j := range all {
-		width = max(width, len(j.threshold))
-	}
-	var b strings.Builder
-	for _, j := range all {
-		word := fmt.Sprintf("%-6s", j.word())
-		if color && !j.met {
-			word = check.Fail.Paint(word)
-		}
-		fmt.Fprintf(&b, "threshold  %-*s  %s  %s\n", width, j.threshold, word, j.value)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
+// broken reports whether a threshold was not met.
+func broken(v report.Verdict) bool { return !v.Met }

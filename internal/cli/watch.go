@@ -13,6 +13,7 @@ import (
 	"echod/internal/metrics"
 	"echod/internal/oplog"
 	"echod/internal/ping"
+	"echod/internal/report"
 	"echod/internal/watch"
 )
 
@@ -89,7 +90,7 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 	changes := targets.changes(ctx, f.config.Log)
 	beside.show(watchPage(w), nil, p.logMetrics(), metrics.Watch(w.Snapshot))
 	w.Run(ctx, changes)
-	if err := writeInTime(p.Stdout, func(out io.Writer) error { return writeWatchSummary(out, w.Snapshot(), time.Now()) }); err != nil {
+	if err := writeInTime(p.Stdout, func(out io.Writer) error { return report.WriteWatch(out, w.Snapshot(), time.Now()) }); err != nil {
 		return &exitError{Unknown, fmt.Errorf("write the summary: %w", err)}
 	}
 	return nil

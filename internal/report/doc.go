@@ -5,8 +5,9 @@ package report
 
 import "echod/internal/load"
 
-// Run is a result and what it is called where there are several.
+// Run is a result of echod bench.
 type Run struct {
-	Name   string
-	Result *load.Result
+	Name     string // needed where there are several
+	Result   *load.Result
+	Verdicts []Verdict // of the thresholds, which are not part of the result
 }

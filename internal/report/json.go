@@ -17,20 +17,6 @@ type file struct {
 	*load.Result
 }
 
-// Verdict is what became of a threshold that somebody set.
-type Verdict struct {
-	Threshold string `json:"threshold"` // as it was given
-	Met       bool   `json:"met"`
-	Value     string `json:"value"` // that the figure has, for people: with its unit, or "not measured"
-}
-
-// WriteJSON writes the result file of r: everything that is known of it, so that
-// it can be reported again, added up and compared. The thresholds are not the
-// result's own, so whoever writes it says what became of them.
-func WriteJSON(w io.Writer, r *load.Result, thresholds ...Verdict) error {
-	return encode(w, file{r.Format, figuresOf(r), thresholds, r})
-}
-
 // figuresOf are the figures of r by their keys.
 func figuresOf(r *load.Result) map[string]float64 {
 	all := map[string]float64{}
@@ -42,12 +28,16 @@ func figuresOf(r *load.Result) map[string]float64 {
 	return all
 }
 
-// ReportFormat is what several results in one file say of themselves.
+// ReportFormat is the format of a file with several results.
 const ReportFormat = "echod-report/1"
 
-// CompareJSON writes the results of several runs, each as its own file holds it,
-// and its name.
-func CompareJSON(w io.Writer, runs []Run) error {
+// WriteJSON writes everything that is known of runs, so that they can be reported
+// again, added up and compared. One run is written as a result file, which [Read]
+// reads. Several are written as a list of result files with names.
+func WriteJSON(w io.Writer, runs []Run) error {
+	if len(runs) == 1 {
+		return encode(w, fileOf(runs[0]))
+	}
 	type named struct {
 		Name string `json:"name"`
 		file
@@ -57,9 +47,13 @@ func CompareJSON(w io.Writer, runs []Run) error {
 		Runs   []named `json:"runs"`
 	}{Format: ReportFormat}
 	for _, run := range runs {
-		all.Runs = append(all.Runs, named{run.Name, file{run.Result.Format, figuresOf(run.Result), nil, run.Result}})
+		all.Runs = append(all.Runs, named{run.Name, fileOf(run)})
 	}
 	return encode(w, all)
+}
+
+func fileOf(run Run) file {
+	return file{run.Result.Format, figuresOf(run.Result), run.Verdicts, run.Result}
 }
 
 func encode(w io.Writer, v any) error {

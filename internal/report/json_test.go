@@ -21,7 +21,7 @@ import (
 // written is r as its file.
 func written(t interface{ Fatal(...any) }, r *load.Result) string {
 	var text strings.Builder
-	if err := report.WriteJSON(&text, r); err != nil {
+	if err := report.WriteJSON(&text, one(r)); err != nil {
 		t.Fatal(err)
 	}
 	return text.String()
@@ -51,7 +51,7 @@ func TestResultFileHoldsTheWholeResult(t *testing.T) {
 func TestThresholdsAreInTheFileAndNoPartOfTheResult(t *testing.T) {
 	var text strings.Builder
 	want := []report.Verdict{{Threshold: "p99<2ms", Met: true, Value: "1 ms"}, {Threshold: "loss<1%", Value: "not measured"}}
-	if err := report.WriteJSON(&text, sample(1, 3, time.Millisecond), want...); err != nil {
+	if err := report.WriteJSON(&text, []report.Run{{Result: sample(1, 3, time.Millisecond), Verdicts: want}}); err != nil {
 		t.Fatal(err)
 	}
 	var got struct{ Thresholds []report.Verdict }
@@ -72,7 +72,7 @@ func TestThresholdsAreInTheFileAndNoPartOfTheResult(t *testing.T) {
 
 func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 	var text strings.Builder
-	if err := report.CompareJSON(&text, three()); err != nil {
+	if err := report.WriteJSON(&text, three()); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {
@@ -159,7 +159,7 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("written and read (-want +got)\n%s", diff)
 		}
 		runs := []report.Run{{Name: "a", Result: r}, {Name: "b", Result: again}}
-		if err := errors.Join(report.CompareText(io.Discard, runs, true), report.WriteHTML(io.Discard, runs), report.CompareJSON(io.Discard, runs)); err != nil {
+		if err := errors.Join(report.WriteText(io.Discard, runs, true), report.WriteHTML(io.Discard, runs), report.WriteJSON(io.Discard, runs)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := report.Merge(runs[:1]); err != nil {

@@ -16,6 +16,7 @@ import (
 	"echod/internal/dial"
 	"echod/internal/hist"
 	"echod/internal/load"
+	"echod/internal/report"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -87,6 +88,9 @@ func sample(seed uint64, length int, median time.Duration) *load.Result {
 	r.Sent, r.BytesOut = r.Messages, r.BytesIn
 	return r
 }
+
+// one is a list of one run, as the writers take it.
+func one(r *load.Result) []report.Run { return []report.Run{{Result: r}} }
 
 // troubled is a run in which everything went wrong that can be told.
 func troubled() *load.Result {

@@ -6,27 +6,32 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"echod/internal/load"
 )
 
-// WriteText writes one result for people: what was asked, where, what came of it,
-// and what must be known of that. Color marks what is bad by ANSI escape
-// sequences.
-func WriteText(w io.Writer, r *load.Result, color bool) error {
-	return CompareText(w, []Run{{Result: r}}, color)
-}
-
-// CompareText writes several results side by side, the later ones as multiples
-// of the first, too.
-func CompareText(w io.Writer, runs []Run, color bool) error {
-	t := text{color: color}
+// WriteText writes runs side by side for people: what was measured and where, the
+// figures, warnings and thresholds. Each run after the first has a column of its
+// figures as multiples of the first. Color marks what is bad by ANSI escape sequences.
+func WriteText(w io.Writer, runs []Run, color bool) error {
+	var origins []origin
 	for _, run := range runs {
-		t.origin(originOf(run))
+		origins = append(origins, originOf(run))
+	}
+	if len(runs) == 1 {
+		origins[0].Name = "" // there is nothing to tell it from
+	}
+	t := text{color: color}
+	for _, o := range origins {
+		t.origin(o)
 	}
 	t.table(runs)
+	for _, o := range origins {
+		t.warnings(o)
+	}
 	for _, run := range runs {
-		t.warnings(originOf(run))
+		if len(run.Verdicts) > 0 {
+			fmt.Fprintln(&t)
+			WriteVerdicts(&t, run.Verdicts, color)
+		}
 	}
 	_, err := io.WriteString(w, t.String())
 	return err
@@ -88,7 +93,7 @@ func (t *text) mark(words string, bad bool) string {
 	if !bad || !t.color {
 		return words
 	}
-	return "\x1b[31m" + words + "\x1b[0m"
+	return red.paint(words)
 }
 
 // printable shows what would not, or would do something to a terminal, as Go

@@ -10,11 +10,11 @@ import (
 )
 
 func TestTextOfOneRun(t *testing.T) {
-	wantGolden(t, "one.txt", func(w io.Writer) error { return report.WriteText(w, sample(1, 10, 240*time.Microsecond), false) })
+	wantGolden(t, "one.txt", func(w io.Writer) error { return report.WriteText(w, one(sample(1, 10, 240*time.Microsecond)), false) })
 }
 
 func TestTextOfARunInTrouble(t *testing.T) {
-	wantGolden(t, "troubled.txt", func(w io.Writer) error { return report.WriteText(w, troubled(), false) })
+	wantGolden(t, "troubled.txt", func(w io.Writer) error { return report.WriteText(w, one(troubled()), false) })
 }
 
 // three are runs that differ in what was measured, too.
@@ -27,21 +27,21 @@ func three() []report.Run {
 }
 
 func TestTextOfSeveralRuns(t *testing.T) {
-	wantGolden(t, "three.txt", func(w io.Writer) error { return report.CompareText(w, three(), false) })
+	wantGolden(t, "three.txt", func(w io.Writer) error { return report.WriteText(w, three(), false) })
 }
 
 func TestTextOfAMergedRunNamesItsParts(t *testing.T) {
 	a, b := sample(1, 4, 240*time.Microsecond), sample(2, 4, 310*time.Microsecond)
 	b.Environment.Host, b.Started = "beta", b.Started.Add(time.Second/4)
-	wantGolden(t, "merged.txt", func(w io.Writer) error { return report.WriteText(w, merged(t, a, b), false) })
+	wantGolden(t, "merged.txt", func(w io.Writer) error { return report.WriteText(w, one(merged(t, a, b)), false) })
 }
 
 func TestColourMarksWhatIsBadAlone(t *testing.T) {
 	var good, bad strings.Builder
-	if err := report.WriteText(&good, sample(1, 3, time.Millisecond), true); err != nil {
+	if err := report.WriteText(&good, one(sample(1, 3, time.Millisecond)), true); err != nil {
 		t.Fatal(err)
 	}
-	if err := report.WriteText(&bad, troubled(), true); err != nil {
+	if err := report.WriteText(&bad, one(troubled()), true); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(good.String(), "\x1b") {
@@ -57,7 +57,7 @@ func TestTextHasNoControlCharactersOfAFile(t *testing.T) {
 	r.Environment.Host, r.Plan.URL, r.Wrong.Got = "\x1b[2J", "tcp://a\rb:7", "\a"
 	r.Errors["\x1b]0;title"] = 1
 	var got strings.Builder
-	if err := report.CompareText(&got, []report.Run{{Name: "\x1b[1m", Result: r}, {Name: "b", Result: r}}, false); err != nil {
+	if err := report.WriteText(&got, []report.Run{{Name: "\x1b[1m", Result: r}, {Name: "b", Result: r}}, false); err != nil {
 		t.Fatal(err)
 	}
 	if i := strings.IndexFunc(got.String(), func(r rune) bool { return r < ' ' && r != '\n' }); i >= 0 {

@@ -16,7 +16,7 @@ func thinned(runs []Run) []Run {
 	for _, run := range runs {
 		r := *run.Result
 		r.Intervals = longer(r.Intervals, (len(r.Intervals)+finest-1)/finest)
-		all = append(all, Run{run.Name, &r})
+		all = append(all, Run{Name: run.Name, Result: &r})
 	}
 	return all
 }

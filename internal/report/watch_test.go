@@ -1,19 +1,18 @@
-package cli
+package report_test
 
 import (
-	"io"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"echod/internal/dial"
+	"echod/internal/report"
 	"echod/internal/watch"
 )
 
-func TestWatchEndsWithALineForEachAddress(t *testing.T) {
+func TestWatchSummaryHasALineForEachAddress(t *testing.T) {
 	began := time.Unix(1e9, 0)
 	snap := watch.Snapshot{Started: began, Targets: []watch.TargetSnapshot{
 		{URL: "dns+tcp://echo.example:7", All: true, Addresses: []watch.AddressSnapshot{
@@ -31,27 +30,10 @@ unknown  dns+udp://gone.example:7  no address is asked; 3 look-ups failed
 watched for 1m30s
 `
 	var got strings.Builder
-	if err := writeWatchSummary(&got, snap, began.Add(90*time.Second)); err != nil {
+	if err := report.WriteWatch(&got, snap, began.Add(90*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-}
-
-// TestSummaryThatNobodyReadsHoldsUpTheEndForAMomentOnly: standard output is a pipe
-// that is full.
-func TestSummaryThatNobodyReadsHoldsUpTheEndForAMomentOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, w := io.Pipe()
-		began := time.Now()
-		err := writeInTime(w, func(out io.Writer) error {
-			_, err := io.WriteString(out, "watched")
-			return err
-		})
-		if err == nil || time.Since(began) != summaryTime {
-			t.Errorf("got %v after %v, want an error after %v", err, time.Since(began), summaryTime)
-		}
-		r.Close()
-	})
 }

@@ -1,4 +1,4 @@
-package cli
+package report
 
 import (
 	"fmt"
@@ -6,13 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"echod/internal/report"
 	"echod/internal/watch"
 )
 
-// writeWatchSummary writes what a watch that has ended at now came to: a line for
-// each address, and one for each target that has none.
-func writeWatchSummary(w io.Writer, s watch.Snapshot, now time.Time) error {
+// WriteWatch writes the summary of a watch that ended at now as text: a line for
+// each address, and one for each target without an address.
+func WriteWatch(w io.Writer, s watch.Snapshot, now time.Time) error {
 	var out strings.Builder
 	for _, t := range s.Targets {
 		for _, a := range t.Addresses {
@@ -20,7 +19,7 @@ func writeWatchSummary(w io.Writer, s watch.Snapshot, now time.Time) error {
 			if t.All {
 				name += " " + a.Address
 			}
-			fmt.Fprintf(&out, "%-7s  %s  %s\n", upDown(a), name, cameTo(a))
+			fmt.Fprintf(&out, "%-7s  %s  %s\n", upDown(a), name, addressSummary(a))
 		}
 		if len(t.Addresses) == 0 {
 			fmt.Fprintf(&out, "%-7s  %s  no address is asked; %d look-ups failed\n", "unknown", t.URL, t.Failures)
@@ -41,16 +40,16 @@ func upDown(a watch.AddressSnapshot) string {
 	return "down"
 }
 
-// cameTo is what the probes of one address came to.
-func cameTo(a watch.AddressSnapshot) string {
+// addressSummary returns the counts and round trips of one address.
+func addressSummary(a watch.AddressSnapshot) string {
 	lost := a.LostTotal()
-	text := fmt.Sprintf("%d sent, %d received, %d lost (%s)", a.Sent, a.Received, lost, report.Percent(float64(lost)/float64(max(a.Sent, 1))))
+	text := fmt.Sprintf("%d sent, %d received, %d lost (%s)", a.Sent, a.Received, lost, percent(float64(lost)/float64(max(a.Sent, 1))))
 	if lost > 0 {
-		text += ": " + reasons(a.Lost)
+		text += ": " + classCounts(a.Lost)
 	}
 	if n := len(a.Recent); n > 0 {
 		of := a.Quantiles(0.5, 0.99, 1)
-		text += fmt.Sprintf("; of the last %d p50 %s, p99 %s, max %s", n, report.Duration(of[0]), report.Duration(of[1]), report.Duration(of[2]))
+		text += fmt.Sprintf("; of the last %d p50 %s, p99 %s, max %s", n, Duration(of[0]), Duration(of[1]), Duration(of[2]))
 	}
 	return text
 }

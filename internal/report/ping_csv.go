@@ -1,4 +1,4 @@
-package cli
+package report
 
 import (
 	"encoding/csv"
@@ -9,18 +9,15 @@ import (
 	"echod/internal/ping"
 )
 
-// pingCSV tells spreadsheets: a header, then a row for what became known of each
-// probe and each connection (RFC 4180). The summary goes to people.
-type pingCSV struct {
-	rows   *csv.Writer
-	people io.Writer
-}
+// pingCSV writes a header, then a row for each event of a probe and each connection
+// (RFC 4180).
+type pingCSV struct{ rows *csv.Writer }
 
-func newPingCSV(out, people io.Writer) *pingCSV {
-	return &pingCSV{csv.NewWriter(out), people}
-}
+// PingCSV returns a Ping that writes comma-separated values. They have no place for
+// the summary; [WritePingSummary] writes it elsewhere.
+func PingCSV(w io.Writer) Ping { return &pingCSV{csv.NewWriter(w)} }
 
-// pingColumns are the fields of a row, by the names that they have in JSON.
+// pingColumns are the fields of a row. They have the names of the JSON fields.
 var pingColumns = []struct {
 	name string
 	of   func(pingEvent) string
@@ -40,7 +37,7 @@ var pingColumns = []struct {
 	{"error", func(e pingEvent) string { return e.Error }},
 }
 
-// decimal writes seconds to the nanosecond, and nothing for none.
+// decimal writes seconds to the nanosecond, and nothing for 0.
 func decimal(seconds float64) string {
 	return unlessZero(seconds, strconv.FormatFloat(seconds, 'f', 9, 64))
 }
@@ -52,32 +49,30 @@ func unlessZero[N uint64 | float64](n N, text string) string {
 	return text
 }
 
-func (t *pingCSV) begin() {
+func (t *pingCSV) Start() error {
 	var names []string
 	for _, column := range pingColumns {
 		names = append(names, column.name)
 	}
-	t.row(names)
+	return t.row(names)
 }
 
-func (t *pingCSV) probe(p ping.Probe) { t.event(probeJSON(p)) }
+func (t *pingCSV) Probe(p ping.Probe) error { return t.event(probeEvent(p)) }
 
-func (t *pingCSV) link(l ping.Link) { t.event(linkJSON(l)) }
+func (t *pingCSV) Link(l ping.Link) error { return t.event(linkEvent(l)) }
 
-func (t *pingCSV) end(s ping.Summary, judgements []judgement) {
-	writePingSummary(t.people, s)
-	writeJudgements(t.people, judgements, false)
-}
+func (t *pingCSV) End(ping.Summary, []Verdict) error { return nil }
 
-func (t *pingCSV) event(e pingEvent) {
+func (t *pingCSV) event(e pingEvent) error {
 	var fields []string
 	for _, column := range pingColumns {
 		fields = append(fields, column.of(e))
 	}
-	t.row(fields)
+	return t.row(fields)
 }
 
-func (t *pingCSV) row(fields []string) {
+func (t *pingCSV) row(fields []string) error {
 	t.rows.Write(fields)
 	t.rows.Flush()
+	return t.rows.Error()
 }

@@ -1,4 +1,4 @@
-package cli
+package report
 
 import (
 	"encoding/json"
@@ -8,29 +8,30 @@ import (
 	"echod/internal/dial"
 	"echod/internal/hist"
 	"echod/internal/ping"
-	"echod/internal/report"
 )
 
-// pingFormat is what the first line of --format json says of the rest. A reader
-// refuses another number; fields may be added without a new one.
+// pingFormat is the format in the first line. It changes when a field changes its
+// meaning, not when one is added. A reader refuses another format.
 const pingFormat = "echod-ping/1"
 
-// pingJSON tells programs: an object a line, whose event says what it is.
+// pingJSON writes one JSON object per line; its field event says what it is.
 type pingJSON struct {
 	lines  *json.Encoder
-	people io.Writer
 	config ping.Config
+	echod  string
 }
 
-func newPingJSON(out, people io.Writer, c ping.Config) *pingJSON {
-	lines := json.NewEncoder(out)
+// PingJSON returns a Ping that writes JSON lines for programs. Echod is the version
+// that writes them.
+func PingJSON(w io.Writer, c ping.Config, echod string) Ping {
+	lines := json.NewEncoder(w)
 	lines.SetEscapeHTML(false)
-	return &pingJSON{lines, people, c}
+	return &pingJSON{lines, c, echod}
 }
 
-func (t *pingJSON) begin() {
+func (t *pingJSON) Start() error {
 	c := t.config
-	t.lines.Encode(struct {
+	return t.lines.Encode(struct {
 		Event     string  `json:"event"`
 		Format    string  `json:"format"`
 		Echod     string  `json:"echod"`
@@ -40,20 +41,19 @@ func (t *pingJSON) begin() {
 		Wait      float64 `json:"wait_seconds"`
 		Size      int     `json:"size"`
 		Reconnect bool    `json:"reconnect"`
-	}{"begin", pingFormat, thisBuild().brief(), c.Target.String(), c.Count, c.Interval.Seconds(), c.Wait.Seconds(), c.Size, c.Reconnect})
+	}{"begin", pingFormat, t.echod, c.Target.String(), c.Count, c.Interval.Seconds(), c.Wait.Seconds(), c.Size, c.Reconnect})
 }
 
-func (t *pingJSON) probe(p ping.Probe) { t.lines.Encode(probeJSON(p)) }
+func (t *pingJSON) Probe(p ping.Probe) error { return t.lines.Encode(probeEvent(p)) }
 
-func (t *pingJSON) link(l ping.Link) { t.lines.Encode(linkJSON(l)) }
+func (t *pingJSON) Link(l ping.Link) error { return t.lines.Encode(linkEvent(l)) }
 
-func (t *pingJSON) end(s ping.Summary, judgements []judgement) {
-	t.lines.Encode(summaryJSON(s, judgements))
-	writeJudgements(t.people, judgements, false)
+func (t *pingJSON) End(s ping.Summary, verdicts []Verdict) error {
+	return t.lines.Encode(summaryOf(s, verdicts))
 }
 
-// pingEvent is what became known of a probe or a connection. Times that are not
-// known are left out.
+// pingEvent is one event of a probe or a connection. Times that are not known are
+// omitted.
 type pingEvent struct {
 	Event     string     `json:"event"` // answered, lost, late, duplicated, foreign; connected, disconnected
 	At        time.Time  `json:"at"`
@@ -71,7 +71,7 @@ type pingEvent struct {
 	Error     string     `json:"error,omitempty"`
 }
 
-func probeJSON(p ping.Probe) pingEvent {
+func probeEvent(p ping.Probe) pingEvent {
 	e := pingEvent{
 		Event: string(p.Fate), At: p.At.UTC(), Seq: p.Seq, RTT: p.RTT.Seconds(), Reordered: p.Reordered,
 		Class: p.Class, Error: errorText(p.Err),
@@ -84,7 +84,7 @@ func probeJSON(p ping.Probe) pingEvent {
 	return e
 }
 
-func linkJSON(l ping.Link) pingEvent {
+func linkEvent(l ping.Link) pingEvent {
 	e := pingEvent{
 		Event: "disconnected", At: l.At.UTC(), Address: l.Addr, Down: l.Down.Seconds(), Class: l.Class, Error: errorText(l.Err),
 	}
@@ -119,7 +119,7 @@ type pingSummary struct {
 	Connect    *pingTimes           `json:"connect,omitempty"`
 	TLS        *pingTimes           `json:"tls,omitempty"`
 	FirstByte  *pingTimes           `json:"first_byte,omitempty"`
-	Thresholds []report.Verdict     `json:"thresholds,omitempty"`
+	Thresholds []Verdict            `json:"thresholds,omitempty"`
 }
 
 // pingTimes are a distribution.
@@ -132,13 +132,13 @@ type pingTimes struct {
 	Max float64 `json:"max_seconds"`
 }
 
-func summaryJSON(s ping.Summary, judgements []judgement) pingSummary {
+func summaryOf(s ping.Summary, verdicts []Verdict) pingSummary {
 	all := pingSummary{
 		Event: "summary", Sent: s.Sent, Received: s.Received, Lost: s.Lost, LostBy: s.LostBy, Late: s.Late,
 		Duplicated: s.Duplicated, Reordered: s.Reordered, Corrupt: s.Corrupt, Foreign: s.Foreign,
 		Reconnects: s.Reconnects, Down: s.Down.Seconds(),
-		Thresholds: verdicts(judgements),
-		RTT:        timesJSON(s.RTT), DNS: timesJSON(s.DNS), Connect: timesJSON(s.Connect), TLS: timesJSON(s.TLS), FirstByte: timesJSON(s.FirstByte),
+		Thresholds: verdicts,
+		RTT:        distributionOf(s.RTT), DNS: distributionOf(s.DNS), Connect: distributionOf(s.Connect), TLS: distributionOf(s.TLS), FirstByte: distributionOf(s.FirstByte),
 	}
 	if s.Received > 1 {
 		jitter := s.Jitter.Seconds()
@@ -147,14 +147,14 @@ func summaryJSON(s ping.Summary, judgements []judgement) pingSummary {
 	return all
 }
 
-func timesJSON(s hist.Summary) *pingTimes {
+func distributionOf(s hist.Summary) *pingTimes {
 	if s.Count == 0 {
 		return nil
 	}
 	return &pingTimes{s.Min.Seconds(), s.Mean.Seconds(), s.P50.Seconds(), s.P90.Seconds(), s.P99.Seconds(), s.Max.Seconds()}
 }
 
-// errorText is what err says, "" if there is none.
+// errorText returns the text of err, "" for nil.
 func errorText(err error) string {
 	if err == nil {
 		return ""

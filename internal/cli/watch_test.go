@@ -1,0 +1,25 @@
+package cli
+
+import (
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSummaryThatNobodyReadsHoldsUpTheEndForAMomentOnly: standard output is a pipe
+// that is full.
+func TestSummaryThatNobodyReadsHoldsUpTheEndForAMomentOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		began := time.Now()
+		err := writeInTime(w, func(out io.Writer) error {
+			_, err := io.WriteString(out, "watched")
+			return err
+		})
+		if err == nil || time.Since(began) != summaryTime {
+			t.Errorf("got %v after %v, want an error after %v", err, time.Since(began), summaryTime)
+		}
+		r.Close()
+	})
+}

@@ -1,0 +1,53 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Verdict is the outcome of a threshold.
+type Verdict struct {
+	Threshold string `json:"threshold"` // as it was given
+	Met       bool   `json:"met"`       // false if the figure was not measured: nothing shows that it was met
+	Measured  bool   `json:"-"`
+	Value     string `json:"value"` // of the figure, for people: with its unit, or "not measured"
+}
+
+// WriteVerdicts writes one line of text for each verdict.
+func WriteVerdicts(w io.Writer, verdicts []Verdict, color bool) error {
+	width := 0
+	for _, v := range verdicts {
+		width = max(width, len(v.Threshold))
+	}
+	var b strings.Builder
+	for _, v := range verdicts {
+		word := "met   "
+		if !v.Met {
+			word = "broken"
+		}
+		if color && !v.Met {
+			word = red.paint(word)
+		}
+		fmt.Fprintf(&b, "threshold  %-*s  %s  %s\n", width, v.Threshold, word, v.Value)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// ansiColor is a foreground colour of a terminal, as a parameter of the ANSI escape
+// sequence SGR.
+type ansiColor string
+
+const (
+	plain  ansiColor = ""
+	red    ansiColor = "31"
+	yellow ansiColor = "33"
+)
+
+func (c ansiColor) paint(words string) string {
+	if c == plain {
+		return words
+	}
+	return "\x1b[" + string(c) + "m" + words + "\x1b[0m"
+}
