@@ -26,7 +26,7 @@ const (
 )
 
 // pollerDir holds pollerFiles: the pollers that differ only in the system call.
-const pollerDir = "internal/engine/reactor"
+const pollerDir = "internal/poll"
 
 var pollerFiles = []string{"select.go", "poll.go", "epoll.go"}
 

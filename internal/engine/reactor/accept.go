@@ -12,6 +12,7 @@ import (
 
 	"echod/internal/accept"
 	"echod/internal/engine"
+	"echod/internal/poll"
 	"echod/internal/sock"
 	"echod/internal/sys"
 )
@@ -127,7 +128,7 @@ func (ln *listener) watch(l *loop) {
 	if ln.watched {
 		return
 	}
-	if errno := l.poller.add(ln.fd, 0, readable); errno != 0 {
+	if errno := l.poller.Add(ln.fd, 0, poll.Readable); errno != 0 {
 		_, event := ln.policy.Result(l.now(), errno)
 		ln.note(l, event, errno)
 		return
@@ -140,7 +141,7 @@ func (ln *listener) watch(l *loop) {
 // has shut down even if nothing was wanted of it.
 func (ln *listener) unwatch(l *loop) {
 	if ln.watched {
-		l.poller.del(ln.fd)
+		l.poller.Remove(ln.fd)
 		ln.watched = false
 	}
 }

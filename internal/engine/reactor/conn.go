@@ -7,6 +7,7 @@ import (
 
 	"echod/internal/echo"
 	"echod/internal/memory"
+	"echod/internal/poll"
 )
 
 // conn is what is remembered of one connection: 64 bytes, one cache line, and
@@ -18,10 +19,10 @@ type conn struct {
 	older    int32          // neighbours in its list, by descriptor; none at the ends
 	newer    int32
 	fd       int32
-	gen      uint32   // which connection on this descriptor; odd while it is open
-	movedAt  uint32   // unless reading: when bytes last moved, by loop.milliseconds
-	want     interest // what the poller was told
-	list     uint8    // the index in loop.lists
+	gen      uint32          // which connection on this descriptor; odd while it is open
+	movedAt  uint32          // unless reading: when bytes last moved, by loop.milliseconds
+	want     poll.Conditions // what the poller watches for; 0 while it does not
+	list     uint8           // the index in loop.lists
 	phase    phase
 	unix     bool
 }
@@ -41,7 +42,7 @@ func (c *conn) open() bool { return c.gen&1 == 1 }
 
 // start makes c a new connection on its descriptor.
 func (c *conn) start(fd int, unix bool) {
-	*c = conn{fd: int32(fd), gen: c.gen + 1, want: readable, unix: unix, older: none, newer: none}
+	*c = conn{fd: int32(fd), gen: c.gen + 1, want: poll.Readable, unix: unix, older: none, newer: none}
 }
 
 // stop ends the generation.

@@ -103,7 +103,7 @@ func TestWhoIsReadyInVainIsStillStalled(t *testing.T) {
 // TestWhatArrivedDuringAPauseOfTheProcessIsReadFirst: SIGSTOP, a suspended machine.
 func TestWhatArrivedDuringAPauseOfTheProcessIsReadFirst(t *testing.T) {
 	onEach(t, scenario{idle: time.Minute, limit: engine.Limits{MaxConns: 1000}}, func(t *testing.T, r *rig) {
-		for range batch + 200 { // more than one wait reports
+		for range 700 { // more than one epoll_wait reports
 			r.dial()
 		}
 		r.settle()

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echod/internal/engine"
+	"echod/internal/poll"
 	"echod/internal/sys"
 	"echod/internal/sys/sim"
 )
@@ -221,7 +222,7 @@ func TestAStaleEventFindsNobody(t *testing.T) {
 		first := r.dial()
 		r.settle()
 		fd := l.lists[quiet].head
-		stale := event{fd: fd, gen: l.table.at(fd).gen}
+		stale := poll.Event{FD: fd, Tag: l.table.at(fd).gen, Ready: poll.Readable}
 		first.Reset()
 		second := r.dial() // accepted in the batch in which the first ends
 		r.settle()
@@ -230,7 +231,7 @@ func TestAStaleEventFindsNobody(t *testing.T) {
 		}
 		third := r.dial()
 		r.settle()
-		if l.table.at(fd).gen == stale.gen || !l.table.at(fd).open() {
+		if l.table.at(fd).gen == stale.Tag || !l.table.at(fd).open() {
 			t.Fatalf("descriptor %d is not the third peer's", fd)
 		}
 		r.send(third, 5)

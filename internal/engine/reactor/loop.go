@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echod/internal/engine"
+	"echod/internal/poll"
 	"echod/internal/sys"
 )
 
@@ -21,7 +22,7 @@ import (
 type loop struct {
 	srv    *server
 	k      sys.Kernel
-	poller poller
+	poller poll.Poller
 	log    *slog.Logger
 	budget *engine.Budget
 
@@ -84,7 +85,7 @@ func newLoop(s *server, cfg engine.Config, newPoller pollerMaker) (*loop, error)
 	}
 	l.poller = p
 	if err := l.mail.open(l); err != nil {
-		p.close()
+		p.Close()
 		return nil, err
 	}
 	return l, nil
@@ -92,7 +93,7 @@ func newLoop(s *server, cfg engine.Config, newPoller pollerMaker) (*loop, error)
 
 // watch adds a descriptor that is no stream.
 func (l *loop) watch(fd int, h handler) error {
-	if errno := l.poller.add(fd, 0, readable); errno != 0 {
+	if errno := l.poller.Add(fd, 0, poll.Readable); errno != 0 {
 		return fmt.Errorf("%s: watch descriptor %d: %w", l.srv.name, fd, errno)
 	}
 	l.others[int32(fd)] = h
@@ -129,7 +130,7 @@ func (l *loop) patience() int {
 // turn waits, for at most timeout milliseconds, serves whoever is ready and
 // buries whoever has ended.
 func (l *loop) turn(timeout int) error {
-	events, errno := l.poller.wait(timeout)
+	events, errno := l.poller.Wait(timeout)
 	l.clock = 0
 	l.turns.Add(1)
 	if err := l.waitFailed(errno); err != nil {
@@ -194,14 +195,14 @@ func (l *loop) publish() {
 	}
 }
 
-func (l *loop) dispatch(ev event) {
-	if ev.gen == 0 {
-		if h := l.others[ev.fd]; h != nil {
+func (l *loop) dispatch(ev poll.Event) {
+	if ev.Tag == 0 {
+		if h := l.others[ev.FD]; h != nil {
 			h.ready(l)
 		}
 		return
 	}
-	if c := l.table.at(ev.fd); c.gen == ev.gen && !l.serve(c) {
+	if c := l.table.at(ev.FD); c.gen == ev.Tag && !l.serve(c) {
 		l.backOff(c)
 	}
 }
@@ -210,7 +211,7 @@ func (l *loop) dispatch(ev event) {
 func (l *loop) adopt(n newcomer) {
 	c := l.table.at(n.fd)
 	c.start(int(n.fd), n.unix)
-	if errno := l.poller.add(int(n.fd), c.gen, readable); errno != 0 {
+	if errno := l.poller.Add(int(n.fd), c.gen, poll.Readable); errno != 0 {
 		c.stop()
 		l.refuse(int(n.fd), engine.RefusedPoller)
 		l.count.Active.Add(-1)
@@ -242,13 +243,13 @@ func (l *loop) release(fd int) {
 	if l.srv.peers != nil {
 		l.srv.peers.leave(fd)
 	}
-	l.k.Close(fd)
+	l.poller.CloseFD(fd)
 	l.budget.Places.Free()
 }
 
 // close gives back what the loop itself holds. Every connection has ended.
 func (l *loop) close() {
 	l.mail.close(l)
-	l.poller.close()
+	l.poller.Close()
 	l.store.close()
 }

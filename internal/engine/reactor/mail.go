@@ -145,6 +145,6 @@ func (m *mail) hush() {
 // close gives back what the mail holds.
 func (m *mail) close(l *loop) {
 	m.hush()
-	l.poller.del(m.fd)
+	l.poller.Remove(m.fd)
 	l.k.Close(m.fd)
 }

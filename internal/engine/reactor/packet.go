@@ -13,6 +13,7 @@ import (
 	"echod/internal/accept"
 	"echod/internal/echo"
 	"echod/internal/engine"
+	"echod/internal/poll"
 	"echod/internal/sock"
 	"echod/internal/sys"
 )
@@ -142,7 +143,7 @@ func (p *packets) failed(l *loop, errno sys.Errno) bool {
 // receive drops it and finds nothing (udp(7), select(2) "Bugs").
 func (p *packets) rest(l *loop, errno sys.Errno) {
 	if p.wakeAt == 0 {
-		l.poller.del(p.fd)
+		l.poller.Remove(p.fd)
 	}
 	p.pause = min(max(2*p.pause, shortestDelay), longestDelay)
 	if errno == unix.EAGAIN {
@@ -160,7 +161,7 @@ func (p *packets) wake(l *loop) {
 	if p.wakeAt == 0 || l.now() < p.wakeAt {
 		return
 	}
-	if errno := l.poller.add(p.fd, 0, readable); errno != 0 {
+	if errno := l.poller.Add(p.fd, 0, poll.Readable); errno != 0 {
 		p.wakeAt = l.now() + int64(longestDelay)
 		return
 	}
@@ -178,7 +179,7 @@ func (l *loop) closePackets() {
 		}
 		delete(l.others, int32(p.fd))
 		if p.wakeAt == 0 {
-			l.poller.del(p.fd)
+			l.poller.Remove(p.fd)
 		}
 		l.k.Close(p.fd)
 	}

@@ -9,22 +9,23 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echod/internal/engine"
+	"echod/internal/poll"
 	"echod/internal/sys"
 )
 
 // Select returns the engine that waits with select(2).
 func Select(k sys.Kernel) engine.Engine {
-	return reactor{name: "select", kernel: k, newPoller: newSelect, maxFD: unix.FD_SETSIZE - 1}
+	return reactor{name: "select", kernel: k, newPoller: poll.NewSelect, maxFD: poll.SelectMaxFD}
 }
 
 // Poll returns the engine that waits with poll(2).
 func Poll(k sys.Kernel) engine.Engine {
-	return reactor{name: "poll", kernel: k, newPoller: newPoll}
+	return reactor{name: "poll", kernel: k, newPoller: poll.NewPoll}
 }
 
 // Epoll returns the engine that waits with epoll(7).
 func Epoll(k sys.Kernel) engine.Engine {
-	return reactor{name: "epoll", kernel: k, newPoller: newEpoll}
+	return reactor{name: "epoll", kernel: k, newPoller: poll.NewEpoll}
 }
 
 // reactor is an engine.Engine: what the three have in common and the four
@@ -36,7 +37,7 @@ type reactor struct {
 	maxFD     int
 }
 
-type pollerMaker func(sys.Kernel) (poller, sys.Errno)
+type pollerMaker func(sys.Kernel) (poll.Poller, sys.Errno)
 
 func (r reactor) Name() string { return r.name }
 
@@ -48,8 +49,8 @@ func (r reactor) Caps() engine.Caps {
 func (r reactor) Probe() error {
 	p, errno := r.newPoller(r.kernel)
 	if errno == 0 {
-		defer p.close()
-		_, errno = p.wait(0)
+		defer p.Close()
+		_, errno = p.Wait(0)
 	}
 	switch {
 	case errno == 0:

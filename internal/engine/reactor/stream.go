@@ -7,6 +7,7 @@ import (
 
 	"echod/internal/echo"
 	"echod/internal/engine"
+	"echod/internal/poll"
 	"echod/internal/sys"
 )
 
@@ -164,9 +165,9 @@ func (l *loop) failed(c *conn, errno sys.Errno) bool {
 // await leaves c until it is ready again: for writing while something is owed to its
 // peer, else for reading.
 func (l *loop) await(c *conn, owing, moved bool) {
-	want, phase := readable, reading
+	want, phase := poll.Readable, reading
 	if owing {
-		want, phase = writable, writing
+		want, phase = poll.Writable, writing
 	}
 	if want != c.want {
 		if errno := l.watchFor(c, want); errno != 0 {
@@ -178,11 +179,11 @@ func (l *loop) await(c *conn, owing, moved bool) {
 }
 
 // watchFor has the poller report when c is ready for want.
-func (l *loop) watchFor(c *conn, want interest) (errno sys.Errno) {
-	if c.want == nothing {
-		errno = l.poller.add(int(c.fd), c.gen, want)
+func (l *loop) watchFor(c *conn, want poll.Conditions) (errno sys.Errno) {
+	if c.want == 0 {
+		errno = l.poller.Add(int(c.fd), c.gen, want)
 	} else {
-		errno = l.poller.mod(int(c.fd), c.gen, want)
+		errno = l.poller.Modify(int(c.fd), c.gen, want)
 	}
 	if errno == 0 {
 		c.want = want
@@ -217,9 +218,6 @@ func (l *loop) end(c *conn, cause engine.Cause) {
 	l.count.Discarded.Add(uint64(c.stream.Owed()))
 	l.count.Closes[cause].Add(1)
 	l.lists[c.list].remove(c)
-	if c.want != nothing {
-		l.poller.drop(int(c.fd))
-	}
 	c.stop()
 	l.dead = append(l.dead, c.fd)
 }

@@ -122,9 +122,9 @@ func (l *loop) backOff(c *conn) {
 }
 
 func (l *loop) unwatch(c *conn) {
-	if c.want != nothing {
-		l.poller.del(int(c.fd))
-		c.want = nothing
+	if c.want != 0 {
+		l.poller.Remove(int(c.fd))
+		c.want = 0
 	}
 }
 
