@@ -10,4 +10,4 @@
 // Every byte is made from a seed, so that a report can be repeated.
 package check
 
-//go:generate go run echod/internal/rulesdoc . ../docs/rules.md
+//go:generate go run echod/internal/rulesdoc ../docs/rules.md

@@ -6,6 +6,16 @@ import (
 	"time"
 )
 
+// Verdict is the result of one rule, or of all of them.
+type Verdict string
+
+const (
+	Pass  Verdict = "pass"
+	Fail  Verdict = "fail"
+	Skip  Verdict = "skip"  // the rule cannot run on this target; the detail says why
+	Error Verdict = "error" // the result is inconclusive
+)
+
 // Report is what came of a Run. It is written as text, JSON, JUnit XML or TAP,
 // and read back from JSON.
 type Report struct {

@@ -1,6 +1,9 @@
 package check
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"regexp"
 	"strings"
 	"testing"
@@ -32,5 +35,28 @@ func TestEveryKnownCauseIsOfARule(t *testing.T) {
 		if !rules[c.rule] {
 			t.Errorf("a cause is known of %s, which is no rule", c.rule)
 		}
+	}
+}
+
+func TestEveryClassHasAMeaning(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "class.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	constants := 0
+	for _, decl := range file.Decls {
+		if group, ok := decl.(*ast.GenDecl); ok && group.Tok == token.CONST {
+			constants += len(group.Specs)
+		}
+	}
+	seen := make(map[Class]bool)
+	for _, c := range Classes() {
+		if seen[c.Class] || c.Meaning == "" {
+			t.Errorf("class %q is listed twice or has no meaning", c.Class)
+		}
+		seen[c.Class] = true
+	}
+	if len(seen) != constants {
+		t.Errorf("class.go declares %d classes, Classes lists %d", constants, len(seen))
 	}
 }

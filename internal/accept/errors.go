@@ -42,13 +42,12 @@ func (r Reason) String() string { return reasonNames[r] }
 // while, and an unknown error may last for ever: both pause, so that they cannot
 // make the caller spin.
 func Classify(number syscall.Errno) (reason Reason, pause bool) {
-	switch errno.POSIX(number) {
-	case syscall.ECONNABORTED, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EPROTO, syscall.ENOPROTOOPT,
-		syscall.EPERM, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH:
+	switch errno.Classify(number) {
+	case errno.Reset, errno.TimedOut, errno.Protocol, errno.Unreachable, errno.Filtered:
 		return Aborted, false
-	case syscall.EMFILE, syscall.ENFILE:
+	case errno.NoDescriptors:
 		return NoDescriptors, true
-	case syscall.ENOBUFS, syscall.ENOMEM:
+	case errno.NoMemory:
 		return NoMemory, true
 	default:
 		return Other, true

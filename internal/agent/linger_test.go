@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"echod/internal/accept"
+	"echod/internal/errno"
 )
 
 // lingerListener accepts connections whose SO_LINGER cannot be set while fails is
@@ -81,7 +82,7 @@ func TestAConnectionThatIsCutOffIsResetThoughLingerCannotBeSet(t *testing.T) {
 	_, in := begin(t, ln, "answer-late id=a")
 	ln.fails.Store(true)
 	stop()
-	if _, err := in.ReadByte(); !errors.Is(err, errReset) {
+	if _, err := in.ReadByte(); errno.Of(err) != syscall.ECONNRESET {
 		t.Errorf("the client reads %v, want a reset", err)
 	}
 }

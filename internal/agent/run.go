@@ -12,7 +12,10 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
+
+	"echod/internal/errno"
 )
 
 // run is one connection on which a scenario is acted out, and its report.
@@ -172,7 +175,7 @@ func endOf(err error) End {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return FIN
-	case errors.Is(err, errReset):
+	case errno.Of(err) == syscall.ECONNRESET:
 		return Reset
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errBytes), errors.Is(err, errKey):
 		return Limit

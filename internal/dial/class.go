@@ -7,64 +7,65 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
+
+	"echod/internal/errno"
 )
 
-// Class says in one word, that programs can rely on, how a connection failed.
+// Class is how a connection failed, in one word that programs can rely on.
 type Class string
 
 const (
-	EOF         Class = "premature-eof" // it ended in order, and before its time
-	Reset       Class = "reset"         // it was aborted
-	Timeout     Class = "timeout"       // what was due did not come in time
-	Refused     Class = "refused"       // nobody listens
-	Unreachable Class = "unreachable"   // no way there
-	DNS         Class = "dns"           // the name means nothing
-	TLS         Class = "tls"           // the handshake failed
-	Local       Class = "local"         // this machine could not do its part
+	PrematureEOF Class = "premature-eof" // an orderly end before its time
+	Reset        Class = "reset"         // the connection was aborted
+	Timeout      Class = "timeout"       // what was due did not come in time
+	Refused      Class = "refused"       // nobody listens
+	Unreachable  Class = "unreachable"   // no route to the peer, or the network is down
+	DNS          Class = "dns"           // the name cannot be resolved
+	TLS          Class = "tls"           // the handshake failed
+	Corrupt      Class = "corrupt"       // other bytes came back than were sent
+	Local        Class = "local"         // this machine lacks a descriptor, memory, a port or a permission
 )
 
-// Classify says what an error of the net package means; "" if that is not known,
-// or err is nil.
+// Classify returns the class of an error of package net; "" if it has none, or err
+// is nil.
 func Classify(err error) Class {
-	var dns *net.DNSError
-	var timeout net.Error
-	var handshake *HandshakeError
-	switch {
-	case errors.As(err, &handshake) && Classify(handshake.Err) != Timeout:
+	if handshake, ok := errors.AsType[*HandshakeError](err); ok && Classify(handshake.Err) != Timeout {
 		return TLS
-	case errors.As(err, &dns):
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return DNS
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		// The second is a FIN where TLS wants a close_notify before it.
-		return EOF
-	case isOneOf(err, errnoRefused), errors.Is(err, os.ErrNotExist):
-		// A unix socket that is not there is refused like a closed port.
-		return Refused
-	case isOneOf(err, errnoReset):
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		// The second is a FIN where TLS expects a close_notify before it.
+		return PrematureEOF
+	}
+	switch errno.Classify(errno.Of(err)) {
+	case errno.Reset, errno.Closed:
 		return Reset
-	case isOneOf(err, errnoUnreachable):
+	case errno.Refused:
+		return Refused
+	case errno.Unreachable:
 		return Unreachable
-	case isOneOf(err, errnoLocal), errors.Is(err, os.ErrPermission):
+	case errno.TimedOut:
+		return Timeout
+	case errno.NoDescriptors, errno.NoMemory, errno.NoAddress, errno.NotPermitted, errno.Filtered:
 		return Local
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded),
-		errors.As(err, &timeout) && timeout.Timeout():
+	}
+	timeout, ok := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, os.ErrNotExist): // a unix socket that does not exist is like a closed port
+		return Refused
+	case errors.Is(err, os.ErrPermission):
+		return Local
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), ok && timeout.Timeout():
 		return Timeout
 	}
 	return ""
 }
 
-func isOneOf(err error, errnos []syscall.Errno) bool {
-	for _, errno := range errnos {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
-}
-
-// TooLong reports whether this machine would not send a datagram of that size.
-func TooLong(err error) bool { return errors.Is(err, errnoTooLong) }
+// TooLong reports whether err is the kernel's refusal to send a datagram of that
+// length.
+func TooLong(err error) bool { return errno.Classify(errno.Of(err)) == errno.TooLong }
 
 // UnreachableError is returned when a service does not answer at all: no connection
 // could be made, or not one message came back.

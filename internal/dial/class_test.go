@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-func TestEveryErrorHasItsClass(t *testing.T) {
+func TestClassify(t *testing.T) {
 	call := func(name string, errno syscall.Errno) error {
 		return &net.OpError{Op: name, Net: "tcp", Err: os.NewSyscallError(name, errno)}
 	}
@@ -24,23 +24,25 @@ func TestEveryErrorHasItsClass(t *testing.T) {
 		want Class
 	}{
 		{"no error", nil, ""},
-		{"an end of file", io.EOF, EOF},
-		{"an end of file in the midst of it", io.ErrUnexpectedEOF, EOF},
+		{"an end of file", io.EOF, PrematureEOF},
+		{"an end of file inside a TLS record", io.ErrUnexpectedEOF, PrematureEOF},
 		{"a reset while reading", call("read", syscall.ECONNRESET), Reset},
-		{"a reset that writing meets", call("write", syscall.EPIPE), Reset},
+		{"a write after a reset", call("write", syscall.EPIPE), Reset},
 		{"aborted", call("accept", syscall.ECONNABORTED), Reset},
-		{"no connection any more", call("shutdown", syscall.ENOTCONN), Reset},
+		{"the connection has ended", call("shutdown", syscall.ENOTCONN), Reset},
 		{"nobody listens", call("connect", syscall.ECONNREFUSED), Refused},
 		{"no such socket file", call("connect", syscall.ENOENT), Refused},
 		{"no route", call("connect", syscall.EHOSTUNREACH), Unreachable},
 		{"no network", call("connect", syscall.ENETUNREACH), Unreachable},
 		{"no descriptors", call("socket", syscall.EMFILE), Local},
-		{"no ports left", call("connect", syscall.EADDRNOTAVAIL), Local},
+		{"no local port is free", call("connect", syscall.EADDRNOTAVAIL), Local},
 		{"no permission", call("connect", syscall.EACCES), Local},
 		{"the kernel gave up", call("connect", syscall.ETIMEDOUT), Timeout},
+		{"keepalive found no peer", call("read", syscall.ENETRESET), Timeout},
+		{"no memory", call("socket", syscall.ENOMEM), Local},
 		{"our deadline", &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, Timeout},
-		{"our context's end", fmt.Errorf("dial: %w", context.DeadlineExceeded), Timeout},
-		{"a name that means nothing", &net.OpError{Op: "dial", Err: &net.DNSError{Name: "x", IsNotFound: true}}, DNS},
+		{"our context ended", fmt.Errorf("dial: %w", context.DeadlineExceeded), Timeout},
+		{"an unknown name", &net.OpError{Op: "dial", Err: &net.DNSError{Name: "x", IsNotFound: true}}, DNS},
 		{"a resolver that does not answer", &net.DNSError{Name: "x", IsTimeout: true}, DNS},
 		{"a handshake that failed", handshake(errors.New("tls: bad certificate")), TLS},
 		{"a reset in the handshake", handshake(call("read", syscall.ECONNRESET)), TLS},
@@ -54,7 +56,7 @@ func TestEveryErrorHasItsClass(t *testing.T) {
 	}
 }
 
-func TestTooLongIsTheKernelsWord(t *testing.T) {
+func TestTooLongIsTrueOnlyForEMSGSIZE(t *testing.T) {
 	for errno, want := range map[syscall.Errno]bool{syscall.EMSGSIZE: true, syscall.ENOBUFS: false} {
 		err := &net.OpError{Op: "write", Net: "udp", Err: os.NewSyscallError("sendto", errno)}
 		if got := TooLong(err); got != want {

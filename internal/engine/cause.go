@@ -78,11 +78,10 @@ const (
 // ClassifyEnd returns the cause of the end of a stream on which a read or a write
 // failed with number. It never returns Finished: an error is not a clean end.
 func ClassifyEnd(number syscall.Errno) Cause {
-	switch errno.POSIX(number) {
-	case syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED, syscall.ENOTCONN:
+	switch errno.Classify(number) {
+	case errno.Reset, errno.Closed:
 		return PeerReset
-	case syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.EHOSTDOWN, syscall.ENETUNREACH,
-		syscall.ENETDOWN, syscall.ENETRESET, syscall.ECONNREFUSED, syscall.EPROTO, syscall.ENOPROTOOPT:
+	case errno.TimedOut, errno.Unreachable, errno.Refused, errno.Protocol:
 		return PeerLost
 	default:
 		return Broken

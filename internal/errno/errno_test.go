@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestOfFindsTheNumberHoweverDeepItIs(t *testing.T) {
+func TestOfFindsTheNumberInAWrappedError(t *testing.T) {
 	tests := []struct {
 		name string
 		err  error
@@ -32,13 +32,33 @@ func TestOfFindsTheNumberHoweverDeepItIs(t *testing.T) {
 	}
 }
 
-// What has a POSIX name keeps it, on every system.
-func TestPOSIXNamesStay(t *testing.T) {
+func TestPOSIXKeepsANumberThatHasAPOSIXName(t *testing.T) {
 	for _, number := range []syscall.Errno{0, syscall.EACCES, syscall.EMFILE, syscall.ENETDOWN, syscall.ENETUNREACH,
 		syscall.ENETRESET, syscall.ECONNABORTED, syscall.ECONNRESET, syscall.ENOBUFS, syscall.ENOTCONN, syscall.EPIPE,
 		syscall.ETIMEDOUT, syscall.ECONNREFUSED, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.EADDRINUSE} {
 		if got := POSIX(number); got != number {
 			t.Errorf("%v: got %v, want it as it is", number, got)
+		}
+	}
+}
+
+func TestClassify(t *testing.T) {
+	for number, want := range map[syscall.Errno]Class{
+		0: Other, syscall.EINVAL: Other,
+		syscall.ECONNRESET: Reset, syscall.ECONNABORTED: Reset,
+		syscall.EPIPE: Closed, syscall.ENOTCONN: Closed,
+		syscall.ECONNREFUSED: Refused,
+		syscall.ETIMEDOUT:    TimedOut, syscall.ENETRESET: TimedOut,
+		syscall.ENETUNREACH: Unreachable, syscall.EHOSTUNREACH: Unreachable, syscall.ENETDOWN: Unreachable, syscall.EHOSTDOWN: Unreachable,
+		syscall.EPROTO: Protocol, syscall.ENOPROTOOPT: Protocol,
+		syscall.EMFILE: NoDescriptors, syscall.ENFILE: NoDescriptors,
+		syscall.ENOBUFS: NoMemory, syscall.ENOMEM: NoMemory,
+		syscall.EADDRNOTAVAIL: NoAddress,
+		syscall.EACCES:        NotPermitted, syscall.EPERM: Filtered,
+		syscall.EMSGSIZE: TooLong,
+	} {
+		if got := Classify(number); got != want {
+			t.Errorf("%v: got class %d, want %d", number, got, want)
 		}
 	}
 }

@@ -95,10 +95,10 @@ func TestFailuresAreCountedAndConnectionsMadeAgain(t *testing.T) {
 		churn bool
 		want  dial.Class
 	}{
-		{"closes", answersOnce(func(c *net.TCPConn) { c.CloseWrite(); io.Copy(io.Discard, c) }), false, dial.EOF},
+		{"closes", answersOnce(func(c *net.TCPConn) { c.CloseWrite(); io.Copy(io.Discard, c) }), false, dial.PrematureEOF},
 		{"resets", answersOnce(func(c *net.TCPConn) { c.SetLinger(0) }), false, dial.Reset},
 		{"stalls", answersOnce(func(c *net.TCPConn) { io.Copy(io.Discard, c) }), false, dial.Timeout},
-		{"closes at once, churn", func(c *net.TCPConn) { c.Read(make([]byte, 64)) }, true, dial.EOF},
+		{"closes at once, churn", func(c *net.TCPConn) { c.Read(make([]byte, 64)) }, true, dial.PrematureEOF},
 	}
 	for name, make := range drivers {
 		for _, tt := range tests {

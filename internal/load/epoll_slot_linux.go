@@ -169,7 +169,7 @@ func (d *epollDriver) next(now int64) int {
 func (d *epollDriver) ended(s *epollSlot) {
 	m, ok := s.flow.answered()
 	if !d.Churn || !ok {
-		d.lose(s, dial.EOF)
+		d.lose(s, dial.PrematureEOF)
 		return
 	}
 	d.tally.answered(m.due, d.now(), m.size)

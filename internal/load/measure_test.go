@@ -217,7 +217,7 @@ func TestRunWithoutAnAnswerIsAnError(t *testing.T) {
 		{"interrupted", Result{Interrupted: true}, ""},
 		{"nothing at all", Result{}, dial.Timeout},
 		{"one reason", Result{Errors: map[dial.Class]int64{dial.Reset: 1}}, dial.Reset},
-		{"the most frequent of three reasons", Result{Errors: map[dial.Class]int64{dial.Reset: 2, dial.Refused: 3, dial.EOF: 1}}, dial.Refused},
+		{"the most frequent of three reasons", Result{Errors: map[dial.Class]int64{dial.Reset: 2, dial.Refused: 3, dial.PrematureEOF: 1}}, dial.Refused},
 	}
 	for _, tt := range tests {
 		err := (&course{}).verdict(&tt.result)

@@ -200,7 +200,7 @@ func TestConnectionThatEndsTakesItsMessagesWithIt(t *testing.T) {
 	}{
 		{"idle", from, dial.Reset, 0, map[dial.Class]int64{dial.Reset: 1}},
 		{"with one", from, dial.Reset, 1, map[dial.Class]int64{dial.Reset: 1}},
-		{"with three", from, dial.EOF, 3, map[dial.Class]int64{dial.EOF: 3}},
+		{"with three", from, dial.PrematureEOF, 3, map[dial.Class]int64{dial.PrematureEOF: 3}},
 		{"for a reason that is not known", from, "", 1, map[dial.Class]int64{dial.Local: 1}},
 		{"idle, in the warm-up", from - 1, dial.Reset, 0, map[dial.Class]int64{}},
 		{"with one, in the warm-up", from - 1, dial.Reset, 1, map[dial.Class]int64{}},

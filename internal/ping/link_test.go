@@ -61,7 +61,7 @@ func TestErrorsAreClassified(t *testing.T) {
 		{"none", nil, "", false},
 		{"unknown", errors.New("no luck"), "", false},
 		{"unknown, of package net", &net.OpError{Op: "read", Err: errors.New("no luck")}, "", false},
-		{"a wrong byte", fmt.Errorf("probe 7: %w", &WrongError{}), Corrupt, false},
+		{"a wrong byte", fmt.Errorf("probe 7: %w", &WrongError{}), dial.Corrupt, false},
 		{"refused", &net.OpError{Op: "read", Err: refused}, dial.Refused, true},
 		{"unreachable", syscall.EHOSTUNREACH, dial.Unreachable, true},
 		{"reset", syscall.ECONNRESET, dial.Reset, false},

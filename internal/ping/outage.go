@@ -112,7 +112,7 @@ func (r *run) hangUp(abort bool) {
 // classify says in one word what became of a probe or a connection.
 func classify(err error) dial.Class {
 	if _, wrong := errors.AsType[*WrongError](err); wrong {
-		return Corrupt
+		return dial.Corrupt
 	}
 	class := dial.Classify(err)
 	op, _ := errors.AsType[*net.OpError](err)

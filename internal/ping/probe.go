@@ -18,10 +18,6 @@ const (
 	Foreign    Fate = "foreign"    // something came that answers no probe of this Prober
 )
 
-// Corrupt is the class of an answer with a wrong byte; the error is a
-// *WrongError.
-const Corrupt dial.Class = "corrupt"
-
 // Probe is what became known of one probe. Each is first either [Answered] or
 // [Lost]; there can be more to tell later.
 type Probe struct {

@@ -1,6 +1,10 @@
 package ping
 
-import "time"
+import (
+	"time"
+
+	"echod/internal/dial"
+)
 
 // take looks at what came on a connection.
 func (r *run) take(a arrival) {
@@ -40,7 +44,7 @@ func (r *run) takeBytes(a arrival) {
 // unasked is the end of a stream that has more to say than it was asked for.
 func (r *run) unasked(a arrival, bytes []byte) {
 	err := &WrongError{0, excerpt(bytes), "nothing: no answer is due"}
-	r.tell(Probe{Fate: Foreign, At: a.at, Class: Corrupt, Err: err})
+	r.tell(Probe{Fate: Foreign, At: a.at, Class: dial.Corrupt, Err: err})
 	if a.link == r.link {
 		r.broken(err)
 	}
@@ -94,7 +98,7 @@ func (r *run) answered(seq uint64, sent, at time.Time, wrong *WrongError) {
 		p.Phases = r.phases(f)
 	}
 	if wrong != nil {
-		p.Class, p.Err = Corrupt, wrong
+		p.Class, p.Err = dial.Corrupt, wrong
 	}
 	r.outage.over()
 	r.tell(p)

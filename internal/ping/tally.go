@@ -78,7 +78,7 @@ func (t *Tally) Probe(p Probe) {
 	if p.Reordered {
 		c.Reordered++
 	}
-	if p.Class == Corrupt {
+	if p.Class == dial.Corrupt {
 		c.Corrupt++
 	}
 }

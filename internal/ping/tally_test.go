@@ -26,8 +26,8 @@ func TestTallyCountsWhatItIsTold(t *testing.T) {
 	tally.Probe(ping.Probe{Fate: ping.Duplicated, RTT: ms(500), At: at(2000)})
 	tally.Probe(ping.Probe{Fate: ping.Late, RTT: ms(5000), Reordered: true, At: at(2000)})
 	tally.Probe(ping.Probe{Fate: ping.Foreign, At: at(2000)})
-	tally.Link(ping.Link{At: at(3000), Class: ping.Corrupt})
-	tally.Probe(ping.Probe{Fate: ping.Lost, At: at(3000), Class: ping.Corrupt})
+	tally.Link(ping.Link{At: at(3000), Class: dial.Corrupt})
+	tally.Probe(ping.Probe{Fate: ping.Lost, At: at(3000), Class: dial.Corrupt})
 	tally.Link(ping.Link{At: at(3500), Up: true, Down: ms(500)})
 	tally.Link(ping.Link{At: at(4000), Class: dial.Reset})
 	tally.Probe(ping.Probe{Fate: ping.Lost, At: at(4250), Class: dial.Refused})
@@ -38,7 +38,7 @@ func TestTallyCountsWhatItIsTold(t *testing.T) {
 	}
 	want := ping.Summary{
 		Sent: 7, Received: 4, Lost: 3, Late: 1, Duplicated: 1, Reordered: 2, Foreign: 1, Corrupt: 1,
-		LostBy:     map[dial.Class]int64{dial.Refused: 2, ping.Corrupt: 1},
+		LostBy:     map[dial.Class]int64{dial.Refused: 2, dial.Corrupt: 1},
 		Reconnects: 1, Down: ms(1750),
 		RTT: rtt.Summary(), Jitter: ms(7) / 3, // |14-10|, |11-14|, |11-11|
 	}

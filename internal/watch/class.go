@@ -12,7 +12,7 @@ const Other dial.Class = "other"
 
 // Classes are all that a lost probe can be of.
 func Classes() []dial.Class {
-	return []dial.Class{dial.Timeout, dial.Refused, dial.Reset, dial.EOF, dial.Unreachable, dial.DNS, dial.TLS, dial.Local, ping.Corrupt, Other}
+	return []dial.Class{dial.Timeout, dial.Refused, dial.Reset, dial.PrematureEOF, dial.Unreachable, dial.DNS, dial.TLS, dial.Local, dial.Corrupt, Other}
 }
 
 // classOf is one of Classes.

@@ -2,11 +2,13 @@ package errno
 
 import "syscall"
 
-// winsock maps the errors of Windows Sockets to POSIX. The numbers are
+// winsock maps the error numbers of Windows Sockets to POSIX. The numbers are
 // from "Windows Sockets Error Codes" (winsock2.h).
 var winsock = map[syscall.Errno]syscall.Errno{
 	10013: syscall.EACCES,
 	10024: syscall.EMFILE,
+	10040: syscall.EMSGSIZE,
+	10049: syscall.EADDRNOTAVAIL,
 	10050: syscall.ENETDOWN,
 	10051: syscall.ENETUNREACH,
 	10052: syscall.ENETRESET,
@@ -23,13 +25,4 @@ var winsock = map[syscall.Errno]syscall.Errno{
 	// What the completion port reports instead.
 	syscall.ERROR_NETNAME_DELETED: syscall.ECONNRESET,
 	121:                           syscall.ETIMEDOUT, // ERROR_SEM_TIMEOUT
-}
-
-// POSIX returns the errno as POSIX names it. An errno without a POSIX name is
-// returned as it is.
-func POSIX(errno syscall.Errno) syscall.Errno {
-	if known, ok := winsock[errno]; ok {
-		return known
-	}
-	return errno
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // The numbers are those of "Windows Sockets Error Codes" and "System Error Codes".
-func TestWinsockErrorsHaveTheirPOSIXNames(t *testing.T) {
+func TestPOSIXTranslatesWinsockNumbers(t *testing.T) {
 	tests := []struct {
 		name   string
 		number syscall.Errno
@@ -16,6 +16,8 @@ func TestWinsockErrorsHaveTheirPOSIXNames(t *testing.T) {
 	}{
 		{"WSAEACCES", 10013, syscall.EACCES},
 		{"WSAEMFILE", 10024, syscall.EMFILE},
+		{"WSAEMSGSIZE", 10040, syscall.EMSGSIZE},
+		{"WSAEADDRNOTAVAIL", 10049, syscall.EADDRNOTAVAIL},
 		{"WSAENETDOWN", 10050, syscall.ENETDOWN},
 		{"WSAENETUNREACH", 10051, syscall.ENETUNREACH},
 		{"WSAENETRESET", 10052, syscall.ENETRESET},
@@ -30,7 +32,7 @@ func TestWinsockErrorsHaveTheirPOSIXNames(t *testing.T) {
 		{"WSAEHOSTUNREACH", 10065, syscall.EHOSTUNREACH},
 		{"ERROR_NETNAME_DELETED", 64, syscall.ECONNRESET},
 		{"ERROR_SEM_TIMEOUT", 121, syscall.ETIMEDOUT},
-		{"WSAEMSGSIZE, which is not in the table", 10040, 10040},
+		{"WSAEINVAL, which is not in the table", 10022, 10022},
 	}
 	for _, tt := range tests {
 		if got := POSIX(tt.number); got != tt.want {

@@ -1,7 +1,0 @@
-//go:build !windows
-
-package agent
-
-import "syscall"
-
-var errReset error = syscall.ECONNRESET
