@@ -3,12 +3,21 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"echod/internal/dial"
+	"echod/internal/hist"
 	"echod/internal/load"
+	"echod/internal/report"
 	"echod/internal/usage"
 )
 
@@ -123,4 +132,144 @@ func (f *benchFlags) files() (report, hdr *outputFile, err error) {
 		hdr, err = newFileOf("--hdr", f.hdr)
 	}
 	return report, hdr, err
+}
+
+// planFor is the load that the flags say, to be put on the one URL in args.
+// Flags that contradict each other are the caller's mistake.
+func (f *benchFlags) planFor(args []string) (load.Plan, error) {
+	if len(args) != 1 {
+		return load.Plan{}, usage.New(fmt.Sprintf("bench takes one URL, got %d", len(args)), "as in: echod bench tcp://localhost:8080")
+	}
+	target, err := dial.Parse(args[0])
+	if err != nil {
+		return load.Plan{}, err
+	}
+	if target.TLS, err = f.tls.config(target.Network); err != nil {
+		return load.Plan{}, err
+	}
+	if target.Network != "udp" && f.bounds("loss") {
+		return load.Plan{}, usage.New("a threshold of loss is for udp:// targets", "as in: 'errors<1' for streams")
+	}
+	if pid := f.plan.ServerPID; pid > 0 && !canBeMeasured(pid) {
+		return load.Plan{}, usage.New(fmt.Sprintf("--server-pid: no process %d to be seen in /proc", pid), "as in: --server-pid $(pidof echod), on Linux")
+	}
+	plan := f.plan
+	plan.URL, plan.Target = target.String(), target
+	if plan.Messages == 0 {
+		plan.Duration = cmp.Or(plan.Duration, defaultBenchDuration)
+	}
+	for plan.Seed == 0 {
+		plan.Seed = uint64(rand.Uint32()) // short enough to be typed again
+	}
+	return plan, plan.Check()
+}
+
+// bounds reports whether a threshold is set for that measure.
+func (f *benchFlags) bounds(measure string) bool {
+	for _, t := range f.thresholds {
+		if t.of.name == measure {
+			return true
+		}
+	}
+	return false
+}
+
+// canBeMeasured reports whether the kernel says how a process fares: proc(5).
+func canBeMeasured(pid int) bool {
+	_, err := os.Stat(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil
+}
+
+// benchMeasures are the figures of a load that can have a threshold.
+var benchMeasures = []measure[*load.Result]{
+	latencyOf("p99.99", quantile(0.9999)), latencyOf("p99.9", quantile(0.999)), latencyOf("p99", quantile(0.99)),
+	latencyOf("p90", quantile(0.9)), latencyOf("p50", quantile(0.5)),
+	latencyOf("max", (*hist.Hist).Max), latencyOf("mean", (*hist.Hist).Mean),
+	{"rate", ">", "1000", parseRate, answersPerSecond, report.Rate},
+	{"errors", "<", "1", parseWhole, errorsIn, wholeText},
+	{"loss", "<", "1%", parsePercent, lossIn, report.Percent},
+}
+
+func latencyOf(name string, of func(*hist.Hist) time.Duration) measure[*load.Result] {
+	take := func(r *load.Result) float64 {
+		if r.Latency.Count() == 0 {
+			return math.NaN()
+		}
+		return of(r.Latency).Seconds()
+	}
+	return measure[*load.Result]{name, "<", "2ms", parseSeconds, take, secondsText}
+}
+
+func quantile(part float64) func(*hist.Hist) time.Duration {
+	return func(h *hist.Hist) time.Duration { return h.Quantile(part) }
+}
+
+func answersPerSecond(r *load.Result) float64 { return float64(r.Messages) / r.Seconds }
+
+func errorsIn(r *load.Result) float64 {
+	var sum int64
+	for _, n := range r.Errors {
+		sum += n
+	}
+	return float64(sum)
+}
+
+func lossIn(r *load.Result) float64 {
+	if r.Datagrams == nil {
+		return math.NaN()
+	}
+	return float64(r.Datagrams.Lost) / float64(r.Datagrams.Sent)
+}
+
+// outcome is the result of a load, with the verdicts of its thresholds.
+type outcome struct{ report.Run }
+
+func newOutcome(r *load.Result, thresholds []threshold[*load.Result]) *outcome {
+	return &outcome{report.Run{Result: r, Verdicts: verdicts(thresholds, r)}}
+}
+
+// deliver writes the report to standard output; or into file, and then what
+// people must know of it to standard error. There it goes too if the report is
+// for programs.
+func (o *outcome) deliver(p *Process, format string, file *outputFile) error {
+	if file != nil {
+		if err := file.write(writerOfRuns([]report.Run{o.Run}, format, false)); err != nil {
+			return err
+		}
+		fmt.Fprintln(p.Stderr, report.Line(o.Result))
+	} else if err := writerOfRuns([]report.Run{o.Run}, format, colorful(p))(p.Stdout); err != nil {
+		return &exitError{Unknown, fmt.Errorf("write the report: %w", err)}
+	}
+	if o.Result.Errors[dial.Local] > 0 {
+		fmt.Fprintf(p.Stderr, "echod: hint: %s\n", hintScarce)
+	}
+	if file == nil && format == "text" {
+		return nil
+	}
+	for _, warning := range report.Warnings(o.Result) {
+		fmt.Fprintln(p.Stderr, warning)
+	}
+	return report.WriteVerdicts(p.Stderr, o.Verdicts, false)
+}
+
+// hintScarce is for what this machine could not do of a load.
+const hintScarce = "local errors are this machine's: more ports by --source 127.0.0.2,127.0.0.3, more open files by ulimit -n"
+
+// writeHgrm writes latency in milliseconds, the unit of other tools.
+func (o *outcome) writeHgrm(w io.Writer) error {
+	return o.Result.Latency.WriteHgrm(w, time.Millisecond)
+}
+
+// answered turns the outcome into an exit code; the report has said the rest. A
+// threshold says nothing of the server where the generator was too slow.
+func (o *outcome) answered() error {
+	switch {
+	case o.Result.Wrong != nil:
+		return &exitError{code: Failed}
+	case o.Result.Behind != nil:
+		return &exitError{code: Unknown}
+	case slices.ContainsFunc(o.Verdicts, broken):
+		return &exitError{code: Failed}
+	}
+	return nil
 }

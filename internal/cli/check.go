@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -191,4 +193,107 @@ func (f *checkFlags) ask(ctx context.Context, p *Process, target check.Target, o
 	}
 	report.Echod = thisBuild().String()
 	return report, nil
+}
+
+// ruleRow is what there is to say about one rule.
+type ruleRow struct {
+	ID       string   `json:"id"`
+	Networks []string `json:"networks"`
+	Sends    string   `json:"sends"`
+	Expects  string   `json:"expects"`
+	Meaning  string   `json:"meaning"`
+	Needs    []string `json:"needs,omitempty"` // flags without which it is skipped
+}
+
+// listRules writes all rules, as text or JSON.
+func listRules(w io.Writer, format string) error {
+	var rows []ruleRow
+	for _, r := range check.Rules() {
+		rows = append(rows, ruleRow{r.ID, r.Networks, r.Sends, r.Expects, r.Meaning, r.Needs()})
+	}
+	switch format {
+	case "json":
+		return writeJSON(w, rows)
+	case "text":
+		return writeRules(w, rows)
+	}
+	return usage.New("--list cannot be written as "+format, "write text or json")
+}
+
+func writeRules(w io.Writer, rows []ruleRow) error {
+	var b strings.Builder
+	for i, row := range rows {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s  (%s)\n", row.ID, strings.Join(row.Networks, ", "))
+		fmt.Fprintf(&b, "  sends    %s\n  expects  %s\n  means    %s\n", row.Sends, row.Expects, row.Meaning)
+		if len(row.Needs) > 0 {
+			fmt.Fprintf(&b, "  needs    %s\n", strings.Join(row.Needs, ", "))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func ruleIDs() []string {
+	var ids []string
+	for _, r := range check.Rules() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// finding is what a check comes to: a report, or a comparison of two.
+type finding interface {
+	Verdict() check.Verdict
+	Summary() string
+	WriteText(w io.Writer, color bool) error
+	WriteJSON(io.Writer) error
+	WriteJUnit(io.Writer) error
+	WriteTAP(io.Writer) error
+}
+
+// reportFormats are how a finding can be written.
+var reportFormats = []string{"text", "json", "junit", "tap"}
+
+// writerOf is what writes found in one of reportFormats.
+func writerOf(found finding, format string, color bool) func(io.Writer) error {
+	switch format {
+	case "json":
+		return found.WriteJSON
+	case "junit":
+		return found.WriteJUnit
+	case "tap":
+		return found.WriteTAP
+	}
+	return func(w io.Writer) error { return found.WriteText(w, color) }
+}
+
+// deliver writes found to standard output; or into file, and then what it comes
+// to in one line to standard error.
+func deliver(p *Process, found finding, format string, file *outputFile) error {
+	if file == nil {
+		if err := writerOf(found, format, colorful(p))(p.Stdout); err != nil {
+			return &exitError{Unknown, fmt.Errorf("write the report: %w", err)}
+		}
+		return nil
+	}
+	if err := file.write(writerOf(found, format, false)); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(p.Stderr, found.Summary())
+	return err
+}
+
+// answered turns a verdict into an exit code; the report has said the rest.
+func answered(v check.Verdict) error {
+	switch v {
+	case check.Pass:
+		return nil
+	case check.Fail:
+		return &exitError{code: Failed}
+	default:
+		return &exitError{code: Unknown}
+	}
 }

@@ -2,9 +2,8 @@ package cli
 
 import (
 	"context"
+	"net"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -188,16 +187,31 @@ func (f *serveFlags) listeners() ([]engine.Listener, error) {
 	return listeners, nil
 }
 
-// stopSignals are the first two signals to stop, of which one starts the drain and
-// the other ends it. Another one ends the process at once, as if nobody caught it:
-// that must be possible whatever hangs.
-func stopSignals() <-chan os.Signal {
-	caught, signals := make(chan os.Signal, 2), make(chan os.Signal, 2)
-	signal.Notify(caught, syscall.SIGTERM, syscall.SIGINT)
-	go func() {
-		signals <- <-caught
-		signals <- <-caught
-		signal.Stop(caught)
-	}()
-	return signals
+// notifyTime bounds one attempt to tell the service manager something: its queue
+// may be full.
+const notifyTime = time.Second
+
+// notifyManager returns what sends a state to the service manager (sd_notify(3));
+// nil if there is none.
+func notifyManager() func(state string) error {
+	name := os.Getenv("NOTIFY_SOCKET")
+	if name == "" {
+		return nil
+	}
+	return func(state string) error { return notify(name, state) }
+}
+
+// notify sends one state. The connection is made anew each time, as sd_notify(3)
+// does it: the manager may have another socket of that name by now.
+func notify(name, state string) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(notifyTime)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(state))
+	return err
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"echod/check"
+	"echod/internal/load"
+	"echod/internal/report"
 )
 
 // progress tells a person at a terminal how far a check is, in one line that
@@ -50,6 +52,42 @@ func andMore(words []string) string {
 func (p *progress) clear() {
 	if p.w != nil {
 		fmt.Fprint(p.w, clearLine)
+	}
+}
+
+// liveLine shows a person at a terminal, in one line, how a load is doing.
+type liveLine struct {
+	w      io.Writer // nil: standard error is no terminal
+	plan   load.Plan
+	errors int64 // so far
+}
+
+func newLiveLine(p *Process, plan load.Plan) *liveLine {
+	l := &liveLine{plan: plan}
+	if isTerminal(p.Stderr) {
+		l.w = p.Stderr
+	}
+	l.write("connecting")
+	return l
+}
+
+// show writes what the last second was like.
+func (l *liveLine) show(now load.Progress) {
+	if !now.Warmup {
+		l.errors += now.Interval.Errors
+	}
+	l.write(report.ProgressLine(l.plan, now, l.errors))
+}
+
+func (l *liveLine) write(words string) {
+	if l.w != nil {
+		fmt.Fprintf(l.w, "%s%s: %s", clearLine, l.plan.URL, words)
+	}
+}
+
+func (l *liveLine) clear() {
+	if l.w != nil {
+		fmt.Fprint(l.w, clearLine)
 	}
 }
 

@@ -46,3 +46,17 @@ func interrupted(ctx context.Context) error {
 	}
 	return &exitError{code, errors.New("interrupted")}
 }
+
+// stopSignals are the first two signals to stop, of which one starts the drain and
+// the other ends it. Another one ends the process at once, as if nobody caught it:
+// that must be possible whatever hangs.
+func stopSignals() <-chan os.Signal {
+	caught, signals := make(chan os.Signal, 2), make(chan os.Signal, 2)
+	signal.Notify(caught, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		signals <- <-caught
+		signals <- <-caught
+		signal.Stop(caught)
+	}()
+	return signals
+}
