@@ -81,7 +81,7 @@ func (k *failing) Close(fd int) sys.Errno {
 
 // TestListenThatFailsLeavesNothing: at whichever call, its error names the call,
 // and nothing is open or in the file system.
-func TestListenThatFailsLeavesNothing(t *testing.T) {
+func TestListenThatFailsLeavesNothingOpen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	tests := []struct {
 		url   string
@@ -128,12 +128,12 @@ func TestListenThatFailsLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestAdoptThatFailsLeavesNothing(t *testing.T) {
+func TestInheritThatFailsLeavesNothingOpen(t *testing.T) {
 	file := fileOf(t, "tcp4", "127.0.0.1:0")
 	for n := 1; n <= 9; n++ {
 		k := &failing{n: n, open: make(map[int]bool)}
 		before := openFiles(t)
-		fd, bound, err := Adopt(k, file, Spec{Engine: "net"}, testOptions)
+		fd, bound, err := Inherit(k, file, Spec{Engine: "net"}, testOptions)
 		if !errors.Is(err, unix.EPERM) || fd != -1 || bound != (Spec{Engine: "net"}) {
 			t.Errorf("call %d: got %d, %+v, %v; want EPERM", n, fd, bound, err)
 		}
@@ -146,7 +146,7 @@ func TestAdoptThatFailsLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
-	if fd, _, err := Adopt(&sys.Linux{}, closed, Spec{}, testOptions); fd != -1 || err == nil || !strings.Contains(err.Error(), "use of closed file") {
+	if fd, _, err := Inherit(&sys.Linux{}, closed, Spec{}, testOptions); fd != -1 || err == nil || !strings.Contains(err.Error(), "use of closed file") {
 		t.Errorf("a closed file: got %d, %v; want that it is closed", fd, err)
 	}
 	if fd, err := duplicate(closed); fd != -1 || err == nil || !strings.Contains(err.Error(), "use of closed file") {
@@ -163,7 +163,7 @@ func openFiles(t *testing.T) int {
 	return len(all)
 }
 
-func TestControlGivesWhatListenGives(t *testing.T) {
+func TestControlSetsTheOptionsOfListen(t *testing.T) {
 	config := net.ListenConfig{Control: Control(mustResolve(t, "tcp://127.0.0.1:0"), testOptions), KeepAlive: -1}
 	config.SetMultipathTCP(false)
 	ln, err := config.Listen(t.Context(), "tcp4", "127.0.0.1:0")
@@ -199,11 +199,11 @@ func pipe(t *testing.T) syscall.RawConn {
 	return raw
 }
 
-func TestOptionsOfWhatIsNoSocketAreRefused(t *testing.T) {
+func TestOptionsOfAClosedSocketReturnAnError(t *testing.T) {
 	sets := map[string]func(syscall.RawConn) error{
-		"Control, tcp":               func(c syscall.RawConn) error { return Control(Spec{Network: "tcp"}, testOptions)("", "", c) },
-		"ReceivePktInfo":             ReceivePktInfo,
-		"(Calls{}).KeepUrgentInline": (Calls{}).KeepUrgentInline,
+		"Control, tcp":           func(c syscall.RawConn) error { return Control(Spec{Network: "tcp"}, testOptions)("", "", c) },
+		"ReceivePktInfo":         ReceivePktInfo,
+		"(Calls{}).SetOOBInline": (Calls{}).SetOOBInline,
 	}
 	for name, set := range sets {
 		if err := set(brokenConn{}); !errors.Is(err, net.ErrClosed) {
@@ -215,7 +215,7 @@ func TestOptionsOfWhatIsNoSocketAreRefused(t *testing.T) {
 	}
 }
 
-func TestKeepAliveIsAtLeastASecond(t *testing.T) {
+func TestKeepAliveIsAtLeastOneSecond(t *testing.T) {
 	for ms, want := range map[int64]int{0: 1, 1: 1, 999: 1, 1000: 1, 1999: 1, 2000: 2} {
 		if got := seconds(msec(ms)); got != want {
 			t.Errorf("%d ms: got %d s, want %d", ms, got, want)
@@ -223,7 +223,7 @@ func TestKeepAliveIsAtLeastASecond(t *testing.T) {
 	}
 }
 
-func TestSocketAddressOfASpec(t *testing.T) {
+func TestSockaddrHasFamilyTypeAndAddress(t *testing.T) {
 	lo, err := net.InterfaceByName("lo")
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 
 var testOptions = Options{KeepAlive: DefaultKeepAlive}
 
-// mustResolve is what a listener's URL becomes before it is bound.
+// mustResolve returns the Spec of a URL, resolved.
 func mustResolve(t *testing.T, url string) Spec {
 	t.Helper()
 	s, err := mustParse(t, url).Resolve(t.Context())
@@ -37,7 +37,7 @@ func mustListen(t *testing.T, url string) (int, Spec) {
 	return fd, s
 }
 
-func TestListenTellsThePortReallyBound(t *testing.T) {
+func TestListenReturnsThePortThatWasBound(t *testing.T) {
 	for _, url := range []string{"tcp://127.0.0.1:0", "udp://127.0.0.1:0", "tcp://:0"} {
 		t.Run(url, func(t *testing.T) {
 			_, s := mustListen(t, url)
@@ -50,7 +50,7 @@ func TestListenTellsThePortReallyBound(t *testing.T) {
 	}
 }
 
-func TestListenMakesUnixSocketOfMode0660(t *testing.T) {
+func TestListenMakesASocketFileOfMode0660(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	bindStale(t, path)
 	_, s := mustListen(t, "unix://"+path)
@@ -69,7 +69,7 @@ func TestListenMakesUnixSocketOfMode0660(t *testing.T) {
 	}
 }
 
-func TestListenNamesTheCallThatFailed(t *testing.T) {
+func TestListenErrorNamesTheSystemCall(t *testing.T) {
 	_, taken := mustListen(t, "tcp://127.0.0.1:0")
 	tests := []struct {
 		url, want string
@@ -89,7 +89,7 @@ func TestListenNamesTheCallThatFailed(t *testing.T) {
 	}
 }
 
-func TestAdoptedSocketIsAsIfListenedTo(t *testing.T) {
+func TestInheritedSocketIsLikeOneOfListen(t *testing.T) {
 	tests := []struct {
 		name string
 		file func(t *testing.T) *os.File
@@ -107,25 +107,25 @@ func TestAdoptedSocketIsAsIfListenedTo(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Engine = "epoll"
-			if err := control(file, func(fd int) error { return unix.SetNonblock(fd, false) }); err != nil {
+			if err := withFileFD(file, func(fd int) error { return unix.SetNonblock(fd, false) }); err != nil {
 				t.Fatal(err)
 			}
-			fd, bound, err := Adopt(&sys.Linux{}, file, s, testOptions)
+			fd, bound, err := Inherit(&sys.Linux{}, file, s, testOptions)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer unix.Close(fd)
 			if bound != s {
-				t.Errorf("Adopt made %+v of %+v", bound, s)
+				t.Errorf("Inherit made %+v of %+v", bound, s)
 			}
 			if _, err := Parse(bound.String()); err != nil {
 				t.Error(err)
 			}
 			if flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); flags&unix.O_NONBLOCK == 0 {
-				t.Error("the descriptor blocks")
+				t.Error("the descriptor is blocking")
 			}
 			if flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); flags&unix.FD_CLOEXEC == 0 {
-				t.Error("the descriptor survives exec")
+				t.Error("the descriptor is not close-on-exec")
 			}
 			if s.Network == "tcp" {
 				wantOptions(t, fd)
@@ -134,7 +134,7 @@ func TestAdoptedSocketIsAsIfListenedTo(t *testing.T) {
 	}
 }
 
-func TestSpecOfKnowsOneFamilyFromBoth(t *testing.T) {
+func TestSpecOfReportsWhetherBothFamiliesAreServed(t *testing.T) {
 	if !hasLoopback6() {
 		t.Skip("::1 cannot be bound here")
 	}
@@ -161,7 +161,7 @@ func TestSpecOfKnowsOneFamilyFromBoth(t *testing.T) {
 	}
 }
 
-func TestListenerSetsWhatConnectionsInherit(t *testing.T) {
+func TestAcceptedSocketsInheritTheOptions(t *testing.T) {
 	fd, s := mustListen(t, "tcp://127.0.0.1:0")
 	conn, err := net.Dial("tcp", s.Addr.String())
 	if err != nil {
@@ -202,8 +202,8 @@ func wantOptions(t *testing.T, fd int) {
 	}
 }
 
-// TestDatagramsAreNeverBroadcast: whoever made the socket.
-func TestDatagramsAreNeverBroadcast(t *testing.T) {
+// TestDatagramSocketCannotSendToBroadcast: whoever made the socket.
+func TestDatagramSocketCannotSendToBroadcast(t *testing.T) {
 	want := func(t *testing.T, fd int) {
 		t.Helper()
 		if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST); err != nil || got != 0 {
@@ -229,7 +229,7 @@ func TestDatagramsAreNeverBroadcast(t *testing.T) {
 	})
 	t.Run("inherited", func(t *testing.T) {
 		file := fileOf(t, "udp4", "127.0.0.1:0") // Go's, so it may
-		fd, _, err := Adopt(&sys.Linux{}, file, Spec{}, testOptions)
+		fd, _, err := Inherit(&sys.Linux{}, file, Spec{}, testOptions)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +238,7 @@ func TestDatagramsAreNeverBroadcast(t *testing.T) {
 	})
 }
 
-func TestSpecOfRefusesWhatCannotBeServed(t *testing.T) {
+func TestSpecOfReturnsAnErrorForUnsupportedSockets(t *testing.T) {
 	raw := func(t *testing.T, domain, kind, proto int) *os.File {
 		fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, proto)
 		if err != nil {
@@ -304,4 +304,21 @@ func fileOf(t *testing.T, network, address string) *os.File {
 	}
 	t.Cleanup(func() { file.Close(); socket.(filer).Close() })
 	return file
+}
+
+func TestZoneNamesAndIndexesConvertIntoEachOther(t *testing.T) {
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for zone, want := range map[string]uint32{"": 0, "lo": uint32(lo.Index), "7": 7, "4294967295": 1<<32 - 1, "4294967296": 0, "nosuch": 0} {
+		if got := zoneID(zone); got != want {
+			t.Errorf("%q: got %d, want %d", zone, got, want)
+		}
+	}
+	for id, want := range map[uint32]string{0: "", uint32(lo.Index): "lo", 4_000_000: "4000000"} {
+		if got := zoneName(id); got != want {
+			t.Errorf("%d: got %q, want %q", id, got, want)
+		}
+	}
 }

@@ -1,17 +1,22 @@
 package sock
 
 import (
-	"echod/internal/usage"
+	"context"
 	"errors"
+	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/endpoint"
+	"echod/internal/usage"
 )
 
 var compareAddr = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
 
-func TestParseReadsWhatIsToBeListenedOn(t *testing.T) {
+func TestParseReadsTheURLOfAListener(t *testing.T) {
 	port := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{}, n) }
 	tests := []struct {
 		url  string
@@ -31,11 +36,11 @@ func TestParseReadsWhatIsToBeListenedOn(t *testing.T) {
 	}
 	got, err := Parse("tcp://localhost")
 	if _, ok := errors.AsType[*usage.Error](err); !ok || got != (Spec{}) {
-		t.Errorf("got %+v, %v; want an *usage.Error alone", got, err)
+		t.Errorf("got %+v, %v; want only a *usage.Error", got, err)
 	}
 }
 
-func TestSpecIsShownAsItIsBound(t *testing.T) {
+func TestSpecStringHasTheBoundAddress(t *testing.T) {
 	tests := []struct {
 		spec            Spec
 		text, transport string
@@ -47,6 +52,170 @@ func TestSpecIsShownAsItIsBound(t *testing.T) {
 	for _, tt := range tests {
 		if got := tt.spec.String(); got != tt.text || tt.spec.Transport() != tt.transport {
 			t.Errorf("got %s over %s, want %s over %s", got, tt.spec.Transport(), tt.text, tt.transport)
+		}
+	}
+}
+
+func mustParse(t *testing.T, url string) Spec {
+	t.Helper()
+	s, err := Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// hasLoopback6 reports whether ::1 is there to be bound.
+func hasLoopback6() bool {
+	conn, err := net.ListenPacket("udp", "[::1]:0")
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}
+
+func TestHasIPv6IfLoopbackCanBeBound(t *testing.T) {
+	if hasLoopback6() && !hasIPv6() {
+		t.Error("hasIPv6: got false, but ::1 can be bound")
+	}
+}
+
+func texts(specs []Spec) (all []string) {
+	for _, s := range specs {
+		all = append(all, s.String())
+	}
+	return all
+}
+
+func TestResolveReturnsTheAddressesToBind(t *testing.T) {
+	every := "tcp://0.0.0.0:80"
+	if hasIPv6() {
+		every = "tcp://[::]:80"
+	}
+	tests := []struct{ url, want string }{
+		{"tcp://:80", every},
+		{"tcp://0.0.0.0:80", "tcp://0.0.0.0:80"},
+		{"tcp://[::]:80", "tcp://[::]:80"},
+		{"udp://127.0.0.1:0", "udp://127.0.0.1:0"},
+		{"tcp://[::ffff:127.0.0.1]:80", "tcp://127.0.0.1:80"},
+		{"tcp://203.0.113.1:80", "tcp://203.0.113.1:80"}, // not a local address: bind(2) will fail
+		{"unix:///run/echod.sock", "unix:///run/echod.sock"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.url, func(t *testing.T) {
+			got, err := mustParse(t, tt.url).Resolve(t.Context())
+			if diff := cmp.Diff([]string{tt.want}, texts(got)); err != nil || diff != "" {
+				t.Errorf("got %v (-want +got)\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// TestResolveReturnsEveryLocalAddressOfAName uses 203.0.113.0/24 for other machines (RFC
+// 5737).
+func TestResolveReturnsEveryLocalAddressOfAName(t *testing.T) {
+	if !hasLoopback6() {
+		t.Skip("::1 cannot be bound here")
+	}
+	const four, six = "127.0.0.1", "::1"
+	tests := []struct {
+		name, host string
+		found      []string
+		want       []string
+	}{
+		{"localhost, IPv4 only", "localhost", []string{four}, []string{"udp://127.0.0.1:7", "udp://[::1]:7"}},
+		{"localhost, IPv6 only", "localhost", []string{six}, []string{"udp://[::1]:7", "udp://127.0.0.1:7"}},
+		{"localhost, IPv6 first", "localhost", []string{six, four}, []string{"udp://[::1]:7", "udp://127.0.0.1:7"}},
+		{"another name", "host.example", []string{six, four}, []string{"udp://[::1]:7", "udp://127.0.0.1:7"}},
+		{"with addresses of other machines", "host.example", []string{"203.0.113.1", four, "203.0.113.2"}, []string{"udp://127.0.0.1:7"}},
+		{"only addresses of other machines", "host.example", []string{"203.0.113.1", "203.0.113.2"}, []string{"udp://203.0.113.1:7"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx := endpoint.WithLookup(t.Context(), func(context.Context, string) (found []netip.Addr, _ error) {
+				for _, addr := range tt.found {
+					found = append(found, netip.MustParseAddr(addr))
+				}
+				return found, nil
+			})
+			got, err := mustParse(t, "udp://"+tt.host+":7").Resolve(ctx)
+			if diff := cmp.Diff(tt.want, texts(got)); err != nil || diff != "" {
+				t.Errorf("got %v (-want +got)\n%s", err, diff)
+			}
+		})
+	}
+}
+
+func TestResolveErrorNamesTheAddressAndTheReason(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	tests := []struct{ url, want string }{
+		{"tcp://no-such-host.invalid:80", "bad address tcp://no-such-host.invalid:80: the host no-such-host.invalid does not resolve ("},
+		{"tcp://[fe80::1%25nosuch]:80", "bad address tcp://[fe80::1%25nosuch]:80: the zone nosuch is not an interface of this machine: name one, e.g. %25eth0"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.url, func(t *testing.T) {
+			_, err := mustParse(t, tt.url).Resolve(ended)
+			if _, ok := errors.AsType[*usage.Error](err); !ok || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s…", err, tt.want)
+			}
+			if strings.Contains(err.Error(), "lookup") {
+				t.Errorf("got %v, want the name once", err)
+			}
+		})
+	}
+}
+
+func TestFreePortIsFreeAtEveryAddress(t *testing.T) {
+	if !hasLoopback6() {
+		t.Skip("::1 cannot be bound here")
+	}
+	both := []netip.Addr{netip.IPv6Loopback(), netip.MustParseAddr("127.0.0.1")}
+	for _, network := range []string{"tcp", "udp"} {
+		port := FreePort(network, both)
+		if port == 0 {
+			t.Fatalf("%s: no port is free at both", network)
+		}
+		var release []func() error
+		for _, addr := range both {
+			bound, free, err := bindOnce(network, netip.AddrPortFrom(addr, port).String())
+			if err != nil || bound != port {
+				t.Fatalf("%s: bound %d, %v; want %d", network, bound, err, port)
+			}
+			release = append(release, free)
+		}
+		if got, ok := freePort(network, []netip.Addr{both[0], netip.MustParseAddr("203.0.113.1")}); ok || got != 0 {
+			t.Errorf("%s: got %d, %v at an address of another machine; want none", network, got, ok)
+		}
+		if got := FreePort(network, []netip.Addr{netip.MustParseAddr("203.0.113.1")}); got != 0 {
+			t.Errorf("%s: got %d, want 0 for none", network, got)
+		}
+		for _, free := range release {
+			free()
+		}
+	}
+	if _, ok := freePort("tcp", nil); ok {
+		t.Error("without addresses: got a port, want none")
+	}
+}
+
+func TestBoundToReturnsTheAddressOrAnError(t *testing.T) {
+	want := netip.MustParseAddrPort("127.0.0.1:7")
+	tests := []struct {
+		name string
+		addr net.Addr
+		ok   bool
+	}{
+		{"tcp", net.TCPAddrFromAddrPort(want), true},
+		{"udp", net.UDPAddrFromAddrPort(want), true},
+		{"getsockname failed", nil, false},
+		{"getsockname failed, with a type", (*net.TCPAddr)(nil), false},
+		{"unix", &net.UnixAddr{Name: "/s", Net: "unix"}, false},
+	}
+	for _, tt := range tests {
+		got, err := BoundTo(tt.addr)
+		if tt.ok && got != want || (err == nil) != tt.ok {
+			t.Errorf("%s: got %v, %v; want %v, ok %t", tt.name, got, err, want, tt.ok)
 		}
 	}
 }

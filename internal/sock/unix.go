@@ -10,51 +10,50 @@ import (
 	"time"
 )
 
-// The life of a unix socket's file, the same for every engine:
+// The socket file of a unix listener, in the order of calls:
 //
-//	place, err := TakeUnix(path)  the path is free, or it is an error
-//	bind(2)                       makes the file
-//	id, err := place.Bound()      mode 0660, and which file it is
-//	listen(2)                     from here on connecting works
-//	place.Failed(err)             instead, if it did not come so far
-//	place.Leave()                 others may look at the path again
+//	p, err := reserveUnixPath(path)  the path is free to bind, or it is an error
+//	bind(2)                          makes the file
+//	id, err := p.bound()             sets its mode to 0660 and identifies the file
+//	listen(2)                        from now on clients can connect
+//	p.bindFailed(err)                instead, if package net could not bind or listen
+//	p.unlock()                       other processes may check the path again
 //	…
-//	spec.Unlink()                 removes the file if it is still that one
+//	spec.Unlink()                    removes the file if it is still the same one
 
-// UnixMode is the mode of a unix socket's file: its owner and group may
-// connect.
+// UnixMode is the mode of a socket file: its owner and group may connect.
 const UnixMode fs.FileMode = 0o660
 
-// FileID tells one file from another that later bears its name. The zero FileID
-// is no file.
+// FileID identifies a file, also if another file gets its name later. The zero FileID
+// means no file.
 type FileID struct{ Dev, Ino uint64 }
 
-// UnixPlace is a path that is free to bind, and stays so until Leave.
-type UnixPlace struct {
+// unixPath is a path that is free to bind until unlock.
+type unixPath struct {
 	path string
-	lock *os.File // of the directory; nil where it could not be had
+	lock *os.File // of the directory; nil if it could not be locked
 }
 
-// TakeUnix makes path free to bind. A socket there is removed if connecting to
-// it is refused, which means that no process listens on it; anything else there
-// is left alone and is an error that wraps EADDRINUSE.
+// reserveUnixPath makes path free to bind. It removes a socket there if connecting to
+// it is refused, which means that no process listens on it. Anything else there is
+// left alone and is an error that wraps EADDRINUSE.
 //
-// Between this look and listen(2) the path is guarded by flock(2) on its
-// directory: two servers that start at once would otherwise each find the
-// other's fresh socket stale.
-func TakeUnix(path string) (*UnixPlace, error) {
-	place := &UnixPlace{path: path, lock: lockDir(path)}
+// From this check until after listen(2) the directory is locked with flock(2).
+// Without the lock, two servers that start at the same time could each find the new
+// socket of the other stale.
+func reserveUnixPath(path string) (*unixPath, error) {
+	p := &unixPath{path: path, lock: lockDir(path)}
 	if err := removeStale(path); err != nil {
-		place.Leave()
+		p.unlock()
 		return nil, err
 	}
-	return place, nil
+	return p, nil
 }
 
-// Bound tells the place that its path was bound: it gives the file its mode and
-// returns which file it is. Called before listen(2), nobody can have connected
-// under another mode. On an error the file is removed.
-func (p *UnixPlace) Bound() (FileID, error) {
+// bound sets the mode of the file that bind(2) has made and returns its ID. It is
+// called before listen(2), so nobody can have connected under another mode. On an
+// error it removes the file.
+func (p *unixPath) bound() (FileID, error) {
 	err := os.Chmod(p.path, UnixMode)
 	if err == nil {
 		var id FileID
@@ -62,30 +61,29 @@ func (p *UnixPlace) Bound() (FileID, error) {
 			return id, nil
 		}
 	}
-	os.Remove(p.path) // what it is cannot be asked, but it was made under the lock
+	os.Remove(p.path) // it is ours: it was made while the directory was locked
 	return FileID{}, err
 }
 
-// Failed tells the place that package net did not listen there because of err. It
-// removes the file that bind(2) has made by then, which package net leaves.
-func (p *UnixPlace) Failed(err error) {
+// bindFailed removes the file after package net failed to listen with err. If bind(2)
+// succeeded, package net leaves the file.
+func (p *unixPath) bindFailed(err error) {
 	if call, ok := errors.AsType[*os.SyscallError](err); ok && call.Syscall == "bind" {
-		return // what is there is another's
+		return // the file belongs to another process
 	}
 	removeStale(p.path)
 }
 
-// Leave lets others look at the path. It may be called more than once.
-func (p *UnixPlace) Leave() {
+// unlock unlocks the directory. It may be called more than once.
+func (p *unixPath) unlock() {
 	if p.lock != nil {
 		p.lock.Close()
 		p.lock = nil
 	}
 }
 
-// Unlink removes the socket file that s was bound to, unless its path is by now
-// another file's. A socket that was inherited belongs to whoever made it:
-// nothing is removed.
+// Unlink removes the socket file of s, unless another file has its path by now. It
+// does not remove the file of an inherited socket: the process that made it does.
 func (s Spec) Unlink() error {
 	if s.File == (FileID{}) {
 		return nil
@@ -100,24 +98,23 @@ func (s Spec) Unlink() error {
 	return os.Remove(s.Path)
 }
 
-// removeStale removes path if it is a socket that nobody serves.
+// removeStale removes path if it is a socket on which no process listens.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
-		// Not there, or not to be seen: bind(2) tells which.
-		return nil
+		return nil // bind(2) will report what is wrong, if anything is
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is there and is no socket: %w", path, os.NewSyscallError("bind", syscall.EADDRINUSE))
+		return fmt.Errorf("%s exists and is not a socket: %w", path, os.NewSyscallError("bind", syscall.EADDRINUSE))
 	}
-	// A full backlog makes connecting wait: that too is a live server.
+	// With a full backlog connecting waits until the timeout: the server is live.
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	switch {
 	case err == nil:
 		conn.Close()
-		return fmt.Errorf("a live server has it: %w", os.NewSyscallError("bind", syscall.EADDRINUSE))
+		return fmt.Errorf("another server listens there: %w", os.NewSyscallError("bind", syscall.EADDRINUSE))
 	case !refused(err):
-		return fmt.Errorf("a socket is there that cannot be told to be stale (%w): %w", err, os.NewSyscallError("bind", syscall.EADDRINUSE))
+		return fmt.Errorf("cannot tell whether the socket is stale (%w): %w", err, os.NewSyscallError("bind", syscall.EADDRINUSE))
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// lockPatience bounds how long a start waits for another's: each holds the lock
-// for a few system calls only, but anybody may lock a directory for ever.
-const lockPatience = 2 * time.Second
+// lockTimeout bounds the wait for the lock. Servers hold it for a few system calls
+// only, but any process may lock a directory for ever.
+const lockTimeout = 2 * time.Second
 
-// lockDir locks path's directory; closing the file unlocks it. nil: it could
-// not be had, because the directory may not be read or somebody keeps it. The
-// lock only ever settles a race between two starts, so the start goes on.
+// lockDir locks the directory of path. Closing the file unlocks it. It returns nil if
+// the directory cannot be read, or not be locked in time. The lock only prevents a
+// race between two servers that start at the same time, so the caller goes on.
 func lockDir(path string) *os.File {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil
 	}
-	for deadline := time.Now().Add(lockPatience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(lockTimeout); ; time.Sleep(5 * time.Millisecond) {
 		err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return dir
@@ -34,7 +34,7 @@ func lockDir(path string) *os.File {
 	}
 }
 
-// fileID names the file at path itself, not what it may point to.
+// fileID returns the ID of the file at path. It does not follow symbolic links.
 func fileID(path string) (FileID, error) {
 	info, err := os.Lstat(path)
 	if err != nil {

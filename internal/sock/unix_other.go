@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-// lockDir locks nothing: here two servers that start at the same moment on the
-// same stale socket can take it from each other.
+// lockDir locks nothing. On these systems two servers that start at the same time on
+// the same stale socket can remove each other's socket.
 func lockDir(string) *os.File { return nil }
 
-// fileID tells files apart by the time they were made: there is no inode.
+// fileID identifies files by their modification time: there is no inode.
 func fileID(path string) (FileID, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -21,7 +21,7 @@ func fileID(path string) (FileID, error) {
 	return FileID{Ino: uint64(info.ModTime().UnixNano())}, nil
 }
 
-// wsaeConnRefused is what Windows calls ECONNREFUSED.
+// wsaeConnRefused is WSAECONNREFUSED, which Windows returns instead of ECONNREFUSED.
 const wsaeConnRefused = syscall.Errno(10061)
 
 func refused(err error) bool {

@@ -4,16 +4,18 @@ package sock
 
 import (
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 )
 
-// bindStale leaves a socket file that nobody serves.
+// bindStale makes a socket file on which no process listens.
 func bindStale(t *testing.T, path string) {
 	t.Helper()
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
@@ -24,7 +26,7 @@ func bindStale(t *testing.T, path string) {
 	ln.Close()
 }
 
-// bindLive makes a socket file that is served until the test ends.
+// bindLive makes a socket file and listens on it until the test ends.
 func bindLive(t *testing.T, path string) {
 	t.Helper()
 	ln, err := net.Listen("unix", path)
@@ -34,7 +36,7 @@ func bindLive(t *testing.T, path string) {
 	t.Cleanup(func() { ln.Close() })
 }
 
-func TestTakeUnixReplacesOnlyWhatIsStale(t *testing.T) {
+func TestReserveUnixPathRemovesOnlyStaleSockets(t *testing.T) {
 	tests := []struct {
 		name string
 		make func(t *testing.T, path string)
@@ -42,25 +44,25 @@ func TestTakeUnixReplacesOnlyWhatIsStale(t *testing.T) {
 	}{
 		{"nothing", func(*testing.T, string) {}, ""},
 		{"stale socket", bindStale, ""},
-		{"live socket", bindLive, "a live server has it"},
-		{"file", func(t *testing.T, path string) { os.WriteFile(path, []byte("precious"), 0o600) }, "is no socket"},
-		{"directory", func(t *testing.T, path string) { os.Mkdir(path, 0o700) }, "is no socket"},
+		{"live socket", bindLive, "another server listens there"},
+		{"file", func(t *testing.T, path string) { os.WriteFile(path, []byte("precious"), 0o600) }, "is not a socket"},
+		{"directory", func(t *testing.T, path string) { os.Mkdir(path, 0o700) }, "is not a socket"},
 		{"link to a stale socket", func(t *testing.T, path string) {
 			bindStale(t, path+".target")
 			os.Symlink(path+".target", path)
-		}, "is no socket"},
+		}, "is not a socket"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "s")
 			tt.make(t, path)
-			place, err := TakeUnix(path)
+			reserved, err := reserveUnixPath(path)
 			_, statErr := os.Lstat(path)
 			if tt.want == "" {
 				if err != nil || !os.IsNotExist(statErr) {
 					t.Fatalf("got %v, and the file: %v; want it free", err, statErr)
 				}
-				place.Leave()
+				reserved.unlock()
 				return
 			}
 			if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), tt.want) {
@@ -73,9 +75,9 @@ func TestTakeUnixReplacesOnlyWhatIsStale(t *testing.T) {
 	}
 }
 
-// TestOneOfManyStartsTakesTheStaleSocket lets many servers start at once on one
-// stale socket: exactly one may have it.
-func TestOneOfManyStartsTakesTheStaleSocket(t *testing.T) {
+// TestOneOfManyServersGetsTheStaleSocketPath starts many servers at once on one
+// stale socket.
+func TestOneOfManyServersGetsTheStaleSocketPath(t *testing.T) {
 	for range 20 {
 		path := filepath.Join(t.TempDir(), "s")
 		bindStale(t, path)
@@ -83,11 +85,11 @@ func TestOneOfManyStartsTakesTheStaleSocket(t *testing.T) {
 		listeners := make(chan net.Listener, 8)
 		for range cap(listeners) {
 			wg.Go(func() {
-				place, err := TakeUnix(path)
+				reserved, err := reserveUnixPath(path)
 				if err != nil {
 					return
 				}
-				defer place.Leave()
+				defer reserved.unlock()
 				if ln, err := net.Listen("unix", path); err == nil {
 					listeners <- ln
 				}
@@ -106,18 +108,18 @@ func TestOneOfManyStartsTakesTheStaleSocket(t *testing.T) {
 	}
 }
 
-func TestBoundGivesMode0660(t *testing.T) {
+func TestBoundSetsMode0660(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	place, err := TakeUnix(path)
+	reserved, err := reserveUnixPath(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer place.Leave()
-	if id, err := place.Bound(); err == nil {
+	defer reserved.unlock()
+	if id, err := reserved.bound(); err == nil {
 		t.Errorf("before it is bound: got %v, want an error", id)
 	}
 	bindLive(t, path)
-	id, err := place.Bound()
+	id, err := reserved.bound()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,9 +132,9 @@ func TestBoundGivesMode0660(t *testing.T) {
 	}
 }
 
-// TestPlaceRemovesTheFileOfAStartThatFailed: the file is a socket that nobody
-// serves, or one whose mode cannot be changed, for which a dangling link stands.
-func TestPlaceRemovesTheFileOfAStartThatFailed(t *testing.T) {
+// TestFailedBindRemovesItsFile: the file is a stale socket,
+// or one whose mode cannot be changed, which here is a dangling link.
+func TestFailedBindRemovesItsFile(t *testing.T) {
 	live := func(t *testing.T, path string) { bindLive(t, path) }
 	dangling := func(t *testing.T, path string) {
 		if err := os.Symlink(path+".gone", path); err != nil {
@@ -143,41 +145,41 @@ func TestPlaceRemovesTheFileOfAStartThatFailed(t *testing.T) {
 	tests := []struct {
 		name string
 		bind func(t *testing.T, path string)
-		fail func(p *UnixPlace)
+		fail func(p *unixPath)
 		left bool
 	}{
-		{"listen failed", bindStale, func(p *UnixPlace) { p.Failed(listen) }, false},
-		{"the poller of package net failed", bindStale, func(p *UnixPlace) { p.Failed(syscall.ENOSPC) }, false},
-		{"bind failed", bindStale, func(p *UnixPlace) {
-			p.Failed(&net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)})
+		{"listen failed", bindStale, func(p *unixPath) { p.bindFailed(listen) }, false},
+		{"the poller of package net failed", bindStale, func(p *unixPath) { p.bindFailed(syscall.ENOSPC) }, false},
+		{"bind failed", bindStale, func(p *unixPath) {
+			p.bindFailed(&net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)})
 		}, true},
-		{"an option was refused before bind, and another server was there", live, func(p *UnixPlace) {
-			p.Failed(os.NewSyscallError("setsockopt", syscall.ENOMEM))
+		{"setsockopt failed before bind, and another server listens", live, func(p *unixPath) {
+			p.bindFailed(os.NewSyscallError("setsockopt", syscall.ENOMEM))
 		}, true},
-		{"chmod failed", dangling, func(p *UnixPlace) {
-			if _, err := p.Bound(); err == nil {
-				t.Error("Bound: got nil, want that there is no file")
+		{"chmod failed", dangling, func(p *unixPath) {
+			if _, err := p.bound(); err == nil {
+				t.Error("bound: got nil, want an error: there is no file")
 			}
 		}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "s")
-			place, err := TakeUnix(path)
+			reserved, err := reserveUnixPath(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer place.Leave()
+			defer reserved.unlock()
 			tt.bind(t, path)
-			tt.fail(place)
+			tt.fail(reserved)
 			if _, err := os.Lstat(path); (err == nil) != tt.left {
-				t.Errorf("the file is left: %v, want %v", err == nil, tt.left)
+				t.Errorf("the file exists: got %v, want %v", err == nil, tt.left)
 			}
 		})
 	}
 }
 
-func TestUnlinkRemovesOnlyItsOwnFile(t *testing.T) {
+func TestUnlinkRemovesOnlyTheFileThatWasBound(t *testing.T) {
 	tests := []struct {
 		name string
 		then func(t *testing.T, s *Spec)
@@ -185,7 +187,7 @@ func TestUnlinkRemovesOnlyItsOwnFile(t *testing.T) {
 	}{
 		{"ours", func(*testing.T, *Spec) {}, false},
 		{"gone already", func(t *testing.T, s *Spec) { os.Remove(s.Path) }, false},
-		{"replaced by another's", func(t *testing.T, s *Spec) {
+		{"replaced by another file", func(t *testing.T, s *Spec) {
 			bindStale(t, s.Path+".new")
 			os.Rename(s.Path+".new", s.Path)
 		}, true},
@@ -204,23 +206,63 @@ func TestUnlinkRemovesOnlyItsOwnFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := os.Lstat(s.Path); (err == nil) != tt.want {
-				t.Errorf("after Unlink the file is there: %v, want %v", err == nil, tt.want)
+				t.Errorf("after Unlink the file exists: got %v, want %v", err == nil, tt.want)
 			}
 		})
 	}
 }
 
-func TestLeaveUnlocksTheDirectory(t *testing.T) {
+func TestUnlockUnlocksTheDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	for range 2 {
-		place, err := TakeUnix(path)
+		reserved, err := reserveUnixPath(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if place.lock == nil {
+		if reserved.lock == nil {
 			t.Fatal("the directory is locked by somebody else")
 		}
-		place.Leave()
-		place.Leave()
+		reserved.unlock()
+		reserved.unlock()
+	}
+}
+
+// TestListenUnixReturnsAListenerThatLeavesTheFile: only Unlink removes it. Its mode
+// does not depend on the umask.
+func TestListenUnixReturnsAListenerThatLeavesTheFile(t *testing.T) {
+	s := Spec{Network: "unix", Path: filepath.Join(t.TempDir(), "s")}
+	ln, bound, err := ListenUnix(s, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if ln.Addr().String() != s.Path || bound.Path != s.Path || bound.File == (FileID{}) {
+		t.Errorf("got %v, %+v; want both at %s", ln.Addr(), bound, s.Path)
+	}
+	if info, err := os.Lstat(s.Path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != UnixMode {
+		t.Errorf("the file: got %v, %v; want mode %o", info, err, UnixMode)
+	}
+	conn, err := net.Dial("unix", s.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	accepted, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted.Close()
+	if _, _, err := ListenUnix(s, Options{}); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("a second time: got %v, want EADDRINUSE", err)
+	}
+	ln.Close()
+	if _, err := os.Lstat(s.Path); err != nil {
+		t.Errorf("after Close: %v, want that the file is still there", err)
+	}
+	if err := bound.Unlink(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(s.Path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after Unlink: got %v, want no file", err)
 	}
 }

@@ -108,6 +108,6 @@ func (p *passage) peek(fd uintptr) (done bool) {
 func (p *passage) move(fd uintptr) (done bool) {
 	p.lent.mu.Lock()
 	defer p.lent.mu.Unlock()
-	p.n, p.errno = p.calls.Pass(fd, p.lent.buf[:])
+	p.n, p.errno = p.calls.EchoUnread(fd, p.lent.buf[:])
 	return p.errno != syscall.EAGAIN
 }

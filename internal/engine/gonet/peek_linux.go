@@ -36,7 +36,7 @@ func unread(peer socketConn, calls sock.Calls) (net.Conn, error) {
 	}
 	p := &peeker{socketConn: peer, calls: calls, raw: raw}
 	p.look, p.clear = p.peek, p.take
-	return p, calls.KeepUrgentInline(raw)
+	return p, calls.SetOOBInline(raw)
 }
 
 // Read waits for bytes and copies them. They stay where they are.
@@ -73,4 +73,4 @@ func (p *peeker) peek(fd uintptr) (done bool) {
 	return p.errno != syscall.EAGAIN
 }
 
-func (p *peeker) take(fd uintptr) { p.errno = p.calls.Take(fd, p.buf) }
+func (p *peeker) take(fd uintptr) { p.errno = p.calls.Consume(fd, p.buf) }

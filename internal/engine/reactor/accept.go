@@ -101,7 +101,7 @@ func (ln *listener) note(l *loop, e accept.Event, errno sys.Errno) {
 // assign gives the new connection to the loop with the fewest.
 func (ln *listener) assign(l *loop, fd int) {
 	if ln.equip != nil {
-		if err := sock.Equip(l.k, fd, ln.spec, *ln.equip); err != nil {
+		if err := sock.SetOptions(l.k, fd, ln.spec, *ln.equip); err != nil {
 			l.refuse(fd, engine.RefusedMemory)
 			return
 		}

@@ -98,7 +98,7 @@ func (s *server) open(cfg engine.Config, ln engine.Listener, owner *loop) error 
 
 func (s *server) bind(cfg engine.Config, ln engine.Listener) (fd int, bound sock.Spec, err error) {
 	if ln.File != nil {
-		return sock.Adopt(s.k, ln.File, ln.Spec, cfg.SocketOptions())
+		return sock.Inherit(s.k, ln.File, ln.Spec, cfg.SocketOptions())
 	}
 	return sock.Listen(s.k, ln.Spec, cfg.SocketOptions())
 }

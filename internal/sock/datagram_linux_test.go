@@ -4,8 +4,12 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,9 +21,9 @@ var someone = netip.MustParseAddr("192.0.2.9")
 
 var compareAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
-// A wildcard socket is asked on each of its addresses and must answer from the
-// one that was asked: the asker is connected, so it hears no other.
-func TestPktInfoAnswersFromTheAddressAsked(t *testing.T) {
+// Each address of a wildcard socket is sent a datagram, and the answer must come from it:
+// the client is connected, so it receives from no other address.
+func TestAnswerComesFromTheAddressThatTheDatagramWasSentTo(t *testing.T) {
 	tests := []struct {
 		name   string
 		listen string
@@ -28,7 +32,7 @@ func TestPktInfoAnswersFromTheAddressAsked(t *testing.T) {
 	}{
 		{"ipv4", "0.0.0.0:0", "127.0.0.1", ""},
 		{"ipv4 second address", "0.0.0.0:0", "127.0.0.2", ""},
-		{"ipv4 second address, asker on a third", "0.0.0.0:0", "127.0.0.2", "127.0.0.3"},
+		{"ipv4 second address, client on a third", "0.0.0.0:0", "127.0.0.2", "127.0.0.3"},
 		{"ipv6", "[::]:0", "::1", ""},
 		{"dual stack, ipv6", ":0", "::1", ""},
 		{"dual stack, mapped ipv4 second address", ":0", "127.0.0.2", ""},
@@ -50,13 +54,13 @@ func TestPktInfoAnswersFromTheAddressAsked(t *testing.T) {
 			asker.SetReadDeadline(time.Now().Add(10 * time.Second))
 			n, err := asker.Read(reply)
 			if err != nil || string(reply[:n]) != "hello" {
-				t.Errorf("the asker, connected to %s: got %q, %v; want %q", tt.asked, reply[:n], err, "hello")
+				t.Errorf("the client, connected to %s: got %q, %v; want %q", tt.asked, reply[:n], err, "hello")
 			}
 		})
 	}
 }
 
-func TestPktInfoTellsTheHeadersDestination(t *testing.T) {
+func TestPktInfoHasTheDestinationOfTheHeader(t *testing.T) {
 	in4 := unix.Inet4Pktinfo{Ifindex: 3, Spec_dst: [4]byte{10, 0, 0, 1}, Addr: [4]byte{10, 0, 0, 255}}
 	control := make([]byte, ControlSize)
 	n := put(control, unix.IPPROTO_IP, unix.IP_PKTINFO, bytesOf(&in4))
@@ -66,7 +70,7 @@ func TestPktInfoTellsTheHeadersDestination(t *testing.T) {
 	}
 }
 
-func TestPktInfoPinsTheInterfaceOnlyOfLinkLocalAddresses(t *testing.T) {
+func TestInterfaceIsSetOnlyForLinkLocalAddresses(t *testing.T) {
 	tests := []struct {
 		dst, to string
 		want    uint32
@@ -94,7 +98,7 @@ func TestPktInfoPinsTheInterfaceOnlyOfLinkLocalAddresses(t *testing.T) {
 	}
 }
 
-func TestPktInfoOfNothingIsNothing(t *testing.T) {
+func TestPktInfoWithoutControlMessageIsZero(t *testing.T) {
 	for _, control := range [][]byte{nil, {1, 2, 3}, make([]byte, ControlSize)} {
 		if got := ParseControl(control); got != (PktInfo{}) {
 			t.Errorf("ParseControl(% x) = %v, want the zero PktInfo", control, got)
@@ -105,9 +109,9 @@ func TestPktInfoOfNothingIsNothing(t *testing.T) {
 	}
 }
 
-// TestPktInfoIsFoundAmongOthers: beside an empty message, and without the padding
-// behind the last one.
-func TestPktInfoIsFoundAmongOthers(t *testing.T) {
+// TestParseControlIgnoresOtherMessages: an empty message before, and no padding
+// after the last one.
+func TestParseControlIgnoresOtherMessages(t *testing.T) {
 	control := make([]byte, 2*ControlSize)
 	n := put(control, unix.SOL_SOCKET, unix.SO_TIMESTAMP, nil)
 	info := PktInfo{Dst: netip.MustParseAddr("10.1.2.3")}
@@ -136,7 +140,7 @@ func TestControlMessagesAreAlignedToAWord(t *testing.T) {
 	}
 }
 
-func TestPktInfoAllocatesNothing(t *testing.T) {
+func TestControlMessagesAllocateNothing(t *testing.T) {
 	control := make([]byte, ControlSize)
 	for _, dst := range []string{"127.0.0.2", "fe80::1"} {
 		info := PktInfo{Dst: netip.MustParseAddr(dst), Index: 1}
@@ -146,7 +150,7 @@ func TestPktInfoAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Whatever bytes the kernel could ever hand over, parsing reads only them.
+// FuzzParseControl parses any bytes: it must not read beyond them.
 func FuzzParseControl(f *testing.F) {
 	control := make([]byte, ControlSize)
 	f.Add(control[:PutControl(control, PktInfo{Dst: netip.MustParseAddr("10.1.2.3")}, someone)])
@@ -188,7 +192,7 @@ func dial(t *testing.T, to netip.AddrPort, from string) *net.UDPConn {
 	return conn
 }
 
-// answer echoes one datagram and returns what its control data said.
+// answer echoes one datagram and returns its PktInfo.
 func answer(t *testing.T, server *net.UDPConn) PktInfo {
 	t.Helper()
 	server.SetReadDeadline(time.Now().Add(10 * time.Second))
@@ -198,7 +202,7 @@ func answer(t *testing.T, server *net.UDPConn) PktInfo {
 		t.Fatal(err)
 	}
 	if flags&unix.MSG_CTRUNC != 0 {
-		t.Errorf("the control data was cut: ControlSize = %d is too little", ControlSize)
+		t.Errorf("the control messages were cut: ControlSize = %d is too small", ControlSize)
 	}
 	info := ParseControl(control[:size])
 	if _, _, err := server.WriteMsgUDPAddrPort(payload[:n], control[:PutControl(control, info, from.Addr())], from); err != nil {
@@ -214,4 +218,105 @@ func loopbackIndex(t *testing.T) uint32 {
 		t.Fatal(err)
 	}
 	return uint32(lo.Index)
+}
+
+// fakeVRFs is a system with these interfaces: eth0 by itself, red a VRF with eth1
+// in it, br0 a bridge with eth2 in it.
+func fakeVRFs(t *testing.T) *vrfs {
+	t.Helper()
+	v := &vrfs{sys: t.TempDir(), accept: filepath.Join(t.TempDir(), "udp_l3mdev_accept")}
+	for _, link := range []struct {
+		name, kind, master string
+		number             int
+	}{{"eth0", "", "", 2}, {"eth1", "", "red", 3}, {"eth2", "", "br0", 4}, {"red", "vrf", "", 5}, {"br0", "bridge", "", 6}, {"broken", "vrf", "", 0}} {
+		dir := filepath.Join(v.sys, link.name)
+		os.Mkdir(dir, 0o700)
+		os.WriteFile(filepath.Join(dir, "ifindex"), []byte(strconv.Itoa(link.number)+"\n"), 0o600)
+		os.WriteFile(filepath.Join(dir, "uevent"), []byte("DEVTYPE="+link.kind+"\nINTERFACE="+link.name+"\n"), 0o600)
+		if link.master != "" {
+			os.Symlink("../"+link.master, filepath.Join(dir, "master"))
+		}
+	}
+	return v
+}
+
+func (v *vrfs) set(text string) {
+	os.WriteFile(v.accept, []byte(text), 0o600)
+	v.refresh()
+}
+
+func TestInterfaceBelongsToTheVRFOfItsMaster(t *testing.T) {
+	v := fakeVRFs(t)
+	v.set("1\n")
+	for index, want := range map[uint32]uint32{0: 0, 2: 0, 3: 5, 4: 0, 5: 5, 6: 0, 9: 0} {
+		if got := v.of(index); got != want {
+			t.Errorf("interface %d: got VRF %d, want %d", index, got, want)
+		}
+	}
+	if len(v.scan()) != 2 {
+		t.Errorf("got %v, want two entries", v.scan())
+	}
+}
+
+func TestVRFsAreIgnoredUnlessSocketsReceiveFromThem(t *testing.T) {
+	v := fakeVRFs(t)
+	for text, want := range map[string]uint32{"0\n": 0, "1\n": 5, "": 0} {
+		if v.set(text); v.of(3) != want {
+			t.Errorf("udp_l3mdev_accept is %q: got VRF %d, want %d", text, v.of(3), want)
+		}
+	}
+	v.set("1\n")
+	os.Remove(v.accept)
+	if v.refresh(); v.of(3) != 0 {
+		t.Error("without the setting, there is a VRF: want none")
+	}
+}
+
+func TestVRFTableIsReadAgainWhenItIsOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := fakeVRFs(t)
+		v.set("1\n")
+		if got := v.of(3); got != 5 {
+			t.Fatalf("got VRF %d, want 5", got)
+		}
+		os.Remove(filepath.Join(v.sys, "eth1", "master"))
+		time.Sleep(10 * time.Second)
+		if got := v.of(3); got != 5 {
+			t.Errorf("before vrfTableAge: got VRF %d, want 5", got)
+		}
+		time.Sleep(time.Nanosecond)
+		if got := v.of(3); got != 0 {
+			t.Errorf("after vrfTableAge: got VRF %d, want none", got)
+		}
+	})
+}
+
+// TestAnswerLeavesByTheVRF sets the system's VRFs, so it is not parallel.
+func TestAnswerLeavesByTheVRF(t *testing.T) {
+	v := fakeVRFs(t)
+	before := systemVRFs.sys
+	t.Cleanup(func() {
+		systemVRFs.sys = before
+		systemVRFs.table.Store(nil)
+		systemVRFs.refresh()
+	})
+	systemVRFs.sys = v.sys
+	systemVRFs.table.Store(nil)
+	systemVRFs.enabled.Store(true)
+	control := make([]byte, ControlSize)
+	for _, tt := range []struct {
+		dst, to    string
+		index, out uint32
+	}{
+		{"10.0.0.1", "10.0.0.9", 3, 5},
+		{"10.0.0.1", "10.0.0.9", 2, 0},
+		{"10.0.0.1", "169.254.0.9", 3, 3},
+		{"2001:db8::1", "2001:db8::9", 3, 5},
+		{"fe80::1", "fe80::9", 3, 3},
+	} {
+		n := PutControl(control, PktInfo{Dst: netip.MustParseAddr(tt.dst), Index: tt.index}, netip.MustParseAddr(tt.to))
+		if got := ParseControl(control[:n]).Index; got != tt.out {
+			t.Errorf("%s answers %s by %d: got %d, want %d", tt.dst, tt.to, tt.index, got, tt.out)
+		}
+	}
 }

@@ -10,14 +10,14 @@ import (
 	"echod/internal/sys"
 )
 
-// Adopt makes a socket that was bound elsewhere into one that Listen could have
-// made: its descriptor duplicated, close-on-exec and non-blocking, its options
-// set. The Spec returned is the kernel's answer, with the engine that s names.
-// The file stays its owner's. On an error nothing is left open.
+// Inherit prepares a socket that another process has bound, like one of Listen: it
+// duplicates the descriptor, close-on-exec and non-blocking, and sets the options. The
+// returned Spec is what the kernel says of the socket, with the engine that s names.
+// The caller still has to close the file. On an error nothing is left open.
 //
-// Options reach only connections that arrive from now on. One that was queued
-// already has none of them until Equip.
-func Adopt(k sys.Kernel, file *os.File, s Spec, o Options) (fd int, bound Spec, err error) {
+// Only connections that arrive later inherit the options. For one that was in the
+// queue already, call SetOptions.
+func Inherit(k sys.Kernel, file *os.File, s Spec, o Options) (fd int, bound Spec, err error) {
 	bound, err = SpecOf(file)
 	if err != nil {
 		return -1, s, err
@@ -33,14 +33,14 @@ func Adopt(k sys.Kernel, file *os.File, s Spec, o Options) (fd int, bound Spec, 
 	return fd, bound, nil
 }
 
-// Equip gives an accepted socket the options of its listener s. Only what an
-// adopted listener accepts needs it: it may have been queued before.
-func Equip(k sys.Kernel, fd int, s Spec, o Options) error { return setOptions(k, fd, s, o) }
+// SetOptions sets the options of the listener s on a socket that it accepted. It is
+// needed only for inherited listeners.
+func SetOptions(k sys.Kernel, fd int, s Spec, o Options) error { return setOptions(k, fd, s, o) }
 
-// duplicate returns a descriptor of the same socket, close-on-exec and
+// duplicate returns a new descriptor of the same socket, close-on-exec and
 // non-blocking.
 func duplicate(file *os.File) (fd int, err error) {
-	err = control(file, func(original int) error {
+	err = withFileFD(file, func(original int) error {
 		if fd, err = unix.FcntlInt(uintptr(original), unix.F_DUPFD_CLOEXEC, 0); err != nil {
 			return os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
 		}
@@ -56,12 +56,12 @@ func duplicate(file *os.File) (fd int, err error) {
 	return fd, nil
 }
 
-// SpecOf asks the kernel what an inherited descriptor is. It refuses what
-// cannot be served: no socket, one of another family or type, a stream that
-// does not listen, a datagram socket that is not bound.
+// SpecOf returns the Spec of an inherited socket, as the kernel describes it. The error
+// says why the descriptor cannot be served: it is not a socket, has another family or
+// type, is a stream socket that does not listen or a datagram socket that is not bound.
 func SpecOf(file *os.File) (Spec, error) {
 	var s Spec
-	err := control(file, func(fd int) (err error) {
+	err := withFileFD(file, func(fd int) (err error) {
 		s, err = specOf(fd)
 		return err
 	})
@@ -80,7 +80,7 @@ func specOf(fd int) (Spec, error) {
 	if err != nil {
 		return Spec{}, os.NewSyscallError("getsockopt SO_ACCEPTCONN", err)
 	}
-	// Multipath TCP refuses some of the options, so promises would be broken.
+	// Multipath TCP refuses some of the options, on which promises depend.
 	if proto, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err == nil && proto == unix.IPPROTO_MPTCP {
 		return Spec{}, fmt.Errorf("a multipath TCP socket is not served, plain tcp is")
 	}
@@ -100,7 +100,7 @@ func specOf(fd int) (Spec, error) {
 	return s, nil
 }
 
-// specFrom is the Spec that would bind a socket of this kind to this name.
+// specFrom returns the Spec that would bind a socket of this type to this name.
 func specFrom(fd, kind int, name unix.Sockaddr) (Spec, bool) {
 	network := map[int]string{unix.SOCK_STREAM: "tcp", unix.SOCK_DGRAM: "udp"}[kind]
 	switch name := name.(type) {
@@ -120,16 +120,12 @@ func specFrom(fd, kind int, name unix.Sockaddr) (Spec, bool) {
 	return Spec{}, false
 }
 
-// control calls do with file's descriptor. File.Fd would make the socket, which
-// others may share, blocking.
-func control(file *os.File, do func(fd int) error) error {
+// withFileFD calls do with the descriptor of file. File.Fd would make the socket
+// blocking, which other processes may share.
+func withFileFD(file *os.File, do func(fd int) error) error {
 	raw, err := file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	var failed error
-	if err := raw.Control(func(fd uintptr) { failed = do(int(fd)) }); err != nil {
-		return err
-	}
-	return failed
+	return withFD(raw, do)
 }
