@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"echod/internal/dial"
+	"echod/internal/draw"
 	"echod/internal/hist"
 	"echod/internal/load"
 	"echod/internal/report"
@@ -185,9 +186,9 @@ var benchMeasures = []measure[*load.Result]{
 	latencyOf("p99.99", quantile(0.9999)), latencyOf("p99.9", quantile(0.999)), latencyOf("p99", quantile(0.99)),
 	latencyOf("p90", quantile(0.9)), latencyOf("p50", quantile(0.5)),
 	latencyOf("max", (*hist.Hist).Max), latencyOf("mean", (*hist.Hist).Mean),
-	{"rate", ">", "1000", parseRate, answersPerSecond, report.Rate},
+	{"rate", ">", "1000", parseRate, answersPerSecond, draw.PerSecond.Write},
 	{"errors", "<", "1", parseWhole, errorsIn, wholeText},
-	{"loss", "<", "1%", parsePercent, lossIn, report.Percent},
+	{"loss", "<", "1%", parsePercent, lossIn, draw.Percentage},
 }
 
 func latencyOf(name string, of func(*hist.Hist) time.Duration) measure[*load.Result] {
@@ -197,7 +198,7 @@ func latencyOf(name string, of func(*hist.Hist) time.Duration) measure[*load.Res
 		}
 		return of(r.Latency).Seconds()
 	}
-	return measure[*load.Result]{name, "<", "2ms", parseSeconds, take, secondsText}
+	return measure[*load.Result]{name, "<", "2ms", parseSeconds, take, draw.Seconds.Write}
 }
 
 func quantile(part float64) func(*hist.Hist) time.Duration {

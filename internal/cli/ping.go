@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"echod/internal/dial"
+	"echod/internal/draw"
 	"echod/internal/ping"
 	"echod/internal/report"
 	"echod/internal/usage"
@@ -164,8 +165,8 @@ var pingMeasures = []measure[ping.Summary]{
 	roundTrip("p50", func(s ping.Summary) time.Duration { return s.RTT.P50 }),
 	roundTrip("max", func(s ping.Summary) time.Duration { return s.RTT.Max }),
 	roundTrip("avg", func(s ping.Summary) time.Duration { return s.RTT.Mean }),
-	{"jitter", "<", "1ms", parseSeconds, jitterIn, secondsText},
-	{"loss", "<", "1%", parsePercent, lossOfPing, report.Percent},
+	{"jitter", "<", "1ms", parseSeconds, jitterIn, draw.Seconds.Write},
+	{"loss", "<", "1%", parsePercent, lossOfPing, draw.Percentage},
 	{"reconnects", "<", "1", parseWhole, func(s ping.Summary) float64 { return float64(s.Reconnects) }, wholeText},
 }
 
@@ -176,7 +177,7 @@ func roundTrip(name string, of func(ping.Summary) time.Duration) measure[ping.Su
 		}
 		return of(s).Seconds()
 	}
-	return measure[ping.Summary]{name, "<", "2ms", parseSeconds, take, secondsText}
+	return measure[ping.Summary]{name, "<", "2ms", parseSeconds, take, draw.Seconds.Write}
 }
 
 func jitterIn(s ping.Summary) float64 {

@@ -61,11 +61,6 @@ func measureOf[R any](name string, measures []measure[R]) (measure[R], error) {
 	return measure[R]{}, errors.New(suggest(name, names, "write "+orList(names)))
 }
 
-// secondsText is how a bound that parseSeconds read is written.
-func secondsText(seconds float64) string {
-	return report.Duration(time.Duration(seconds * float64(time.Second)))
-}
-
 func parseSeconds(text string) (float64, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"echod/internal/draw"
 )
 
 // plot is one picture: lines over the last ten minutes. It is as wide as there are
@@ -12,8 +14,8 @@ import (
 type plot struct {
 	Title string
 	Says  string // what it shows, in a sentence, for those who do not see it
-	Y     axis
-	X     []tick
+	Y     draw.Axis
+	X     []draw.Tick
 	Lines []line
 	Marks []mark
 }
@@ -24,7 +26,7 @@ type line struct {
 	Class  string // its colour, and whether the area below it is filled
 	Path   string // "" where it is not drawn
 	Area   string
-	Unit   unit
+	Unit   draw.Unit
 	Values string // as the script reads them: one for each step, blank if not known
 	Now    string
 	Most   string // that it may be; "" if it has no limit
@@ -40,7 +42,7 @@ type mark struct {
 type told struct {
 	name   string
 	class  string
-	unit   unit
+	unit   draw.Unit
 	values values
 	most   uint64 // that it may be; 0 if it has no limit
 }
@@ -53,18 +55,18 @@ func over(title string, all ...told) plot {
 			high = max(high, t.values.highest())
 		}
 	}
-	p := plot{Title: title, Y: linear(high, all[0].unit), X: ago}
+	p := plot{Title: title, Y: upTo(high, all[0].unit), X: lastTenMinutes}
 	var says []string
 	for _, t := range all {
-		l := line{Name: t.name, Class: t.class, Unit: t.unit, Values: t.values.text(), Now: t.unit.write(t.values.last())}
+		l := line{Name: t.name, Class: t.class, Unit: t.unit, Values: t.values.text(), Now: t.unit.Write(t.values.last())}
 		if t.most > 0 {
-			l.Most = t.unit.write(float64(t.most))
+			l.Most = t.unit.Write(float64(t.most))
 		}
 		if t.class != "" {
 			l.Path, l.Area = trace(t.values, p.Y)
 		}
 		p.Lines = append(p.Lines, l)
-		says = append(says, t.name+" "+l.Now+" now, at most "+t.unit.write(t.values.highest()))
+		says = append(says, t.name+" "+l.Now+" now, at most "+t.unit.Write(t.values.highest()))
 	}
 	p.Says = title + " over the last ten minutes: " + strings.Join(says, "; ") + "."
 	return p
@@ -99,47 +101,42 @@ func (v values) text() string {
 // that is busy samples a little late.
 const bridged = 3
 
-// trace is the line through v and the area below it, as SVG paths.
-func trace(v values, y axis) (path, area string) {
-	var line, below strings.Builder
-	from, lastX, lastY := -1, 0, 0
+// trace returns the line through v and the area below it, as SVG paths.
+func trace(v values, y draw.Axis) (line, area string) {
+	var l, a draw.Path
+	var run []draw.Point // without a break
 	end := func() {
-		if from < 0 {
-			return
-		}
-		if lastX == from {
-			line.WriteString("h0") // a dot
-		}
-		below.WriteString("V1000H" + strconv.Itoa(from) + "z")
-		from = -1
+		l.Line(run)
+		a.Area(run, 1000)
+		run = nil
 	}
 	for x, f := range v {
 		if math.IsNaN(f) {
 			continue
 		}
-		if from >= 0 && x-lastX > bridged {
+		if n := len(run); n > 0 && x-run[n-1].X > bridged {
 			end()
 		}
-		at := int(math.Round(y.place(f) * 1000))
-		step := "l" + pair(x-lastX, at-lastY)
-		if from < 0 {
-			from, step = x, "M"+pair(x, at)
-		}
-		line.WriteString(step)
-		below.WriteString(step)
-		lastX, lastY = x, at
+		run = append(run, draw.Point{X: x, Y: int(math.Round(y.Place(f) * 1000))})
 	}
 	end()
-	return line.String(), below.String()
+	return l.String(), a.String()
 }
 
-// pair writes two numbers as tersely as a path can hold them.
-func pair(x, y int) string {
-	if y < 0 {
-		return strconv.Itoa(x) + strconv.Itoa(y)
-	}
-	return strconv.Itoa(x) + " " + strconv.Itoa(y)
+// minTop is the lowest top of an axis, so that a value near 0 looks like one.
+var minTop = map[draw.Unit]float64{draw.Number: 4, draw.PerSecond: 4, draw.Bytes: 4 << 10, draw.BytesPerSecond: 4 << 10}
+
+// upTo returns a vertical axis from 0 to at least high, in two to five round steps.
+func upTo(high float64, u draw.Unit) draw.Axis {
+	high = max(high, minTop[u])
+	scale := u.Scale(high)
+	step := draw.RoundUp(high/scale.Size/4.5, 1, 2, 5) * scale.Size
+	return draw.Linear(high, step, scale.Label).Upward()
 }
+
+// lastTenMinutes are the ticks of the time axis, which all plots share.
+var lastTenMinutes = []draw.Tick{{At: 0, Label: "−10 min"}, {At: 20, Label: "−8", Minor: true}, {At: 40, Label: "−6", Minor: true},
+	{At: 60, Label: "−4", Minor: true}, {At: 80, Label: "−2", Minor: true}, {At: 100, Label: "now"}}
 
 // moment marks when something was, if that was within the last ten minutes.
 func moment(now, at time.Time, label string) []mark {
@@ -147,18 +144,17 @@ func moment(now, at time.Time, label string) []mark {
 	if at.IsZero() || seconds > span-1 {
 		return nil
 	}
-	return []mark{{math.Round((1-seconds/(span-1))*1e4) / 100, label}}
+	return []mark{{draw.Hundredths(100 - 100*seconds/(span-1)), label}}
 }
 
-// bars are the values of a series side by side, each ten wide in a plot that is a
+// bars draws the values of a series side by side, each ten wide in a plot that is a
 // hundred high.
 func bars(v values) string {
-	var path strings.Builder
+	var path draw.Path
 	high := v.highest()
 	for i, f := range v {
 		if f > 0 { // not so if it is not known
-			height := max(int(math.Round(f/high*100)), 4)
-			path.WriteString("M" + pair(i*10+1, 100) + "v-" + strconv.Itoa(height) + "h8v" + strconv.Itoa(height) + "z")
+			path.Box(i*10+1, i*10+9, 100-max(int(math.Round(f/high*100)), 4), 100)
 		}
 	}
 	return path.String()

@@ -2,15 +2,16 @@ package page
 
 import (
 	"math"
-	"strconv"
 	"strings"
 	"time"
+
+	"echod/internal/draw"
 )
 
 // rows are a target as its part of the table shows it.
 type rows struct {
 	TargetState
-	Scale     axis // of the round-trip times of all its addresses, so that they can be compared
+	Scale     draw.Axis // of the round-trip times of all its addresses, so that they can be compared
 	Addresses []row
 }
 
@@ -63,9 +64,9 @@ func (r rows) Named() bool { return strings.HasSuffix(r.URL, "/"+r.Addresses[0].
 // part writes how much of all that is.
 func part(n, all uint64) string {
 	if all == 0 {
-		return notKnown
+		return draw.Unknown
 	}
-	return percent.write(tidy(float64(n) / float64(all) * 100))
+	return draw.Percent.Write(tidy(float64(n) / float64(all) * 100))
 }
 
 // late is how many probes were sent and lost in the last ten minutes.
@@ -88,7 +89,7 @@ func (a AddressState) extremes() (low, high float64) {
 	return low, high
 }
 
-func (t TargetState) roundTrips() axis {
+func (t TargetState) roundTrips() draw.Axis {
 	low, high := math.Inf(1), 0.0
 	for _, a := range t.Addresses {
 		l, h := a.extremes()
@@ -97,7 +98,7 @@ func (t TargetState) roundTrips() axis {
 	if high == 0 {
 		low, high = 1e-4, 1e-2
 	}
-	return logarithmic(low, high, seconds)
+	return draw.Log(low, high, 0, draw.Seconds.Label).Upward()
 }
 
 // steps is how many there are in what a strip tells the script, five seconds each.
@@ -107,8 +108,8 @@ const steps = span / 5
 const lane = 180
 
 // strip draws the history of an address until now.
-func (a AddressState) strip(now time.Time, y axis) strip {
-	var ranges, avg, lost, none strings.Builder
+func (a AddressState) strip(now time.Time, y draw.Axis) strip {
+	var ranges, avg, lost, none draw.Path
 	rtt, parts := unknown(steps), unknown(steps)
 	reached := -1 // how far the average is drawn
 	for _, b := range a.History {
@@ -119,18 +120,19 @@ func (a AddressState) strip(now time.Time, y axis) strip {
 		part := min(float64(b.Lost)/float64(b.Sent), 1)
 		if b.MinSeconds > 0 {
 			top, bottom := height(y, b.MaxSeconds), height(y, b.MinSeconds)
-			ranges.WriteString(box(from, to, top, max(bottom, top+15)))
-			step := "V" + strconv.Itoa(height(y, b.AvgSeconds))
-			if from != reached {
-				step = "M" + pair(from, height(y, b.AvgSeconds))
+			ranges.Box(from, to, top, max(bottom, top+15))
+			if at := height(y, b.AvgSeconds); from == reached {
+				avg.Vertical(at)
+			} else {
+				avg.Move(draw.Point{X: from, Y: at})
 			}
-			avg.WriteString(step + "H" + strconv.Itoa(to))
+			avg.Horizontal(to)
 			reached = to
 		} else if part == 1 {
-			none.WriteString(box(from, to, 0, 1000))
+			none.Box(from, to, 0, 1000)
 		}
 		if part > 0 {
-			lost.WriteString(box(from, to, 1000-max(int(part*lane), 50), 1000))
+			lost.Box(from, to, 1000-max(int(part*lane), 50), 1000)
 		}
 		for i := from * steps / span; i < min((to*steps+span-1)/span, steps); i++ {
 			rtt[i], parts[i] = float64(b.AvgSeconds), tidy(part*100)
@@ -146,30 +148,25 @@ func placeOf(now time.Time, b BucketState) (from, to int) {
 }
 
 // height is where a round-trip time is drawn: above the lane.
-func height(y axis, v figure) int { return int(math.Round(y.place(float64(v)) * (1000 - lane))) }
-
-// box is a rectangle in an SVG path.
-func box(left, right, top, bottom int) string {
-	return "M" + pair(left, top) + "H" + strconv.Itoa(right) + "V" + strconv.Itoa(bottom) + "H" + strconv.Itoa(left) + "z"
-}
+func height(y draw.Axis, v figure) int { return int(math.Round(y.Place(float64(v)) * (1000 - lane))) }
 
 // says tells the last ten minutes in a sentence.
 func (a AddressState) says() string {
 	sent, lost := a.late()
-	text := "The last ten minutes: " + whole(float64(sent)) + " probes, " + whole(float64(lost)) + " lost"
+	text := "The last ten minutes: " + draw.Whole(float64(sent)) + " probes, " + draw.Whole(float64(lost)) + " lost"
 	if low, high := a.extremes(); high > 0 {
-		text += ", round-trip times from " + seconds.write(low) + " to " + seconds.write(high)
+		text += ", round-trip times from " + draw.Seconds.Write(low) + " to " + draw.Seconds.Write(high)
 	}
 	return text + "."
 }
 
 // Ticks are those of the scale that there is room for, placed above the lane.
-func (r rows) Ticks() []tick {
-	var all []tick
+func (r rows) Ticks() []draw.Tick {
+	var all []draw.Tick
 	every := (len(r.Scale.Ticks) + 2) / 3
 	for i := 0; i < len(r.Scale.Ticks); i += every {
 		t := r.Scale.Ticks[i]
-		t.At = math.Round(t.At*(1000-lane)/10) / 100
+		t.At = draw.Hundredths(t.At * (1000 - lane) / 1000)
 		all = append(all, t)
 	}
 	return all

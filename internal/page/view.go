@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"echod/internal/draw"
 )
 
 // view is what the template is filled with. What came from elsewhere is a plain
@@ -17,7 +19,7 @@ type view struct {
 	Ends     []group // how what was begun came to its end
 	Troubles []group // what was not even begun
 	Targets  []rows
-	Time     []tick
+	Time     []draw.Tick
 }
 
 // group is a list of counts.
@@ -34,14 +36,14 @@ func (s *State) view(build string) view {
 	case s.Traffic != nil:
 		v.Plots, v.Ends, v.Troubles = s.trafficPlots(), s.ends(), s.troubles()
 	case s.Agent != nil:
-		v.Plots = []plot{over("Scenarios", told{"at work", coming, things, s.Agent.History.Active, s.Agent.MaxActive})}
+		v.Plots = []plot{over("Scenarios", told{"at work", coming, draw.Number, s.Agent.History.Active, s.Agent.MaxActive})}
 		v.Ends = []group{groupOf("Scenarios that are over", "result", s.Agent.Ends)}
 	}
 	for i := range v.Plots {
 		v.Plots[i].Marks = moment(s.At, s.DrainingSince, "drain")
 	}
 	if s.Matrix != nil {
-		v.Targets, v.Time = s.Matrix.rows(s.At), ago
+		v.Targets, v.Time = s.Matrix.rows(s.At), lastTenMinutes
 	}
 	return v
 }
@@ -55,13 +57,13 @@ const (
 
 func (s *State) trafficPlots() []plot {
 	t, h := s.Traffic, s.Traffic.History
-	throughput := over("Throughput", told{"in", coming, bytesASecond, h.BytesInPerSecond, 0}, told{"out", going, bytesASecond, h.BytesOutPerSecond, 0})
-	held := over("Held memory", told{"held", coming, bytes, h.HeldBytes, t.MaxHeldBytes})
-	open := told{"open", coming, things, h.Connections, t.MaxConnections}
-	accepted, closed := told{"accepted", "", thingsASecond, h.AcceptedPerSecond, 0}, told{"closed", "", thingsASecond, h.ClosedPerSecond, 0}
+	throughput := over("Throughput", told{"in", coming, draw.BytesPerSecond, h.BytesInPerSecond, 0}, told{"out", going, draw.BytesPerSecond, h.BytesOutPerSecond, 0})
+	held := over("Held memory", told{"held", coming, draw.Bytes, h.HeldBytes, t.MaxHeldBytes})
+	open := told{"open", coming, draw.Number, h.Connections, t.MaxConnections}
+	accepted, closed := told{"accepted", "", draw.PerSecond, h.AcceptedPerSecond, 0}, told{"closed", "", draw.PerSecond, h.ClosedPerSecond, 0}
 	if s.datagrams() {
-		return []plot{throughput, over("Datagrams", told{"in", coming, thingsASecond, h.DatagramsInPerSecond, 0},
-			told{"out", going, thingsASecond, h.DatagramsOutPerSecond, 0}), over("Connections", open, accepted, closed), held}
+		return []plot{throughput, over("Datagrams", told{"in", coming, draw.PerSecond, h.DatagramsInPerSecond, 0},
+			told{"out", going, draw.PerSecond, h.DatagramsOutPerSecond, 0}), over("Connections", open, accepted, closed), held}
 	}
 	accepted.class, closed.class = coming, going
 	return []plot{throughput, over("Connections", open), held, over("Connections come and gone", accepted, closed)}
@@ -109,10 +111,10 @@ func groupOf(title, of string, counts []CountState) group {
 
 // What the template can ask for.
 var words = template.FuncMap{
-	"bytes":   func(n uint64) string { return bytes.write(float64(n)) },
-	"whole":   func(n uint64) string { return whole(float64(n)) },
-	"rtt":     func(f figure) string { return seconds.write(float64(f)) },
-	"perS":    func(f figure) string { return thingsASecond.write(float64(f)) },
+	"bytes":   func(n uint64) string { return draw.Bytes.Write(float64(n)) },
+	"whole":   func(n uint64) string { return draw.Whole(float64(n)) },
+	"rtt":     func(f figure) string { return draw.Seconds.Write(float64(f)) },
+	"perS":    func(f figure) string { return draw.PerSecond.Write(float64(f)) },
 	"bars":    bars,
 	"long":    long,
 	"lasting": func(s float64) string { return long(int64(s)) },
@@ -129,7 +131,7 @@ func took(s float64) string {
 	case s == 0:
 		return "0 ms"
 	case s < 60:
-		return seconds.write(s)
+		return draw.Seconds.Write(s)
 	}
 	return long(int64(s))
 }

@@ -5,9 +5,11 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"echod/internal/dial"
+	"echod/internal/draw"
 	"echod/internal/hist"
 	"echod/internal/load"
 )
@@ -24,8 +26,8 @@ type figure struct {
 // figures are all that a result is asked for, in this order.
 func figures(results []*load.Result) []figure {
 	all := []figure{
-		{key: "messages_per_second", label: "throughput", of: perSecond(messages), text: rate},
-		{key: "bytes_per_second", label: "received", of: perSecond(bytesIn), text: sizeRate},
+		{key: "messages_per_second", label: "throughput", of: perSecond(messages), text: draw.PerSecond.Write},
+		{key: "bytes_per_second", label: "received", of: perSecond(bytesIn), text: draw.BytesPerSecond.Write},
 	}
 	all = append(all, durations("latency", latency, quantiles)...)
 	all = append(all, durations("scheduling delay", schedulingDelay, quantiles[2:])...)
@@ -57,7 +59,7 @@ func durations(name string, of func(*load.Result) *hist.Hist, at []quantile) []f
 	var all []figure
 	for _, q := range at {
 		all = append(all, figure{
-			key: strings.ReplaceAll(name, " ", "_") + "_" + q.key + "_seconds", label: name + " " + q.label, text: seconds,
+			key: strings.ReplaceAll(name, " ", "_") + "_" + q.key + "_seconds", label: name + " " + q.label, text: draw.Seconds.Write,
 			of: func(r *load.Result) (float64, bool) {
 				h := of(r)
 				if h == nil || h.Count() == 0 {
@@ -92,13 +94,13 @@ func failures(results []*load.Result) []figure {
 			classes[class] = classes[class] || n > 0
 		}
 	}
-	all := []figure{{key: "errors", label: "errors", text: whole, bad: true,
+	all := []figure{{key: "errors", label: "errors", text: draw.Whole, bad: true,
 		of: func(r *load.Result) (float64, bool) { return float64(errorsOf(r)), true }}}
 	for _, class := range slices.Sorted(maps.Keys(classes)) {
 		if !classes[class] {
 			continue
 		}
-		all = append(all, figure{key: "errors_" + string(class), label: "  " + string(cmp.Or(class, "other")), text: whole, bad: true,
+		all = append(all, figure{key: "errors_" + string(class), label: "  " + string(cmp.Or(class, "other")), text: draw.Whole, bad: true,
 			of: func(r *load.Result) (float64, bool) { return float64(r.Errors[class]), true }})
 	}
 	return all
@@ -114,9 +116,9 @@ func errorsOf(r *load.Result) int64 {
 
 // losses are what became of datagrams, as parts of those that left.
 var losses = []figure{
-	{key: "lost_ratio", label: "lost", of: ofSent(func(d *load.Datagrams) int64 { return d.Lost }), text: percent, bad: true},
-	{key: "duplicated_ratio", label: "duplicated", of: ofSent(func(d *load.Datagrams) int64 { return d.Duplicated }), text: percent, bad: true},
-	{key: "reordered_ratio", label: "reordered", of: ofSent(func(d *load.Datagrams) int64 { return d.Reordered }), text: percent},
+	{key: "lost_ratio", label: "lost", of: ofSent(func(d *load.Datagrams) int64 { return d.Lost }), text: draw.Percentage, bad: true},
+	{key: "duplicated_ratio", label: "duplicated", of: ofSent(func(d *load.Datagrams) int64 { return d.Duplicated }), text: draw.Percentage, bad: true},
+	{key: "reordered_ratio", label: "reordered", of: ofSent(func(d *load.Datagrams) int64 { return d.Reordered }), text: draw.Percentage},
 }
 
 func ofSent(of func(*load.Datagrams) int64) func(*load.Result) (float64, bool) {
@@ -131,27 +133,96 @@ func ofSent(of func(*load.Datagrams) int64) func(*load.Result) (float64, bool) {
 // costs are what it took: processors as parts of one core, kept busy all the
 // time.
 var costs = []figure{
-	{key: "client_cpu_cores", label: "client CPU", text: percent,
+	{key: "client_cpu_cores", label: "client CPU", text: draw.Percentage,
 		of: func(r *load.Result) (float64, bool) { return divide(r.CPU.Client, r.Seconds) }},
-	{key: "server_cpu_cores", label: "server CPU", text: percent,
+	{key: "server_cpu_cores", label: "server CPU", text: draw.Percentage,
 		of: func(r *load.Result) (float64, bool) {
 			if r.CPU.Server == nil {
 				return 0, false
 			}
 			return divide(*r.CPU.Server, r.Seconds)
 		}},
-	{key: "server_memory_bytes", label: "server memory", text: size,
+	{key: "server_memory_bytes", label: "server memory", text: draw.Bytes.Write,
 		of: func(r *load.Result) (float64, bool) {
 			if r.CPU.ServerRSS == nil {
 				return 0, false
 			}
 			return float64(*r.CPU.ServerRSS), true
 		}},
-	{key: "system_cpu_per_message_seconds", label: "system CPU per message", text: seconds,
+	{key: "system_cpu_per_message_seconds", label: "system CPU per message", text: draw.Seconds.Write,
 		of: func(r *load.Result) (float64, bool) {
 			if r.CPU.System == 0 {
 				return 0, false
 			}
 			return divide(r.CPU.System, float64(r.Messages))
 		}},
+}
+
+// cell is one place in the table of figures.
+type cell struct {
+	Text string
+	Bad  bool
+}
+
+// table is what all runs were found to be: a row for each figure that any of them
+// has, its label first. Several runs have their names above them, and after the
+// second and each further one a column of multiples of the first.
+func table(runs []Run) [][]cell {
+	results := make([]*load.Result, len(runs))
+	for i, run := range runs {
+		results[i] = run.Result
+	}
+	var rows [][]cell
+	if len(runs) > 1 {
+		rows = append(rows, heading(runs))
+	}
+	for _, f := range figures(results) {
+		if row := f.row(results); row != nil {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+func heading(runs []Run) []cell {
+	row := []cell{{}}
+	for i, run := range runs {
+		row = append(row, cell{Text: run.Name})
+		if i > 0 {
+			row = append(row, cell{})
+		}
+	}
+	return row
+}
+
+// row is nil if no result has the figure.
+func (f figure) row(results []*load.Result) []cell {
+	row, known := []cell{{Text: f.label}}, false
+	first, comparable := f.of(results[0])
+	for i, r := range results {
+		v, ok := f.of(r)
+		known = known || ok
+		if !ok {
+			row = append(row, cell{Text: "-"})
+		} else {
+			row = append(row, cell{f.text(v), f.bad && v != 0})
+		}
+		if i > 0 && ok && comparable && first != 0 {
+			row = append(row, cell{Text: multiple(v / first)})
+		} else if i > 0 {
+			row = append(row, cell{})
+		}
+	}
+	if !known {
+		return nil
+	}
+	return row
+}
+
+// multiple writes how many times as large a figure is.
+func multiple(v float64) string {
+	if v >= 0.095 && v < 9.995 {
+		return "×" + strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return "×" + draw.ThreeDigits(v)
 }

@@ -136,7 +136,7 @@ func TestPageEscapesWhatComesFromFiles(t *testing.T) {
 	}
 }
 
-var places = regexp.MustCompile(`[ML]([-0-9.]+) ([-0-9.]+)`)
+var steps = regexp.MustCompile(`([Ml])(-?[0-9]+) ?(-?[0-9]+)|h0`)
 
 func TestLinesStayInTheirCharts(t *testing.T) {
 	nothing := empty("alpha", 3)
@@ -153,12 +153,23 @@ func TestLinesStayInTheirCharts(t *testing.T) {
 					return
 				}
 				path := attribute(e, "d")
-				for _, place := range places.FindAllStringSubmatch(path, -1) {
-					x, errX := strconv.ParseFloat(place[1], 64)
-					y, errY := strconv.ParseFloat(place[2], 64)
-					if errX != nil || errY != nil || x < 0 || x > 1000 || y < 0 || y > 1000 {
-						t.Fatalf("got %s in %s", place[0], path)
+				x, y, walked := 0, 0, ""
+				for _, step := range steps.FindAllStringSubmatch(path, -1) {
+					walked += step[0]
+					dx, _ := strconv.Atoi(step[2])
+					dy, _ := strconv.Atoi(step[3])
+					switch step[1] {
+					case "M":
+						x, y = dx, dy
+					case "l":
+						x, y = x+dx, y+dy
 					}
+					if x < 0 || x > 10000 || y < 0 || y > 10000 {
+						t.Fatalf("%s leads to %d %d in %s", step[0], x, y, path)
+					}
+				}
+				if walked != path {
+					t.Fatalf("got %s, of which %s is understood", path, walked)
 				}
 				if strings.Contains(path, "NaN") || strings.Contains(path, "Inf") {
 					t.Errorf("got %s", path)

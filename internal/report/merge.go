@@ -2,7 +2,9 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"echod/internal/dial"
@@ -122,4 +124,159 @@ func mergedBehind(whole *load.Result, results []*load.Result) *load.Behind {
 		sum.SchedulingDelay = whole.SchedulingDelay.Quantile(0.99)
 	}
 	return sum
+}
+
+// second is one second of a whole, and the histograms that it is made of. They
+// are added up at the end, one second after another: a folded histogram is small,
+// and an hour has many seconds.
+type second struct {
+	load.Interval
+	latencies []*hist.Hist
+}
+
+// count counts what an interval counted.
+func (s *second) count(in load.Interval, latencies ...*hist.Hist) {
+	s.Messages += in.Messages
+	s.BytesIn += in.BytesIn
+	s.Errors += in.Errors
+	s.latencies = append(s.latencies, latencies...)
+}
+
+// sum is the interval that s has become.
+func (s *second) sum() load.Interval {
+	s.Latency = hist.New()
+	for _, h := range s.latencies {
+		s.Latency.Add(h)
+	}
+	s.Latency.Fold()
+	return s.Interval
+}
+
+// mergedIntervals puts each interval into the second in which its middle lies,
+// counted from started.
+func mergedIntervals(started time.Time, results []*load.Result) []load.Interval {
+	seconds := map[int]*second{}
+	for _, r := range results {
+		for i, own := range bySecond(r, r.Started.Sub(started).Seconds()) {
+			if seconds[i] == nil {
+				seconds[i] = own
+				continue
+			}
+			seconds[i].Seconds = max(seconds[i].Seconds, own.Seconds)
+			seconds[i].Conns += own.Conns
+			seconds[i].count(own.Interval, own.latencies...)
+		}
+	}
+	var all []load.Interval
+	for _, i := range slices.Sorted(maps.Keys(seconds)) {
+		all = append(all, seconds[i].sum())
+	}
+	return all
+}
+
+// bySecond are the intervals of one result, which began at offset, by the second
+// of the whole. A short one at the end may share a second with the one before.
+func bySecond(r *load.Result, offset float64) map[int]*second {
+	seconds := map[int]*second{}
+	for _, in := range r.Intervals {
+		i := int(offset + in.At + in.Seconds/2)
+		if seconds[i] == nil {
+			seconds[i] = &second{Interval: load.Interval{At: float64(i)}}
+		}
+		seconds[i].Seconds += in.Seconds
+		seconds[i].Conns = in.Conns
+		seconds[i].count(in, in.Latency)
+	}
+	return seconds
+}
+
+// mergedPlan is what all were asked to do together: each had its share of the
+// connections, the rate and the messages.
+func mergedPlan(results []*load.Result) load.Plan {
+	whole := results[0].Plan
+	whole.Sources = slices.Clone(whole.Sources)
+	for _, r := range results[1:] {
+		whole.Conns += r.Plan.Conns
+		whole.ConnectRate += r.Plan.ConnectRate
+		whole.Rate += r.Plan.Rate
+		whole.Messages += r.Plan.Messages
+		whole.Sources = append(whole.Sources, r.Plan.Sources...)
+	}
+	return whole
+}
+
+// mergedEnvironment names all machines; those that are alike once.
+func mergedEnvironment(parts []load.Part) load.Environment {
+	of := func(field func(load.Environment) string) string {
+		return joined(parts, func(p load.Part) string { return field(p.Environment) })
+	}
+	whole := load.Environment{
+		Host:   of(func(e load.Environment) string { return e.Host }),
+		OS:     of(func(e load.Environment) string { return e.OS }),
+		Arch:   of(func(e load.Environment) string { return e.Arch }),
+		Kernel: of(func(e load.Environment) string { return e.Kernel }),
+		CPU:    of(func(e load.Environment) string { return e.CPU }),
+		Go:     of(func(e load.Environment) string { return e.Go }),
+	}
+	hosts := map[string]int{}
+	for _, p := range parts {
+		hosts[p.Environment.Host] = max(hosts[p.Environment.Host], p.Environment.CPUs)
+	}
+	for _, cpus := range hosts {
+		whole.CPUs += cpus
+	}
+	return whole
+}
+
+// joined are the different values that parts have of something.
+func joined(parts []load.Part, of func(load.Part) string) string {
+	var all []string
+	for _, p := range parts {
+		if v := of(p); v != "" && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return strings.Join(all, " + ")
+}
+
+// mergedCPU adds up processor time. What two generators measured of the same
+// machine, or of the same server, is the same time and counts once.
+func mergedCPU(parts []load.Part) load.CPU {
+	type process struct {
+		host string
+		pid  int
+	}
+	var whole load.CPU
+	system, unknown := map[string]float64{}, false
+	server, memory := map[process]float64{}, map[process]int64{}
+	for _, p := range parts {
+		host := p.Environment.Host
+		id := process{host, p.Plan.ServerPID}
+		whole.Client += p.CPU.Client
+		unknown = unknown || p.CPU.System == 0
+		system[host] = max(system[host], p.CPU.System)
+		if p.CPU.Server != nil {
+			server[id] = max(server[id], *p.CPU.Server)
+		}
+		if p.CPU.ServerRSS != nil {
+			memory[id] = max(memory[id], *p.CPU.ServerRSS)
+		}
+	}
+	if !unknown {
+		whole.System = *sum(system)
+	}
+	whole.Server, whole.ServerRSS = sum(server), sum(memory)
+	return whole
+}
+
+// sum is nil if there is nothing to add up.
+func sum[K comparable, V int64 | float64](values map[K]V) *V {
+	if len(values) == 0 {
+		return nil
+	}
+	all := new(V)
+	for _, v := range values {
+		*all += v
+	}
+	return all
 }

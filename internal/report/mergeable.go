@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"echod/internal/draw"
 	"echod/internal/load"
 )
 
@@ -92,7 +93,7 @@ func together(runs []Run) error {
 	for _, run := range sorted[1:] {
 		if begin := run.Result.Started; begin.After(end) {
 			return &MergeError{last.Name, run.Name, fmt.Sprintf("one had ended %s before the other began, by their clocks",
-				seconds(begin.Sub(end).Seconds()))}
+				draw.Duration(begin.Sub(end)))}
 		}
 		if ended(run.Result).After(end) {
 			last, end = run, ended(run.Result)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/draw"
 	"echod/internal/hist"
 	"echod/internal/ping"
 )
@@ -40,7 +41,7 @@ func PingText(w io.Writer, c ping.Config, color, timestamps bool) Ping {
 
 func (t *pingText) Start() error {
 	c := t.config
-	_, err := fmt.Fprintf(t.w, "ping %s: %d bytes each %s, %s for an answer\n", c.Target, c.Size, brief(c.Interval), brief(c.Wait))
+	_, err := fmt.Fprintf(t.w, "ping %s: %d bytes each %s, %s for an answer\n", c.Target, c.Size, draw.Brief(c.Interval), draw.Brief(c.Wait))
 	return err
 }
 
@@ -64,10 +65,10 @@ func (t *pingText) answer(p ping.Probe) string {
 	fmt.Fprintf(&b, "%d bytes from %s: seq=%d", t.config.Size, t.config.Target, p.Seq)
 	for _, part := range phasesOf(p.Phases) {
 		if part.took > 0 {
-			fmt.Fprintf(&b, " %s=%s", strings.ReplaceAll(part.name, " ", "-"), Duration(part.took))
+			fmt.Fprintf(&b, " %s=%s", strings.ReplaceAll(part.name, " ", "-"), draw.Duration(part.took))
 		}
 	}
-	fmt.Fprintf(&b, " time=%s", Duration(p.RTT))
+	fmt.Fprintf(&b, " time=%s", draw.Duration(p.RTT))
 	if p.Fate != ping.Answered {
 		fmt.Fprintf(&b, " (%s)", p.Fate)
 	}
@@ -105,12 +106,12 @@ func (t *pingText) Link(l ping.Link) error {
 	var parts []string
 	for _, part := range phasesOf(l.Phases) {
 		if part.took > 0 {
-			parts = append(parts, part.name+" "+Duration(part.took))
+			parts = append(parts, part.name+" "+draw.Duration(part.took))
 		}
 	}
 	words += ": " + strings.Join(parts, ", ")
 	if l.Down > 0 {
-		words += ", after " + Duration(l.Down) + " without a connection"
+		words += ", after " + draw.Duration(l.Down) + " without a connection"
 	}
 	return t.line(l.At, plain, words)
 }
@@ -156,7 +157,7 @@ func (t *pingText) End(s ping.Summary, verdicts []Verdict) error {
 func WritePingSummary(w io.Writer, s ping.Summary, verdicts []Verdict, color bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d sent, %d received, %d lost (%s), %d duplicated, %d reordered\n",
-		s.Sent, s.Received, s.Lost, percent(s.Loss()), s.Duplicated, s.Reordered)
+		s.Sent, s.Received, s.Lost, draw.Percentage(s.Loss()), s.Duplicated, s.Reordered)
 	if s.Lost > 0 {
 		fmt.Fprintf(&b, "lost        %s\n", classCounts(s.LostBy))
 	}
@@ -164,7 +165,7 @@ func WritePingSummary(w io.Writer, s ping.Summary, verdicts []Verdict, color boo
 		fmt.Fprintf(&b, "besides     %s\n", rare)
 	}
 	if s.Reconnects > 0 || s.Down > 0 {
-		fmt.Fprintf(&b, "reconnects  %d, and %s without a connection\n", s.Reconnects, Duration(s.Down))
+		fmt.Fprintf(&b, "reconnects  %d, and %s without a connection\n", s.Reconnects, draw.Duration(s.Down))
 	}
 	if s.Received > 0 {
 		writePingTimes(&b, s)
@@ -195,7 +196,7 @@ func writePingTimes(w io.Writer, s ping.Summary) {
 	}
 	jitter := "-" // one answer has no difference to another
 	if s.Received > 1 {
-		jitter = Duration(s.Jitter)
+		jitter = draw.Duration(s.Jitter)
 	}
 	row("round trip", append(timeCells(s.RTT), jitter)...)
 }
@@ -203,7 +204,7 @@ func writePingTimes(w io.Writer, s ping.Summary) {
 func timeCells(s hist.Summary) []string {
 	var cells []string
 	for _, d := range []time.Duration{s.Min, s.Mean, s.P50, s.P99, s.Max} {
-		cells = append(cells, Duration(d))
+		cells = append(cells, draw.Duration(d))
 	}
 	return cells
 }

@@ -5,7 +5,11 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
+
+	"echod/internal/draw"
+	"echod/internal/load"
 )
 
 // WriteText writes runs side by side for people: what was measured and where, the
@@ -104,4 +108,54 @@ func printable(words string) string {
 	}
 	quoted := strconv.Quote(words)
 	return quoted[1 : len(quoted)-1]
+}
+
+// Line is a result in one line, for where the report itself goes elsewhere.
+func Line(r *load.Result) string {
+	var words []string
+	for _, f := range figures([]*load.Result{r}) {
+		if v, ok := f.of(r); ok && lineFigures[f.key] != "" {
+			words = append(words, fmt.Sprintf(lineFigures[f.key], f.text(v)))
+		}
+	}
+	words = append(words, count(int(errorsOf(r)), "error", "errors"))
+	return r.Plan.URL + ": " + strings.Join(words, ", ")
+}
+
+// lineFigures are those that Line tells before the errors, with the words around each.
+var lineFigures = map[string]string{
+	"messages_per_second": "%s",
+	"latency_p50_seconds": "p50 %s",
+	"latency_p99_seconds": "p99 %s",
+	"latency_max_seconds": "max %s",
+	"lost_ratio":          "%s lost",
+}
+
+// Warnings are what must be known before a result's figures are believed, each
+// in one line; none if nothing is wrong with them.
+func Warnings(r *load.Result) []string { return warnings(r) }
+
+// ProgressLine returns the state of a running load in one line, without its URL.
+// Errors is the number of errors so far.
+func ProgressLine(plan load.Plan, now load.Progress, errors int64) string {
+	if now.Warmup {
+		if plan.Warmup > 0 {
+			return "warming up for " + draw.Brief(plan.Warmup)
+		}
+		return "measuring"
+	}
+	words := []string{draw.Brief(now.At.Round(time.Second))}
+	if now.Of > 0 { // else nobody knows how long it takes
+		words[0] += " of " + draw.Brief(now.Of)
+	}
+	second := now.Interval
+	words = append(words, draw.PerSecond.Write(float64(second.Messages)/second.Seconds))
+	if second.Messages > 0 {
+		words = append(words, "p99 "+draw.Duration(second.Latency.Quantile(0.99)))
+	}
+	words = append(words, fmt.Sprintf("connections %d", second.Conns))
+	if errors > 0 {
+		words = append(words, fmt.Sprintf("errors %d", errors))
+	}
+	return strings.Join(words, "  ")
 }

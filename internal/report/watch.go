@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"echod/internal/draw"
 	"echod/internal/watch"
 )
 
@@ -43,13 +44,13 @@ func upDown(a watch.AddressSnapshot) string {
 // addressSummary returns the counts and round trips of one address.
 func addressSummary(a watch.AddressSnapshot) string {
 	lost := a.LostTotal()
-	text := fmt.Sprintf("%d sent, %d received, %d lost (%s)", a.Sent, a.Received, lost, percent(float64(lost)/float64(max(a.Sent, 1))))
+	text := fmt.Sprintf("%d sent, %d received, %d lost (%s)", a.Sent, a.Received, lost, draw.Percentage(float64(lost)/float64(max(a.Sent, 1))))
 	if lost > 0 {
 		text += ": " + classCounts(a.Lost)
 	}
 	if n := len(a.Recent); n > 0 {
 		of := a.Quantiles(0.5, 0.99, 1)
-		text += fmt.Sprintf("; of the last %d p50 %s, p99 %s, max %s", n, Duration(of[0]), Duration(of[1]), Duration(of[2]))
+		text += fmt.Sprintf("; of the last %d p50 %s, p99 %s, max %s", n, draw.Duration(of[0]), draw.Duration(of[1]), draw.Duration(of[2]))
 	}
 	return text
 }

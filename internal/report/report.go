@@ -1,10 +1,22 @@
+// Package report tells what a bench measured: a result for people, for programs
+// and for a browser; results of several machines added up; several runs side by
+// side.
 package report
 
 import (
 	"fmt"
 	"io"
 	"strings"
+
+	"echod/internal/load"
 )
+
+// Run is a result of echod bench.
+type Run struct {
+	Name     string // needed where there are several
+	Result   *load.Result
+	Verdicts []Verdict // of the thresholds, which are not part of the result
+}
 
 // Verdict is the outcome of a threshold.
 type Verdict struct {

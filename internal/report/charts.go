@@ -1,0 +1,273 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"echod/internal/draw"
+	"echod/internal/hist"
+	"echod/internal/load"
+)
+
+// chart is one picture: lines over two axes. All places in it are parts of its width
+// and height, so that a browser can draw it at any size.
+type chart struct {
+	Title string
+	Says  string // what it shows, in a sentence
+	X, Y  draw.Axis
+	Lines []line
+}
+
+// line is one run in a chart, or one quantile of a run.
+type line struct {
+	Name   string
+	Class  string // its colour and dashes
+	Path   string // an SVG path in a square of side units
+	Points []point
+}
+
+// side is the width and the height of a chart in the units of its paths.
+const side = 10000
+
+// point is a value that the page shows under the pointer.
+type point struct {
+	X     float64 `json:"x"` // percent of the width
+	Y     float64 `json:"y"` // percent of the height, from the top
+	Label string  `json:"t"`
+}
+
+// sample is a value of a line.
+type sample struct {
+	x, y  float64
+	label string
+	gap   bool // nothing was measured here
+}
+
+// add adds a line through samples, broken at each gap.
+func (c *chart) add(name, class string, samples []sample) {
+	l := line{Name: name, Class: class}
+	var path draw.Path
+	var run []draw.Point // without a gap
+	for _, s := range samples {
+		if s.gap {
+			path.Line(run)
+			run = nil
+			continue
+		}
+		p := point{draw.Hundredths(c.X.Place(s.x) * 100), draw.Hundredths(c.Y.Place(s.y) * 100), s.label}
+		l.Points = append(l.Points, p)
+		run = append(run, draw.Point{X: int(math.Round(p.X * side / 100)), Y: int(math.Round(p.Y * side / 100))})
+	}
+	path.Line(run)
+	l.Path = path.String()
+	c.Lines = append(c.Lines, l)
+}
+
+// colours is how many colours there are before lines get dashes.
+const colours = 6
+
+// lineClass returns the colour and dashes of line i of a chart.
+func lineClass(i int) string {
+	return fmt.Sprintf("line c%d d%d", i%colours, i/colours%3)
+}
+
+// charts returns the pictures of runs: the distribution of latency, and latency and
+// throughput over time.
+func charts(runs []Run) []chart {
+	runs = thinned(runs)
+	all := append([]chart{distribution(runs)}, overTime(runs)...)
+	return append(all, throughput(runs))
+}
+
+// distribution shows latency by percentile, and for a single run of an open loop the
+// scheduling delay of the generator too.
+func distribution(runs []Run) chart {
+	type curve struct {
+		name string
+		h    *hist.Hist
+	}
+	var curves []curve
+	for _, run := range runs {
+		curves = append(curves, curve{run.Name, run.Result.Latency})
+	}
+	if len(runs) == 1 {
+		curves[0].name = "latency"
+		if delay := runs[0].Result.SchedulingDelay; delay != nil {
+			curves = append(curves, curve{"scheduling delay", delay})
+		}
+	}
+	low, high, most := math.Inf(1), 0.0, int64(0)
+	for _, c := range curves {
+		if c.h.Count() > 0 {
+			low, high = min(low, c.h.Min().Seconds()), max(high, c.h.Max().Seconds())
+			most = max(most, c.h.Count())
+		}
+	}
+	picture := chart{Title: "Latency by percentile", X: draw.Percentiles(most), Y: durationAxis(low, high),
+		Says: "This part of all messages took no longer. Rarer messages are further to the right."}
+	for i, c := range curves {
+		picture.add(c.name, lineClass(i), percentiles(c.h))
+	}
+	return picture
+}
+
+// durationAxis is the vertical axis of durations. High is 0 if there are none.
+func durationAxis(low, high float64) draw.Axis {
+	if high == 0 {
+		low, high = 1e-6, 1e-3
+	}
+	return draw.Log(low, high, 10, draw.Seconds.Label).Upward()
+}
+
+// percentiles returns the curve of h. The slowest message is at the place of the
+// slowest one of as many.
+func percentiles(h *hist.Hist) []sample {
+	var samples []sample
+	for _, p := range h.Curve() {
+		q := min(p.Quantile, 1-1/float64(h.Count()))
+		label := "max"
+		if p.Quantile < 1 {
+			label = quantileText(p.Quantile)
+		}
+		samples = append(samples, sample{x: q, y: p.Value.Seconds(), label: label + ": " + draw.Duration(p.Value)})
+	}
+	return samples
+}
+
+// quantileText writes q in percent, with enough digits to tell it from 100 %.
+func quantileText(q float64) string {
+	decimals := max(1, int(math.Ceil(-math.Log10(1-q)))-1)
+	text := strconv.FormatFloat(q*100, 'f', decimals, 64)
+	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + " %"
+}
+
+// secondQuantile is a quantile of the messages of each second.
+type secondQuantile struct {
+	label, says string
+	part        float64
+}
+
+var secondQuantiles = []secondQuantile{
+	{"p50", "Half of each second's messages took no longer.", 0.5},
+	{"p99", "One in a hundred of each second's messages took longer.", 0.99},
+	{"max", "Each second's slowest message.", 1},
+}
+
+// overTime shows latency over time. The quantiles of a single run are in one chart.
+// Of several runs, each quantile has a chart with all runs.
+func overTime(runs []Run) []chart {
+	low, high := math.Inf(1), 0.0
+	for _, run := range runs {
+		for _, in := range run.Result.Intervals {
+			if in.Latency.Count() > 0 {
+				low = min(low, in.Latency.Quantile(0.5).Seconds())
+				high = max(high, in.Latency.Max().Seconds())
+			}
+		}
+	}
+	// All charts have the same axes, so that they can be compared.
+	axes := chart{X: draw.Time(longest(runs)), Y: durationAxis(low, high)}
+	if len(runs) == 1 {
+		c := axes
+		c.Title, c.Says = "Latency over time", "Each second's median, 99th percentile and slowest message."
+		for i, q := range secondQuantiles {
+			c.add(q.label, lineClass(i), q.samples(runs[0].Result))
+		}
+		return []chart{c}
+	}
+	var all []chart
+	for _, q := range secondQuantiles {
+		c := axes
+		c.Title, c.Says = "Latency over time: "+q.label, q.says
+		for i, run := range runs {
+			c.add(run.Name, lineClass(i), q.samples(run.Result))
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func (q secondQuantile) samples(r *load.Result) []sample {
+	var samples []sample
+	for _, in := range r.Intervals {
+		s := sample{x: in.At + in.Seconds/2, gap: in.Latency.Count() == 0}
+		if !s.gap {
+			value := in.Latency.Quantile(q.part)
+			s.y, s.label = value.Seconds(), draw.Clock(in.At)+": "+draw.Duration(value)
+		}
+		samples = append(samples, s)
+	}
+	return samples
+}
+
+// longest returns the length of the longest run in seconds, at least 1.
+func longest(runs []Run) float64 {
+	length := 1.0
+	for _, run := range runs {
+		length = max(length, run.Result.Seconds)
+		for _, in := range run.Result.Intervals {
+			length = max(length, in.At+in.Seconds)
+		}
+	}
+	return length
+}
+
+// throughput shows messages per second over time.
+func throughput(runs []Run) chart {
+	high := 0.0
+	for _, run := range runs {
+		for _, in := range run.Result.Intervals {
+			v, _ := divide(float64(in.Messages), in.Seconds)
+			high = max(high, v)
+		}
+	}
+	if high == 0 {
+		high = 1
+	}
+	step := draw.RoundUp(high/5, 1, 2, 2.5, 5)
+	c := chart{Title: "Throughput over time", Says: "Answers per second.",
+		X: draw.Time(longest(runs)), Y: draw.Linear(high, step, draw.PerSecond.Write).Upward()}
+	for i, run := range runs {
+		name := run.Name
+		if len(runs) == 1 {
+			name = "messages"
+		}
+		var samples []sample
+		for _, in := range run.Result.Intervals {
+			v, ok := divide(float64(in.Messages), in.Seconds)
+			samples = append(samples, sample{x: in.At + in.Seconds/2, y: v, label: draw.Clock(in.At) + ": " + draw.PerSecond.Write(v), gap: !ok})
+		}
+		c.add(name, lineClass(i), samples)
+	}
+	return c
+}
+
+// maxIntervals is how many intervals a chart can show.
+const maxIntervals = 400
+
+// thinned returns runs with at most maxIntervals intervals each. Neighbouring
+// intervals are added up: since histograms add, the charts remain exact.
+func thinned(runs []Run) []Run {
+	var all []Run
+	for _, run := range runs {
+		r := *run.Result
+		if each := (len(r.Intervals) + maxIntervals - 1) / maxIntervals; each > 1 {
+			var sums []load.Interval
+			for neighbours := range slices.Chunk(r.Intervals, each) {
+				sum := second{Interval: load.Interval{At: neighbours[0].At}}
+				for _, in := range neighbours {
+					sum.Seconds += in.Seconds
+					sum.Conns = in.Conns
+					sum.count(in, in.Latency)
+				}
+				sums = append(sums, sum.sum())
+			}
+			r.Intervals = sums
+		}
+		all = append(all, Run{Name: run.Name, Result: &r})
+	}
+	return all
+}
