@@ -6,12 +6,12 @@ import (
 	"echod/internal/errno"
 )
 
-// Reason is why a caller was not accepted. It is counted for each listener and
-// is never the end of one.
+// Reason is why a connection was not accepted. Reasons are counted for each listener.
+// None of them closes a listener.
 type Reason uint8
 
 const (
-	// Aborted: that one connection was lost while it was queued.
+	// Aborted: one connection was lost while it was in the queue.
 	Aborted Reason = iota
 	// NoDescriptors: EMFILE or ENFILE; the listener pauses.
 	NoDescriptors
@@ -33,14 +33,13 @@ var reasonNames = [NumReasons]string{
 func (r Reason) String() string { return reasonNames[r] }
 
 // Classify reports what an error number of accept(2) means for the listener: the
-// reason to count, and whether to pause before the next call. EAGAIN and EINTR
-// are no errors here and must not be passed in.
+// reason to count, and whether to pause before the next call. The number is neither
+// EAGAIN nor EINTR.
 //
-// Linux passes the pending network errors of the new connection on as if accept
-// itself had failed (accept(2), "Error handling"): that one connection is lost,
-// the next may be fine, so the listener goes on at once. A shortage lasts for a
-// while, and an unknown error may last for ever: both pause, so that they cannot
-// make the caller spin.
+// Linux returns pending network errors of the new connection as errors of accept
+// (accept(2), "Error handling"). That one connection is lost, and the next one may be
+// fine, so the listener does not pause. A shortage lasts for some time, and an unknown
+// error may never end. The listener pauses for both, so that it does not spin.
 func Classify(number syscall.Errno) (reason Reason, pause bool) {
 	switch errno.Classify(number) {
 	case errno.Reset, errno.TimedOut, errno.Protocol, errno.Unreachable, errno.Filtered:

@@ -13,68 +13,67 @@ import (
 	"echod/internal/errno"
 )
 
-// Config is what a Listener is made of.
+// Config is the configuration of a Listener.
 type Config struct {
-	// Socket is the listening socket. It is closed by the Listener. A socket that is
-	// to be drained must have SetDeadline, as those of package net have.
+	// Socket is the listening socket. The Listener closes it. If Drain is called, the
+	// socket must have a method SetDeadline, as the listeners of package net have.
 	Socket net.Listener
-	// Places is the limit on open connections; nil means no limit.
-	Places *Places
-	// Shared reports that another process listens on the socket, too. Callers in
-	// its queue at the end of a drain are then left to that process.
+	// Slots limits the number of open connections; nil means no limit.
+	Slots *Slots
+	// Shared is true if another process listens on the socket, too. Connections in
+	// the queue at the end of a drain are then left to that process.
 	Shared bool
-	// Queued returns how many callers are in the queue now, or a negative number
-	// if the system does not say; nil means that it does not.
-	Queued func() int
-	// Waiting reports whether there are any. Without it, nil, a queue is taken to be
-	// empty when nobody comes for a while.
-	Waiting func() bool
-	// Count is called for each Event that is counted; nil means nobody counts.
+	// QueueLength returns how many connections are in the queue now, or a negative
+	// number if the system does not report it; nil means that it does not.
+	QueueLength func() int
+	// Pending reports whether any connection is in the queue. If it is nil, a queue
+	// counts as empty when no connection comes within Grace.
+	Pending func() bool
+	// Count is called for each Event with Counted; it may be nil.
 	Count func(Reason)
 	// URL names the listener in the log.
 	URL string
-	// Log receives the pauses of the listener; nil discards them.
+	// Log receives a line for pauses of the listener; nil discards them.
 	Log *slog.Logger
 }
 
-// ErrNoPlace is returned together with a connection for which there is no place
-// and, because the listener is about to close, will be none. The caller resets and
-// counts it.
-var ErrNoPlace = errors.New("no place for the connection")
+// ErrNoSlot is returned together with a connection that has no slot and will get none,
+// because the listener is about to close. The caller resets and counts the connection.
+var ErrNoSlot = errors.New("no slot for the connection")
 
-// Listener accepts as a Policy decides: no error of accept(2) ends it, only Close
-// and Drain do. It is a net.Listener. AcceptConn and Accept are called from one
-// goroutine at a time, everything else from any.
+// Listener is a net.Listener that accepts as a Policy decides. No error of accept(2)
+// ends it: only Close and Drain do. AcceptConn and Accept must be called from one
+// goroutine at a time, all other methods from any.
 type Listener struct {
-	cfg    Config
-	policy Policy
-	start  time.Time
-	freed  chan struct{} // holds a token when a place may be free
+	cfg      Config
+	policy   Policy
+	start    time.Time
+	slotFree chan struct{} // holds a token if a slot may be free
 
-	closing  bool // the policy has said Close: whoever is still in the queue is late
+	closing  bool // the policy has returned Close: connections still in the queue are late
 	draining context.Context
 	drain    context.CancelFunc
-	measured sync.Once // the next two are set
+	measured sync.Once // sets the next two
 	drainAt  int64     // when Drain was called
-	queued   int       // callers that were in the queue then, or a negative number
-	cut      context.Context
-	cutNow   context.CancelFunc
+	queued   int       // the length of the queue then, or a negative number
+	aborted  context.Context
+	abort    context.CancelFunc
 	closed   sync.Once
 	closeErr error
 }
 
-// NewListener returns a Listener on a socket that is bound and listens.
+// NewListener returns a Listener for a socket that is bound and listens.
 func NewListener(cfg Config) *Listener {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Listener{cfg: cfg, start: time.Now(), freed: make(chan struct{}, 1)}
+	l := &Listener{cfg: cfg, start: time.Now(), slotFree: make(chan struct{}, 1)}
 	l.draining, l.drain = context.WithCancel(context.Background())
-	l.cut, l.cutNow = context.WithCancel(context.Background())
-	if cfg.Places != nil {
-		cfg.Places.OnFree(func() {
+	l.aborted, l.abort = context.WithCancel(context.Background())
+	if cfg.Slots != nil {
+		cfg.Slots.OnRelease(func() {
 			select {
-			case l.freed <- struct{}{}:
+			case l.slotFree <- struct{}{}:
 			default:
 			}
 		})
@@ -85,15 +84,15 @@ func NewListener(cfg Config) *Listener {
 // Addr returns the address of the socket.
 func (l *Listener) Addr() net.Addr { return l.cfg.Socket.Addr() }
 
-// Drain ends the wait for callers. Those that are in the queue are accepted as
-// places become free; then AcceptConn returns net.ErrClosed.
+// Drain ends the wait for new connections. Those in the queue are accepted as slots
+// become free. Then AcceptConn returns net.ErrClosed.
 func (l *Listener) Drain() {
-	// Now, and not when AcceptConn sees it: that may sleep, in a pause or for a place,
-	// and whoever calls meanwhile is late.
+	// The queue is measured here and not when AcceptConn sees the drain. AcceptConn may
+	// be in a pause or wait for a slot, and connections that come meanwhile are late.
 	l.measured.Do(func() {
 		l.drainAt, l.queued = l.now(), -1
-		if l.cfg.Queued != nil {
-			l.queued = l.cfg.Queued()
+		if l.cfg.QueueLength != nil {
+			l.queued = l.cfg.QueueLength()
 		}
 	})
 	l.drain()
@@ -106,29 +105,29 @@ func (l *Listener) setDeadline(t time.Time) {
 	}
 }
 
-// Cut is Drain without waiting for places: AcceptConn returns whoever is in the
-// queue with ErrNoPlace, then net.ErrClosed.
-func (l *Listener) Cut() {
-	l.cutNow()
+// Abort is a Drain that does not wait for slots: AcceptConn returns the connections in
+// the queue with ErrNoSlot, then net.ErrClosed.
+func (l *Listener) Abort() {
+	l.abort()
 	l.Drain()
 }
 
-// Close closes the socket. AcceptConn returns net.ErrClosed from then on. It may
-// be called more than once.
+// Close closes the socket. AcceptConn returns net.ErrClosed from then on. Close may be
+// called more than once.
 func (l *Listener) Close() error {
-	l.cutNow()
+	l.abort()
 	l.closed.Do(func() { l.closeErr = l.cfg.Socket.Close() })
 	return l.closeErr
 }
 
-// Accept returns the next connection. Closing it gives its place back. The error
-// is net.ErrClosed, after Close or a drain.
+// Accept returns the next connection. Closing the connection releases its slot. After
+// Close, and at the end of a drain, the error is net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.AcceptConn()
 		switch {
-		case err == nil && l.cfg.Places != nil:
-			return &placed{Conn: conn, places: l.cfg.Places}, nil
+		case err == nil && l.cfg.Slots != nil:
+			return &slotConn{Conn: conn, slots: l.cfg.Slots}, nil
 		case err == nil:
 			return conn, nil
 		case conn == nil:
@@ -138,13 +137,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// AcceptConn returns the next connection as the socket gave it. Its place is the
-// caller's to give back. The error is net.ErrClosed, after Close or a drain, or
-// ErrNoPlace, with a connection.
+// AcceptConn returns the next connection as the socket returned it. The caller must
+// release its slot. After Close, and at the end of a drain, the error is net.ErrClosed.
+// With the error ErrNoSlot it returns a connection that has no slot.
 func (l *Listener) AcceptConn() (net.Conn, error) {
 	for {
 		if l.draining.Err() != nil {
-			l.continueDrain()
+			l.policy.Drain(l.drainAt, l.queued) // only the first call has an effect
+			l.closing = l.closing || l.policy.Next(l.now()) == Close
 		}
 		late := l.closing
 		conn, err := l.accept()
@@ -152,44 +152,45 @@ func (l *Listener) AcceptConn() (net.Conn, error) {
 			return nil, err
 		}
 		step, event := l.policy.Result(l.now(), numberOf(err))
-		l.note(event, err)
+		l.report(event, err)
 		l.closing = l.closing || step == Close
 		switch {
 		case err == nil:
-			return l.place(conn, late)
+			return l.acquireSlot(conn, late)
 		case l.closing, step == Pause && !l.sleep(time.Duration(l.policy.Until()-l.now())):
 			return nil, net.ErrClosed
 		}
 	}
 }
 
-// accept waits for a caller, in a drain only until the queue is empty.
+// accept waits for a connection. In a drain it waits only until the queue is empty.
 func (l *Listener) accept() (net.Conn, error) {
 	switch {
 	case l.draining.Err() == nil:
 		return l.cfg.Socket.Accept()
 	case l.closing && l.cfg.Shared:
 		return nil, net.ErrClosed
-	case l.cfg.Waiting != nil:
-		return l.acceptWaiting()
+	case l.cfg.Pending != nil:
+		return l.acceptPending()
 	}
-	return l.acceptSoon()
+	return l.acceptWithinGrace()
 }
 
 const (
-	// acceptWithin is how long a caller who waits may take to be accepted. On a busy
-	// machine the time can be over before package net has looked at the queue, and it
-	// does not look then; so it is tried maxTries times.
+	// acceptWithin is the deadline for accepting a connection that is in the queue. On
+	// a busy machine the deadline can pass before package net looks at the queue, and
+	// then package net does not look at all. So there are maxTries tries.
 	acceptWithin = 100 * time.Millisecond
 	maxTries     = 5
 )
 
-// acceptWaiting returns who is in the queue, or os.ErrDeadlineExceeded if nobody is. A
-// socket that is readable for ever and has nobody, e.g. a unix listener that another
-// process has shut down, counts as empty.
-func (l *Listener) acceptWaiting() (net.Conn, error) {
+// acceptPending returns the next connection in the queue, or os.ErrDeadlineExceeded if
+// there is none. A queue also counts as empty if Pending reports a connection that
+// cannot be accepted: a unix listener that another process has shut down is readable
+// for ever.
+func (l *Listener) acceptPending() (net.Conn, error) {
 	for tries := 0; tries < maxTries; {
-		if !l.cfg.Waiting() {
+		if !l.cfg.Pending() {
 			grace := l.policy.Grace() - l.now()
 			if grace <= 0 || !l.sleep(time.Duration(grace)) {
 				return nil, os.ErrDeadlineExceeded
@@ -205,9 +206,9 @@ func (l *Listener) acceptWaiting() (net.Conn, error) {
 	return nil, os.ErrDeadlineExceeded
 }
 
-// acceptSoon returns who is in the queue, or os.ErrDeadlineExceeded if nobody comes within
-// Grace, which is taken for an empty queue: package net has no accept that does not wait.
-func (l *Listener) acceptSoon() (conn net.Conn, err error) {
+// acceptWithinGrace returns the next connection in the queue, or os.ErrDeadlineExceeded
+// if none comes within Grace: package net has no accept that does not wait.
+func (l *Listener) acceptWithinGrace() (conn net.Conn, err error) {
 	for range maxTries {
 		l.setDeadline(time.Now().Add(Grace))
 		if conn, err = l.cfg.Socket.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -217,14 +218,8 @@ func (l *Listener) acceptSoon() (conn net.Conn, err error) {
 	return nil, err
 }
 
-// continueDrain looks whether all of the queue was taken in.
-func (l *Listener) continueDrain() {
-	l.policy.Drain(l.drainAt, l.queued) // which counts once
-	l.closing = l.closing || l.policy.Next(l.now()) == Close
-}
-
-// numberOf returns the error number of accept(2). The end of the wait for a caller
-// is EAGAIN, as it is for a socket that does not wait.
+// numberOf returns the error number of accept(2). It is EAGAIN after a deadline, as on
+// a non-blocking socket.
 func numberOf(err error) syscall.Errno {
 	switch number := errno.Of(err); {
 	case err == nil:
@@ -238,44 +233,44 @@ func numberOf(err error) syscall.Errno {
 	}
 }
 
-// place waits for a place for conn, unless conn is late. A place is taken only when
-// there is somebody to have it: a listener that nobody calls must not keep one from
-// the others.
-func (l *Listener) place(conn net.Conn, late bool) (net.Conn, error) {
+// acquireSlot waits for a slot for conn, unless conn is late. A slot is acquired after
+// accept, not before it: a listener without connections must not keep a slot from the
+// other listeners.
+func (l *Listener) acquireSlot(conn net.Conn, late bool) (net.Conn, error) {
 	if late {
-		return conn, ErrNoPlace
+		return conn, ErrNoSlot
 	}
-	if l.cfg.Places == nil {
+	if l.cfg.Slots == nil {
 		return conn, nil
 	}
-	for first := true; !l.cfg.Places.Take(); first = false {
+	for first := true; !l.cfg.Slots.Acquire(); first = false {
 		if first {
 			_, event := l.policy.Full(l.now())
-			l.note(event, nil)
+			l.report(event, nil)
 		}
 		select {
-		case <-l.freed:
-		case <-l.cut.Done():
-			return conn, ErrNoPlace
+		case <-l.slotFree:
+		case <-l.aborted.Done():
+			return conn, ErrNoSlot
 		}
 	}
-	l.policy.Freed()
+	l.policy.SlotFree()
 	return conn, nil
 }
 
-// sleep waits for d. It reports false if the listener was closed or cut meanwhile.
+// sleep waits for d. It returns false at once when Close or Abort is called.
 func (l *Listener) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-l.cut.Done():
+	case <-l.aborted.Done():
 		return false
 	}
 }
 
-func (l *Listener) note(e Event, err error) {
+func (l *Listener) report(e Event, err error) {
 	if e.Counted && l.cfg.Count != nil {
 		l.cfg.Count(e.Reason)
 	}
@@ -284,8 +279,8 @@ func (l *Listener) note(e Event, err error) {
 	}
 }
 
-// LogPause logs that the listener at url pauses. err is nil where no call has
-// failed.
+// LogPause logs that the listener at url pauses. err is nil if the reason is not a call
+// that failed.
 func LogPause(log *slog.Logger, url string, e Event, err error) {
 	attrs := []slog.Attr{slog.String("url", url), slog.String("reason", e.Reason.String())}
 	if err != nil {
@@ -297,18 +292,18 @@ func LogPause(log *slog.Logger, url string, e Event, err error) {
 	log.LogAttrs(context.Background(), slog.LevelWarn, "listener paused", attrs...)
 }
 
-// now is the Policy's clock.
+// now returns the time for the Policy.
 func (l *Listener) now() int64 { return int64(time.Since(l.start)) }
 
-// placed gives its place back when it is closed.
-type placed struct {
+// slotConn is a connection that releases its slot when it is closed.
+type slotConn struct {
 	net.Conn
-	places *Places
-	freed  sync.Once
+	slots    *Slots
+	released sync.Once
 }
 
-func (p *placed) Close() error {
-	err := p.Conn.Close()
-	p.freed.Do(p.places.Free)
+func (c *slotConn) Close() error {
+	err := c.Conn.Close()
+	c.released.Do(c.slots.Release)
 	return err
 }

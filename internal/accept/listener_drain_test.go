@@ -9,20 +9,21 @@ import (
 	"time"
 )
 
-// TestDrainServesTheQueueAtTheLimit: 5 places, 100 callers in the queue, each done
+// TestDrainServesTheQueueAtTheLimit has 5 slots and 100 connections in the queue. Each
+// connection lasts 0.3 s.
 func TestDrainServesTheQueueAtTheLimit(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			places := NewPlaces(5, 0)
+			slots := NewSlots(5, 0)
 			s := newFakeSocket(100)
-			cfg := Config{Socket: s, Places: places}
+			cfg := Config{Socket: s, Slots: slots}
 			if known {
-				cfg.Queued = func() int { return len(s.queue) }
-				cfg.Waiting = func() bool { return len(s.queue) > 0 }
+				cfg.QueueLength = func() int { return len(s.queue) }
+				cfg.Pending = func() bool { return len(s.queue) > 0 }
 			}
 			l := NewListener(cfg)
 			time.AfterFunc(100*time.Millisecond, l.Drain)
-			got := acceptAll(t, l, places, 300*time.Millisecond)
+			got := acceptAll(t, l, slots, 300*time.Millisecond)
 			if got != (accepted{served: 100}) {
 				t.Errorf("queue known %t: got %+v, want all 100 served", known, got)
 			}
@@ -31,10 +32,11 @@ func TestDrainServesTheQueueAtTheLimit(t *testing.T) {
 	}
 }
 
-// slowSocket comes to look at its queue so late that the deadline is over, as it happens
+// slowSocket looks at its queue after the deadline, as a listener of package net does on
+// a busy machine.
 type slowSocket struct {
 	*fakeSocket
-	slow int // how often
+	slow int // how many calls of Accept are slow
 }
 
 func (s *slowSocket) Accept() (net.Conn, error) {
@@ -48,16 +50,16 @@ func (s *slowSocket) Accept() (net.Conn, error) {
 func TestABusyMachineDoesNotLoseTheQueue(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			places := NewPlaces(5, 0)
+			slots := NewSlots(5, 0)
 			s := &slowSocket{newFakeSocket(100), maxTries - 1}
-			cfg := Config{Socket: s, Places: places}
+			cfg := Config{Socket: s, Slots: slots}
 			if known {
-				cfg.Queued = func() int { return len(s.queue) }
-				cfg.Waiting = func() bool { return len(s.queue) > 0 }
+				cfg.QueueLength = func() int { return len(s.queue) }
+				cfg.Pending = func() bool { return len(s.queue) > 0 }
 			}
 			l := NewListener(cfg)
 			l.Drain()
-			if got := acceptAll(t, l, places, 0); got != (accepted{served: 100}) {
+			if got := acceptAll(t, l, slots, 0); got != (accepted{served: 100}) {
 				t.Errorf("queue known %t: got %+v, want all 100 served", known, got)
 			}
 			synctest.Wait()
@@ -65,9 +67,9 @@ func TestABusyMachineDoesNotLoseTheQueue(t *testing.T) {
 	}
 }
 
-func TestDrainOfAListenerThatIsReadableInVainEnds(t *testing.T) {
+func TestDrainEndsThoughTheSocketStaysReadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewListener(Config{Socket: newFakeSocket(0), Places: NewPlaces(1, 0), Waiting: func() bool { return true }})
+		l := NewListener(Config{Socket: newFakeSocket(0), Slots: NewSlots(1, 0), Pending: func() bool { return true }})
 		l.Drain()
 		if conn, err := l.Accept(); conn != nil || !errors.Is(err, net.ErrClosed) {
 			t.Errorf("got %v, %v; want net.ErrClosed", conn, err)
@@ -75,25 +77,26 @@ func TestDrainOfAListenerThatIsReadableInVainEnds(t *testing.T) {
 	})
 }
 
-func TestDrainRefusesWhoComesLater(t *testing.T) {
+func TestDrainRefusesConnectionsThatComeLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		places := NewPlaces(1, 0)
+		slots := NewSlots(1, 0)
 		s := newFakeSocket(3)
-		l := NewListener(Config{Socket: s, Places: places, Queued: func() int { return len(s.queue) }})
+		l := NewListener(Config{Socket: s, Slots: slots, QueueLength: func() int { return len(s.queue) }})
 		l.Drain()
 		time.AfterFunc(time.Second, func() { // while the second of three is served
 			for range 10 {
-				s.call()
+				s.connect()
 			}
 		})
-		if got := acceptAll(t, l, places, 700*time.Millisecond); got != (accepted{served: 3, refused: 10}) {
+		if got := acceptAll(t, l, slots, 700*time.Millisecond); got != (accepted{served: 3, refused: 10}) {
 			t.Errorf("got %+v, want 3 served and 10 refused", got)
 		}
 		time.Sleep(time.Minute)
 	})
 }
 
-// TestDrainMeasuresTheQueueAtOnce: also where the listener sleeps meanwhile, in a pause
+// TestDrainMeasuresTheQueueAtOnce drains while the listener is in a pause or waits for a
+// slot. Connections that come before it wakes up are late.
 func TestDrainMeasuresTheQueueAtOnce(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -102,25 +105,25 @@ func TestDrainMeasuresTheQueueAtOnce(t *testing.T) {
 		want   accepted
 	}{
 		{"in a pause", 1, []syscall.Errno{syscall.EMFILE}, accepted{served: 1, refused: 1}},
-		{"in a pause, nobody queued", 0, []syscall.Errno{syscall.EMFILE}, accepted{refused: 1}},
-		{"waiting for a place", 2, nil, accepted{served: 2, refused: 1}},
-		{"waiting for a place, one more queued", 3, nil, accepted{served: 3, refused: 1}},
+		{"in a pause, an empty queue", 0, []syscall.Errno{syscall.EMFILE}, accepted{refused: 1}},
+		{"waiting for a slot", 2, nil, accepted{served: 2, refused: 1}},
+		{"waiting for a slot, one more queued", 3, nil, accepted{served: 3, refused: 1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, places := newFakeSocket(tt.queued, tt.errors...), NewPlaces(1, 0)
-				l := NewListener(Config{Socket: s, Places: places, Queued: func() int { return len(s.queue) }})
+				s, slots := newFakeSocket(tt.queued, tt.errors...), NewSlots(1, 0)
+				l := NewListener(Config{Socket: s, Slots: slots, QueueLength: func() int { return len(s.queue) }})
 				var got accepted
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
-					got = acceptAll(t, l, places, 80*time.Millisecond)
+					got = acceptAll(t, l, slots, 80*time.Millisecond)
 				}()
 				synctest.Wait()
 				l.Drain()
 				time.Sleep(Grace + time.Millisecond)
-				s.call()
+				s.connect()
 				<-done
 				if got != tt.want {
 					t.Errorf("got %+v, want %+v", got, tt.want)
@@ -132,14 +135,14 @@ func TestDrainMeasuresTheQueueAtOnce(t *testing.T) {
 
 func TestDrainLeavesASharedQueueToTheOtherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		places := NewPlaces(1, 0)
+		slots := NewSlots(1, 0)
 		s := newFakeSocket(1)
-		l := NewListener(Config{Socket: s, Places: places, Shared: true, Queued: func() int { return 1 }})
+		l := NewListener(Config{Socket: s, Slots: slots, Shared: true, QueueLength: func() int { return 1 }})
 		l.Drain()
-		time.AfterFunc(time.Second, func() { s.call(); s.call() })
-		places.Take()
-		time.AfterFunc(2*time.Second, places.Free)
-		if got := acceptAll(t, l, places, 0); got != (accepted{served: 1}) {
+		time.AfterFunc(time.Second, func() { s.connect(); s.connect() })
+		slots.Acquire()
+		time.AfterFunc(2*time.Second, slots.Release)
+		if got := acceptAll(t, l, slots, 0); got != (accepted{served: 1}) {
 			t.Errorf("got %+v, want 1 served", got)
 		}
 		if len(s.queue) != 2 {
@@ -151,7 +154,7 @@ func TestDrainLeavesASharedQueueToTheOtherProcess(t *testing.T) {
 
 func TestDrainOfAnIdleListenerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewListener(Config{Socket: newFakeSocket(0), Places: NewPlaces(1, 0)})
+		l := NewListener(Config{Socket: newFakeSocket(0), Slots: NewSlots(1, 0)})
 		time.AfterFunc(time.Second, l.Drain)
 		if conn, err := l.Accept(); conn != nil || !errors.Is(err, net.ErrClosed) {
 			t.Errorf("got %v, %v; want net.ErrClosed", conn, err)

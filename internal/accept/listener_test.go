@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// fakeSocket is a listening socket with a queue and with errors to answer first.
+// fakeSocket is a listening socket with a queue. Its first calls of Accept return errors.
 type fakeSocket struct {
 	mu       sync.Mutex
 	errors   []error
@@ -29,7 +29,7 @@ type fakeSocket struct {
 func newFakeSocket(queued int, errors ...syscall.Errno) *fakeSocket {
 	s := &fakeSocket{queue: make(chan net.Conn, 1000), closed: make(chan struct{}), changed: make(chan struct{})}
 	for range queued {
-		s.call()
+		s.connect()
 	}
 	for _, number := range errors {
 		s.errors = append(s.errors, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", number)})
@@ -37,8 +37,8 @@ func newFakeSocket(queued int, errors ...syscall.Errno) *fakeSocket {
 	return s
 }
 
-// call puts one more caller into the queue.
-func (s *fakeSocket) call() {
+// connect puts one more connection into the queue.
+func (s *fakeSocket) connect() {
 	client, server := net.Pipe()
 	client.Close()
 	s.queue <- server
@@ -94,11 +94,11 @@ func (s *fakeSocket) SetDeadline(t time.Time) error {
 func (s *fakeSocket) Close() error   { close(s.closed); return nil }
 func (s *fakeSocket) Addr() net.Addr { return &net.TCPAddr{} }
 
-// accepted is what became of the callers of a Listener.
+// accepted counts the connections of a Listener.
 type accepted struct{ served, refused int }
 
-// acceptAll accepts until the end and holds every connection for hold.
-func acceptAll(t *testing.T, l *Listener, places *Places, hold time.Duration) accepted {
+// acceptAll accepts until net.ErrClosed, and holds the slot of each connection for hold.
+func acceptAll(t *testing.T, l *Listener, slots *Slots, hold time.Duration) accepted {
 	t.Helper()
 	var got accepted
 	for {
@@ -106,11 +106,11 @@ func acceptAll(t *testing.T, l *Listener, places *Places, hold time.Duration) ac
 		switch {
 		case err == nil:
 			got.served++
-			time.AfterFunc(hold, places.Free)
-		case errors.Is(err, ErrNoPlace):
+			time.AfterFunc(hold, slots.Release)
+		case errors.Is(err, ErrNoSlot):
 			got.refused++
 			if conn == nil {
-				t.Error("ErrNoPlace without a connection")
+				t.Error("ErrNoSlot without a connection")
 			}
 		case errors.Is(err, net.ErrClosed):
 			return got
@@ -152,7 +152,7 @@ func TestErrorsAreCountedByTheirNumber(t *testing.T) {
 		want Reason
 	}{
 		{"with a number", &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}, NoDescriptors},
-		{"without a number", errors.New("accept: the weather"), Other},
+		{"without a number", errors.New("accept: no number"), Other},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestErrorsAreCountedByTheirNumber(t *testing.T) {
 	}
 }
 
-func TestLogOfAPauseSaysWhatIsKnown(t *testing.T) {
+func TestLogOfAPauseHasTheReasonAndTheError(t *testing.T) {
 	tests := []struct {
 		name  string
 		event Event
@@ -206,7 +206,7 @@ func TestAListenerPausesForAShortage(t *testing.T) {
 	})
 }
 
-func TestAPauseEndsWithTheListener(t *testing.T) {
+func TestCloseEndsAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewListener(Config{Socket: newFakeSocket(0, syscall.ENOMEM)})
 		time.AfterFunc(time.Millisecond, func() { l.Close() })
@@ -215,31 +215,28 @@ func TestAPauseEndsWithTheListener(t *testing.T) {
 			t.Errorf("got %v, want net.ErrClosed", err)
 		}
 		if took := time.Since(began); took != time.Millisecond {
-			t.Errorf("Accept returned after %v, want when it was closed", took)
+			t.Errorf("Accept returned after %v, want at the time of Close", took)
 		}
 	})
 }
 
-// in 0.3 s.
-// on a machine that is busy.
-// or for a place. Who calls before it wakes up is late all the same.
-func TestCutReturnsTheQueueWithoutPlaces(t *testing.T) {
+func TestAbortReturnsTheQueueWithoutSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		places := NewPlaces(1, 0)
-		places.Take()
-		l := NewListener(Config{Socket: newFakeSocket(10), Places: places})
+		slots := NewSlots(1, 0)
+		slots.Acquire()
+		l := NewListener(Config{Socket: newFakeSocket(10), Slots: slots})
 		time.AfterFunc(time.Second, l.Drain)
-		time.AfterFunc(time.Minute, l.Cut)
-		if got := acceptAll(t, l, places, 0); got != (accepted{refused: 10}) {
+		time.AfterFunc(time.Minute, l.Abort)
+		if got := acceptAll(t, l, slots, 0); got != (accepted{refused: 10}) {
 			t.Errorf("got %+v, want 10 refused", got)
 		}
 	})
 }
 
-func TestPlacedConnectionGivesItsPlaceBackOnce(t *testing.T) {
+func TestAConnectionReleasesItsSlotOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		places := NewPlaces(1, 0)
-		l := NewListener(Config{Socket: newFakeSocket(2), Places: places})
+		slots := NewSlots(1, 0)
+		l := NewListener(Config{Socket: newFakeSocket(2), Slots: slots})
 		first, err := l.Accept()
 		if err != nil {
 			t.Fatal(err)
@@ -248,8 +245,8 @@ func TestPlacedConnectionGivesItsPlaceBackOnce(t *testing.T) {
 		if _, err := l.Accept(); err != nil {
 			t.Fatal(err)
 		}
-		if got := places.Taken(); got != 1 {
-			t.Errorf("places taken: got %d, want 1", got)
+		if got := slots.InUse(); got != 1 {
+			t.Errorf("slots in use: got %d, want 1", got)
 		}
 	})
 }
@@ -257,11 +254,11 @@ func TestPlacedConnectionGivesItsPlaceBackOnce(t *testing.T) {
 func TestTheLimitIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		places := NewPlaces(1, 0)
-		l := NewListener(Config{Socket: newFakeSocket(100), Places: places, URL: "tcp://[::]:7",
+		slots := NewSlots(1, 0)
+		l := NewListener(Config{Socket: newFakeSocket(100), Slots: slots, URL: "tcp://[::]:7",
 			Log: slog.New(slog.NewTextHandler(&log, nil))})
 		time.AfterFunc(time.Second, l.Drain)
-		acceptAll(t, l, places, time.Millisecond)
+		acceptAll(t, l, slots, time.Millisecond)
 		if got := strings.Count(log.String(), "listener paused"); got != 1 {
 			t.Errorf("got %d lines, want 1:\n%s", got, log.String())
 		}

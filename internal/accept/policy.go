@@ -1,3 +1,13 @@
+// Package accept decides when a listener accepts and when it pauses, how many
+// connections may be open, and how the queue of a listener (its backlog) is emptied
+// when the service ends. All listeners of this program use it.
+//
+//   - [Policy] decides for one listening socket. It makes no system call and reads no
+//     clock.
+//   - [Slots] limits the number of open connections, of all listeners together and of
+//     each address.
+//   - [Listener] is a net.Listener that does what a Policy decides. The event loop of
+//     package reactor uses a Policy without it.
 package accept
 
 import (
@@ -5,25 +15,25 @@ import (
 	"time"
 )
 
-// Policy decides what to do with one listening socket. Its owner asks Next, makes
-// the call that Next names, and reports the result with Result or Full. It is not
-// safe for concurrent use. The zero Policy is ready.
+// Policy decides what to do with one listening socket. Its owner asks Next, makes the
+// call that Next names, and reports the result with Result or Full. The zero Policy is
+// ready to use. A Policy is not safe for concurrent use.
 //
 // Times are nanoseconds of any monotonic clock.
 type Policy struct {
-	pause    time.Duration // the last pause; 0 since a caller was accepted
-	until    int64         // the end of the pause; 0 without one
-	full     bool          // paused until a place is free
-	failed   int           // connections lost in a row
-	empty    int           // times in a row that there was nobody
+	pause    time.Duration // the last pause; 0 since a connection was accepted
+	until    int64         // the end of the pause; 0 if there is none
+	full     bool          // paused until a slot is free
+	failed   int           // consecutive calls that cost a connection or were interrupted
+	empty    int           // consecutive calls that found the queue empty
 	loggedAt int64         // when a pause was last logged
 	logged   bool
 	unlogged int // pauses since then
 
 	draining bool
-	grace    int64 // until then a caller may have been on its way when the drain began
-	swept    int   // callers taken out of the queue since the drain began
-	queued   int   // callers that were in the queue when the drain began
+	grace    int64 // connections accepted until then count as queued when the drain started
+	drained  int   // connections taken out of the queue since the drain started
+	queued   int   // connections in the queue when the drain started
 }
 
 // Step is what the owner of a listener does next.
@@ -32,12 +42,12 @@ type Step uint8
 const (
 	// Accept: call accept(2).
 	Accept Step = iota
-	// Wait: the queue is empty; wait until the socket is readable.
+	// Wait: the queue is empty. Wait until the socket is readable.
 	Wait
-	// Pause: do not look at the socket before Until, or, at the limit on
-	// connections, before a place is free.
+	// Pause: do nothing with the socket before Until or, without a slot, before one is
+	// free.
 	Pause
-	// Close: the drain has taken in the queue; close the socket.
+	// Close: the drain has emptied the queue. Close the socket.
 	Close
 )
 
@@ -47,43 +57,45 @@ func (s Step) String() string { return stepNames[s] }
 
 // Event is what the owner counts and logs.
 type Event struct {
-	// Counted reports whether there is something to count under Reason.
+	// Counted reports whether to count a connection that was not accepted, for Reason.
 	Counted bool
 	Reason  Reason
 	// Log reports whether to log that the listener pauses. At most one pause in
-	// LogInterval is logged; Unlogged is how many were not since the last one.
+	// LogInterval is logged. Unlogged is the number of pauses since the last one that
+	// was.
 	Log      bool
 	Unlogged int
 }
 
 const (
-	// ShortestPause is the first pause of a listener that met a shortage. Each
-	// one that follows is twice as long as the one before.
+	// ShortestPause is the first pause for a shortage. Each pause that follows is
+	// twice as long as the one before.
 	ShortestPause = 100 * time.Millisecond
 	// LongestPause is the longest pause.
 	LongestPause = time.Second
-	// MaxLost is how many connections in a row may be lost before the listener
-	// pauses. An error that costs one connection may still be the answer to every
-	// call, e.g. EPERM where a security policy forbids accept(2).
+	// MaxLost is how many consecutive connections may be lost before the listener
+	// pauses. An error that usually costs one connection can be the result of every
+	// call, e.g. EPERM if a security policy forbids accept(2).
 	MaxLost = 64
-	// MaxEmpty is how many times in a row a listener may be reported readable and have
-	// nobody in its queue before it pauses. Another process may have accepted first;
-	// but a unix listener that another process has shut down is readable for ever.
+	// MaxEmpty is how many consecutive times the socket may be readable with an empty
+	// queue before the listener pauses. Another process may have accepted the
+	// connection. But a unix listener that another process has shut down stays
+	// readable for ever.
 	MaxEmpty = 16
 	// LogInterval is the shortest time between two logged pauses of a listener.
 	LogInterval = time.Minute
-	// MaxQueue is how many callers a drain takes in at most, from a queue whose
+	// MaxQueue is how many connections a drain accepts at most from a queue whose
 	// length is not known.
 	MaxQueue = 4096
-	// Grace is how long after the beginning of a drain a caller counts as queued
-	// that was not in the queue then: for it connect(2) may have returned before.
+	// Grace is how long after the start of a drain a new connection still counts as
+	// queued: its connect(2) may have returned before the start.
 	Grace = 20 * time.Millisecond
 )
 
 // Next returns what to do now: Accept, Pause or Close.
 func (p *Policy) Next(now int64) Step {
 	switch {
-	case p.drained(now):
+	case p.isDrained(now):
 		return Close
 	case p.full || p.until > now:
 		return Pause
@@ -92,21 +104,22 @@ func (p *Policy) Next(now int64) Step {
 	return Accept
 }
 
-// drained reports whether the drain has taken in all it may.
-func (p *Policy) drained(now int64) bool {
+// isDrained reports whether the drain has accepted all it may.
+func (p *Policy) isDrained(now int64) bool {
 	if !p.draining {
 		return false
 	}
-	return p.swept >= MaxQueue || p.swept >= p.queued && (p.full || now > p.grace)
+	return p.drained >= MaxQueue || p.drained >= p.queued && (p.full || now > p.grace)
 }
 
-// Result reports the result of accept(2): 0 if a caller was accepted.
+// Result records the result of accept(2), 0 if it returned a connection, and returns
+// the next step.
 func (p *Policy) Result(now int64, number syscall.Errno) (Step, Event) {
 	switch number {
 	case 0:
 		p.pause, p.failed, p.empty = 0, 0, 0
 		if p.draining {
-			p.swept++
+			p.drained++
 		}
 		return p.Next(now), Event{}
 	case syscall.EAGAIN:
@@ -118,52 +131,52 @@ func (p *Policy) Result(now int64, number syscall.Errno) (Step, Event) {
 		case p.empty < MaxEmpty:
 			return Wait, Event{}
 		}
-		p.beginPause(now)
+		p.startPause(now)
 		return Pause, Event{}
 	}
 	reason, pause := Classify(number)
 	p.failed++
 	if number == syscall.EINTR && p.failed < MaxLost {
-		return Accept, Event{} // a signal, and nothing else
+		return Accept, Event{} // interrupted by a signal: nothing to count
 	}
-	if p.draining && reason == Aborted && number != syscall.EPERM { // EPERM leaves the caller in the queue
-		p.swept++
+	if p.draining && reason == Aborted && number != syscall.EPERM { // EPERM leaves the connection in the queue
+		p.drained++
 	}
 	if !pause && p.failed < MaxLost {
 		return Accept, Event{Counted: true, Reason: reason}
 	}
 	p.failed = 0
-	p.beginPause(now)
+	p.startPause(now)
 	return Pause, p.event(now, reason)
 }
 
-func (p *Policy) beginPause(now int64) {
+func (p *Policy) startPause(now int64) {
 	p.pause = min(max(2*p.pause, ShortestPause), LongestPause)
 	p.until = now + int64(p.pause)
 }
 
-// Full reports that there is no place for another connection. The listener pauses
-// until Freed is called.
+// Full records that no slot is free, and returns the next step. The listener pauses
+// until SlotFree is called.
 func (p *Policy) Full(now int64) (Step, Event) {
 	p.full = true
 	return p.Next(now), p.event(now, Full)
 }
 
-// Freed reports that a place may be free.
-func (p *Policy) Freed() { p.full = false }
+// SlotFree records that a slot may be free. It ends the pause of Full.
+func (p *Policy) SlotFree() { p.full = false }
 
-// Ended reports that a connection has ended. Its descriptor or memory may be just
-// what was missing, so a pause for a shortage ends.
-func (p *Policy) Ended() { p.until = 0 }
+// ConnectionEnded records that a connection has ended. This may have freed the
+// descriptor or the memory that was missing, so it ends a pause for a shortage.
+func (p *Policy) ConnectionEnded() { p.until = 0 }
 
-// Until returns when the pause ends; 0 without one, or if only a free place
-// ends it.
+// Until returns the time at which the pause ends. It is 0 if there is no pause, or if
+// only a free slot ends it.
 func (p *Policy) Until() int64 { return p.until }
 
-// Drain reports that the service ends and that queued callers are in the queue of
-// the socket; a negative number means that this is not known. Those are taken in
-// as there are places for them. Whoever calls later does not wait for a place, and
-// is not accepted once Grace has passed.
+// Drain records that the service ends while queued connections are in the queue of
+// the socket; a negative number means that this is not known. These are accepted as
+// slots become free. Connections that come later do not wait for a slot, and are not
+// accepted after Grace. Only the first call has an effect.
 func (p *Policy) Drain(now int64, queued int) {
 	if p.draining {
 		return
@@ -174,8 +187,8 @@ func (p *Policy) Drain(now int64, queued int) {
 	p.draining, p.queued, p.grace = true, queued, now+int64(Grace)
 }
 
-// Grace returns until when a caller counts as queued that was not in the queue when the
-// drain began; 0 without a drain.
+// Grace returns the time until which a new connection counts as queued when the drain
+// started; 0 without a drain.
 func (p *Policy) Grace() int64 { return p.grace }
 
 // Draining reports whether Drain was called.

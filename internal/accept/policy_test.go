@@ -44,8 +44,8 @@ func TestResultDecidesTheNextStep(t *testing.T) {
 		step   Step
 		event  Event
 	}{
-		{"a caller", 0, Accept, Event{}},
-		{"nobody", syscall.EAGAIN, Wait, Event{}},
+		{"a connection", 0, Accept, Event{}},
+		{"an empty queue", syscall.EAGAIN, Wait, Event{}},
 		{"a signal", syscall.EINTR, Accept, Event{}},
 		{"lost in the queue", syscall.ECONNABORTED, Accept, Event{Counted: true, Reason: Aborted}},
 		{"no memory", syscall.ENOMEM, Pause, Event{Counted: true, Reason: NoMemory, Log: true}},
@@ -60,7 +60,7 @@ func TestResultDecidesTheNextStep(t *testing.T) {
 	}
 }
 
-func TestTheErrorThatCostsEveryCallerPauses(t *testing.T) {
+func TestAnErrorOfEveryCallCausesAPause(t *testing.T) {
 	var p Policy
 	for i := range 3 * MaxLost {
 		step, _ := p.Result(0, syscall.EPERM)
@@ -69,29 +69,29 @@ func TestTheErrorThatCostsEveryCallerPauses(t *testing.T) {
 		}
 	}
 	p.Result(0, syscall.EPERM)
-	p.Result(0, syscall.EAGAIN) // the queue was emptied: the errors were not in a row
+	p.Result(0, syscall.EAGAIN) // the queue was empty in between, so the errors are not consecutive
 	for i := range MaxLost - 1 {
 		if step, _ := p.Result(0, syscall.EPERM); step == Pause {
-			t.Fatalf("a pause after %d errors in a row, want %d", i+1, MaxLost)
+			t.Fatalf("a pause after %d consecutive errors, want %d", i+1, MaxLost)
 		}
 	}
 }
 
-func TestAListenerThatIsReadableInVainPauses(t *testing.T) {
+func TestASocketThatStaysReadableWithAnEmptyQueueCausesAPause(t *testing.T) {
 	var p Policy
 	for i := range 2 * MaxEmpty {
 		step, event := p.Result(0, syscall.EAGAIN)
 		if want := i+1 >= MaxEmpty; (step == Pause) != want || event != (Event{}) {
-			t.Fatalf("nobody, time %d: got %v, %+v; want a pause from time %d on, and nothing counted", i+1, step, event, MaxEmpty)
+			t.Fatalf("empty queue, time %d: got %v, %+v; want a pause from time %d on, and nothing counted", i+1, step, event, MaxEmpty)
 		}
 	}
 	p.Result(0, 0)
 	if step, _ := p.Result(0, syscall.EAGAIN); step != Wait {
-		t.Errorf("after a caller: got %v, want %v", step, Wait)
+		t.Errorf("after a connection: got %v, want %v", step, Wait)
 	}
 }
 
-func TestInterruptionsWithoutEndPause(t *testing.T) {
+func TestEndlessInterruptionsCauseAPause(t *testing.T) {
 	var p Policy
 	for i := range MaxLost - 1 {
 		if step, event := p.Result(0, syscall.EINTR); step != Accept || event != (Event{}) {
@@ -103,7 +103,7 @@ func TestInterruptionsWithoutEndPause(t *testing.T) {
 	}
 }
 
-func TestFullPausesUntilAPlaceIsFree(t *testing.T) {
+func TestFullPausesUntilASlotIsFree(t *testing.T) {
 	var p Policy
 	if step, event := p.Full(1); step != Pause || event != (Event{Counted: true, Reason: Full, Log: true}) {
 		t.Errorf("got %v, %+v; want a logged pause", step, event)
@@ -112,18 +112,18 @@ func TestFullPausesUntilAPlaceIsFree(t *testing.T) {
 		t.Errorf("an hour later: got %v, want %v", got, Pause)
 	}
 	if p.Until() != 0 {
-		t.Error("the pause has an end in time; want none: a place ends it")
+		t.Error("the pause has an end in time; want none: only a free slot ends it")
 	}
-	p.Freed()
+	p.SlotFree()
 	if got := p.Next(2); got != Accept {
-		t.Errorf("with a free place: got %v, want %v", got, Accept)
+		t.Errorf("with a free slot: got %v, want %v", got, Accept)
 	}
 }
 
 func TestAnEndedConnectionEndsAPause(t *testing.T) {
 	var p Policy
 	p.Result(1, syscall.EMFILE)
-	p.Ended()
+	p.ConnectionEnded()
 	if got := p.Next(2); got != Accept {
 		t.Errorf("got %v, want %v", got, Accept)
 	}
@@ -143,7 +143,7 @@ func TestOnePauseAMinuteIsLogged(t *testing.T) {
 	}
 }
 
-func TestDrainTakesInTheQueueAndNobodyElse(t *testing.T) {
+func TestDrainAcceptsTheQueueAndNothingElse(t *testing.T) {
 	const now = int64(time.Second)
 	const graceEnds = now + int64(Grace)
 	const later = graceEnds + 1
@@ -159,9 +159,9 @@ func TestDrainTakesInTheQueueAndNobodyElse(t *testing.T) {
 		want   Step
 	}{
 		{"an empty queue", 0, []call{{at: now, number: syscall.EAGAIN}}, Close},
-		{"nobody was queued, and no place", 0, []call{{at: now, full: true}}, Close},
-		{"one of two, and no place", 2, []call{{at: now}, {at: later, full: true}}, Pause},
-		{"both of two, and no place", 2, []call{{at: now}, {at: later}, {at: later, full: true}}, Close},
+		{"an empty queue, no slot", 0, []call{{at: now, full: true}}, Close},
+		{"one of two, no slot", 2, []call{{at: now}, {at: later, full: true}}, Pause},
+		{"both of two, no slot", 2, []call{{at: now}, {at: later}, {at: later, full: true}}, Close},
 		{"both of two, later", 2, []call{{at: now}, {at: later}}, Close},
 		{"both of two, at once", 2, []call{{at: now}, {at: now}}, Accept},
 		{"a third, at once", 2, []call{{at: now}, {at: now}, {at: now}}, Accept},
@@ -171,7 +171,7 @@ func TestDrainTakesInTheQueueAndNobodyElse(t *testing.T) {
 		{"one of two was lost", 2, []call{{at: now, number: syscall.ECONNABORTED}, {at: later}}, Close},
 		{"one of two could not be accepted", 2, []call{{at: now, number: syscall.EPERM}, {at: later}}, Accept},
 		{"an unknown queue", -1, []call{{at: now}, {at: later}}, Accept},
-		{"an unknown queue, and no place", -1, []call{{at: now}, {at: later, full: true}}, Pause},
+		{"an unknown queue, no slot", -1, []call{{at: now}, {at: later, full: true}}, Pause},
 		{"a shortage", 1, []call{{at: now, number: syscall.EMFILE}}, Pause},
 	}
 	for _, tt := range tests {
@@ -203,13 +203,12 @@ func TestDrainOfAnUnknownQueueEnds(t *testing.T) {
 		}
 	}
 	if step, _ := p.Result(1, 0); step != Close {
-		t.Errorf("after %d callers: got %v, want %v", MaxQueue, step, Close)
+		t.Errorf("after %d connections: got %v, want %v", MaxQueue, step, Close)
 	}
 }
 
-// FuzzPolicy holds what is true of any sequence of results: a pause ends, a
-// listener that is full waits for a place and for nothing else, pauses are logged
-// once a minute, and a drain ends.
+// FuzzPolicy checks any sequence of results: a pause ends, a listener without a slot
+// waits until one is free, a pause is logged once a minute, and a drain ends.
 func FuzzPolicy(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
 	f.Add([]byte{9, 7, 7, 7, 0, 0, 1})
@@ -236,11 +235,11 @@ func FuzzPolicy(f *testing.F) {
 					t.Fatal("full, and accepts")
 				}
 			case op == 8:
-				p.Freed()
+				p.SlotFree()
 			case op == 9:
 				p.Drain(now, int(b>>4))
 			case op == 10:
-				p.Ended()
+				p.ConnectionEnded()
 			default:
 				now += int64(time.Duration(b) * 10 * time.Millisecond)
 			}
@@ -255,7 +254,7 @@ func FuzzPolicy(f *testing.F) {
 			t.Fatalf("a pause of %v", time.Duration(p.Until()-now))
 		}
 		p.Drain(now, 3)
-		p.Freed()
+		p.SlotFree()
 		now += int64(LongestPause + Grace)
 		for range MaxQueue + 1 {
 			if p.Next(now) == Close {
@@ -263,6 +262,6 @@ func FuzzPolicy(f *testing.F) {
 			}
 			p.Result(now, 0)
 		}
-		t.Fatalf("the drain takes in more than %d callers", MaxQueue)
+		t.Fatalf("the drain accepts more than %d connections", MaxQueue)
 	})
 }

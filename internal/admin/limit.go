@@ -16,7 +16,7 @@ import (
 // behind it stay in the kernel's queue.
 type connLimit struct {
 	*accept.Listener
-	places *accept.Places
+	slots *accept.Slots
 
 	mu   sync.Mutex
 	idle []net.Conn // the one that is idle longest first
@@ -24,9 +24,9 @@ type connLimit struct {
 }
 
 func limitConns(ln net.Listener, max int, url string, log *slog.Logger) *connLimit {
-	l := &connLimit{places: accept.NewPlaces(max, 0)}
+	l := &connLimit{slots: accept.NewSlots(max, 0)}
 	l.Listener = accept.NewListener(accept.Config{
-		Socket: ln, Places: l.places, URL: url, Log: log,
+		Socket: ln, Slots: l.slots, URL: url, Log: log,
 		Count: func(r accept.Reason) {
 			if r == accept.Full {
 				l.makeRoom()

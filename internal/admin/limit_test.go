@@ -70,7 +70,7 @@ func TestIdleConnectionsLockNobodyOut(t *testing.T) {
 	keepAlive(t, conns[0], "/healthz")
 	s.ln.mu.Lock()
 	defer s.ln.mu.Unlock()
-	if open := s.ln.places.Taken(); open > maxConns || len(s.ln.idle) > maxConns {
+	if open := s.ln.slots.InUse(); open > maxConns || len(s.ln.idle) > maxConns {
 		t.Errorf("%d open and %d idle, want at most %d", open, len(s.ln.idle), maxConns)
 	}
 }
@@ -145,12 +145,12 @@ func TestNoMoreConnectionsThanPlaces(t *testing.T) {
 	first.Close()
 	first.Close() // as net/http may: it gives back one place only
 	c := <-second
-	if ln.places.Taken() != 1 {
-		t.Errorf("after the first was closed: got %d places taken, want 1", ln.places.Taken())
+	if ln.slots.InUse() != 1 {
+		t.Errorf("after the first was closed: got %d places taken, want 1", ln.slots.InUse())
 	}
 	c.Close()
-	if ln.places.Taken() != 0 {
-		t.Errorf("after both were closed: got %d places taken, want 0", ln.places.Taken())
+	if ln.slots.InUse() != 0 {
+		t.Errorf("after both were closed: got %d places taken, want 0", ln.slots.InUse())
 	}
 	ln.Close()
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {

@@ -158,7 +158,7 @@ func TestConnectionsAtOnceAreBounded(t *testing.T) {
 	if _, err := c.Hello(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := server.places.Max(), 3+2*3+4+closing; got != want {
+	if got, want := server.slots.Max(), 3+2*3+4+closing; got != want {
 		t.Errorf("room for %d connections, want %d", got, want)
 	}
 	if got := cap(server.waits); got != 2*3 {

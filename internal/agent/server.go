@@ -68,7 +68,7 @@ type Server struct {
 	runs        *runTable
 	keys        *keyReceiver // of UDP
 	newcomers   *newcomers
-	places      *accept.Places // one for each connection
+	slots       *accept.Slots // one for each connection
 	accepts     [accept.NumReasons]atomic.Uint64
 	waits       chan struct{} // holds one for each REPORT that waits
 }
@@ -98,13 +98,13 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	s.init()
 	s.waits = make(chan struct{}, s.Limits.waits())
-	s.places = accept.NewPlaces(s.Limits.Runs+s.Limits.waits()+s.newcomers.max+closing, 0)
+	s.slots = accept.NewSlots(s.Limits.Runs+s.Limits.waits()+s.newcomers.max+closing, 0)
 	var conns sync.WaitGroup
 	defer conns.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	accepting := accept.NewListener(accept.Config{
-		Socket: ln, Places: s.places, URL: "tcp://" + ln.Addr().String(), Log: s.Log,
+		Socket: ln, Slots: s.slots, URL: "tcp://" + ln.Addr().String(), Log: s.Log,
 		Count: func(r accept.Reason) { s.accepts[r].Add(1) },
 	})
 	release := context.AfterFunc(ctx, func() { accepting.Close() })
@@ -126,12 +126,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		if resetAtClose(conn) != nil {
 			s.accepts[accept.Aborted].Add(1)
 			conn.Close()
-			s.places.Free()
+			s.slots.Release()
 			continue
 		}
 		c := &caller{server: s, conn: conn, in: bufio.NewReaderSize(conn, MaxLine), place: s.newcomers.add(conn, false)}
 		conns.Go(func() {
-			defer s.places.Free()
+			defer s.slots.Release()
 			c.serve(ctx)
 		})
 	}

@@ -34,7 +34,7 @@ type Drain struct {
 // Signal reports that the service was told to end at now. The first time begins the
 // drain, which may take up to timeout; the second time ends it at once.
 func (d *Drain) Signal(now int64, timeout time.Duration) Phase {
-	if d.Begin() {
+	if d.Start() {
 		d.deadline.Store(max(now+int64(timeout), 1))
 	} else {
 		d.Abort()
@@ -44,7 +44,7 @@ func (d *Drain) Signal(now int64, timeout time.Duration) Phase {
 
 // Begin begins the drain, without a limit in time. It reports false if the drain had
 // begun before.
-func (d *Drain) Begin() bool { return d.phase.CompareAndSwap(uint32(Serving), uint32(Draining)) }
+func (d *Drain) Start() bool { return d.phase.CompareAndSwap(uint32(Serving), uint32(Draining)) }
 
 // Abort ends the wait for whatever is left.
 func (d *Drain) Abort() { d.phase.Store(uint32(Aborting)) }
@@ -59,7 +59,7 @@ func (d *Drain) At(now int64) Phase {
 
 // Left returns how much time the drain has left at now; 0 if none or if it has no
 // limit.
-func (d *Drain) Left(now int64) time.Duration {
+func (d *Drain) Remaining(now int64) time.Duration {
 	if end := d.deadline.Load(); end != 0 {
 		return time.Duration(max(end-now, 0))
 	}
@@ -72,6 +72,6 @@ func (d *Drain) Phase() Phase { return Phase(d.phase.Load()) }
 // Over reports whether the service has ended that has this many listeners and streams
 // left. Listeners must be counted before streams: who was taken in by a listener that
 // is gone is among the streams.
-func (d *Drain) Over(listeners, streams int) bool {
+func (d *Drain) Done(listeners, streams int) bool {
 	return d.Phase() != Serving && listeners == 0 && streams == 0
 }

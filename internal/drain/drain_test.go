@@ -32,7 +32,7 @@ func TestADrainEndsWithItsTime(t *testing.T) {
 		if timeout == 0 {
 			continue
 		}
-		if got := d.Left(now); got != timeout {
+		if got := d.Remaining(now); got != timeout {
 			t.Errorf("time left: got %v, want %v", got, timeout)
 		}
 		if got := d.At(now + int64(timeout) - 1); got != Draining {
@@ -41,7 +41,7 @@ func TestADrainEndsWithItsTime(t *testing.T) {
 		if got := d.At(now + int64(timeout)); got != Aborting {
 			t.Errorf("timeout %v: got %v, want %v", timeout, got, Aborting)
 		}
-		if got := d.Left(now + 2*int64(timeout)); got != 0 {
+		if got := d.Remaining(now + 2*int64(timeout)); got != 0 {
 			t.Errorf("time left after the end: got %v, want 0", got)
 		}
 	}
@@ -49,11 +49,11 @@ func TestADrainEndsWithItsTime(t *testing.T) {
 
 func TestBeginHasNoLimitInTime(t *testing.T) {
 	var d Drain
-	if !d.Begin() || d.Begin() {
+	if !d.Start() || d.Start() {
 		t.Error("Begin: want true once")
 	}
-	if got := d.At(1 << 60); got != Draining || d.Left(5) != 0 {
-		t.Errorf("much later: got %v, %v left; want %v, 0", got, d.Left(5), Draining)
+	if got := d.At(1 << 60); got != Draining || d.Remaining(5) != 0 {
+		t.Errorf("much later: got %v, %v left; want %v, 0", got, d.Remaining(5), Draining)
 	}
 }
 
@@ -64,16 +64,16 @@ func TestOverIsWhenNothingIsLeft(t *testing.T) {
 		want               bool
 	}{
 		{func(d *Drain) {}, 0, 0, false},
-		{func(d *Drain) { d.Begin() }, 0, 0, true},
-		{func(d *Drain) { d.Begin() }, 1, 0, false},
-		{func(d *Drain) { d.Begin() }, 0, 1, false},
+		{func(d *Drain) { d.Start() }, 0, 0, true},
+		{func(d *Drain) { d.Start() }, 1, 0, false},
+		{func(d *Drain) { d.Start() }, 0, 1, false},
 		{func(d *Drain) { d.Abort() }, 0, 1, false},
 		{func(d *Drain) { d.Abort() }, 0, 0, true},
 	}
 	for i, tt := range tests {
 		var d Drain
 		tt.do(&d)
-		if got := d.Over(tt.listeners, tt.streams); got != tt.want {
+		if got := d.Done(tt.listeners, tt.streams); got != tt.want {
 			t.Errorf("case %d: got %t, want %t", i, got, tt.want)
 		}
 	}

@@ -172,14 +172,14 @@ func TestGuardMutesALoop(t *testing.T) {
 	check := func(src, payload string) Drop {
 		return g.Check(now, addrPort(src), addrPort("192.0.2.10:7007"), []byte(payload))
 	}
-	for i := range LoopRun - 1 {
+	for i := range LoopRepeats - 1 {
 		now += int64(LoopPause) / 2
 		if got := check(source, "again"); got != Answer {
 			t.Fatalf("time %d: got %v, want it answered: one could still ask like that", i+1, got)
 		}
 	}
 	if got := check(source, "again"); got != DropMuted {
-		t.Fatalf("time %d: got %v, want %v", LoopRun, got, DropMuted)
+		t.Fatalf("time %d: got %v, want %v", LoopRepeats, got, DropMuted)
 	}
 	if got := check(source, "another question"); got != Answer {
 		t.Errorf("another payload from there: got %v, want %v", got, Answer)
@@ -199,7 +199,7 @@ func TestGuardMutesALoop(t *testing.T) {
 
 func TestGuardMutesNoAskerWhoPauses(t *testing.T) {
 	g := NewGuard(GuardConfig{})
-	for i := range 3 * int64(LoopRun) {
+	for i := range 3 * int64(LoopRepeats) {
 		now := i * int64(LoopPause+1)
 		if got := g.Check(now, addrPort("198.51.100.1:40000"), netip.AddrPort{}, []byte("ping")); got != Answer {
 			t.Fatalf("time %d: got %v, want %v", i+1, got, Answer)
@@ -209,7 +209,7 @@ func TestGuardMutesNoAskerWhoPauses(t *testing.T) {
 
 func TestGuardMutesNobodyOnTheLoopback(t *testing.T) {
 	g := NewGuard(GuardConfig{})
-	for i := range 3 * LoopRun {
+	for i := range 3 * LoopRepeats {
 		if got := g.Check(0, addrPort("127.0.0.1:40000"), netip.AddrPort{}, []byte("ping")); got != Answer {
 			t.Fatalf("time %d: got %v, want %v", i+1, got, Answer)
 		}
@@ -225,7 +225,7 @@ func TestGuardFindsLoopsInACrowd(t *testing.T) {
 		muted   bool
 	}{{payload: "one"}, {payload: "two"}}
 	stranger := netip.MustParseAddr("10.0.0.0")
-	for i := range 2 * LoopRun {
+	for i := range 2 * LoopRepeats {
 		now := int64(i) * int64(time.Millisecond)
 		for j := range loops {
 			got := g.Check(now, addrPort("198.51.100.1:40000"), netip.AddrPort{}, []byte(loops[j].payload))

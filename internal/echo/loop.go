@@ -7,9 +7,9 @@ import "time"
 // like that, whichever of their datagrams one follows; an asker numbers its
 // questions, or asks more slowly.
 const (
-	LoopRun   = 1000             // so many times
-	LoopPause = time.Second      // each less than this after the one before
-	LoopMute  = 60 * time.Second // so long that payload is not answered there
+	LoopRepeats = 1000             // so many times
+	LoopPause   = time.Second      // each less than this after the one before
+	LoopMute    = 60 * time.Second // so long that payload is not answered there
 )
 
 // loopTable finds loops. It has a place for so many at once; what is sent is
@@ -39,7 +39,7 @@ func (t *loopTable) muted(now int64, sent uint64) bool {
 	}
 	track.at = max(track.at, now)
 	track.run++
-	if track.run < LoopRun {
+	if track.run < LoopRepeats {
 		return false
 	}
 	track.run, track.until = 0, now+int64(LoopMute)

@@ -6,15 +6,15 @@ import "testing"
 const a, b = uint64(5), uint64(5 + tableSize)
 
 // countUntilMuted returns how many datagrams of one hash, each pause after the one
-// before, are let through; at most 2*LoopRun.
+// before, are let through; at most 2*LoopRepeats.
 func countUntilMuted(table *loopTable, now *int64, pause int64, hash uint64) int {
-	for n := range 2 * LoopRun {
+	for n := range 2 * LoopRepeats {
 		*now += pause
 		if table.muted(*now, hash) {
 			return n
 		}
 	}
-	return 2 * LoopRun
+	return 2 * LoopRepeats
 }
 
 func TestLoopIsEachLessThanAPauseAfterTheOneBefore(t *testing.T) {
@@ -23,9 +23,9 @@ func TestLoopIsEachLessThanAPauseAfterTheOneBefore(t *testing.T) {
 		pause int64
 		want  int // let through
 	}{
-		{"all at once", 0, LoopRun - 1},
-		{"a moment less than the pause", int64(LoopPause) - 1, LoopRun - 1},
-		{"the pause", int64(LoopPause), 2 * LoopRun},
+		{"all at once", 0, LoopRepeats - 1},
+		{"a moment less than the pause", int64(LoopPause) - 1, LoopRepeats - 1},
+		{"the pause", int64(LoopPause), 2 * LoopRepeats},
 	}
 	for _, tt := range tests {
 		now := int64(0)
@@ -41,19 +41,19 @@ func TestLoopTakesThePlaceOfWhatIsNotOne(t *testing.T) {
 		before func(table *loopTable, now *int64)
 		want   int // of the loop, let through
 	}{
-		{"an empty place", func(*loopTable, *int64) {}, LoopRun - 1},
-		{"one datagram", func(table *loopTable, now *int64) { table.muted(*now, b) }, LoopRun - 1},
-		{"two datagrams", func(table *loopTable, now *int64) { table.muted(*now, b); table.muted(*now, b) }, LoopRun},
+		{"an empty place", func(*loopTable, *int64) {}, LoopRepeats - 1},
+		{"one datagram", func(table *loopTable, now *int64) { table.muted(*now, b) }, LoopRepeats - 1},
+		{"two datagrams", func(table *loopTable, now *int64) { table.muted(*now, b); table.muted(*now, b) }, LoopRepeats},
 		{"many datagrams, a pause ago", func(table *loopTable, now *int64) {
-			for range LoopRun / 2 {
+			for range LoopRepeats / 2 {
 				table.muted(*now, b)
 			}
 			*now += int64(LoopPause)
-		}, LoopRun - 1},
+		}, LoopRepeats - 1},
 		{"a loop whose mute is over", func(table *loopTable, now *int64) {
 			countUntilMuted(table, now, 1, b)
 			*now += int64(LoopMute)
-		}, LoopRun - 1},
+		}, LoopRepeats - 1},
 	}
 	for _, tt := range tests {
 		table, now := new(loopTable), int64(0)
@@ -78,7 +78,7 @@ func TestMutedLoopKeepsItsPlace(t *testing.T) {
 // longer than it was.
 func TestLoopForgivesAClockThatIsALittleBehind(t *testing.T) {
 	table, now := new(loopTable), int64(LoopPause)
-	for n := range LoopRun - 1 {
+	for n := range LoopRepeats - 1 {
 		clock := now
 		if n%2 == 1 {
 			clock = 1
@@ -89,6 +89,6 @@ func TestLoopForgivesAClockThatIsALittleBehind(t *testing.T) {
 		}
 	}
 	if !table.muted(now, a) {
-		t.Errorf("got no mute after %d", LoopRun)
+		t.Errorf("got no mute after %d", LoopRepeats)
 	}
 }

@@ -9,12 +9,12 @@ const (
 	// Write: bytes are owed; send them and read nothing until they are gone.
 	// The peer's own flow control is the backpressure.
 	Write
-	// Fin: the peer has finished and has all of it back. The end is earned:
+	// Finish: the peer has finished and has all of it back. The end is earned:
 	// close in order.
-	Fin
+	Finish
 )
 
-var opNames = [...]string{Read: "read", Write: "write", Fin: "fin"}
+var opNames = [...]string{Read: "read", Write: "write", Finish: "finish"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -23,7 +23,7 @@ func (o Op) String() string { return opNames[o] }
 // is not safe for concurrent use.
 //
 // The engine reports what happened (Received, Sent, EOF) and does what Next
-// says. An engine that wants to end a stream for which Next does not say Fin
+// says. An engine that wants to end a stream for which Next does not say Finish
 // must end it by a reset: the peer is then told that Owed bytes are lost.
 type Stream struct {
 	in, out uint64
@@ -36,7 +36,7 @@ func (s *Stream) Next() Op {
 	case s.in != s.out:
 		return Write
 	case s.eof:
-		return Fin
+		return Finish
 	default:
 		return Read
 	}

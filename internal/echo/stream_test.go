@@ -14,9 +14,9 @@ func TestStreamSaysWhatIsNext(t *testing.T) {
 		{"a part was sent", func(s *Stream) { s.Received(3); s.Sent(2) }, Write, 1, 3, 2},
 		{"all was sent", func(s *Stream) { s.Received(3); s.Sent(2); s.Sent(1) }, Read, 0, 3, 3},
 		{"more came afterwards", func(s *Stream) { s.Received(3); s.Sent(3); s.Received(5) }, Write, 5, 8, 3},
-		{"the peer has finished and sent nothing", func(s *Stream) { s.EOF() }, Fin, 0, 0, 0},
+		{"the peer has finished and sent nothing", func(s *Stream) { s.EOF() }, Finish, 0, 0, 0},
 		{"the peer has finished and is owed bytes", func(s *Stream) { s.Received(3); s.EOF() }, Write, 3, 3, 0},
-		{"the peer has finished and has all", func(s *Stream) { s.Received(3); s.EOF(); s.Sent(3) }, Fin, 0, 3, 3},
+		{"the peer has finished and has all", func(s *Stream) { s.Received(3); s.EOF(); s.Sent(3) }, Finish, 0, 3, 3},
 		{"nothing came", func(s *Stream) { s.Received(0) }, Read, 0, 0, 0},
 		{"the kernel took nothing", func(s *Stream) { s.Received(1); s.Sent(0) }, Write, 1, 1, 0},
 	}
@@ -42,7 +42,7 @@ func TestStreamPanicsWhenAnEngineBreaksTheContract(t *testing.T) {
 		want string
 	}{
 		{"reads while it owes", func(s *Stream) { s.Received(1); s.Received(1) }, "echo: received while the stream asked for write"},
-		{"reads after the end", func(s *Stream) { s.EOF(); s.Received(1) }, "echo: received while the stream asked for fin"},
+		{"reads after the end", func(s *Stream) { s.EOF(); s.Received(1) }, "echo: received while the stream asked for finish"},
 		{"sends what never came", func(s *Stream) { s.Sent(1) }, "echo: sent more than was received"},
 		{"sends one byte too many", func(s *Stream) { s.Received(2); s.Sent(1); s.Sent(2) }, "echo: sent more than was received"},
 		{"sends a negative number of bytes", func(s *Stream) { s.Received(2); s.Sent(-1) }, "echo: sent more than was received"},

@@ -126,8 +126,8 @@ const (
 // number of open connections, and the memory for owed bytes. Its methods may be
 // called from any goroutine.
 type Budget struct {
-	// Places limits the number of open connections.
-	Places *accept.Places
+	// Slots limits the number of open connections.
+	Slots *accept.Slots
 
 	limits Limits
 	pool   *memory.Pool
@@ -141,7 +141,7 @@ func NewBudget(l Limits) *Budget {
 	if l.MaxMemory == 0 {
 		l.MaxMemory = DefaultMaxMemory
 	}
-	b := &Budget{Places: accept.NewPlaces(l.MaxConns, l.MaxConnsPerIP), limits: l}
+	b := &Budget{Slots: accept.NewSlots(l.MaxConns, l.MaxConnsPerIP), limits: l}
 	b.pool = memory.NewPool(l.MaxMemory, b.trimLater)
 	// Go's runtime opens its network poller with the first timer, and the process ends
 	// if there is no descriptor left for it. There is one now.

@@ -100,7 +100,7 @@ func (c *Cache) pay(n int64) bool {
 
 // Give gives a buffer back to where it came from. It is spare then. To give it
 // twice is a mistake of the program, and panics.
-func (b *Buffer) Give() {
+func (b *Buffer) Release() {
 	c, n := b.cache, int64(len(b.Bytes))
 	c.mu.Lock()
 	if b.spare {

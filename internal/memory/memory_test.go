@@ -71,7 +71,7 @@ func (m *model) get(cache, n int) {
 func (m *model) give(i int) {
 	if len(m.held) > 0 {
 		i %= len(m.held)
-		m.held[i].Give()
+		m.held[i].Release()
 		m.held = append(m.held[:i], m.held[i+1:]...)
 	}
 }
@@ -149,13 +149,13 @@ func FuzzPool(f *testing.F) {
 
 func TestBufferGivenTwicePanics(t *testing.T) {
 	b := NewPool(kib*8, nil).NewCache(kib * 4).Get(1)
-	b.Give()
+	b.Release()
 	defer func() {
 		if recover() == nil {
 			t.Error("the second Give of a buffer: got nothing, want a panic")
 		}
 	}()
-	b.Give()
+	b.Release()
 }
 
 // TestSpareMemoryIsTakenFromAnyCache: a taker is refused only if memory is held.
@@ -199,7 +199,7 @@ func waitersAreServedInOrder(t *testing.T) {
 	if c.Get(1) != nil {
 		t.Fatal("got a buffer while all memory is held")
 	}
-	held.Give()
+	held.Release()
 	<-first.Woken()
 	select {
 	case <-second.Woken():
@@ -212,7 +212,7 @@ func waitersAreServedInOrder(t *testing.T) {
 	if c.Get(1) != nil {
 		t.Fatal("got a buffer while all memory is held")
 	}
-	held.Give()
+	held.Release()
 	<-second.Woken()
 	second.Leave()
 	if p.Waiting() {
@@ -226,14 +226,14 @@ func TestSpareMemoryIsAnnouncedOnce(t *testing.T) {
 	p := NewPool(64*kib, func() { calls++ })
 	c := p.NewCache(4 * kib)
 	for range 3 {
-		c.Get(1).Give()
+		c.Get(1).Release()
 	}
 	if calls != 1 {
 		t.Errorf("announced: got %d times, want once", calls)
 	}
 	for p.Trim() > 0 {
 	}
-	c.Get(1).Give()
+	c.Get(1).Release()
 	if calls != 2 {
 		t.Errorf("announced again after a trim: got %d times in all, want 2", calls)
 	}
@@ -267,7 +267,7 @@ func TestManyUsersAtOnce(t *testing.T) {
 					t.Error("two users have one buffer")
 				}
 				now.Add(-int64(len(b.Bytes)))
-				b.Give()
+				b.Release()
 			}
 		})
 	}
@@ -280,6 +280,6 @@ func TestManyUsersAtOnce(t *testing.T) {
 func BenchmarkGetGive(b *testing.B) {
 	c := NewPool(64*kib, nil).NewCache(4 * kib)
 	for b.Loop() {
-		c.Get(1).Give()
+		c.Get(1).Release()
 	}
 }

@@ -120,7 +120,7 @@ func (s *Service) drain(ctx context.Context) {
 // waitForDrain returns when all is done, or when there is no time left for it.
 func (s *Service) waitForDrain(ctx context.Context, done <-chan struct{}) {
 	for s.end.At(s.now()) == drain.Draining {
-		timeout := time.NewTimer(s.end.Left(s.now()))
+		timeout := time.NewTimer(s.end.Remaining(s.now()))
 		select {
 		case <-done:
 			timeout.Stop()

@@ -137,11 +137,11 @@ func forgedLoop(t trial) {
 	a := t.serve(engine.Config{Listeners: []engine.Listener{everyAddress("192.0.2.1")}})
 	b := t.serve(engine.Config{Listeners: []engine.Listener{everyAddress("192.0.2.2")}})
 	t.forge().send(b.spec.Addr, a.spec.Addr, "loop")
-	t.wantDatagrams(a, echo.LoopRun-1, map[echo.Drop]uint64{echo.DropMuted: 1})
-	t.wantDatagrams(b, echo.LoopRun-1, nil)
+	t.wantDatagrams(a, echo.LoopRepeats-1, map[echo.Drop]uint64{echo.DropMuted: 1})
+	t.wantDatagrams(b, echo.LoopRepeats-1, nil)
 
 	t.forge().send(b.spec.Addr, a.spec.Addr, "loop")
-	t.wantDatagrams(a, echo.LoopRun-1, map[echo.Drop]uint64{echo.DropMuted: 2})
+	t.wantDatagrams(a, echo.LoopRepeats-1, map[echo.Drop]uint64{echo.DropMuted: 2})
 }
 
 func refusedAnswer(t trial) {

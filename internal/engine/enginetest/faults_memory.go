@@ -119,6 +119,6 @@ func idleHoldsNothing(t trial) {
 	if b := other.Get(limit); b == nil {
 		t.Error("all of the budget at once: got nothing, want it: nobody else is owed anything")
 	} else {
-		b.Give()
+		b.Release()
 	}
 }

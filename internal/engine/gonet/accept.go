@@ -23,14 +23,14 @@ type acceptor struct {
 
 func newAcceptor(s *server, socket StreamListener, spec sock.Spec, inherited bool, config *tls.Config) *acceptor {
 	return &acceptor{server: s, spec: spec, tls: config, ln: accept.NewListener(accept.Config{
-		Socket:  socket,
-		Places:  s.cfg.Budget.Places,
-		Shared:  inherited,
-		Queued:  func() int { return s.calls.AcceptQueue(socket) },
-		Waiting: s.calls.Waiting(socket),
-		Count:   func(r accept.Reason) { s.count.Accepts[r].Add(1) },
-		URL:     spec.String(),
-		Log:     s.cfg.Log,
+		Socket:      socket,
+		Slots:       s.cfg.Budget.Slots,
+		Shared:      inherited,
+		QueueLength: func() int { return s.calls.AcceptQueue(socket) },
+		Pending:     s.calls.Waiting(socket),
+		Count:       func(r accept.Reason) { s.count.Accepts[r].Add(1) },
+		URL:         spec.String(),
+		Log:         s.cfg.Log,
 	})}
 }
 
@@ -77,7 +77,7 @@ func (s *server) admit(accepted net.Conn, config *tls.Config) {
 	if err != nil {
 		s.count.Accepts[accept.Aborted].Add(1)
 		accepted.Close()
-		s.cfg.Budget.Places.Free()
+		s.cfg.Budget.Slots.Release()
 		return
 	}
 	defer s.count.Accepted.Add(1)
@@ -85,7 +85,7 @@ func (s *server) admit(accepted net.Conn, config *tls.Config) {
 	if !ok {
 		s.count.Refused[refusal].Add(1)
 		peer.Close()
-		s.cfg.Budget.Places.Free()
+		s.cfg.Budget.Slots.Release()
 		return
 	}
 	s.start(c)
@@ -119,7 +119,7 @@ func (s *server) prepare(peer net.Conn) (net.Conn, error) {
 // seat gives peer its share, or says why it cannot.
 func (s *server) seat(peer net.Conn, config *tls.Config) (c *conn, refusal engine.Refusal, ok bool) {
 	addr := addrOf(peer)
-	if !s.cfg.Budget.Places.Enter(addr.Addr()) {
+	if !s.cfg.Budget.Slots.AcquireFor(addr.Addr()) {
 		return nil, engine.RefusedPerIP, false
 	}
 	c = &conn{server: s, peer: peer, addr: addr, number: streams.Add(1)}

@@ -99,8 +99,8 @@ func (c *conn) close(why *atomic.Uint64) {
 	why.Add(1)
 	count.Active.Add(-1)
 	c.release()
-	c.server.cfg.Budget.Places.Leave(c.addr.Addr())
-	c.server.cfg.Budget.Places.Free()
+	c.server.cfg.Budget.Slots.ReleaseFor(c.addr.Addr())
+	c.server.cfg.Budget.Slots.Release()
 }
 
 // closeInOrder makes the coming close an orderly one, FIN instead of RST; under

@@ -100,7 +100,7 @@ func servePipe(cfg engine.Config) (*server, net.Conn) {
 	s := newServer(cfg.WithDefaults())
 	go s.Serve()
 	synctest.Wait()
-	s.cfg.Budget.Places.Take()
+	s.cfg.Budget.Slots.Acquire()
 	s.admit(accepted, nil)
 	return s, client
 }

@@ -63,7 +63,7 @@ func (c *conn) take() bool {
 // release gives the buffer back, if c has one. Nothing in it may be owed.
 func (c *conn) release() {
 	if c.buf != nil {
-		c.buf.Give()
+		c.buf.Release()
 		c.buf = nil
 	}
 }

@@ -21,7 +21,7 @@ func TestStreamThatCannotPassWaitsForMemory(t *testing.T) {
 		synctest.Wait()
 		join := func() net.Conn {
 			client, accepted := net.Pipe()
-			s.cfg.Budget.Places.Take()
+			s.cfg.Budget.Slots.Acquire()
 			s.admit(accepted, nil)
 			synctest.Wait()
 			return client

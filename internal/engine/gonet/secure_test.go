@@ -50,7 +50,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 		const clients = mostHandshakes + 6
 		for range clients {
 			client, accepted := net.Pipe()
-			s.cfg.Budget.Places.Take()
+			s.cfg.Budget.Slots.Acquire()
 			s.admit(accepted, config)
 			go tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake()
 			defer client.Close()
@@ -81,7 +81,7 @@ func TestWhoHasNoTurnInTimeIsLate(t *testing.T) {
 			s.door <- struct{}{}
 		}
 		client, accepted := net.Pipe()
-		s.cfg.Budget.Places.Take()
+		s.cfg.Budget.Slots.Acquire()
 		s.admit(accepted, shows(t))
 		began := time.Now()
 		if err := tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake(); err == nil {
@@ -105,7 +105,7 @@ func TestCloseNotifyWaitsAsLongAsTheRest(t *testing.T) {
 		go s.Serve()
 		synctest.Wait()
 		wire, accepted := net.Pipe()
-		s.cfg.Budget.Places.Take()
+		s.cfg.Budget.Slots.Acquire()
 		s.admit(accepted, shows(t))
 		client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
 		roundTrip(t, client, []byte("echo"), make([]byte, 4))
@@ -131,7 +131,7 @@ func TestCloseNotifyIsOwed(t *testing.T) {
 		go s.Serve()
 		synctest.Wait()
 		wire, accepted := net.Pipe()
-		s.cfg.Budget.Places.Take()
+		s.cfg.Budget.Slots.Acquire()
 		s.admit(accepted, shows(t))
 		client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
 		roundTrip(t, client, []byte("echo"), make([]byte, 4))
@@ -156,7 +156,7 @@ func TestShutdownWaitsForNoTurn(t *testing.T) {
 			s.door <- struct{}{}
 		}
 		client, accepted := net.Pipe()
-		s.cfg.Budget.Places.Take()
+		s.cfg.Budget.Slots.Acquire()
 		s.admit(accepted, shows(t))
 		go tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake()
 		synctest.Wait()

@@ -158,7 +158,7 @@ func (s *server) resetAll() {
 		s.cut = true
 		close(s.cutting)
 		for _, a := range s.acceptors {
-			a.ln.Cut()
+			a.ln.Abort()
 		}
 		for c := range s.conns {
 			c.peer.Close()

@@ -18,7 +18,7 @@ func (c *conn) echo() engine.Cause {
 			err = c.read()
 		case echo.Write:
 			err = c.write()
-		case echo.Fin:
+		case echo.Finish:
 			return engine.Finished
 		}
 		if cause, over := c.judge(err); over {

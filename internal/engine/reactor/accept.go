@@ -48,8 +48,8 @@ func (ln *listener) accept(l *loop) bool {
 	if step := ln.policy.Next(l.now()); step != accept.Accept {
 		return ln.follow(l, step)
 	}
-	places := l.budget.Places
-	if !places.Take() {
+	slots := l.budget.Slots
+	if !slots.Acquire() {
 		step, event := ln.policy.Full(l.now())
 		ln.note(l, event, 0)
 		return ln.follow(l, step)
@@ -61,7 +61,7 @@ func (ln *listener) accept(l *loop) bool {
 	fd, errno := l.k.Accept4(ln.fd, peer, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	step, event := ln.policy.Result(l.now(), errno)
 	if errno != 0 {
-		places.Free()
+		slots.Release()
 		ln.note(l, event, errno)
 		return ln.follow(l, step)
 	}
@@ -153,10 +153,10 @@ func (ln *listener) resume(l *loop, freed bool) {
 		return
 	}
 	if freed {
-		ln.policy.Freed()
+		ln.policy.SlotFree()
 	}
 	if len(l.dead) > 0 {
-		ln.policy.Ended()
+		ln.policy.ConnectionEnded()
 	}
 	switch {
 	case ln.policy.Draining():
@@ -167,7 +167,7 @@ func (ln *listener) resume(l *loop, freed bool) {
 }
 
 // drain takes in the queue and closes the listener. At the limit on connections it
-// goes on as places become free.
+// goes on as slots become free.
 func (ln *listener) drain(l *loop) {
 	if ln.closed {
 		return

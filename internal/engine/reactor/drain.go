@@ -31,7 +31,7 @@ func (s *server) Shutdown(ctx context.Context) error {
 // drain tells the loops to take in what is queued and to end when nobody is
 // left.
 func (s *server) drain() {
-	s.end.Begin()
+	s.end.Start()
 	s.wake()
 }
 
@@ -89,5 +89,5 @@ func (l *loop) abandon() {
 // done reports whether the loop may end: nobody is left and nobody can come.
 func (l *loop) done() bool {
 	listeners := l.srv.listening.Load()
-	return l.srv.end.Over(int(listeners), int(l.load.Load()))
+	return l.srv.end.Done(int(listeners), int(l.load.Load()))
 }

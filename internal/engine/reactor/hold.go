@@ -29,7 +29,7 @@ func (s store) hold(rest []byte) *memory.Buffer {
 }
 
 // release takes back a buffer whose bytes are sent or lost.
-func (s store) release(b *memory.Buffer) { b.Give() }
+func (s store) release(b *memory.Buffer) { b.Release() }
 
 // close gives everything back.
 func (s store) close() { s.Close() }

@@ -244,7 +244,7 @@ func (l *loop) release(fd int) {
 		l.srv.peers.leave(fd)
 	}
 	l.poller.CloseFD(fd)
-	l.budget.Places.Free()
+	l.budget.Slots.Release()
 }
 
 // close gives back what the loop itself holds. Every connection has ended.

@@ -138,7 +138,7 @@ func TestPacketAnswersWhatIsQueuedBeforeItCloses(t *testing.T) {
 	s := packetServer(t, k, Epoll, "127.0.0.1:0")
 	const queued = 3 * datagramsPerTurn
 	deliver(t, k, s, queued)
-	s.end.Begin()
+	s.end.Start()
 	s.turn(t)
 	if got := s.Stats().DatagramsOut; got != queued {
 		t.Errorf("got %d answers, want %d", got, queued)

@@ -13,18 +13,18 @@ import (
 // connections per address. It exists only where that limit is set, so that
 // connections need not carry an address that nobody asks for.
 type peers struct {
-	places *accept.Places
-	mu     sync.Mutex
-	of     map[int]netip.Addr
+	slots *accept.Slots
+	mu    sync.Mutex
+	of    map[int]netip.Addr
 }
 
-func newPeers(p *accept.Places) *peers {
-	return &peers{places: p, of: make(map[int]netip.Addr)}
+func newPeers(p *accept.Slots) *peers {
+	return &peers{slots: p, of: make(map[int]netip.Addr)}
 }
 
 // enter counts the connection; false says that the address has its share.
 func (p *peers) enter(fd int, addr netip.Addr) bool {
-	if !p.places.Enter(addr) {
+	if !p.slots.AcquireFor(addr) {
 		return false
 	}
 	p.mu.Lock()
@@ -40,6 +40,6 @@ func (p *peers) leave(fd int) {
 	delete(p.of, fd)
 	p.mu.Unlock()
 	if ok {
-		p.places.Leave(addr)
+		p.slots.ReleaseFor(addr)
 	}
 }

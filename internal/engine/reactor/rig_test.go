@@ -255,7 +255,7 @@ func (r *rig) bury() {
 	if st.Active != 0 || st.Held != 0 || r.budget.Memory() != 0 {
 		r.problem("left: %d active, %d bytes held, %d reserved", st.Active, st.Held, r.budget.Memory())
 	}
-	if taken := r.budget.Places.Taken(); taken != 0 {
+	if taken := r.budget.Slots.InUse(); taken != 0 {
 		r.problem("%d places for connections are not given back", taken)
 	}
 	r.honest(st)

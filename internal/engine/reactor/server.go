@@ -42,8 +42,8 @@ func newServer(r reactor, cfg engine.Config) (_ *server, err error) {
 			s.close()
 		}
 	}()
-	if cfg.Budget.Places.PerAddress() {
-		s.peers = newPeers(cfg.Budget.Places)
+	if cfg.Budget.Slots.PerAddress() {
+		s.peers = newPeers(cfg.Budget.Slots)
 	}
 	if cfg.Loops == 0 {
 		cfg.Loops = runtime.GOMAXPROCS(0)
@@ -55,7 +55,7 @@ func newServer(r reactor, cfg engine.Config) (_ *server, err error) {
 		}
 		s.loops = append(s.loops, l)
 	}
-	cfg.Budget.Places.OnFree(func() {
+	cfg.Budget.Slots.OnRelease(func() {
 		s.loops[0].freed.Store(true)
 		s.loops[0].mail.wake()
 	})
