@@ -18,6 +18,8 @@ var imports = map[string][]string{
 	"check":                      {"internal/agent", "internal/dial", "internal/nearest", "internal/endpoint", "internal/usage"},
 	"check/checktest":            {"check"},
 	"cmd/echod":                  {"internal/cli"},
+	"docs/engines/include":       {},
+	"docs/engines/naive":         {},
 	"echotest":                   {"internal/engine", "internal/engine/gonet", "internal/sock", "internal/endpoint"},
 	"internal/accept":            {"internal/errno"},
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog", "internal/usage"},
@@ -57,7 +59,7 @@ var imports = map[string][]string{
 }
 
 // kernelPackages are the packages that may import golang.org/x/sys/unix.
-var kernelPackages = []string{"internal/engine/reactor", "internal/load", "internal/poll", "internal/sock", "internal/sys", "internal/sys/sim"}
+var kernelPackages = []string{"docs/engines/naive", "internal/engine/reactor", "internal/load", "internal/poll", "internal/sock", "internal/sys", "internal/sys/sim"}
 
 // otherModules are directories that hold modules of their own.
 var otherModules = []string{"lab", "packaging"}

@@ -2,7 +2,7 @@ package echod
 
 import (
 	"bytes"
-	"go/ast"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,10 +13,10 @@ import (
 	"echod/internal/engines"
 )
 
-// TestReadmeListsTheEngines compares the table of engines in README.md with their
+// TestEnginesAreDocumented compares the table of engines in docs/engines with their
 // Caps, row by row.
-func TestReadmeListsTheEngines(t *testing.T) {
-	text, err := os.ReadFile("README.md")
+func TestEnginesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("docs/engines/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,31 +29,37 @@ func TestReadmeListsTheEngines(t *testing.T) {
 		row := "| " + strings.Join([]string{e.Name(), strings.Join(caps.Networks, " "), highest,
 			yes[caps.Loops], yes[caps.BusyPoll]}, " | ") + " | ["
 		if !bytes.Contains(text, []byte("\n"+row)) {
-			t.Errorf("README.md has no row that begins with\n%s", row)
+			t.Errorf("docs/engines/README.md has no row that begins with\n%s", row)
 		}
 	}
-	if got, want := bytes.Count(text, []byte("](docs/engines/")), len(engines.All()); got != want {
-		t.Errorf("README.md lists %d engines, the table has %d", got, want)
+}
+
+// TestLinksLeadToFiles follows the links between documents.
+func TestLinksLeadToFiles(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for _, doc := range documents(t) {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range link.FindAllSubmatch(text, -1) {
+			file, _, _ := strings.Cut(string(match[1]), "#")
+			if file == "" || strings.Contains(file, "://") || strings.HasPrefix(file, "mailto:") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(doc), file)); err != nil {
+				t.Errorf("%s links to %s: %v", doc, file, err)
+			}
+		}
 	}
 }
 
 // TestDocsNameTestsThatExist holds because a document names a test as the proof of what
 // it says.
 func TestDocsNameTestsThatExist(t *testing.T) {
-	declared := map[string]bool{}
-	for _, s := range sources(t) {
-		for _, decl := range s.file.Decls {
-			if fn, ok := decl.(*ast.FuncDecl); ok && s.isTest {
-				declared[fn.Name.Name] = true
-			}
-		}
-	}
+	declared := declaredTests(t)
 	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`")
-	docs, err := filepath.Glob("docs/*.md")
-	if err != nil || len(docs) < 10 {
-		t.Fatalf("got %d documents and %v", len(docs), err)
-	}
-	for _, doc := range docs {
+	for _, doc := range documents(t) {
 		text, err := os.ReadFile(doc)
 		if err != nil {
 			t.Fatal(err)
@@ -64,4 +70,42 @@ func TestDocsNameTestsThatExist(t *testing.T) {
 			}
 		}
 	}
+}
+
+// documents returns the paths of all documents.
+func documents(t *testing.T) []string { return files(t, ".md", 30) }
+
+// files returns the paths of all files whose names end in suffix, other modules
+// included. There must be some.
+func files(t *testing.T, suffix string, some int) []string {
+	t.Helper()
+	var all []string
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(p, suffix) {
+			all = append(all, p)
+		}
+		return err
+	})
+	if err != nil || len(all) < some {
+		t.Fatalf("got %d files whose names end in %s, and %v", len(all), suffix, err)
+	}
+	return all
+}
+
+// declaredTests returns the names of all tests and fuzz targets, those of other modules
+// included.
+func declaredTests(t *testing.T) map[string]bool {
+	t.Helper()
+	declared := map[string]bool{}
+	test := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	for _, path := range files(t, "_test.go", 100) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range test.FindAllSubmatch(text, -1) {
+			declared[string(match[1])] = true
+		}
+	}
+	return declared
 }

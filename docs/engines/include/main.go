@@ -1,0 +1,124 @@
+// Command include copies functions of this module into the chapters of docs/engines, so
+// that the chapters show the code that runs. In a chapter, these two lines enclose what
+// it writes:
+//
+//	<!-- include internal/engine/reactor loop.turn -->
+//	<!-- end -->
+//
+// The first one names a directory and a declaration in it: a function, a type, or a
+// method as TYPE.NAME.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+//go:generate go run .
+
+func main() {
+	chapters, err := filepath.Glob("../*.md")
+	if err == nil {
+		err = update(chapters, "../../..")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "include:", err)
+		os.Exit(1)
+	}
+}
+
+// update rewrites the files at paths. Directories in them are below root.
+func update(paths []string, root string) error {
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fresh, err := expand(text, root)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if bytes.Equal(fresh, text) {
+			continue
+		}
+		if err := os.WriteFile(path, fresh, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var marked = regexp.MustCompile(`(?s)<!-- include (\S+) (\S+) -->\n.*?<!-- end -->`)
+
+// expand returns text with the code of today between its markers.
+func expand(text []byte, root string) ([]byte, error) {
+	var failed error
+	fresh := marked.ReplaceAllFunc(text, func(block []byte) []byte {
+		match := marked.FindSubmatch(block)
+		dir, name := string(match[1]), string(match[2])
+		file, code, err := find(filepath.Join(root, dir), name)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return fmt.Appendf(nil, "<!-- include %s %s -->\n```go\n// %s/%s\n\n%s\n```\n<!-- end -->", dir, name, dir, file, code)
+	})
+	return fresh, failed
+}
+
+// find returns the source of a declaration with its comment, and the file that has it.
+func find(dir, name string) (file string, code []byte, err error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return "", nil, err
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", nil, err
+		}
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, path, text, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return "", nil, err
+		}
+		for _, decl := range parsed.Decls {
+			declared, comment := describe(decl)
+			if declared != name {
+				continue
+			}
+			start := decl.Pos()
+			if comment != nil {
+				start = comment.Pos()
+			}
+			return filepath.Base(path), text[set.Position(start).Offset:set.Position(decl.End()).Offset], nil
+		}
+	}
+	return "", nil, fmt.Errorf("%s has no declaration of %s", dir, name)
+}
+
+// describe returns the name of what decl declares, as a chapter writes it, and its
+// comment.
+func describe(decl ast.Decl) (string, *ast.CommentGroup) {
+	switch d := decl.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil {
+			return d.Name.Name, d.Doc
+		}
+		receiver := d.Recv.List[0].Type
+		if pointer, ok := receiver.(*ast.StarExpr); ok {
+			receiver = pointer.X
+		}
+		return fmt.Sprintf("%s.%s", receiver, d.Name.Name), d.Doc
+	case *ast.GenDecl:
+		if spec, ok := d.Specs[0].(*ast.TypeSpec); ok && len(d.Specs) == 1 {
+			return spec.Name.Name, d.Doc
+		}
+	}
+	return "", nil
+}

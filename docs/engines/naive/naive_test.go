@@ -1,0 +1,183 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/check"
+	"echod/echotest"
+)
+
+// TestMain runs a server instead of the tests if the environment says which one: a
+// server that never returns needs a process of its own.
+func TestMain(m *testing.M) {
+	if name := os.Getenv("ECHOD_NAIVE"); name != "" {
+		fmt.Fprintln(os.Stderr, run([]string{name, "0"}))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// start runs a server in a process of its own and returns its address.
+func start(t *testing.T, name string) string {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "ECHOD_NAIVE="+name)
+	cmd.Stderr = os.Stderr
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	addr, err := bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(addr)
+}
+
+func dial(t *testing.T, addr string) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.(*net.TCPConn)
+}
+
+// answers reports whether a byte that is sent comes back. It waits 10 s at most.
+func answers(t *testing.T, c net.Conn) bool {
+	t.Helper()
+	if _, err := c.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	n, _ := c.Read(make([]byte, 1))
+	return n == 1
+}
+
+// verdict returns what check says of the server at addr by one rule.
+func verdict(t *testing.T, addr, rule string) check.Verdict {
+	t.Helper()
+	target, err := check.ParseTarget("tcp://" + addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := check.Run(context.Background(), target, check.Options{Rules: []string{rule}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report.Verdict()
+}
+
+func TestServersEchoAndAnswerAHalfClose(t *testing.T) {
+	for _, name := range []string{"one", "goroutines", "select"} {
+		t.Run(name, func(t *testing.T) {
+			if got := verdict(t, start(t, name), "stream/half-close"); got != check.Pass {
+				t.Errorf("got %v, want %v", got, check.Pass)
+			}
+		})
+	}
+}
+
+func TestOnePeerKeepsTheOthersWaiting(t *testing.T) {
+	addr := start(t, "one")
+	first, second := dial(t, addr), dial(t, addr)
+	if _, err := second.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if !answers(t, first) || !answers(t, first) {
+		t.Fatal("the first peer has no answer")
+	}
+	second.SetReadDeadline(time.Now().Add(time.Millisecond))
+	if n, _ := second.Read(make([]byte, 1)); n != 0 {
+		t.Error("the second peer has an answer while the first one is connected")
+	}
+	first.Close()
+	second.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if n, err := second.Read(make([]byte, 1)); n != 1 {
+		t.Errorf("the second peer has no answer after the first one has gone: %v", err)
+	}
+}
+
+// TestStalledReaderBlocksEverybody: while write(2) waits for a peer that does not
+// read, nobody calls select.
+func TestStalledReaderBlocksEverybody(t *testing.T) {
+	for name, want := range map[string]check.Verdict{"select": check.Fail, "goroutines": check.Pass} {
+		if got := verdict(t, start(t, name), "stream/concurrency"); got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestPeerBeyondTheSetHangs opens more connections than the set has bits. The set has
+// no bit for the last ones, so nobody looks at them, and nobody refuses them.
+func TestPeerBeyondTheSetHangs(t *testing.T) {
+	const clients = unix.FD_SETSIZE + 8
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Max < 2*clients {
+		t.Skipf("needs %d descriptors in each process: ulimit -n %d, %v", clients, limit.Max, err)
+	}
+	addr := start(t, "select")
+	first := dial(t, addr)
+	var last net.Conn
+	for range clients {
+		last = dial(t, addr)
+	}
+	if _, err := last.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	for range clients { // in each turn the server accepts one connection
+		if !answers(t, first) {
+			t.Fatal("the first peer has no answer")
+		}
+	}
+	last.SetReadDeadline(time.Now().Add(time.Millisecond))
+	n, err := last.Read(make([]byte, 1))
+	if timeout, ok := err.(net.Error); n != 0 || !ok || !timeout.Timeout() {
+		t.Errorf("got %d bytes and %v, want silence", n, err)
+	}
+}
+
+// TestUrgentByteIsLost: without SO_OOBINLINE an urgent byte is not part of the stream.
+func TestUrgentByteIsLost(t *testing.T) {
+	servers := map[string]string{start(t, "select"): "ac", echotest.NewServer(t).Addr(): "abc"}
+	for addr, want := range servers {
+		c := dial(t, addr)
+		raw, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Write([]byte("a"))
+		raw.Control(func(fd uintptr) { err = unix.Sendto(int(fd), []byte("b"), unix.MSG_OOB, nil) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Write([]byte("c"))
+		c.CloseWrite()
+		c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if got, err := io.ReadAll(c); string(got) != want {
+			t.Errorf("got %q and %v, want %q", got, err, want)
+		}
+	}
+}
