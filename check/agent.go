@@ -99,18 +99,11 @@ func (s *scene) endedByReset(err error, n int) error {
 	return fmt.Errorf("waiting for the reset: %w", err)
 }
 
-// checkAgent reports whether url can be an agent's, on the network that is meant.
-// The error is a *UsageError.
+// checkAgent returns a *UsageError if url is not empty and not a URL of network.
 func checkAgent(url, network string) error {
 	if url == "" {
 		return nil
 	}
-	target, err := ParseTarget(url)
-	if err != nil {
-		return err
-	}
-	if target.Network != network {
-		return endpoint.BadURL(url, "an agent on "+target.Network, "want "+network+"://host:port")
-	}
-	return nil
+	_, err := endpoint.Parse(url, network)
+	return err
 }

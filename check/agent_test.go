@@ -106,7 +106,7 @@ func TestAgentThatDoesNotServeIsAReasonToSkip(t *testing.T) {
 }
 
 func TestAgentThatCannotBeOneIsAMistake(t *testing.T) {
-	for _, url := range []string{"localhost:7008", "udp://localhost:7008", "tcp://localhost"} {
+	for _, url := range []string{"localhost", "udp://localhost:7008", "tcp://localhost"} {
 		_, err := check.Run(t.Context(), serve(t), check.Options{Agent: url})
 		var usage *check.UsageError
 		if !errors.As(err, &usage) {

@@ -86,5 +86,5 @@ func ExampleTarget() {
 func ExampleParseTarget() {
 	_, err := check.ParseTarget("tcp://localhost")
 	fmt.Println(err)
-	// Output: bad address tcp://localhost: no port: write tcp://localhost:PORT
+	// Output: invalid URL "tcp://localhost": no port: want tcp://localhost:PORT
 }

@@ -1,10 +1,11 @@
 package check
 
 import (
-	"echod/internal/endpoint"
 	"errors"
 	"fmt"
 	"time"
+
+	"echod/internal/dial"
 )
 
 var refused = Rule{
@@ -69,11 +70,9 @@ func accepted(p *probe, s *stream) error {
 	return f
 }
 
-// closedTarget reads Options.Closed. The error is a *UsageError.
+// closedTarget reads Options.Closed. UDP has no connect that could be refused. The
+// error is a *UsageError.
 func closedTarget(url string) (Target, error) {
-	target, err := ParseTarget(url)
-	if err == nil && target.Network == "udp" {
-		err = endpoint.BadURL(url, "udp has no connect to refuse", "want tcp://host:port or unix:///path")
-	}
-	return target, err
+	target, err := dial.Parse(url, "tcp", "tls", "unix")
+	return Target{Network: target.Network, Address: target.Address}, err
 }

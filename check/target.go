@@ -39,8 +39,8 @@ func (t Target) String() string {
 }
 
 // ParseTarget reads a URL: tcp://host:port, tls://host:port, udp://host:port or
-// unix:///path. IPv6 addresses stand in brackets and may have a zone. Names are
-// not resolved here. The error is a *UsageError.
+// unix:///path. A bare host:port means tcp. An IPv6 address is in brackets and may
+// have a zone. Names are not looked up. The error is a *UsageError.
 func ParseTarget(url string) (Target, error) {
 	target, err := dial.Parse(url)
 	if err != nil {

@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,7 @@ func TestParseTargetReadsURLs(t *testing.T) {
 		url  string
 		want check.Target
 	}{
+		{"localhost:7", check.Target{Network: "tcp", Address: "localhost:7"}},
 		{"tcp://localhost:7", check.Target{Network: "tcp", Address: "localhost:7"}},
 		{"tcp://192.0.2.1:65535", check.Target{Network: "tcp", Address: "192.0.2.1:65535"}},
 		{"tcp://[::1]:8080", check.Target{Network: "tcp", Address: "[::1]:8080"}},
@@ -38,18 +40,18 @@ func TestParseTargetReadsURLs(t *testing.T) {
 	}
 }
 
-func TestParseTargetSaysWhatIsWrongAndWhatWouldBeRight(t *testing.T) {
+func TestParseTargetSaysWhatIsWrongAndWhatIsValid(t *testing.T) {
 	tests := []struct{ url, want string }{
-		{"localhost:7", "no scheme: write tcp://localhost:7"},
-		{"tpc://localhost:7", `unknown scheme "tpc": write tcp://`},
-		{"tcp://localhost", "no port: write tcp://localhost:PORT"},
-		{"tcp://:7", "no host: write tcp://localhost:7"},
-		{"tcp://localhost:0", `bad port "0": want a number from 1 to 65535`},
+		{"7", "want tcp://localhost:7"},
+		{"tpc://localhost:7", `unknown scheme "tpc": want tcp://localhost:7`},
+		{"tcp://localhost", "no port: want tcp://localhost:PORT"},
+		{"tcp://:7", "no host: want tcp://localhost:7"},
+		{"tcp://localhost:0", `invalid port "0": want a number from 1 to 65535`},
 		{"unix:///a?b", `unexpected "?b": omit it, or write %3F for a ? in a path`},
 	}
 	for _, tt := range tests {
 		_, err := check.ParseTarget(tt.url)
-		want := "bad address " + tt.url + ": " + tt.want
+		want := fmt.Sprintf("invalid URL %q: %s", tt.url, tt.want)
 		var usage *check.UsageError
 		if !errors.As(err, &usage) || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -109,12 +108,12 @@ func (v agentListen) String() string {
 }
 
 func (v agentListen) Set(text string) error {
-	spec, err := sock.Parse(text)
+	spec, err := sock.Parse(text, "tcp")
 	if err != nil {
 		return err
 	}
-	if spec.Network != "tcp" || strings.Contains(text, "?") {
-		return endpoint.BadURL(text, "an agent is on tcp and has no engine", "want tcp://host:port")
+	if spec.Engine != "" {
+		return endpoint.BadURL(text, "an agent has no engine", "want tcp://HOST:PORT")
 	}
 	*v.spec = spec
 	return nil

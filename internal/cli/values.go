@@ -12,9 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"echod/check"
 	"echod/internal/agent"
-	"echod/internal/endpoint"
 	"echod/internal/usage"
 )
 
@@ -243,54 +241,6 @@ func (v hostNames) SetVariable(text string) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// agentURL is where a far-end agent is.
-type agentURL struct{ url *string }
-
-func (v agentURL) Type() string { return "URL" }
-
-func (v agentURL) String() string {
-	if v.url == nil {
-		return ""
-	}
-	return *v.url
-}
-
-func (v agentURL) Set(text string) error {
-	target, err := check.ParseTarget(text)
-	if err != nil {
-		return err
-	}
-	if target.Network != "tcp" {
-		return endpoint.BadURL(text, "an agent speaks tcp", "want tcp://host:port")
-	}
-	*v.url = text
-	return nil
-}
-
-// agentUDP is where a far-end agent's datagrams are.
-type agentUDP struct{ url *string }
-
-func (v agentUDP) Type() string { return "URL" }
-
-func (v agentUDP) String() string {
-	if v.url == nil {
-		return ""
-	}
-	return *v.url
-}
-
-func (v agentUDP) Set(text string) error {
-	target, err := check.ParseTarget(text)
-	if err != nil {
-		return err
-	}
-	if target.Network != "udp" {
-		return endpoint.BadURL(text, "not udp", "want udp://host:port")
-	}
-	*v.url = text
 	return nil
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"echod/check"
+	"echod/internal/endpoint"
 	"echod/internal/load"
 	"echod/internal/sock"
 	"errors"
@@ -207,8 +208,11 @@ func (v seed) Set(text string) error {
 	return nil
 }
 
-// targetURL is something to check.
-type targetURL struct{ url *string }
+// targetURL is the URL of a service, on one of networks, or on any if there are none.
+type targetURL struct {
+	url      *string
+	networks []string
+}
 
 func (v targetURL) Type() string { return "URL" }
 
@@ -220,7 +224,7 @@ func (v targetURL) String() string {
 }
 
 func (v targetURL) Set(text string) error {
-	if _, err := check.ParseTarget(text); err != nil {
+	if _, err := endpoint.Parse(text, v.networks...); err != nil {
 		return err
 	}
 	*v.url = text

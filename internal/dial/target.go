@@ -25,10 +25,9 @@ type Target struct {
 	Via func(ctx context.Context) (net.Conn, error)
 }
 
-// Parse reads a URL as [endpoint.Parse] does, which says what is wrong with a bad
-// one.
-func Parse(url string) (Target, error) {
-	u, err := endpoint.Parse(url)
+// Parse reads a URL as [endpoint.Parse] does.
+func Parse(url string, networks ...string) (Target, error) {
+	u, err := endpoint.Parse(url, networks...)
 	if err != nil {
 		return Target{}, err
 	}

@@ -8,62 +8,113 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"echod/internal/nearest"
 )
 
-// Parse reads the URL of a service to connect to. The host is not looked up.
-// Every error is a *usage.Error.
-func Parse(text string) (URL, error) {
-	return parser{text: text}.parse(text)
+const (
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits  = "0123456789"
+)
+
+// schemes are the networks of all URLs.
+var schemes = []string{"tcp", "tls", "udp", "unix"}
+
+// Parse reads the URL of a service to connect to. A bare host:port means tcp. If
+// networks are named, the URL must be of one of them. The host is not looked up.
+// Every error is a *usage.Error that says what is valid.
+func Parse(text string, networks ...string) (URL, error) {
+	p := parser{text: text, networks: networks}
+	return p.parse(text)
 }
 
-// ParseListener reads the URL of a listener. Beyond what Parse takes, the host may
-// be empty, which means every address, the port may be 0, which means any free
-// one, and ?engine=NAME may name the engine that serves it.
-func ParseListener(text string) (URL, error) {
-	return parser{text: text, listener: true}.parse(text)
+// ParseListener reads the URL of a listener as Parse does, with three differences:
+// the host may be empty, which means every address; the port may be 0, which means
+// any free port; and ?engine=NAME may name the engine that serves the listener.
+func ParseListener(text string, networks ...string) (URL, error) {
+	p := parser{text: text, networks: networks, listener: true}
+	return p.parse(text)
 }
 
-// ParseAll reads a URL as Parse does, and one that begins with dns+ for every
-// address of its name, which all reports.
-func ParseAll(text string) (u URL, all bool, err error) {
-	rest, all := strings.CutPrefix(text, "dns+")
-	p := parser{text: text}
+// ParseDNS reads a URL as Parse does. Its scheme may have the prefix dns+, which
+// stands for every address of the name; every reports that.
+func ParseDNS(text string) (u URL, every bool, err error) {
+	rest, every := strings.CutPrefix(text, "dns+")
+	p := parser{text: text, dns: true}
+	if every {
+		p.prefix = "dns+"
+	}
 	if u, err = p.parse(rest); err != nil {
 		return URL{}, false, err
 	}
-	if all && u.Network == "unix" {
-		return URL{}, false, p.fail("write "+rest, "a path has no addresses to look up")
+	if every && u.Network == "unix" {
+		return URL{}, false, p.fail("a path has no addresses to look up", "want "+rest)
 	}
-	return u, all, nil
+	return u, every, nil
 }
 
-// schemes are the networks there are.
-var schemes = []string{"tcp", "tls", "udp", "unix"}
-
+// parser parses one URL. Its fields are what is valid and what errors say.
 type parser struct {
-	text     string // as it was given
+	text     string // as given
+	networks []string
 	listener bool
+	dns      bool   // the prefix dns+ is valid
+	prefix   string // dns+ if text has it
 }
 
-// fail is the *usage.Error of this URL; got is a format if there are args.
-func (p parser) fail(want, got string, args ...any) error {
-	return BadURL(p.text, fmt.Sprintf(got, args...), want)
+func (p parser) fail(got, want string) error { return BadURL(p.text, got, want) }
+
+// want says that a URL of this network is valid.
+func (p parser) want(network, rest string) string {
+	return "want " + p.prefix + network + "://" + rest
+}
+
+// forms lists every valid form of a URL.
+func (p parser) forms() string {
+	var all []string
+	for _, network := range p.valid() {
+		switch {
+		case network == "unix":
+			all = append(all, "unix:///PATH")
+		case p.dns:
+			all = append(all, "[dns+]"+network+"://HOST:PORT")
+		default:
+			all = append(all, network+"://HOST:PORT")
+		}
+	}
+	if n := len(all); n > 1 {
+		all = append(all[:n-2], all[n-2]+" or "+all[n-1])
+	}
+	return "want " + strings.Join(all, ", ")
+}
+
+func (p parser) valid() []string {
+	if len(p.networks) == 0 {
+		return schemes
+	}
+	return p.networks
 }
 
 func (p parser) parse(text string) (URL, error) {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
-		return URL{}, p.noScheme(text)
+		if err := p.checkBare(text); err != nil {
+			return URL{}, err
+		}
+		scheme, rest = "tcp", text
 	}
 	u := URL{Network: strings.ToLower(scheme)}
-	if !slices.Contains(schemes, u.Network) {
-		return URL{}, p.badScheme(scheme)
+	if !slices.Contains(p.valid(), u.Network) {
+		return URL{}, p.badScheme(scheme, rest)
 	}
 	if strings.Contains(rest, "#") {
-		return URL{}, p.fail("omit it, or write %23 for a # in a path", "a fragment (#)")
+		return URL{}, p.fail("a fragment (#)", "omit it, or write %23 for a # in a path")
 	}
 	rest, query, found := strings.Cut(rest, "?")
-	err := p.query(&u, query, found)
+	var err error
+	if found {
+		err = p.query(&u, query)
+	}
 	if err == nil && u.Network == "unix" {
 		err = p.path(&u, rest)
 	} else if err == nil {
@@ -75,141 +126,213 @@ func (p parser) parse(text string) (URL, error) {
 	return u, nil
 }
 
-// query reads what follows the question mark.
-func (p parser) query(u *URL, query string, found bool) error {
-	const want = "the only setting is ?engine=NAME"
+// checkBare returns nil if text, which has no scheme, is to be read as host:port.
+// Otherwise the error shows the URL that was probably meant, if there is one.
+func (p parser) checkBare(text string) error {
+	scheme, rest, hasColon := strings.Cut(text, ":")
+	scheme = strings.ToLower(scheme)
 	switch {
-	case !found:
+	case strings.HasPrefix(text, "/"):
+		scheme, rest = "unix", text
+	case isNumber(text):
+		scheme, rest = "tcp", text
+	case hasColon && !slices.Contains(schemes, scheme) && slices.Contains(p.valid(), "tcp"):
 		return nil
+	}
+	rest = strings.TrimLeft(rest, "/")
+	switch {
+	case rest == "" || !slices.Contains(p.valid(), scheme):
+		return p.fail("", p.forms())
+	case scheme == "unix":
+		return p.fail("", "want unix:///"+rest)
+	case isNumber(rest) && p.listener:
+		return p.fail("", p.want(scheme, ":"+rest))
+	case isNumber(rest):
+		return p.fail("", p.want(scheme, "localhost:"+rest))
+	case strings.Contains(rest, ":"):
+		return p.fail("", p.want(scheme, rest))
+	default:
+		return p.fail("", p.forms())
+	}
+}
+
+func isNumber(text string) bool { return text != "" && strings.Trim(text, digits) == "" }
+
+// badScheme is the error of a scheme that is not valid here.
+func (p parser) badScheme(scheme, rest string) error {
+	lower := strings.ToLower(scheme)
+	got := fmt.Sprintf("unknown scheme %q", scheme)
+	switch lower {
+	case "tcp", "tls", "udp", "unix":
+		return p.fail("", p.forms())
+	case "tcp4", "udp4", "tcp6", "udp6":
+		every := map[byte]string{'4': "0.0.0.0", '6': "[::]"}[lower[3]]
+		return p.fail(got, "the address selects the family, e.g. "+lower[:3]+"://"+every+":PORT")
+	}
+	if meant, ok := nearest.Word(scheme, p.valid()); ok {
+		return p.fail(got, p.want(meant, rest))
+	}
+	return p.fail(got, p.forms())
+}
+
+// query reads the text after the question mark.
+func (p parser) query(u *URL, query string) error {
+	const want = "want ?engine=NAME or no question mark"
+	switch {
 	case !p.listener && u.Network == "unix":
-		return p.fail("omit it, or write %3F for a ? in a path", "unexpected %q", "?"+query)
+		return p.fail(fmt.Sprintf("unexpected %q", "?"+query), "omit it, or write %3F for a ? in a path")
 	case !p.listener:
-		return p.fail("want "+u.Network+"://HOST:PORT", "unexpected %q", "?"+query)
+		return p.fail(fmt.Sprintf("unexpected %q", "?"+query), p.want(u.Network, "HOST:PORT"))
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return p.fail(want, "invalid settings %q", query)
+		return p.fail(fmt.Sprintf("invalid query %q", query), want)
 	}
 	for key := range values {
 		if key != "engine" {
-			return p.fail(want, "unknown setting %q", key)
+			return p.fail(fmt.Sprintf("unknown parameter %q", key), want)
 		}
 	}
 	switch names := values["engine"]; {
 	case len(names) == 0:
-		return p.fail(want, "nothing follows the question mark")
+		return p.fail("an empty query", want)
 	case len(names) > 1:
-		return p.fail("name one", "it names %d engines", len(names))
+		return p.fail(fmt.Sprintf("%d engines", len(names)), "want ?engine=NAME once")
 	case names[0] == "":
-		return p.fail(want, "the engine has no name")
+		return p.fail("an empty name of an engine", want)
 	default:
 		u.Engine = names[0]
 		return nil
 	}
 }
 
-// path reads what follows unix://.
+// path reads the text after unix://.
 func (p parser) path(u *URL, rest string) error {
 	path, err := url.PathUnescape(rest)
 	switch {
 	case err != nil:
-		return p.fail("write %25 for a percent sign", "invalid escape %s", strings.TrimPrefix(err.Error(), "invalid URL escape "))
+		return p.fail("invalid escape "+strings.TrimPrefix(err.Error(), "invalid URL escape "), "write %25 for a percent sign")
 	case path == "":
-		return p.fail("write unix:///path/to/socket", "no path")
+		return p.fail("no path", "want unix:///PATH")
 	case path[0] == '@':
-		return p.fail("write unix:///path/to/socket", "an abstract socket, which has no file whose mode could guard it")
+		return p.fail("abstract sockets are not supported, because no file mode protects them", "want unix:///PATH")
 	case path[0] != '/':
-		return p.fail("write unix:///"+rest+" with the path from the root", "a relative path %q", path)
+		return p.fail(fmt.Sprintf("relative path %q", path), "want an absolute path, e.g. unix:///"+rest)
 	case strings.HasSuffix(path, "/"):
-		return p.fail("name the socket in it", "the path is a directory")
+		return p.fail("the path is a directory", "want the path of a socket in it")
 	case strings.Contains(path, "\x00"):
-		return p.fail("a path has none", "a NUL byte in the path")
+		return p.fail("a NUL byte in the path", "want a path without it")
 	case len(path) > MaxPath:
-		return p.fail(fmt.Sprintf("a unix socket's may have %d", MaxPath), "the path has %d bytes", len(path))
+		return p.fail(fmt.Sprintf("the path has %d bytes", len(path)), fmt.Sprintf("want at most %d", MaxPath))
 	}
 	u.Path = path
 	return nil
 }
 
-// hostPort reads what follows tcp://, tls:// and udp://.
-func (p parser) hostPort(u *URL, rest string) (err error) {
+// hostPort reads the text after tcp://, tls:// and udp://.
+func (p parser) hostPort(u *URL, rest string) error {
 	if strings.Contains(rest, "@") {
-		return p.fail("want "+u.Network+"://HOST:PORT", "a user (@), which %s does not have", u.Network)
+		return p.fail("a user (@)", p.want(u.Network, "HOST:PORT"))
 	}
 	if authority, path, found := strings.Cut(rest, "/"); found {
-		return p.fail("write "+u.Network+"://"+authority, "a path (/%s), which %s does not have", path, u.Network)
+		return p.fail(fmt.Sprintf("a path (%q)", "/"+path), p.want(u.Network, authority))
 	}
-	host, port, err := p.splitPort(u.Network, rest)
-	if err != nil {
-		return err
+	colon := strings.LastIndexByte(rest, ':') // the one before the port, if outside of brackets
+	if colon <= strings.LastIndexByte(rest, ']') || colon == len(rest)-1 {
+		host := strings.TrimSuffix(rest, ":")
+		if host == "" && !p.listener {
+			host = "HOST"
+		}
+		return p.fail("no port", p.want(u.Network, host+":PORT"))
 	}
-	if u.Port, err = p.port(port); err != nil {
-		return err
+	host, port := rest[:colon], rest[colon+1:]
+
+	n, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case p.listener && err != nil:
+		return p.fail(fmt.Sprintf("invalid port %q", port), "want a number from 1 to 65535, or 0 for any free port")
+	case err != nil || n == 0 && !p.listener:
+		return p.fail(fmt.Sprintf("invalid port %q", port), "want a number from 1 to 65535")
 	}
+	u.Port = uint16(n)
+
 	if strings.HasPrefix(host, "[") {
 		u.Host, err = p.bracketed(host)
 		return err
 	}
 	u.Host = host
-	return p.name(u.Network, host, port)
+	switch {
+	case host == "" && p.listener:
+		return nil
+	case host == "":
+		return p.fail("no host", p.want(u.Network, "localhost:"+port))
+	case host == "*" && p.listener:
+		return p.fail("* is not a host", p.want(u.Network, ":"+port+" for every address"))
+	case strings.Contains(host, ":"):
+		want := p.want(u.Network, "[ADDRESS]:PORT")
+		if ip, err := netip.ParseAddr(host); err == nil {
+			want = p.want(u.Network, "["+ip.String()+"]:"+port)
+		}
+		return p.fail("an IPv6 address without brackets", want)
+	}
+	return p.name(host)
 }
 
-// splitPort cuts host:port at the last colon outside of brackets.
-func (p parser) splitPort(network, rest string) (host, port string, err error) {
-	colon := strings.LastIndexByte(rest, ':')
-	bracket := strings.LastIndexByte(rest, ']')
-	if colon > bracket && colon < len(rest)-1 {
-		return rest[:colon], rest[colon+1:], nil
-	}
-	if host = strings.TrimSuffix(rest, ":"); host == "" && !p.listener {
-		host = "HOST"
-	}
-	return "", "", p.fail("write "+network+"://"+host+":PORT", "no port")
-}
-
-func (p parser) port(digits string) (uint16, error) {
-	want := "want a number from 1 to 65535"
-	if p.listener {
-		want = "want a number from 0 to 65535, where 0 takes a free one"
-	}
-	n, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil || n == 0 && !p.listener {
-		return 0, p.fail(want, "bad port %q", digits)
-	}
-	return uint16(n), nil
-}
-
-// bracketed reads [IPv6] or [IPv6%25zone] (RFC 3986, RFC 6874). A bare % is
-// common, and accepted too: the zone is then taken as it stands.
+// bracketed reads [IPv6] or [IPv6%25zone] (RFC 3986, RFC 6874). A % that is not
+// escaped is common, and accepted too: the zone is then read without unescaping.
 func (p parser) bracketed(host string) (string, error) {
+	const wantZone = "want %25 and the name of an interface"
 	inner, found := strings.CutSuffix(host[1:], "]")
 	if !found {
-		return "", p.fail("write [ADDRESS]:PORT", "the bracket is not closed")
+		return "", p.fail("an unclosed bracket", "want [ADDRESS]:PORT")
 	}
 	addr, zone, _ := strings.Cut(inner, "%")
 	if escaped, found := strings.CutPrefix(zone, "25"); found && escaped != "" {
 		var err error
 		if zone, err = url.PathUnescape(escaped); err != nil {
-			return "", p.fail("write %25 and the name of an interface", "bad zone %q", escaped)
+			return "", p.fail(fmt.Sprintf("invalid zone %q", escaped), wantZone)
 		}
 	}
 	if !isInterface(zone) {
-		return "", p.fail("write %25 and the name of an interface", "bad zone %q", zone)
+		return "", p.fail(fmt.Sprintf("invalid zone %q", zone), wantZone)
 	}
 	ip, err := netip.ParseAddr(addr)
 	if err != nil || !ip.Is6() || zone == "" && inner != addr {
-		return "", p.fail("only IPv6 addresses stand in brackets, e.g. [::1]", "%q is not an IPv6 address", inner)
+		return "", p.fail(fmt.Sprintf("%q is not an IPv6 address", inner), "want an IPv6 address in brackets, e.g. [::1]")
 	}
 	if zone != "" && ip.Is4In6() {
-		return "", p.fail("omit the zone", "an IPv4 address with a zone")
+		return "", p.fail("an IPv4 address with a zone", "omit the zone")
 	}
 	return ip.WithZone(zone).String(), nil
 }
 
-// isInterface reports whether a network interface may be called zone, or zone is
-// empty: Linux allows neither a slash, a colon nor white space.
+// isInterface reports whether zone can be the name of a network interface, or is
+// empty. Linux allows neither a slash, a colon nor white space.
 func isInterface(zone string) bool {
 	return !strings.ContainsFunc(zone, func(r rune) bool {
 		return strings.ContainsRune("/:[]\uFFFD", r) || unicode.IsSpace(r) || !unicode.IsPrint(r)
 	})
+}
+
+// name checks a host without brackets: an IPv4 address, or a name as in RFC 1123
+// section 2.1, where underscores, which are common, are accepted too.
+func (p parser) name(host string) error {
+	if strings.Trim(host, digits+".") == "" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return p.fail(fmt.Sprintf("%q is not an IPv4 address", host), "want four numbers from 0 to 255")
+		}
+		return nil
+	}
+	if strings.Trim(host, letters+digits+"-_.") != "" {
+		return p.fail(fmt.Sprintf("invalid host %q", host), "want letters, digits, hyphens and dots")
+	}
+	if len(host) > 253 {
+		return p.fail(fmt.Sprintf("the host has %d letters", len(host)), "want at most 253")
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
+		if label == "" || len(label) > 63 {
+			return p.fail(fmt.Sprintf("the host %q has a part of %d letters", host, len(label)), "want 1 to 63 letters between dots")
+		}
+	}
+	return nil
 }

@@ -1,19 +1,25 @@
-// Package endpoint reads and writes the URLs of everything that echod serves or
-// connects to, and looks their names up. Listeners and clients share it, so that
-// the URL of a listener means the same to both.
+// Package endpoint reads and writes URLs of listeners and services, and looks names
+// up. Listeners and clients share it, so that a URL means the same to both.
 package endpoint
 
 import (
-	"echod/internal/usage"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
+
+	"echod/internal/usage"
 )
 
-// URL is one address: tcp://host:port, tls://host:port, udp://host:port or
-// unix:///path. [Parse] and [ParseListener] make one of text.
+// MaxPath is the longest path of a unix socket in bytes: sun_path of unix(7) without
+// its NUL, e.g. 107 on Linux.
+const MaxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// URL is a parsed URL: tcp://host:port, tls://host:port, udp://host:port or
+// unix:///path.
 type URL struct {
 	Network string // "tcp", "tls", "udp" or "unix", in lower case
 	Host    string // a name, or an IP address as netip.Addr writes it, with its zone; "" for every address
@@ -22,7 +28,7 @@ type URL struct {
 	Engine  string // of a listener: the value of ?engine=; "" if there is none
 }
 
-// String is the canonical URL. The function that made u reads it back as u.
+// String returns the canonical URL. The function that parsed u parses it to u again.
 func (u URL) String() string {
 	text := u.Network + "://"
 	if u.Network == "unix" {
@@ -36,7 +42,7 @@ func (u URL) String() string {
 	return text
 }
 
-// Address is what package net dials: host:port, or the path of a unix socket.
+// Address returns what package net dials: host:port, or the path of a unix socket.
 func (u URL) Address() string {
 	if u.Network == "unix" {
 		return u.Path
@@ -44,7 +50,7 @@ func (u URL) Address() string {
 	return net.JoinHostPort(u.Host, strconv.Itoa(int(u.Port)))
 }
 
-// Transport is the network of the socket itself: under TLS that is tcp.
+// Transport returns the network of the socket: tcp for a tls URL.
 func (u URL) Transport() string {
 	if u.Network == "tls" {
 		return "tcp"
@@ -52,8 +58,8 @@ func (u URL) Transport() string {
 	return u.Network
 }
 
-// IP is the host as an IP address, IPv4-mapped ones unmapped. It is invalid if
-// the host is a name or empty.
+// IP returns the host as an IP address, unmapped if it is IPv4-mapped. It returns
+// the invalid address if the host is a name or empty.
 func (u URL) IP() netip.Addr {
 	ip, err := netip.ParseAddr(u.Host)
 	if err != nil {
@@ -62,8 +68,8 @@ func (u URL) IP() netip.Addr {
 	return ip.Unmap()
 }
 
-// Format is the canonical URL of address on network, where address is what package
-// net dials: host:port, or a path. What has no port is left as it is.
+// Format returns the canonical URL of address on network. The address is what
+// package net dials: host:port, or a path. An address without a port is not changed.
 func Format(network, address string) string {
 	if network == "unix" {
 		return URL{Network: network, Path: address}.String()
@@ -75,7 +81,7 @@ func Format(network, address string) string {
 	return network + "://" + net.JoinHostPort(escapeZone(host), port)
 }
 
-// escapeZone writes the zone of an IPv6 address as RFC 6874 does.
+// escapeZone escapes the zone of an IPv6 address (RFC 6874).
 func escapeZone(host string) string {
 	ip, zone, found := strings.Cut(host, "%")
 	if !found {
@@ -84,17 +90,17 @@ func escapeZone(host string) string {
 	return ip + "%25" + url.QueryEscape(zone)
 }
 
-// BadURL returns the *usage.Error of a URL that cannot be used: got says what is
-// wrong with it, and want what is valid.
-func BadURL(url, got, want string) error {
-	if url == "" {
-		url = `""`
+// BadURL returns the *usage.Error of a URL that cannot be used. got says what is
+// wrong with it, and is empty if want says it all; want is what is valid.
+func BadURL(text, got, want string) error {
+	subject := fmt.Sprintf("invalid URL %q", text)
+	if got != "" {
+		subject += ": " + got
 	}
-	return usage.New(printable("bad address "+url+": "+got), printable(want))
+	return usage.New(subject, printable(want))
 }
 
-// printable escapes what would not show, or would break the line it is shown
-// on.
+// printable escapes what is not printable, so that an error stays on one line.
 func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {

@@ -30,9 +30,10 @@ type Spec struct {
 	File    FileID         // for unix, once it is bound by us: the socket file that Unlink may remove
 }
 
-// Parse reads the URL of a listener. It does not look up names; Resolve does.
-func Parse(url string) (Spec, error) {
-	u, err := endpoint.ParseListener(url)
+// Parse reads the URL of a listener, see [endpoint.ParseListener]. It does not look up
+// names; Resolve does.
+func Parse(url string, networks ...string) (Spec, error) {
+	u, err := endpoint.ParseListener(url, networks...)
 	if err != nil {
 		return Spec{}, err
 	}
@@ -90,11 +91,11 @@ func (s Spec) lookup(ctx context.Context) ([]netip.Addr, error) {
 		if dns, ok := errors.AsType[*net.DNSError](err); ok {
 			reason = dns.Err // without the name and the server, which are in the URL or do not matter
 		}
-		return nil, invalid("the host "+s.Host+" does not resolve ("+reason+")",
-			"give an address, or a name that /etc/hosts or DNS knows")
+		return nil, invalid("the name does not resolve ("+reason+")",
+			"want an IP address, or a name that /etc/hosts or DNS has")
 	}
 	if zone := addrs[0].Zone(); zone != "" && addrs[0].String() == s.Host && zoneID(zone) == 0 {
-		return nil, invalid("the zone "+zone+" is not an interface of this machine", "name one, e.g. %25eth0")
+		return nil, invalid("this machine has no interface "+zone, "want the name of an interface, e.g. %25eth0")
 	}
 	return bindable(addrs), nil
 }

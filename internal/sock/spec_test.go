@@ -150,8 +150,8 @@ func TestResolveErrorNamesTheAddressAndTheReason(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	tests := []struct{ url, want string }{
-		{"tcp://no-such-host.invalid:80", "bad address tcp://no-such-host.invalid:80: the host no-such-host.invalid does not resolve ("},
-		{"tcp://[fe80::1%25nosuch]:80", "bad address tcp://[fe80::1%25nosuch]:80: the zone nosuch is not an interface of this machine: name one, e.g. %25eth0"},
+		{"tcp://no-such-host.invalid:80", `invalid URL "tcp://no-such-host.invalid:80": the name does not resolve (`},
+		{"tcp://[fe80::1%25nosuch]:80", `invalid URL "tcp://[fe80::1%25nosuch]:80": this machine has no interface nosuch: want the name of an interface, e.g. %25eth0`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.url, func(t *testing.T) {

@@ -42,7 +42,7 @@ func TestListOfTargetsIsRead(t *testing.T) {
 	tests := []struct{ name, text, want, wrong string }{
 		{"a line each", "tcp://a:7\nudp://b:7\n", "tcp://a:7 udp://b:7", ""},
 		{"comments and room", "# ours\r\n\r\n  tcp://a:7 \n#tcp://b:7\ntcp://c:7", "tcp://a:7 tcp://c:7", ""},
-		{"a bad one", "tcp://a:7\n\ntcp://b\n", "", "LIST:3: bad address tcp://b: no port: write tcp://b:PORT"},
+		{"a bad one", "tcp://a:7\n\ntcp://b\n", "", `LIST:3: invalid URL "tcp://b": no port: want tcp://b:PORT`},
 		{"one that is refused", "unix:///a\n", "", "LIST:1: no unix here"},
 		{"none", "# nobody\n", "", "LIST: no targets in it; write a URL a line, as in tcp://localhost:8080"},
 		{"too much", strings.Repeat("#", largest+1), "", "LIST is no list of targets: it has more than 1048576 bytes"},

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"echod/internal/dial"
 	"echod/internal/endpoint"
@@ -16,7 +17,7 @@ import (
 
 // Target is what is watched. [Parse] makes one from a URL.
 type Target struct {
-	URL  string      // as it was given
+	URL  string      // as it was given; with its scheme if none was given
 	Dial dial.Target // if All, its Address has a name in place of an address
 
 	// All means each address that the name resolves to, in place of the first
@@ -24,12 +25,19 @@ type Target struct {
 	All bool
 }
 
-// Parse reads a URL as [endpoint.ParseAll] does, for which dns+tcp://, dns+tls://
-// and dns+udp:// mean all addresses of a name.
+// Parse reads a URL as [endpoint.ParseDNS] does: dns+tcp://, dns+tls:// and dns+udp://
+// mean all addresses of a name.
 func Parse(url string) (Target, error) {
-	u, all, err := endpoint.ParseAll(url)
+	u, all, err := endpoint.ParseDNS(url)
 	if err != nil {
 		return Target{}, err
+	}
+	if !strings.Contains(url, "://") {
+		prefix := ""
+		if all {
+			prefix = "dns+"
+		}
+		url = prefix + u.String()
 	}
 	return Target{URL: url, Dial: dial.Target{Network: u.Network, Address: u.Address()}, All: all}, nil
 }

@@ -32,11 +32,10 @@ func TestParse(t *testing.T) {
 		{"dns+tcp://echo.example:7", "tcp://echo.example:7", true},
 		{"dns+tls://echo.example:7", "tls://echo.example:7", true},
 		{"dns+udp://echo.example:7", "udp://echo.example:7", true},
-		{"dns+unix:///run/echo", "bad address dns+unix:///run/echo: a path has no addresses to look up: write unix:///run/echo", false},
-		{"dns+tcp://echo.example", "bad address dns+tcp://echo.example: no port: write tcp://echo.example:PORT", false},
-		{"dns+tpc://echo.example:7", `bad address dns+tpc://echo.example:7: unknown scheme "tpc": write tcp://`, false},
-		{"dns+", "bad address dns+: no URL: write tcp://localhost:8080", false},
-		{"echo.example:7", "bad address echo.example:7: no scheme: write tcp://echo.example:7", false},
+		{"dns+unix:///run/echo", `invalid URL "dns+unix:///run/echo": a path has no addresses to look up: want unix:///run/echo`, false},
+		{"dns+tcp://echo.example", `invalid URL "dns+tcp://echo.example": no port: want dns+tcp://echo.example:PORT`, false},
+		{"dns+tpc://echo.example:7", `invalid URL "dns+tpc://echo.example:7": unknown scheme "tpc": want dns+tcp://echo.example:7`, false},
+		{"dns+", `invalid URL "dns+": want [dns+]tcp://HOST:PORT, [dns+]tls://HOST:PORT, [dns+]udp://HOST:PORT or unix:///PATH`, false},
 	}
 	for _, tt := range tests {
 		target, err := Parse(tt.url)
@@ -51,6 +50,14 @@ func TestParse(t *testing.T) {
 		}
 		if got != tt.want || target.All != tt.all {
 			t.Errorf("%s: got %s, all %v; want %s, %v", tt.url, got, target.All, tt.want, tt.all)
+		}
+	}
+}
+
+func TestTargetWithoutASchemeIsShownWithOne(t *testing.T) {
+	for given, want := range map[string]string{"a:7": "tcp://a:7", "dns+a:7": "dns+tcp://a:7", "TCP://a:7": "TCP://a:7"} {
+		if got := mustParse(t, given).URL; got != want {
+			t.Errorf("%s: got %s, want %s", given, got, want)
 		}
 	}
 }
