@@ -109,3 +109,60 @@ func declaredTests(t *testing.T) map[string]bool {
 	}
 	return declared
 }
+
+// TestEveryFaultIsCovered reads the rows of docs/fault-matrix.md. Each names promises that
+// docs/promises.md has, and tests, enginetest cases or scripts that exist, or says why it
+// is not tested.
+func TestEveryFaultIsCovered(t *testing.T) {
+	matrix, promises := read(t, "docs/fault-matrix.md"), read(t, "docs/promises.md")
+	declared := declaredTests(t)
+	cases := map[string]bool{}
+	for _, s := range sources(t) {
+		if s.dir() != "internal/engine/enginetest" {
+			continue
+		}
+		for _, match := range regexp.MustCompile(`(?m)^\t\tname: +"(.+)",$`).FindAllSubmatch(s.text, -1) {
+			cases[string(match[1])] = true
+		}
+	}
+	proof := regexp.MustCompile("`((?:Test|Fuzz)[^`]+)`|\"([^\"]+)\"|`([^`]+\\.txtar)`")
+	rows := 0
+	for line := range strings.Lines(matrix) {
+		cells := strings.Split(strings.Trim(line, "|\n"), " | ")
+		if !strings.HasPrefix(line, "| ") || cells[0] == " fault" {
+			continue
+		}
+		rows++
+		if len(cells) != 5 {
+			t.Errorf("a row has %d cells, want 5: %s", len(cells), line)
+			continue
+		}
+		for _, code := range strings.Fields(cells[3]) {
+			if !strings.Contains(promises, "**"+code+"**") {
+				t.Errorf("docs/promises.md has no promise %s: %s", code, line)
+			}
+		}
+		found := proof.FindAllStringSubmatch(cells[4], -1)
+		if len(found) == 0 && !strings.HasPrefix(cells[4], "not tested: ") {
+			t.Errorf("a row names no test: %s", line)
+		}
+		for _, match := range found {
+			_, err := os.Stat(filepath.Join("internal/cli/testdata/script", match[3]))
+			if match[1] != "" && !declared[match[1]] || match[2] != "" && !cases[match[2]] || match[3] != "" && err != nil {
+				t.Errorf("docs/fault-matrix.md names %s, which does not exist", match[0])
+			}
+		}
+	}
+	if rows < 50 {
+		t.Errorf("docs/fault-matrix.md has %d rows: did its form change?", rows)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
