@@ -1,4 +1,4 @@
-module echod/browser
+module echod/lab/browser
 
 go 1.26.0
 

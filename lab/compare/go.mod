@@ -1,4 +1,4 @@
-module echod/compare
+module echod/lab/compare
 
 go 1.26.0
 

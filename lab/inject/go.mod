@@ -1,3 +1,3 @@
-module echod/inject
+module echod/lab/inject
 
 go 1.26.0

@@ -27,9 +27,9 @@ import (
 	"syscall"
 	"time"
 
-	"echod/inject/plan"
-	"echod/inject/report"
-	"echod/inject/trial"
+	"echod/lab/inject/plan"
+	"echod/lab/inject/report"
+	"echod/lab/inject/trial"
 )
 
 // options are what the command line asks for.

@@ -1,3 +1,3 @@
-module echod/matrix
+module echod/lab/matrix
 
 go 1.26.0

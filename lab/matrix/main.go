@@ -21,9 +21,9 @@ import (
 	"syscall"
 	"time"
 
-	"echod/matrix/lab"
-	"echod/matrix/page"
-	"echod/matrix/programs"
+	"echod/lab/matrix/lab"
+	"echod/lab/matrix/page"
+	"echod/lab/matrix/programs"
 )
 
 // options are what the command line asks for.

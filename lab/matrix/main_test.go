@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // TestWhatWasAskedForByNameIsNotLeftOutInSilence: CI would be green for nothing.

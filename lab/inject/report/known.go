@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"echod/inject/plan"
+	"echod/lab/inject/plan"
 )
 
 // KnownList is the list of cases that are known to break a promise, with the

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"echod/inject/plan"
-	"echod/inject/trial"
+	"echod/lab/inject/plan"
+	"echod/lab/inject/trial"
 )
 
 // Status is the result of a trial in one word.

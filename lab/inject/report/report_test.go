@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"echod/inject/plan"
-	"echod/inject/trial"
+	"echod/lab/inject/plan"
+	"echod/lab/inject/trial"
 )
 
 var some = plan.Case{Target: "net/tcp", Call: "accept4", Errno: "ENOMEM", When: plan.First}

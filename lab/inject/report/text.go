@@ -8,7 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"echod/inject/plan"
+	"echod/lab/inject/plan"
 )
 
 // Document is everything that is known of a run.

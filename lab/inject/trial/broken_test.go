@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"echod/inject/plan"
+	"echod/lab/inject/plan"
 )
 
 // standIn is what the name of the test binary begins with where it stands in for

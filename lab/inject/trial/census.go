@@ -5,9 +5,9 @@ import (
 	"runtime"
 	"sync"
 
-	"echod/inject/client"
-	"echod/inject/lab"
-	"echod/inject/plan"
+	"echod/lab/inject/client"
+	"echod/lab/inject/lab"
+	"echod/lab/inject/plan"
 )
 
 // Census returns how often each system call is made in target, as its trials see

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"echod/inject/plan"
+	"echod/lab/inject/plan"
 )
 
 // TestCallsAreThoseOfTheBinary says when the tables of package plan are out of

@@ -7,8 +7,8 @@ import (
 	"syscall"
 	"time"
 
-	"echod/inject/lab"
-	"echod/inject/plan"
+	"echod/lab/inject/lab"
+	"echod/lab/inject/plan"
 )
 
 // The waits of a trial. Those that end in a verdict are long; those that only say

@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"echod/inject/client"
-	"echod/inject/lab"
+	"echod/lab/inject/client"
+	"echod/lab/inject/lab"
 )
 
 // drain makes calls fail from SIGTERM on. Conversations may be reset, but not end

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"echod/inject/client"
-	"echod/inject/lab"
-	"echod/inject/plan"
+	"echod/lab/inject/client"
+	"echod/lab/inject/lab"
+	"echod/lab/inject/plan"
 )
 
 // program is a running echod and where each kind of client finds it.

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"echod/inject/client"
-	"echod/inject/lab"
-	"echod/inject/plan"
+	"echod/lab/inject/client"
+	"echod/lab/inject/lab"
+	"echod/lab/inject/plan"
 )
 
 // talk is a conversation, and what came of it last.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // chapter is everything about one setup.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // summary is one row a setup.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // TestARemarkIsPrintedOnlyIfItsVerdictComesOutAgain: a page must not tell of what

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"echod/matrix/lab"
-	"echod/matrix/programs"
+	"echod/lab/matrix/lab"
+	"echod/lab/matrix/programs"
 )
 
 // paper is the document as it grows.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // example is the place that the document shows: one hop, from 9000 to 7007.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"echod/matrix/programs"
+	"echod/lab/matrix/programs"
 )
 
 // TestEverySetupCanBeTyped: what the document shows is what is run, with ports

@@ -3,7 +3,7 @@ package page
 import (
 	"strings"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // questions are what most readers come with, and who gives which answer: the

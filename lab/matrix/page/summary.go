@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // Summary writes the verdicts that are not a pass, for somebody at a terminal.

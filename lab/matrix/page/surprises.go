@@ -3,8 +3,8 @@ package page
 import (
 	"fmt"
 
-	"echod/matrix/lab"
-	"echod/matrix/programs"
+	"echod/lab/matrix/lab"
+	"echod/lab/matrix/programs"
 )
 
 // surprises are the remarks, where what they are about has come out so again.

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"echod/matrix/lab"
-	"echod/matrix/programs"
+	"echod/lab/matrix/lab"
+	"echod/lab/matrix/programs"
 )
 
 // Write writes dir/matrix.md, and into dir/matrix what check reported, one file

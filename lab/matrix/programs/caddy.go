@@ -3,7 +3,7 @@ package programs
 import (
 	"strings"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 var caddy = lab.Program{

@@ -3,7 +3,7 @@ package programs
 import (
 	"fmt"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 var chisel = lab.Program{

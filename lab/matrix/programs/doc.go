@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // All are the programs, in the order of the document.

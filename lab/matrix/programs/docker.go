@@ -3,7 +3,7 @@ package programs
 import (
 	"fmt"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // The engine starts one docker-proxy for each published port; here it is

@@ -1,6 +1,6 @@
 package programs
 
-import "echod/matrix/lab"
+import "echod/lab/matrix/lab"
 
 // The timeouts are those of the haproxy.cfg that the package installs.
 var haproxy = lab.Program{

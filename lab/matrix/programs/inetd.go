@@ -1,6 +1,6 @@
 package programs
 
-import "echod/matrix/lab"
+import "echod/lab/matrix/lab"
 
 // Its internal services go by their names in services(5): the echo has port 7
 // and no other.

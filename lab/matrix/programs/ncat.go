@@ -3,7 +3,7 @@ package programs
 import (
 	"fmt"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 const ncatQueue = "For each connection it starts a program that takes about 50 ms of processor time before it connects, and the listen " +

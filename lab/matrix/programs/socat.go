@@ -1,6 +1,6 @@
 package programs
 
-import "echod/matrix/lab"
+import "echod/lab/matrix/lab"
 
 var socat = lab.Program{
 	Name:   "socat",

@@ -3,7 +3,7 @@ package programs
 import (
 	"fmt"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // Both ends run by hand, with keys that are made for the occasion and a server

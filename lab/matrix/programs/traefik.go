@@ -1,6 +1,6 @@
 package programs
 
-import "echod/matrix/lab"
+import "echod/lab/matrix/lab"
 
 // The program replaces three modules with its makers' own and excludes one, as
 // its go.mod says. The last release of which every module can still be had.

@@ -3,7 +3,7 @@ package programs
 import (
 	"fmt"
 
-	"echod/matrix/lab"
+	"echod/lab/matrix/lab"
 )
 
 // The service is the one in the package's xinetd.d/echo, with an address and a

@@ -21,7 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"echod/compare/internal/contest"
+	"echod/lab/compare/internal/contest"
 )
 
 var errShort = errors.New("-strict: a target was not met")

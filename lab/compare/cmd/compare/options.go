@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"echod/compare/internal/contest"
+	"echod/lab/compare/internal/contest"
 )
 
 // options are the command line.

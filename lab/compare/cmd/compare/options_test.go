@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"echod/compare/internal/contest"
+	"echod/lab/compare/internal/contest"
 )
 
 func TestBadOptionsAreNamed(t *testing.T) {

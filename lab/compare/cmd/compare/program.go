@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"echod/compare/internal/contest"
+	"echod/lab/compare/internal/contest"
 )
 
 // programs are what was built.

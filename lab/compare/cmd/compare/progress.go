@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"echod/compare/internal/contest"
+	"echod/lab/compare/internal/contest"
 )
 
 // progress tells on standard error how far a run is, and how much time is left.

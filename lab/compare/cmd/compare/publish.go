@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"echod/compare/internal/contest"
+	"echod/lab/compare/internal/contest"
 )
 
 // save prints the tables and, where there is a directory for it, writes the

@@ -66,8 +66,8 @@ func ModuleDir(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("go list: %w", err)
 	}
 	path, dir, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
-	if path != "echod/compare" {
-		return "", fmt.Errorf("started in module %q, not in echod/compare", path)
+	if !strings.HasSuffix(path, "/lab/compare") {
+		return "", fmt.Errorf("started in module %q, not in lab/compare", path)
 	}
 	return dir, nil
 }
