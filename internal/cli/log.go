@@ -66,5 +66,5 @@ func (p *Process) closeLog() {
 
 // logMetrics are about the log of p, which is open.
 func (p *Process) logMetrics() prometheus.Collector {
-	return metrics.Log(func() metrics.LogLines { return metrics.LogLines(p.log.Counts()) })
+	return metrics.Log(p.log.Counts)
 }

@@ -12,6 +12,7 @@ import (
 	"echod/internal/engine"
 	"echod/internal/metrics"
 	"echod/internal/oplog"
+	"echod/internal/page"
 	"echod/internal/server"
 	"echod/internal/sock"
 	"echod/internal/usage"
@@ -132,9 +133,20 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	beside.show(servicePage(service), readiness(service),
+	beside.show(page.Config{Name: "echod serve", Serve: service.Snapshot, Peers: service.Peers}, readiness(service),
 		append(certificateMetrics(store), p.logMetrics(), metrics.Serve(service.Snapshot))...)
 	return service.Run(ctx, signals)
+}
+
+// readiness returns a function that reports whether a service accepts connections: it
+// does not from the beginning of a drain.
+func readiness(s *server.Service) func() (ok bool, why string) {
+	return func() (bool, string) {
+		if s.Snapshot().Draining {
+			return false, "draining"
+		}
+		return true, ""
+	}
 }
 
 // config is what the flags say, in the server's terms.

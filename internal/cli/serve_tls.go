@@ -99,5 +99,5 @@ func certificateMetrics(store *certs.Store) []prometheus.Collector {
 	if store == nil {
 		return nil
 	}
-	return []prometheus.Collector{metrics.TLS(func() metrics.Certificate { return metrics.Certificate(store.Status()) })}
+	return []prometheus.Collector{metrics.TLS(store.Status)}
 }

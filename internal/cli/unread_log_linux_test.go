@@ -260,7 +260,7 @@ func TestFloodAtTheLimitIsAFewLines(t *testing.T) {
 	}
 	metrics := scrapeSoon(t, admin)
 	stopped(t, cmd)
-	if full := sample(t, metrics, `echod_accept_failures_total{engine="net",reason="full"}`); full < callers/4 {
+	if full := sample(t, metrics, `echod_accept_errors_total{engine="net",reason="full"}`); full < callers/4 {
 		t.Errorf("%d callers had to wait, want many of %d", full, callers)
 	}
 	if paused := strings.Count(log.String(), "listener paused"); paused < 1 || paused > 3 {

@@ -95,7 +95,7 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	changes := targets.changes(ctx, f.config.Log)
-	beside.show(watchPage(w), nil, p.logMetrics(), metrics.Watch(w.Snapshot))
+	beside.show(page.Config{Name: "echod watch", Watch: w.Snapshot}, nil, p.logMetrics(), metrics.Watch(w.Snapshot))
 	w.Run(ctx, changes)
 	if err := writeInTime(p.Stdout, func(out io.Writer) error { return report.WriteWatch(out, w.Snapshot(), time.Now()) }); err != nil {
 		return &exitError{Unknown, fmt.Errorf("write the summary: %w", err)}
@@ -217,39 +217,4 @@ func ignoreHangups(ctx context.Context, hangups <-chan os.Signal, log *slog.Logg
 			return
 		}
 	}
-}
-
-// watchPage is the page of a watch.
-func watchPage(w *watch.Watcher) page.Config {
-	return page.Config{Name: "echod watch", Matrix: func() *page.Matrix { return matrixOf(w.Snapshot()) }}
-}
-
-// matrixOf is a snapshot in the page's words.
-func matrixOf(snap watch.Snapshot) *page.Matrix {
-	m := &page.Matrix{}
-	for _, t := range snap.Targets {
-		target := page.Target{URL: t.URL, Problem: t.Problem}
-		for _, a := range t.Addresses {
-			target.Addresses = append(target.Addresses, addressOf(a))
-		}
-		m.Targets = append(m.Targets, target)
-	}
-	return m
-}
-
-func addressOf(a watch.AddressSnapshot) page.Address {
-	p := page.Address{
-		Addr: a.Address, Up: a.Up, Sent: a.Sent, Received: a.Received, Lost: a.LostTotal(),
-		Last: a.Last, Class: string(a.Class), Failed: a.Failed,
-	}
-	if len(a.Recent) > 0 {
-		of := a.Quantiles(0.5, 0.99)
-		p.P50, p.P99, p.Max = of[0], of[1], slices.Max(a.Recent)
-	}
-	for _, b := range a.History {
-		p.History = append(p.History, page.Bucket{
-			At: b.At, Span: watch.BucketSpan, Sent: b.Sent, Lost: b.Lost, Min: b.Min, Avg: b.Mean(), Max: b.Max,
-		})
-	}
-	return p
 }

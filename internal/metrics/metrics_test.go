@@ -15,13 +15,15 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"echod/internal/agent"
+	"echod/internal/certs"
 	"echod/internal/dial"
 	"echod/internal/engine"
+	"echod/internal/oplog"
 	"echod/internal/server"
 	"echod/internal/watch"
 )
 
-// busy is a service in whose snapshot no count is 0 and no two are the same.
+// busy returns a snapshot of a service in which no count is 0 and no two are equal.
 func busy() server.Snapshot {
 	var s engine.Stats
 	next := uint64(100)
@@ -42,8 +44,7 @@ func busy() server.Snapshot {
 	return server.Snapshot{Started: time.Unix(1e9, 5e8), Draining: true, Limits: limits, Engines: []server.EngineSnapshot{{Engine: "epoll", Stats: s}}}
 }
 
-// everything is a registry of all collectors, of which each has something to
-// tell.
+// everything returns a registry of all collectors. Each has values other than 0.
 func everything() *prometheus.Registry {
 	return NewRegistry(Build{"1.2.3", "abcdef", "go1.26"}, everyCollector()...)
 }
@@ -51,17 +52,17 @@ func everything() *prometheus.Registry {
 func everyCollector() []prometheus.Collector {
 	return []prometheus.Collector{
 		Serve(busy),
-		TLS(func() Certificate { return Certificate{NotAfter: time.Unix(2e9, 0), Reloads: 3, Failures: 1} }),
+		TLS(func() certs.Status { return certs.Status{NotAfter: time.Unix(2e9, 0), Reloads: 3, Failures: 1} }),
 		Agent(func() agent.Snapshot {
 			return agent.Snapshot{Active: 2, Ended: map[agent.End]uint64{agent.FIN: 5}, Refused: 7, Displaced: 11, DatagramErrors: 13}
 		}),
 		Watch(watching),
-		Log(func() LogLines { return LogLines{Written: 8, Dropped: 9, Suppressed: 10} }),
+		Log(func() oplog.Counts { return oplog.Counts{Written: 8, Dropped: 9, Suppressed: 10} }),
 	}
 }
 
-// watching is a name with an address that was never asked, and one that is up
-// again.
+// watching returns a snapshot of a name with an address that got no probe yet, and one
+// that is up.
 func watching() watch.Snapshot {
 	var times watch.Times
 	times.Counts[2], times.Counts[len(watch.Bounds)], times.Sum = 3, 1, 7*time.Second
@@ -72,7 +73,7 @@ func watching() watch.Snapshot {
 	}}}}
 }
 
-func TestExpositionIsAsPrometheusWantsIt(t *testing.T) {
+func TestNamesFollowTheRulesOfPrometheus(t *testing.T) {
 	problems, err := testutil.GatherAndLint(everything())
 	if err != nil {
 		t.Fatal(err)
@@ -82,9 +83,9 @@ func TestExpositionIsAsPrometheusWantsIt(t *testing.T) {
 	}
 }
 
-// TestEveryCountOfASnapshotIsTold adds the values up: one that was left out, or
-// told twice, makes another sum.
-func TestEveryCountOfASnapshotIsTold(t *testing.T) {
+// TestEveryCountOfASnapshotIsExported adds the values up: a value that is omitted, or
+// exported twice, changes the sum.
+func TestEveryCountOfASnapshotIsExported(t *testing.T) {
 	snap := busy()
 	s := snap.Engines[0].Stats
 	want := float64(s.Active + s.Held + s.Accepted + s.BytesIn + s.BytesOut + s.Discarded + s.DatagramsIn + s.DatagramsOut + s.DatagramErrors)
@@ -123,12 +124,12 @@ func gather(t *testing.T, r prometheus.Gatherer) []*dto.MetricFamily {
 	return all
 }
 
-func TestAgentAndCertificateAreTold(t *testing.T) {
+func TestAgentAndCertificateAreExported(t *testing.T) {
 	want := `
-		# HELP echod_agent_sessions_active Scenarios that the agent is acting out now.
+		# HELP echod_agent_sessions_active Scenarios that the agent runs now.
 		# TYPE echod_agent_sessions_active gauge
 		echod_agent_sessions_active 2
-		# HELP echod_agent_sessions_total Scenarios acted out, by how their connection ended, and requests refused.
+		# HELP echod_agent_sessions_total Ended scenarios, by how their connection ended, and refused requests.
 		# TYPE echod_agent_sessions_total counter
 		echod_agent_sessions_total{result="acted"} 0
 		echod_agent_sessions_total{result="error"} 0
@@ -139,7 +140,7 @@ func TestAgentAndCertificateAreTold(t *testing.T) {
 		# HELP echod_tls_certificate_expiry_timestamp_seconds When the certificate in use expires, in Unix time.
 		# TYPE echod_tls_certificate_expiry_timestamp_seconds gauge
 		echod_tls_certificate_expiry_timestamp_seconds 2e+09
-		# HELP echod_tls_reloads_total Times that the certificate was read anew: ok if it was replaced, failed if the old one was kept.
+		# HELP echod_tls_reloads_total Reloads of the certificate: ok if it was replaced, failed if the old one was kept.
 		# TYPE echod_tls_reloads_total counter
 		echod_tls_reloads_total{result="failed"} 1
 		echod_tls_reloads_total{result="ok"} 3
@@ -151,7 +152,7 @@ func TestAgentAndCertificateAreTold(t *testing.T) {
 	}
 }
 
-func TestAddressesOfAWatchAreTold(t *testing.T) {
+func TestAddressesOfAWatchAreExported(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
 	r.MustRegister(Watch(watching))
 	got := map[string]float64{}
@@ -182,13 +183,13 @@ func TestAddressesOfAWatchAreTold(t *testing.T) {
 		"rtt_seconds 192.0.2.2:7 le 0.0001": 3, "rtt_seconds 192.0.2.2:7 le 0.0002": 3,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("what is told, but for zeros (-want +got)\n%s", diff)
+		t.Errorf("values other than 0 (-want +got)\n%s", diff)
 	}
 }
 
-var update = flag.Bool("update", false, "write docs/metrics.md anew")
+var update = flag.Bool("update", false, "rewrite docs/metrics.md")
 
-// TestDocumentListsEveryMetric compares docs/metrics.md with what is exposed.
+// TestDocumentListsEveryMetric compares docs/metrics.md with the metrics.
 func TestDocumentListsEveryMetric(t *testing.T) {
 	const name = "../../docs/metrics.md"
 	want := document(t)
@@ -202,18 +203,18 @@ func TestDocumentListsEveryMetric(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("docs/metrics.md is not what is exposed; go test ./internal/metrics -update writes it (-want +got)\n%s", diff)
+		t.Errorf("docs/metrics.md does not match the metrics; go test ./internal/metrics -update rewrites it (-want +got)\n%s", diff)
 	}
 }
 
-// document is docs/metrics.md.
+// document returns docs/metrics.md.
 func document(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(`# Metrics
 
-What ` + "`/metrics`" + ` of ` + "`--admin`" + ` tells, beside what Go and the operating system know of
-the process (` + "`go_…`, `process_…`" + `). What to do when one moves is in
-[operations.md](operations.md).
+These are the metrics of echod at ` + "`/metrics`" + ` of the address of ` + "`--admin`" + `. The metrics
+of Go and of the process (` + "`go_…`, `process_…`" + `) are there too.
+[operations.md](operations.md#metrics) says what to do when one of them grows.
 
 | metric | type | labels | meaning |
 |---|---|---|---|
@@ -227,14 +228,14 @@ the process (` + "`go_…`, `process_…`" + `). What to do when one moves is in
 	return b.String()
 }
 
-// labels are the labels of a metric, with their values where those are few words
-// of ours.
+// labels returns the labels of a metric. It adds the values of labels that have a fixed
+// list of them.
 func labels(f *dto.MetricFamily) string {
-	ours := []string{"cause", "class", "direction", "reason", "result"}
+	fixed := []string{"cause", "class", "direction", "reason", "result"}
 	var all []string
 	for i, l := range f.GetMetric()[0].GetLabel() {
 		text := "`" + l.GetName() + "`"
-		if slices.Contains(ours, l.GetName()) {
+		if slices.Contains(fixed, l.GetName()) {
 			var values []string
 			for _, m := range f.GetMetric() {
 				values = append(values, m.GetLabel()[i].GetValue())

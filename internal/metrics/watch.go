@@ -6,59 +6,66 @@ import (
 	"echod/internal/watch"
 )
 
-var (
-	probesSent     = counter("echod_watch_probes_sent_total", "Probes that were answered or lost.", "target", "address")
-	probesReceived = counter("echod_watch_probes_received_total", "Probes answered in time and rightly.", "target", "address")
-	probesLost     = counter("echod_watch_probes_lost_total", "Probes not answered in time, or not rightly, by class.", "target", "address", "class")
-	watchUp        = gauge("echod_watch_up", "1 if the address answers, 0 if --down-after probes in a row were lost.", "target", "address")
-	watchAddresses = gauge("echod_watch_addresses", "Addresses that the target has now.", "target")
-	resolveFailed  = counter("echod_watch_resolve_failures_total", "Look-ups of the target's name that failed.", "target")
-	watchRTT       = prometheus.NewDesc("echod_watch_rtt_seconds", "Round trips, from the first byte sent until the last one was back.", []string{"target", "address"}, nil)
-)
+// Watch collects the metrics of a watch. Snapshot is called from any goroutine.
+func Watch(snapshot func() watch.Snapshot) prometheus.Collector {
+	return collector[watch.Snapshot]{snapshot, []metric[watch.Snapshot]{
+		gauge("echod_watch_addresses", "Addresses that the target has now.", []string{"target"},
+			forTarget(func(t *watch.TargetSnapshot) float64 { return float64(len(t.Addresses)) })),
+		counter("echod_watch_resolve_failures_total", "Failed look-ups of the target's name.", []string{"target"},
+			forTarget(func(t *watch.TargetSnapshot) float64 { return float64(t.Failures) })),
 
-// watcher collects from snapshots of a watch.
-type watcher struct{ snapshot func() watch.Snapshot }
-
-// Watch collects how the targets of a watch are doing. snapshot may be called from
-// any goroutine.
-func Watch(snapshot func() watch.Snapshot) prometheus.Collector { return watcher{snapshot} }
-
-func (w watcher) Describe(to chan<- *prometheus.Desc) {
-	describe(to, []family{probesSent, probesReceived, probesLost, watchUp, watchAddresses, resolveFailed})
-	to <- watchRTT
+		counter("echod_watch_probes_sent_total", "Probes that were answered or lost.", byAddress(),
+			forAddress(func(a *watch.AddressSnapshot, emit emit) { emit(float64(a.Sent)) })),
+		counter("echod_watch_probes_received_total", "Probes answered correctly and in time.", byAddress(),
+			forAddress(func(a *watch.AddressSnapshot, emit emit) { emit(float64(a.Received)) })),
+		counter("echod_watch_probes_lost_total", "Probes not answered correctly and in time, by class.", byAddress("class"),
+			forAddress(func(a *watch.AddressSnapshot, emit emit) {
+				for _, class := range watch.Classes() {
+					emit(float64(a.Lost[class]), string(class))
+				}
+			})),
+		gauge("echod_watch_up", "1 if the address answers, 0 after --down-after lost probes in a row. Absent until one of them is known.", byAddress(),
+			forAddress(func(a *watch.AddressSnapshot, emit emit) {
+				if a.Known {
+					emit(truth(a.Up))
+				}
+			})),
+		{prometheus.NewDesc("echod_watch_rtt_seconds", "Round trips, from the first byte sent to the last byte received.", byAddress(), nil), roundTrips},
+	}}
 }
 
-func (w watcher) Collect(to chan<- prometheus.Metric) {
-	for _, t := range w.snapshot().Targets {
-		tell(to, watchAddresses, len(t.Addresses), t.URL)
-		tell(to, resolveFailed, t.Failures, t.URL)
-		for _, a := range t.Addresses {
-			probes(to, t.URL, &a)
+// byAddress returns the labels target and address, and other labels after them.
+func byAddress(others ...string) []string { return append([]string{"target", "address"}, others...) }
+
+func forTarget(of func(*watch.TargetSnapshot) float64) func(*watch.Snapshot, emit) {
+	return func(s *watch.Snapshot, emit emit) {
+		for _, t := range s.Targets {
+			emit(of(&t), t.URL)
 		}
 	}
 }
 
-// probes tells of one address. Whether it is up is not told before it is known.
-func probes(to chan<- prometheus.Metric, target string, a *watch.AddressSnapshot) {
-	tell(to, probesSent, a.Sent, target, a.Address)
-	tell(to, probesReceived, a.Received, target, a.Address)
-	for _, class := range watch.Classes() {
-		tell(to, probesLost, a.Lost[class], target, a.Address, string(class))
+func forAddress(of func(*watch.AddressSnapshot, emit)) func(*watch.Snapshot, emit) {
+	return func(s *watch.Snapshot, emit emit) {
+		for _, t := range s.Targets {
+			for _, a := range t.Addresses {
+				of(&a, func(v float64, labels ...string) { emit(v, append([]string{t.URL, a.Address}, labels...)...) })
+			}
+		}
 	}
-	if a.Known {
-		tell(to, watchUp, truth(a.Up), target, a.Address)
-	}
-	below, all := cumulated(&a.Times)
-	to <- prometheus.MustNewConstHistogram(watchRTT, all, a.Times.Sum.Seconds(), below, target, a.Address)
 }
 
-// cumulated is how many round trips did not exceed each bound, and how many there
-// are.
-func cumulated(times *watch.Times) (below map[float64]uint64, all uint64) {
-	below = map[float64]uint64{}
-	for i, bound := range watch.Bounds {
-		all += times.Counts[i]
-		below[bound.Seconds()] = all
+// roundTrips collects a histogram for each address.
+func roundTrips(s *watch.Snapshot, desc *prometheus.Desc, to chan<- prometheus.Metric) {
+	for _, t := range s.Targets {
+		for _, a := range t.Addresses {
+			below, all := map[float64]uint64{}, uint64(0) // below: how many were no longer than each bound
+			for i, bound := range watch.Bounds {
+				all += a.Times.Counts[i]
+				below[bound.Seconds()] = all
+			}
+			all += a.Times.Counts[len(watch.Bounds)]
+			to <- prometheus.MustNewConstHistogram(desc, all, a.Times.Sum.Seconds(), below, t.URL, a.Address)
+		}
 	}
-	return below, all + times.Counts[len(watch.Bounds)]
 }

@@ -4,27 +4,32 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"echod/internal/engine"
+	"echod/internal/server"
+	"echod/internal/sock"
 )
 
 // BenchmarkDraw is what a second costs while somebody looks.
 func BenchmarkDraw(b *testing.B) {
-	t := Traffic{Loops: make([]Loop, 4)}
-	for i := range 9 {
-		c := Count{Name: string(rune('a' + i)), N: 1}
-		t.Closes, t.Drops = append(t.Closes, c), append(t.Drops, c)
+	spec, err := sock.Parse("udp://127.0.0.1:7")
+	if err != nil {
+		b.Fatal(err)
 	}
-	p := New(Config{Sample: func() Sample {
-		t := t
-		t.Active, t.Held = rand.Uint64N(1000), rand.Uint64N(1e6)
-		t.BytesIn, t.BytesOut, t.DatagramsIn = rand.Uint64N(1e8), rand.Uint64N(1e8), rand.Uint64N(1e5)
-		return Sample{Listeners: []Listener{{URL: "udp://127.0.0.1:7"}}, Traffic: &t}
+	p := New(Config{Serve: func() server.Snapshot {
+		s := engine.Stats{Active: rand.Uint64N(1000), Held: rand.Uint64N(1e6), Loops: make([]engine.LoopStats, 4)}
+		s.BytesIn, s.BytesOut, s.DatagramsIn = rand.Uint64N(1e8), rand.Uint64N(1e8), rand.Uint64N(1e5)
+		for i := range s.Closes {
+			s.Closes[i], s.Drops[i] = 1, 1
+		}
+		return server.Snapshot{Engines: []server.EngineSnapshot{{Engine: "epoll", Listeners: []sock.Spec{spec}, Stats: s}}}
 	}})
 	for i := range span + 1 {
-		p.take(at(float64(i)))
+		p.sample(at(float64(i)))
 	}
 	size := 0
 	for b.Loop() {
-		p.take(p.at.Add(time.Second))
+		p.sample(p.at.Add(time.Second))
 		d, err := p.draw(b.Context())
 		if err != nil {
 			b.Fatal(err)

@@ -3,46 +3,54 @@ package page
 import (
 	"math"
 	"time"
+
+	"echod/internal/agent"
+	"echod/internal/engine"
 )
 
-// span is how far back the page looks, in seconds: one sample for each.
+// span is the length of the history in seconds. Each second has one sample.
 const span = 600
 
-// history is the samples of the last span seconds, oldest first.
-type history struct{ taken []taken }
-
-// taken is a sample and when it was taken.
-type taken struct {
-	at time.Time
-	Sample
+// sample is what was so at one moment. All samples of a page have the same parts.
+type sample struct {
+	at    time.Time
+	stats *engine.Stats // of all engines of a service, else nil
+	agent *agent.Snapshot
 }
 
-// add appends a sample, and forgets those that are too old to be shown. One more
-// is kept than is shown: a rate lies between two.
-func (h *history) add(at time.Time, s Sample) {
-	h.taken = append(h.taken, taken{at, s})
+// history is the samples of the last span seconds, oldest first.
+type history []sample
+
+// add appends a sample and removes those that are too old to be shown. It keeps one
+// more than is shown: a rate needs two.
+func (h *history) add(s sample) {
+	if n := len(*h); n > 0 && (*h)[n-1].agent != nil {
+		before := *(*h)[n-1].agent
+		before.Latest = nil // only the newest are shown
+		(*h)[n-1].agent = &before
+	}
+	*h = append(*h, s)
 	old := 0
-	for at.Sub(h.taken[old].at) > span*time.Second {
+	for s.at.Sub((*h)[old].at) > span*time.Second {
 		old++
 	}
-	old = max(old, len(h.taken)-span-1)
-	if old > 0 {
-		h.taken = append(h.taken[:0], h.taken[old:]...)
+	if old = max(old, len(*h)-span-1); old > 0 {
+		*h = append((*h)[:0], (*h)[old:]...)
 	}
 }
 
-func (h *history) newest() taken { return h.taken[len(h.taken)-1] }
+func (h history) newest() *sample { return &h[len(h)-1] }
 
-// slot is the place among values of what was taken at a moment; the last one is now.
-func (h *history) slot(at time.Time) int {
+// slot returns the place of a moment among values. The last place is that of now.
+func (h history) slot(at time.Time) int {
 	return span - 1 - int(math.Round(h.newest().at.Sub(at).Seconds()))
 }
 
-// values are of so many seconds each, NaN where none is known; the last one is of
-// now.
+// values have one value for each step of time, NaN where none is known. The last one
+// is that of now.
 type values []float64
 
-// unknown are n values, none of which is known yet.
+// unknown returns n values that are not known.
 func unknown(n int) values {
 	v := make(values, n)
 	for i := range v {
@@ -51,36 +59,46 @@ func unknown(n int) values {
 	return v
 }
 
-// levels are values of what is now: of connections, say.
-func (h *history) levels(of func(*Sample) (uint64, bool)) values {
+// last returns the value of now.
+func (v values) last() float64 { return v[len(v)-1] }
+
+// levels returns a gauge over time, e.g. the number of connections.
+func (h history) levels(of func(*sample) uint64) values {
 	all := unknown(span)
-	for i := range h.taken {
-		if v, ok := of(&h.taken[i].Sample); ok {
-			if slot := h.slot(h.taken[i].at); slot >= 0 {
-				all[slot] = float64(v)
-			}
+	for i := range h {
+		if slot := h.slot(h[i].at); slot >= 0 {
+			all[slot] = float64(of(&h[i]))
 		}
 	}
 	return all
 }
 
-// rates are how much a count grew each second.
-func (h *history) rates(of func(*Sample) (uint64, bool)) values {
+// rates returns by how much a counter grew each second.
+func (h history) rates(of func(*sample) uint64) values {
 	all := unknown(span)
-	h.growths(of, func(from, to time.Time, n uint64) {
+	h.growth(of, func(from, to time.Time, n uint64) {
 		slot, seconds := h.slot(to), to.Sub(from).Seconds()
 		if slot >= 0 && seconds > 0 {
-			all[slot] = tidy(float64(n) / seconds)
+			all[slot] = rounded(float64(n) / seconds)
 		}
 	})
 	return all
 }
 
-// grown is how much a count grew in so many seconds until now.
-func (h *history) grown(of func(*Sample) (uint64, bool), seconds int) uint64 {
+// count returns the state of a counter.
+func (h history) count(name string, of func(*sample) uint64) CountState {
+	s := CountState{Name: name, Total: of(h.newest()), LastMinute: h.grown(of, 60)}
+	if s.Total > 0 {
+		s.Tens = h.tens(of)
+	}
+	return s
+}
+
+// grown returns by how much a counter grew in the last seconds.
+func (h history) grown(of func(*sample) uint64, seconds int) uint64 {
 	var sum uint64
 	since := h.newest().at.Add(-time.Duration(seconds) * time.Second)
-	h.growths(of, func(from, _ time.Time, n uint64) {
+	h.growth(of, func(from, _ time.Time, n uint64) {
 		if !from.Before(since) {
 			sum += n
 		}
@@ -88,30 +106,40 @@ func (h *history) grown(of func(*Sample) (uint64, bool), seconds int) uint64 {
 	return sum
 }
 
-// growths tells each how much a count grew between two samples.
-func (h *history) growths(of func(*Sample) (uint64, bool), each func(from, to time.Time, n uint64)) {
-	for i := 1; i < len(h.taken); i++ {
-		before, now := &h.taken[i-1], &h.taken[i]
-		a, known := of(&before.Sample)
-		b, ok := of(&now.Sample)
-		if known && ok {
-			each(before.at, now.at, growth(a, b))
+// tens returns by how much a counter grew in each ten seconds.
+func (h history) tens(of func(*sample) uint64) values {
+	all := unknown(span / 10)
+	// Ten seconds by the clock, so that no value changes only because time passes.
+	now := h.newest().at.Unix() / 10
+	h.growth(of, func(_, to time.Time, n uint64) {
+		i := len(all) - 1 - int(now-to.Unix()/10)
+		if i < 0 {
+			return
 		}
+		if math.IsNaN(all[i]) {
+			all[i] = 0
+		}
+		all[i] += float64(n)
+	})
+	return all
+}
+
+// growth calls each with the growth of a counter between two samples. A counter that
+// is smaller than before has started again at zero.
+func (h history) growth(of func(*sample) uint64, each func(from, to time.Time, n uint64)) {
+	for i := 1; i < len(h); i++ {
+		before, now := of(&h[i-1]), of(&h[i])
+		n := now - before
+		if now < before {
+			n = now
+		}
+		each(h[i-1].at, h[i].at, n)
 	}
 }
 
-// growth is how much a count has grown from a to b. One that is smaller than it
-// was began again at zero meanwhile.
-func growth(a, b uint64) uint64 {
-	if b < a {
-		return b
-	}
-	return b - a
-}
-
-// tidy rounds v to what is shown of it, and to some digits more: every text about
-// it is made of the same number.
-func tidy(v float64) float64 {
+// rounded rounds v to a few digits more than are shown, so that all texts about v are
+// made of the same number.
+func rounded(v float64) float64 {
 	if v == 0 || math.IsNaN(v) {
 		return v
 	}

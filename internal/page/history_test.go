@@ -7,14 +7,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"echod/internal/engine"
 )
 
-// in is a Sample of an echo that has received so many bytes.
-func in(n uint64) Sample { return Sample{Traffic: &Traffic{BytesIn: n}} }
+// in is a sample of a service that has received n bytes, at some second.
+func in(seconds float64, n uint64) sample {
+	return sample{at: at(seconds), stats: &engine.Stats{BytesIn: n}}
+}
 
-var bytesIn = ofTraffic(func(t *Traffic) uint64 { return t.BytesIn })
+func bytesIn(s *sample) uint64 { return s.stats.BytesIn }
 
-// at is a moment so many seconds after some other one.
+// at is a moment that many seconds after some other one.
 func at(seconds float64) time.Time {
 	return time.Unix(1_000_000, 0).Add(time.Duration(seconds * float64(time.Second)))
 }
@@ -33,7 +37,7 @@ func TestRatesAreMadeOfCounters(t *testing.T) {
 		{"one sample is no rate", []taken{{0, 100}}, values{none, none}},
 		{"growth in a second", []taken{{0, 100}, {1, 150}, {2, 150}}, values{none, 50, 0}},
 		{"in less than a second", []taken{{0, 100}, {0.8, 180}}, values{none, 100}},
-		{"begun again at zero", []taken{{0, 1000}, {1, 30}, {2, 40}}, values{none, 30, 10}},
+		{"started again at zero", []taken{{0, 1000}, {1, 30}, {2, 40}}, values{none, 30, 10}},
 		{"twice at one moment", []taken{{0, 0}, {1, 10}, {1, 20}}, values{none, 10}},
 		{"samples missing", []taken{{0, 0}, {4, 400}, {5, 500}}, values{none, none, none, 100, 100}},
 	}
@@ -41,7 +45,7 @@ func TestRatesAreMadeOfCounters(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var h history
 			for _, s := range test.taken {
-				h.add(at(s.at), in(s.n))
+				h.add(in(s.at, s.n))
 			}
 			got := h.rates(bytesIn)
 			if len(got) != span {
@@ -54,14 +58,14 @@ func TestRatesAreMadeOfCounters(t *testing.T) {
 	}
 }
 
-func TestGrowthIsOfLateOnly(t *testing.T) {
+func TestGrownCountsOnlyTheLastSeconds(t *testing.T) {
 	var h history
 	for i := range 100 {
 		n := uint64(10 * i)
 		if i >= 80 {
-			n = uint64(i - 80) // begun again, and slower
+			n = uint64(i - 80) // started again, and slower
 		}
-		h.add(at(float64(i)), in(n))
+		h.add(in(float64(i), n))
 	}
 	for seconds, want := range map[int]uint64{1: 1, 19: 19, 20: 19, 60: 19 + 40*10, 600: 19 + 79*10} {
 		if got := h.grown(bytesIn, seconds); got != want {
@@ -70,19 +74,19 @@ func TestGrowthIsOfLateOnly(t *testing.T) {
 	}
 }
 
-func TestHistoryForgetsWhatIsNotShown(t *testing.T) {
+func TestHistoryKeepsOnlyWhatIsShown(t *testing.T) {
 	var h history
 	for i := range 3 * span {
-		h.add(at(float64(i)), in(uint64(i)))
+		h.add(in(float64(i), uint64(i)))
 	}
-	if got := len(h.taken); got != span+1 {
+	if got := len(h); got != span+1 {
 		t.Errorf("of a sample each second %d are kept, want %d", got, span+1)
 	}
 	if got := h.rates(bytesIn); math.IsNaN(got[0]) {
 		t.Error("the first second that is shown has no rate")
 	}
-	h.add(at(9*span), in(0))
-	if got := len(h.taken); got != 1 {
+	h.add(in(9*span, 0))
+	if got := len(h); got != 1 {
 		t.Errorf("after a long sleep %d samples are kept, want the new one alone", got)
 	}
 }
@@ -94,7 +98,7 @@ func TestTensDoNotChangeBecauseTimePasses(t *testing.T) {
 		if i >= 33 {
 			n = 7
 		}
-		h.add(at(float64(i)), in(n))
+		h.add(in(float64(i), n))
 		if i < 33 {
 			continue
 		}

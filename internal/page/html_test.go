@@ -13,12 +13,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"echod/internal/agent"
+	"echod/internal/engine"
 	"echod/internal/page"
+	"echod/internal/server"
+	"echod/internal/sock"
+	"echod/internal/watch"
 )
 
 func TestPageNeedsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := running(t, page.Config{Sample: sampled(echo), Peers: peers, Matrix: matrix}, 10)
+		p := running(t, page.Config{Serve: service(t), Peers: peers, Watch: targets}, 10)
 		for _, path := range []string{"/", "/page.css", "/page.js"} {
 			text := body(t, p, path)
 			for _, word := range []string{"http:", "https:", "//www", "url(", "@import", " style=", "onclick", "innerHTML", "eval("} {
@@ -56,25 +61,28 @@ func TestAnswersSayWhatTheyAreAndWhatTheyMayDo(t *testing.T) {
 // TestPageEscapesWhatComesFromElsewhere: every text that it is given is hostile.
 func TestPageEscapesWhatComesFromElsewhere(t *testing.T) {
 	const bad = `"></output></svg></table><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}'`
-	hostile := func(second uint64) page.Sample {
-		list := []page.Count{{Name: bad, N: second}, {Name: bad}}
-		return page.Sample{Listeners: []page.Listener{{URL: "udp" + bad, Engine: bad}, {URL: "tls" + bad}},
-			Traffic: &page.Traffic{Active: 1, Closes: list, Refused: list, Accepts: list, Handshakes: list, Drops: list, Loops: []page.Loop{{Engine: bad}}}}
+	url := spec(t, "unix:///tmp/echo")
+	url.Path = bad
+	hostile := func() server.Snapshot {
+		one := server.EngineSnapshot{Engine: bad, Listeners: []sock.Spec{url, url}, Stats: engine.Stats{Active: 1, Loops: make([]engine.LoopStats, 2)}}
+		return server.Snapshot{Engines: []server.EngineSnapshot{one, one}}
 	}
-	scenario := func(uint64) page.Sample {
-		return page.Sample{Agent: &page.Agent{Ends: []page.Count{{Name: bad, N: 1}}, Sessions: []page.Session{{ID: bad, Scenario: bad, Client: bad, End: bad}}}}
+	stream := func(context.Context, int) ([]engine.Peer, error) {
+		return []engine.Peer{{Network: bad, Waiting: time.Second}, {Network: bad}}, nil
 	}
-	targets := func() *page.Matrix {
-		return &page.Matrix{Targets: []page.Target{{URL: bad, Problem: bad, Addresses: []page.Address{{Addr: bad, Class: bad}}}, {URL: bad, Addresses: []page.Address{{Addr: bad}}}}}
+	scenarios := func() agent.Snapshot {
+		return agent.Snapshot{Latest: []agent.Session{{Client: bad, Report: agent.Report{ID: bad, Scenario: bad, End: bad}}}}
 	}
-	stream := func(context.Context) ([]page.Peer, error) {
-		return []page.Peer{{Addr: bad, Network: bad, Waiting: time.Second}, {Network: bad}}, nil
+	monitored := func() watch.Snapshot {
+		return watch.Snapshot{Targets: []watch.TargetSnapshot{
+			{URL: bad, Problem: bad, Addresses: []watch.AddressSnapshot{{Address: bad, Class: bad}}},
+			{URL: bad, Addresses: []watch.AddressSnapshot{{Address: bad}}}}}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		for name, config := range map[string]page.Config{
-			"serve": {Name: bad, Version: bad, Sample: sampled(hostile), Peers: stream},
-			"agent": {Name: bad, Version: bad, Sample: sampled(scenario)},
-			"watch": {Name: bad, Version: bad, Matrix: targets},
+			"serve": {Name: bad, Version: bad, Serve: hostile, Peers: stream},
+			"agent": {Name: bad, Version: bad, Agent: scenarios, AgentURL: bad},
+			"watch": {Name: bad, Version: bad, Watch: monitored},
 		} {
 			text := body(t, running(t, config, 3), "/")
 			if strings.Contains(text, "<img") || strings.Contains(text, "<script>") || strings.Contains(text, "</output></svg></table><") {
@@ -97,9 +105,11 @@ func TestLinesStayInTheirPlots(t *testing.T) {
 	for name, level := range map[string]uint64{"nothing": 0, "little": 1, "the most there can be": math.MaxUint64} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := running(t, page.Config{Matrix: matrix, Sample: sampled(func(second uint64) page.Sample {
-					n := level * (second % 2) // grows, and begins again
-					return page.Sample{Traffic: &page.Traffic{Active: n, Held: n, BytesIn: n, BytesOut: n, Accepted: n, Closes: []page.Count{{Name: "finished", N: n}}}}
+				p := running(t, page.Config{Watch: targets, Serve: sampled(func(second uint64) server.Snapshot {
+					n := level * (second % 2) // grows, and starts again
+					s := engine.Stats{Active: n, Held: n, BytesIn: n, BytesOut: n, Accepted: n}
+					s.Closes[engine.Finished] = n
+					return server.Snapshot{Engines: []server.EngineSnapshot{{Stats: s}}}
 				})}, 700)
 				text := body(t, p, "/")
 				for _, word := range []string{"NaN", "Inf"} {
@@ -158,7 +168,7 @@ func within(t *testing.T, path string) {
 
 func TestPageTellsWhatItShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := running(t, page.Config{Name: "echod serve", Version: "1.2.3", Sample: sampled(echo), Peers: peers}, 10)
+		p := running(t, page.Config{Name: "echod serve", Version: "1.2.3", Serve: service(t), Peers: peers}, 10)
 		text := body(t, p, "/")
 		for _, want := range []string{
 			"<title>draining · echod serve</title>",
@@ -168,7 +178,7 @@ func TestPageTellsWhatItShows(t *testing.T) {
 			`aria-label="Connections over the last ten minutes: open 3 now, at most 3; accepted 10.0/s now, at most 10.0/s; closed 9.00/s now, at most 9.00/s."`,
 			">3</output> of 100</li>",
 			"<th scope=\"row\">unix 3</th><td>10 B</td><td>3 s</td>",
-			"None: idle",
+			"None: peer-reset, peer-lost, stalled, idle, drained,",
 			"<h2>TLS handshakes</h2>",
 			">drain</text>",
 		} {
@@ -185,7 +195,7 @@ func TestPageTellsWhatItShows(t *testing.T) {
 
 func TestMatrixTellsWhichAddressesAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		text := html.UnescapeString(body(t, running(t, page.Config{Name: "echod watch", Matrix: matrix}, 1), "/"))
+		text := html.UnescapeString(body(t, running(t, page.Config{Name: "echod watch", Watch: targets}, 1), "/"))
 		for _, want := range []string{
 			`<p class="state down">1 of 2 up</p>`,
 			"dns+tcp://echo.example:7 <span>1 of 2 up</span>",
@@ -193,7 +203,7 @@ func TestMatrixTellsWhichAddressesAnswer(t *testing.T) {
 			`<span class="state down">down</span> <span class="class">refused</span>`,
 			`aria-label="The last ten minutes: 5 probes, 0 lost, round-trip times from 1.00 ms to 2.00 ms."`,
 			`aria-label="The last ten minutes: 5 probes, 5 lost."`,
-			`<td role="cell" data-head="lost, 10 min" class="bad">100 %</td>`,
+			`<td role="cell" data-head="lost (10 min)" class="bad">100 %</td>`,
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the page does not contain %s", want)

@@ -1,47 +1,103 @@
 package page
 
-import "time"
+import (
+	"time"
 
-// Matrix is what a watch sees of its targets.
-type Matrix struct {
-	Targets []Target // in an order that stays
+	"echod/internal/watch"
+)
+
+// MatrixState is what a watch knows of its targets.
+type MatrixState struct {
+	Targets []TargetState `json:"targets"`
 }
 
-// Target is what is watched, and the addresses that it has now.
-type Target struct {
-	URL       string
-	Problem   string // why its name has no addresses; "" if that is not so
-	Addresses []Address
+// TargetState is a target, and the addresses that it has now.
+type TargetState struct {
+	URL       string         `json:"url"`
+	Problem   string         `json:"problem,omitempty"` // why its name has no addresses
+	Addresses []AddressState `json:"addresses"`
 }
 
-// Address is one address of a target.
-type Address struct {
-	Addr     string
-	Up       bool
-	Sent     uint64
-	Received uint64
-	Lost     uint64
-
-	// Round-trip times; 0 if none was measured.
-	Last time.Duration
-	P50  time.Duration
-	P99  time.Duration
-	Max  time.Duration
-
-	Class   string    // of the last error; "" if there was none
-	Failed  time.Time // when that was
-	History []Bucket  // the last ten minutes, oldest first; buckets may be missing
+// AddressState is one address of a target. A time of null was not measured.
+type AddressState struct {
+	Address     string        `json:"address"`
+	Up          bool          `json:"up"`
+	Sent        uint64        `json:"sent_total"`
+	Received    uint64        `json:"received_total"`
+	Lost        uint64        `json:"lost_total"`
+	LastSeconds figure        `json:"rtt_last_seconds"`
+	P50Seconds  figure        `json:"rtt_p50_seconds"`
+	P99Seconds  figure        `json:"rtt_p99_seconds"`
+	MaxSeconds  figure        `json:"rtt_max_seconds"`
+	Error       string        `json:"last_error,omitempty"` // its class
+	ErrorAt     time.Time     `json:"last_error_at,omitzero"`
+	History     []BucketState `json:"history"` // of the last ten minutes, oldest first; empty buckets are omitted
 }
 
-// Bucket is what came of the probes that left within a few seconds.
-type Bucket struct {
-	At   time.Time     // when it began
-	Span time.Duration // how long it is
-	Sent uint64
-	Lost uint64
+// BucketState is the result of the probes that left within a few seconds.
+type BucketState struct {
+	At          time.Time `json:"at"` // when it began
+	SpanSeconds float64   `json:"span_seconds"`
+	Sent        uint64    `json:"sent"`
+	Lost        uint64    `json:"lost"`
+	MinSeconds  figure    `json:"rtt_min_seconds"`
+	AvgSeconds  figure    `json:"rtt_avg_seconds"`
+	MaxSeconds  figure    `json:"rtt_max_seconds"`
+}
 
-	// Round-trip times of those that came back; 0 if none did.
-	Min time.Duration
-	Avg time.Duration
-	Max time.Duration
+func matrix(snap watch.Snapshot) *MatrixState {
+	all := &MatrixState{Targets: []TargetState{}}
+	for _, t := range snap.Targets {
+		target := TargetState{URL: t.URL, Problem: t.Problem, Addresses: []AddressState{}}
+		for _, a := range t.Addresses {
+			target.Addresses = append(target.Addresses, addressState(a))
+		}
+		all.Targets = append(all.Targets, target)
+	}
+	return all
+}
+
+func addressState(a watch.AddressSnapshot) AddressState {
+	of := a.Quantiles(0.5, 0.99, 1)
+	s := AddressState{
+		Address: a.Address, Up: a.Up, Sent: a.Sent, Received: a.Received, Lost: a.LostTotal(),
+		LastSeconds: secondsOf(a.Last), P50Seconds: secondsOf(of[0]), P99Seconds: secondsOf(of[1]), MaxSeconds: secondsOf(of[2]),
+		Error: string(a.Class), ErrorAt: a.Failed, History: []BucketState{},
+	}
+	for _, b := range a.History {
+		s.History = append(s.History, BucketState{
+			At: b.At, SpanSeconds: watch.BucketSpan.Seconds(), Sent: b.Sent, Lost: b.Lost,
+			MinSeconds: secondsOf(b.Min), AvgSeconds: secondsOf(b.Mean()), MaxSeconds: secondsOf(b.Max),
+		})
+	}
+	return s
+}
+
+// Up returns how many addresses answer.
+func (t TargetState) Up() int {
+	n := 0
+	for _, a := range t.Addresses {
+		if a.Up {
+			n++
+		}
+	}
+	return n
+}
+
+// Up returns how many addresses of all targets answer.
+func (m *MatrixState) Up() int {
+	n := 0
+	for _, t := range m.Targets {
+		n += t.Up()
+	}
+	return n
+}
+
+// Addresses returns how many addresses all targets have.
+func (m *MatrixState) Addresses() int {
+	n := 0
+	for _, t := range m.Targets {
+		n += len(t.Addresses)
+	}
+	return n
 }

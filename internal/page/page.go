@@ -1,3 +1,5 @@
+// Package page serves the live page: what an echod does now, and what it did in the
+// last ten minutes. It draws the snapshots of a service, an agent or a watch.
 package page
 
 import (
@@ -5,83 +7,105 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"echod/internal/agent"
+	"echod/internal/engine"
+	"echod/internal/server"
+	"echod/internal/watch"
 )
 
-// Config is what a page shows, and whom it asks.
+// Config says what a page shows. Serve, Agent and Watch return the snapshots that it
+// draws; those that are nil are not shown. They are called from any goroutine.
 type Config struct {
-	Name    string // what the process is, as in "echod serve"
+	Name    string // of the process, e.g. "echod serve"
 	Version string
 
-	// Sample is asked once a second; nil where there is only a Matrix.
-	Sample func() Sample
-	// Peers tells some of the streams: those that moved most, and those that
-	// have waited longest, each once. It is asked at most once a second, and only
-	// while somebody looks; nil where there are none to tell of.
-	Peers func(ctx context.Context) ([]Peer, error)
-	// Matrix is asked at most once a second, and only while somebody looks; nil
-	// but for a watch.
-	Matrix func() *Matrix
+	// Serve is called once a second.
+	Serve func() server.Snapshot
+	// Peers returns the n streams that moved most bytes and the n that have waited
+	// longest, each once. It is called at most once a second, and only while
+	// somebody looks.
+	Peers func(ctx context.Context, n int) ([]engine.Peer, error)
+
+	// Agent is called once a second.
+	Agent       func() agent.Snapshot
+	AgentURL    string // where the agent listens
+	AgentLimits agent.Limits
+
+	// Watch is called at most once a second, and only while somebody looks.
+	Watch func() watch.Snapshot
 }
 
 // Page is an http.Handler. Its methods may be called from any goroutine.
 type Page struct {
-	config Config
-	mux    *http.ServeMux
+	config  Config
+	mux     *http.ServeMux
+	started time.Time
 
 	mu       sync.Mutex
 	history  history
-	at       time.Time // of the last turn of Run
-	draining time.Time // when it was first seen to drain
+	service  server.Snapshot // the newest
+	at       time.Time       // of the newest sample
+	draining time.Time       // when a drain was first seen
 
-	drawing sync.Mutex // held for as long as it takes: who comes meanwhile gets the same
-	drawn   *drawing   // what somebody saw last
+	drawing sync.Mutex // held while the page is drawn: requests in the meantime get the same drawing
+	drawn   *drawing   // the last one
 }
 
-// New makes a page, which shows nothing new unless [Page.Run] goes on.
+// New returns a page. It shows nothing new unless [Page.Run] runs.
 func New(config Config) *Page {
-	p := &Page{config: config, mux: http.NewServeMux(), at: time.Now()}
+	now := time.Now()
+	p := &Page{config: config, mux: http.NewServeMux(), started: now, at: now}
 	p.routes()
 	return p
 }
 
-// ServeHTTP answers for the page at / and for what belongs to it.
+// ServeHTTP serves the page at /, and its style, script, icon and state.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
 
 // Run takes a sample each second until ctx ends.
 func (p *Page) Run(ctx context.Context) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	p.take(time.Now())
+	p.sample(time.Now())
 	for {
 		select {
 		case now := <-second.C:
-			p.take(now)
+			p.sample(now)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// take takes a sample.
-func (p *Page) take(now time.Time) {
-	var s Sample
-	if p.config.Sample != nil {
-		s = p.config.Sample()
+// sample adds the snapshots of now to the history.
+func (p *Page) sample(now time.Time) {
+	s := sample{at: now}
+	var service server.Snapshot
+	if p.config.Serve != nil {
+		service = p.config.Serve()
+		s.stats = new(engine.Stats)
+		for _, e := range service.Engines {
+			s.stats.Add(e.Stats)
+		}
+	}
+	if p.config.Agent != nil {
+		snap := p.config.Agent()
+		s.agent = &snap
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.at = now
-	if p.config.Sample == nil {
-		return
+	p.at, p.service = now, service
+	if s.stats != nil || s.agent != nil {
+		p.history.add(s)
 	}
-	p.history.add(now, s)
-	if s.Draining && p.draining.IsZero() {
+	if service.Draining && p.draining.IsZero() {
 		p.draining = now
 	}
 }
 
-// turned is when Run turned last.
-func (p *Page) turned() time.Time {
+// sampled returns the time of the newest sample.
+func (p *Page) sampled() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.at

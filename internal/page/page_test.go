@@ -8,6 +8,7 @@ import (
 	"flag"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -17,7 +18,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"echod/internal/agent"
+	"echod/internal/echo"
+	"echod/internal/engine"
 	"echod/internal/page"
+	"echod/internal/server"
+	"echod/internal/sock"
+	"echod/internal/watch"
 )
 
 // get is what the page answers.
@@ -47,51 +54,66 @@ func state(t *testing.T, p *page.Page) page.State {
 	return s
 }
 
-// echo is a service that echoes 1000 bytes a second, and does a little of all else.
-func echo(second uint64) page.Sample {
-	return page.Sample{
-		Started:   time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
-		Draining:  second > 5,
-		Listeners: []page.Listener{{URL: "tcp://127.0.0.1:7", Engine: "epoll"}, {URL: "udp://127.0.0.1:7", Engine: "epoll"}, {URL: "tls://127.0.0.1:77", Engine: "net"}},
-		Traffic: &page.Traffic{
-			Active: 3, MaxActive: 100, Held: 4096, MaxHeld: 1 << 20, Accepted: 10 * second,
-			BytesIn: 1000 * second, BytesOut: 990 * second, Discarded: 10 * second, DatagramsIn: 50 * second, DatagramsOut: 40 * second,
-			Closes:     []page.Count{{Name: "finished", N: 9 * second}, {Name: "idle"}},
-			Refused:    []page.Count{{Name: "per-ip", N: second}},
-			Accepts:    []page.Count{{Name: "full"}},
-			Handshakes: []page.Count{{Name: "ok", N: second}},
-			Drops:      []page.Count{{Name: "low-port", N: 10 * second}},
-			Loops:      []page.Loop{{Engine: "epoll", Turns: 500 * second, Active: 1}, {Engine: "epoll", Turns: 700 * second, Active: 2}},
-		},
+func spec(t *testing.T, url string) sock.Spec {
+	t.Helper()
+	s, err := sock.Parse(url)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return s
 }
 
-// peers are four streams, in no order.
-func peers(context.Context) ([]page.Peer, error) {
-	return []page.Peer{
-		{ID: 1, Addr: "192.0.2.1:1", Network: "tcp", BytesIn: 10, BytesOut: 10},
-		{ID: 2, Addr: "192.0.2.2:1", Network: "tcp", BytesIn: 500, BytesOut: 400, Owed: 100, Waiting: 2 * time.Second},
+// service returns snapshots of a service, of second 0, 1, 2 …: it echoes 1000 bytes a
+// second, and does a little of all else.
+func service(t *testing.T) func() server.Snapshot {
+	epoll := []sock.Spec{spec(t, "tcp://127.0.0.1:7"), spec(t, "udp://127.0.0.1:7")}
+	net := []sock.Spec{spec(t, "tls://127.0.0.1:77")}
+	return sampled(func(second uint64) server.Snapshot {
+		s := engine.Stats{
+			Active: 3, Held: 4096, Accepted: 10 * second,
+			BytesIn: 1000 * second, BytesOut: 990 * second, Discarded: 10 * second, DatagramsIn: 50 * second, DatagramsOut: 40 * second,
+			Loops: []engine.LoopStats{{Turns: 500 * second, Active: 1}, {Turns: 700 * second, Active: 2}},
+		}
+		s.Closes[engine.Finished] = 9 * second
+		s.Refused[engine.RefusedPerIP] = second
+		s.Drops[echo.DropLowPort] = 10 * second
+		var tls engine.Stats
+		tls.Handshakes[engine.HandshakeOK] = second
+		return server.Snapshot{
+			Started: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), Draining: second > 5,
+			Limits:  engine.Limits{MaxConns: 100, MaxMemory: 1 << 20},
+			Engines: []server.EngineSnapshot{{Engine: "epoll", Listeners: epoll, Stats: s}, {Engine: "net", Listeners: net, Stats: tls}},
+		}
+	})
+}
+
+// peers returns four streams, in no order.
+func peers(context.Context, int) ([]engine.Peer, error) {
+	return []engine.Peer{
+		{ID: 1, Addr: netip.MustParseAddrPort("192.0.2.1:1"), Network: "tcp", BytesIn: 10, BytesOut: 10},
+		{ID: 2, Addr: netip.MustParseAddrPort("192.0.2.2:1"), Network: "tcp", BytesIn: 500, BytesOut: 400, Owed: 100, Waiting: 2 * time.Second},
 		{ID: 3, Network: "unix", BytesIn: 50, BytesOut: 40, Owed: 10, Waiting: 3 * time.Second},
-		{ID: 4, Addr: "192.0.2.4:1", Network: "tls", BytesIn: 700, BytesOut: 700},
+		{ID: 4, Addr: netip.MustParseAddrPort("192.0.2.4:1"), Network: "tls", BytesIn: 700, BytesOut: 700},
 	}, nil
 }
 
-// matrix is a target with an address that answers and one that does not, and one
-// without any.
-func matrix() *page.Matrix {
+// targets returns a target with an address that answers and one that does not, and a
+// target without addresses.
+func targets() watch.Snapshot {
 	now := time.Now()
-	return &page.Matrix{Targets: []page.Target{
-		{URL: "dns+tcp://echo.example:7", Addresses: []page.Address{
-			{Addr: "192.0.2.1:7", Up: true, Sent: 10, Received: 10, Last: time.Millisecond, P50: time.Millisecond, P99: 2 * time.Millisecond, Max: 2 * time.Millisecond,
-				History: []page.Bucket{{At: now.Add(-10 * time.Second), Span: 5 * time.Second, Sent: 5, Min: time.Millisecond, Avg: time.Millisecond, Max: 2 * time.Millisecond}}},
-			{Addr: "192.0.2.2:7", Sent: 10, Lost: 10, Class: "refused", Failed: now,
-				History: []page.Bucket{{At: now.Add(-10 * time.Second), Span: 5 * time.Second, Sent: 5, Lost: 5}}},
+	answered := []time.Duration{time.Millisecond, time.Millisecond, 2 * time.Millisecond}
+	return watch.Snapshot{Targets: []watch.TargetSnapshot{
+		{URL: "dns+tcp://echo.example:7", Addresses: []watch.AddressSnapshot{
+			{Address: "192.0.2.1:7", Up: true, Sent: 10, Received: 10, Last: time.Millisecond, Recent: answered,
+				History: []watch.Bucket{{At: now.Add(-10 * time.Second), Sent: 5, Min: time.Millisecond, Sum: 5 * time.Millisecond, Max: 2 * time.Millisecond}}},
+			{Address: "192.0.2.2:7", Sent: 10, Class: "refused", Failed: now,
+				History: []watch.Bucket{{At: now.Add(-10 * time.Second), Sent: 5, Lost: 5}}},
 		}},
 		{URL: "dns+tcp://gone.example:7", Problem: "no such host"},
 	}}
 }
 
-// running is a page after so many seconds, in a bubble.
+// running returns a page after that many seconds, in a bubble.
 func running(t *testing.T, config page.Config, seconds int) *page.Page {
 	t.Helper()
 	p := page.New(config)
@@ -110,10 +132,10 @@ func running(t *testing.T, config page.Config, seconds int) *page.Page {
 	return p
 }
 
-// sampled asks for a sample of second 0, 1, 2 …
-func sampled(of func(second uint64) page.Sample) func() page.Sample {
+// sampled returns a function that returns of(0), of(1), of(2) …
+func sampled[S any](of func(second uint64) S) func() S {
 	var second uint64
-	return func() page.Sample {
+	return func() S {
 		second++
 		return of(second - 1)
 	}
@@ -121,19 +143,25 @@ func sampled(of func(second uint64) page.Sample) func() page.Sample {
 
 func TestStateHoldsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := running(t, page.Config{Name: "echod serve", Version: "1.2.3", Sample: sampled(echo), Peers: peers, Matrix: matrix}, 12)
+		p := running(t, page.Config{Name: "echod serve", Version: "1.2.3", Serve: service(t), Peers: peers, Watch: targets}, 12)
 		golden(t, "testdata/state.json", indented(t, p))
 	})
 }
 
 func TestStateOfAnAgent(t *testing.T) {
-	acting := func(second uint64) page.Sample {
-		began := time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC)
-		return page.Sample{Started: began, Agent: &page.Agent{Active: 1, MaxActive: 64, Ends: []page.Count{{Name: "finished", N: second}, {Name: "broken"}},
-			Sessions: []page.Session{{ID: "a", Scenario: "half-close-late", Client: "192.0.2.1:5", Started: began, Took: time.Second, Received: 10, Sent: 20}}}}
-	}
+	snapshot := sampled(func(second uint64) agent.Snapshot {
+		return agent.Snapshot{
+			Active: 1, Ended: map[agent.End]uint64{agent.FIN: second}, Refused: second / 2,
+			Latest: []agent.Session{
+				{Client: "192.0.2.1:5", Started: time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC),
+					Report: agent.Report{ID: "a", Scenario: "half-close-late", TotalMS: 1000, Received: 10, Sent: 20, End: agent.Open}},
+				{Client: "192.0.2.1:4", Started: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
+					Report: agent.Report{ID: "b", Scenario: "half-close-late", TotalMS: 1000, Received: 10, Sent: 20, End: agent.FIN}},
+			},
+		}
+	})
 	synctest.Test(t, func(t *testing.T) {
-		p := running(t, page.Config{Name: "echod agent", Version: "1.2.3", Sample: sampled(acting)}, 2)
+		p := running(t, page.Config{Name: "echod agent", Version: "1.2.3", Agent: snapshot, AgentURL: "tcp://127.0.0.1:7", AgentLimits: agent.Limits{Runs: 64}}, 2)
 		golden(t, "testdata/agent.json", indented(t, p))
 	})
 }
@@ -169,7 +197,8 @@ func golden(t *testing.T, path, text string) {
 func TestPageIsSampledEachSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Uint64
-		p := running(t, page.Config{Sample: func() page.Sample { return echo(asked.Add(1)) }}, 3)
+		snapshot := service(t)
+		p := running(t, page.Config{Serve: func() server.Snapshot { asked.Add(1); return snapshot() }}, 3)
 		if got := asked.Load(); got != 4 {
 			t.Errorf("after three seconds it was asked %d times, want once for now and once for each", got)
 		}
@@ -188,9 +217,9 @@ func TestPageIsSampledEachSecond(t *testing.T) {
 func TestStreamsAreAskedOnlyWhileSomebodyLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
-		p := running(t, page.Config{Sample: sampled(echo), Peers: func(ctx context.Context) ([]page.Peer, error) {
+		p := running(t, page.Config{Serve: service(t), Peers: func(ctx context.Context, n int) ([]engine.Peer, error) {
 			asked++
-			return peers(ctx)
+			return peers(ctx, n)
 		}}, 100)
 		if asked != 0 {
 			t.Errorf("nobody looked, and streams were asked %d times", asked)
@@ -207,7 +236,7 @@ func TestStreamsAreAskedOnlyWhileSomebodyLooks(t *testing.T) {
 
 func TestAPageIsThereThoughStreamsDoNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := running(t, page.Config{Sample: sampled(echo), Peers: func(ctx context.Context) ([]page.Peer, error) {
+		p := running(t, page.Config{Serve: service(t), Peers: func(ctx context.Context, n int) ([]engine.Peer, error) {
 			<-ctx.Done()
 			return nil, errors.New("ask a loop: it does not turn")
 		}}, 1)
@@ -226,7 +255,7 @@ func TestAPageIsThereThoughStreamsDoNotAnswer(t *testing.T) {
 }
 
 func TestPageBeforeTheFirstSampleIsThere(t *testing.T) {
-	p := page.New(page.Config{Name: "echod serve", Sample: sampled(echo)})
+	p := page.New(page.Config{Name: "echod serve", Serve: service(t)})
 	if got := state(t, p); got.State != "serving" || got.Traffic != nil {
 		t.Errorf("got %+v", got)
 	}

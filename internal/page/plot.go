@@ -9,81 +9,96 @@ import (
 	"echod/internal/draw"
 )
 
-// plot is one picture: lines over the last ten minutes. It is as wide as there are
-// seconds and a thousand high, and the browser stretches it.
+// plot is one picture: lines over the last ten minutes. It is one unit wide for each
+// second and 1000 units high. The browser stretches it.
 type plot struct {
 	Title string
-	Says  string // what it shows, in a sentence, for those who do not see it
+	Says  string // what it shows, in a sentence, for people who do not see it
 	Y     draw.Axis
 	X     []draw.Tick
 	Lines []line
-	Marks []mark
+	Marks []timeMark
 }
 
-// line is one of a plot's, and what it says beside its name.
+// line is a line of a plot, and its entry in the legend.
 type line struct {
 	Name   string
 	Class  string // its colour, and whether the area below it is filled
-	Path   string // "" where it is not drawn
+	Path   string // "" if it is not drawn
 	Area   string
 	Unit   draw.Unit
-	Values string // as the script reads them: one for each step, blank if not known
+	Values string // for the script: one for each step, empty if not known
 	Now    string
-	Most   string // that it may be; "" if it has no limit
+	Most   string // its limit; "" if it has none
 }
 
-// mark is a moment that all plots show.
-type mark struct {
+// timeMark is a moment that all plots show.
+type timeMark struct {
 	At    float64 // percent of the width
 	Label string
 }
 
-// told is a series and how it is told. One without a class is not drawn.
-type told struct {
+// series is the input of a line.
+type series struct {
 	name   string
-	class  string
+	class  string // "" if it is not drawn, and only in the legend
 	unit   draw.Unit
 	values values
-	most   uint64 // that it may be; 0 if it has no limit
+	most   uint64 // its limit; 0 if it has none
 }
 
-// over draws series of one unit, that of the first, over one another.
-func over(title string, all ...told) plot {
+// plotOf draws series over one another. The axis has the unit of the first.
+func plotOf(title string, all ...series) plot {
 	high := 0.0
-	for _, t := range all {
-		if t.class != "" {
-			high = max(high, t.values.highest())
+	for _, s := range all {
+		if s.class != "" {
+			high = max(high, s.values.highest())
 		}
 	}
 	p := plot{Title: title, Y: upTo(high, all[0].unit), X: lastTenMinutes}
 	var says []string
-	for _, t := range all {
-		l := line{Name: t.name, Class: t.class, Unit: t.unit, Values: t.values.text(), Now: t.unit.Write(t.values.last())}
-		if t.most > 0 {
-			l.Most = t.unit.Write(float64(t.most))
+	for _, s := range all {
+		l := line{Name: s.name, Class: s.class, Unit: s.unit, Values: s.values.text(), Now: s.unit.Write(s.values.last())}
+		if s.most > 0 {
+			l.Most = s.unit.Write(float64(s.most))
 		}
-		if t.class != "" {
-			l.Path, l.Area = trace(t.values, p.Y)
+		if s.class != "" {
+			l.Path, l.Area = trace(s.values, p.Y)
 		}
 		p.Lines = append(p.Lines, l)
-		says = append(says, t.name+" "+l.Now+" now, at most "+t.unit.Write(t.values.highest()))
+		says = append(says, s.name+" "+l.Now+" now, at most "+s.unit.Write(s.values.highest()))
 	}
 	p.Says = title + " over the last ten minutes: " + strings.Join(says, "; ") + "."
 	return p
 }
 
-// highest is the highest that is known, and 0 if none is.
+// minTop is the lowest top of an axis, so that a value near 0 looks like one.
+var minTop = map[draw.Unit]float64{draw.Number: 4, draw.PerSecond: 4, draw.Bytes: 4 << 10, draw.BytesPerSecond: 4 << 10}
+
+// upTo returns a vertical axis from 0 to at least high, in two to five round steps.
+func upTo(high float64, u draw.Unit) draw.Axis {
+	high = max(high, minTop[u])
+	scale := u.Scale(high)
+	step := draw.RoundUp(high/scale.Size/4.5, 1, 2, 5) * scale.Size
+	return draw.Linear(high, step, scale.Label).Upward()
+}
+
+// lastTenMinutes are the ticks of the time axis, which all plots share.
+var lastTenMinutes = []draw.Tick{{At: 0, Label: "−10 min"}, {At: 20, Label: "−8", Minor: true}, {At: 40, Label: "−6", Minor: true},
+	{At: 60, Label: "−4", Minor: true}, {At: 80, Label: "−2", Minor: true}, {At: 100, Label: "now"}}
+
+// highest returns the highest known value, 0 if none is known.
 func (v values) highest() float64 {
 	high := 0.0
 	for _, f := range v {
-		if f > high {
+		if f > high { // false for NaN
 			high = f
 		}
 	}
 	return high
 }
 
-// text is v as the page's script reads it.
+// text returns v as the script reads it.
 func (v values) text() string {
 	var text []byte
 	for i, f := range v {
@@ -97,8 +112,8 @@ func (v values) text() string {
 	return string(text)
 }
 
-// bridged is how many seconds may be unknown before a line is broken: a process
-// that is busy samples a little late.
+// bridged is how many seconds may be unknown before a line is broken. A busy process
+// takes its samples a little late.
 const bridged = 3
 
 // trace returns the line through v and the area below it, as SVG paths.
@@ -123,37 +138,22 @@ func trace(v values, y draw.Axis) (line, area string) {
 	return l.String(), a.String()
 }
 
-// minTop is the lowest top of an axis, so that a value near 0 looks like one.
-var minTop = map[draw.Unit]float64{draw.Number: 4, draw.PerSecond: 4, draw.Bytes: 4 << 10, draw.BytesPerSecond: 4 << 10}
-
-// upTo returns a vertical axis from 0 to at least high, in two to five round steps.
-func upTo(high float64, u draw.Unit) draw.Axis {
-	high = max(high, minTop[u])
-	scale := u.Scale(high)
-	step := draw.RoundUp(high/scale.Size/4.5, 1, 2, 5) * scale.Size
-	return draw.Linear(high, step, scale.Label).Upward()
-}
-
-// lastTenMinutes are the ticks of the time axis, which all plots share.
-var lastTenMinutes = []draw.Tick{{At: 0, Label: "−10 min"}, {At: 20, Label: "−8", Minor: true}, {At: 40, Label: "−6", Minor: true},
-	{At: 60, Label: "−4", Minor: true}, {At: 80, Label: "−2", Minor: true}, {At: 100, Label: "now"}}
-
-// moment marks when something was, if that was within the last ten minutes.
-func moment(now, at time.Time, label string) []mark {
+// mark returns the mark of a moment, if it was within the last ten minutes.
+func mark(now, at time.Time, label string) []timeMark {
 	seconds := now.Sub(at).Seconds()
 	if at.IsZero() || seconds > span-1 {
 		return nil
 	}
-	return []mark{{draw.Hundredths(100 - 100*seconds/(span-1)), label}}
+	return []timeMark{{draw.Hundredths(100 - 100*seconds/(span-1)), label}}
 }
 
-// bars draws the values of a series side by side, each ten wide in a plot that is a
-// hundred high.
+// bars draws values side by side. Each is ten units wide, in a plot that is 100 units
+// high.
 func bars(v values) string {
 	var path draw.Path
 	high := v.highest()
 	for i, f := range v {
-		if f > 0 { // not so if it is not known
+		if f > 0 { // false for NaN
 			path.Box(i*10+1, i*10+9, 100-max(int(math.Round(f/high*100)), 4), 100)
 		}
 	}

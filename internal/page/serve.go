@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// The page, apart from what is in it. Style and script are its own: it asks
-// nobody else for anything.
+// The files of the page. It loads nothing from other servers.
 var (
 	//go:embed page/page.html
 	pageHTML string
@@ -26,20 +25,20 @@ var (
 	pageSVG string
 )
 
-var pageTemplate = template.Must(template.New("page").Funcs(words).Parse(pageHTML))
+var pageTemplate = template.Must(template.New("page").Funcs(functions).Parse(pageHTML))
 
-// build is another one when anything of the page is.
+// build changes when a file of the page does.
 var build = func() string {
 	sum := sha256.Sum256([]byte(pageHTML + pageCSS + pageJS))
 	return hex.EncodeToString(sum[:8])
 }()
 
-// policy lets the page run its own script, use its own style, and ask its own
-// server (Content Security Policy Level 3).
+// policy lets the page use its own script, style and server, and nothing else (Content
+// Security Policy Level 3).
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// routes are all that the page answers to.
+// routes registers all paths of the page.
 func (p *Page) routes() {
 	for path, file := range map[string]struct{ kind, text string }{
 		"/page.css": {"text/css; charset=utf-8", pageCSS},
@@ -64,7 +63,7 @@ func head(w http.ResponseWriter, kind string) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// drawing is the state of one second, as it is sent to everybody.
+// drawing is the state of one second, which all clients get.
 type drawing struct {
 	at   time.Time
 	html []byte
@@ -83,14 +82,14 @@ func (p *Page) answer(kind string, part func(*drawing) []byte) http.HandlerFunc 
 	}
 }
 
-// draw draws what is so since the last turn of Run, once.
+// draw draws the newest sample, unless that is done.
 func (p *Page) draw(ctx context.Context) (*drawing, error) {
 	p.drawing.Lock()
 	defer p.drawing.Unlock()
-	if p.drawn != nil && p.drawn.at.Equal(p.turned()) {
+	if p.drawn != nil && p.drawn.at.Equal(p.sampled()) {
 		return p.drawn, nil
 	}
-	state := p.look(context.WithoutCancel(ctx))
+	state := p.state(context.WithoutCancel(ctx))
 	text, err := json.Marshal(state)
 	if err != nil {
 		return nil, err

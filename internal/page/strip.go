@@ -8,88 +8,88 @@ import (
 	"echod/internal/draw"
 )
 
-// rows are a target as its part of the table shows it.
-type rows struct {
+// targetRows are the rows of a target in the matrix: one for each address.
+type targetRows struct {
 	TargetState
-	Scale     draw.Axis // of the round-trip times of all its addresses, so that they can be compared
-	Addresses []row
+	Scale     draw.Axis // of the round trips of all its addresses, so that they can be compared
+	Addresses []addressRow
 }
 
-// row is an address, and a picture of its last ten minutes.
-type row struct {
+// addressRow is an address with a picture of its last ten minutes.
+type addressRow struct {
 	AddressState
-	Strip strip
-	Late  string // the part that was lost in the last ten minutes
-	Ever  string // the part of all that was lost
-	Bad   bool   // whether any was lost in the last ten minutes
+	Strip  strip
+	Recent string // lost probes of the last ten minutes, in percent
+	Total  string // lost probes since it is monitored, in percent
+	Bad    bool   // whether probes of the last ten minutes were lost
 }
 
-// strip is what became of the probes of one address: the range of their round-trip
-// times, the average within it, and, in a lane below these, the part that was lost.
+// strip is a picture of the probes of one address: the range of their round trips, the
+// average, and below them the part that was lost.
 type strip struct {
 	Says  string
-	Range string // SVG paths, in a space as wide as there are seconds and a thousand high
+	Range string // SVG paths, in a space of one unit for each second by 1000 units
 	Avg   string
 	Lost  string
-	None  string // where not one came back
-	RTT   string // as the script reads them: one for each step, blank if not known
-	Parts string // of a hundred, that was lost
+	None  string // where all probes were lost
+	RTT   string // average round trips for the script: one for each step, empty if not known
+	Parts string // lost probes in percent, likewise
 }
 
-// rows are m as a table.
-func (m *MatrixState) rows(now time.Time) []rows {
-	var all []rows
+func (m *MatrixState) rows(now time.Time) []targetRows {
+	var all []targetRows
 	for _, t := range m.Targets {
-		r := rows{TargetState: t, Scale: t.roundTrips()}
+		r := targetRows{TargetState: t, Scale: t.scale()}
 		for _, a := range t.Addresses {
-			sent, lost := a.late()
-			r.Addresses = append(r.Addresses, row{a, a.strip(now, r.Scale), part(lost, sent), part(a.Lost, a.Received+a.Lost), lost > 0})
+			sent, lost := a.recent()
+			r.Addresses = append(r.Addresses, addressRow{a, a.strip(now, r.Scale), partOf(lost, sent), partOf(a.Lost, a.Received+a.Lost), lost > 0})
 		}
 		all = append(all, r)
 	}
 	return all
 }
 
-// Single is the one address of a target that has no more, else nil.
-func (r rows) Single() *row {
+// Single returns the address of a target that has only one, else nil.
+func (r targetRows) Single() *addressRow {
 	if len(r.Addresses) != 1 || r.Problem != "" {
 		return nil
 	}
 	return &r.Addresses[0]
 }
 
-// Named reports whether the URL says the address already.
-func (r rows) Named() bool { return strings.HasSuffix(r.URL, "/"+r.Addresses[0].Address) }
+// Named reports whether the URL contains the address.
+func (r targetRows) Named() bool { return strings.HasSuffix(r.URL, "/"+r.Addresses[0].Address) }
 
-// part writes how much of all that is.
-func part(n, all uint64) string {
+// partOf writes n in percent of all.
+func partOf(n, all uint64) string {
 	if all == 0 {
 		return draw.Unknown
 	}
-	return draw.Percent.Write(tidy(float64(n) / float64(all) * 100))
+	return draw.Percent.Write(rounded(float64(n) / float64(all) * 100))
 }
 
-// late is how many probes were sent and lost in the last ten minutes.
-func (a AddressState) late() (sent, lost uint64) {
+// recent returns how many probes were sent and lost in the last ten minutes.
+func (a AddressState) recent() (sent, lost uint64) {
 	for _, b := range a.History {
 		sent, lost = sent+b.Sent, lost+b.Lost
 	}
 	return sent, lost
 }
 
-// extremes are the shortest and the longest round trip of the last ten minutes;
-// the longest is 0 if there was none.
+// extremes returns the shortest and the longest round trip of the last ten minutes.
+// The longest is 0 if there was none.
 func (a AddressState) extremes() (low, high float64) {
 	low = math.Inf(1)
 	for _, b := range a.History {
-		if b.MinSeconds > 0 { // not so if it is not known
+		if b.MinSeconds > 0 { // false for NaN
 			low, high = min(low, float64(b.MinSeconds)), max(high, float64(b.MaxSeconds))
 		}
 	}
 	return low, high
 }
 
-func (t TargetState) roundTrips() draw.Axis {
+// scale returns the axis of the round trips of all addresses.
+func (t TargetState) scale() draw.Axis {
 	low, high := math.Inf(1), 0.0
 	for _, a := range t.Addresses {
 		l, h := a.extremes()
@@ -101,33 +101,34 @@ func (t TargetState) roundTrips() draw.Axis {
 	return draw.Log(low, high, 0, draw.Seconds.Label).Upward()
 }
 
-// steps is how many there are in what a strip tells the script, five seconds each.
-const steps = span / 5
-
-// lane is the height of what tells of loss, of a thousand.
-const lane = 180
+const (
+	steps = span / 5 // values of a strip for the script, five seconds each
+	lane  = 180      // height of the lane for losses, at the bottom of the 1000 units
+)
 
 // strip draws the history of an address until now.
 func (a AddressState) strip(now time.Time, y draw.Axis) strip {
 	var ranges, avg, lost, none draw.Path
 	rtt, parts := unknown(steps), unknown(steps)
-	reached := -1 // how far the average is drawn
+	height := func(v figure) int { return int(math.Round(y.Place(float64(v)) * (1000 - lane))) }
+	end := -1 // of the line of the average
 	for _, b := range a.History {
-		from, to := placeOf(now, b)
+		start := span - now.Sub(b.At).Seconds()
+		from, to := max(int(math.Round(start)), 0), min(int(math.Round(start+b.SpanSeconds)), span)
 		if to <= from || b.Sent == 0 {
 			continue
 		}
 		part := min(float64(b.Lost)/float64(b.Sent), 1)
 		if b.MinSeconds > 0 {
-			top, bottom := height(y, b.MaxSeconds), height(y, b.MinSeconds)
+			top, bottom := height(b.MaxSeconds), height(b.MinSeconds)
 			ranges.Box(from, to, top, max(bottom, top+15))
-			if at := height(y, b.AvgSeconds); from == reached {
+			if at := height(b.AvgSeconds); from == end {
 				avg.Vertical(at)
 			} else {
 				avg.Move(draw.Point{X: from, Y: at})
 			}
 			avg.Horizontal(to)
-			reached = to
+			end = to
 		} else if part == 1 {
 			none.Box(from, to, 0, 1000)
 		}
@@ -135,24 +136,15 @@ func (a AddressState) strip(now time.Time, y draw.Axis) strip {
 			lost.Box(from, to, 1000-max(int(part*lane), 50), 1000)
 		}
 		for i := from * steps / span; i < min((to*steps+span-1)/span, steps); i++ {
-			rtt[i], parts[i] = float64(b.AvgSeconds), tidy(part*100)
+			rtt[i], parts[i] = float64(b.AvgSeconds), rounded(part*100)
 		}
 	}
 	return strip{a.says(), ranges.String(), avg.String(), lost.String(), none.String(), rtt.text(), parts.text()}
 }
 
-// placeOf is where a bucket begins and ends.
-func placeOf(now time.Time, b BucketState) (from, to int) {
-	start := span - now.Sub(b.At).Seconds()
-	return max(int(math.Round(start)), 0), min(int(math.Round(start+b.SpanSeconds)), span)
-}
-
-// height is where a round-trip time is drawn: above the lane.
-func height(y draw.Axis, v figure) int { return int(math.Round(y.Place(float64(v)) * (1000 - lane))) }
-
-// says tells the last ten minutes in a sentence.
+// says describes the last ten minutes in a sentence.
 func (a AddressState) says() string {
-	sent, lost := a.late()
+	sent, lost := a.recent()
 	text := "The last ten minutes: " + draw.Whole(float64(sent)) + " probes, " + draw.Whole(float64(lost)) + " lost"
 	if low, high := a.extremes(); high > 0 {
 		text += ", round-trip times from " + draw.Seconds.Write(low) + " to " + draw.Seconds.Write(high)
@@ -160,8 +152,8 @@ func (a AddressState) says() string {
 	return text + "."
 }
 
-// Ticks are those of the scale that there is room for, placed above the lane.
-func (r rows) Ticks() []draw.Tick {
+// Ticks returns at most three ticks of the scale, placed above the lane for losses.
+func (r targetRows) Ticks() []draw.Tick {
 	var all []draw.Tick
 	every := (len(r.Scale.Ticks) + 2) / 3
 	for i := 0; i < len(r.Scale.Ticks); i += every {

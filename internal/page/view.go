@@ -10,37 +10,45 @@ import (
 	"echod/internal/draw"
 )
 
-// view is what the template is filled with. What came from elsewhere is a plain
-// string in it, which the template escapes.
+// view is the input of the template. Texts from elsewhere are plain strings in it,
+// which the template escapes.
 type view struct {
 	*State
-	Build    string // the script loads the page anew when it is another
-	Plots    []plot
-	Ends     []group // how what was begun came to its end
-	Troubles []group // what was not even begun
-	Targets  []rows
-	Time     []draw.Tick
+	Build   string // when it changes, the script loads the page again
+	Plots   []plot
+	Ends    []group // how connections, datagrams and scenarios ended
+	Errors  []group // what was not accepted
+	Targets []targetRows
+	Time    []draw.Tick
 }
 
-// group is a list of counts.
+// group is a table of counts.
 type group struct {
 	Title string
-	Of    string // heads the names
+	Of    string // the heading of the names
 	Rows  []CountState
-	Never string // the names of those of which there were none
+	Never string // the names of the counts that are zero
 }
 
 func (s *State) view(build string) view {
 	v := view{State: s, Build: build}
 	switch {
 	case s.Traffic != nil:
-		v.Plots, v.Ends, v.Troubles = s.trafficPlots(), s.ends(), s.troubles()
+		v.Plots = s.trafficPlots()
+		v.Ends = []group{groupOf("Closes", "cause", s.Traffic.Closes)}
+		if s.listensOn("udp") {
+			v.Ends = append(v.Ends, groupOf("Dropped datagrams", "reason", s.Traffic.Drops))
+		}
+		v.Errors = []group{groupOf("Refused connections", "reason", s.Traffic.Refusals), groupOf("Accept errors", "reason", s.Traffic.AcceptErrors)}
+		if s.listensOn("tls") {
+			v.Errors = append(v.Errors, groupOf("TLS handshakes", "result", s.Traffic.Handshakes))
+		}
 	case s.Agent != nil:
-		v.Plots = []plot{over("Scenarios", told{"at work", coming, draw.Number, s.Agent.History.Active, s.Agent.MaxActive})}
-		v.Ends = []group{groupOf("Scenarios that are over", "result", s.Agent.Ends)}
+		v.Plots = []plot{plotOf("Scenarios", series{"running", received, draw.Number, s.Agent.History.Active, s.Agent.MaxActive})}
+		v.Ends = []group{groupOf("Ended scenarios", "result", s.Agent.Ends)}
 	}
 	for i := range v.Plots {
-		v.Plots[i].Marks = moment(s.At, s.DrainingSince, "drain")
+		v.Plots[i].Marks = mark(s.At, s.DrainingSince, "drain")
 	}
 	if s.Matrix != nil {
 		v.Targets, v.Time = s.Matrix.rows(s.At), lastTenMinutes
@@ -48,51 +56,30 @@ func (s *State) view(build string) view {
 	return v
 }
 
-// The classes of lines: what comes is an area, and what goes a line over it, so
-// that what is missing is seen.
+// The classes of lines. What is received is an area, and what is sent is a line over
+// it: a difference is visible.
 const (
-	coming = "line c0 filled"
-	going  = "line c1"
+	received = "line c0 filled"
+	sent     = "line c1"
 )
 
 func (s *State) trafficPlots() []plot {
 	t, h := s.Traffic, s.Traffic.History
-	throughput := over("Throughput", told{"in", coming, draw.BytesPerSecond, h.BytesInPerSecond, 0}, told{"out", going, draw.BytesPerSecond, h.BytesOutPerSecond, 0})
-	held := over("Held memory", told{"held", coming, draw.Bytes, h.HeldBytes, t.MaxHeldBytes})
-	open := told{"open", coming, draw.Number, h.Connections, t.MaxConnections}
-	accepted, closed := told{"accepted", "", draw.PerSecond, h.AcceptedPerSecond, 0}, told{"closed", "", draw.PerSecond, h.ClosedPerSecond, 0}
-	if s.datagrams() {
-		return []plot{throughput, over("Datagrams", told{"in", coming, draw.PerSecond, h.DatagramsInPerSecond, 0},
-			told{"out", going, draw.PerSecond, h.DatagramsOutPerSecond, 0}), over("Connections", open, accepted, closed), held}
+	throughput := plotOf("Throughput", series{"in", received, draw.BytesPerSecond, h.BytesInPerSecond, 0}, series{"out", sent, draw.BytesPerSecond, h.BytesOutPerSecond, 0})
+	held := plotOf("Held memory", series{"held", received, draw.Bytes, h.HeldBytes, t.MaxHeldBytes})
+	open := series{"open", received, draw.Number, h.Connections, t.MaxConnections}
+	accepted, closed := series{"accepted", "", draw.PerSecond, h.AcceptedPerSecond, 0}, series{"closed", "", draw.PerSecond, h.ClosedPerSecond, 0}
+	if s.listensOn("udp") {
+		datagrams := plotOf("Datagrams", series{"in", received, draw.PerSecond, h.DatagramsInPerSecond, 0}, series{"out", sent, draw.PerSecond, h.DatagramsOutPerSecond, 0})
+		return []plot{throughput, datagrams, plotOf("Connections", open, accepted, closed), held}
 	}
-	accepted.class, closed.class = coming, going
-	return []plot{throughput, over("Connections", open), held, over("Connections come and gone", accepted, closed)}
+	accepted.class, closed.class = received, sent
+	return []plot{throughput, plotOf("Connections", open), held, plotOf("Accepted and closed connections", accepted, closed)}
 }
 
-// datagrams reports whether they are served.
-func (s *State) datagrams() bool {
-	return slices.ContainsFunc(s.Listeners, func(l ListenerState) bool { return strings.HasPrefix(l.URL, "udp") })
-}
-
-// secure reports whether TLS is served.
-func (s *State) secure() bool {
-	return slices.ContainsFunc(s.Listeners, func(l ListenerState) bool { return strings.HasPrefix(l.URL, "tls") })
-}
-
-func (s *State) ends() []group {
-	groups := []group{groupOf("Closes", "cause", s.Traffic.Closes)}
-	if s.datagrams() {
-		groups = append(groups, groupOf("Dropped datagrams", "reason", s.Traffic.Drops))
-	}
-	return groups
-}
-
-func (s *State) troubles() []group {
-	groups := []group{groupOf("Refusals", "reason", s.Traffic.Refusals), groupOf("Failures of accept", "reason", s.Traffic.AcceptFailures)}
-	if s.secure() {
-		groups = append(groups, groupOf("TLS handshakes", "result", s.Traffic.Handshakes))
-	}
-	return groups
+// listensOn reports whether a listener has the scheme.
+func (s *State) listensOn(scheme string) bool {
+	return slices.ContainsFunc(s.Listeners, func(l ListenerState) bool { return strings.HasPrefix(l.URL, scheme) })
 }
 
 func groupOf(title, of string, counts []CountState) group {
@@ -109,8 +96,8 @@ func groupOf(title, of string, counts []CountState) group {
 	return g
 }
 
-// What the template can ask for.
-var words = template.FuncMap{
+// functions are those of the template.
+var functions = template.FuncMap{
 	"bytes":   func(n uint64) string { return draw.Bytes.Write(float64(n)) },
 	"whole":   func(n uint64) string { return draw.Whole(float64(n)) },
 	"rtt":     func(f figure) string { return draw.Seconds.Write(float64(f)) },
@@ -125,7 +112,7 @@ var words = template.FuncMap{
 	"wide":    func(part float64) string { return strconv.FormatFloat(part*100, 'f', 2, 64) + "%" },
 }
 
-// took writes how long something took, which is known to the millisecond.
+// took writes a duration that is known to the millisecond.
 func took(s float64) string {
 	switch {
 	case s == 0:
@@ -136,7 +123,7 @@ func took(s float64) string {
 	return long(int64(s))
 }
 
-// long writes so many seconds as people tell them: the two largest units.
+// long writes n seconds in the two largest units, e.g. 1 h 20 min.
 func long(n int64) string {
 	units := []struct {
 		name string
@@ -153,33 +140,4 @@ func long(n int64) string {
 		return text
 	}
 	return ""
-}
-
-// Up is how many addresses answer.
-func (t TargetState) Up() int {
-	n := 0
-	for _, a := range t.Addresses {
-		if a.Up {
-			n++
-		}
-	}
-	return n
-}
-
-// Up is how many addresses answer, of all targets.
-func (m *MatrixState) Up() int {
-	n := 0
-	for _, t := range m.Targets {
-		n += t.Up()
-	}
-	return n
-}
-
-// Addresses is how many there are.
-func (m *MatrixState) Addresses() int {
-	n := 0
-	for _, t := range m.Targets {
-		n += len(t.Addresses)
-	}
-	return n
 }

@@ -114,7 +114,7 @@ const contrast = `(() => {
 	return faint;
 })()`
 
-func TestAPeerThatTakesNothingShows(t *testing.T) {
+func TestStalledReadersAreShown(t *testing.T) {
 	t.Parallel()
 	e := serve(t)
 	tb := open(t, e.Admin)
@@ -125,7 +125,7 @@ func TestAPeerThatTakesNothingShows(t *testing.T) {
 		conn.Write(make([]byte, 64<<20)) // until the test ends
 	}()
 	t.Cleanup(func() { conn.Close(); <-over })
-	row := fmt.Sprintf(`[...document.querySelectorAll("section")].find(s => s.textContent.includes("take nothing")).innerText.includes(%q)`, conn.LocalAddr())
+	row := fmt.Sprintf(`[...document.querySelectorAll("section")].find(s => s.textContent.includes("Stalled readers")).innerText.includes(%q)`, conn.LocalAddr())
 	tb.wait(row)
 	go io.Copy(io.Discard, conn)
 	tb.wait("!" + row)

@@ -11,50 +11,52 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"echod/internal/page"
+	"echod/internal/watch"
 )
 
-// mesh is what a watch has seen in ten minutes: addresses near and far, one that
-// loses some, one that has gone away, and a name without any.
-func mesh() *page.Matrix {
-	return &page.Matrix{Targets: []page.Target{
-		{URL: "dns+tcp://echo.mesh.svc.cluster.local:7007", Addresses: []page.Address{
+// mesh returns what a watch knows after ten minutes: addresses near and far, one that
+// loses probes, one that is down, and a name without addresses.
+func mesh() watch.Snapshot {
+	return watch.Snapshot{Targets: []watch.TargetSnapshot{
+		{URL: "dns+tcp://echo.mesh.svc.cluster.local:7007", Addresses: []watch.AddressSnapshot{
 			seen("10.42.0.17:7007", 230*time.Microsecond, 0, 0),
 			seen("10.42.1.9:7007", 410*time.Microsecond, 0, 25),
 			seen("[fd00:42:0:2::1f]:7007", 380*time.Microsecond, 0, 0)}},
-		{URL: "tls://echo.example.net:443", Addresses: []page.Address{seen("203.0.113.8:443", 14*time.Millisecond, 0, 0)}},
-		{URL: "udp://198.51.100.4:7", Addresses: []page.Address{seen("198.51.100.4:7", 28*time.Millisecond, 9, 0)}},
+		{URL: "tls://echo.example.net:443", Addresses: []watch.AddressSnapshot{seen("203.0.113.8:443", 14*time.Millisecond, 0, 0)}},
+		{URL: "udp://198.51.100.4:7", Addresses: []watch.AddressSnapshot{seen("198.51.100.4:7", 28*time.Millisecond, 9, 0)}},
 		{URL: "dns+tcp://gone.example.net:7", Problem: "no such host"},
 	}}
 }
 
-// seen is an address at that distance, of which each so many buckets lose one
-// probe, and the last so many all of theirs.
-func seen(addr string, rtt time.Duration, loses, gone int) page.Address {
-	const buckets, span, each = 120, 5 * time.Second, 5
-	a := page.Address{Addr: addr, Up: gone == 0, Last: rtt, P50: rtt, P99: 3 * rtt, Max: 9 * rtt}
+// seen returns an address with that round trip. Each bucket whose number is a multiple
+// of loses has one lost probe, if loses is not 0. In the last gone buckets all probes are
+// lost.
+func seen(addr string, rtt time.Duration, loses, gone int) watch.AddressSnapshot {
+	const buckets, each = 120, 5
+	a := watch.AddressSnapshot{Address: addr, Known: true, Up: gone == 0, Last: rtt, Recent: []time.Duration{rtt, rtt, 3 * rtt}}
 	for i := range buckets {
-		b := page.Bucket{At: time.Now().Add(time.Duration(i-buckets) * span), Span: span, Sent: each}
+		b := watch.Bucket{At: time.Now().Add(time.Duration(i-buckets) * watch.BucketSpan), Sent: each}
 		slower := 1 + 0.3*math.Abs(math.Sin(float64(i)*1.7))
 		if i > 40 && i < 60 {
 			slower *= 3
 		}
-		b.Min, b.Avg, b.Max = time.Duration(float64(rtt)*slower), time.Duration(float64(rtt)*slower*1.2), time.Duration(float64(rtt)*slower*2)
 		if loses > 0 && i%loses == 0 {
 			b.Lost = 1
 		}
+		b.Min, b.Max = time.Duration(float64(rtt)*slower), time.Duration(float64(rtt)*slower*2)
+		b.Sum = time.Duration(float64(rtt)*slower*1.2) * time.Duration(b.Sent-b.Lost)
 		if i >= buckets-gone {
-			b.Lost, b.Min, b.Avg, b.Max = each, 0, 0, 0
+			b.Lost, b.Min, b.Sum, b.Max = each, 0, 0, 0
 			a.Class, a.Failed, a.Last = "refused", b.At, 0
 		}
-		a.Sent, a.Lost, a.History = a.Sent+each, a.Lost+b.Lost, append(a.History, b)
+		a.Sent, a.Received, a.History = a.Sent+each, a.Received+each-b.Lost, append(a.History, b)
 	}
-	a.Received = a.Sent - a.Lost
 	return a
 }
 
 func TestMatrixCanBeReadEverywhere(t *testing.T) {
 	t.Parallel()
-	p := page.New(page.Config{Name: "echod watch", Version: "(devel)", Matrix: mesh})
+	p := page.New(page.Config{Name: "echod watch", Version: "(devel)", Watch: mesh})
 	ctx, stop := context.WithCancel(t.Context())
 	over := make(chan struct{})
 	go func() { defer close(over); p.Run(ctx) }()

@@ -1,11 +1,11 @@
-// The server draws. This keeps the page as the server draws it now, and reads
-// values off the plots.
+// The server draws the page. This script replaces it each second with what the server
+// draws then, and shows the values of the plots under the pointer.
 
-const every = 1000, patience = 5000; // milliseconds
-const span = 600; // seconds that a plot shows
+const every = 1000, timeout = 5000; // milliseconds
+const span = 600; // seconds of a plot
 
-// sync makes an element that is shown like one that just came. What the script
-// added to it stays.
+// sync changes an element of the page to equal a new one. Elements that the script
+// added stay.
 function sync(shown, came) {
   for (const { name, value } of [...came.attributes]) {
     if (shown.getAttribute(name) !== value) shown.setAttribute(name, value);
@@ -34,13 +34,13 @@ function add(parent, name, attributes) {
   return element;
 }
 
-// The notice is seen, and heard, while the server does not answer.
+// The notice is visible, and read out, while the server does not answer.
 const notice = add(document.querySelector("header"), "p", { id: "notice", class: "warning", role: "status", hidden: "" });
 let answered = Date.now();
 
 async function refresh() {
   try {
-    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(patience) });
+    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(timeout) });
     if (!answer.ok) throw new Error(`the server says ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (page.body.dataset.build !== document.body.dataset.build) return location.reload();
@@ -50,7 +50,7 @@ async function refresh() {
     notice.hidden = true;
     read();
   } catch (error) {
-    const text = `No answer from the server since ${clock(answered)}. What is shown is from then; it is asked again and again.`;
+    const text = `No answer from the server since ${clock(answered)}. The page shows the state of that time. It tries again each second.`;
     if (notice.textContent !== text) notice.textContent = text;
     notice.hidden = false;
   }
@@ -65,7 +65,8 @@ async function live() {
 }
 document.addEventListener("visibilitychange", live);
 
-// The cursor is at the same moment in all plots: so many seconds ago, or nowhere.
+// The cursor is at the same moment in all plots, in seconds before now; null if there
+// is none.
 let cursor = null;
 
 function read() {
@@ -118,7 +119,7 @@ function addCursor(plot) {
   });
 }
 
-// write writes a number as the server does.
+// write writes a number by the same rules as the server: see internal/draw/units.go.
 const scales = {
   "B": [["B", 1], ["KiB", 2 ** 10], ["MiB", 2 ** 20], ["GiB", 2 ** 30], ["TiB", 2 ** 40]],
   "s": [["ns", 1e-9], ["µs", 1e-6], ["ms", 1e-3], ["s", 1]],
