@@ -6,14 +6,17 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync/atomic"
 
 	"echod/internal/accept"
+	"echod/internal/echo"
 	"echod/internal/engine"
+	"echod/internal/memory"
 	"echod/internal/sock"
 )
 
-// acceptor accepts the callers of one listening socket. No error ends it, only
-// Shutdown does.
+// acceptor accepts the connections of one listening socket. No error of accept(2)
+// stops it, only Shutdown does.
 type acceptor struct {
 	server *server
 	ln     *accept.Listener
@@ -34,8 +37,8 @@ func newAcceptor(s *server, socket StreamListener, spec sock.Spec, inherited boo
 	})}
 }
 
-// run accepts until Shutdown, takes in who is queued by then, and closes the
-// listener.
+// run accepts connections until Shutdown and then those that are in the queue. It
+// closes the listener.
 func (a *acceptor) run() {
 	defer a.close()
 	for {
@@ -43,16 +46,19 @@ func (a *acceptor) run() {
 		switch {
 		case err == nil:
 			a.server.admit(peer, a.tls)
-		case peer != nil:
-			a.server.refuse(peer)
+		case peer != nil: // accepted when the drain had no time left
+			closeByReset(peer)
+			peer.Close()
+			a.server.count.Closes[engine.Drained].Add(1)
+			a.server.count.Accepted.Add(1)
 		default:
 			return
 		}
 	}
 }
 
-// drain ends the wait for callers. Whoever is queued is still served. The file of a
-// unix socket goes first, so that nobody joins the queue.
+// drain stops waiting for new connections. Those in the queue are still served. It
+// removes the file of a unix socket first, so that nobody joins the queue.
 func (a *acceptor) drain() {
 	a.unlink()
 	a.ln.Drain()
@@ -70,38 +76,41 @@ func (a *acceptor) unlink() {
 	}
 }
 
-// admit serves an accepted connection, which has a place, in a goroutine of its own,
-// or resets it.
+// admit starts the goroutine of an accepted connection. AcceptConn has counted the
+// connection in Budget.Slots. If it cannot be served, it is reset.
 func (s *server) admit(accepted net.Conn, config *tls.Config) {
 	peer, err := s.prepare(accepted)
-	if err != nil {
+	if err != nil { // the peer has closed it already
 		s.count.Accepts[accept.Aborted].Add(1)
 		accepted.Close()
 		s.cfg.Budget.Slots.Release()
 		return
 	}
 	defer s.count.Accepted.Add(1)
-	c, refusal, ok := s.seat(peer, config)
-	if !ok {
-		s.count.Refused[refusal].Add(1)
+	c := s.newConn(peer, config)
+	if !s.cfg.Budget.Slots.AcquireFor(c.addr.Addr()) {
+		s.count.Refused[engine.RefusedPerIP].Add(1)
 		peer.Close()
 		s.cfg.Budget.Slots.Release()
 		return
 	}
-	s.start(c)
+	s.count.Active.Add(1)
+	s.mu.Lock()
+	tooLate := s.reset
+	if !tooLate {
+		s.conns[c] = struct{}{}
+	}
+	s.mu.Unlock()
+	if tooLate {
+		c.end(engine.Drained)
+		return
+	}
+	s.group.Go(c.serve)
 }
 
-// refuse resets a connection for which the drain has no time left.
-func (s *server) refuse(accepted net.Conn) {
-	closeByReset(accepted)
-	accepted.Close()
-	s.count.Closes[engine.Drained].Add(1)
-	s.count.Accepted.Add(1)
-}
-
-// prepare sets what the peer's connection needs before its first byte. What the
-// listening socket bore on Linux is inherited, but not elsewhere, and not by
-// those who were queued before an inherited listener became ours.
+// prepare sets the socket options of an accepted connection before its first byte. On
+// Linux the connection inherits them from the listening socket, but not on other
+// systems, and not if it was queued before an inherited listener became ours.
 func (s *server) prepare(peer net.Conn) (net.Conn, error) {
 	switch peer := peer.(type) {
 	case tcpConn:
@@ -111,33 +120,58 @@ func (s *server) prepare(peer net.Conn) (net.Conn, error) {
 			peer.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: ka.Idle, Interval: ka.Interval, Count: ka.Count}),
 		)
 	case socketConn:
-		return unread(peer, s.calls)
+		if sock.CanLeaveUnread {
+			return newPeekConn(peer, s.calls)
+		}
 	}
 	return peer, nil
 }
 
-// seat gives peer its share, or says why it cannot.
-func (s *server) seat(peer net.Conn, config *tls.Config) (c *conn, refusal engine.Refusal, ok bool) {
-	addr := addrOf(peer)
-	if !s.cfg.Budget.Slots.AcquireFor(addr.Addr()) {
-		return nil, engine.RefusedPerIP, false
+// closeByReset makes every close of a TCP connection a reset: a close of ours, and
+// that of the kernel when the process dies.
+func closeByReset(peer net.Conn) error {
+	if tcp, ok := peer.(tcpConn); ok {
+		return tcp.SetLinger(0) // SO_LINGER {1, 0} (socket(7))
 	}
-	c = &conn{server: s, peer: peer, addr: addr, number: streams.Add(1)}
-	c.cache, c.want = s.cacheOf(c.number), s.firstBuffer()
-	if config == nil {
-		c.from, c.passes = receiverOf(c)
-		return c, 0, true
-	}
-	c.want = min(largestPlaintext, s.cfg.Buffer)
-	secured := newSecure(c, config)
-	c.peer, c.from = secured, secured
-	return c, 0, true
+	return nil
 }
 
-// addrOf is the peer's address, invalid where it has none.
-func addrOf(peer net.Conn) netip.AddrPort {
+// conn is one connection. Its fields belong to the goroutine that runs serve. Other
+// goroutines use the atomic ones, close peer to reset it, and set the deadline of peer
+// to interrupt it.
+type conn struct {
+	server *server
+	peer   net.Conn       // the accepted connection, or TLS on top of it
+	addr   netip.AddrPort // of the peer; invalid on a unix socket
+	number uint32         // different for every connection of the process
+
+	stream   echo.Stream   // how much was received and sent
+	in, out  atomic.Uint64 // stream.In and stream.Out, for other goroutines
+	lastMove lastMove      // when bytes last moved
+
+	source     source         // receives from peer
+	cache      *memory.Cache  // where buffers come from
+	buf        *memory.Buffer // nil while nothing is owed and nothing has arrived
+	want       int            // the size of the next buffer, in bytes
+	bufferless *bufferless    // to go on when there is no memory; nil until then
+}
+
+// lastNumber is the number of the last connection.
+var lastNumber atomic.Uint32
+
+func (s *server) newConn(peer net.Conn, config *tls.Config) *conn {
+	c := &conn{server: s, peer: peer, number: lastNumber.Add(1), want: s.firstBuffer()}
 	if tcp, ok := peer.RemoteAddr().(*net.TCPAddr); ok {
-		return unmapped(tcp.AddrPort())
+		c.addr = unmapped(tcp.AddrPort())
 	}
-	return netip.AddrPort{}
+	c.cache = s.caches[c.number&uint32(len(s.caches)-1)]
+	c.lastMove.set(s.clock.now.Load(), false)
+	if config == nil {
+		c.source = sourceOf(c)
+		return c
+	}
+	c.want = min(largestPlaintext, s.cfg.Buffer)
+	secured := newTLSConn(c, config)
+	c.peer, c.source = secured, secured
+	return c
 }

@@ -2,77 +2,77 @@ package gonet
 
 import (
 	"errors"
+	"io"
 	"net"
-	"net/netip"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"echod/internal/echo"
 	"echod/internal/engine"
 	"echod/internal/errno"
-	"echod/internal/memory"
 )
 
-// conn is one connection. It belongs to the goroutine that serves it; others
-// may only close it or interrupt its waiting.
-type conn struct {
-	server *server
-	peer   net.Conn
-	addr   netip.AddrPort // the peer's; none on a unix socket
-	number uint32         // no other's
-	stream echo.Stream
-	copied copied         // of stream, for others
-	from   receiver       // of what the peer sends
-	passes bool           // it may go on without a buffer
-	cache  *memory.Cache  // where its buffers come from
-	buf    *memory.Buffer // nil while nothing is owed and nothing has arrived
-	want   int            // the size of its next buffer
-	moved  moment         // when bytes last moved
-	way    *passage       // for lack of a buffer
-}
-
-// live serves the connection from its first byte to its close.
-func (c *conn) live() {
-	if s, ok := c.peer.(*secure); ok && !(c.hasMemory() && c.greet(s)) {
-		return
+// serve serves the connection from its first byte to its close. It runs in a goroutine
+// of its own.
+func (c *conn) serve() {
+	if t, ok := c.peer.(*tlsConn); ok && !(c.hasMemory() && c.handshake(t)) {
+		return // it is closed
 	}
 	c.end(c.echo())
 }
 
-// received books n bytes from the peer.
-func (c *conn) received(n int) {
-	c.stream.Received(n)
-	c.copied.in.Store(c.stream.In())
-	c.buf.Owed = c.buf.Bytes[:n]
-	c.stamp(n)
-}
-
-// sent books n bytes to the peer.
-func (c *conn) sent(n int) {
-	c.stream.Sent(n)
-	c.copied.out.Store(c.stream.Out())
-	c.buf.Owed = c.buf.Owed[n:]
-	c.stamp(n)
-}
-
-// judge reports whether err ends the stream, and as what. A janitor's interrupt
-// that came too late or too early does not.
-func (c *conn) judge(err error) (cause engine.Cause, over bool) {
-	switch {
-	case err == nil:
-		return 0, false
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return c.review()
-	default:
-		return causeOf(err), true
+// echo sends back what the peer sends until the stream ends, and returns why it ended.
+// The stream decides what comes next. While the peer takes nothing, echo waits in
+// Write and reads nothing, so the peer's own window fills and it has to stop sending:
+// this is all of the backpressure.
+func (c *conn) echo() engine.Cause {
+	for {
+		var n int
+		var err error
+		switch c.stream.Next() {
+		case echo.Read: // nothing is owed: wait until the peer sends something
+			n, err = c.source.receive(c)
+			if n > 0 {
+				c.stream.Received(n)
+				c.in.Store(c.stream.In())
+				c.buf.Owed = c.buf.Bytes[:n]
+			}
+			if err == errNoMemory {
+				err = c.receiveWithoutMemory()
+			}
+			if err == io.EOF { // the peer has half-closed; it may still read
+				c.stream.EOF()
+				err = nil
+			}
+		case echo.Write: // send what is owed; wait until the peer takes it
+			n, err = c.peer.Write(c.buf.Owed)
+			c.stream.Sent(n)
+			c.out.Store(c.stream.Out())
+			c.buf.Owed = c.buf.Owed[n:]
+		case echo.Finish: // the peer has half-closed and was sent everything
+			return engine.Finished
+		}
+		if n > 0 {
+			c.lastMove.set(c.server.clock.now.Load(), c.stream.Owed() > 0)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded): // interrupted: see timeout.go
+			if cause, over := c.checkTimeout(); over {
+				return cause
+			}
+		default:
+			return causeOf(err)
+		}
 	}
 }
 
-// causeOf names an error of the connection. Only Shutdown closes it under its
-// goroutine's hands.
+// causeOf returns why a stream ended with err. A connection is closed by another
+// goroutine only at the end of a drain.
 func causeOf(err error) engine.Cause {
-	if end, ok := errors.AsType[ending](err); ok {
-		return engine.Cause(end)
+	if e, ok := errors.AsType[causeError](err); ok {
+		return engine.Cause(e)
 	}
 	if errors.Is(err, net.ErrClosed) {
 		return engine.Drained
@@ -80,46 +80,94 @@ func causeOf(err error) engine.Cause {
 	return engine.ClassifyEnd(errno.Of(err))
 }
 
-// end closes the connection and books why. Only a peer that finished and had
-// all of it back sees an end of file: it has earned it. Every other close is a
-// reset, so that nobody takes half an answer for the whole.
+// end closes the connection and counts why. Only a peer that has half-closed and was
+// sent everything gets an end of file. Every other close is a reset, so that nobody
+// takes a part of the echo for all of it.
 func (c *conn) end(cause engine.Cause) {
 	if cause == engine.Finished {
-		cause = c.finish()
+		cause = c.halfClose()
 	}
 	c.close(&c.server.count.Closes[cause])
 }
 
-// close closes the connection, gives back what it had and counts it under why.
+const (
+	// smallestWindow is a number of bytes that fits into the receive window of any peer
+	// at the start of a connection (tcp(7), tcp_rmem). The last bytes of a stream that
+	// has sent less cannot be waiting for the peer to make room.
+	smallestWindow = 1024
+	// halfClose first checks after firstCheck whether the last bytes are acknowledged,
+	// and then doubles the interval up to lastCheck.
+	firstCheck = 10 * time.Millisecond
+	lastCheck  = time.Second
+)
+
+// halfClose sends the peer an end of file, after the last bytes: a FIN, and under TLS a
+// close_notify before it. It returns when the connection can be closed, with the cause
+// to count.
+//
+// The kernel may still hold the last bytes, and it gives up a closed socket after some
+// minutes (tcp(7), tcp_orphan_retries). So halfClose waits until the peer has
+// acknowledged everything, the stall timeout is over, or a drain begins.
+func (c *conn) halfClose() engine.Cause {
+	transport := c.peer
+	if t, ok := c.peer.(*tlsConn); ok {
+		if err := t.CloseWrite(); err != nil { // close_notify
+			return causeOf(t.classify(err))
+		}
+		transport = t.wire.Conn
+	}
+	tcp, ok := transport.(tcpConn)
+	if !ok {
+		return engine.Finished // close(2) is the end of file
+	}
+	if err := tcp.SetLinger(-1); err != nil { // the close is a FIN again, not a reset
+		return causeOf(err)
+	}
+	if c.stream.Out() < smallestWindow {
+		return engine.Finished
+	}
+	left, err := c.server.calls.Undelivered(tcp)
+	if err != nil || left == 0 {
+		return engine.Finished
+	}
+	if err := tcp.CloseWrite(); err != nil { // FIN
+		return causeOf(err)
+	}
+	c.server.count.Finishing.Add(1)
+	defer c.server.count.Finishing.Add(-1)
+	c.lastMove.set(c.server.clock.now.Load(), true)
+	for wait := firstCheck; c.server.sleep(wait, c.server.draining) && !isClosed(c.server.draining); wait = min(2*wait, lastCheck) {
+		now, err := c.server.calls.Undelivered(tcp)
+		switch {
+		case err != nil:
+			return causeOf(err)
+		case now == 0:
+			return engine.Finished
+		case now < left:
+			left = now
+			c.lastMove.set(c.server.clock.now.Load(), true)
+		}
+		if cause, over := c.server.clock.overdue(&c.lastMove); over {
+			closeByReset(tcp)
+			return cause
+		}
+	}
+	return engine.Finished
+}
+
+// close closes the connection, gives back what it used, and counts it under why.
 func (c *conn) close(why *atomic.Uint64) {
-	c.server.leave(c)
+	s := c.server
+	s.mu.Lock() // Stats adds up the open connections: no byte may be counted twice
+	delete(s.conns, c)
+	s.count.BytesIn.Add(c.stream.In())
+	s.count.BytesOut.Add(c.stream.Out())
+	s.mu.Unlock()
 	c.peer.Close()
-	count := &c.server.count
-	count.Discarded.Add(uint64(c.stream.Owed()))
+	s.count.Discarded.Add(uint64(c.stream.Owed()))
 	why.Add(1)
-	count.Active.Add(-1)
+	s.count.Active.Add(-1)
 	c.release()
-	c.server.cfg.Budget.Slots.ReleaseFor(c.addr.Addr())
-	c.server.cfg.Budget.Slots.Release()
-}
-
-// closeInOrder makes the coming close an orderly one, FIN instead of RST; under
-// TLS it says close_notify before.
-func closeInOrder(peer net.Conn) error {
-	if s, ok := peer.(*secure); ok {
-		return s.finish()
-	}
-	return linger(peer, -1)
-}
-
-// closeByReset makes every close a reset: ours, and the kernel's when the
-// process dies. It is the first thing that a connection gets.
-func closeByReset(peer net.Conn) error { return linger(peer, 0) }
-
-// linger sets SO_LINGER (socket(7)) where there is one: on TCP.
-func linger(peer net.Conn, seconds int) error {
-	if tcp, ok := peer.(tcpConn); ok {
-		return tcp.SetLinger(seconds)
-	}
-	return nil
+	s.cfg.Budget.Slots.ReleaseFor(c.addr.Addr())
+	s.cfg.Budget.Slots.Release()
 }

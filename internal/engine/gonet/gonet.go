@@ -1,3 +1,26 @@
+// Package gonet is the engine "net": Go's net package and a goroutine for each
+// connection.
+//
+// The life of a connection is in four files, in this order:
+//
+//	accept.go   accept a connection and start its goroutine
+//	conn.go     the goroutine: read, write back, half-close, close
+//	receive.go  how it reads without a buffer while it waits, and gets a buffer
+//	timeout.go  how it is interrupted when it has waited too long
+//
+// The rest of the engine:
+//
+//	server.go    all goroutines of a server, from Serve to Shutdown
+//	stats.go     its counters, and its busiest peers
+//	listen.go    listening sockets, of package net or of another network
+//	datagram.go  the echo of datagrams
+//	tls.go       TLS connections: handshake, close_notify, errors
+//	tlswire.go   what TLS connections read and write
+//	unread.go    echoing bytes that stay in the kernel: unix sockets, no memory
+//
+// The Go runtime waits for all connections at once (runtime/netpoll.go), so each
+// goroutine can wait for its own in a plain loop. The engines of package reactor wait
+// for all of them with their own system calls.
 package gonet
 
 import (
@@ -9,8 +32,8 @@ import (
 // New returns the engine "net".
 func New() engine.Engine { return netEngine{system{}} }
 
-// On returns the engine "net" on the sockets of another network than package net's.
-// Sockets that it inherits are package net's all the same.
+// On returns the engine "net" on the sockets of another network than that of package
+// net. Inherited sockets are sockets of package net all the same.
 func On(network Network) engine.Engine { return netEngine{network} }
 
 type netEngine struct{ network Network }
@@ -21,7 +44,7 @@ func (netEngine) Caps() engine.Caps {
 	return engine.Caps{Networks: []string{"tcp", "tls", "udp", "unix"}}
 }
 
-// Probe has nothing to ask: Go's net package works wherever Go does.
+// Probe returns nil: Go's net package works on every system.
 func (netEngine) Probe() error { return nil }
 
 func (e netEngine) New(cfg engine.Config) (engine.Server, error) {
@@ -36,7 +59,7 @@ func (e netEngine) New(cfg engine.Config) (engine.Server, error) {
 	s := newServer(cfg.WithDefaults())
 	s.calls = e.network.Calls()
 	for _, l := range cfg.Listeners {
-		if err := s.open(e.network, l); err != nil {
+		if err := s.listen(e.network, l); err != nil {
 			s.close()
 			return nil, err
 		}

@@ -2,20 +2,25 @@ package gonet
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"echod/internal/accept"
 	"echod/internal/engine"
+	"echod/internal/engine/enginetest"
 	"echod/internal/sock"
 )
 
-// patience is how long a test waits for an event that should come at once.
-const patience = 10 * time.Second
+// waitLimit bounds how long a test waits for an event.
+const waitLimit = 10 * time.Second
 
 // serve starts a server on one listener of network and ends it with t.
 func serve(t testing.TB, network string, cfg engine.Config) *server {
@@ -33,7 +38,13 @@ func serve(t testing.TB, network string, cfg engine.Config) *server {
 // serveAll starts a server on cfg's listeners and ends it with t.
 func serveAll(t testing.TB, cfg engine.Config) *server {
 	t.Helper()
-	srv, err := New().New(cfg)
+	return serveWith(t, New(), cfg)
+}
+
+// serveWith is serveAll with another engine than New's.
+func serveWith(t testing.TB, e engine.Engine, cfg engine.Config) *server {
+	t.Helper()
+	srv, err := e.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,11 +77,11 @@ func dialListener(t testing.TB, s *server, i int) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(waitLimit))
 	return conn
 }
 
-// roundTrip sends p and wants it back.
+// roundTrip sends p and receives its echo.
 func roundTrip(t testing.TB, conn net.Conn, p, back []byte) {
 	if _, err := conn.Write(p); err != nil {
 		t.Fatal(err)
@@ -80,12 +91,51 @@ func roundTrip(t testing.TB, conn net.Conn, p, back []byte) {
 	}
 }
 
-// eventually waits until done says so.
+// eventually waits until done returns true.
 func eventually(t *testing.T, done func() bool, what string) {
 	t.Helper()
-	for end := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(waitLimit); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited %v in vain until %s", patience, what)
+			t.Fatalf("waited %v until %s", waitLimit, what)
 		}
 	}
 }
+
+// TestWaitingListenerKeepsNoPlace has two listeners share a limit of one connection.
+func TestWaitingListenerKeepsNoPlace(t *testing.T) {
+	spec := sock.Spec{Network: "tcp", Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}
+	s := serveAll(t, engine.Config{
+		Listeners: []engine.Listener{{Spec: spec}, {Spec: spec}},
+		Budget:    engine.NewBudget(engine.Limits{MaxConns: 1}),
+	})
+	for i := range s.Listeners() {
+		conn := dialListener(t, s, i)
+		roundTrip(t, conn, []byte("echo"), make([]byte, 4))
+		conn.Close()
+		eventually(t, func() bool { return s.Stats().Active == 0 }, "the connection is closed")
+	}
+	if got := s.Stats().Accepts[accept.Full]; got != 0 {
+		t.Errorf("pauses at the limit: got %d, want none", got)
+	}
+}
+
+func TestCauseOfAnErrorOfPackageNet(t *testing.T) {
+	tests := []struct {
+		err  error
+		want engine.Cause
+	}{
+		{&net.OpError{Op: "read", Err: net.ErrClosed}, engine.Drained},
+		{&net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}, engine.PeerReset},
+		{&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}, engine.PeerLost},
+		{errors.New("no errno at all"), engine.Broken},
+	}
+	for _, tt := range tests {
+		if got := causeOf(tt.err); got != tt.want {
+			t.Errorf("%v: got %v, want %v", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestMain(m *testing.M) { enginetest.Main(m, New()) }
+
+func TestEngine(t *testing.T) { enginetest.Run(t, New()) }

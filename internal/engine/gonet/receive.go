@@ -2,37 +2,112 @@ package gonet
 
 import (
 	"errors"
+	"io"
 	"net"
+	"os"
+	"syscall"
 	"time"
 
 	"echod/internal/engine"
 	"echod/internal/memory"
+	"echod/internal/sock"
 )
 
-// A connection that waits for its peer to send has no buffer. It takes one from
-// the pool when there is something to receive, and gives it back when all is
-// sent back and nothing more has arrived.
+// A connection that waits for its peer to send has no buffer. It gets one from the pool
+// when bytes have arrived, and gives it back when all of them are sent and no more have
+// arrived.
 
-// receiver receives what a peer sends.
-type receiver interface {
-	// receive waits until something has arrived, and returns how many bytes of it
-	// are now in c.buf. The error is errNoMemory if there is no buffer for them,
-	// io.EOF if the peer has finished.
+// source receives what a peer sends.
+type source interface {
+	// receive waits until bytes have arrived. n of them are in c.buf then. The error
+	// is errNoMemory if there is no buffer for them, and io.EOF if the peer has
+	// half-closed. It may return 0 and nil: call it again.
 	receive(c *conn) (n int, err error)
 }
 
-// errNoMemory is returned by a receiver that has found no buffer.
+// errNoMemory is returned by a source that has no buffer.
 var errNoMemory = errors.New("no memory for a buffer")
 
-// blocking receives from a connection that can only be waited for with a buffer:
-// one that is no socket, or any on a system where a socket cannot be tried.
-type blocking struct{}
+// sourceOf returns the source of a connection without TLS.
+func sourceOf(c *conn) source {
+	if !sock.CanRecv {
+		return blockingSource{}
+	}
+	recv := sock.Calls.Recv
+	switch c.peer.(type) {
+	case *peekConn:
+		recv = sock.Calls.Peek
+	case socketConn:
+	default:
+		return blockingSource{}
+	}
+	raw, err := c.peer.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return blockingSource{}
+	}
+	s := &socketSource{c: c, raw: raw, recv: recv}
+	s.try = s.tryRecv
+	return s
+}
 
-func (blocking) receive(c *conn) (int, error) {
+// socketSource receives from a socket. It waits without a buffer.
+type socketSource struct {
+	c    *conn
+	raw  syscall.RawConn
+	recv func(c sock.Calls, fd uintptr, p []byte) (n int, errno syscall.Errno)
+	try  func(fd uintptr) (done bool) // tryRecv, made once: each would be an allocation
+
+	// What tryRecv returned.
+	n        int
+	errno    syscall.Errno
+	noMemory bool    // bytes have arrived and there is no buffer for them
+	one      [1]byte // the first of them
+}
+
+// receive waits until tryRecv returns true. The runtime calls it whenever the socket is
+// readable.
+func (s *socketSource) receive(*conn) (int, error) {
+	err := s.raw.Read(s.try)
+	switch {
+	case err != nil:
+		return 0, err
+	case s.errno == syscall.EINTR:
+		return 0, nil
+	case s.errno != 0:
+		return 0, os.NewSyscallError("recv", s.errno)
+	case s.noMemory:
+		return 0, errNoMemory
+	case s.n == 0:
+		return 0, io.EOF
+	}
+	s.c.resize(s.n)
+	return s.n, nil
+}
+
+// tryRecv receives what has arrived. It returns false if nothing has: then it has given
+// the buffer back. The first call after a message still has the buffer of that message.
+func (s *socketSource) tryRecv(fd uintptr) (done bool) {
+	c := s.c
+	if s.noMemory = !c.getBuffer(); s.noMemory {
+		_, s.errno = c.server.calls.Peek(fd, s.one[:])
+		return s.errno != syscall.EAGAIN
+	}
+	if s.n, s.errno = s.recv(c.server.calls, fd, c.buf.Bytes); s.errno != syscall.EAGAIN {
+		return true
+	}
+	c.release()
+	return false
+}
+
+// blockingSource receives from a connection that can only be read with a buffer: one
+// that is not a socket, or any on a system without sock.CanRecv.
+type blockingSource struct{}
+
+func (blockingSource) receive(c *conn) (int, error) {
 	if c.buf != nil && len(c.buf.Bytes) > c.want {
 		c.release() // it waits with a small one
 	}
-	if !c.take() {
+	if !c.getBuffer() {
 		return 0, errNoMemory
 	}
 	n, err := c.peer.Read(c.buf.Bytes)
@@ -40,14 +115,31 @@ func (blocking) receive(c *conn) (int, error) {
 	return n, err
 }
 
-// take sees to a buffer: one of the size that c wants, or the one that it has, or
-// a small one. Nothing is owed. False: there is no memory, or others have waited
-// for it longer and c can do without.
-func (c *conn) take() bool {
+// canEchoUnread reports whether c can go on without a buffer: see unread.go.
+func (c *conn) canEchoUnread() bool {
+	_, ok := c.source.(*socketSource)
+	return ok && sock.CanLeaveUnread
+}
+
+// receiveWithoutMemory is called when receive has returned errNoMemory. It echoes what
+// has arrived without a buffer, or else waits for memory.
+func (c *conn) receiveWithoutMemory() error {
+	if c.canEchoUnread() {
+		return c.echoUnread()
+	}
+	_, unknown := c.source.(blockingSource) // whether anything has arrived
+	return c.waitForMemory(!unknown, nil)
+}
+
+// getBuffer makes sure that c has a buffer: one of the size that it wants, or the one
+// that it has, or a small one. It returns false if there is no memory, or if other
+// connections have waited longer for it and c can go on without a buffer. No bytes of c
+// may be owed.
+func (c *conn) getBuffer() bool {
 	if c.buf != nil && len(c.buf.Bytes) >= c.want {
 		return true
 	}
-	if c.passes && c.server.cfg.Budget.Pool().Waiting() {
+	if c.server.cfg.Budget.Pool().Waiting() && c.canEchoUnread() {
 		return c.buf != nil
 	}
 	if b := c.cache.Get(c.want); b != nil {
@@ -60,7 +152,7 @@ func (c *conn) take() bool {
 	return c.buf != nil
 }
 
-// release gives the buffer back, if c has one. Nothing in it may be owed.
+// release gives the buffer back, if c has one. No byte in it may be owed.
 func (c *conn) release() {
 	if c.buf != nil {
 		c.buf.Release()
@@ -68,8 +160,8 @@ func (c *conn) release() {
 	}
 }
 
-// resize chooses the size of the next buffer after n bytes were received: twice
-// as much if they filled this one, half if they needed less than a quarter of it.
+// resize chooses the size of the next buffer after n bytes were received: twice the
+// size of this one if they filled it, half if they needed at most a quarter of it.
 func (c *conn) resize(n int) {
 	size := len(c.buf.Bytes)
 	switch {
@@ -82,73 +174,44 @@ func (c *conn) resize(n int) {
 	}
 }
 
-// awaitMemory waits until there is a buffer, or until too late, which may be nil.
-// arrived: there are bytes for it, so they are owed, and the stall timeout runs.
-func (c *conn) awaitMemory(arrived bool, tooLate <-chan time.Time) error {
+// firstBuffer is the size of the first buffer of a connection, in bytes.
+func (s *server) firstBuffer() int { return min(engine.MinBuffer, s.cfg.Buffer) }
+
+// waitForMemory waits until c has a buffer. It returns errNoMemory if timeout, which may
+// be nil, comes first. arrived reports whether bytes have arrived: then they are owed,
+// and the stall timeout runs.
+func (c *conn) waitForMemory(arrived bool, timeout <-chan time.Time) error {
 	if arrived {
-		c.moved.owe(c.server.clock.now.Load())
+		c.lastMove.owe(c.server.clock.now.Load())
 	}
 	w := c.server.cfg.Budget.Pool().Wait()
 	defer w.Leave()
-	look, stop := c.server.clock.sweeps()
+	check, stop := c.server.clock.newTicker()
 	defer stop()
-	for !c.take() {
+	for !c.getBuffer() {
 		select {
 		case <-w.Woken():
-		case <-c.server.cutting:
+		case <-c.server.resetting:
 			return net.ErrClosed
-		case <-tooLate:
+		case <-timeout:
 			return errNoMemory
-		case <-look:
-			if cause, over := c.server.clock.overdue(&c.moved); over {
-				return ending(cause)
+		case <-check:
+			if cause, over := c.server.clock.overdue(&c.lastMove); over {
+				return causeError(cause)
 			}
 		}
 	}
 	return nil
 }
 
-// refuseAfter is how long there must be no memory before a new TLS stream is
-// refused: what is not owed is given back sooner.
-const refuseAfter = 100 * time.Millisecond
+// maxCaches bounds the number of buffer caches of a server.
+const maxCaches = 64
 
-// hasMemory reports whether there is memory to serve c with, a TLS stream that
-// has just begun; bytes cannot be passed on without. False: c is refused and
-// gone.
-func (c *conn) hasMemory() bool {
-	late := time.NewTimer(refuseAfter)
-	defer late.Stop()
-	switch err := c.awaitMemory(false, late.C); err {
-	case nil:
-		c.release()
-		return true
-	case errNoMemory:
-		c.close(&c.server.count.Refused[engine.RefusedMemory])
-	default:
-		c.end(causeOf(err))
-	}
-	return false
-}
-
-// sweeps ticks as often as the janitor looks around; never, if it never does.
-func (k *clock) sweeps() (ticks <-chan time.Time, stop func()) {
-	if k.period == 0 {
-		return nil, func() {}
-	}
-	t := time.NewTicker(k.period * time.Duration(k.perSweep))
-	return t.C, t.Stop
-}
-
-// The server's memory.
-
-// mostCaches is how many caches of buffers a server has at most. Connections
-// share them, so that processors seldom meet at one.
-const mostCaches = 64
-
-// newCaches makes a server's caches, a power of two of them.
+// newCaches returns the caches of a server, a power of two of them. Connections share
+// them. There are more than processors, so that two seldom use one at the same time.
 func newCaches(cfg engine.Config, processors int) []*memory.Cache {
 	n := 1
-	for n < 4*processors && n < mostCaches {
+	for n < 4*processors && n < maxCaches {
 		n *= 2
 	}
 	caches := make([]*memory.Cache, n)
@@ -157,26 +220,3 @@ func newCaches(cfg engine.Config, processors int) []*memory.Cache {
 	}
 	return caches
 }
-
-// closeCaches frees what is spare.
-func (s *server) closeCaches() {
-	for _, c := range s.caches {
-		c.Close()
-	}
-}
-
-// cacheOf is the cache that a connection's buffers are taken from.
-func (s *server) cacheOf(number uint32) *memory.Cache {
-	return s.caches[number&uint32(len(s.caches)-1)]
-}
-
-// held is how many bytes the server's buffers in use have.
-func (s *server) held() (n int64) {
-	for _, c := range s.caches {
-		n += c.Held()
-	}
-	return n
-}
-
-// firstBuffer is how much a connection starts with, in bytes.
-func (s *server) firstBuffer() int { return min(engine.MinBuffer, s.cfg.Buffer) }

@@ -12,31 +12,31 @@ import (
 	"echod/internal/sock"
 )
 
-// server is a goroutine for each listener, one for each connection, and the
-// janitor.
+// server has a goroutine for each listener, one for each connection, and one for
+// timeouts.
 type server struct {
 	cfg       engine.Config
 	guard     *echo.Guard
 	clock     *clock
-	calls     sock.Calls // on the sockets
+	calls     sock.Calls
 	specs     []sock.Spec
 	acceptors []*acceptor
-	packets   []*packet
+	packets   []*packetEcho
 
-	count  engine.Counters // of bytes, only those of streams that have ended
-	caches []*memory.Cache // of buffers
-	lent   lent            // for those without a buffer
-	door   chan struct{}   // holds a token for each handshake that computes
+	count      engine.Counters // their bytes are only those of closed connections
+	caches     []*memory.Cache
+	shared     sharedBuffer  // for connections without a buffer
+	handshakes chan struct{} // holds a token for each handshake that computes
 
 	mu    sync.Mutex
-	conns map[*conn]struct{}
-	cut   bool // no stream may go on
+	conns map[*conn]struct{} // the open ones
+	reset bool               // resetAll was called
 
-	group    sync.WaitGroup // everybody but the janitor
-	serving  chan struct{}  // closed when somebody is at every listener
-	draining chan struct{}  // closed when no new callers are waited for
-	cutting  chan struct{}  // closed when cut is set
-	over     chan struct{}  // closed when nothing is left
+	group     sync.WaitGroup // every goroutine but that for timeouts
+	serving   chan struct{}  // closed when every listener has its goroutine
+	draining  chan struct{}  // closed when Shutdown begins
+	resetting chan struct{}  // closed when reset is set
+	done      chan struct{}  // closed when everything is closed
 }
 
 var _ engine.Server = (*server)(nil)
@@ -44,16 +44,16 @@ var _ engine.Server = (*server)(nil)
 // newServer returns a server without listeners.
 func newServer(cfg engine.Config) *server {
 	s := &server{
-		cfg:      cfg,
-		guard:    cfg.Guard,
-		caches:   newCaches(cfg, runtime.GOMAXPROCS(0)),
-		clock:    newClock(cfg.StallTimeout, cfg.IdleTimeout),
-		door:     make(chan struct{}, mostHandshakes),
-		conns:    make(map[*conn]struct{}),
-		serving:  make(chan struct{}),
-		draining: make(chan struct{}),
-		cutting:  make(chan struct{}),
-		over:     make(chan struct{}),
+		cfg:        cfg,
+		guard:      cfg.Guard,
+		caches:     newCaches(cfg, runtime.GOMAXPROCS(0)),
+		clock:      newClock(cfg.StallTimeout, cfg.IdleTimeout),
+		handshakes: make(chan struct{}, maxHandshakes),
+		conns:      make(map[*conn]struct{}),
+		serving:    make(chan struct{}),
+		draining:   make(chan struct{}),
+		resetting:  make(chan struct{}),
+		done:       make(chan struct{}),
 	}
 	if s.guard == nil {
 		s.guard = echo.NewGuard(echo.GuardConfig{})
@@ -63,21 +63,22 @@ func newServer(cfg engine.Config) *server {
 
 func (s *server) Listeners() []sock.Spec { return s.specs }
 
-// Serve serves until Shutdown. Nothing can break it before.
+// Serve serves until Shutdown. Nothing else ends it.
 func (s *server) Serve() error {
-	if s.begin() {
-		go s.janitor(s.over)
+	if s.startListeners() {
+		go s.watchTimeouts(s.done)
 		<-s.draining
 		s.group.Wait()
 		s.closeCaches()
-		close(s.over)
+		close(s.done)
 	}
-	<-s.over
+	<-s.done
 	return engine.ErrClosed
 }
 
-// begin puts somebody at every listener, unless Shutdown came first.
-func (s *server) begin() bool {
+// startListeners starts the goroutine of every listener. It returns false if Shutdown
+// was called before, or Serve.
+func (s *server) startListeners() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if isClosed(s.serving) || isClosed(s.draining) {
@@ -93,24 +94,34 @@ func (s *server) begin() bool {
 	return true
 }
 
-// Shutdown drains the server and resets what is left when ctx ends.
+// CheckAlive checks only whether Serve was called: there is no loop here that could
+// hang.
+func (s *server) CheckAlive(ctx context.Context) error {
+	select {
+	case <-s.serving:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Shutdown drains the server, and resets the open connections when ctx is done.
 func (s *server) Shutdown(ctx context.Context) error {
 	s.drain()
 	select {
-	case <-s.over:
+	case <-s.done:
 		return nil
 	case <-ctx.Done():
 	}
 	s.resetAll()
-	<-s.over
+	<-s.done
 	if s.count.Closes[engine.Drained].Load() > 0 {
 		return ctx.Err()
 	}
 	return nil
 }
 
-// drain sends everybody who waits for callers home. A server that never served
-// has nobody to close its sockets but this.
+// drain tells every listener to stop. If Serve was not called it closes them.
 func (s *server) drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,20 +137,29 @@ func (s *server) drain() {
 	}
 	if !isClosed(s.serving) {
 		s.close()
-		close(s.over)
+		close(s.done)
 	}
 }
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
+// resetAll closes every connection. As each is closed by reset, its peer gets a reset,
+// and its goroutine gets net.ErrClosed.
+func (s *server) resetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reset {
+		return
+	}
+	s.reset = true
+	close(s.resetting)
+	for _, a := range s.acceptors {
+		a.ln.Abort()
+	}
+	for c := range s.conns {
+		c.peer.Close()
 	}
 }
 
-// close closes every listener of a server that has never served.
+// close closes every listener of a server on which Serve was not called.
 func (s *server) close() {
 	s.closeCaches()
 	for _, a := range s.acceptors {
@@ -150,51 +170,15 @@ func (s *server) close() {
 	}
 }
 
-// resetAll closes every stream under its goroutine's hands, which resets it.
-func (s *server) resetAll() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.cut {
-		s.cut = true
-		close(s.cutting)
-		for _, a := range s.acceptors {
-			a.ln.Abort()
-		}
-		for c := range s.conns {
-			c.peer.Close()
-		}
+// closeCaches frees the spare buffers.
+func (s *server) closeCaches() {
+	for _, c := range s.caches {
+		c.Close()
 	}
 }
 
-// CheckAlive asks only whether the server serves at all: there is no loop here that
-// could get stuck, the runtime wakes each goroutine by itself.
-func (s *server) CheckAlive(ctx context.Context) error {
-	select {
-	case <-s.serving:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// start lets c live, or resets it if it came too late for that.
-func (s *server) start(c *conn) {
-	s.count.Active.Add(1)
-	c.moved.set(s.clock.now.Load(), false)
-	s.mu.Lock()
-	late := s.cut
-	if !late {
-		s.conns[c] = struct{}{}
-	}
-	s.mu.Unlock()
-	if late {
-		c.end(engine.Drained)
-		return
-	}
-	s.group.Go(c.live)
-}
-
-// sleep waits for d, or for wake. False: what is left is being reset.
+// sleep waits for d, or until wake is closed. It returns false if connections are being
+// reset.
 func (s *server) sleep(d time.Duration, wake <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -203,7 +187,16 @@ func (s *server) sleep(d time.Duration, wake <-chan struct{}) bool {
 		return true
 	case <-wake:
 		return true
-	case <-s.cutting:
+	case <-s.resetting:
+		return false
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
 		return false
 	}
 }

@@ -12,52 +12,52 @@ import (
 	"echod/internal/sock"
 )
 
-// packet is one UDP socket and the goroutine that answers what arrives on it.
-// No error ends it, only Shutdown does.
-type packet struct {
+// packetEcho answers the datagrams of one UDP socket, in a goroutine of its own. No
+// error ends it, only Shutdown does.
+type packetEcho struct {
 	server  *server
 	conn    PacketConn
-	spec    sock.Spec // where it is bound
+	spec    sock.Spec // the address it is bound to
 	buf     []byte
 	control []byte
-	pause   time.Duration // how long it last paused; 0 since a datagram came
+	pause   time.Duration // the last pause after an error; 0 after a datagram
 	logged  time.Time     // when an error was last logged
 }
 
-// datagram is one that was received. Its payload is in the packet's buffer until
-// the next one is received.
+// datagram is a datagram that was received. Its payload is in packetEcho.buf until the
+// next one is received.
 type datagram struct {
 	payload []byte
 	src     netip.AddrPort
 	info    sock.PktInfo
-	cut     bool // it may have been longer than its payload
+	cut     bool // it may have been longer than payload
 }
 
 const (
-	// largest is more than any datagram holds: one that fills it was cut.
-	largest = 64 << 10
-	// A socket that cannot be read pauses, first shortly, then longer.
+	// bufferSize is larger than any datagram: one that fills the buffer was cut.
+	bufferSize = 64 << 10
+	// After an error the socket pauses. The pauses grow from the first to the last.
 	shortestReadPause = 10 * time.Millisecond
 	longestReadPause  = time.Second
-	// logEvery is how often such a socket is logged.
+	// logEvery is how often errors of a socket are logged.
 	logEvery = time.Minute
 )
 
-// begun is where the guard's clock starts.
-var begun = time.Now()
+// clockStart is time 0 of the guard.
+var clockStart = time.Now()
 
-func newPacket(s *server, conn PacketConn, spec sock.Spec) *packet {
-	return &packet{
+func newPacketEcho(s *server, conn PacketConn, spec sock.Spec) *packetEcho {
+	return &packetEcho{
 		server:  s,
 		conn:    conn,
 		spec:    spec,
-		buf:     make([]byte, largest),
+		buf:     make([]byte, bufferSize),
 		control: make([]byte, sock.ControlSize),
 	}
 }
 
 // run answers datagrams until Shutdown.
-func (p *packet) run() {
+func (p *packetEcho) run() {
 	defer p.close()
 	for !isClosed(p.server.draining) {
 		if d, ok := p.receive(); ok {
@@ -66,15 +66,14 @@ func (p *packet) run() {
 	}
 }
 
-func (p *packet) interrupt() { p.conn.SetDeadline(time.Unix(1, 0)) }
+func (p *packetEcho) interrupt() { p.conn.SetDeadline(time.Unix(1, 0)) }
 
-func (p *packet) close() { p.conn.Close() }
+func (p *packetEcho) close() { p.conn.Close() }
 
-// receive waits for one datagram. If ok is false there is none: Shutdown
-// interrupted the wait, or the socket could not be read and receive has paused.
-// Nothing that ReadMsgUDPAddrPort returns beside an error is used; it returns
-// -1 bytes then.
-func (p *packet) receive() (d datagram, ok bool) {
+// receive waits for one datagram. It returns false if Shutdown interrupted it, or after
+// an error and a pause. With an error ReadMsgUDPAddrPort returns -1 bytes, so its other
+// results are not used.
+func (p *packetEcho) receive() (d datagram, ok bool) {
 	n, controlled, _, src, err := p.conn.ReadMsgUDPAddrPort(p.buf, p.control)
 	if err != nil {
 		p.failed(err)
@@ -89,9 +88,9 @@ func (p *packet) receive() (d datagram, ok bool) {
 	}, true
 }
 
-// failed counts a read that failed, binds the socket again if the kernel has
-// unbound it, and pauses, because the next read may fail the same way.
-func (p *packet) failed(err error) {
+// failed counts a failed read, binds the socket again if the kernel has unbound it, and
+// pauses, because the next read may fail in the same way.
+func (p *packetEcho) failed(err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return
 	}
@@ -106,8 +105,8 @@ func (p *packet) failed(err error) {
 	p.server.sleep(p.pause, p.server.draining)
 }
 
-// answer sends d back, or counts why not.
-func (p *packet) answer(d datagram) {
+// answer sends d back, or counts why it does not.
+func (p *packetEcho) answer(d datagram) {
 	count := &p.server.count
 	count.DatagramsIn.Add(1)
 	drop := p.check(d)
@@ -121,8 +120,8 @@ func (p *packet) answer(d datagram) {
 	}
 }
 
-// check reports whether d may be answered.
-func (p *packet) check(d datagram) echo.Drop {
+// check returns echo.Answer if d may be answered, or else the reason why not.
+func (p *packetEcho) check(d datagram) echo.Drop {
 	if d.cut {
 		return echo.DropTruncated
 	}
@@ -130,11 +129,11 @@ func (p *packet) check(d datagram) echo.Drop {
 	if d.info.Dst.IsValid() {
 		dst = netip.AddrPortFrom(d.info.Dst, dst.Port())
 	}
-	return p.server.guard.Check(int64(time.Since(begun)), unmapped(d.src), unmapped(dst), d.payload)
+	return p.server.guard.Check(int64(time.Since(clockStart)), unmapped(d.src), unmapped(dst), d.payload)
 }
 
-// send answers from the address that d was sent to.
-func (p *packet) send(d datagram) echo.Drop {
+// send sends d back, from the address that it was sent to.
+func (p *packetEcho) send(d datagram) echo.Drop {
 	control := p.control[:sock.PutControl(p.control[:cap(p.control)], d.info, d.src.Addr())]
 	_, _, err := p.conn.WriteMsgUDPAddrPort(d.payload, control, d.src)
 	switch {
@@ -147,7 +146,7 @@ func (p *packet) send(d datagram) echo.Drop {
 	}
 }
 
-// unmapped says an IPv4 peer of a dual-stack socket in its own terms.
+// unmapped returns the IPv4 address of an IPv4 peer of a dual-stack socket.
 func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

@@ -13,12 +13,12 @@ import (
 
 const (
 	timeout = 80 * time.Second
-	latest  = timeout + 2*timeout/sweepsPerTimeout
+	latest  = timeout + 2*timeout/checksPerTimeout
 )
 
-// TestJanitor tries the timeouts in a bubble where time is free, on a pipe,
-// which takes bytes only as they are read.
-func TestJanitor(t *testing.T) {
+// TestTimeouts runs on a fake clock (testing/synctest) and on a pipe, which takes bytes
+// only as they are read.
+func TestTimeouts(t *testing.T) {
 	idle := engine.Config{IdleTimeout: timeout, StallTimeout: -1}
 	stall := engine.Config{StallTimeout: timeout}
 	tests := []struct {
@@ -28,11 +28,11 @@ func TestJanitor(t *testing.T) {
 		want engine.Cause
 	}{
 		{"resets a silent peer", idle, func(t *testing.T, conn net.Conn) { wantCut(t, conn) }, engine.Idle},
-		{"resets a silent peer that spoke before", idle, func(t *testing.T, conn net.Conn) {
+		{"resets a peer that has become silent", idle, func(t *testing.T, conn net.Conn) {
 			speak(t, conn, timeout-time.Second, 3)
 			wantCut(t, conn)
 		}, engine.Idle},
-		{"lets a peer be that speaks now and then", idle, func(t *testing.T, conn net.Conn) {
+		{"keeps a peer that sends now and then", idle, func(t *testing.T, conn net.Conn) {
 			speak(t, conn, timeout-time.Second, 100)
 			conn.Close()
 		}, engine.Finished},
@@ -40,13 +40,13 @@ func TestJanitor(t *testing.T) {
 			conn.Write([]byte("echo"))
 			wantGone(t, conn)
 		}, engine.Stalled},
-		{"resets a peer that stops reading half-way", stall, func(t *testing.T, conn net.Conn) {
+		{"resets a peer that stops reading", stall, func(t *testing.T, conn net.Conn) {
 			conn.Write([]byte("echo"))
-			time.Sleep(timeout / sweepsPerTimeout)
+			time.Sleep(timeout / checksPerTimeout)
 			io.ReadFull(conn, make([]byte, 2))
 			wantGone(t, conn)
 		}, engine.Stalled},
-		{"lets a peer be that reads slowly", stall, func(t *testing.T, conn net.Conn) {
+		{"keeps a peer that reads slowly", stall, func(t *testing.T, conn net.Conn) {
 			conn.Write(make([]byte, 100))
 			for range 100 {
 				time.Sleep(timeout - time.Second)
@@ -56,7 +56,7 @@ func TestJanitor(t *testing.T) {
 			}
 			conn.Close()
 		}, engine.Finished},
-		{"lets silence last where there is no idle timeout", stall, func(t *testing.T, conn net.Conn) {
+		{"keeps a silent peer without an idle timeout", stall, func(t *testing.T, conn net.Conn) {
 			speak(t, conn, 24*time.Hour, 2)
 			conn.Close()
 		}, engine.Finished},
@@ -77,19 +77,19 @@ func TestJanitor(t *testing.T) {
 	}
 }
 
-func TestJanitorIsNotThereForNothing(t *testing.T) {
+func TestWithoutTimeoutsNothingTicks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(engine.Config{StallTimeout: -1}.WithDefaults())
 		gone := make(chan struct{})
 		go func() {
-			s.janitor(make(chan struct{}))
+			s.watchTimeouts(make(chan struct{}))
 			close(gone)
 		}()
 		synctest.Wait()
 		select {
 		case <-gone:
 		default:
-			t.Error("the janitor ticks with no timeout to watch")
+			t.Error("watchTimeouts runs without a timeout")
 		}
 	})
 }
@@ -105,7 +105,7 @@ func servePipe(cfg engine.Config) (*server, net.Conn) {
 	return s, client
 }
 
-// speak has a byte echoed now and then.
+// speak has a byte echoed this many times, with pauses.
 func speak(t *testing.T, conn net.Conn, pause time.Duration, times int) {
 	t.Helper()
 	for range times {
@@ -115,17 +115,17 @@ func speak(t *testing.T, conn net.Conn, pause time.Duration, times int) {
 	roundTrip(t, conn, []byte("e"), make([]byte, 1))
 }
 
-// wantCut waits for the server to close, which it should in time.
+// wantCut waits until the server closes the connection, and checks when it does.
 func wantCut(t *testing.T, conn net.Conn) {
 	t.Helper()
 	begun := time.Now()
 	conn.Read(make([]byte, 1))
 	if got := time.Since(begun); got < timeout || got > latest {
-		t.Errorf("got cut after %v, want %v to %v", got, timeout, latest)
+		t.Errorf("closed after %v, want %v to %v", got, timeout, latest)
 	}
 }
 
-// wantGone reads nothing until the server should have closed, and wants it to.
+// wantGone reads nothing until the server must have closed the connection.
 func wantGone(t *testing.T, conn net.Conn) {
 	t.Helper()
 	time.Sleep(latest)

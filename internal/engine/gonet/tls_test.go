@@ -1,6 +1,7 @@
 package gonet
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -17,8 +18,8 @@ import (
 	"echod/internal/engine"
 )
 
-// shows is a server's side of TLS with a certificate made for t.
-func shows(t *testing.T) *tls.Config {
+// serverConfig returns a TLS configuration with a new certificate.
+func serverConfig(t *testing.T) *tls.Config {
 	t.Helper()
 	end := time.Now().Add(24 * time.Hour)
 	ca, err := certs.NewCA(end)
@@ -32,11 +33,10 @@ func shows(t *testing.T) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{server.Cert.Raw}, PrivateKey: server.Key}}}
 }
 
-// TestHandshakesTakeTurns: no more of them compute at once than may, the others
-// wait until one is done.
-func TestHandshakesTakeTurns(t *testing.T) {
+// TestOnlyMaxHandshakesComputeAtOnce: the others wait until one is done.
+func TestOnlyMaxHandshakesComputeAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		config := shows(t)
+		config := serverConfig(t)
 		var begun atomic.Int64
 		done := make(chan struct{})
 		config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
@@ -47,7 +47,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 		s := newServer(engine.Config{HandshakeTimeout: time.Hour}.WithDefaults())
 		go s.Serve()
 		synctest.Wait()
-		const clients = mostHandshakes + 6
+		const clients = maxHandshakes + 6
 		for range clients {
 			client, accepted := net.Pipe()
 			s.cfg.Budget.Slots.Acquire()
@@ -57,8 +57,8 @@ func TestHandshakesTakeTurns(t *testing.T) {
 		}
 		for i := range int64(3) {
 			synctest.Wait()
-			if got := begun.Load(); got != mostHandshakes+i {
-				t.Errorf("after %d are done: got %d begun, want %d", i, got, mostHandshakes+i)
+			if got := begun.Load(); got != maxHandshakes+i {
+				t.Errorf("after %d are done: got %d begun, want %d", i, got, maxHandshakes+i)
 			}
 			done <- struct{}{}
 		}
@@ -71,42 +71,41 @@ func TestHandshakesTakeTurns(t *testing.T) {
 	})
 }
 
-// TestWhoHasNoTurnInTimeIsLate: five seconds are five seconds, also at the door.
-func TestWhoHasNoTurnInTimeIsLate(t *testing.T) {
+func TestHandshakeTimeoutIncludesTheWaitForASlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(engine.Config{}.WithDefaults())
 		go s.Serve()
 		synctest.Wait()
-		for range mostHandshakes {
-			s.door <- struct{}{}
+		for range maxHandshakes {
+			s.handshakes <- struct{}{}
 		}
 		client, accepted := net.Pipe()
 		s.cfg.Budget.Slots.Acquire()
-		s.admit(accepted, shows(t))
+		s.admit(accepted, serverConfig(t))
 		began := time.Now()
 		if err := tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake(); err == nil {
-			t.Error("got a handshake without a turn")
+			t.Error("got a handshake without a slot")
 		}
 		if took := time.Since(began); took != engine.DefaultHandshakeTimeout {
-			t.Errorf("got the end after %v, want it after %v", took, engine.DefaultHandshakeTimeout)
+			t.Errorf("reset after %v, want %v", took, engine.DefaultHandshakeTimeout)
 		}
 		synctest.Wait()
 		if got := s.Stats().Handshakes[engine.HandshakeTimeout]; got != 1 {
-			t.Errorf("handshakes out of time: got %d, want 1", got)
+			t.Errorf("handshakes that timed out: got %d, want 1", got)
 		}
 		end(s)
 	})
 }
 
-// TestCloseNotifyWaitsAsLongAsTheRest: who reads slowly gets the end, too.
-func TestCloseNotifyWaitsAsLongAsTheRest(t *testing.T) {
+// TestSlowReaderGetsCloseNotify: the client reads it half an hour later.
+func TestSlowReaderGetsCloseNotify(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(engine.Config{StallTimeout: time.Hour}.WithDefaults())
 		go s.Serve()
 		synctest.Wait()
 		wire, accepted := net.Pipe()
 		s.cfg.Budget.Slots.Acquire()
-		s.admit(accepted, shows(t))
+		s.admit(accepted, serverConfig(t))
 		client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
 		roundTrip(t, client, []byte("echo"), make([]byte, 4))
 		if err := client.CloseWrite(); err != nil {
@@ -124,15 +123,15 @@ func TestCloseNotifyWaitsAsLongAsTheRest(t *testing.T) {
 	})
 }
 
-// TestCloseNotifyIsOwed: who never reads it has stalled, like any other.
-func TestCloseNotifyIsOwed(t *testing.T) {
+// TestPeerThatNeverReadsCloseNotifyIsStalled: close_notify is owed like any byte.
+func TestPeerThatNeverReadsCloseNotifyIsStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(engine.Config{StallTimeout: time.Minute}.WithDefaults())
 		go s.Serve()
 		synctest.Wait()
 		wire, accepted := net.Pipe()
 		s.cfg.Budget.Slots.Acquire()
-		s.admit(accepted, shows(t))
+		s.admit(accepted, serverConfig(t))
 		client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
 		roundTrip(t, client, []byte("echo"), make([]byte, 4))
 		if err := client.CloseWrite(); err != nil {
@@ -146,48 +145,48 @@ func TestCloseNotifyIsOwed(t *testing.T) {
 	})
 }
 
-// TestShutdownWaitsForNoTurn: who stands at the door is reset like the rest.
-func TestShutdownWaitsForNoTurn(t *testing.T) {
+// TestShutdownResetsAHandshakeThatWaitsForASlot: it does not wait for the slot.
+func TestShutdownResetsAHandshakeThatWaitsForASlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(engine.Config{HandshakeTimeout: time.Hour}.WithDefaults())
 		go s.Serve()
 		synctest.Wait()
-		for range mostHandshakes {
-			s.door <- struct{}{}
+		for range maxHandshakes {
+			s.handshakes <- struct{}{}
 		}
 		client, accepted := net.Pipe()
 		s.cfg.Budget.Slots.Acquire()
-		s.admit(accepted, shows(t))
+		s.admit(accepted, serverConfig(t))
 		go tls.Client(client, &tls.Config{InsecureSkipVerify: true}).Handshake()
 		synctest.Wait()
 		began := time.Now()
 		end(s)
 		if took := time.Since(began); took != 0 {
-			t.Errorf("Shutdown with no time left: got it after %v, want it at once", took)
+			t.Errorf("Shutdown with no time left: took %v, want 0", took)
 		}
 		if st := s.Stats(); st.Handshakes[engine.HandshakeDrained] != 1 || st.Closes[engine.Drained] != 1 {
-			t.Errorf("got %d handshakes and %d streams cut by the drain, want 1 and 1",
+			t.Errorf("got %d handshakes and %d streams counted as drained, want 1 and 1",
 				st.Handshakes[engine.HandshakeDrained], st.Closes[engine.Drained])
 		}
 	})
 }
 
-// end ends a server in a bubble, which would wait for its janitor.
+// end ends a server, so that synctest does not wait for its goroutines.
 func end(s *server) {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	s.Shutdown(now)
 }
 
-func TestHandshakesEndForOneReason(t *testing.T) {
+func TestHandshakeErrorHasOneOutcome(t *testing.T) {
 	tests := []struct {
-		err  error
-		want engine.Handshake
-		told bool // whether the client was sent an alert that it may still read
+		err   error
+		want  engine.Handshake
+		alert bool // whether crypto/tls has sent an alert
 	}{
 		{nil, engine.HandshakeOK, false},
 		{context.DeadlineExceeded, engine.HandshakeTimeout, false},
-		{ending(engine.Idle), engine.HandshakeTimeout, false},
+		{causeError(engine.Idle), engine.HandshakeTimeout, false},
 		{&net.OpError{Op: "read", Err: net.ErrClosed}, engine.HandshakeDrained, false},
 		{io.EOF, engine.HandshakeLost, false},
 		{io.ErrUnexpectedEOF, engine.HandshakeLost, false},
@@ -202,8 +201,46 @@ func TestHandshakesEndForOneReason(t *testing.T) {
 		if got := outcomeOf(tt.err); got != tt.want {
 			t.Errorf("%v: got %v, want %v", tt.err, got, tt.want)
 		}
-		if got := wasTold(tt.err); got != tt.told {
-			t.Errorf("%v: told %v, want %v", tt.err, got, tt.told)
+		if got := sentAlert(tt.err); got != tt.alert {
+			t.Errorf("%v: alert sent %v, want %v", tt.err, got, tt.alert)
 		}
 	}
+}
+
+// FuzzRecordTracker advances by pieces of any size: no step crosses the end of a record,
+// and no byte is lost.
+func FuzzRecordTracker(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 255, 0, 7}, []byte{1, 5, 6, 200, 3})
+	f.Fuzz(func(t *testing.T, sizes, pieces []byte) {
+		var stream []byte
+		ends := map[int]bool{0: true}
+		for i, size := range sizes {
+			body := int(size) * (i%3*30 + 1)
+			stream = append(stream, 23, 3, 3, byte(body>>8), byte(body))
+			stream = append(stream, bytes.Repeat([]byte{23}, body)...)
+			ends[len(stream)] = true
+		}
+		var r recordTracker
+		for at, i := 0, 0; at < len(stream); i++ {
+			piece := len(stream) - at
+			if len(pieces) > 0 {
+				piece = min(piece, int(pieces[i%len(pieces)])+1)
+			}
+			n := r.advance(stream[at : at+piece])
+			if n < 1 || n > piece {
+				t.Fatalf("at %d: got %d bytes of %d", at, n, piece)
+			}
+			for k := at + 1; k < at+n; k++ {
+				if ends[k] {
+					t.Fatalf("at %d: got %d bytes, across the end of a record at %d", at, n, k)
+				}
+			}
+			if at += n; n < piece && !ends[at] {
+				t.Fatalf("stopped at %d, which is not the end of a record", at)
+			}
+			if ends[at] != (r.seen == 0) {
+				t.Fatalf("at %d: got a record begun: %v, want %v", at, r.seen > 0, !ends[at])
+			}
+		}
+	})
 }

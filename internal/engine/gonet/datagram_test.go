@@ -20,12 +20,12 @@ import (
 	"echod/internal/sock"
 )
 
-// unreadable is a datagram socket on which reads fail as those of package net do,
-// with -1 bytes, except the reads named in good.
+// unreadable is a datagram socket whose reads fail like those of package net, with -1
+// bytes, except the reads in good.
 type unreadable struct {
 	errno syscall.Errno
 	good  map[int]bool
-	last  int // the read that ends the socket
+	last  int // the read at which end is called
 	end   func()
 	at    []time.Time
 }
@@ -48,21 +48,21 @@ func (u *unreadable) WriteMsgUDPAddrPort(b, _ []byte, _ netip.AddrPort) (int, in
 func (u *unreadable) SetDeadline(time.Time) error { return nil }
 func (u *unreadable) Close() error                { return nil }
 func (u *unreadable) SyscallConn() (syscall.RawConn, error) {
-	return nil, errors.New("a socket of this test")
+	return nil, errors.New("not a real socket")
 }
 
-// serveUnreadable runs a packet on u until u ends it.
+// serveUnreadable runs a packetEcho on u until u ends it.
 func serveUnreadable(u *unreadable) *server {
 	s := newServer(engine.Config{}.WithDefaults())
 	spec := sock.Spec{Network: "udp", Addr: netip.MustParseAddrPort("127.0.0.1:7")}
 	u.end = func() { close(s.draining) }
-	newPacket(s, u, spec).run()
+	newPacketEcho(s, u, spec).run()
 	return s
 }
 
-// TestUnreadableDatagramSocketPausesAndLivesOn: any errno is no datagram, the
-// pauses grow to a second, and a success resets them.
-func TestUnreadableDatagramSocketPausesAndLivesOn(t *testing.T) {
+// TestDatagramSocketPausesAfterErrorsAndGoesOn: after each error the pause grows, up to
+// a second. A datagram resets it.
+func TestDatagramSocketPausesAfterErrorsAndGoesOn(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ECONNABORTED, syscall.ECONNREFUSED, syscall.ENOBUFS, syscall.EIO, syscall.Errno(4095)} {
 		synctest.Test(t, func(t *testing.T) {
 			u := &unreadable{errno: errno, good: map[int]bool{10: true}, last: 12}
@@ -86,13 +86,12 @@ func TestUnreadableDatagramSocketPausesAndLivesOn(t *testing.T) {
 	}
 }
 
-// TestShutdownEndsThePauseOfADatagramSocket: nobody waits out a pause.
 func TestShutdownEndsThePauseOfADatagramSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &unreadable{errno: syscall.ECONNABORTED, last: 1000}
 		s := newServer(engine.Config{}.WithDefaults())
 		u.end = func() {}
-		s.packets = append(s.packets, newPacket(s, u, sock.Spec{Network: "udp"}))
+		s.packets = append(s.packets, newPacketEcho(s, u, sock.Spec{Network: "udp"}))
 		go s.Serve()
 		time.Sleep(10*time.Second + time.Millisecond) // now it pauses for a second
 		began := time.Now()
@@ -103,8 +102,8 @@ func TestShutdownEndsThePauseOfADatagramSocket(t *testing.T) {
 	})
 }
 
-// TestDestroyedDatagramSocketIsBoundAgain destroys sockets as ss -K does: one
-// whose port the kernel chose is unbound by that.
+// TestDestroyedDatagramSocketIsBoundAgain destroys a socket as ss -K does, which unbinds
+// one whose port the kernel chose.
 func TestDestroyedDatagramSocketIsBoundAgain(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
 		t.Skip("destroying a socket needs Linux and CAP_NET_ADMIN")
@@ -125,7 +124,7 @@ func TestDestroyedDatagramSocketIsBoundAgain(t *testing.T) {
 	roundTrip(t, other, []byte("echo"), make([]byte, 4))
 }
 
-// askAgain sends a datagram and reports whether it came back soon.
+// askAgain sends a datagram and reports whether it is answered soon.
 func askAgain(conn net.Conn) bool {
 	conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	conn.Write([]byte(time.Now().String()))
@@ -133,7 +132,7 @@ func askAgain(conn net.Conn) bool {
 	return err == nil
 }
 
-// destroy is SOCK_DESTROY for the sockets that are bound to addr.
+// destroy destroys the sockets that are bound to addr (SOCK_DESTROY).
 func destroy(t *testing.T, addr netip.AddrPort) {
 	t.Helper()
 	out, err := exec.Command("ss", "-K", "-H", "-u", "-a", "src", "=", addr.String()).CombinedOutput()

@@ -14,13 +14,13 @@ import (
 	"echod/internal/engine"
 )
 
-// TestWaitingIsTimeWithoutAByteTaken looks at one stream again and again, in a
-// bubble, on a pipe that takes bytes only as they are read.
-func TestWaitingIsTimeWithoutAByteTaken(t *testing.T) {
-	const tick, sweep = longestTick, timeout / sweepsPerTimeout
+// TestWaitingIsTheTimeInWhichNoOwedByteMoved runs on a fake clock and on a pipe, which
+// takes bytes only as they are read.
+func TestWaitingIsTheTimeInWhichNoOwedByteMoved(t *testing.T) {
+	const tick, sweep = longestTick, timeout / checksPerTimeout
 	synctest.Test(t, func(t *testing.T) {
 		s, conn := servePipe(engine.Config{StallTimeout: timeout})
-		time.Sleep(tick / 2) // between two ticks, for good
+		time.Sleep(tick / 2) // so that every look is between two ticks
 		look := func(what string, in, out uint64, waiting time.Duration) {
 			t.Helper()
 			synctest.Wait()
@@ -36,26 +36,25 @@ func TestWaitingIsTimeWithoutAByteTaken(t *testing.T) {
 		time.Sleep(3 * tick)
 		look("for three ticks", 4, 0, 3*tick)
 		io.ReadFull(conn, make([]byte, 1))
-		look("one byte read, which nobody has seen yet", 4, 0, 3*tick)
-		time.Sleep(sweep - 3*tick) // meanwhile the janitor had the goroutine look
-		look("and seen", 4, 1, 0)
+		look("one byte read, before the next check", 4, 0, 3*tick)
+		time.Sleep(sweep - 3*tick) // the next check
+		look("after the check", 4, 1, 0)
 		time.Sleep(2 * tick)
-		look("and none for two ticks", 4, 1, 2*tick)
+		look("no byte read for two ticks", 4, 1, 2*tick)
 		io.ReadFull(conn, make([]byte, 3))
 		look("all read", 4, 4, 0)
 		time.Sleep(24 * time.Hour)
-		look("and silent since", 4, 4, 0)
+		look("silent since then", 4, 4, 0)
 		conn.Close()
 		synctest.Wait()
 		if got, err := s.Peers(t.Context(), 5); len(got) > 0 || err != nil {
-			t.Errorf("after the end: got %v and %v, want nobody", got, err)
+			t.Errorf("after the end: got %v and %v, want none", got, err)
 		}
 		s.Shutdown(context.Background())
 	})
 }
 
-// TestBytesAreCountedOnce: those of a stream that is here, and still those of one
-// that is gone.
+// TestBytesAreCountedOnce checks the sum while streams are open and after one is closed.
 func TestBytesAreCountedOnce(t *testing.T) {
 	s := serve(t, "tcp", engine.Config{})
 	message := []byte("echo")
@@ -64,27 +63,27 @@ func TestBytesAreCountedOnce(t *testing.T) {
 	roundTrip(t, second, message, make([]byte, 4))
 	sum := func() [2]uint64 { st := s.Stats(); return [2]uint64{st.BytesIn, st.BytesOut} }
 	if got, want := sum(), [2]uint64{8, 8}; got != want {
-		t.Errorf("two here: got %d in and out, want %d", got, want)
+		t.Errorf("two open: got %d in and out, want %d", got, want)
 	}
 	first.Close()
-	eventually(t, func() bool { return s.Stats().Active == 1 }, "one is gone")
+	eventually(t, func() bool { return s.Stats().Active == 1 }, "one is closed")
 	if got, want := sum(), [2]uint64{8, 8}; got != want {
-		t.Errorf("one here, one gone: got %d in and out, want %d", got, want)
+		t.Errorf("one open, one closed: got %d in and out, want %d", got, want)
 	}
 }
 
-// diffPeers compares all but what differs with each run.
+// diffPeers compares everything but IDs.
 func diffPeers(want, got []engine.Peer) string {
 	return cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(engine.Peer{}, "ID"),
 		cmpopts.EquateComparable(netip.AddrPort{}))
 }
 
-// BenchmarkLook is what it takes to look at 15,000 streams.
-func BenchmarkLook(b *testing.B) {
+// BenchmarkStatsAndPeers measures snapshots of 15,000 streams.
+func BenchmarkStatsAndPeers(b *testing.B) {
 	s := newServer(engine.Config{}.WithDefaults())
 	for i := range 15_000 {
-		c, _, _ := s.seat(&chatty{}, nil)
-		c.copied.in.Store(uint64(i * 7919 % 15_000))
+		c := s.newConn(&fakePeer{}, nil)
+		c.in.Store(uint64(i * 7919 % 15_000))
 		s.conns[c] = struct{}{}
 	}
 	b.Run("peers", func(b *testing.B) {

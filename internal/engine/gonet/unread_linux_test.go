@@ -1,0 +1,190 @@
+package gonet
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"echod/internal/engine"
+	"echod/internal/sock"
+	"echod/internal/sys"
+)
+
+func TestUnixPeerWithOwedBytesGetsAReset(t *testing.T) {
+	tests := []struct {
+		name string
+		do   func(peer *peekConn)
+		want error
+	}{
+		{"nothing received", func(*peekConn) {}, syscall.ECONNRESET},
+		{"received, not sent", func(peer *peekConn) { peek(t, peer, 4) }, syscall.ECONNRESET},
+		{"received, half of it sent", func(peer *peekConn) { peer.Write(peek(t, peer, 4)[:2]) }, syscall.ECONNRESET},
+		{"received and sent", func(peer *peekConn) { peer.Write(peek(t, peer, 4)) }, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			client, accepted := unixPair(t)
+			peer, err := newPeekConn(accepted, sock.Calls{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			client.Write([]byte("echo"))
+			tt.do(peer)
+			peer.Close()
+			if _, err := io.ReadAll(client); !errors.Is(err, tt.want) {
+				t.Errorf("reading to the end: got %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestUrgentByteOfAUnixPeerStaysInOrder(t *testing.T) {
+	conn := dial(t, serve(t, "unix", engine.Config{})).(*net.UnixConn)
+	for _, part := range []struct {
+		text  string
+		flags int
+	}{{"be", 0}, {"f", syscall.MSG_OOB}, {"ore", 0}} {
+		send(t, conn, part.text, part.flags)
+	}
+	got := make([]byte, len("before"))
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != "before" {
+		t.Errorf("got %q and %v, want %q", got, err, "before")
+	}
+}
+
+// send is send(2) with flags. It skips the test if the kernel has no urgent data on unix
+// sockets.
+func send(t *testing.T, conn *net.UnixConn, text string, flags int) {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { err = syscall.Sendto(int(fd), []byte(text), flags, nil) })
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		t.Skip("this kernel has no urgent data on unix sockets (CONFIG_AF_UNIX_OOB)")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unixPair returns both ends of a unix connection.
+func unixPair(t *testing.T) (client, accepted *net.UnixConn) {
+	t.Helper()
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: filepath.Join(t.TempDir(), "s")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err = net.DialUnix("unix", nil, ln.Addr().(*net.UnixAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	client.SetDeadline(time.Now().Add(waitLimit))
+	accepted, err = ln.AcceptUnix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client, accepted
+}
+
+func TestShortWriteToAUnixPeerConsumesOnlyWhatWasSent(t *testing.T) {
+	client, accepted := unixPair(t)
+	defer accepted.Close()
+	accepted.SetWriteBuffer(4 << 10) // so that not all of it can go at once
+	peer, err := newPeekConn(accepted, sock.Calls{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make([]byte, 64<<10)
+	for i := range sent {
+		sent[i] = byte(i / 251)
+	}
+	client.Write(sent)
+	buf := peek(t, peer, len(sent))
+	if len(buf) != len(sent) {
+		t.Fatalf("peek: got %d bytes, want %d", len(buf), len(sent))
+	}
+	peer.SetDeadline(time.Now().Add(20 * time.Millisecond))
+	n, err := peer.Write(buf)
+	if n == 0 || n == len(sent) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("write to a peer that does not read: got %d bytes and %v, want some bytes and a deadline error", n, err)
+	}
+	peer.SetDeadline(time.Now().Add(waitLimit))
+	if left := peek(t, peer, len(sent)); !bytes.Equal(left, sent[n:]) {
+		t.Errorf("peek after a short write: got %d bytes, want the %d that were not sent", len(left), len(sent)-n)
+	}
+}
+
+// peek waits until peer has unread bytes and returns at most n of them.
+func peek(t *testing.T, peer *peekConn, n int) []byte {
+	t.Helper()
+	buf := make([]byte, n)
+	var errno syscall.Errno
+	err := peer.raw.Read(func(fd uintptr) bool {
+		n, errno = peer.calls.Peek(fd, buf)
+		return errno != syscall.EAGAIN
+	})
+	if err != nil || errno != 0 {
+		t.Fatalf("peek: %v, %v", err, errno)
+	}
+	return buf[:n]
+}
+
+// interrupting is the network of package net on a kernel that interrupts recv(2) and
+// send(2) 100 times in a row, again and again.
+type interrupting struct {
+	system
+	kernel *interruptingKernel
+}
+
+func (n interrupting) Calls() sock.Calls { return sock.Calls{Kernel: n.kernel} }
+
+type interruptingKernel struct {
+	sys.Linux
+	recvs, sends atomic.Int64
+}
+
+// interrupt counts a call and reports whether to interrupt it.
+func interrupt(calls *atomic.Int64) bool { return calls.Add(1)%200 < 100 }
+
+func (k *interruptingKernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
+	// A Consume that is interrupted too often ends the stream, so it is left alone.
+	if flags != 0 && interrupt(&k.recvs) {
+		return 0, syscall.EINTR
+	}
+	return k.Linux.Recv(fd, p, flags)
+}
+
+func (k *interruptingKernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
+	if interrupt(&k.sends) {
+		return 0, syscall.EINTR
+	}
+	return k.Linux.Send(fd, p, flags)
+}
+
+// TestInterruptedCallsDelayNoBytes: the runtime's poller is edge-triggered, so bytes that
+// have arrived must not be waited for again.
+func TestInterruptedCallsDelayNoBytes(t *testing.T) {
+	for name, memory := range map[string]int64{"with memory": 0, "without memory": 1} {
+		t.Run(name, func(t *testing.T) {
+			s := serveWith(t, On(interrupting{kernel: new(interruptingKernel)}), engine.Config{
+				Listeners: []engine.Listener{{Spec: sock.Spec{Network: "unix", Path: filepath.Join(t.TempDir(), "s")}}},
+				Budget:    engine.NewBudget(engine.Limits{MaxMemory: memory}),
+			})
+			conn := dial(t, s)
+			for range 50 {
+				roundTrip(t, conn, []byte("echo"), make([]byte, 4))
+			}
+		})
+	}
+}
