@@ -2,7 +2,7 @@
 // that the chapters show the code that runs. In a chapter, these two lines enclose what
 // it writes:
 //
-//	<!-- include internal/engine/reactor loop.turn -->
+//	<!-- include internal/engine/reactor loop.iterate -->
 //	<!-- end -->
 //
 // The first one names a directory and a declaration in it: a function, a type, or a

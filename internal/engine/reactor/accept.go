@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -17,52 +18,53 @@ import (
 	"echod/internal/sys"
 )
 
-// listener is a listening socket. Loop 0 has all of them: one queue and one thread
-// that accepts, so that nothing queued is lost when the service ends.
+// listener is a listening socket. Loop 0 has all of them. So there is one queue and one
+// thread that accepts, and no queued connection is lost when the service ends.
 type listener struct {
 	fd        int
 	spec      sock.Spec
-	inherited bool          // another process listens on it, too
-	equip     *sock.Options // what accepted sockets do not inherit; nil if they inherit all
+	inherited bool          // another process listens on the socket, too
+	options   *sock.Options // to set on accepted sockets; nil if they inherit all of them
 	policy    accept.Policy
 	watched   bool // by the poller
-	warned    bool // that descriptors beyond the poller's reach are refused
+	warned    bool // a descriptor above maxFD was logged
 	closed    bool
 }
 
-// acceptsPerTurn keeps a flood of connects from starving those who are served.
-const acceptsPerTurn = 64
+// acceptsPerIteration limits how long a flood of connections keeps the loop from
+// serving those that are open.
+const acceptsPerIteration = 64
 
-// ready accepts callers from the queue, up to a turn's share.
-func (ln *listener) ready(l *loop) {
-	for range acceptsPerTurn {
-		if !ln.accept(l) {
+// handleReadable accepts connections from the queue.
+func (ln *listener) handleReadable(l *loop) {
+	for range acceptsPerIteration {
+		if !ln.acceptOne(l) {
 			return
 		}
 	}
 }
 
-// accept takes in one caller, if the policy allows it. It reports whether to look
-// for another one at once.
-func (ln *listener) accept(l *loop) bool {
+// acceptOne accepts one connection if the policy allows it. It reports whether to call
+// acceptOne again at once.
+func (ln *listener) acceptOne(l *loop) (again bool) {
 	if step := ln.policy.Next(l.now()); step != accept.Accept {
 		return ln.follow(l, step)
 	}
 	slots := l.budget.Slots
 	if !slots.Acquire() {
 		step, event := ln.policy.Full(l.now())
-		ln.note(l, event, 0)
+		ln.report(l, event, 0)
 		return ln.follow(l, step)
 	}
-	var peer *unix.RawSockaddrAny
-	if l.srv.peers != nil {
-		peer = &l.peer
+	var addr *unix.RawSockaddrAny
+	if l.srv.addresses != nil {
+		addr = &l.sockaddr
 	}
-	fd, errno := l.k.Accept4(ln.fd, peer, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	fd, errno := l.k.Accept4(ln.fd, addr, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	step, event := ln.policy.Result(l.now(), errno)
 	if errno != 0 {
 		slots.Release()
-		ln.note(l, event, errno)
+		ln.report(l, event, errno)
 		return ln.follow(l, step)
 	}
 	ln.assign(l, fd)
@@ -70,21 +72,23 @@ func (ln *listener) accept(l *loop) bool {
 	return ln.follow(l, step)
 }
 
-// follow does what the policy says. It reports whether to accept again at once.
-func (ln *listener) follow(l *loop, step accept.Step) bool {
+// follow takes a step of the policy. It reports whether to accept again at once.
+func (ln *listener) follow(l *loop, step accept.Step) (again bool) {
 	switch step {
 	case accept.Pause:
 		ln.unwatch(l)
 	case accept.Wait:
 		ln.watch(l)
 	case accept.Close:
-		ln.refuseQueue(l)
+		ln.resetQueue(l)
 		ln.close(l)
 	}
 	return step == accept.Accept
 }
 
-func (ln *listener) note(l *loop, e accept.Event, errno sys.Errno) {
+// report counts and logs an event of the policy. errno is the error of the call that
+// caused it, or 0.
+func (ln *listener) report(l *loop, e accept.Event, errno sys.Errno) {
 	if e.Counted {
 		l.count.Accepts[e.Reason].Add(1)
 	}
@@ -98,10 +102,10 @@ func (ln *listener) note(l *loop, e accept.Event, errno sys.Errno) {
 	accept.LogPause(l.log, ln.spec.String(), e, err)
 }
 
-// assign gives the new connection to the loop with the fewest.
+// assign gives a new connection to the loop with the fewest connections, or refuses it.
 func (ln *listener) assign(l *loop, fd int) {
-	if ln.equip != nil {
-		if err := sock.SetOptions(l.k, fd, ln.spec, *ln.equip); err != nil {
+	if ln.options != nil {
+		if err := sock.SetOptions(l.k, fd, ln.spec, *ln.options); err != nil {
 			l.refuse(fd, engine.RefusedMemory)
 			return
 		}
@@ -115,30 +119,31 @@ func (ln *listener) assign(l *loop, fd int) {
 		l.refuse(fd, engine.RefusedFD)
 		return
 	}
-	if l.srv.peers != nil && !l.srv.peers.enter(fd, addrOf(&l.peer).Addr()) {
+	if l.srv.addresses != nil && !l.srv.addresses.add(fd, addrOf(&l.sockaddr).Addr()) {
 		l.refuse(fd, engine.RefusedPerIP)
 		return
 	}
 	l.srv.table.grow(fd)
-	l.srv.leastBusy().hand(l, newcomer{fd: int32(fd), unix: ln.spec.Network == "unix"})
+	l.handOff(l.srv.leastLoaded(), handoff{fd: int32(fd), unix: ln.spec.Network == "unix"})
 }
 
-// watch has the poller report callers. If it cannot, it tries again after a pause.
+// watch has the poller report new connections. If it cannot, the listener pauses and
+// then tries again.
 func (ln *listener) watch(l *loop) {
 	if ln.watched {
 		return
 	}
 	if errno := l.poller.Add(ln.fd, 0, poll.Readable); errno != 0 {
 		_, event := ln.policy.Result(l.now(), errno)
-		ln.note(l, event, errno)
+		ln.report(l, event, errno)
 		return
 	}
 	ln.watched = true
 }
 
-// unwatch ends the watch: readiness is level-triggered, so the poller would report
-// the same queue at once, for ever. It would report a listener that another process
-// has shut down even if nothing was wanted of it.
+// unwatch ends the watch for a pause. Events are level-triggered, so the poller would
+// report the same queue again and again. An empty interest is not enough: a listener
+// that another process has shut down would still be reported.
 func (ln *listener) unwatch(l *loop) {
 	if ln.watched {
 		l.poller.Remove(ln.fd)
@@ -146,16 +151,16 @@ func (ln *listener) unwatch(l *loop) {
 	}
 }
 
-// resume watches the queue again when a pause has ended: when its time is over, when
-// a connection has ended, or when a place is free.
-func (ln *listener) resume(l *loop, freed bool) {
+// resume watches the queue again when a pause has ended: after its time, when a
+// connection has ended, or when a slot is free. In a drain it accepts what it can.
+func (ln *listener) resume(l *loop, slotFree bool) {
 	if ln.closed || ln.watched {
 		return
 	}
-	if freed {
+	if slotFree {
 		ln.policy.SlotFree()
 	}
-	if len(l.dead) > 0 {
+	if len(l.ended) > 0 {
 		ln.policy.ConnectionEnded()
 	}
 	switch {
@@ -166,31 +171,31 @@ func (ln *listener) resume(l *loop, freed bool) {
 	}
 }
 
-// drain takes in the queue and closes the listener. At the limit on connections it
-// goes on as slots become free.
+// drain accepts the connections in the queue and closes the listener. If no slot is
+// free, the next call goes on.
 func (ln *listener) drain(l *loop) {
 	if ln.closed {
 		return
 	}
 	if !ln.policy.Draining() {
-		ln.unlink(l) // nobody can join the queue of a unix socket now
+		ln.unlink(l) // so that no connection can join the queue of a unix socket
 		ln.policy.Drain(l.now(), sock.QueueLength(l.k, ln.fd))
 		ln.unwatch(l)
 	}
-	for ln.accept(l) {
+	for ln.acceptOne(l) {
 	}
 }
 
-// refuseQueue resets and counts whoever is in the queue and must not be served. A
-// queue that another process shares is left to it.
-func (ln *listener) refuseQueue(l *loop) {
+// resetQueue resets and counts the connections that are still in the queue. A queue that
+// another process shares is left to that process.
+func (ln *listener) resetQueue(l *loop) {
 	if ln.inherited {
 		return
 	}
 	for range accept.MaxQueue {
 		fd, errno := l.k.Accept4(ln.fd, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch errno {
-		case 0: // closing it resets it: SO_LINGER came with it from the listener
+		case 0: // it has SO_LINGER from the listener, so closing it resets it
 			l.count.Closes[engine.Drained].Add(1)
 			l.count.Accepted.Add(1)
 			l.k.Close(fd)
@@ -201,19 +206,19 @@ func (ln *listener) refuseQueue(l *loop) {
 	}
 }
 
-// close closes the listener. The file of a unix socket goes first, while nobody can
-// have taken it for stale.
+// close closes the listener. It removes the file of a unix socket first, while no other
+// process can have replaced it.
 func (ln *listener) close(l *loop) {
 	if ln.closed {
 		return
 	}
 	ln.closed = true
-	delete(l.others, int32(ln.fd))
+	delete(l.handlers, int32(ln.fd))
 	ln.unwatch(l)
 	ln.unlink(l)
 	l.k.Close(ln.fd)
 	if l.srv.listening.Add(-1) == 0 {
-		l.srv.wake() // some loops wait for nothing but this
+		l.srv.wake() // loops without connections can end now
 	}
 }
 
@@ -223,10 +228,45 @@ func (ln *listener) unlink(l *loop) {
 	}
 }
 
-// addrOf is the address in a sockaddr; invalid for a unix peer, which has none.
+// addresses has the address of each connection, for the limit on connections per
+// address. A server has one only if that limit is set, so that connections need no
+// memory for an address otherwise.
+type addresses struct {
+	slots *accept.Slots
+	mu    sync.Mutex
+	byFD  map[int]netip.Addr
+}
+
+func newAddresses(slots *accept.Slots) *addresses {
+	return &addresses{slots: slots, byFD: make(map[int]netip.Addr)}
+}
+
+// add counts a connection. It returns false if the address is at its limit.
+func (a *addresses) add(fd int, addr netip.Addr) bool {
+	if !a.slots.AcquireFor(addr) {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.byFD[fd] = addr
+	return true
+}
+
+// remove reverses add. It does nothing if fd was not added.
+func (a *addresses) remove(fd int) {
+	a.mu.Lock()
+	addr, ok := a.byFD[fd]
+	delete(a.byFD, fd)
+	a.mu.Unlock()
+	if ok {
+		a.slots.ReleaseFor(addr)
+	}
+}
+
+// addrOf returns the address in a sockaddr; the zero value for a unix socket.
 func addrOf(peer *unix.RawSockaddrAny) netip.AddrPort {
 	inet := (*unix.RawSockaddrInet4)(unsafe.Pointer(peer))
-	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&inet.Port))[:]) // where IPv6 has it too
+	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&inet.Port))[:]) // IPv6 has it at the same offset
 	switch peer.Addr.Family {
 	case unix.AF_INET:
 		return netip.AddrPortFrom(netip.AddrFrom4(inet.Addr), port)

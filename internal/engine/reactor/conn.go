@@ -10,18 +10,18 @@ import (
 	"echod/internal/poll"
 )
 
-// conn is what is remembered of one connection: 64 bytes, one cache line, and
-// all the user memory that an idle one costs. It belongs to one loop.
+// conn is the state of one connection: 64 bytes, one cache line. A connection that is
+// owed nothing uses no other memory of this process. A conn belongs to one loop.
 type conn struct {
 	stream   echo.Stream
-	held     *memory.Buffer // the bytes owed; nil while there are none
-	deadline int64          // when it is due; 0 for never
-	older    int32          // neighbours in its list, by descriptor; none at the ends
-	newer    int32
+	held     *memory.Buffer // the owed bytes; nil if there are none
+	deadline int64          // in nanoseconds; 0 for never
+	prev     int32          // neighbours in its connList, by descriptor; none at the ends
+	next     int32
 	fd       int32
-	gen      uint32          // which connection on this descriptor; odd while it is open
-	movedAt  uint32          // unless reading: when bytes last moved, by loop.milliseconds
-	want     poll.Conditions // what the poller watches for; 0 while it does not
+	gen      uint32          // the generation: a new one at each start and stop; odd while open
+	movedAt  uint32          // when bytes last moved, by loop.milliseconds; unused while reading
+	want     poll.Conditions // what the poller watches for; 0 while it does not watch
 	list     uint8           // the index in loop.lists
 	phase    phase
 	unix     bool
@@ -31,18 +31,18 @@ type conn struct {
 type phase uint8
 
 const (
-	reading   phase = iota // the peer is owed nothing
-	writing                // the peer is owed bytes that it has to make room for
-	finishing              // all bytes are sent, and the kernel has not delivered them
+	reading   phase = iota // the peer's next bytes
+	writing                // room for owed bytes
+	finishing              // acknowledgement: all bytes and the FIN are sent
 )
 
-// open reports whether the connection is alive. An event of one that has ended is
-// stale: it finds another generation.
+// open reports whether the connection is alive. The events of a connection that has
+// ended carry an old generation.
 func (c *conn) open() bool { return c.gen&1 == 1 }
 
-// start makes c a new connection on its descriptor.
+// start makes c a new connection on descriptor fd.
 func (c *conn) start(fd int, unix bool) {
-	*c = conn{fd: int32(fd), gen: c.gen + 1, want: poll.Readable, unix: unix, older: none, newer: none}
+	*c = conn{fd: int32(fd), gen: c.gen + 1, want: poll.Readable, unix: unix, prev: none, next: none}
 }
 
 // stop ends the generation.
@@ -55,13 +55,13 @@ const (
 
 type chunk [chunkSize]conn
 
-// table holds every connection of a server, found by descriptor. Descriptors
-// are small and dense, so the table is too. It grows by whole chunks, which
-// never move, and never shrinks: its size follows the most connections there
-// were at once.
+// table has the connections of a server, by descriptor. The kernel assigns the lowest
+// free descriptor, so the table has few gaps. It grows by whole chunks, which never
+// move, and never shrinks: its size follows the highest number of connections that
+// were open at once.
 //
-// Only the loop that accepts grows it. Any loop may look up what was handed to
-// it.
+// Only the loop that accepts may grow it. Any loop may look up the connections that it
+// was given.
 type table struct {
 	chunks atomic.Pointer[[]*chunk]
 }
@@ -72,13 +72,13 @@ func newTable() *table {
 	return t
 }
 
-// at returns the place of fd, which grow has made.
+// at returns the entry of fd. grow must have made it.
 func (t *table) at(fd int32) *conn {
 	return &(*t.chunks.Load())[fd>>chunkBits][fd&(chunkSize-1)]
 }
 
-// grow makes the place of fd if there is none. Others may be reading the list
-// of chunks, so a longer one replaces it whole.
+// grow makes the entry of fd if there is none. Other loops may be reading the list of
+// chunks, so grow replaces the list and does not change it.
 func (t *table) grow(fd int) {
 	old := *t.chunks.Load()
 	if fd>>chunkBits < len(old) {
@@ -89,4 +89,51 @@ func (t *table) grow(fd int) {
 		longer = append(longer, new(chunk))
 	}
 	t.chunks.Store(&longer)
+}
+
+// none is the descriptor that ends a connList.
+const none int32 = -1
+
+// connList is a list of connections in the order of their deadlines. All connections
+// on one list get the same time, so the one that was appended last is due last, and
+// the first one is due first. The links are in the connections: a list allocates
+// nothing.
+type connList struct {
+	table      *table
+	head, tail int32
+}
+
+func newConnList(t *table) connList { return connList{table: t, head: none, tail: none} }
+
+// append puts c at the end.
+func (d *connList) append(c *conn) {
+	c.prev, c.next = d.tail, none
+	if d.tail == none {
+		d.head = c.fd
+	} else {
+		d.table.at(d.tail).next = c.fd
+	}
+	d.tail = c.fd
+}
+
+// remove takes c out, at whatever position it is.
+func (d *connList) remove(c *conn) {
+	if c.prev == none {
+		d.head = c.next
+	} else {
+		d.table.at(c.prev).next = c.next
+	}
+	if c.next == none {
+		d.tail = c.prev
+	} else {
+		d.table.at(c.next).prev = c.prev
+	}
+}
+
+// first returns the connection that is due first, or nil if the list is empty.
+func (d *connList) first() *conn {
+	if d.head == none {
+		return nil
+	}
+	return d.table.at(d.head)
 }

@@ -3,98 +3,181 @@
 package reactor
 
 import (
+	"log/slog"
 	"net/netip"
-	"unsafe"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"echod/internal/accept"
+	"echod/internal/echo"
+	"echod/internal/engine"
+	"echod/internal/poll"
 	"echod/internal/sock"
 	"echod/internal/sys"
 )
 
-const (
-	// datagramsPerTurn is how many datagrams one call moves at most.
-	datagramsPerTurn = 64
-	// datagramRoom is more than the length field of UDP can say.
-	datagramRoom = 64 << 10
-	// datagramStride is from one room to the next. At a distance of just 64 KiB
-	// all of them would compete for the same few lines of the processor's caches.
-	datagramStride = datagramRoom + 3*64
-)
-
-// datagrams is the memory of a datagram socket: 64 letters with their
-// envelopes, made once and used again for every batch. The kernel puts a
-// datagram in, and the answer is sent from where it lies. Pages that no
-// datagram ever reached cost nothing.
-type datagrams struct {
-	envelopes [datagramsPerTurn]sys.Mmsghdr
-	used      int // envelopes that are to be made ready again
-	letters   [datagramsPerTurn]letter
-	payloads  []byte
+// datagramSocket is a UDP socket that one loop serves. It answers one batch in an
+// iteration, so that a flood of datagrams does not keep the loop from the streams.
+type datagramSocket struct {
+	fd       int
+	spec     sock.Spec
+	guard    *echo.Guard
+	batch    *batch
+	failures int           // consecutive receives that failed
+	pause    time.Duration // the last pause; 0 since a datagram was received
+	resumeAt int64         // the end of the pause; 0 while the poller watches the socket
+	loggedAt int64         // when a pause was last logged; 0 for never
 }
 
-// letter is what the header of one datagram points to.
-type letter struct {
-	from    unix.RawSockaddrAny
-	control [sock.ControlSize]byte
-	arrived sock.PktInfo
-	room    unix.Iovec // where it is received; of an answer, what is sent of that
-}
+// maxFailures is how many consecutive receives may fail before the socket pauses. The
+// error of an ICMP message is reported once (udp(7)), but another error may be the
+// result of every call.
+const maxFailures = 16
 
-func newDatagrams() *datagrams {
-	d := &datagrams{used: datagramsPerTurn, payloads: make([]byte, datagramsPerTurn*datagramStride)}
-	for i := range d.letters {
-		at := &d.letters[i]
-		at.room.Base = &d.payloads[i*datagramStride]
-		h := &d.envelopes[i].Hdr
-		h.Name = (*byte)(unsafe.Pointer(&at.from))
-		h.Iov = &at.room
-		h.SetIovlen(1)
-		h.Control = &at.control[0]
+// drainBatches limits how much of the receive buffer is answered when the service ends.
+// It is more than the buffer holds: a datagram uses at least 512 bytes of it.
+const drainBatches = 256
+
+// openDatagram starts to serve a datagram socket on this loop.
+func (l *loop) openDatagram(fd int, spec sock.Spec, cfg engine.Config) error {
+	d := &datagramSocket{fd: fd, spec: spec, guard: cfg.Guard, batch: newBatch()}
+	d.guard.Own(spec.Addr)
+	if err := l.watch(fd, d); err != nil {
+		l.k.Close(fd)
+		return err
 	}
-	return d
+	l.datagrams = append(l.datagrams, d)
+	return nil
 }
 
-// room is where the next batch is received. Receiving overwrote how much room
-// there was for names and control data, and answering how much for the payload,
-// in those envelopes that were used.
-func (d *datagrams) room() []sys.Mmsghdr {
-	for i := range d.used {
-		h := &d.envelopes[i].Hdr
-		h.Namelen = unix.SizeofSockaddrAny
-		h.SetControllen(sock.ControlSize)
-		d.letters[i].room.SetLen(datagramRoom)
+func (d *datagramSocket) handleReadable(l *loop) { d.echo(l) }
+
+// echo receives one batch and answers it. It reports whether more may be queued.
+func (d *datagramSocket) echo(l *loop) (more bool) {
+	n, errno := l.k.Recvmmsg(d.fd, d.batch.prepare(), 0)
+	if errno != 0 {
+		return d.receiveFailed(l, errno)
 	}
-	d.used = datagramsPerTurn // until it is known better
-	return d.envelopes[:]
+	d.batch.received(n)
+	d.failures, d.pause = 0, 0
+	l.count.DatagramsIn.Add(uint64(n))
+
+	// Each run of consecutive datagrams that may be answered is sent with one call:
+	// nearly always that is the whole batch.
+	from := 0
+	for i := range n {
+		drop := d.judge(l, i)
+		if drop == echo.Answer {
+			d.batch.makeAnswer(i)
+			continue
+		}
+		l.count.Drops[drop].Add(1)
+		d.send(l, d.batch.headers[from:i])
+		from = i + 1
+	}
+	d.send(l, d.batch.headers[from:n])
+	return n == batchSize
 }
 
-// took says that the first n envelopes were used.
-func (d *datagrams) took(n int) { d.used = n }
-
-// answer turns the i-th datagram into its answer: the same payload, to where it
-// came from, from where it arrived.
-func (d *datagrams) answer(i int) {
-	at := &d.letters[i]
-	at.room.SetLen(len(d.payload(i)))
-	d.envelopes[i].Hdr.SetControllen(sock.PutControl(at.control[:], at.arrived, d.source(i).Addr()))
+// judge returns whether the i-th datagram may be answered, or why not.
+func (d *datagramSocket) judge(l *loop, i int) echo.Drop {
+	if d.batch.truncated(i) {
+		return echo.DropTruncated
+	}
+	dst := d.batch.destination(i)
+	if !dst.IsValid() {
+		dst = d.spec.Addr.Addr()
+	}
+	return d.guard.Check(l.now(), d.batch.source(i), netip.AddrPortFrom(dst, d.spec.Addr.Port()), d.batch.payload(i))
 }
 
-func (d *datagrams) payload(i int) []byte {
-	return d.payloads[i*datagramStride:][:d.envelopes[i].Len]
+// send sends the answers. If the send buffer is full, the rest is dropped: an answer
+// that waits would only be late. Any other error drops the one answer that it is about.
+func (d *datagramSocket) send(l *loop, answers []sys.Mmsghdr) {
+	for interrupted := 0; len(answers) > 0; {
+		n, errno := l.k.Sendmmsg(d.fd, answers, 0)
+		l.count.DatagramsOut.Add(uint64(n))
+		lost, why := 0, echo.DropRefused
+		if errno == unix.EINTR {
+			if interrupted++; interrupted == maxInterrupts {
+				errno = unix.EAGAIN
+			}
+		}
+		switch errno {
+		case 0, unix.EINTR:
+		case unix.EAGAIN:
+			lost, why = len(answers), echo.DropFull
+		case unix.ENOBUFS, unix.ENOMEM:
+			lost, why = 1, echo.DropFull
+		default: // EPERM, EHOSTUNREACH, ENETUNREACH, EINVAL …
+			lost = 1
+		}
+		l.count.Drops[why].Add(uint64(lost))
+		answers = answers[n+lost:]
+	}
 }
 
-func (d *datagrams) truncated(i int) bool {
-	return d.envelopes[i].Hdr.Flags&unix.MSG_TRUNC != 0
+// receiveFailed handles an error of recvmmsg. It reports whether to receive again at
+// once.
+func (d *datagramSocket) receiveFailed(l *loop, errno sys.Errno) (again bool) {
+	d.failures++
+	if errno != unix.EAGAIN && errno != unix.EINTR {
+		l.count.DatagramErrors.Add(1)
+	}
+	shortage := errno == unix.ENOMEM || errno == unix.ENOBUFS
+	if shortage || d.failures >= maxFailures {
+		d.startPause(l, errno)
+		return false
+	}
+	return errno != unix.EAGAIN
 }
 
-// arrived is the address that the i-th datagram was sent to; the zero Addr if
-// the kernel did not tell.
-func (d *datagrams) arrived(i int) netip.Addr {
-	at := &d.letters[i]
-	at.arrived = sock.ParseControl(at.control[:d.envelopes[i].Hdr.Controllen])
-	return at.arrived.Dst
+// startPause stops watching the socket for some time: the poller would report it again
+// and again. The pause doubles from 10 ms to a second. It stays at 10 ms if a stranger
+// can cause it: a datagram with a wrong checksum makes the socket readable, and then a
+// receive drops it and returns EAGAIN (udp(7), select(2) "Bugs").
+func (d *datagramSocket) startPause(l *loop, errno sys.Errno) {
+	if d.resumeAt == 0 {
+		l.poller.Remove(d.fd)
+	}
+	d.pause = min(max(2*d.pause, shortestDelay), longestDelay)
+	if errno == unix.EAGAIN {
+		d.pause = shortestDelay
+	}
+	d.resumeAt = l.now() + int64(d.pause)
+	if errno != unix.EAGAIN && (d.loggedAt == 0 || l.now()-d.loggedAt >= int64(accept.LogInterval)) {
+		d.loggedAt = l.now()
+		l.log.Warn("datagram listener paused", slog.String("url", d.spec.String()), slog.Any("error", errno))
+	}
 }
 
-// source is where the i-th datagram came from.
-func (d *datagrams) source(i int) netip.AddrPort { return addrOf(&d.letters[i].from) }
+// resume watches the socket again when the pause is over.
+func (d *datagramSocket) resume(l *loop) {
+	if d.resumeAt == 0 || l.now() < d.resumeAt {
+		return
+	}
+	if errno := l.poller.Add(d.fd, 0, poll.Readable); errno != 0 {
+		d.resumeAt = l.now() + int64(longestDelay)
+		return
+	}
+	d.resumeAt = 0
+}
+
+// closeDatagrams answers what is queued on the loop's datagram sockets and closes them.
+func (l *loop) closeDatagrams() {
+	for _, d := range l.datagrams {
+		for range drainBatches {
+			if !d.echo(l) {
+				break
+			}
+		}
+		delete(l.handlers, int32(d.fd))
+		if d.resumeAt == 0 {
+			l.poller.Remove(d.fd)
+		}
+		l.k.Close(d.fd)
+	}
+	l.datagrams = slices.Delete(l.datagrams, 0, len(l.datagrams))
+}

@@ -207,7 +207,7 @@ func manyTimes(t *testing.T, scenarios []scenario, errno sys.Errno) {
 				r.k.Fault = func(call sim.Call) sys.Errno {
 					// Close is never repeated, and EAGAIN from accept4 is how a
 					// drain knows that the queue is empty.
-					last := call == sim.Close || call == sim.Accept4 && (r.srv.end.Phase() != drain.Serving)
+					last := call == sim.Close || call == sim.Accept4 && (r.srv.shutdown.Phase() != drain.Serving)
 					if last || chance.IntN(3) == 0 || !slices.Contains(sim.Legal(call), errno) {
 						return 0
 					}

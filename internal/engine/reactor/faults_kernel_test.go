@@ -37,7 +37,7 @@ func (r *rig) turnsIn(d time.Duration) uint64 {
 
 func (r *rig) turns() (n uint64) {
 	for _, l := range r.srv.loops {
-		n += l.turns.Load()
+		n += l.iterations.Load()
 	}
 	return n
 }
@@ -150,7 +150,7 @@ func finishingPeer(t *testing.T, r *rig) *sim.Peer {
 func TestTheLastBytesWaitForTheirPeer(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		for _, l := range r.srv.loops {
-			l.stallTimeout, l.tryEvery = 0, 0
+			l.stallTimeout, l.offerEvery = 0, 0
 		}
 		p := finishingPeer(t, r)
 		before := r.turns()
@@ -178,7 +178,7 @@ func TestAFinishingStreamEndsForOneCause(t *testing.T) {
 	}{
 		{"its peer takes nothing for the stall timeout", func(r *rig, p *sim.Peer) { r.turnFor(6 * time.Minute) }, engine.Stalled, sim.Reset},
 		{"its peer resets", func(r *rig, p *sim.Peer) { p.Reset(); r.turnFor(2 * time.Second) }, engine.PeerReset, sim.Reset},
-		{"a drain leaves the rest to the kernel", func(r *rig, p *sim.Peer) { r.srv.drain(); r.settle(); p.Resume() }, engine.Finished, sim.Clean},
+		{"a drain leaves the rest to the kernel", func(r *rig, p *sim.Peer) { r.srv.startDrain(); r.settle(); p.Resume() }, engine.Finished, sim.Clean},
 		{"so does the end of a drain", func(r *rig, p *sim.Peer) { r.srv.abort(); r.settle(); p.Resume() }, engine.Finished, sim.Clean},
 	}
 	for _, tt := range tests {
@@ -204,7 +204,7 @@ func TestADrainAtTheLimitServesTheQueueAndNobodyElse(t *testing.T) {
 			r.settle()
 			queued := []*sim.Peer{r.dial(), r.dial(), r.dial()}
 			r.settle()
-			r.srv.drain()
+			r.srv.startDrain()
 			r.settle()
 			r.k.Advance(time.Second)
 			late := r.dial()
@@ -235,7 +235,7 @@ func TestADrainAtTheLimitEndsWithItsTime(t *testing.T) {
 			r.dial()
 		}
 		r.settle()
-		r.srv.drain()
+		r.srv.startDrain()
 		r.settle()
 		r.srv.abort()
 		r.settle()
@@ -263,9 +263,9 @@ func TestWaitsThatFailForLackOfMemoryAreNoBusyLoop(t *testing.T) {
 			return 0
 		}
 		l, before := r.srv.loops[0], r.k.Now()
-		const waits = 2 * maxBroken // so many that other errors would be the end
+		const waits = 2 * maxFailedWaits // so many that other errors would be the end
 		for range waits {
-			if err := l.turn(l.patience()); err != nil {
+			if err := l.iterate(l.pollTimeout()); err != nil {
 				t.Fatalf("the engine gave up: %v", err)
 			}
 		}
@@ -321,10 +321,10 @@ func TestADrainOfAnEmptyQueueEndsThoughAcceptFails(t *testing.T) {
 				onEach(t, sc, func(t *testing.T, r *rig) {
 					r.k.OnBlock = func(int) sim.Wake { return sim.Timeout }
 					r.failing(sim.Accept4, errno)
-					r.srv.drain()
+					r.srv.startDrain()
 					l, end := r.srv.loops[0], r.k.Now()+int64(2*time.Second)
 					for r.k.Now() < end && !r.done() {
-						if err := l.turn(max(l.patience(), 1)); err != nil {
+						if err := l.iterate(max(l.pollTimeout(), 1)); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -359,7 +359,7 @@ func TestADatagramSocketWhoseReceivesFailIsNoBusyLoop(t *testing.T) {
 			}
 			l := s.loops[0]
 			for end := k.Now() + int64(time.Minute); k.Now() < end && receives <= most; {
-				if err := l.turn(l.patience()); err != nil {
+				if err := l.iterate(l.pollTimeout()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -368,7 +368,7 @@ func TestADatagramSocketWhoseReceivesFailIsNoBusyLoop(t *testing.T) {
 			}
 			k.Heal()
 			for end := k.Now() + int64(2*time.Second); k.Now() < end && len(k.Answers(port(s))) < 10; {
-				l.turn(0)
+				l.iterate(0)
 				k.Advance(time.Millisecond)
 			}
 			if got := s.Stats().DatagramsOut; got != 10 {

@@ -12,13 +12,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"echod/internal/drain"
 	"echod/internal/engine"
+	"echod/internal/memory"
 	"echod/internal/poll"
 	"echod/internal/sys"
 )
 
-// loop serves its share of the connections from one thread. All of it belongs
-// to that thread, but for mail, count, turns and load.
+// loop serves its share of the connections from one thread. All fields belong to that
+// thread, except inbox, count, iterations, slotFree and conns.
 type loop struct {
 	srv    *server
 	k      sys.Kernel
@@ -26,230 +28,268 @@ type loop struct {
 	log    *slog.Logger
 	budget *engine.Budget
 
-	scratch []byte // where every receive lands
-	store   store
-	table   *table
-	lists   [numLists]deadlines
-	dead    []int32 // descriptors to close after the batch
-	clock   int64   // the time of this turn; 0 until somebody asks
-	served  int64   // the last turn in which there was something to do, if that matters
-	broken  int     // waits that failed in a row
+	buffer []byte // of every receive
+	cache  *memory.Cache
+	table  *table
+	lists  [numLists]connList
+	ended  []int32 // descriptors to close at the end of the iteration
 
-	undelivered map[int32]int // by descriptor: bytes of a finishing stream that its peer has not taken
+	clock       int64 // the time of this iteration; 0 until it is needed
+	lastEvent   int64 // the time of the last iteration with an event, for busy polling
+	failedWaits int   // consecutive waits that failed
+
+	undelivered map[int32]int // bytes of finishing streams that are not acknowledged, by descriptor
 
 	idleTimeout  int64 // nanoseconds; 0 or less: never
 	stallTimeout int64
-	tryEvery     int64 // how often a peer is offered what it is owed, unasked
+	offerEvery   int64 // how often owed bytes are sent though the socket is not writable
 	busyPoll     int64
 
-	others    map[int32]handler // descriptors that are no stream
-	listeners []*listener       // loop 0 has all of them
-	packets   []*packets        // the datagram sockets that are this loop's
-	peer      unix.RawSockaddrAny
+	handlers  map[int32]handler // of the descriptors that are not streams
+	listeners []*listener       // only loop 0 has any
+	datagrams []*datagramSocket
+	sockaddr  unix.RawSockaddrAny // filled by accept4 and getpeername
 	noLinger  unix.Linger
 
-	mail  mail
-	moved moved // in this turn
-	count engine.Counters
-	turns atomic.Uint64
-	freed atomic.Bool  // a place for a connection has become free
-	load  atomic.Int64 // connections, those still in the mail included
+	inbox      inbox
+	moved      struct{ in, out uint64 } // bytes of this iteration, not yet in count
+	count      engine.Counters
+	iterations atomic.Uint64
+	slotFree   atomic.Bool  // a slot for a connection was released
+	conns      atomic.Int64 // connections, including those in the inbox
 }
 
-// handler serves a descriptor that is no stream: a listener, the mail, a
-// datagram socket. They are told from streams by generation 0.
+// handler serves a descriptor that is not a stream: a listener, the inbox or a datagram
+// socket. The poller watches it with the tag 0. Streams have their generation as tag,
+// which is odd.
 type handler interface {
-	ready(l *loop)
+	handleReadable(l *loop)
 }
 
-// newLoop makes a loop that serves nothing yet.
+// newLoop returns a loop that serves nothing yet.
 func newLoop(s *server, cfg engine.Config, newPoller pollerMaker) (*loop, error) {
 	l := &loop{
 		srv: s, k: s.k, log: cfg.Log, budget: cfg.Budget,
-		scratch:      make([]byte, cfg.Buffer),
-		store:        newStore(cfg.Budget.Pool(), cfg.Buffer),
+		buffer:       make([]byte, cfg.Buffer),
+		cache:        cfg.Budget.Pool().NewCache(cfg.Buffer),
 		table:        s.table,
 		undelivered:  make(map[int32]int),
 		idleTimeout:  int64(cfg.IdleTimeout),
 		stallTimeout: int64(cfg.StallTimeout),
-		tryEvery:     tryEvery(cfg.StallTimeout),
+		offerEvery:   offerInterval(cfg.StallTimeout),
 		busyPoll:     int64(cfg.BusyPoll),
-		others:       make(map[int32]handler),
+		handlers:     make(map[int32]handler),
 	}
 	for i := range l.lists {
-		l.lists[i] = newDeadlines(s.table)
+		l.lists[i] = newConnList(s.table)
 	}
 	p, errno := newPoller(s.k)
 	if errno != 0 {
 		return nil, fmt.Errorf("%s: %w", s.name, os.NewSyscallError("poller", errno))
 	}
 	l.poller = p
-	if err := l.mail.open(l); err != nil {
+	if err := l.inbox.open(l); err != nil {
 		p.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
-// watch adds a descriptor that is no stream.
+// watch has h called when fd, which is not a stream, is readable.
 func (l *loop) watch(fd int, h handler) error {
 	if errno := l.poller.Add(fd, 0, poll.Readable); errno != 0 {
 		return fmt.Errorf("%s: watch descriptor %d: %w", l.srv.name, fd, errno)
 	}
-	l.others[int32(fd)] = h
+	l.handlers[int32(fd)] = h
 	return nil
 }
 
-// run turns until there is nothing left to do.
+// run iterates until the server is shut down and the last connection has ended.
 func (l *loop) run() error {
-	if _, real := l.k.(*sys.Linux); real { // whose waits block the thread
+	if _, real := l.k.(*sys.Linux); real { // its waits block the thread
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
-	defer l.mail.hush()
-	for !l.done() {
-		if err := l.turn(l.patience()); err != nil {
+	defer l.inbox.stop()
+	for !l.finished() {
+		if err := l.iterate(l.pollTimeout()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// patience waits without sleeping for as long as busy polling was asked for,
-// and returns how long the next wait may sleep.
-//
-// A sleeping processor takes longer to wake than a message takes to echo, so a
-// loop that keeps looking answers sooner, and burns a processor for it.
-func (l *loop) patience() int {
-	if l.busyPoll > 0 && l.k.Now()-l.served < l.busyPoll {
-		return 0
-	}
-	return l.timeout()
-}
-
-// turn waits, for at most timeout milliseconds, serves whoever is ready and
-// buries whoever has ended.
-func (l *loop) turn(timeout int) error {
+// iterate waits for events, for at most timeout milliseconds, and serves the
+// descriptors that are ready. Then it does what is due for another reason.
+func (l *loop) iterate(timeout int) error {
 	events, errno := l.poller.Wait(timeout)
 	l.clock = 0
-	l.turns.Add(1)
-	if err := l.waitFailed(errno); err != nil {
+	l.iterations.Add(1)
+	if err := l.handleWaitError(errno); err != nil {
 		return err
 	}
 	for _, ev := range events {
-		l.dispatch(ev)
+		if ev.Tag == 0 {
+			if h := l.handlers[ev.FD]; h != nil {
+				h.handleReadable(l)
+			}
+			continue
+		}
+		c := l.table.at(ev.FD)
+		if c.gen != ev.Tag {
+			continue // a stale event: its connection has ended in this iteration
+		}
+		// The conditions of the event do not matter: the call that the stream needs
+		// next returns what happened.
+		if !l.serve(c) {
+			l.backOff(c)
+		}
 	}
 	if len(events) > 0 && l.busyPoll > 0 {
-		l.served = l.now()
+		l.lastEvent = l.now()
 	}
 	l.checkShutdown()
-	l.expire()
-	freed := l.freed.Swap(false)
+	l.checkDeadlines()
+	slotFree := l.slotFree.Swap(false)
 	for _, ln := range l.listeners {
-		ln.resume(l, freed)
+		ln.resume(l, slotFree)
 	}
-	for _, p := range l.packets {
-		p.wake(l)
+	for _, d := range l.datagrams {
+		d.resume(l)
 	}
-	l.publish()
-	l.bury()
+	l.publishMoved()
+	l.reap()
 	return nil
 }
 
 const (
-	// waitPause is how long a loop pauses after a wait that failed. A shortage of memory
-	// may last as long as it likes.
+	// waitPause is the pause after a wait that failed. A shortage of memory may last
+	// for any time.
 	waitPause = 100 * time.Millisecond
-	// maxBroken is how many waits may fail for another reason before the engine gives up.
-	maxBroken = 100
+	// maxFailedWaits is how many consecutive waits may fail for another reason before
+	// the engine stops.
+	maxFailedWaits = 100
 )
 
-// waitFailed handles the error of a wait. It returns an error when the poller does
-// not work any more.
-func (l *loop) waitFailed(errno sys.Errno) error {
+// handleWaitError pauses after a wait that failed. It returns an error if the poller
+// does not work any more.
+func (l *loop) handleWaitError(errno sys.Errno) error {
 	if errno == 0 {
-		l.broken = 0
+		l.failedWaits = 0
 		return nil
 	}
 	if errno != unix.ENOMEM {
-		l.broken++
+		l.failedWaits++
 	}
-	if l.broken == maxBroken {
+	if l.failedWaits == maxFailedWaits {
 		return fmt.Errorf("%s: %w", l.srv.name, os.NewSyscallError("wait", errno))
 	}
 	l.k.Sleep(waitPause)
 	return nil
 }
 
-// moved is bytes that streams moved, not yet counted for all to see.
-type moved struct{ in, out uint64 }
-
-// publish counts the bytes of the turn: once for all its messages, because a
-// counter that others may read costs more than the rest of the bookkeeping. And
-// before anybody is buried: a stream that is gone is in the books.
-func (l *loop) publish() {
-	if l.moved != (moved{}) {
+// publishMoved adds the bytes of this iteration to the counters: once for all messages,
+// because an atomic counter costs more than the rest of the accounting. It runs before
+// reap, so that the bytes of an ended stream are counted before it ceases to be active.
+func (l *loop) publishMoved() {
+	if l.moved.in != 0 || l.moved.out != 0 {
 		l.count.BytesIn.Add(l.moved.in)
 		l.count.BytesOut.Add(l.moved.out)
-		l.moved = moved{}
-	}
-}
-
-func (l *loop) dispatch(ev poll.Event) {
-	if ev.Tag == 0 {
-		if h := l.others[ev.FD]; h != nil {
-			h.ready(l)
-		}
-		return
-	}
-	if c := l.table.at(ev.FD); c.gen == ev.Tag && !l.serve(c) {
-		l.backOff(c)
+		l.moved.in, l.moved.out = 0, 0
 	}
 }
 
 // adopt starts to serve a connection.
-func (l *loop) adopt(n newcomer) {
-	c := l.table.at(n.fd)
-	c.start(int(n.fd), n.unix)
-	if errno := l.poller.Add(int(n.fd), c.gen, poll.Readable); errno != 0 {
+func (l *loop) adopt(h handoff) {
+	c := l.table.at(h.fd)
+	c.start(int(h.fd), h.unix)
+	if errno := l.poller.Add(int(h.fd), c.gen, poll.Readable); errno != 0 {
 		c.stop()
-		l.refuse(int(n.fd), engine.RefusedPoller)
+		l.refuse(int(h.fd), engine.RefusedPoller)
 		l.count.Active.Add(-1)
-		l.load.Add(-1)
+		l.conns.Add(-1)
 		return
 	}
-	l.enroll(c, quiet)
+	l.schedule(c, idleList)
 }
 
-// refuse resets a connection that was never served: lingering came with it from
-// the listener.
+// refuse resets a connection that was never served: it has its linger option from the
+// listener.
 func (l *loop) refuse(fd int, why engine.Refusal) {
 	l.count.Refused[why].Add(1)
 	l.release(fd)
 }
 
-// bury closes the descriptors of those who ended in this turn.
-func (l *loop) bury() {
-	for _, fd := range l.dead {
+// reap closes the descriptors of the connections that ended in this iteration.
+func (l *loop) reap() {
+	for _, fd := range l.ended {
 		l.count.Active.Add(-1)
-		l.load.Add(-1)
+		l.conns.Add(-1)
 		l.release(int(fd))
 	}
-	l.dead = l.dead[:0]
+	l.ended = l.ended[:0]
 }
 
-// release gives back everything that accepting fd took.
+// release closes fd and gives back what accepting it acquired.
 func (l *loop) release(fd int) {
-	if l.srv.peers != nil {
-		l.srv.peers.leave(fd)
+	if l.srv.addresses != nil {
+		l.srv.addresses.remove(fd)
 	}
 	l.poller.CloseFD(fd)
 	l.budget.Slots.Release()
 }
 
-// close gives back what the loop itself holds. Every connection has ended.
+// checkShutdown does what the shutdown of the server requires.
+func (l *loop) checkShutdown() {
+	switch l.srv.shutdown.Phase() {
+	case drain.Draining:
+		for _, ln := range l.listeners {
+			ln.drain(l)
+		}
+		l.closeDatagrams()
+		l.leaveUndelivered()
+	case drain.Aborting:
+		l.abort()
+	}
+}
+
+// abort resets every stream of the loop and every queued connection, and closes what
+// the loop listens on.
+func (l *loop) abort() {
+	for _, ln := range l.listeners {
+		if !ln.closed {
+			ln.resetQueue(l)
+			ln.close(l)
+		}
+	}
+	l.closeDatagrams()
+	l.inbox.adoptAll(l)
+	l.leaveUndelivered()
+	for i := range l.lists {
+		for c := l.lists[i].first(); c != nil; c = l.lists[i].first() {
+			l.end(c, engine.Drained)
+		}
+	}
+	l.reap()
+}
+
+// leaveUndelivered ends the finishing streams when the service ends. The kernel delivers
+// what is left, for as long as it keeps an orphan.
+func (l *loop) leaveUndelivered() {
+	for fd := range l.undelivered {
+		l.end(l.table.at(fd), engine.Finished)
+	}
+}
+
+// finished reports whether the loop may end: it has no connection and can get none.
+func (l *loop) finished() bool {
+	listeners := l.srv.listening.Load() // first: see drain.Done
+	return l.srv.shutdown.Done(int(listeners), int(l.conns.Load()))
+}
+
+// close frees what the loop itself holds. Every connection has ended.
 func (l *loop) close() {
-	l.mail.close(l)
+	l.inbox.close(l)
 	l.poller.Close()
-	l.store.close()
+	l.cache.Close()
 }

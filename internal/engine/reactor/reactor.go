@@ -1,5 +1,24 @@
 //go:build linux
 
+// Package reactor has the engines that wait until descriptors are ready: select, poll
+// and epoll. They are one event loop with three pollers, which are in package poll.
+//
+// A loop asks its poller which descriptors are ready, and does one recv and one send for
+// each. Sockets are non-blocking, so one thread serves thousands of peers, and a peer
+// that is not ready costs no time.
+//
+// Read loop.go first, then stream.go: these two are the path of a message.
+//
+//	loop.go      one iteration: wait for events, serve the descriptors that are ready
+//	stream.go    what serving a stream means: recv, send, hold owed bytes, half-close, end
+//	conn.go      the state of a connection: 64 bytes
+//	timeout.go   deadlines: idle and stalled peers, and backoff
+//	accept.go    listeners, and when they pause
+//	datagram.go  UDP sockets
+//	batch.go     the memory for a batch of datagrams
+//	inbox.go     how other goroutines reach a loop
+//	peers.go     the busiest peers and the stalled readers, for the live page
+//	server.go    several loops as one engine.Server, and its shutdown
 package reactor
 
 import (
@@ -28,8 +47,7 @@ func Epoll(k sys.Kernel) engine.Engine {
 	return reactor{name: "epoll", kernel: k, newPoller: poll.NewEpoll}
 }
 
-// reactor is an engine.Engine: what the three have in common and the four
-// things in which they differ.
+// reactor is an engine.Engine. The three engines differ in these fields only.
 type reactor struct {
 	name      string
 	kernel    sys.Kernel
@@ -45,7 +63,7 @@ func (r reactor) Caps() engine.Caps {
 	return engine.Caps{Networks: []string{"tcp", "udp", "unix"}, MaxFD: r.maxFD, Loops: true, BusyPoll: true}
 }
 
-// Probe waits once, for nothing, with the poller's own call.
+// Probe calls the poller once, without a descriptor and with a timeout of 0.
 func (r reactor) Probe() error {
 	p, errno := r.newPoller(r.kernel)
 	if errno == 0 {

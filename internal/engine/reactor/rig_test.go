@@ -86,11 +86,11 @@ func (r *rig) problem(format string, args ...any) {
 func (r *rig) turn() bool {
 	rest := true
 	for _, l := range r.srv.loops {
-		if l.done() {
+		if l.finished() {
 			continue
 		}
 		r.asleep = false
-		if err := l.turn(l.patience()); err != nil {
+		if err := l.iterate(l.pollTimeout()); err != nil {
 			r.problem("the engine broke: %v", err)
 			return true
 		}
@@ -183,7 +183,7 @@ func (r *rig) owed() uint64 {
 	var n int
 	for _, l := range r.srv.loops {
 		for i := range l.lists {
-			for fd := l.lists[i].head; fd != none; fd = l.table.at(fd).newer {
+			for fd := l.lists[i].head; fd != none; fd = l.table.at(fd).next {
 				n += l.table.at(fd).stream.Owed()
 			}
 		}
@@ -201,7 +201,7 @@ func (r *rig) heal() {
 // newcomer is served.
 func (r *rig) live() {
 	r.heal()
-	draining := (r.srv.end.Phase() != drain.Serving)
+	draining := (r.srv.shutdown.Phase() != drain.Serving)
 	r.finish()
 	if draining {
 		return
@@ -239,14 +239,14 @@ func (r *rig) finish() {
 
 // bury ends the server as Shutdown would and checks that nothing is left.
 func (r *rig) bury() {
-	r.srv.drain()
+	r.srv.startDrain()
 	for rounds := 0; !r.done() && rounds < maxRounds; rounds++ {
 		r.turn()
 	}
 	if !r.done() {
 		r.problem("the drain does not end")
 	}
-	r.srv.finish()
+	r.srv.close()
 	r.safe()
 	if open := r.k.Open(); len(open) > 0 {
 		r.problem("descriptors left open: %v", open)
@@ -282,7 +282,7 @@ func (r *rig) honest(st engine.Stats) {
 
 func (r *rig) done() bool {
 	for _, l := range r.srv.loops {
-		if !l.done() {
+		if !l.finished() {
 			return false
 		}
 	}

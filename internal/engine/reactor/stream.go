@@ -11,115 +11,105 @@ import (
 	"echod/internal/sys"
 )
 
-// serve does the next thing for a stream: one receive and one send at the most, so
-// that a busy peer has its turn and no more. It reports whether anything happened:
+// serve does what a stream needs next: one recv and one send at most, so that a busy
+// peer does not keep the loop from the others. It reports whether there was progress:
 // bytes moved, or the stream came to another phase or to its end.
-func (l *loop) serve(c *conn) bool {
-	switch {
-	case c.phase == finishing:
+func (l *loop) serve(c *conn) (progress bool) {
+	var owed []byte
+	switch c.stream.Next() {
+	case echo.Read:
+		if c.unix || !l.cache.Reserve() {
+			return l.servePeeked(c)
+		}
+		// The memory for one full receive is reserved, so it cannot run out once the
+		// bytes are taken from the peer. What is not needed is spare until the next time.
+		defer l.cache.Unreserve()
+		n, errno := l.recv(c, l.buffer, 0)
+		if errno != 0 {
+			return l.callFailed(c, errno)
+		}
+		if n == 0 { // half-close: the peer has finished sending and is owed nothing
+			l.finish(c)
+			return true
+		}
+		c.stream.Received(n)
+		l.moved.in += uint64(n)
+		owed, progress = l.buffer[:n], true
+	case echo.Write:
+		owed = c.held.Owed
+	case echo.Finish:
 		return l.checkDelivered(c)
-	case c.stream.Next() == echo.Write:
-		return l.flush(c)
-	case c.unix || !l.store.ready():
-		return l.pass(c)
-	default:
-		moved := l.receive(c)
-		l.store.done()
-		return moved
 	}
-}
 
-// receive takes what is there and sends it straight back. Whatever the kernel does
-// not take at once is held, and nothing more is read until it is gone.
-func (l *loop) receive(c *conn) bool {
-	n, errno := l.recv(c, l.scratch, 0)
-	if errno != 0 {
-		return l.failed(c, errno)
-	}
-	if n == 0 {
-		l.finish(c)
-		return true
-	}
-	l.received(c, n)
-	sent, errno := l.send(c, l.scratch[:n])
+	sent, errno := l.send(c, owed)
 	if errno != 0 && errno != unix.EAGAIN {
-		return l.failed(c, errno)
+		return l.callFailed(c, errno)
 	}
-	l.sent(c, sent)
-	if sent < n {
-		c.held = l.store.hold(l.scratch[sent:n])
-	}
-	l.await(c, sent < n, true)
-	return true
-}
+	c.stream.Sent(sent)
+	l.moved.out += uint64(sent)
+	owed = owed[sent:]
 
-// flush sends what is held.
-func (l *loop) flush(c *conn) bool {
-	sent, errno := l.send(c, c.held.Owed)
-	if errno != 0 {
-		return l.failed(c, errno)
-	}
-	l.sent(c, sent)
-	c.held.Owed = c.held.Owed[sent:]
-	owing := c.stream.Next() == echo.Write
-	if !owing {
-		l.store.release(c.held)
+	switch {
+	case len(owed) == 0 && c.held != nil:
+		c.held.Release()
 		c.held = nil
+	case len(owed) > 0 && c.held == nil: // hold them: nothing is read until they are sent
+		c.held = l.cache.Get(len(owed))
+		c.held.Owed = c.held.Bytes[:copy(c.held.Bytes, owed)]
+	case len(owed) > 0:
+		c.held.Owed = owed
 	}
-	l.await(c, owing, true)
-	return true
+
+	if progress = progress || sent > 0; progress {
+		l.await(c, len(owed) > 0, true)
+	}
+	return progress
 }
 
-// pass echoes without taking anything into memory: it looks at what is there, sends
-// it back, and only then takes from the kernel what was sent. It costs a second copy
-// and has two uses.
+// servePeeked echoes without user memory. It peeks at what has arrived, sends it back,
+// and only then takes from the kernel what was sent. It copies everything twice, and is
+// used in two cases.
 //
-// When the memory budget is spent, streams go on, each at the pace of its peer,
-// instead of being reset.
+// When the memory for owed bytes is used up, streams go on, each at the pace of its
+// peer, and none is reset.
 //
-// On a unix socket SO_LINGER does nothing, and the only reset is the ECONNRESET that
-// the kernel gives the peer of a socket closed with unread bytes. Here the bytes owed
-// are always unread, so every early end is one, even by SIGKILL.
-func (l *loop) pass(c *conn) bool {
-	n, errno := l.recv(c, l.scratch, unix.MSG_PEEK)
+// SO_LINGER has no effect on a unix socket. The only reset there is the ECONNRESET that
+// the kernel gives to the peer of a socket that was closed with unread bytes. Owed bytes
+// that stay unread make every early end a reset, even an end by SIGKILL.
+func (l *loop) servePeeked(c *conn) (progress bool) {
+	n, errno := l.recv(c, l.buffer, unix.MSG_PEEK)
 	if errno != 0 {
-		return l.failed(c, errno)
+		return l.callFailed(c, errno)
 	}
-	if n == 0 {
+	if n == 0 { // half-close
 		l.finish(c)
 		return true
 	}
-	sent, errno := l.send(c, l.scratch[:n])
+	sent, errno := l.send(c, l.buffer[:n])
 	if errno != 0 && errno != unix.EAGAIN {
-		return l.failed(c, errno)
+		return l.callFailed(c, errno)
 	}
 	if sent == 0 && c.phase == writing {
 		return false
 	}
-	if l.consume(c, sent) {
-		l.await(c, sent < n, sent > 0)
-	}
-	return true
-}
-
-// consume takes n bytes that were sent back already. If the kernel does not hand
-// them out, they would be sent twice, so the stream ends.
-func (l *loop) consume(c *conn, n int) bool {
-	for n > 0 {
-		took, errno := l.recv(c, l.scratch[:n], 0)
-		if errno != 0 || took == 0 {
+	for left := sent; left > 0; {
+		taken, errno := l.recv(c, l.buffer[:left], 0)
+		if errno != 0 || taken == 0 { // it would be sent twice
 			l.end(c, engine.ClassifyEnd(errno))
-			return false
+			return true
 		}
-		l.received(c, took)
-		l.sent(c, took)
-		n -= took
+		c.stream.Received(taken)
+		c.stream.Sent(taken)
+		l.moved.in += uint64(taken)
+		l.moved.out += uint64(taken)
+		left -= taken
 	}
+	l.await(c, sent < n, sent > 0)
 	return true
 }
 
-// maxInterrupts is how often in a row a call that a signal interrupts is repeated
-// at once. After that it counts as a call that moved nothing.
+// maxInterrupts is how many consecutive times a call is repeated at once that a signal
+// interrupts. After that it counts as a call that moved nothing.
 const maxInterrupts = 16
 
 // recv is recv(2). An interrupted call is repeated.
@@ -142,19 +132,9 @@ func (l *loop) send(c *conn, p []byte) (n int, errno sys.Errno) {
 	return 0, unix.EAGAIN
 }
 
-func (l *loop) received(c *conn, n int) {
-	c.stream.Received(n)
-	l.moved.in += uint64(n)
-}
-
-func (l *loop) sent(c *conn, n int) {
-	c.stream.Sent(n)
-	l.moved.out += uint64(n)
-}
-
-// failed handles the error of a call. EAGAIN says that nothing was ready after all;
-// any other error ends the stream. It reports whether that happened.
-func (l *loop) failed(c *conn, errno sys.Errno) bool {
+// callFailed handles the error of a call. EAGAIN means that the socket was not ready
+// after all. Any other error ends the stream. callFailed reports whether it did.
+func (l *loop) callFailed(c *conn, errno sys.Errno) (ended bool) {
 	if errno == unix.EAGAIN {
 		return false
 	}
@@ -162,42 +142,101 @@ func (l *loop) failed(c *conn, errno sys.Errno) bool {
 	return true
 }
 
-// await leaves c until it is ready again: for writing while something is owed to its
-// peer, else for reading.
+// await leaves c until it is ready: for writing if bytes are owed, else for reading.
+// moved reports whether bytes moved, which starts its timeouts again.
 func (l *loop) await(c *conn, owing, moved bool) {
-	want, phase := poll.Readable, reading
+	want, next, list := poll.Readable, reading, uint8(idleList)
 	if owing {
-		want, phase = poll.Writable, writing
+		want, next, list = poll.Writable, writing, owedList
 	}
 	if want != c.want {
-		if errno := l.watchFor(c, want); errno != 0 {
+		var errno sys.Errno
+		if c.want == 0 {
+			errno = l.poller.Add(int(c.fd), c.gen, want)
+		} else {
+			errno = l.poller.Modify(int(c.fd), c.gen, want)
+		}
+		if errno != 0 {
 			l.end(c, engine.Broken)
 			return
 		}
-	}
-	l.settle(c, phase, moved)
-}
-
-// watchFor has the poller report when c is ready for want.
-func (l *loop) watchFor(c *conn, want poll.Conditions) (errno sys.Errno) {
-	if c.want == 0 {
-		errno = l.poller.Add(int(c.fd), c.gen, want)
-	} else {
-		errno = l.poller.Modify(int(c.fd), c.gen, want)
-	}
-	if errno == 0 {
 		c.want = want
 	}
-	return errno
+	if owing && (moved || c.phase != writing) {
+		c.movedAt = l.milliseconds()
+	}
+	c.phase = next
+	if list != c.list || moved && l.timeOf(list) > 0 {
+		l.reschedule(c, list)
+	}
 }
 
-// end ends the stream, for one counted cause. Finished is the honest end: SO_LINGER,
-// inherited from the listener, is switched off, and closing sends what is queued and
-// then a FIN. After any other cause closing sends a reset, and the peer knows that it
-// has not had everything.
+// smallestWindow is a number of bytes that the receive window of any peer holds at the
+// start of a connection (tcp(7), tcp_rmem: the smallest receive buffer is a page, and
+// half of it is for data). A peer that was sent less cannot be short of room.
+const smallestWindow = 1024
+
+// finish ends a stream after a half-close: the peer has finished sending, and has been
+// sent everything. On a TCP stream the last bytes may still be in the kernel and wait
+// until the peer makes room. A closed socket is an orphan to the kernel, which gives up
+// on an orphan after a few minutes (tcp(7), tcp_orphan_retries). So a stream with
+// undelivered bytes sends its FIN and stays open until the peer has acknowledged all of
+// them.
+func (l *loop) finish(c *conn) {
+	c.stream.EOF()
+	if c.unix || c.stream.Out() < smallestWindow {
+		l.end(c, engine.Finished)
+		return
+	}
+	left, errno := l.k.Outq(int(c.fd))
+	if errno != 0 || left == 0 {
+		l.end(c, engine.Finished)
+		return
+	}
+	// Without linger the kernel delivers the rest even if this process dies.
+	if errno := l.k.SetsockoptLinger(int(c.fd), &l.noLinger); errno != 0 {
+		l.end(c, engine.Broken)
+		return
+	}
+	if errno := l.k.Shutdown(int(c.fd), unix.SHUT_WR); errno != 0 {
+		l.end(c, engine.ClassifyEnd(errno))
+		return
+	}
+	l.unwatch(c) // a socket that is shut down both ways is always ready
+	l.undelivered[c.fd] = left
+	l.count.Finishing.Add(1)
+	c.phase, c.movedAt = finishing, l.milliseconds()
+	l.reschedule(c, firstRetryList)
+}
+
+// checkDelivered ends a finishing stream if the kernel has delivered everything. It
+// reports whether the peer has acknowledged anything since the last check.
+func (l *loop) checkDelivered(c *conn) (progress bool) {
+	// After a FIN a send fails with EPIPE, or with the error that ended the connection
+	// (sk_stream_error in net/core/stream.c).
+	if _, errno := l.send(c, nil); errno != unix.EPIPE && errno != 0 {
+		return l.callFailed(c, errno)
+	}
+	left, errno := l.k.Outq(int(c.fd))
+	if errno != 0 || left == 0 {
+		l.end(c, engine.Finished)
+		return true
+	}
+	if left < l.undelivered[c.fd] {
+		l.undelivered[c.fd] = left
+		c.movedAt = l.milliseconds()
+		return true
+	}
+	return false
+}
+
+// end ends a stream and counts its cause. Finished is the honest end: SO_LINGER, which
+// the socket has from its listener, is switched off, and closing sends what is queued
+// and then a FIN. After any other cause closing sends a reset, which tells the peer that
+// bytes are lost.
 //
-// The descriptor itself is closed after the batch, so that no other connection
-// can have its number while events of this one are still to be looked at.
+// The descriptor is closed after all events of this iteration, so that no new connection
+// gets its number while an event of the old one is still to come.
 func (l *loop) end(c *conn, cause engine.Cause) {
 	switch {
 	case cause == engine.Finished && !c.unix && c.phase != finishing:
@@ -208,7 +247,7 @@ func (l *loop) end(c *conn, cause engine.Cause) {
 		l.k.SetsockoptLinger(int(c.fd), &unix.Linger{Onoff: 1})
 	}
 	if c.held != nil {
-		l.store.release(c.held)
+		c.held.Release()
 		c.held = nil
 	}
 	if c.phase == finishing {
@@ -219,5 +258,5 @@ func (l *loop) end(c *conn, cause engine.Cause) {
 	l.count.Closes[cause].Add(1)
 	l.lists[c.list].remove(c)
 	c.stop()
-	l.dead = append(l.dead, c.fd)
+	l.ended = append(l.ended, c.fd)
 }

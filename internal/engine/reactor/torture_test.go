@@ -117,7 +117,7 @@ func (r *rig) refused(err error) {
 type simulated struct{ *rig }
 
 func (s simulated) dial() actor { return puppet{s.rig, s.rig.dial()} }
-func (s simulated) drain()      { s.srv.drain() }
+func (s simulated) drain()      { s.srv.startDrain() }
 func (s simulated) census()     { s.whoIsThere() }
 func (s simulated) bulk() int   { return 8 * rigBuffer }
 

@@ -20,15 +20,15 @@ import (
 // whoIsThere asks every loop who is there, and checks what holds of each answer
 // whatever fails.
 func (r *rig) whoIsThere() []engine.Peer {
-	all := r.srv.takeCensus(3)
+	all := r.srv.requestTopPeers(3)
 	r.settle()
 	var peers []engine.Peer
 	seen := map[uint64]bool{}
 	for i, c := range all {
 		select {
-		case <-c.taken:
+		case <-c.done:
 		default:
-			if r.srv.end.Phase() == drain.Serving {
+			if r.srv.shutdown.Phase() == drain.Serving {
 				r.problem("loop %d does not tell who is there", i)
 			}
 			continue
@@ -97,7 +97,7 @@ func TestCensusNamesEverybodyOnce(t *testing.T) {
 
 // TestWaitingIsTimeWithoutAByteTaken: what the tries add up to.
 func TestWaitingIsTimeWithoutAByteTaken(t *testing.T) {
-	const pause = 5 * time.Minute / triesPerStall // 37.5 seconds
+	const pause = 5 * time.Minute / offersPerStall // 37.5 seconds
 	r, err := newRig(Epoll, scenario{}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -142,21 +142,21 @@ func TestNobodyWaitsForALoopThatHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := r.srv.takeCensus(1)
-	r.srv.drain()
+	before := r.srv.requestTopPeers(1)
+	r.srv.startDrain()
 	for _, l := range r.srv.loops {
 		if err := l.run(); err != nil { // returns at once, for nobody is there
 			t.Fatal(err)
 		}
 	}
-	for i, c := range slices.Concat(before, r.srv.takeCensus(1)) {
+	for i, c := range slices.Concat(before, r.srv.requestTopPeers(1)) {
 		select {
-		case <-c.taken:
+		case <-c.done:
 		default:
 			t.Errorf("question %d: not answered, and nobody is left to", i)
 		}
 	}
-	r.srv.finish()
+	r.srv.close()
 }
 
 // diffPeers compares peers in the order of their addresses, but for the fields
@@ -184,7 +184,7 @@ func BenchmarkCensus(b *testing.B) {
 		b.Run(bm.name, func(b *testing.B) {
 			l := crowded(b, bm.fds)
 			for b.Loop() {
-				l.census(10)
+				l.topPeers(10)
 			}
 		})
 	}
@@ -207,7 +207,7 @@ func crowded(b *testing.B, fds []int) *loop {
 		if i%10 == 0 {
 			c.phase = writing
 		}
-		l.enroll(c, owed)
+		l.schedule(c, owedList)
 	}
 	return l
 }

@@ -88,7 +88,7 @@ func moves(r *rig) map[string]func(*rapid.T) {
 		},
 		"drain": func(t *rapid.T) {
 			if rapid.IntRange(0, 9).Draw(t, "seldom") == 0 {
-				r.srv.drain()
+				r.srv.startDrain()
 			}
 		},
 		"": func(t *rapid.T) {

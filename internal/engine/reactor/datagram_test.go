@@ -114,7 +114,7 @@ func TestPacketRestsWhenTheKernelIsShortOfMemory(t *testing.T) {
 	if receives != 1 {
 		t.Errorf("got %d receives in 100 turns at once, want 1 and then rest", receives)
 	}
-	if got := s.loops[0].timeout(); got <= 0 || got > 1000 {
+	if got := s.loops[0].pollTimeout(); got <= 0 || got > 1000 {
 		t.Errorf("the next wait: got a timeout of %d ms, want it over within a second", got)
 	}
 }
@@ -122,10 +122,10 @@ func TestPacketRestsWhenTheKernelIsShortOfMemory(t *testing.T) {
 func TestPacketAnswersOneBatchInATurn(t *testing.T) {
 	k := sim.New(nil)
 	s := packetServer(t, k, Epoll, "127.0.0.1:0")
-	deliver(t, k, s, datagramsPerTurn+1)
+	deliver(t, k, s, batchSize+1)
 	s.turn(t)
-	if got := len(k.Answers(port(s))); got != datagramsPerTurn {
-		t.Errorf("first turn: got %d answers, want %d", got, datagramsPerTurn)
+	if got := len(k.Answers(port(s))); got != batchSize {
+		t.Errorf("first turn: got %d answers, want %d", got, batchSize)
 	}
 	s.turn(t)
 	if got := len(k.Answers(port(s))); got != 1 {
@@ -136,17 +136,17 @@ func TestPacketAnswersOneBatchInATurn(t *testing.T) {
 func TestPacketAnswersWhatIsQueuedBeforeItCloses(t *testing.T) {
 	k := sim.New(nil)
 	s := packetServer(t, k, Epoll, "127.0.0.1:0")
-	const queued = 3 * datagramsPerTurn
+	const queued = 3 * batchSize
 	deliver(t, k, s, queued)
-	s.end.Start()
+	s.shutdown.Start()
 	s.turn(t)
 	if got := s.Stats().DatagramsOut; got != queued {
 		t.Errorf("got %d answers, want %d", got, queued)
 	}
-	if !s.loops[0].done() {
+	if !s.loops[0].finished() {
 		t.Error("the loop is not done")
 	}
-	s.finish()
+	s.close()
 	if got := k.Open(); len(got) != 0 {
 		t.Errorf("descriptors %v are still open, want none", got)
 	}
@@ -198,7 +198,7 @@ func TestPacketAsksTheGuardFirst(t *testing.T) {
 func TestPacketCountsWhatItCannotSendBackWhole(t *testing.T) {
 	k := sim.New(nil)
 	s := packetServer(t, k, Epoll, "127.0.0.1:0")
-	k.Deliver(sim.Datagram{From: netip.MustParseAddrPort("127.0.0.1:40000"), To: s.specs[0].Addr, Payload: make([]byte, datagramRoom+1)})
+	k.Deliver(sim.Datagram{From: netip.MustParseAddrPort("127.0.0.1:40000"), To: s.specs[0].Addr, Payload: make([]byte, datagramBuffer+1)})
 	s.turn(t)
 	if got := s.Stats(); got.DatagramsOut != 0 || got.Drops[echo.DropTruncated] != 1 {
 		t.Errorf("got out %d, truncated %d; want 0, 1", got.DatagramsOut, got.Drops[echo.DropTruncated])
@@ -223,7 +223,7 @@ func TestPacketAllocatesNothing(t *testing.T) {
 				for range 8 {
 					unix.Write(fd, payload)
 				}
-				s.loops[0].turn(-1)
+				s.loops[0].iterate(-1)
 				for range 8 {
 					if n, _ := unix.Read(fd, payload); n == len(payload) {
 						echoed++
@@ -246,7 +246,7 @@ func packetServer(t *testing.T, k sys.Kernel, e func(sys.Kernel) engine.Engine, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(srv.(*server).finish)
+	t.Cleanup(srv.(*server).close)
 	return &turned{srv.(*server)}
 }
 
@@ -255,7 +255,7 @@ type turned struct{ *server }
 // turn serves what is ready now.
 func (s *turned) turn(t *testing.T) {
 	t.Helper()
-	if err := s.loops[0].turn(0); err != nil {
+	if err := s.loops[0].iterate(0); err != nil {
 		t.Fatal(err)
 	}
 }
