@@ -1,5 +1,5 @@
-// Command include copies functions of this module into the chapters of docs/engines, so
-// that the chapters show the code that runs. In a chapter, these two lines enclose what
+// Command include copies functions of this module into README.md and the chapters of
+// docs/engines, so that they show the code that runs. There, these two lines enclose what
 // it writes:
 //
 //	<!-- include internal/engine/reactor loop.iterate -->
@@ -23,18 +23,27 @@ import (
 //go:generate go run .
 
 func main() {
-	chapters, err := filepath.Glob("../*.md")
-	if err == nil {
-		err = update(chapters, "../../..")
-	}
-	if err != nil {
+	if err := update(); err != nil {
 		fmt.Fprintln(os.Stderr, "include:", err)
 		os.Exit(1)
 	}
 }
 
-// update rewrites the files at paths. Directories in them are below root.
-func update(paths []string, root string) error {
+// root is the root of the module, seen from the directory of this package.
+const root = "../../.."
+
+// documents returns the paths of the files that may have markers.
+func documents() ([]string, error) {
+	chapters, err := filepath.Glob("../*.md")
+	return append(chapters, root+"/README.md"), err
+}
+
+// update rewrites the documents that are stale.
+func update() error {
+	paths, err := documents()
+	if err != nil {
+		return err
+	}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {

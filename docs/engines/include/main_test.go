@@ -2,24 +2,23 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestChaptersShowTheCodeOfToday(t *testing.T) {
-	chapters, err := filepath.Glob("../*.md")
-	if err != nil || len(chapters) < 7 {
-		t.Fatalf("got %d chapters and %v", len(chapters), err)
+func TestDocumentsShowTheCodeOfToday(t *testing.T) {
+	paths, err := documents()
+	if err != nil || len(paths) < 8 {
+		t.Fatalf("got %d documents and %v", len(paths), err)
 	}
-	for _, path := range chapters {
+	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fresh, err := expand(text, "../../..")
+		fresh, err := expand(text, root)
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 		} else if diff := cmp.Diff(string(text), string(fresh)); diff != "" {
