@@ -84,9 +84,9 @@ func TestNATIdleTellsTheLifetime(t *testing.T) {
 			check.Pass, "", `^survived 1\.8s of silence, the longest that the agent allows \(its --max-time\)$`},
 		{"a second", echotest.ForgetsMapping(time.Second), 2 * time.Second, agent.Limits{},
 			check.Fail, check.Silent, `^the mapping was forgotten after between (\d00ms|1s) and (\d00ms|1(\.\d)?s) of silence$`},
-		{"some of the answers are lost", echotest.LosesDatagrams, 300 * time.Millisecond, agent.Limits{},
+		{"some of the answers are lost", echotest.DropsDatagrams(), 300 * time.Millisecond, agent.Limits{},
 			check.Pass, "", `^survived 300ms of silence$`},
-		{"another source", echotest.AnswersFromAnotherPort, 300 * time.Millisecond, agent.Limits{},
+		{"another source", echotest.ChangesSourcePort(), 300 * time.Millisecond, agent.Limits{},
 			check.Pass, "", `^survived 300ms of silence$`},
 		{"no way back", echotest.ForgetsMapping(time.Nanosecond), 300 * time.Millisecond, agent.Limits{},
 			check.Fail, check.Silent, `^the agent's datagrams do not come, not even at once$`},
@@ -104,7 +104,7 @@ func TestNATIdleTellsTheLifetime(t *testing.T) {
 
 // TestNATIdleNeedsTheAgentsUDPPort: what cannot be asked is no failure.
 func TestNATIdleNeedsTheAgentsUDPPort(t *testing.T) {
-	path := throughNAT(t, echotest.LosesDatagrams, agent.Limits{})
+	path := throughNAT(t, echotest.DropsDatagrams(), agent.Limits{})
 	dead, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -37,13 +37,13 @@ func wantDetail(t *testing.T, got check.Result, verdict check.Verdict, class che
 
 func TestSizeSweepSaysAtWhichSizeItHangs(t *testing.T) {
 	t.Parallel()
-	proxy := echotest.NewBrokenProxy(t, echotest.DropsLargePieces, echotest.NewServer(t).URL())
+	proxy := echotest.NewBrokenProxy(t, echotest.DropsLargeChunks(), echotest.NewServer(t).URL())
 	got := ask(t, proxy.URL(), "stream/size-sweep", check.Options{Timeout: 3 * time.Second})
 	wantDetail(t, got, check.Fail, check.Timeout, "^messages of up to 1400 bytes come back, of 1401 bytes hang$")
 }
 
 func TestSizeSweepTellsDamageFromAHang(t *testing.T) {
-	got := ask(t, echotest.NewBroken(t, echotest.SwapsBytes).URL(), "stream/size-sweep", check.Options{})
+	got := ask(t, echotest.NewBroken(t, echotest.SwapsBytes()).URL(), "stream/size-sweep", check.Options{})
 	wantDetail(t, got, check.Fail, check.Corrupt, `^a message of \d+ bytes: byte 500\d is not the one that was sent$`)
 }
 
@@ -55,7 +55,7 @@ func TestIdleTellsAPolicyFromALoss(t *testing.T) {
 		class   check.Class
 		detail  string
 	}{
-		{echotest.CutsIdle(after), check.Pass, "", `^a policy, and told: without keepalive it was ended by a FIN after 1(\.\d)?s of silence; with keepalive every 15s it was ended by a FIN after`},
+		{echotest.ClosesIdle(after), check.Pass, "", `^a policy, and told: without keepalive it was ended by a FIN after 1(\.\d)?s of silence; with keepalive every 15s it was ended by a FIN after`},
 		{echotest.ResetsIdle(after), check.Pass, "", `^a policy, and told: without keepalive it was reset after 1(\.\d)?s of silence;`},
 		{echotest.ForgetsIdle(after), check.Fail, check.Silent, `^without keepalive it was lost silently after 1(\.\d)?s of silence;`},
 	} {
@@ -128,9 +128,9 @@ func TestOrderAndLossAreFigures(t *testing.T) {
 		fault  echotest.ProxyFault
 		detail string
 	}{
-		{echotest.LosesDatagrams, "^1000 sent: 3[3-9][0-9] lost, 0 doubled, 0 out of order$"},
-		{echotest.DuplicatesDatagrams, `^1000 sent: \d+ lost, 3\d\d doubled, 0 out of order$`},
-		{echotest.ReordersDatagrams, `^1000 sent: \d+ lost, 0 doubled, 3\d\d out of order$`},
+		{echotest.DropsDatagrams(), "^1000 sent: 3[3-9][0-9] lost, 0 doubled, 0 out of order$"},
+		{echotest.DuplicatesDatagrams(), `^1000 sent: \d+ lost, 3\d\d doubled, 0 out of order$`},
+		{echotest.ReordersDatagrams(), `^1000 sent: \d+ lost, 0 doubled, 3\d\d out of order$`},
 	} {
 		t.Run(tt.fault.Name, func(t *testing.T) {
 			t.Parallel()

@@ -10,98 +10,91 @@ import (
 	"time"
 )
 
-// packetHooks are the places at which a proxy for datagrams can go wrong. What
-// is not set is honest.
-type packetHooks struct {
-	answers   func(pass passing) passing // what becomes of one client's answers
-	lifetime  time.Duration              // of a mapping that is silent; 0 is for ever
-	otherPort bool                       // answers from another port than was asked
+// datagramHooks replace parts of a proxy for datagrams. A hook that is not set is
+// honest.
+type datagramHooks struct {
+	answers     func(send sendFunc) sendFunc // wraps the function that sends answers to one client
+	idleTimeout time.Duration                // of a mapping; 0 for none
+	otherPort   bool                         // sends answers from another port
 }
 
-// passing sends one datagram on.
-type passing func(p []byte)
+// sendFunc sends one datagram.
+type sendFunc func(p []byte)
 
-// DropsLargeDatagrams is a path that drops fragments.
-var DropsLargeDatagrams = ProxyFault{
-	Name:     "drops-large-datagrams",
-	Sentence: "drops answers longer than 1472 bytes",
-	packet: &packetHooks{answers: func(pass passing) passing {
+func datagramProxyFault(name, description string, hooks datagramHooks) ProxyFault {
+	return ProxyFault{Name: name, Description: description, Network: "udp", datagram: hooks}
+}
+
+// DropsLargeDatagrams drops answers of more than 1472 bytes, as a path does that drops
+// fragments.
+func DropsLargeDatagrams() ProxyFault {
+	return datagramProxyFault("drops-large-datagrams", "drops answers of more than 1472 bytes", datagramHooks{answers: func(send sendFunc) sendFunc {
 		return func(p []byte) {
 			if len(p) <= 1472 {
-				pass(p)
+				send(p)
 			}
 		}
-	}},
+	}})
 }
 
-// LosesDatagrams loses some.
-var LosesDatagrams = ProxyFault{
-	Name:     "loses-datagrams",
-	Sentence: "loses every third answer of a client",
-	packet: &packetHooks{answers: func(pass passing) passing {
+// DropsDatagrams drops every third answer to a client.
+func DropsDatagrams() ProxyFault {
+	return datagramProxyFault("drops-datagrams", "drops every third answer to a client", datagramHooks{answers: func(send sendFunc) sendFunc {
 		n := 0
 		return func(p []byte) {
 			if n++; n%3 != 0 {
-				pass(p)
+				send(p)
 			}
 		}
-	}},
+	}})
 }
 
-// DuplicatesDatagrams sends some twice.
-var DuplicatesDatagrams = ProxyFault{
-	Name:     "duplicates-datagrams",
-	Sentence: "sends every third answer of a client twice",
-	packet: &packetHooks{answers: func(pass passing) passing {
+// DuplicatesDatagrams sends every third answer to a client twice.
+func DuplicatesDatagrams() ProxyFault {
+	return datagramProxyFault("duplicates-datagrams", "sends every third answer to a client twice", datagramHooks{answers: func(send sendFunc) sendFunc {
 		n := 0
 		return func(p []byte) {
-			if pass(p); n%3 == 2 {
-				pass(p)
+			if send(p); n%3 == 2 {
+				send(p)
 			}
 			n++
 		}
-	}},
+	}})
 }
 
-// ReordersDatagrams lets some be overtaken.
-var ReordersDatagrams = ProxyFault{
-	Name:     "reorders-datagrams",
-	Sentence: "sends every third answer of a client after the one that follows it",
-	packet: &packetHooks{answers: func(pass passing) passing {
+// ReordersDatagrams sends every third answer to a client after the next one.
+func ReordersDatagrams() ProxyFault {
+	return datagramProxyFault("reorders-datagrams", "sends every third answer to a client after the next one", datagramHooks{answers: func(send sendFunc) sendFunc {
 		n, held := 0, []byte(nil)
 		return func(p []byte) {
 			if n++; n%3 == 0 {
-				held = append([]byte{}, p...)
+				held = append([]byte{}, p...) // not nil, even if p is empty
 				return
 			}
-			if pass(p); held != nil {
-				pass(held)
+			if send(p); held != nil {
+				send(held)
 				held = nil
 			}
 		}
-	}},
+	}})
 }
 
-// AnswersFromAnotherPort has one socket to listen and another to speak.
-var AnswersFromAnotherPort = ProxyFault{
-	Name:     "answers-from-another-port",
-	Sentence: "passes answers on from another port than was asked",
-	packet:   &packetHooks{otherPort: true},
+// ChangesSourcePort sends answers from another port than the client sent to.
+func ChangesSourcePort() ProxyFault {
+	return datagramProxyFault("changes-source-port", "sends answers from another port than the client sent to", datagramHooks{otherPort: true})
 }
 
-// ForgetsMapping forgets which client the answers are for, as a NAT does.
+// ForgetsMapping drops the server's datagrams to a client that was silent for some
+// time, as a NAT does.
 func ForgetsMapping(after time.Duration) ProxyFault {
-	return ProxyFault{
-		Name:     "forgets-mapping",
-		Sentence: "drops the server's datagrams to a client that has been silent for " + after.String(),
-		packet:   &packetHooks{lifetime: after},
-	}
+	return datagramProxyFault("forgets-mapping", "drops the server's datagrams to a client that was silent for "+after.String(), datagramHooks{idleTimeout: after})
 }
 
-// newPacketProxy gives each client a socket of its own to the server at address.
-func newPacketProxy(t testing.TB, hooks packetHooks, address string) *Server {
+// startDatagramProxy starts a proxy that has a socket for each client, connected to
+// the server at address.
+func startDatagramProxy(t testing.TB, hooks datagramHooks, address string) *Server {
 	t.Helper()
-	return servePackets(t, func(ctx context.Context, conn *net.UDPConn) {
+	return startDatagrams(t, func(ctx context.Context, conn *net.UDPConn) {
 		out := conn
 		if hooks.otherPort {
 			other, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback))
@@ -116,13 +109,13 @@ func newPacketProxy(t testing.TB, hooks packetHooks, address string) *Server {
 	})
 }
 
-// nat maps clients to sockets. Each lives until it is silent for the lifetime,
-// or until the proxy ends.
+// nat maps each client to a socket. A mapping ends when the client was silent for the
+// idle timeout, or with the proxy.
 type nat struct {
 	ctx     context.Context
-	address string
-	hooks   packetHooks
-	out     *net.UDPConn // to the clients
+	address string // the server
+	hooks   datagramHooks
+	out     *net.UDPConn // sends to the clients
 
 	mu       sync.Mutex
 	mappings map[netip.AddrPort]net.Conn
@@ -141,14 +134,18 @@ func (n *nat) serve(conn *net.UDPConn) {
 			sleep(n.ctx, errorPause)
 			continue
 		}
-		if server := n.mapping(from); server != nil {
-			n.keep(server)
-			server.Write(buf[:length])
+		server := n.mapping(from)
+		if server == nil {
+			continue
 		}
+		if n.hooks.idleTimeout > 0 {
+			server.SetReadDeadline(time.Now().Add(n.hooks.idleTimeout))
+		}
+		server.Write(buf[:length])
 	}
 }
 
-// mapping is the socket of one client; nil if it cannot be had.
+// mapping returns the socket of a client, or nil if none can be opened.
 func (n *nat) mapping(client netip.AddrPort) net.Conn {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -163,23 +160,16 @@ func (n *nat) mapping(client netip.AddrPort) net.Conn {
 	n.answers.Go(func() {
 		release := context.AfterFunc(n.ctx, func() { server.Close() })
 		defer release()
-		n.answer(client, server)
+		n.forwardAnswers(client, server)
 	})
 	return server
 }
 
-// keep puts the end of a mapping off.
-func (n *nat) keep(server net.Conn) {
-	if n.hooks.lifetime > 0 {
-		server.SetReadDeadline(time.Now().Add(n.hooks.lifetime))
-	}
-}
-
-// answer passes on what comes from the server until the mapping ends.
-func (n *nat) answer(client netip.AddrPort, server net.Conn) {
-	pass := passing(func(p []byte) { n.out.WriteToUDPAddrPort(p, client) })
+// forwardAnswers forwards what the server sends until the mapping ends.
+func (n *nat) forwardAnswers(client netip.AddrPort, server net.Conn) {
+	send := sendFunc(func(p []byte) { n.out.WriteToUDPAddrPort(p, client) })
 	if n.hooks.answers != nil {
-		pass = n.hooks.answers(pass)
+		send = n.hooks.answers(send)
 	}
 	buf := make([]byte, 64<<10)
 	for {
@@ -192,7 +182,7 @@ func (n *nat) answer(client netip.AddrPort, server net.Conn) {
 			sleep(n.ctx, errorPause)
 			continue
 		}
-		pass(buf[:length])
+		send(buf[:length])
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -10,45 +10,44 @@ import (
 	"echod/check"
 )
 
-// run is some of the rules, and a path that is theirs alone.
+// run is one call of check.Run: some of the rules, on a path of their own.
 type run struct {
 	path    path
 	options check.Options
 }
 
-// startRuns puts every row to every rule. On a busy machine, more side by side
-// are a load of their own.
+// startRuns runs all rules against every row. At most 40 runs are active, because
+// more of them would slow each other down.
 func startRuns(t *testing.T, rows []row) []chan *check.Report {
 	runs := make([][]run, len(rows))
 	for i, row := range rows {
-		runs[i] = row.runs(t) // all before the first one loads the machine
+		runs[i] = row.runs(t) // all servers start before the first run uses the machine
 	}
 	var (
 		reports = make([]chan *check.Report, len(rows))
-		places  = make(chan struct{}, 40)
-		asking  sync.WaitGroup
+		slots   = make(chan struct{}, 40)
+		first   sync.WaitGroup
 	)
 	for i, row := range rows {
 		reports[i] = make(chan *check.Report, 1)
-		asking.Add(1)
+		first.Add(1)
 		go func() {
-			found := carryOut(runs[i], places)
-			asking.Done()
-			asking.Wait() // who has the machine to himself gets a true answer
+			found := runAll(runs[i], slots)
+			first.Done()
+			first.Wait() // retries need a machine that is not busy
 			reports[i] <- row.join(t, runs[i], found)
 		}()
 	}
 	return reports
 }
 
-// runs are one of the rules that ought to pass, all together as users have them,
-// and one of each that ought not to: it waits for what never comes, and in
-// company it would be asked twice.
+// runs returns one run of all rules that must pass, at the same time as in a normal
+// check, and one run for each rule that must fail: such a rule waits for a timeout.
 func (r row) runs(t *testing.T) []run {
-	most := run{path: r.start(t)}
-	most.options = most.path.options()
-	runs := []run{most}
-	for _, id := range r.apart(most) {
+	all := run{path: r.start(t)}
+	all.options = all.path.options()
+	runs := []run{all}
+	for _, id := range r.separate(all) {
 		one := run{path: r.start(t)}
 		one.options = one.path.options()
 		one.options.Rules = []string{id}
@@ -58,18 +57,17 @@ func (r row) runs(t *testing.T) []run {
 	return runs
 }
 
-// patient are the rules that wait most; a proxy does not mind them beside the
-// others.
-var patient = []string{
+// slow lists the rules that take the longest time through a proxy.
+var slow = []string{
 	"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/server-fin", "stream/churn",
 }
 
-// apart are the rules of all that have a run of their own.
-func (r row) apart(all run) []string {
+// separate returns the rules that get a run of their own.
+func (r row) separate(all run) []string {
 	network, _, _ := strings.Cut(all.path.url, "://")
 	var ids []string
 	for _, rule := range check.Rules() {
-		waits := slices.Contains(r.caughtBy, rule.ID) || r.kind == "proxy" && slices.Contains(patient, rule.ID)
+		waits := slices.Contains(r.fails, rule.ID) || r.kind == "proxy" && slices.Contains(slow, rule.ID)
 		if waits && rule.Fits(network) && !slices.Contains(all.options.Skip, rule.ID) {
 			ids = append(ids, rule.ID)
 		}
@@ -77,15 +75,15 @@ func (r row) apart(all run) []string {
 	return ids
 }
 
-// carryOut does runs side by side, as far as there are places. A report that
-// could not be had is nil.
-func carryOut(runs []run, places chan struct{}) []*check.Report {
+// runAll starts all runs, each when there is a slot. The report of a run that failed is
+// nil.
+func runAll(runs []run, slots chan struct{}) []*check.Report {
 	found := make([]*check.Report, len(runs))
 	var wg sync.WaitGroup
 	for i, one := range runs {
 		wg.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
+			slots <- struct{}{}
+			defer func() { <-slots }()
 			found[i], _ = one.do()
 		})
 	}
@@ -93,8 +91,8 @@ func carryOut(runs []run, places chan struct{}) []*check.Report {
 	return found
 }
 
-// join makes one report of what runs have found, nil if one of them could not be
-// done again, either.
+// join merges the reports of all runs, and retries what may have failed because the
+// machine was busy. It returns nil if a run fails twice.
 func (r row) join(t *testing.T, runs []run, found []*check.Report) *check.Report {
 	for i, report := range found {
 		if report == nil {
@@ -105,7 +103,16 @@ func (r row) join(t *testing.T, runs []run, found []*check.Report) *check.Report
 			}
 			found[i] = report
 		}
-		r.askAgain(runs[i], report.Results)
+		for n, result := range report.Results {
+			if !r.needsRetry(result) {
+				continue
+			}
+			one := runs[i]
+			one.options.Rules = []string{result.Rule}
+			if again, err := one.do(); err == nil {
+				report.Results[n] = again.Results[0]
+			}
+		}
 		if i > 0 {
 			found[0].Results = append(found[0].Results, report.Results...)
 		}
@@ -113,31 +120,18 @@ func (r row) join(t *testing.T, runs []run, found []*check.Report) *check.Report
 	return found[0]
 }
 
-// askAgain asks once more what a busy machine may have caused.
-func (r row) askAgain(one run, results []check.Result) {
-	for i, result := range results {
-		if !r.maybeHaste(result) {
-			continue
-		}
-		one.options.Rules = []string{result.Rule}
-		if report, err := one.do(); err == nil {
-			results[i] = report.Results[0]
-		}
-	}
-}
-
-// maybeHaste reports whether nothing but time may have led to r: it could not be
-// told, no agent answered, or there was a wait in vain that nobody expects.
-func (r row) maybeHaste(result check.Result) bool {
-	expected := slices.Contains(r.caughtBy, result.Rule)
-	inVain := slices.Contains([]check.Class{check.Timeout, check.Silent, check.Late}, result.Class)
+// needsRetry reports whether a busy machine may be the cause of result: it is
+// inconclusive, the agent did not answer, or there was a timeout that is not expected.
+func (r row) needsRetry(result check.Result) bool {
+	expected := slices.Contains(r.fails, result.Rule)
+	timeout := slices.Contains([]check.Class{check.Timeout, check.Silent, check.Late}, result.Class)
 	switch result.Verdict {
 	case check.Error:
 		return true
 	case check.Skip:
 		return expected
 	}
-	return inVain && !expected
+	return timeout && !expected
 }
 
 func (r run) do() (*check.Report, error) {

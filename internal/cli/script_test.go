@@ -51,9 +51,9 @@ func runScripts(t *testing.T, wanted func(name string) bool) {
 		t.Fatal("no script bears that name")
 	}
 	// A server that takes the client's FIN for the end of both directions.
-	broken := echotest.NewBroken(t, echotest.ClosesAtFin)
+	broken := echotest.NewBroken(t, echotest.ClosesOnFIN())
 	// Two that are no echo, and one over TLS.
-	swaps, banner, secure := echotest.NewBroken(t, echotest.SwapsBytes), echotest.NewBroken(t, echotest.SendsBanner), echotest.NewTLSServer(t)
+	swaps, banner, secure := echotest.NewBroken(t, echotest.SwapsBytes()), echotest.NewBroken(t, echotest.SendsBanner()), echotest.NewTLSServer(t)
 	testscript.Run(t, testscript.Params{
 		Files:              files,
 		RequireUniqueNames: true,

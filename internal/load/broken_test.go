@@ -40,12 +40,12 @@ func TestWrongByteEndsARun(t *testing.T) {
 		size   string
 		offset int64 // -1: not told beforehand
 	}{
-		{"a banner", echotest.NewBroken(t, echotest.SendsBanner).URL(), "64", -1},
-		{"swapped", echotest.NewBroken(t, echotest.SwapsBytes).URL(), "64", 5000},
-		{"dropped", echotest.NewBroken(t, echotest.DropsByte).URL(), "64", 5000},
-		{"added", echotest.NewBroken(t, echotest.AddsByte).URL(), "64", 5000},
-		{"changed on the way", echotest.NewBrokenProxy(t, echotest.ChangesByte, honest).URL(), "64", 5000},
-		{"cut datagrams", echotest.NewBroken(t, echotest.TruncatesDatagrams).URL(), "3000", 2048},
+		{"a banner", echotest.NewBroken(t, echotest.SendsBanner()).URL(), "64", -1},
+		{"swapped", echotest.NewBroken(t, echotest.SwapsBytes()).URL(), "64", 5000},
+		{"dropped", echotest.NewBroken(t, echotest.DropsByte()).URL(), "64", 5000},
+		{"added", echotest.NewBroken(t, echotest.AddsByte()).URL(), "64", 5000},
+		{"changed on the way", echotest.NewBrokenProxy(t, echotest.ChangesByte(), honest).URL(), "64", 5000},
+		{"cut datagrams", echotest.NewBroken(t, echotest.TruncatesDatagrams()).URL(), "3000", 2048},
 	}
 	eachDriver(t, func(t *testing.T, run runner) {
 		for _, tt := range tests {
@@ -64,7 +64,7 @@ func TestWrongByteEndsARun(t *testing.T) {
 }
 
 func TestBytesAreComparedOnlyIfAsked(t *testing.T) {
-	url := echotest.NewBrokenProxy(t, echotest.ChangesByte, echotest.NewServer(t).URL()).URL()
+	url := echotest.NewBrokenProxy(t, echotest.ChangesByte(), echotest.NewServer(t).URL()).URL()
 	eachDriver(t, func(t *testing.T, run runner) {
 		p := planFor(t, url, "64")
 		p.Conns, p.Duration, p.Messages, p.Verify = 1, 0, 200, false // byte 5000 is in the 79th
@@ -157,9 +157,9 @@ func TestDatagramsOfABadPathAddUp(t *testing.T) {
 		fault echotest.ProxyFault
 		want  func(d *Datagrams) bool
 	}{
-		{echotest.LosesDatagrams, func(d *Datagrams) bool { return d.Lost > 0 }},
-		{echotest.DuplicatesDatagrams, func(d *Datagrams) bool { return d.Duplicated > 0 && d.Lost == 0 }},
-		{echotest.ReordersDatagrams, func(d *Datagrams) bool { return d.Reordered > 0 }},
+		{echotest.DropsDatagrams(), func(d *Datagrams) bool { return d.Lost > 0 }},
+		{echotest.DuplicatesDatagrams(), func(d *Datagrams) bool { return d.Duplicated > 0 && d.Lost == 0 }},
+		{echotest.ReordersDatagrams(), func(d *Datagrams) bool { return d.Reordered > 0 }},
 	}
 	for name, make := range drivers {
 		for _, tt := range tests {

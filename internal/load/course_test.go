@@ -37,7 +37,7 @@ func TestInterruptIsNotTheServicesFault(t *testing.T) {
 }
 
 func TestWrongByteInTheWarmupEndsIt(t *testing.T) {
-	url := echotest.NewBroken(t, echotest.SwapsBytes).URL()
+	url := echotest.NewBroken(t, echotest.SwapsBytes()).URL()
 	eachDriver(t, func(t *testing.T, run runner) {
 		p := planFor(t, url, "64")
 		p.Warmup = time.Hour
@@ -141,8 +141,8 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 		{"datagrams", packets, func(p *Plan) {}},
 		{"interrupted while opening", honest, func(p *Plan) { p.ConnectRate = 1 }},
 		{"interrupted in the warm-up", honest, func(p *Plan) { p.Warmup = time.Hour }},
-		{"wrong", echotest.NewBroken(t, echotest.SendsBanner).URL(), func(p *Plan) {}},
-		{"wrong datagrams", echotest.NewBroken(t, echotest.TruncatesDatagrams).URL(), func(p *Plan) { p.Sizes, _ = ParseSizes("3000") }},
+		{"wrong", echotest.NewBroken(t, echotest.SendsBanner()).URL(), func(p *Plan) {}},
+		{"wrong datagrams", echotest.NewBroken(t, echotest.TruncatesDatagrams()).URL(), func(p *Plan) { p.Sizes, _ = ParseSizes("3000") }},
 	}
 	eachDriver(t, func(t *testing.T, run runner) {
 		descriptors := openDescriptors()

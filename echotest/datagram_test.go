@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// brokenReader fails every read until ctx ends.
+// brokenReader fails every read until ctx is canceled.
 type brokenReader struct {
 	ctx   context.Context
 	reads int
@@ -24,19 +24,19 @@ func (r *brokenReader) ReadFromUDPAddrPort([]byte) (int, netip.AddrPort, error) 
 	return -1, netip.AddrPort{}, syscall.EIO
 }
 
-func TestErrorOfASocketIsFollowedByAPause(t *testing.T) {
+func TestServerPausesAfterASocketError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second-time.Millisecond)
 		defer cancel()
 		in := &brokenReader{ctx: ctx}
-		answer(ctx, in, make([]byte, 10), nil, 0)
+		echoDatagrams(ctx, in, make([]byte, 10), nil, 0)
 		if in.reads != 100 {
 			t.Errorf("%d reads in a second, want 100", in.reads)
 		}
 	})
 }
 
-// brokenConn is a brokenReader that is a connection.
+// brokenConn is a net.Conn that reads from a brokenReader.
 type brokenConn struct {
 	net.Conn
 	*brokenReader
@@ -49,13 +49,13 @@ func (c brokenConn) Read(p []byte) (int, error) {
 
 func (c brokenConn) Close() error { return nil }
 
-func TestErrorOfAMappingIsFollowedByAPause(t *testing.T) {
+func TestProxyPausesAfterASocketError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second-time.Millisecond)
 		defer cancel()
 		in := &brokenReader{ctx: ctx}
 		n := &nat{ctx: ctx, mappings: make(map[netip.AddrPort]net.Conn)}
-		n.answer(netip.AddrPort{}, brokenConn{brokenReader: in})
+		n.forwardAnswers(netip.AddrPort{}, brokenConn{brokenReader: in})
 		if in.reads != 100 {
 			t.Errorf("%d reads in a second, want 100", in.reads)
 		}

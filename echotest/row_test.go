@@ -13,18 +13,18 @@ import (
 	"echod/internal/agent"
 )
 
-// row is one fault of the matrix.
+// row is one fault and the rules that fail with it.
 type row struct {
-	kind, name, sentence string
-	caughtBy, byTheClock []string
-	start                func(t *testing.T) path
+	kind, name, description string
+	fails, onBusyMachine    []string
+	start                   func(t *testing.T) path
 }
 
-// allRows are the servers' faults and then the proxies'.
+// allRows returns the faults of servers, then those of proxies.
 func allRows() []row {
 	var rows []row
 	for _, f := range echotest.Faults() {
-		rows = append(rows, row{"server", f.Name, f.Sentence, caughtBy[f.Name], byTheClock[f.Name],
+		rows = append(rows, row{"server", f.Name, f.Description, serverFaults[f.Name], onBusyMachine[f.Name],
 			func(t *testing.T) path {
 				p := pathTo(t, echotest.NewBroken(t, f))
 				p.settings = settings[f.Name]
@@ -32,9 +32,9 @@ func allRows() []row {
 			}})
 	}
 	for _, f := range echotest.ProxyFaults() {
-		rows = append(rows, row{"proxy", f.Name, f.Sentence, caughtOnTheWay[f.Name], byTheClock[f.Name],
+		rows = append(rows, row{"proxy", f.Name, f.Description, proxyFaults[f.Name], onBusyMachine[f.Name],
 			func(t *testing.T) path {
-				p := pathThrough(t, f.Network(), func(upstream string) *echotest.Server {
+				p := pathThrough(t, f.Network, func(upstream string) *echotest.Server {
 					return echotest.NewBrokenProxy(t, f, upstream)
 				})
 				p.settings = settings[f.Name]
@@ -44,47 +44,49 @@ func allRows() []row {
 	return rows
 }
 
-// settings are the options that a fault needs to show.
+// settings changes the options so that check detects a fault.
 var settings = map[string]func(*check.Options){
-	"changes-late-byte": func(o *check.Options) { o.Bulk = 41 << 20 },
-	"cuts-stalled":      func(o *check.Options) { o.Stall = 14 * time.Second },
-	"cuts-idle":         longIdle,
-	"resets-idle":       longIdle,
-	"forgets-idle":      longIdle,
-	"forgets-mapping":   longIdle,
+	"changes-late-byte":     func(o *check.Options) { o.Bulk = 41 << 20 },
+	"resets-stalled-reader": func(o *check.Options) { o.Stall = 14 * time.Second },
+	"closes-idle":           longIdle,
+	"resets-idle":           longIdle,
+	"forgets-idle":          longIdle,
+	"forgets-mapping":       longIdle,
 }
 
-// longIdle turns on the rules about silence, and off what else would take long then.
+// longIdle enables the rules about idle connections. It disables another rule that
+// would then take long.
 func longIdle(o *check.Options) {
 	o.Long, o.IdleMax = true, 6*time.Second
 	o.Skip = append(o.Skip, "stream/half-close-late")
 }
 
-// want are the rules that break, and those in got that a busy machine explains.
+// want returns the rules that must fail, and those in got that may fail on a busy
+// machine.
 func (r row) want(got []string) []string {
-	return append(slices.DeleteFunc(slices.Clone(r.byTheClock), func(id string) bool {
+	return append(slices.DeleteFunc(slices.Clone(r.onBusyMachine), func(id string) bool {
 		return !slices.Contains(got, id)
-	}), r.caughtBy...)
+	}), r.fails...)
 }
 
-// path is what is checked: an echo, and what rules want besides.
+// path is what check tests: the URL of a server, and what some rules need in addition.
 type path struct {
 	url      string
 	tls      *tls.Config
 	agent    string // URL of an agent behind the same proxy
-	agentUDP string // URL of its UDP port, too
-	closed   string // URL of a port with nobody behind it
-	unsafe   bool   // no proxy is between: one's own port is never low
+	agentUDP string // URL of the agent's UDP port
+	closed   string // URL of a port where nothing listens
+	unsafe   bool   // there is no proxy, so the source port that the server sees can be low
 	settings func(*check.Options)
 }
 
-// pathTo is the direct way to server.
+// pathTo is the direct path to server.
 func pathTo(t *testing.T, server *echotest.Server) path {
 	return path{url: server.URL(), tls: server.TLS(), closed: closedPort(t), unsafe: true}
 }
 
-// pathThrough puts a proxy in front of an honest echo, and another of the same
-// kind in front of an agent.
+// pathThrough starts an honest server behind a proxy, and an agent behind another proxy
+// of the same kind.
 func pathThrough(t *testing.T, network string, proxy func(upstream string) *echotest.Server) path {
 	agentURL, agentUDP := startAgent(t)
 	p := path{
@@ -100,7 +102,8 @@ func pathThrough(t *testing.T, network string, proxy func(upstream string) *echo
 	return p
 }
 
-// proxyOf is the URL of upstream behind a proxy, if it is for the network.
+// proxyOf returns the URL of upstream behind a proxy, if network is want. Otherwise it
+// returns upstream.
 func proxyOf(network, want string, proxy func(upstream string) *echotest.Server, upstream string) string {
 	if network != want {
 		return upstream
@@ -108,8 +111,8 @@ func proxyOf(network, want string, proxy func(upstream string) *echotest.Server,
 	return proxy(upstream).URL()
 }
 
-// closedPort is the URL of a TCP port on which nobody listens: on an address that
-// no other test uses, because a port that was free may soon be somebody's.
+// closedPort returns the URL of a TCP port where nothing listens. It is on an address
+// that no other test uses, because another process can get a port that was free.
 func closedPort(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.77.0.1:0")
 	if err != nil {
@@ -119,8 +122,8 @@ func closedPort(t *testing.T) string {
 	return "tcp://" + l.Addr().String()
 }
 
-// startAgent starts an agent on loopback that ends with the test, and returns the
-// URLs of its two ports.
+// startAgent starts an agent on loopback that ends with the test, and returns the URLs
+// of its two ports.
 func startAgent(t *testing.T) (streams, datagrams string) {
 	lc := net.ListenConfig{}
 	lc.SetMultipathTCP(false)
@@ -145,8 +148,8 @@ func startAgent(t *testing.T) (streams, datagrams string) {
 	return "tcp://" + l.Addr().String(), "udp://" + conn.LocalAddr().String()
 }
 
-// options wait shortly, because what never comes is waited for, but longer than
-// what lingers lingers.
+// options returns short timeouts, because a fault makes a rule wait for the timeout.
+// The timeout is longer than the delay of the fault closes-late.
 func (p path) options() check.Options {
 	o := check.Options{
 		Timeout: 3 * time.Second, Bulk: 4 << 20, Stall: 2 * time.Second,
@@ -158,7 +161,7 @@ func (p path) options() check.Options {
 	return o
 }
 
-// withVerdict are the rules that report has one of verdicts on.
+// withVerdict returns the rules with one of these verdicts in report.
 func withVerdict(report *check.Report, verdicts ...check.Verdict) []string {
 	var ids []string
 	for _, r := range report.Results {
@@ -169,7 +172,7 @@ func withVerdict(report *check.Report, verdicts ...check.Verdict) []string {
 	return inOrder(ids)
 }
 
-// inOrder puts IDs in the order of the rules.
+// inOrder sorts IDs as check.Rules does.
 func inOrder(ids []string) []string {
 	var sorted []string
 	for _, rule := range check.Rules() {

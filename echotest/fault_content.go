@@ -1,0 +1,118 @@
+package echotest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"slices"
+)
+
+const (
+	// intact is how many bytes of a stream are echoed correctly before a byte is wrong.
+	intact = 5000
+	// intactLate is more than the socket buffers of client and server hold.
+	intactLate = 40 << 20
+)
+
+// SwapsBytes swaps two bytes after 5000 bytes.
+func SwapsBytes() Fault {
+	return damages("swaps-bytes", "swaps two bytes after 5000 bytes", intact, func(chunk []byte, at int) ([]byte, bool) {
+		for i := at; i+1 < len(chunk); i++ {
+			if chunk[i] != chunk[i+1] {
+				chunk[i], chunk[i+1] = chunk[i+1], chunk[i]
+				return chunk, true
+			}
+		}
+		return chunk, false
+	})
+}
+
+// DropsByte drops the byte at offset 5000.
+func DropsByte() Fault {
+	return damages("drops-byte", "drops the byte at offset 5000", intact, func(chunk []byte, at int) ([]byte, bool) {
+		return slices.Delete(chunk, at, at+1), true
+	})
+}
+
+// AddsByte inserts a byte at offset 5000.
+func AddsByte() Fault {
+	return damages("adds-byte", "inserts a byte at offset 5000", intact, func(chunk []byte, at int) ([]byte, bool) {
+		return slices.Insert(chunk, at, chunk[at]^0x55), true
+	})
+}
+
+// ChangesLateByte changes the byte at offset 40 MiB.
+func ChangesLateByte() Fault {
+	return damages("changes-late-byte", "changes the byte at offset 40 MiB", intactLate, func(chunk []byte, at int) ([]byte, bool) {
+		chunk[at] ^= 0x04
+		return chunk, true
+	})
+}
+
+// damages calls damage once for each stream: for the chunk with the byte at offset,
+// which is chunk[at], and for the chunks after it until damage returns true.
+func damages(name, description string, offset int, damage func(chunk []byte, at int) (damaged []byte, ok bool)) Fault {
+	return streamFault(name, description, func(_ context.Context, c *net.TCPConn) {
+		passed, done := 0, false
+		echo(c, func(chunk []byte) []byte {
+			at := max(offset-passed, 0)
+			passed += len(chunk)
+			if !done && at < len(chunk) {
+				chunk, done = damage(chunk, at)
+			}
+			return chunk
+		})
+	})
+}
+
+// AnswersAfterFIN sends nothing before the client's FIN. It stores up to 1 MiB of a
+// stream, and echoes when more comes.
+func AnswersAfterFIN() Fault {
+	return streamFault("answers-after-fin", "sends nothing before the client's FIN", func(_ context.Context, c *net.TCPConn) {
+		stored, err := io.ReadAll(io.LimitReader(c, 1<<20))
+		if err != nil {
+			return
+		}
+		if _, err := c.Write(stored); err != nil {
+			return
+		}
+		echo(c, unchanged)
+	})
+}
+
+// WaitsForEightBytes sends nothing before it has received eight bytes or the client's
+// FIN, as a server does that detects protocols.
+func WaitsForEightBytes() Fault {
+	return streamFault("waits-for-eight-bytes", "sends nothing before it has received eight bytes or the client's FIN",
+		func(_ context.Context, c *net.TCPConn) {
+			first := make([]byte, 8)
+			n, _ := io.ReadFull(c, first)
+			if _, err := c.Write(first[:n]); err != nil {
+				return
+			}
+			echo(c, unchanged)
+		})
+}
+
+// AnswersHTTP answers an HTTP request with an HTTP response.
+func AnswersHTTP() Fault {
+	return streamFault("answers-http", "answers an HTTP request with an HTTP response", func(_ context.Context, c *net.TCPConn) {
+		echo(c, func(chunk []byte) []byte {
+			if bytes.HasPrefix(chunk, []byte("GET ")) {
+				return []byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+			}
+			return chunk
+		})
+	})
+}
+
+// SendsBanner sends a greeting before the client has sent anything.
+func SendsBanner() Fault {
+	return streamFault("sends-banner", "sends a greeting before the client has sent anything", func(_ context.Context, c *net.TCPConn) {
+		if _, err := c.Write([]byte("220 echo ready\r\n")); err != nil {
+			return
+		}
+		echo(c, unchanged)
+	})
+}
