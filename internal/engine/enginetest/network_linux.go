@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // ownNetwork moves the rest of the trial into a network of its own, with a
@@ -131,4 +133,73 @@ func checksum(b []byte) uint16 {
 		sum = sum>>16 + sum&0xffff
 	}
 	return ^uint16(sum)
+}
+
+// narrow makes a socket's buffers and segments so small that a peer which does
+// not read stalls the server early, and at little cost to the kernel.
+func narrow(network, _ string, conn syscall.RawConn) error {
+	var err error
+	control := conn.Control(func(fd uintptr) {
+		err = errors.Join(
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10),
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 16<<10),
+		)
+		if network == "tcp4" || network == "tcp6" {
+			err = errors.Join(err, syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1024))
+		}
+	})
+	return errors.Join(control, err)
+}
+
+// linuxCases cause their faults in ways that only Linux has.
+var linuxCases = slices.Concat(killCases, shortageCases, baselineCases, scaleCases, wireCases, socketCases, destroyedCases,
+	forgedCases, linkCases)
+
+// linkListener receives every IPv4 packet that arrives at any link (packet(7)).
+type linkListener struct {
+	t  trial
+	fd int
+}
+
+func (t trial) listenOnLinks() linkListener {
+	t.Helper()
+	protocol := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, syscall.ETH_P_IP))
+	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, int(protocol))
+	if err != nil {
+		t.Skipf("listening on a link needs CAP_NET_RAW: %v", err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	limit := syscall.NsecToTimeval(int64(time.Second))
+	if err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &limit); err != nil {
+		t.Fatal(os.NewSyscallError("setsockopt SO_RCVTIMEO", err))
+	}
+	return linkListener{t, fd}
+}
+
+// arrival waits for a datagram between these addresses and returns the name of the
+// link at which it arrived; "" if none has come for a second.
+func (l linkListener) arrival(from netip.AddrPort, to netip.Addr) string {
+	l.t.Helper()
+	b := make([]byte, 2048)
+	for {
+		n, at, err := syscall.Recvfrom(l.fd, b, 0)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err == syscall.EAGAIN {
+			return ""
+		}
+		if err != nil {
+			l.t.Fatalf("receive on every link: %v", err)
+		}
+		if p := b[:n]; n < 28 || p[0] != 0x45 || p[9] != syscall.IPPROTO_UDP || netip.AddrFrom4([4]byte(p[12:])) != from.Addr() ||
+			netip.AddrFrom4([4]byte(p[16:])) != to || binary.BigEndian.Uint16(p[20:]) != from.Port() {
+			continue
+		}
+		link, err := net.InterfaceByIndex(at.(*syscall.SockaddrLinklayer).Ifindex)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		return link.Name
+	}
 }

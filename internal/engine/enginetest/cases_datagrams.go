@@ -15,20 +15,20 @@ import (
 // datagramCases try what can be done to datagrams anywhere.
 var datagramCases = []testCase{
 	{
-		name:    "datagrams of 0, 1 and 65507 bytes come back exactly",
-		promise: "U1: each answer equals one received datagram and goes to where that came from",
+		name:    "datagrams of 0, 1 and 65507 bytes are echoed exactly",
+		promise: "U1: each answer equals one received datagram and is sent to its source",
 		on:      "udp",
 		run:     exactDatagrams,
 	},
 	{
-		name:    "each asker of many gets its own datagrams",
-		promise: "U1: the answer is sent to the address the datagram came from",
+		name:    "each of many clients gets its own datagrams back",
+		promise: "U1: each answer is sent to the source of its datagram",
 		on:      "udp",
 		run:     manyAskers,
 	},
 	{
-		name:    "datagrams that are queued at Shutdown end nothing",
-		promise: "P5: Shutdown answers what is queued, within bounds, and closes the socket",
+		name:    "Shutdown with datagrams in the queue answers none twice",
+		promise: "P5: Shutdown may answer datagrams in the queue, and closes the socket; U2: never more answers than datagrams",
 		on:      "udp",
 		run:     datagramsAtShutdown,
 	},

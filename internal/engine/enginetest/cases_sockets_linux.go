@@ -8,40 +8,155 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
+	"runtime"
 	"syscall"
+	"testing"
 	"time"
 
 	"echod/internal/accept"
 	"echod/internal/engine"
+	"echod/internal/sock"
 )
+
+// baselineCases measure the whole process.
+var baselineCases = []testCase{
+	{
+		name:    "500 resets leave no descriptor and no goroutine behind",
+		promise: "P3: descriptors, goroutines and streams return to their baseline",
+		on:      "tcp tls",
+		alone:   true,
+		run:     manyResets,
+	},
+	{
+		name:    "Shutdown leaves no descriptor and no goroutine behind",
+		promise: "P3: on its return every descriptor is closed, and soon every goroutine has ended",
+		alone:   true,
+		run:     shutdownLeavesNothing,
+	},
+	{
+		name:    "an echoed message allocates nothing",
+		promise: "a message on an open connection costs no allocation in the whole process",
+		on:      "tcp unix udp",
+		alone:   true,
+		run:     allocations,
+	},
+}
+
+func manyResets(t trial) {
+	s := t.serve(engine.Config{})
+	t.dial(s).echo(1)
+	descriptors, goroutines := openDescriptors(t), runtime.NumGoroutine()
+	const resets = 500
+	for i := range resets {
+		p := t.dial(s)
+		switch i % 3 {
+		case 0: // before a word
+		case 1:
+			p.echo(100)
+		case 2: // with bytes on their way
+			p.send(1000)
+		}
+		p.abort()
+	}
+	s.waitFor("all resets are accepted", func(st engine.Stats) bool {
+		return st.Accepted+st.Accepts[accept.Aborted] == resets+1
+	})
+	s.waitBalance(1)
+	t.wantBaseline(descriptors, goroutines)
+}
+
+func shutdownLeavesNothing(t trial) {
+	descriptors, goroutines := openDescriptors(t), runtime.NumGoroutine()
+	var cfg engine.Config
+	for _, network := range t.engine.Caps().Networks {
+		cfg.Listeners = append(cfg.Listeners, t.anywhere(network))
+	}
+	s := t.serve(cfg)
+	var clients []net.Conn
+	for _, spec := range s.Listeners() {
+		p := t.peer(connect(&net.Dialer{Timeout: patience}, spec))
+		p.echo(100)
+		clients = append(clients, p)
+	}
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.Shutdown(now)
+	for _, c := range clients {
+		c.Close()
+	}
+	if n := openDescriptors(t); n > descriptors {
+		t.Errorf("descriptors right after Shutdown: got %d, want %d as before New", n, descriptors)
+	}
+	t.wantBaseline(descriptors, goroutines)
+}
+
+// wantBaseline waits until no more is open and running than was before.
+func (t trial) wantBaseline(descriptors, goroutines int) {
+	t.Helper()
+	t.eventually(func() bool { return openDescriptors(t) <= descriptors },
+		"%d descriptors are open, as before", descriptors)
+	t.eventually(func() bool { return runtime.NumGoroutine() <= goroutines },
+		"%d goroutines run, as before", goroutines)
+}
+
+// openDescriptors is how many this process has.
+func openDescriptors(t trial) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+func allocations(t trial) {
+	s := t.serve(engine.Config{})
+	conn := t.dial(s).Conn
+	message, answer := make([]byte, 64), make([]byte, 64)
+	echo := func() {
+		if _, err := conn.Write(message); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Read(answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 {
+		echo() // whatever is made once is made now
+	}
+	if n := testing.AllocsPerRun(1000, echo); n != 0 {
+		t.Errorf("allocations: got %v for each message, want 0", n)
+	}
+}
 
 // socketCases try what other programs do to sockets.
 var socketCases = []testCase{
 	{
-		name:    "urgent data is echoed in line, whoever sends how much of it",
-		promise: "S1, S2: what a client receives is what it sent, each urgent byte at its place",
+		name:    "urgent data is echoed in its place",
+		promise: "S1, S2: a client receives what it sent, each urgent byte in its place",
 		on:      "tcp unix",
 		run:     urgentData,
 	},
 	{
-		name:    "a lone urgent byte is echoed",
-		promise: "S1, P2: it is a byte like any other, and the server does not spin on it",
+		name:    "a single urgent byte is echoed and causes no busy loop",
+		promise: "S1, P2: an urgent byte is echoed like any other, and the server does not spin",
 		on:      "tcp unix",
 		run:     loneUrgentByte,
 	},
 	{
-		name:    "an inherited listener that its owner shuts down is no busy loop",
-		promise: "P1, P2: accept fails for ever, so the listener pauses between two tries",
+		name:    "an inherited listener that its owner shuts down causes no busy loop",
+		promise: "P1, P2: accept fails for ever, so the listener pauses between two calls",
 		run:     listenerShutDown,
 	},
 	{
-		name:    "the last bytes wait for their peer",
-		promise: "S2, S7: without a stall timeout a stream stays open until its peer has taken everything",
+		name:    "a stream stays open until its peer has the last bytes",
+		promise: "S2, S7: without a stall timeout a stream stays open until its peer has received everything",
 		run:     lastBytes,
 	},
 	{
-		name:    "after a pause of the process what has arrived is read first",
-		promise: "S7: the idle timeout does not reset a peer that spoke while the process was stopped",
+		name:    "bytes that arrived while the process was stopped count against the idle timeout",
+		promise: "S7: the idle timeout does not reset a peer that has sent bytes while the process was stopped",
 		on:      "tcp unix",
 		run:     spokeWhileStopped,
 	},
@@ -217,5 +332,36 @@ func lastBytes(t trial) {
 	st := s.waitIdle()
 	if st.Closes[engine.Finished] != 1 || st.Closes[engine.PeerReset] != 1 || st.Finishing != 0 {
 		t.Errorf("causes of close: got %s, want one finished and one peer-reset", causes(st))
+	}
+}
+
+// wireCases try what happens on the wire itself.
+var wireCases = []testCase{
+	{
+		name:    "a peer that vanished without a FIN is found and counted",
+		promise: "P3: a peer that vanished without a FIN is found: by keepalive if it is silent, by the stall timeout if bytes are owed",
+		run:     deadPeers,
+	},
+}
+
+// deadPeers cuts the wire of a client that is silent and of one that is owed
+// more than the kernel holds. (One for which the kernel holds everything is found
+// by the kernel alone, when it gives up sending again: tcp(7), tcp_retries2.)
+func deadPeers(t trial) {
+	t.ownNetwork()
+	s := t.serve(engine.Config{
+		StallTimeout: 2 * time.Second,
+		KeepAlive:    sock.KeepAlive{Idle: time.Second, Interval: time.Second, Count: 2},
+	})
+	silent, owed := t.dial(s), t.dialNarrow(s)
+	silent.echo(10)
+	owed.flood(64 << 20)
+	s.settle()
+	t.configure("iptables -A INPUT -p tcp -j DROP")
+
+	var want [len(engine.Stats{}.Closes)]uint64
+	want[engine.PeerLost], want[engine.Stalled] = 1, 1
+	if st := s.waitIdle(); st.Closes != want {
+		t.Errorf("causes of close: got %s, want the silent peer lost and the other one stalled", causes(st))
 	}
 }
