@@ -209,27 +209,29 @@ func modulesBelow(t *testing.T, root string) []string {
 	return dirs
 }
 
-// TestPollersHaveTheSameShape holds the three pollers to the same methods in the same
-// order, so that two of them can be read side by side.
+// TestPollersHaveTheSameShape holds the pollers to the same methods in the same order, so
+// that two of them can be read side by side.
 func TestPollersHaveTheSameShape(t *testing.T) {
 	want := []string{"Add", "Modify", "Remove", "CloseFD", "Wait", "Close"}
-	method := regexp.MustCompile(`(?m)^func \(p \*\w+\) (\w+)\(`)
-	for _, name := range pollerFiles {
-		text, err := os.ReadFile(filepath.Join(pollerDir, name))
-		if err != nil {
-			t.Fatal(err)
+	method := regexp.MustCompile(`(?m)^func \(p \*\w+\) ([A-Z]\w+)\(`)
+	pollers := 0
+	for _, s := range sources(t) {
+		if s.dir() != "internal/poll" || s.isTest || filepath.Base(s.path) == "poller.go" {
+			continue
 		}
+		pollers++
 		var got []string
-		for _, match := range method.FindAllSubmatch(text, -1) {
-			if name := string(match[1]); name != "control" {
-				got = append(got, name)
-			}
+		for _, match := range method.FindAllSubmatch(s.text, -1) {
+			got = append(got, string(match[1]))
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%s has methods %v, want %v in this order", name, got, want)
+			t.Errorf("%s has methods %v, want %v in this order", s.path, got, want)
 		}
-		if n := bytes.Count(text, []byte("\n")); n > maxPoller {
-			t.Errorf("%s has %d lines, the limit is %d", name, n, maxPoller)
+		if n := bytes.Count(s.text, []byte("\n")); n > maxPoller {
+			t.Errorf("%s has %d lines, the limit is %d", s.path, n, maxPoller)
 		}
+	}
+	if pollers < 3 {
+		t.Errorf("found %d pollers in internal/poll", pollers)
 	}
 }

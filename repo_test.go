@@ -25,11 +25,6 @@ const (
 	maxFunc   = 70 // of a function outside tests: a test's table is as long as its specification
 )
 
-// pollerDir holds pollerFiles: the pollers that differ only in the system call.
-const pollerDir = "internal/poll"
-
-var pollerFiles = []string{"select.go", "poll.go", "epoll.go"}
-
 // source is one parsed file of the main module.
 type source struct {
 	path   string // slash-separated, from the root

@@ -9,8 +9,7 @@ import (
 
 // All is every engine there is, in the order of the story.
 func All() []engine.Engine {
-	kernel := &sys.Linux{}
-	return []engine.Engine{gonet.New(), reactor.Select(kernel), reactor.Poll(kernel), reactor.Epoll(kernel)}
+	return append([]engine.Engine{gonet.New()}, reactor.All(&sys.Linux{})...)
 }
 
 // Auto is the engine that serves best here.

@@ -5,19 +5,14 @@ package reactor
 import (
 	"testing"
 
-	"echod/internal/engine"
 	"echod/internal/engine/enginetest"
 	"echod/internal/sys"
 )
 
-func engines() []engine.Engine {
-	return []engine.Engine{Select(&sys.Linux{}), Poll(&sys.Linux{}), Epoll(&sys.Linux{})}
-}
-
-func TestMain(m *testing.M) { enginetest.Main(m, engines()...) }
+func TestMain(m *testing.M) { enginetest.Main(m, All(&sys.Linux{})...) }
 
 func TestEngine(t *testing.T) {
-	for _, e := range engines() {
+	for _, e := range All(&sys.Linux{}) {
 		t.Run(e.Name(), func(t *testing.T) { enginetest.Run(t, e) })
 	}
 }

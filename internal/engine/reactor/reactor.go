@@ -32,6 +32,9 @@ import (
 	"echod/internal/sys"
 )
 
+// All returns the engines of this package.
+func All(k sys.Kernel) []engine.Engine { return []engine.Engine{Select(k), Poll(k), Epoll(k)} }
+
 // Select returns the engine that waits with select(2).
 func Select(k sys.Kernel) engine.Engine {
 	return reactor{name: "select", kernel: k, newPoller: poll.NewSelect, maxFD: poll.SelectMaxFD}

@@ -16,14 +16,17 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// pollers are the three engines, for tables.
-var pollers = []struct {
+// pollers has a row for each engine, for tables.
+var pollers = func() (all []pollerRow) {
+	for i, e := range All(nil) {
+		all = append(all, pollerRow{e.Name(), func(k sys.Kernel) engine.Engine { return All(k)[i] }})
+	}
+	return all
+}()
+
+type pollerRow struct {
 	name string
 	make func(sys.Kernel) engine.Engine
-}{
-	{"select", Select},
-	{"poll", Poll},
-	{"epoll", Epoll},
 }
 
 // rig is a server on a simulated machine, turned by hand: no goroutine, no
