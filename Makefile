@@ -1,4 +1,4 @@
-# Every target is one line that can be typed without make.
+# Each target is one command, which also works without make.
 
 GO ?= go
 
@@ -7,10 +7,10 @@ GO ?= go
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
 
-test: ## everything that can be proven without a clock
+test: ## all tests
 	$(GO) test ./...
 
-race: ## the same under the race detector, where there is something to race
+race: ## the tests under the race detector, without packages that have one thread
 	sh .ci/race
 
 vet: ## vet, staticcheck and gofmt
@@ -21,43 +21,43 @@ vet: ## vet, staticcheck and gofmt
 lint: ## spelling, and phrases that have a plainer form, in documents, help texts and comments
 	sh .ci/prose
 
-cross: ## what must also build elsewhere
+cross: ## builds for other systems
 	sh .ci/cross
 
 fuzz: ## every fuzz target for FUZZTIME each
 	sh .ci/fuzz $(FUZZTIME)
 
-mutate: ## mutation testing of what computes, or of PKG alone (./internal/hist): takes an hour
+mutate: ## mutation testing, for an hour, or of one package: PKG=./internal/hist
 	sh .ci/mutate $(PKG)
 
-simulate: ## whole services on a simulated kernel, from N seeds (FIRST is the first of them)
+simulate: ## whole services on the simulated kernel, from N seeds, of which FIRST is the first
 	$(GO) test -timeout 12h ./internal/simulation -seeds $(or $(N),20000) -first $(or $(FIRST),1)
 
 conformance: ## N random sequences of calls on the simulated and on the real kernel
 	ECHOD_SEQUENCES=$(or $(N),10000) $(GO) test -run '^TestConformance$$' -count 1 -timeout 6h -v ./internal/sys/sim
 
-soak: ## an honest engine passes check 50 times on a busy machine
+soak: ## check reports no failure of an honest engine in 50 runs on a busy machine
 	ECHOD_SOAK=50 $(GO) test -run NoFalseAlarm -count 1 -parallel 12 -timeout 3h -v ./internal/engines
 
-bench: ## Go benchmarks of single parts
+bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . ./internal/...
 
-bench-engines: ## the engines against a C epoll loop: ratios of interleaved pairs
+bench-engines: ## the engines against a C loop on epoll: ratios of interleaved pairs
 	cd lab/compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -peers=false $(BENCH)
 
-compare: ## echod against C and other Go servers; QUICK=1: within three minutes
+compare: ## echod against C and other Go servers; with QUICK=1 in three minutes
 	cd lab/compare && $(GO) run ./cmd/compare -out results $(if $(QUICK),-quick) $(COMPARE)
 
-matrix: ## check through programs that people use: writes docs/matrix.md
+matrix: ## check through proxies and tunnels that people use: writes docs/matrix.md
 	cd lab/matrix && $(GO) run . $(MATRIX)
 
-matrix-quick: ## the same through haproxy, nginx and socat alone: writes nothing
+matrix-quick: ## the same through haproxy, nginx and socat only: writes nothing
 	cd lab/matrix && $(GO) run . -quick $(MATRIX)
 
-inject: ## every system call of the real binary with every errno, under strace: half an hour
+inject: ## every system call of the real binary with every errno, under strace, for half an hour
 	cd lab/inject && $(GO) run . $(INJECT)
 
-inject-quick: ## a sample of that, the same each time: within a minute
+inject-quick: ## a sample of that, the same each time, within a minute
 	cd lab/inject && $(GO) run . -sample 90 -seed 1 $(INJECT)
 
 clean:

@@ -1,4 +1,4 @@
-// The tools of CI, apart from go.mod so that they are nobody's dependency.
+// The tools of CI. They have a file of their own, so that they are not dependencies of echod.
 // Run one with: go tool -modfile=.ci/tools.mod staticcheck ./...
 module echod
 
