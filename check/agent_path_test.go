@@ -16,8 +16,8 @@ import (
 	"echod/internal/agent"
 )
 
-// path is how a proxy passes on the end of one direction: what it does to dst
-// when src has ended.
+// path is how a proxy forwards the end of one direction: what it does to dst when src
+// has ended.
 type path func(src, dst *net.TCPConn, reset bool)
 
 func honestPath(_, dst *net.TCPConn, reset bool) {
@@ -50,7 +50,7 @@ func through(t *testing.T, address string, end path) string {
 	return ln.Addr().String()
 }
 
-// forward passes both ways on until both have ended, or ctx has.
+// forward copies both directions until both have ended, or ctx has.
 func forward(ctx context.Context, client *net.TCPConn, address string, end path) {
 	defer client.Close()
 	conn, err := net.Dial("tcp", address)
@@ -64,17 +64,17 @@ func forward(ctx context.Context, client *net.TCPConn, address string, end path)
 		server.Close()
 	})
 	defer release()
-	var ways sync.WaitGroup
-	for _, way := range [][2]*net.TCPConn{{client, server}, {server, client}} {
-		ways.Go(func() {
-			_, err := io.Copy(way[1], way[0])
-			end(way[0], way[1], errors.Is(err, syscall.ECONNRESET))
+	var directions sync.WaitGroup
+	for _, d := range [][2]*net.TCPConn{{client, server}, {server, client}} {
+		directions.Go(func() {
+			_, err := io.Copy(d[1], d[0])
+			end(d[0], d[1], errors.Is(err, syscall.ECONNRESET))
 		})
 	}
-	ways.Wait()
+	directions.Wait()
 }
 
-func TestBrokenPathsFailTheRulesOfWhatTheyBreak(t *testing.T) {
+func TestBrokenPathsFailTheirRules(t *testing.T) {
 	closesBoth := func(src, dst *net.TCPConn, reset bool) {
 		if reset {
 			honestPath(src, dst, true)
@@ -85,7 +85,7 @@ func TestBrokenPathsFailTheRulesOfWhatTheyBreak(t *testing.T) {
 	}
 	resetBecomesFin := func(src, dst *net.TCPConn, _ bool) { honestPath(src, dst, false) }
 	finBecomesReset := func(src, dst *net.TCPConn, _ bool) { honestPath(src, dst, true) }
-	swallowsEnds := func(src, dst *net.TCPConn, reset bool) {}
+	dropsEnds := func(src, dst *net.TCPConn, reset bool) {}
 	tests := []struct {
 		name string
 		end  path
@@ -105,7 +105,7 @@ func TestBrokenPathsFailTheRulesOfWhatTheyBreak(t *testing.T) {
 			"stream/half-close-late": check.Reset,
 			"stream/server-fin":      check.Reset,
 		}},
-		{"ends swallowed", swallowsEnds, map[string]check.Class{
+		{"ends dropped", dropsEnds, map[string]check.Class{
 			"stream/half-close-late": check.Timeout,
 			"stream/server-fin":      check.Silent,
 			"stream/rst-to-server":   check.Silent,
@@ -117,9 +117,9 @@ func TestBrokenPathsFailTheRulesOfWhatTheyBreak(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			far := farEnd(t, &agent.Server{})
+			address := startAgent(t, &agent.Server{})
 			report, err := check.Run(t.Context(), serve(t), check.Options{
-				Rules: agentRules(), Agent: "tcp://" + through(t, far, tt.end), Timeout: time.Second,
+				Rules: agentRules(), Agent: "tcp://" + through(t, address, tt.end), Timeout: time.Second,
 			})
 			if err != nil {
 				t.Fatal(err)

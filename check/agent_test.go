@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,18 +15,18 @@ import (
 	"echod/internal/agent"
 )
 
-// agentRules are those of TCP that need the far end.
+// agentRules returns the IDs of the TCP rules that need an agent.
 func agentRules() []string {
 	var ids []string
 	for _, r := range check.Rules() {
-		if r.Agent && r.Fits("tcp") {
+		if slices.Contains(r.Needs, "--agent") && r.Fits("tcp") {
 			ids = append(ids, r.ID)
 		}
 	}
 	return ids
 }
 
-// listen is a loopback listener that knows resets, which MPTCP does not.
+// listen returns a loopback listener without MPTCP, which changes resets.
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	var lc net.ListenConfig
@@ -37,8 +38,8 @@ func listen(t *testing.T) net.Listener {
 	return ln
 }
 
-// farEnd serves an agent until the test ends and returns its address.
-func farEnd(t *testing.T, server *agent.Server) string {
+// startAgent serves an agent until the test ends and returns its address.
+func startAgent(t *testing.T, server *agent.Server) string {
 	t.Helper()
 	ln := listen(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -53,7 +54,7 @@ func farEnd(t *testing.T, server *agent.Server) string {
 	return ln.Addr().String()
 }
 
-// all is one verdict for every rule that needs the agent.
+// all returns one verdict for every rule that needs an agent.
 func all(v check.Verdict) map[string]check.Verdict {
 	m := make(map[string]check.Verdict)
 	for _, id := range agentRules() {
@@ -62,9 +63,9 @@ func all(v check.Verdict) map[string]check.Verdict {
 	return m
 }
 
-func TestPathThatIsHonestPassesTheAgentsRules(t *testing.T) {
+func TestAnHonestPathPassesTheRulesThatNeedAnAgent(t *testing.T) {
 	report, err := check.Run(t.Context(), serve(t), check.Options{
-		Rules: agentRules(), Agent: "tcp://" + farEnd(t, &agent.Server{}),
+		Rules: agentRules(), Agent: "tcp://" + startAgent(t, &agent.Server{}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,17 +75,17 @@ func TestPathThatIsHonestPassesTheAgentsRules(t *testing.T) {
 	}
 }
 
-func TestAgentThatDoesNotServeIsAReasonToSkip(t *testing.T) {
+func TestRulesAreSkippedIfTheAgentCannotBeUsed(t *testing.T) {
 	tests := []struct {
 		name, agent, token string
 		want               string
 	}{
 		{"none", "", "", "needs --agent"},
 		{"not there", "tcp://" + freePort(t, "tcp"), "", "the agent cannot be reached: "},
-		{"wants a token", "tcp://" + farEnd(t, &agent.Server{Token: agent.NewSecret("secret")}), "", "the agent asks for a token"},
-		{"wants another token", "tcp://" + farEnd(t, &agent.Server{Token: agent.NewSecret("secret")}), "sesame", "the agent asks for another token"},
+		{"wants a token", "tcp://" + startAgent(t, &agent.Server{Token: agent.NewSecret("secret")}), "", "the agent asks for a token"},
+		{"wants another token", "tcp://" + startAgent(t, &agent.Server{Token: agent.NewSecret("secret")}), "sesame", "the agent asks for another token"},
 		{"an echo", serve(t).String(), "", "no agent answers there, "},
-		{"allows less", "tcp://" + farEnd(t, &agent.Server{Limits: agent.Limits{Time: time.Second}}), "", "the agent does not allow it: delay may be at most 900"},
+		{"allows less", "tcp://" + startAgent(t, &agent.Server{Limits: agent.Limits{Time: time.Second}}), "", "the agent does not allow it: delay may be at most 900"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,7 +106,7 @@ func TestAgentThatDoesNotServeIsAReasonToSkip(t *testing.T) {
 	}
 }
 
-func TestAgentThatCannotBeOneIsAMistake(t *testing.T) {
+func TestTheURLOfAnAgentMustFit(t *testing.T) {
 	for _, url := range []string{"localhost", "udp://localhost:7008", "tcp://localhost"} {
 		_, err := check.Run(t.Context(), serve(t), check.Options{Agent: url})
 		var usage *check.UsageError

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -46,7 +47,8 @@ func Compare(path, direct *Report) *Comparison {
 	return c
 }
 
-// ruleOrder are the rules that occur in any of the reports.
+// ruleOrder returns the rules of the reports, in the order of Rules. Unknown rules
+// come last.
 func ruleOrder(reports ...*Report) []string {
 	var all []string
 	for _, r := range reports {
@@ -56,14 +58,18 @@ func ruleOrder(reports ...*Report) []string {
 			}
 		}
 	}
-	place := make(map[string]int)
-	for i, rule := range Rules() {
-		place[rule.ID] = i - len(Rules())
+	known := Rules()
+	place := func(id string) int {
+		if i := slices.IndexFunc(known, func(r Rule) bool { return r.ID == id }); i >= 0 {
+			return i
+		}
+		return len(known)
 	}
-	slices.SortStableFunc(all, func(a, b string) int { return place[a] - place[b] })
+	slices.SortStableFunc(all, func(a, b string) int { return place(a) - place(b) })
 	return all
 }
 
+// result returns the result of rule, or one without a verdict.
 func (r *Report) result(rule string) Result {
 	for _, result := range r.Results {
 		if result.Rule == rule {
@@ -140,12 +146,40 @@ func (c *Comparison) Interrupted() bool { return c.Path.Interrupted || c.Direct.
 
 func (c *Comparison) count(blame Blame) int {
 	n := 0
-	for _, compared := range c.Rules {
-		if compared.Blame == blame {
+	for _, rule := range c.Rules {
+		if rule.Blame == blame {
 			n++
 		}
 	}
 	return n
+}
+
+// rows explains the result that rule.shown returns.
+func (c *Comparison) rows(rule ComparedRule) []row {
+	if rule.Direct.Verdict == Fail {
+		return c.Direct.rows(rule.Direct)
+	}
+	return c.Path.rows(rule.Path)
+}
+
+func (c *Comparison) testCases() []testCase {
+	cases := make([]testCase, 0, len(c.Rules))
+	for _, rule := range c.Rules {
+		shown := rule.shown()
+		tc := testCase{
+			rule: rule.Rule, verdict: rule.Verdict(), class: shown.Class, message: cmp.Or(rule.Detail, shown.brief()),
+			rows: c.rows(rule), elapsed: rule.Path.Elapsed + rule.Direct.Elapsed,
+		}
+		if rule.Blame != BlameNone {
+			tc.rows = append([]row{{"blame", string(rule.Blame)}}, tc.rows...)
+		}
+		cases = append(cases, tc)
+	}
+	return cases
+}
+
+func (c *Comparison) properties() []row {
+	return append(c.Path.properties(), row{"direct", c.Direct.Target.String()})
 }
 
 // Verdict returns the verdict on one rule: the worse of the two results.
@@ -157,6 +191,23 @@ func (c ComparedRule) Verdict() Verdict {
 		}
 	}
 	return Skip
+}
+
+// shown returns the result to explain. If both failed, that is the direct one: the
+// server should be fixed first.
+func (c ComparedRule) shown() Result {
+	if c.Direct.Verdict == Fail || c.Path.Verdict != Fail && c.Direct.Verdict == Error && c.Path.Verdict != Error {
+		return c.Direct
+	}
+	if c.Path.Verdict == "" {
+		return c.Direct
+	}
+	return c.Path
+}
+
+func (c ComparedRule) interrupted() bool {
+	return c.Path.Verdict != Fail && c.Direct.Verdict != Fail &&
+		(c.Path.Detail == interrupted || c.Direct.Detail == interrupted)
 }
 
 // Comparable returns nil if reports of the two targets can be compared, and a

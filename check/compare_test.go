@@ -134,7 +134,7 @@ func TestStreamsAreNotComparedWithDatagrams(t *testing.T) {
 		t.Errorf("tcp and unix: got %v, want nil", err)
 	}
 	err := check.Comparable(udp, tcp)
-	if err == nil || err.Error() != "udp://h:7 cannot be compared with tcp://h:7; streams and datagrams have no rule in common" {
-		t.Errorf("udp and tcp: got %v, want a refusal that says why", err)
+	if err == nil || err.Error() != "udp://h:7 cannot be compared with tcp://h:7: streams and datagrams have no rule in common" {
+		t.Errorf("udp and tcp: got %v, want an error that says why", err)
 	}
 }

@@ -3,33 +3,108 @@ package check
 import (
 	"errors"
 	"fmt"
+
+	"echod/internal/dial"
 )
 
-// failure is what a rule returns when the target broke it.
+// Class is how a rule failed, or why its result is inconclusive, in one word that
+// programs can rely on. [Classes] says what each means.
+type Class = dial.Class
+
+// The classes of network errors, which every echod command uses.
+const (
+	PrematureEOF = dial.PrematureEOF
+	Reset        = dial.Reset
+	Timeout      = dial.Timeout
+	Corrupt      = dial.Corrupt
+	Refused      = dial.Refused
+	Unreachable  = dial.Unreachable
+	DNS          = dial.DNS
+	TLS          = dial.TLS
+	Local        = dial.Local
+)
+
+// The classes that only check uses.
+const (
+	Late        Class = "late"
+	Silent      Class = "silent"
+	Truncated   Class = "truncated"
+	ExtraBytes  Class = "extra-bytes"
+	Unbounded   Class = "unbounded"
+	Answered    Class = "answered"
+	WrongSource Class = "wrong-source"
+)
+
+// ClassMeaning is a class and what it means.
+type ClassMeaning struct {
+	Class   Class
+	Meaning string
+}
+
+// Classes returns all classes, in the order of docs/rules.md.
+func Classes() []ClassMeaning {
+	return []ClassMeaning{
+		{PrematureEOF, "an orderly end while bytes were still owed"},
+		{Reset, "the connection was aborted"},
+		{Timeout, "what was due did not come in time"},
+		{Late, "it came, but not in time"},
+		{Silent, "no FIN, no reset, no data"},
+		{Corrupt, "other bytes came back than were sent"},
+		{Truncated, "a datagram lost its end, or TLS a stream's"},
+		{ExtraBytes, "bytes came back that were never sent"},
+		{Unbounded, "everything is received although the client reads nothing"},
+		{Answered, "a datagram was answered that must not be answered"},
+		{WrongSource, "the answer came from another address"},
+		{Refused, "nobody listens"},
+		{Unreachable, "no route to the target, or the network is down"},
+		{DNS, "the name cannot be resolved"},
+		{TLS, "the handshake failed"},
+		{Local, "this machine lacks a descriptor, memory, a port or a permission"},
+	}
+}
+
+// classify returns the class of an error of package net; "" if it has none.
+func classify(err error) Class { return dial.Classify(err) }
+
+// failure is the error of a rule that the target broke.
 type failure struct {
 	class     Class
-	offset    int64 // the first bad byte of what came back; -1 if there is none
+	offset    int64 // of the first wrong byte that came back; -1 if there is none
 	got, want string
-	detail    string // one plain sentence without its full stop
-	cause     error  // what the kernel said, where that tells more than the class
+	detail    string // one plain sentence without a full stop
+	cause     error  // the error of the kernel, where it says more than the class
 }
 
 func (f *failure) Error() string { return string(f.class) + ": " + f.detail }
 func (f *failure) Unwrap() error { return f.cause }
 
-// fail is a failure that is not about one byte.
+// fail returns a failure that is not about one byte.
 func fail(class Class, format string, args ...any) *failure {
-	return &failure{class: class, offset: -1, detail: fmt.Sprintf(format, args...)}
+	return failAt(-1, class, format, args...)
 }
 
-// failAt is a failure that shows at one byte.
+// failAt returns a failure at one byte.
 func failAt(offset int64, class Class, format string, args ...any) *failure {
 	return &failure{class: class, offset: offset, detail: fmt.Sprintf(format, args...)}
 }
 
-// mayBeHaste reports whether err, a failure or not, is one of time: only those can
-// come from a machine or a server that was busy with something else.
-func mayBeHaste(err error) bool {
+// inCase returns err with the name of the case of a rule that it is about.
+func inCase(name string, err error) error {
+	var f *failure
+	var skip skipped
+	switch {
+	case errors.As(err, &skip):
+		return err
+	case !errors.As(err, &f):
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	f.detail = name + ": " + f.detail
+	return f
+}
+
+// isTimeout reports whether err, a failure or not, is about time. Only such an error
+// can come from a machine or a server that is busy with something else.
+func isTimeout(err error) bool {
 	var f *failure
 	if errors.As(err, &f) {
 		return f.class == Timeout || f.class == Silent || f.class == Late
@@ -37,8 +112,7 @@ func mayBeHaste(err error) bool {
 	return classify(err) == Timeout
 }
 
-// skipped is what a rule returns when it cannot be put to the target: the
-// reason.
+// skipped is the error of a rule that cannot run on the target: the reason.
 type skipped string
 
 func (s skipped) Error() string { return string(s) }

@@ -17,7 +17,7 @@ import (
 	"echod/check"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // wantGolden compares what write writes with testdata/name.
 func wantGolden(t *testing.T, name string, write func(io.Writer) error) {
@@ -37,11 +37,11 @@ func wantGolden(t *testing.T, name string, write func(io.Writer) error) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("%s differs (-want +got); go test ./check -update writes it anew:\n%s", path, diff)
+		t.Errorf("%s differs (-want +got); to rewrite it: go test ./check -update:\n%s", path, diff)
 	}
 }
 
-// hard is a report full of what the formats must escape.
+// hard returns a report full of characters that the formats must escape.
 func hard() *check.Report {
 	r := sample()
 	r.Echod, r.Interrupted = "1.2.3 (abc)", true
@@ -66,7 +66,7 @@ func TestFormatsOfAReport(t *testing.T) {
 	}
 }
 
-// readBack is the report after a journey through JSON.
+// readBack returns the report after it was written and read as JSON.
 func readBack(t interface{ Fatal(...any) }, r *check.Report) *check.Report {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -102,8 +102,7 @@ func TestJSONHoldsTheWholeReport(t *testing.T) {
 	})
 }
 
-// fill gives every field of a struct some value, so that a field that was
-// forgotten in JSON shows.
+// fill sets every field of a struct, to find fields that JSON does not contain.
 func fill(t *rapid.T, v reflect.Value) {
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
@@ -120,12 +119,12 @@ func fill(t *rapid.T, v reflect.Value) {
 			field.Set(reflect.ValueOf(rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, name)))
 		case reflect.Func:
 		default:
-			t.Fatalf("%s is of kind %s: teach fill about it", name, field.Kind())
+			t.Fatalf("%s has kind %s, which fill does not know", name, field.Kind())
 		}
 	}
 }
 
-func TestJSONNeverTellsTheToken(t *testing.T) {
+func TestNoFormatContainsTheToken(t *testing.T) {
 	r := sample()
 	r.Options.Token = "swordfish"
 	for name, write := range map[string]func(io.Writer) error{"json": r.WriteJSON, "junit": r.WriteJUnit, "tap": r.WriteTAP} {
@@ -134,14 +133,14 @@ func TestJSONNeverTellsTheToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.Contains(text.String(), r.Options.Token) {
-			t.Errorf("%s tells the agent's token:\n%s", name, &text)
+			t.Errorf("%s contains the agent's token:\n%s", name, &text)
 		}
 	}
 }
 
-func TestJSONOfAnotherSchemaIsRefused(t *testing.T) {
+func TestJSONWithAnotherSchemaIsRefused(t *testing.T) {
 	err := json.Unmarshal([]byte(`{"schema": 2}`), new(check.Report))
-	if err == nil || err.Error() != "a report of schema 2, this reads 1" {
-		t.Errorf("got %v, want a refusal that names both schemas", err)
+	if err == nil || err.Error() != "the report has schema 2, want 1" {
+		t.Errorf("got %v, want an error that names both schemas", err)
 	}
 }

@@ -8,14 +8,17 @@ import (
 	"time"
 )
 
-// Schema is the version of the JSON documents. It changes when a name goes away
-// or means something else; names may be added without.
+// Schema is the version of the JSON documents. It changes when a field is removed or
+// changes its meaning, and stays when fields are added.
 const Schema = 1
 
-// WriteJSON writes the report for programs: one object, described in
-// docs/report.md. [json.Unmarshal] into a Report reads it back, all but the
-// agent's token, which is not told.
+// WriteJSON writes the report for programs: one object, described in docs/report.md.
+// [json.Unmarshal] into a Report reads it back. It does not contain the agent's token.
 func (r *Report) WriteJSON(w io.Writer) error { return writeJSON(w, r.toJSON()) }
+
+// WriteJSON writes the comparison for programs: who is at fault for each rule, and
+// both reports in full. docs/report.md describes it.
+func (c *Comparison) WriteJSON(w io.Writer) error { return writeJSON(w, c.toJSON()) }
 
 func writeJSON(w io.Writer, document any) error {
 	out := json.NewEncoder(w)
@@ -67,11 +70,11 @@ type resultJSON struct {
 	Meaning string  `json:"meaning,omitempty"`
 	Cause   string  `json:"cause,omitempty"`
 	Remedy  string  `json:"remedy,omitempty"`
-	Repeat  string  `json:"repeat,omitempty"` // the command line, of a failure
+	Repeat  string  `json:"repeat,omitempty"` // of a failure: the command line
 	Elapsed seconds `json:"elapsed_seconds"`
 }
 
-// seconds are a duration as JSON has it.
+// seconds is a duration in JSON.
 type seconds time.Duration
 
 func (s seconds) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(s).Seconds()) }
@@ -85,7 +88,7 @@ func (s *seconds) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// MarshalJSON is what WriteJSON writes, on one line.
+// MarshalJSON returns what WriteJSON writes, on one line.
 func (r *Report) MarshalJSON() ([]byte, error) { return json.Marshal(r.toJSON()) }
 
 func (r *Report) toJSON() reportJSON {
@@ -102,15 +105,15 @@ func (r *Report) toJSON() reportJSON {
 	return document
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. The error says so if that was of
-// another schema.
+// UnmarshalJSON reads what MarshalJSON returned. It returns an error if the schema
+// differs.
 func (r *Report) UnmarshalJSON(text []byte) error {
 	var document reportJSON
 	if err := json.Unmarshal(text, &document); err != nil {
 		return err
 	}
 	if document.Schema != Schema {
-		return fmt.Errorf("a report of schema %d, this reads %d", document.Schema, Schema)
+		return fmt.Errorf("the report has schema %d, want %d", document.Schema, Schema)
 	}
 	*r = Report{
 		Echod:   document.Echod,
@@ -167,4 +170,38 @@ func (d resultJSON) result() Result {
 		r.Offset = *d.Offset
 	}
 	return r
+}
+
+type comparisonJSON struct {
+	Schema  int                `json:"schema"`
+	Echod   string             `json:"echod,omitempty"`
+	Verdict Verdict            `json:"verdict"`
+	Summary string             `json:"summary"`
+	Elapsed seconds            `json:"elapsed_seconds"`
+	Rules   []comparedRuleJSON `json:"rules"`
+	Path    reportJSON         `json:"path"`
+	Direct  reportJSON         `json:"direct"`
+}
+
+type comparedRuleJSON struct {
+	Rule   string  `json:"rule"`
+	Path   Verdict `json:"path,omitempty"` // absent if the rule did not run
+	Direct Verdict `json:"direct,omitempty"`
+	Blame  Blame   `json:"blame,omitempty"`
+	Detail string  `json:"detail,omitempty"`
+}
+
+// MarshalJSON returns what WriteJSON writes, on one line.
+func (c *Comparison) MarshalJSON() ([]byte, error) { return json.Marshal(c.toJSON()) }
+
+func (c *Comparison) toJSON() comparisonJSON {
+	document := comparisonJSON{
+		Schema: Schema, Echod: c.Path.Echod, Verdict: c.Verdict(), Summary: c.Summary(), Elapsed: seconds(c.Elapsed()),
+		Rules: make([]comparedRuleJSON, 0, len(c.Rules)), Path: c.Path.toJSON(), Direct: c.Direct.toJSON(),
+	}
+	for _, rule := range c.Rules {
+		document.Rules = append(document.Rules,
+			comparedRuleJSON{rule.Rule, rule.Path.Verdict, rule.Direct.Verdict, rule.Blame, rule.Detail})
+	}
+	return document
 }

@@ -8,11 +8,18 @@ import (
 	"time"
 )
 
-// WriteJUnit writes the report as JUnit XML, which most systems of continuous
-// integration read: one suite, one case for each rule. What could not be told
-// is an error, which those systems count apart from failures.
+// WriteJUnit writes the report as JUnit XML, which most CI systems read: one suite, and
+// one case for each rule. An inconclusive rule is an error, which those systems count
+// separately from failures.
 func (r *Report) WriteJUnit(w io.Writer) error {
-	return writeJUnit(w, r.Target.String(), r.Elapsed, r.properties(), r.points())
+	return writeJUnit(w, r.Target.String(), r.Elapsed, r.properties(), r.testCases())
+}
+
+// WriteJUnit writes the comparison as JUnit XML. Each rule is one case, which fails if
+// the rule failed directly or through the path. The message says who is at fault.
+func (c *Comparison) WriteJUnit(w io.Writer) error {
+	name := c.Path.Target.String() + " and directly " + c.Direct.Target.String()
+	return writeJUnit(w, name, c.Elapsed(), c.properties(), c.testCases())
 }
 
 type junitSuites struct {
@@ -52,13 +59,13 @@ type junitOutcome struct {
 	Text    string `xml:",chardata"`
 }
 
-func writeJUnit(w io.Writer, name string, elapsed time.Duration, properties []row, points []point) error {
-	suite := junitSuite{Name: name, Tests: len(points), Time: junitTime(elapsed)}
+func writeJUnit(w io.Writer, name string, elapsed time.Duration, properties []row, cases []testCase) error {
+	suite := junitSuite{Name: name, Tests: len(cases), Time: junitTime(elapsed)}
 	for _, p := range properties {
 		suite.Properties = append(suite.Properties, junitProperty{p.label, p.value})
 	}
-	for _, p := range points {
-		suite.add(p)
+	for _, c := range cases {
+		suite.add(c)
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
@@ -72,32 +79,32 @@ func writeJUnit(w io.Writer, name string, elapsed time.Duration, properties []ro
 	return err
 }
 
-// add appends one case, named as those systems do by family and name.
-func (s *junitSuite) add(p point) {
-	family, name, _ := strings.Cut(p.rule, "/")
-	c := junitCase{Class: "check." + family, Name: name, Time: junitTime(p.elapsed)}
-	outcome := &junitOutcome{Message: p.message, Type: string(p.class)}
-	switch p.verdict {
+// add appends one case. Its class name is the family of the rule.
+func (s *junitSuite) add(c testCase) {
+	family, name, _ := strings.Cut(c.rule, "/")
+	out := junitCase{Class: "check." + family, Name: name, Time: junitTime(c.elapsed)}
+	outcome := &junitOutcome{Message: c.message, Type: string(c.class)}
+	switch c.verdict {
 	case Fail:
 		s.Failures++
-		outcome.Text = lines(p.rows)
-		c.Failure = outcome
+		outcome.Text = lines(c.rows)
+		out.Failure = outcome
 	case Error:
 		s.Errors++
-		outcome.Text = lines(p.rows)
-		c.Error = outcome
+		outcome.Text = lines(c.rows)
+		out.Error = outcome
 	case Skip:
 		s.Skipped++
-		c.Skipped = outcome
+		out.Skipped = outcome
 	default:
-		c.Output = p.message
+		out.Output = c.message
 	}
-	s.Cases = append(s.Cases, c)
+	s.Cases = append(s.Cases, out)
 }
 
 func junitTime(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }
 
-// lines are rows as a person reads them.
+// lines returns rows as text, one on each line.
 func lines(rows []row) string {
 	var b strings.Builder
 	for _, row := range rows {

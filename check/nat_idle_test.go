@@ -11,8 +11,8 @@ import (
 	"echod/internal/agent"
 )
 
-// natPath is an honest echo for datagrams, and an agent whose UDP port is behind
-// a proxy.
+// natPath is an honest echo for datagrams, and an agent with its UDP port behind a
+// proxy.
 type natPath struct {
 	echo, agent, agentUDP string
 	udp                   *net.UDPConn // of the agent
@@ -24,13 +24,13 @@ func throughNAT(t *testing.T, fault echotest.ProxyFault, limits agent.Limits) na
 	if err != nil {
 		t.Fatal(err)
 	}
-	far := farEnd(t, &agent.Server{UDP: conn, Limits: limits})
+	address := startAgent(t, &agent.Server{UDP: conn, Limits: limits})
 	proxy := echotest.NewBrokenProxy(t, fault, "udp://"+conn.LocalAddr().String())
-	return natPath{echotest.NewUDPServer(t).URL(), "tcp://" + far, proxy.URL(), conn}
+	return natPath{echotest.NewUDPServer(t).URL(), "tcp://" + address, proxy.URL(), conn}
 }
 
-// detour leads to the agent from another address than connections do. Nothing
-// comes back by it.
+// detour returns the URL of a path to the agent's UDP port whose datagrams have another
+// source address than connections have. Nothing comes back through it.
 func (n natPath) detour(t *testing.T) string {
 	t.Helper()
 	front, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -68,7 +68,7 @@ func (n natPath) ask(t *testing.T, idleMax time.Duration) check.Result {
 	})
 }
 
-func TestNATIdleTellsTheLifetime(t *testing.T) {
+func TestNATIdleFindsTheMappingTimeout(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		fault   echotest.ProxyFault
@@ -83,13 +83,13 @@ func TestNATIdleTellsTheLifetime(t *testing.T) {
 		{"longer than the agent allows", echotest.ForgetsMapping(time.Hour), time.Hour, agent.Limits{Time: 2 * time.Second},
 			check.Pass, "", `^survived 1\.8s of silence, the longest that the agent allows \(its --max-time\)$`},
 		{"a second", echotest.ForgetsMapping(time.Second), 2 * time.Second, agent.Limits{},
-			check.Fail, check.Silent, `^the mapping was forgotten after between (\d00ms|1s) and (\d00ms|1(\.\d)?s) of silence$`},
+			check.Fail, check.Silent, `^the mapping was dropped after between (\d00ms|1s) and (\d00ms|1(\.\d)?s) of silence$`},
 		{"some of the answers are lost", echotest.DropsDatagrams(), 300 * time.Millisecond, agent.Limits{},
 			check.Pass, "", `^survived 300ms of silence$`},
 		{"another source", echotest.ChangesSourcePort(), 300 * time.Millisecond, agent.Limits{},
 			check.Pass, "", `^survived 300ms of silence$`},
 		{"no way back", echotest.ForgetsMapping(time.Nanosecond), 300 * time.Millisecond, agent.Limits{},
-			check.Fail, check.Silent, `^the agent's datagrams do not come, not even at once$`},
+			check.Fail, check.Silent, `^the agent's datagrams do not arrive, even without a silence$`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -102,25 +102,24 @@ func TestNATIdleTellsTheLifetime(t *testing.T) {
 	}
 }
 
-// TestNATIdleNeedsTheAgentsUDPPort: what cannot be asked is no failure.
-func TestNATIdleNeedsTheAgentsUDPPort(t *testing.T) {
+func TestNATIdleIsSkippedIfTheAgentCannotBeReachedOverUDP(t *testing.T) {
 	path := throughNAT(t, echotest.DropsDatagrams(), agent.Limits{})
 	dead, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { dead.Close() }) // takes everything in and says nothing
+	t.Cleanup(func() { dead.Close() }) // receives everything and answers nothing
 	for _, tt := range []struct {
 		name, agent, agentUDP string
 		long                  bool
 		want                  string
 	}{
-		{"not asked for", path.agent, path.agentUDP, false, `^needs --long$`},
+		{"without --long", path.agent, path.agentUDP, false, `^needs --long$`},
 		{"no agent", "", "", true, `^needs --agent$`},
-		{"no UDP", "tcp://" + farEnd(t, &agent.Server{}), "", true, `^the agent is older: it does not know the scenario datagram-late$`},
-		{"UDP does not get there", path.agent, "udp://" + dead.LocalAddr().String(), true,
-			`^no datagram reaches the agent at udp://127\.0\.0\.1:\d+: let the path forward UDP to the agent, too, or name its port by --agent-udp$`},
-		{"UDP takes another way", path.agent, path.detour(t), true,
+		{"no UDP", "tcp://" + startAgent(t, &agent.Server{}), "", true, `^the agent is older: it does not know the scenario datagram-late$`},
+		{"UDP does not arrive", path.agent, "udp://" + dead.LocalAddr().String(), true,
+			`^no datagram reaches the agent at udp://127\.0\.0\.1:\d+: let the path forward UDP to the agent, too, or pass its port with --agent-udp$`},
+		{"UDP comes from another address", path.agent, path.detour(t), true,
 			`^the agent does not answer there: the datagram came from 127\.0\.0\.2, the connection from 127\.0\.0\.1$`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

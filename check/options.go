@@ -1,57 +1,56 @@
 package check
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"echod/internal/nearest"
+	"echod/internal/endpoint"
 )
 
-// Options say how to check. The zero value is the default set.
+// Options are the settings of a check. The zero value runs the default rules.
 type Options struct {
-	Rules []string // IDs or globs, as "stream/*"; none means all
-	Skip  []string // IDs or globs to leave out
+	Rules []string // IDs or globs, e.g. "stream/*"; none means all
+	Skip  []string // IDs or globs to omit
 
-	Timeout  time.Duration // the longest wait for anything that is due; default DefaultTimeout
-	Conns    int           // clients at once in stream/concurrency; default DefaultConns
-	Absorb   int64         // bytes that may be taken in while nothing is read; default DefaultAbsorb
-	Seed     uint64        // what every byte is made from; 0 means a random one, which the report tells
-	Parallel int           // rules that may run side by side; default 4 for each processor; 1 means one by one
+	Timeout  time.Duration // limit on each wait for something that is due; default DefaultTimeout
+	Conns    int           // concurrent clients in stream/concurrency; default DefaultConns
+	Absorb   int64         // bytes that may be received while the client reads nothing; default DefaultAbsorb
+	Seed     uint64        // every byte is made from it; 0 means a random seed, which the report contains
+	Parallel int           // rules that may run concurrently; default 4 for each processor
 
 	Bulk    int64         // bytes to send in stream/bulk; default DefaultBulk
 	Stall   time.Duration // how long stream/zero-window does not read; default DefaultStall, with Long LongStall
-	IdleMax time.Duration // the longest silence that stream/idle and datagram/nat-idle try; default DefaultIdleMax
-	Closed  string        // URL, through the same path, of a port behind which nobody listens
-	Long    bool          // wait for what takes minutes, too
-	Unsafe  bool          // do what a server or a network may take for an attack
+	IdleMax time.Duration // the longest silence of stream/idle and datagram/nat-idle; default DefaultIdleMax
+	Closed  string        // URL, through the same path, of a port on which nobody listens
+	Long    bool          // also check what takes minutes
+	Unsafe  bool          // also do what a server or a network may take for an attack
 
-	// Agent is the URL of the far-end agent, tcp://host:port, as it is seen
-	// through the path; without one, rules that need it are skipped. Token is
-	// what it asks for. AgentUDP is where the path leads to the agent's UDP port,
-	// udp://host:port; without one, that is on the host and the port of Agent.
+	// Agent is the URL of the remote agent, tcp://host:port, as seen through the
+	// path. Without it, rules that need an agent are skipped. Token is the agent's
+	// token. AgentUDP is the URL of the agent's UDP port as seen through the path,
+	// udp://host:port; by default it has the host and the port of Agent.
 	Agent    string
 	AgentUDP string
 	Token    string
 
-	// Progress, if set, is called when a rule begins and with each result as it
-	// comes, in any order but never twice at once.
+	// Progress, if set, is called when a rule starts and with each result. Calls
+	// come in any order, but never concurrently.
 	Progress func(Progress)
 }
 
 const (
 	DefaultTimeout = 5 * time.Second
 	DefaultConns   = 100
-	// DefaultAbsorb leaves room for the socket buffers on the way through two
-	// honest proxies: Linux lets a receive buffer grow to 32 MiB (tcp_rmem), and
-	// there is one in the server and in each proxy.
+	// DefaultAbsorb exceeds the socket buffers of a path with two honest proxies:
+	// Linux lets a receive buffer grow to 32 MiB (tcp_rmem), and the server and each
+	// proxy have one.
 	DefaultAbsorb = 192 << 20
 	DefaultBulk   = 64 << 20
 	DefaultStall  = 10 * time.Second
-	// LongStall outlasts the timeouts on a write that are usual, up to a minute.
+	// LongStall is longer than the usual write timeouts, which are up to a minute.
 	LongStall      = time.Minute
 	DefaultIdleMax = 10 * time.Minute
 )
@@ -70,10 +69,7 @@ func (o Options) withDefaults() Options {
 		o.Bulk = DefaultBulk
 	}
 	if o.Stall <= 0 {
-		o.Stall = DefaultStall
-		if o.Long {
-			o.Stall = LongStall
-		}
+		o.Stall = defaultStall(o.Long)
 	}
 	if o.IdleMax <= 0 {
 		o.IdleMax = DefaultIdleMax
@@ -82,7 +78,7 @@ func (o Options) withDefaults() Options {
 		o.Parallel = 4 * runtime.GOMAXPROCS(0)
 	}
 	for o.Seed == 0 {
-		o.Seed = uint64(rand.Uint32()) // short enough to be typed again
+		o.Seed = uint64(rand.Uint32()) // short enough to type
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
@@ -90,50 +86,49 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// choose picks the rules that fit network, are asked for and not skipped.
-func choose(network string, only, skip []string) ([]Rule, error) {
-	if !slices.ContainsFunc(Rules(), func(r Rule) bool { return r.Fits(network) }) {
-		return nil, &UsageError{Got: "unknown network " + strconv.Quote(network), Want: "want tcp, tls, unix or udp"}
+func defaultStall(long bool) time.Duration {
+	if long {
+		return LongStall
 	}
-	for _, pattern := range slices.Concat(only, skip) {
-		if !meansSome(Rules(), pattern) {
-			return nil, &UsageError{Got: "unknown rule " + pattern, Want: validRule(pattern)}
-		}
-	}
-	var chosen []Rule
-	for _, r := range Rules() {
-		if r.Fits(network) && (len(only) == 0 || slices.ContainsFunc(only, r.matches)) && !slices.ContainsFunc(skip, r.matches) {
-			chosen = append(chosen, r)
-		}
-	}
-	if len(chosen) == 0 {
-		return nil, &UsageError{
-			Got:  "no rule is left for " + network,
-			Want: "streams have stream/*, udp has datagram/*",
-		}
-	}
-	return chosen, nil
+	return DefaultStall
 }
 
-func meansSome(rules []Rule, pattern string) bool {
-	return slices.ContainsFunc(rules, func(r Rule) bool { return r.matches(pattern) })
+// validate checks the URLs. The error is a *UsageError.
+func (o Options) validate() error {
+	var errClosed error
+	if o.Closed != "" {
+		_, errClosed = closedTarget(o.Closed)
+	}
+	return cmp.Or(validateAgent(o.Agent, "tcp"), validateAgent(o.AgentUDP, "udp"), errClosed)
 }
 
-// validRule is what the error of an unknown pattern says is valid: the rule with the
-// closest ID, if there is one. Only the name counts if pattern has no family.
-func validRule(pattern string) string {
-	ids := make(map[string]string)
+func validateAgent(url, network string) error {
+	if url == "" {
+		return nil
+	}
+	_, err := endpoint.Parse(url, network)
+	return err
+}
+
+// flags returns the flags of echod check for o: only those that differ from the
+// default, without the rules and the seed.
+func (o Options) flags() []string {
 	var words []string
-	for _, r := range Rules() {
-		word := r.ID
-		if !strings.Contains(pattern, "/") {
-			_, word, _ = strings.Cut(r.ID, "/")
+	add := func(differs bool, flag ...string) {
+		if differs {
+			words = append(words, flag...)
 		}
-		ids[word] = r.ID
-		words = append(words, word)
 	}
-	if word, ok := nearest.Word(pattern, words); ok {
-		return "did you mean " + ids[word] + "?"
-	}
-	return "want the ID of a rule or a pattern, e.g. stream/*"
+	add(o.Timeout != DefaultTimeout, "--timeout", o.Timeout.String())
+	add(o.Conns != DefaultConns, "--conns", strconv.Itoa(o.Conns))
+	add(o.Bulk != DefaultBulk, "--bulk", strconv.FormatInt(o.Bulk, 10))
+	add(o.Stall != defaultStall(o.Long), "--stall", o.Stall.String())
+	add(o.IdleMax != DefaultIdleMax, "--idle-max", o.IdleMax.String())
+	add(o.Long, "--long")
+	add(o.Unsafe, "--unsafe")
+	add(o.Closed != "", "--closed", o.Closed)
+	add(o.Agent != "", "--agent", o.Agent)
+	add(o.AgentUDP != "", "--agent-udp", o.AgentUDP)
+	add(o.Token != "", "--token", "TOKEN") // a report contains no secrets
+	return words
 }

@@ -2,53 +2,65 @@ package check
 
 import (
 	"context"
-	"encoding/binary"
+	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
-	"math/rand/v2"
+	"sync"
 	"time"
 )
 
-// probe is what a rule is given: whom to ask, with which options, and a place
-// for what is worth telling although nothing is wrong.
+// probe is one run of one rule: the target, the options, and a note for the report.
 type probe struct {
 	ctx    context.Context
 	rule   string
 	target Target
 	Options
-	noted string
+	note string
 }
 
-// note keeps what a passing rule found out, for the report's detail.
-func (p *probe) note(format string, args ...any) { p.noted = fmt.Sprintf(format, args...) }
+// notef sets what the report says about the rule if it passes.
+func (p *probe) notef(format string, args ...any) { p.note = fmt.Sprintf(format, args...) }
 
-// payload is the endless, incompressible stream of bytes that connection number
-// conn of this rule sends. It is the same each time it is asked for, so what
-// comes back is compared with a second one instead of with a copy.
-func (p *probe) payload(conn int) io.Reader { return payload(p.Seed, p.rule, conn) }
-
-func payload(seed uint64, rule string, conn int) io.Reader {
-	name := fnv.New64a()
-	name.Write([]byte(rule))
-	var key [32]byte
-	binary.LittleEndian.PutUint64(key[0:], seed)
-	binary.LittleEndian.PutUint64(key[8:], name.Sum64())
-	binary.LittleEndian.PutUint64(key[16:], uint64(conn))
-	return rand.NewChaCha8(key)
-}
-
-// take returns the next n bytes of r, or what is left of it.
-func take(r io.Reader, n int) []byte {
-	b := make([]byte, n)
-	n, _ = io.ReadFull(r, b)
-	return b[:n]
-}
-
-// pause waits d, or less if the check is called off.
+// pause waits for d, or until the check is interrupted.
 func (p *probe) pause(d time.Duration) {
 	select {
 	case <-time.After(d):
 	case <-p.ctx.Done():
 	}
+}
+
+// withTimeout returns a context that bounds one step, e.g. a connect.
+func (p *probe) withTimeout() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(p.ctx, p.Timeout)
+}
+
+// atOnce runs n calls concurrently. If some fail, it returns the first failure, with
+// the number of failures in its detail. A failure takes precedence over an
+// inconclusive error.
+func atOnce(n int, call func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = call(i) })
+	}
+	wg.Wait()
+	var first *failure
+	failed := 0
+	for _, err := range errs {
+		var f *failure
+		if errors.As(err, &f) {
+			failed++
+			if first == nil {
+				first = f
+			}
+		}
+	}
+	if first == nil {
+		return errors.Join(errs...)
+	}
+	many := fmt.Sprintf("%d of %d", failed, n)
+	if failed == n {
+		many = "all"
+	}
+	first.detail = many + " failed, the first with: " + first.detail
+	return first
 }

@@ -12,18 +12,18 @@ import (
 	"echod/check"
 )
 
-func TestProgressTellsHowFarOfHowMuch(t *testing.T) {
+func TestProgressCountsFinishedRules(t *testing.T) {
 	type step struct {
-		Result   string
-		Past, Of int
-		Running  []string
+		Result      string
+		Done, Total int
+		Running     []string
 	}
 	var got []step
 	_, err := check.Run(t.Context(), serve(t), check.Options{
 		Rules:    []string{"stream/first-byte", "stream/fin-only"},
 		Parallel: 1,
 		Progress: func(p check.Progress) {
-			now := step{Past: p.Past, Of: p.Of, Running: p.Running}
+			now := step{Done: p.Done, Total: p.Total, Running: p.Running}
 			if p.Result != nil {
 				now.Result = p.Result.Rule
 			}
@@ -44,21 +44,21 @@ func TestProgressTellsHowFarOfHowMuch(t *testing.T) {
 	}
 }
 
-// A rule that is asked again, because it ran out of time in company, is at work
-// twice and is counted once.
-func TestProgressCountsARuleThatIsAskedAgainOnce(t *testing.T) {
+// A rule that timed out beside others runs again alone. It starts twice and is counted
+// once.
+func TestProgressCountsARuleThatRunsTwiceOnce(t *testing.T) {
 	echo := serve(t)
 	mute, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer mute.Close()
-	var begun []string
-	var past, of int
+	var started []string
+	var done, total int
 	dialed := make(chan struct{}, 100)
 	echo.Dial = func(ctx context.Context) (net.Conn, error) {
 		to := echo.Address
-		if len(dialed) > 0 { // the first is to see whether anybody is there
+		if len(dialed) > 0 { // the first one checks that the target answers
 			to = mute.Addr().String()
 		}
 		dialed <- struct{}{}
@@ -67,21 +67,21 @@ func TestProgressCountsARuleThatIsAskedAgainOnce(t *testing.T) {
 	_, err = check.Run(t.Context(), echo, check.Options{
 		Rules: []string{"stream/first-byte", "stream/fin-only"}, Parallel: 2, Timeout: time.Second,
 		Progress: func(p check.Progress) {
-			past, of = p.Past, p.Of
+			done, total = p.Done, p.Total
 			if n := len(p.Running); p.Result == nil {
-				begun = append(begun, p.Running[n-1])
+				started = append(started, p.Running[n-1])
 			}
 		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(begun)
+	slices.Sort(started)
 	want := []string{"stream/fin-only", "stream/fin-only", "stream/first-byte", "stream/first-byte"}
-	if diff := cmp.Diff(want, begun); diff != "" {
-		t.Errorf("rules at work (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, started); diff != "" {
+		t.Errorf("started rules (-want +got):\n%s", diff)
 	}
-	if past != 2 || of != 2 {
-		t.Errorf("got %d of %d in the end, want 2 of 2", past, of)
+	if done != 2 || total != 2 {
+		t.Errorf("got %d of %d in the end, want 2 of 2", done, total)
 	}
 }

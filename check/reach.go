@@ -9,30 +9,36 @@ import (
 	"echod/internal/dial"
 )
 
-// Reach asks once whether anybody is there, as Run does before anything else.
-// The error is an *UnreachableError, or ctx's.
+// UnreachableError is returned when there is nothing to check: no connection could
+// be made, or no datagram was answered. Its Class is Refused, Timeout, DNS,
+// Unreachable, TLS or Local, or "" if that is unknown.
+type UnreachableError = dial.UnreachableError
+
+// Reach reports whether the target answers, as Run does before it runs the rules. The
+// error is an *UnreachableError, or the error of ctx.
 func Reach(ctx context.Context, target Target, o Options) error {
 	return reach(&probe{ctx: ctx, rule: "reach", target: target, Options: o.withDefaults()})
 }
 
-// reach asks once whether anybody is there, so that the answer is one error
-// instead of as many failures as there are rules.
+// reach makes a target that does not answer one error, instead of a failure of each
+// rule.
 func reach(p *probe) error {
-	ask := reachStream
+	try := reachStream
 	if p.target.Network == "udp" {
-		ask = reachPacket
+		try = reachPacket
 	}
-	if err := ask(p); err != nil {
-		if p.ctx.Err() != nil {
-			return p.ctx.Err()
-		}
-		class := classify(err)
-		if _, ok := errors.AsType[*dial.HandshakeError](err); ok {
-			class = TLS // although it may have ended in a timeout
-		}
-		return &UnreachableError{Target: p.target.String(), Class: class, Err: err}
+	err := try(p)
+	switch {
+	case err == nil:
+		return nil
+	case p.ctx.Err() != nil:
+		return p.ctx.Err()
 	}
-	return nil
+	class := classify(err)
+	if _, ok := errors.AsType[*dial.HandshakeError](err); ok {
+		class = TLS // also if the handshake timed out
+	}
+	return &UnreachableError{Target: p.target.String(), Class: class, Err: err}
 }
 
 func reachStream(p *probe) error {
@@ -44,31 +50,31 @@ func reachStream(p *probe) error {
 	return dial.Admitted(p.ctx, s.Conn, p.Timeout/8)
 }
 
-// reachPacket first asks from a connected socket, because only that is told
-// when the port is closed; then from one that takes an answer from anywhere.
+// reachPacket uses a connected socket first, because only that one learns that the
+// port is closed; then one that receives from any address.
 func reachPacket(p *probe) error {
-	conn, err := openConnected(p)
+	connected, err := openConnected(p)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	if err := knock(p, conn, p.Timeout/8); err == nil || classify(err) == Refused || p.target.Dial != nil {
+	defer connected.Close()
+	if err := expectAnswer(p, connected, p.Timeout/8); err == nil || classify(err) == Refused || p.target.Dial != nil {
 		return err
 	}
-	loose, err := openPacket(p)
+	unconnected, err := openPacket(p)
 	if err != nil {
 		return err
 	}
-	defer loose.Close()
-	return knock(p, loose, p.Timeout/4)
+	defer unconnected.Close()
+	return expectAnswer(p, unconnected, p.Timeout/4)
 }
 
-// knock sends a few datagrams and waits for any answer.
-func knock(p *probe, socket packetSocket, wait time.Duration) error {
+// expectAnswer sends up to four datagrams until something arrives.
+func expectAnswer(p *probe, socket packetSocket, wait time.Duration) error {
 	buf := make([]byte, maxDatagram)
 	var err error
 	for range 4 {
-		if err = socket.send(take(p.payload(0), 32)); err == nil {
+		if err = socket.send(nextBytes(p.payload(0), 32)); err == nil {
 			socket.SetReadDeadline(time.Now().Add(wait))
 			if _, _, err = socket.receive(buf); err == nil {
 				return nil
@@ -79,9 +85,4 @@ func knock(p *probe, socket packetSocket, wait time.Duration) error {
 		}
 	}
 	return fmt.Errorf("no answer to 4 datagrams: %w", err)
-}
-
-// withTimeout bounds one preparation, such as a look-up.
-func (p *probe) withTimeout() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(p.ctx, p.Timeout)
 }

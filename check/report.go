@@ -16,34 +16,37 @@ const (
 	Error Verdict = "error" // the result is inconclusive
 )
 
-// Report is what came of a Run. It is written as text, JSON, JUnit XML or TAP,
-// and read back from JSON.
+// Report is the result of a Run. It is written as text, JSON, JUnit XML or TAP, and
+// read back from JSON.
 type Report struct {
-	Echod       string // the version of echod that made it; "" if a program of another name did
+	Echod       string // the version of echod that made it; "" if another program did
 	Target      Target
-	Options     Options // as given, with the defaults and the seed filled in
+	Options     Options // with the defaults and the seed filled in
 	Results     []Result
 	Elapsed     time.Duration
-	Interrupted bool // whether it was called off before every rule had ended
+	Interrupted bool // whether it was interrupted before every rule had finished
 }
 
-// Result is what came of one rule.
+// Result is the result of one rule.
 type Result struct {
 	Rule    string // its ID
 	Verdict Verdict
-	Class   Class  // how it failed; "" if it did not
-	Offset  int64  // the first bad byte of what came back; -1 if there is none
-	Got     string // what was there, and
-	Want    string // what should have been; "" where that says nothing
+	Class   Class  // how it failed, or why it is inconclusive; "" if there is no class
+	Offset  int64  // of the first wrong byte that came back; -1 if there is none
+	Got     string // what came back; "" where that does not help
+	Want    string // what should have come back
 	Detail  string // what was seen, in one plain sentence
 	Meaning string // of a failure: what it means
-	Cause   string // of a failure: who tends to do this, where known
-	Remedy  string // of a failure: what mends it, where known
+	Cause   string // of a failure: a likely cause, where known
+	Remedy  string // of a failure: what fixes it, where known
 	Elapsed time.Duration
 }
 
-// Verdict is Fail if a rule failed, Pass if none did and at least one passed,
-// and Error if it could not be told.
+// interrupted is the Detail of a rule that was interrupted.
+const interrupted = "interrupted"
+
+// Verdict returns Fail if a rule failed, Pass if none did and at least one passed, and
+// Error if the report is inconclusive.
 func (r *Report) Verdict() Verdict {
 	switch {
 	case r.count(Fail) > 0:
@@ -54,37 +57,8 @@ func (r *Report) Verdict() Verdict {
 	return Pass
 }
 
-// Seed is what every byte was made from.
+// Seed returns the seed of all bytes.
 func (r *Report) Seed() uint64 { return r.Options.Seed }
-
-// Command is the command line that repeats one rule with the same bytes; "" for
-// a target that no command line can name.
-func (r *Report) Command(rule string) string {
-	if r.Target.Dial != nil {
-		return ""
-	}
-	words := []string{"echod", "check", "--rule", rule, "--seed", strconv.FormatUint(r.Seed(), 10)}
-	words = append(words, r.Options.flags()...)
-	words = append(words, r.Target.flags()...)
-	words = append(words, r.Target.String())
-	for i, word := range words {
-		words[i] = shellWord(word)
-	}
-	return strings.Join(words, " ")
-}
-
-// shellWord is word as a shell reads it back.
-func shellWord(word string) string {
-	if strings.ContainsFunc(word, special) {
-		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-	}
-	return word
-}
-
-func special(r rune) bool {
-	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-	return !letter && !strings.ContainsRune("-_./:@%+=,", r)
-}
 
 func (r *Report) count(v Verdict) int {
 	n := 0
@@ -96,15 +70,42 @@ func (r *Report) count(v Verdict) int {
 	return n
 }
 
-// row is one labelled piece of what there is to say about a result.
+// Command returns the command line that repeats one rule with the same bytes; "" for a
+// target with a Dial, which no command line can name.
+func (r *Report) Command(rule string) string {
+	if r.Target.Dial != nil {
+		return ""
+	}
+	words := []string{"echod", "check", "--rule", rule, "--seed", strconv.FormatUint(r.Seed(), 10)}
+	words = append(words, r.Options.flags()...)
+	words = append(words, r.Target.flags()...)
+	words = append(words, r.Target.String())
+	for i, word := range words {
+		words[i] = quoteForShell(word)
+	}
+	return strings.Join(words, " ")
+}
+
+func quoteForShell(word string) string {
+	special := func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if strings.ContainsFunc(word, special) {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
+}
+
+// row is one labelled value, e.g. of the explanation of a failure.
 type row struct{ label, value string }
 
-// rows explain a result that failed.
+// rows explains a result that failed. Other results have no rows.
 func (r *Report) rows(result Result) []row {
 	if result.Verdict != Fail {
 		return nil
 	}
-	var said []row
+	var rows []row
 	for _, row := range []row{
 		{"seen", result.Detail},
 		{"got", result.Got},
@@ -115,13 +116,13 @@ func (r *Report) rows(result Result) []row {
 		{"repeat", r.Command(result.Rule)},
 	} {
 		if row.value != "" {
-			said = append(said, row)
+			rows = append(rows, row)
 		}
 	}
-	return said
+	return rows
 }
 
-// brief is the result in a few words: what a table has room for.
+// brief returns the result in a few words.
 func (r Result) brief() string {
 	switch {
 	case r.Verdict != Fail:
@@ -132,5 +133,32 @@ func (r Result) brief() string {
 	return string(r.Class)
 }
 
-// unfinished is the detail of a rule that was called off.
-const unfinished = "interrupted"
+// testCase is one rule as JUnit XML and TAP show it.
+type testCase struct {
+	rule    string
+	verdict Verdict
+	class   Class
+	message string // in a few words
+	rows    []row  // in full
+	elapsed time.Duration
+}
+
+func (r *Report) testCases() []testCase {
+	cases := make([]testCase, 0, len(r.Results))
+	for _, result := range r.Results {
+		cases = append(cases, testCase{
+			rule: result.Rule, verdict: result.Verdict, class: result.Class,
+			message: result.brief(), rows: r.rows(result), elapsed: result.Elapsed,
+		})
+	}
+	return cases
+}
+
+// properties describe the whole report in JUnit XML and TAP.
+func (r *Report) properties() []row {
+	rows := []row{{"target", r.Target.String()}, {"seed", strconv.FormatUint(r.Seed(), 10)}}
+	if r.Echod != "" {
+		rows = append(rows, row{"echod", r.Echod})
+	}
+	return rows
+}

@@ -3,35 +3,47 @@ package check
 import (
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+
+	"echod/internal/nearest"
 )
 
-// Rule is one thing that an honest echo does.
+// Rule is one property of an honest echo. Everything about a rule is in the file that
+// declares it; CONTRIBUTING.md says how to add one.
 type Rule struct {
-	ID       string   // permanent, as "stream/half-close"
-	Networks []string // where it applies, of "tcp", "unix" and "udp"
+	ID       string   // permanent, e.g. "stream/half-close"
+	Networks []string // where it applies: some of "tcp", "tls", "unix" and "udp"
+	Needs    []string // flags of echod check without which it is skipped, e.g. "--long"
 	Sends    string   // what the client does
 	Expects  string   // what must come back
 	Meaning  string   // what a failure means, in one plain sentence
-	Agent    bool     // whether it needs the far-end agent
+	Causes   []Cause  // likely causes of a failure; a report contains the first that fits
 
-	flag  string // of echod check, without which it is skipped, as "--long"; "" if none
-	stage stage
-	once  bool                        // takes too long to be asked again
-	extra func(Options) time.Duration // what it may take beyond the usual; nil if nothing
-	run   func(*probe) error
+	stage     stage
+	noRetry   bool                        // takes too long to run again
+	extraTime func(Options) time.Duration // what it may take beyond the usual limit; nil if nothing
+	run       func(*probe) error
 }
 
-// stage is when a rule runs. Rules of one stage run side by side, because they
-// do not disturb each other even at a server that is not quite honest.
+// Cause is a likely cause of a failure, and what fixes it.
+type Cause struct {
+	Classes []Class // the classes that it explains; none means any
+	Text    string
+	Remedy  string
+}
+
+// stage is when a rule runs. Rules of one stage run concurrently, because they do not
+// disturb each other, even on a server that is not quite honest.
 type stage int
 
 const (
-	gentle  stage = iota // a few bytes, read as they come
-	stalled              // does not read what it is owed, and may block a poor server
-	crowd                // many connections at once
-	flood                // as much as the path carries
-	stages
+	light       stage = iota // a few bytes, read as they arrive
+	stalled                  // does not read what it is owed, and may block a bad server
+	crowd                    // many connections at once
+	flood                    // as much as the path carries
+	stagesCount              // how many stages there are
 )
 
 var (
@@ -40,7 +52,7 @@ var (
 	datagrams = []string{"udp"}
 )
 
-// Rules are all rules, in the order in which reports list them.
+// Rules returns all rules, in the order of reports.
 func Rules() []Rule {
 	return []Rule{
 		firstByte,
@@ -53,8 +65,8 @@ func Rules() []Rule {
 		halfCloseLate,
 		halfCloseOwed,
 		finOnly,
-		noEarlyFin,
-		serverFin,
+		noEarlyFIN,
+		serverFIN,
 		rstToServer,
 		rstToClient,
 		rstAfterData,
@@ -79,21 +91,72 @@ func Rules() []Rule {
 // Fits reports whether the rule applies to network.
 func (r Rule) Fits(network string) bool { return slices.Contains(r.Networks, network) }
 
-// Needs are the flags of echod check without which the rule is skipped.
-func (r Rule) Needs() []string {
-	var flags []string
-	if r.Agent {
-		flags = append(flags, "--agent")
-	}
-	if r.flag != "" {
-		flags = append(flags, r.flag)
-	}
-	return flags
-}
-
-// matches reports whether pattern, an ID or a glob as path.Match has them, means
-// the rule. "stream/*" means every stream rule.
+// matches reports whether pattern, an ID or a glob as in path.Match, matches the rule.
+// "stream/*" matches every stream rule.
 func (r Rule) matches(pattern string) bool {
 	ok, err := path.Match(pattern, r.ID)
 	return ok && err == nil
+}
+
+// missing returns the first flag that the rule needs and o lacks; "" if there is none.
+func (r Rule) missing(o Options) string {
+	given := map[string]bool{"--agent": o.Agent != "", "--closed": o.Closed != "", "--long": o.Long, "--unsafe": o.Unsafe}
+	for _, flag := range r.Needs {
+		if !given[flag] {
+			return flag
+		}
+	}
+	return ""
+}
+
+// cause returns the first likely cause of a failure with that class, if there is one.
+func (r Rule) cause(class Class) Cause {
+	for _, c := range r.Causes {
+		if len(c.Classes) == 0 || slices.Contains(c.Classes, class) {
+			return c
+		}
+	}
+	return Cause{}
+}
+
+// choose returns the rules that apply to network, are matched by only and not by skip.
+// The error is a *UsageError.
+func choose(network string, only, skip []string) ([]Rule, error) {
+	if !slices.ContainsFunc(Rules(), func(r Rule) bool { return r.Fits(network) }) {
+		return nil, &UsageError{Got: "unknown network " + strconv.Quote(network), Want: "want tcp, tls, unix or udp"}
+	}
+	for _, pattern := range slices.Concat(only, skip) {
+		if !slices.ContainsFunc(Rules(), func(r Rule) bool { return r.matches(pattern) }) {
+			return nil, &UsageError{Got: "unknown rule " + pattern, Want: validRule(pattern)}
+		}
+	}
+	var chosen []Rule
+	for _, r := range Rules() {
+		if r.Fits(network) && (len(only) == 0 || slices.ContainsFunc(only, r.matches)) && !slices.ContainsFunc(skip, r.matches) {
+			chosen = append(chosen, r)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, &UsageError{Got: "no rule is left for " + network, Want: "streams have stream/*, udp has datagram/*"}
+	}
+	return chosen, nil
+}
+
+// validRule returns what the error of an unknown pattern says is valid: the rule with
+// the closest ID, if there is one. Only the name counts if pattern has no family.
+func validRule(pattern string) string {
+	ids := make(map[string]string)
+	var words []string
+	for _, r := range Rules() {
+		word := r.ID
+		if !strings.Contains(pattern, "/") {
+			_, word, _ = strings.Cut(r.ID, "/")
+		}
+		ids[word] = r.ID
+		words = append(words, word)
+	}
+	if word, ok := nearest.Word(pattern, words); ok {
+		return "did you mean " + ids[word] + "?"
+	}
+	return "want the ID of a rule or a pattern, e.g. stream/*"
 }

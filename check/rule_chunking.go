@@ -3,9 +3,9 @@ package check
 var chunking = Rule{
 	ID:       "stream/chunking",
 	Networks: streams,
-	Sends:    "256 writes of one byte, then messages of 1, 4, 16, 32 and 64 KiB and a byte less and more",
+	Sends:    "256 writes of one byte; then messages of 1, 4, 16, 32 and 64 KiB, each also with one byte less and one more",
 	Expects:  "the same",
-	Meaning:  "Bytes are lost or changed at the edge of a buffer.",
+	Meaning:  "Bytes are lost or changed at a buffer boundary.",
 	run:      runChunking,
 }
 
@@ -17,15 +17,15 @@ func runChunking(p *probe) error {
 	defer s.Close()
 	out, back := p.payload(0), p.payload(0)
 	const singles = 256
-	oneByOne := func() error {
+	sendSingles := func() error {
 		for range singles {
-			if err := s.send(take(out, 1)); err != nil {
+			if err := s.send(nextBytes(out, 1)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := s.expectWhile(oneByOne, back, singles); err != nil {
+	if err := s.expectWhile(sendSingles, back, singles); err != nil {
 		return err
 	}
 	for _, kib := range []int{1, 4, 16, 32, 64} {

@@ -13,28 +13,33 @@ import (
 var idle = Rule{
 	ID:       "stream/idle",
 	Networks: streams,
+	Needs:    []string{"--long"},
 	Sends:    "a few bytes, then nothing for up to 10 min (--idle-max), with keepalive off and on; then a few more (--long)",
-	Expects:  "all of them, or an end that both sides are told of",
-	Meaning:  "A connection that is silent for a while is dropped and nobody is told: the next bytes vanish, and who waits waits for ever.",
-	flag:     "--long",
-	stage:    stalled,
-	once:     true,
-	extra:    func(o Options) time.Duration { return 3 * o.IdleMax },
-	run:      runIdle,
+	Expects:  "all of them, or an end that both sides are informed of",
+	Meaning:  "A silent connection is dropped after a while and neither side is informed: the next bytes are lost, and a side that waits never learns of it.",
+	Causes: []Cause{
+		{[]Class{Silent},
+			"a NAT, firewall or load balancer that drops the state of silent connections without a reset (Azure: after 4 min, AWS: after 350 s)",
+			"send keepalives more often than that, or make it reset what it drops (Azure: enableTcpReset)"},
+	},
+	stage:     stalled,
+	noRetry:   true,
+	extraTime: func(o Options) time.Duration { return 3 * o.IdleMax },
+	run:       runIdle,
 }
 
-// fate is what became of a silent connection.
+// fate is what happened to a silent connection.
 type fate string
 
 const (
 	survived  fate = "survived"
 	finished  fate = "was ended by a FIN"
 	aborted   fate = "was reset"
-	lateReset fate = "was dropped, and reset when spoken on"
+	lateReset fate = "was dropped, and reset by the next bytes"
 	lost      fate = "was lost silently"
 )
 
-// silence is what became of a connection, and after how long.
+// silence is a fate, and how long the connection was silent before it.
 type silence struct {
 	fate  fate
 	after time.Duration
@@ -44,7 +49,7 @@ func (s silence) String() string {
 	return fmt.Sprintf("%s after %v of silence", s.fate, rounded(s.after))
 }
 
-// rounded is d as precisely as it is worth telling.
+// rounded returns d with the precision that matters to people.
 func rounded(d time.Duration) time.Duration {
 	unit := time.Second
 	if d < 10*unit {
@@ -54,51 +59,48 @@ func rounded(d time.Duration) time.Duration {
 }
 
 func runIdle(p *probe) error {
-	if !p.Long {
-		return skipped("needs --long")
-	}
 	var off, on silence
 	err := atOnce(2, func(i int) (err error) {
 		if i == 0 {
-			off, err = p.longestSilence(false)
+			off, err = p.findIdleLimit(false)
 		} else {
-			on, err = p.longestSilence(true)
+			on, err = p.findIdleLimit(true)
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	said := fmt.Sprintf("without keepalive it %v", off)
+	detail := fmt.Sprintf("without keepalive it %v", off)
 	if on != (silence{}) {
-		said += fmt.Sprintf("; with keepalive every %v it %v", keepalive, on)
+		detail += fmt.Sprintf("; with keepalive every %v it %v", keepalive, on)
 	}
 	switch {
 	case off.fate == lost, on.fate == lost:
-		return fail(Silent, "%s", said)
+		return fail(Silent, "%s", detail)
 	case off.fate != survived, on.fate != survived && on != (silence{}):
-		p.note("a policy, and told: %s", said)
+		p.notef("a timeout that both sides are informed of: %s", detail)
 	default:
-		p.note("%s", said)
+		p.notef("%s", detail)
 	}
 	return nil
 }
 
-// spread is how many connections are silent side by side, each for another
-// time.
-const spread = 16
+// idleConns is how many connections are silent at the same time, each for another
+// duration.
+const idleConns = 16
 
-// longestSilence finds when silent connections end, or that they survive the
-// longest. An end that is told comes by itself; one that is not lies between
-// two of the times, so that another row of times is put there. It is nothing for
-// a connection that knows no keepalive, if that was to be on.
-func (p *probe) longestSilence(alive bool) (silence, error) {
+// findIdleLimit returns when silent connections end, or that they survive p.IdleMax.
+// A FIN or a reset arrives at that very moment. A silent loss happens between two of
+// the durations, so a second round of durations lies between those two. The result is
+// the zero silence if keepalive was requested and the connection does not support it.
+func (p *probe) findIdleLimit(keepAlive bool) (silence, error) {
 	low, high := time.Duration(0), p.IdleMax
 	var first silence
 	for range 2 {
-		all := make([]silence, spread)
-		err := atOnce(spread, func(i int) (err error) {
-			all[i], err = p.beSilent(low+(high-low)*time.Duration(i+1)/spread, alive)
+		all := make([]silence, idleConns)
+		err := atOnce(idleConns, func(i int) (err error) {
+			all[i], err = p.stayIdle(low+(high-low)*time.Duration(i+1)/idleConns, keepAlive)
 			return err
 		})
 		if err != nil {
@@ -106,7 +108,7 @@ func (p *probe) longestSilence(alive bool) (silence, error) {
 		}
 		end, before := earliestEnd(all, low)
 		if first == (silence{}) || end.fate != survived {
-			first = end // else it lies at the very end of the second row
+			first = end // else the limit is at the very end of the second round
 		}
 		if first.fate != lost && first.fate != lateReset {
 			break
@@ -116,9 +118,9 @@ func (p *probe) longestSilence(alive bool) (silence, error) {
 	return first, nil
 }
 
-// earliestEnd is the shortest silence that was not survived, the longest if all
-// were, and the one before it. Who speaks at the very moment of a timeout is
-// reset; that the others were told in time says what it was.
+// earliestEnd returns the shortest silence that a connection did not survive, or the
+// longest if all survived, and the duration before it. A connection that sends at the
+// very moment of a timeout is reset; the fates of the others show what happened.
 func earliestEnd(all []silence, low time.Duration) (first silence, before time.Duration) {
 	last := len(all) - 1
 	for i, s := range all[:last] {
@@ -127,7 +129,7 @@ func earliestEnd(all []silence, low time.Duration) (first silence, before time.D
 		case s.fate == survived:
 			low = s.after
 		case s.fate == lateReset && (next == aborted || next == finished):
-			// The next one tells more.
+			// The next one is more precise.
 		default:
 			return s, low
 		}
@@ -135,14 +137,14 @@ func earliestEnd(all []silence, low time.Duration) (first silence, before time.D
 	return all[last], low
 }
 
-// beSilent speaks, is silent for d, and speaks again.
-func (p *probe) beSilent(d time.Duration, alive bool) (silence, error) {
+// stayIdle exchanges a few bytes, is silent for d, and exchanges a few more.
+func (p *probe) stayIdle(d time.Duration, keepAlive bool) (silence, error) {
 	s, err := p.open()
 	if err != nil {
 		return silence{}, err
 	}
 	defer s.Close()
-	if !s.keepAlive(alive) && alive {
+	if !s.setKeepAlive(keepAlive) && keepAlive {
 		return silence{}, nil
 	}
 	out, back := p.payload(0), p.payload(0)
@@ -153,7 +155,7 @@ func (p *probe) beSilent(d time.Duration, alive bool) (silence, error) {
 	s.SetReadDeadline(start.Add(d))
 	n, err := s.Read(make([]byte, 64))
 	if n > 0 {
-		return silence{}, failAt(s.at, ExtraBytes, "bytes came that were never sent")
+		return silence{}, failAt(s.received, ExtraBytes, "bytes arrived that were never sent")
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return silence{fateOf(err, aborted), time.Since(start)}, p.ctx.Err()
@@ -164,7 +166,8 @@ func (p *probe) beSilent(d time.Duration, alive bool) (silence, error) {
 	return silence{survived, d}, nil
 }
 
-// fateOf reads a fate from the error of a read. A reset means what reset says.
+// fateOf returns the fate of a connection whose read failed with err. reset is the
+// fate if that is a reset.
 func fateOf(err error, reset fate) fate {
 	class := classify(err)
 	if f := (*failure)(nil); errors.As(err, &f) {
@@ -176,13 +179,14 @@ func fateOf(err error, reset fate) fate {
 	case Reset:
 		return reset
 	}
-	return lost // a timeout: of ours, or of the keepalive's
+	return lost // a timeout: ours, or that of the keepalive
 }
 
 const keepalive = 15 * time.Second
 
-// keepAlive turns keepalive on or off, and reports whether that could be done.
-func (s *stream) keepAlive(on bool) bool {
+// setKeepAlive turns keepalive on or off, and reports whether the connection supports
+// it.
+func (s *stream) setKeepAlive(on bool) bool {
 	c, ok := dial.Bare(s.Conn).(interface {
 		SetKeepAliveConfig(net.KeepAliveConfig) error
 	})

@@ -16,137 +16,138 @@ import (
 var natIdle = Rule{
 	ID:       "datagram/nat-idle",
 	Networks: datagrams,
+	Needs:    []string{"--agent", "--long"},
 	Sends:    "single datagrams to the agent, each of which it answers after another silence of up to 10 min (--idle-max) (--long)",
 	Expects:  "the answer after the longest silence, too",
-	Meaning:  "Who waits in silence becomes unreachable after a while: what the server sends is dropped on the way, and nobody is told.",
-	Agent:    true,
-	flag:     "--long",
-	stage:    stalled,
-	once:     true,
-	extra:    func(o Options) time.Duration { return 2 * o.IdleMax },
-	run:      runNATIdle,
+	Meaning:  "A client that waits in silence becomes unreachable after a while: datagrams of the server are dropped on the path, and nobody is informed.",
+	Causes: []Cause{
+		{[]Class{Silent},
+			"a NAT, firewall or UDP proxy that drops a silent mapping (Linux: after 30 s if only one side has sent, else after 2 min; RFC 4787 requires at least 2 min)",
+			"send something more often than that, or increase its timeout (Linux: sysctl net.netfilter.nf_conntrack_udp_timeout)"},
+	},
+	stage:     stalled,
+	noRetry:   true,
+	extraTime: func(o Options) time.Duration { return 2 * o.IdleMax },
+	run:       runNATIdle,
 }
 
 func runNATIdle(p *probe) error {
-	if !p.Long {
-		return skipped("needs --long")
-	}
-	hello, err := p.farEnd().Hello(p.ctx)
+	hello, err := p.agentClient().Hello(p.ctx)
 	if err != nil {
 		return err
 	}
-	longest, bound := p.IdleMax, ""
+	longest, limit := p.IdleMax, ""
 	if most := time.Duration(hello.MaxDelayMS) * time.Millisecond; most < longest && most > 0 {
-		longest, bound = most, ", the longest that the agent allows (its --max-time)"
+		longest, limit = most, ", the longest that the agent allows (its --max-time)"
 	}
-	heard, err := p.hearLate(0)
+	answered, err := p.answeredAfter(0)
 	if missing := (*undelivered)(nil); errors.As(err, &missing) {
-		return skipped(missing.Error() + ": let the path forward UDP to the agent, too, or name its port by --agent-udp")
+		return skipped(missing.Error() + ": let the path forward UDP to the agent, too, or pass its port with --agent-udp")
 	}
 	if err != nil {
 		return err
 	}
-	if !heard {
-		return fail(Silent, "the agent's datagrams do not come, not even at once")
+	if !answered {
+		return fail(Silent, "the agent's datagrams do not arrive, even without a silence")
 	}
-	survived, lost, err := p.lifetime(longest)
+	survived, lost, err := p.findMappingTimeout(longest)
 	switch {
 	case err != nil:
 		return err
 	case lost > 0:
-		return fail(Silent, "the mapping was forgotten after between %v and %v of silence", rounded(survived), rounded(lost))
+		return fail(Silent, "the mapping was dropped after between %v and %v of silence", rounded(survived), rounded(lost))
 	}
-	p.note("survived %v of silence%s", rounded(survived), bound)
+	p.notef("survived %v of silence%s", rounded(survived), limit)
 	return nil
 }
 
-// lifetime is the longest silence after which the agent was still heard, and the
-// next one, after which it was not: 0 if there is none. Two rows of silences find
-// it, as in stream/idle. A shorter silence after which nothing came tells of a
-// loss and of no lifetime.
-func (p *probe) lifetime(longest time.Duration) (survived, lost time.Duration, err error) {
-	row := silences(0, longest)
+// findMappingTimeout returns the longest silence after which the answer arrived, and
+// the next longer one, after which it did not: 0 if there is none. It uses two rounds
+// of silences, as stream/idle does. A lost answer after a shorter silence than one that
+// was answered is packet loss and not a timeout.
+func (p *probe) findMappingTimeout(longest time.Duration) (survived, lost time.Duration, err error) {
+	silences := divide(0, longest)
 	for range 2 {
-		heard := make([]bool, len(row))
-		err := atOnce(len(row), func(i int) (err error) {
-			heard[i], err = p.hearLate(row[i])
+		answered := make([]bool, len(silences))
+		err := atOnce(len(silences), func(i int) (err error) {
+			answered[i], err = p.answeredAfter(silences[i])
 			return err
 		})
 		if err != nil {
 			return 0, 0, err
 		}
-		next := len(heard)
-		for next > 0 && !heard[next-1] {
+		next := len(answered)
+		for next > 0 && !answered[next-1] {
 			next--
 		}
 		if next > 0 {
-			survived = row[next-1]
+			survived = silences[next-1]
 		}
-		if next < len(row) {
-			lost = row[next]
+		if next < len(silences) {
+			lost = silences[next]
 		}
 		if lost == 0 {
 			break
 		}
-		row = silences(survived, lost)
-		row = row[:len(row)-1] // that one was lost
+		silences = divide(survived, lost)
+		silences = silences[:len(silences)-1] // the last one was lost in the first round
 	}
 	return survived, lost, nil
 }
 
-// silences are as many as there are places in a row, evenly from low, which is
-// not among them, to high.
-func silences(low, high time.Duration) []time.Duration {
-	row := make([]time.Duration, spread)
-	for i := range row {
-		row[i] = low + (high-low)*time.Duration(i+1)/spread
+// divide returns idleConns durations at equal distances, after low and up to high.
+func divide(low, high time.Duration) []time.Duration {
+	all := make([]time.Duration, idleConns)
+	for i := range all {
+		all[i] = low + (high-low)*time.Duration(i+1)/idleConns
 	}
-	return row
+	return all
 }
 
-// undelivered says that the agent never got the datagram that was to be answered.
+// undelivered is the error when the agent never received the datagram that it was to
+// answer.
 type undelivered struct{ to net.Addr }
 
 func (e *undelivered) Error() string {
 	return fmt.Sprintf("no datagram reaches the agent at udp://%v", e.to)
 }
 
-// hearLate sends the agent a datagram from a new socket, and reports whether it
-// was heard there after a silence of d.
-func (p *probe) hearLate(d time.Duration) (bool, error) {
-	s, err := p.play("datagram-late", "", agent.Params{"delay": int(d.Milliseconds())})
+// answeredAfter sends the agent a datagram from a new socket, and reports whether the
+// agent's answer after a silence of d arrives.
+func (p *probe) answeredAfter(d time.Duration) (bool, error) {
+	s, err := p.startScenario("datagram-late", "", agent.Params{"delay": int(d.Milliseconds())})
 	if err != nil {
 		return false, err
 	}
 	defer s.Close()
-	to, err := p.agentUDP(s)
+	to, err := p.agentUDPAddr(s)
 	if err != nil {
 		return false, err
 	}
-	socket, err := looseTo(plain(to.AddrPort()))
+	socket, err := openUnconnected(unmapped(to.AddrPort()), 0)
 	if err != nil {
 		return false, err
 	}
 	defer socket.Close()
-	if err := s.deliver(socket); err != nil {
+	if err := s.deliverKey(socket); err != nil {
 		return false, err
 	}
-	s.Close() // a path may cut it while nothing is said
-	if heard, err := s.hears(socket, d+p.Timeout); heard || err != nil {
-		return heard, err
+	s.Close() // a path may drop it while it is silent
+	if arrived, err := s.keyArrives(socket, d+p.Timeout); arrived || err != nil {
+		return arrived, err
 	}
-	report, err := s.seen()
+	report, err := s.report()
 	switch {
 	case err != nil:
 		return false, err
 	case report.End != agent.Acted:
 		return false, fmt.Errorf("the agent had not answered %v after it should have", 2*p.Timeout)
 	}
-	return s.hears(socket, p.Timeout/tries) // it may have been late
+	return s.keyArrives(socket, p.Timeout/attempts) // the agent may have answered late
 }
 
-// hears reports whether the agent's answer comes within the time.
-func (s *scene) hears(socket loose, within time.Duration) (bool, error) {
+// keyArrives reports whether the agent's answer, which is the key, arrives in time.
+func (s *agentStream) keyArrives(socket unconnectedSocket, within time.Duration) (bool, error) {
 	release := context.AfterFunc(s.p.ctx, func() { socket.Close() })
 	defer release()
 	socket.SetReadDeadline(time.Now().Add(within))
@@ -156,7 +157,7 @@ func (s *scene) hears(socket loose, within time.Duration) (bool, error) {
 		switch {
 		case err == nil && string(buf[:n]) == s.acting.Key:
 			return true, nil
-		case err == nil: // a stray
+		case err == nil: // some other datagram
 		case s.p.ctx.Err() != nil:
 			return false, s.p.ctx.Err()
 		case classify(err) != Timeout:
@@ -167,9 +168,9 @@ func (s *scene) hears(socket loose, within time.Duration) (bool, error) {
 	}
 }
 
-// agentUDP is where the agent's datagrams are: without --agent-udp on the host and
-// the port that s is connected to.
-func (p *probe) agentUDP(s *scene) (*net.UDPAddr, error) {
+// agentUDPAddr returns the address of the agent's UDP port: that of --agent-udp, or
+// the host and port that s is connected to.
+func (p *probe) agentUDPAddr(s *agentStream) (*net.UDPAddr, error) {
 	if p.AgentUDP == "" {
 		return net.UDPAddrFromAddrPort(s.RemoteAddr().(*net.TCPAddr).AddrPort()), nil
 	}
@@ -187,26 +188,26 @@ func (p *probe) agentUDP(s *scene) (*net.UDPAddr, error) {
 	return conn.RemoteAddr().(*net.UDPAddr), nil
 }
 
-// deliver sends the key until the agent says that it has come, for as long as the
-// timeout. The error is an *undelivered if that never happens.
-func (s *scene) deliver(socket loose) error {
+// deliverKey sends the key until the agent reports that it has arrived, but not longer
+// than the timeout. The error is an *undelivered if it does not arrive.
+func (s *agentStream) deliverKey(socket unconnectedSocket) error {
 	datagram := make([]byte, agent.DatagramSize)
 	copy(datagram, s.acting.Key)
-	came := make(chan struct{})
+	arrived := make(chan struct{})
 	var sending sync.WaitGroup
 	sending.Go(func() {
-		for range tries {
-			socket.send(datagram) // if it cannot be, it does not come
+		for range attempts {
+			socket.send(datagram) // if this fails, it does not arrive
 			select {
-			case <-came:
+			case <-arrived:
 				return
-			case <-time.After(s.timeout / tries):
+			case <-time.After(s.timeout / attempts):
 			}
 		}
 	})
 	s.SetReadDeadline(time.Now().Add(s.timeout))
 	err := s.acting.Arrived()
-	close(came)
+	close(arrived)
 	sending.Wait()
 	var refusal *agent.Refusal
 	switch {

@@ -11,17 +11,22 @@ import (
 var refused = Rule{
 	ID:       "stream/refused",
 	Networks: streams,
-	Sends:    "a connect to a port behind the path where nobody listens (--closed)",
+	Needs:    []string{"--closed"},
+	Sends:    "a connect to a port behind the path on which nobody listens (--closed)",
 	Expects:  "a refusal",
-	Meaning:  "The path accepts for a server that is not there: clients and health checks take a dead server for a living one.",
-	flag:     "--closed",
-	run:      runRefused,
+	Meaning:  "The path accepts connections for a server that is down: clients and health checks take the server for a running one.",
+	Causes: []Cause{
+		{[]Class{Reset, PrematureEOF, Silent},
+			"a proxy or tunnel that accepts before it has connected to the server (docker-proxy, ssh -L, most TCP proxies)",
+			"make health checks expect an answer, not only a connection"},
+		{[]Class{Timeout},
+			"a firewall that drops instead of rejecting",
+			"reject (iptables -j REJECT --reject-with tcp-reset)"},
+	},
+	run: runRefused,
 }
 
 func runRefused(p *probe) error {
-	if p.Closed == "" {
-		return skipped("needs --closed URL")
-	}
 	closed, err := closedTarget(p.Closed)
 	if err != nil {
 		return err
@@ -29,48 +34,48 @@ func runRefused(p *probe) error {
 	ctx, cancel := p.withTimeout()
 	defer cancel()
 	start := time.Now()
-	conn, err := closed.way().DialBare(ctx)
-	took := time.Since(start).Round(100 * time.Microsecond)
+	conn, err := closed.dialTarget().DialBare(ctx)
+	elapsed := time.Since(start).Round(100 * time.Microsecond)
 	switch class := classify(err); {
 	case err == nil:
 		s := &stream{Conn: conn, timeout: p.Timeout, release: func() bool { return true }}
 		defer s.Close()
-		return accepted(p, s)
+		return acceptedFailure(p, s)
 	case class == Refused, class == Unreachable:
-		p.note("%s after %v", class, took)
+		p.notef("%s after %v", class, elapsed)
 		return nil
 	case class == Reset:
-		// A reset that answers the SYN reads as a refusal. A connect that ends in
-		// a reset was accepted, and reset before this side had looked.
-		return fail(Reset, "the connect was accepted, then reset after %v", took)
+		// A reset in response to the SYN reads as a refusal. This connect was
+		// accepted, and reset before this side saw the connection.
+		return fail(Reset, "the connect was accepted, then reset after %v", elapsed)
 	case class == Timeout:
 		return fail(class, "for %v the connect was neither refused nor accepted", p.Timeout)
 	}
 	return fmt.Errorf("connect: %w", err)
 }
 
-// accepted says what followed a connect that should have been refused.
-func accepted(p *probe, s *stream) error {
+// acceptedFailure returns what happened after a connect that should have been refused.
+func acceptedFailure(p *probe, s *stream) error {
 	start := time.Now()
 	err := s.exchange(p.payload(0), p.payload(0), 1)
-	took := time.Since(start).Round(100 * time.Microsecond)
+	elapsed := time.Since(start).Round(100 * time.Microsecond)
 	var f *failure
 	switch {
 	case err == nil:
-		return fmt.Errorf("an echo answers at %s: give the URL of a port behind which nobody listens", p.Closed)
+		return fmt.Errorf("an echo answers at %s: pass the URL of a port on which nobody listens", p.Closed)
 	case !errors.As(err, &f):
 		return err
 	case f.class == Reset:
-		return fail(Reset, "the connect was accepted, then reset after %v", took)
+		return fail(Reset, "the connect was accepted, then reset after %v", elapsed)
 	case f.class == PrematureEOF:
-		return fail(PrematureEOF, "the connect was accepted, then ended by a FIN after %v", took)
+		return fail(PrematureEOF, "the connect was accepted, then ended by a FIN after %v", elapsed)
 	case f.class == Timeout:
-		return fail(Silent, "the connect was accepted, and then nothing came for %v", p.Timeout)
+		return fail(Silent, "the connect was accepted, and then nothing arrived for %v", p.Timeout)
 	}
 	return f
 }
 
-// closedTarget reads Options.Closed. UDP has no connect that could be refused. The
+// closedTarget parses Options.Closed. UDP has no connect that could be refused. The
 // error is a *UsageError.
 func closedTarget(url string) (Target, error) {
 	target, err := dial.Parse(url, "tcp", "tls", "unix")

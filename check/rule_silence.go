@@ -2,8 +2,8 @@ package check
 
 import "time"
 
-// quiet is how long nothing must happen. It is short of what any timeout on an
-// idle stream may reasonably be.
+// quiet is how long nothing must happen. It is shorter than any reasonable timeout of
+// an idle stream.
 const quiet = time.Second
 
 var noUnsolicited = Rule{
@@ -11,36 +11,45 @@ var noUnsolicited = Rule{
 	Networks: streams,
 	Sends:    "nothing",
 	Expects:  "nothing",
-	Meaning:  "Something speaks before it is spoken to: a banner, or a header put in front of the stream.",
-	run:      runNoUnsolicited,
+	Meaning:  "The server or the path sends bytes first: a banner, or a header in front of the stream.",
+	Causes: []Cause{
+		{[]Class{ExtraBytes},
+			"a greeting, or a PROXY protocol header that the server did not expect and echoes",
+			"serve a plain echo; do not send the PROXY header to a server that does not read it (haproxy: no send-proxy)"},
+		{[]Class{PrematureEOF, Reset},
+			"a server or a proxy that closes silent connections, or a proxy whose server is not running",
+			"increase the idle timeout; check that the server behind the proxy runs"},
+	},
+	run: func(p *probe) error {
+		s, err := p.open()
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return s.expectSilence(quiet)
+	},
 }
 
-func runNoUnsolicited(p *probe) error {
-	s, err := p.open()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return s.expectSilence(quiet)
-}
-
-var noEarlyFin = Rule{
+var noEarlyFIN = Rule{
 	ID:       "stream/no-early-fin",
 	Networks: streams,
 	Sends:    "a few bytes, then nothing for a second",
 	Expects:  "the bytes, and a stream that stays open",
-	Meaning:  "The server ends the stream before the client has: whatever the client sends next is lost.",
-	run:      runNoEarlyFin,
-}
-
-func runNoEarlyFin(p *probe) error {
-	s, err := p.open()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if err := s.exchange(p.payload(0), p.payload(0), 64); err != nil {
-		return err
-	}
-	return s.expectSilence(quiet)
+	Meaning:  "The server ends the stream before the client does: the next bytes of the client are lost.",
+	Causes: []Cause{
+		{[]Class{PrematureEOF, Reset},
+			"a server that answers once and closes, or a short idle timeout",
+			"loop until the client ends the stream (RFC 862); increase the idle timeout"},
+	},
+	run: func(p *probe) error {
+		s, err := p.open()
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		if err := s.exchange(p.payload(0), p.payload(0), 64); err != nil {
+			return err
+		}
+		return s.expectSilence(quiet)
+	},
 }

@@ -9,37 +9,56 @@ import (
 	"testing"
 )
 
-func TestEveryRuleSaysWhatItIs(t *testing.T) {
+func TestEveryRuleIsComplete(t *testing.T) {
 	id := regexp.MustCompile(`^(stream|tls|datagram)/[a-z]+(-[a-z]+)*$`)
 	seen := make(map[string]bool)
 	for _, r := range Rules() {
 		if !id.MatchString(r.ID) || seen[r.ID] {
-			t.Errorf("%q is no ID, or not its own", r.ID)
+			t.Errorf("%q is not a valid ID, or not unique", r.ID)
 		}
 		seen[r.ID] = true
 		if r.Sends == "" || r.Expects == "" || r.run == nil || len(r.Networks) == 0 {
 			t.Errorf("%s is incomplete", r.ID)
 		}
 		if !strings.HasSuffix(r.Meaning, ".") {
-			t.Errorf("%s: the meaning is no sentence: %q", r.ID, r.Meaning)
+			t.Errorf("%s: the meaning is not a sentence: %q", r.ID, r.Meaning)
 		}
 	}
 }
 
-func TestEveryKnownCauseIsOfARule(t *testing.T) {
-	rules := make(map[string]bool)
-	for _, r := range Rules() {
-		rules[r.ID] = true
+func TestEveryCauseHasARemedyAndKnownClasses(t *testing.T) {
+	known := make(map[Class]bool)
+	for _, c := range Classes() {
+		known[c.Class] = true
 	}
-	for _, c := range causes {
-		if !rules[c.rule] {
-			t.Errorf("a cause is known of %s, which is no rule", c.rule)
+	for _, r := range Rules() {
+		for _, cause := range r.Causes {
+			if cause.Text == "" || cause.Remedy == "" {
+				t.Errorf("%s: a cause is incomplete: %+v", r.ID, cause)
+			}
+			for _, class := range cause.Classes {
+				if !known[class] {
+					t.Errorf("%s: unknown class %q", r.ID, class)
+				}
+			}
+		}
+	}
+}
+
+func TestARuleRunsOnlyWithTheFlagsThatItNeeds(t *testing.T) {
+	all := Options{Agent: "x", Closed: "x", Long: true, Unsafe: true}
+	for _, r := range Rules() {
+		if got := r.missing(all); got != "" {
+			t.Errorf("%s needs %s, which no option sets", r.ID, got)
+		}
+		if len(r.Needs) > 0 && r.missing(Options{}) != r.Needs[0] {
+			t.Errorf("%s without options: got %q missing, want %q", r.ID, r.missing(Options{}), r.Needs[0])
 		}
 	}
 }
 
 func TestEveryClassHasAMeaning(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "class.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "failure.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +76,6 @@ func TestEveryClassHasAMeaning(t *testing.T) {
 		seen[c.Class] = true
 	}
 	if len(seen) != constants {
-		t.Errorf("class.go declares %d classes, Classes lists %d", constants, len(seen))
+		t.Errorf("failure.go declares %d classes, Classes lists %d", constants, len(seen))
 	}
 }

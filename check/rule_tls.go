@@ -11,8 +11,16 @@ var tlsHalfClose = Rule{
 	Networks: secure,
 	Sends:    "64 KiB and close_notify",
 	Expects:  "all of it, then close_notify",
-	Meaning:  "The end of a reply cannot be told from one that was cut off on the way.",
-	run:      runTLSHalfClose,
+	Meaning:  "The end of a reply looks the same as a reply that was truncated on the path.",
+	Causes: []Cause{
+		{[]Class{Truncated, Reset},
+			"the socket is closed without shutting TLS down",
+			"send close_notify first (SSL_shutdown; Go: tls.Conn.Close)"},
+		{[]Class{PrematureEOF, Timeout},
+			"the server closes both directions at the client's close_notify, as TLS up to 1.2 required",
+			"continue to write after it (RFC 8446, section 6.1), or use TLS 1.3"},
+	},
+	run: runTLSHalfClose,
 }
 
 func runTLSHalfClose(p *probe) error {
@@ -22,20 +30,20 @@ func runTLSHalfClose(p *probe) error {
 	}
 	defer s.Close()
 	const n = 64 << 10
-	sendAndFinish := func() error {
+	sendAndCloseWrite := func() error {
 		if err := s.sendFrom(p.payload(0), n); err != nil {
 			return err
 		}
-		return s.finish()
+		return s.closeWrite()
 	}
-	if err := s.expectWhile(sendAndFinish, p.payload(0), n); err != nil {
+	if err := s.expectWhile(sendAndCloseWrite, p.payload(0), n); err != nil {
 		return err
 	}
 	err = s.readToEnd()
 	if classify(err) == PrematureEOF && !dial.Notified(s.Conn, err) {
-		return failAt(s.at, Truncated, "the stream ended by a FIN without a close_notify before it")
+		return failAt(s.received, Truncated, "the stream ended by a FIN without a close_notify before it")
 	}
-	return s.ended(err)
+	return s.endError(err)
 }
 
 var tlsTruncation = Rule{
@@ -43,8 +51,16 @@ var tlsTruncation = Rule{
 	Networks: secure,
 	Sends:    "a few bytes and a FIN without close_notify",
 	Expects:  "an end without close_notify: an alert, a FIN or a reset",
-	Meaning:  "A stream that was cut off counts as finished: whoever can cut the connection can shorten what is sent.",
-	run:      runTLSTruncation,
+	Meaning:  "A truncated stream counts as complete: an attacker who can cut the connection can shorten what is sent.",
+	Causes: []Cause{
+		{[]Class{Truncated},
+			"every end of file counts as a close_notify",
+			"tell them apart (OpenSSL: SSL_R_UNEXPECTED_EOF_WHILE_READING; Go's crypto/tls does not between two records) and close the socket without close_notify"},
+		{[]Class{Silent},
+			"the FIN below TLS is not noticed",
+			"continue to read until the end of the stream"},
+	},
+	run: runTLSTruncation,
 }
 
 func runTLSTruncation(p *probe) error {
@@ -53,35 +69,35 @@ func runTLSTruncation(p *probe) error {
 		return err
 	}
 	defer s.Close()
-	cut, ok := dial.Bare(s.Conn).(halfCloser)
+	bare, ok := dial.Bare(s.Conn).(halfCloser)
 	if !ok {
 		return skipped("the connection below TLS cannot be half-closed")
 	}
 	if err := s.exchange(p.payload(0), p.payload(0), 64); err != nil {
 		return err
 	}
-	if err := cut.CloseWrite(); err != nil {
-		return s.broken("cutting the stream off", err)
+	if err := bare.CloseWrite(); err != nil {
+		return s.callError("truncating the stream", err)
 	}
 	err = s.readToEnd()
 	switch {
 	case dial.Notified(s.Conn, err):
-		return failAt(s.at, Truncated, "a stream that was cut off was answered by a clean close_notify")
+		return failAt(s.received, Truncated, "the server answered a truncated stream with an orderly close_notify")
 	case classify(err) == PrematureEOF:
-		p.note("ended by a FIN without close_notify")
+		p.notef("ended by a FIN without close_notify")
 	case classify(err) == Reset:
-		p.note("ended by a reset")
+		p.notef("ended by a reset")
 	case classify(err) == Timeout:
-		return failAt(s.at, Silent, "%v after the client's FIN the stream had not ended", s.timeout)
+		return failAt(s.received, Silent, "%v after the client's FIN the stream had not ended", s.timeout)
 	case p.ctx.Err() != nil:
 		return p.ctx.Err()
 	default:
-		p.note("ended by %v", err) // an alert
+		p.notef("ended by %v", err) // an alert
 	}
 	return nil
 }
 
-// readToEnd throws away what comes, and returns how it ended.
+// readToEnd discards what arrives, and returns how the stream ended.
 func (s *stream) readToEnd() error {
 	s.SetReadDeadline(time.Now().Add(s.timeout))
 	buf := make([]byte, 4<<10)

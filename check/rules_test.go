@@ -12,7 +12,7 @@ import (
 	"echod/echotest"
 )
 
-// ask puts one rule to the service at url.
+// ask runs one rule on the service at url.
 func ask(t *testing.T, url, rule string, o check.Options) check.Result {
 	t.Helper()
 	target, err := check.ParseTarget(url)
@@ -27,7 +27,7 @@ func ask(t *testing.T, url, rule string, o check.Options) check.Result {
 	return report.Results[0]
 }
 
-// wantDetail fails the test unless got says what is wanted.
+// wantDetail compares a result; detail is a regular expression.
 func wantDetail(t *testing.T, got check.Result, verdict check.Verdict, class check.Class, detail string) {
 	t.Helper()
 	if got.Verdict != verdict || got.Class != class || !regexp.MustCompile(detail).MatchString(got.Detail) {
@@ -35,19 +35,19 @@ func wantDetail(t *testing.T, got check.Result, verdict check.Verdict, class che
 	}
 }
 
-func TestSizeSweepSaysAtWhichSizeItHangs(t *testing.T) {
+func TestSizeSweepFindsTheSizeFromWhichMessagesHang(t *testing.T) {
 	t.Parallel()
 	proxy := echotest.NewBrokenProxy(t, echotest.DropsLargeChunks(), echotest.NewServer(t).URL())
 	got := ask(t, proxy.URL(), "stream/size-sweep", check.Options{Timeout: 3 * time.Second})
-	wantDetail(t, got, check.Fail, check.Timeout, "^messages of up to 1400 bytes come back, of 1401 bytes hang$")
+	wantDetail(t, got, check.Fail, check.Timeout, "^messages of up to 1400 bytes come back, messages of 1401 bytes hang$")
 }
 
-func TestSizeSweepTellsDamageFromAHang(t *testing.T) {
+func TestSizeSweepTellsAChangedByteFromAHang(t *testing.T) {
 	got := ask(t, echotest.NewBroken(t, echotest.SwapsBytes()).URL(), "stream/size-sweep", check.Options{})
-	wantDetail(t, got, check.Fail, check.Corrupt, `^a message of \d+ bytes: byte 500\d is not the one that was sent$`)
+	wantDetail(t, got, check.Fail, check.Corrupt, `^a message of \d+ bytes: byte 500\d differs from the byte that was sent$`)
 }
 
-func TestIdleTellsAPolicyFromALoss(t *testing.T) {
+func TestIdlePassesAnEndAndFailsASilentLoss(t *testing.T) {
 	const after = time.Second
 	for _, tt := range []struct {
 		fault   echotest.ProxyFault
@@ -55,8 +55,8 @@ func TestIdleTellsAPolicyFromALoss(t *testing.T) {
 		class   check.Class
 		detail  string
 	}{
-		{echotest.ClosesIdle(after), check.Pass, "", `^a policy, and told: without keepalive it was ended by a FIN after 1(\.\d)?s of silence; with keepalive every 15s it was ended by a FIN after`},
-		{echotest.ResetsIdle(after), check.Pass, "", `^a policy, and told: without keepalive it was reset after 1(\.\d)?s of silence;`},
+		{echotest.ClosesIdle(after), check.Pass, "", `^a timeout that both sides are informed of: without keepalive it was ended by a FIN after 1(\.\d)?s of silence; with keepalive every 15s it was ended by a FIN after`},
+		{echotest.ResetsIdle(after), check.Pass, "", `^a timeout that both sides are informed of: without keepalive it was reset after 1(\.\d)?s of silence;`},
 		{echotest.ForgetsIdle(after), check.Fail, check.Silent, `^without keepalive it was lost silently after 1(\.\d)?s of silence;`},
 	} {
 		t.Run(tt.fault.Name, func(t *testing.T) {
@@ -68,23 +68,23 @@ func TestIdleTellsAPolicyFromALoss(t *testing.T) {
 	}
 }
 
-func TestIdleOnAUnixSocketKnowsNoKeepalive(t *testing.T) {
+func TestIdleOnAUnixSocketHasNoKeepalive(t *testing.T) {
 	got := ask(t, echotest.NewUnixServer(t).URL(), "stream/idle", check.Options{Long: true, IdleMax: 200 * time.Millisecond})
 	wantDetail(t, got, check.Pass, "", `^without keepalive it survived after 200ms of silence$`)
 }
 
-func TestRefusedTellsHowADeadServerIsHidden(t *testing.T) {
+func TestRefusedFailsOnAPathThatAcceptsForADeadServer(t *testing.T) {
 	honest := echotest.NewServer(t)
 	for _, tt := range []struct {
 		name    string
-		behind  func(net.Conn) // what is done with an accepted connection
+		behind  func(net.Conn) // serves an accepted connection
 		verdict check.Verdict
 		class   check.Class
 		detail  string
 	}{
 		{"reset", func(c net.Conn) { c.(*net.TCPConn).SetLinger(0); c.Close() }, check.Fail, check.Reset, "^the connect was accepted, then reset after "},
 		{"fin", func(c net.Conn) { c.(*net.TCPConn).CloseWrite() }, check.Fail, check.PrematureEOF, "^the connect was accepted, then ended by a FIN after "},
-		{"nothing", func(net.Conn) {}, check.Fail, check.Silent, "^the connect was accepted, and then nothing came for 1s$"},
+		{"nothing", func(net.Conn) {}, check.Fail, check.Silent, "^the connect was accepted, and then nothing arrived for 1s$"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -99,20 +99,20 @@ func TestRefusedTellsHowADeadServerIsHidden(t *testing.T) {
 					return
 				}
 				tt.behind(c)
-				<-t.Context().Done() // until then it is not collected, and so not closed
+				<-t.Context().Done() // keeps c reachable, or a finalizer would close it
 				c.Close()
 			}()
 			got := ask(t, honest.URL(), "stream/refused", check.Options{Closed: "tcp://" + l.Addr().String(), Timeout: time.Second})
 			wantDetail(t, got, tt.verdict, tt.class, tt.detail)
 		})
 	}
-	t.Run("an echo is no closed port", func(t *testing.T) {
+	t.Run("an echo is not a closed port", func(t *testing.T) {
 		got := ask(t, honest.URL(), "stream/refused", check.Options{Closed: echotest.NewServer(t).URL()})
-		wantDetail(t, got, check.Error, "", "^an echo answers at .*: give the URL of a port behind which nobody listens$")
+		wantDetail(t, got, check.Error, "", "^an echo answers at .*: pass the URL of a port on which nobody listens$")
 	})
 }
 
-func TestClosedMustBeAStream(t *testing.T) {
+func TestClosedIsTheURLOfAStream(t *testing.T) {
 	for _, url := range []string{"udp://localhost:7", "localhost"} {
 		_, err := check.Run(t.Context(), serve(t), check.Options{Closed: url})
 		var usage *check.UsageError
@@ -122,15 +122,15 @@ func TestClosedMustBeAStream(t *testing.T) {
 	}
 }
 
-func TestOrderAndLossAreFigures(t *testing.T) {
+func TestOrderLossCountsAndPasses(t *testing.T) {
 	server := echotest.NewUDPServer(t)
 	for _, tt := range []struct {
 		fault  echotest.ProxyFault
 		detail string
 	}{
-		{echotest.DropsDatagrams(), "^1000 sent: 3[3-9][0-9] lost, 0 doubled, 0 out of order$"},
-		{echotest.DuplicatesDatagrams(), `^1000 sent: \d+ lost, 3\d\d doubled, 0 out of order$`},
-		{echotest.ReordersDatagrams(), `^1000 sent: \d+ lost, 0 doubled, 3\d\d out of order$`},
+		{echotest.DropsDatagrams(), "^1000 sent: 3[3-9][0-9] lost, 0 duplicated, 0 out of order$"},
+		{echotest.DuplicatesDatagrams(), `^1000 sent: \d+ lost, 3\d\d duplicated, 0 out of order$`},
+		{echotest.ReordersDatagrams(), `^1000 sent: \d+ lost, 0 duplicated, 3\d\d out of order$`},
 	} {
 		t.Run(tt.fault.Name, func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +140,7 @@ func TestOrderAndLossAreFigures(t *testing.T) {
 	}
 }
 
-func TestNoTLSIsOneError(t *testing.T) {
+func TestAFailedHandshakeIsOneError(t *testing.T) {
 	secure := echotest.NewTLSServer(t)
 	for _, tt := range []struct {
 		name, address string
@@ -162,7 +162,8 @@ func TestNoTLSIsOneError(t *testing.T) {
 	}
 }
 
-// mutePort accepts in the kernel's queue and says nothing.
+// mutePort returns the address of a listener that accepts nothing: connections stay in
+// its backlog.
 func mutePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

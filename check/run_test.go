@@ -41,7 +41,7 @@ func serve(t *testing.T) check.Target {
 	return check.Target{Network: "tcp", Address: l.Addr().String()}
 }
 
-// verdicts are the results of a report by rule.
+// verdicts returns the verdicts of a report by rule.
 func verdicts(report *check.Report) map[string]check.Verdict {
 	m := make(map[string]check.Verdict)
 	for _, r := range report.Results {
@@ -50,7 +50,7 @@ func verdicts(report *check.Report) map[string]check.Verdict {
 	return m
 }
 
-func TestRunAsksTheChosenRulesOnly(t *testing.T) {
+func TestRunRunsOnlyTheChosenRules(t *testing.T) {
 	report, err := check.Run(t.Context(), serve(t), check.Options{
 		Rules: []string{"stream/f*", "stream/half-close"},
 		Skip:  []string{"stream/fin-only"},
@@ -63,11 +63,11 @@ func TestRunAsksTheChosenRulesOnly(t *testing.T) {
 		t.Errorf("results differ (-want +got):\n%s", diff)
 	}
 	if report.Seed() == 0 {
-		t.Error("the report does not tell the seed")
+		t.Error("the report has no seed")
 	}
 }
 
-func TestRunRefusesWhatDoesNotExist(t *testing.T) {
+func TestRunRefusesUnknownRulesAndNetworks(t *testing.T) {
 	tests := []struct {
 		name    string
 		target  check.Target
@@ -98,10 +98,10 @@ func TestRunRefusesWhatDoesNotExist(t *testing.T) {
 	}
 }
 
-// wholeOnly hides that a connection can be half-closed.
+// wholeOnly is a connection that cannot be half-closed.
 type wholeOnly struct{ net.Conn }
 
-func TestRulesThatNeedMoreThanTheDialGivesAreSkipped(t *testing.T) {
+func TestRulesThatHalfCloseAreSkippedIfTheConnectionCannot(t *testing.T) {
 	target := serve(t)
 	address := target.Address
 	target.Dial = func(ctx context.Context) (net.Conn, error) {
@@ -129,11 +129,11 @@ func TestRulesThatNeedMoreThanTheDialGivesAreSkipped(t *testing.T) {
 		t.Errorf("got verdict %s, want pass", got)
 	}
 	if got := report.Command("stream/chunking"); got != "" {
-		t.Errorf("got %q, want no command: none can name a function", got)
+		t.Errorf("got %q, want no command line: none can name a Dial", got)
 	}
 }
 
-func TestCalledOffRunReportsWhatItFound(t *testing.T) {
+func TestAnInterruptedRunReportsItsResults(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	report, err := check.Run(ctx, serve(t), check.Options{
@@ -167,7 +167,7 @@ func failAfter(n int, target check.Target, err error) func(context.Context) (net
 	}
 }
 
-func TestLostServerIsNoFailureOfTheRule(t *testing.T) {
+func TestAServerThatIsGoneIsInconclusive(t *testing.T) {
 	target := serve(t)
 	target.Dial = failAfter(1, target, net.UnknownNetworkError("gone"))
 	report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/first-byte"}})
@@ -179,9 +179,9 @@ func TestLostServerIsNoFailureOfTheRule(t *testing.T) {
 	}
 }
 
-func TestServerThatRunsOutOfConnectionsFailsConcurrency(t *testing.T) {
+func TestAServerThatRunsOutOfConnectionsFailsConcurrency(t *testing.T) {
 	target := serve(t)
-	// One to see whether it is there, one that stalls, five, and some.
+	// One to reach the target, one that stalls, five, and three of the ten.
 	target.Dial = failAfter(1+1+5+3, target, &net.OpError{Op: "dial", Err: errTimeout{}})
 	report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/concurrency"}, Conns: 10})
 	if err != nil {
@@ -199,7 +199,7 @@ func (errTimeout) Error() string   { return "took too long" }
 func (errTimeout) Timeout() bool   { return true }
 func (errTimeout) Temporary() bool { return false }
 
-func TestNobodyThereIsOneError(t *testing.T) {
+func TestAnUnreachableTargetIsOneError(t *testing.T) {
 	closed := func(network string) check.Target {
 		return check.Target{Network: network, Address: freePort(t, network)}
 	}
@@ -230,13 +230,13 @@ func TestNobodyThereIsOneError(t *testing.T) {
 				t.Errorf("got class %s (%v), want %s", unreachable.Class, err, tt.want)
 			}
 			if report != nil {
-				t.Error("got a report of nobody")
+				t.Error("got a report of an unreachable target")
 			}
 		})
 	}
 }
 
-// freePort is an address on loopback where nobody listens.
+// freePort returns an address on loopback on which nobody listens.
 func freePort(t *testing.T, network string) string {
 	t.Helper()
 	if network == "udp" {
@@ -255,7 +255,7 @@ func freePort(t *testing.T, network string) string {
 	return l.Addr().String()
 }
 
-// mute is a UDP port that takes everything and answers nothing.
+// mute returns a UDP target that receives everything and answers nothing.
 func mute(t *testing.T) check.Target {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")

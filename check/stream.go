@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,25 +12,25 @@ import (
 	"echod/internal/dial"
 )
 
-// stream is one connection of a rule. Every wait on it is bounded by the
-// timeout, and it is closed when the check is called off.
+// stream is one connection of a rule. The timeout bounds every wait on it, and it is
+// closed when the check is interrupted.
 type stream struct {
 	net.Conn
-	writing *writing // what is sent meanwhile; nil if nothing is
-	timeout time.Duration
-	at      int64 // bytes that came back and were right
-	release func() bool
+	writer   *backgroundWriter // still writing for fillTLS; nil if there is none
+	timeout  time.Duration
+	received int64 // bytes that came back and were right
+	release  func() bool
 }
 
-// open makes a connection. Its error is not a failure of the target: whether
-// it answers at all was asked before.
+// open makes a connection. If that fails, the target has not failed the rule: reach
+// has shown that it answers.
 func (p *probe) open() (*stream, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, p.Timeout)
+	ctx, cancel := p.withTimeout()
 	defer cancel()
-	conn, err := p.target.way().Dial(ctx)
+	conn, err := p.target.dialTarget().Dial(ctx)
 	switch {
 	case classify(err) == Reset:
-		// A reset that answers the SYN reads as a refusal: this one came later.
+		// A reset in response to the SYN reads as a refusal: this one came later.
 		f := failAt(0, Reset, "the connect was accepted, then reset")
 		f.cause = err
 		return nil, f
@@ -42,10 +41,10 @@ func (p *probe) open() (*stream, error) {
 	return &stream{Conn: conn, timeout: p.Timeout, release: release}, nil
 }
 
-// halfCloser is a connection of which one direction can be ended.
+// halfCloser is a connection that can end one direction.
 type halfCloser interface{ CloseWrite() error }
 
-// openHalfClosable is open for rules that call finish.
+// openHalfClosable is open for rules that call closeWrite.
 func (p *probe) openHalfClosable() (*stream, error) {
 	s, err := p.open()
 	if err != nil {
@@ -63,8 +62,8 @@ func (s *stream) Close() error {
 	return s.Conn.Close()
 }
 
-// abort ends the connection by a reset where the network knows one, so that the
-// server need not write what nobody will read.
+// abort resets the connection, where the network has resets. The server then need not
+// write what nobody will read.
 func (s *stream) abort() {
 	if c, ok := dial.Bare(s.Conn).(interface{ SetLinger(sec int) error }); ok {
 		c.SetLinger(0)
@@ -73,30 +72,14 @@ func (s *stream) abort() {
 	dial.Bare(s.Conn).Close()
 }
 
-// shrink asks for a small receive buffer, so that little is enough to stall the
-// other side; grow for one that does not slow down a long way. They are wishes:
-// the kernel decides.
-//
-// Small is a loopback segment. With less, the window opens by less than a
-// segment at a time, Linux tells nobody, and the other side notices only at its
-// next probe, seconds later.
-func (s *stream) shrink() { s.setReadBuffer(64 << 10) }
-func (s *stream) grow()   { s.setReadBuffer(1 << 20) }
-
-func (s *stream) setReadBuffer(bytes int) {
-	if c, ok := dial.Bare(s.Conn).(interface{ SetReadBuffer(bytes int) error }); ok {
-		c.SetReadBuffer(bytes)
-	}
-}
-
-// finish half-closes: no more will be sent, everything will be read.
-func (s *stream) finish() error {
-	if s.writing != nil {
-		s.writing.thenFinish(s.Conn.(halfCloser))
+// closeWrite half-closes the connection: nothing more is sent, and everything is read.
+func (s *stream) closeWrite() error {
+	if s.writer != nil {
+		s.writer.thenCloseWrite(s.Conn.(halfCloser))
 		return nil
 	}
 	if err := s.Conn.(halfCloser).CloseWrite(); err != nil {
-		return s.broken("half-closing", err)
+		return s.callError("half-closing", err)
 	}
 	return nil
 }
@@ -105,7 +88,7 @@ func (s *stream) finish() error {
 func (s *stream) send(p []byte) error {
 	s.SetWriteDeadline(time.Now().Add(s.timeout))
 	if _, err := s.Write(p); err != nil {
-		return s.broken("sending", err)
+		return s.callError("sending", err)
 	}
 	return nil
 }
@@ -113,7 +96,7 @@ func (s *stream) send(p []byte) error {
 // sendFrom writes n bytes of r, in pieces that each have their own timeout.
 func (s *stream) sendFrom(r io.Reader, n int) error {
 	for n > 0 {
-		piece := take(r, min(n, 32<<10))
+		piece := nextBytes(r, min(n, 32<<10))
 		if err := s.send(piece); err != nil {
 			return err
 		}
@@ -122,46 +105,21 @@ func (s *stream) sendFrom(r io.Reader, n int) error {
 	return nil
 }
 
-// fill writes up to limit bytes of r and reads nothing, until no byte has been
-// taken for patience. It returns how many were taken, and whether it came to a
-// standstill.
-func (s *stream) fill(r io.Reader, limit int64, patience time.Duration) (n int64, stood bool, err error) {
-	if _, ok := s.Conn.(*tls.Conn); ok {
-		return s.fillMeanwhile(r, limit, patience)
-	}
-	for n < limit {
-		piece := take(r, int(min(limit-n, 256<<10)))
-		for len(piece) > 0 {
-			s.SetWriteDeadline(time.Now().Add(patience))
-			taken, err := s.Write(piece)
-			n += int64(taken)
-			piece = piece[taken:]
-			switch {
-			case classify(err) == Timeout && taken == 0:
-				return n, true, nil
-			case err != nil && classify(err) != Timeout:
-				return n, false, err
-			}
-		}
-	}
-	return n, false, nil
-}
-
-// expect reads n bytes and compares them with the next n of want as they come.
+// expect reads n bytes and compares them with the next n of want as they arrive.
 func (s *stream) expect(want io.Reader, n int) error {
 	got := make([]byte, min(n, 32<<10))
 	for done := 0; done < n; {
 		s.SetReadDeadline(time.Now().Add(s.timeout))
 		k, err := s.Read(got[:min(n-done, len(got))])
 		if k > 0 {
-			if f := differ(got[:k], take(want, k), want, s.at); f != nil {
+			if f := checkBytes(got[:k], nextBytes(want, k), want, s.received); f != nil {
 				return f
 			}
 			done += k
-			s.at += int64(k)
+			s.received += int64(k)
 		}
 		if err != nil && done < n {
-			return s.missing(err, n-done)
+			return s.readError(err, n-done)
 		}
 	}
 	return nil
@@ -172,8 +130,8 @@ func (s *stream) exchange(out, back io.Reader, n int) error {
 	return s.expectWhile(func() error { return s.sendFrom(out, n) }, back, n)
 }
 
-// expectWhile expects n bytes of back while send does its work: who sends more
-// than the buffers on the way can hold must read meanwhile.
+// expectWhile expects n bytes of back while send runs. A client that sends more than
+// the buffers of the path can hold must read at the same time.
 func (s *stream) expectWhile(send func() error, back io.Reader, n int) error {
 	sent := make(chan error, 1)
 	go func() { sent <- send() }()
@@ -182,14 +140,14 @@ func (s *stream) expectWhile(send func() error, back io.Reader, n int) error {
 		return <-sent
 	}
 	s.Close()
-	return truthOf(err, <-sent)
+	return preferReset(err, <-sent)
 }
 
-// truthOf is what became of a stream of which a read and a write came to an end
-// at once. The kernel tells of a reset only once: if the write was told, the
-// read has found a plain end of file. A reset that follows a FIN is another
-// error, EPIPE (tcp_reset in the kernel's tcp_input.c).
-func truthOf(read, write error) error {
+// preferReset returns the failure of a stream whose read and write failed at the same
+// time. The kernel reports a reset only once: if the write got it, the read sees a
+// plain end of file. A reset that follows a FIN is another error, EPIPE (tcp_reset in
+// the kernel's tcp_input.c).
+func preferReset(read, write error) error {
 	var f, w *failure
 	if errors.As(read, &f) && f.class == PrematureEOF && errors.As(write, &w) && errors.Is(w.cause, syscall.ECONNRESET) {
 		return failAt(f.offset, Reset, "the connection was reset after %d bytes had come back", f.offset)
@@ -197,85 +155,86 @@ func truthOf(read, write error) error {
 	return read
 }
 
-// expectSilence reads nothing, for that long: no byte and no end.
+// expectSilence expects neither a byte nor an end for d.
 func (s *stream) expectSilence(d time.Duration) error {
 	s.SetReadDeadline(time.Now().Add(d))
 	got := make([]byte, 64)
 	n, err := s.Read(got)
 	if n > 0 {
-		return s.extra(got[:n])
+		return s.extraBytes(got[:n])
 	}
 	switch class := classify(err); class {
 	case Timeout:
 		return nil
 	case PrematureEOF:
-		return failAt(s.at, class, "the server ended a stream that the client had not ended")
+		return failAt(s.received, class, "the server ended a stream that the client had not ended")
 	default:
-		return s.broken("waiting", err)
+		return s.callError("waiting", err)
 	}
 }
 
-// expectFin reads the end of the stream and nothing else.
-func (s *stream) expectFin() error {
+// expectFIN expects the end of the stream and no byte before it.
+func (s *stream) expectFIN() error {
 	s.SetReadDeadline(time.Now().Add(s.timeout))
 	got := make([]byte, 64)
 	n, err := s.Read(got)
 	if n > 0 {
-		return s.extra(got[:n])
+		return s.extraBytes(got[:n])
 	}
-	return s.ended(err)
+	return s.endError(err)
 }
 
-// drain reads and throws away until the end of the stream, whatever comes.
-func (s *stream) drain() error {
+// discardToFIN expects the end of the stream and discards every byte before it.
+func (s *stream) discardToFIN() error {
 	s.SetReadDeadline(time.Now().Add(s.timeout))
 	_, err := io.Copy(io.Discard, s.Conn)
 	if err == nil {
 		err = io.EOF
 	}
-	return s.ended(err)
+	return s.endError(err)
 }
 
-// ended is nil if err is the clean end that was due.
-func (s *stream) ended(err error) error {
+// endError returns nil if err is an orderly end, which was due; else the failure.
+func (s *stream) endError(err error) error {
 	switch classify(err) {
 	case PrematureEOF:
 		return nil
 	case Timeout:
-		return failAt(s.at, Silent, "%v after the client's FIN there was neither a FIN nor a reset", s.timeout)
+		return failAt(s.received, Silent, "%v after the client's FIN there was neither a FIN nor a reset", s.timeout)
 	}
-	return s.broken("waiting for the end", err)
+	return s.callError("waiting for the end", err)
 }
 
-// missing is the failure of a read when n more bytes were due.
-func (s *stream) missing(err error, n int) error {
-	due := s.at + int64(n)
+// readError returns the failure of a read when n more bytes were due.
+func (s *stream) readError(err error, n int) error {
+	due := s.received + int64(n)
 	switch class := classify(err); class {
 	case PrematureEOF:
-		return failAt(s.at, class, "the stream ended after %d of %d bytes", s.at, due)
+		return failAt(s.received, class, "the stream ended after %d of %d bytes", s.received, due)
 	case Reset:
-		return failAt(s.at, class, "the connection was reset after %d of %d bytes", s.at, due)
+		return failAt(s.received, class, "the connection was reset after %d of %d bytes", s.received, due)
 	case Timeout:
-		return failAt(s.at, class, "nothing came for %v after %d of %d bytes", s.timeout, s.at, due)
+		return failAt(s.received, class, "nothing arrived for %v after %d of %d bytes", s.timeout, s.received, due)
 	}
 	return fmt.Errorf("read: %w", err)
 }
 
-// broken is the failure of a call that the other side spoiled.
-func (s *stream) broken(doing string, err error) error {
+// callError returns the failure of a call that a reset or a timeout ended.
+func (s *stream) callError(doing string, err error) error {
 	switch class := classify(err); class {
 	case Reset:
-		f := failAt(s.at, class, "the connection was reset while %s", doing)
+		f := failAt(s.received, class, "the connection was reset while %s", doing)
 		f.cause = err
 		return f
 	case Timeout:
-		return failAt(s.at, class, "%s stood still for %v", doing, s.timeout)
+		return failAt(s.received, class, "%s made no progress for %v", doing, s.timeout)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-func (s *stream) extra(got []byte) error {
-	f := failAt(s.at, ExtraBytes, "bytes came that were never sent")
+// extraBytes returns the failure of a stream on which got arrived and nothing was due.
+func (s *stream) extraBytes(got []byte) error {
+	f := failAt(s.received, ExtraBytes, "bytes arrived that were never sent")
 	f.got = excerpt(got)
 	return f
 }

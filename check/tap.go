@@ -9,22 +9,27 @@ import (
 	"time"
 )
 
-// WriteTAP writes the report in the Test Anything Protocol, version 14: one test
-// point for each rule, with a YAML block where there is something to explain.
-// What could not be told is "not ok", with severity error.
+// WriteTAP writes the report in the Test Anything Protocol, version 14: one test point
+// for each rule, with a YAML block where there is something to explain. An inconclusive
+// rule is "not ok", with severity error.
 func (r *Report) WriteTAP(w io.Writer) error {
-	return writeTAP(w, r.properties(), r.points(), r.Interrupted)
+	return writeTAP(w, r.properties(), r.testCases(), r.Interrupted)
 }
 
-func writeTAP(w io.Writer, properties []row, points []point, interrupted bool) error {
+// WriteTAP writes the comparison in the Test Anything Protocol, like WriteJUnit.
+func (c *Comparison) WriteTAP(w io.Writer) error {
+	return writeTAP(w, c.properties(), c.testCases(), c.Interrupted())
+}
+
+func writeTAP(w io.Writer, properties []row, cases []testCase, interrupted bool) error {
 	var b strings.Builder
 	b.WriteString("TAP version 14\n")
 	for _, p := range properties {
 		fmt.Fprintf(&b, "# %s: %s\n", p.label, p.value)
 	}
-	fmt.Fprintf(&b, "1..%d\n", len(points))
-	for i, p := range points {
-		tapPoint(&b, i+1, p)
+	fmt.Fprintf(&b, "1..%d\n", len(cases))
+	for i, c := range cases {
+		writeTAPPoint(&b, i+1, c)
 	}
 	if interrupted {
 		b.WriteString("Bail out! interrupted\n")
@@ -33,35 +38,35 @@ func writeTAP(w io.Writer, properties []row, points []point, interrupted bool) e
 	return err
 }
 
-func tapPoint(b *strings.Builder, number int, p point) {
-	switch p.verdict {
+func writeTAPPoint(b *strings.Builder, number int, c testCase) {
+	switch c.verdict {
 	case Skip:
-		fmt.Fprintf(b, "ok %d - %s # SKIP %s\n", number, tapText(p.rule), tapText(p.message))
+		fmt.Fprintf(b, "ok %d - %s # SKIP %s\n", number, tapText(c.rule), tapText(c.message))
 		return
 	case Pass:
-		fmt.Fprintf(b, "ok %d - %s\n", number, tapText(p.rule))
+		fmt.Fprintf(b, "ok %d - %s\n", number, tapText(c.rule))
 	default:
-		fmt.Fprintf(b, "not ok %d - %s\n", number, tapText(p.rule))
+		fmt.Fprintf(b, "not ok %d - %s\n", number, tapText(c.rule))
 	}
-	rows := []row{{"message", p.message}}
-	if p.verdict != Pass {
-		rows = append(rows, row{"severity", string(p.verdict)}, row{"class", string(p.class)})
+	rows := []row{{"message", c.message}}
+	if c.verdict != Pass {
+		rows = append(rows, row{"severity", string(c.verdict)}, row{"class", string(c.class)})
 	}
 	b.WriteString("  ---\n")
-	for _, row := range append(rows, p.rows...) {
+	for _, row := range append(rows, c.rows...) {
 		if row.value != "" {
 			fmt.Fprintf(b, "  %s: %s\n", row.label, yamlText(row.value))
 		}
 	}
-	fmt.Fprintf(b, "  duration_ms: %s\n  ...\n", milliseconds(p.elapsed))
+	fmt.Fprintf(b, "  duration_ms: %s\n  ...\n", milliseconds(c.elapsed))
 }
 
-// tapText escapes what would begin a directive.
+// tapText escapes characters that would start a directive.
 func tapText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "#", `\#`, "\n", " ").Replace(s)
 }
 
-// yamlText is s as a double-quoted scalar: each JSON string is one (YAML 1.2).
+// yamlText returns s as a double-quoted scalar: every JSON string is one (YAML 1.2).
 func yamlText(s string) string {
 	var b strings.Builder
 	out := json.NewEncoder(&b)

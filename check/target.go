@@ -7,27 +7,32 @@ import (
 
 	"echod/internal/dial"
 	"echod/internal/endpoint"
+	"echod/internal/usage"
 )
 
-// Target is the service to be checked. [ParseTarget] makes one from a URL.
-// Whoever has a path of their own, a proxy under test for one, sets Network and
-// Dial instead.
+// UsageError is the error of a caller's mistake, e.g. a bad URL or an unknown rule.
+// It is returned before anything is sent.
+type UsageError = usage.Error
+
+// Target is the service to check. [ParseTarget] makes one from a URL. To check a path
+// of your own, e.g. a proxy under test, set Network and Dial instead.
 type Target struct {
 	Network string // "tcp", "tls", "unix" or "udp": which rules apply
-	Address string // host:port, or the socket's path; with Dial, just a name for reports
+	Address string // host:port, or the path of the socket; with Dial, only a name for reports
 
-	// Dial, if set, makes the connections. Rules that need more of one than it
-	// gives are skipped: half-closing needs CloseWrite() error; asking from
-	// which address a datagram came needs a socket that is not connected. For
-	// the network "tls" it makes the connections that TLS is spoken over.
+	// Dial, if set, makes the connections. For the network "tls" it makes the
+	// connections below TLS. A rule is skipped if it needs more than the connection
+	// has: half-closing needs CloseWrite() error, and datagram/source needs a socket
+	// that is not connected.
 	Dial func(ctx context.Context) (net.Conn, error)
 
-	// TLS is for the network "tls". Nil trusts the system's roots; without a
-	// ServerName, that is the Address's host.
+	// TLS is for the network "tls". Nil trusts the roots of the system. The default
+	// ServerName is the host of Address.
 	TLS *tls.Config
 }
 
-// String is the target's URL. One with a Dial has none, and is in parentheses.
+// String returns the URL of the target, or its network and address in parentheses if
+// it has a Dial.
 func (t Target) String() string {
 	if t.Dial == nil {
 		return endpoint.Format(t.Network, t.Address)
@@ -38,9 +43,9 @@ func (t Target) String() string {
 	return "(" + t.Network + " " + t.Address + ")"
 }
 
-// ParseTarget reads a URL: tcp://host:port, tls://host:port, udp://host:port or
-// unix:///path. A bare host:port means tcp. An IPv6 address is in brackets and may
-// have a zone. Names are not looked up. The error is a *UsageError.
+// ParseTarget parses a URL: tcp://host:port, tls://host:port, udp://host:port or
+// unix:///path. A bare host:port means tcp. An IPv6 address is in brackets and may have
+// a zone. Names are not resolved. The error is a *UsageError.
 func ParseTarget(url string) (Target, error) {
 	target, err := dial.Parse(url)
 	if err != nil {
@@ -49,11 +54,27 @@ func ParseTarget(url string) (Target, error) {
 	return Target{Network: target.Network, Address: target.Address}, nil
 }
 
-// way is how the target is dialled.
-func (t Target) way() dial.Target {
+// dialTarget returns the target as package dial has it.
+func (t Target) dialTarget() dial.Target {
 	return dial.Target{Network: t.Network, Address: t.Address, TLS: t.TLS, Via: t.Dial}
 }
 
-// classify says in one word what an error of the net package means; "" if that
-// is not known.
-func classify(err error) Class { return dial.Classify(err) }
+// flags returns the flags of echod check for the TLS of the target.
+func (t Target) flags() []string {
+	var words []string
+	switch config := t.TLS; {
+	case t.Network != "tls" || config == nil:
+		return nil
+	case config.InsecureSkipVerify:
+		words = append(words, "--tls-insecure")
+	case config.RootCAs != nil:
+		words = append(words, "--tls-ca", "FILE") // its name is unknown here
+	}
+	if t.TLS.ServerName != "" {
+		words = append(words, "--tls-server-name", t.TLS.ServerName)
+	}
+	if len(t.TLS.Certificates) > 0 {
+		words = append(words, "--tls-cert", "FILE", "--tls-key", "FILE")
+	}
+	return words
+}

@@ -8,80 +8,49 @@ import (
 	"time"
 )
 
-// WriteText writes the report for people: a line for each rule, what is to be
-// said about each failure, and the verdict in one line at the end. Color marks
-// the verdicts by ANSI escape sequences.
+// WriteText writes the report for people: a table of all rules, an explanation of each
+// failure, and the verdict in one line. Color marks verdicts with ANSI escape sequences.
 func (r *Report) WriteText(w io.Writer, color bool) error {
-	t := text{report: r, color: color}
+	t := text{color: color}
 	t.line("%s  seed %d", r.Target, r.Seed())
 	t.line("")
-	t.table()
+	width := 0
 	for _, result := range r.Results {
-		if result.Verdict == Fail || result.Verdict == Error && result.Detail != unfinished {
-			t.finding(result)
+		width = max(width, len(result.Rule))
+	}
+	for _, result := range r.Results {
+		t.line("%-*s  %s  %7s  %s", width, result.Rule, t.cell(result.Verdict), formatDuration(result.Elapsed), result.brief())
+	}
+	for _, result := range r.Results {
+		if result.Verdict == Fail || result.Verdict == Error && result.Detail != interrupted {
+			t.explain(result.Rule, result.Verdict, result.brief(), r.rows(result))
 		}
 	}
 	t.line("")
-	t.line("%s", t.summary())
+	t.line("%s (%s)", t.paint(r.Verdict(), r.summary()), formatDuration(r.Elapsed))
 	_, err := io.WriteString(w, t.String())
 	return err
 }
 
-type text struct {
-	strings.Builder
-	report *Report
-	color  bool
-}
-
-func (t *text) line(format string, args ...any) {
-	t.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " "))
-	t.WriteByte('\n')
-}
-
-func (t *text) table() {
-	width := 0
-	for _, result := range t.report.Results {
-		width = max(width, len(result.Rule))
-	}
-	for _, result := range t.report.Results {
-		verdict := t.paint(result.Verdict, fmt.Sprintf("%-5s", result.Verdict))
-		t.line("%-*s  %s  %7s  %s", width, result.Rule, verdict, took(result.Elapsed), result.brief())
-	}
-}
-
-// finding explains one result that is not a pass.
-func (t *text) finding(r Result) {
-	t.line("")
-	t.line("%s: %s", t.paint(r.Verdict, r.Rule), r.brief())
-	for _, row := range t.report.rows(r) {
-		t.line("  %-6s  %s", row.label, row.value)
-	}
-}
-
-// Explain is what the text report says of one result that is not a pass.
+// Explain returns what WriteText writes about one result that is not a pass.
 func (r *Report) Explain(result Result) string {
-	t := text{report: r}
-	t.finding(result)
+	var t text
+	t.explain(result.Rule, result.Verdict, result.brief(), r.rows(result))
 	return strings.TrimPrefix(t.String(), "\n")
 }
 
-// Summary is the verdict in one line.
+// Summary returns the verdict in one line.
 func (r *Report) Summary() string {
-	t := text{report: r}
-	return t.summary()
+	return fmt.Sprintf("%s (%s)", r.summary(), formatDuration(r.Elapsed))
 }
 
-func (t *text) summary() string {
-	r := t.report
-	verdict := r.Verdict()
-	var words string
-	switch verdict {
+func (r *Report) summary() string {
+	words := "inconclusive"
+	switch r.Verdict() {
 	case Pass:
 		words = "honest: " + count(r.count(Pass), "rule", "rules") + " passed"
 	case Fail:
 		words = fmt.Sprintf("not honest: %d of %s failed", r.count(Fail), count(len(r.Results), "rule", "rules"))
-	default:
-		words = "inconclusive"
 	}
 	if r.Interrupted {
 		words = "interrupted: " + words
@@ -92,28 +61,100 @@ func (t *text) summary() string {
 	if n := r.count(Skip); n > 0 {
 		words += ", " + strconv.Itoa(n) + " skipped"
 	}
-	return t.paint(verdict, words) + fmt.Sprintf(" (%s)", took(r.Elapsed))
+	return words
 }
 
-// took says d in the precision that a reader cares for.
-func took(d time.Duration) string {
+// WriteText writes the comparison for people: a table of all rules with both
+// verdicts, then who is at fault for each failure and why, then a summary line.
+func (c *Comparison) WriteText(w io.Writer, color bool) error {
+	t := text{color: color}
+	t.line("path    %s", c.Path.Target)
+	t.line("direct  %s", c.Direct.Target)
+	t.line("seed    %d", c.Path.Seed())
+	t.line("")
+	width := 0
+	for _, rule := range c.Rules {
+		width = max(width, len(rule.Rule))
+	}
+	t.line("%-*s  PATH   DIRECT", width, "")
+	for _, rule := range c.Rules {
+		brief := rule.shown().brief()
+		if rule.Blame != BlameNone && rule.Blame != Inconclusive {
+			brief = string(rule.Blame) + ": " + brief
+		}
+		t.line("%-*s  %s  %s   %s", width, rule.Rule, t.cell(rule.Path.Verdict), t.cell(rule.Direct.Verdict), brief)
+	}
+	for _, rule := range c.Rules {
+		if rule.Detail != "" && !rule.interrupted() {
+			t.explain(rule.Rule, rule.Verdict(), rule.Detail, c.rows(rule))
+		}
+	}
+	t.line("")
+	t.line("%s (%s)", t.paint(c.Verdict(), c.summary()), formatDuration(c.Elapsed()))
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+// Summary returns the result of the comparison in one line.
+func (c *Comparison) Summary() string {
+	return fmt.Sprintf("%s (%s)", c.summary(), formatDuration(c.Elapsed()))
+}
+
+func (c *Comparison) summary() string {
+	var parts []string
+	for _, part := range []struct {
+		blame  Blame
+		before string
+		after  string
+	}{
+		{BlamePath, "the path fails ", ""},
+		{BlameServer, "the server fails ", ""},
+		{BlameDirectOnly, "the server fails ", " directly only"},
+		{Inconclusive, "", " inconclusive"},
+	} {
+		if n := c.count(part.blame); n > 0 {
+			parts = append(parts, part.before+count(n, "rule", "rules")+part.after)
+		}
+	}
+	words := strings.Join(parts, "; ")
 	switch {
-	case d < time.Millisecond:
-		return d.Round(10 * time.Microsecond).String()
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
+	case words == "" && c.Verdict() == Pass:
+		words = "honest, directly and through the path: " + count(c.Path.count(Pass), "rule", "rules") + " passed"
+	case words == "":
+		words = "inconclusive"
 	}
-	return d.Round(100 * time.Millisecond).String()
+	if c.Interrupted() {
+		words = "interrupted: " + words
+	}
+	return words
 }
 
-var ansi = map[Verdict]string{Pass: "32", Fail: "31", Skip: "33", Error: "35"}
+// text is a report for people as it is built.
+type text struct {
+	strings.Builder
+	color bool
+}
 
-// Paint is words in the verdict's colour, by ANSI escape sequences.
-func (v Verdict) Paint(words string) string {
-	if ansi[v] == "" {
-		return words
+func (t *text) line(format string, args ...any) {
+	t.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	t.WriteByte('\n')
+}
+
+// cell is a verdict in a table.
+func (t *text) cell(v Verdict) string {
+	if v == "" {
+		return "-    "
 	}
-	return "\x1b[" + ansi[v] + "m" + words + "\x1b[0m"
+	return t.paint(v, fmt.Sprintf("%-5s", v))
+}
+
+// explain writes a paragraph about one rule.
+func (t *text) explain(rule string, v Verdict, brief string, rows []row) {
+	t.line("")
+	t.line("%s: %s", t.paint(v, rule), brief)
+	for _, row := range rows {
+		t.line("  %-6s  %s", row.label, row.value)
+	}
 }
 
 func (t *text) paint(v Verdict, words string) string {
@@ -121,4 +162,25 @@ func (t *text) paint(v Verdict, words string) string {
 		return words
 	}
 	return v.Paint(words)
+}
+
+var ansi = map[Verdict]string{Pass: "32", Fail: "31", Skip: "33", Error: "35"}
+
+// Paint returns words in the color of the verdict, with ANSI escape sequences.
+func (v Verdict) Paint(words string) string {
+	if ansi[v] == "" {
+		return words
+	}
+	return "\x1b[" + ansi[v] + "m" + words + "\x1b[0m"
+}
+
+// formatDuration formats d with the precision that matters to people.
+func formatDuration(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
 }

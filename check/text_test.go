@@ -26,7 +26,7 @@ func sample() *check.Report {
 				Detail:  "256.0 KiB: the stream ended after 4096 of 262144 bytes",
 				Meaning: "The reply is lost.", Cause: "a proxy", Remedy: "half-close", Elapsed: 12 * time.Millisecond},
 			{Rule: "stream/chunking", Verdict: check.Fail, Class: check.Corrupt, Offset: 9, Got: "01 02", Want: "02 01",
-				Detail: "byte 9 is not the one that was sent", Meaning: "Bytes are lost.", Elapsed: 1500 * time.Millisecond},
+				Detail: "byte 9 differs from the byte that was sent", Meaning: "Bytes are lost.", Elapsed: 1500 * time.Millisecond},
 			{Rule: "stream/fin-only", Verdict: check.Skip, Offset: -1, Detail: "this connection cannot be half-closed"},
 			{Rule: "stream/concurrency", Verdict: check.Error, Offset: -1, Detail: "connect: too many open files", Elapsed: time.Second},
 		},
@@ -49,7 +49,7 @@ stream/half-close: premature-eof at byte 4096
   repeat  echod check --rule stream/half-close --seed 42 tcp://192.0.2.1:7
 
 stream/chunking: corrupt at byte 9
-  seen    byte 9 is not the one that was sent
+  seen    byte 9 differs from the byte that was sent
   got     01 02
   want    02 01
   means   Bytes are lost.
@@ -70,7 +70,7 @@ func TestWriteTextExplainsFailuresBelowTheTable(t *testing.T) {
 	}
 }
 
-func TestColorChangesNothingButTheColor(t *testing.T) {
+func TestColorAddsOnlyEscapeSequences(t *testing.T) {
 	var got strings.Builder
 	if err := sample().WriteText(&got, true); err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func TestColorChangesNothingButTheColor(t *testing.T) {
 	}
 }
 
-func TestVerdictOfAReport(t *testing.T) {
+func TestReportVerdict(t *testing.T) {
 	tests := []struct {
 		name    string
 		results []check.Verdict
@@ -93,7 +93,7 @@ func TestVerdictOfAReport(t *testing.T) {
 		{"all pass", []check.Verdict{check.Pass, check.Pass}, check.Pass},
 		{"skips do not matter", []check.Verdict{check.Skip, check.Pass}, check.Pass},
 		{"one failure", []check.Verdict{check.Pass, check.Error, check.Fail}, check.Fail},
-		{"one doubt", []check.Verdict{check.Pass, check.Error}, check.Error},
+		{"one is inconclusive", []check.Verdict{check.Pass, check.Error}, check.Error},
 		{"only skips", []check.Verdict{check.Skip}, check.Error},
 		{"nothing", nil, check.Error},
 	}
@@ -118,7 +118,7 @@ func TestCommandRepeatsWithTheSameOptions(t *testing.T) {
 	}
 }
 
-func TestCommandIsReadByAShellAsItWasMeant(t *testing.T) {
+func TestCommandIsQuotedForAShell(t *testing.T) {
 	report := sample()
 	report.Target = check.Target{Network: "unix", Address: "/tmp/it's $HOME"}
 	report.Options.Long, report.Options.Stall = true, check.LongStall
@@ -129,7 +129,7 @@ func TestCommandIsReadByAShellAsItWasMeant(t *testing.T) {
 	}
 }
 
-func TestCommandSpeaksTLSAsItWasSpoken(t *testing.T) {
+func TestCommandHasTheTLSFlags(t *testing.T) {
 	report := sample()
 	report.Target = check.Target{Network: "tls", Address: "h:8443",
 		TLS: &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "echo.example", Certificates: make([]tls.Certificate, 1)}}

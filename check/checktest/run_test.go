@@ -11,39 +11,39 @@ import (
 	"echod/check/checktest"
 )
 
-// short has the rules that wait wait less.
+// short shortens the rules that take long.
 func short(o *check.Options) { o.Bulk, o.Stall = 4<<20, time.Second }
 
-// A proxy of twenty lines keeps every rule, if it passes on each FIN and does
-// not close before both directions are done.
+// A proxy of twenty lines passes every rule if it forwards each FIN and closes only when
+// both directions have ended.
 func TestProxy(t *testing.T) {
 	checktest.Run(t, through(t, copyAndFinish), short)
 }
 
-// broken is set in the process that shows what a failure looks like.
+// broken is the environment variable of the process whose test fails.
 const broken = "CHECKTEST_BROKEN"
 
-func TestBrokenProxyForItself(t *testing.T) {
+func TestBrokenProxyInAnotherProcess(t *testing.T) {
 	if os.Getenv(broken) == "" {
-		t.Skip("it is run, and fails, in a process of its own: see TestFailureOfARuleIsExplained")
+		t.Skip("TestAFailedRuleIsExplained runs it in another process, where it fails")
 	}
 	checktest.Run(t, through(t, copyAndClose), checktest.Only("stream/half-close", "stream/fin-only", "stream/idle"), short)
 }
 
-func TestFailureOfARuleIsExplained(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestBrokenProxyForItself$", "-test.v")
+func TestAFailedRuleIsExplained(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestBrokenProxyInAnotherProcess$", "-test.v")
 	cmd.Env = append(os.Environ(), broken+"=1")
 	text, err := cmd.CombinedOutput()
 	if err == nil {
-		t.Error("a proxy that closes both directions at one FIN passed")
+		t.Error("a proxy that closes both directions at one FIN passes")
 	}
 	for _, want := range []string{
-		"--- FAIL: TestBrokenProxyForItself/stream/half-close ",
-		"--- PASS: TestBrokenProxyForItself/stream/fin-only ",
-		"--- SKIP: TestBrokenProxyForItself/stream/idle ",
+		"--- FAIL: TestBrokenProxyInAnotherProcess/stream/half-close ",
+		"--- PASS: TestBrokenProxyInAnotherProcess/stream/fin-only ",
+		"--- SKIP: TestBrokenProxyInAnotherProcess/stream/idle ",
 		"stream/half-close: premature-eof",
-		"means   The reply to a client that has finished sending is lost",
-		"cause   a proxy or tunnel that takes the client's FIN for the end of both directions",
+		"means   A client that has finished sending loses the reply",
+		"cause   a proxy or tunnel that closes both directions when the client sends a FIN",
 		"remedy  ",
 		"needs --long",
 		"seed    ",

@@ -209,7 +209,7 @@ type ruleRow struct {
 func listRules(w io.Writer, format string) error {
 	var rows []ruleRow
 	for _, r := range check.Rules() {
-		rows = append(rows, ruleRow{r.ID, r.Networks, r.Sends, r.Expects, r.Meaning, r.Needs()})
+		rows = append(rows, ruleRow{r.ID, r.Networks, r.Sends, r.Expects, r.Meaning, r.Needs})
 	}
 	switch format {
 	case "json":

@@ -33,7 +33,7 @@ const (
 
 func (p *progress) tell(now check.Progress) {
 	if p.w != nil {
-		line := fmt.Sprintf("%d of %d %s", now.Past, now.Of, p.what)
+		line := fmt.Sprintf("%d of %d %s", now.Done, now.Total, p.what)
 		if len(now.Running) > 0 {
 			line += ": " + andMore(now.Running)
 		}

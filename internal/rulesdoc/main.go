@@ -36,7 +36,7 @@ func document() string {
 	b.WriteString(introduction)
 	b.WriteString("| rule | networks | needs |\n|---|---|---|\n")
 	for _, r := range check.Rules() {
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", r.ID, anchor(r.ID), strings.Join(r.Networks, ", "), quoted(r.Needs()))
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", r.ID, anchor(r.ID), strings.Join(r.Networks, ", "), quoted(r.Needs))
 	}
 	for _, r := range check.Rules() {
 		writeRule(&b, r)
@@ -51,16 +51,16 @@ func document() string {
 func writeRule(b *strings.Builder, r check.Rule) {
 	fmt.Fprintf(b, "\n## %s\n\n", r.ID)
 	fmt.Fprintf(b, "* **Networks**: %s\n", strings.Join(r.Networks, ", "))
-	if needs := r.Needs(); len(needs) > 0 {
+	if needs := r.Needs; len(needs) > 0 {
 		fmt.Fprintf(b, "* **Needs**: %s\n", quoted(needs))
 	}
 	fmt.Fprintf(b, "* **Sends**: %s\n* **Expects**: %s\n* **A failure means**: %s\n", r.Sends, r.Expects, r.Meaning)
-	if len(r.Causes()) == 0 {
+	if len(r.Causes) == 0 {
 		return
 	}
 	b.WriteString("\n| class | likely cause | remedy |\n|---|---|---|\n")
-	for _, c := range r.Causes() {
-		fmt.Fprintf(b, "| %s | %s | %s |\n", classes(c.Classes), cell(c.Cause), cell(c.Remedy))
+	for _, c := range r.Causes {
+		fmt.Fprintf(b, "| %s | %s | %s |\n", classes(c.Classes), cell(c.Text), cell(c.Remedy))
 	}
 }
 

@@ -162,8 +162,8 @@ func TestRunTestsWhatWorksAndSaysWhatDoesNot(t *testing.T) {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
 	// Three networks could not be served, and were not asked.
-	if last.Past != 6 || last.Of != 12 || len(last.Running) != 0 {
-		t.Errorf("got %d of %d and %v at work in the end, want 6 of 12 and none", last.Past, last.Of, last.Running)
+	if last.Done != 6 || last.Total != 12 || len(last.Running) != 0 {
+		t.Errorf("got %d of %d and %v at work in the end, want 6 of 12 and none", last.Done, last.Total, last.Running)
 	}
 	if len(m.Columns) != 6 || m.Columns[3].Err == nil || len(m.Absent) != 1 || m.Verdict() != check.Error {
 		t.Errorf("got %d columns, fourth %v, %d absent, verdict %s; want 6, an error, 1, error",

@@ -40,9 +40,9 @@ func (t *tally) of(i int, name string) func(check.Progress) {
 }
 
 func (t *tally) sum(found *check.Result) check.Progress {
-	sum := check.Progress{Result: found, Of: t.all}
+	sum := check.Progress{Result: found, Total: t.all}
 	for _, p := range t.columns {
-		sum.Past += p.Past
+		sum.Done += p.Done
 		sum.Running = append(sum.Running, p.Running...)
 	}
 	return sum

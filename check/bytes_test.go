@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestDifferFindsTheFirstBadByteAndTellsLossFromDamage(t *testing.T) {
+func TestCheckBytesFindsTheFirstWrongByteAndTellsLossFromChange(t *testing.T) {
 	const at = 1000 // bytes of the stream before these
 	tests := []struct {
 		name   string
@@ -16,18 +16,18 @@ func TestDifferFindsTheFirstBadByteAndTellsLossFromDamage(t *testing.T) {
 		offset int64
 		detail string
 	}{
-		{"changed", func(b []byte) []byte { b[20] ^= 1; return b }, Corrupt, 1020, "byte 1020 is not the one that was sent"},
-		{"swapped", func(b []byte) []byte { b[7], b[8] = b[8], b[7]; return b }, Corrupt, 1007, "byte 1007 is not the one that was sent"},
+		{"changed", func(b []byte) []byte { b[20] ^= 1; return b }, Corrupt, 1020, "byte 1020 differs from the byte that was sent"},
+		{"swapped", func(b []byte) []byte { b[7], b[8] = b[8], b[7]; return b }, Corrupt, 1007, "byte 1007 differs from the byte that was sent"},
 		{"one missing", func(b []byte) []byte { return append(b[:5], b[6:]...) }, Corrupt, 1005, "1 byte is missing at byte 1005"},
 		{"ten missing", func(b []byte) []byte { return append(b[:5], b[15:]...) }, Corrupt, 1005, "10 bytes are missing at byte 1005"},
-		{"one too many", func(b []byte) []byte { return append([]byte{^b[0]}, b...) }, ExtraBytes, 1000, "1 byte never sent came in at byte 1000"},
-		{"too near the end to tell", func(b []byte) []byte { b = append(b[:90], b[91:]...); return b[:92] }, Corrupt, 1090, "byte 1090 is not the one that was sent"},
+		{"one too many", func(b []byte) []byte { return append([]byte{^b[0]}, b...) }, ExtraBytes, 1000, "1 byte never sent arrived at byte 1000"},
+		{"too close to the end to detect a shift", func(b []byte) []byte { b = append(b[:90], b[91:]...); return b[:92] }, Corrupt, 1090, "byte 1090 differs from the byte that was sent"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			back := payload(1, "test", 0)
-			got := tt.change(take(payload(1, "test", 0), 100))
-			f := differ(got, take(back, len(got)), back, at)
+			got := tt.change(nextBytes(payload(1, "test", 0), 100))
+			f := checkBytes(got, nextBytes(back, len(got)), back, at)
 			if f == nil {
 				t.Fatal("got no difference")
 			}
@@ -38,19 +38,19 @@ func TestDifferFindsTheFirstBadByteAndTellsLossFromDamage(t *testing.T) {
 	}
 }
 
-func TestDifferIsContentWithWhatWasSent(t *testing.T) {
-	same := take(payload(1, "test", 0), 100)
-	if f := differ(same, take(payload(1, "test", 0), 100), nil, 0); f != nil {
+func TestCheckBytesAcceptsWhatWasSent(t *testing.T) {
+	same := nextBytes(payload(1, "test", 0), 100)
+	if f := checkBytes(same, nextBytes(payload(1, "test", 0), 100), nil, 0); f != nil {
 		t.Errorf("got %v, want no failure", f)
 	}
 }
 
 func TestPayloadDoesNotDependOnHowItIsRead(t *testing.T) {
-	whole := take(payload(7, "rule", 3), 4096)
+	whole := nextBytes(payload(7, "rule", 3), 4096)
 	r := payload(7, "rule", 3)
 	var pieces []byte
 	for n := 1; len(pieces) < len(whole); n = n*2 + 1 {
-		pieces = append(pieces, take(r, min(n, len(whole)-len(pieces)))...)
+		pieces = append(pieces, nextBytes(r, min(n, len(whole)-len(pieces)))...)
 	}
 	if diff := cmp.Diff(whole, pieces); diff != "" {
 		t.Errorf("read in pieces it differs:\n%s", diff)
@@ -65,7 +65,7 @@ func TestPayloadsOfOtherSeedsRulesAndConnectionsDiffer(t *testing.T) {
 		"other rule":       payload(1, "b", 0),
 		"other connection": payload(1, "a", 1),
 	} {
-		start := string(take(r, 16))
+		start := string(nextBytes(r, 16))
 		if other, ok := seen[start]; ok {
 			t.Errorf("%s has the bytes of %s", name, other)
 		}

@@ -1,21 +1,27 @@
 package check
 
-import (
-	"echod/internal/agent"
-)
+import "echod/internal/agent"
+
+// resetHidden is the cause of each rule in this file.
+var resetHidden = []Cause{
+	{[]Class{PrematureEOF},
+		"a proxy that closes its second connection in an orderly way, however the first one ended",
+		"close the second connection with SO_LINGER 0 when a read or a write on the first failed with a reset"},
+}
 
 var rstToServer = Rule{
 	ID:       "stream/rst-to-server",
 	Networks: []string{"tcp"},
+	Needs:    []string{"--agent"},
 	Sends:    "a reset to the agent (a close with SO_LINGER 0)",
 	Expects:  "that the agent sees a reset, and no FIN",
-	Meaning:  "A client that breaks off looks to the server like one that has finished: half an upload is taken for all of it.",
-	Agent:    true,
-	run:      runRstToServer,
+	Meaning:  "To the server, a client that aborts looks like one that has finished: half an upload counts as complete.",
+	Causes:   resetHidden,
+	run:      runRSTToServer,
 }
 
-func runRstToServer(p *probe) error {
-	s, err := p.play("take", "", nil)
+func runRSTToServer(p *probe) error {
+	s, err := p.startScenario("take", "", nil)
 	if err != nil {
 		return err
 	}
@@ -24,7 +30,7 @@ func runRstToServer(p *probe) error {
 		return skipped("this connection cannot be reset")
 	}
 	s.abort()
-	report, err := s.seen()
+	report, err := s.report()
 	switch {
 	case err != nil:
 		return err
@@ -33,22 +39,23 @@ func runRstToServer(p *probe) error {
 	case report.End == agent.Open:
 		return fail(Silent, "the client reset the connection, and %v later the agent had seen neither a reset nor a FIN", s.timeout)
 	}
-	p.note("the agent saw the reset after %d ms", report.EndMS)
+	p.notef("the agent saw the reset after %d ms", report.EndMS)
 	return nil
 }
 
 var rstToClient = Rule{
 	ID:       "stream/rst-to-client",
 	Networks: []string{"tcp"},
+	Needs:    []string{"--agent"},
 	Sends:    "one byte to the agent, which then resets the connection",
 	Expects:  "a reset, and no FIN",
-	Meaning:  "A server that breaks off looks to the client like one that has finished.",
-	Agent:    true,
-	run:      runRstToClient,
+	Meaning:  "To the client, a server that aborts looks like one that has finished.",
+	Causes:   resetHidden,
+	run:      runRSTToClient,
 }
 
-func runRstToClient(p *probe) error {
-	s, err := p.play("reset", "", agent.Params{"take": 1})
+func runRSTToClient(p *probe) error {
+	s, err := p.startScenario("reset", "", agent.Params{"take": 1})
 	if err != nil {
 		return err
 	}
@@ -62,16 +69,17 @@ func runRstToClient(p *probe) error {
 var rstAfterData = Rule{
 	ID:       "stream/rst-after-data",
 	Networks: []string{"tcp"},
+	Needs:    []string{"--agent"},
 	Sends:    "64 KiB to the agent, which sends them back and resets the connection",
 	Expects:  "a prefix of them and a reset, never a FIN",
-	Meaning:  "A reply that the server broke off ends as if it were whole: half a download is taken for all of it.",
-	Agent:    true,
-	run:      runRstAfterData,
+	Meaning:  "A reply that the server aborted ends as if it were complete: half a download counts as complete.",
+	Causes:   resetHidden,
+	run:      runRSTAfterData,
 }
 
-func runRstAfterData(p *probe) error {
+func runRSTAfterData(p *probe) error {
 	const n = 64 << 10
-	s, err := p.play("reset", "", agent.Params{"take": n, "give": n})
+	s, err := p.startScenario("reset", "", agent.Params{"take": n, "give": n})
 	if err != nil {
 		return err
 	}
@@ -79,9 +87,9 @@ func runRstAfterData(p *probe) error {
 	if err := s.sendFrom(p.payload(0), n); err != nil {
 		return err
 	}
-	if err := s.expectReset(take(p.payload(0), n)); err != nil {
+	if err := s.expectReset(nextBytes(p.payload(0), n)); err != nil {
 		return err
 	}
-	p.note("%s of %s arrived, then the reset", size(s.at), size(n))
+	p.notef("%s of %s arrived, then the reset", size(s.received), size(n))
 	return nil
 }

@@ -9,10 +9,15 @@ var orderLoss = Rule{
 	ID:       "datagram/order-loss",
 	Networks: datagrams,
 	Sends:    "1000 numbered datagrams in a second",
-	Expects:  "any of them; how many are lost, doubled or out of order is told and not judged",
-	Meaning:  "Not one of many datagrams comes back, although single ones do.",
-	stage:    flood,
-	run:      runOrderLoss,
+	Expects:  "at least one of them; the numbers lost, duplicated and out of order are reported and do not fail the rule",
+	Meaning:  "Single datagrams come back, but not one of many does.",
+	Causes: []Cause{
+		{[]Class{Silent},
+			"a rate limit that stops answering a source that sends fast",
+			"raise the limit, or drop only what exceeds it"},
+	},
+	stage: flood,
+	run:   runOrderLoss,
 }
 
 const (
@@ -29,21 +34,21 @@ func runOrderLoss(p *probe) error {
 	defer socket.Close()
 	sent := make(chan error, 1)
 	go func() { sent <- sendNumbered(p, socket) }()
-	var t tally
-	if err := t.receive(p, socket, sent); err != nil {
+	var c numberCount
+	if err := c.receive(p, socket, sent); err != nil {
 		return err
 	}
-	if t.unique == 0 {
+	if c.unique == 0 {
 		return fail(Silent, "not one of %d datagrams came back", numbered)
 	}
-	p.note("%d sent: %d lost, %d doubled, %d out of order", numbered, numbered-t.unique, t.doubled, t.disordered)
+	p.notef("%d sent: %d lost, %d duplicated, %d out of order", numbered, numbered-c.unique, c.duplicated, c.disordered)
 	return nil
 }
 
 func sendNumbered(p *probe, socket packetSocket) error {
 	random := p.payload(0)
 	for n := range uint64(numbered) {
-		datagram := take(random, numberedSize)
+		datagram := nextBytes(random, numberedSize)
 		binary.BigEndian.PutUint64(datagram, n)
 		if err := socket.send(datagram); err != nil {
 			return err
@@ -55,39 +60,39 @@ func sendNumbered(p *probe, socket packetSocket) error {
 	return nil
 }
 
-// tally counts the numbers that come back.
-type tally struct {
+// numberCount counts the numbers that come back.
+type numberCount struct {
 	seen       [numbered]bool
 	highest    uint64
 	unique     int
-	doubled    int
+	duplicated int
 	disordered int
 }
 
-func (t *tally) count(n uint64) {
+func (c *numberCount) add(n uint64) {
 	switch {
-	case n >= numbered: // nobody sent that
+	case n >= numbered: // it was never sent
 		return
-	case t.seen[n]:
-		t.doubled++
+	case c.seen[n]:
+		c.duplicated++
 		return
-	case n < t.highest:
-		t.disordered++
+	case n < c.highest:
+		c.disordered++
 	}
-	t.seen[n] = true
-	t.unique++
-	t.highest = max(t.highest, n)
+	c.seen[n] = true
+	c.unique++
+	c.highest = max(c.highest, n)
 }
 
-// receive counts until all are there, or all are sent and nothing more comes.
-func (t *tally) receive(p *probe, socket packetSocket, sent <-chan error) error {
+// receive counts until all numbers are back, or all are sent and nothing more arrives.
+func (c *numberCount) receive(p *probe, socket packetSocket, sent <-chan error) error {
 	buf := make([]byte, maxDatagram)
-	for done := false; t.unique < numbered; {
-		socket.SetReadDeadline(time.Now().Add(p.Timeout / tries))
+	for done := false; c.unique < numbered; {
+		socket.SetReadDeadline(time.Now().Add(p.Timeout / attempts))
 		n, _, err := socket.receive(buf)
 		switch {
 		case err == nil && n >= 8:
-			t.count(binary.BigEndian.Uint64(buf))
+			c.add(binary.BigEndian.Uint64(buf))
 		case err == nil:
 		case classify(err) != Timeout || p.ctx.Err() != nil:
 			return err

@@ -1,22 +1,18 @@
 package check
 
-import (
-	"bytes"
-	"errors"
-	"fmt"
-)
+import "bytes"
 
 var binaryExact = Rule{
 	ID:       "stream/binary-exact",
 	Networks: streams,
-	Sends:    "all 256 values; then, on a connection each, what telnet, HTTP, TLS and the PROXY protocol begin with",
+	Sends:    "all 256 byte values; then, on one connection each, the first bytes of telnet, HTTP, TLS and the PROXY protocol",
 	Expects:  "the same",
-	Meaning:  "The bytes are understood on the way, and changed or answered, instead of passed on.",
+	Meaning:  "Something on the path interprets the bytes and changes or answers them, instead of forwarding them.",
 	run:      runBinaryExact,
 }
 
-// openings are what makes a meddler meddle. Each has a connection of its own,
-// because who sniffs looks at the first bytes only.
+// openings are bytes that a protocol detector reacts to. Each has its own connection,
+// because a detector examines only the first bytes.
 var openings = []struct {
 	name  string
 	bytes string
@@ -47,8 +43,8 @@ func runBinaryExact(p *probe) error {
 	return nil
 }
 
-// exchangeOpening sends a second message too: it finds what was put in behind
-// the first.
+// exchangeOpening also sends a second message, which finds bytes that were inserted
+// behind the first.
 func exchangeOpening(p *probe, i int, opening []byte) error {
 	s, err := p.open()
 	if err != nil {
@@ -59,18 +55,4 @@ func exchangeOpening(p *probe, i int, opening []byte) error {
 		return err
 	}
 	return s.exchange(p.payload(i), p.payload(i), 64)
-}
-
-// inCase says with which of a rule's cases it failed.
-func inCase(name string, err error) error {
-	var f *failure
-	var skip skipped
-	switch {
-	case errors.As(err, &skip):
-		return err
-	case !errors.As(err, &f):
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	f.detail = name + ": " + f.detail
-	return f
 }

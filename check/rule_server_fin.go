@@ -7,23 +7,34 @@ import (
 	"echod/internal/agent"
 )
 
-var serverFin = Rule{
+var serverFIN = Rule{
 	ID:       "stream/server-fin",
 	Networks: []string{"tcp"},
+	Needs:    []string{"--agent"},
 	Sends:    "to the agent, which has sent a FIN: 1 KiB, a second later 64 KiB, and a FIN",
-	Expects:  "the agent's FIN at once; and that the agent receives all of it, then the client's FIN",
-	Meaning:  "Once the server has finished sending, what the client still sends is lost: one-way streams break.",
-	Agent:    true,
-	run:      runServerFin,
+	Expects:  "the agent's FIN at once, and that the agent receives everything and then the client's FIN",
+	Meaning:  "After the server has finished sending, bytes from the client are lost: one-way streams break.",
+	Causes: []Cause{
+		{[]Class{PrematureEOF, Reset},
+			"a proxy that closes both directions when the server sends a FIN",
+			"nginx stream: proxy_half_close on; socat: a longer -t; others: forward the FIN and continue to read from the client"},
+		{[]Class{Silent},
+			"a proxy that forwards the server's FIN only after the client has sent one",
+			"forward each FIN when it arrives (shutdown with SHUT_WR)"},
+	},
+	run: runServerFIN,
 }
 
-func runServerFin(p *probe) error {
-	s, err := p.play("fin-first", "", nil)
+func runServerFIN(p *probe) error {
+	s, err := p.startScenario("fin-first", "", nil)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := s.expectServerFin(); err != nil {
+	if err := s.expectFIN(); err != nil {
+		if f, ok := err.(*failure); ok && f.class == Silent {
+			f.detail = "the agent's FIN did not arrive within " + s.timeout.String()
+		}
 		return err
 	}
 	const before, after = 1 << 10, 64 << 10
@@ -35,26 +46,17 @@ func runServerFin(p *probe) error {
 	if err := s.sendFrom(out, after); err != nil {
 		return err
 	}
-	if err := s.finish(); err != nil {
+	if err := s.closeWrite(); err != nil {
 		return err
 	}
-	report, err := s.seen()
+	report, err := s.report()
 	if err != nil {
 		return err
 	}
-	return receivedAll(report, take(p.payload(0), before+after))
+	return receivedAll(report, nextBytes(p.payload(0), before+after))
 }
 
-// expectServerFin reads the FIN that the agent sent first.
-func (s *scene) expectServerFin() error {
-	err := s.expectFin()
-	if f, ok := err.(*failure); ok && f.class == Silent {
-		f.detail = "the agent's FIN did not arrive within " + s.timeout.String()
-	}
-	return err
-}
-
-// receivedAll reports whether the agent received want and then a FIN.
+// receivedAll returns nil if the agent received want and then a FIN; else the failure.
 func receivedAll(report agent.Report, want []byte) error {
 	n, sum := int64(len(want)), sha256.Sum256(want)
 	switch {
@@ -67,7 +69,7 @@ func receivedAll(report agent.Report, want []byte) error {
 	case report.Received > n:
 		return failAt(n, ExtraBytes, "the agent received %d bytes, and %d were sent", report.Received, n)
 	case report.SHA256 != hex.EncodeToString(sum[:]):
-		return fail(Corrupt, "the agent received %d bytes that are not those that were sent", n)
+		return fail(Corrupt, "the agent received %d bytes that differ from those that were sent", n)
 	case report.End != agent.FIN:
 		return fail(Silent, "the agent received all %d bytes and neither a FIN nor a reset", n)
 	}

@@ -1,0 +1,108 @@
+package check
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+)
+
+// payload returns the endless, incompressible stream of bytes that connection number
+// conn of this rule sends. Each call returns the same bytes, so a rule compares what
+// comes back with a second payload and keeps no copy.
+func (p *probe) payload(conn int) io.Reader { return payload(p.Seed, p.rule, conn) }
+
+func payload(seed uint64, rule string, conn int) io.Reader {
+	name := fnv.New64a()
+	name.Write([]byte(rule))
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[0:], seed)
+	binary.LittleEndian.PutUint64(key[8:], name.Sum64())
+	binary.LittleEndian.PutUint64(key[16:], uint64(conn))
+	return rand.NewChaCha8(key)
+}
+
+// nextBytes returns the next n bytes of r, or fewer if r ends.
+func nextBytes(r io.Reader, n int) []byte {
+	b := make([]byte, n)
+	n, _ = io.ReadFull(r, b)
+	return b[:n]
+}
+
+// checkBytes compares got with want, which begins at offset of the stream. It returns
+// nil, or the failure at the first wrong byte. more returns the bytes that should
+// follow want: they help to tell lost bytes from changed ones.
+func checkBytes(got, want []byte, more io.Reader, offset int64) *failure {
+	bad := firstDifference(got, want)
+	if bad < 0 {
+		return nil
+	}
+	want = append(want, nextBytes(more, excerptLen)...)
+	f := failAt(offset+int64(bad), Corrupt, "byte %d differs from the byte that was sent", offset+int64(bad))
+	f.got, f.want = excerpt(got[bad:]), excerpt(want[bad:])
+	if n := shift(want[bad:], got[bad:]); n > 0 {
+		f.detail = fmt.Sprintf("%s missing at byte %d", count(n, "byte is", "bytes are"), f.offset)
+	} else if n := shift(got[bad:], want[bad:]); n > 0 {
+		f.class = ExtraBytes
+		f.detail = fmt.Sprintf("%s never sent arrived at byte %d", count(n, "byte", "bytes"), f.offset)
+	}
+	return f
+}
+
+// firstDifference returns the index of the first byte in which a and b, equally long,
+// differ; -1 if they do not.
+func firstDifference(a, b []byte) int {
+	if bytes.Equal(a, b) {
+		return -1
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return -1
+}
+
+// shiftLen is how many bytes must agree before they count as shifted. By chance,
+// that many agree once in 2^64.
+const shiftLen = 8
+
+// shift returns how many bytes to omit from long so that it continues like short:
+// from 1 to excerptLen, or 0 if no such number is found.
+func shift(long, short []byte) int {
+	if len(short) < shiftLen {
+		return 0
+	}
+	i := bytes.Index(long[:min(len(long), excerptLen+shiftLen)], short[:shiftLen])
+	return max(i, 0)
+}
+
+const excerptLen = 16
+
+// excerpt returns the first bytes of b in hexadecimal.
+func excerpt(b []byte) string {
+	if len(b) > excerptLen {
+		return fmt.Sprintf("% x …", b[:excerptLen])
+	}
+	return fmt.Sprintf("% x", b)
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// size formats a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d B", n)
+}

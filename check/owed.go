@@ -1,0 +1,156 @@
+package check
+
+import (
+	"crypto/tls"
+	"io"
+	"sync"
+	"time"
+
+	"echod/internal/dial"
+)
+
+// Owed bytes are those that a server has received and not yet sent back. This file
+// makes a server owe bytes: the client sends and reads nothing.
+
+const (
+	// mostOwed does not fit into the buffers of the path: the server itself stalls,
+	// and a FIN arrives long after the reader has started.
+	mostOwed = 32 << 20
+	// standstill is when a writer whose bytes nobody reads counts as stalled. A busy
+	// machine may need longer to receive more; then a little less is owed.
+	standstill = 300 * time.Millisecond
+)
+
+// openOwed opens a stream and sends as much of the first payload as is received while
+// the client reads nothing. That many bytes are owed then.
+func (p *probe) openOwed() (s *stream, owed int64, err error) {
+	if s, err = p.open(); err != nil {
+		return nil, 0, err
+	}
+	s.shrinkBuffer()
+	if owed, _, err = s.fill(p.payload(0), mostOwed, standstill); err != nil {
+		s.Close()
+		return nil, 0, s.callError("sending", err)
+	}
+	return s, owed, nil
+}
+
+// shrinkBuffer requests a small receive buffer, so that few bytes stall the other
+// side. growBuffer requests one that does not limit the speed on a long path. The
+// kernel may ignore both.
+//
+// Small is the size of a loopback segment. With less, the window opens by less than a
+// segment at a time, Linux sends no window update, and the other side finds out only
+// with its next probe, seconds later.
+func (s *stream) shrinkBuffer() { s.setReadBuffer(64 << 10) }
+func (s *stream) growBuffer()   { s.setReadBuffer(1 << 20) }
+
+func (s *stream) setReadBuffer(bytes int) {
+	if c, ok := dial.Bare(s.Conn).(interface{ SetReadBuffer(bytes int) error }); ok {
+		c.SetReadBuffer(bytes)
+	}
+}
+
+// fill writes up to limit bytes of r and reads nothing, until no byte was accepted for
+// stallLimit. It returns how many were accepted, and whether the writer stalled.
+func (s *stream) fill(r io.Reader, limit int64, stallLimit time.Duration) (n int64, stalled bool, err error) {
+	if _, ok := s.Conn.(*tls.Conn); ok {
+		return s.fillTLS(r, limit, stallLimit)
+	}
+	for n < limit {
+		piece := nextBytes(r, int(min(limit-n, 256<<10)))
+		for len(piece) > 0 {
+			s.SetWriteDeadline(time.Now().Add(stallLimit))
+			written, err := s.Write(piece)
+			n += int64(written)
+			piece = piece[written:]
+			switch {
+			case classify(err) == Timeout && written == 0:
+				return n, true, nil
+			case err != nil && classify(err) != Timeout:
+				return n, false, err
+			}
+		}
+	}
+	return n, false, nil
+}
+
+// fillTLS is fill for a connection that a write deadline would break. When it
+// returns, the last piece is still being written: it counts as accepted, and is sent
+// as soon as the other side reads.
+func (s *stream) fillTLS(r io.Reader, limit int64, stallLimit time.Duration) (n int64, stalled bool, err error) {
+	w := &backgroundWriter{done: make(chan error, 1)}
+	s.SetWriteDeadline(time.Time{})
+	go func() { w.done <- w.run(s.Conn, r, limit) }()
+	ticker := time.NewTicker(stallLimit)
+	defer ticker.Stop()
+	for before := int64(0); ; before = n {
+		select {
+		case err := <-w.done:
+			return w.count(), false, err
+		case <-ticker.C:
+		}
+		if n = w.count(); n == before {
+			s.writer = w
+			return w.stop(), true, nil
+		}
+	}
+}
+
+// backgroundWriter keeps writing after fillTLS has returned. A deadline could stop it,
+// but a *tls.Conn whose Write has failed once sends nothing more, not even its
+// close_notify.
+type backgroundWriter struct {
+	mu      sync.Mutex
+	started int64 // bytes passed to Write, including the piece that is stuck
+	stopped bool
+	done    chan error // how it ended; nil if it was stopped, or everything is written
+}
+
+// run writes up to limit bytes of r, in pieces of one TLS record.
+func (w *backgroundWriter) run(to io.Writer, r io.Reader, limit int64) error {
+	for left := limit; left > 0; {
+		piece := nextBytes(r, int(min(left, 16<<10)))
+		if !w.start(len(piece)) {
+			return nil
+		}
+		if _, err := to.Write(piece); err != nil {
+			return err
+		}
+		left -= int64(len(piece))
+	}
+	return nil
+}
+
+// start counts a piece of n bytes. It returns false if the writer was stopped.
+func (w *backgroundWriter) start(n int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.stopped {
+		w.started += int64(n)
+	}
+	return !w.stopped
+}
+
+func (w *backgroundWriter) count() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.started
+}
+
+// stop makes the piece that was started the last one, and returns the count.
+func (w *backgroundWriter) stop() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	return w.started
+}
+
+// thenCloseWrite half-closes c after the last piece.
+func (w *backgroundWriter) thenCloseWrite(c halfCloser) {
+	go func() {
+		if <-w.done == nil {
+			c.CloseWrite()
+		}
+	}()
+}

@@ -1,0 +1,54 @@
+package check
+
+import "time"
+
+var closeLatency = Rule{
+	ID:       "stream/close-latency",
+	Networks: streams,
+	Sends:    "a few bytes and a FIN",
+	Expects:  "a FIN within a second",
+	Meaning:  "A timer delays the end: every connection stays open for longer than it is used.",
+	Causes: []Cause{
+		{[]Class{Late, Silent},
+			"a lingering close, or a proxy that waits before it forwards the FIN",
+			"close as soon as everything is read and written"},
+	},
+	run: runCloseLatency,
+}
+
+// maxCloseLatency is how long an end may take.
+const maxCloseLatency = time.Second
+
+// runCloseLatency fails only if the delay occurs three times in a row: the machine may
+// cause a single one.
+func runCloseLatency(p *probe) error {
+	var latency time.Duration
+	for range 3 {
+		var err error
+		if latency, err = measureClose(p); err != nil {
+			return err
+		}
+		if latency <= maxCloseLatency {
+			p.notef("FIN after %v", latency.Round(100*time.Microsecond))
+			return nil
+		}
+	}
+	return fail(Late, "the server's FIN came %v after the client's", latency.Round(10*time.Millisecond))
+}
+
+func measureClose(p *probe) (time.Duration, error) {
+	s, err := p.openHalfClosable()
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	if err := s.sendFrom(p.payload(0), 64); err != nil {
+		return 0, err
+	}
+	if err := s.closeWrite(); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	err = s.discardToFIN()
+	return time.Since(start), err
+}

@@ -1,0 +1,42 @@
+package check
+
+var halfClose = Rule{
+	ID:       "stream/half-close",
+	Networks: streams,
+	Sends:    "data and a FIN: 1 B, 4 KiB, 256 KiB",
+	Expects:  "all of it, then a FIN",
+	Meaning:  "A client that has finished sending loses the reply (echo x | nc).",
+	Causes: []Cause{
+		{[]Class{PrematureEOF, Reset, Timeout},
+			"a proxy or tunnel that closes both directions when the client sends a FIN",
+			"nginx stream: proxy_half_close on; socat: a longer -t; others: forward the FIN and continue to read"},
+	},
+	run: runHalfClose,
+}
+
+func runHalfClose(p *probe) error {
+	for i, n := range []int{1, 4 << 10, 256 << 10} {
+		if err := exchangeAndCloseWrite(p, i, n); err != nil {
+			return inCase(size(int64(n)), err)
+		}
+	}
+	return nil
+}
+
+func exchangeAndCloseWrite(p *probe, i, n int) error {
+	s, err := p.openHalfClosable()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	sendAndCloseWrite := func() error {
+		if err := s.sendFrom(p.payload(i), n); err != nil {
+			return err
+		}
+		return s.closeWrite()
+	}
+	if err := s.expectWhile(sendAndCloseWrite, p.payload(i), n); err != nil {
+		return err
+	}
+	return s.expectFIN()
+}

@@ -1,0 +1,37 @@
+package check
+
+import "time"
+
+var slowReader = Rule{
+	ID:       "stream/slow-reader",
+	Networks: streams,
+	Sends:    "as much as is received; then reads 1 KiB/s for 3 s, and the rest at once",
+	Expects:  "all of it",
+	Meaning:  "A client that reads slowly is disconnected: a write timeout measures time instead of progress.",
+	Causes: []Cause{
+		{[]Class{PrematureEOF, Reset},
+			"a timeout on each write or on the whole connection",
+			"restart the timeout with each byte that moves, and increase it"},
+	},
+	stage: stalled,
+	run:   runSlowReader,
+}
+
+func runSlowReader(p *probe) error {
+	s, owed, err := p.openOwed()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	back := p.payload(0)
+	const reads, perRead = 12, 256
+	for range reads {
+		if err := s.expect(back, perRead); err != nil {
+			return err
+		}
+		p.pause(250 * time.Millisecond)
+	}
+	p.notef("%s owed to the slow reader", size(owed))
+	s.growBuffer()
+	return s.expect(back, int(owed)-reads*perRead)
+}

@@ -1,0 +1,41 @@
+package check
+
+import (
+	"fmt"
+	"time"
+)
+
+var zeroWindow = Rule{
+	ID:       "stream/zero-window",
+	Networks: streams,
+	Sends:    "as much as is received, and reads nothing for 10 s (--stall; with --long 60 s); then reads",
+	Expects:  "all of it",
+	Meaning:  "A client that pauses is disconnected, or its stream never continues: a suspended download is lost.",
+	Causes: []Cause{
+		{[]Class{PrematureEOF, Reset},
+			"a timeout on each write, or a limit on how long a window may stay closed (haproxy: timeout client; nginx: proxy_timeout)",
+			"increase it beyond the pauses of clients"},
+		{[]Class{Timeout},
+			"the window update is not noticed, or not forwarded",
+			"check with tcpdump whether window updates and probes cross the path"},
+	},
+	stage:     stalled,
+	extraTime: func(o Options) time.Duration { return 2 * o.Stall },
+	run:       runZeroWindow,
+}
+
+func runZeroWindow(p *probe) error {
+	s, owed, err := p.openOwed()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	p.pause(p.Stall)
+	s.growBuffer()
+	what := fmt.Sprintf("%s owed, nothing read for %v", size(owed), p.Stall)
+	if err := s.expect(p.payload(0), int(owed)); err != nil {
+		return inCase(what, err)
+	}
+	p.notef("%s", what)
+	return nil
+}
