@@ -105,7 +105,7 @@ func (f *pingFlags) run(ctx context.Context, p *Process, args []string) error {
 		}
 	}
 	config.OnProbe = func(probe ping.Probe) { tally.Probe(probe); check(out.Probe(probe)) }
-	config.OnLink = func(link ping.Link) { tally.Link(link); check(out.Link(link)) }
+	config.OnConn = func(e ping.ConnEvent) { tally.Conn(e); check(out.Conn(e)) }
 	prober, err := ping.New(config)
 	if err != nil {
 		return err

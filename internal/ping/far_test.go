@@ -12,8 +12,8 @@ import (
 	"echod/internal/ping"
 )
 
-// far is a service in the test, over pipes. One write there is one read here, as
-// with datagrams; what is sent to it waits for nobody.
+// far is a service in the test, over pipes. One write there is one read here, like with
+// datagrams. Writes to it never block.
 type far struct {
 	t     *testing.T
 	wg    sync.WaitGroup
@@ -29,7 +29,7 @@ func newFar(t *testing.T, serve func(n int, c *farConn)) *far {
 	return &far{t: t, began: time.Now(), serve: serve}
 }
 
-// target is this service on that network. TLS is not for it.
+// target returns the URL of the service on a network other than tls.
 func (f *far) target(network string) ping.Target {
 	return ping.Target{Network: network, Address: "far:7", Via: f.dial}
 }
@@ -52,7 +52,7 @@ func (f *far) dial(context.Context) (net.Conn, error) {
 	return here, nil
 }
 
-// run probes from here until it is done, and the service with it.
+// run sends probes until the Prober and the service have ended.
 func (f *far) run(ctx context.Context, c ping.Config) {
 	f.t.Helper()
 	prober, err := ping.New(c)
@@ -66,7 +66,7 @@ func (f *far) run(ctx context.Context, c ping.Config) {
 // farConn is the service's end of a connection.
 type farConn struct {
 	net.Conn
-	in chan []byte // closed when the prober has hung up
+	in chan []byte // closed when the prober has closed the connection
 }
 
 func (c *farConn) receive() {
@@ -88,8 +88,8 @@ func (c *farConn) echo() {
 	}
 }
 
-// line is what p says, to be compared. Times are told only where time stands still
-// unless somebody sleeps: in a bubble.
+// line returns an event in one line. The RTT is 0, and omitted, if time stands still: in
+// a bubble without a sleep.
 func line(p ping.Probe) string {
 	words := fmt.Sprintf("%s %d", p.Fate, p.Seq)
 	if p.RTT > 0 {
@@ -104,7 +104,7 @@ func line(p ping.Probe) string {
 	return words
 }
 
-func (t *told) lines() []string {
+func (t *events) lines() []string {
 	var all []string
 	for _, p := range t.probes {
 		all = append(all, line(p))
@@ -112,9 +112,9 @@ func (t *told) lines() []string {
 	return all
 }
 
-func (t *told) linkLines() []string {
+func (t *events) connLines() []string {
 	var all []string
-	for _, l := range t.links {
+	for _, l := range t.conns {
 		words := map[bool]dial.Class{true: "up", false: l.Class}[l.Up]
 		if l.Down > 0 {
 			words += dial.Class(fmt.Sprintf(" after %v", l.Down))

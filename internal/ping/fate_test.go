@@ -16,10 +16,10 @@ import (
 	"echod/internal/ping"
 )
 
-// every is a config of one probe a second, which waits as long for an answer.
-func (t *told) every(second time.Duration, target ping.Target, count int) ping.Config {
+// every returns a config with one probe per interval, which is also the timeout.
+func (t *events) every(interval time.Duration, target ping.Target, count int) ping.Config {
 	c := t.config(target, count)
-	c.Interval, c.Wait = second, second
+	c.Interval, c.Wait = interval, interval
 	return c
 }
 
@@ -30,9 +30,9 @@ func compare(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// TestDatagramsAreToldByWhatBecameOfThem puts probes through a service that does
-// something else to each.
-func TestDatagramsAreToldByWhatBecameOfThem(t *testing.T) {
+// TestDatagramsAreReportedByTheirFate sends probes to a service that treats one of them
+// differently.
+func TestDatagramsAreReportedByTheirFate(t *testing.T) {
 	tests := []struct {
 		name string
 		do   func(c *farConn, p []byte) // with the second of four probes
@@ -71,7 +71,7 @@ func TestDatagramsAreToldByWhatBecameOfThem(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var got told
+				var got events
 				f := newFar(t, func(_ int, c *farConn) {
 					c.Write(<-c.in)
 					tt.do(c, <-c.in)
@@ -86,12 +86,12 @@ func TestDatagramsAreToldByWhatBecameOfThem(t *testing.T) {
 	}
 }
 
-func TestDatagramsLeaveOnScheduleWhateverIsAnswered(t *testing.T) {
+func TestDatagramsAreSentOnScheduleWithoutAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got told
+		var got events
 		f := newFar(t, func(_ int, c *farConn) {
 			for range c.in {
-				// answered never
+				// never answered
 			}
 		})
 		config := got.every(time.Second, f.target("udp"), 4)
@@ -108,8 +108,8 @@ func TestDatagramsLeaveOnScheduleWhateverIsAnswered(t *testing.T) {
 	})
 }
 
-// TestTimesAreThoseOfTheEvents: who is told may take long; what came meanwhile
-// counts by when it came, and what was not sent meanwhile is not made up for.
+// TestTimesAreThoseOfTheEvents: OnProbe may take long. Answers that arrive in the
+// meantime have the time of their arrival, and probes that were due are not sent later.
 func TestTimesAreThoseOfTheEvents(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -125,7 +125,7 @@ func TestTimesAreThoseOfTheEvents(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var got told
+				var got events
 				f := newFar(t, func(_ int, c *farConn) {
 					first, second := <-c.in, <-c.in
 					c.Write(first)
@@ -154,9 +154,9 @@ func TestTimesAreThoseOfTheEvents(t *testing.T) {
 	}
 }
 
-func TestStreamStaysInStepWithLateAnswers(t *testing.T) {
+func TestStreamReadsLateAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got told
+		var got events
 		f := newFar(t, func(_ int, c *farConn) {
 			c.Write(<-c.in)
 			second := <-c.in
@@ -168,13 +168,13 @@ func TestStreamStaysInStepWithLateAnswers(t *testing.T) {
 		compare(t, "fates", got.lines(), []string{
 			"answered 1", "lost 2: timeout", "lost 3: timeout", "late 2 in 2.5s", "late 3 in 1.5s", "answered 4 in 500ms", "answered 5",
 		})
-		compare(t, "links", got.linkLines(), []string{"up"})
+		compare(t, "connections", got.connLines(), []string{"up"})
 	})
 }
 
-func TestStreamHasOneProbeUnderWay(t *testing.T) {
+func TestStreamHasOneProbeInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got told
+		var got events
 		f := newFar(t, func(_ int, c *farConn) {
 			for p := range c.in {
 				time.Sleep(1700 * time.Millisecond)
@@ -194,15 +194,15 @@ func TestStreamHasOneProbeUnderWay(t *testing.T) {
 	})
 }
 
-func TestStreamThatOwesTooMuchIsGivenUp(t *testing.T) {
+func TestStreamThatOwesTooManyAnswersIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got told
+		var got events
 		f := newFar(t, func(n int, c *farConn) {
 			if n > 1 {
 				c.echo()
 			}
 			for range c.in {
-				// a path that forgot the connection
+				// a path that has forgotten the connection
 			}
 		})
 		f.run(t.Context(), got.every(time.Second, f.target("tcp"), 11))
@@ -211,11 +211,11 @@ func TestStreamThatOwesTooMuchIsGivenUp(t *testing.T) {
 			want = append(want, "lost "+seq+": timeout")
 		}
 		compare(t, "fates", got.lines(), append(want, "answered 10", "answered 11"))
-		compare(t, "links", got.linkLines(), []string{"up", "timeout", "up"})
+		compare(t, "connections", got.connLines(), []string{"up", "timeout", "up"})
 	})
 }
 
-func TestStreamThatBreaksIsMadeAnew(t *testing.T) {
+func TestBrokenStreamIsReplaced(t *testing.T) {
 	tests := []struct {
 		name  string
 		do    func(c *farConn, p []byte) // with the second of three probes
@@ -234,7 +234,7 @@ func TestStreamThatBreaksIsMadeAnew(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var got told
+				var got events
 				f := newFar(t, func(n int, c *farConn) {
 					if n == 1 {
 						c.Write(<-c.in)
@@ -245,15 +245,15 @@ func TestStreamThatBreaksIsMadeAnew(t *testing.T) {
 				})
 				f.run(t.Context(), got.every(time.Second, f.target("tcp"), 3))
 				compare(t, "fates", got.lines(), tt.fates)
-				compare(t, "links", got.linkLines(), []string{"up", tt.why, "up after 1s"})
+				compare(t, "connections", got.connLines(), []string{"up", tt.why, "up after 1s"})
 			})
 		})
 	}
 }
 
-func TestWrongByteOfAProbeIsToldWithItsPlace(t *testing.T) {
+func TestWrongByteIsReportedWithItsOffset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got told
+		var got events
 		var want ping.WrongError
 		f := newFar(t, func(_ int, c *farConn) {
 			p := <-c.in
@@ -269,9 +269,9 @@ func TestWrongByteOfAProbeIsToldWithItsPlace(t *testing.T) {
 	})
 }
 
-func TestConnectionIsTriedAgainAfterGrowingPauses(t *testing.T) {
+func TestConnectIsRetriedAfterGrowingPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got told
+		var got events
 		f := newFar(t, func(n int, c *farConn) {
 			if n == 8 {
 				c.Write(<-c.in)
@@ -287,14 +287,14 @@ func TestConnectionIsTriedAgainAfterGrowingPauses(t *testing.T) {
 		}
 		f.run(t.Context(), got.every(10*time.Millisecond, f.target("tcp"), 242))
 		var at []time.Duration
-		// An answer came in between: the pauses are short again.
+		// An answer arrived in between, so the pauses are short again.
 		for _, ms := range []int{0, 50, 150, 350, 750, 1250, 1750, 2250, 2260, 2310, 2410} {
 			at = append(at, time.Duration(ms)*time.Millisecond)
 		}
 		if !slices.Equal(f.dials, at) {
 			t.Errorf("tried at %v, want %v", f.dials, at)
 		}
-		compare(t, "links", got.linkLines(), []string{"refused", "up after 2.25s", "premature-eof", "up after 160ms"})
+		compare(t, "connections", got.connLines(), []string{"refused", "up after 2.25s", "premature-eof", "up after 160ms"})
 		tally := ping.NewTally()
 		for _, p := range got.probes {
 			tally.Probe(p)
@@ -305,7 +305,7 @@ func TestConnectionIsTriedAgainAfterGrowingPauses(t *testing.T) {
 	})
 }
 
-// TestEndOfTheContextEndsEverything: at whichever place it comes.
+// TestEndOfTheContextEndsEverything: between two probes, and with a probe in flight.
 func TestEndOfTheContextEndsEverything(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -319,13 +319,13 @@ func TestEndOfTheContextEndsEverything(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var got told
+				var got events
 				f := newFar(t, func(_ int, c *farConn) { tt.serve(c) })
 				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 				defer cancel()
 				f.run(ctx, got.every(time.Second, f.target("tcp"), 0))
 				compare(t, "fates", got.lines(), tt.want)
-				compare(t, "links", got.linkLines(), []string{"up"})
+				compare(t, "connections", got.connLines(), []string{"up"})
 				if took := time.Since(f.began); took != 500*time.Millisecond {
 					t.Errorf("it ended after %v, want 500ms", took)
 				}

@@ -28,7 +28,7 @@ func TestDatagramsFindTheAddressThatComesUp(t *testing.T) {
 		return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}, nil
 	}), 30*time.Second)
 	defer cancel()
-	var got told
+	var got events
 	config := got.config(dial.Target{Network: "udp", Address: "echo.example:" + port}, 0)
 	// Two refused probes under way at once are lost only after Wait: it is not known
 	// which of them an error is about.
@@ -50,7 +50,7 @@ func TestDatagramsFindTheAddressThatComesUp(t *testing.T) {
 	}
 	prober.Run(ctx)
 	var up []string
-	for _, l := range got.links {
+	for _, l := range got.conns {
 		up = append(up, l.Addr)
 	}
 	if diff := cmp.Diff([]string{"127.0.0.1:" + port, where}, up); diff != "" {

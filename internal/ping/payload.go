@@ -10,36 +10,37 @@ import (
 	rand8 "math/rand/v2"
 )
 
-// Each probe begins with its sequence number (8 bytes, big-endian), the time of
-// sending (8, Unix nanoseconds) and a tag (16): HMAC-SHA256 over both, cut to
-// half (RFC 2104, section 5), under a key that only this process has. So nobody
-// who has not seen a probe can answer it, and who has can only repeat it. What
-// follows is random and drawn from the whole HMAC, which differs from probe to
-// probe: services that look for loops see none.
+// A probe begins with its sequence number (8 bytes, big-endian), the time of sending (8
+// bytes, Unix nanoseconds) and a tag (16 bytes). The tag is the first half of the
+// HMAC-SHA256 of both (RFC 2104, section 5), with a key that only this run has. So
+// nobody can answer a probe that they have not seen. The rest is random and generated
+// from the whole HMAC, so no two probes are equal: services that look for loops find
+// none.
 const (
 	tagAt      = 16
 	headerSize = 32
 )
 
-// session writes probes and knows them again. It is for one goroutine at a time.
-type session struct {
+// payloads makes the bytes of probes and recognizes them in answers. It is for one
+// goroutine at a time.
+type payloads struct {
 	size int
 	mac  hash.Hash
 	sum  [sha256.Size]byte
 
-	last      []byte // the probe written last
-	lastSeq   uint64 // whose number is this one, 0 if there is none
+	last      []byte // the last probe
+	lastSeq   uint64 // its sequence number, 0 if there is none
 	lastStamp int64
 }
 
-func newSession(size int) *session {
+func newPayloads(size int) *payloads {
 	var key [sha256.Size]byte
 	rand.Read(key[:]) // never fails
-	return &session{size: size, mac: hmac.New(sha256.New, key[:]), last: make([]byte, size)}
+	return &payloads{size: size, mac: hmac.New(sha256.New, key[:]), last: make([]byte, size)}
 }
 
-// probe is the bytes of one, sent at that time, valid until the next call.
-func (s *session) probe(seq uint64, stamp int64) []byte {
+// probe returns the bytes of a probe. They are valid until the next call.
+func (s *payloads) probe(seq uint64, stamp int64) []byte {
 	p := s.last
 	if seq == s.lastSeq && stamp == s.lastStamp {
 		return p
@@ -52,24 +53,24 @@ func (s *session) probe(seq uint64, stamp int64) []byte {
 	return p
 }
 
-// sign is the tag of a probe that begins like that.
-func (s *session) sign(p []byte) []byte {
+// sign returns the tag of a probe with the sequence number and the time of p.
+func (s *payloads) sign(p []byte) []byte {
 	s.mac.Reset()
 	s.mac.Write(p[:tagAt])
 	s.mac.Sum(s.sum[:0])
 	return s.sum[:headerSize-tagAt]
 }
 
-// read reports whether p begins like a probe of this session, and which.
-func (s *session) read(p []byte) (seq uint64, stamp int64, ok bool) {
+// parse reports whether p begins like a probe of this run, and which one.
+func (s *payloads) parse(p []byte) (seq uint64, stamp int64, ok bool) {
 	if len(p) < headerSize || !hmac.Equal(s.sign(p), p[tagAt:headerSize]) {
 		return 0, 0, false
 	}
 	return binary.BigEndian.Uint64(p), int64(binary.BigEndian.Uint64(p[8:])), true
 }
 
-// compareWhole holds got against a probe.
-func (s *session) compareWhole(got []byte, seq uint64, stamp int64) *WrongError {
+// compareWhole compares got with a probe.
+func (s *payloads) compareWhole(got []byte, seq uint64, stamp int64) *WrongError {
 	wrong := s.compare(got, seq, stamp, 0)
 	if n := len(got); wrong == nil && n < s.size {
 		wrong = &WrongError{n, excerpt(nil), excerpt(s.probe(seq, stamp)[n:])}
@@ -77,8 +78,8 @@ func (s *session) compareWhole(got []byte, seq uint64, stamp int64) *WrongError 
 	return wrong
 }
 
-// compare holds got against a part of a probe, from offset on.
-func (s *session) compare(got []byte, seq uint64, stamp int64, offset int) *WrongError {
+// compare compares got with a part of a probe, which begins at offset.
+func (s *payloads) compare(got []byte, seq uint64, stamp int64, offset int) *WrongError {
 	want := s.probe(seq, stamp)[offset:]
 	for i, b := range got {
 		if i == len(want) {
@@ -91,7 +92,7 @@ func (s *session) compare(got []byte, seq uint64, stamp int64, offset int) *Wron
 	return nil
 }
 
-// excerpt shows the first bytes of b.
+// excerpt returns the first bytes of b in hexadecimal.
 func excerpt(b []byte) string {
 	const few = 8
 	if len(b) == 0 {

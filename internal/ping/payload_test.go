@@ -8,10 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestSessionKnowsItsOwnProbesOnly(t *testing.T) {
-	ours, theirs := newSession(64), newSession(64)
+func TestOnlyProbesOfTheSameRunAreRecognized(t *testing.T) {
+	ours, theirs := newPayloads(64), newPayloads(64)
 	probe := slices.Clone(ours.probe(7, 1234))
-	if seq, stamp, ok := ours.read(probe); seq != 7 || stamp != 1234 || !ok {
+	if seq, stamp, ok := ours.parse(probe); seq != 7 || stamp != 1234 || !ok {
 		t.Errorf("got %d, %d, %t; want 7, 1234, true", seq, stamp, ok)
 	}
 	tests := []struct {
@@ -19,7 +19,7 @@ func TestSessionKnowsItsOwnProbesOnly(t *testing.T) {
 		p    []byte
 	}{
 		{"nothing", nil},
-		{"another session's", theirs.probe(7, 1234)},
+		{"of another run", theirs.probe(7, 1234)},
 		{"a cut tag", probe[:headerSize-1]},
 		{"zeros", make([]byte, 64)},
 	}
@@ -32,46 +32,46 @@ func TestSessionKnowsItsOwnProbesOnly(t *testing.T) {
 		}{"another bit in the header", forged})
 	}
 	for _, tt := range tests {
-		if _, _, ok := ours.read(tt.p); ok {
-			t.Errorf("%s: % x is taken for a probe of this session", tt.name, tt.p)
+		if _, _, ok := ours.parse(tt.p); ok {
+			t.Errorf("%s: % x is recognized", tt.name, tt.p)
 		}
 	}
 }
 
 func TestSmallestProbeIsItsHeader(t *testing.T) {
-	s := newSession(headerSize)
-	if seq, stamp, ok := s.read(s.probe(7, 1234)); seq != 7 || stamp != 1234 || !ok {
+	s := newPayloads(headerSize)
+	if seq, stamp, ok := s.parse(s.probe(7, 1234)); seq != 7 || stamp != 1234 || !ok {
 		t.Errorf("got %d, %d, %t; want 7, 1234, true", seq, stamp, ok)
 	}
 }
 
-func TestProbeTellsItsNumberAndItsTime(t *testing.T) {
-	s := newSession(64)
+func TestProbeContainsItsNumberAndTime(t *testing.T) {
+	s := newPayloads(64)
 	for _, want := range []struct {
 		seq   uint64
 		stamp int64
 	}{{1, 10}, {1, 11}, {2, 11}, {1, 10}, {1, 10}} {
-		if seq, stamp, ok := s.read(slices.Clone(s.probe(want.seq, want.stamp))); seq != want.seq || stamp != want.stamp || !ok {
+		if seq, stamp, ok := s.parse(slices.Clone(s.probe(want.seq, want.stamp))); seq != want.seq || stamp != want.stamp || !ok {
 			t.Errorf("got %d, %d, %t; want %d, %d", seq, stamp, ok, want.seq, want.stamp)
 		}
 	}
 }
 
-// TestNoTwoProbesAreAlike: services look for loops by payloads that repeat.
-func TestNoTwoProbesAreAlike(t *testing.T) {
-	s := newSession(96)
+// TestNoTwoProbesAreEqual: services take repeated payloads for a loop.
+func TestNoTwoProbesAreEqual(t *testing.T) {
+	s := newPayloads(96)
 	first := slices.Clone(s.probe(1, 1234))
 	second := s.probe(2, 1234)
 	if bytes.Equal(first[headerSize:], second[headerSize:]) {
-		t.Errorf("two probes end alike: % x", first[headerSize:])
+		t.Errorf("two probes have the same rest: % x", first[headerSize:])
 	}
 	if third := slices.Clone(s.probe(1, 1234)); !bytes.Equal(first, third) {
 		t.Errorf("the same probe is once % x and once % x", first, third)
 	}
 }
 
-func TestWrongByteIsToldWithItsPlace(t *testing.T) {
-	s := newSession(48)
+func TestWrongByteIsFoundWithItsOffset(t *testing.T) {
+	s := newPayloads(48)
 	probe := slices.Clone(s.probe(1, 1234))
 	other := slices.Clone(probe)
 	other[40] ^= 0xff

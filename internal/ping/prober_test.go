@@ -14,19 +14,18 @@ import (
 	"echod/internal/ping"
 )
 
-// told is what a Prober told, in order.
-type told struct {
+// events are the events of a Prober, in order.
+type events struct {
 	probes []ping.Probe
-	links  []ping.Link
+	conns  []ping.ConnEvent
 }
 
-// config asks target often, and is patient: a test waits for answers, however
-// long they take.
-func (t *told) config(target ping.Target, count int) ping.Config {
+// config returns a config with a short interval and a long timeout, for slow machines.
+func (t *events) config(target ping.Target, count int) ping.Config {
 	return ping.Config{
 		Target: target, Count: count, Interval: time.Millisecond, Wait: 30 * time.Second, Size: 64,
 		OnProbe: func(p ping.Probe) { t.probes = append(t.probes, p) },
-		OnLink:  func(l ping.Link) { t.links = append(t.links, l) },
+		OnConn:  func(e ping.ConnEvent) { t.conns = append(t.conns, e) },
 	}
 }
 
@@ -39,7 +38,7 @@ func run(t *testing.T, c ping.Config) {
 	prober.Run(t.Context())
 }
 
-// echo is an honest one for as long as the test runs.
+// echo starts an honest echo service until the end of the test.
 func echo(t *testing.T, network string) ping.Target {
 	t.Helper()
 	start := map[string]func(testing.TB) *echotest.Server{
@@ -57,22 +56,22 @@ func echo(t *testing.T, network string) ping.Target {
 func TestEveryProbeOfAnHonestEchoIsAnswered(t *testing.T) {
 	for _, network := range []string{"tcp", "tls", "udp", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			var got told
+			var got events
 			run(t, got.config(echo(t, network), 5))
 			for i, p := range got.probes {
 				if p.Fate != ping.Answered || p.Seq != uint64(i+1) || p.RTT <= 0 || p.Reordered || p.Err != nil {
 					t.Errorf("probe %d: got %+v", i+1, p)
 				}
 			}
-			if len(got.probes) != 5 || len(got.links) != 1 || !got.links[0].Up {
-				t.Errorf("got %d probes and links %+v, want 5 and one that is up", len(got.probes), got.links)
+			if len(got.probes) != 5 || len(got.conns) != 1 || !got.conns[0].Up {
+				t.Errorf("got %d probes and links %+v, want 5 and one that is up", len(got.probes), got.conns)
 			}
 		})
 	}
 }
 
-// A connection ends in order, unless an answer is due: nobody waits for that.
-func TestConnectionEndsInOrderUnlessAnAnswerIsDue(t *testing.T) {
+// A connection ends with a FIN, or with a reset if an answer is due: nobody will read it.
+func TestConnectionEndsWithAFINUnlessAnAnswerIsDue(t *testing.T) {
 	tests := []struct {
 		name    string
 		answers bool
@@ -110,7 +109,7 @@ func TestConnectionEndsInOrderUnlessAnAnswerIsDue(t *testing.T) {
 			_, err = conn.Read(probe)
 			end <- err
 		}()
-		var got told
+		var got events
 		prober, err := ping.New(got.config(ping.Target{Network: "tcp", Address: ln.Addr().String()}, 1))
 		if err != nil {
 			t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 	"echod/internal/ping"
 )
 
-func TestReconnectTimesEachPart(t *testing.T) {
+func TestReconnectMeasuresEachPhase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got told
+		var got events
 		f := newFar(t, func(_ int, c *farConn) {
 			p := <-c.in
 			time.Sleep(20 * time.Millisecond)
@@ -40,15 +40,15 @@ func TestReconnectTimesEachPart(t *testing.T) {
 				t.Errorf("probe %d took %v, want 50ms; its parts (-want +got)\n%s", p.Seq, p.RTT, diff)
 			}
 		}
-		if len(f.dials) != 3 || len(got.probes) != 3 || len(got.links) != 0 {
-			t.Errorf("got %d connections for %d probes, and told of %d; want 3, 3 and 0", len(f.dials), len(got.probes), len(got.links))
+		if len(f.dials) != 3 || len(got.probes) != 3 || len(got.conns) != 0 {
+			t.Errorf("got %d connections for %d probes, and %d connection events; want 3, 3 and 0", len(f.dials), len(got.probes), len(got.conns))
 		}
 	})
 }
 
-func TestReconnectToldByWhatBecameOfEach(t *testing.T) {
+func TestReconnectReportsTheFateOfEachProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got told
+		var got events
 		f := newFar(t, func(n int, c *farConn) {
 			p := <-c.in
 			switch n {
@@ -73,8 +73,8 @@ func TestReconnectToldByWhatBecameOfEach(t *testing.T) {
 	})
 }
 
-// TestPartsOfARealConnection: a name that is looked up, and a handshake.
-func TestPartsOfARealConnection(t *testing.T) {
+// TestPhasesOfARealConnection has a name to look up, and a handshake.
+func TestPhasesOfARealConnection(t *testing.T) {
 	target := echo(t, "tls")
 	_, port, _ := net.SplitHostPort(target.Address)
 	named := target
@@ -83,30 +83,30 @@ func TestPartsOfARealConnection(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		target ping.Target
-		asked  bool
+		dns    bool
 	}{{"by address", target, false}, {"by name", named, true}} {
 		t.Run(tt.name, func(t *testing.T) {
-			var got told
+			var got events
 			config := got.config(tt.target, 2)
 			config.Reconnect = true
 			run(t, config)
 			for _, p := range got.probes {
 				if p.Fate != ping.Answered || p.Phases.Connect <= 0 || p.Phases.TLS <= 0 || p.Phases.FirstByte <= 0 ||
-					p.Phases.FirstByte > p.RTT || tt.asked != (p.Phases.DNS > 0) {
-					t.Errorf("got %+v; want each part but dns, and that %t", p, tt.asked)
+					p.Phases.FirstByte > p.RTT || tt.dns != (p.Phases.DNS > 0) {
+					t.Errorf("got %+v; want each phase, and dns only by name: %t", p, tt.dns)
 				}
 			}
 		})
 	}
 }
 
-// TestEndOfTheContextEndsWhatBlocks: a connection that nobody accepts, a write that
-// nobody takes.
+// TestEndOfTheContextEndsWhatBlocks: a connect that is not accepted, and a write that is
+// not read.
 func TestEndOfTheContextEndsWhatBlocks(t *testing.T) {
 	tests := []struct {
 		name  string
 		dial  func(ctx context.Context) (net.Conn, error)
-		links []string
+		conns []string
 	}{
 		{"a connect", func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }, nil},
 		{"a write", func(context.Context) (net.Conn, error) { here, _ := net.Pipe(); return here, nil }, []string{"up"}},
@@ -114,7 +114,7 @@ func TestEndOfTheContextEndsWhatBlocks(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var got told
+				var got events
 				f := newFar(t, nil)
 				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 				defer cancel()
@@ -122,7 +122,7 @@ func TestEndOfTheContextEndsWhatBlocks(t *testing.T) {
 				config.Wait = time.Hour
 				f.run(ctx, config)
 				compare(t, "fates", got.lines(), nil)
-				compare(t, "links", got.linkLines(), tt.links)
+				compare(t, "connections", got.connLines(), tt.conns)
 				if took := time.Since(f.began); took != 500*time.Millisecond {
 					t.Errorf("it ended after %v, want 500ms", took)
 				}
@@ -134,7 +134,7 @@ func TestEndOfTheContextEndsWhatBlocks(t *testing.T) {
 // TestWaitBoundsWhatBlocks: the same, without an end of the context.
 func TestWaitBoundsWhatBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got told
+		var got events
 		f := newFar(t, nil)
 		dials := 0
 		config := got.every(time.Second, ping.Target{Network: "tcp", Address: "far:7", Via: func(ctx context.Context) (net.Conn, error) {
@@ -147,7 +147,7 @@ func TestWaitBoundsWhatBlocks(t *testing.T) {
 		}}, 2)
 		f.run(t.Context(), config)
 		compare(t, "fates", got.lines(), []string{"lost 1: timeout", "lost 2: timeout"})
-		compare(t, "links", got.linkLines(), []string{"timeout", "up", "timeout"})
+		compare(t, "connections", got.connLines(), []string{"timeout", "up", "timeout"})
 		if took := time.Since(f.began); took != 2*time.Second {
 			t.Errorf("it took %v, want 2s", took)
 		}

@@ -8,54 +8,53 @@ import (
 	"echod/internal/hist"
 )
 
-// Summary is what many probes come to.
+// Summary is the result of many probes.
 type Summary struct {
-	Sent     int64 // received and lost: what is still under way is neither
+	Sent     int64 // received or lost; probes in flight do not count
 	Received int64
-	Lost     int64 // those included for which there was no connection
-	Late     int64 // of these, answered after all
+	Lost     int64 // including those for which there was no connection
+	Late     int64 // of the lost ones, those answered later
 
-	Duplicated int64 // answers too many
-	Reordered  int64 // answers that came after the one to a later probe
-	Foreign    int64 // datagrams that are no answer
+	Duplicated int64 // further answers to a probe
+	Reordered  int64 // answers that arrived after the answer to a later probe
+	Foreign    int64 // received, but no answers
 	Corrupt    int64 // answers with a wrong byte
 
-	LostBy map[dial.Class]int64 // Lost by its reasons
+	LostBy map[dial.Class]int64 // Lost, by class
 
 	Reconnects int64         // connections after the first
-	Down       time.Duration // how long there was none, as far as that was tried
+	Down       time.Duration // without a connection, until the last event
 
 	RTT hist.Summary
-	// Jitter is the mean of the differences, whichever their sign, between the RTT
-	// of an answer and of the one that was received before it: what RFC 3550,
-	// section 6.4.1, calls |D|, without the smoothing that would forget all but the
-	// last few. 0 if there are not two.
+	// Jitter is the mean of the absolute differences between the RTTs of consecutive
+	// answers: |D| of RFC 3550, section 6.4.1, without its smoothing, which weighs the
+	// last few most. 0 if there are fewer than two answers.
 	Jitter time.Duration
 
-	DNS, Connect, TLS, FirstByte hist.Summary // if the Prober reconnects
+	DNS, Connect, TLS, FirstByte hist.Summary // with Config.Reconnect
 }
 
-// Loss is the part of the probes that was lost, 0 if there were none.
+// Loss returns the part of the probes that was lost, 0 if there were none.
 func (s Summary) Loss() float64 { return float64(s.Lost) / float64(max(s.Sent, 1)) }
 
-// Tally counts what a Prober tells. Its methods are for one goroutine at a time.
+// Tally counts the events of a Prober. Its methods are for one goroutine at a time.
 type Tally struct {
-	counts Summary // without the figures of what follows
+	counts Summary // without what the other fields have
 	rtt    *hist.Hist
-	last   time.Duration // the RTT received before
+	last   time.Duration // the RTT of the last answer
 	moved  time.Duration // the sum of the differences
 	phases map[string]*hist.Hist
-	linked bool      // there was a connection
-	down   time.Time // since then there is none; zero: there is one
-	seen   time.Time // when something was told last
+	had    bool      // a connection
+	down   time.Time // start of the time without a connection; zero if there is one
+	seen   time.Time // of the last event
 }
 
-// NewTally is one that has counted nothing.
+// NewTally returns a Tally that has counted nothing.
 func NewTally() *Tally {
 	return &Tally{counts: Summary{LostBy: map[dial.Class]int64{}}, rtt: hist.New(), phases: map[string]*hist.Hist{}}
 }
 
-// Probe counts one.
+// Probe counts an event of a probe.
 func (t *Tally) Probe(p Probe) {
 	c := &t.counts
 	t.seen = p.At
@@ -105,21 +104,21 @@ func (t *Tally) time(p Probe) {
 	}
 }
 
-// Link counts what happened to the connection.
-func (t *Tally) Link(l Link) {
-	t.seen = l.At
-	if !l.Up {
-		t.down = l.At
+// Conn counts an event of the connection.
+func (t *Tally) Conn(e ConnEvent) {
+	t.seen = e.At
+	if !e.Up {
+		t.down = e.At
 		return
 	}
-	if t.linked {
+	if t.had {
 		t.counts.Reconnects++
 	}
-	t.linked, t.down = true, time.Time{}
-	t.counts.Down += l.Down
+	t.had, t.down = true, time.Time{}
+	t.counts.Down += e.Down
 }
 
-// Summary is what all comes to so far.
+// Summary returns the result so far.
 func (t *Tally) Summary() Summary {
 	s := t.counts
 	s.RTT = t.rtt.Summary()

@@ -12,13 +12,13 @@ import (
 	"echod/internal/ping"
 )
 
-func TestTallyCountsWhatItIsTold(t *testing.T) {
+func TestTallyCountsEvents(t *testing.T) {
 	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	tally := ping.NewTally()
-	tally.Link(ping.Link{At: at(0), Class: dial.Refused})
+	tally.Conn(ping.ConnEvent{At: at(0), Class: dial.Refused})
 	tally.Probe(ping.Probe{Fate: ping.Lost, At: at(0), Class: dial.Refused})
-	tally.Link(ping.Link{At: at(1000), Up: true, Down: ms(1000)})
+	tally.Conn(ping.ConnEvent{At: at(1000), Up: true, Down: ms(1000)})
 	for _, rtt := range []int{10, 14, 11} {
 		tally.Probe(ping.Probe{Fate: ping.Answered, At: at(2000), RTT: ms(rtt)})
 	}
@@ -26,10 +26,10 @@ func TestTallyCountsWhatItIsTold(t *testing.T) {
 	tally.Probe(ping.Probe{Fate: ping.Duplicated, RTT: ms(500), At: at(2000)})
 	tally.Probe(ping.Probe{Fate: ping.Late, RTT: ms(5000), Reordered: true, At: at(2000)})
 	tally.Probe(ping.Probe{Fate: ping.Foreign, At: at(2000)})
-	tally.Link(ping.Link{At: at(3000), Class: dial.Corrupt})
+	tally.Conn(ping.ConnEvent{At: at(3000), Class: dial.Corrupt})
 	tally.Probe(ping.Probe{Fate: ping.Lost, At: at(3000), Class: dial.Corrupt})
-	tally.Link(ping.Link{At: at(3500), Up: true, Down: ms(500)})
-	tally.Link(ping.Link{At: at(4000), Class: dial.Reset})
+	tally.Conn(ping.ConnEvent{At: at(3500), Up: true, Down: ms(500)})
+	tally.Conn(ping.ConnEvent{At: at(4000), Class: dial.Reset})
 	tally.Probe(ping.Probe{Fate: ping.Lost, At: at(4250), Class: dial.Refused})
 	got := tally.Summary()
 	rtt := hist.New()
@@ -57,7 +57,7 @@ func TestTallyOfNothingIsZero(t *testing.T) {
 	}
 }
 
-func TestTallyKeepsPartsApart(t *testing.T) {
+func TestTallySeparatesPhases(t *testing.T) {
 	tally := ping.NewTally()
 	tally.Probe(ping.Probe{Fate: ping.Answered, RTT: 9, Phases: ping.Phases{DNS: 1, Connect: 2, TLS: 3, FirstByte: 4}})
 	s := tally.Summary()
@@ -67,28 +67,28 @@ func TestTallyKeepsPartsApart(t *testing.T) {
 	}
 }
 
-func TestConfigThatCannotBeIsRefused(t *testing.T) {
+func TestInvalidConfigIsRefused(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*ping.Config)
 		want   string
 	}{
 		{"fine", func(*ping.Config) {}, ""},
-		{"count", func(c *ping.Config) { c.Count = -1 }, "a negative number of probes: give one from 1 on, or 0 for no end"},
-		{"interval", func(c *ping.Config) { c.Interval = 0 }, "a probe each 0s: leave at least 1ms between them"},
-		{"wait", func(c *ping.Config) { c.Wait = 0 }, "no time for an answer: give some, as in 2s"},
+		{"count", func(c *ping.Config) { c.Count = -1 }, "count -1: want a positive number, or 0 for no limit"},
+		{"interval", func(c *ping.Config) { c.Interval = 0 }, "interval 0s: want at least 1ms"},
+		{"wait", func(c *ping.Config) { c.Wait = 0 }, "wait 0s: want more than 0, e.g. 2s"},
 		{"the smallest", func(c *ping.Config) { c.Size = 32 }, ""},
 		{"the largest", func(c *ping.Config) { c.Size = 65507 }, ""},
-		{"the most under way", func(c *ping.Config) { c.Wait = 65535 * c.Interval }, ""},
+		{"the most in flight", func(c *ping.Config) { c.Wait = 65535 * c.Interval }, ""},
 		{"the shortest wait", func(c *ping.Config) { c.Wait = 1 }, ""},
 		{"a source", func(c *ping.Config) { c.Target.Network, c.Target.Source = "tcp", netip.MustParseAddr("127.0.0.2") }, ""},
 		{"a unix socket", func(c *ping.Config) { c.Target.Network = "unix" }, ""},
 		{"a source for a unix socket", func(c *ping.Config) { c.Target.Network, c.Target.Source = "unix", netip.MustParseAddr("127.0.0.2") },
-			"a source address for a unix socket: it has none"},
-		{"small", func(c *ping.Config) { c.Size = 31 }, "probes of 31 bytes: they can have 32 to 65507"},
-		{"large", func(c *ping.Config) { c.Size = 65508 }, "probes of 65508 bytes: they can have 32 to 65507"},
+			"a source address for a unix socket: omit it"},
+		{"small", func(c *ping.Config) { c.Size = 31 }, "size 31: want 32 to 65507 bytes"},
+		{"large", func(c *ping.Config) { c.Size = 65508 }, "size 65508: want 32 to 65507 bytes"},
 		{"many", func(c *ping.Config) { c.Wait = 65536 * c.Interval },
-			"a wait of 1m5.536s for probes each 1ms: at most 65536 can be under way: wait less, or send less often"},
+			"wait 1m5.536s with interval 1ms: at most 65536 probes can be in flight: use a shorter wait or a longer interval"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

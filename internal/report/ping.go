@@ -21,7 +21,7 @@ import (
 type Ping interface {
 	Start() error
 	Probe(ping.Probe) error
-	Link(ping.Link) error
+	Conn(ping.ConnEvent) error
 	End(ping.Summary, []Verdict) error
 }
 
@@ -92,7 +92,7 @@ func colorOf(p ping.Probe) ansiColor {
 	return plain
 }
 
-func (t *pingText) Link(l ping.Link) error {
+func (t *pingText) Conn(l ping.ConnEvent) error {
 	if !l.Up {
 		return t.line(l.At, red, "no connection: "+classAndError(l.Class, l.Err))
 	}

@@ -59,7 +59,7 @@ func (t *pingCSV) Start() error {
 
 func (t *pingCSV) Probe(p ping.Probe) error { return t.event(probeEvent(p)) }
 
-func (t *pingCSV) Link(l ping.Link) error { return t.event(linkEvent(l)) }
+func (t *pingCSV) Conn(l ping.ConnEvent) error { return t.event(connEvent(l)) }
 
 func (t *pingCSV) End(ping.Summary, []Verdict) error { return nil }
 

@@ -46,7 +46,7 @@ func (t *pingJSON) Start() error {
 
 func (t *pingJSON) Probe(p ping.Probe) error { return t.lines.Encode(probeEvent(p)) }
 
-func (t *pingJSON) Link(l ping.Link) error { return t.lines.Encode(linkEvent(l)) }
+func (t *pingJSON) Conn(l ping.ConnEvent) error { return t.lines.Encode(connEvent(l)) }
 
 func (t *pingJSON) End(s ping.Summary, verdicts []Verdict) error {
 	return t.lines.Encode(summaryOf(s, verdicts))
@@ -84,7 +84,7 @@ func probeEvent(p ping.Probe) pingEvent {
 	return e
 }
 
-func linkEvent(l ping.Link) pingEvent {
+func connEvent(l ping.ConnEvent) pingEvent {
 	e := pingEvent{
 		Event: "disconnected", At: l.At.UTC(), Address: l.Addr, Down: l.Down.Seconds(), Class: l.Class, Error: errorText(l.Err),
 	}

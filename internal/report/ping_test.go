@@ -17,10 +17,10 @@ import (
 // pinged are events of a ping and their lines of text.
 var pinged = []struct {
 	probe ping.Probe
-	link  ping.Link
+	conn  ping.ConnEvent
 	text  string
 }{
-	{link: ping.Link{Up: true, Addr: "127.0.0.1:7", Phases: ping.Phases{DNS: 1500, Connect: 2e6, TLS: 3e6}},
+	{conn: ping.ConnEvent{Up: true, Addr: "127.0.0.1:7", Phases: ping.Phases{DNS: 1500, Connect: 2e6, TLS: 3e6}},
 		text: "connected to 127.0.0.1:7: dns 1.50 µs, connect 2.00 ms, tls 3.00 ms"},
 	{probe: ping.Probe{Fate: ping.Answered, Seq: 3, RTT: 84100}, text: "64 bytes from tcp://far:7: seq=3 time=84.1 µs"},
 	{probe: ping.Probe{Fate: ping.Answered, Seq: 4, RTT: 3e6, Reordered: true},
@@ -36,9 +36,9 @@ var pinged = []struct {
 	{probe: ping.Probe{Fate: ping.Foreign}, text: "a foreign datagram: it answers none of these probes"},
 	{probe: ping.Probe{Fate: ping.Foreign, Class: dial.Corrupt, Err: &ping.WrongError{Got: "00", Want: "nothing"}},
 		text: "foreign bytes: wrong byte at 0: got 00, want nothing"},
-	{link: ping.Link{Addr: "127.0.0.1:7", Class: dial.Reset, Err: errors.New("read: connection reset by peer")},
+	{conn: ping.ConnEvent{Addr: "127.0.0.1:7", Class: dial.Reset, Err: errors.New("read: connection reset by peer")},
 		text: "no connection: reset: read: connection reset by peer"},
-	{link: ping.Link{Up: true, Addr: "127.0.0.1:7", Down: 3e9, Phases: ping.Phases{Connect: 2e6}},
+	{conn: ping.ConnEvent{Up: true, Addr: "127.0.0.1:7", Down: 3e9, Phases: ping.Phases{Connect: 2e6}},
 		text: "connected to 127.0.0.1:7: connect 2.00 ms, after 3.00 s without a connection"},
 }
 
@@ -53,7 +53,7 @@ func TestPingTextHasALineForEachEvent(t *testing.T) {
 		if tt.probe.Fate != "" {
 			out.Probe(tt.probe)
 		} else {
-			out.Link(tt.link)
+			out.Conn(tt.conn)
 		}
 		if got := b.String(); got != tt.text+"\n" {
 			t.Errorf("got  %swant %s", got, tt.text)
@@ -65,12 +65,12 @@ func TestPingTextColoursOnlyWhatIsBad(t *testing.T) {
 	for _, tt := range pinged {
 		var b strings.Builder
 		out := report.PingText(&b, pingConfig(), true, false)
-		good := tt.link.Up
+		good := tt.conn.Up
 		if tt.probe.Fate != "" {
 			good = tt.probe.Fate == ping.Answered && !tt.probe.Reordered
 			out.Probe(tt.probe)
 		} else {
-			out.Link(tt.link)
+			out.Conn(tt.conn)
 		}
 		if got := !strings.Contains(b.String(), "\x1b["); got != good {
 			t.Errorf("%q: without a colour %t, want %t", b.String(), got, good)

@@ -84,7 +84,7 @@ func (a *address) tell(told news, p ping.Probe) {
 }
 
 // link takes what happened to the connection.
-func (a *address) link(l ping.Link) {
+func (a *address) conn(l ping.ConnEvent) {
 	a.mu.Lock()
 	a.connected = l.Up
 	a.mu.Unlock()

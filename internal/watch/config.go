@@ -86,6 +86,6 @@ func (c Config) prober(t Target, a *address) (*ping.Prober, error) {
 		to.Via = func(ctx context.Context) (net.Conn, error) { return c.Dial(ctx, network, a.name) }
 	}
 	probing := c.probing(to)
-	probing.OnProbe, probing.OnLink = a.probe, a.link
+	probing.OnProbe, probing.OnConn = a.probe, a.conn
 	return ping.New(probing)
 }

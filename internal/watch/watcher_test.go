@@ -256,8 +256,8 @@ func TestConfigThatCannotBe(t *testing.T) {
 		{"too often", func(c *Config) { c.Interval = time.Millisecond }, "a probe each 1ms: leave at least 10ms between them"},
 		{"looked up too often", func(c *Config) { c.Resolve = time.Millisecond }, "a look-up each 1ms: leave at least 100ms between them"},
 		{"too many", func(c *Config) { c.MaxAddresses = 1 }, "2 targets: at most 1 addresses are asked at once"},
-		{"too short", func(c *Config) { c.Size = 1 }, "probes of 1 bytes: they can have 32 to 65507"},
-		{"a path from an address", func(c *Config) { c.Targets[1].Dial.Source = addrs("10.0.0.1")[0] }, "a source address for a unix socket: it has none"},
+		{"too short", func(c *Config) { c.Size = 1 }, "size 1: want 32 to 65507 bytes"},
+		{"a path from an address", func(c *Config) { c.Targets[1].Dial.Source = addrs("10.0.0.1")[0] }, "a source address for a unix socket: omit it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

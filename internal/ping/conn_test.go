@@ -16,31 +16,31 @@ import (
 	"echod/internal/dial"
 )
 
-func TestWatchTellsPartsApart(t *testing.T) {
+func TestStopwatchSeparatesPhases(t *testing.T) {
 	tests := []struct {
 		name, network string
-		do            func(*watch)
+		do            func(*stopwatch)
 		want          Phases
 	}{
-		{"all", "tls", func(w *watch) {
+		{"all", "tls", func(w *stopwatch) {
 			time.Sleep(time.Second)
-			w.asking()
+			w.mark(&w.dnsStart)
 			time.Sleep(2 * time.Second)
-			w.resolved()
+			w.mark(&w.dnsDone)
 			time.Sleep(4 * time.Second)
-			w.made()
+			w.mark(&w.connected)
 			time.Sleep(8 * time.Second)
 		}, Phases{DNS: 2 * time.Second, Connect: 5 * time.Second, TLS: 8 * time.Second}},
-		{"no name, no handshake", "tcp", func(w *watch) {
+		{"no name, no handshake", "tcp", func(w *stopwatch) {
 			time.Sleep(time.Second)
-			w.made()
+			w.mark(&w.connected)
 			time.Sleep(time.Second)
 		}, Phases{Connect: time.Second}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := watch{began: time.Now()}
+				w := stopwatch{start: time.Now()}
 				tt.do(&w)
 				if diff := cmp.Diff(tt.want, w.phases(tt.network)); diff != "" {
 					t.Errorf("-want +got\n%s", diff)
@@ -53,10 +53,10 @@ func TestWatchTellsPartsApart(t *testing.T) {
 func TestErrorsAreClassified(t *testing.T) {
 	refused := os.NewSyscallError("read", syscall.ECONNREFUSED)
 	tests := []struct {
-		name   string
-		err    error
-		want   dial.Class
-		passes bool // a socket for datagrams remains usable
+		name      string
+		err       error
+		want      dial.Class
+		transient bool // a socket for datagrams remains usable
 	}{
 		{"none", nil, "", false},
 		{"unknown", errors.New("no luck"), "", false},
@@ -74,20 +74,20 @@ func TestErrorsAreClassified(t *testing.T) {
 		if got := classify(tt.err); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
-		if got := passing(tt.err); got != tt.passes {
-			t.Errorf("%s: it passes: got %t, want %t", tt.name, got, tt.passes)
+		if got := transient(tt.err); got != tt.transient {
+			t.Errorf("%s: transient: got %t, want %t", tt.name, got, tt.transient)
 		}
 	}
 }
 
-// TestAddressThatRefusesIsLeftWhileProbesAreUnderWay: two probes are under way when
-// one error comes, so that neither is known to be lost before its time is over. By
-// then there are others: an address that refuses each of them is left all the same.
-func TestAddressThatRefusesIsLeftWhileProbesAreUnderWay(t *testing.T) {
+// TestRefusingAddressIsLeftWhileProbesAreInFlight: several probes are in flight when an
+// error arrives, so none of them is known to be lost before it expires. By then there
+// are others. An address that refuses all of them is left nevertheless.
+func TestRefusingAddressIsLeftWhileProbesAreInFlight(t *testing.T) {
 	tests := []struct {
 		name    string
 		address string
-		refused time.Duration // when the last error came; the probes left at 0s, 1s and 2s
+		refused time.Duration // when the last error arrived; the probes were sent at 0s, 1s and 2s
 		want    bool          // the address is left when the first is lost, after 2s
 	}{
 		{"the last was refused", "echo.example:7", 2500 * time.Millisecond, true},
@@ -99,59 +99,59 @@ func TestAddressThatRefusesIsLeftWhileProbesAreUnderWay(t *testing.T) {
 		here, there := net.Pipe()
 		defer there.Close()
 		r := newRun(Config{Target: Target{Network: "udp", Address: tt.address}, Wait: 2 * time.Second, Size: 64})
-		r.link = &link{conn: here, done: make(chan struct{})}
+		r.conn = &connection{Conn: here, done: make(chan struct{})}
 		for i := range 3 {
-			r.book.add(&flight{sent: began.Add(time.Duration(i) * time.Second)})
+			r.flights.add(&flight{sent: began.Add(time.Duration(i) * time.Second)})
 		}
-		r.failed(arrival{link: r.link, at: began.Add(tt.refused), err: syscall.ECONNREFUSED})
-		if r.book.pending != 3 {
-			t.Errorf("%s: an error that may be about any of three: %d under way, want 3", tt.name, r.book.pending)
+		r.receiveError(arrival{conn: r.conn, at: began.Add(tt.refused), err: syscall.ECONNREFUSED})
+		if r.flights.inFlight != 3 {
+			t.Errorf("%s: an error that may be about any of three: %d in flight, want 3", tt.name, r.flights.inFlight)
 		}
 		r.expire(began.Add(2500 * time.Millisecond))
-		if got := r.link == nil; got != tt.want {
+		if got := r.conn == nil; got != tt.want {
 			t.Errorf("%s: left: got %t, want %t", tt.name, got, tt.want)
 		}
-		if r.book.pending != 2 {
-			t.Errorf("%s: %d under way, want 2", tt.name, r.book.pending)
+		if r.flights.inFlight != 2 {
+			t.Errorf("%s: %d in flight, want 2", tt.name, r.flights.inFlight)
 		}
 	}
 }
 
-func TestErrorIsAboutTheOneProbeThatIsUnderWay(t *testing.T) {
-	for underWay, want := range []int{0, 0, 2, 3} { // how many are under way afterwards
+func TestErrorIsAboutTheOnlyProbeInFlight(t *testing.T) {
+	for inFlight, want := range []int{0, 0, 2, 3} { // how many are in flight afterwards
 		r := newRun(Config{Target: Target{Network: "udp", Address: "192.0.2.1:7"}, Wait: time.Second, Size: 64})
-		for range underWay {
-			r.book.add(&flight{sent: time.Unix(1000, 0)})
+		for range inFlight {
+			r.flights.add(&flight{sent: time.Unix(1000, 0)})
 		}
-		r.failed(arrival{at: time.Unix(1001, 0), err: syscall.ECONNREFUSED})
-		if got := r.book.pending; got != want {
-			t.Errorf("of %d under way: got %d after an error, want %d", underWay, got, want)
+		r.receiveError(arrival{at: time.Unix(1001, 0), err: syscall.ECONNREFUSED})
+		if got := r.flights.inFlight; got != want {
+			t.Errorf("of %d in flight: got %d after an error, want %d", inFlight, got, want)
 		}
 	}
 }
 
-// The time of sending is remembered with a probe. Of one that is forgotten, its own
-// bytes tell it.
-func TestRTTCountsFromTheSendingOfTheProbe(t *testing.T) {
+// The time of sending is remembered with a probe. If the probe is forgotten, its bytes
+// have the time.
+func TestRTTStartsWhenTheProbeIsSent(t *testing.T) {
 	sent, stamp := time.Unix(1000, 500), time.Unix(1000, 0)
-	for others, want := range map[int]time.Duration{0: time.Second - 500, 2 * memory: time.Second} {
+	for others, want := range map[int]time.Duration{0: time.Second - 500, 2 * maxRemembered: time.Second} {
 		var got Probe
 		r := newRun(Config{Target: Target{Network: "udp"}, Wait: time.Minute, Size: 64, OnProbe: func(p Probe) { got = p }})
 		f := &flight{sent: sent, stamp: stamp.UnixNano()}
-		r.book.add(f)
-		r.book.settle(f, Lost)
+		r.flights.add(f)
+		r.flights.finish(f, Lost)
 		for range others {
-			r.book.add(&flight{fate: Lost})
+			r.flights.add(&flight{fate: Lost})
 		}
-		data := slices.Clone(r.known.probe(1, f.stamp))
-		r.take(arrival{link: r.link, data: data, at: time.Unix(1001, 0)})
+		data := slices.Clone(r.payloads.probe(1, f.stamp))
+		r.receive(arrival{conn: r.conn, data: data, at: time.Unix(1001, 0)})
 		if got.Fate != Late || got.Seq != 1 || got.RTT != want {
 			t.Errorf("before %d others: got %s %d after %v, want it late after %v", others, got.Fate, got.Seq, got.RTT, want)
 		}
 	}
 }
 
-// writeConn reports errors of writes in order, and then takes what is written.
+// writeConn returns errors from its first writes, in order. Later writes succeed.
 type writeConn struct {
 	net.Conn
 	errors []error
@@ -167,8 +167,8 @@ func (c *writeConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestProbeIsWrittenAgainAfterTheErrorOfAnother: what a socket for datagrams reports
-// to a write may be about an earlier datagram, and this one has then not left.
+// TestProbeIsWrittenAgainAfterTheErrorOfAnother: the error of a write to a socket for
+// datagrams may be about an earlier datagram. This one was not sent then.
 func TestProbeIsWrittenAgainAfterTheErrorOfAnother(t *testing.T) {
 	refused, full := error(syscall.ECONNREFUSED), error(syscall.ENOBUFS)
 	tests := []struct {
@@ -187,18 +187,18 @@ func TestProbeIsWrittenAgainAfterTheErrorOfAnother(t *testing.T) {
 	for _, tt := range tests {
 		r := newRun(Config{Target: Target{Network: tt.network}, Wait: time.Second, Size: 64})
 		conn := &writeConn{errors: tt.errors}
-		l := &link{conn: conn}
-		if err := r.write(l, &flight{seq: 1}); err != tt.want {
+		c := &connection{Conn: conn}
+		if err := r.write(c, &flight{seq: 1}); err != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
 		}
-		if conn.writes != tt.writes || l.writes.Load() != int64(tt.writes) {
-			t.Errorf("%s: got %d writes, %d of them counted; want %d", tt.name, conn.writes, l.writes.Load(), tt.writes)
+		if conn.writes != tt.writes || c.writes.Load() != int64(tt.writes) {
+			t.Errorf("%s: got %d writes, %d of them counted; want %d", tt.name, conn.writes, c.writes.Load(), tt.writes)
 		}
 	}
 }
 
-// brokenConn fails every read at once, as a socket does that reports the same
-// error again and again. The count is -1, as that of the system call.
+// brokenConn fails every read at once, like a socket that returns the same error again
+// and again. The count is -1, like that of the system call.
 type brokenConn struct {
 	net.Conn
 	began time.Time
@@ -210,17 +210,17 @@ func (c *brokenConn) Read([]byte) (int, error) {
 	return -1, syscall.ECONNREFUSED
 }
 
-// TestErrorsOfASocketThatNoProbeCausedDoNotSpin: each of the probes may cause one
-// without a pause, which could delay an answer.
-func TestErrorsOfASocketThatNoProbeCausedDoNotSpin(t *testing.T) {
+// TestErrorsThatNoProbeCausedDoNotSpin: each probe may cause one error without a pause,
+// which could delay an answer.
+func TestErrorsThatNoProbeCausedDoNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn := &brokenConn{began: time.Now()}
-		l := &link{conn: conn, done: make(chan struct{})}
-		l.writes.Store(2)
+		c := &connection{Conn: conn, done: make(chan struct{})}
+		c.writes.Store(2)
 		arrivals, read := make(chan arrival), make(chan struct{})
 		go func() {
 			defer close(read)
-			l.read(100, true, arrivals)
+			c.readLoop(100, true, arrivals)
 		}()
 		var want []time.Duration
 		for _, ms := range []time.Duration{0, 0, 0, 10, 30, 70, 150, 310, 630, 1270, 2270, 3270} {
@@ -229,7 +229,7 @@ func TestErrorsOfASocketThatNoProbeCausedDoNotSpin(t *testing.T) {
 				t.Fatalf("got %d bytes and %v", len(a.data), a.err)
 			}
 		}
-		close(l.done)
+		close(c.done)
 		<-read
 		if !slices.Equal(conn.reads, want) {
 			t.Errorf("read at %v, want %v", conn.reads, want)

@@ -1,0 +1,133 @@
+// Package ping sends probes to one echo service and reports what becomes of each: its
+// round-trip time, or why it was lost. It measures round trips only. One clock cannot
+// measure one direction.
+//
+// payload.go makes the bytes of probes. flights.go knows the probes in flight, without
+// I/O. conn.go makes and reads connections. prober.go is the loop that sends, and
+// receive.go handles the answers.
+package ping
+
+import (
+	"fmt"
+	"time"
+
+	"echod/internal/dial"
+	"echod/internal/usage"
+)
+
+// Target is a service to which probes are sent.
+type Target = dial.Target
+
+// Config says which probes are sent, and who receives the results.
+type Config struct {
+	Target   Target
+	Count    int           // probes; 0: until the context ends
+	Interval time.Duration // between two probes
+	Wait     time.Duration // timeout of a whole answer; also of a connection
+	Size     int           // bytes of a probe
+
+	// Reconnect makes a new connection for each probe and measures each phase of it.
+	// Without it, a connection is used until it breaks.
+	Reconnect bool
+
+	// OnProbe is called for each event of a probe. OnConn is called for each event of
+	// the connection, unless Reconnect is set. Either may be nil. Both are called by
+	// the goroutine of [Prober.Run], one at a time and in the order of the events. No
+	// probe is sent while one of them runs.
+	OnProbe func(Probe)
+	OnConn  func(ConnEvent)
+}
+
+// The limits of a Config.
+const (
+	MinSize     = headerSize // enough to tell a probe from all others
+	MaxSize     = 65507      // the largest payload of UDP over IPv4; also for streams
+	MinInterval = time.Millisecond
+	maxInFlight = 1 << 16 // datagrams
+)
+
+// Check reports whether c is valid. The error is a *usage.Error.
+func (c Config) Check() error {
+	switch {
+	case c.Count < 0:
+		return usage.New(fmt.Sprintf("count %d", c.Count), "want a positive number, or 0 for no limit")
+	case c.Interval < MinInterval:
+		return usage.New(fmt.Sprintf("interval %v", c.Interval), fmt.Sprintf("want at least %v", MinInterval))
+	case c.Wait <= 0:
+		return usage.New(fmt.Sprintf("wait %v", c.Wait), "want more than 0, e.g. 2s")
+	case c.Size < MinSize || c.Size > MaxSize:
+		return usage.New(fmt.Sprintf("size %d", c.Size), fmt.Sprintf("want %d to %d bytes", MinSize, MaxSize))
+	case c.Wait/c.Interval >= maxInFlight:
+		return usage.New(fmt.Sprintf("wait %v with interval %v", c.Wait, c.Interval),
+			fmt.Sprintf("at most %d probes can be in flight: use a shorter wait or a longer interval", maxInFlight))
+	case c.Target.Source.IsValid() && c.Target.Network == "unix":
+		return usage.New("a source address for a unix socket", "omit it")
+	}
+	return nil
+}
+
+// Fate is the result of a probe.
+type Fate string
+
+const (
+	Answered   Fate = "answered"   // in time, and every byte is correct
+	Lost       Fate = "lost"       // not answered correctly and in time
+	Late       Fate = "late"       // answered after it was reported as lost; it still counts as lost
+	Duplicated Fate = "duplicated" // answered again
+	Foreign    Fate = "foreign"    // received, but no answer to a probe of this Prober
+)
+
+// Probe is an event of a probe. The first event of each probe is [Answered] or [Lost].
+// Others may follow.
+type Probe struct {
+	Fate Fate
+	Seq  uint64        // from 1, in the order of sending; 0 if Foreign
+	Sent time.Time     // zero if Foreign, or if there was no connection
+	At   time.Time     // of the event
+	RTT  time.Duration // from Sent to the last byte of the answer; 0 if there was none
+
+	// Reordered means that a probe that was sent later was answered earlier (RFC
+	// 4737, section 3.3). It is false for duplicates.
+	Reordered bool
+
+	// Phases are known if Config.Reconnect is set.
+	Phases Phases
+
+	// Class and Err say why the probe was lost, or what is wrong with a later event,
+	// e.g. with a duplicate. Class is "" if it is not known.
+	Class dial.Class
+	Err   error
+}
+
+// Phases are the parts of a round trip on a new connection. A phase that was not
+// needed or not reached is 0.
+type Phases struct {
+	DNS       time.Duration // the look-up of the name
+	Connect   time.Duration // from the addresses to a connection, including failed attempts
+	TLS       time.Duration // the handshake
+	FirstByte time.Duration // from sending to the first byte of the answer
+}
+
+// ConnEvent is an event of the connection, or of the socket for datagrams.
+type ConnEvent struct {
+	Up     bool // it was made; else it broke, or could not be made
+	At     time.Time
+	Addr   string        // of the peer; "" if there was none
+	Phases Phases        // of connecting
+	Down   time.Duration // how long there was no connection before; 0 for the first
+
+	// Class and Err say why it is not Up. Class is "" if it is not known.
+	Class dial.Class
+	Err   error
+}
+
+// WrongError is the first wrong byte of an answer.
+type WrongError struct {
+	Offset int    // in the answer
+	Got    string // the bytes received there
+	Want   string // the bytes sent
+}
+
+func (e *WrongError) Error() string {
+	return fmt.Sprintf("wrong byte at %d: got %s, want %s", e.Offset, e.Got, e.Want)
+}

@@ -1,0 +1,110 @@
+package ping
+
+import (
+	"time"
+
+	"echod/internal/dial"
+)
+
+// receive handles what arrived on a connection. Arrivals on a connection that was closed
+// in the meantime are ignored.
+func (r *run) receive(a arrival) {
+	if a.conn != r.conn {
+		return
+	}
+	r.expire(a.at) // at the time of the arrival, which may be earlier than now
+	switch {
+	case a.conn != r.conn: // expire has closed it
+	case r.datagrams():
+		r.receiveDatagram(a)
+	default:
+		r.receiveStream(a)
+	}
+}
+
+// receiveStream handles bytes of a stream, which may be parts of several answers.
+func (r *run) receiveStream(a arrival) {
+	for rest := a.data; len(rest) > 0; {
+		if a.conn != r.conn || len(a.conn.stream.owed) == 0 {
+			r.unexpected(a, rest)
+			return
+		}
+		whole, wrong := (*flight)(nil), (*WrongError)(nil)
+		if rest, whole, wrong = a.conn.stream.read(rest, a.at, r.payloads); wrong != nil {
+			r.disconnect(wrong)
+			return
+		}
+		if whole != nil {
+			r.answered(whole.seq, whole.sent, a.at, nil)
+		}
+	}
+	if a.err != nil && a.conn == r.conn {
+		r.disconnect(a.err)
+	}
+}
+
+// unexpected ends a stream that sends more bytes than its answers have.
+func (r *run) unexpected(a arrival, bytes []byte) {
+	err := &WrongError{0, excerpt(bytes), "nothing: no answer is due"}
+	r.report(Probe{Fate: Foreign, At: a.at, Class: dial.Corrupt, Err: err})
+	if a.conn == r.conn {
+		r.disconnect(err)
+	}
+}
+
+// receiveDatagram handles a datagram, or an error of the socket.
+func (r *run) receiveDatagram(a arrival) {
+	if a.err != nil {
+		r.receiveError(a)
+		return
+	}
+	seq, stamp, ok := r.payloads.parse(a.data)
+	if !ok {
+		r.report(Probe{Fate: Foreign, At: a.at})
+		return
+	}
+	f, wrong, sent := r.flights.find(seq), r.payloads.compareWhole(a.data, seq, stamp), time.Unix(0, stamp)
+	if f != nil {
+		sent = f.sent
+	}
+	switch inFlight := f != nil && f.fate == ""; {
+	case inFlight && wrong != nil:
+		r.lose(f, a.at, wrong)
+		return
+	case inFlight:
+		f.phases.FirstByte = a.at.Sub(sent) // a datagram arrives whole
+	}
+	r.answered(seq, sent, a.at, wrong)
+}
+
+// receiveError handles an error of a socket for datagrams. A transient error is about
+// one of the probes in flight. Which one is known only if there is one.
+func (r *run) receiveError(a arrival) {
+	if !transient(a.err) {
+		r.disconnect(a.err)
+		return
+	}
+	r.icmp = a
+	if r.flights.inFlight == 1 {
+		r.lose(r.flights.first(), a.at, a.err)
+	}
+}
+
+// answered reports an answer to a probe that was sent. Wrong is set only for a probe
+// that was finished before.
+func (r *run) answered(seq uint64, sent, at time.Time, wrong *WrongError) {
+	f := r.flights.find(seq)
+	fate, reordered := r.flights.answer(seq)
+	p := Probe{Fate: fate, Seq: seq, Sent: sent, At: at, RTT: at.Sub(sent), Reordered: reordered}
+	if f != nil {
+		p.Phases = r.phases(f)
+	}
+	if wrong != nil {
+		p.Class, p.Err = dial.Corrupt, wrong
+	}
+	r.outage.pause, r.outage.err = 0, nil
+	r.report(p)
+	if r.Reconnect && fate == Answered {
+		r.closeConn(false)
+	}
+}
