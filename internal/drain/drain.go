@@ -1,6 +1,6 @@
-// Package drain is the end of a service, from the first signal to the last stream: when
-// it stops taking in new work, when it stops waiting, and when it is over. It makes no
-// system call and reads no clock.
+// Package drain decides how a service ends, from the first signal to the last stream:
+// when it accepts no more, when it resets what is left, and when it has ended. It makes
+// no system call and reads no clock.
 package drain
 
 import (
@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Phase is how far the end of a service has come. It only ever advances.
+// Phase is a phase in the life of a service. Phases only advance.
 type Phase uint32
 
 const (
-	// Serving: there is no end in sight.
+	// Serving: no drain has started.
 	Serving Phase = iota
-	// Draining: nobody new is taken in; who is queued or open goes on.
+	// Draining: no new connections. Those that are open or in a queue are served.
 	Draining
-	// Aborting: whatever is left is reset.
+	// Aborting: the connections that are left are reset.
 	Aborting
 )
 
@@ -24,15 +24,15 @@ var phaseNames = [...]string{Serving: "serving", Draining: "draining", Aborting:
 
 func (p Phase) String() string { return phaseNames[p] }
 
-// Drain is the phase of one service. The zero Drain is Serving. Its methods may be
+// Drain has the phase of one service. The zero Drain is Serving. Its methods may be
 // called from any goroutine.
 type Drain struct {
 	phase    atomic.Uint32
-	deadline atomic.Int64 // nanoseconds of any monotonic clock; 0 is never
+	deadline atomic.Int64 // nanoseconds of any monotonic clock; 0 for none
 }
 
-// Signal reports that the service was told to end at now. The first time begins the
-// drain, which may take up to timeout; the second time ends it at once.
+// Signal records at now that the service must end, and returns the phase. The first
+// signal starts the drain, which may take up to timeout. The second signal aborts it.
 func (d *Drain) Signal(now int64, timeout time.Duration) Phase {
 	if d.Start() {
 		d.deadline.Store(max(now+int64(timeout), 1))
@@ -42,14 +42,14 @@ func (d *Drain) Signal(now int64, timeout time.Duration) Phase {
 	return d.At(now)
 }
 
-// Begin begins the drain, without a limit in time. It reports false if the drain had
-// begun before.
+// Start starts the drain, without a deadline. It returns false if the drain was started
+// before.
 func (d *Drain) Start() bool { return d.phase.CompareAndSwap(uint32(Serving), uint32(Draining)) }
 
-// Abort ends the wait for whatever is left.
+// Abort ends the drain: the connections that are left are reset.
 func (d *Drain) Abort() { d.phase.Store(uint32(Aborting)) }
 
-// At returns the phase at now: a drain whose time is over is Aborting.
+// At returns the phase at now. A drain is Aborting from its deadline on.
 func (d *Drain) At(now int64) Phase {
 	if end := d.deadline.Load(); end != 0 && now >= end {
 		d.Abort()
@@ -57,8 +57,8 @@ func (d *Drain) At(now int64) Phase {
 	return d.Phase()
 }
 
-// Left returns how much time the drain has left at now; 0 if none or if it has no
-// limit.
+// Remaining returns the time from now until the deadline of the drain; 0 if the deadline
+// has passed or if there is none.
 func (d *Drain) Remaining(now int64) time.Duration {
 	if end := d.deadline.Load(); end != 0 {
 		return time.Duration(max(end-now, 0))
@@ -66,12 +66,12 @@ func (d *Drain) Remaining(now int64) time.Duration {
 	return 0
 }
 
-// Phase returns the phase as it was last decided.
+// Phase returns the phase that the last call of another method left.
 func (d *Drain) Phase() Phase { return Phase(d.phase.Load()) }
 
-// Over reports whether the service has ended that has this many listeners and streams
-// left. Listeners must be counted before streams: who was taken in by a listener that
-// is gone is among the streams.
+// Done reports whether the service has ended, given how many listeners and streams it has
+// left. The caller must count listeners before streams: a connection that a listener has
+// accepted just before it closed is then among the streams.
 func (d *Drain) Done(listeners, streams int) bool {
 	return d.Phase() != Serving && listeners == 0 && streams == 0
 }

@@ -21,7 +21,7 @@ func TestTheFirstSignalDrainsAndTheSecondAborts(t *testing.T) {
 	}
 }
 
-func TestADrainEndsWithItsTime(t *testing.T) {
+func TestADrainAbortsAtItsDeadline(t *testing.T) {
 	for _, timeout := range []time.Duration{0, 1, time.Second} {
 		var d Drain
 		const now = 5
@@ -36,7 +36,7 @@ func TestADrainEndsWithItsTime(t *testing.T) {
 			t.Errorf("time left: got %v, want %v", got, timeout)
 		}
 		if got := d.At(now + int64(timeout) - 1); got != Draining {
-			t.Errorf("timeout %v: just before, got %v, want %v", timeout, got, Draining)
+			t.Errorf("timeout %v: just before the deadline, got %v, want %v", timeout, got, Draining)
 		}
 		if got := d.At(now + int64(timeout)); got != Aborting {
 			t.Errorf("timeout %v: got %v, want %v", timeout, got, Aborting)
@@ -47,17 +47,17 @@ func TestADrainEndsWithItsTime(t *testing.T) {
 	}
 }
 
-func TestBeginHasNoLimitInTime(t *testing.T) {
+func TestStartHasNoDeadline(t *testing.T) {
 	var d Drain
 	if !d.Start() || d.Start() {
-		t.Error("Begin: want true once")
+		t.Error("Start: want true once")
 	}
 	if got := d.At(1 << 60); got != Draining || d.Remaining(5) != 0 {
 		t.Errorf("much later: got %v, %v left; want %v, 0", got, d.Remaining(5), Draining)
 	}
 }
 
-func TestOverIsWhenNothingIsLeft(t *testing.T) {
+func TestDoneMeansNothingIsLeft(t *testing.T) {
 	tests := []struct {
 		do                 func(*Drain)
 		listeners, streams int
@@ -79,8 +79,8 @@ func TestOverIsWhenNothingIsLeft(t *testing.T) {
 	}
 }
 
-// FuzzDrain holds that a phase never goes back, and that nothing but the end of time
-// and a second signal aborts.
+// FuzzDrain checks that a phase never goes back, and that only the deadline and a second
+// signal abort.
 func FuzzDrain(f *testing.F) {
 	f.Add([]byte{0, 10, 3, 0})
 	f.Fuzz(func(t *testing.T, script []byte) {
@@ -104,7 +104,7 @@ func FuzzDrain(f *testing.F) {
 				t.Fatalf("went back from %v to %v", last, got)
 			}
 			if want := signals > 1 || signals == 1 && now >= end && end > 0; (got == Aborting) != want && end > 0 {
-				t.Fatalf("at %d, after %d signals, the end being %d: got %v", now, signals, end, got)
+				t.Fatalf("at %d, after %d signals, deadline %d: got %v", now, signals, end, got)
 			}
 			last = got
 		}

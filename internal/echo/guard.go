@@ -7,52 +7,98 @@ import (
 	"sync/atomic"
 )
 
-// Guard decides which datagrams may be answered, so that a forged sender can
-// neither make two services echo each other for ever nor aim the answers at a
-// third party. It does no I/O and reads no clock. Its methods may be called
-// from any goroutine; Check allocates nothing.
+// Drop is the reason why a datagram was not answered. The zero Drop, Answer, means that
+// it may be answered.
+type Drop uint8
+
+const (
+	Answer Drop = iota
+
+	// Found by the Guard, in this order.
+
+	DropPortZero    // from port 0: the answer could not be received
+	DropLowPort     // from a port on the deny list, where other simple services answer
+	DropOwn         // from an address this process listens on
+	DropUnspecified // from 0.0.0.0 or ::
+	DropMulticast   // from or to a multicast address
+	DropBroadcast   // from or to a broadcast address
+	DropMuted       // part of a loop: the source sent that payload again and again
+	DropPrefixRate  // above the rate of the source's prefix
+	DropTotalRate   // above the rate of all sources together
+
+	// Found by the engine.
+
+	DropTruncated // longer than the buffer, so only a part could be sent back
+	DropFull      // the socket's send buffer was full
+	DropRefused   // the kernel refused to send: EPERM, ENETUNREACH …
+
+	NumDrops // the number of values
+)
+
+var dropNames = [NumDrops]string{
+	Answer:          "answer",
+	DropPortZero:    "port-zero",
+	DropLowPort:     "low-port",
+	DropOwn:         "own-address",
+	DropUnspecified: "unspecified",
+	DropMulticast:   "multicast",
+	DropBroadcast:   "broadcast",
+	DropMuted:       "muted",
+	DropPrefixRate:  "prefix-rate",
+	DropTotalRate:   "total-rate",
+	DropTruncated:   "truncated",
+	DropFull:        "send-buffer-full",
+	DropRefused:     "send-refused",
+}
+
+func (d Drop) String() string { return dropNames[d] }
+
+// Guard decides which datagrams may be answered. A forged source address must not make
+// two services echo each other for ever, and must not direct the answers at a third
+// party. A Guard does no I/O and reads no clock. Its methods may be called from any
+// goroutine. Check allocates nothing.
 //
-// What a Guard remembers is of a fixed size, whoever sends: sources that fall
-// into the same place of a table share what is kept there.
+// The memory of a Guard has a fixed size, however many sources there are: sources that
+// fall into the same entry of a table share it.
 type Guard struct {
 	deny       portSet
 	local      map[netip.Addr]struct{}
 	broadcasts map[[4]byte]struct{}
 	perPrefix  Rate
 	total      Rate
-	seed       maphash.Seed // random, so that nobody can choose whom to share with
+	seed       maphash.Seed // random, so that no source can choose whose entry it shares
 
 	own      atomic.Pointer[ownSet]
 	changing sync.Mutex // held by Own while it replaces own
 
-	mu       sync.Mutex // for what follows, which only remote sources come to
+	mu       sync.Mutex // for what follows, which is not needed for loopback sources
 	loops    loopTable
 	prefixes [tableSize]bucket
-	everyone bucket
+	all      bucket
 }
 
-// tableSize is how many places each table of a Guard has; a power of two.
+// tableSize is the number of entries of each table of a Guard; a power of two.
 const tableSize = 1 << 12
 
-// GuardConfig is what a Guard enforces. The zero value is the default.
+// GuardConfig is the configuration of a Guard. The zero value is the default.
 type GuardConfig struct {
-	// Deny are the source ports that are never answered; nil means
-	// DefaultDeny, an empty list none but port 0.
+	// Deny are the source ports that are never answered. nil means DefaultDeny; an
+	// empty list means none but port 0.
 	Deny []PortRange
-	// Local are the addresses of this machine, each with the length of its
-	// network's prefix, as net.InterfaceAddrs lists them. They tell which
-	// sources are our own where a listener is bound to every address, and what
-	// the directed broadcast addresses are. Loopback need not be among them.
+	// Local are the addresses of this machine, each with the length of its network's
+	// prefix, as net.InterfaceAddrs lists them. They tell which sources are our own if
+	// a listener is bound to every address, and which addresses are directed
+	// broadcasts. They need not contain loopback addresses.
 	Local []netip.Prefix
-	// PerPrefix is how much goes out to each prefix: an IPv4 /24, an IPv6 /56.
-	// A zero field means DefaultPerPrefix's.
+	// PerPrefix limits what is sent to each prefix: an IPv4 /24 or an IPv6 /56. A zero
+	// field means that of DefaultPerPrefix.
 	PerPrefix Rate
-	// Total is how much goes out to all of them together. A zero field means
-	// DefaultTotal's.
+	// Total limits what is sent to all prefixes together. A zero field means that of
+	// DefaultTotal.
 	Total Rate
 }
 
-// NewGuard returns a Guard that knows no address of its own yet.
+// NewGuard returns a Guard that knows no listener of this process yet.
 func NewGuard(cfg GuardConfig) *Guard {
 	if cfg.Deny == nil {
 		cfg.Deny = DefaultDeny
@@ -68,7 +114,7 @@ func NewGuard(cfg GuardConfig) *Guard {
 		g.deny.add(ports)
 	}
 	for _, p := range cfg.Local {
-		p = netip.PrefixFrom(plain(p.Addr()), p.Bits())
+		p = netip.PrefixFrom(normalize(p.Addr()), p.Bits())
 		g.local[p.Addr()] = struct{}{}
 		if b, ok := broadcastOf(p); ok {
 			g.broadcasts[b] = struct{}{}
@@ -78,39 +124,48 @@ func NewGuard(cfg GuardConfig) *Guard {
 	return g
 }
 
-// Own tells the guard one address and port that this process listens on; an
-// unspecified address means that port on every address of this machine. Tell it
-// before the listener answers anybody.
+// Own records that this process listens on addr. An unspecified address means that port
+// on every address of this machine. Own must be called before the listener answers.
 func (g *Guard) Own(addr netip.AddrPort) {
 	g.changing.Lock()
 	defer g.changing.Unlock()
-	g.own.Store(g.own.Load().with(netip.AddrPortFrom(plain(addr.Addr()), addr.Port())))
+	g.own.Store(g.own.Load().with(netip.AddrPortFrom(normalize(addr.Addr()), addr.Port())))
 }
 
-// Check reports whether a datagram from src to dst may be answered: Answer, or
-// the first reason why not. dst is the destination in the datagram's header;
-// the zero Addr if the system does not tell. now is a monotonic time in
-// nanoseconds, never negative. payload is only read, during the call.
+// Check returns Answer if a datagram from src to dst may be answered, or the first
+// reason why not. dst is the destination in the datagram's header, or the zero AddrPort
+// if the system does not report it. now is a monotonic time in nanoseconds, never
+// negative. Check does not keep payload.
 //
 // A datagram that may be answered is counted against the rates at once.
 func (g *Guard) Check(now int64, src, dst netip.AddrPort, payload []byte) Drop {
-	from, to := plain(src.Addr()), plain(dst.Addr())
+	from, to := normalize(src.Addr()), normalize(dst.Addr())
 	if drop := g.refuse(from, src.Port(), to); drop != Answer {
 		return drop
 	}
 	if from.IsLoopback() {
-		return Answer // who can send that is on this machine already
+		return Answer // the sender is on this machine
 	}
-	prefix, sent := g.hashes(from, src.Port(), payload)
+	prefix, datagram := g.hashes(from, src.Port(), payload)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.loops.muted(now, sent) {
+	if g.loops.muted(now, datagram) {
 		return DropMuted
 	}
-	return g.take(now, prefix, len(payload))
+	bucket := &g.prefixes[prefix%tableSize]
+	switch { // a datagram that is refused is counted against neither rate
+	case !bucket.fits(now, g.perPrefix, len(payload)):
+		return DropPrefixRate
+	case !g.all.fits(now, g.total, len(payload)):
+		return DropTotalRate
+	}
+	bucket.add(len(payload))
+	g.all.add(len(payload))
+	return Answer
 }
 
-// refuse tells what no amount of patience makes right.
+// refuse returns the reason why datagrams from that source to that destination are never
+// answered, or Answer.
 func (g *Guard) refuse(from netip.Addr, port uint16, to netip.Addr) Drop {
 	switch {
 	case port == 0:
@@ -145,25 +200,18 @@ func (g *Guard) owns(from netip.Addr, port uint16, to netip.Addr) bool {
 	return local || from == to || from.IsLoopback()
 }
 
-// take charges one datagram to its prefix and to everyone. One that is refused
-// costs neither anything.
-func (g *Guard) take(now int64, prefix uint64, size int) Drop {
-	mine := &g.prefixes[prefix%tableSize]
-	switch {
-	case !mine.fits(now, g.perPrefix, size):
-		return DropPrefixRate
-	case !g.everyone.fits(now, g.total, size):
-		return DropTotalRate
+func (g *Guard) isBroadcast(addr netip.Addr) bool {
+	if !addr.Is4() {
+		return false
 	}
-	mine.pour(size)
-	g.everyone.pour(size)
-	return Answer
+	_, ok := g.broadcasts[addr.As4()]
+	return ok
 }
 
-// hashes returns one hash of the prefix that from is in, and one of what was
-// sent and from where.
-func (g *Guard) hashes(from netip.Addr, port uint16, payload []byte) (prefix, sent uint64) {
-	const ipv4Prefix, ipv6Prefix = 12 + 3, 7 // bytes: a /24 behind ::ffff:0:0/96, a /56
+// hashes returns a hash of the prefix that from is in, and a hash of the source and the
+// payload.
+func (g *Guard) hashes(from netip.Addr, port uint16, payload []byte) (prefix, datagram uint64) {
+	const ipv4Prefix, ipv6Prefix = 12 + 3, 7 // bytes: a /24 after ::ffff:0:0/96, a /56
 	key := from.As16()
 	size := ipv6Prefix
 	if from.Is4() {
@@ -179,7 +227,3 @@ func (g *Guard) hashes(from netip.Addr, port uint16, payload []byte) (prefix, se
 	h.Write(payload)
 	return prefix, h.Sum64()
 }
-
-// plain is addr without what makes equal addresses look different: the mapping
-// of an IPv4 address into IPv6, and the zone.
-func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }

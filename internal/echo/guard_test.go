@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// own is what the guard of these tests listens on.
+// own are the listeners of the guard in these tests.
 var own = []string{"0.0.0.0:7007", "198.51.100.7:7008", "[2001:db8::7]:7009"}
 
 // local are the addresses of the machine that it runs on.
@@ -30,18 +30,18 @@ func newTestGuard(cfg GuardConfig) *Guard {
 	return g
 }
 
-func TestGuardRefusesWhateverCouldLoopOrBeAimed(t *testing.T) {
+func TestGuardRefusesLoopsAndReflection(t *testing.T) {
 	const here = "192.0.2.10:7007"
 	tests := []struct {
 		name     string
 		src, dst string
 		want     Drop
 	}{
-		{"an asker far away", "198.51.100.1:40000", here, Answer},
-		{"an asker far away, IPv6", "[2001:db8:1::1]:40000", "[2001:db8::7]:7009", Answer},
-		{"an asker on this machine", "127.0.0.1:40000", "127.0.0.1:7007", Answer},
-		{"an asker on this machine, from its own address", "192.0.2.10:40000", here, Answer},
-		{"an asker, when the system does not tell who was asked", "198.51.100.1:40000", "", Answer},
+		{"a remote client", "198.51.100.1:40000", here, Answer},
+		{"a remote client, IPv6", "[2001:db8:1::1]:40000", "[2001:db8::7]:7009", Answer},
+		{"a client on this machine", "127.0.0.1:40000", "127.0.0.1:7007", Answer},
+		{"a client on this machine, from its own address", "192.0.2.10:40000", here, Answer},
+		{"a client, and the destination is not known", "198.51.100.1:40000", "", Answer},
 		{"port 1024", "198.51.100.1:1024", here, Answer},
 
 		{"port 0", "198.51.100.1:0", here, DropPortZero},
@@ -59,18 +59,18 @@ func TestGuardRefusesWhateverCouldLoopOrBeAimed(t *testing.T) {
 		{"a low port comes before the address", "255.255.255.255:7", here, DropLowPort},
 
 		{"itself", here, here, DropOwn},
-		{"itself, the system does not tell who was asked", here, "", DropOwn},
+		{"itself, and the destination is not known", here, "", DropOwn},
 		{"itself on the loopback", "127.0.0.1:7007", "127.0.0.1:7007", DropOwn},
 		{"itself on another loopback address", "127.8.8.8:7007", "127.0.0.1:7007", DropOwn},
 		{"itself by another of its addresses", "203.0.113.1:7007", here, DropOwn},
-		{"itself on an address that nobody told it of", "192.0.2.99:7007", "192.0.2.99:7007", DropOwn},
+		{"itself on an address that is not in Local", "192.0.2.99:7007", "192.0.2.99:7007", DropOwn},
 		{"another listener of its own", "198.51.100.7:7008", here, DropOwn},
 		{"another listener of its own, mapped", "[::ffff:198.51.100.7]:7008", here, DropOwn},
 		{"another listener of its own, IPv6", "[2001:db8::7]:7009", here, DropOwn},
 		{"another listener of its own, IPv6 with a zone", "[2001:db8::7%eth0]:7009", here, DropOwn},
 		{"itself, mapped", "[::ffff:192.0.2.10]:7007", "[::ffff:192.0.2.10]:7007", DropOwn},
-		{"its address and no port of it", "198.51.100.7:7010", here, Answer},
-		{"somebody else's same port", "198.51.100.1:7007", here, Answer},
+		{"its own address, a port without a listener", "198.51.100.7:7010", here, Answer},
+		{"the same port of another machine", "198.51.100.1:7007", here, Answer},
 		{"a listener's port on an address where it does not listen", "198.51.100.8:7008", here, Answer},
 
 		{"unspecified", "0.0.0.0:40000", here, DropUnspecified},
@@ -105,8 +105,8 @@ func TestGuardRefusesWhateverCouldLoopOrBeAimed(t *testing.T) {
 	}
 }
 
-// The same datagram on a socket for both families must meet the same guard.
-func TestGuardSeesThroughTheMappingOfIPv4(t *testing.T) {
+// A socket for both families reports IPv4 addresses as mapped ones.
+func TestGuardTreatsMappedIPv4AsIPv4(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		port := rapid.SampledFrom([]uint16{0, 7, 1023, 1024, 7007, 7008, 7009, 40000})
 		octet := rapid.SampledFrom([]byte{0, 1, 7, 10, 51, 63, 100, 113, 127, 192, 198, 203, 224, 255})
@@ -126,12 +126,12 @@ func TestGuardSeesThroughTheMappingOfIPv4(t *testing.T) {
 	})
 }
 
-// mapped is a as a socket for both families has it.
+// mapped returns a as a socket for both families reports it.
 func mapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
 }
 
-func TestGuardDeniesThePortsThatItIsTold(t *testing.T) {
+func TestGuardDeniesTheConfiguredPorts(t *testing.T) {
 	tests := []struct {
 		name string
 		deny []PortRange
@@ -173,15 +173,15 @@ func TestGuardMutesALoop(t *testing.T) {
 		return g.Check(now, addrPort(src), addrPort("192.0.2.10:7007"), []byte(payload))
 	}
 	for i := range LoopRepeats - 1 {
-		now += int64(LoopPause) / 2
+		now += int64(LoopGap) / 2
 		if got := check(source, "again"); got != Answer {
-			t.Fatalf("time %d: got %v, want it answered: one could still ask like that", i+1, got)
+			t.Fatalf("time %d: got %v, want it answered: this is not a loop yet", i+1, got)
 		}
 	}
 	if got := check(source, "again"); got != DropMuted {
 		t.Fatalf("time %d: got %v, want %v", LoopRepeats, got, DropMuted)
 	}
-	if got := check(source, "another question"); got != Answer {
+	if got := check(source, "another payload"); got != Answer {
 		t.Errorf("another payload from there: got %v, want %v", got, Answer)
 	}
 	if got := check("198.51.100.1:40001", "again"); got != Answer {
@@ -197,17 +197,17 @@ func TestGuardMutesALoop(t *testing.T) {
 	}
 }
 
-func TestGuardMutesNoAskerWhoPauses(t *testing.T) {
+func TestGuardMutesNoSourceThatPauses(t *testing.T) {
 	g := NewGuard(GuardConfig{})
 	for i := range 3 * int64(LoopRepeats) {
-		now := i * int64(LoopPause+1)
+		now := i * int64(LoopGap+1)
 		if got := g.Check(now, addrPort("198.51.100.1:40000"), netip.AddrPort{}, []byte("ping")); got != Answer {
 			t.Fatalf("time %d: got %v, want %v", i+1, got, Answer)
 		}
 	}
 }
 
-func TestGuardMutesNobodyOnTheLoopback(t *testing.T) {
+func TestGuardMutesNoLoopbackSource(t *testing.T) {
 	g := NewGuard(GuardConfig{})
 	for i := range 3 * LoopRepeats {
 		if got := g.Check(0, addrPort("127.0.0.1:40000"), netip.AddrPort{}, []byte("ping")); got != Answer {
@@ -216,15 +216,15 @@ func TestGuardMutesNobodyOnTheLoopback(t *testing.T) {
 	}
 }
 
-// Two datagrams loop at once, and thousands of strangers ask in between: each
-// loop keeps its place.
-func TestGuardFindsLoopsInACrowd(t *testing.T) {
+// Two loops run at the same time, and thousands of other sources send in between. Each
+// loop keeps its entry.
+func TestGuardFindsLoopsAmongManySources(t *testing.T) {
 	g := NewGuard(GuardConfig{PerPrefix: Rate{Packets: 1e9, Bytes: math.MaxInt}, Total: Rate{Packets: 1e9, Bytes: math.MaxInt}})
 	loops := []struct {
 		payload string
 		muted   bool
 	}{{payload: "one"}, {payload: "two"}}
-	stranger := netip.MustParseAddr("10.0.0.0")
+	other := netip.MustParseAddr("10.0.0.0")
 	for i := range 2 * LoopRepeats {
 		now := int64(i) * int64(time.Millisecond)
 		for j := range loops {
@@ -232,9 +232,9 @@ func TestGuardFindsLoopsInACrowd(t *testing.T) {
 			loops[j].muted = loops[j].muted || got == DropMuted
 		}
 		for range 50 {
-			stranger = stranger.Next()
-			if got := g.Check(now, netip.AddrPortFrom(stranger, 40000), netip.AddrPort{}, []byte("one")); got != Answer {
-				t.Fatalf("a stranger: got %v, want %v", got, Answer)
+			other = other.Next()
+			if got := g.Check(now, netip.AddrPortFrom(other, 40000), netip.AddrPort{}, []byte("one")); got != Answer {
+				t.Fatalf("another source: got %v, want %v", got, Answer)
 			}
 		}
 	}
@@ -245,7 +245,7 @@ func TestGuardFindsLoopsInACrowd(t *testing.T) {
 	}
 }
 
-func TestGuardLearnsOfListenersWhileItWorks(t *testing.T) {
+func TestGuardLearnsListenersWhileItChecks(t *testing.T) {
 	g := NewGuard(GuardConfig{})
 	src := addrPort("127.0.0.1:7007")
 	if got := g.Check(0, src, src, nil); got != Answer {

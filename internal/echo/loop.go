@@ -2,58 +2,57 @@ package echo
 
 import "time"
 
-// What a loop is: the same payload from the same address and port, again and
-// again and without a pause. Two echo services that were set on each other look
-// like that, whichever of their datagrams one follows; an asker numbers its
-// questions, or asks more slowly.
+// A loop is the same payload from the same address and port again and again, without a
+// pause. This is what two echo services look like that answer each other, whichever of
+// their datagrams one follows. A client numbers its datagrams or sends more slowly.
 const (
-	LoopRepeats = 1000             // so many times
-	LoopPause   = time.Second      // each less than this after the one before
-	LoopMute    = 60 * time.Second // so long that payload is not answered there
+	LoopRepeats = 1000             // identical datagrams that make a loop
+	LoopGap     = time.Second      // the gap between any two of them is shorter
+	LoopMute    = 60 * time.Second // how long the payload is then not answered
 )
 
-// loopTable finds loops. It has a place for so many at once; what is sent is
-// followed by the hash of payload and source.
-type loopTable [tableSize]loopTrack
+// loopTable finds loops. It follows one datagram in each entry. The hash of payload and
+// source selects the entry.
+type loopTable [tableSize]loopEntry
 
-type loopTrack struct {
-	sent  uint64 // the hash that is followed
-	run   int
-	at    int64 // when it was last seen
-	until int64 // muted before this time
+type loopEntry struct {
+	hash  uint64 // of the datagram that is followed
+	run   int    // how many were seen without a gap
+	at    int64  // when it was last seen
+	until int64  // muted before this time
 }
 
-// muted counts one more datagram with that hash and reports whether it belongs to
-// a loop.
-func (t *loopTable) muted(now int64, sent uint64) bool {
-	track := &t[sent%tableSize]
-	if track.sent != sent {
-		track.contest(now, sent)
+// muted counts one more datagram with that hash and reports whether it belongs to a
+// loop.
+func (t *loopTable) muted(now int64, hash uint64) bool {
+	entry := &t[hash%tableSize]
+	if entry.hash != hash {
+		entry.contest(now, hash)
 		return false
 	}
-	if now < track.until {
+	if now < entry.until {
 		return true
 	}
-	if now-track.at >= int64(LoopPause) {
-		track.run = 0
+	if now-entry.at >= int64(LoopGap) {
+		entry.run = 0
 	}
-	track.at = max(track.at, now)
-	track.run++
-	if track.run < LoopRepeats {
+	entry.at = max(entry.at, now)
+	entry.run++
+	if entry.run < LoopRepeats {
 		return false
 	}
-	track.run, track.until = 0, now+int64(LoopMute)
+	entry.run, entry.until = 0, now+int64(LoopMute)
 	return true
 }
 
-// contest lets another datagram take the place over if what is followed there
-// is silent or less frequent. So a loop keeps its place whatever else falls
-// there: it wins every majority.
-func (t *loopTrack) contest(now int64, sent uint64) {
-	if now < t.until {
+// contest counts another datagram for the same entry. It replaces the one that is
+// followed if that is silent or less frequent. So a loop keeps its entry, whatever else
+// falls into it: it is always the majority.
+func (e *loopEntry) contest(now int64, hash uint64) {
+	if now < e.until {
 		return
 	}
-	if t.run--; t.run <= 0 || now-t.at >= int64(LoopPause) {
-		*t = loopTrack{sent: sent, run: 1, at: now}
+	if e.run--; e.run <= 0 || now-e.at >= int64(LoopGap) {
+		*e = loopEntry{hash: hash, run: 1, at: now}
 	}
 }

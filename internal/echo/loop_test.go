@@ -2,11 +2,11 @@ package echo
 
 import "testing"
 
-// The hashes a and b fall into one place of the table.
+// The hashes a and b have the same entry in the table.
 const a, b = uint64(5), uint64(5 + tableSize)
 
-// countUntilMuted returns how many datagrams of one hash, each pause after the one
-// before, are let through; at most 2*LoopRepeats.
+// countUntilMuted returns how many datagrams with one hash are answered, each sent pause
+// after the one before; at most 2*LoopRepeats.
 func countUntilMuted(table *loopTable, now *int64, pause int64, hash uint64) int {
 	for n := range 2 * LoopRepeats {
 		*now += pause
@@ -17,38 +17,38 @@ func countUntilMuted(table *loopTable, now *int64, pause int64, hash uint64) int
 	return 2 * LoopRepeats
 }
 
-func TestLoopIsEachLessThanAPauseAfterTheOneBefore(t *testing.T) {
+func TestALoopHasNoGapOfLoopGapOrMore(t *testing.T) {
 	tests := []struct {
 		name  string
 		pause int64
-		want  int // let through
+		want  int // answered
 	}{
 		{"all at once", 0, LoopRepeats - 1},
-		{"a moment less than the pause", int64(LoopPause) - 1, LoopRepeats - 1},
-		{"the pause", int64(LoopPause), 2 * LoopRepeats},
+		{"a moment less than LoopGap", int64(LoopGap) - 1, LoopRepeats - 1},
+		{"LoopGap", int64(LoopGap), 2 * LoopRepeats},
 	}
 	for _, tt := range tests {
 		now := int64(0)
 		if got := countUntilMuted(new(loopTable), &now, tt.pause, a); got != tt.want {
-			t.Errorf("%s: got %d let through, want %d", tt.name, got, tt.want)
+			t.Errorf("%s: got %d answered, want %d", tt.name, got, tt.want)
 		}
 	}
 }
 
-func TestLoopTakesThePlaceOfWhatIsNotOne(t *testing.T) {
+func TestALoopReplacesAnEntryThatIsNotALoop(t *testing.T) {
 	tests := []struct {
 		name   string
 		before func(table *loopTable, now *int64)
-		want   int // of the loop, let through
+		want   int // datagrams of the loop that are answered
 	}{
-		{"an empty place", func(*loopTable, *int64) {}, LoopRepeats - 1},
+		{"an empty entry", func(*loopTable, *int64) {}, LoopRepeats - 1},
 		{"one datagram", func(table *loopTable, now *int64) { table.muted(*now, b) }, LoopRepeats - 1},
 		{"two datagrams", func(table *loopTable, now *int64) { table.muted(*now, b); table.muted(*now, b) }, LoopRepeats},
-		{"many datagrams, a pause ago", func(table *loopTable, now *int64) {
+		{"many datagrams, LoopGap ago", func(table *loopTable, now *int64) {
 			for range LoopRepeats / 2 {
 				table.muted(*now, b)
 			}
-			*now += int64(LoopPause)
+			*now += int64(LoopGap)
 		}, LoopRepeats - 1},
 		{"a loop whose mute is over", func(table *loopTable, now *int64) {
 			countUntilMuted(table, now, 1, b)
@@ -59,30 +59,29 @@ func TestLoopTakesThePlaceOfWhatIsNotOne(t *testing.T) {
 		table, now := new(loopTable), int64(0)
 		tt.before(table, &now)
 		if got := countUntilMuted(table, &now, 0, a); got != tt.want {
-			t.Errorf("%s: got %d let through, want %d", tt.name, got, tt.want)
+			t.Errorf("%s: got %d answered, want %d", tt.name, got, tt.want)
 		}
 	}
 }
 
-func TestMutedLoopKeepsItsPlace(t *testing.T) {
+func TestAMutedLoopKeepsItsEntry(t *testing.T) {
 	table, now := new(loopTable), int64(0)
 	countUntilMuted(table, &now, 1, b)
 	now += int64(LoopMute) - 1
 	countUntilMuted(table, &now, 0, a)
 	if !table.muted(now, b) {
-		t.Error("a moment before the mute ends, others have ended it")
+		t.Error("another datagram has ended the mute a moment early")
 	}
 }
 
-// A clock that is a little behind does not make the pause between two datagrams
-// longer than it was.
-func TestLoopForgivesAClockThatIsALittleBehind(t *testing.T) {
-	table, now := new(loopTable), int64(LoopPause)
+// A clock that is slightly behind must not make the gap between two datagrams longer.
+func TestLoopDetectionAcceptsAClockThatIsSlightlyBehind(t *testing.T) {
+	table, now := new(loopTable), int64(LoopGap)
 	for n := range LoopRepeats - 1 {
 		clock := now
 		if n%2 == 1 {
 			clock = 1
-			now += int64(LoopPause) - 1
+			now += int64(LoopGap) - 1
 		}
 		if table.muted(clock, a) {
 			t.Fatalf("muted after %d", n)

@@ -1,16 +1,25 @@
+// Package echo is the protocol without I/O: what a stream needs next ([Stream]), and
+// which datagrams may be answered ([Guard]).
+//
+// Engines make the system calls, report what happened, and do what this package says
+// next. So half-close, backpressure and the honest end are written once, and tested
+// without a socket.
+//
+// The source is RFC 862, "Echo Protocol", which is one page: send back what arrives,
+// until the peer has finished.
 package echo
 
-// Op is the one thing that a stream needs next.
+// Op is what a stream needs next.
 type Op uint8
 
 const (
-	// Read: nothing is owed; take bytes from the peer.
+	// Read: nothing is owed. Receive bytes from the peer.
 	Read Op = iota
-	// Write: bytes are owed; send them and read nothing until they are gone.
-	// The peer's own flow control is the backpressure.
+	// Write: bytes are owed. Send them, and receive nothing until all are sent. The
+	// peer's window fills meanwhile, and the peer must wait: this is the backpressure.
 	Write
-	// Finish: the peer has finished and has all of it back. The end is earned:
-	// close in order.
+	// Finish: the peer has finished sending and has been sent everything. Close the
+	// connection with a FIN.
 	Finish
 )
 
@@ -18,19 +27,20 @@ var opNames = [...]string{Read: "read", Write: "write", Finish: "finish"}
 
 func (o Op) String() string { return opNames[o] }
 
-// Stream keeps the books of one echoed stream: what came in, what went out, and
-// so what is owed. The zero Stream is fresh. It does no I/O, holds no bytes and
-// is not safe for concurrent use.
+// Stream decides what an echoed stream needs next. It counts the bytes that were
+// received and sent: those received and not yet sent back are the owed bytes. It does no
+// I/O and holds no bytes. The zero Stream is ready to use. A Stream is not safe for
+// concurrent use.
 //
-// The engine reports what happened (Received, Sent, EOF) and does what Next
-// says. An engine that wants to end a stream for which Next does not say Finish
-// must end it by a reset: the peer is then told that Owed bytes are lost.
+// An engine does what Next returns, and reports the result with Received, Sent or EOF.
+// An engine that ends a stream while Next does not return Finish must reset the
+// connection. The reset tells the peer that the owed bytes are lost.
 type Stream struct {
 	in, out uint64
 	eof     bool
 }
 
-// Next says what the stream needs now. It changes nothing.
+// Next returns what the stream needs next. It changes nothing.
 func (s *Stream) Next() Op {
 	switch {
 	case s.in != s.out:
@@ -42,8 +52,8 @@ func (s *Stream) Next() Op {
 	}
 }
 
-// Received says that the engine took n bytes from the peer. It panics unless
-// Next says Read: an engine that reads while it owes has no bound on its memory.
+// Received records that n bytes were received. It panics unless Next returns Read: the
+// memory of an engine that reads while bytes are owed would have no bound.
 func (s *Stream) Received(n int) {
 	if s.Next() != Read {
 		panic("echo: received while the stream asked for " + s.Next().String())
@@ -51,8 +61,8 @@ func (s *Stream) Received(n int) {
 	s.in += uint64(n)
 }
 
-// Sent says that the kernel took n of the bytes owed. It panics if that is more
-// than Owed: those bytes never came from the peer.
+// Sent records that the kernel took n of the owed bytes. It panics if n is more than
+// Owed: those bytes did not come from the peer.
 func (s *Stream) Sent(n int) {
 	if uint64(n) > s.in-s.out {
 		panic("echo: sent more than was received")
@@ -60,14 +70,14 @@ func (s *Stream) Sent(n int) {
 	s.out += uint64(n)
 }
 
-// EOF says that the peer has finished sending. It may still be reading.
+// EOF records a half-close: the peer has finished sending. It may still be reading.
 func (s *Stream) EOF() { s.eof = true }
 
-// Owed is how many bytes were received and not yet sent back.
+// Owed returns the number of owed bytes: received and not yet sent back.
 func (s *Stream) Owed() int { return int(s.in - s.out) }
 
-// In is how many bytes came from the peer.
+// In returns the number of bytes received.
 func (s *Stream) In() uint64 { return s.in }
 
-// Out is how many bytes went back to it.
+// Out returns the number of bytes sent back.
 func (s *Stream) Out() uint64 { return s.out }

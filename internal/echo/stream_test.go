@@ -2,7 +2,7 @@ package echo
 
 import "testing"
 
-func TestStreamSaysWhatIsNext(t *testing.T) {
+func TestNextFollowsFromWhatHappened(t *testing.T) {
 	tests := []struct {
 		name          string
 		do            func(*Stream)
@@ -10,14 +10,14 @@ func TestStreamSaysWhatIsNext(t *testing.T) {
 		owed, in, out int
 	}{
 		{"fresh", func(s *Stream) {}, Read, 0, 0, 0},
-		{"bytes came", func(s *Stream) { s.Received(3) }, Write, 3, 3, 0},
-		{"a part was sent", func(s *Stream) { s.Received(3); s.Sent(2) }, Write, 1, 3, 2},
-		{"all was sent", func(s *Stream) { s.Received(3); s.Sent(2); s.Sent(1) }, Read, 0, 3, 3},
-		{"more came afterwards", func(s *Stream) { s.Received(3); s.Sent(3); s.Received(5) }, Write, 5, 8, 3},
-		{"the peer has finished and sent nothing", func(s *Stream) { s.EOF() }, Finish, 0, 0, 0},
-		{"the peer has finished and is owed bytes", func(s *Stream) { s.Received(3); s.EOF() }, Write, 3, 3, 0},
-		{"the peer has finished and has all", func(s *Stream) { s.Received(3); s.EOF(); s.Sent(3) }, Finish, 0, 3, 3},
-		{"nothing came", func(s *Stream) { s.Received(0) }, Read, 0, 0, 0},
+		{"bytes received", func(s *Stream) { s.Received(3) }, Write, 3, 3, 0},
+		{"a part sent", func(s *Stream) { s.Received(3); s.Sent(2) }, Write, 1, 3, 2},
+		{"all sent", func(s *Stream) { s.Received(3); s.Sent(2); s.Sent(1) }, Read, 0, 3, 3},
+		{"more received afterwards", func(s *Stream) { s.Received(3); s.Sent(3); s.Received(5) }, Write, 5, 8, 3},
+		{"half-close without a byte", func(s *Stream) { s.EOF() }, Finish, 0, 0, 0},
+		{"half-close while bytes are owed", func(s *Stream) { s.Received(3); s.EOF() }, Write, 3, 3, 0},
+		{"half-close, and all sent", func(s *Stream) { s.Received(3); s.EOF(); s.Sent(3) }, Finish, 0, 3, 3},
+		{"nothing received", func(s *Stream) { s.Received(0) }, Read, 0, 0, 0},
 		{"the kernel took nothing", func(s *Stream) { s.Received(1); s.Sent(0) }, Write, 1, 1, 0},
 	}
 	for _, tt := range tests {
@@ -34,16 +34,16 @@ func TestStreamSaysWhatIsNext(t *testing.T) {
 	}
 }
 
-// An engine that breaks the contract is stopped before it does harm.
+// The panic comes before the engine sends a byte that it must not send.
 func TestStreamPanicsWhenAnEngineBreaksTheContract(t *testing.T) {
 	tests := []struct {
 		name string
 		do   func(*Stream)
 		want string
 	}{
-		{"reads while it owes", func(s *Stream) { s.Received(1); s.Received(1) }, "echo: received while the stream asked for write"},
-		{"reads after the end", func(s *Stream) { s.EOF(); s.Received(1) }, "echo: received while the stream asked for finish"},
-		{"sends what never came", func(s *Stream) { s.Sent(1) }, "echo: sent more than was received"},
+		{"receives while bytes are owed", func(s *Stream) { s.Received(1); s.Received(1) }, "echo: received while the stream asked for write"},
+		{"receives after the end", func(s *Stream) { s.EOF(); s.Received(1) }, "echo: received while the stream asked for finish"},
+		{"sends what was not received", func(s *Stream) { s.Sent(1) }, "echo: sent more than was received"},
 		{"sends one byte too many", func(s *Stream) { s.Received(2); s.Sent(1); s.Sent(2) }, "echo: sent more than was received"},
 		{"sends a negative number of bytes", func(s *Stream) { s.Received(2); s.Sent(-1) }, "echo: sent more than was received"},
 	}

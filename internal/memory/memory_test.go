@@ -147,7 +147,7 @@ func FuzzPool(f *testing.F) {
 	})
 }
 
-func TestBufferGivenTwicePanics(t *testing.T) {
+func TestABufferReleasedTwicePanics(t *testing.T) {
 	b := NewPool(kib*8, nil).NewCache(kib * 4).Get(1)
 	b.Release()
 	defer func() {
@@ -220,8 +220,8 @@ func waitersAreServedInOrder(t *testing.T) {
 	}
 }
 
-// TestSpareMemoryIsAnnouncedOnce: whoever trims need not run while there is none.
-func TestSpareMemoryIsAnnouncedOnce(t *testing.T) {
+// TestOnSpareIsCalledOnce: whoever trims need not run while there is none.
+func TestOnSpareIsCalledOnce(t *testing.T) {
 	calls := 0
 	p := NewPool(64*kib, func() { calls++ })
 	c := p.NewCache(4 * kib)
@@ -239,8 +239,8 @@ func TestSpareMemoryIsAnnouncedOnce(t *testing.T) {
 	}
 }
 
-// TestManyUsersAtOnce has goroutines take, write, give and wait.
-func TestManyUsersAtOnce(t *testing.T) {
+// TestManyGoroutinesShareOnePool has goroutines take, write, give and wait.
+func TestManyGoroutinesShareOnePool(t *testing.T) {
 	const users, rounds, limit = 16, 2000, 40 * kib
 	p := NewPool(limit, nil)
 	caches := []*Cache{p.NewCache(16 * kib), p.NewCache(16 * kib), p.NewCache(8 * kib)}

@@ -23,7 +23,7 @@ var compareAddrs = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }
 
 // Whatever the kernel says of one answer, the others go out, and every
 // datagram is either answered or counted with its reason.
-func TestTroubleOfOneAnswerIsThatAnswersOwn(t *testing.T) {
+func TestASendErrorDropsOneAnswerOnly(t *testing.T) {
 	tests := []struct {
 		errno sys.Errno
 		drop  echo.Drop
@@ -71,7 +71,7 @@ func TestTroubleOfOneAnswerIsThatAnswersOwn(t *testing.T) {
 }
 
 // P1: no errno of a receive ends the listener.
-func TestPacketReceiveErrorsEndNothing(t *testing.T) {
+func TestNoReceiveErrorEndsADatagramSocket(t *testing.T) {
 	for _, errno := range append(sim.Legal(sim.Recvmmsg), unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENOBUFS) {
 		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
 			k := sim.New(nil)
@@ -96,7 +96,7 @@ func TestPacketReceiveErrorsEndNothing(t *testing.T) {
 }
 
 // P2: out of memory, the loop sleeps; it does not spin on what is queued.
-func TestPacketRestsWhenTheKernelIsShortOfMemory(t *testing.T) {
+func TestADatagramSocketPausesWithoutMemory(t *testing.T) {
 	k := sim.New(nil)
 	s := packetServer(t, k, Epoll, "127.0.0.1:0")
 	receives := 0
@@ -119,7 +119,7 @@ func TestPacketRestsWhenTheKernelIsShortOfMemory(t *testing.T) {
 	}
 }
 
-func TestPacketAnswersOneBatchInATurn(t *testing.T) {
+func TestOneBatchOfDatagramsIsAnsweredInAnIteration(t *testing.T) {
 	k := sim.New(nil)
 	s := packetServer(t, k, Epoll, "127.0.0.1:0")
 	deliver(t, k, s, batchSize+1)
@@ -133,7 +133,7 @@ func TestPacketAnswersOneBatchInATurn(t *testing.T) {
 	}
 }
 
-func TestPacketAnswersWhatIsQueuedBeforeItCloses(t *testing.T) {
+func TestQueuedDatagramsAreAnsweredBeforeTheSocketCloses(t *testing.T) {
 	k := sim.New(nil)
 	s := packetServer(t, k, Epoll, "127.0.0.1:0")
 	const queued = 3 * batchSize
@@ -154,7 +154,7 @@ func TestPacketAnswersWhatIsQueuedBeforeItCloses(t *testing.T) {
 }
 
 // The guard is asked about each datagram, with the address it was sent to.
-func TestPacketAsksTheGuardFirst(t *testing.T) {
+func TestTheGuardChecksEachDatagram(t *testing.T) {
 	k := sim.New(nil)
 	s := packetServer(t, k, Epoll, "[::]:0")
 	here := port(s)
@@ -195,7 +195,7 @@ func TestPacketAsksTheGuardFirst(t *testing.T) {
 	}
 }
 
-func TestPacketCountsWhatItCannotSendBackWhole(t *testing.T) {
+func TestATruncatedDatagramIsCountedAndNotAnswered(t *testing.T) {
 	k := sim.New(nil)
 	s := packetServer(t, k, Epoll, "127.0.0.1:0")
 	k.Deliver(sim.Datagram{From: netip.MustParseAddrPort("127.0.0.1:40000"), To: s.specs[0].Addr, Payload: make([]byte, datagramBuffer+1)})
@@ -205,7 +205,7 @@ func TestPacketCountsWhatItCannotSendBackWhole(t *testing.T) {
 	}
 }
 
-func TestPacketAllocatesNothing(t *testing.T) {
+func TestDatagramsAllocateNothing(t *testing.T) {
 	for _, p := range pollers {
 		t.Run(p.name, func(t *testing.T) {
 			s := packetServer(t, &sys.Linux{}, p.make, "127.0.0.1:0")

@@ -77,7 +77,7 @@ func restsLonger(t *testing.T, times []time.Duration) {
 	}
 }
 
-func TestOutOfDescriptorsTheListenerRests(t *testing.T) {
+func TestAListenerPausesWithoutDescriptors(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		r.k.NoFile = slices.Max(r.k.Open()) + 1
 		times := r.acceptTimes(0)
@@ -97,7 +97,7 @@ func TestOutOfDescriptorsTheListenerRests(t *testing.T) {
 	})
 }
 
-func TestAStreamThatEndsWakesTheListener(t *testing.T) {
+func TestTheEndOfAStreamEndsThePauseOfAListener(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		r.k.NoFile = slices.Max(r.k.Open()) + 2 // room for one
 		first, second := r.dial(), r.dial()
@@ -114,7 +114,7 @@ func TestAStreamThatEndsWakesTheListener(t *testing.T) {
 	})
 }
 
-func TestOutOfMemoryTheListenerRests(t *testing.T) {
+func TestAListenerPausesWithoutMemory(t *testing.T) {
 	tests := []struct {
 		errno sys.Errno
 		want  accept.Reason
@@ -144,7 +144,7 @@ func TestOutOfMemoryTheListenerRests(t *testing.T) {
 	}
 }
 
-func TestAConnectionLostInTheQueueCostsItselfOnly(t *testing.T) {
+func TestAConnectionAbortedInTheQueueCausesNoPause(t *testing.T) {
 	for _, errno := range []sys.Errno{
 		unix.ECONNABORTED, unix.EPROTO, unix.EPERM, unix.ENETDOWN, unix.EHOSTUNREACH, unix.ENETUNREACH,
 		unix.ENOPROTOOPT, unix.EHOSTDOWN,
@@ -181,7 +181,7 @@ func (r *rig) failOnce(call sim.Call, errno sys.Errno) {
 	}
 }
 
-func TestInterruptionsAreInvisible(t *testing.T) {
+func TestPeersDoNotNoticeInterruptedCalls(t *testing.T) {
 	manyTimes(t, scenarios, unix.EINTR)
 }
 
@@ -227,7 +227,7 @@ func manyTimes(t *testing.T, scenarios []scenario, errno sys.Errno) {
 	}
 }
 
-func TestWithoutDescriptorsAndWithoutCallersNothingHappens(t *testing.T) {
+func TestAListenerWithoutDescriptorsAndConnectionsSleeps(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		r.k.NoFile = slices.Max(r.k.Open()) + 2 // room for one
 		times := r.acceptTimes(0)

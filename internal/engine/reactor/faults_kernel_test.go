@@ -42,10 +42,10 @@ func (r *rig) turns() (n uint64) {
 	return n
 }
 
-// TestASocketThatIsReadyInVainIsNoBusyLoop: when the memory that TCP may use is spent,
+// TestASocketThatIsWritableWithoutRoomDoesNotSpin: when the memory that TCP may use is spent,
 // the poller says writable and a send moves nothing. Others are served meanwhile, and
 // within a second of relief the bytes move.
-func TestASocketThatIsReadyInVainIsNoBusyLoop(t *testing.T) {
+func TestASocketThatIsWritableWithoutRoomDoesNotSpin(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
 		p.Stall()
@@ -67,7 +67,7 @@ func TestASocketThatIsReadyInVainIsNoBusyLoop(t *testing.T) {
 	})
 }
 
-func TestASocketThatIsReadableInVainIsNoBusyLoop(t *testing.T) {
+func TestASocketThatIsReadableWithoutInputDoesNotSpin(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
 		r.settle()
@@ -84,8 +84,8 @@ func TestASocketThatIsReadableInVainIsNoBusyLoop(t *testing.T) {
 	})
 }
 
-// TestWhoIsReadyInVainIsStillStalled: backing off does not suspend the stall timeout.
-func TestWhoIsReadyInVainIsStillStalled(t *testing.T) {
+// TestBackoffDoesNotSuspendTheStallTimeout: backing off does not suspend the stall timeout.
+func TestBackoffDoesNotSuspendTheStallTimeout(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
 		p.Stall()
@@ -100,8 +100,8 @@ func TestWhoIsReadyInVainIsStillStalled(t *testing.T) {
 	})
 }
 
-// TestWhatArrivedDuringAPauseOfTheProcessIsReadFirst: SIGSTOP, a suspended machine.
-func TestWhatArrivedDuringAPauseOfTheProcessIsReadFirst(t *testing.T) {
+// TestInputIsReadBeforeTheIdleTimeoutCounts: SIGSTOP, a suspended machine.
+func TestInputIsReadBeforeTheIdleTimeoutCounts(t *testing.T) {
 	onEach(t, scenario{idle: time.Minute, limit: engine.Limits{MaxConns: 1000}}, func(t *testing.T, r *rig) {
 		for range 700 { // more than one epoll_wait reports
 			r.dial()
@@ -145,9 +145,9 @@ func finishingPeer(t *testing.T, r *rig) *sim.Peer {
 	return p
 }
 
-// TestTheLastBytesWaitForTheirPeer: the kernel gives up on a closed socket after some
+// TestAStreamStaysOpenUntilTheLastBytesAreDelivered: the kernel gives up on a closed socket after some
 // minutes, so a stream stays open until its peer has taken everything.
-func TestTheLastBytesWaitForTheirPeer(t *testing.T) {
+func TestAStreamStaysOpenUntilTheLastBytesAreDelivered(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		for _, l := range r.srv.loops {
 			l.stallTimeout, l.offerEvery = 0, 0
@@ -195,9 +195,9 @@ func TestAFinishingStreamEndsForOneCause(t *testing.T) {
 	}
 }
 
-// TestADrainAtTheLimitServesTheQueueAndNobodyElse is the whole story of a drain at the
+// TestADrainAtTheLimitServesTheQueueAndNothingElse is the whole story of a drain at the
 // limit on connections, with the places on one loop and the listener on another.
-func TestADrainAtTheLimitServesTheQueueAndNobodyElse(t *testing.T) {
+func TestADrainAtTheLimitServesTheQueueAndNothingElse(t *testing.T) {
 	for _, loops := range []int{1, 2, 3} {
 		onEach(t, scenario{loops: loops, limit: engine.Limits{MaxConns: 2}}, func(t *testing.T, r *rig) {
 			served := []*sim.Peer{r.dial(), r.dial()}
@@ -229,7 +229,7 @@ func TestADrainAtTheLimitServesTheQueueAndNobodyElse(t *testing.T) {
 	}
 }
 
-func TestADrainAtTheLimitEndsWithItsTime(t *testing.T) {
+func TestAbortEndsADrainAtTheLimit(t *testing.T) {
 	onEach(t, scenario{loops: 2, limit: engine.Limits{MaxConns: 2}}, func(t *testing.T, r *rig) {
 		for range 5 {
 			r.dial()
@@ -250,9 +250,9 @@ func TestADrainAtTheLimitEndsWithItsTime(t *testing.T) {
 	})
 }
 
-// TestWaitsThatFailForLackOfMemoryAreNoBusyLoop: the pause between two waits must not
+// TestWaitsThatFailWithoutMemoryDoNotSpin: the pause between two waits must not
 // be made with the call that fails. Within a second of relief all goes on.
-func TestWaitsThatFailForLackOfMemoryAreNoBusyLoop(t *testing.T) {
+func TestWaitsThatFailWithoutMemoryDoNotSpin(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
 		r.settle()
@@ -338,7 +338,7 @@ func TestADrainOfAnEmptyQueueEndsThoughAcceptFails(t *testing.T) {
 	}
 }
 
-func TestADatagramSocketWhoseReceivesFailIsNoBusyLoop(t *testing.T) {
+func TestADatagramSocketWhoseReceivesFailDoesNotSpin(t *testing.T) {
 	for _, errno := range []sys.Errno{unix.EPERM, unix.EIO, unix.ENOSYS, unix.EBADF, unix.ENOMEM, unix.ECONNABORTED, unix.EAGAIN} {
 		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
 			k := sim.New(nil)

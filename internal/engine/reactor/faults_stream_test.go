@@ -16,7 +16,7 @@ import (
 	"echod/internal/sys/sim"
 )
 
-func TestEverySizeOfShortCallIsTransparent(t *testing.T) {
+func TestPeersDoNotNoticeShortCalls(t *testing.T) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
 			for n := 1; n <= rigBuffer; n++ {
@@ -94,7 +94,7 @@ func failing(call sim.Call, errno sys.Errno) func(*rig, *sim.Peer) {
 	}
 }
 
-func TestAResetBetweenReadAndWriteDropsWhatIsOwed(t *testing.T) {
+func TestAResetBetweenRecvAndSendDiscardsTheOwedBytes(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
 		r.settle()
@@ -150,7 +150,7 @@ func TestAShortageOnSendNeverSkipsBytes(t *testing.T) {
 	}
 }
 
-func TestWhoCannotBeWatchedIsRefusedAlone(t *testing.T) {
+func TestAConnectionThatCannotBeWatchedIsRefused(t *testing.T) {
 	for _, errno := range []sys.Errno{unix.ENOSPC, unix.ENOMEM} {
 		t.Run(errno.Error(), func(t *testing.T) {
 			r, err := newRig(Epoll, scenario{}, nil, nil) // select and poll keep the list themselves
@@ -263,7 +263,7 @@ func TestAStaleEventIsIgnored(t *testing.T) {
 	})
 }
 
-func TestWithUnreadInputTheEndIsAReset(t *testing.T) {
+func TestAnEndWithUnreadInputIsAReset(t *testing.T) {
 	tests := []struct {
 		name string
 		end  func(r *rig)
@@ -318,7 +318,7 @@ func TestASlowReaderWhoseSocketIsNeverWritableIsNotStalled(t *testing.T) {
 	})
 }
 
-func TestABusyPeerHasOneReceiveInATurn(t *testing.T) {
+func TestABusyPeerGetsOneRecvInAnIteration(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		busy, light := r.dial(), r.dial()
 		r.settle()

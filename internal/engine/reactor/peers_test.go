@@ -57,7 +57,7 @@ func (r *rig) credible(p engine.Peer) {
 	}
 }
 
-func TestCensusNamesEverybodyOnce(t *testing.T) {
+func TestPeersListsEachStreamOnce(t *testing.T) {
 	for _, e := range pollers {
 		t.Run(e.name, func(t *testing.T) {
 			r, err := newRig(e.make, scenario{loops: 2}, nil, nil)
@@ -95,8 +95,8 @@ func TestCensusNamesEverybodyOnce(t *testing.T) {
 	}
 }
 
-// TestWaitingIsTimeWithoutAByteTaken: what the tries add up to.
-func TestWaitingIsTimeWithoutAByteTaken(t *testing.T) {
+// TestWaitingIsTheTimeWithoutProgress: what the tries add up to.
+func TestWaitingIsTheTimeWithoutProgress(t *testing.T) {
 	const pause = 5 * time.Minute / offersPerStall // 37.5 seconds
 	r, err := newRig(Epoll, scenario{}, nil, nil)
 	if err != nil {
@@ -137,7 +137,7 @@ func TestWaitingIsTimeWithoutAByteTaken(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsForALoopThatHasEnded(t *testing.T) {
+func TestRequestsToALoopThatHasEndedReturn(t *testing.T) {
 	r, err := newRig(Epoll, scenario{loops: 2}, nil, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// TestAnyMovesUnderAnyScript lets peers move at random on a machine that fails
+// TestRandomActionsUnderRandomFaults lets peers move at random on a machine that fails
 // at random, and looks after every move. What it finds, it shrinks.
-func TestAnyMovesUnderAnyScript(t *testing.T) {
+func TestRandomActionsUnderRandomFaults(t *testing.T) {
 	for _, e := range pollers {
 		t.Run(e.name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {

@@ -22,9 +22,9 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// TestSimulationIsHonest plays the scenarios on the real kernel's loopback and
+// TestTheSimulationMatchesTheRealKernel plays the scenarios on the real kernel's loopback and
 // on the simulated one, and compares what the peers saw.
-func TestSimulationIsHonest(t *testing.T) {
+func TestTheSimulationMatchesTheRealKernel(t *testing.T) {
 	for _, e := range pollers {
 		for _, sc := range append(scenarios, onUnix(t)...) {
 			t.Run(e.name+"/"+sc.name, func(t *testing.T) {

@@ -14,13 +14,13 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// TestTorture plays every scenario once without a fault and then once for each
+// TestEveryCallFailsOnce plays every scenario once without a fault and then once for each
 // of the calls that were made and each errno that the call may return. Whatever
 // fails, no peer is lied to, and everybody is served once nothing fails.
 //
 // The ledger keeps it from fooling itself: an errno that is legal for a call
 // the reactor makes, and was never taken, is a failure.
-func TestTorture(t *testing.T) {
+func TestEveryCallFailsOnce(t *testing.T) {
 	var ledger sim.Ledger
 	t.Run("streams", func(t *testing.T) {
 		for _, e := range pollers {

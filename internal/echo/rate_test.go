@@ -9,16 +9,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// meter adds up what was let through, against what a rate allows: in any t
-// seconds no more than t times the rate and one burst. It follows every window
-// at once: the most that any window ending now is beyond the rate.
+// meter compares what was answered with what a rate allows: in any t seconds no more than
+// t times the rate and one burst. It checks all windows that end now at once: it has the
+// largest excess of any of them.
 type meter struct {
 	rate           Rate
 	at             int64
 	packets, bytes float64
 }
 
-// add counts one datagram and reports whether some window is now beyond the rate.
+// add counts one datagram and reports whether any window exceeds the rate now.
 func (m *meter) add(now int64, size int) (over bool) {
 	seconds := float64(now-m.at) / 1e9
 	m.at = now
@@ -58,16 +58,16 @@ func TestGuardKeepsEveryPrefixAndTheTotalUnderTheirRates(t *testing.T) {
 				prefixes[prefix] = m
 			}
 			if m.add(now, size) {
-				t.Fatalf("prefix %s at %v: beyond %+v", prefix, time.Duration(now), cfg.PerPrefix)
+				t.Fatalf("prefix %s at %v: above %+v", prefix, time.Duration(now), cfg.PerPrefix)
 			}
 			if total.add(now, size) {
-				t.Fatalf("all at %v: beyond %+v", time.Duration(now), cfg.Total)
+				t.Fatalf("all at %v: above %+v", time.Duration(now), cfg.Total)
 			}
 		}
 	})
 }
 
-// randomSource is a source in one of so many networks of either family.
+// randomSource returns a source in one of this many networks of either family.
 func randomSource(random *rand.Rand, networks int) (netip.AddrPort, netip.Prefix) {
 	network, port := random.IntN(networks), uint16(1024+random.IntN(60000))
 	if random.IntN(2) == 0 {
@@ -82,8 +82,8 @@ func randomSource(random *rand.Rand, networks int) (netip.AddrPort, netip.Prefix
 	return netip.AddrPortFrom(addr, port), netip.PrefixFrom(addr, 56).Masked()
 }
 
-func TestGuardGivesEveryPrefixItsShare(t *testing.T) {
-	share := Rate{Packets: 10, Bytes: 1 << 20}
+func TestGuardLimitsEachPrefixSeparately(t *testing.T) {
+	perPrefix := Rate{Packets: 10, Bytes: 1 << 20}
 	tests := []struct {
 		name  string
 		next  func(i int) netip.AddrPort // the i-th datagram's source
@@ -111,7 +111,7 @@ func TestGuardGivesEveryPrefixItsShare(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			g := NewGuard(GuardConfig{PerPrefix: share, Total: Rate{Packets: tt.total, Bytes: 1 << 20}})
+			g := NewGuard(GuardConfig{PerPrefix: perPrefix, Total: Rate{Packets: tt.total, Bytes: 1 << 20}})
 			const now = int64(time.Hour)
 			var answered int
 			for i := range 100 {
@@ -140,8 +140,8 @@ func TestGuardAnswersTheLargestDatagramAtAnyRate(t *testing.T) {
 	}
 }
 
-// What a burst has used up comes back at the rate, no faster and no slower.
-func TestGuardGivesBackWhatTheRateIs(t *testing.T) {
+// After a burst, datagrams are answered at the rate: neither more nor fewer.
+func TestGuardRefillsAtTheRate(t *testing.T) {
 	tests := []struct {
 		name string
 		rate Rate
@@ -181,7 +181,7 @@ func TestGuardGivesBackWhatTheRateIs(t *testing.T) {
 	}
 }
 
-func TestGuardForgivesAClockThatIsALittleBehind(t *testing.T) {
+func TestGuardAcceptsAClockThatIsSlightlyBehind(t *testing.T) {
 	g := NewGuard(GuardConfig{PerPrefix: Rate{Packets: 1, Bytes: 1 << 20}})
 	src, second := addrPort("198.51.100.1:40000"), int64(time.Second)
 	for _, step := range []struct {
@@ -194,14 +194,13 @@ func TestGuardForgivesAClockThatIsALittleBehind(t *testing.T) {
 	}
 }
 
-// A million sources, and what the guard keeps of them is what it had from
-// the start.
-func TestAMillionSourcesCostNoMemory(t *testing.T) {
+// The memory of a Guard does not grow with the number of sources.
+func TestAMillionSourcesNeedNoMemory(t *testing.T) {
 	g := NewGuard(GuardConfig{})
 	random := rand.New(rand.NewPCG(1, 2))
 	payload := []byte("hello")
 	now, answered := int64(0), 0
-	allocs := testing.AllocsPerRun(9, func() { // ten times, the first uncounted
+	allocs := testing.AllocsPerRun(9, func() { // ten times; the first is not counted
 		for range 100_000 {
 			now += int64(time.Microsecond)
 			var b [16]byte
@@ -219,6 +218,6 @@ func TestAMillionSourcesCostNoMemory(t *testing.T) {
 	}
 	most := DefaultTotal.Burst().Packets + int(float64(DefaultTotal.Packets)*time.Duration(now).Seconds())
 	if answered > most || answered < most/2 {
-		t.Errorf("got %d of 1,000,000 answered in %v, want at most %d, and not much less", answered, time.Duration(now), most)
+		t.Errorf("got %d of 1,000,000 answered in %v, want at most %d, and at least half of that", answered, time.Duration(now), most)
 	}
 }
