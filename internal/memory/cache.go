@@ -6,40 +6,40 @@ import (
 )
 
 const (
-	smallest = 12 // the sizes are powers of two from 4 KiB on
+	smallest = 12 // the sizes of buffers are powers of two from 4 KiB = 1<<12 on
 	sizes    = 32 - smallest
 )
 
-// Buffer is memory that one user has.
+// Buffer is memory for one stream.
 type Buffer struct {
-	// Bytes are all of it. Nobody is to replace them.
+	// Bytes is the memory. It must not be replaced.
 	Bytes []byte
-	// Owed is for the user: the part of Bytes that is still to be sent.
+	// Owed is for the user of the buffer: the part of Bytes that has to be sent.
 	Owed []byte
 
 	cache *Cache
 	spare bool
 }
 
-// Cache is where an event loop, or a number of goroutines, take their buffers
-// from: those that came back last are taken first. Its methods may be called
-// from any goroutine.
+// Cache has the buffers of an event loop or of several goroutines. A buffer that was
+// released last is used first, because it is most likely in the processor's caches. The
+// methods may be called from any goroutine.
 type Cache struct {
 	pool *Pool
-	most int // the largest buffer
+	most int // the size of the largest buffer
 
 	mu       sync.Mutex
-	free     [sizes][]*Buffer // by size, the last one that came back at the end
-	fewest   [sizes]int       // how many there were at least, since trim
+	free     [sizes][]*Buffer // spare buffers by size, in the order of their release
+	fewest   [sizes]int       // the lowest length of each list since the last trim
 	held     int64            // bytes of buffers in use
 	spare    int64            // bytes in free
-	reserved int64            // most, or nothing
-	inUse    bool             // what is reserved is
-	needed   bool             // it was, since trim
+	reserved int64            // most, or 0
+	inUse    bool             // reserved memory is in use: a Reserve without Unreserve or Get
+	needed   bool             // reserved memory was in use since the last trim
 	closed   bool
 }
 
-// NewCache returns a cache of buffers of at most most bytes each.
+// NewCache returns a cache of buffers of up to most bytes each.
 func (p *Pool) NewCache(most int) *Cache {
 	c := &Cache{pool: p, most: most}
 	p.mu.Lock()
@@ -48,8 +48,8 @@ func (p *Pool) NewCache(most int) *Cache {
 	return c
 }
 
-// Get returns a buffer of at least n bytes, or of the most there may be if that
-// is less; nil if there is no memory.
+// Get returns a buffer of at least n bytes, or of the largest size if that is less. It
+// returns nil if there is no memory.
 func (c *Cache) Get(n int) *Buffer {
 	size := sizeOf(min(n, c.most))
 	c.mu.Lock()
@@ -66,15 +66,15 @@ func (c *Cache) Get(n int) *Buffer {
 	}
 	c.mu.Unlock()
 	bytes := min(1<<(size+smallest), c.most)
-	if !c.pay(int64(bytes)) {
+	if !c.charge(int64(bytes)) {
 		return nil
 	}
 	return &Buffer{Bytes: make([]byte, bytes), cache: c}
 }
 
-// pay takes n bytes for a buffer: of what is reserved and in use, or else of the
-// pool's.
-func (c *Cache) pay(n int64) bool {
+// charge counts n bytes for a new buffer: as part of the reserved memory if that is in
+// use, else as new memory of the pool. It returns false if there is no memory.
+func (c *Cache) charge(n int64) bool {
 	p := c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,14 +98,13 @@ func (c *Cache) pay(n int64) bool {
 	return true
 }
 
-// Give gives a buffer back to where it came from. It is spare then. To give it
-// twice is a mistake of the program, and panics.
+// Release returns b to its cache as a spare buffer. It panics if b was released before.
 func (b *Buffer) Release() {
 	c, n := b.cache, int64(len(b.Bytes))
 	c.mu.Lock()
 	if b.spare {
 		c.mu.Unlock()
-		panic("memory: a buffer was given back twice")
+		panic("memory: a buffer was released twice")
 	}
 	b.spare, b.Owed = true, nil
 	c.held -= n
@@ -117,11 +116,11 @@ func (b *Buffer) Release() {
 	if closed {
 		c.Close()
 	}
-	c.pool.cameBack()
+	c.pool.notifySpare()
 }
 
-// Reserve makes sure that the next Get succeeds, whatever it asks for. False:
-// there is not so much memory. It ends with that Get or with Unreserve.
+// Reserve ensures that the next Get succeeds, whatever size it asks for. It returns false
+// if there is not enough memory. The reservation ends with that Get or with Unreserve.
 func (c *Cache) Reserve() bool {
 	c.mu.Lock()
 	if c.reserved > 0 {
@@ -143,27 +142,27 @@ func (c *Cache) Reserve() bool {
 	return true
 }
 
-// Unreserve makes what is still reserved spare memory: the next Reserve has it,
-// unless somebody else has needed it.
+// Unreserve makes the reserved memory spare. The next Reserve gets it at once, unless it
+// was used through another cache in between.
 func (c *Cache) Unreserve() {
 	c.mu.Lock()
 	changed := c.inUse
 	c.inUse = false
 	c.mu.Unlock()
 	if changed {
-		c.pool.cameBack()
+		c.pool.notifySpare()
 	}
 }
 
-// Held is how many bytes its buffers in use have.
+// Held returns how many bytes the buffers in use have.
 func (c *Cache) Held() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.held
 }
 
-// Close frees all that is spare, now and later. Buffers in use stay good, and
-// are freed when they are given back.
+// Close frees all spare buffers. Buffers in use remain valid, and are freed when they are
+// released.
 func (c *Cache) Close() {
 	p := c.pool
 	p.mu.Lock()
@@ -173,7 +172,7 @@ func (c *Cache) Close() {
 	c.inUse, c.closed = false, true
 	p.used -= c.shed(c.unused())
 	if c.held > 0 {
-		return // it is still to be counted
+		return // Release calls Close again
 	}
 	for i, other := range p.caches {
 		if other == c {
@@ -183,10 +182,10 @@ func (c *Cache) Close() {
 	}
 }
 
-// What follows wants c.mu held. What it frees, in bytes, it returns: the pool
-// counts it.
+// The methods below require that the caller holds c.mu. They return how many bytes they
+// freed, which the caller subtracts from the pool's count.
 
-// unused is how many bytes shed could free.
+// unused returns how many bytes shed can free.
 func (c *Cache) unused() int64 {
 	if c.inUse {
 		return c.spare
@@ -194,7 +193,7 @@ func (c *Cache) unused() int64 {
 	return c.spare + c.reserved
 }
 
-// shed frees at least n bytes, the largest buffers first, or all that are unused.
+// shed frees at least n bytes, the largest buffers first, or everything that is unused.
 func (c *Cache) shed(n int64) (freed int64) {
 	for size := sizes - 1; size >= 0; size-- {
 		for len(c.free[size]) > 0 && freed < n {
@@ -208,7 +207,7 @@ func (c *Cache) shed(n int64) (freed int64) {
 	return freed
 }
 
-// trim frees what was not needed since the last time.
+// trim frees what was not needed since the last trim.
 func (c *Cache) trim() (freed int64) {
 	for size := range c.free {
 		freed += c.drop(size, c.fewest[size])
@@ -222,7 +221,7 @@ func (c *Cache) trim() (freed int64) {
 	return freed
 }
 
-// drop frees the n buffers of a size that have been spare for longest.
+// drop frees the n buffers of a size that have been spare for the longest time.
 func (c *Cache) drop(size, n int) (freed int64) {
 	list := c.free[size]
 	for _, b := range list[:n] {
@@ -235,7 +234,7 @@ func (c *Cache) drop(size, n int) (freed int64) {
 	return freed
 }
 
-// sizeOf is the smallest size that has n bytes.
+// sizeOf returns the smallest size, as an index, that has n bytes.
 func sizeOf(n int) int {
 	return max(bits.Len(uint(max(n, 1)-1))-smallest, 0)
 }

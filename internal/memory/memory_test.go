@@ -9,7 +9,7 @@ import (
 
 const kib = 1 << 10
 
-// model is what a pool must be like, told by those who use it.
+// model makes the same calls as a pool, counts for itself, and compares.
 type model struct {
 	t        *testing.T
 	pool     *Pool
@@ -29,7 +29,7 @@ func newModel(t *testing.T, limit int64, most ...int) *model {
 	return m
 }
 
-// taken is what is held or reserved: all the rest must be free for the taking.
+// taken returns what is held or reserved. All other memory must be available.
 func (m *model) taken() (n int64) {
 	for _, b := range m.held {
 		n += int64(len(b.Bytes))
@@ -58,17 +58,17 @@ func (m *model) get(cache, n int) {
 		m.t.Fatalf("Get(%d): got %d bytes, want %d", n, len(b.Bytes), need)
 	}
 	c.mu.Lock()
-	m.reserved[cache] = c.inUse // a spare buffer costs nothing of what is reserved
+	m.reserved[cache] = c.inUse // a spare buffer does not use the reserved memory
 	c.mu.Unlock()
 	for _, other := range m.held {
 		if other == b || &other.Bytes[0] == &b.Bytes[0] {
-			m.t.Fatal("two users have one buffer")
+			m.t.Fatal("one buffer has two users")
 		}
 	}
 	m.held = append(m.held, b)
 }
 
-func (m *model) give(i int) {
+func (m *model) release(i int) {
 	if len(m.held) > 0 {
 		i %= len(m.held)
 		m.held[i].Release()
@@ -90,7 +90,7 @@ func (m *model) unreserve(cache int) {
 	m.reserved[cache] = false
 }
 
-// check compares what the pool says with the model.
+// check compares the numbers of the pool with the model.
 func (m *model) check() {
 	m.t.Helper()
 	var held int64
@@ -105,11 +105,11 @@ func (m *model) check() {
 	}
 }
 
-// settle ends all use, and wants nothing left of it.
-func (m *model) settle() {
+// finish ends all use and checks that no memory is left in use.
+func (m *model) finish() {
 	m.t.Helper()
 	for len(m.held) > 0 {
-		m.give(0)
+		m.release(0)
 	}
 	for i := range m.caches {
 		m.unreserve(i)
@@ -133,7 +133,7 @@ func FuzzPool(f *testing.F) {
 			case 0, 1:
 				m.get(cache, arg*arg+1)
 			case 2:
-				m.give(arg)
+				m.release(arg)
 			case 3:
 				m.reserve(cache)
 			case 4:
@@ -143,7 +143,7 @@ func FuzzPool(f *testing.F) {
 			}
 			m.check()
 		}
-		m.settle()
+		m.finish()
 	})
 }
 
@@ -152,22 +152,22 @@ func TestABufferReleasedTwicePanics(t *testing.T) {
 	b.Release()
 	defer func() {
 		if recover() == nil {
-			t.Error("the second Give of a buffer: got nothing, want a panic")
+			t.Error("the second Release of a buffer: got no panic")
 		}
 	}()
 	b.Release()
 }
 
-// TestSpareMemoryIsTakenFromAnyCache: a taker is refused only if memory is held.
+// Get fails only while all memory is held or reserved.
 func TestSpareMemoryIsTakenFromAnyCache(t *testing.T) {
 	m := newModel(t, 64*kib, 64*kib, 64*kib)
 	m.get(0, 64*kib)
 	m.get(1, 1) // refused
-	m.give(0)
+	m.release(0)
 	m.get(1, 1)
 	m.get(1, 1)
 	m.check()
-	m.settle()
+	m.finish()
 }
 
 func TestClosedCacheKeepsNothing(t *testing.T) {
@@ -175,20 +175,20 @@ func TestClosedCacheKeepsNothing(t *testing.T) {
 	c := m.caches[0]
 	m.get(0, 1)
 	m.get(0, 8*kib)
-	m.give(0)
+	m.release(0)
 	m.reserve(0)
 	c.Close()
 	if m.pool.used != 8*kib || m.pool.Held() != 8*kib {
 		t.Errorf("with a buffer in use: got %d used and %d held, want 8 KiB", m.pool.used, m.pool.Held())
 	}
-	m.give(0)
+	m.release(0)
 	if m.pool.used != 0 || len(m.pool.caches) != 0 {
 		t.Errorf("at the end: got %d used and %d caches, want 0 and 0", m.pool.used, len(m.pool.caches))
 	}
 }
 
 func TestWaitersAreServedInOrder(t *testing.T) {
-	synctest.Test(t, waitersAreServedInOrder) // where a wait for ever is noticed
+	synctest.Test(t, waitersAreServedInOrder) // in which a deadlock fails the test
 }
 
 func waitersAreServedInOrder(t *testing.T) {
@@ -216,11 +216,11 @@ func waitersAreServedInOrder(t *testing.T) {
 	<-second.Woken()
 	second.Leave()
 	if p.Waiting() {
-		t.Error("somebody waits after all have left")
+		t.Error("got a waiter after all have left")
 	}
 }
 
-// TestOnSpareIsCalledOnce: whoever trims need not run while there is none.
+// TestOnSpareIsCalledOnce checks that Trim is needed only while there is spare memory.
 func TestOnSpareIsCalledOnce(t *testing.T) {
 	calls := 0
 	p := NewPool(64*kib, func() { calls++ })
@@ -229,17 +229,17 @@ func TestOnSpareIsCalledOnce(t *testing.T) {
 		c.Get(1).Release()
 	}
 	if calls != 1 {
-		t.Errorf("announced: got %d times, want once", calls)
+		t.Errorf("onSpare: got %d calls, want 1", calls)
 	}
 	for p.Trim() > 0 {
 	}
 	c.Get(1).Release()
 	if calls != 2 {
-		t.Errorf("announced again after a trim: got %d times in all, want 2", calls)
+		t.Errorf("onSpare after the last Trim: got %d calls in all, want 2", calls)
 	}
 }
 
-// TestManyGoroutinesShareOnePool has goroutines take, write, give and wait.
+// TestManyGoroutinesShareOnePool has goroutines that get, write, release and wait.
 func TestManyGoroutinesShareOnePool(t *testing.T) {
 	const users, rounds, limit = 16, 2000, 40 * kib
 	p := NewPool(limit, nil)
@@ -264,7 +264,7 @@ func TestManyGoroutinesShareOnePool(t *testing.T) {
 					p.Trim()
 				}
 				if b.Bytes[0] != byte(u) || b.Bytes[len(b.Bytes)-1] != byte(u) {
-					t.Error("two users have one buffer")
+					t.Error("one buffer has two users")
 				}
 				now.Add(-int64(len(b.Bytes)))
 				b.Release()
@@ -273,11 +273,11 @@ func TestManyGoroutinesShareOnePool(t *testing.T) {
 	}
 	all.Wait()
 	if p.Held() != 0 || p.Waiting() {
-		t.Errorf("at the end: got %d held, waiting %v, want 0 and nobody", p.Held(), p.Waiting())
+		t.Errorf("at the end: got %d held, waiting %v; want 0, false", p.Held(), p.Waiting())
 	}
 }
 
-func BenchmarkGetGive(b *testing.B) {
+func BenchmarkGetRelease(b *testing.B) {
 	c := NewPool(64*kib, nil).NewCache(4 * kib)
 	for b.Loop() {
 		c.Get(1).Release()

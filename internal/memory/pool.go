@@ -1,12 +1,11 @@
-// Package memory is the user memory that streams may hold bytes in: how much all
-// of them may have together (Pool), the buffers that somebody uses and those
-// that are spare (Cache, Buffer), and waiting for more (Waiter). It does no I/O
-// and starts no goroutine; what it costs apart from bookkeeping is make([]byte).
+// Package memory limits and reuses the memory for owed bytes: the limit of a process
+// (Pool), its buffers (Cache, Buffer), and the queue for memory when all of it is in use
+// (Waiter). It does no I/O and starts no goroutine.
 //
-// Memory is held while a stream uses it, spare while nobody does, and reserved
-// while somebody is about to use it. The three together never exceed the limit.
-// Spare memory belongs to the process: whoever lacks memory takes it from any
-// cache, so nobody is refused while there is spare memory.
+// Memory is held while a stream uses it, reserved while a stream is about to use it, and
+// spare otherwise. The three together never exceed the limit. Spare memory of any cache
+// can be used through every other cache, so a request fails only if all memory is held
+// or reserved.
 package memory
 
 import (
@@ -16,20 +15,20 @@ import (
 
 // Pool is the memory of a process. Its methods may be called from any goroutine.
 type Pool struct {
-	limit   int64
-	onSpare func()
-	armed   atomic.Bool  // onSpare was called, and Trim has not returned 0 since
-	waiters atomic.Int32 // the length of queue
+	limit    int64
+	onSpare  func()
+	trimming atomic.Bool  // onSpare was called, and Trim has not returned 0 since
+	waiters  atomic.Int32 // the length of queue
 
-	mu     sync.Mutex // taken before the mu of a Cache
+	mu     sync.Mutex // locked before the mu of a Cache
 	used   int64      // held, spare and reserved, in all caches
 	caches []*Cache
 	queue  []*Waiter
 }
 
-// NewPool returns a pool of limit bytes, none of which is used. When there is
-// spare memory, onSpare is called, once: from then on Trim is to be called now
-// and then until it returns 0. It may be nil, if somebody calls Trim anyway.
+// NewPool returns a pool of limit bytes, none of them in use. The pool calls onSpare once
+// when it has spare memory. The owner must then call Trim at intervals until it returns
+// 0; after that the pool calls onSpare again. onSpare may be nil.
 func NewPool(limit int64, onSpare func()) *Pool {
 	if onSpare == nil {
 		onSpare = func() {}
@@ -37,10 +36,10 @@ func NewPool(limit int64, onSpare func()) *Pool {
 	return &Pool{limit: limit, onSpare: onSpare}
 }
 
-// Held is how many bytes are in use.
+// Held returns how many bytes are in use.
 func (p *Pool) Held() int64 { return p.sum(func(c *Cache) int64 { return c.held }) }
 
-// Spare is how many bytes nobody uses and whoever needs them gets.
+// Spare returns how many bytes are kept for the next use.
 func (p *Pool) Spare() int64 { return p.sum((*Cache).unused) }
 
 func (p *Pool) sum(of func(*Cache) int64) (n int64) {
@@ -54,8 +53,8 @@ func (p *Pool) sum(of func(*Cache) int64) (n int64) {
 	return n
 }
 
-// Trim frees the spare memory that nobody has needed since it was last called,
-// and returns how much is left.
+// Trim frees the spare memory that was not needed since the last Trim. It returns how
+// many spare bytes are left.
 func (p *Pool) Trim() (left int64) {
 	p.mu.Lock()
 	for _, c := range p.caches {
@@ -68,16 +67,16 @@ func (p *Pool) Trim() (left int64) {
 	if left > 0 {
 		return left
 	}
-	p.armed.Store(false)
-	// Buffers that came back since they were counted armed nothing.
-	if left = p.Spare(); left > 0 && !p.armed.CompareAndSwap(false, true) {
-		return 0 // another one has armed it meanwhile
+	p.trimming.Store(false)
+	// For buffers that were released since they were counted, onSpare was not called.
+	if left = p.Spare(); left > 0 && !p.trimming.CompareAndSwap(false, true) {
+		return 0 // onSpare was called meanwhile
 	}
 	return left
 }
 
-// claim takes n bytes of the limit, and spare memory for it if it must. The
-// caller holds mu.
+// claim counts n more bytes as used. It frees spare memory if the limit requires it. It
+// returns false if there is not enough. The caller holds mu.
 func (p *Pool) claim(n int64) bool {
 	for _, c := range p.caches {
 		if p.used+n <= p.limit {
@@ -94,9 +93,10 @@ func (p *Pool) claim(n int64) bool {
 	return true
 }
 
-// cameBack tells whoever has to know that there is more spare memory.
-func (p *Pool) cameBack() {
-	if !p.armed.Load() && p.armed.CompareAndSwap(false, true) {
+// notifySpare calls onSpare and wakes the first Waiter, if necessary. There is more spare
+// memory.
+func (p *Pool) notifySpare() {
+	if !p.trimming.Load() && p.trimming.CompareAndSwap(false, true) {
 		p.onSpare()
 	}
 	if p.waiters.Load() > 0 {
@@ -106,15 +106,15 @@ func (p *Pool) cameBack() {
 	}
 }
 
-// Waiter is a place in the queue of those who were refused memory.
+// Waiter is a position in the queue for memory.
 type Waiter struct {
 	pool  *Pool
 	woken chan struct{}
 }
 
-// Wait takes the last place in the queue. Who has it tries again to get memory,
-// once at first, since some may have come back before there was a place, and then
-// whenever Woken says so, and calls Leave at the end, with or without memory.
+// Wait joins the end of the queue for memory. The caller must try again at once, because
+// memory may have been released before it joined, and then each time that Woken receives.
+// It must call Leave in the end, with or without memory.
 func (p *Pool) Wait() *Waiter {
 	w := &Waiter{pool: p, woken: make(chan struct{}, 1)}
 	p.mu.Lock()
@@ -124,13 +124,13 @@ func (p *Pool) Wait() *Waiter {
 	return w
 }
 
-// Waiting reports whether anybody waits.
+// Waiting reports whether the queue for memory has any Waiter.
 func (p *Pool) Waiting() bool { return p.waiters.Load() > 0 }
 
-// Woken receives when memory has come back, and the waiter is the first.
+// Woken receives when memory was released and w is the first in the queue.
 func (w *Waiter) Woken() <-chan struct{} { return w.woken }
 
-// Leave gives up the place. The next one is woken: there may be memory left.
+// Leave leaves the queue. It wakes the next Waiter: there may be memory left.
 func (w *Waiter) Leave() {
 	p := w.pool
 	p.mu.Lock()
@@ -149,7 +149,7 @@ func (p *Pool) wakeFirst() {
 	if len(p.queue) > 0 {
 		select {
 		case p.queue[0].woken <- struct{}{}:
-		default: // it is awake
+		default: // it was woken before
 		}
 	}
 }
