@@ -93,6 +93,7 @@ func verdict(t *testing.T, addr, rule string) check.Verdict {
 func TestServersEchoAndAnswerAHalfClose(t *testing.T) {
 	for _, name := range []string{"one", "goroutines", "select"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if got := verdict(t, start(t, name), "stream/half-close"); got != check.Pass {
 				t.Errorf("got %v, want %v", got, check.Pass)
 			}
@@ -101,6 +102,7 @@ func TestServersEchoAndAnswerAHalfClose(t *testing.T) {
 }
 
 func TestOnePeerKeepsTheOthersWaiting(t *testing.T) {
+	t.Parallel()
 	addr := start(t, "one")
 	first, second := dial(t, addr), dial(t, addr)
 	if _, err := second.Write([]byte("x")); err != nil {
@@ -123,6 +125,7 @@ func TestOnePeerKeepsTheOthersWaiting(t *testing.T) {
 // TestStalledReaderBlocksEverybody: while write(2) waits for a peer that does not
 // read, nobody calls select.
 func TestStalledReaderBlocksEverybody(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]check.Verdict{"select": check.Fail, "goroutines": check.Pass} {
 		if got := verdict(t, start(t, name), "stream/concurrency"); got != want {
 			t.Errorf("%s: got %v, want %v", name, got, want)
@@ -133,6 +136,7 @@ func TestStalledReaderBlocksEverybody(t *testing.T) {
 // TestPeerBeyondTheSetHangs opens more connections than the set has bits. The set has
 // no bit for the last ones, so nobody looks at them, and nobody refuses them.
 func TestPeerBeyondTheSetHangs(t *testing.T) {
+	t.Parallel()
 	const clients = unix.FD_SETSIZE + 8
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Max < 2*clients {
@@ -161,6 +165,7 @@ func TestPeerBeyondTheSetHangs(t *testing.T) {
 
 // TestUrgentByteIsLost: without SO_OOBINLINE an urgent byte is not part of the stream.
 func TestUrgentByteIsLost(t *testing.T) {
+	t.Parallel()
 	servers := map[string]string{start(t, "select"): "ac", echotest.NewServer(t).Addr(): "abc"}
 	for addr, want := range servers {
 		c := dial(t, addr)
