@@ -16,8 +16,8 @@ import (
 	"echod/internal/sock"
 )
 
-// serverCases try what the doc comments of package engine say of New and of the
-// methods of Server.
+// serverCases test what the doc comments of package engine say of New and of the methods
+// of Server.
 var serverCases = []testCase{
 	{
 		name:    "Listeners returns the bound addresses in the order of the configuration",
@@ -37,7 +37,7 @@ var serverCases = []testCase{
 	{
 		name:    "CheckAlive returns nil while the loops run",
 		promise: "CheckAlive returns nil after an iteration of every loop, and the error of its context if a loop does not run",
-		run:     pulse,
+		run:     checkAlive,
 	},
 	{
 		name:    "Stats count every byte and every stream once",
@@ -56,7 +56,7 @@ func listenersInOrder(t trial) {
 	networks := append(t.engine.Caps().Networks, t.engine.Caps().Networks...)
 	var cfg engine.Config
 	for _, network := range networks {
-		cfg.Listeners = append(cfg.Listeners, t.anywhere(network))
+		cfg.Listeners = append(cfg.Listeners, t.listener(network))
 	}
 	s := t.serve(cfg)
 	var got []string
@@ -68,7 +68,7 @@ func listenersInOrder(t trial) {
 		if spec.Network == "unix" && spec.Path != cfg.Listeners[i].Spec.Path {
 			t.Errorf("listener %d: got path %s, want %s", i, spec.Path, cfg.Listeners[i].Spec.Path)
 		}
-		t.peer(connect(&net.Dialer{Timeout: patience}, spec)).echo(1)
+		t.peer(connect(&net.Dialer{Timeout: waitLimit}, spec)).echo(1)
 	}
 	if diff := cmp.Diff(networks, got); diff != "" {
 		t.Errorf("listeners (-want +got):\n%s", diff)
@@ -94,7 +94,7 @@ func portInUse(t trial) {
 		t.Fatal(err)
 	}
 	defer owner.Close()
-	good, taken := t.freePort(), t.anywhere("tcp")
+	good, taken := t.freePort(), t.listener("tcp")
 	taken.Spec.Addr = netip.MustParseAddrPort(owner.Addr().String())
 	srv, err := t.engine.New(engine.Config{Listeners: []engine.Listener{good, taken}})
 	if err == nil {
@@ -108,7 +108,7 @@ func portInUse(t trial) {
 	t.wantRefused(good.Spec)
 }
 
-// freePort is a listener for a port that was free a moment ago.
+// freePort returns a listener for a port that was free a moment ago.
 func (t trial) freePort() engine.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -116,30 +116,30 @@ func (t trial) freePort() engine.Listener {
 		t.Fatal(err)
 	}
 	l.Close()
-	free := t.anywhere("tcp")
+	free := t.listener("tcp")
 	free.Spec.Addr = netip.MustParseAddrPort(l.Addr().String())
 	return free
 }
 
-// wantRefused fails the trial if somebody listens on spec.
+// wantRefused fails the trial unless connecting to spec is refused.
 func (t trial) wantRefused(spec sock.Spec) {
 	t.Helper()
-	conn, err := connect(&net.Dialer{Timeout: patience}, spec)
+	conn, err := connect(&net.Dialer{Timeout: waitLimit}, spec)
 	if err == nil {
 		conn.Close()
-		t.Errorf("connect to %s: got a connection, want it refused: nobody should be listening", spec)
+		t.Errorf("connect to %s: got a connection, want it refused", spec)
 	}
 }
 
-func pulse(t trial) {
+func checkAlive(t trial) {
 	s := t.bind(engine.Config{})
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := s.CheckAlive(now); t.engine.Caps().Loops && !errors.Is(err, context.Canceled) {
-		t.Errorf("CheckAlive before any loop turns, context canceled: got %v, want its error", err)
+		t.Errorf("CheckAlive before Serve, context canceled: got %v, want its error", err)
 	}
 	s.start()
-	soon, cancel := context.WithTimeout(context.Background(), patience)
+	soon, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	for range 3 {
 		if err := s.CheckAlive(soon); err != nil {
@@ -147,7 +147,7 @@ func pulse(t trial) {
 		}
 	}
 	s.t.dialNarrow(s).flood(8 << 20)
-	s.settle()
+	s.waitQuiet()
 	if err := s.CheckAlive(soon); err != nil {
 		t.Fatalf("CheckAlive with a stalled peer: got %v, want nil", err)
 	}
@@ -159,9 +159,9 @@ func statsCount(t trial) {
 	one.echo(1000)
 	two.echo(234)
 	s.waitFor("2 streams are open", func(st engine.Stats) bool { return st.Active == 2 })
-	one.fin()
+	one.halfClose()
 	one.wantWhole()
-	two.fin()
+	two.halfClose()
 	two.wantWhole()
 
 	want := engine.Stats{Accepted: 2, BytesIn: 1234, BytesOut: 1234}
@@ -187,7 +187,7 @@ func shutdownBeforeServe(t trial) {
 	}
 }
 
-// peersCases try what the doc comment of Server.Peers says.
+// peersCases test what the doc comment of Server.Peers says.
 var peersCases = []testCase{
 	{
 		name:    "Peers returns the busiest streams first, with their addresses and bytes",
@@ -225,7 +225,7 @@ func peersBusiest(t trial) {
 			Addr: p.name(), Network: t.network, BytesIn: uint64(size), BytesOut: uint64(size),
 		})
 	}
-	s.waitBalance(uint64(len(all))) // a byte may be received before it is booked as sent
+	s.waitBalanced(uint64(len(all))) // a byte may be received before it is counted as sent
 	slices.SortFunc(all, func(a, b engine.Peer) int { return int(b.BytesIn) - int(a.BytesIn) })
 	for _, n := range []int{-1, 0, 1, 3, 4, 1000} {
 		want := all[:max(min(n, len(all)), 0)]
@@ -236,60 +236,60 @@ func peersBusiest(t trial) {
 	}
 }
 
-// peersWaiting has a crowd at rest, a peer that takes nothing, and one that is
-// busier than that.
+// peersWaiting has idle peers, a stalled reader, and a peer that has moved more bytes than
+// the stalled reader.
 func peersWaiting(t trial) {
-	s := t.serve(engine.Config{Loops: t.loops(2), StallTimeout: 4 * patience})
+	s := t.serve(engine.Config{Loops: t.loops(2), StallTimeout: 4 * waitLimit})
 	const most = 8 << 20
 	busy, stuck := t.dial(s), t.dialNarrow(s)
 	for range 20 {
 		t.dial(s).echo(1)
 	}
 	stuck.flood(most)
-	taken := s.settle().BytesIn
+	taken := s.waitQuiet().BytesIn
 	busy.echo(int(taken) + 1)
 
 	one := s.waitForWaiting(func(p engine.Peer) bool { return p.Waiting > 0 })
 	if one.Addr != stuck.name() {
-		t.Errorf("who waits: got %v, want %v", one.Addr, stuck.name())
+		t.Errorf("the waiting peer: got %v, want %v", one.Addr, stuck.name())
 	}
 	if t.network == "tcp" && one.Owed == 0 {
-		t.Errorf("who waits: got %+v, want some bytes owed to it", one)
+		t.Errorf("the waiting peer: got %+v, want owed bytes", one)
 	}
-	least := one.Waiting // less again, if a late acknowledgement let some bytes go
+	least := one.Waiting // smaller again, if a late acknowledgement lets some bytes move
 	same := s.waitForWaiting(func(p engine.Peer) bool {
 		grown := p.Waiting > least
 		least = min(least, p.Waiting)
 		return grown
 	})
 	if same.ID != one.ID {
-		t.Errorf("who waits still: got ID %#x, want %#x", same.ID, one.ID)
+		t.Errorf("the waiting peer, later: got ID %#x, want %#x", same.ID, one.ID)
 	}
 	stuck.receive(most)
 	t.eventually(func() bool {
 		return !slices.ContainsFunc(s.peers(1), func(p engine.Peer) bool { return p.Waiting > 0 })
-	}, "nobody waits any more")
+	}, "no peer waits")
 }
 
-// waitForWaiting waits until the one who has waited longest is as it should be.
+// waitForWaiting waits until is returns true for the peer that has waited longest.
 func (s *server) waitForWaiting(is func(engine.Peer) bool) (one engine.Peer) {
 	s.t.Helper()
 	s.t.eventually(func() bool {
 		two := s.peers(1) // the busiest first
 		one = two[len(two)-1]
 		return len(two) == 2 && is(one)
-	}, "one takes nothing and is told: %+v", &one)
+	}, "Peers returns a waiting peer; it is %+v", &one)
 	return one
 }
 
 func peersInCrowd(t trial) {
 	s := t.serve(engine.Config{Loops: t.loops(2)})
-	const callers, calls, asked = 8, 10, 100
-	done := make(chan error, callers)
-	for range callers {
+	const clients, calls, asked = 8, 10, 100
+	done := make(chan error, clients)
+	for range clients {
 		go func() {
 			for range calls {
-				p, err := t.greet(s)
+				p, err := t.tryEcho(s)
 				if err != nil {
 					done <- err
 					return
@@ -301,7 +301,7 @@ func peersInCrowd(t trial) {
 	}
 	for range asked {
 		seen := map[uint64]bool{}
-		for _, p := range s.peers(callers) {
+		for _, p := range s.peers(clients) {
 			if seen[p.ID] {
 				t.Errorf("two streams have the ID %#x", p.ID)
 			}
@@ -311,9 +311,9 @@ func peersInCrowd(t trial) {
 			}
 		}
 	}
-	for range callers {
+	for range clients {
 		if err := <-done; err != nil {
-			t.Errorf("an echo meanwhile: %v", err)
+			t.Errorf("an echo at the same time: %v", err)
 		}
 	}
 }
@@ -323,11 +323,11 @@ func peersOfNobody(t trial) {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := s.Peers(now, 1); t.engine.Caps().Loops && !errors.Is(err, context.Canceled) {
-		t.Errorf("before any loop turns, context canceled: got %v, want its error", err)
+		t.Errorf("before Serve, context canceled: got %v, want its error", err)
 	}
 	s.start()
 	if got := s.peers(5); len(got) > 0 {
-		t.Errorf("of a server without a stream: got %v", got)
+		t.Errorf("without streams: got %v", got)
 	}
 	t.dial(s).echo(1)
 	s.Shutdown(now)
@@ -336,10 +336,10 @@ func peersOfNobody(t trial) {
 	}
 }
 
-// peers asks for n of each kind, and fails the trial if there is no answer.
+// peers returns Peers of n, or fails the trial.
 func (s *server) peers(n int) []engine.Peer {
 	s.t.Helper()
-	soon, cancel := context.WithTimeout(context.Background(), patience)
+	soon, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	peers, err := s.Peers(soon, n)
 	if err != nil {
@@ -348,7 +348,7 @@ func (s *server) peers(n int) []engine.Peer {
 	return peers
 }
 
-// name is the address that a server knows p by.
+// name returns the address of p in Peers.
 func (p *peer) name() netip.AddrPort {
 	if tcp, ok := p.LocalAddr().(*net.TCPAddr); ok {
 		return tcp.AddrPort()
@@ -356,7 +356,7 @@ func (p *peer) name() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// loops is n where the engine has loops.
+// loops returns n if the engine has loops, or else 0.
 func (t trial) loops(n int) int {
 	if !t.engine.Caps().Loops {
 		return 0

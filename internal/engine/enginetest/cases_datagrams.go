@@ -12,7 +12,7 @@ import (
 	"echod/internal/engine"
 )
 
-// datagramCases try what can be done to datagrams anywhere.
+// datagramCases test datagrams on every system.
 var datagramCases = []testCase{
 	{
 		name:    "datagrams of 0, 1 and 65507 bytes are echoed exactly",
@@ -36,7 +36,7 @@ var datagramCases = []testCase{
 
 func exactDatagrams(t trial) {
 	s := t.serve(engine.Config{})
-	a := t.ask(s.spec.Addr)
+	a := t.dialDatagram(s.spec.Addr)
 	for _, size := range []int{0, 1, echo.MaxDatagram, 0, 1, 512, 1472, 1473, 9000} {
 		a.wantEcho(size)
 	}
@@ -45,13 +45,13 @@ func exactDatagrams(t trial) {
 
 func manyAskers(t trial) {
 	s := t.serve(engine.Config{})
-	const askers, rounds = 20, 10
-	all := make([]*asker, askers)
+	const clients, rounds = 20, 10
+	all := make([]*datagramClient, clients)
 	for i := range all {
-		all[i] = t.ask(s.spec.Addr)
+		all[i] = t.dialDatagram(s.spec.Addr)
 	}
 	for range rounds {
-		var sent [askers][]byte
+		var sent [clients][]byte
 		for i, a := range all {
 			sent[i] = a.send(64)
 		}
@@ -59,12 +59,12 @@ func manyAskers(t trial) {
 			a.want(sent[i])
 		}
 	}
-	t.wantDatagrams(s, askers*rounds, nil)
+	t.wantDatagrams(s, clients*rounds, nil)
 }
 
 func datagramsAtShutdown(t trial) {
 	s := t.bind(engine.Config{})
-	a := t.ask(s.spec.Addr)
+	a := t.dialDatagram(s.spec.Addr)
 	for range 100 {
 		a.send(64)
 	}
@@ -75,15 +75,15 @@ func datagramsAtShutdown(t trial) {
 	}
 }
 
-// wantDatagrams waits until the books say that so many datagrams were answered
-// and, for each reason named, so many were not; and no other.
+// wantDatagrams waits until this many datagrams were answered and this many were dropped
+// for each reason. It fails the trial if there were others.
 func (t trial) wantDatagrams(s *server, answered uint64, dropped map[echo.Drop]uint64) {
 	t.Helper()
 	in := answered
 	for _, n := range dropped {
 		in += n
 	}
-	got := s.waitFor(fmt.Sprintf("%d datagrams are in the books", in), func(st engine.Stats) bool {
+	got := s.waitFor(fmt.Sprintf("%d datagrams are counted", in), func(st engine.Stats) bool {
 		return st.DatagramsIn >= in && st.DatagramsIn <= st.DatagramsOut+sum(st.Drops[:])
 	})
 	if got.DatagramsIn != in || got.DatagramsOut != answered {
@@ -96,42 +96,42 @@ func (t trial) wantDatagrams(s *server, answered uint64, dropped map[echo.Drop]u
 	}
 }
 
-// asker is a client for datagrams. Its socket is connected, so that it hears
-// only what comes from the address that it asked.
-type asker struct {
+// datagramClient sends and receives datagrams. Its socket is connected, so it receives
+// only from the address that it sends to.
+type datagramClient struct {
 	*net.UDPConn
 	t trial
 }
 
-// ask makes an asker of a server at addr, closed when the trial is over.
-func (t trial) ask(addr netip.AddrPort) *asker {
+// dialDatagram returns a client for addr. It is closed at the end of the trial.
+func (t trial) dialDatagram(addr netip.AddrPort) *datagramClient {
 	t.Helper()
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(2 * patience))
-	return &asker{UDPConn: conn, t: t}
+	conn.SetDeadline(time.Now().Add(2 * waitLimit))
+	return &datagramClient{UDPConn: conn, t: t}
 }
 
-func (a *asker) addr() netip.AddrPort { return a.LocalAddr().(*net.UDPAddr).AddrPort() }
+func (a *datagramClient) addr() netip.AddrPort { return a.LocalAddr().(*net.UDPAddr).AddrPort() }
 
-// send asks with size random bytes, and returns them.
-func (a *asker) send(size int) []byte {
+// send sends a datagram of size random bytes, and returns them.
+func (a *datagramClient) send(size int) []byte {
 	a.t.Helper()
 	var seed [32]byte
 	seed[0], seed[1] = byte(seeds.Add(1)), byte(size)
 	payload := make([]byte, size)
 	rand.NewChaCha8(seed).Read(payload)
 	if _, err := a.Write(payload); err != nil {
-		a.t.Fatalf("ask with %d bytes: %v", size, err)
+		a.t.Fatalf("send %d bytes: %v", size, err)
 	}
 	return payload
 }
 
-// want waits for the next answer and compares it.
-func (a *asker) want(payload []byte) {
+// want waits for the next answer and compares it with payload.
+func (a *datagramClient) want(payload []byte) {
 	a.t.Helper()
 	answer := make([]byte, echo.MaxDatagram+1)
 	n, err := a.Read(answer)
@@ -143,8 +143,8 @@ func (a *asker) want(payload []byte) {
 	}
 }
 
-// wantEcho asks with size bytes and waits for them.
-func (a *asker) wantEcho(size int) {
+// wantEcho sends a datagram of size bytes and waits for its echo.
+func (a *datagramClient) wantEcho(size int) {
 	a.t.Helper()
 	a.want(a.send(size))
 }

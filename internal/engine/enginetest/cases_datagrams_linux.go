@@ -14,7 +14,7 @@ import (
 	"echod/internal/sock"
 )
 
-// forgedCases try what forged datagrams do, and firewalls.
+// forgedCases test forged datagrams and firewalls.
 var forgedCases = []testCase{
 	{
 		name:    "source port 0, ports below 1024 and own addresses are not answered",
@@ -55,7 +55,7 @@ var forgedCases = []testCase{
 }
 
 func forgedPorts(t trial) {
-	s := t.serve(engine.Config{Listeners: []engine.Listener{t.anywhere("udp"), t.anywhere("udp")}})
+	s := t.serve(engine.Config{Listeners: []engine.Listener{t.listener("udp"), t.listener("udp")}})
 	here, other := s.Listeners()[0].Addr, s.Listeners()[1].Addr
 	f := t.forge()
 	dropped := make(map[echo.Drop]uint64)
@@ -78,7 +78,7 @@ func forgedPorts(t trial) {
 		dropped[forged.want]++
 		t.wantDatagrams(s, 0, dropped)
 	}
-	t.ask(here).wantEcho(5)
+	t.dialDatagram(here).wantEcho(5)
 	t.wantDatagrams(s, 1, dropped)
 }
 
@@ -106,14 +106,14 @@ func forgedBroadcasts(t trial) {
 		dropped[want]++
 		t.wantDatagrams(s, 0, dropped)
 	}
-	// The kernel stops these by itself, if it can be relied on.
+	// The kernel is expected to drop these itself.
 	for _, from := range []string{"255.255.255.255", "192.0.2.255", "224.0.0.1", "0.0.0.0"} {
 		send(from, "255.255.255.255")
 	}
-	t.askAt("192.0.2.1", port).wantEcho(5)
+	t.dialDatagramAt("192.0.2.1", port).wantEcho(5)
 	st := s.waitFor("an answer is counted", func(st engine.Stats) bool { return st.DatagramsOut > 0 })
 	if got := st.DatagramsOut; got != 1 {
-		t.Errorf("got %d answers, want 1, to the one who may ask", got)
+		t.Errorf("got %d answers, want 1, to the valid source", got)
 	}
 }
 
@@ -124,7 +124,7 @@ func forgedLateBroadcast(t trial) {
 		"ip link add name here type veth peer name there",
 		"ip link set here up",
 		"ip link set there up",
-		// With it, the kernel would drop the datagram for its source.
+		// Else the kernel would drop the datagram because of its source.
 		"sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.here.rp_filter=0",
 	)
 	s := t.serve(engine.Config{Listeners: []engine.Listener{everyAddress("0.0.0.0")}})
@@ -133,7 +133,7 @@ func forgedLateBroadcast(t trial) {
 	to := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port)
 	f.send(netip.MustParseAddrPort("192.0.2.255:40000"), to, "hello")
 	t.wantDatagrams(s, 0, map[echo.Drop]uint64{echo.DropRefused: 1})
-	t.ask(to).wantEcho(5)
+	t.dialDatagram(to).wantEcho(5)
 	t.wantDatagrams(s, 1, map[echo.Drop]uint64{echo.DropRefused: 1})
 }
 
@@ -152,7 +152,7 @@ func forgedLoop(t trial) {
 func refusedAnswer(t trial) {
 	t.ownNetwork()
 	s := t.serve(engine.Config{})
-	refused, heard := t.ask(s.spec.Addr), t.ask(s.spec.Addr)
+	refused, heard := t.dialDatagram(s.spec.Addr), t.dialDatagram(s.spec.Addr)
 	t.configure(fmt.Sprintf("iptables -w -A OUTPUT -p udp --dport %d -j DROP", refused.addr().Port()))
 	for n := range uint64(3) {
 		refused.send(5)
@@ -167,28 +167,28 @@ func refusedAnswer(t trial) {
 func askedOnEveryAddress(t trial) {
 	v4 := t.serve(engine.Config{Listeners: []engine.Listener{everyAddress("0.0.0.0")}})
 	for _, addr := range []string{"127.0.0.1", "127.0.0.2", "127.9.9.9"} {
-		t.askAt(addr, v4.spec.Addr.Port()).wantEcho(5)
+		t.dialDatagramAt(addr, v4.spec.Addr.Port()).wantEcho(5)
 	}
 	both := everyAddress("::")
 	both.Spec.Host = ""
 	dual := t.serve(engine.Config{Listeners: []engine.Listener{both}})
 	for _, addr := range []string{"127.0.0.1", "127.0.0.2", "::1"} {
-		t.askAt(addr, dual.spec.Addr.Port()).wantEcho(5)
+		t.dialDatagramAt(addr, dual.spec.Addr.Port()).wantEcho(5)
 	}
 }
 
-// askAt makes an asker of the server at addr and port.
-func (t trial) askAt(addr string, port uint16) *asker {
+// dialDatagramAt returns a client for addr and port.
+func (t trial) dialDatagramAt(addr string, port uint16) *datagramClient {
 	t.Helper()
-	return t.ask(netip.AddrPortFrom(netip.MustParseAddr(addr), port))
+	return t.dialDatagram(netip.AddrPortFrom(netip.MustParseAddr(addr), port))
 }
 
-// everyAddress is a datagram listener on any port of an address.
+// everyAddress returns a datagram listener on a free port of an address.
 func everyAddress(addr string) engine.Listener {
 	return engine.Listener{Spec: sock.Spec{Network: "udp", Host: addr, Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), 0)}}
 }
 
-// linkCases try by which interface an answer leaves.
+// linkCases test by which interface an answer leaves.
 var linkCases = []testCase{
 	{
 		name:    "an answer to a link-local address leaves by the interface of arrival",
@@ -216,9 +216,8 @@ var linkCases = []testCase{
 	},
 }
 
-// twoLinks are the trial's network: this machine has 192.0.2.1 on the link red and
-// 192.0.2.2 on blue, whose other ends are red1 and blue1. Everybody has a MAC
-// address that nobody needs to ask for.
+// twoLinks makes a network namespace with two links. This machine has 192.0.2.1 on the
+// link red and 192.0.2.2 on blue. Their other ends are red1 and blue1.
 func (t trial) twoLinks(setup ...string) {
 	t.Helper()
 	t.ownNetwork("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0")
@@ -236,39 +235,39 @@ func (t trial) twoLinks(setup ...string) {
 	}
 }
 
-// knows tells both links where addr is, so that a datagram to it leaves by
-// whichever is chosen.
-func (t trial) knows(addr string) {
+// addNeighbor gives addr a MAC address on both links, so that a datagram to it can leave
+// by either of them.
+func (t trial) addNeighbor(addr string) {
 	t.Helper()
 	t.configure("ip neigh add " + addr + " lladdr 02:00:00:00:00:09 dev red nud permanent")
 	t.configure("ip neigh add " + addr + " lladdr 02:00:00:00:00:09 dev blue nud permanent")
 }
 
-// answeredOnTheLink: the table has 169.254.0.0/16 on red, and the asker is on
-// blue.
+// answeredOnTheLink has a client on blue, while the routing table has its network,
+// 169.254.0.0/16, on red.
 func answeredOnTheLink(t trial) {
-	const asker = "169.254.1.9"
+	const client = "169.254.1.9"
 	t.twoLinks("ip route add 169.254.0.0/16 dev red")
-	t.knows(asker)
+	t.addNeighbor(client)
 	s := t.serve(engine.Config{Listeners: []engine.Listener{everyAddress("0.0.0.0")}})
-	t.wantAnswerOn("blue1", "blue1", asker, s)
-	t.wantAnswerOn("red1", "red1", asker, s)
+	t.wantAnswerOn("blue1", "blue1", client, s)
+	t.wantAnswerOn("red1", "red1", client, s)
 }
 
-// answeredByTheRoute: the asker's datagrams come by blue, and its network is
+// answeredByTheRoute has a client whose datagrams arrive on blue, while its network is
 // behind red.
 func answeredByTheRoute(t trial) {
-	const asker = "198.51.100.9"
+	const client = "198.51.100.9"
 	t.twoLinks("ip route add 198.51.100.0/24 dev red")
-	t.knows(asker)
+	t.addNeighbor(client)
 	s := t.serve(engine.Config{Listeners: []engine.Listener{everyAddress("0.0.0.0")}})
-	t.wantAnswerOn("blue1", "red1", asker, s)
+	t.wantAnswerOn("blue1", "red1", client, s)
 }
 
 func answeredByTheDevice(t trial) {
-	const asker = "198.51.100.9"
+	const client = "198.51.100.9"
 	t.twoLinks("ip route add 198.51.100.0/24 dev red", "ip route add 198.51.100.0/24 dev blue metric 9")
-	t.knows(asker)
+	t.addNeighbor(client)
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		c.Control(func(fd uintptr) { failed = syscall.BindToDevice(int(fd), "blue") })
@@ -289,7 +288,7 @@ func answeredByTheDevice(t trial) {
 		t.Fatal(err)
 	}
 	s := t.serve(engine.Config{Listeners: []engine.Listener{{Spec: spec, File: file}}})
-	t.wantAnswerOn("blue1", "blue1", asker, s)
+	t.wantAnswerOn("blue1", "blue1", client, s)
 }
 
 func answeredOnTheLinkV6(t trial) {
@@ -306,29 +305,29 @@ func answeredOnTheLinkV6(t trial) {
 			t.Fatal(err)
 		}
 		to := netip.AddrPortFrom(netip.MustParseAddr("fe80::1%"+strconv.Itoa(link.Index)), s.spec.Addr.Port())
-		t.ask(to).wantEcho(5)
+		t.dialDatagram(to).wantEcho(5)
 	}
 }
 
-// wantAnswerOn sends s a datagram of asker from the link from, and waits for the
-// answer, which has to arrive at the link at.
-func (t trial) wantAnswerOn(from, at, asker string, s *server) {
+// wantAnswerOn sends s a datagram of client on the link from, and waits for the answer,
+// which has to arrive at the link at.
+func (t trial) wantAnswerOn(from, at, client string, s *server) {
 	t.Helper()
 	heard := t.listenOnLinks()
 	to := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), s.spec.Addr.Port())
 	forged := t.forgeOn(from)
 	got := ""
-	t.eventually(func() bool { // a link that has just come up may lose what it is given
-		forged.send(netip.AddrPortFrom(netip.MustParseAddr(asker), 40000), to, "hello from "+from)
-		got = heard.arrival(to, netip.MustParseAddr(asker))
+	t.eventually(func() bool { // a link that has just come up may lose a datagram
+		forged.send(netip.AddrPortFrom(netip.MustParseAddr(client), 40000), to, "hello from "+from)
+		got = heard.arrival(to, netip.MustParseAddr(client))
 		return got != ""
-	}, "an answer from %s to %s", to, asker)
+	}, "an answer from %s to %s", to, client)
 	if got != at {
-		t.Errorf("asked on %s: the answer arrived at %s, want %s", from, got, at)
+		t.Errorf("datagram on %s: the answer arrived at %s, want %s", from, got, at)
 	}
 }
 
-// destroyedCases try what an administrator can do to a socket.
+// destroyedCases test sockets that an administrator destroys.
 var destroyedCases = []testCase{
 	{
 		name:    "a destroyed datagram socket receives again and affects no stream",
@@ -338,34 +337,33 @@ var destroyedCases = []testCase{
 	},
 }
 
-// destroyedDatagramSocket destroys the socket with SOCK_DESTROY (sock_diag(7)),
-// which makes its next read fail with ECONNABORTED. A socket that asked for its
-// port keeps it.
+// destroyedDatagramSocket destroys the socket with SOCK_DESTROY (sock_diag(7)). The next
+// read fails with ECONNABORTED. The socket asked for its port, so it stays bound.
 func destroyedDatagramSocket(t trial) {
 	t.ownNetwork()
 	reserved, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	datagrams, streams := t.anywhere("udp"), t.anywhere("tcp")
+	datagrams, streams := t.listener("udp"), t.listener("tcp")
 	datagrams.Spec.Addr = reserved.LocalAddr().(*net.UDPAddr).AddrPort()
 	reserved.Close()
 	s := t.serve(engine.Config{Listeners: []engine.Listener{datagrams, streams}})
 
-	stream := t.peer(connect(&net.Dialer{Timeout: patience}, s.Listeners()[1]))
+	stream := t.peer(connect(&net.Dialer{Timeout: waitLimit}, s.Listeners()[1]))
 	stream.echo(100)
-	t.ask(s.spec.Addr).wantEcho(100)
+	t.dialDatagram(s.spec.Addr).wantEcho(100)
 	for range 3 {
 		t.destroy(s.spec.Addr)
-		t.ask(s.spec.Addr).wantEcho(100)
+		t.dialDatagram(s.spec.Addr).wantEcho(100)
 		stream.echo(100)
 	}
 	s.waitFor("each failed read is counted", func(st engine.Stats) bool { return st.DatagramErrors == 3 })
 	t.wantDatagrams(s, 4, nil)
 }
 
-// destroy destroys the datagram sockets that are bound to addr, in the trial's
-// network.
+// destroy destroys the datagram sockets that are bound to addr in the trial's network
+// namespace.
 func (t trial) destroy(addr netip.AddrPort) {
 	t.Helper()
 	t.configure(fmt.Sprintf("ss -K -u -a src = %s", addr))

@@ -11,7 +11,7 @@ import (
 	"echod/internal/engine"
 )
 
-// drainCases try Shutdown.
+// drainCases test Shutdown.
 var drainCases = []testCase{
 	{
 		name:    "a drain sends megabytes to a slow reader that has half-closed",
@@ -63,13 +63,13 @@ func drainOwed(t trial) {
 	s := t.serve(engine.Config{})
 	p := t.dialNarrow(s)
 	p.deliver(size)
-	s.settle()
+	s.waitQuiet()
 	ended := s.shutdown(context.Background())
 	t.eventually(func() bool {
 		conn, err := connectTo(s)
 		if err == nil {
 			conn.Close()
-			time.Sleep(50 * time.Millisecond) // a storm of connects is another case
+			time.Sleep(50 * time.Millisecond) // do not fill the queue with connections
 		}
 		return err != nil
 	}, "connects are refused while the server drains")
@@ -83,31 +83,31 @@ func drainOwed(t trial) {
 	t.wantSoon(ended, nil)
 }
 
-// drainQueued shuts down as soon as the first of many queued connections was
-// taken in.
+// drainQueued calls Shutdown as soon as the first of many queued connections is accepted.
 func drainQueued(t trial) {
 	s := t.bind(engine.Config{})
-	queued := make([]*peer, t.crowd(1000))
+	queued := make([]*peer, t.maxConns(1000))
 	for i := range queued {
 		queued[i] = t.dial(s)
 		queued[i].send(100)
 	}
 	s.start()
 	for s.Stats().Accepted == 0 {
-		runtime.Gosched() // not a millisecond later
+		runtime.Gosched() // a sleep would be too long
 	}
 	ended := s.shutdown(context.Background())
 	for _, p := range queued {
 		p.receive(100)
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
 	t.wantSoon(ended, nil)
 	t.wantClosed(s.Stats(), engine.Finished, uint64(len(queued)))
 }
 
-// crowdTheLimit serves limit clients, and has as many again in the queue.
-func (t trial) crowdTheLimit(limit, queue int) (s *server, inside, queued []*peer) {
+// fillLimitAndQueue returns a server with limit open connections and queue more in its
+// accept queue.
+func (t trial) fillLimitAndQueue(limit, queue int) (s *server, inside, queued []*peer) {
 	s = t.serve(engine.Config{Loops: 2, Budget: engine.NewBudget(engine.Limits{MaxConns: limit})})
 	for range limit {
 		p := t.dial(s)
@@ -125,16 +125,16 @@ func (t trial) crowdTheLimit(limit, queue int) (s *server, inside, queued []*pee
 
 func drainAtTheLimit(t trial) {
 	const limit, queue = 3, 30
-	s, inside, queued := t.crowdTheLimit(limit, queue)
+	s, inside, queued := t.fillLimitAndQueue(limit, queue)
 	ended := s.shutdown(context.Background())
 	for _, p := range inside {
 		p.echo(10)
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
 	for _, p := range queued {
 		p.receive(10)
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
 	t.wantSoon(ended, nil)
@@ -143,7 +143,7 @@ func drainAtTheLimit(t trial) {
 
 func drainAtTheLimitDeadline(t trial) {
 	const limit, queue = 3, 30
-	s, inside, queued := t.crowdTheLimit(limit, queue)
+	s, inside, queued := t.fillLimitAndQueue(limit, queue)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	t.wantSoon(s.shutdown(ctx), context.DeadlineExceeded)
@@ -158,11 +158,11 @@ func drainAtTheLimitDeadline(t trial) {
 
 func drainDeadline(t trial) {
 	s := t.serve(engine.Config{})
-	owed := t.owe(s, s.Stats)
+	owed := t.dialOwed(s, s.Stats)
 	silent, spoke := t.dial(s), t.dial(s)
 	spoke.echo(100)
 	stalled := t.stall(s, 3)
-	s.settle()
+	s.waitQuiet()
 	s.waitFor("6 streams are open", func(st engine.Stats) bool { return st.Active == 6 })
 
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
@@ -174,7 +174,7 @@ func drainDeadline(t trial) {
 		p.wantReset()
 	}
 	owed.wantHonest()
-	if t.network != "unix" { // a unix socket has no reset of its own to send
+	if t.network != "unix" { // a unix socket without owed bytes cannot be reset
 		silent.wantReset()
 		spoke.wantReset()
 	}
@@ -192,7 +192,7 @@ func drainTwice(t trial) {
 	for _, earlier := range []<-chan error{first, second} {
 		select {
 		case <-earlier:
-		case <-time.After(patience):
+		case <-time.After(waitLimit):
 			t.Fatal("an earlier Shutdown still waits after all streams were reset")
 		}
 	}
@@ -230,16 +230,15 @@ func drainUnderLoad(t trial) {
 	for _, end := range ends {
 		select {
 		case <-end:
-		case <-time.After(patience):
+		case <-time.After(waitLimit):
 			t.Fatal("Shutdown still waits long after its context has ended")
 		}
 	}
 	clients.Wait()
 }
 
-// load sends and receives until stop, then finishes or goes on until it is cut
-// off. It tells by begun when the first bytes have come back, and returns how
-// the stream ended.
+// load sends and receives until stop. Then it half-closes, or goes on until it is reset.
+// It calls begun when it has received the first byte, and returns how the stream ended.
 func (p *peer) load(begun func(), stop <-chan struct{}, finishes bool) error {
 	p.writing.Go(func() {
 		for {
@@ -273,15 +272,15 @@ func (s *server) shutdown(ctx context.Context) <-chan error {
 	return done
 }
 
-// wantSoon waits for the error of something that is about to end.
+// wantSoon waits for an error and compares it with want.
 func (t trial) wantSoon(ended <-chan error, want error) {
 	t.Helper()
 	select {
 	case err := <-ended:
 		if !errors.Is(err, want) {
-			t.Errorf("the end: got %v, want %v", err, want)
+			t.Errorf("got %v, want %v", err, want)
 		}
-	case <-time.After(patience):
-		t.Fatalf("waited %v in vain for the end", patience)
+	case <-time.After(waitLimit):
+		t.Fatalf("waited %v for %v", waitLimit, want)
 	}
 }

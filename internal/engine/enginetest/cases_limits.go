@@ -9,8 +9,7 @@ import (
 	"echod/internal/engine"
 )
 
-// timeoutCases try the two patiences that an engine may lose, and that it loses
-// neither unasked.
+// timeoutCases test the stall timeout and the idle timeout.
 var timeoutCases = []testCase{
 	{
 		name:    "a peer that sends and never reads is bounded in memory, then reset",
@@ -58,7 +57,7 @@ func sendsWithoutEnd(t trial) {
 	t.wantClosed(s.waitIdle(), engine.Stalled, 1)
 	p.writing.Wait()
 	if sent := p.sent.Load(); sent >= most {
-		t.Errorf("a peer that does not read sent all of its %d bytes, want it stopped before", sent)
+		t.Errorf("a peer that does not read sent all of its %d bytes, want it blocked before", sent)
 	}
 	p.wantReset()
 }
@@ -72,17 +71,16 @@ func stalledSeesReset(t trial) {
 	t.wantClosed(s.waitIdle(), engine.Stalled, 1)
 }
 
-// slowIsNotStalled reads fast at first, so that the server's send buffer grows,
-// and then a little at a time for longer than the stall timeout: in each such
-// span far less than has to be gone before the kernel calls the socket writable.
-// Who was held up catches up, so that a busy machine is not taken for a stalled
-// peer.
+// slowIsNotStalled first reads fast, so that the server's send buffer grows. Then it reads
+// a little at a time for longer than the stall timeout: in each such span much less than
+// has to leave the buffer before the kernel reports the socket as writable. After a delay
+// it reads more, so that a busy machine does not look like a stalled reader.
 func slowIsNotStalled(t trial) {
 	const stall, perStall = 3 * time.Second, 120_000
 	s := t.serve(engine.Config{StallTimeout: stall})
 	p := t.dial(s)
 	if c, ok := p.Conn.(interface{ SetReadBuffer(int) error }); ok {
-		c.SetReadBuffer(32 << 10) // so small that it acknowledges what little it reads
+		c.SetReadBuffer(32 << 10) // so small that it acknowledges small reads
 	}
 	p.flood(64 << 20)
 	p.receive(16 << 20)
@@ -98,7 +96,7 @@ func slowIsNotStalled(t trial) {
 func idleReset(t trial) {
 	idle := 200 * time.Millisecond
 	if t.network == "tls" {
-		idle = 2 * time.Second // who is silent before the handshake is done is another case
+		idle = 2 * time.Second // the handshake must not take longer
 	}
 	s := t.serve(engine.Config{IdleTimeout: idle})
 	silent, spoke := t.dial(s), t.dial(s)
@@ -109,23 +107,22 @@ func idleReset(t trial) {
 	t.wantClosed(s.waitIdle(), engine.Idle, 2)
 }
 
-// silenceLasts compares with a server that has the timeout: when that has lost
-// its patience, this one must not have.
+// silenceLasts waits until another server with an idle timeout has reset its client.
 func silenceLasts(t trial) {
-	patient := t.serve(engine.Config{})
-	silent, spoke := t.dial(patient), t.dial(patient)
+	without := t.serve(engine.Config{})
+	silent, spoke := t.dial(without), t.dial(without)
 	spoke.echo(1)
-	hasty := t.serve(engine.Config{IdleTimeout: 300 * time.Millisecond})
-	t.dial(hasty).finish()
+	with := t.serve(engine.Config{IdleTimeout: 300 * time.Millisecond})
+	t.dial(with).finish()
 	silent.echo(10)
 	spoke.echo(10)
 }
 
-// isolationCases try whether one peer feels another. They ask that the healthy
-// one goes on for a long while, not how fast.
+// isolationCases test whether peers affect each other. They test that a healthy peer goes
+// on, not how fast.
 var isolationCases = []testCase{
 	{
-		name:    "200 stalled peers do not hold up a healthy one",
+		name:    "200 stalled readers do not delay a healthy peer",
 		promise: "S4: stalled readers do not delay a healthy peer",
 		on:      "tcp tls unix",
 		alone:   true,
@@ -151,39 +148,39 @@ func stalledPeers(t trial) {
 	early.echo(1)
 	const peers = 200
 	t.stall(s, peers)
-	s.settle()
+	s.waitQuiet()
 	late := t.dial(s)
 	for range 500 {
 		early.echo(64)
 		late.echo(1000)
 	}
 	if st := s.Stats(); st.Active != peers+2 {
-		t.Errorf("streams open: got %d (%s), want %d: the stalled ones must still be there", st.Active, causes(st), peers+2)
+		t.Errorf("streams open: got %d (%s), want %d: the stalled readers must still be open", st.Active, causes(st), peers+2)
 	}
 }
 
 func trickle(t trial) {
 	s := t.serve(engine.Config{})
-	crowd := make([]*peer, t.crowd(1000))
-	for i := range crowd {
-		crowd[i] = t.dial(s)
+	peers := make([]*peer, t.maxConns(1000))
+	for i := range peers {
+		peers[i] = t.dial(s)
 	}
 	healthy := t.dial(s)
 	for range 3 {
-		for _, p := range crowd[:len(crowd)/2] { // the others stay silent
+		for _, p := range peers[:len(peers)/2] { // the others stay silent
 			p.send(1)
 		}
 		healthy.echo(100_000)
-		for _, p := range crowd[:len(crowd)/2] {
+		for _, p := range peers[:len(peers)/2] {
 			p.receive(1)
 		}
 	}
-	if st := s.Stats(); int(st.Active) != len(crowd)+1 {
-		t.Errorf("streams open: got %d (%s), want %d", st.Active, causes(st), len(crowd)+1)
+	if st := s.Stats(); int(st.Active) != len(peers)+1 {
+		t.Errorf("streams open: got %d (%s), want %d", st.Active, causes(st), len(peers)+1)
 	}
 }
 
-// busyPeer keeps as much under way on one connection as the kernel takes.
+// busyPeer sends as much on one connection as the kernel takes.
 func busyPeer(t trial) {
 	s := t.serve(engine.Config{})
 	busy := t.dial(s)
@@ -208,7 +205,7 @@ func busyPeer(t trial) {
 	})
 }
 
-// limitCases try the limits on connections.
+// limitCases test the limits on connections.
 var limitCases = []testCase{
 	{
 		name:    "a connection above MaxConnsPerIP is reset and counted",
@@ -219,7 +216,7 @@ var limitCases = []testCase{
 		name:    "at MaxConns new connections wait in the backlog",
 		promise: "P1, P2: at the limit the listener pauses; connections in the queue are served as others end",
 		on:      "tcp tls unix",
-		run:     maxConns,
+		run:     connectionsAboveMaxConns,
 	},
 }
 
@@ -232,7 +229,7 @@ func perAddress(t trial) {
 		p.echo(10)
 		peers = append(peers, p)
 	}
-	if _, err := t.greet(s); !isReset(err) {
+	if _, err := t.tryEcho(s); !isReset(err) {
 		t.Errorf("one client more than %d: got %v, want a reset", limit, err)
 	}
 	st := s.waitFor("the refusal is counted", func(st engine.Stats) bool { return st.Refused[engine.RefusedPerIP] == 1 })
@@ -243,15 +240,15 @@ func perAddress(t trial) {
 		p.echo(10)
 	}
 
-	peers[0].fin()
+	peers[0].halfClose()
 	peers[0].wantWhole()
 	t.eventually(func() bool {
-		_, err := t.greet(s)
+		_, err := t.tryEcho(s)
 		return err == nil
 	}, "a new client is served after another has left")
 }
 
-func maxConns(t trial) {
+func connectionsAboveMaxConns(t trial) {
 	const limit = 4
 	s := t.serve(engine.Config{Budget: engine.NewBudget(engine.Limits{MaxConns: limit})})
 	var inside []*peer
@@ -272,18 +269,18 @@ func maxConns(t trial) {
 	}
 	for _, p := range inside {
 		p.echo(10)
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
 	for _, p := range waiting {
 		p.receive(10)
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
 	st = s.waitIdle()
 	t.wantClosed(st, engine.Finished, 2*limit)
 	const spinning = 1000
-	if rests := st.Accepts[accept.Full]; rests > spinning {
-		t.Errorf("the listener rested %d times, want a few: it must not spin", rests)
+	if pauses := st.Accepts[accept.Full]; pauses > spinning {
+		t.Errorf("the listener paused %d times, want a few: it must not spin", pauses)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"echod/internal/engine"
 )
 
-// memoryCases try the bounds on memory.
+// memoryCases test the bounds on memory.
 var memoryCases = []testCase{
 	{
 		name:    "200 stalled readers use no more memory than their buffers",
@@ -40,13 +40,13 @@ var memoryCases = []testCase{
 
 func neverRead(t trial) {
 	const peers, buffer = 200, 32 << 10
-	// Besides the buffers: this side's goroutines, the engine's stacks and
-	// tables, what the runtime rounds up.
+	// Memory for the goroutines of the clients, the stacks and tables of the engine, and
+	// what the runtime rounds up.
 	const slack = 12 << 20
 	s := t.serve(engine.Config{Buffer: buffer})
 	before := heap()
 	clients := t.stall(s, peers)
-	st := s.settle()
+	st := s.waitQuiet()
 	if st.Active != peers {
 		t.Fatalf("streams open: got %d, want %d", st.Active, peers)
 	}
@@ -60,11 +60,11 @@ func neverRead(t trial) {
 		p.abort()
 	}
 	if st := s.waitIdle(); st.Held != 0 {
-		t.Errorf("held: got %d bytes after the peers have left, want 0", st.Held)
+		t.Errorf("held: got %d bytes after the peers have closed, want 0", st.Held)
 	}
 }
 
-// heap is how many bytes of it are in use.
+// heap returns how many bytes of heap and stacks are in use.
 func heap() uint64 {
 	debug.FreeOSMemory()
 	var m runtime.MemStats
@@ -81,7 +81,7 @@ func spentBudget(t trial) {
 		p.deliver(size)
 		clients[i] = p
 	}
-	if st := s.settle(); st.Held > most || s.budget.Memory() > most {
+	if st := s.waitQuiet(); st.Held > most || s.budget.Memory() > most {
 		t.Errorf("held: got %d bytes and %d reserved, want at most %d", st.Held, s.budget.Memory(), most)
 	}
 	for _, p := range clients {
@@ -94,12 +94,12 @@ func spentBudget(t trial) {
 func spentBudgetHealthy(t trial) {
 	s := t.serve(engine.Config{Budget: engine.NewBudget(engine.Limits{MaxMemory: 256 << 10})})
 	t.stall(s, 20)
-	s.settle()
+	s.waitQuiet()
 	healthy := t.dial(s)
 	for range 100 {
 		healthy.echo(10_000)
 	}
-	healthy.fin()
+	healthy.halfClose()
 	healthy.wantWhole()
 }
 
@@ -114,9 +114,9 @@ func idleHoldsNothing(t trial) {
 	}
 	s.waitFor("nothing is held", func(st engine.Stats) bool { return st.Held == 0 && st.Active == peers })
 	if got := s.budget.Memory(); got != 0 {
-		t.Errorf("of the budget: got %d bytes taken, want 0", got)
+		t.Errorf("the budget: got %d bytes used, want 0", got)
 	}
-	t.eventually(func() bool { return s.budget.Pool().Spare() == 0 }, "what is spare is freed")
+	t.eventually(func() bool { return s.budget.Pool().Spare() == 0 }, "spare buffers are freed")
 	other := s.budget.Pool().NewCache(limit)
 	defer other.Close()
 	if b := other.Get(limit); b == nil {
@@ -126,8 +126,8 @@ func idleHoldsNothing(t trial) {
 	}
 }
 
-// tlsMemoryCases try a spent budget under TLS, where bytes cannot be passed on
-// without memory.
+// tlsMemoryCases test TLS streams when MaxMemory is used up: they cannot be echoed without
+// a buffer.
 var tlsMemoryCases = []testCase{
 	{
 		name:    "new TLS connections are refused only while all memory holds owed bytes",
@@ -161,17 +161,17 @@ var tlsMemoryCases = []testCase{
 	},
 }
 
-// oneTLSBuffer is a budget that a single stream can spend.
+// oneTLSBuffer returns a configuration with memory for a single buffer.
 func oneTLSBuffer() engine.Config {
 	return engine.Config{Buffer: engine.MinBuffer, Budget: engine.NewBudget(engine.Limits{MaxMemory: engine.MinBuffer})}
 }
 
-// spend connects a peer that reads nothing, until it holds the only buffer.
-func (s *server) spend() *peer {
+// useUpMemory connects a stalled reader and waits until its bytes use the only buffer.
+func (s *server) useUpMemory() *peer {
 	s.t.Helper()
 	stuck := s.t.dialNarrow(s)
 	stuck.flood(64 << 20)
-	s.settle()
+	s.waitQuiet()
 	if got := s.Stats().Held; got != engine.MinBuffer {
 		s.t.Fatalf("held for a peer that reads nothing: got %d, want %d", got, engine.MinBuffer)
 	}
@@ -182,36 +182,36 @@ func spentBudgetTLS(t trial) {
 	s := t.serve(oneTLSBuffer())
 	idle := t.dial(s)
 	idle.echo(100_000)
-	stuck := s.spend()
-	if _, err := t.greet(s); !isReset(err) {
-		t.Errorf("a caller while all memory is owed to another: got %v, want a reset", err)
+	stuck := s.useUpMemory()
+	if _, err := t.tryEcho(s); !isReset(err) {
+		t.Errorf("a new client while all memory holds owed bytes: got %v, want a reset", err)
 	}
 	s.waitFor("the refusal is counted", func(st engine.Stats) bool { return st.Refused[engine.RefusedMemory] == 1 })
 	stuck.abort()
 	s.waitFor("memory is given back", func(st engine.Stats) bool { return st.Held == 0 })
 	for _, p := range []*peer{idle, t.dial(s)} {
 		p.echo(100_000)
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
 }
 
 func idleTLS(t trial) {
-	const room, callers = 2 << 14, 40
-	s := t.serve(engine.Config{Budget: engine.NewBudget(engine.Limits{MaxMemory: room})})
+	const limit, clients = 2 << 14, 40
+	s := t.serve(engine.Config{Budget: engine.NewBudget(engine.Limits{MaxMemory: limit})})
 	var all []*peer
-	for range callers {
+	for range clients {
 		p := t.dial(s)
 		p.echo(200_000)
 		all = append(all, p)
 	}
-	s.waitFor("nothing is held", func(st engine.Stats) bool { return st.Held == 0 && st.Active == callers })
+	s.waitFor("nothing is held", func(st engine.Stats) bool { return st.Held == 0 && st.Active == clients })
 	for _, p := range all {
 		p.echo(1000)
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
-	t.wantClosed(s.waitIdle(), engine.Finished, callers)
+	t.wantClosed(s.waitIdle(), engine.Finished, clients)
 }
 
 func halfRecord(t trial) {
@@ -219,13 +219,13 @@ func halfRecord(t trial) {
 	half := t.dial(s)
 	half.echo(1000)
 	half.tcp().Write(append([]byte{23, 3, 3, 0x40, 0}, make([]byte, 2000)...)) // of a record of 16 KiB
-	for range 10 {                                                             // until the half has surely been looked at
+	for range 10 {                                                             // long enough for the server to read the half
 		other := t.dial(s)
 		other.echo(10_000)
-		other.fin()
+		other.halfClose()
 		other.wantWhole()
 	}
-	if st := s.waitBalance(1); st.Held != 0 {
+	if st := s.waitBalanced(1); st.Held != 0 {
 		t.Errorf("held for half a record: got %d bytes, want 0", st.Held)
 	}
 }
@@ -234,15 +234,15 @@ func waitForMemory(t trial) {
 	s := t.serve(oneTLSBuffer())
 	waits := t.dial(s)
 	waits.echo(1)
-	stuck := s.spend()
+	stuck := s.useUpMemory()
 	waits.send(10)
 	t.eventually(func() bool {
 		return slices.ContainsFunc(s.peers(2), func(p engine.Peer) bool { return p.Addr == waits.name() && p.Waiting > 0 })
-	}, "it waits for memory")
+	}, "the stream waits for memory")
 	stuck.abort()
 	waits.receive(10)
 	waits.echo(100_000)
-	waits.fin()
+	waits.halfClose()
 	waits.wantWhole()
 }
 
@@ -261,7 +261,7 @@ func waitForMemoryEnds(t trial) {
 	s = t.serve(oneTLSBuffer())
 	waits := t.dial(s)
 	waits.echo(1)
-	s.spend()
+	s.useUpMemory()
 	waits.send(10)
 	now, cancel := context.WithCancel(context.Background())
 	cancel()

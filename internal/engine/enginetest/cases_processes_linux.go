@@ -13,14 +13,14 @@ import (
 	"echod/internal/engine"
 )
 
-// killCases try the server's sudden death, in a process of its own.
+// killCases kill the server, in a process of its own.
 var killCases = []testCase{
 	{
 		name:    "SIGKILL with owed bytes ends in a reset",
 		promise: "S2: after SIGKILL no client gets a clean end of file before all its bytes",
 		on:      "tcp unix",
 		run: func(t trial) {
-			dieOwing(t, func(c *child) { c.signal(syscall.SIGKILL) })
+			killWithOwedBytes(t, func(c *child) { c.signal(syscall.SIGKILL) })
 		},
 	},
 	{
@@ -28,39 +28,38 @@ var killCases = []testCase{
 		promise: "S2: after a panic no client gets a clean end of file before all its bytes",
 		on:      "tcp unix",
 		run: func(t trial) {
-			dieOwing(t, func(c *child) { c.say(childPanic) })
+			killWithOwedBytes(t, func(c *child) { c.send(childPanic) })
 		},
 	},
 }
 
-// dieOwing ends a server while it owes bytes to clients in every state that a
-// stream can be in.
+// killWithOwedBytes ends a server that has streams in every state.
 //
 // On a unix socket the kernel gives ECONNRESET only to the peer of a socket that
 // had unread bytes, so the clients here have sent more than the server takes.
-func dieOwing(t trial, die func(*child)) {
+func killWithOwedBytes(t trial, die func(*child)) {
 	c := t.spawn(childConfig{})
-	books := func() engine.Stats { return c.tell(childStats).Stats }
+	stats := func() engine.Stats { return c.command(childStats).Stats }
 
-	owed := t.owe(c, books)
+	owed := t.dialOwed(c, stats)
 	stalled := t.dialNarrow(c)
 	stalled.flood(64 << 20)
 	partly := t.dial(c)
 	partly.flood(64 << 20)
 	partly.receive(1 << 20)
 	finished := t.dialNarrow(c)
-	finished.fill(books)
-	finished.fin()
+	finished.fill(stats)
+	finished.halfClose()
 	quiet := t.dial(c)
 	quiet.echo(100)
-	earned := t.dialNarrow(c)
-	earned.send(12 << 10)
-	earned.fin()
+	atEnd := t.dialNarrow(c)
+	atEnd.send(12 << 10)
+	atEnd.halfClose()
 
 	c.waitFor("one stream has sent everything, five are owed or wait", func(st engine.Stats) bool {
 		return st.Closes[engine.Finished]+st.Finishing == 1 && st.Active-st.Finishing == 5
 	})
-	t.settle(books)
+	t.waitQuiet(stats)
 	die(c)
 
 	stalled.writing.Wait()
@@ -71,12 +70,12 @@ func dieOwing(t trial, die func(*child)) {
 	if t.network == "tcp" {
 		quiet.wantReset()
 	} else {
-		quiet.wantWhole() // there is nothing unread, and nothing missing
+		quiet.wantWhole() // no bytes are unread or owed
 	}
-	earned.wantWhole()
+	atEnd.wantWhole()
 }
 
-// shortageCases try a server that lacks descriptors or room in its queue, in a
+// shortageCases test a server without free descriptors or with a full accept queue, in a
 // process of its own.
 var shortageCases = []testCase{
 	{
@@ -96,22 +95,21 @@ var shortageCases = []testCase{
 	},
 }
 
-// watch is how long a shortage is watched for spinning. A busy loop would show
-// in a tenth of it.
+// watch is how long wantNoSpin watches. A tenth of it would show a busy loop.
 const watch = time.Second
 
 func outOfDescriptors(t trial) {
 	const limit, clients = 64, 150
 	c := t.spawn(childConfig{NoFile: limit})
-	crowd := make([]*peer, clients)
-	for i := range crowd {
-		crowd[i] = t.dial(c)
-		crowd[i].send(10)
+	peers := make([]*peer, clients)
+	for i := range peers {
+		peers[i] = t.dial(c)
+		peers[i].send(10)
 	}
 	short := c.waitFor("accept runs out of descriptors", func(st engine.Stats) bool {
 		return st.Accepts[accept.NoDescriptors] > 0
 	})
-	inside := crowd[:short.Stats.Active] // the queue is served in order
+	inside := peers[:short.Stats.Active] // the queue is served in order
 	if len(inside) == 0 || len(inside) >= limit {
 		t.Fatalf("streams open: got %d, want some and fewer than the %d descriptors", len(inside), limit)
 	}
@@ -119,15 +117,15 @@ func outOfDescriptors(t trial) {
 		p.receive(10)
 		p.echo(100)
 	}
-	c.wantCalm(10)
+	c.wantNoSpin(10)
 
 	for _, p := range inside {
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
-	for _, p := range crowd[len(inside):] {
+	for _, p := range peers[len(inside):] {
 		p.receive(10)
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
 }
@@ -136,44 +134,44 @@ func emptyQueue(t trial) {
 	c := t.spawn(childConfig{NoFile: 64})
 	early := t.dial(c)
 	early.echo(10)
-	c.tell(childExhaust)
-	c.wantCalm(0)
+	c.command(childExhaust)
+	c.wantNoSpin(0)
 	late := t.dial(c)
 	late.send(10)
 	c.waitFor("accept runs out of descriptors", func(st engine.Stats) bool {
 		return st.Accepts[accept.NoDescriptors] > 0
 	})
 	early.echo(10)
-	c.tell(childRelieve)
+	c.command(childRelieve)
 	late.receive(10)
 }
 
-// wantCalm watches the child for a while, and fails the trial if its listener
-// looked more often than rests times or it used more than a tenth of a core.
-func (c *child) wantCalm(rests uint64) {
+// wantNoSpin watches the child for a while. It fails the trial if accept failed more often
+// than failures, or if the child used more than a tenth of a core.
+func (c *child) wantNoSpin(failures uint64) {
 	c.t.Helper()
-	before, began := c.tell(childStats), time.Now()
+	before, began := c.command(childStats), time.Now()
 	time.Sleep(watch)
-	after, took := c.tell(childStats), time.Since(began)
-	if n := after.Stats.Accepts[accept.NoDescriptors] - before.Stats.Accepts[accept.NoDescriptors]; n > rests {
-		c.t.Errorf("out of descriptors for %v: accept failed %d times, want at most %d", took, n, rests)
+	after, took := c.command(childStats), time.Since(began)
+	if n := after.Stats.Accepts[accept.NoDescriptors] - before.Stats.Accepts[accept.NoDescriptors]; n > failures {
+		c.t.Errorf("out of descriptors for %v: accept failed %d times, want at most %d", took, n, failures)
 	}
 	if used := after.CPU - before.CPU; used > took/10 {
-		c.t.Errorf("out of descriptors for %v: got %v of processor time used, want at most a tenth", took, used)
+		c.t.Errorf("out of descriptors for %v: got %v of CPU time used, want at most a tenth", took, used)
 	}
 }
 
-// backlogOverflow stops the process, connects more clients than its queue has
-// room for, and lets it go on.
+// backlogOverflow stops the process, connects more clients than fit into its queue, and
+// lets it continue.
 func backlogOverflow(t trial) {
 	const queue, clients = 16, 100
 	c := t.spawn(childConfig{Backlog: queue})
 	c.stop()
 	before := listenOverflows(t)
-	var crowd sync.WaitGroup
+	var all sync.WaitGroup
 	for range clients {
-		crowd.Go(func() {
-			conn, err := connect(&net.Dialer{Timeout: patience}, c.spec)
+		all.Go(func() {
+			conn, err := connect(&net.Dialer{Timeout: waitLimit}, c.spec)
 			if err != nil {
 				t.Errorf("connect: %v", err)
 				return
@@ -189,13 +187,12 @@ func backlogOverflow(t trial) {
 	}
 	t.eventually(func() bool { return listenOverflows(t) >= before+clients/2 }, "the queue overflows")
 	c.signal(syscall.SIGCONT)
-	crowd.Wait()
+	all.Wait()
 }
 
-// listenOverflows is how many connections found no room in a queue so far, in
-// this network namespace: TcpExt ListenOverflows of netstat in proc_net(5). It asks for this
-// thread's network: the first thread may be in another one, left there by a
-// trial.
+// listenOverflows returns how many connections did not fit into an accept queue so far, in
+// the network namespace of this thread: TcpExt ListenOverflows of netstat in proc_net(5).
+// A trial may have left the first thread of the process in another namespace.
 func listenOverflows(t trial) int {
 	t.Helper()
 	text, err := os.ReadFile("/proc/thread-self/net/netstat")
@@ -226,7 +223,7 @@ func listenOverflows(t trial) int {
 	return 0
 }
 
-// scaleCases try many connections at once.
+// scaleCases test many connections at once.
 var scaleCases = []testCase{
 	{
 		name:    "thousands of connections are served, or refused and counted",
@@ -238,43 +235,42 @@ var scaleCases = []testCase{
 
 func manyConnections(t trial) {
 	if most := t.engine.Caps().MaxFD; most > 0 {
-		beyondReach(t, most)
+		beyondMaxFD(t, most)
 	} else {
 		thousands(t)
 	}
 }
 
-// thousands opens 5,000 connections and has each of them echo once while all
-// the others are open.
+// thousands opens 5,000 connections and has each of them echo once while all are open.
 func thousands(t trial) {
 	const clients, workers = 5000, 50
 	s := t.serve(engine.Config{})
-	crowd := make([]*peer, clients)
+	peers := make([]*peer, clients)
 	inParallel(workers, clients, func(i int) {
 		conn, err := connectTo(s)
 		if err != nil {
 			t.Errorf("connection %d: %v", i, err)
 			return
 		}
-		crowd[i] = newPeer(t, conn)
+		peers[i] = newPeer(t, conn)
 	})
 	if t.Failed() {
 		return
 	}
-	defer inParallel(workers, clients, func(i int) { crowd[i].abort() })
+	defer inParallel(workers, clients, func(i int) { peers[i].abort() })
 	s.waitFor("all are served", func(st engine.Stats) bool { return st.Active == clients })
 	inParallel(workers, clients, func(i int) {
-		if err := crowd[i].write(64); err != nil {
+		if err := peers[i].write(64); err != nil {
 			t.Errorf("client %d: send: %v", i, err)
-		} else if err := crowd[i].read(64); err != nil {
+		} else if err := peers[i].read(64); err != nil {
 			t.Errorf("client %d: receive: %v", i, err)
 		}
 	})
 }
 
-// beyondReach opens connections until the server's ends of them have
-// descriptors that the engine cannot wait for.
-func beyondReach(t trial, most int) {
+// beyondMaxFD opens connections until their descriptors in the server are above
+// Caps.MaxFD.
+func beyondMaxFD(t trial, most int) {
 	s := t.serve(engine.Config{})
 	const more = 50
 	var served []*peer
@@ -283,7 +279,7 @@ func beyondReach(t trial, most int) {
 		if len(served) > most {
 			t.Fatalf("%d connections are served at once, want refusals beyond descriptor %d", len(served), most)
 		}
-		switch p, err := t.greet(s); {
+		switch p, err := t.tryEcho(s); {
 		case err == nil:
 			served = append(served, p)
 		case isReset(err):
@@ -301,20 +297,20 @@ func beyondReach(t trial, most int) {
 		p.echo(100)
 	}
 	for _, p := range served[:len(served)/2] {
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 		p.Close()
 	}
 	t.eventually(func() bool {
-		p, err := t.greet(s)
+		p, err := t.tryEcho(s)
 		if err != nil && p != nil {
-			p.Close() // its descriptor may be the low one that is missing
+			p.Close() // it may have the low descriptor that the server needs
 		}
 		return err == nil
 	}, "a new client is served when low descriptors are free again")
 }
 
-// inParallel calls do for every number below n, from a few goroutines.
+// inParallel calls do for every number below n, in a few goroutines.
 func inParallel(workers, n int, do func(int)) {
 	var all sync.WaitGroup
 	for w := range workers {

@@ -19,7 +19,7 @@ import (
 	"echod/internal/sock"
 )
 
-// baselineCases measure the whole process.
+// baselineCases measure the whole process: descriptors, goroutines, allocations.
 var baselineCases = []testCase{
 	{
 		name:    "500 resets leave no descriptor and no goroutine behind",
@@ -51,7 +51,7 @@ func manyResets(t trial) {
 	for i := range resets {
 		p := t.dial(s)
 		switch i % 3 {
-		case 0: // before a word
+		case 0: // before it sends anything
 		case 1:
 			p.echo(100)
 		case 2: // with bytes on their way
@@ -62,7 +62,7 @@ func manyResets(t trial) {
 	s.waitFor("all resets are accepted", func(st engine.Stats) bool {
 		return st.Accepted+st.Accepts[accept.Aborted] == resets+1
 	})
-	s.waitBalance(1)
+	s.waitBalanced(1)
 	t.wantBaseline(descriptors, goroutines)
 }
 
@@ -70,12 +70,12 @@ func shutdownLeavesNothing(t trial) {
 	descriptors, goroutines := openDescriptors(t), runtime.NumGoroutine()
 	var cfg engine.Config
 	for _, network := range t.engine.Caps().Networks {
-		cfg.Listeners = append(cfg.Listeners, t.anywhere(network))
+		cfg.Listeners = append(cfg.Listeners, t.listener(network))
 	}
 	s := t.serve(cfg)
 	var clients []net.Conn
 	for _, spec := range s.Listeners() {
-		p := t.peer(connect(&net.Dialer{Timeout: patience}, spec))
+		p := t.peer(connect(&net.Dialer{Timeout: waitLimit}, spec))
 		p.echo(100)
 		clients = append(clients, p)
 	}
@@ -91,7 +91,7 @@ func shutdownLeavesNothing(t trial) {
 	t.wantBaseline(descriptors, goroutines)
 }
 
-// wantBaseline waits until no more is open and running than was before.
+// wantBaseline waits until there are no more descriptors and goroutines than before.
 func (t trial) wantBaseline(descriptors, goroutines int) {
 	t.Helper()
 	t.eventually(func() bool { return openDescriptors(t) <= descriptors },
@@ -100,7 +100,7 @@ func (t trial) wantBaseline(descriptors, goroutines int) {
 		"%d goroutines run, as before", goroutines)
 }
 
-// openDescriptors is how many this process has.
+// openDescriptors returns the number of descriptors of this process.
 func openDescriptors(t trial) int {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
@@ -123,14 +123,14 @@ func allocations(t trial) {
 		}
 	}
 	for range 100 {
-		echo() // whatever is made once is made now
+		echo() // for allocations that are made once
 	}
 	if n := testing.AllocsPerRun(1000, echo); n != 0 {
 		t.Errorf("allocations: got %v for each message, want 0", n)
 	}
 }
 
-// socketCases try what other programs do to sockets.
+// socketCases test what other programs do to sockets.
 var socketCases = []testCase{
 	{
 		name:    "urgent data is echoed in its place",
@@ -162,7 +162,7 @@ var socketCases = []testCase{
 	},
 }
 
-// writeUrgent sends text with the flags of send(2).
+// writeFlags sends text with the flags of send(2).
 func (p *peer) writeFlags(text []byte, flags int) error {
 	raw, err := p.Conn.(syscall.Conn).SyscallConn()
 	if err != nil {
@@ -176,7 +176,7 @@ func (p *peer) writeFlags(text []byte, flags int) error {
 	return errors.Join(err, sendErr)
 }
 
-// needUrgent skips where the kernel has no urgent data on the trial's network.
+// needUrgent skips the trial if the kernel has no urgent data on its network.
 func (t trial) needUrgent(err error) {
 	t.Helper()
 	if errors.Is(err, syscall.EOPNOTSUPP) {
@@ -187,8 +187,8 @@ func (t trial) needUrgent(err error) {
 	}
 }
 
-// urgentData sends pieces of random sizes, of which some are urgent: the last byte of
-// such a piece is (tcp(7), unix(7)).
+// urgentData sends pieces of random sizes, some of them with MSG_OOB: then their last byte
+// is urgent (tcp(7), unix(7)).
 func urgentData(t trial) {
 	s := t.serve(engine.Config{})
 	for seed := range uint64(60) {
@@ -206,14 +206,14 @@ func urgentData(t trial) {
 			}
 			t.needUrgent(p.writeFlags(piece, flags))
 			sent = append(sent, piece...)
-			if chance.IntN(3) == 0 { // now and then the server comes first
+			if chance.IntN(3) == 0 { // sometimes the server has echoed all before more is sent
 				if got, err := readAtLeast(p.Conn, len(sent)-int(p.received)); err != nil || !bytes.Equal(got, sent[p.received:]) {
 					t.Fatalf("seed %d: got %v and %s", seed, err, difference(got, sent[p.received:]))
 				}
 				p.received = int64(len(sent))
 			}
 		}
-		p.fin()
+		p.halfClose()
 		got, err := io.ReadAll(p.Conn)
 		if err != nil || !bytes.Equal(got, sent[p.received:]) {
 			t.Fatalf("seed %d: got %v and %s, want an end of file and all bytes", seed, err, difference(got, sent[p.received:]))
@@ -227,7 +227,7 @@ func readAtLeast(r io.Reader, n int) ([]byte, error) {
 	return got[:n], err
 }
 
-// difference says where got is not what it should be.
+// difference returns where got differs from want, in words.
 func difference(got, want []byte) string {
 	for i := range min(len(got), len(want)) {
 		if got[i] != want[i] {
@@ -244,24 +244,24 @@ func loneUrgentByte(t trial) {
 	if got, err := readAtLeast(p.Conn, 1); err != nil || got[0] != '!' {
 		t.Fatalf("got %q and %v, want the byte", got, err)
 	}
-	st := s.settle()
-	for range 3 { // the peer stays, and nothing happens
-		next := s.settle()
+	st := s.waitQuiet()
+	for range 3 { // the connection is open and silent
+		next := s.waitQuiet()
 		for i, l := range next.Loops {
 			if turned := l.Turns - st.Loops[i].Turns; turned > 100 {
-				t.Errorf("loop %d turned %d times with nothing to do, want a few", i, turned)
+				t.Errorf("loop %d had %d iterations with nothing to do, want a few", i, turned)
 			}
 		}
 		st = next
 	}
-	p.fin()
+	p.halfClose()
 	if rest, err := io.ReadAll(p.Conn); err != nil || len(rest) != 0 {
-		t.Errorf("then got %q and %v, want an end of file", rest, err)
+		t.Errorf("after a half-close: got %q and %v, want an end of file", rest, err)
 	}
 }
 
-// listenerShutDown waits for a few tries, which must have taken as long as the pauses
-// between them.
+// listenerShutDown waits for a few accept errors. They must have taken as long as the
+// pauses between them.
 func listenerShutDown(t trial) {
 	var plain net.ListenConfig
 	plain.SetMultipathTCP(false)
@@ -275,7 +275,7 @@ func listenerShutDown(t trial) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	l := t.anywhere("tcp")
+	l := t.listener("tcp")
 	l.File, l.Spec.Addr = file, owner.Addr().(*net.TCPAddr).AddrPort()
 	s := t.serve(engine.Config{Listeners: []engine.Listener{l}})
 	t.dial(s).echo(10)
@@ -291,7 +291,7 @@ func listenerShutDown(t trial) {
 	}
 	for i, l := range st.Loops {
 		if l.Turns > 1000 {
-			t.Errorf("loop %d turned %d times, want a few", i, l.Turns)
+			t.Errorf("loop %d had %d iterations, want a few", i, l.Turns)
 		}
 	}
 }
@@ -311,20 +311,20 @@ func spokeWhileStopped(t trial) {
 	for _, p := range peers {
 		p.send(10)
 	}
-	time.Sleep(idle + time.Second) // the process sleeps for longer than it may be idle
+	time.Sleep(idle + time.Second) // longer than the idle timeout
 	c.signal(syscall.SIGCONT)
 	for _, p := range peers {
 		p.receive(10)
 	}
 }
 
-// lastBytes has the kernel hold the end of a stream for a peer that does not read.
+// lastBytes has the kernel hold the last bytes of a stream for a peer that does not read.
 func lastBytes(t trial) {
 	s := t.serve(engine.Config{StallTimeout: -1})
 	reads, leaves := t.dialNarrow(s), t.dialNarrow(s)
 	for _, p := range []*peer{reads, leaves} {
 		p.send(12 << 10)
-		p.fin()
+		p.halfClose()
 	}
 	s.waitFor("both streams have sent everything", func(st engine.Stats) bool { return st.Finishing == 2 })
 	reads.wantWhole()
@@ -335,7 +335,7 @@ func lastBytes(t trial) {
 	}
 }
 
-// wireCases try what happens on the wire itself.
+// wireCases test a network that drops packets.
 var wireCases = []testCase{
 	{
 		name:    "a peer that vanished without a FIN is found and counted",
@@ -344,9 +344,9 @@ var wireCases = []testCase{
 	},
 }
 
-// deadPeers cuts the wire of a client that is silent and of one that is owed
-// more than the kernel holds. (One for which the kernel holds everything is found
-// by the kernel alone, when it gives up sending again: tcp(7), tcp_retries2.)
+// deadPeers drops all packets of a silent client and of one with owed bytes in the
+// server's memory. (If the kernel has all owed bytes, only the kernel finds the dead peer,
+// when it gives up retransmitting: tcp(7), tcp_retries2.)
 func deadPeers(t trial) {
 	t.ownNetwork()
 	s := t.serve(engine.Config{
@@ -356,7 +356,7 @@ func deadPeers(t trial) {
 	silent, owed := t.dial(s), t.dialNarrow(s)
 	silent.echo(10)
 	owed.flood(64 << 20)
-	s.settle()
+	s.waitQuiet()
 	t.configure("iptables -A INPUT -p tcp -j DROP")
 
 	var want [len(engine.Stats{}.Closes)]uint64

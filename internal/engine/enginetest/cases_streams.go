@@ -13,7 +13,7 @@ import (
 	"echod/internal/engine"
 )
 
-// streamCases try what a stream brings back while all is well.
+// streamCases test streams without faults.
 var streamCases = []testCase{
 	{
 		name:    "short reads and writes of any size lose nothing",
@@ -35,8 +35,8 @@ var streamCases = []testCase{
 	},
 }
 
-// everySize sends a few pieces of sizes around those of buffers and windows, and
-// receives in pieces of other sizes.
+// everySize sends pieces of sizes around those of buffers and windows, and receives pieces
+// of other sizes.
 func everySize(t trial) {
 	s := t.serve(engine.Config{Buffer: engine.MinBuffer})
 	edges := []int{1, 2, 1023, 1024, 4095, 4096, 4097, 8191, 8193, 16384, 20000}
@@ -90,7 +90,7 @@ func lockstep(t trial) {
 	for _, n := range slices.Repeat([]int{1, 64, 1, 4096, 1, 64 << 10}, 50) {
 		p.echo(n)
 	}
-	p.fin()
+	p.halfClose()
 	p.wantWhole()
 }
 
@@ -101,7 +101,7 @@ func total(sizes []int) (n int) {
 	return n
 }
 
-// endCases try how a stream ends when the client has finished.
+// endCases test how a stream ends when the client half-closes.
 var endCases = []testCase{
 	{
 		name:    "a client that half-closes after 1 MB receives all of it",
@@ -125,7 +125,7 @@ var endCases = []testCase{
 		name:    "bytes and FIN in the kernel are delivered after Shutdown",
 		promise: "S2: after a stream has finished, the kernel delivers the bytes that it still has",
 		on:      "tcp tls unix",
-		run:     earnedEnd,
+		run:     deliveredAfterShutdown,
 	},
 }
 
@@ -142,7 +142,7 @@ func finWhileBlocked(t trial) {
 	s := t.serve(engine.Config{})
 	p := t.dialNarrow(s)
 	p.fill(s.Stats)
-	p.fin()
+	p.halfClose()
 	p.wantWhole()
 	t.wantClosed(s.waitIdle(), engine.Finished, 1)
 }
@@ -150,16 +150,16 @@ func finWhileBlocked(t trial) {
 func finAtOnce(t trial) {
 	s := t.serve(engine.Config{})
 	p := t.dial(s)
-	p.fin()
+	p.halfClose()
 	p.wantWhole()
 	t.wantClosed(s.waitIdle(), engine.Finished, 1)
 }
 
-func earnedEnd(t trial) {
+func deliveredAfterShutdown(t trial) {
 	s := t.serve(engine.Config{})
 	p := t.dialNarrow(s)
 	p.send(12 << 10)
-	p.fin()
+	p.halfClose()
 	s.waitFor("the stream has sent everything", func(st engine.Stats) bool {
 		return st.Closes[engine.Finished]+st.Finishing == 1
 	})
@@ -169,7 +169,7 @@ func earnedEnd(t trial) {
 	p.wantWhole()
 }
 
-// resetCases try clients that vanish with a reset.
+// resetCases test clients that reset.
 var resetCases = []testCase{
 	{
 		name:    "a client that resets during a transfer is counted once",
@@ -206,13 +206,12 @@ func resetMidTransfer(t trial) {
 	s.wantLost(witness, clients)
 }
 
-// closeUnread has clients close without reading, which the kernel turns into a
-// reset.
+// closeUnread has clients close without reading, which is a reset.
 func closeUnread(t trial) {
 	s := t.serve(engine.Config{})
 	witness := t.dial(s)
 	clients := t.stall(s, 10)
-	s.settle()
+	s.waitQuiet()
 	for _, p := range clients {
 		p.Close()
 		witness.echo(100)
@@ -224,7 +223,7 @@ func resetWhileOwed(t trial) {
 	s := t.serve(engine.Config{})
 	witness := t.dial(s)
 	clients := t.stall(s, 10)
-	st := s.settle()
+	st := s.waitQuiet()
 	if st.BytesIn <= st.BytesOut {
 		t.Fatalf("bytes: got in %d, out %d, want some owed to clients that do not read", st.BytesIn, st.BytesOut)
 	}
@@ -236,21 +235,20 @@ func resetWhileOwed(t trial) {
 	}
 }
 
-// wantLost waits until the witness is alone, and fails the trial unless n others
-// were lost to a reset of theirs, their bytes are accounted for and the witness
-// is still served.
+// wantLost waits until only the witness is open. It fails the trial unless n others ended
+// with a reset of theirs, their bytes are counted and the witness is still served.
 func (s *server) wantLost(witness *peer, n int) engine.Stats {
 	s.t.Helper()
 	witness.echo(1000)
-	st := s.waitBalance(1)
+	st := s.waitBalanced(1)
 	s.t.wantClosed(st, engine.PeerReset, uint64(n))
 	return st
 }
 
-// unixCases try what a unix peer reads when the server ends its stream while it
-// is owed nothing. The kernel has no reset for that: it gives ECONNRESET to the
-// peer of a socket that is closed with bytes unread, and there are none. The end
-// of file is honest, because the peer has received all that it sent.
+// unixCases test what a unix peer reads when the server ends a stream without owed bytes.
+// The kernel cannot reset it: it reports ECONNRESET only to the peer of a socket that is
+// closed with unread bytes. The end of file is honest, because the peer has received
+// everything that it sent.
 var unixCases = []testCase{
 	{
 		name:    "a unix peer without owed bytes gets an end of file at the idle timeout",
@@ -279,7 +277,7 @@ func drainedUnix(t trial) {
 	s := t.serve(engine.Config{})
 	silent, spoke := t.dial(s), t.dial(s)
 	spoke.echo(1000)
-	s.waitBalance(2)
+	s.waitBalanced(2)
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	s.Shutdown(now)
@@ -288,8 +286,7 @@ func drainedUnix(t trial) {
 	t.wantClosed(s.Stats(), engine.Drained, 2)
 }
 
-// ruleCases are the rules by which echod checks foreign servers, and which its
-// own engines keep.
+// ruleCases run the rules with which echod checks other servers.
 var ruleCases = []testCase{
 	{
 		name:    "the engine passes every rule of check",
@@ -306,14 +303,14 @@ func everyRule(t trial) {
 		t.Fatal(err)
 	}
 	if t.network == "tls" {
-		config, err := clientTLS()
+		config, err := clientTLSConfig()
 		if err != nil {
 			t.Fatal(err)
 		}
 		target.TLS = config
 	}
 	report, err := check.Run(context.Background(), target,
-		check.Options{Timeout: patience, Bulk: 16 << 20, Stall: 2 * time.Second})
+		check.Options{Timeout: waitLimit, Bulk: 16 << 20, Stall: 2 * time.Second})
 	if err != nil {
 		t.Fatalf("check: %v", err)
 	}

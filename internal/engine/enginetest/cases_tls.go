@@ -17,7 +17,7 @@ import (
 	"echod/internal/engine"
 )
 
-// tlsCases try what can go wrong with TLS itself.
+// tlsCases test faults of TLS.
 var tlsCases = []testCase{
 	{
 		name:    "a FIN without close_notify is a truncation",
@@ -118,13 +118,13 @@ func garbageFirst(t trial) {
 	witness.echo(100)
 	for _, garbage := range []string{"what comes in goes out", "GET / HTTP/1.1\r\nHost: echo\r\n\r\n", strings.Repeat("\x00", 100_000)} {
 		conn := t.bare(s)
-		conn.Write([]byte(garbage)) // which may meet the reset already
+		conn.Write([]byte(garbage)) // it may fail: the server may have reset already
 		if got, err := io.ReadAll(conn); !isReset(err) || len(got) > 0 {
 			t.Errorf("%.10q: got %q and %v, want nothing and a reset", garbage, got, err)
 		}
 	}
 	witness.echo(100)
-	st := s.waitBalance(1)
+	st := s.waitBalanced(1)
 	t.wantHandshakes(st, map[engine.Handshake]uint64{engine.HandshakeOK: 1, engine.HandshakeFailed: 3})
 	if got := st.Refused[engine.RefusedHandshake]; got != 3 {
 		t.Errorf("refused for the handshake: got %d, want 3", got)
@@ -135,7 +135,7 @@ func garbageLater(t trial) {
 	s := t.serve(engine.Config{})
 	p := t.dial(s)
 	p.echo(1000)
-	p.tcp().Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...)) // a record that no key has made
+	p.tcp().Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...)) // a record that cannot be decrypted
 	if _, err := io.ReadAll(p.tcp()); !isReset(err) {
 		t.Errorf("got %v, want a reset", err)
 	}
@@ -154,8 +154,8 @@ func stalledHandshake(t trial) {
 	t.wantHandshakes(s.waitIdle(), map[engine.Handshake]uint64{engine.HandshakeTimeout: 2})
 }
 
-// manyStalledHandshakes has some that never say a word, and some that stop in the
-// midst of it.
+// manyStalledHandshakes has clients that send nothing, and clients that stop in the middle
+// of a handshake.
 func manyStalledHandshakes(t trial) {
 	s := t.serve(engine.Config{HandshakeTimeout: time.Hour})
 	const stalled = 200
@@ -166,22 +166,22 @@ func manyStalledHandshakes(t trial) {
 		}
 		halfway(t, conn)
 	}
-	s.waitFor("all of them are in", func(st engine.Stats) bool { return st.Active == stalled })
+	s.waitFor("all of them are accepted", func(st engine.Stats) bool { return st.Active == stalled })
 	healthy := t.dial(s)
 	healthy.echo(1000)
-	healthy.fin()
+	healthy.halfClose()
 	healthy.wantWhole()
 }
 
-// halfway does the handshake up to the server's answer.
+// halfway does the handshake up to the answer of the server.
 func halfway(t trial, conn net.Conn) {
 	t.Helper()
-	config, err := clientTLS()
+	config, err := clientTLSConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
 	config.VerifyConnection = func(tls.ConnectionState) error { return errHalfway }
-	// Its alert would be an end.
+	// An alert of the client would end the handshake, so it is not sent.
 	if err := tls.Client(onlyFirst{conn, new(atomic.Bool)}, config).Handshake(); !errors.Is(err, errHalfway) {
 		t.Fatalf("handshake: got %v, want it to go halfway", err)
 	}
@@ -189,7 +189,7 @@ func halfway(t trial, conn net.Conn) {
 
 var errHalfway = errors.New("halfway is far enough")
 
-// onlyFirst is a connection on which only the first Write is one.
+// onlyFirst is a connection that sends only the first Write.
 type onlyFirst struct {
 	net.Conn
 	said *atomic.Bool
@@ -208,7 +208,7 @@ func probed(t trial) {
 	aborts := t.bare(s)
 	aborts.SetLinger(0)
 	aborts.Close()
-	st := s.waitFor("both are gone", func(st engine.Stats) bool {
+	st := s.waitFor("both are closed", func(st engine.Stats) bool {
 		return st.Active == 0 && st.Accepted+st.Accepts[accept.Aborted] == 2
 	})
 	t.wantHandshakes(st, map[engine.Handshake]uint64{engine.HandshakeLost: st.Accepted})
@@ -223,31 +223,31 @@ func withoutCertificate(t trial) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener := t.anywhere("tls")
+	listener := t.listener("tls")
 	listener.TLS.ClientAuth = tls.RequireAndVerifyClientCert
 	listener.TLS.ClientCAs = x509.NewCertPool()
 	listener.TLS.ClientCAs.AddCert(ca.Cert)
 	s := t.serve(engine.Config{Listeners: []engine.Listener{listener}})
 
-	none, stranger := t.dialAs(s, nil), t.dialAs(s, &strangers)
+	none, stranger := t.dialWithCertificate(s, nil), t.dialWithCertificate(s, &strangers)
 	t.wantAlert(none, "tls: certificate required")
 	t.wantAlert(stranger, "tls: unknown certificate authority")
-	known := t.dialAs(s, &ca)
+	known := t.dialWithCertificate(s, &ca)
 	known.echo(1000)
-	known.fin()
+	known.halfClose()
 	known.wantWhole()
 	st := s.waitIdle()
 	t.wantHandshakes(st, map[engine.Handshake]uint64{engine.HandshakeOK: 1, engine.HandshakeRefused: 2})
 	if st.BytesIn != 1000 {
-		t.Errorf("bytes in: got %d, want the 1000 of the client that is known", st.BytesIn)
+		t.Errorf("bytes in: got %d, want the 1000 of the trusted client", st.BytesIn)
 	}
 }
 
-// dialAs connects as a client whose certificate ca has signed; nil: without one.
-// It shows it, whoever the server says it trusts.
-func (t trial) dialAs(s *server, ca *certs.Pair) *peer {
+// dialWithCertificate connects as a client with a certificate signed by ca, or without one
+// if ca is nil. It sends it, also if the server does not ask for one of ca.
+func (t trial) dialWithCertificate(s *server, ca *certs.Pair) *peer {
 	t.Helper()
-	config, err := clientTLS()
+	config, err := clientTLSConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,37 +258,37 @@ func (t trial) dialAs(s *server, ca *certs.Pair) *peer {
 		}
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
 	}
-	return t.peer(newSecureClient(t.bare(s), config), nil)
+	return t.peer(newTLSClient(t.bare(s), config), nil)
 }
 
-// wantAlert sends until the peer is refused, and wants to read that word.
+// wantAlert sends bytes and fails the trial unless the answer is this alert.
 func (t trial) wantAlert(p *peer, word string) {
 	t.Helper()
-	p.write(1000) // the client's side may be done before the server has looked
+	p.write(1000) // the handshake may be done for the client before the server refuses it
 	var told *net.OpError
 	if err := p.finish(); !errors.As(err, &told) || told.Op != "remote error" || told.Err.Error() != word {
 		t.Errorf("got %v, want the alert %q", err, word)
 	}
 	if _, err := io.ReadAll(p.tcp()); err != nil {
-		t.Errorf("behind the alert: got %v, want a FIN, for a reset may overtake it", err)
+		t.Errorf("after the alert: got %v, want a FIN, because a reset may overtake the alert", err)
 	}
 }
 
 func oldVersion(t trial) {
 	s := t.serve(engine.Config{})
-	config, err := clientTLS()
+	config, err := clientTLSConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
 	config.MaxVersion = tls.VersionTLS12
-	t.wantAlert(t.peer(newSecureClient(t.bare(s), config), nil), "tls: protocol version not supported")
+	t.wantAlert(t.peer(newTLSClient(t.bare(s), config), nil), "tls: protocol version not supported")
 	t.wantHandshakes(s.waitIdle(), map[engine.Handshake]uint64{engine.HandshakeFailed: 1})
 }
 
 func newCertificate(t trial) {
 	var current atomic.Pointer[tls.Config]
-	current.Store(t.serverTLS())
-	listener := t.anywhere("tls")
+	current.Store(t.serverTLSConfig())
+	listener := t.listener("tls")
 	listener.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current.Load(), nil }}
 	s := t.serve(engine.Config{Listeners: []engine.Listener{listener}})
 	early := t.dial(s)
@@ -306,11 +306,11 @@ func newCertificate(t trial) {
 	late := t.dial(s)
 	late.echo(10)
 	early.echo(10)
-	if got := late.Conn.(*secureClient).ConnectionState().PeerCertificates[0]; !got.Equal(renewed.Leaf) {
+	if got := late.Conn.(*tlsClient).ConnectionState().PeerCertificates[0]; !got.Equal(renewed.Leaf) {
 		t.Errorf("got the certificate %v, want the new one, %v", got.SerialNumber, renewed.Leaf.SerialNumber)
 	}
 	for _, p := range []*peer{early, late} {
-		p.fin()
+		p.halfClose()
 		p.wantWhole()
 	}
 }
@@ -318,7 +318,7 @@ func newCertificate(t trial) {
 func drainHandshake(t trial) {
 	s := t.serve(engine.Config{HandshakeTimeout: time.Hour})
 	silent := t.bare(s)
-	s.waitFor("it is in", func(st engine.Stats) bool { return st.Active == 1 })
+	s.waitFor("it is accepted", func(st engine.Stats) bool { return st.Active == 1 })
 	s.close()
 	if _, err := io.ReadAll(silent); !isReset(err) {
 		t.Errorf("got %v, want a reset", err)
@@ -328,7 +328,7 @@ func drainHandshake(t trial) {
 }
 
 func noConfiguration(t trial) {
-	good, bad := t.freePort(), t.anywhere("tls")
+	good, bad := t.freePort(), t.listener("tls")
 	bad.TLS = nil
 	srv, err := t.engine.New(engine.Config{Listeners: []engine.Listener{good, bad}})
 	if err == nil {
@@ -338,20 +338,19 @@ func noConfiguration(t trial) {
 	t.wantRefused(good.Spec)
 }
 
-// bare connects without TLS.
+// bare returns a TCP connection to s, without TLS.
 func (t trial) bare(s *server) *net.TCPConn {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", s.spec.Addr.String(), patience)
+	conn, err := net.DialTimeout("tcp", s.spec.Addr.String(), waitLimit)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(2 * patience))
+	conn.SetDeadline(time.Now().Add(2 * waitLimit))
 	return conn.(*net.TCPConn)
 }
 
-// wantHandshakes fails the trial unless handshakes have ended like that, and no
-// others.
+// wantHandshakes fails the trial unless exactly these handshakes were counted.
 func (t trial) wantHandshakes(st engine.Stats, want map[engine.Handshake]uint64) {
 	t.Helper()
 	for i, got := range slices.All(st.Handshakes[:]) {

@@ -19,35 +19,35 @@ import (
 	"echod/internal/sock"
 )
 
-// childConfig is what a child is told, in JSON.
+// childConfig is the configuration of a child, in JSON.
 type childConfig struct {
 	Engine   string
 	Listener sock.Spec
-	Backlog  int    // if not 0, the socket is inherited and its backlog this long
+	Backlog  int    // if not 0, the child inherits a socket with this backlog
 	NoFile   uint64 // if not 0, the limit on descriptors
 
 	IdleTimeout time.Duration
 }
 
-// childReport is its answer to every command.
+// childReport is the answer of a child to every command.
 type childReport struct {
 	Spec  sock.Spec // where it listens
 	Stats engine.Stats
-	CPU   time.Duration // what it has used so far
+	CPU   time.Duration // CPU time used so far
 }
 
-// The commands, one on a line. At the end of its input the child exits.
+// The commands, one a line. At the end of its input the child exits.
 const (
 	childStats   = "stats"   // only report
-	childExhaust = "exhaust" // take every descriptor that is left
-	childRelieve = "relieve" // and give them back
+	childExhaust = "exhaust" // use up all descriptors
+	childRelieve = "relieve" // close them again
 	childPanic   = "panic"
 )
 
-// serveChild is the child's side: serve, and do what the parent commands.
-func serveChild(told string, engines []engine.Engine) error {
+// serveChild runs in the child: it serves, and runs the commands of the parent.
+func serveChild(config string, engines []engine.Engine) error {
 	var cfg childConfig
-	if err := json.Unmarshal([]byte(told), &cfg); err != nil {
+	if err := json.Unmarshal([]byte(config), &cfg); err != nil {
 		return err
 	}
 	if cfg.NoFile != 0 {
@@ -61,7 +61,7 @@ func serveChild(told string, engines []engine.Engine) error {
 		return err
 	}
 	go srv.Serve()
-	return obey(srv)
+	return runCommands(srv)
 }
 
 func childServer(cfg childConfig, engines []engine.Engine) (engine.Server, error) {
@@ -86,7 +86,7 @@ func childServer(cfg childConfig, engines []engine.Engine) (engine.Server, error
 	return nil, fmt.Errorf("no engine %q", cfg.Engine)
 }
 
-// shortQueue is a listening socket in whose queue few connections have room.
+// shortQueue returns a listening socket with a short accept queue.
 func shortQueue(backlog int) (*os.File, sock.Spec, error) {
 	var plain net.ListenConfig
 	plain.SetMultipathTCP(false)
@@ -99,7 +99,7 @@ func shortQueue(backlog int) (*os.File, sock.Spec, error) {
 	if err != nil {
 		return nil, sock.Spec{}, err
 	}
-	// Listening again only changes the length of the queue.
+	// A second listen(2) only changes the length of the queue.
 	if err := syscall.Listen(int(file.Fd()), backlog); err != nil {
 		return nil, sock.Spec{}, os.NewSyscallError("listen", err)
 	}
@@ -107,12 +107,12 @@ func shortQueue(backlog int) (*os.File, sock.Spec, error) {
 	return file, sock.Spec{Network: "tcp", Host: "127.0.0.1", Addr: addr}, nil
 }
 
-// obey carries out one command after the other and reports after each.
-func obey(srv engine.Server) error {
+// runCommands runs one command after the other and reports after each.
+func runCommands(srv engine.Server) error {
 	var taken []int
 	out := json.NewEncoder(os.Stdout)
 	report := func() error {
-		return out.Encode(childReport{Spec: srv.Listeners()[0], Stats: srv.Stats(), CPU: processorTime()})
+		return out.Encode(childReport{Spec: srv.Listeners()[0], Stats: srv.Stats(), CPU: cpuTime()})
 	}
 	if err := report(); err != nil {
 		return err
@@ -150,8 +150,8 @@ func takeDescriptors() (taken []int) {
 	}
 }
 
-// processorTime is what this process has used of all processors together.
-func processorTime() time.Duration {
+// cpuTime returns the CPU time that this process has used.
+func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0
@@ -159,7 +159,7 @@ func processorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// child is a server in a process of its own, which a case may mistreat.
+// child is a server in a process of its own, which a case may stop or kill.
 type child struct {
 	t       trial
 	spec    sock.Spec
@@ -168,23 +168,23 @@ type child struct {
 	out     *json.Decoder
 }
 
-// spawn starts a child that serves with the trial's engine. It is killed when
-// the trial is over.
+// spawn starts a child with the engine of the trial. It is killed at the end of the
+// trial.
 func (t trial) spawn(cfg childConfig) *child {
 	t.Helper()
 	if !hasMain {
 		t.Fatal("the package's TestMain must call enginetest.Main: this case starts the test binary again")
 	}
 	cfg.Engine = t.engine.Name()
-	cfg.Listener = t.anywhere(t.network).Spec
-	told, err := json.Marshal(cfg)
+	cfg.Listener = t.listener(t.network).Spec
+	config, err := json.Marshal(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childVariable+"="+string(told))
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
+	cmd.Env = append(os.Environ(), childVariable+"="+string(config))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	in, out := must(cmd.StdinPipe())(t), must(cmd.StdoutPipe())(t)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start a child: %v", err)
@@ -193,7 +193,7 @@ func (t trial) spawn(cfg childConfig) *child {
 		cmd.Process.Kill()
 		cmd.Wait()
 		if t.Failed() {
-			t.Logf("the child wrote:\n%s", &complaints)
+			t.Logf("the child wrote:\n%s", &stderr)
 		}
 	})
 	c := &child{t: t, process: cmd.Process, in: in, out: json.NewDecoder(out)}
@@ -201,7 +201,7 @@ func (t trial) spawn(cfg childConfig) *child {
 	return c
 }
 
-// must returns what a call returned, and fails the trial if that was an error.
+// must returns v, or fails the trial if there is an error.
 func must[T any](v T, err error) func(trial) T {
 	return func(t trial) T {
 		t.Helper()
@@ -212,18 +212,18 @@ func must[T any](v T, err error) func(trial) T {
 	}
 }
 
-// tell gives a command and waits for the report that follows it.
-func (c *child) tell(command string) childReport {
+// command sends a command and returns the report.
+func (c *child) command(command string) childReport {
 	c.t.Helper()
-	c.say(command)
+	c.send(command)
 	return c.report()
 }
 
-// say gives a command that will not be answered.
-func (c *child) say(command string) {
+// send sends a command without waiting for a report.
+func (c *child) send(command string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.in, command+"\n"); err != nil {
-		c.t.Fatalf("command a child to %s: %v", command, err)
+		c.t.Fatalf("send the command %s to a child: %v", command, err)
 	}
 }
 
@@ -235,13 +235,13 @@ func (c *child) report() (r childReport) {
 	return r
 }
 
-// waitFor waits until the child's books say so.
+// waitFor waits until done returns true for the child's counters.
 func (c *child) waitFor(what string, done func(engine.Stats) bool) (r childReport) {
 	c.t.Helper()
 	c.t.eventually(func() bool {
-		r = c.tell(childStats)
+		r = c.command(childStats)
 		return done(r.Stats)
-	}, "%s; the child's books say %+v", what, &r.Stats)
+	}, "%s; the child's counters are %+v", what, &r.Stats)
 	return r
 }
 
@@ -253,7 +253,7 @@ func (c *child) signal(sig syscall.Signal) {
 	}
 }
 
-// stop halts the child, and returns when none of its threads runs any more.
+// stop stops the child. On return none of its threads runs.
 func (c *child) stop() {
 	c.t.Helper()
 	c.signal(syscall.SIGSTOP)
@@ -269,4 +269,4 @@ func (c *child) stop() {
 	}
 }
 
-func (c *child) where() sock.Spec { return c.spec }
+func (c *child) address() sock.Spec { return c.spec }

@@ -14,18 +14,17 @@ import (
 	"time"
 )
 
-// ownNetwork moves the rest of the trial into a network of its own, with a
-// loopback and nothing else, which ends with the trial. It may break whatever
-// it likes there. Sockets made by this goroutine are in that network, wherever
-// they are used; so are commands that it starts.
+// ownNetwork moves this goroutine into a new network namespace, which has a loopback and
+// nothing else. Sockets that the goroutine makes and commands that it starts are in that
+// namespace.
 //
-// It never unlocks the thread, so the thread ends with the goroutine and takes
-// the namespace along (network_namespaces(7)).
+// It locks the thread for ever, so the thread ends with the goroutine, and the namespace
+// with the thread (network_namespaces(7)).
 func (t trial) ownNetwork(setup ...string) {
 	t.Helper()
 	runtime.LockOSThread()
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		t.Skipf("a network namespace of its own: %v", os.NewSyscallError("unshare", err))
+		t.Skipf("cannot make a network namespace: %v", os.NewSyscallError("unshare", err))
 	}
 	t.configure("ip link set lo up")
 	for _, line := range setup {
@@ -33,34 +32,34 @@ func (t trial) ownNetwork(setup ...string) {
 	}
 }
 
-// configure runs a command of the system in the trial's network.
+// configure runs a command in the network namespace of the trial.
 func (t trial) configure(line string) {
 	t.Helper()
 	words := strings.Fields(line)
 	out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
-		t.Skipf("the command %s is not there", words[0])
+		t.Skipf("the command %s is missing", words[0])
 	}
 	if err != nil {
 		t.Skipf("%s: %v: %s", line, err, out)
 	}
 }
 
-// forger sends datagrams whose addresses are what it says they are.
+// forger sends datagrams with any source address.
 type forger struct {
 	t  trial
 	fd int
-	to syscall.Sockaddr // where every packet goes; nil: where its header says
+	to syscall.Sockaddr // where every packet is sent; nil: to the address in its header
 }
 
-// forge sends by way of the routing table (raw(7)).
+// forge returns a forger that uses the routing table (raw(7)).
 func (t trial) forge() *forger {
 	t.Helper()
 	return t.forger(syscall.AF_INET, syscall.IPPROTO_RAW, nil)
 }
 
-// forgeOn sends on a link, to everybody there (packet(7)), so that nothing is
-// asked of the routing table.
+// forgeOn returns a forger that broadcasts on a link, without the routing table
+// (packet(7)).
 func (t trial) forgeOn(link string) *forger {
 	t.Helper()
 	on, err := net.InterfaceByName(link)
@@ -105,8 +104,8 @@ func (f *forger) send(from, to netip.AddrPort, payload string) {
 	}
 }
 
-// packet is a whole IPv4 packet with a datagram (RFC 791, RFC 768). The
-// datagram has no checksum, which IPv4 allows.
+// packet returns an IPv4 packet with a datagram (RFC 791, RFC 768). The datagram has no
+// checksum, which IPv4 allows.
 func packet(from, to netip.AddrPort, payload string) []byte {
 	const headers, ttl = 20 + 8, 64
 	size := uint16(headers + len(payload))
@@ -123,7 +122,7 @@ func packet(from, to netip.AddrPort, payload string) []byte {
 	return append(b, payload...)
 }
 
-// checksum is RFC 1071's.
+// checksum returns the checksum of RFC 1071.
 func checksum(b []byte) uint16 {
 	var sum uint32
 	for i := 0; i < len(b); i += 2 {
@@ -135,8 +134,8 @@ func checksum(b []byte) uint16 {
 	return ^uint16(sum)
 }
 
-// narrow makes a socket's buffers and segments so small that a peer which does
-// not read stalls the server early, and at little cost to the kernel.
+// narrow makes the buffers and segments of a socket small, so that a peer that does not
+// read blocks the server early and costs the kernel little memory.
 func narrow(network, _ string, conn syscall.RawConn) error {
 	var err error
 	control := conn.Control(func(fd uintptr) {
@@ -151,7 +150,7 @@ func narrow(network, _ string, conn syscall.RawConn) error {
 	return errors.Join(control, err)
 }
 
-// linuxCases cause their faults in ways that only Linux has.
+// linuxCases need Linux to cause their faults.
 var linuxCases = slices.Concat(killCases, shortageCases, baselineCases, scaleCases, wireCases, socketCases, destroyedCases,
 	forgedCases, linkCases)
 
@@ -176,8 +175,8 @@ func (t trial) listenOnLinks() linkListener {
 	return linkListener{t, fd}
 }
 
-// arrival waits for a datagram between these addresses and returns the name of the
-// link at which it arrived; "" if none has come for a second.
+// arrival waits for a datagram between these addresses and returns the name of the link
+// on which it arrived, "" if none arrives for a second.
 func (l linkListener) arrival(from netip.AddrPort, to netip.Addr) string {
 	l.t.Helper()
 	b := make([]byte, 2048)

@@ -9,10 +9,10 @@ import (
 	"echod/internal/engine"
 )
 
-// linuxCases need Linux to cause their faults.
+// linuxCases are none: they need Linux to cause their faults.
 var linuxCases []testCase
 
 func serveChild(string, []engine.Engine) error { return errors.ErrUnsupported }
 
-// narrow leaves a socket as it is: peers stall all the same, only later.
+// narrow leaves a socket as it is: peers stall later.
 func narrow(_, _ string, _ syscall.RawConn) error { return nil }

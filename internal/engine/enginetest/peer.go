@@ -17,31 +17,31 @@ import (
 	"echod/internal/sock"
 )
 
-// peer is a client that knows every byte it may receive: it sends an endless
-// tape that its seed determines, and plays the same tape to compare with.
-// One goroutine may send while another receives.
+// peer is a client that checks every byte it receives. It sends pseudo-random bytes
+// that its seed determines, and compares what it receives with the same bytes. One
+// goroutine may send while another receives.
 type peer struct {
 	net.Conn
 	t        trial
 	sending  *rand.ChaCha8
-	chunk    [stride]byte // what was last taken from the tape
-	unsent   []byte       // and of that, what the kernel did not take
+	chunk    [stride]byte // the last bytes generated
+	unsent   []byte       // those of them that the kernel did not take
 	owed     *rand.ChaCha8
 	sent     atomic.Int64
 	received int64
-	// cut says that sending met a reset. The kernel reports a reset once, so
-	// the receiver may see no more than an end of file.
+	// cut reports whether sending got a reset. The kernel reports a reset once, so
+	// the receiver may get only an end of file.
 	cut     atomic.Bool
-	stuck   bool           // the last piece is still on its way, under TLS
-	writing sync.WaitGroup // whoever sends in the background
+	stuck   bool           // a Write under TLS has not returned yet
+	writing sync.WaitGroup // goroutines that send in the background
 }
 
-// seeds are different for each peer, so that bytes which end up with the wrong
-// one are noticed.
+// seeds is the last seed. Each peer has its own, so that a peer which receives the bytes
+// of another one notices.
 var seeds atomic.Uint64
 
-// target is something to connect to.
-type target interface{ where() sock.Spec }
+// target is a server to connect to.
+type target interface{ address() sock.Spec }
 
 // dial connects to a server. The peer is closed when the trial is over.
 func (t trial) dial(to target) *peer {
@@ -49,15 +49,15 @@ func (t trial) dial(to target) *peer {
 	return t.peer(connectTo(to))
 }
 
-// dialNarrow connects through buffers so small that the peer stalls early.
+// dialNarrow connects with such small buffers that little is on its way.
 func (t trial) dialNarrow(to target) *peer {
 	t.Helper()
-	return t.peer(connect(&net.Dialer{Timeout: patience, Control: narrow}, to.where()))
+	return t.peer(connect(&net.Dialer{Timeout: waitLimit, Control: narrow}, to.address()))
 }
 
 // connectTo opens a connection that the caller closes.
 func connectTo(to target) (net.Conn, error) {
-	return connect(&net.Dialer{Timeout: patience}, to.where())
+	return connect(&net.Dialer{Timeout: waitLimit}, to.address())
 }
 
 func connect(d *net.Dialer, spec sock.Spec) (net.Conn, error) {
@@ -70,9 +70,9 @@ func connect(d *net.Dialer, spec sock.Spec) (net.Conn, error) {
 	return d.Dial(spec.Network, spec.Addr.String())
 }
 
-// greet connects and echoes a byte. The error says why there was no echo: a
-// server that refuses may reset the connection before or after it is made.
-func (t trial) greet(to target) (*peer, error) {
+// tryEcho connects and has one byte echoed. A server that refuses may reset the
+// connection before or after it is made.
+func (t trial) tryEcho(to target) (*peer, error) {
 	t.Helper()
 	conn, err := connectTo(to)
 	if err != nil {
@@ -85,7 +85,7 @@ func (t trial) greet(to target) (*peer, error) {
 	return p, p.read(1)
 }
 
-// peer makes a peer of a new connection.
+// peer returns a peer for a new connection.
 func (t trial) peer(conn net.Conn, err error) *peer {
 	t.Helper()
 	if err != nil {
@@ -105,14 +105,14 @@ func newPeer(t trial, conn net.Conn) *peer {
 	for i := range 8 {
 		seed[i] = byte(n >> (8 * i))
 	}
-	conn.SetDeadline(time.Now().Add(2 * patience))
+	conn.SetDeadline(time.Now().Add(2 * waitLimit))
 	return &peer{Conn: conn, t: t, sending: rand.NewChaCha8(seed), owed: rand.NewChaCha8(seed)}
 }
 
 // stride is how much a peer sends or receives at once.
 const stride = 16 << 10
 
-// write sends the next n bytes of the tape.
+// write sends the next n bytes.
 func (p *peer) write(n int) error {
 	for n > 0 {
 		if len(p.unsent) == 0 {
@@ -133,7 +133,7 @@ func (p *peer) write(n int) error {
 	return nil
 }
 
-// read receives the next n bytes and compares them with the tape.
+// read receives the next n bytes and compares them with those that were sent.
 func (p *peer) read(n int) error {
 	buf := make([]byte, min(n, stride))
 	for n > 0 {
@@ -149,7 +149,7 @@ func (p *peer) read(n int) error {
 	return nil
 }
 
-// readSome receives at most one buffer and compares it with the tape.
+// readSome receives at most one buffer and compares it with what was sent.
 func (p *peer) readSome(buf []byte) (int, error) {
 	n, err := p.Conn.Read(buf)
 	want := make([]byte, n)
@@ -168,8 +168,8 @@ func (p *peer) readSome(buf []byte) (int, error) {
 	return n, err
 }
 
-// finish receives whatever comes until the end, and returns nil for an end of
-// file and the error for any other end.
+// finish receives until the end. It returns nil for an end of file and the error for any
+// other end.
 func (p *peer) finish() error {
 	buf := make([]byte, stride)
 	for {
@@ -211,8 +211,8 @@ func (p *peer) echo(n int) {
 	p.receive(n)
 }
 
-// fin ends what the peer sends; it may still receive.
-func (p *peer) fin() {
+// halfClose ends sending. The peer can still receive.
+func (p *peer) halfClose() {
 	p.t.Helper()
 	if p.stuck {
 		p.writing.Go(func() { p.closeWrite() })
@@ -225,13 +225,13 @@ func (p *peer) fin() {
 
 func (p *peer) closeWrite() error {
 	err := p.Conn.(interface{ CloseWrite() error }).CloseWrite()
-	if isReset(err) { // a close_notify has to be sent
+	if isReset(err) { // of sending the close_notify
 		p.cut.Store(true)
 	}
 	return err
 }
 
-// abort ends the connection by a reset.
+// abort closes the connection with a reset.
 func (p *peer) abort() {
 	if tcp := p.tcp(); tcp != nil {
 		tcp.SetLinger(0)
@@ -239,12 +239,12 @@ func (p *peer) abort() {
 	p.Close()
 }
 
-// tcp is the connection itself, below TLS; nil on a unix socket.
+// tcp returns the TCP connection, the one below TLS if there is TLS, or nil.
 func (p *peer) tcp() *net.TCPConn {
 	switch c := p.Conn.(type) {
 	case *net.TCPConn:
 		return c
-	case *secureClient:
+	case *tlsClient:
 		return c.bare.TCPConn
 	}
 	return nil
@@ -259,14 +259,14 @@ func (p *peer) deliver(n int) {
 	})
 }
 
-// flood sends in the background, at most limit bytes, and nobody receives. Once
-// no more fits in between, it stands still.
+// flood sends at most limit bytes in the background. As nothing is received, it blocks
+// when the buffers are full.
 func (p *peer) flood(limit int) {
 	p.writing.Go(func() { p.write(limit) })
 }
 
-// wantWhole receives the rest and fails the trial unless it is everything that
-// was sent, and then an end of file.
+// wantWhole receives the rest. It fails the trial unless that is everything that was
+// sent, and then an end of file.
 func (p *peer) wantWhole() {
 	p.t.Helper()
 	if err := p.finish(); err != nil {
@@ -277,7 +277,7 @@ func (p *peer) wantWhole() {
 	}
 }
 
-// wantReset receives the rest and fails the trial unless the end is a reset.
+// wantReset receives the rest. It fails the trial unless the end is a reset.
 func (p *peer) wantReset() {
 	p.t.Helper()
 	if err := p.finish(); !isReset(err) {
@@ -289,15 +289,15 @@ func (p *peer) wantReset() {
 	}
 }
 
-// fill sends until the kernel takes no more, nor does the server of whose books
-// stats tells.
+// fill sends until the kernel takes no more bytes and the server, whose counters stats
+// returns, receives no more.
 func (p *peer) fill(stats func() engine.Stats) {
 	p.t.Helper()
-	if _, ok := p.Conn.(*secureClient); ok {
-		p.fillSecure(stats)
+	if _, ok := p.Conn.(*tlsClient); ok {
+		p.fillTLS(stats)
 		return
 	}
-	defer p.SetDeadline(time.Now().Add(2 * patience))
+	defer p.SetDeadline(time.Now().Add(2 * waitLimit))
 	const looks, pause = 10, 10 * time.Millisecond
 	last, same := stats().BytesIn, 0
 	p.t.eventually(func() bool {
@@ -312,11 +312,11 @@ func (p *peer) fill(stats func() engine.Stats) {
 		}
 		last = now
 		return same > looks
-	}, "the server stops taking in bytes")
+	}, "the server receives no more bytes")
 }
 
-// wantHonest receives the rest and fails the trial if the end is an end of file
-// short of what was sent.
+// wantHonest receives the rest. It fails the trial if there is an end of file before
+// everything that was sent.
 func (p *peer) wantHonest() {
 	p.t.Helper()
 	if err := p.finish(); !isReset(err) && (err != nil || p.received != p.sent.Load()) {
@@ -324,6 +324,5 @@ func (p *peer) wantHonest() {
 	}
 }
 
-// isReset tells a reset from other ends. EPIPE is none: a sender meets it also
-// after a FIN that it has not waited for.
+// isReset reports whether err is a reset. EPIPE is not: a sender gets it after a FIN too.
 func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }

@@ -13,12 +13,11 @@ import (
 	"echod/internal/sock"
 )
 
-// patience is how long an event is waited for before the case gives up. It is
-// no measure of speed: on a machine with nothing else to do the events come
-// within milliseconds.
-const patience = 30 * time.Second
+// waitLimit is how long a case waits for an event before it fails. It does not measure
+// speed: on an idle machine the events come within milliseconds.
+const waitLimit = 30 * time.Second
 
-// server is a server at work for one trial.
+// server is a running server of one trial.
 type server struct {
 	engine.Server
 	t      trial
@@ -28,7 +27,7 @@ type server struct {
 }
 
 // serve starts a server, on one listener of the trial's network unless cfg names
-// others. When the trial is over it is ended and its books are examined.
+// others. At the end of the trial it is shut down and its counters are checked.
 func (t trial) serve(cfg engine.Config) *server {
 	t.Helper()
 	s := t.bind(cfg)
@@ -36,14 +35,14 @@ func (t trial) serve(cfg engine.Config) *server {
 	return s
 }
 
-// bind makes the server and leaves the serving to start.
+// bind makes a server that serves after start.
 func (t trial) bind(cfg engine.Config) *server {
 	t.Helper()
 	if cfg.Listeners == nil {
-		cfg.Listeners = []engine.Listener{t.anywhere(t.network)}
+		cfg.Listeners = []engine.Listener{t.listener(t.network)}
 	}
 	if cfg.HandshakeTimeout == 0 {
-		cfg.HandshakeTimeout = 2 * patience
+		cfg.HandshakeTimeout = 2 * waitLimit
 	}
 	if cfg.Budget == nil {
 		cfg.Budget = engine.NewBudget(engine.Limits{})
@@ -57,27 +56,27 @@ func (t trial) bind(cfg engine.Config) *server {
 	return s
 }
 
-func (s *server) where() sock.Spec { return s.spec }
+func (s *server) address() sock.Spec { return s.spec }
 
 func (s *server) start() { go func() { s.served <- s.Serve() }() }
 
-// close ends the server at once and examines what it leaves.
+// close shuts the server down at once and checks its counters.
 func (s *server) close() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := s.Shutdown(now); err != nil && !errors.Is(err, context.Canceled) {
 		s.t.Errorf("Shutdown: got %v, want nil or its context's error", err)
 	}
-	s.audit()
+	s.checkAccounting()
 }
 
-// audit examines the books of a server on which nothing is open any more: every
-// byte and every connection must be accounted for, once (S6, P3, P7).
-func (s *server) audit() {
+// checkAccounting checks the counters of a server after Shutdown: every byte and every
+// connection must be counted once (S6, P3, P7).
+func (s *server) checkAccounting() {
 	s.t.Helper()
 	got := s.Stats()
 	if got.Active != 0 || got.Held != 0 || s.budget.Memory() != 0 {
-		s.t.Errorf("after Shutdown: %d streams open, %d bytes held, %d of the budget taken, want 0, 0, 0",
+		s.t.Errorf("after Shutdown: %d streams open, %d bytes held, %d of the budget used, want 0, 0, 0",
 			got.Active, got.Held, s.budget.Memory())
 	}
 	if spare := s.budget.Pool().Spare(); spare != 0 {
@@ -93,21 +92,21 @@ func (s *server) audit() {
 	}
 }
 
-// anywhere is a listener for network on an address that nobody uses.
-func (t trial) anywhere(network string) engine.Listener {
+// listener returns a listener for network on a free address.
+func (t trial) listener(network string) engine.Listener {
 	t.Helper()
 	if network == "unix" {
 		return engine.Listener{Spec: sock.Spec{Network: network, Path: filepath.Join(t.shortDir(), "echo.sock")}}
 	}
 	spec := sock.Spec{Network: network, Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}
 	if network == "tls" {
-		return engine.Listener{Spec: spec, TLS: t.serverTLS()}
+		return engine.Listener{Spec: spec, TLS: t.serverTLSConfig()}
 	}
 	return engine.Listener{Spec: spec}
 }
 
-// shortDir is a directory for sockets. The names that TempDir makes of long
-// claims do not fit into a socket's address.
+// shortDir returns a directory for sockets. The paths of TempDir contain the names of
+// cases and do not fit into the address of a unix socket.
 func (t trial) shortDir() string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "echo")
@@ -118,52 +117,51 @@ func (t trial) shortDir() string {
 	return dir
 }
 
-// eventually waits until done says so.
+// eventually waits until done returns true.
 func (t trial) eventually(done func() bool, format string, args ...any) {
 	t.Helper()
-	for end := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(waitLimit); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited %v in vain: %s", patience, fmt.Sprintf(format, args...))
+			t.Fatalf("waited %v until: %s", waitLimit, fmt.Sprintf(format, args...))
 		}
 	}
 }
 
-// waitFor waits until the server's books say so.
+// waitFor waits until done returns true for the server's counters.
 func (s *server) waitFor(what string, done func(engine.Stats) bool) engine.Stats {
 	s.t.Helper()
 	var got engine.Stats
 	s.t.eventually(func() bool {
 		got = s.Stats()
 		return done(got)
-	}, "%s; the books say %+v", what, &got)
+	}, "%s; the counters are %+v", what, &got)
 	return got
 }
 
-// waitIdle waits until no stream is open and everything is booked.
+// waitIdle waits until no stream is open and everything is counted.
 func (s *server) waitIdle() engine.Stats {
 	s.t.Helper()
-	return s.waitBalance(0)
+	return s.waitBalanced(0)
 }
 
-// waitBalance waits until so many streams are open and the books balance: a
-// snapshot may show a byte or a stream that is booked on one side only, but not
-// for long (S6, P7).
-func (s *server) waitBalance(open uint64) engine.Stats {
+// waitBalanced waits until this many streams are open and the counters balance: a
+// snapshot may have a byte or a stream in one counter and not yet in another (S6, P7).
+func (s *server) waitBalanced(open uint64) engine.Stats {
 	s.t.Helper()
-	return s.waitFor(fmt.Sprintf("%d streams are open and the books balance", open), func(st engine.Stats) bool {
+	return s.waitFor(fmt.Sprintf("%d streams are open and the counters balance", open), func(st engine.Stats) bool {
 		return st.Active == open && st.Accepted == open+sum(st.Closes[:])+sum(st.Refused[:]) &&
 			st.BytesIn == st.BytesOut+st.Discarded
 	})
 }
 
-// settle waits until the server has stopped taking in bytes: whoever does not
-// read has been given all that fits between the two of them.
-func (s *server) settle() engine.Stats {
+// waitQuiet waits until the server receives no more bytes: then the buffers between it
+// and the stalled readers are full.
+func (s *server) waitQuiet() engine.Stats {
 	s.t.Helper()
-	return s.t.settle(s.Stats)
+	return s.t.waitQuiet(s.Stats)
 }
 
-func (t trial) settle(stats func() engine.Stats) engine.Stats {
+func (t trial) waitQuiet(stats func() engine.Stats) engine.Stats {
 	t.Helper()
 	const looks, pause = 10, 10 * time.Millisecond
 	last, same := stats(), 0
@@ -176,7 +174,7 @@ func (t trial) settle(stats func() engine.Stats) engine.Stats {
 		last = now
 		same++
 		return same > looks
-	}, "the server stops taking in bytes")
+	}, "the server receives no more bytes")
 	return last
 }
 
@@ -196,7 +194,7 @@ func (t trial) wantClosed(st engine.Stats, cause engine.Cause, n uint64) {
 	}
 }
 
-// causes lists why streams ended, for messages.
+// causes returns a list of why streams ended, for messages.
 func causes(st engine.Stats) string {
 	var list []string
 	for c, n := range st.Closes {
@@ -223,18 +221,17 @@ func (t trial) stall(s *server, n int) []*peer {
 	return peers
 }
 
-// owe connects a peer that sends little by little, until the server whose books
-// stats tells owes it something, and then no more: an engine that takes bytes
-// into its memory leaves nothing unread in the kernel. Nobody else may be
-// sending to that server yet.
-func (t trial) owe(to target, stats func() engine.Stats) *peer {
+// dialOwed connects a peer that sends little by little until the server, whose counters
+// stats returns, owes it bytes. An engine that holds these in memory then leaves none
+// unread in the kernel. No other peer may be sending to the server.
+func (t trial) dialOwed(to target, stats func() engine.Stats) *peer {
 	t.Helper()
-	const sip, looks = 4 << 10, 100
+	const piece, looks = 4 << 10, 100
 	p := t.dialNarrow(to)
 	before := stats().BytesOut
 	for look := 0; look < looks; look++ {
 		if stats().BytesOut-before == uint64(p.sent.Load()) {
-			p.send(sip)
+			p.send(piece)
 			look = 0
 		}
 		time.Sleep(time.Millisecond)
@@ -242,10 +239,9 @@ func (t trial) owe(to target, stats func() engine.Stats) *peer {
 	return p
 }
 
-// crowd is how many connections a case may open, both ends of which are in this
-// process: at most n, and not so many that the engine runs out of descriptors
-// that it can wait for.
-func (t trial) crowd(n int) int {
+// maxConns returns how many connections a case may open: at most n, and not more than
+// the engine can serve. Both ends of each have descriptors in this process.
+func (t trial) maxConns(n int) int {
 	if most := t.engine.Caps().MaxFD; most > 0 {
 		return min(n, most*2/5)
 	}

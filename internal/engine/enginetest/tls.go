@@ -15,8 +15,7 @@ import (
 	"echod/internal/sock"
 )
 
-// The certificates that the suite serves and trusts are made once, and good for
-// a day.
+// The certificates of the suite are made once and are valid for a day.
 var (
 	authority = sync.OnceValues(func() (certs.Pair, error) { return certs.NewCA(tomorrow()) })
 	shown     = sync.OnceValues(serverCertificate)
@@ -32,7 +31,7 @@ func serverCertificate() (tls.Certificate, error) {
 	return certificate(ca.NewServer(tomorrow(), "127.0.0.1"))
 }
 
-// certificate is the pair in crypto/tls's terms.
+// certificate returns p as a tls.Certificate.
 func certificate(p certs.Pair, err error) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
@@ -40,8 +39,8 @@ func certificate(p certs.Pair, err error) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{p.Cert.Raw}, PrivateKey: p.Key, Leaf: p.Cert}, nil
 }
 
-// serverTLS is what a tls listener of the suite is given.
-func (t trial) serverTLS() *tls.Config {
+// serverTLSConfig returns the configuration of a tls listener.
+func (t trial) serverTLSConfig() *tls.Config {
 	t.Helper()
 	cert, err := shown()
 	if err != nil {
@@ -50,8 +49,8 @@ func (t trial) serverTLS() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}
 }
 
-// clientTLS is what trusts it.
-func clientTLS() (*tls.Config, error) {
+// clientTLSConfig returns the configuration of a client that trusts it.
+func clientTLSConfig() (*tls.Config, error) {
 	ca, err := authority()
 	if err != nil {
 		return nil, err
@@ -61,10 +60,10 @@ func clientTLS() (*tls.Config, error) {
 	return &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}, nil
 }
 
-// connectTLS makes a connection whose handshake begins with the first byte: the
-// server may not be serving yet.
+// connectTLS returns a connection whose handshake is done with the first byte, because
+// the server may not be serving yet.
 func connectTLS(d *net.Dialer, spec sock.Spec) (net.Conn, error) {
-	config, err := clientTLS()
+	config, err := clientTLSConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -72,24 +71,24 @@ func connectTLS(d *net.Dialer, spec sock.Spec) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSecureClient(conn.(*net.TCPConn), config), nil
+	return newTLSClient(conn.(*net.TCPConn), config), nil
 }
 
-// secureClient is a client's end of a TLS stream. It tells a close_notify, which
-// alone is an end of file, from a FIN.
-type secureClient struct {
+// tlsClient is the client of a TLS stream. Its Read returns io.EOF only after a
+// close_notify, and errNoNotify after a FIN without one.
+type tlsClient struct {
 	*tls.Conn
-	bare *seenFin
+	bare *finConn
 }
 
-func newSecureClient(conn *net.TCPConn, config *tls.Config) *secureClient {
-	bare := &seenFin{TCPConn: conn}
-	return &secureClient{tls.Client(bare, config), bare}
+func newTLSClient(conn *net.TCPConn, config *tls.Config) *tlsClient {
+	bare := &finConn{TCPConn: conn}
+	return &tlsClient{tls.Client(bare, config), bare}
 }
 
 var errNoNotify = errors.New("a FIN without close_notify")
 
-func (c *secureClient) Read(p []byte) (int, error) {
+func (c *tlsClient) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if (err == io.EOF || err == io.ErrUnexpectedEOF) && c.bare.fin.Load() {
 		err = errNoNotify
@@ -97,27 +96,27 @@ func (c *secureClient) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite says close_notify, after the handshake if that has not been.
-func (c *secureClient) CloseWrite() error {
+// CloseWrite sends close_notify, after the handshake if that is not done yet.
+func (c *tlsClient) CloseWrite() error {
 	if err := c.Handshake(); err != nil {
 		return err
 	}
 	return c.Conn.CloseWrite()
 }
 
-// Close closes the connection without a word.
-func (c *secureClient) Close() error { return c.bare.Close() }
+// Close closes the connection without a close_notify.
+func (c *tlsClient) Close() error { return c.bare.Close() }
 
-func (c *secureClient) SetReadBuffer(n int) error { return c.bare.SetReadBuffer(n) }
+func (c *tlsClient) SetReadBuffer(n int) error { return c.bare.SetReadBuffer(n) }
 
-// seenFin is a connection that remembers a FIN. The five seconds that crypto/tls
-// gives its close_notify it does not: these peers are slow on purpose.
-type seenFin struct {
+// finConn is a connection that records a FIN. It ignores the write deadline of five
+// seconds that crypto/tls sets for its close_notify: these peers are slow on purpose.
+type finConn struct {
 	*net.TCPConn
 	fin atomic.Bool
 }
 
-func (c *seenFin) Read(p []byte) (int, error) {
+func (c *finConn) Read(p []byte) (int, error) {
 	n, err := c.TCPConn.Read(p)
 	if err == io.EOF {
 		c.fin.Store(true)
@@ -125,21 +124,21 @@ func (c *seenFin) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *seenFin) SetWriteDeadline(time.Time) error { return nil }
+func (c *finConn) SetWriteDeadline(time.Time) error { return nil }
 
-// handshake does it now, on a peer that has one to do.
+// handshake does the TLS handshake, if the peer has one to do.
 func (p *peer) handshake() {
 	p.t.Helper()
-	if c, ok := p.Conn.(*secureClient); ok {
+	if c, ok := p.Conn.(*tlsClient); ok {
 		if err := c.Handshake(); err != nil {
 			p.t.Fatalf("handshake: %v", err)
 		}
 	}
 }
 
-// fillSecure is fill for a peer that no deadline may interrupt: the last piece is
-// still on its way when it returns, and whatever is sent next goes behind it.
-func (p *peer) fillSecure(stats func() engine.Stats) {
+// fillTLS is fill under TLS, where a deadline must not interrupt a Write. The last Write
+// has not returned when fillTLS returns.
+func (p *peer) fillTLS(stats func() engine.Stats) {
 	p.t.Helper()
 	const looks, pause = 20, 10 * time.Millisecond
 	var full atomic.Bool
