@@ -108,8 +108,10 @@ func TestOnePeerKeepsTheOthersWaiting(t *testing.T) {
 	if _, err := second.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if !answers(t, first) || !answers(t, first) {
-		t.Fatal("the first peer has no answer")
+	for range 2 { // the server has waited once in between
+		if !answers(t, first) {
+			t.Fatal("the first peer has no answer")
+		}
 	}
 	second.SetReadDeadline(time.Now().Add(time.Millisecond))
 	if n, _ := second.Read(make([]byte, 1)); n != 0 {
