@@ -8,7 +8,7 @@ type Rate struct {
 }
 
 // The default rates. The rate of one prefix is enough for a person or a monitor, and too
-// little for an attack on somebody else. Ten busy prefixes use up the total, which is
+// little for an attack on a third party. Ten busy prefixes use up the total, which is
 // about half of what one processor core can echo.
 var (
 	DefaultPerPrefix = Rate{Packets: 10_000, Bytes: 16 << 20}

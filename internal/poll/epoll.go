@@ -47,7 +47,7 @@ func (p *epollPoller) Modify(fd int, tag uint32, interest Conditions) sys.Errno 
 // descriptor by then. Hence the call.
 func (p *epollPoller) Remove(fd int) { p.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
 
-// A file that nobody shares is taken off the list when it is closed. Without a call
+// The kernel takes a file off the list when its last descriptor is closed. Without a call
 // for that, a short connection costs seven system calls instead of eight.
 func (p *epollPoller) CloseFD(fd int) { p.k.Close(fd) }
 

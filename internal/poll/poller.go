@@ -10,7 +10,7 @@
 // ready, and reads and writes only those.
 //
 // Read select.go, poll.go and epoll.go side by side: they have the same methods
-// in the same order. What differs is who keeps the list of watched descriptors
+// in the same order. What differs is where the list of watched descriptors is kept
 // (the program or the kernel) and what one wait costs.
 //
 //	         the list is kept by      one wait looks at

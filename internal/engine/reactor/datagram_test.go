@@ -21,13 +21,13 @@ import (
 
 var compareAddrs = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
 
-// Whatever the kernel says of one answer, the others go out, and every
-// datagram is either answered or counted with its reason.
+// After an error about one answer the others are sent. Every datagram is either answered
+// or counted with its reason.
 func TestASendErrorDropsOneAnswerOnly(t *testing.T) {
 	tests := []struct {
 		errno sys.Errno
 		drop  echo.Drop
-		lost  uint64 // of ten
+		lost  uint64 // of ten datagrams
 	}{
 		{unix.EPERM, echo.DropRefused, 1},
 		{unix.EACCES, echo.DropRefused, 1},
@@ -44,7 +44,7 @@ func TestASendErrorDropsOneAnswerOnly(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(unix.ErrnoName(tt.errno), func(t *testing.T) {
 			k := sim.New(nil)
-			s := packetServer(t, k, Epoll, "127.0.0.1:0")
+			s := datagramServer(t, k, Epoll, "127.0.0.1:0")
 			failed := false
 			k.Fault = func(call sim.Call) sys.Errno {
 				if call != sim.Sendmmsg || failed {
@@ -54,7 +54,7 @@ func TestASendErrorDropsOneAnswerOnly(t *testing.T) {
 				return tt.errno
 			}
 			sent := deliver(t, k, s, 10)
-			s.turn(t)
+			s.iterate(t)
 			if got, want := k.Answers(port(s)), answersTo(sent[tt.lost:]); len(got)+len(want) > 0 {
 				if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
 					t.Errorf("answers (-want +got):\n%s", diff)
@@ -70,12 +70,12 @@ func TestASendErrorDropsOneAnswerOnly(t *testing.T) {
 	}
 }
 
-// P1: no errno of a receive ends the listener.
+// Promise P1.
 func TestNoReceiveErrorEndsADatagramSocket(t *testing.T) {
 	for _, errno := range append(sim.Legal(sim.Recvmmsg), unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENOBUFS) {
 		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
 			k := sim.New(nil)
-			s := packetServer(t, k, Epoll, "127.0.0.1:0")
+			s := datagramServer(t, k, Epoll, "127.0.0.1:0")
 			k.Fault = func(call sim.Call) sys.Errno {
 				if call == sim.Recvmmsg {
 					return errno
@@ -83,22 +83,22 @@ func TestNoReceiveErrorEndsADatagramSocket(t *testing.T) {
 				return 0
 			}
 			sent := deliver(t, k, s, 1)
-			s.turn(t)
+			s.iterate(t)
 			k.Fault = nil
 			k.Advance(time.Second)
-			s.turn(t) // a rest ends
-			s.turn(t)
+			s.iterate(t) // the pause ends
+			s.iterate(t)
 			if diff := cmp.Diff(answersTo(sent), k.Answers(port(s)), compareAddrs); diff != "" {
-				t.Errorf("answers after the trouble (-want +got):\n%s", diff)
+				t.Errorf("answers after the errors (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// P2: out of memory, the loop sleeps; it does not spin on what is queued.
+// Promise P2: the loop sleeps, although a datagram is queued.
 func TestADatagramSocketPausesWithoutMemory(t *testing.T) {
 	k := sim.New(nil)
-	s := packetServer(t, k, Epoll, "127.0.0.1:0")
+	s := datagramServer(t, k, Epoll, "127.0.0.1:0")
 	receives := 0
 	k.Fault = func(call sim.Call) sys.Errno {
 		if call == sim.Recvmmsg {
@@ -109,10 +109,10 @@ func TestADatagramSocketPausesWithoutMemory(t *testing.T) {
 	}
 	deliver(t, k, s, 1)
 	for range 100 {
-		s.turn(t)
+		s.iterate(t)
 	}
 	if receives != 1 {
-		t.Errorf("got %d receives in 100 turns at once, want 1 and then rest", receives)
+		t.Errorf("got %d receives in 100 iterations without a pause, want 1", receives)
 	}
 	if got := s.loops[0].pollTimeout(); got <= 0 || got > 1000 {
 		t.Errorf("the next wait: got a timeout of %d ms, want it over within a second", got)
@@ -121,25 +121,25 @@ func TestADatagramSocketPausesWithoutMemory(t *testing.T) {
 
 func TestOneBatchOfDatagramsIsAnsweredInAnIteration(t *testing.T) {
 	k := sim.New(nil)
-	s := packetServer(t, k, Epoll, "127.0.0.1:0")
+	s := datagramServer(t, k, Epoll, "127.0.0.1:0")
 	deliver(t, k, s, batchSize+1)
-	s.turn(t)
+	s.iterate(t)
 	if got := len(k.Answers(port(s))); got != batchSize {
-		t.Errorf("first turn: got %d answers, want %d", got, batchSize)
+		t.Errorf("first iteration: got %d answers, want %d", got, batchSize)
 	}
-	s.turn(t)
+	s.iterate(t)
 	if got := len(k.Answers(port(s))); got != 1 {
-		t.Errorf("second turn: got %d answers, want 1", got)
+		t.Errorf("second iteration: got %d answers, want 1", got)
 	}
 }
 
 func TestQueuedDatagramsAreAnsweredBeforeTheSocketCloses(t *testing.T) {
 	k := sim.New(nil)
-	s := packetServer(t, k, Epoll, "127.0.0.1:0")
+	s := datagramServer(t, k, Epoll, "127.0.0.1:0")
 	const queued = 3 * batchSize
 	deliver(t, k, s, queued)
 	s.shutdown.Start()
-	s.turn(t)
+	s.iterate(t)
 	if got := s.Stats().DatagramsOut; got != queued {
 		t.Errorf("got %d answers, want %d", got, queued)
 	}
@@ -153,10 +153,10 @@ func TestQueuedDatagramsAreAnsweredBeforeTheSocketCloses(t *testing.T) {
 	wantNoViolations(t, k)
 }
 
-// The guard is asked about each datagram, with the address it was sent to.
+// The guard is given the destination of each datagram.
 func TestTheGuardChecksEachDatagram(t *testing.T) {
 	k := sim.New(nil)
-	s := packetServer(t, k, Epoll, "[::]:0")
+	s := datagramServer(t, k, Epoll, "[::]:0")
 	here := port(s)
 	var want []sim.Datagram
 	for _, d := range []struct {
@@ -181,9 +181,9 @@ func TestTheGuardChecksEachDatagram(t *testing.T) {
 		before := s.Stats().Drops
 		asked := sim.Datagram{From: netip.MustParseAddrPort(d.from), To: netip.AddrPortFrom(netip.MustParseAddr(d.to), here), Payload: []byte("hello")}
 		if !k.Deliver(asked) {
-			t.Fatal("the datagram was not taken")
+			t.Fatal("the datagram was not delivered")
 		}
-		s.turn(t)
+		s.iterate(t)
 		if d.drop == echo.Answer {
 			want = append(want, asked)
 		} else if got := s.Stats().Drops[d.drop] - before[d.drop]; got != 1 {
@@ -197,9 +197,9 @@ func TestTheGuardChecksEachDatagram(t *testing.T) {
 
 func TestATruncatedDatagramIsCountedAndNotAnswered(t *testing.T) {
 	k := sim.New(nil)
-	s := packetServer(t, k, Epoll, "127.0.0.1:0")
+	s := datagramServer(t, k, Epoll, "127.0.0.1:0")
 	k.Deliver(sim.Datagram{From: netip.MustParseAddrPort("127.0.0.1:40000"), To: s.specs[0].Addr, Payload: make([]byte, datagramBuffer+1)})
-	s.turn(t)
+	s.iterate(t)
 	if got := s.Stats(); got.DatagramsOut != 0 || got.Drops[echo.DropTruncated] != 1 {
 		t.Errorf("got out %d, truncated %d; want 0, 1", got.DatagramsOut, got.Drops[echo.DropTruncated])
 	}
@@ -208,7 +208,7 @@ func TestATruncatedDatagramIsCountedAndNotAnswered(t *testing.T) {
 func TestDatagramsAllocateNothing(t *testing.T) {
 	for _, p := range pollers {
 		t.Run(p.name, func(t *testing.T) {
-			s := packetServer(t, &sys.Linux{}, p.make, "127.0.0.1:0")
+			s := datagramServer(t, &sys.Linux{}, p.make, "127.0.0.1:0")
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -237,9 +237,9 @@ func TestDatagramsAllocateNothing(t *testing.T) {
 	}
 }
 
-// packetServer is a server on one datagram socket, with one loop that the test
-// turns.
-func packetServer(t *testing.T, k sys.Kernel, e func(sys.Kernel) engine.Engine, addr string) *turned {
+// datagramServer returns a server with one datagram socket and one loop, which the test
+// runs.
+func datagramServer(t *testing.T, k sys.Kernel, e func(sys.Kernel) engine.Engine, addr string) *steppedServer {
 	t.Helper()
 	spec := sock.Spec{Network: "udp", Addr: netip.MustParseAddrPort(addr)}
 	srv, err := e(k).New(engine.Config{Listeners: []engine.Listener{{Spec: spec}}, Loops: 1})
@@ -247,36 +247,36 @@ func packetServer(t *testing.T, k sys.Kernel, e func(sys.Kernel) engine.Engine, 
 		t.Fatal(err)
 	}
 	t.Cleanup(srv.(*server).close)
-	return &turned{srv.(*server)}
+	return &steppedServer{srv.(*server)}
 }
 
-type turned struct{ *server }
+type steppedServer struct{ *server }
 
-// turn serves what is ready now.
-func (s *turned) turn(t *testing.T) {
+// iterate serves what is ready now.
+func (s *steppedServer) iterate(t *testing.T) {
 	t.Helper()
 	if err := s.loops[0].iterate(0); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func port(s *turned) uint16 { return s.specs[0].Addr.Port() }
+func port(s *steppedServer) uint16 { return s.specs[0].Addr.Port() }
 
 // deliver sends n datagrams to the server, each with its own payload.
-func deliver(t *testing.T, k *sim.Kernel, s *turned, n int) []sim.Datagram {
+func deliver(t *testing.T, k *sim.Kernel, s *steppedServer, n int) []sim.Datagram {
 	t.Helper()
 	var sent []sim.Datagram
 	for i := range n {
 		d := sim.Datagram{From: netip.MustParseAddrPort("127.0.0.1:40000"), To: s.specs[0].Addr, Payload: fmt.Append(nil, i)}
 		if !k.Deliver(d) {
-			t.Fatalf("datagram %d was not taken", i)
+			t.Fatalf("datagram %d was not delivered", i)
 		}
 		sent = append(sent, d)
 	}
 	return sent
 }
 
-// answersTo are the datagrams that answer those: the ends exchanged.
+// answersTo returns the expected answers: source and destination are exchanged.
 func answersTo(asked []sim.Datagram) []sim.Datagram {
 	answers := slices.Clone(asked)
 	for i, d := range answers {

@@ -16,8 +16,8 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// onEach runs a test on each poller, on a machine of its own, and checks at the
-// end what every run owes: no lie to a peer, everybody served, nothing left.
+// onEach runs a test with each poller, on a simulated kernel of its own. Afterwards it
+// checks safety and liveness, and that a shutdown leaves nothing behind.
 func onEach(t *testing.T, sc scenario, test func(t *testing.T, r *rig)) {
 	t.Helper()
 	for _, e := range pollers {
@@ -27,27 +27,27 @@ func onEach(t *testing.T, sc scenario, test func(t *testing.T, r *rig)) {
 				t.Fatal(err)
 			}
 			test(t, r)
-			r.safe()
-			r.live()
-			r.bury()
-			if bad := r.verdict(); bad != "" {
+			r.checkSafety()
+			r.checkLiveness()
+			r.shutDown()
+			if bad := r.failures(); bad != "" {
 				t.Error(bad)
 			}
 		})
 	}
 }
 
-// turnFor turns until d has passed.
-func (r *rig) turnFor(d time.Duration) {
+// runFor iterates until d has passed.
+func (r *rig) runFor(d time.Duration) {
 	for end := r.k.Now() + int64(d); r.k.Now() < end && len(r.problems) == 0; {
-		if r.turn() {
+		if r.iterate() {
 			r.k.Advance(time.Millisecond)
 		}
 	}
 }
 
-// acceptTimes notes when accept4 is called from now on. fail, if not 0, is what
-// becomes of it.
+// acceptTimes records the times of all calls of accept4 from now on. If fail is not 0, the
+// calls fail with it.
 func (r *rig) acceptTimes(fail sys.Errno) *[]time.Duration {
 	times := new([]time.Duration)
 	r.k.Fault = func(call sim.Call) sys.Errno {
@@ -60,9 +60,9 @@ func (r *rig) acceptTimes(fail sys.Errno) *[]time.Duration {
 	return times
 }
 
-// restsLonger checks the pauses between the tries: 100 ms, doubled each time up
-// to a second.
-func restsLonger(t *testing.T, times []time.Duration) {
+// wantDoublingPauses checks the pauses between the calls: 100 ms, doubled each time up to
+// a second.
+func wantDoublingPauses(t *testing.T, times []time.Duration) {
 	t.Helper()
 	var got []time.Duration
 	for i := 1; i < len(times); i++ {
@@ -73,7 +73,7 @@ func restsLonger(t *testing.T, times []time.Duration) {
 		want[i] *= time.Millisecond
 	}
 	if len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
-		t.Errorf("pauses between the tries: got %v; want %v", got, want)
+		t.Errorf("pauses between the calls: got %v; want %v", got, want)
 	}
 }
 
@@ -83,33 +83,33 @@ func TestAListenerPausesWithoutDescriptors(t *testing.T) {
 		times := r.acceptTimes(0)
 		p := r.dial()
 		r.send(p, 5)
-		r.turnFor(6 * time.Second)
-		restsLonger(t, *times)
+		r.runFor(6 * time.Second)
+		wantDoublingPauses(t, *times)
 
 		r.k.NoFile = 20000
-		r.turnFor(time.Second)
+		r.runFor(time.Second)
 		if got := len(p.Received()); got != 5 {
-			t.Errorf("a second after relief, bytes received: got %d; want 5", got)
+			t.Errorf("a second after the end of the shortage, bytes received: got %d; want 5", got)
 		}
 		if got := r.srv.Stats().Accepts[accept.NoDescriptors]; got < 7 {
-			t.Errorf("counted as %v: got %d; want one for each try", accept.NoDescriptors, got)
+			t.Errorf("counted as %v: got %d; want one for each call", accept.NoDescriptors, got)
 		}
 	})
 }
 
 func TestTheEndOfAStreamEndsThePauseOfAListener(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
-		r.k.NoFile = slices.Max(r.k.Open()) + 2 // room for one
+		r.k.NoFile = slices.Max(r.k.Open()) + 2 // enough for one connection
 		first, second := r.dial(), r.dial()
 		r.send(second, 5)
-		r.turn()
+		r.iterate()
 		before := r.k.Now()
 		first.CloseWrite()
 		for len(second.Received()) == 0 && r.k.Now()-before < int64(accept.LongestPause) {
-			r.turn()
+			r.iterate()
 		}
 		if waited := time.Duration(r.k.Now() - before); len(second.Received()) != 5 || waited >= accept.ShortestPause {
-			t.Errorf("the place that became free was taken after %v, %d of 5 bytes echoed; want at once", waited, len(second.Received()))
+			t.Errorf("the descriptor that became free was used after %v, %d of 5 bytes echoed; want no pause", waited, len(second.Received()))
 		}
 	})
 }
@@ -129,15 +129,15 @@ func TestAListenerPausesWithoutMemory(t *testing.T) {
 				times := r.acceptTimes(tt.errno)
 				p := r.dial()
 				r.send(p, 5)
-				r.turnFor(6 * time.Second)
-				restsLonger(t, *times)
+				r.runFor(6 * time.Second)
+				wantDoublingPauses(t, *times)
 				if got := r.srv.Stats().Accepts[tt.want]; int(got) != len(*times) {
 					t.Errorf("counted as %v: got %d; want %d", tt.want, got, len(*times))
 				}
 				r.k.Heal()
-				r.turnFor(time.Second)
+				r.runFor(time.Second)
 				if got := len(p.Received()); got != 5 {
-					t.Errorf("a second after relief, bytes received: got %d; want 5", got)
+					t.Errorf("a second after the end of the shortage, bytes received: got %d; want 5", got)
 				}
 			})
 		})
@@ -155,12 +155,12 @@ func TestAConnectionAbortedInTheQueueCausesNoPause(t *testing.T) {
 				r.send(next, 5)
 				before := r.k.Now()
 				r.failOnce(sim.Accept4, errno)
-				r.settle()
+				r.runUntilIdle()
 				if lost.End() != sim.Reset || len(next.Received()) != 5 {
 					t.Errorf("got %v and %d bytes; want reset, and 5 for the next", lost.End(), len(next.Received()))
 				}
 				if waited := time.Duration(r.k.Now() - before); waited >= accept.ShortestPause {
-					t.Errorf("the next one waited %v; want no rest", waited)
+					t.Errorf("the next one waited %v; want no pause", waited)
 				}
 				if got := r.srv.Stats().Accepts[accept.Aborted]; got != 1 {
 					t.Errorf("counted as %v: got %d; want 1", accept.Aborted, got)
@@ -170,7 +170,7 @@ func TestAConnectionAbortedInTheQueueCausesNoPause(t *testing.T) {
 	}
 }
 
-// failOnce makes the next call of its kind fail.
+// failOnce makes the next call of this kind fail.
 func (r *rig) failOnce(call sim.Call, errno sys.Errno) {
 	r.k.Fault = func(c sim.Call) sys.Errno {
 		if c != call {
@@ -188,8 +188,8 @@ func TestPeersDoNotNoticeInterruptedCalls(t *testing.T) {
 func TestReadinessIsOnlyAHint(t *testing.T) {
 	var held []scenario
 	for _, sc := range scenarios {
-		// Without memory a stream sends what it peeked at and takes it
-		// afterwards. The kernel never says EAGAIN to that.
+		// Without memory a stream sends what it peeked at and receives it afterwards.
+		// The kernel never returns EAGAIN for that.
 		if sc.limit.MaxMemory == 0 {
 			held = append(held, sc)
 		}
@@ -197,16 +197,16 @@ func TestReadinessIsOnlyAHint(t *testing.T) {
 	manyTimes(t, held, unix.EAGAIN)
 }
 
-// manyTimes plays scenarios where two of three calls that may fail with errno
-// do. Nobody is to notice.
+// manyTimes runs scenarios in which two of three calls that may fail with errno do. The
+// peers must not notice.
 func manyTimes(t *testing.T, scenarios []scenario, errno sys.Errno) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
 			onEach(t, sc, func(t *testing.T, r *rig) {
-				chance, failed := rand.New(rand.NewPCG(1, 2)), 0 // not by turns, which could keep step with the loop's
+				chance, failed := rand.New(rand.NewPCG(1, 2)), 0 // not every third call, which could coincide with a pattern of the loop
 				r.k.Fault = func(call sim.Call) sys.Errno {
-					// Close is never repeated, and EAGAIN from accept4 is how a
-					// drain knows that the queue is empty.
+					// Close is never repeated, and EAGAIN from accept4 tells a drain that
+					// the queue is empty.
 					last := call == sim.Close || call == sim.Accept4 && (r.srv.shutdown.Phase() != drain.Serving)
 					if last || chance.IntN(3) == 0 || !slices.Contains(sim.Legal(call), errno) {
 						return 0
@@ -214,10 +214,10 @@ func manyTimes(t *testing.T, scenarios []scenario, errno sys.Errno) {
 					failed++
 					return errno
 				}
-				sc.play(simulated{r})
+				sc.steps(simulatedEnv{r})
 				r.finish()
 				if failed == 0 {
-					t.Error("nothing failed; want two of three calls")
+					t.Error("no call failed; want two of three")
 				}
 				if got := r.ends(); !slices.Equal(got, sc.want) {
 					t.Errorf("the peers saw %v; want %v", got, sc.want)
@@ -229,12 +229,12 @@ func manyTimes(t *testing.T, scenarios []scenario, errno sys.Errno) {
 
 func TestAListenerWithoutDescriptorsAndConnectionsSleeps(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
-		r.k.NoFile = slices.Max(r.k.Open()) + 2 // room for one
+		r.k.NoFile = slices.Max(r.k.Open()) + 2 // enough for one connection
 		times := r.acceptTimes(0)
 		r.dial()
-		// The one is accepted; the next look finds neither a descriptor nor
-		// anybody who wants one.
-		r.turnFor(10 * time.Second)
+		// One connection is accepted. The next accept finds neither a descriptor nor a
+		// connection.
+		r.runFor(10 * time.Second)
 		if got := len(*times); got > 2 {
 			t.Errorf("accept4 was called %d times in 10 s; want 2 at the most", got)
 		}

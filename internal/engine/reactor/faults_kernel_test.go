@@ -15,7 +15,7 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// failing makes call fail with errno until the rig is healed, and counts how often.
+// failing makes call fail with errno until heal, and counts the failures.
 func (r *rig) failing(call sim.Call, errno sys.Errno) *int {
 	calls := new(int)
 	r.k.Fault = func(c sim.Call) sys.Errno {
@@ -28,41 +28,41 @@ func (r *rig) failing(call sim.Call, errno sys.Errno) *int {
 	return calls
 }
 
-// turnsIn turns for d of simulated time and returns how many turns that took.
-func (r *rig) turnsIn(d time.Duration) uint64 {
-	before := r.turns()
-	r.turnFor(d)
-	return r.turns() - before
+// iterationsIn runs for d of simulated time and returns the number of iterations.
+func (r *rig) iterationsIn(d time.Duration) uint64 {
+	before := r.iterations()
+	r.runFor(d)
+	return r.iterations() - before
 }
 
-func (r *rig) turns() (n uint64) {
+func (r *rig) iterations() (n uint64) {
 	for _, l := range r.srv.loops {
 		n += l.iterations.Load()
 	}
 	return n
 }
 
-// TestASocketThatIsWritableWithoutRoomDoesNotSpin: when the memory that TCP may use is spent,
-// the poller says writable and a send moves nothing. Others are served meanwhile, and
-// within a second of relief the bytes move.
+// When the memory that TCP may use is exhausted, the poller reports the socket writable and
+// a send fails with EAGAIN. Other streams are served meanwhile, and the bytes move within
+// a second after memory is free.
 func TestASocketThatIsWritableWithoutRoomDoesNotSpin(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
 		p.Stall()
 		r.send(p, 3*rigBuffer)
-		r.settle()
+		r.runUntilIdle()
 		p.Resume() // the socket is writable from here on
 		sends := r.failing(sim.Send, unix.EAGAIN)
-		if turns := r.turnsIn(time.Minute); turns > 200 {
-			t.Errorf("got %d turns in a minute in which nothing moved, want at most 200", turns)
+		if iterations := r.iterationsIn(time.Minute); iterations > 200 {
+			t.Errorf("got %d iterations in a minute in which nothing moved, want at most 200", iterations)
 		}
 		if *sends < 30 || *sends > 100 {
 			t.Errorf("got %d sends in a minute, want about one a second", *sends)
 		}
 		r.k.Heal()
-		r.turnFor(time.Second)
+		r.runFor(time.Second)
 		if got := len(p.Received()); got != 3*rigBuffer {
-			t.Errorf("a second after relief, bytes received: got %d, want %d", got, 3*rigBuffer)
+			t.Errorf("a second after the end of the fault, bytes received: got %d, want %d", got, 3*rigBuffer)
 		}
 	})
 }
@@ -70,29 +70,28 @@ func TestASocketThatIsWritableWithoutRoomDoesNotSpin(t *testing.T) {
 func TestASocketThatIsReadableWithoutInputDoesNotSpin(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
-		r.settle()
+		r.runUntilIdle()
 		r.send(p, 5)
 		r.failing(sim.Recv, unix.EAGAIN)
-		if turns := r.turnsIn(time.Minute); turns > 200 {
-			t.Errorf("got %d turns in a minute in which nothing moved, want at most 200", turns)
+		if iterations := r.iterationsIn(time.Minute); iterations > 200 {
+			t.Errorf("got %d iterations in a minute in which nothing moved, want at most 200", iterations)
 		}
 		r.k.Heal()
-		r.turnFor(time.Second)
+		r.runFor(time.Second)
 		if got := len(p.Received()); got != 5 {
-			t.Errorf("a second after relief, bytes received: got %d, want 5", got)
+			t.Errorf("a second after the end of the fault, bytes received: got %d, want 5", got)
 		}
 	})
 }
 
-// TestBackoffDoesNotSuspendTheStallTimeout: backing off does not suspend the stall timeout.
 func TestBackoffDoesNotSuspendTheStallTimeout(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
 		p.Stall()
 		r.send(p, 3*rigBuffer)
-		r.settle()
+		r.runUntilIdle()
 		r.failing(sim.Send, unix.EAGAIN)
-		r.turnFor(6 * time.Minute)
+		r.runFor(6 * time.Minute)
 		if got := r.srv.Stats().Closes[engine.Stalled]; got != 1 || p.End() != sim.Reset {
 			t.Errorf("after the stall timeout: %d stalled, the peer saw %v; want 1, reset", got, p.End())
 		}
@@ -100,34 +99,34 @@ func TestBackoffDoesNotSuspendTheStallTimeout(t *testing.T) {
 	})
 }
 
-// TestInputIsReadBeforeTheIdleTimeoutCounts: SIGSTOP, a suspended machine.
+// The clock jumps by an hour, as after SIGSTOP or on a machine that was suspended.
 func TestInputIsReadBeforeTheIdleTimeoutCounts(t *testing.T) {
 	onEach(t, scenario{idle: time.Minute, limit: engine.Limits{MaxConns: 1000}}, func(t *testing.T, r *rig) {
 		for range 700 { // more than one epoll_wait reports
 			r.dial()
 		}
-		r.settle()
+		r.runUntilIdle()
 		for _, p := range r.peers {
 			r.send(p, 5)
 		}
 		r.k.Advance(time.Hour)
-		r.settle()
+		r.runUntilIdle()
 		for i, p := range r.peers {
 			if len(p.Received()) != 5 {
-				t.Fatalf("peer %d spoke and saw %v after %d bytes; want 5 and no end", i, p.End(), len(p.Received()))
+				t.Fatalf("peer %d has sent and saw %v after %d bytes; want 5 and no end", i, p.End(), len(p.Received()))
 			}
 		}
 		silent := r.dial()
-		r.settle()
+		r.runUntilIdle()
 		r.wait(2 * time.Minute)
 		if silent.End() != sim.Reset {
-			t.Errorf("who was silent for the idle timeout saw %v, want reset", silent.End())
+			t.Errorf("a peer that was silent for the idle timeout saw %v, want reset", silent.End())
 		}
 	})
 }
 
-// finishingPeer has sent more than its window holds, has finished, and reads nothing;
-// the server has given everything to the kernel.
+// finishingPeer returns a peer that has sent more than its window holds, has finished, and
+// reads nothing. The server has given all of it to the kernel.
 func finishingPeer(t *testing.T, r *rig) *sim.Peer {
 	t.Helper()
 	r.k.SendBuffer = 2 * smallestWindow
@@ -135,34 +134,34 @@ func finishingPeer(t *testing.T, r *rig) *sim.Peer {
 	p.Stall()
 	for range 2 * smallestWindow / rigBuffer {
 		r.send(p, rigBuffer)
-		r.settle()
+		r.runUntilIdle()
 	}
 	p.CloseWrite()
-	r.settle()
+	r.runUntilIdle()
 	if st := r.srv.Stats(); st.Finishing != 1 || st.BytesOut != 2*smallestWindow || st.Active != 1 {
 		t.Fatalf("got %d finishing, %d bytes sent, %d active; want 1, %d, 1", st.Finishing, st.BytesOut, st.Active, 2*smallestWindow)
 	}
 	return p
 }
 
-// TestAStreamStaysOpenUntilTheLastBytesAreDelivered: the kernel gives up on a closed socket after some
-// minutes, so a stream stays open until its peer has taken everything.
+// The kernel gives up on a closed socket after some minutes, so the stream is not closed
+// before its peer has acknowledged everything.
 func TestAStreamStaysOpenUntilTheLastBytesAreDelivered(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		for _, l := range r.srv.loops {
 			l.stallTimeout, l.offerEvery = 0, 0
 		}
 		p := finishingPeer(t, r)
-		before := r.turns()
+		before := r.iterations()
 		r.wait(24 * time.Hour)
 		if p.End() != sim.Going || r.srv.Stats().Active != 1 {
 			t.Errorf("a day later the peer saw %v; want the stream open", p.End())
 		}
-		if turns := r.turns() - before; turns > 24*3600 {
-			t.Errorf("got %d turns in a day, want at most one a second", turns)
+		if iterations := r.iterations() - before; iterations > 24*3600 {
+			t.Errorf("got %d iterations in a day, want at most one a second", iterations)
 		}
 		p.Resume()
-		r.turnFor(2 * time.Second)
+		r.runFor(2 * time.Second)
 		if st := r.srv.Stats(); p.End() != sim.Clean || st.Closes[engine.Finished] != 1 || st.Finishing != 0 {
 			t.Errorf("when it has read, the peer saw %v, closes %v; want clean, one finished", p.End(), st.Closes)
 		}
@@ -176,10 +175,10 @@ func TestAFinishingStreamEndsForOneCause(t *testing.T) {
 		want engine.Cause
 		sees sim.End
 	}{
-		{"its peer takes nothing for the stall timeout", func(r *rig, p *sim.Peer) { r.turnFor(6 * time.Minute) }, engine.Stalled, sim.Reset},
-		{"its peer resets", func(r *rig, p *sim.Peer) { p.Reset(); r.turnFor(2 * time.Second) }, engine.PeerReset, sim.Reset},
-		{"a drain leaves the rest to the kernel", func(r *rig, p *sim.Peer) { r.srv.startDrain(); r.settle(); p.Resume() }, engine.Finished, sim.Clean},
-		{"so does the end of a drain", func(r *rig, p *sim.Peer) { r.srv.abort(); r.settle(); p.Resume() }, engine.Finished, sim.Clean},
+		{"its peer acknowledges nothing for the stall timeout", func(r *rig, p *sim.Peer) { r.runFor(6 * time.Minute) }, engine.Stalled, sim.Reset},
+		{"its peer resets", func(r *rig, p *sim.Peer) { p.Reset(); r.runFor(2 * time.Second) }, engine.PeerReset, sim.Reset},
+		{"a drain leaves the rest to the kernel", func(r *rig, p *sim.Peer) { r.srv.startDrain(); r.runUntilIdle(); p.Resume() }, engine.Finished, sim.Clean},
+		{"an aborted drain leaves the rest to the kernel", func(r *rig, p *sim.Peer) { r.srv.abort(); r.runUntilIdle(); p.Resume() }, engine.Finished, sim.Clean},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -195,23 +194,23 @@ func TestAFinishingStreamEndsForOneCause(t *testing.T) {
 	}
 }
 
-// TestADrainAtTheLimitServesTheQueueAndNothingElse is the whole story of a drain at the
-// limit on connections, with the places on one loop and the listener on another.
+// At the limit on connections, queued connections get the slots of those that end. With
+// several loops, the slots are released on one loop and the listener is on another.
 func TestADrainAtTheLimitServesTheQueueAndNothingElse(t *testing.T) {
 	for _, loops := range []int{1, 2, 3} {
 		onEach(t, scenario{loops: loops, limit: engine.Limits{MaxConns: 2}}, func(t *testing.T, r *rig) {
 			served := []*sim.Peer{r.dial(), r.dial()}
-			r.settle()
+			r.runUntilIdle()
 			queued := []*sim.Peer{r.dial(), r.dial(), r.dial()}
-			r.settle()
+			r.runUntilIdle()
 			r.srv.startDrain()
-			r.settle()
+			r.runUntilIdle()
 			r.k.Advance(time.Second)
 			late := r.dial()
 			for i, p := range append(served, queued...) {
 				r.send(p, 5)
 				p.CloseWrite()
-				r.settle()
+				r.runUntilIdle()
 				if p.End() != sim.Clean || len(p.Received()) != 5 {
 					t.Errorf("%d loops, peer %d: got %v after %d bytes, want clean after 5", loops, i, p.End(), len(p.Received()))
 				}
@@ -220,7 +219,7 @@ func TestADrainAtTheLimitServesTheQueueAndNothingElse(t *testing.T) {
 				t.Errorf("%d loops: the last stream has ended, and the drain has not", loops)
 			}
 			if late.End() != sim.Reset {
-				t.Errorf("%d loops: who came after the signal saw %v, want reset", loops, late.End())
+				t.Errorf("%d loops: a peer that connected after the signal saw %v, want reset", loops, late.End())
 			}
 			if st := r.srv.Stats(); st.Closes[engine.Finished] != 5 || st.Closes[engine.Drained] != 1 {
 				t.Errorf("%d loops: closes %v, want 5 finished and 1 drained", loops, st.Closes)
@@ -234,11 +233,11 @@ func TestAbortEndsADrainAtTheLimit(t *testing.T) {
 		for range 5 {
 			r.dial()
 		}
-		r.settle()
+		r.runUntilIdle()
 		r.srv.startDrain()
-		r.settle()
+		r.runUntilIdle()
 		r.srv.abort()
-		r.settle()
+		r.runUntilIdle()
 		for i, p := range r.peers {
 			if p.End() != sim.Reset {
 				t.Errorf("peer %d saw %v, want reset", i, p.End())
@@ -250,12 +249,12 @@ func TestAbortEndsADrainAtTheLimit(t *testing.T) {
 	})
 }
 
-// TestWaitsThatFailWithoutMemoryDoNotSpin: the pause between two waits must not
-// be made with the call that fails. Within a second of relief all goes on.
+// The pause between two waits must not use the call that fails. The loop serves again
+// within a second after memory is free.
 func TestWaitsThatFailWithoutMemoryDoNotSpin(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
-		r.settle()
+		r.runUntilIdle()
 		r.k.Fault = func(c sim.Call) sys.Errno {
 			if c == sim.Select || c == sim.Poll || c == sim.EpollWait {
 				return unix.ENOMEM
@@ -263,7 +262,7 @@ func TestWaitsThatFailWithoutMemoryDoNotSpin(t *testing.T) {
 			return 0
 		}
 		l, before := r.srv.loops[0], r.k.Now()
-		const waits = 2 * maxFailedWaits // so many that other errors would be the end
+		const waits = 2 * maxFailedWaits // another error would end the engine
 		for range waits {
 			if err := l.iterate(l.pollTimeout()); err != nil {
 				t.Fatalf("the engine gave up: %v", err)
@@ -274,14 +273,14 @@ func TestWaitsThatFailWithoutMemoryDoNotSpin(t *testing.T) {
 		}
 		r.send(p, 10)
 		r.k.Heal()
-		r.turnFor(time.Second)
+		r.runFor(time.Second)
 		if got := len(p.Received()); got != 10 {
-			t.Errorf("a second after relief: got %d bytes back, want 10", got)
+			t.Errorf("a second after the end of the fault: got %d bytes, want 10", got)
 		}
 	})
 }
 
-// TestAStartThatFailsLeavesNoSocketFile fails each call of a start in turn.
+// TestAStartThatFailsLeavesNoSocketFile makes each call of a start fail, one at a time.
 func TestAStartThatFailsLeavesNoSocketFile(t *testing.T) {
 	for _, e := range pollers {
 		path := filepath.Join(t.TempDir(), "s")
@@ -313,7 +312,7 @@ func TestAStartThatFailsLeavesNoSocketFile(t *testing.T) {
 	}
 }
 
-// TestADrainOfAnEmptyQueueEndsThoughAcceptFails: nobody waits, so nobody can be lost.
+// The queue is empty, so no connection can be lost.
 func TestADrainOfAnEmptyQueueEndsThoughAcceptFails(t *testing.T) {
 	for _, sc := range []scenario{{network: "tcp"}, {network: "unix", path: filepath.Join(t.TempDir(), "s")}} {
 		for _, errno := range []sys.Errno{unix.ENOMEM, unix.EPERM, unix.ENOSYS} {
@@ -329,7 +328,7 @@ func TestADrainOfAnEmptyQueueEndsThoughAcceptFails(t *testing.T) {
 						}
 					}
 					if !r.done() {
-						t.Error("2 s after the drain began the listener is open")
+						t.Error("2 s after the start of the drain the listener is open")
 					}
 					r.k.Heal()
 				})
@@ -342,7 +341,7 @@ func TestADatagramSocketWhoseReceivesFailDoesNotSpin(t *testing.T) {
 	for _, errno := range []sys.Errno{unix.EPERM, unix.EIO, unix.ENOSYS, unix.EBADF, unix.ENOMEM, unix.ECONNABORTED, unix.EAGAIN} {
 		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
 			k := sim.New(nil)
-			s := packetServer(t, k, Epoll, "127.0.0.1:0")
+			s := datagramServer(t, k, Epoll, "127.0.0.1:0")
 			receives := 0
 			k.Fault = func(c sim.Call) sys.Errno {
 				if c != sim.Recvmmsg {
@@ -372,7 +371,7 @@ func TestADatagramSocketWhoseReceivesFailDoesNotSpin(t *testing.T) {
 				k.Advance(time.Millisecond)
 			}
 			if got := s.Stats().DatagramsOut; got != 10 {
-				t.Errorf("two seconds after relief, answered: got %d, want 10", got)
+				t.Errorf("two seconds after the end of the faults, answered: got %d, want 10", got)
 			}
 			wantNoViolations(t, k)
 		})

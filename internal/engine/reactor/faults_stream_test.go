@@ -26,7 +26,7 @@ func TestPeersDoNotNoticeShortCalls(t *testing.T) {
 	}
 }
 
-// onEachShort plays sc where no call moves more than n.
+// onEachShort runs sc with calls that move at most n bytes.
 func onEachShort(t *testing.T, sc scenario, n int) {
 	for _, e := range pollers {
 		r, err := newRig(e.make, sc, nil, nil)
@@ -34,12 +34,12 @@ func onEachShort(t *testing.T, sc scenario, n int) {
 			t.Fatal(err)
 		}
 		r.k.Follow(bytes.Repeat([]byte{sim.Short(n)}, 20000))
-		r.perform(sc)
-		if bad := r.verdict(); bad != "" {
-			t.Errorf("%s, at most %d a call:\n%s", e.name, n, bad)
+		r.run(sc)
+		if bad := r.failures(); bad != "" {
+			t.Errorf("%s, at most %d bytes per call:\n%s", e.name, n, bad)
 		}
 		if got := r.ends()[:len(sc.want)]; !slices.Equal(got, sc.want) {
-			t.Errorf("%s, at most %d a call: the peers saw %v; want %v", e.name, n, got, sc.want)
+			t.Errorf("%s, at most %d bytes per call: the peers saw %v; want %v", e.name, n, got, sc.want)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func TestAnErrorEndsOneStreamForOneCause(t *testing.T) {
 		want engine.Cause
 	}{
 		{"reset by the peer", func(r *rig, p *sim.Peer) { p.Reset() }, engine.PeerReset},
-		{"reset by the peer while owed", func(r *rig, p *sim.Peer) { p.Stall(); r.send(p, 500); r.settle(); p.Reset() }, engine.PeerReset},
+		{"reset by the peer while owed", func(r *rig, p *sim.Peer) { p.Stall(); r.send(p, 500); r.runUntilIdle(); p.Reset() }, engine.PeerReset},
 		{"closed by the peer with more to come", func(r *rig, p *sim.Peer) { r.send(p, 500); p.Close() }, engine.PeerReset},
 		{"recv ECONNRESET", failing(sim.Recv, unix.ECONNRESET), engine.PeerReset},
 		{"recv ETIMEDOUT", failing(sim.Recv, unix.ETIMEDOUT), engine.PeerLost},
@@ -65,9 +65,9 @@ func TestAnErrorEndsOneStreamForOneCause(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			onEach(t, scenario{}, func(t *testing.T, r *rig) {
 				p, other := r.dial(), r.dial()
-				r.settle()
+				r.runUntilIdle()
 				tt.fail(r, p)
-				r.settle()
+				r.runUntilIdle()
 				var want [len(engine.Stats{}.Closes)]uint64
 				want[tt.want] = 1
 				if got := r.srv.Stats().Closes; got != want {
@@ -77,16 +77,16 @@ func TestAnErrorEndsOneStreamForOneCause(t *testing.T) {
 					t.Errorf("the peer saw %v; want reset", p.End())
 				}
 				r.send(other, 5)
-				r.settle()
+				r.runUntilIdle()
 				if len(other.Received()) != 5 {
-					t.Error("the other peer is not served any more")
+					t.Error("the other peer is no longer served")
 				}
 			})
 		})
 	}
 }
 
-// failing sends something and makes the call that echoes it fail.
+// failing sends some bytes and makes the call that echoes them fail.
 func failing(call sim.Call, errno sys.Errno) func(*rig, *sim.Peer) {
 	return func(r *rig, p *sim.Peer) {
 		r.send(p, 5)
@@ -97,15 +97,15 @@ func failing(call sim.Call, errno sys.Errno) func(*rig, *sim.Peer) {
 func TestAResetBetweenRecvAndSendDiscardsTheOwedBytes(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		p := r.dial()
-		r.settle()
+		r.runUntilIdle()
 		r.send(p, 5)
 		r.k.Fault = func(call sim.Call) sys.Errno {
 			if call == sim.Send {
-				p.Reset() // just now, before the kernel looks
+				p.Reset() // between recv and send
 			}
 			return 0
 		}
-		r.settle()
+		r.runUntilIdle()
 		st := r.srv.Stats()
 		if st.BytesIn != 5 || st.BytesOut != 0 || st.Discarded != 5 {
 			t.Errorf("in %d, out %d, discarded %d; want 5, 0, 5", st.BytesIn, st.BytesOut, st.Discarded)
@@ -118,7 +118,7 @@ func TestAResetBetweenRecvAndSendDiscardsTheOwedBytes(t *testing.T) {
 
 func TestAShortageOnSendNeverSkipsBytes(t *testing.T) {
 	for _, errno := range []sys.Errno{unix.ENOBUFS, unix.ENOMEM} {
-		for nth := 1; nth <= 6; nth++ { // the first send, and those that follow a stall
+		for nth := 1; nth <= 6; nth++ { // the first send, and those after a stall
 			onEach(t, scenario{}, func(t *testing.T, r *rig) {
 				p := r.dial()
 				p.Stall()
@@ -134,14 +134,14 @@ func TestAShortageOnSendNeverSkipsBytes(t *testing.T) {
 					return errno
 				}
 				r.send(p, 8*rigBuffer)
-				r.settle()
+				r.runUntilIdle()
 				p.Resume()
 				p.CloseWrite()
-				r.settle()
+				r.runUntilIdle()
 				if !failed {
 					t.Fatalf("there is no send %d", nth)
 				}
-				// Retried and complete, or reset: safe checks the bytes.
+				// It is retried and complete, or reset. checkSafety checks the bytes.
 				if p.End() != sim.Clean && p.End() != sim.Reset {
 					t.Errorf("after %v on send %d the peer sees %v", errno, nth, p.End())
 				}
@@ -153,7 +153,7 @@ func TestAShortageOnSendNeverSkipsBytes(t *testing.T) {
 func TestAConnectionThatCannotBeWatchedIsRefused(t *testing.T) {
 	for _, errno := range []sys.Errno{unix.ENOSPC, unix.ENOMEM} {
 		t.Run(errno.Error(), func(t *testing.T) {
-			r, err := newRig(Epoll, scenario{}, nil, nil) // select and poll keep the list themselves
+			r, err := newRig(Epoll, scenario{}, nil, nil) // with select and poll the kernel has no list
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -171,16 +171,16 @@ func TestAConnectionThatCannotBeWatchedIsRefused(t *testing.T) {
 			for _, p := range r.peers {
 				r.send(p, 5)
 			}
-			r.settle()
+			r.runUntilIdle()
 			if len(before.Received()) != 5 || refused.End() != sim.Reset || len(after.Received()) != 5 {
 				t.Errorf("got %d bytes, %v, %d bytes; want 5, reset, 5", len(before.Received()), refused.End(), len(after.Received()))
 			}
 			if got := r.srv.Stats().Refused[engine.RefusedPoller]; got != 1 {
 				t.Errorf("counted as refused by the poller: got %d; want 1", got)
 			}
-			r.live()
-			r.bury()
-			if bad := r.verdict(); bad != "" {
+			r.checkLiveness()
+			r.shutDown()
+			if bad := r.failures(); bad != "" {
 				t.Error(bad)
 			}
 		})
@@ -188,17 +188,17 @@ func TestAConnectionThatCannotBeWatchedIsRefused(t *testing.T) {
 }
 
 func TestADescriptorBeyondFdSetIsRefused(t *testing.T) {
-	const callers = 1100
-	r, err := newRig(Select, scenario{limit: engine.Limits{MaxConns: callers}}, nil, nil)
+	const peers = 1100
+	r, err := newRig(Select, scenario{limit: engine.Limits{MaxConns: peers}}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	room := unix.FD_SETSIZE - 1 - slices.Max(r.k.Open()) // the descriptors that select can still have
-	for range callers {
+	free := unix.FD_SETSIZE - 1 - slices.Max(r.k.Open()) // descriptors that select can still watch
+	for range peers {
 		p := r.dial()
 		r.send(p, 5)
 	}
-	r.settle()
+	r.runUntilIdle()
 	served := 0
 	for _, p := range r.peers {
 		if len(p.Received()) == 5 {
@@ -206,12 +206,12 @@ func TestADescriptorBeyondFdSetIsRefused(t *testing.T) {
 		}
 	}
 	refused := int(r.srv.Stats().Refused[engine.RefusedFD])
-	if served != room || refused != callers-room {
-		t.Errorf("served %d, refused %d; want %d, %d", served, refused, room, callers-room)
+	if served != free || refused != peers-free {
+		t.Errorf("served %d, refused %d; want %d, %d", served, refused, free, peers-free)
 	}
-	r.live()
-	r.bury()
-	if bad := r.verdict(); bad != "" {
+	r.checkLiveness()
+	r.shutDown()
+	if bad := r.failures(); bad != "" {
 		t.Error(bad)
 	}
 }
@@ -233,17 +233,17 @@ func TestAStaleEventIsIgnored(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		l := r.srv.loops[0]
 		first := r.dial()
-		r.settle()
+		r.runUntilIdle()
 		fd := l.lists[idleList].head
 		stale := poll.Event{FD: fd, Tag: l.table.at(fd).gen, Ready: poll.Readable}
 		first.Reset()
 		second := r.dial() // accepted in the iteration in which the first one ends
-		r.settle()
+		r.runUntilIdle()
 		if got := l.lists[idleList].head; got == fd {
 			t.Fatalf("descriptor %d was reused within the iteration that ended its connection", fd)
 		}
 		third := r.dial()
-		r.settle()
+		r.runUntilIdle()
 		if l.table.at(fd).gen == stale.Tag || !l.table.at(fd).open() {
 			t.Fatalf("descriptor %d is not the third peer's", fd)
 		}
@@ -256,7 +256,7 @@ func TestAStaleEventIsIgnored(t *testing.T) {
 		if got := r.k.Trace()[calls:]; len(got) != 0 {
 			t.Errorf("a stale event caused %v; want no calls", got)
 		}
-		r.settle()
+		r.runUntilIdle()
 		if len(third.Received()) != 5 || second.End() != sim.Going {
 			t.Errorf("third got %d bytes, second saw %v; want 5, going", len(third.Received()), second.End())
 		}
@@ -270,16 +270,16 @@ func TestAnEndWithUnreadInputIsAReset(t *testing.T) {
 		want engine.Cause
 	}{
 		{"stall timeout", func(r *rig) { r.wait(6 * time.Minute) }, engine.Stalled},
-		{"end of the drain", func(r *rig) { r.srv.abort(); r.turn() }, engine.Drained},
+		{"end of the drain", func(r *rig) { r.srv.abort(); r.iterate() }, engine.Drained},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			onEach(t, scenario{}, func(t *testing.T, r *rig) {
 				p := r.dial()
 				p.Stall()
-				r.send(p, 8*rigBuffer) // more than the server reads: some of it stays in the kernel
-				r.settle()
-				r.send(p, 1) // and more comes at that very moment
+				r.send(p, 8*rigBuffer) // more than the server reads: the rest stays in the kernel
+				r.runUntilIdle()
+				r.send(p, 1) // arrives just before the end
 				p.CloseWrite()
 				tt.end(r)
 				if p.End() != sim.Reset {
@@ -293,8 +293,8 @@ func TestAnEndWithUnreadInputIsAReset(t *testing.T) {
 	}
 }
 
-// TestASlowReaderWhoseSocketIsNeverWritableIsNotStalled keeps the send buffer
-// fuller than the kernel calls writable, though there is some room in it.
+// The send buffer always has some room, but never as much as the kernel requires to report
+// the socket writable.
 func TestASlowReaderWhoseSocketIsNeverWritableIsNotStalled(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		slow, stalled := r.dial(), r.dial()
@@ -302,18 +302,18 @@ func TestASlowReaderWhoseSocketIsNeverWritableIsNotStalled(t *testing.T) {
 			p.Stall()
 			r.send(p, r.k.SendBuffer+rigBuffer)
 		}
-		r.settle()
+		r.runUntilIdle()
 		for range 20 {
 			slow.Read(1)
 			r.wait(4 * time.Minute)
 		}
 		if slow.End() != sim.Going || stalled.End() != sim.Reset {
-			t.Errorf("who reads slowly saw %v, who does not %v; want going, reset", slow.End(), stalled.End())
+			t.Errorf("the slow reader saw %v, the stalled reader %v; want going, reset", slow.End(), stalled.End())
 		}
 		slow.Stall()
 		r.wait(6 * time.Minute)
 		if got := r.srv.Stats().Closes[engine.Stalled]; slow.End() != sim.Reset || got != 2 {
-			t.Errorf("when it stopped reading, it saw %v, and %d were stalled; want reset, 2", slow.End(), got)
+			t.Errorf("when the slow reader stopped, it saw %v, and %d were stalled; want reset, 2", slow.End(), got)
 		}
 	})
 }
@@ -321,11 +321,11 @@ func TestASlowReaderWhoseSocketIsNeverWritableIsNotStalled(t *testing.T) {
 func TestABusyPeerGetsOneRecvInAnIteration(t *testing.T) {
 	onEach(t, scenario{}, func(t *testing.T, r *rig) {
 		busy, light := r.dial(), r.dial()
-		r.settle()
-		r.send(busy, 20*rigBuffer) // more than one receive can bring
+		r.runUntilIdle()
+		r.send(busy, 20*rigBuffer) // more than one recv returns
 		r.send(light, 5)
 		calls := len(r.k.Trace())
-		r.turn()
+		r.iterate()
 		receives := 0
 		for _, c := range r.k.Trace()[calls:] {
 			if c == sim.Recv {
@@ -333,7 +333,7 @@ func TestABusyPeerGetsOneRecvInAnIteration(t *testing.T) {
 			}
 		}
 		if receives != 2 || len(light.Received()) != 5 {
-			t.Errorf("in one turn: got %d receives and %d bytes for the light peer, want 2 and 5", receives, len(light.Received()))
+			t.Errorf("in one iteration: got %d receives and %d bytes for the light peer, want 2 and 5", receives, len(light.Received()))
 		}
 	})
 }

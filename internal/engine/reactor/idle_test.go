@@ -22,8 +22,8 @@ func TestConnectionIsOneCacheLine(t *testing.T) {
 	}
 }
 
-// TestIdleConnectionCostsAtMost128Bytes measures the heap, so nothing else may
-// run beside it. The clients are bare descriptors, which cost the heap nothing.
+// TestIdleConnectionCostsAtMost128Bytes measures the heap, so no other test may run at the
+// same time. The clients are bare descriptors, which use no heap.
 func TestIdleConnectionCostsAtMost128Bytes(t *testing.T) {
 	const clients = 4000
 	s := serveLoopback(t, Epoll(&sys.Linux{}))
@@ -62,14 +62,14 @@ func serveLoopback(t *testing.T, e engine.Engine) engine.Server {
 	over := make(chan error, 1)
 	go func() { over <- s.Serve() }()
 	t.Cleanup(func() {
-		s.Shutdown(t.Context()) // which has ended: at once
+		s.Shutdown(t.Context()) // which is done, so it resets everything
 		<-over
 	})
 	return s
 }
 
-// connectBare connects without package net, on a descriptor far above those of
-// the server: its table has a place for each number up to the highest of its own.
+// connectBare connects without package net, on a descriptor far above those of the server:
+// the table has an entry for each descriptor up to the server's highest.
 func connectBare(t *testing.T, to unix.Sockaddr) (fd int) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -87,7 +87,7 @@ func connectBare(t *testing.T, to unix.Sockaddr) (fd int) {
 	return high
 }
 
-// heap is how many bytes of the heap are in use.
+// heap returns how many bytes of the heap are in use.
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()

@@ -17,11 +17,11 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// whoIsThere asks every loop who is there, and checks what holds of each answer
+// topPeers asks every loop for its peers, and checks what must be true of each answer,
 // whatever fails.
-func (r *rig) whoIsThere() []engine.Peer {
+func (r *rig) topPeers() []engine.Peer {
 	all := r.srv.requestTopPeers(3)
-	r.settle()
+	r.runUntilIdle()
 	var peers []engine.Peer
 	seen := map[uint64]bool{}
 	for i, c := range all {
@@ -29,31 +29,31 @@ func (r *rig) whoIsThere() []engine.Peer {
 		case <-c.done:
 		default:
 			if r.srv.shutdown.Phase() == drain.Serving {
-				r.problem("loop %d does not tell who is there", i)
+				r.problem("loop %d does not answer", i)
 			}
 			continue
 		}
 		for _, p := range c.peers {
 			if seen[p.ID] {
-				r.problem("two streams have the ID %#x", p.ID)
+				r.problem("the ID %#x is listed twice", p.ID)
 			}
 			seen[p.ID] = true
-			r.credible(p)
+			r.checkPeer(p)
 			peers = append(peers, p)
 		}
 	}
 	return peers
 }
 
-// credible checks that p can be one of those who are there.
-func (r *rig) credible(p engine.Peer) {
+// checkPeer checks that p can be a peer of the server.
+func (r *rig) checkPeer(p engine.Peer) {
 	if p.Owed != p.BytesIn-p.BytesOut || p.Waiting < 0 || p.Waiting > time.Duration(r.k.Now()) {
-		r.problem("a peer that cannot be: %+v", p)
+		r.problem("an impossible peer: %+v", p)
 	}
 	if p.Addr.IsValid() && !slices.ContainsFunc(r.peers, func(o *sim.Peer) bool {
 		return o.Addr() == p.Addr && uint64(len(o.Sent())) >= p.BytesIn
 	}) {
-		r.problem("a peer that nobody is: %+v", p)
+		r.problem("a peer that does not exist: %+v", p)
 	}
 }
 
@@ -65,37 +65,37 @@ func TestPeersListsEachStreamOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			one, two, three := r.dial(), r.dial(), r.dial()
-			r.settle()
+			r.runUntilIdle()
 			r.send(one, 5)
 			r.send(three, 7)
 			two.Stall()
 			r.send(two, 5*rigBuffer)
-			r.settle()
+			r.runUntilIdle()
 			want := []engine.Peer{
 				{Addr: one.Addr(), Network: "tcp", BytesIn: 5, BytesOut: 5},
 				{Addr: two.Addr(), Network: "tcp", BytesIn: 3 * rigBuffer, BytesOut: 2 * rigBuffer, Owed: rigBuffer},
 				{Addr: three.Addr(), Network: "tcp", BytesIn: 7, BytesOut: 7},
 			}
-			first, second := r.whoIsThere(), r.whoIsThere()
+			first, second := r.topPeers(), r.topPeers()
 			if diff := diffPeers(want, first, "ID", "Waiting"); diff != "" {
-				t.Errorf("who is there (-want +got):\n%s", diff)
+				t.Errorf("peers (-want +got):\n%s", diff)
 			}
 			if diff := diffPeers(first, second, "Waiting"); diff != "" {
-				t.Errorf("asked again (-first +second):\n%s", diff)
+				t.Errorf("the second time (-first +second):\n%s", diff)
 			}
 			two.Reset()
-			r.settle()
-			if diff := diffPeers(slices.Delete(want, 1, 2), r.whoIsThere(), "ID", "Waiting"); diff != "" {
-				t.Errorf("after one has left (-want +got):\n%s", diff)
+			r.runUntilIdle()
+			if diff := diffPeers(slices.Delete(want, 1, 2), r.topPeers(), "ID", "Waiting"); diff != "" {
+				t.Errorf("after one was reset (-want +got):\n%s", diff)
 			}
-			if bad := r.verdict(); bad != "" {
+			if bad := r.failures(); bad != "" {
 				t.Error(bad)
 			}
 		})
 	}
 }
 
-// TestWaitingIsTheTimeWithoutProgress: what the tries add up to.
+// Owed bytes are offered to the kernel again at intervals. Waiting adds up over these.
 func TestWaitingIsTheTimeWithoutProgress(t *testing.T) {
 	const pause = 5 * time.Minute / offersPerStall // 37.5 seconds
 	r, err := newRig(Epoll, scenario{}, nil, nil)
@@ -103,36 +103,36 @@ func TestWaitingIsTheTimeWithoutProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := r.dial()
-	r.settle()
+	r.runUntilIdle()
 	look := func(what string, want time.Duration) {
 		t.Helper()
-		got := r.whoIsThere()
+		got := r.topPeers()
 		if len(got) != 1 || got[0].Waiting.Round(time.Second/2) != want {
-			t.Errorf("%s: got %+v, want one peer that waits for %v", what, got, want)
+			t.Errorf("%s: got %+v, want one peer that has waited for %v", what, got, want)
 		}
 	}
 	look("before a byte", 0)
 	p.Stall()
 	r.send(p, 8*rigBuffer)
-	r.settle()
+	r.runUntilIdle()
 	look("none of it read", 0)
 	r.k.Advance(30 * time.Second)
-	look("before the first try", 30*time.Second)
+	look("before the first offer", 30*time.Second)
 	for _, d := range []time.Duration{pause - 30*time.Second, pause, pause} {
 		r.k.Advance(d)
-		r.settle()
+		r.runUntilIdle()
 	}
-	look("after three tries in vain", 3*pause)
+	look("after three offers without progress", 3*pause)
 	p.Read(1)
 	r.k.Advance(pause)
-	r.settle()
-	look("after one that found room for a byte", 0)
+	r.runUntilIdle()
+	look("after an offer of which a byte was taken", 0)
 	r.k.Advance(10 * time.Second)
 	look("and none since", 10*time.Second)
 	p.Resume()
-	r.settle()
+	r.runUntilIdle()
 	look("all read", 0)
-	if bad := r.verdict(); bad != "" {
+	if bad := r.failures(); bad != "" {
 		t.Error(bad)
 	}
 }
@@ -145,7 +145,7 @@ func TestRequestsToALoopThatHasEndedReturn(t *testing.T) {
 	before := r.srv.requestTopPeers(1)
 	r.srv.startDrain()
 	for _, l := range r.srv.loops {
-		if err := l.run(); err != nil { // returns at once, for nobody is there
+		if err := l.run(); err != nil { // returns at once: there are no connections
 			t.Fatal(err)
 		}
 	}
@@ -153,24 +153,23 @@ func TestRequestsToALoopThatHasEndedReturn(t *testing.T) {
 		select {
 		case <-c.done:
 		default:
-			t.Errorf("question %d: not answered, and nobody is left to", i)
+			t.Errorf("request %d has not returned", i)
 		}
 	}
 	r.srv.close()
 }
 
-// diffPeers compares peers in the order of their addresses, but for the fields
-// that are not to be looked at.
-func diffPeers(want, got []engine.Peer, but ...string) string {
-	return cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(engine.Peer{}, but...),
+// diffPeers compares peers in the order of their addresses, without the fields in except.
+func diffPeers(want, got []engine.Peer, except ...string) string {
+	return cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(engine.Peer{}, except...),
 		cmpopts.EquateComparable(netip.AddrPort{}),
 		cmpopts.SortSlices(func(a, b engine.Peer) bool { return a.Addr.Compare(b.Addr) < 0 }))
 }
 
-// BenchmarkCensus walks over 15,000 connections: in the order of their
-// descriptors, as they came, and in any, as time mixes them. Names are not in
-// it: that is one call for each that is chosen.
-func BenchmarkCensus(b *testing.B) {
+// BenchmarkTopPeers walks over 15,000 connections, in the order of their descriptors and in
+// a random order. It does not include the addresses, which are one call for each selected
+// peer.
+func BenchmarkTopPeers(b *testing.B) {
 	inOrder := make([]int, 15_000)
 	for i := range inOrder {
 		inOrder[i] = 100 + i
@@ -180,9 +179,9 @@ func BenchmarkCensus(b *testing.B) {
 	for _, bm := range []struct {
 		name string
 		fds  []int
-	}{{"as they came", inOrder}, {"mixed", mixed}} {
+	}{{"in order", inOrder}, {"random", mixed}} {
 		b.Run(bm.name, func(b *testing.B) {
-			l := crowded(b, bm.fds)
+			l := loopWith(b, bm.fds)
 			for b.Loop() {
 				l.topPeers(10)
 			}
@@ -190,9 +189,9 @@ func BenchmarkCensus(b *testing.B) {
 	}
 }
 
-// crowded is a loop that serves connections with these descriptors, of which one
-// in ten is owed something.
-func crowded(b *testing.B, fds []int) *loop {
+// loopWith returns a loop that serves connections with these descriptors. Every tenth is
+// writing.
+func loopWith(b *testing.B, fds []int) *loop {
 	r, err := newRig(Epoll, scenario{}, nil, nil)
 	if err != nil {
 		b.Fatal(err)

@@ -12,8 +12,8 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// TestRandomActionsUnderRandomFaults lets peers move at random on a machine that fails
-// at random, and looks after every move. What it finds, it shrinks.
+// TestRandomActionsUnderRandomFaults has peers act at random on a kernel that fails at
+// random. It checks safety after every action, and shrinks a sequence that fails.
 func TestRandomActionsUnderRandomFaults(t *testing.T) {
 	for _, e := range pollers {
 		t.Run(e.name, func(t *testing.T) {
@@ -24,11 +24,11 @@ func TestRandomActionsUnderRandomFaults(t *testing.T) {
 					t.Fatal(err)
 				}
 				r.k.Follow(rapid.SliceOfN(decisions, 0, 400).Draw(t, "script"))
-				t.Repeat(moves(r))
-				r.live()
-				r.safe()
-				r.bury()
-				if bad := r.verdict(); bad != "" {
+				t.Repeat(actions(r))
+				r.checkLiveness()
+				r.checkSafety()
+				r.shutDown()
+				if bad := r.failures(); bad != "" {
 					t.Fatal(bad)
 				}
 			})
@@ -36,7 +36,7 @@ func TestRandomActionsUnderRandomFaults(t *testing.T) {
 	}
 }
 
-// drawScenario chooses how tight everything is.
+// drawScenario chooses the limits.
 func drawScenario(t *rapid.T) scenario {
 	return scenario{
 		loops: rapid.IntRange(1, 2).Draw(t, "loops"),
@@ -49,28 +49,28 @@ func drawScenario(t *rapid.T) scenario {
 	}
 }
 
-// decisions are bytes of a script, most of them harmless: where everything
-// fails, nothing gets far.
+// decisions are bytes of a script. Most of them are no fault: if most calls failed, the
+// server would not get far.
 var decisions = rapid.OneOf(
 	rapid.Just[byte](0), rapid.Just[byte](0),
 	rapid.ByteRange(1, 16),    // errnos
 	rapid.ByteRange(128, 255), // short
 )
 
-// moves are what peers, and time, can do.
-func moves(r *rig) map[string]func(*rapid.T) {
+// actions has what peers can do, and what time can do.
+func actions(r *rig) map[string]func(*rapid.T) {
 	peer := func(do func(*rapid.T, *sim.Peer)) func(*rapid.T) {
 		return func(t *rapid.T) {
 			if len(r.peers) == 0 {
-				t.Skip("nobody is there")
+				t.Skip("there are no peers")
 			}
 			do(t, r.peers[rapid.IntRange(0, len(r.peers)-1).Draw(t, "peer")])
 		}
 	}
 	return map[string]func(*rapid.T){
-		"dial":   func(*rapid.T) { r.dial() },
-		"turn":   func(*rapid.T) { r.turn() },
-		"census": func(*rapid.T) { r.whoIsThere() },
+		"dial":       func(*rapid.T) { r.dial() },
+		"iterate":    func(*rapid.T) { r.iterate() },
+		"list peers": func(*rapid.T) { r.topPeers() },
 		"send": peer(func(t *rapid.T, p *sim.Peer) {
 			r.send(p, rapid.IntRange(1, 4*rigBuffer).Draw(t, "bytes"))
 		}),
@@ -84,16 +84,16 @@ func moves(r *rig) map[string]func(*rapid.T) {
 		"resume":     peer(func(_ *rapid.T, p *sim.Peer) { p.Resume() }),
 		"wait": func(t *rapid.T) {
 			r.k.Advance(time.Duration(rapid.IntRange(1, 400).Draw(t, "seconds")) * time.Second)
-			r.turn()
+			r.iterate()
 		},
 		"drain": func(t *rapid.T) {
-			if rapid.IntRange(0, 9).Draw(t, "seldom") == 0 {
+			if rapid.IntRange(0, 9).Draw(t, "one in ten") == 0 {
 				r.srv.startDrain()
 			}
 		},
 		"": func(t *rapid.T) {
-			r.safe()
-			if bad := r.verdict(); bad != "" {
+			r.checkSafety()
+			if bad := r.failures(); bad != "" {
 				t.Fatal(bad)
 			}
 		},

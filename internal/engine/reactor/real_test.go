@@ -22,17 +22,17 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// TestTheSimulationMatchesTheRealKernel plays the scenarios on the real kernel's loopback and
-// on the simulated one, and compares what the peers saw.
+// TestTheSimulationMatchesTheRealKernel runs the scenarios on the simulated kernel and on the
+// real one, and compares what the peers saw.
 func TestTheSimulationMatchesTheRealKernel(t *testing.T) {
 	for _, e := range pollers {
 		for _, sc := range append(scenarios, onUnix(t)...) {
 			t.Run(e.name+"/"+sc.name, func(t *testing.T) {
-				simulatedEnds := perform(e.make, sc, nil, nil).ends()[:len(sc.want)]
+				simulatedEnds := runScenario(e.make, sc, nil, nil).ends()[:len(sc.want)]
 				if sc.path != "" {
 					sc.path = filepath.Join(t.TempDir(), "s")
 				}
-				if diff := cmp.Diff(simulatedEnds, playReal(t, e.make, sc)); diff != "" {
+				if diff := cmp.Diff(simulatedEnds, runReal(t, e.make, sc)); diff != "" {
 					t.Errorf("what the peers saw (-simulated +real):\n%s", diff)
 				}
 			})
@@ -40,25 +40,25 @@ func TestTheSimulationMatchesTheRealKernel(t *testing.T) {
 	}
 }
 
-// playReal plays sc on the real kernel and returns what each peer saw.
-func playReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim.End {
+// runReal runs sc on the real kernel and returns what each peer saw.
+func runReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim.End {
 	cfg := sc.config()
 	cfg.Buffer = 16 << 10
 	srv, err := e(&sys.Linux{}).New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &realStage{t: t, srv: srv.(*server), changed: make(chan struct{}, 1), served: make(chan error, 1), down: make(chan error, 1)}
+	s := &realEnv{t: t, srv: srv.(*server), changed: make(chan struct{}, 1), served: make(chan error, 1), down: make(chan error, 1)}
 	go func() { s.served <- srv.Serve() }()
-	sc.play(s)
-	for _, a := range s.actors {
+	sc.steps(s)
+	for _, a := range s.peers {
 		a.resume()
 		a.closeWrite()
 	}
-	s.settle()
+	s.runUntilIdle()
 	var ends []sim.End
-	for _, a := range s.actors {
-		ends = append(ends, a.verdict(t))
+	for _, a := range s.peers {
+		ends = append(ends, a.result(t))
 	}
 	s.drain()
 	if err := <-s.down; err != nil {
@@ -68,29 +68,29 @@ func playReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim
 		t.Errorf("Serve returned %v; want ErrClosed", err)
 	}
 	if left := cfg.Budget.Memory(); left != 0 {
-		t.Errorf("%d bytes of the budget are not given back", left)
+		t.Errorf("%d bytes of the budget are still in use", left)
 	}
 	return ends
 }
 
-// realStage is the stage on the real kernel.
-type realStage struct {
+// realEnv is the env on the real kernel.
+type realEnv struct {
 	t        *testing.T
 	srv      *server
-	actors   []*realActor
-	changed  chan struct{} // something came to one of them
+	peers    []*realPeer
+	changed  chan struct{} // a peer has received something
 	draining sync.Once
 	served   chan error
 	down     chan error
 }
 
-// enough is a limit for what takes no time at all, so that a test that would
-// hang fails instead.
+// enough is a timeout for what takes very little time. It makes a test fail that would
+// hang.
 const enough = 20 * time.Second
 
-func (s *realStage) bulk() int { return 16 << 20 }
+func (s *realEnv) bulk() int { return 16 << 20 }
 
-func (s *realStage) drain() {
+func (s *realEnv) drain() {
 	s.draining.Do(func() {
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), enough)
@@ -100,7 +100,7 @@ func (s *realStage) drain() {
 	})
 }
 
-func (s *realStage) census() {
+func (s *realEnv) listPeers() {
 	ctx, cancel := context.WithTimeout(context.Background(), enough)
 	defer cancel()
 	if _, err := s.srv.Peers(ctx, 5); err != nil {
@@ -108,7 +108,7 @@ func (s *realStage) census() {
 	}
 }
 
-func (s *realStage) dial() actor {
+func (s *realEnv) dial() peer {
 	spec := s.srv.Listeners()[0]
 	addr := spec.Addr.String()
 	if spec.Network == "unix" {
@@ -118,28 +118,28 @@ func (s *realStage) dial() actor {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	a := &realActor{conn: conn.(duplex), seed: len(s.actors), changed: s.changed, moves: make(chan func(), 16)}
-	a.may = sync.NewCond(&a.mu)
-	s.actors = append(s.actors, a)
+	a := &realPeer{conn: conn.(duplex), seed: len(s.peers), changed: s.changed, writes: make(chan func(), 16)}
+	a.mayRead = sync.NewCond(&a.mu)
+	s.peers = append(s.peers, a)
 	go a.read()
 	go a.write()
 	s.t.Cleanup(func() {
 		a.conn.Close()
 		a.resume()
-		close(a.moves)
+		close(a.writes)
 	})
 	return a
 }
 
-// settle waits until everybody who takes bytes has had all of them back.
-func (s *realStage) settle() {
+// runUntilIdle waits until every peer that reads has received what it sent.
+func (s *realEnv) runUntilIdle() {
 	s.t.Helper()
 	late := time.After(enough)
-	for slices.ContainsFunc(s.actors, (*realActor).waits) {
+	for slices.ContainsFunc(s.peers, (*realPeer).waits) {
 		select {
 		case <-s.changed:
 		case <-late:
-			s.t.Fatal("the server owes somebody something and does not send it")
+			s.t.Fatal("a peer reads and does not receive what it is owed")
 		}
 	}
 }
@@ -149,16 +149,16 @@ type duplex interface {
 	CloseWrite() error
 }
 
-// realActor is a peer with a socket. What it sends waits in moves, because a
-// write blocks while the server reads nothing.
-type realActor struct {
+// realPeer is a peer with a socket. Its writes are queued in writes, because a write
+// blocks while the server does not read.
+type realPeer struct {
 	conn    duplex
 	seed    int
-	moves   chan func()
+	writes  chan func()
 	changed chan<- struct{}
 
 	mu       sync.Mutex
-	may      *sync.Cond // read
+	mayRead  *sync.Cond
 	stalled  bool
 	finished bool
 	sent     []byte
@@ -166,7 +166,7 @@ type realActor struct {
 	end      sim.End
 }
 
-func (a *realActor) send(n int) {
+func (a *realPeer) send(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b := make([]byte, n)
@@ -174,20 +174,20 @@ func (a *realActor) send(n int) {
 		b[i] = byte(a.seed*31 + (len(a.sent)+i)*7 + (len(a.sent)+i)>>8)
 	}
 	a.sent = append(a.sent, b...)
-	a.moves <- func() { a.conn.Write(b) }
+	a.writes <- func() { a.conn.Write(b) }
 }
 
-func (a *realActor) closeWrite() {
+func (a *realPeer) closeWrite() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.finished {
 		return
 	}
 	a.finished = true
-	a.moves <- func() { a.conn.CloseWrite() }
+	a.writes <- func() { a.conn.CloseWrite() }
 }
 
-func (a *realActor) reset() {
+func (a *realPeer) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.end = sim.Reset
@@ -197,31 +197,31 @@ func (a *realActor) reset() {
 	a.conn.Close()
 }
 
-func (a *realActor) stall() {
+func (a *realPeer) stall() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stalled = true
 }
 
-func (a *realActor) resume() {
+func (a *realPeer) resume() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stalled = false
-	a.may.Signal()
+	a.mayRead.Signal()
 }
 
-func (a *realActor) write() {
-	for move := range a.moves {
-		move()
+func (a *realPeer) write() {
+	for write := range a.writes {
+		write()
 	}
 }
 
-func (a *realActor) read() {
+func (a *realPeer) read() {
 	b := make([]byte, 64<<10)
 	for {
 		a.mu.Lock()
 		for a.stalled {
-			a.may.Wait()
+			a.mayRead.Wait()
 		}
 		a.mu.Unlock()
 		n, err := a.conn.Read(b)
@@ -245,8 +245,8 @@ func (a *realActor) read() {
 	}
 }
 
-// waits reports whether the server still has something to do for a.
-func (a *realActor) waits() bool {
+// waits reports whether a waits for the server.
+func (a *realPeer) waits() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -258,8 +258,8 @@ func (a *realActor) waits() bool {
 	return len(a.received) < len(a.sent)
 }
 
-// verdict is how it ended for a, after a check of what came.
-func (a *realActor) verdict(t *testing.T) sim.End {
+// result checks what a received, and returns what end it saw.
+func (a *realPeer) result(t *testing.T) sim.End {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !bytes.HasPrefix(a.sent, a.received) {

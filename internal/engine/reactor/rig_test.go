@@ -16,7 +16,7 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// pollers has a row for each engine, for tables.
+// pollers are the three engines, for tables.
 var pollers = func() (all []pollerRow) {
 	for i, e := range All(nil) {
 		all = append(all, pollerRow{e.Name(), func(k sys.Kernel) engine.Engine { return All(k)[i] }})
@@ -29,9 +29,9 @@ type pollerRow struct {
 	make func(sys.Kernel) engine.Engine
 }
 
-// rig is a server on a simulated machine, turned by hand: no goroutine, no
-// thread, no time but the simulated one. What goes wrong is kept in problems,
-// so that whoever drives it can say which script led there.
+// rig is a server on a simulated kernel. The test calls its loops: there is no goroutine,
+// no thread and no real time. Failures are collected in problems, so that a test can report
+// them together with its script.
 type rig struct {
 	k      *sim.Kernel
 	srv    *server
@@ -46,25 +46,25 @@ type rig struct {
 }
 
 const (
-	// The rig's buffers are small, so that a few bytes meet every edge.
+	// The buffers are small, so that a few bytes fill them.
 	rigBuffer = 64
-	// maxRounds bounds how long anything may take to come to rest.
+	// maxRounds is how many iterations anything may take.
 	maxRounds = 2000
-	// A wait with a longer timeout than this is one for a peer, not for a
-	// listener's rest, and the rig calls it sleep.
-	longestRest = 2 * time.Second
-	// After so many rests in a row a listener pauses for good: calls take next
-	// to no time, so nothing else lets it pass.
-	manyRests = time.Minute
+	// A wait with a longer timeout than this waits for a peer. A shorter one may be
+	// the pause of a listener.
+	longestPause = 2 * time.Second
+	// A listener that pauses again and again for this long will not stop. Calls take
+	// very little simulated time, so only pauses let it pass.
+	pauseTime = time.Minute
 )
 
-// newRig makes a server, or tells why it could not be made.
+// newRig makes a server, or returns why it could not be made.
 func newRig(e func(sys.Kernel) engine.Engine, sc scenario, script []byte, ledger *sim.Ledger) (*rig, error) {
 	k := sim.New(script)
 	k.RecvBuffer, k.SendBuffer, k.Ledger = 3*rigBuffer/2, 2*rigBuffer, ledger
 	r := &rig{k: k, path: sc.path}
 	k.OnBlock = func(timeout int) sim.Wake {
-		if timeout >= 0 && time.Duration(timeout)*time.Millisecond <= longestRest {
+		if timeout >= 0 && time.Duration(timeout)*time.Millisecond <= longestPause {
 			return sim.Timeout
 		}
 		r.asleep = true
@@ -85,33 +85,33 @@ func (r *rig) problem(format string, args ...any) {
 	r.problems = append(r.problems, fmt.Sprintf(format, args...))
 }
 
-// turn turns every loop once and reports whether all of them had to sleep.
-func (r *rig) turn() bool {
-	rest := true
+// iterate runs one iteration of every loop and reports whether all of them slept.
+func (r *rig) iterate() bool {
+	asleep := true
 	for _, l := range r.srv.loops {
 		if l.finished() {
 			continue
 		}
 		r.asleep = false
 		if err := l.iterate(l.pollTimeout()); err != nil {
-			r.problem("the engine broke: %v", err)
+			r.problem("the engine failed: %v", err)
 			return true
 		}
-		rest = rest && r.asleep
+		asleep = asleep && r.asleep
 	}
-	return rest
+	return asleep
 }
 
-// settle turns until nothing more happens. Twice asleep, because a loop that
-// slept may have been woken by the one after it.
-func (r *rig) settle() {
-	end := r.k.Now() + int64(manyRests)
+// runUntilIdle iterates until all loops have slept twice in a row. Once is not enough: a
+// loop that slept may have been woken by the loop after it.
+func (r *rig) runUntilIdle() {
+	end := r.k.Now() + int64(pauseTime)
 	for rounds, slept := 0, 0; slept < 2 && r.k.Now() < end; rounds++ {
 		if rounds == maxRounds {
-			r.problem("still not at rest after %d turns", maxRounds)
+			r.problem("still not idle after %d iterations", maxRounds)
 			return
 		}
-		if r.turn() {
+		if r.iterate() {
 			slept++
 		} else {
 			slept = 0
@@ -119,12 +119,12 @@ func (r *rig) settle() {
 	}
 }
 
-// wait lets d pass, in steps short enough for every timer to be looked at.
+// wait lets d pass, in steps that are short enough for every timer.
 func (r *rig) wait(d time.Duration) {
 	const step = 10 * time.Second
 	for ; d > 0; d -= step {
 		r.k.Advance(step)
-		r.turn()
+		r.iterate()
 	}
 }
 
@@ -139,8 +139,8 @@ func (r *rig) dial() *sim.Peer {
 	return p
 }
 
-// send sends n bytes that no other peer sends at that place, so that bytes lost,
-// doubled or given to another are seen.
+// send sends n bytes that depend on the peer and the position, so that lost, repeated and
+// misdirected bytes are noticed.
 func (r *rig) send(p *sim.Peer, n int) {
 	from := len(p.Sent())
 	b := make([]byte, n)
@@ -150,7 +150,7 @@ func (r *rig) send(p *sim.Peer, n int) {
 	p.Send(b)
 }
 
-// ends is what each peer saw, in the order of their dialling.
+// ends returns what end each peer saw, in the order of their connections.
 func (r *rig) ends() []sim.End {
 	var all []sim.End
 	for _, p := range r.peers {
@@ -159,8 +159,8 @@ func (r *rig) ends() []sim.End {
 	return all
 }
 
-// safe checks what must hold at any moment, whatever fails.
-func (r *rig) safe() {
+// checkSafety checks what must be true at any moment, whatever fails.
+func (r *rig) checkSafety() {
 	for i, p := range r.peers {
 		got, want := p.Received(), p.Sent()
 		if !bytes.HasPrefix(want, got) {
@@ -172,16 +172,16 @@ func (r *rig) safe() {
 	}
 	st := r.srv.Stats()
 	if owed := r.owed(); st.BytesIn != st.BytesOut+st.Discarded+owed {
-		r.problem("books: in %d, out %d, discarded %d, owed %d", st.BytesIn, st.BytesOut, st.Discarded, owed)
+		r.problem("counters: in %d, out %d, discarded %d, owed %d", st.BytesIn, st.BytesOut, st.Discarded, owed)
 	}
 	if n := sum(st.Closes[:]) + sum(st.Refused[:]) + st.Active; n != st.Accepted {
-		r.problem("books: accepted %d; closed %v, refused %v, active %d",
+		r.problem("counters: accepted %d; closed %v, refused %v, active %d",
 			st.Accepted, st.Closes, st.Refused, st.Active)
 	}
 	r.problems = append(r.problems, r.k.Violations()...)
 }
 
-// owed is what the server itself thinks it owes to all streams together.
+// owed returns the owed bytes of all streams, by the counters of the streams.
 func (r *rig) owed() uint64 {
 	var n int
 	for _, l := range r.srv.loops {
@@ -200,9 +200,9 @@ func (r *rig) heal() {
 	r.k.Heal()
 }
 
-// live checks that, once faults have ended, everybody gets what is due, and a
-// newcomer is served.
-func (r *rig) live() {
+// checkLiveness ends all faults. It checks that every peer then receives what it is owed,
+// and that a new connection is served.
+func (r *rig) checkLiveness() {
 	r.heal()
 	draining := (r.srv.shutdown.Phase() != drain.Serving)
 	r.finish()
@@ -212,45 +212,45 @@ func (r *rig) live() {
 	p := r.dial()
 	r.send(p, 3*rigBuffer)
 	p.CloseWrite()
-	r.settle()
+	r.runUntilIdle()
 	if p.End() != sim.Clean {
-		r.problem("a newcomer after the faults: end %v, received %d of %d", p.End(), len(p.Received()), len(p.Sent()))
+		r.problem("a new connection after the faults: end %v, received %d of %d", p.End(), len(p.Received()), len(p.Sent()))
 	}
 }
 
-// finish lets every peer read, then say that it has finished, and checks that
-// the server does its part of both.
+// finish has every peer read, and then half-close. It checks that the server sends
+// everything and closes.
 func (r *rig) finish() {
 	for _, p := range r.peers {
 		p.Resume()
 	}
-	r.settle()
-	crowded := len(r.peers) > r.budget.Limits().MaxConns // somebody may have to wait for a place
+	r.runUntilIdle()
+	overLimit := len(r.peers) > r.budget.Limits().MaxConns // a peer may have to wait for a slot
 	for i, p := range r.peers {
-		if !crowded && p.End() == sim.Going && len(p.Received()) < len(p.Sent()) {
-			r.problem("peer %d reads and waits for ever: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
+		if !overLimit && p.End() == sim.Going && len(p.Received()) < len(p.Sent()) {
+			r.problem("peer %d reads and does not receive everything: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
 		}
 		p.CloseWrite()
 	}
-	r.settle()
+	r.runUntilIdle()
 	for i, p := range r.peers {
 		if p.End() == sim.Going {
-			r.problem("peer %d has finished and waits for ever: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
+			r.problem("peer %d has finished and sees no end: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
 		}
 	}
 }
 
-// bury ends the server as Shutdown would and checks that nothing is left.
-func (r *rig) bury() {
+// shutDown ends the server as Shutdown does, and checks that nothing is left.
+func (r *rig) shutDown() {
 	r.srv.startDrain()
 	for rounds := 0; !r.done() && rounds < maxRounds; rounds++ {
-		r.turn()
+		r.iterate()
 	}
 	if !r.done() {
 		r.problem("the drain does not end")
 	}
 	r.srv.close()
-	r.safe()
+	r.checkSafety()
 	if open := r.k.Open(); len(open) > 0 {
 		r.problem("descriptors left open: %v", open)
 	}
@@ -259,14 +259,14 @@ func (r *rig) bury() {
 		r.problem("left: %d active, %d bytes held, %d reserved", st.Active, st.Held, r.budget.Memory())
 	}
 	if taken := r.budget.Slots.InUse(); taken != 0 {
-		r.problem("%d places for connections are not given back", taken)
+		r.problem("%d slots are still in use", taken)
 	}
-	r.honest(st)
+	r.checkHonesty(st)
 }
 
-// honest checks that the server counted as finished those who saw a clean end,
-// and nobody else but who left before seeing it.
-func (r *rig) honest(st engine.Stats) {
+// checkHonesty checks that the server counted as finished the peers that saw a clean end,
+// and no others except those that left before they could see it.
+func (r *rig) checkHonesty(st engine.Stats) {
 	var clean, left uint64
 	for _, p := range r.peers {
 		switch {
@@ -276,7 +276,7 @@ func (r *rig) honest(st engine.Stats) {
 			left++
 		}
 	}
-	// A drain on a unix socket is a clean end if nothing is owed.
+	// On a unix socket a drain is a clean end if nothing is owed.
 	finished := st.Closes[engine.Finished]
 	if r.path == "" && (finished < clean || finished > clean+left) {
 		r.problem("%d are counted as finished; %d saw a clean end, %d left", finished, clean, left)
@@ -292,8 +292,8 @@ func (r *rig) done() bool {
 	return true
 }
 
-// verdict is everything that went wrong, "" if nothing did.
-func (r *rig) verdict() string { return strings.Join(r.problems, "\n") }
+// failures returns everything that went wrong, "" if nothing did.
+func (r *rig) failures() string { return strings.Join(r.problems, "\n") }
 
 func sum(counts []uint64) (n uint64) {
 	for _, c := range counts {
@@ -302,7 +302,7 @@ func sum(counts []uint64) (n uint64) {
 	return n
 }
 
-// loopback is where rigs and real servers listen: a port of the kernel's choice.
+// loopback returns the address that servers of these tests listen on: any free port.
 func loopback() sock.Spec {
 	host := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	return sock.Spec{Network: "tcp", Host: host.String(), Addr: netip.AddrPortFrom(host, 0)}

@@ -9,34 +9,33 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// scenario is what some peers do. A play takes place on the simulated machine
-// and on the real loopback alike.
+// scenario is what some peers do. It runs on the simulated kernel and on the real one.
 type scenario struct {
 	name    string
 	loops   int
-	network string // TCP unless it says otherwise
-	path    string // a unix socket's
+	network string // "" means tcp
+	path    string // of a unix socket
 	limit   engine.Limits
 	idle    time.Duration // the idle timeout
-	play    func(s stage) // after it, who has not finished does
-	want    []sim.End     // what each peer sees in the end if nothing fails
+	steps   func(e env)   // afterwards, peers that have not finished half-close
+	want    []sim.End     // what end each peer sees if nothing fails
 }
 
-// stage is where a scenario is played.
-type stage interface {
-	dial() actor
-	// settle waits until the server has done for everybody what it can.
-	settle()
-	// census asks the server who is there.
-	census()
-	// drain asks the server to end when its streams have.
+// env is where a scenario runs.
+type env interface {
+	dial() peer
+	// runUntilIdle waits until the server has done what it can for every peer.
+	runUntilIdle()
+	// listPeers asks the server for its peers.
+	listPeers()
+	// drain starts a drain.
 	drain()
-	// bulk is more than all buffers on the way hold together.
+	// bulk returns a number of bytes that is more than all buffers on the way hold.
 	bulk() int
 }
 
-// actor is a peer on stage.
-type actor interface {
+// peer is a peer in an env.
+type peer interface {
 	send(n int)
 	closeWrite()
 	reset()
@@ -44,146 +43,146 @@ type actor interface {
 	resume()
 }
 
-// scenarios are few and small, because torture repeats each once for every call
-// that it makes and every errno that the call may return.
+// scenarios are few and small, because TestEveryCallFailsOnce repeats each of them for every
+// call that it makes and every errno that the call may return.
 var scenarios = []scenario{
-	{name: "echo small", play: func(s stage) {
-		p := s.dial()
+	{name: "echo small", steps: func(e env) {
+		p := e.dial()
 		p.send(5)
-		s.settle()
+		e.runUntilIdle()
 		p.send(1)
-		s.settle()
+		e.runUntilIdle()
 		p.closeWrite()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "said before accepted", play: func(s stage) {
-		p := s.dial()
+	{name: "bytes and half-close before accept", steps: func(e env) {
+		p := e.dial()
 		p.send(20)
 		p.closeWrite()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "stall and resume", play: func(s stage) {
-		p := s.dial()
+	{name: "stall and resume", steps: func(e env) {
+		p := e.dial()
 		p.stall()
-		p.send(s.bulk())
-		s.settle()
+		p.send(e.bulk())
+		e.runUntilIdle()
 		p.resume()
-		s.settle()
+		e.runUntilIdle()
 		p.send(7)
-		s.settle()
+		e.runUntilIdle()
 		p.closeWrite()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "owed and silent", play: func(s stage) {
-		p := s.dial()
+	{name: "stalled, and sends no more", steps: func(e env) {
+		p := e.dial()
 		p.stall()
-		for range 3 { // as much as buffers take and one receive brings
+		for range 3 { // as much as the buffers hold and one recv returns
 			p.send(rigBuffer)
-			s.settle()
+			e.runUntilIdle()
 		}
 		p.resume()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "half-close while owed", play: func(s stage) {
-		p := s.dial()
+	{name: "half-close while owed", steps: func(e env) {
+		p := e.dial()
 		p.stall()
-		p.send(s.bulk())
+		p.send(e.bulk())
 		p.closeWrite()
-		s.settle()
+		e.runUntilIdle()
 		p.resume()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "reset while owed", play: func(s stage) {
-		p, other := s.dial(), s.dial()
+	{name: "reset while owed", steps: func(e env) {
+		p, other := e.dial(), e.dial()
 		p.stall()
-		p.send(s.bulk())
+		p.send(e.bulk())
 		other.send(3)
-		s.settle()
+		e.runUntilIdle()
 		p.reset()
 		other.send(4)
-		s.settle()
+		e.runUntilIdle()
 		other.closeWrite()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Reset, sim.Clean}},
-	{name: "reset at rest", play: func(s stage) {
-		p := s.dial()
+	{name: "reset while idle", steps: func(e env) {
+		p := e.dial()
 		p.send(5)
-		s.settle()
+		e.runUntilIdle()
 		p.reset()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Reset}},
-	{name: "several, one after another", play: func(s stage) {
+	{name: "several, one after another", steps: func(e env) {
 		for n := 1; n <= 3; n++ {
-			p := s.dial()
+			p := e.dial()
 			p.send(n)
-			s.settle()
+			e.runUntilIdle()
 			p.closeWrite()
-			s.settle()
+			e.runUntilIdle()
 		}
 	}, want: []sim.End{sim.Clean, sim.Clean, sim.Clean}},
-	{name: "several at once", play: func(s stage) {
-		a, b, c := s.dial(), s.dial(), s.dial()
+	{name: "several at once", steps: func(e env) {
+		a, b, c := e.dial(), e.dial(), e.dial()
 		a.send(5)
-		b.send(s.bulk())
+		b.send(e.bulk())
 		b.closeWrite()
-		s.settle()
+		e.runUntilIdle()
 		a.closeWrite()
 		c.send(1)
 		c.reset()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean, sim.Clean, sim.Reset}},
-	{name: "several on two loops", loops: 2, play: func(s stage) {
-		a, b, c := s.dial(), s.dial(), s.dial()
+	{name: "several on two loops", loops: 2, steps: func(e env) {
+		a, b, c := e.dial(), e.dial(), e.dial()
 		a.send(5)
 		b.send(6)
 		c.send(7)
-		s.settle()
+		e.runUntilIdle()
 		b.closeWrite()
-		s.settle()
+		e.runUntilIdle()
 		a.closeWrite()
 		c.reset()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean, sim.Clean, sim.Reset}},
-	{name: "no memory to hold", limit: engine.Limits{MaxMemory: 1}, play: func(s stage) {
-		p := s.dial()
+	{name: "no memory to hold", limit: engine.Limits{MaxMemory: 1}, steps: func(e env) {
+		p := e.dial()
 		p.stall()
-		p.send(s.bulk())
-		s.settle()
+		p.send(e.bulk())
+		e.runUntilIdle()
 		p.resume()
 		p.closeWrite()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "asked who is there", play: func(s stage) {
-		a, b := s.dial(), s.dial()
+	{name: "peers are listed", steps: func(e env) {
+		a, b := e.dial(), e.dial()
 		a.stall()
-		a.send(s.bulk())
+		a.send(e.bulk())
 		b.send(6)
-		s.settle()
-		s.census()
+		e.runUntilIdle()
+		e.listPeers()
 		a.resume()
 		b.closeWrite()
-		s.settle()
-		s.census()
+		e.runUntilIdle()
+		e.listPeers()
 	}, want: []sim.End{sim.Clean, sim.Clean}},
-	{name: "drain", play: func(s stage) {
-		a, b := s.dial(), s.dial()
+	{name: "drain", steps: func(e env) {
+		a, b := e.dial(), e.dial()
 		a.stall()
-		a.send(s.bulk())
+		a.send(e.bulk())
 		b.send(9)
-		s.settle()
-		late := s.dial()
+		e.runUntilIdle()
+		late := e.dial()
 		late.send(2)
-		s.drain()
-		s.settle()
+		e.drain()
+		e.runUntilIdle()
 		a.resume()
 		a.closeWrite()
 		b.closeWrite()
 		late.closeWrite()
-		s.settle()
+		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean, sim.Clean, sim.Clean}},
 }
 
-// config is what the server of a simulated scenario is given.
+// config returns the configuration of the server.
 func (sc scenario) config() engine.Config {
 	if sc.limit.MaxConns == 0 {
 		sc.limit.MaxConns = 100

@@ -10,8 +10,8 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// FuzzScript plays a scenario on a machine that fails as the script says, on
-// all three pollers. First byte: which scenario.
+// FuzzScript runs a scenario on a kernel that fails as the script says, with all three
+// pollers. which selects the scenario.
 func FuzzScript(f *testing.F) {
 	for i := range scenarios {
 		f.Add(byte(i), []byte(nil))
@@ -27,16 +27,16 @@ func FuzzScript(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.k.Follow(script) // the service, not its setting up
-			r.perform(sc)
-			if bad := r.verdict(); bad != "" {
+			r.k.Follow(script) // not while the server is made
+			r.run(sc)
+			if bad := r.failures(); bad != "" {
 				t.Errorf("%s, %s:\n%s", e.name, sc.name, bad)
 			}
 		}
 	})
 }
 
-// everyByte is a script of one decision, for as long as any scenario lasts.
+// everyByte returns a script with the same decision for every call of a scenario.
 func everyByte(b byte) []byte {
 	script := make([]byte, 200)
 	for i := range script {

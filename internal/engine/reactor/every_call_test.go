@@ -1,0 +1,131 @@
+//go:build linux
+
+package reactor
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/engine"
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+// TestEveryCallFailsOnce runs every scenario without a fault, and then once for each call
+// that it made and each errno that the call may return. Whatever fails, no peer sees a
+// false end, and every peer is served when nothing fails any more.
+//
+// The ledger checks the test: it is a failure if an errno is legal for a call that the
+// reactor makes and was never returned.
+func TestEveryCallFailsOnce(t *testing.T) {
+	var ledger sim.Ledger
+	t.Run("streams", func(t *testing.T) {
+		for _, e := range pollers {
+			for _, sc := range append(scenarios, onUnix(t)...) {
+				t.Run(e.name+"/"+sc.name, func(t *testing.T) {
+					t.Parallel()
+					failEveryCall(t, e.make, sc, &ledger)
+				})
+			}
+		}
+	})
+	t.Run("datagrams", func(t *testing.T) {
+		for _, e := range pollers {
+			t.Run(e.name, func(t *testing.T) {
+				t.Parallel()
+				failEveryDatagramCall(t, e.make, &ledger)
+			})
+		}
+	})
+	for _, missing := range ledger.Missing() {
+		t.Errorf("never returned: %s", missing)
+	}
+}
+
+// onUnix returns the scenarios again, for a unix socket: SO_LINGER has no effect there.
+func onUnix(t *testing.T) []scenario {
+	var all []scenario
+	for _, sc := range scenarios {
+		if sc.loops == 0 && sc.limit == (engine.Limits{}) {
+			sc.network, sc.path = "unix", filepath.Join(t.TempDir(), "s")
+			sc.name += ", unix"
+			all = append(all, sc)
+		}
+	}
+	return all
+}
+
+func failEveryCall(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario, ledger *sim.Ledger) {
+	plain := runScenario(e, sc, nil, ledger)
+	if bad := plain.failures(); bad != "" {
+		t.Fatalf("without a fault:\n%s", bad)
+	}
+	if diff := cmp.Diff(sc.want, plain.ends()[:len(sc.want)]); diff != "" {
+		t.Fatalf("without a fault, what the peers saw (-want +got):\n%s", diff)
+	}
+	for i, call := range plain.k.Trace()[:plain.faulty] {
+		for _, errno := range sim.Legal(call) {
+			r := runScenario(e, sc, sim.FailAt(i, call, errno), ledger)
+			if bad := r.failures(); bad != "" {
+				t.Fatalf("call %d, %s, fails with %v (%d):\n%s", i, call, errno, errno, bad)
+			}
+		}
+	}
+}
+
+// runScenario runs one scenario with one script. It checks safety under faults, and then
+// liveness without faults. Its result depends on nothing else.
+func runScenario(e func(sys.Kernel) engine.Engine, sc scenario, script []byte, ledger *sim.Ledger) *rig {
+	r, err := newRig(e, sc, script, ledger)
+	if err != nil {
+		r.checkRefusal(err)
+		return r
+	}
+	r.run(sc)
+	return r
+}
+
+func (r *rig) run(sc scenario) {
+	sc.steps(simulatedEnv{r})
+	r.checkSafety()
+	r.checkLiveness()
+	r.checkSafety()
+	r.shutDown()
+}
+
+// checkRefusal checks that a failed New returns the errno and leaves nothing behind.
+func (r *rig) checkRefusal(err error) {
+	var errno sys.Errno
+	if !errors.As(err, &errno) {
+		r.problem("New failed without the errno: %v", err)
+	}
+	if open := r.k.Open(); len(open) > 0 {
+		r.problem("New failed and left open: %v", open)
+	}
+	if r.budget.Memory() != 0 {
+		r.problem("New failed and left %d bytes reserved", r.budget.Memory())
+	}
+	r.problems = append(r.problems, r.k.Violations()...)
+}
+
+// simulatedEnv is the env on the simulated kernel.
+type simulatedEnv struct{ *rig }
+
+func (s simulatedEnv) dial() peer { return simulatedPeer{s.rig, s.rig.dial()} }
+func (s simulatedEnv) drain()     { s.srv.startDrain() }
+func (s simulatedEnv) listPeers() { s.topPeers() }
+func (s simulatedEnv) bulk() int  { return 8 * rigBuffer }
+
+type simulatedPeer struct {
+	r *rig
+	p *sim.Peer
+}
+
+func (a simulatedPeer) send(n int)  { a.r.send(a.p, n) }
+func (a simulatedPeer) closeWrite() { a.p.CloseWrite() }
+func (a simulatedPeer) reset()      { a.p.Reset() }
+func (a simulatedPeer) stall()      { a.p.Stall() }
+func (a simulatedPeer) resume()     { a.p.Resume() }
