@@ -166,3 +166,29 @@ func read(t *testing.T, path string) string {
 	}
 	return string(text)
 }
+
+// TestReadmeAgreesWithTheMatrix compares what README.md says of programs in the middle with
+// the summary in docs/matrix.md, which make matrix writes.
+func TestReadmeAgreesWithTheMatrix(t *testing.T) {
+	row := regexp.MustCompile(`(?m)^\| \[\d+\]\(\S+\) \| (\S+).*? \| .+? \| default.*? \| \d+ of \d+ fail \| (.*) \|$`)
+	var programs, lossy, reset []string
+	for _, match := range row.FindAllStringSubmatch(read(t, "docs/matrix.md"), -1) {
+		name, failed := match[1], match[2]
+		programs = append(programs, name)
+		if strings.Contains(failed, "half-close-owed") {
+			lossy = append(lossy, name)
+		}
+		if strings.Contains(failed, "rst-to-client") {
+			reset = append(reset, name)
+		}
+	}
+	if len(programs) != 11 || len(lossy) != 7 || len(reset) != 11 {
+		t.Errorf("docs/matrix.md has %d programs, %d that lose bytes and %d that do not pass on a reset: README.md says 11, 7 and 11",
+			len(programs), len(lossy), len(reset))
+	}
+	readme := strings.Join(strings.Fields(read(t, "README.md")), " ")
+	last := len(lossy) - 1
+	if want := strings.Join(lossy[:last], ", ") + " and " + lossy[last]; !strings.Contains(readme, want) {
+		t.Errorf("README.md does not say which programs lose bytes: %s", want)
+	}
+}
