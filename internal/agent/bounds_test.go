@@ -23,12 +23,12 @@ func TestLimitsHaveDefaults(t *testing.T) {
 	if got := chosen.withDefaults(); got != chosen {
 		t.Errorf("got %+v, want %+v", got, chosen)
 	}
-	if got := (Limits{Time: time.Minute}).delay(); got != 54*time.Second {
+	if got := (Limits{Time: time.Minute}).maxDelay(); got != 54*time.Second {
 		t.Errorf("got a delay of %v, want 54s", got)
 	}
 }
 
-func TestParametersAreTakenUpToTheirBounds(t *testing.T) {
+func TestParametersAreAcceptedUpToTheirBounds(t *testing.T) {
 	limits := Limits{Time: 10 * time.Second, Bytes: 100, Runs: 1}
 	name := func(n int) string { return strings.Repeat("x", n) }
 	tests := []struct {
@@ -56,7 +56,7 @@ func TestParametersAreTakenUpToTheirBounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sc, err := (&Server{}).lookup(r)
+		sc, err := (&Server{}).findScenario(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,17 +70,17 @@ func TestParametersAreTakenUpToTheirBounds(t *testing.T) {
 		}
 	}
 	r, _ := parseRequest("echod-agent/1 RUN reset id=x delay=7 take=6 give=5")
-	sc, _ := (&Server{}).lookup(r)
+	sc, _ := (&Server{}).findScenario(r)
 	got, err := sc.script(r, limits)
 	if diff := cmp.Diff(script{7 * time.Millisecond, 6, 5}, got, cmp.AllowUnexported(script{})); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
 }
 
-// TestRequestAloneCostsNoMemory: what a scenario keeps is allocated as it comes.
-func TestRequestAloneCostsNoMemory(t *testing.T) {
+// TestRequestAloneUsesNoMemory checks that memory is allocated for received bytes only.
+func TestRequestAloneUsesNoMemory(t *testing.T) {
 	r := newRun(t.Context(), request{}, script{})
-	r.limit, r.in = math.MaxInt64, strings.NewReader("four")
+	r.maxBytes, r.in = math.MaxInt64, strings.NewReader("four")
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	got, err := r.readExactly(maxKept)
@@ -89,7 +89,7 @@ func TestRequestAloneCostsNoMemory(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	if n := after.TotalAlloc - before.TotalAlloc; n > maxKept/4 {
-		t.Errorf("%d bytes were allocated for 4", n)
+		t.Errorf("got %d bytes allocated for 4", n)
 	}
 }
 
@@ -97,47 +97,47 @@ func TestReadExactlyLeavesTheRest(t *testing.T) {
 	for _, n := range []int{0, 1, 4} {
 		r := newRun(t.Context(), request{}, script{})
 		in := strings.NewReader("four")
-		r.limit, r.in = math.MaxInt64, in
+		r.maxBytes, r.in = math.MaxInt64, in
 		if got, err := r.readExactly(n); string(got) != "four"[:n] || err != nil || in.Len() != 4-n {
-			t.Errorf("%d: got %q, %v, and %d are left", n, got, err, in.Len())
+			t.Errorf("%d: got %q, %v, and %d bytes not read", n, got, err, in.Len())
 		}
 	}
 }
 
-func TestRunTakesBytesUpToItsLimit(t *testing.T) {
+func TestRunReceivesBytesUpToItsLimit(t *testing.T) {
 	for sent, want := range map[int]error{4: nil, 5: errBytes} {
 		r := newRun(t.Context(), request{}, script{})
-		r.limit, r.in = 4, bytes.NewReader(make([]byte, sent))
+		r.maxBytes, r.in = 4, bytes.NewReader(make([]byte, sent))
 		if err := r.take(); err != want {
 			t.Errorf("%d of 4 bytes: got %v, want %v", sent, err, want)
 		}
 	}
 }
 
-func TestAnswerLateKeepsAMebibyteAtMost(t *testing.T) {
+func TestAnswerLateKeepsAtMostAMebibyte(t *testing.T) {
 	r := newRun(t.Context(), request{}, script{})
-	r.limit, r.in = math.MaxInt64, bytes.NewReader(make([]byte, maxKept+1))
-	if err := r.answerLate(); err != errBytes || r.limit != maxKept {
-		t.Errorf("got %v and a limit of %d", err, r.limit)
+	r.maxBytes, r.in = math.MaxInt64, bytes.NewReader(make([]byte, maxKept+1))
+	if err := r.answerLate(); err != errBytes || r.maxBytes != maxKept {
+		t.Errorf("got %v and the limit %d", err, r.maxBytes)
 	}
 }
 
-func TestFirstLineHasItsLongestLength(t *testing.T) {
+func TestFirstLineHasAMaximumLength(t *testing.T) {
 	c, _ := start(t, &Server{})
 	line := func(n int) string {
 		const head = "echod-agent/1 HELLO token="
 		return head + strings.Repeat("x", n-len(head)-1) + "\n"
 	}
-	if got := say(t, c, line(MaxLine)); !strings.HasPrefix(got, "echod-agent/1 ok ") {
+	if got := send(t, c, line(MaxLine)); !strings.HasPrefix(got, "echod-agent/1 ok ") {
 		t.Errorf("%d bytes: got %q", MaxLine, got)
 	}
-	if got := say(t, c, line(MaxLine+1)); !strings.HasPrefix(got, "echod-agent/1 error malformed a first line has up to 1024 bytes") {
+	if got := send(t, c, line(MaxLine+1)); !strings.HasPrefix(got, "echod-agent/1 error malformed want a first line of at most 1024 bytes") {
 		t.Errorf("%d bytes: got %q", MaxLine+1, got)
 	}
 }
 
-// TestBoundsAreHeldByTheTestsThatTheirTableNames reads docs/agent.md.
-func TestBoundsAreHeldByTheTestsThatTheirTableNames(t *testing.T) {
+// TestDocumentNamesTestsOfThisPackage checks the table of bounds in docs/agent.md.
+func TestDocumentNamesTestsOfThisPackage(t *testing.T) {
 	text, err := os.ReadFile("../../docs/agent.md")
 	if err != nil {
 		t.Fatal(err)
@@ -157,10 +157,10 @@ func TestBoundsAreHeldByTheTestsThatTheirTableNames(t *testing.T) {
 	named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(string(text), -1)
 	for _, match := range named {
 		if !bytes.Contains(tests, []byte("func "+match[1]+"(")) {
-			t.Errorf("there is no %s", match[1])
+			t.Errorf("docs/agent.md names %s, which does not exist", match[1])
 		}
 	}
 	if len(named) < 20 {
-		t.Errorf("only %d tests are named: the search is broken", len(named))
+		t.Errorf("got %d names of tests, want at least 20", len(named))
 	}
 }

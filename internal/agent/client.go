@@ -15,28 +15,27 @@ import (
 	"echod/internal/dial"
 )
 
-// Client asks an agent. Each call makes one connection; its error says in the
-// client's words what is wrong, a *Refusal if the agent does not do what it is
-// asked for.
+// Client sends requests to an agent. Each call makes one connection. The error is a
+// *Refusal if the agent refuses the request.
 type Client struct {
 	Address string        // host:port
-	Token   Secret        // what the agent asks for, if it does
-	Timeout time.Duration // for connecting, and again for an answer
+	Token   Secret        // the zero value sends none
+	Timeout time.Duration // of the connect, and of the answer
 }
 
-// Params are what a scenario is told, by the names in docs/agent.md.
+// Params are the parameters of a scenario. docs/agent.md has their names.
 type Params map[string]int
 
-// Acting is a connection on which a scenario has begun: the agent has said so,
-// and every byte from here on is the scenario's.
+// Acting is a connection on which the agent runs a scenario. The lines of the protocol
+// have been read and written.
 type Acting struct {
 	net.Conn
-	ID  string // to ask for the report with
-	Key string // what the first datagram must begin with, if the scenario is about those
+	ID  string // for Client.Report
+	Key string // the first bytes of the datagram, for a scenario with datagrams
 }
 
-// Arrived waits for the agent to say that the datagram with the key has come. The
-// error is a *Refusal if it will send nothing there.
+// Arrived waits until the agent has received the datagram with the key. The error is a
+// *Refusal if the agent does not send to the source of the datagram.
 func (a *Acting) Arrived() error {
 	line, err := readLine(a)
 	if err != nil {
@@ -46,15 +45,16 @@ func (a *Acting) Arrived() error {
 	return err
 }
 
-// Hello asks whether an agent is there that lets this client in.
+// Hello returns what the agent supports. It fails if there is no agent, or if the agent
+// does not accept the token.
 func (c *Client) Hello(ctx context.Context) (Hello, error) {
 	var hello Hello
 	err := c.ask(ctx, verbHello, nil, 0, &hello)
 	return hello, err
 }
 
-// Start has the agent act out a scenario. Runs of one group are counted by
-// Count; "" is no group.
+// Start makes the agent run a scenario. Count counts the runs of one group; "" is no
+// group.
 func (c *Client) Start(ctx context.Context, scenario, group string, params Params) (*Acting, error) {
 	id := rand.Text()
 	r := c.request(verbRun, map[string]string{"id": id})
@@ -69,19 +69,19 @@ func (c *Client) Start(ctx context.Context, scenario, group string, params Param
 	if err != nil {
 		return nil, err
 	}
-	var told opening
+	var answer runAnswer
 	if body != "" {
-		err = json.Unmarshal([]byte(body), &told)
+		err = json.Unmarshal([]byte(body), &answer)
 	}
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("the agent's answer to %s: %w", verbRun, err)
 	}
-	return &Acting{conn, id, told.Key}, nil
+	return &Acting{conn, id, answer.Key}, nil
 }
 
-// Report is what the agent saw of a run. It waits for its end, up to wait and up to
-// MaxWait; a run that goes on then has the end Open.
+// Report returns what the agent saw of a run. It waits until the run has ended, but not
+// longer than wait and MaxWait. The report of a run that has not ended has the end Open.
 func (c *Client) Report(ctx context.Context, id string, wait time.Duration) (Report, error) {
 	var report Report
 	wait = min(wait, MaxWait)
@@ -90,9 +90,9 @@ func (c *Client) Report(ctx context.Context, id string, wait time.Duration) (Rep
 	return report, err
 }
 
-// Count is how many runs of a group go on.
+// Count returns how many runs of a group are active.
 func (c *Client) Count(ctx context.Context, group string) (int, error) {
-	var n counted
+	var n countAnswer
 	err := c.ask(ctx, verbCount, map[string]string{"group": group}, 0, &n)
 	return n.Open, err
 }
@@ -105,25 +105,24 @@ func (c *Client) request(verb string, params map[string]string) request {
 	return r
 }
 
-// ask makes one connection for one answer. Read is what is known of it; fields
-// that a later agent adds are passed over.
-func (c *Client) ask(ctx context.Context, verb string, params map[string]string, wait time.Duration, read any) error {
+// ask makes one connection for one answer. It ignores fields that a later agent adds.
+func (c *Client) ask(ctx context.Context, verb string, params map[string]string, wait time.Duration, answer any) error {
 	conn, body, err := c.open(ctx, c.request(verb, params), wait)
 	if err != nil {
 		return err
 	}
 	conn.Close()
-	if err := json.Unmarshal([]byte(body), read); err != nil {
+	if err := json.Unmarshal([]byte(body), answer); err != nil {
 		return fmt.Errorf("the agent's answer to %s: %w", verb, err)
 	}
 	return nil
 }
 
-// open connects, sends r and reads the one line that the agent answers first.
+// open connects, sends r, and reads the first line of the answer.
 func (c *Client) open(ctx context.Context, r request, wait time.Duration) (net.Conn, string, error) {
-	dialing, cancel := context.WithTimeout(ctx, c.Timeout)
+	dialCtx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	conn, err := dial.Target{Network: "tcp", Address: c.Address}.Dial(dialing)
+	conn, err := dial.Target{Network: "tcp", Address: c.Address}.Dial(dialCtx)
 	if err != nil {
 		return nil, "", fmt.Errorf("the agent cannot be reached: %w", err)
 	}
@@ -137,19 +136,19 @@ func (c *Client) open(ctx context.Context, r request, wait time.Duration) (net.C
 	}
 	if err != nil {
 		conn.Close()
-		return nil, "", unanswered(err, c.Token.hide(line))
+		return nil, "", noAnswer(err, c.Token.redact(line))
 	}
 	body, err := parseAnswer(line)
 	if err != nil {
 		conn.Close()
-		_, err = parseAnswer(c.Token.hide(line)) // an echo would repeat the token
+		_, err = parseAnswer(c.Token.redact(line)) // an echo server repeats the token
 		return nil, "", err
 	}
 	conn.SetDeadline(time.Time{})
 	return conn, body, nil
 }
 
-// readLine reads byte by byte: what follows the line is the scenario's.
+// readLine reads byte by byte, because what follows the line belongs to the scenario.
 func readLine(r io.Reader) (string, error) {
 	var line []byte
 	for b := make([]byte, 1); len(line) < 4*MaxLine; {
@@ -164,9 +163,9 @@ func readLine(r io.Reader) (string, error) {
 	return string(line), nil
 }
 
-func unanswered(err error, line string) error {
-	// An agent, too, may be cut off or run out of time within its answer.
-	if begun := line[:min(len(line), len(protocol))]; !strings.HasPrefix(protocol, begun) {
+// noAnswer is the error when the connection ends before the end of the first line.
+func noAnswer(err error, line string) error {
+	if start := line[:min(len(line), len(protocol))]; !strings.HasPrefix(protocol, start) {
 		return notAnAgent(line)
 	}
 	if errors.Is(err, io.EOF) {
@@ -176,11 +175,11 @@ func unanswered(err error, line string) error {
 }
 
 func notAnAgent(line string) error {
-	return fmt.Errorf("no agent answers there, but something that says %.40q", line)
+	return fmt.Errorf("not an agent: the answer starts with %.40q", line)
 }
 
-// parseAnswer reads the agent's first line without its end: what stands behind
-// its ok, or its *Refusal.
+// parseAnswer parses the first line of an answer without its end. It returns what
+// follows the ok, or a *Refusal.
 func parseAnswer(line string) (string, error) {
 	head, rest, _ := strings.Cut(line, " ")
 	version, err := parseVersion(head)

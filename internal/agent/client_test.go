@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// answering is a server that answers each first line by reply(line), and then
-// closes.
-func answering(t *testing.T, reply func(line string) string) *Client {
+// startReplying starts a server that answers each first line with reply(line), and then
+// closes the connection.
+func startReplying(t *testing.T, reply func(line string) string) *Client {
 	t.Helper()
 	ln := listen(t)
 	done := make(chan struct{})
@@ -33,7 +33,7 @@ func answering(t *testing.T, reply func(line string) string) *Client {
 	return &Client{Address: ln.Addr().String(), Timeout: testTimeout}
 }
 
-func TestClientSaysWhatIsWrongWithTheAgent(t *testing.T) {
+func TestClientErrorsNameTheCause(t *testing.T) {
 	tests := []struct{ name, answer, want string }{
 		{"older", "echod-agent/1 error unknown the scenario take\n", "the agent is older: it does not know the scenario take"},
 		{"older protocol", "echod-agent/0 error version this agent speaks echod-agent/0\n", "the agent is older: this agent speaks echod-agent/0"},
@@ -43,17 +43,17 @@ func TestClientSaysWhatIsWrongWithTheAgent(t *testing.T) {
 		{"limit", "echod-agent/1 error limit delay may be at most 5\n", "the agent does not allow it: delay may be at most 5"},
 		{"source", "echod-agent/1 error source the datagram came from port 80\n", "the agent does not answer there: the datagram came from port 80"},
 		{"busy", "echod-agent/1 error busy 64 scenarios\n", "the agent is busy: 64 scenarios"},
-		{"kind of a later agent", "echod-agent/1 error moody not today\n", "the agent refuses: not today"},
-		{"other service", "220 mail.example ESMTP\n", `no agent answers there, but something that says "220 mail.example ESMTP"`},
-		{"service without lines", "no line", `no agent answers there, but something that says "no line"`},
-		{"endless line", strings.Repeat("x", 5*MaxLine), "no agent answers there, but something that says \"" + strings.Repeat("x", 40) + `"`},
-		{"begun greeting", "echod-ag", "the agent does not answer: the connection was closed"},
-		{"begun answer", "echod-agent/1 o", "the agent does not answer: the connection was closed"},
+		{"kind of a later agent", "echod-agent/1 error newkind the reason\n", "the agent refuses: the reason"},
+		{"other service", "220 mail.example ESMTP\n", `not an agent: the answer starts with "220 mail.example ESMTP"`},
+		{"service without lines", "no line", `not an agent: the answer starts with "no line"`},
+		{"endless line", strings.Repeat("x", 5*MaxLine), "not an agent: the answer starts with \"" + strings.Repeat("x", 40) + `"`},
+		{"part of the protocol name", "echod-ag", "the agent does not answer: the connection was closed"},
+		{"part of an answer", "echod-agent/1 o", "the agent does not answer: the connection was closed"},
 		{"nothing", "", "the agent does not answer: the connection was closed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := answering(t, func(string) string { return tt.answer })
+			c := startReplying(t, func(string) string { return tt.answer })
 			if _, err := c.Start(t.Context(), "take", "", nil); err == nil || err.Error() != tt.want {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
@@ -61,15 +61,15 @@ func TestClientSaysWhatIsWrongWithTheAgent(t *testing.T) {
 	}
 }
 
-func TestClientTakesNoEchoForAnAgent(t *testing.T) {
-	c := answering(t, func(line string) string { return line })
+func TestClientDoesNotMistakeAnEchoForAnAgent(t *testing.T) {
+	c := startReplying(t, func(line string) string { return line })
 	_, err := c.Hello(t.Context())
-	if err == nil || !strings.HasPrefix(err.Error(), `no agent answers there, but something that says "echod-agent/1 HELLO"`) {
+	if err == nil || !strings.HasPrefix(err.Error(), `not an agent: the answer starts with "echod-agent/1 HELLO"`) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestClientGivesUp(t *testing.T) {
+func TestClientTimesOut(t *testing.T) {
 	ln := listen(t)
 	silent := &Client{Address: ln.Addr().String(), Timeout: 50 * time.Millisecond}
 	if _, err := silent.Hello(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "the agent does not answer: ") {
@@ -81,14 +81,14 @@ func TestClientGivesUp(t *testing.T) {
 	}
 }
 
-func TestFieldsOfALaterAgentArePassedOver(t *testing.T) {
-	c := answering(t, func(string) string { return `echod-agent/1 ok {"end":"fin","mood":"good"}` + "\n" })
+func TestFieldsOfALaterAgentAreIgnored(t *testing.T) {
+	c := startReplying(t, func(string) string { return `echod-agent/1 ok {"end":"fin","new":"field"}` + "\n" })
 	if got, err := c.Report(t.Context(), "x", 0); err != nil || got.End != FIN {
 		t.Errorf("got end %q, %v", got.End, err)
 	}
 }
 
-func TestTokensAreComparedWhole(t *testing.T) {
+func TestPartOfATokenIsNotEqual(t *testing.T) {
 	for _, tt := range []struct {
 		got, want string
 		same      bool

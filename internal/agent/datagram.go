@@ -1,33 +1,57 @@
 package agent
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"echod/internal/sock"
 )
 
 const (
-	// keyLife is how long a key is valid.
-	keyLife = 10 * time.Second
-	// answerGap lies between two copies, so that one burst does not lose all.
+	// keyTimeout is how long a key is valid.
+	keyTimeout = 10 * time.Second
+	// keySize is the length of what rand.Text returns: 130 random bits in 26
+	// characters.
+	keySize = 26
+	// answers is how many copies of the key are sent back. If there were one and the
+	// network lost it, the client could not distinguish that from a lost NAT mapping.
+	answers = 3
+	// answerGap is the time between two copies, so that one burst does not lose all.
 	answerGap = 50 * time.Millisecond
+	// headers is the size of the headers of IPv6 and UDP in bytes. Those of IPv4 are
+	// smaller.
+	headers = 40 + 8
+	// maxDatagram is more than the size of any UDP datagram, so that none is
+	// truncated, which Windows returns as an error.
+	maxDatagram = 64 << 10
 )
 
-// datagramLate waits for the datagram that brings the run's key, says on the
-// connection that it came, and ends its own direction there: the connection is
-// not needed any more, and a path that drops silent ones may have it. After the
-// delay it sends the key to where the datagram came from.
+// DatagramSize is the smallest size in bytes of a datagram with a key. With its headers
+// it is as large as all answers with theirs, so there is no amplification. The key comes
+// first in the datagram.
+const DatagramSize = answers*(headers+keySize) - headers
+
+// datagramLate waits for the datagram with the key of the run, confirms it on the
+// connection, and sends a FIN: the connection is not needed any more, and a path that
+// drops idle connections may drop it. After the delay it sends the key to the source of
+// the datagram.
 func (r *run) datagramLate() error {
 	d, err := r.receiveKey()
 	if err != nil {
 		return err
 	}
-	if refusal := checkSender(d.from, r.conn.RemoteAddr().(*net.TCPAddr).AddrPort()); refusal != nil {
-		r.saw(Error, refusal)
-		_, err := r.conn.Write(answerRefusal(refusal))
+	if refusal := checkSource(d.from, r.conn.RemoteAddr().(*net.TCPAddr).AddrPort()); refusal != nil {
+		r.setEnd(Error, refusal)
+		_, err := r.conn.Write(refusalLine(refusal))
 		return err
 	}
-	if _, err := r.conn.Write(answerOK(nil)); err != nil {
+	if _, err := r.conn.Write(okLine(nil)); err != nil {
 		return err
 	}
 	if err := r.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
@@ -36,29 +60,28 @@ func (r *run) datagramLate() error {
 	if err := r.wait(r.script.delay - time.Since(d.when)); err != nil {
 		return err
 	}
-	return r.answerKey(d)
+	return r.sendKey(d)
 }
 
-// receiveKey returns the datagram with the run's key, if it arrives while the key
-// is valid.
+// receiveKey returns the datagram with the key of the run.
 func (r *run) receiveKey() (keyDatagram, error) {
 	defer r.keys.remove(r.key)
-	timer := time.NewTimer(keyLife)
+	timer := time.NewTimer(keyTimeout)
 	defer timer.Stop()
 	select {
 	case d := <-r.arrivals:
-		r.count(d.text)
+		r.countReceived(d.text)
 		return d, nil
 	case <-timer.C:
 		return keyDatagram{}, errKey
 	case <-r.ctx.Done():
-		return keyDatagram{}, r.cutOff()
+		return keyDatagram{}, r.ctxError()
 	}
 }
 
-// answerKey sends the copies, and gives up at the first error. Only the client
-// can see whether they arrive.
-func (r *run) answerKey(d keyDatagram) error {
+// sendKey sends the copies of the key. It returns at the first error. Only the client
+// can know whether they arrive.
+func (r *run) sendKey(d keyDatagram) error {
 	for i := range answers {
 		if i > 0 {
 			if err := r.wait(answerGap); err != nil {
@@ -69,27 +92,125 @@ func (r *run) answerKey(d keyDatagram) error {
 		if err != nil {
 			return err
 		}
-		r.mu.Lock()
-		r.report.Sent += int64(n)
-		r.mu.Unlock()
+		r.countSent(n)
 	}
-	r.saw(Acted, nil)
+	r.setEnd(Acted, nil)
 	return nil
 }
 
-// checkSender refuses to send to an address that might not have asked. Anybody can write
-// another's address onto a datagram, but not open a connection from there.
-func checkSender(datagram, connection netip.AddrPort) *Refusal {
-	from, peer := plain(datagram.Addr()), plain(connection.Addr())
+// checkSource refuses to send to an address that may be forged: anybody can forge the
+// source of a datagram, but not that of a TCP connection.
+func checkSource(datagram, connection netip.AddrPort) *Refusal {
+	from, peer := canonical(datagram.Addr()), canonical(connection.Addr())
 	switch {
 	case from != peer:
 		return refuse(badSource, "the datagram came from %v, the connection from %v", from, peer)
 	case datagram.Port() == 0, datagram.Port() < 1024 && !from.IsLoopback():
-		return refuse(badSource, "the datagram came from port %d, which may be a service's", datagram.Port())
+		return refuse(badSource, "the datagram came from port %d, which may be the port of a service", datagram.Port())
 	}
 	return nil
 }
 
-// plain is addr without what makes equal addresses look different: the mapping
-// of an IPv4 address into IPv6, and the zone.
-func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
+// canonical removes what makes equal addresses different: the mapping of an IPv4
+// address into IPv6, and the zone.
+func canonical(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
+
+// keyDatagram is a datagram with a key.
+type keyDatagram struct {
+	text    []byte
+	from    netip.AddrPort
+	arrived sock.PktInfo // the local address, from which the answers are sent
+	when    time.Time
+}
+
+// datagramConn has the methods of a *net.UDPConn that keyReceiver uses. As there, the
+// counts of a failed read are -1.
+type datagramConn interface {
+	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error)
+	WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oobn int, err error)
+}
+
+// keyReceiver is the agent's UDP socket, and the keys that runs wait for. It drops a
+// datagram without a valid key. Each run has at most one key, so there are never more
+// than Limits.Runs.
+type keyReceiver struct {
+	conn   datagramConn
+	failed atomic.Uint64 // reads
+
+	mu   sync.Mutex
+	keys map[string]chan keyDatagram
+}
+
+func newKeyReceiver(conn datagramConn) *keyReceiver {
+	return &keyReceiver{conn: conn, keys: make(map[string]chan keyDatagram)}
+}
+
+// newKey returns a new key, and a channel that receives at most one datagram with it.
+func (k *keyReceiver) newKey() (key string, arrivals <-chan keyDatagram) {
+	key = rand.Text()
+	c := make(chan keyDatagram, 1)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.keys[key] = c
+	return key, c
+}
+
+// remove makes a key invalid. It returns the channel of the key, or nil if the key is
+// not valid.
+func (k *keyReceiver) remove(key string) chan<- keyDatagram {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.keys[key]
+	delete(k.keys, key)
+	return c
+}
+
+// receive delivers datagrams until the socket is closed or ctx is canceled. It counts
+// the errors of the socket, and waits after each, because the next read may return the
+// same error.
+func (k *keyReceiver) receive(ctx context.Context) {
+	text, control := make([]byte, maxDatagram), make([]byte, sock.ControlSize)
+	var backoff time.Duration
+	for ctx.Err() == nil {
+		n, controlSize, _, from, err := k.conn.ReadMsgUDPAddrPort(text, control)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			k.failed.Add(1)
+			backoff = min(max(2*backoff, minBackoff), maxBackoff)
+			sleep(ctx, backoff)
+			continue
+		}
+		backoff = 0
+		if n < DatagramSize {
+			continue
+		}
+		if c := k.remove(string(text[:keySize])); c != nil {
+			c <- keyDatagram{append([]byte{}, text[:n]...), from, sock.ParseControl(control[:controlSize]), time.Now()}
+		}
+	}
+}
+
+// The backoff after an error of the UDP socket. It doubles with each error.
+const (
+	minBackoff = 10 * time.Millisecond
+	maxBackoff = time.Second
+)
+
+// sleep waits for d, or until ctx is canceled.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// send sends text to the source of d, from the local address that d was sent to.
+func (k *keyReceiver) send(d keyDatagram, text string) (int, error) {
+	control := make([]byte, sock.ControlSize)
+	n, _, err := k.conn.WriteMsgUDPAddrPort([]byte(text), control[:sock.PutControl(control, d.arrived, d.from.Addr())], d.from)
+	return max(n, 0), err
+}

@@ -10,18 +10,19 @@ import (
 	"echod/internal/sock"
 )
 
-// TestAnswerComesFromTheAddressThatWasAsked: a NAT lets no other in.
-func TestAnswerComesFromTheAddressThatWasAsked(t *testing.T) {
+// TestAnswerComesFromTheAddressThatTheClientSentTo exists because a NAT drops answers
+// from another address.
+func TestAnswerComesFromTheAddressThatTheClientSentTo(t *testing.T) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return sock.ReceivePktInfo(c) }}
-	everywhere, err := config.ListenPacket(context.Background(), "udp4", "0.0.0.0:0")
+	wildcard, err := config.ListenPacket(context.Background(), "udp4", "0.0.0.0:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := everywhere.(*net.UDPConn)
+	server := wildcard.(*net.UDPConn)
 	c, _ := start(t, &Server{UDP: server})
-	acting := startLate(t, c, 0)
-	asked := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2), Port: server.LocalAddr().(*net.UDPAddr).Port}
-	socket, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, asked) // hears that address alone
+	acting := startDatagramLate(t, c, 0)
+	dest := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2), Port: server.LocalAddr().(*net.UDPAddr).Port}
+	socket, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, dest) // receives from that address only
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,5 +33,5 @@ func TestAnswerComesFromTheAddressThatWasAsked(t *testing.T) {
 	if _, err := socket.Write(datagram); err != nil {
 		t.Fatal(err)
 	}
-	wantHeard(t, socket, acting.Key)
+	wantAnswers(t, socket, acting.Key)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// startWithUDP starts an agent that plays scenarios of datagrams, too.
+// startWithUDP starts an agent that also has the scenarios with datagrams.
 func startWithUDP(t *testing.T, limits Limits) (*Client, *net.UDPConn) {
 	t.Helper()
 	conn := socketAt(t, "127.0.0.1")
@@ -21,7 +21,7 @@ func startWithUDP(t *testing.T, limits Limits) (*Client, *net.UDPConn) {
 	return c, conn
 }
 
-// socketAt is a UDP socket that ends with the test.
+// socketAt returns a UDP socket that is closed at the end of the test.
 func socketAt(t *testing.T, address string) *net.UDPConn {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(address)})
@@ -33,7 +33,7 @@ func socketAt(t *testing.T, address string) *net.UDPConn {
 	return conn
 }
 
-func startLate(t *testing.T, c *Client, delay int) *Acting {
+func startDatagramLate(t *testing.T, c *Client, delay int) *Acting {
 	t.Helper()
 	acting, err := c.Start(t.Context(), "datagram-late", "", Params{"delay": delay})
 	if err != nil {
@@ -44,8 +44,8 @@ func startLate(t *testing.T, c *Client, delay int) *Acting {
 	return acting
 }
 
-// bring sends key in a datagram of size bytes.
-func bring(t *testing.T, from, to *net.UDPConn, key string, size int) {
+// sendKey sends a datagram of size bytes that starts with key.
+func sendKey(t *testing.T, from, to *net.UDPConn, key string, size int) {
 	t.Helper()
 	datagram := make([]byte, size)
 	copy(datagram, key)
@@ -54,9 +54,8 @@ func bring(t *testing.T, from, to *net.UDPConn, key string, size int) {
 	}
 }
 
-// wantHeard reads what the agent sends for one key: the copies, and before them
-// nothing else.
-func wantHeard(t *testing.T, socket *net.UDPConn, key string) {
+// wantAnswers reads the copies of key. No other datagram may come before them.
+func wantAnswers(t *testing.T, socket *net.UDPConn, key string) {
 	t.Helper()
 	for i := range answers {
 		buf := make([]byte, 2048)
@@ -67,15 +66,15 @@ func wantHeard(t *testing.T, socket *net.UDPConn, key string) {
 	}
 }
 
-func TestLateDatagramGoesToWhoBroughtTheKey(t *testing.T) {
+func TestLateDatagramGoesToTheSourceOfTheKey(t *testing.T) {
 	c, server := startWithUDP(t, Limits{})
-	acting, socket := startLate(t, c, 20), socketAt(t, "127.0.0.1")
-	bring(t, socket, server, acting.Key, DatagramSize)
+	acting, socket := startDatagramLate(t, c, 20), socketAt(t, "127.0.0.1")
+	sendKey(t, socket, server, acting.Key, DatagramSize)
 	if err := acting.Arrived(); err != nil {
 		t.Fatal(err)
 	}
 	wantEnd(t, acting, "", nil)
-	wantHeard(t, socket, acting.Key)
+	wantAnswers(t, socket, acting.Key)
 	got, err := c.Report(t.Context(), acting.ID, testTimeout)
 	if err != nil {
 		t.Fatal(err)
@@ -85,43 +84,42 @@ func TestLateDatagramGoesToWhoBroughtTheKey(t *testing.T) {
 		t.Errorf("report differs (-want +got):\n%s", diff)
 	}
 	if least := 20 + (answers-1)*answerGap.Milliseconds(); got.EndMS < least {
-		t.Errorf("it was over after %d ms, want %d at least", got.EndMS, least)
+		t.Errorf("got the end after %d ms, want at least %d", got.EndMS, least)
 	}
 }
 
-// TestAnswersAreNoLargerThanTheQuestion: not one byte more goes out than came in.
-func TestAnswersAreNoLargerThanTheQuestion(t *testing.T) {
-	_, come := newKeyReceiver(nil).newKey()
-	if cap(come) != 1 {
-		t.Errorf("a key is good for %d datagrams, want 1", cap(come))
+// TestAnswersAreNotLargerThanTheDatagram counts the headers too.
+func TestAnswersAreNotLargerThanTheDatagram(t *testing.T) {
+	_, arrivals := newKeyReceiver(nil).newKey()
+	if cap(arrivals) != 1 {
+		t.Errorf("got a key for %d datagrams, want 1", cap(arrivals))
 	}
-	if DatagramSize != 174 { // what docs/agent.md asks of clients
-		t.Errorf("a datagram must have %d bytes, want 174", DatagramSize)
+	if DatagramSize != 174 { // as in docs/agent.md
+		t.Errorf("got %d bytes, want 174", DatagramSize)
 	}
 	key, _ := newKeyReceiver(nil).newKey()
 	for _, headers := range []int{20 + 8, 40 + 8} { // of IPv4 and IPv6, and UDP
 		in, out := headers+DatagramSize, answers*(headers+len(key))
 		if len(key) != keySize || out > in {
-			t.Errorf("with headers of %d bytes: %d are sent for %d", headers, out, in)
+			t.Errorf("headers of %d bytes: got %d bytes sent for %d received", headers, out, in)
 		}
 	}
 }
 
-// TestOnlyAKeyIsAnswered sends what is none, and then a key: who hears only the
-// answers to that was answered nothing before, because datagrams are taken in
-// the order in which they come.
-func TestOnlyAKeyIsAnswered(t *testing.T) {
+// TestOnlyAValidKeyIsAnswered sends an invalid datagram and then a valid one. The agent
+// processes datagrams in order, so an answer to the invalid one would come first.
+func TestOnlyAValidKeyIsAnswered(t *testing.T) {
 	c, server := startWithUDP(t, Limits{})
-	used := startLate(t, c, 0)
+	used := startDatagramLate(t, c, 0)
 	first := socketAt(t, "127.0.0.1")
-	bring(t, first, server, used.Key, DatagramSize)
-	wantHeard(t, first, used.Key)
+	sendKey(t, first, server, used.Key, DatagramSize)
+	wantAnswers(t, first, used.Key)
 	tests := []struct {
 		name string
 		send func(key string) (string, int)
 	}{
-		{"nothing", func(string) (string, int) { return "", 0 }},
-		{"no key", func(string) (string, int) { return strings.Repeat("A", keySize), DatagramSize }},
+		{"an empty datagram", func(string) (string, int) { return "", 0 }},
+		{"an unknown key", func(string) (string, int) { return strings.Repeat("A", keySize), DatagramSize }},
 		{"a key that was used", func(string) (string, int) { return used.Key, DatagramSize }},
 		{"a part of a key", func(key string) (string, int) { return key[:keySize-1], DatagramSize }},
 		{"a key that does not come first", func(key string) (string, int) { return " " + key, DatagramSize }},
@@ -129,23 +127,23 @@ func TestOnlyAKeyIsAnswered(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			acting, socket := startLate(t, c, 0), socketAt(t, "127.0.0.1")
+			acting, socket := startDatagramLate(t, c, 0), socketAt(t, "127.0.0.1")
 			text, size := tt.send(acting.Key)
-			bring(t, socket, server, text, size)
-			bring(t, socket, server, acting.Key, DatagramSize+1)
-			wantHeard(t, socket, acting.Key)
+			sendKey(t, socket, server, text, size)
+			sendKey(t, socket, server, acting.Key, DatagramSize+1)
+			wantAnswers(t, socket, acting.Key)
 			got, err := c.Report(t.Context(), acting.ID, testTimeout)
 			if err != nil || got.Received != DatagramSize+1 {
-				t.Errorf("the agent took %d bytes for the key, %v; want %d", got.Received, err, DatagramSize+1)
+				t.Errorf("got %d bytes received, %v; want %d", got.Received, err, DatagramSize+1)
 			}
 		})
 	}
 }
 
-func TestOtherSenderThanTheClientIsAnsweredNothing(t *testing.T) {
+func TestDatagramFromAnotherAddressIsNotAnswered(t *testing.T) {
 	c, server := startWithUDP(t, Limits{})
-	acting := startLate(t, c, 0)
-	bring(t, socketAt(t, "127.0.0.2"), server, acting.Key, DatagramSize)
+	acting := startDatagramLate(t, c, 0)
+	sendKey(t, socketAt(t, "127.0.0.2"), server, acting.Key, DatagramSize)
 	var refusal *Refusal
 	if err := acting.Arrived(); !errors.As(err, &refusal) || refusal.Kind != badSource {
 		t.Errorf("got %v, want a refusal of the source", err)
@@ -156,7 +154,7 @@ func TestOtherSenderThanTheClientIsAnsweredNothing(t *testing.T) {
 	}
 }
 
-func TestSenderMustBeTheClientAndNoService(t *testing.T) {
+func TestSourceMustBeTheClientAndNotAService(t *testing.T) {
 	tests := []struct {
 		name                 string
 		datagram, connection string
@@ -165,23 +163,23 @@ func TestSenderMustBeTheClientAndNoService(t *testing.T) {
 		{"the client", "192.0.2.1:40000", "192.0.2.1:50000", true},
 		{"the client, on a socket of both families", "[::ffff:192.0.2.1]:40000", "192.0.2.1:50000", true},
 		{"IPv6", "[fe80::1%7]:40000", "[fe80::1%eth0]:50000", true},
-		{"another", "192.0.2.2:40000", "192.0.2.1:50000", false},
-		{"the other family", "[2001:db8::1]:40000", "192.0.2.1:50000", false},
-		{"the first port", "192.0.2.1:1024", "192.0.2.1:50000", true},
-		{"a service's port", "192.0.2.1:1023", "192.0.2.1:50000", false},
+		{"another address", "192.0.2.2:40000", "192.0.2.1:50000", false},
+		{"another family", "[2001:db8::1]:40000", "192.0.2.1:50000", false},
+		{"the lowest port that is allowed", "192.0.2.1:1024", "192.0.2.1:50000", true},
+		{"a low port", "192.0.2.1:1023", "192.0.2.1:50000", false},
 		{"a low port on loopback", "127.0.0.1:1023", "127.0.0.1:50000", true},
-		{"no port", "192.0.2.1:0", "192.0.2.1:50000", false},
-		{"no port on loopback", "127.0.0.1:0", "127.0.0.1:50000", false},
+		{"port 0", "192.0.2.1:0", "192.0.2.1:50000", false},
+		{"port 0 on loopback", "127.0.0.1:0", "127.0.0.1:50000", false},
 	}
 	for _, tt := range tests {
-		refusal := checkSender(netip.MustParseAddrPort(tt.datagram), netip.MustParseAddrPort(tt.connection))
+		refusal := checkSource(netip.MustParseAddrPort(tt.datagram), netip.MustParseAddrPort(tt.connection))
 		if got := refusal == nil; got != tt.ok {
-			t.Errorf("%s: got %v, want it answered: %t", tt.name, refusal, tt.ok)
+			t.Errorf("%s: got %v, want ok %t", tt.name, refusal, tt.ok)
 		}
 	}
 }
 
-func TestKeyThatNobodyBringsIsForgotten(t *testing.T) {
+func TestUnusedKeyExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRun(t.Context(), request{}, script{})
 		r.keys = newKeyReceiver(nil)
@@ -189,25 +187,25 @@ func TestKeyThatNobodyBringsIsForgotten(t *testing.T) {
 		if _, err := r.receiveKey(); err != errKey {
 			t.Errorf("got %v, want %v", err, errKey)
 		}
-		if got := time.Since(r.start); got != keyLife {
-			t.Errorf("it was good for %v, want %v", got, keyLife)
+		if got := time.Since(r.start); got != keyTimeout {
+			t.Errorf("got a key that is valid for %v, want %v", got, keyTimeout)
 		}
 		if r.keys.remove(r.key) != nil {
-			t.Error("it is a key still")
+			t.Error("the key is still valid")
 		}
 	})
 }
 
-func TestRunThatIsRefusedLeavesNoKey(t *testing.T) {
+func TestRefusedRunLeavesNoKey(t *testing.T) {
 	server := &Server{UDP: socketAt(t, "127.0.0.1"), Limits: Limits{Runs: 1}}
 	c, stop := start(t, server)
-	acting := startLate(t, c, 0)
+	acting := startDatagramLate(t, c, 0)
 	if _, err := c.Start(t.Context(), "datagram-late", "", nil); err == nil {
-		t.Fatal("the agent took more runs than it may")
+		t.Fatal("got a second run, want a refusal")
 	}
 	acting.Close()
 	stop()
 	if got := len(server.keys.keys); got != 0 {
-		t.Errorf("%d keys are left", got)
+		t.Errorf("got %d keys left, want none", got)
 	}
 }

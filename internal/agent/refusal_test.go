@@ -16,12 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sayTo has a new caller of server answer text, and returns the first line of the
+// exchange sends text to server on a new connection, and returns the first line of the
 // answer.
-func sayTo(t *testing.T, server *Server, text string) string {
+func exchange(t *testing.T, server *Server, text string) string {
 	t.Helper()
 	server.init()
-	c, client := pipeCaller(server)
+	c, client := pipeConn(server)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -34,15 +34,15 @@ func sayTo(t *testing.T, server *Server, text string) string {
 	return line
 }
 
-// loggingServer logs to log, as JSON, and asks for the token.
+// loggingServer returns a server that needs a token, and logs JSON to log.
 func loggingServer(log *bytes.Buffer) *Server {
 	return &Server{
 		Token: NewSecret(sesame), Limits: Limits{Time: 20 * time.Millisecond}.withDefaults(),
-		Log: slog.New(slog.NewJSONHandler(log, nil)), lineTime: testTimeout, waits: make(chan struct{}, 1),
+		Log: slog.New(slog.NewJSONHandler(log, nil)), lineTimeout: testTimeout, waits: make(chan struct{}, 1),
 	}
 }
 
-func TestRefusalsAreLoggedShortAndByKnownWordsOnly(t *testing.T) {
+func TestLogOfARefusalIsShortAndHasOnlyKnownWords(t *testing.T) {
 	long := strings.Repeat("x", 900)
 	tests := []struct {
 		name, line string
@@ -61,15 +61,15 @@ func TestRefusalsAreLoggedShortAndByKnownWordsOnly(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
 			server := loggingServer(&log)
-			if got := sayTo(t, server, tt.line+"\n"); len(got) > 200 {
-				t.Errorf("the answer has %d bytes", len(got))
+			if got := exchange(t, server, tt.line+"\n"); len(got) > 200 {
+				t.Errorf("got an answer of %d bytes", len(got))
 			}
 			if log.Len() > 300 {
-				t.Errorf("%d bytes are logged", log.Len())
+				t.Errorf("got %d bytes of log", log.Len())
 			}
 			var got map[string]any
 			if err := json.Unmarshal(log.Bytes(), &got); err != nil {
-				t.Fatalf("not one line: %v\n%s", err, &log)
+				t.Fatalf("want one line of log: %v\n%s", err, &log)
 			}
 			maps.DeleteFunc(got, func(key string, _ any) bool { return slices.Contains([]string{"time", "level", "client"}, key) })
 			tt.want["msg"] = "request refused"
@@ -77,37 +77,36 @@ func TestRefusalsAreLoggedShortAndByKnownWordsOnly(t *testing.T) {
 				t.Errorf("logged (-want +got):\n%s", diff)
 			}
 			if got := server.Snapshot().Refused; got != 1 {
-				t.Errorf("%d refusals are counted, want 1", got)
+				t.Errorf("got %d refusals counted, want 1", got)
 			}
 		})
 	}
 }
 
-// TestWhoLeavesIsNotLogged: of a connection that says nothing there is nothing to
-// say, nor of one that had to give way.
-func TestWhoLeavesIsNotLogged(t *testing.T) {
+// TestClosedConnectionsAreNotLogged closes connections before the end of the first line.
+func TestClosedConnectionsAreNotLogged(t *testing.T) {
 	var log bytes.Buffer
 	server := loggingServer(&log)
 	server.init()
 	for _, text := range []string{"", "echod-agent/1 HEL"} {
-		c, client := pipeCaller(server)
+		c, client := pipeConn(server)
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
 			c.serve(t.Context())
 		}()
 		io.WriteString(client, text)
-		c.conn.Close() // as when it is displaced
+		c.Conn.Close() // as if it were displaced
 		<-served
 		client.Close()
 	}
 	if log.Len() > 0 || server.Snapshot().Refused != 0 {
-		t.Errorf("%d refusals, and logged:\n%s", server.Snapshot().Refused, &log)
+		t.Errorf("got %d refusals, and this log:\n%s", server.Snapshot().Refused, &log)
 	}
 }
 
-// FuzzTokenIsNeitherLoggedNorAnswered sends a line with the token anywhere in it,
-// also as the parameter that authenticates it.
+// FuzzTokenIsNeitherLoggedNorAnswered sends a line with the token anywhere in it. If
+// authenticated, the line has the token as a parameter too.
 func FuzzTokenIsNeitherLoggedNorAnswered(f *testing.F) {
 	for _, authenticated := range []bool{false, true} {
 		f.Add("echod-agent/1 HELLO token="+sesame+" token=", "", authenticated)
@@ -136,12 +135,12 @@ func FuzzTokenIsNeitherLoggedNorAnswered(f *testing.F) {
 		var log bytes.Buffer
 		server := loggingServer(&log)
 		synctest.Test(t, func(t *testing.T) {
-			if got := sayTo(t, server, line+"\n"); strings.Contains(got, sesame) {
-				t.Errorf("%q is answered %q", line, got)
+			if got := exchange(t, server, line+"\n"); strings.Contains(got, sesame) {
+				t.Errorf("%q: got the answer %q", line, got)
 			}
 		})
 		if strings.Contains(log.String(), sesame) || strings.Contains(log.String(), before) && len(before) > 100 {
-			t.Errorf("%q is logged: %s", line, &log)
+			t.Errorf("%q: got the log %s", line, &log)
 		}
 	})
 }

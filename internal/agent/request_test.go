@@ -29,7 +29,7 @@ func TestParseRequestReadsFirstLines(t *testing.T) {
 	}
 }
 
-func TestParseRequestRefusesWhatIsNoFirstLine(t *testing.T) {
+func TestParseRequestRefusesInvalidLines(t *testing.T) {
 	tests := []struct {
 		line string
 		kind Kind
@@ -42,7 +42,7 @@ func TestParseRequestRefusesWhatIsNoFirstLine(t *testing.T) {
 		{"echod-agent/-1 HELLO", malformed},
 		{"echod-agent/99999 HELLO", malformed},
 		{"echod-agent/0 HELLO", badVersion},
-		{"echod-agent/2 HELLO\tand\x00what not", badVersion},
+		{"echod-agent/2 HELLO\tand\x00more", badVersion},
 		{"echod-agent/1", malformed},
 		{"echod-agent/1 ", malformed},
 		{"echod-agent/1  HELLO", malformed},
@@ -57,12 +57,12 @@ func TestParseRequestRefusesWhatIsNoFirstLine(t *testing.T) {
 		_, err := parseRequest(tt.line)
 		var refusal *Refusal
 		if !errors.As(err, &refusal) || refusal.Kind != tt.kind {
-			t.Errorf("%q: got %v, want it refused as %s", tt.line, err, tt.kind)
+			t.Errorf("%q: got %v, want a refusal of kind %s", tt.line, err, tt.kind)
 		}
 	}
 }
 
-func TestWordsAreOfVisibleASCII(t *testing.T) {
+func TestWordsConsistOfVisibleASCII(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": false, " ": false, "!": true, "~": true, "\x7f": false, "\n": false, "ä": false, "a b": false, "word": true,
 	} {
@@ -72,9 +72,9 @@ func TestWordsAreOfVisibleASCII(t *testing.T) {
 	}
 }
 
-func TestAnswerIsOneLineOfWords(t *testing.T) {
+func TestAnswerIsOneLine(t *testing.T) {
 	for body, want := range map[string]string{"": "echod-agent/1 ok\n", `{"open":1}`: "echod-agent/1 ok {\"open\":1}\n"} {
-		if got := string(answerOK([]byte(body))); got != want {
+		if got := string(okLine([]byte(body))); got != want {
 			t.Errorf("%q: got %q, want %q", body, got, want)
 		}
 	}
@@ -93,26 +93,25 @@ func FuzzParseRequest(f *testing.F) {
 			if !errors.As(err, &refusal) {
 				t.Fatalf("got %v, want a Refusal", err)
 			}
-			if answer := string(answerRefusal(refusal)); strings.Count(answer, "\n") != 1 {
-				t.Fatalf("the answer is not one line: %q", answer)
+			if answer := string(refusalLine(refusal)); strings.Count(answer, "\n") != 1 {
+				t.Fatalf("got %q, want one line", answer)
 			}
 			return
 		}
 		again, err := parseRequest(r.line())
 		if err != nil {
-			t.Fatalf("%q was read, and %q is not: %v", line, r.line(), err)
+			t.Fatalf("%q was parsed, and %q is not: %v", line, r.line(), err)
 		}
 		if diff := cmp.Diff(r, again, cmp.AllowUnexported(request{})); diff != "" {
-			t.Fatalf("read again it differs:\n%s", diff)
+			t.Fatalf("parsed again it differs (-want +got):\n%s", diff)
 		}
 		if n, err := r.number("wait", 1000); err == nil && (n < 0 || n > 1000) {
-			t.Fatalf("got number %d, want it within its bounds", n)
+			t.Fatalf("got %d, want 0 to 1000", n)
 		}
 	})
 }
 
-// FuzzParseAnswer: whatever answers there, it is an answer, a refusal or an
-// error, and no panic.
+// FuzzParseAnswer checks that every line is an answer, a refusal or an error.
 func FuzzParseAnswer(f *testing.F) {
 	f.Add("echod-agent/1 ok {}")
 	f.Add("echod-agent/1 error token-needed x")

@@ -18,19 +18,48 @@ import (
 	"echod/internal/errno"
 )
 
-// run is one connection on which a scenario is acted out, and its report.
-type run struct {
-	ctx    context.Context
-	group  string
-	script script
-	conn   net.Conn
-	in     io.Reader // the connection behind its first line
-	limit  int64     // bytes that may be received
-	start  time.Time
-	done   chan struct{} // closed when the run is over
-	over   time.Time     // when that was; guarded by the run table
+// End is how a connection ended, as the agent saw it.
+type End string
 
-	// Of a scenario of datagrams, else not set.
+const (
+	Open  End = "open"  // it has not ended yet
+	FIN   End = "fin"   // the client sent a FIN
+	Reset End = "reset" // the connection was reset
+	Acted End = "acted" // the agent ended it, as the scenario says
+	Limit End = "limit" // the agent ended it at a limit of time or bytes
+	Error End = "error" // anything else: see Report.Error
+)
+
+// Ends returns all values of End, except Open.
+func Ends() []End { return []End{FIN, Reset, Acted, Limit, Error} }
+
+// Report is what the agent saw of one connection, or of the datagrams of a scenario
+// that uses datagrams. Its bytes do not include the lines of the protocol.
+type Report struct {
+	ID       string `json:"id"`
+	Scenario string `json:"scenario"`
+	Received int64  `json:"received"` // bytes
+	SHA256   string `json:"sha256"`   // of the received bytes, in hexadecimal
+	Sent     int64  `json:"sent"`     // bytes that the agent's kernel accepted
+	End      End    `json:"end"`
+	EndMS    int64  `json:"end_ms"`   // from the start to End; 0 while open
+	TotalMS  int64  `json:"total_ms"` // from the start until the agent had finished, or until now
+	Error    string `json:"error,omitempty"`
+}
+
+// run is one scenario that runs on one connection, and its report.
+type run struct {
+	ctx      context.Context
+	group    string
+	script   script
+	conn     net.Conn
+	in       io.Reader // what follows the first line
+	maxBytes int64     // that may be received
+	start    time.Time
+	done     chan struct{} // closed when the run has ended
+	doneAt   time.Time     // guarded by the run table
+
+	// Only for a scenario that uses datagrams.
 	keys     *keyReceiver
 	key      string
 	arrivals <-chan keyDatagram
@@ -48,24 +77,55 @@ func newRun(ctx context.Context, r request, sc script) *run {
 }
 
 var (
-	errBytes = errors.New("more bytes than the agent takes")
-	errKey   = fmt.Errorf("no datagram brought the key within %v", keyLife)
+	errBytes = errors.New("the client sent more bytes than the limit")
+	errKey   = fmt.Errorf("no datagram with the key came within %v", keyTimeout)
 )
 
-// Read reads what the client sends, counts it, and keeps in mind how it ended.
+// do answers ok, runs the scenario and closes the connection: with a FIN if the scenario
+// succeeded, otherwise with a reset.
+func (r *run) do(scenario func(*run) error) {
+	_, err := r.conn.Write(okLine(r.runAnswer()))
+	if err == nil {
+		err = scenario(r)
+	}
+	if err != nil {
+		r.setEnd(endOf(err), err)
+		reset(r.conn)
+	} else if err := closeWithFIN(r.conn); err != nil && !errors.Is(err, net.ErrClosed) {
+		r.setEnd(endOf(err), err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.TotalMS = time.Since(r.start).Milliseconds()
+}
+
+// runAnswer is what follows the ok of a RUN with datagrams.
+type runAnswer struct {
+	Key string `json:"key"`
+}
+
+func (r *run) runAnswer() []byte {
+	if r.key == "" {
+		return nil
+	}
+	body, _ := json.Marshal(runAnswer{r.key}) // never fails for a string
+	return body
+}
+
+// Read reads from the client, counts the bytes, and records how the connection ended.
 func (r *run) Read(p []byte) (int, error) {
 	n, err := r.in.Read(p)
-	if r.count(p[:n]) > r.limit {
+	if r.countReceived(p[:n]) > r.maxBytes {
 		err = errBytes
 	}
 	if err != nil {
-		r.saw(endOf(err), err)
+		r.setEnd(endOf(err), err)
 	}
 	return n, err
 }
 
-// count notes what was received, and returns how many bytes that are by now.
-func (r *run) count(p []byte) int64 {
+// countReceived returns the number of bytes received so far.
+func (r *run) countReceived(p []byte) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Write(p)
@@ -75,13 +135,18 @@ func (r *run) count(p []byte) int64 {
 
 func (r *run) Write(p []byte) (int, error) {
 	n, err := r.conn.Write(p)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.report.Sent += int64(n)
+	r.countSent(n)
 	return n, err
 }
 
-// wait waits for d, or until the run has no time left.
+func (r *run) countSent(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Sent += int64(n)
+}
+
+// wait waits for d. It returns an error if the time limit of the run ends earlier, or
+// if the agent ends.
 func (r *run) wait(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -89,86 +154,34 @@ func (r *run) wait(d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-r.ctx.Done():
-		return r.cutOff()
+		return r.ctxError()
 	}
 }
 
-// cutOff is why a run ends before its scenario does.
-func (r *run) cutOff() error {
+func (r *run) ctxError() error {
 	if errors.Is(r.ctx.Err(), context.DeadlineExceeded) {
 		return os.ErrDeadlineExceeded
 	}
 	return net.ErrClosed
 }
 
-// saw notes how the connection ended. The first end is the one that counts;
-// what goes wrong later, as a late answer that cannot be sent, is an error
-// beside it.
-func (r *run) saw(end End, err error) {
+// setEnd records how the connection ended. The first end counts. A later error, e.g. of
+// a late answer that cannot be sent, is only in Report.Error.
+func (r *run) setEnd(end End, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.report.End == Open {
 		r.report.End = end
 		r.report.EndMS = time.Since(r.start).Milliseconds()
 	}
-	if err != nil && err != io.EOF && r.report.Error == "" {
-		r.report.Error = reason(err)
+	if err == nil || err == io.EOF || r.report.Error != "" {
+		return
 	}
-}
-
-// act says that the run begins, plays the scenario and closes the connection: in
-// order if the scenario was carried out, else by a reset.
-func (r *run) act(play func(*run) error) {
-	_, err := r.conn.Write(answerOK(r.opening()))
-	if err == nil {
-		err = play(r)
+	if op, ok := errors.AsType[*net.OpError](err); ok { // without the addresses, which the client knows
+		r.report.Error = op.Op + ": " + op.Err.Error()
+	} else {
+		r.report.Error = err.Error()
 	}
-	if err != nil {
-		r.saw(endOf(err), err)
-	}
-	if err != nil {
-		abort(r.conn)
-	} else if err := closeInOrder(r.conn); err != nil && !errors.Is(err, net.ErrClosed) {
-		r.saw(endOf(err), err)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.report.TotalMS = time.Since(r.start).Milliseconds()
-}
-
-// opening is what the client is told when a scenario begins, if it needs that.
-type opening struct {
-	Key string `json:"key"` // for its datagram
-}
-
-func (r *run) opening() []byte {
-	if r.key == "" {
-		return nil
-	}
-	body, _ := json.Marshal(opening{r.key}) // a string can always be written
-	return body
-}
-
-// isOver reports whether the run has ended.
-func (r *run) isOver() bool {
-	select {
-	case <-r.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// snapshot is the report as it stands.
-func (r *run) snapshot() Report {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	report := r.report
-	report.SHA256 = hex.EncodeToString(r.sum.Sum(nil))
-	if !r.isOver() {
-		report.TotalMS = time.Since(r.start).Milliseconds()
-	}
-	return report
 }
 
 func endOf(err error) End {
@@ -183,11 +196,23 @@ func endOf(err error) End {
 	return Error
 }
 
-// reason is an error without the addresses that the report's reader knows.
-func reason(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Op + ": " + op.Err.Error()
+func (r *run) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
 	}
-	return err.Error()
+}
+
+// snapshot returns the report as it is now.
+func (r *run) snapshot() Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	report := r.report
+	report.SHA256 = hex.EncodeToString(r.sum.Sum(nil))
+	if !r.ended() {
+		report.TotalMS = time.Since(r.start).Milliseconds()
+	}
+	return report
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// enter begins a run of that ID.
-func enter(t *testing.T, b *runTable, id string) *run {
+// addRun adds an active run with that ID.
+func addRun(t *testing.T, b *runTable, id string) *run {
 	t.Helper()
 	r := newRun(t.Context(), request{params: map[string]string{"id": id}}, script{})
 	if err := b.add(r, 1<<20); err != nil {
@@ -19,32 +19,32 @@ func enter(t *testing.T, b *runTable, id string) *run {
 	return r
 }
 
-func TestReportsAreForgottenAfterAWhile(t *testing.T) {
+func TestReportsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newRunTable()
-		enter(t, b, "goes on")
-		b.finish(enter(t, b, "over"))
-		time.Sleep(reportLife)
-		if _, err := b.find("over"); err != nil {
-			t.Errorf("after %v: %v", reportLife, err)
+		addRun(t, b, "active")
+		b.finish(addRun(t, b, "ended"))
+		time.Sleep(reportTimeout)
+		if _, err := b.find("ended"); err != nil {
+			t.Errorf("after %v: %v", reportTimeout, err)
 		}
 		time.Sleep(time.Nanosecond)
-		if _, err := b.find("over"); err == nil {
-			t.Errorf("still known after more than %v", reportLife)
+		if _, err := b.find("ended"); err == nil {
+			t.Errorf("the report exists after more than %v", reportTimeout)
 		}
-		if _, err := b.find("goes on"); err != nil {
-			t.Errorf("a run that goes on is forgotten: %v", err)
+		if _, err := b.find("active"); err != nil {
+			t.Errorf("active run: %v", err)
 		}
 	})
 }
 
-func TestOldestReportsGiveWay(t *testing.T) {
+func TestOldestReportsAreDropped(t *testing.T) {
 	b := newRunTable()
 	for i := range maxReports + 1 {
-		b.finish(enter(t, b, strconv.Itoa(i)))
+		b.finish(addRun(t, b, strconv.Itoa(i)))
 	}
 	if _, err := b.find("0"); err == nil {
-		t.Error("the oldest is still known")
+		t.Error("the oldest report still exists")
 	}
 	if _, err := b.find("1"); err != nil {
 		t.Error(err)
@@ -54,14 +54,14 @@ func TestOldestReportsGiveWay(t *testing.T) {
 	}
 }
 
-func TestAnIDIsOfOneRun(t *testing.T) {
+func TestIDCannotBeReused(t *testing.T) {
 	b := newRunTable()
-	r := enter(t, b, "mine")
+	r := addRun(t, b, "mine")
 	for range 2 {
 		if err := b.add(newRun(t.Context(), request{params: map[string]string{"id": "mine"}}, script{}), 10); err == nil {
-			t.Error("the same ID was taken again")
+			t.Error("got a second run with the same ID")
 		}
-		if b.runs["mine"].over.IsZero() {
+		if b.runs["mine"].doneAt.IsZero() {
 			b.finish(r)
 		}
 	}
@@ -70,20 +70,20 @@ func TestAnIDIsOfOneRun(t *testing.T) {
 func TestEndsOfRunsAreCounted(t *testing.T) {
 	b := newRunTable()
 	for id, end := range map[string]End{"1": FIN, "2": Reset, "3": FIN} {
-		r := enter(t, b, id)
-		r.saw(end, nil)
+		r := addRun(t, b, id)
+		r.setEnd(end, nil)
 		b.finish(r)
 	}
-	if diff := cmp.Diff(map[End]uint64{FIN: 2, Reset: 1}, b.ended); diff != "" {
+	if diff := cmp.Diff(map[End]uint64{FIN: 2, Reset: 1}, b.ends); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
-// TestTotalTimeIsUntilTheAgentIsDone: the client may have ended long before that.
-func TestTotalTimeIsUntilTheAgentIsDone(t *testing.T) {
+// TestTotalTimeLastsUntilTheAgentHasFinished lets the client end earlier.
+func TestTotalTimeLastsUntilTheAgentHasFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newRunTable()
-		r := enter(t, b, "x")
+		r := addRun(t, b, "x")
 		r.conn = controlConn{}
 		total := func(what string, want int64) {
 			t.Helper()
@@ -93,18 +93,18 @@ func TestTotalTimeIsUntilTheAgentIsDone(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		total("while the connection is open", 1000)
-		r.act(func(r *run) error {
-			r.saw(FIN, nil)
+		r.do(func(r *run) error {
+			r.setEnd(FIN, nil)
 			time.Sleep(time.Second)
-			total("after the client's end", 2000)
+			total("after the FIN of the client", 2000)
 			time.Sleep(time.Second)
 			return nil
 		})
 		b.finish(r)
 		time.Sleep(time.Second)
-		total("when the agent is done", 3000)
+		total("after the run", 3000)
 		if got := r.snapshot().EndMS; got != 1000 {
-			t.Errorf("the end was seen after %d ms, want 1000", got)
+			t.Errorf("got the end after %d ms, want 1000", got)
 		}
 	})
 }

@@ -1,39 +1,34 @@
 package agent
 
 import (
-	"errors"
 	"io"
-	"net"
 	"slices"
 	"time"
 )
 
-// scenario is one way to behave. It never sends a byte that it was not sent: an
-// agent is no amplifier.
+// scenario is one way in which the agent can behave. It never sends more bytes than it
+// has received, so the agent cannot be used for amplification.
 type scenario struct {
 	name   string
 	params []string
-	act    func(*run) error
-	udp    bool // whether it is about datagrams
+	run    func(*run) error
+	udp    bool // it uses datagrams
 }
 
-// maxKept bounds what a scenario keeps to send it back, in bytes.
+// maxKept is how many bytes a scenario keeps to send them back.
 const maxKept = 1 << 20
 
-// scenarios are all there are. A function, not a table, because they look at
-// their own run.
 func scenarios() []scenario {
 	return []scenario{
 		{"take", nil, (*run).take, false},
 		{"answer-late", []string{"delay"}, (*run).answerLate, false},
 		{"fin-first", nil, (*run).finFirst, false},
-		{"reset", []string{"take", "give", "delay"}, (*run).reset, false},
+		{"reset", []string{"take", "give", "delay"}, (*run).takeAndReset, false},
 		{"datagram-late", []string{"delay"}, (*run).datagramLate, true},
 	}
 }
 
-// scenarios are those that this agent plays: none about datagrams without a
-// socket for them.
+// scenarios returns the scenarios of this agent. Those with datagrams need a UDP socket.
 func (s *Server) scenarios() []scenario {
 	return slices.DeleteFunc(scenarios(), func(sc scenario) bool { return sc.udp && s.UDP == nil })
 }
@@ -46,8 +41,7 @@ func (s *Server) scenarioNames() []string {
 	return names
 }
 
-// lookup finds the scenario that r asks for.
-func (s *Server) lookup(r request) (scenario, error) {
+func (s *Server) findScenario(r request) (scenario, error) {
 	all := s.scenarios()
 	i := slices.IndexFunc(all, func(sc scenario) bool { return sc.name == r.scenario })
 	if i < 0 {
@@ -56,15 +50,15 @@ func (s *Server) lookup(r request) (scenario, error) {
 	return all[i], nil
 }
 
-// script is what a scenario's parameters ask for.
+// script holds the parameters of a scenario.
 type script struct {
 	delay time.Duration
-	take  int
-	give  int
+	take  int // bytes to receive
+	give  int // bytes to send back
 }
 
 func (s scenario) script(r request, limits Limits) (script, error) {
-	if err := r.only(append([]string{"id", "group"}, s.params...)...); err != nil {
+	if err := r.allowOnly(append([]string{"id", "group"}, s.params...)...); err != nil {
 		return script{}, err
 	}
 	if _, err := r.name("id"); err != nil {
@@ -75,7 +69,7 @@ func (s scenario) script(r request, limits Limits) (script, error) {
 			return script{}, err
 		}
 	}
-	delay, err := r.number("delay", limits.delay().Milliseconds())
+	delay, err := r.number("delay", limits.maxDelay().Milliseconds())
 	if err != nil {
 		return script{}, err
 	}
@@ -90,15 +84,15 @@ func (s scenario) script(r request, limits Limits) (script, error) {
 	return script{time.Duration(delay) * time.Millisecond, int(take), int(give)}, nil
 }
 
-// take reads until the end.
+// take reads until the connection ends.
 func (r *run) take() error {
 	_, err := io.Copy(io.Discard, r)
 	return err
 }
 
-// answerLate reads up to the FIN, waits, and sends back what came.
+// answerLate reads until the FIN, waits, and sends everything back.
 func (r *run) answerLate() error {
-	r.limit = min(r.limit, maxKept)
+	r.maxBytes = min(r.maxBytes, maxKept)
 	kept, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -110,7 +104,7 @@ func (r *run) answerLate() error {
 	return err
 }
 
-// finFirst ends its own direction at once, and reads until the end.
+// finFirst sends a FIN at once, and reads until the connection ends.
 func (r *run) finFirst() error {
 	if err := r.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 		return err
@@ -118,9 +112,9 @@ func (r *run) finFirst() error {
 	return r.take()
 }
 
-// reset reads some bytes, sends back the first of them and, after the delay,
-// resets the connection.
-func (r *run) reset() error {
+// takeAndReset reads some bytes, sends the first of them back, waits, and resets the
+// connection.
+func (r *run) takeAndReset() error {
 	kept, err := r.readExactly(r.script.take)
 	if err != nil {
 		return err
@@ -131,40 +125,17 @@ func (r *run) reset() error {
 	if err := r.wait(r.script.delay); err != nil {
 		return err
 	}
-	r.saw(Acted, nil)
-	abort(r.conn)
+	r.setEnd(Acted, nil)
+	reset(r.conn)
 	return nil
 }
 
-// readExactly reads n bytes. What it allocates grows with what is received: a
-// request alone costs no memory.
+// readExactly reads n bytes. It allocates memory for received bytes only: a request
+// alone uses no memory.
 func (r *run) readExactly(n int) ([]byte, error) {
 	read, err := io.ReadAll(io.LimitReader(r, int64(n)))
 	if err == nil && len(read) < n {
 		err = io.ErrUnexpectedEOF
 	}
 	return read, err
-}
-
-// resetAtClose makes every close of conn a reset: the agent's, and the kernel's when
-// the process dies. It is the first thing that a connection gets, because it may
-// fail, and a close in order would then say that a scenario was over.
-func resetAtClose(conn net.Conn) error { return linger(conn, 0) }
-
-// abort ends a connection by a reset.
-func abort(conn net.Conn) {
-	resetAtClose(conn)
-	conn.Close()
-}
-
-// closeInOrder ends a connection by a FIN behind all that was sent. If that cannot be
-// had, it is a reset.
-func closeInOrder(conn net.Conn) error { return errors.Join(linger(conn, -1), conn.Close()) }
-
-// linger sets SO_LINGER (socket(7)) where there is one: on TCP.
-func linger(conn net.Conn, seconds int) error {
-	if c, ok := conn.(interface{ SetLinger(sec int) error }); ok {
-		return c.SetLinger(seconds)
-	}
-	return nil
 }

@@ -3,32 +3,27 @@ package agent
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"log/slog"
 	"regexp"
 	"strings"
+
+	"echod/internal/usage"
 )
 
 const maxToken = 256
 
-// ValidToken reports whether token can be sent on a first line: 1 to 256 visible
-// ASCII characters, no space.
-func ValidToken(token string) error {
-	if token == "" || len(token) > maxToken {
-		return errors.New("a token has 1 to 256 characters")
-	}
-	for _, b := range []byte(token) {
-		if b <= ' ' || b > '~' {
-			return errors.New("a token has visible ASCII characters only, and no space")
-		}
+// CheckToken returns an error if token cannot be sent on a first line. The error does
+// not contain the token.
+func CheckToken(token string) error {
+	if !isWord(token) || len(token) > maxToken {
+		return usage.New("invalid token", "want 1 to 256 visible ASCII characters without a space")
 	}
 	return nil
 }
 
-// Secret is a token. It is never shown: formatted, logged or
-// marshaled it is "[redacted]". The text is behind a pointer because fmt calls no
-// methods of unexported fields, nor for %#v: there it shows an address. The zero
-// value is no token.
+// Secret is a token. Formatted, logged or marshaled it is "[redacted]". The text is
+// behind a pointer because fmt calls no methods of unexported fields, and none for %#v:
+// there it prints the pointer. The zero value is no token.
 type Secret struct{ text *string }
 
 // NewSecret returns text as a Secret; "" is no token.
@@ -52,7 +47,7 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // IsZero reports whether s is no token.
 func (s Secret) IsZero() bool { return s.text == nil }
 
-// reveal returns the text, to be sent to an agent and for nothing else.
+// reveal returns the text. It is only for sending it to an agent.
 func (s Secret) reveal() string {
 	if s.text == nil {
 		return ""
@@ -60,8 +55,8 @@ func (s Secret) reveal() string {
 	return *s.text
 }
 
-// Equal compares in a time that depends neither on the length of s nor on how
-// much of got is right.
+// Equal compares in a time that does not depend on the length of s, nor on how many
+// characters of got are correct.
 func (s Secret) Equal(got Secret) bool {
 	a, b := sha256.Sum256([]byte(got.reveal())), sha256.Sum256([]byte(s.reveal()))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
@@ -70,21 +65,20 @@ func (s Secret) Equal(got Secret) bool {
 // within reports whether text contains s.
 func (s Secret) within(text string) bool { return !s.IsZero() && strings.Contains(text, *s.text) }
 
-// minUnguessable is the length from which a text that contains the token does not
-// do so by chance. A random ID may well contain a token of one character.
+// minUnguessable is the shortest length of a token that a text does not contain by
+// chance. A random ID can contain a token of one character.
 const minUnguessable = 8
 
-// namedBy reports whether a name gives s away: it is s, or contains it otherwise
-// than by chance.
+// namedBy reports whether a name reveals s: it is s, or contains it and not by chance.
 func (s Secret) namedBy(name string) bool {
 	return s.within(name) && (len(name) == len(*s.text) || len(*s.text) >= minUnguessable)
 }
 
 var tokenParameter = regexp.MustCompile(`token=\S*`)
 
-// hide redacts s in a line that a peer sent: whatever follows "token=", and s
-// itself where it is too long to occur by chance.
-func (s Secret) hide(line string) string {
+// redact redacts s in a line from a peer: what follows "token=", and s itself if it is
+// too long to occur by chance.
+func (s Secret) redact(line string) string {
 	line = tokenParameter.ReplaceAllLiteralString(line, "token="+redacted)
 	if len(s.reveal()) >= minUnguessable {
 		line = strings.ReplaceAll(line, *s.text, redacted)

@@ -29,20 +29,20 @@ func TestSecretIsNeverShown(t *testing.T) {
 		for _, value := range []any{s, &s, inside, &inside, []Secret{s}, map[Secret]int{s: 1}, &Client{Token: s}, parsed} {
 			shown := fmt.Sprintf(verb, value)
 			if strings.Contains(shown, sesame) || strings.Contains(shown, fmt.Sprintf("%x", sesame)) || strings.Contains(shown, fmt.Sprintf("%X", sesame)) {
-				t.Errorf("%s of %T shows it: %s", verb, value, shown)
+				t.Errorf("%s of %T: got the token in %s", verb, value, shown)
 			}
 		}
 	}
 	text, err := json.Marshal(inside)
 	if err != nil || string(text) != `{"Out":"[redacted]"}` {
-		t.Errorf("as JSON: %s, %v", text, err)
+		t.Errorf("JSON: got %s, %v", text, err)
 	}
 	var log bytes.Buffer
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
 		slog.New(handler).Info("test", slog.Any("value", s), slog.Any("pointer", &s), slog.Any("inside", inside))
 	}
 	if strings.Contains(log.String(), sesame) || strings.Count(log.String(), redacted) < 4 {
-		t.Errorf("the log:\n%s", &log)
+		t.Errorf("got this log:\n%s", &log)
 	}
 	if s.String() != redacted || s.reveal() != sesame {
 		t.Errorf("got %q and %q", s.String(), s.reveal())
@@ -52,20 +52,20 @@ func TestSecretIsNeverShown(t *testing.T) {
 func TestSecretsThatDifferAnywhereAreNotEqual(t *testing.T) {
 	right := NewSecret(sesame)
 	if !right.Equal(NewSecret(sesame)) || !(Secret{}).Equal(NewSecret("")) {
-		t.Error("the same are not equal")
+		t.Error("got the same tokens not equal")
 	}
 	for i := range len(sesame) {
 		wrong := sesame[:i] + "x" + sesame[i+1:]
 		for _, got := range []string{wrong, sesame[:i], sesame[i+1:], sesame + wrong} {
 			if right.Equal(NewSecret(got)) || NewSecret(got).Equal(right) {
-				t.Errorf("%q is as good", got)
+				t.Errorf("got %q equal", got)
 			}
 		}
 	}
 }
 
-// TestTokensAreComparedInConstantTimeOnly reads the source: no == or != has a
-// token on either side, and the one comparison is that of crypto/subtle.
+// TestTokensAreComparedInConstantTimeOnly parses the source: no == or != has a token on
+// either side, and crypto/subtle is used.
 func TestTokensAreComparedInConstantTimeOnly(t *testing.T) {
 	fset := token.NewFileSet()
 	names, err := filepath.Glob("*.go")
@@ -86,7 +86,7 @@ func TestTokensAreComparedInConstantTimeOnly(t *testing.T) {
 				for _, side := range []ast.Expr{b.X, b.Y} {
 					if name := lastName(side); name == "Token" || name == "token" || name == "reveal" {
 						if other, ok := b.Y.(*ast.BasicLit); !ok || other.Value != `""` {
-							t.Errorf("%v: a token is compared by %v", fset.Position(b.Pos()), b.Op)
+							t.Errorf("%v: got a token compared with %v", fset.Position(b.Pos()), b.Op)
 						}
 					}
 				}
@@ -98,11 +98,11 @@ func TestTokensAreComparedInConstantTimeOnly(t *testing.T) {
 		})
 	}
 	if !subtle {
-		t.Error("nothing is compared in constant time")
+		t.Error("got no call of ConstantTimeCompare")
 	}
 }
 
-// lastName is the last identifier of a field or a call.
+// lastName returns the last identifier of a field or a call.
 func lastName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -117,13 +117,13 @@ func lastName(e ast.Expr) string {
 	return ""
 }
 
-func TestValidTokens(t *testing.T) {
+func TestCheckToken(t *testing.T) {
 	for text, valid := range map[string]bool{
 		"": false, "x": true, strings.Repeat("x", 256): true, strings.Repeat("x", 257): false,
 		"!": true, "~": true, "a b": false, "a\n": false, "\x7f": false, "ä": false,
 	} {
-		if err := ValidToken(text); (err == nil) != valid {
-			t.Errorf("%q: got %v, want valid: %t", text, err, valid)
+		if err := CheckToken(text); (err == nil) != valid {
+			t.Errorf("%q: got %v, want ok %t", text, err, valid)
 		}
 	}
 }
@@ -135,7 +135,7 @@ func TestNamesMustNotContainTheToken(t *testing.T) {
 	}{
 		{"", "x", true},
 		{"x", "x", false},
-		{"x", "xy", true}, // by chance, perhaps
+		{"x", "xy", true}, // possible by chance
 		{"1234567", "a1234567", true},
 		{"12345678", "a12345678", false},
 		{"12345678", "12345678", false},
@@ -144,12 +144,12 @@ func TestNamesMustNotContainTheToken(t *testing.T) {
 	for _, tt := range tests {
 		r := request{token: NewSecret(tt.token), params: map[string]string{"id": tt.name}}
 		if _, err := r.name("id"); (err == nil) != tt.ok {
-			t.Errorf("token %q, name %q: got %v, want it allowed: %t", tt.token, tt.name, err, tt.ok)
+			t.Errorf("token %q, name %q: got %v, want ok %t", tt.token, tt.name, err, tt.ok)
 		}
 	}
 }
 
-func TestWordsAreQuotedShortAndWithoutTheToken(t *testing.T) {
+func TestQuotedWordsAreShortAndWithoutTheToken(t *testing.T) {
 	r := request{token: NewSecret("x")}
 	for word, want := range map[string]string{
 		"word": "word", "x": redacted, "axb": redacted,
@@ -165,7 +165,7 @@ func TestWordsAreQuotedShortAndWithoutTheToken(t *testing.T) {
 	}
 }
 
-func TestTokenIsHiddenWhereItIsNotThereByChance(t *testing.T) {
+func TestTokenIsRedactedUnlessItIsThereByChance(t *testing.T) {
 	tests := []struct{ token, line, want string }{
 		{"", "220 mail token=x y", "220 mail token=[redacted] y"},
 		{"1234567", "HTTP/1.1 1234567", "HTTP/1.1 1234567"},
@@ -173,24 +173,24 @@ func TestTokenIsHiddenWhereItIsNotThereByChance(t *testing.T) {
 		{"12345678", "a12345678 token=12345678 12345678", "a[redacted] token=[redacted] [redacted]"},
 	}
 	for _, tt := range tests {
-		if got := NewSecret(tt.token).hide(tt.line); got != tt.want {
+		if got := NewSecret(tt.token).redact(tt.line); got != tt.want {
 			t.Errorf("token %q in %q: got %q, want %q", tt.token, tt.line, got, tt.want)
 		}
 	}
 }
 
-// TestClientNeverShowsItsToken: what answers may be an echo.
+// TestClientNeverShowsItsToken includes a server that is an echo.
 func TestClientNeverShowsItsToken(t *testing.T) {
 	for _, secret := range []string{"x", "1234567", sesame} {
 		for _, reply := range []func(line string) string{
 			func(line string) string { return line },
 			func(line string) string { return line[:len(line)-2] },
 			func(string) string { return "token=" + secret + "\n" },
-			func(string) string { return "token=" + secret }, // and no end of the line
+			func(string) string { return "token=" + secret }, // without the end of the line
 			func(string) string { return "echod-agent/1 error unknown token=" + secret + "\n" },
 			func(string) string { return "echod-agent/1 error token=" + secret + " text\n" },
 		} {
-			c := answering(t, reply)
+			c := startReplying(t, reply)
 			c.Token = NewSecret(secret)
 			_, err := c.Hello(t.Context())
 			if err == nil || strings.Contains(err.Error(), "="+secret) {
@@ -198,7 +198,7 @@ func TestClientNeverShowsItsToken(t *testing.T) {
 			}
 		}
 	}
-	c := answering(t, func(string) string { return "HTTP/1.1 400 " + sesame + "\n" })
+	c := startReplying(t, func(string) string { return "HTTP/1.1 400 " + sesame + "\n" })
 	c.Token = NewSecret(sesame)
 	if _, err := c.Hello(t.Context()); err == nil || !strings.Contains(err.Error(), "400 [redacted]") {
 		t.Errorf("got %v", err)

@@ -1,8 +1,12 @@
+// Package agent implements the remote agent of a check. A client names a scenario on the
+// first line of a connection. The agent runs it, and reports on another connection what
+// it has seen. The protocol is in docs/agent.md.
 package agent
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -12,7 +16,7 @@ import (
 	"echod/internal/accept"
 )
 
-// Limits bound what an agent does for its clients.
+// Limits bounds what an agent does for its clients.
 type Limits struct {
 	Time  time.Duration // of one scenario; default DefaultTime
 	Bytes int64         // that one scenario receives; default DefaultBytes
@@ -39,66 +43,65 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// delay is the longest delay that a scenario may ask for: what comes before and
-// after it takes time, too.
-func (l Limits) delay() time.Duration { return l.Time * 9 / 10 }
+// maxDelay is the longest delay of a scenario. It is shorter than Time, because the
+// other parts of the scenario take time too.
+func (l Limits) maxDelay() time.Duration { return l.Time * 9 / 10 }
 
-// waits is how many requests may wait for the end of a run at once.
-func (l Limits) waits() int { return 2 * l.Runs }
+// maxWaits is how many REPORT requests may wait at the same time.
+func (l Limits) maxWaits() int { return 2 * l.Runs }
 
-// closing is how many connections may be between two states, or have been closed
-// and not yet released their resources. They never wait for anybody.
-const closing = 64
+// maxClosing is how many connections may be closed but still have resources, or change
+// from one state to another. None of them waits for its client.
+const maxClosing = 64
 
-// lineTime is how long a connection may take over its first line, and how long
-// an answer may take to be sent.
-const lineTime = 5 * time.Second
+// lineTimeout is the timeout of the first line of a connection, and of an answer.
+const lineTimeout = 5 * time.Second
 
-// Server acts scenarios out.
+// Server is a remote agent.
 type Server struct {
-	Token  Secret // what every request must bring; the zero value asks for none
+	Token  Secret // of every request; the zero value accepts requests without one
 	Limits Limits
-	UDP    *net.UDPConn // where datagrams come in; nil: no scenario is about them
-	Log    *slog.Logger // default: none
+	UDP    *net.UDPConn // nil disables the scenarios with datagrams
+	Log    *slog.Logger // nil discards the log
 
-	lineTime     time.Duration // default lineTime
-	maxNewcomers int           // default maxNewcomers
+	lineTimeout  time.Duration // default lineTimeout
+	maxIdleConns int           // default maxIdleConns
 
 	initialized sync.Once
 	runs        *runTable
-	keys        *keyReceiver // of UDP
-	newcomers   *newcomers
+	keys        *keyReceiver
+	idleConns   *idleConns
 	slots       *accept.Slots // one for each connection
 	accepts     [accept.NumReasons]atomic.Uint64
-	waits       chan struct{} // holds one for each REPORT that waits
+	waits       chan struct{} // has one element for each REPORT that waits
 }
 
-// init makes what both Serve and Snapshot use.
+// init prepares the fields that both Serve and Snapshot use.
 func (s *Server) init() {
 	s.initialized.Do(func() {
 		s.runs, s.keys = newRunTable(), newKeyReceiver(s.UDP)
-		s.newcomers = &newcomers{max: maxNewcomers}
-		if s.maxNewcomers > 0 {
-			s.newcomers.max = s.maxNewcomers
+		s.idleConns = &idleConns{max: maxIdleConns}
+		if s.maxIdleConns > 0 {
+			s.idleConns.max = s.maxIdleConns
 		}
 	})
 }
 
-// Serve accepts connections on ln until ctx ends, then closes it and UDP, resets
-// the active connections and returns nil. The error is the listener's. Many
-// scenarios depend on resets: ln must not be of MPTCP, whose resets are another
-// thing.
+// Serve accepts connections on ln until ctx is canceled. Then it closes ln and UDP,
+// resets the active connections and returns nil. It returns an error if the listener
+// fails. Many scenarios depend on resets, so ln must not use MPTCP, which handles
+// resets differently.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	s.Limits = s.Limits.withDefaults()
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
-	if s.lineTime == 0 {
-		s.lineTime = lineTime
+	if s.lineTimeout == 0 {
+		s.lineTimeout = lineTimeout
 	}
 	s.init()
-	s.waits = make(chan struct{}, s.Limits.waits())
-	s.slots = accept.NewSlots(s.Limits.Runs+s.Limits.waits()+s.newcomers.max+closing, 0)
+	s.waits = make(chan struct{}, s.Limits.maxWaits())
+	s.slots = accept.NewSlots(s.Limits.Runs+s.Limits.maxWaits()+s.idleConns.max+maxClosing, 0)
 	var conns sync.WaitGroup
 	defer conns.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -118,18 +121,21 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		switch {
 		case conn == nil:
 			accepting.Close()
-			return unlessDone(ctx, err)
-		case err != nil: // there was no place before the end
+			if ctx.Err() != nil {
+				err = nil // the cause of the error
+			}
+			return err
+		case err != nil: // no slot was free before ctx was canceled
 			conn.Close()
 			continue
 		}
-		if resetAtClose(conn) != nil {
+		if resetOnClose(conn) != nil {
 			s.accepts[accept.Aborted].Add(1)
 			conn.Close()
 			s.slots.Release()
 			continue
 		}
-		c := &caller{server: s, conn: conn, in: bufio.NewReaderSize(conn, MaxLine), place: s.newcomers.add(conn, false)}
+		c := &clientConn{Conn: conn, server: s, in: bufio.NewReaderSize(conn, MaxLine), idle: s.idleConns.add(conn, false)}
 		conns.Go(func() {
 			defer s.slots.Release()
 			c.serve(ctx)
@@ -137,23 +143,38 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 }
 
-// unlessDone is err, or nil if ctx has ended: then that is why there is an error.
-func unlessDone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-// authenticate refuses a request without the token.
+// authenticate refuses a request that does not have the token.
 func (s *Server) authenticate(r request) error {
 	switch {
 	case s.Token.IsZero():
 		return nil
 	case r.token.IsZero():
-		return refuse(tokenNeeded, "give it with token=TOKEN")
+		return refuse(tokenNeeded, "want token=TOKEN")
 	case !s.Token.Equal(r.token):
 		return refuse(tokenWrong, "that is not the token")
+	}
+	return nil
+}
+
+// resetOnClose makes every close of conn a reset: by the agent, and by the kernel when
+// the process dies. The agent calls it before anything else. Without it, a close with a
+// FIN could mean that a scenario ended normally.
+func resetOnClose(conn net.Conn) error { return setLinger(conn, 0) }
+
+// reset closes a connection with a reset.
+func reset(conn net.Conn) {
+	resetOnClose(conn)
+	conn.Close()
+}
+
+// closeWithFIN closes a connection with a FIN after everything that was sent. If the
+// linger option cannot be changed, the close is a reset, and an error is returned.
+func closeWithFIN(conn net.Conn) error { return errors.Join(setLinger(conn, -1), conn.Close()) }
+
+// setLinger sets SO_LINGER (socket(7)) on a TCP connection.
+func setLinger(conn net.Conn, seconds int) error {
+	if c, ok := conn.(interface{ SetLinger(sec int) error }); ok {
+		return c.SetLinger(seconds)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 	"echod/internal/errno"
 )
 
-// testTimeout bounds how long a test waits for what must happen.
+// testTimeout is how long a test waits for an event that must happen.
 const testTimeout = 20 * time.Second
 
 func listen(t *testing.T) net.Listener {
@@ -33,7 +33,7 @@ func listen(t *testing.T) net.Listener {
 	return ln
 }
 
-// start serves until the test ends, or stop is called.
+// start starts server. It runs until the test ends or until stop.
 func start(t *testing.T, server *Server) (c *Client, stop func()) {
 	t.Helper()
 	ln := listen(t)
@@ -53,9 +53,8 @@ func start(t *testing.T, server *Server) (c *Client, stop func()) {
 	return &Client{Address: ln.Addr().String(), Token: server.Token, Timeout: testTimeout}, stop
 }
 
-// say connects, sends text as it stands and returns all that is answered up to
-// a line's end.
-func say(t *testing.T, c *Client, text string) string {
+// send sends text on a new connection, and returns the first line of the answer.
+func send(t *testing.T, c *Client, text string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", c.Address)
 	if err != nil {
@@ -69,29 +68,29 @@ func say(t *testing.T, c *Client, text string) string {
 }
 
 func TestEveryFirstLineIsAnsweredByOneLine(t *testing.T) {
-	c, _ := start(t, &Server{Token: NewSecret("right"), Limits: Limits{Time: 30 * time.Second}, lineTime: 300 * time.Millisecond})
+	c, _ := start(t, &Server{Token: NewSecret("right"), Limits: Limits{Time: 30 * time.Second}, lineTimeout: 300 * time.Millisecond})
 	tests := []struct{ name, line, want string }{
 		{"hello", "echod-agent/1 HELLO token=right\n", `ok {"scenarios":["take","answer-late","fin-first","reset"],"max_delay_ms":27000}`},
 		{"no token", "echod-agent/1 HELLO\n", "error token-needed "},
-		{"wrong token", "echod-agent/1 HELLO token=rong\n", "error token-wrong "},
-		{"the token comes first", "echod-agent/1 DANCE\n", "error token-needed "},
+		{"wrong token", "echod-agent/1 HELLO token=wrong\n", "error token-wrong "},
+		{"no token and an unknown verb", "echod-agent/1 NOVERB\n", "error token-needed "},
 		{"other version", "echod-agent/7 HELLO\n", "error version this agent speaks echod-agent/1"},
 		{"other protocol", "GET / HTTP/1.1\r\n\r\n", "error malformed "},
-		{"unknown verb", "echod-agent/1 DANCE token=right\n", "error unknown DANCE"},
-		{"unknown scenario", "echod-agent/1 RUN tango id=1 token=right\n", "error unknown the scenario tango"},
-		{"scenario of datagrams without a socket", "echod-agent/1 RUN datagram-late id=1 token=right\n", "error unknown the scenario datagram-late"},
-		{"unknown parameter", "echod-agent/1 RUN take id=1 shoes=2 token=right\n", "error unknown the parameter shoes of RUN take"},
+		{"unknown verb", "echod-agent/1 NOVERB token=right\n", "error unknown NOVERB"},
+		{"unknown scenario", "echod-agent/1 RUN noscenario id=1 token=right\n", "error unknown the scenario noscenario"},
+		{"scenario with datagrams without a socket", "echod-agent/1 RUN datagram-late id=1 token=right\n", "error unknown the scenario datagram-late"},
+		{"unknown parameter", "echod-agent/1 RUN take id=1 nokey=2 token=right\n", "error unknown the parameter nokey of RUN take"},
 		{"parameter of another scenario", "echod-agent/1 RUN take id=1 delay=2 token=right\n", "error unknown the parameter delay of RUN take"},
 		{"no ID", "echod-agent/1 RUN take token=right\n", "error malformed RUN needs id="},
 		{"long ID", "echod-agent/1 RUN take id=" + strings.Repeat("x", 65) + " token=right\n", "error malformed RUN needs id="},
-		{"no number", "echod-agent/1 RUN reset id=1 take=some token=right\n", "error malformed take must be a whole number, 0 or more"},
+		{"not a number", "echod-agent/1 RUN reset id=1 take=some token=right\n", "error malformed take must be a whole number, 0 or more"},
 		{"negative number", "echod-agent/1 RUN reset id=1 take=-1 token=right\n", "error malformed take must be a whole number, 0 or more"},
-		{"more than is kept", "echod-agent/1 RUN reset id=1 take=1048577 token=right\n", "error limit take may be at most 1048576"},
-		{"gives more than it takes", "echod-agent/1 RUN reset id=1 take=1 give=2 token=right\n", "error limit give may be at most 1"},
-		{"longer than it may", "echod-agent/1 RUN answer-late id=1 delay=27001 token=right\n", "error limit delay may be at most 27000"},
-		{"report of nothing", "echod-agent/1 REPORT id=none token=right\n", "error id no run of that ID is known; a report is kept for 2m0s"},
-		{"waits for weeks", "echod-agent/1 REPORT id=none wait=600001 token=right\n", "error limit wait may be at most 600000"},
-		{"count of nothing", "echod-agent/1 COUNT group=none token=right\n", `ok {"open":0}`},
+		{"more than the maximum", "echod-agent/1 RUN reset id=1 take=1048577 token=right\n", "error limit take may be at most 1048576"},
+		{"give is more than take", "echod-agent/1 RUN reset id=1 take=1 give=2 token=right\n", "error limit give may be at most 1"},
+		{"delay too long", "echod-agent/1 RUN answer-late id=1 delay=27001 token=right\n", "error limit delay may be at most 27000"},
+		{"report of an unknown run", "echod-agent/1 REPORT id=none token=right\n", "error id no run has that ID; a report is kept for 2m0s"},
+		{"wait too long", "echod-agent/1 REPORT id=none wait=600001 token=right\n", "error limit wait may be at most 600000"},
+		{"count of an unknown group", "echod-agent/1 COUNT group=none token=right\n", `ok {"open":0}`},
 		{"count without a group", "echod-agent/1 COUNT token=right\n", "error malformed COUNT needs group="},
 		{"too long", "echod-agent/1 HELLO token=" + strings.Repeat("x", MaxLine) + "\n", "error malformed "},
 		{"too late", "echod-agent/1 HEL", "error malformed "},
@@ -99,22 +98,22 @@ func TestEveryFirstLineIsAnsweredByOneLine(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := say(t, c, tt.line); !strings.HasPrefix(got, "echod-agent/1 "+tt.want) || !strings.HasSuffix(got, "\n") {
+			if got := send(t, c, tt.line); !strings.HasPrefix(got, "echod-agent/1 "+tt.want) || !strings.HasSuffix(got, "\n") {
 				t.Errorf("got %q, want a line that begins with %q", got, "echod-agent/1 "+tt.want)
 			}
 		})
 	}
 }
 
-func TestWhoSaysNothingIsAnsweredNothing(t *testing.T) {
-	c, _ := start(t, &Server{lineTime: time.Millisecond})
-	if got := say(t, c, ""); got != "" {
+func TestSilentConnectionGetsNoAnswer(t *testing.T) {
+	c, _ := start(t, &Server{lineTimeout: time.Millisecond})
+	if got := send(t, c, ""); got != "" {
 		t.Errorf("got %q", got)
 	}
 }
 
-// playing begins a scenario and sends text.
-func playing(t *testing.T, c *Client, scenario string, params Params, text string) (*net.TCPConn, string) {
+// startScenario starts a scenario and sends text.
+func startScenario(t *testing.T, c *Client, scenario string, params Params, text string) (*net.TCPConn, string) {
 	t.Helper()
 	acting, err := c.Start(t.Context(), scenario, "", params)
 	if err != nil {
@@ -128,9 +127,9 @@ func playing(t *testing.T, c *Client, scenario string, params Params, text strin
 	return acting.Conn.(*net.TCPConn), acting.ID
 }
 
-func TestScenariosBehaveAsTheyAreNamed(t *testing.T) {
+func TestScenariosBehaveAsDocumented(t *testing.T) {
 	const text = "as it was sent"
-	hangUp := func(t *testing.T, conn *net.TCPConn) { conn.Close() }
+	closeConn := func(t *testing.T, conn *net.TCPConn) { conn.Close() }
 	finish := func(want string, end error) func(*testing.T, *net.TCPConn) {
 		return func(t *testing.T, conn *net.TCPConn) {
 			conn.CloseWrite()
@@ -144,15 +143,15 @@ func TestScenariosBehaveAsTheyAreNamed(t *testing.T) {
 		end      func(*testing.T, *net.TCPConn)
 		want     Report
 	}{
-		{"take sees a FIN", "take", nil, finish("", nil), Report{Received: 14, End: FIN}},
-		{"take sees a close as a FIN", "take", nil, hangUp, Report{Received: 14, End: FIN}},
-		{"answer-late answers", "answer-late", Params{"delay": 1}, finish(text, nil), Report{Received: 14, Sent: 14, End: FIN}},
-		{"reset gives and resets", "reset", Params{"take": 14, "give": 2}, func(t *testing.T, conn *net.TCPConn) {
+		{"take: FIN", "take", nil, finish("", nil), Report{Received: 14, End: FIN}},
+		{"take: close", "take", nil, closeConn, Report{Received: 14, End: FIN}},
+		{"answer-late", "answer-late", Params{"delay": 1}, finish(text, nil), Report{Received: 14, Sent: 14, End: FIN}},
+		{"reset", "reset", Params{"take": 14, "give": 2}, func(t *testing.T, conn *net.TCPConn) {
 			wantEnd(t, conn, "as", syscall.ECONNRESET)
 		}, Report{Received: 14, Sent: 2, End: Acted}},
-		{"reset sees an early FIN", "reset", Params{"take": 15}, finish("", syscall.ECONNRESET),
+		{"reset: early FIN", "reset", Params{"take": 15}, finish("", syscall.ECONNRESET),
 			Report{Received: 14, End: FIN, Error: "unexpected EOF"}},
-		{"fin-first finishes first", "fin-first", nil, func(t *testing.T, conn *net.TCPConn) {
+		{"fin-first", "fin-first", nil, func(t *testing.T, conn *net.TCPConn) {
 			wantEnd(t, conn, "", nil)
 			io.WriteString(conn, text)
 			conn.Close()
@@ -162,7 +161,7 @@ func TestScenariosBehaveAsTheyAreNamed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			conn, id := playing(t, c, tt.scenario, tt.params, text)
+			conn, id := startScenario(t, c, tt.scenario, tt.params, text)
 			tt.end(t, conn)
 			got, err := c.Report(t.Context(), id, testTimeout)
 			if err != nil {
@@ -177,7 +176,7 @@ func TestScenariosBehaveAsTheyAreNamed(t *testing.T) {
 	}
 }
 
-// wantEnd reads to the end; nil is a clean one.
+// wantEnd reads until the connection ends. The error nil means a FIN.
 func wantEnd(t *testing.T, conn net.Conn, want string, end error) {
 	t.Helper()
 	got, err := io.ReadAll(conn)
@@ -186,11 +185,11 @@ func wantEnd(t *testing.T, conn net.Conn, want string, end error) {
 	}
 }
 
-func TestReportTellsResetsAndWhatIsStillOpen(t *testing.T) {
+func TestReportShowsResetsAndOpenConnections(t *testing.T) {
 	c, _ := start(t, &Server{})
-	conn, id := playing(t, c, "take", nil, "")
+	conn, id := startScenario(t, c, "take", nil, "")
 	if got, err := c.Report(t.Context(), id, 0); err != nil || got.End != Open {
-		t.Errorf("got end %q, %v; want it open", got.End, err)
+		t.Errorf("got end %q, %v; want open", got.End, err)
 	}
 	conn.SetLinger(0)
 	conn.Close()
@@ -210,8 +209,8 @@ func TestScenariosEndAtTheirLimits(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, _ := start(t, &Server{Limits: tt.limits, lineTime: time.Hour})
-			conn, id := playing(t, c, "take", nil, strings.Repeat("x", tt.sent))
+			c, _ := start(t, &Server{Limits: tt.limits, lineTimeout: time.Hour})
+			conn, id := startScenario(t, c, "take", nil, strings.Repeat("x", tt.sent))
 			wantEnd(t, conn, "", syscall.ECONNRESET)
 			if got, err := c.Report(t.Context(), id, testTimeout); err != nil || got.End != Limit {
 				t.Errorf("got end %q, %v; want a limit", got.End, err)
@@ -220,9 +219,9 @@ func TestScenariosEndAtTheirLimits(t *testing.T) {
 	}
 }
 
-func TestScenariosAtOnceAreLimited(t *testing.T) {
+func TestActiveScenariosAreLimited(t *testing.T) {
 	c, _ := start(t, &Server{Limits: Limits{Runs: 1}})
-	conn, id := playing(t, c, "take", nil, "")
+	conn, id := startScenario(t, c, "take", nil, "")
 	var refusal *Refusal
 	if _, err := c.Start(t.Context(), "take", "", nil); !errors.As(err, &refusal) || refusal.Kind != busy {
 		t.Errorf("got %v, want busy", err)
@@ -231,16 +230,16 @@ func TestScenariosAtOnceAreLimited(t *testing.T) {
 	if _, err := c.Report(t.Context(), id, testTimeout); err != nil {
 		t.Fatal(err)
 	}
-	playing(t, c, "take", nil, "")
+	startScenario(t, c, "take", nil, "")
 }
 
-func TestCountIsOfOneGroup(t *testing.T) {
+func TestCountCountsOneGroup(t *testing.T) {
 	c, _ := start(t, &Server{})
 	one, err := c.Start(t.Context(), "take", "mine", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	playing(t, c, "take", nil, "") // of no group
+	startScenario(t, c, "take", nil, "") // without a group
 	if n, err := c.Count(t.Context(), "mine"); n != 1 || err != nil {
 		t.Errorf("got %d, %v; want 1", n, err)
 	}
@@ -253,11 +252,11 @@ func TestCountIsOfOneGroup(t *testing.T) {
 	}
 }
 
-func TestEndOfTheAgentResetsWhatGoesOn(t *testing.T) {
+func TestShutdownResetsActiveConnections(t *testing.T) {
 	c, stop := start(t, &Server{})
-	waits, _ := playing(t, c, "answer-late", Params{"delay": 60000}, "")
+	waits, _ := startScenario(t, c, "answer-late", Params{"delay": 60000}, "")
 	waits.CloseWrite()
-	reads, _ := playing(t, c, "take", nil, "")
+	reads, _ := startScenario(t, c, "take", nil, "")
 	stop()
 	wantEnd(t, waits, "", syscall.ECONNRESET)
 	wantEnd(t, reads, "", syscall.ECONNRESET)

@@ -12,28 +12,28 @@ import (
 	"time"
 )
 
-func TestWaitEndsWhenItsClientLeaves(t *testing.T) {
+func TestWaitEndsWhenTheClientLeaves(t *testing.T) {
 	tests := []struct {
 		name  string
 		leave func(*net.TCPConn)
 	}{
 		{"FIN", func(conn *net.TCPConn) { conn.CloseWrite() }},
 		{"close", func(conn *net.TCPConn) { conn.Close() }},
-		{"reset", func(conn *net.TCPConn) { abort(conn) }},
-		{"more than it may send", func(conn *net.TCPConn) { conn.Write(make([]byte, maxDiscarded)) }},
+		{"reset", func(conn *net.TCPConn) { reset(conn) }},
+		{"too many bytes", func(conn *net.TCPConn) { conn.Write(make([]byte, maxDiscarded)) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			server := &Server{Limits: Limits{Runs: 1}}
 			c, _ := start(t, server)
-			_, id := playing(t, c, "take", nil, "")
+			_, id := startScenario(t, c, "take", nil, "")
 			for range 2 * cap(server.waits) {
-				conn := silent(t, c).(*net.TCPConn)
+				conn := dialSilent(t, c).(*net.TCPConn)
 				fmt.Fprintf(conn, "echod-agent/1 REPORT id=%s wait=%d\n", id, MaxWait.Milliseconds())
 				waitFor(t, func() bool { return len(server.waits) == 1 })
 				tt.leave(conn)
 				waitFor(t, func() bool { return len(server.waits) == 0 })
-				if tt.name == "FIN" { // only half-closed: it gets the report as it stands
+				if tt.name == "FIN" { // half-closed: it still gets the current report
 					line, err := bufio.NewReader(conn).ReadString('\n')
 					if err != nil || !strings.Contains(line, `"end":"open"`) {
 						t.Errorf("got %q, %v", line, err)
@@ -44,12 +44,11 @@ func TestWaitEndsWhenItsClientLeaves(t *testing.T) {
 	}
 }
 
-// TestManyWaitsOfClientsThatLeftKeepNobodyOut: whoever asks next is answered.
-func TestManyWaitsOfClientsThatLeftKeepNobodyOut(t *testing.T) {
+func TestWaitsOfClientsThatLeftDoNotBlockOthers(t *testing.T) {
 	c, _ := start(t, &Server{Limits: Limits{Time: time.Hour}})
-	_, id := playing(t, c, "take", nil, "")
+	_, id := startScenario(t, c, "take", nil, "")
 	for range 255 {
-		conn := silent(t, c)
+		conn := dialSilent(t, c)
 		fmt.Fprintf(conn, "echod-agent/1 REPORT id=%s wait=600000\n", id)
 		conn.Close()
 	}
@@ -58,17 +57,17 @@ func TestManyWaitsOfClientsThatLeftKeepNobodyOut(t *testing.T) {
 	}
 }
 
-func TestWaitsAtOnceAreLimited(t *testing.T) {
+func TestWaitsAreLimited(t *testing.T) {
 	server := &Server{Limits: Limits{Runs: 1}}
 	c, _ := start(t, server)
-	running, id := playing(t, c, "take", nil, "")
+	running, id := startScenario(t, c, "take", nil, "")
 	line := fmt.Sprintf("echod-agent/1 REPORT id=%s wait=600000\n", id)
 	for range 2 {
-		io.WriteString(silent(t, c), line)
+		io.WriteString(dialSilent(t, c), line)
 	}
 	waitFor(t, func() bool { return len(server.waits) == 2 })
-	want := "echod-agent/1 error busy 2 requests that wait are its limit; ask again later, or without wait\n"
-	if got := say(t, c, line); got != want {
+	want := "echod-agent/1 error busy the limit is 2 requests that wait; retry later, or without wait\n"
+	if got := send(t, c, line); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	if got, err := c.Report(t.Context(), id, 0); err != nil || got.End != Open {
@@ -84,8 +83,8 @@ func TestWaitsAtOnceAreLimited(t *testing.T) {
 	}
 }
 
-// pipeEnd is one end of a net.Pipe that looks more like a connection: it has a
-// CloseWrite, which does nothing, and the error of a read after Close.
+// pipeEnd is one end of a net.Pipe, with a CloseWrite that does nothing, and with the
+// error of a socket for a read after Close.
 type pipeEnd struct{ net.Conn }
 
 func (c pipeEnd) CloseWrite() error { return nil }
@@ -98,14 +97,14 @@ func (c pipeEnd) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pipeCaller is a caller of server whose client has the other end.
-func pipeCaller(server *Server) (*caller, net.Conn) {
-	pipe, far := net.Pipe()
+// pipeConn returns a clientConn of server, and the client's end of it.
+func pipeConn(server *Server) (*clientConn, net.Conn) {
+	pipe, client := net.Pipe()
 	near := pipeEnd{pipe}
-	return &caller{server: server, conn: near, in: bufio.NewReaderSize(near, MaxLine), place: server.newcomers.add(near, false)}, far
+	return &clientConn{Conn: near, server: server, in: bufio.NewReaderSize(near, MaxLine), idle: server.idleConns.add(near, false)}, client
 }
 
-func TestWaitTakesWhatIsAskedForAndNoMoreThanARun(t *testing.T) {
+func TestWaitLastsAtMostAsLongAsARun(t *testing.T) {
 	tests := []struct{ asked, limit, want time.Duration }{
 		{0, time.Minute, 0},
 		{time.Second, time.Minute, time.Second},
@@ -117,53 +116,53 @@ func TestWaitTakesWhatIsAskedForAndNoMoreThanARun(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			server := &Server{Limits: Limits{Time: tt.limit}, waits: make(chan struct{}, 1)}
 			server.init()
-			c, client := pipeCaller(server)
+			c, client := pipeConn(server)
 			defer client.Close()
 			endless := newRun(t.Context(), request{params: map[string]string{"id": "x"}}, script{})
 			if err := server.runs.add(endless, 1); err != nil {
 				t.Fatal(err)
 			}
-			began := time.Now()
-			c.conn.SetDeadline(began.Add(time.Millisecond)) // of the first line
+			start := time.Now()
+			c.Conn.SetDeadline(start.Add(time.Millisecond)) // the timeout of the first line
 			wait := fmt.Sprint(tt.asked.Milliseconds())
 			_, err := c.report(request{verb: verbReport, params: map[string]string{"id": "x", "wait": wait}})
-			if got := time.Since(began); err != nil || got != tt.want {
-				t.Errorf("asked for %v of %v: it waited %v, %v; want %v", tt.asked, tt.limit, got, err, tt.want)
+			if got := time.Since(start); err != nil || got != tt.want {
+				t.Errorf("wait %v, limit %v: got a wait of %v, %v; want %v", tt.asked, tt.limit, got, err, tt.want)
 			}
-			if server.newcomers.conns.Len() != 1 || len(server.waits) != 0 {
-				t.Errorf("it left %d newcomers and %d waits", server.newcomers.conns.Len(), len(server.waits))
+			if server.idleConns.conns.Len() != 1 || len(server.waits) != 0 {
+				t.Errorf("got %d idle connections and %d waits left", server.idleConns.conns.Len(), len(server.waits))
 			}
 		})
 	}
 }
 
-func TestWaitEndsWithTheAgent(t *testing.T) {
+func TestWaitEndsWhenTheAgentEnds(t *testing.T) {
 	server := &Server{}
 	c, stop := start(t, server)
-	_, id := playing(t, c, "take", nil, "")
-	conn := silent(t, c)
+	_, id := startScenario(t, c, "take", nil, "")
+	conn := dialSilent(t, c)
 	fmt.Fprintf(conn, "echod-agent/1 REPORT id=%s wait=600000\n", id)
 	waitFor(t, func() bool { return len(server.waits) == 1 })
 	stop()
 }
 
-func TestConnectionThatWasDisplacedDoesNotWait(t *testing.T) {
+func TestDisplacedConnectionDoesNotWait(t *testing.T) {
 	server := &Server{waits: make(chan struct{}, 1)}
 	server.init()
-	c, client := pipeCaller(server)
+	c, client := pipeConn(server)
 	defer client.Close()
-	server.newcomers.remove(c.place)
+	server.idleConns.remove(c.idle)
 	if err := c.wait(newRun(t.Context(), request{}, script{}), time.Hour); err != net.ErrClosed {
 		t.Errorf("got %v, want %v", err, net.ErrClosed)
 	}
-	if len(server.waits) != 0 || server.newcomers.conns.Len() != 0 {
-		t.Error("it left something")
+	if len(server.waits) != 0 || server.idleConns.conns.Len() != 0 {
+		t.Error("got a wait or an idle connection left")
 	}
 }
 
-func TestClientAsksForNoLongerWaitThanThereIs(t *testing.T) {
+func TestClientLimitsTheWait(t *testing.T) {
 	var line string
-	c := answering(t, func(got string) string {
+	c := startReplying(t, func(got string) string {
 		line = got
 		return "echod-agent/1 ok {}\n"
 	})
@@ -175,11 +174,11 @@ func TestClientAsksForNoLongerWaitThanThereIs(t *testing.T) {
 	}
 }
 
-// TestReportOfARunThatIsOverNeedsNoPlaceToWait: there is nothing to wait for.
-func TestReportOfARunThatIsOverNeedsNoPlaceToWait(t *testing.T) {
+// TestReportOfAnEndedRunDoesNotWait uses all waits before it.
+func TestReportOfAnEndedRunDoesNotWait(t *testing.T) {
 	server := &Server{}
 	c, _ := start(t, server)
-	conn, id := playing(t, c, "take", nil, "")
+	conn, id := startScenario(t, c, "take", nil, "")
 	conn.Close()
 	waitFor(t, func() bool { return server.Snapshot().Active == 0 })
 	for range cap(server.waits) {

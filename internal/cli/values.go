@@ -257,7 +257,7 @@ func (v token) String() string {
 }
 
 func (v token) Set(text string) error {
-	if err := agent.ValidToken(text); err != nil {
+	if err := agent.CheckToken(text); err != nil {
 		return err
 	}
 	*v.text = text

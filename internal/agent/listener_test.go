@@ -6,18 +6,61 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"echod/internal/accept"
 	"echod/internal/errno"
 )
 
-// lingerListener accepts connections whose SO_LINGER cannot be set while fails is
-// true.
+// failingListener fails once with every error number, and then accepts connections from
+// conns.
+type failingListener struct {
+	net.Listener
+	next  syscall.Errno
+	conns chan net.Conn
+}
+
+func (l *failingListener) Accept() (net.Conn, error) {
+	if l.next++; l.next < 134 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", l.next)}
+	}
+	conn, ok := <-l.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (l *failingListener) Addr() net.Addr { return &net.TCPAddr{} }
+func (l *failingListener) Close() error   { close(l.conns); return nil }
+
+func TestNoAcceptErrorEndsTheAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ln := &failingListener{conns: make(chan net.Conn)}
+		server := new(Server)
+		ended := make(chan error, 1)
+		go func() { ended <- server.Serve(ctx, ln) }()
+		client, accepted := net.Pipe()
+		ln.conns <- accepted // accepted after all errors
+		client.Close()
+		if snap := server.Snapshot(); snap.Accepts[accept.NoDescriptors] != 2 || snap.Accepts[accept.Aborted] == 0 {
+			t.Errorf("got the counters %v, want EMFILE, ENFILE and aborted connections", snap.Accepts)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Serve: got %v, want nil", err)
+		}
+	})
+}
+
+// lingerListener accepts connections that cannot set SO_LINGER while fails is true.
 type lingerListener struct {
 	net.Listener
 	fails atomic.Bool
@@ -43,7 +86,8 @@ func (c lingerConn) SetLinger(sec int) error {
 	return c.TCPConn.SetLinger(sec)
 }
 
-// startLinger serves ln until the test ends, or stop is called.
+// startLinger starts an agent on a lingerListener. It runs until the test ends or until
+// stop.
 func startLinger(t *testing.T, server *Server) (ln *lingerListener, stop func()) {
 	t.Helper()
 	ln = &lingerListener{Listener: listen(t)}
@@ -58,8 +102,8 @@ func startLinger(t *testing.T, server *Server) (ln *lingerListener, stop func())
 	return ln, stop
 }
 
-// begin asks for a scenario and waits until it has begun.
-func begin(t *testing.T, ln *lingerListener, scenario string) (*net.TCPConn, *bufio.Reader) {
+// runScenario sends a RUN and waits for the answer.
+func runScenario(t *testing.T, ln *lingerListener, scenario string) (*net.TCPConn, *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
@@ -75,23 +119,23 @@ func begin(t *testing.T, ln *lingerListener, scenario string) (*net.TCPConn, *bu
 	return conn.(*net.TCPConn), in
 }
 
-// TestAConnectionThatIsCutOffIsResetThoughLingerCannotBeSet: an end of file would
-// say that the scenario was over.
-func TestAConnectionThatIsCutOffIsResetThoughLingerCannotBeSet(t *testing.T) {
+// TestConnectionIsResetEvenIfLingerCannotBeSet exists because a FIN would mean that the
+// scenario has succeeded.
+func TestConnectionIsResetEvenIfLingerCannotBeSet(t *testing.T) {
 	ln, stop := startLinger(t, new(Server))
-	_, in := begin(t, ln, "answer-late id=a")
+	_, in := runScenario(t, ln, "answer-late id=a")
 	ln.fails.Store(true)
 	stop()
 	if _, err := in.ReadByte(); errno.Of(err) != syscall.ECONNRESET {
-		t.Errorf("the client reads %v, want a reset", err)
+		t.Errorf("got %v, want a reset", err)
 	}
 }
 
-// TestACloseThatCannotBeOrderlyIsInTheReport: it is a reset then.
-func TestACloseThatCannotBeOrderlyIsInTheReport(t *testing.T) {
+// TestReportHasTheErrorOfAClose makes setting SO_LINGER fail: then the close is a reset.
+func TestReportHasTheErrorOfAClose(t *testing.T) {
 	server := new(Server)
 	ln, _ := startLinger(t, server)
-	conn, in := begin(t, ln, "answer-late id=a")
+	conn, in := runScenario(t, ln, "answer-late id=a")
 	ln.fails.Store(true)
 	io.WriteString(conn, "hello")
 	conn.CloseWrite()
@@ -104,8 +148,8 @@ func TestACloseThatCannotBeOrderlyIsInTheReport(t *testing.T) {
 	}
 }
 
-// TestAConnectionThatCannotBeMadeToResetIsNotServed: it is counted.
-func TestAConnectionThatCannotBeMadeToResetIsNotServed(t *testing.T) {
+// TestConnectionWithoutLingerIsNotServed also checks that it is counted.
+func TestConnectionWithoutLingerIsNotServed(t *testing.T) {
 	server := new(Server)
 	ln, _ := startLinger(t, server)
 	ln.fails.Store(true)
@@ -116,11 +160,11 @@ func TestAConnectionThatCannotBeMadeToResetIsNotServed(t *testing.T) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(testTimeout))
 	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, syscall.EAGAIN) {
-		t.Errorf("got %d bytes, %v; want that it is closed", n, err)
+		t.Errorf("got %d bytes, %v; want a closed connection", n, err)
 	}
 	if got := server.Snapshot().Accepts[accept.Aborted]; got != 1 {
-		t.Errorf("counted: got %d, want 1", got)
+		t.Errorf("got %d counted, want 1", got)
 	}
 	ln.fails.Store(false)
-	begin(t, ln, "take id=b")
+	runScenario(t, ln, "take id=b")
 }
