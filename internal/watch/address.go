@@ -1,8 +1,10 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,14 +12,30 @@ import (
 	"echod/internal/ping"
 )
 
-// address is one that is asked, and all that is known of it.
+// Other is the class of a lost probe whose reason has no class of its own.
+const Other dial.Class = "other"
+
+// Classes returns all classes of lost probes.
+func Classes() []dial.Class {
+	return []dial.Class{dial.Timeout, dial.Refused, dial.Reset, dial.PrematureEOF, dial.Unreachable, dial.DNS, dial.TLS, dial.Local, dial.Corrupt, Other}
+}
+
+// classOf returns one of Classes.
+func classOf(p ping.Probe) dial.Class {
+	if slices.Contains(Classes(), p.Class) {
+		return p.Class
+	}
+	return Other
+}
+
+// address is an address that is monitored, and its results.
 type address struct {
 	name string
 	log  *slog.Logger
 	stop context.CancelFunc
 
 	mu        sync.Mutex
-	state     AddressSnapshot // but for what the others hold
+	state     AddressSnapshot // without what the other fields have
 	lost      map[dial.Class]uint64
 	outage    outage
 	history   history
@@ -31,17 +49,30 @@ func newAddress(name string, origin time.Time, downAfter int, log *slog.Logger) 
 	}
 }
 
-// probe takes what became of one. It is told by one goroutine, in order.
+// probe handles an event of a probe. It is called by one goroutine, in the order of the
+// events.
 func (a *address) probe(p ping.Probe) {
 	if p.Fate != ping.Answered && p.Fate != ping.Lost {
-		return // a duplicate, say: what became of that probe is known
+		return // e.g. a duplicate: the probe has been counted
 	}
-	if told := a.count(p); told != nothing {
-		a.tell(told, p)
+	change := a.count(p)
+	o := &a.outage // only this goroutine changes it
+	switch {
+	case change == up && o.length == 0:
+		a.log.Info("target up", slog.Duration("rtt", p.RTT))
+	case change == up:
+		a.log.Info("target up again", slog.Duration("was_down", o.length.Round(time.Millisecond)))
+	case change == down:
+		a.log.Warn("target down", slog.String("class", string(classOf(p))), slog.Any("error", p.Err))
+	case change == flapping:
+		a.log.Warn("target flaps, its changes are not logged until it is stable", slog.Int("changes", flapChanges), slog.Duration("in", flapTime))
+	case change == stable:
+		a.log.Info("target is stable again", slog.Bool("up", o.up), slog.Int("changes", o.unlogged))
 	}
 }
 
-func (a *address) count(p ping.Probe) news {
+// count counts a probe that was answered or lost.
+func (a *address) count(p ping.Probe) change {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s, answered := &a.state, p.Fate == ping.Answered
@@ -55,42 +86,105 @@ func (a *address) count(p ping.Probe) news {
 		a.lost[classOf(p)]++
 		s.Class, s.Err, s.Failed = classOf(p), p.Err, p.At
 	}
-	left := p.Sent
-	if left.IsZero() {
-		left = p.At // it could not leave
+	sent := p.Sent
+	if sent.IsZero() {
+		sent = p.At // there was no connection
 	}
-	a.history.probe(left, answered, p.RTT)
+	a.history.probe(sent, answered, p.RTT)
 	return a.outage.probe(answered, p.At)
 }
 
-// tell logs what people want to know. Only the goroutine that counts gets here, so
-// outage does not change meanwhile.
-func (a *address) tell(told news, p ping.Probe) {
-	o := &a.outage
-	switch told {
-	case isUp:
-		if o.length == 0 {
-			a.log.Info("target up", slog.Duration("rtt", p.RTT))
-			return
-		}
-		a.log.Info("target up again", slog.Duration("was_down", o.length.Round(time.Millisecond)))
-	case isDown:
-		a.log.Warn("target down", slog.String("class", string(classOf(p))), slog.Any("error", p.Err))
-	case flaps:
-		a.log.Warn("target flaps, no more is said until it rests", slog.Int("changes", flapsAfter), slog.Duration("in", flapsIn))
-	case rests:
-		a.log.Info("target flaps no more", slog.Bool("up", o.up), slog.Int("changes", o.quiet))
-	}
-}
-
-// link takes what happened to the connection.
-func (a *address) conn(l ping.ConnEvent) {
+// conn handles an event of the connection.
+func (a *address) conn(e ping.ConnEvent) {
 	a.mu.Lock()
-	a.connected = l.Up
+	a.connected = e.Up
 	a.mu.Unlock()
-	if l.Up {
-		a.log.Debug("connected", slog.Duration("connect", l.Phases.Connect))
+	if e.Up {
+		a.log.Debug("connected", slog.Duration("connect", e.Phases.Connect))
 		return
 	}
-	a.log.Debug("not connected", slog.String("class", string(l.Class)), slog.Any("error", l.Err))
+	a.log.Debug("not connected", slog.String("class", string(e.Class)), slog.Any("error", e.Err))
+}
+
+// DefaultDownAfter is how many consecutive lost probes make an address down. Fewer are a
+// loss but no outage. One answer ends an outage.
+const DefaultDownAfter = 3
+
+// An address that has gone up and down flapChanges times within flapTime flaps. Its
+// changes are not logged until there was none for stableTime.
+const (
+	flapChanges = 6
+	flapTime    = 10 * time.Minute
+	stableTime  = 5 * time.Minute
+)
+
+// change is a change of an address that is logged.
+type change string
+
+const (
+	noChange change = ""
+	up       change = "up"
+	down     change = "down"
+	flapping change = "flapping" // it starts to flap
+	stable   change = "stable"   // it flaps no longer
+)
+
+// outage knows whether an address is up, and which changes are worth a log line: no
+// single lost probe, and not each change of an address that flaps. It does no I/O.
+type outage struct {
+	after     int // consecutive lost probes that make the address down; 0: DefaultDownAfter
+	known, up bool
+	lost      int           // consecutive lost probes, while the address is not down
+	start     time.Time     // of the first of these
+	length    time.Duration // of the last outage that ended
+	changes   []time.Time   // the last flapChanges
+	flapping  bool
+	unlogged  int // changes while it flaps
+}
+
+// probe counts a probe, in the order of the events, and returns what is to be logged.
+func (o *outage) probe(answered bool, at time.Time) change {
+	switch {
+	case o.known && answered == o.up:
+		o.lost = 0
+		if o.flapping && at.Sub(o.changes[len(o.changes)-1]) >= stableTime {
+			o.flapping, o.changes = false, nil
+			return stable
+		}
+		return noChange
+	case answered:
+		return o.set(true, at)
+	}
+	if o.lost++; o.lost == 1 {
+		o.start = at
+	}
+	if o.lost < cmp.Or(o.after, DefaultDownAfter) {
+		return noChange
+	}
+	return o.set(false, at)
+}
+
+// set makes the address up or down, and returns what is to be logged.
+func (o *outage) set(isUp bool, at time.Time) change {
+	if o.known {
+		o.changes = append(o.changes, at)
+	}
+	if o.length = 0; o.known && isUp {
+		o.length = at.Sub(o.start)
+	}
+	o.known, o.up, o.lost = true, isUp, 0
+	if n := len(o.changes); n > flapChanges {
+		o.changes = slices.Delete(o.changes, 0, n-flapChanges)
+	}
+	switch {
+	case o.flapping:
+		o.unlogged++
+		return noChange
+	case len(o.changes) == flapChanges && at.Sub(o.changes[0]) <= flapTime:
+		o.flapping, o.unlogged = true, 0
+		return flapping
+	case isUp:
+		return up
+	}
+	return down
 }

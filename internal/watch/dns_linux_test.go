@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// nameServer answers every question for an IPv4 address with those that it has,
-// and all others with nothing (RFC 1035, section 4.1).
+// nameServer answers each query for IPv4 addresses with those that it has, and all
+// others with an empty answer (RFC 1035, section 4.1).
 type nameServer struct {
 	net.PacketConn
 	mu    sync.Mutex
@@ -64,7 +64,7 @@ func (s *nameServer) answer(question []byte) []byte {
 	return answer
 }
 
-// lookup asks s by Go's own resolver.
+// lookup sends a query to s with Go's own resolver.
 func (s *nameServer) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	resolver := &net.Resolver{PreferGo: true, StrictErrors: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", s.LocalAddr().String())
@@ -72,7 +72,7 @@ func (s *nameServer) lookup(ctx context.Context, host string) ([]netip.Addr, err
 	return resolver.LookupNetIP(ctx, "ip", host)
 }
 
-// service is an echo that can die, and come back.
+// service is an echo service that can stop and start again.
 type service struct {
 	addr  string
 	ln    net.Listener
@@ -81,7 +81,7 @@ type service struct {
 	wg    sync.WaitGroup
 }
 
-// live serves again, or for the first time: then at a free port if that is 0.
+// live starts the service, the first time at a free port if the port is 0.
 func (s *service) live(t *testing.T) {
 	t.Helper()
 	ln, err := net.Listen("tcp", s.addr)
@@ -103,7 +103,7 @@ func (s *service) live(t *testing.T) {
 	})
 }
 
-// die ends it, and all connections to it.
+// die stops the service and closes its connections.
 func (s *service) die() {
 	s.ln.Close()
 	s.mu.Lock()
@@ -114,7 +114,7 @@ func (s *service) die() {
 	s.wg.Wait()
 }
 
-// lines is a log that can be waited for.
+// lines is a log whose lines can be waited for.
 type lines chan string
 
 func (l lines) Write(p []byte) (int, error) {
@@ -122,7 +122,7 @@ func (l lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// await waits for a line in which all these words are.
+// await waits for a line that contains all words.
 func (l lines) await(t *testing.T, words ...string) {
 	t.Helper()
 	deadline := time.After(time.Minute)
@@ -138,9 +138,9 @@ func (l lines) await(t *testing.T, words ...string) {
 	}
 }
 
-// TestNameOfThreeAddressesOnTheLoopback has a name resolved by Go's resolver, and
-// each of its addresses served; one dies, comes back, and leaves the name. Nobody
-// else is on 127.77.0.0/24, so that what is closed there stays closed.
+// TestNameOfThreeAddressesOnTheLoopback resolves a name with Go's resolver. A service
+// listens on each address. One stops, starts again, and is removed from the name. Nothing
+// else uses 127.77.0.0/24, so a closed port there stays closed.
 func TestNameOfThreeAddressesOnTheLoopback(t *testing.T) {
 	first := &service{addr: "127.77.0.1:0"}
 	first.live(t)
@@ -184,5 +184,5 @@ func TestNameOfThreeAddressesOnTheLoopback(t *testing.T) {
 	dns.mu.Lock()
 	dns.found = addrs("127.77.0.1", "127.77.0.3")
 	dns.mu.Unlock()
-	log.await(t, "address left", second.addr, "addresses=2")
+	log.await(t, "address removed", second.addr, "addresses=2")
 }

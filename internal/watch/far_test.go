@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// far is where services are, over pipes, and a resolver that knows one name. It
-// lives in a bubble of synctest.
+// far has services, over pipes, and a resolver that knows one name. It is used in a
+// bubble of synctest.
 type far struct {
 	mu     sync.Mutex
 	found  []netip.Addr
@@ -36,9 +36,9 @@ func newFar(found ...string) *far {
 	return &far{found: addrs(found...), conns: make(map[string][]net.Conn), dead: make(map[string]bool), began: time.Now()}
 }
 
-// config probes each second and looks the name up each ten, and spreads nothing:
-// the first look is half a second after the beginning, and the first probe of an
-// address half a second after it has joined.
+// config returns a config with a probe each second and a look-up each ten seconds. The
+// delays are half a second: the first look-up is half a second after the start, and the
+// first probe of an address half a second after it was added.
 func (f *far) config(t *testing.T, urls ...string) Config {
 	c := Config{
 		Interval: time.Second, Wait: 2 * time.Second, Size: 64, Resolve: 10 * time.Second, MaxAddresses: 100,
@@ -51,7 +51,7 @@ func (f *far) config(t *testing.T, urls ...string) Config {
 	return c
 }
 
-// plain leaves out what differs from run to run, and what is always the same.
+// plain omits attributes that differ from run to run, or are always the same.
 func plain(_ []string, a slog.Attr) slog.Attr {
 	switch a.Key {
 	case slog.TimeKey, slog.LevelKey, "error", "rtt":
@@ -60,7 +60,7 @@ func plain(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// Write takes a line of the log.
+// Write adds a line of the log.
 func (f *far) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,7 +76,7 @@ func (f *far) lookup(context.Context, string) ([]netip.Addr, error) {
 	return f.found, f.broken
 }
 
-// resolve is what look-ups find from now on.
+// resolve sets the result of look-ups from now on.
 func (f *far) resolve(broken error, found ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -112,7 +112,7 @@ func echo(conn net.Conn) {
 	}
 }
 
-// kill ends the service at an address, until it is revived.
+// kill stops the service at an address until revive.
 func (f *far) kill(address string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -152,16 +152,16 @@ func (f *far) watch(t *testing.T, c Config) *watching {
 	return &watching{f, w, t, changes, stop}
 }
 
-// after lets d pass in a bubble, and all that happens in it.
+// after waits in a bubble until d has passed.
 func after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// until lets time pass until so long after the beginning.
+// until waits until d after the start.
 func (w *watching) until(d time.Duration) { after(time.Until(w.began.Add(d))) }
 
-// taken is the log since the last call.
+// taken returns the log since the last call.
 func (f *far) taken() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -182,7 +182,7 @@ func (w *watching) wantLog(want ...string) {
 	}
 }
 
-// want compares what the addresses of all targets have come to.
+// want compares the results of all addresses.
 func (w *watching) want(want ...string) {
 	w.t.Helper()
 	var got []string

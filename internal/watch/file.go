@@ -12,32 +12,32 @@ import (
 	"time"
 )
 
-// File is a list of targets that may change: a URL a line, empty lines and those
-// that begin with # aside. Its methods are for one goroutine at a time.
+// File is a list of targets, which may change: one URL per line. Empty lines and lines
+// that begin with # are ignored. Its methods are for one goroutine at a time.
 type File struct {
 	Path    string
-	Prepare func(Target) (Target, error) // says how a target is asked, or why it cannot be
+	Prepare func(Target) (Target, error) // completes a target, or returns why it is invalid
 	Log     *slog.Logger
 
-	looked contents // at the last look
-	tried  contents // what was last tried
+	last  contents // that were read last
+	tried contents // that were parsed last
 }
 
-// contents is what a file held at one moment, or why it could not be read.
+// contents is the text of a file, or why it could not be read.
 type contents struct {
-	text, trouble string
-	errno         syscall.Errno // of the system call that failed, if one did
+	text, problem string
+	errno         syscall.Errno // of the system call that failed, else 0
 }
 
-func unread(err error) contents {
+func unreadable(err error) contents {
 	number, _ := errors.AsType[syscall.Errno](err)
-	return contents{trouble: err.Error(), errno: number}
+	return contents{problem: err.Error(), errno: number}
 }
 
-// readError is why a list could not be read.
+// readError is returned when a list could not be read.
 type readError struct{ contents }
 
-func (e *readError) Error() string { return e.trouble }
+func (e *readError) Error() string { return e.problem }
 
 func (e *readError) Unwrap() error {
 	if e.errno == 0 {
@@ -46,21 +46,21 @@ func (e *readError) Unwrap() error {
 	return e.errno
 }
 
-// largest is how much a list may have: some thousand targets.
-const largest = 1 << 20
+// maxFile is the largest list: some thousand targets.
+const maxFile = 1 << 20
 
-// Open reads the list, which must be good. An error that wraps a syscall.Errno is of a
-// file that could not be read.
+// Open reads the list and returns its targets. The error wraps a syscall.Errno if the
+// file could not be read.
 func (f *File) Open() ([]Target, error) {
-	f.looked = f.read()
-	return f.try(f.looked)
+	f.last = f.read()
+	return f.parse(f.last)
 }
 
-// Follow looks at the file after each period until ctx ends, and hands over what
-// is new, as soon as it has been the same for two looks: a file that is being
-// written is not there whole. A receive from now has it read at once. A list that
-// is no good is logged, and not handed over.
-func (f *File) Follow(ctx context.Context, period time.Duration, now <-chan os.Signal, hand func([]Target)) {
+// Follow reads the file once a period until ctx ends. When the file has changed, it calls
+// apply with the new targets. It waits until two reads return the same, since a file that
+// is being written is incomplete. A receive from now reads and applies it at once. An
+// invalid list is logged and not applied.
+func (f *File) Follow(ctx context.Context, period time.Duration, now <-chan os.Signal, apply func([]Target)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
 	for {
@@ -68,47 +68,47 @@ func (f *File) Follow(ctx context.Context, period time.Duration, now <-chan os.S
 		case <-ctx.Done():
 			return
 		case <-now:
-			f.looked = f.read()
-			f.replace(hand)
+			f.last = f.read()
+			f.replace(apply)
 		case <-tick.C:
-			before := f.looked
-			if f.looked = f.read(); f.looked == before && f.looked != f.tried {
-				f.replace(hand)
+			before := f.last
+			if f.last = f.read(); f.last == before && f.last != f.tried {
+				f.replace(apply)
 			}
 		}
 	}
 }
 
-// replace hands over what was looked at, if it is good.
-func (f *File) replace(hand func([]Target)) {
-	list, err := f.try(f.looked)
+// replace applies the list that was read last, if it is valid.
+func (f *File) replace(apply func([]Target)) {
+	list, err := f.parse(f.last)
 	if err != nil {
 		f.Log.Error("targets not reloaded, the old ones are kept", slog.Any("error", err))
 		return
 	}
 	f.Log.Info("targets reloaded", slog.String("file", f.Path), slog.Int("targets", len(list)))
-	hand(list)
+	apply(list)
 }
 
 func (f *File) read() contents {
 	file, err := os.Open(f.Path)
 	if err != nil {
-		return unread(err)
+		return unreadable(err)
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, largest+1))
-	if err == nil && len(text) > largest {
-		err = fmt.Errorf("%s is no list of targets: it has more than %d bytes", f.Path, largest)
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s: a list of targets can have at most %d bytes", f.Path, maxFile)
 	}
 	if err != nil {
-		return unread(err)
+		return unreadable(err)
 	}
 	return contents{text: string(text)}
 }
 
-func (f *File) try(c contents) (list []Target, err error) {
+func (f *File) parse(c contents) (list []Target, err error) {
 	f.tried = c
-	if c.trouble != "" {
+	if c.problem != "" {
 		return nil, &readError{c}
 	}
 	number := 0
@@ -128,7 +128,7 @@ func (f *File) try(c contents) (list []Target, err error) {
 		list = append(list, t)
 	}
 	if len(list) == 0 {
-		return nil, errors.New(f.Path + ": no targets in it; write a URL a line, as in tcp://localhost:8080")
+		return nil, errors.New(f.Path + ": no targets; write one URL per line, e.g. tcp://localhost:8080")
 	}
 	return list, nil
 }

@@ -44,8 +44,8 @@ func TestListOfTargetsIsRead(t *testing.T) {
 		{"comments and room", "# ours\r\n\r\n  tcp://a:7 \n#tcp://b:7\ntcp://c:7", "tcp://a:7 tcp://c:7", ""},
 		{"a bad one", "tcp://a:7\n\ntcp://b\n", "", `LIST:3: invalid URL "tcp://b": no port: want tcp://b:PORT`},
 		{"one that is refused", "unix:///a\n", "", "LIST:1: no unix here"},
-		{"none", "# nobody\n", "", "LIST: no targets in it; write a URL a line, as in tcp://localhost:8080"},
-		{"too much", strings.Repeat("#", largest+1), "", "LIST is no list of targets: it has more than 1048576 bytes"},
+		{"none", "# nobody\n", "", "LIST: no targets; write one URL per line, e.g. tcp://localhost:8080"},
+		{"too much", strings.Repeat("#", maxFile+1), "", "LIST: a list of targets can have at most 1048576 bytes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -63,14 +63,14 @@ func TestListOfTargetsIsRead(t *testing.T) {
 	}
 }
 
-// following is a file that is followed in a bubble, a look each second, and what it
-// handed over.
+// following is a file that is read each second in a bubble, and the lists that were
+// applied.
 type following struct {
-	path   string
-	now    chan os.Signal
-	mu     sync.Mutex
-	handed []string
-	log    *far
+	path    string
+	now     chan os.Signal
+	mu      sync.Mutex
+	applied []string
+	log     *far
 }
 
 func follow(t *testing.T, text string) *following {
@@ -87,7 +87,7 @@ func follow(t *testing.T, text string) *following {
 		file.Follow(ctx, time.Second, f.now, func(list []Target) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			f.handed = append(f.handed, urls(list))
+			f.applied = append(f.applied, urls(list))
 		})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
@@ -99,13 +99,13 @@ func (f *following) want(t *testing.T, want ...string) {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if diff := cmp.Diff(want, f.handed); diff != "" {
-		t.Errorf("handed over (-want +got)\n%s", diff)
+	if diff := cmp.Diff(want, f.applied); diff != "" {
+		t.Errorf("applied (-want +got)\n%s", diff)
 	}
-	f.handed = nil
+	f.applied = nil
 }
 
-func TestChangedListIsTakenOnceItRests(t *testing.T) {
+func TestChangedListIsAppliedWhenItNoLongerChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := follow(t, "tcp://a:7\n")
 		after(5 * time.Second)
@@ -123,7 +123,7 @@ func TestChangedListIsTakenOnceItRests(t *testing.T) {
 	})
 }
 
-func TestBadListIsToldOnceAndNotTaken(t *testing.T) {
+func TestInvalidListIsLoggedOnceAndNotApplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := follow(t, "tcp://a:7\n")
 		write(t, f.path, "tcp://b\n")
@@ -134,7 +134,7 @@ func TestBadListIsToldOnceAndNotTaken(t *testing.T) {
 		after(10 * time.Second)
 		f.want(t)
 		if lines := f.log.log; len(lines) != 2 || !strings.Contains(lines[0], "no port") || !strings.Contains(lines[1], "no such file") {
-			t.Errorf("got the log %q, want a line for each trouble", lines)
+			t.Errorf("got the log %q, want a line for each problem", lines)
 		}
 		write(t, f.path, "tcp://b:7\n")
 		after(2 * time.Second)
@@ -142,7 +142,7 @@ func TestBadListIsToldOnceAndNotTaken(t *testing.T) {
 	})
 }
 
-func TestListIsReadAtOnceWhenItIsAskedFor(t *testing.T) {
+func TestListIsReadAtOnceOnASignal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := follow(t, "tcp://a:7\n")
 		write(t, f.path, "tcp://b:7\n")

@@ -2,23 +2,23 @@ package watch
 
 import "time"
 
-// What is remembered of an address: ten minutes, and the last answers.
+// The history of an address: ten minutes in buckets, and the last answers.
 const (
 	BucketSpan = 5 * time.Second
 	buckets    = 120
-	remembered = 600
+	maxRecent  = 600
 )
 
-// Bucket is what came of the probes that left within BucketSpan.
+// Bucket is the result of the probes that were sent within BucketSpan.
 type Bucket struct {
-	At       time.Time // when it began
-	Sent     uint64    // answered or lost by now
+	At       time.Time // its start
+	Sent     uint64    // probes that were answered or lost by now
 	Lost     uint64
 	Min, Max time.Duration // round trips; 0 if nothing was answered
-	Sum      time.Duration // of all of them
+	Sum      time.Duration // of all round trips
 }
 
-// Mean is 0 if nothing was answered.
+// Mean returns the mean round trip, 0 if nothing was answered.
 func (b Bucket) Mean() time.Duration {
 	if b.Sent == b.Lost {
 		return 0
@@ -26,23 +26,24 @@ func (b Bucket) Mean() time.Duration {
 	return b.Sum / time.Duration(b.Sent-b.Lost)
 }
 
-// history is the last buckets, and the last answers. Those of all addresses of a
-// Watcher begin together.
+// history is the last buckets and the last answers of an address. The buckets of all
+// addresses of a Watcher start at the same times.
 type history struct {
-	origin time.Time // of bucket 0
+	origin time.Time // the start of bucket 0
 	ring   [buckets]struct {
 		number int64
 		Bucket
 	}
-	last  []time.Duration // a ring, too
-	count int             // of all that were answered
+	recent  []time.Duration // a ring, too
+	answers int
 }
 
 func (h *history) number(t time.Time) int64 { return int64(max(t.Sub(h.origin), 0) / BucketSpan) }
 
-// probe counts one that left then. One that left too long ago is not counted.
-func (h *history) probe(left time.Time, answered bool, rtt time.Duration) {
-	n := h.number(left)
+// probe counts a probe that was sent at that time. One that was sent before the oldest
+// bucket is not counted.
+func (h *history) probe(sent time.Time, answered bool, rtt time.Duration) {
+	n := h.number(sent)
 	b := &h.ring[n%buckets]
 	switch {
 	case n < b.number:
@@ -61,18 +62,18 @@ func (h *history) probe(left time.Time, answered bool, rtt time.Duration) {
 	b.Max, b.Sum = max(b.Max, rtt), b.Sum+rtt
 }
 
-// answer remembers the time of one.
+// answer remembers the round trip of an answer.
 func (h *history) answer(rtt time.Duration) {
-	if len(h.last) < remembered {
-		h.last = append(h.last, rtt)
+	if len(h.recent) < maxRecent {
+		h.recent = append(h.recent, rtt)
 	} else {
-		h.last[h.count%remembered] = rtt
+		h.recent[h.answers%maxRecent] = rtt
 	}
-	h.count++
+	h.answers++
 }
 
-// all are the buckets of the last ten minutes in which a probe left, the oldest
-// first. Times are told by the clock as it is now.
+// all returns the buckets of the last ten minutes that have probes, oldest first. Their
+// times follow the clock as it is now, even if it was set in the meantime.
 func (h *history) all(now time.Time) []Bucket {
 	var all []Bucket
 	latest := h.number(now)
@@ -85,4 +86,30 @@ func (h *history) all(now time.Time) []Bucket {
 		all = append(all, b.Bucket)
 	}
 	return all
+}
+
+// Bounds are the upper bounds of the classes in which round trips are counted: from a
+// loopback to a satellite. Longer ones have a class of their own.
+var Bounds = [...]time.Duration{
+	20 * time.Microsecond, 50 * time.Microsecond,
+	100 * time.Microsecond, 200 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2 * time.Second, 5 * time.Second,
+}
+
+// Times counts round trips by their length, since the address is monitored.
+type Times struct {
+	Counts [len(Bounds) + 1]uint64
+	Sum    time.Duration
+}
+
+func (t *Times) add(d time.Duration) {
+	i := 0
+	for i < len(Bounds) && d > Bounds[i] {
+		i++
+	}
+	t.Counts[i]++
+	t.Sum += d
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestHistoryCountsProbesWhereTheyLeft(t *testing.T) {
+func TestHistoryCountsProbesInTheBucketOfTheirSending(t *testing.T) {
 	origin := time.Unix(1e9, 0)
 	h := history{origin: origin}
 	at := func(seconds int) time.Time { return origin.Add(time.Duration(seconds) * time.Second) }
@@ -58,15 +58,15 @@ func TestHistoryKeepsTenMinutes(t *testing.T) {
 
 func TestLastAnswersAreRemembered(t *testing.T) {
 	var h history
-	for i := range 3*remembered + 7 {
+	for i := range 3*maxRecent + 7 {
 		h.answer(time.Duration(i))
 	}
-	oldest := h.last[0]
-	for _, d := range h.last {
+	oldest := h.recent[0]
+	for _, d := range h.recent {
 		oldest = min(oldest, d)
 	}
-	if len(h.last) != remembered || oldest != time.Duration(2*remembered+7) {
-		t.Errorf("got %d from %d on, want %d from %d on", len(h.last), oldest, remembered, 2*remembered+7)
+	if len(h.recent) != maxRecent || oldest != time.Duration(2*maxRecent+7) {
+		t.Errorf("got %d from %d on, want %d from %d on", len(h.recent), oldest, maxRecent, 2*maxRecent+7)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestQuantilesAreOfTheRecentAnswers(t *testing.T) {
 	}
 }
 
-func TestTimesFallIntoTheClassThatHoldsThem(t *testing.T) {
+func TestTimesAreCountedInTheirClass(t *testing.T) {
 	var got Times
 	for _, d := range []time.Duration{1, Bounds[0], Bounds[0] + 1, 5 * time.Millisecond, time.Second + 1, time.Hour} {
 		got.add(d)

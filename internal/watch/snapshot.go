@@ -9,49 +9,48 @@ import (
 	"echod/internal/dial"
 )
 
-// Snapshot is how all that is watched is doing at one moment.
+// Snapshot is the state of all targets at one moment.
 type Snapshot struct {
 	Started time.Time        // when Run began
 	Targets []TargetSnapshot // in the order in which they were given
 }
 
-// TargetSnapshot is how one target is doing.
+// TargetSnapshot is the state of one target.
 type TargetSnapshot struct {
 	URL      string
-	All      bool   // it is a name of which all addresses are asked
-	Failures uint64 // look-ups of the name that failed
-	Problem  string // why not all its addresses are known, or asked; "" if they are
+	All      bool   // whether all addresses of the name are monitored
+	Failures uint64 // failed look-ups of the name
+	Problem  string // why not all its addresses are known or monitored; "" if they are
 
 	Addresses []AddressSnapshot
 }
 
-// AddressSnapshot is how one address is doing. Counts only grow while it is
-// watched.
+// AddressSnapshot is the state of one address. Counts grow as long as it is monitored.
 type AddressSnapshot struct {
 	Address   string // host:port, or a path
-	Known     bool   // whether it is up
-	Up        bool   // it answers; false once so many probes in a row were lost as make it down
-	Connected bool   // there is a connection, or a socket for datagrams; not known if each probe has its own
+	Known     bool   // whether Up is known
+	Up        bool   // it answers; false after Config.DownAfter consecutive lost probes
+	Connected bool   // there is a connection, or a socket for datagrams; undefined with Config.Reconnect
 
-	Sent     uint64 // received and lost: what is under way is neither
+	Sent     uint64 // received or lost; probes in flight do not count
 	Received uint64
 	Lost     map[dial.Class]uint64 // by one of Classes
 
 	Times Times
-	Last  time.Duration // of the last answer; 0 if there was none
-	// Recent are the last 600 at most, in no order.
+	Last  time.Duration // round trip of the last answer; 0 if there was none
+	// Recent are the last round trips, at most 600, in no order.
 	Recent []time.Duration
 
-	// Class, Err and Failed are of the last probe that was lost.
+	// Class, Err and Failed are those of the last lost probe.
 	Class  dial.Class
 	Err    error
 	Failed time.Time
 
-	History []Bucket // of the last ten minutes, the oldest first; those without probes are missing
+	History []Bucket // of the last ten minutes, oldest first; empty buckets are omitted
 }
 
-// Quantiles are of the recent answers, each part from 0 to 1 in turn; 0 if there
-// are none.
+// Quantiles returns quantiles of the recent round trips, one for each part from 0 to 1.
+// They are 0 if there are no round trips.
 func (a AddressSnapshot) Quantiles(parts ...float64) []time.Duration {
 	sorted := slices.Sorted(slices.Values(a.Recent))
 	all := make([]time.Duration, len(parts))
@@ -63,27 +62,27 @@ func (a AddressSnapshot) Quantiles(parts ...float64) []time.Duration {
 	return all
 }
 
-// LostTotal is the sum of all classes.
+// LostTotal returns the lost probes of all classes.
 func (a AddressSnapshot) LostTotal() uint64 { return a.Sent - a.Received }
 
-// Snapshot tells how all is doing. It may be called from any goroutine, before,
-// while and after Run runs; then it is what was known at the end.
+// Snapshot returns the state of all targets. It may be called from any goroutine,
+// before, during and after Run. After Run it is the state at the end.
 func (w *Watcher) Snapshot() Snapshot {
 	w.mu.Lock()
-	targets := slices.Clone(w.targets)
+	monitors := slices.Clone(w.monitors)
 	s := Snapshot{Started: w.started}
 	w.mu.Unlock()
-	for _, t := range targets {
-		s.Targets = append(s.Targets, t.snapshot())
+	for _, m := range monitors {
+		s.Targets = append(s.Targets, m.snapshot())
 	}
 	return s
 }
 
-func (t *target) snapshot() TargetSnapshot {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := TargetSnapshot{URL: t.URL, All: t.All, Failures: t.failures, Problem: t.problem}
-	for _, a := range t.asked {
+func (m *monitor) snapshot() TargetSnapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := TargetSnapshot{URL: m.URL, All: m.All, Failures: m.failures, Problem: m.problem}
+	for _, a := range m.addresses {
 		s.Addresses = append(s.Addresses, a.snapshot())
 	}
 	return s
@@ -96,7 +95,7 @@ func (a *address) snapshot() AddressSnapshot {
 	s.Address, s.Connected = a.name, a.connected
 	s.Known, s.Up = a.outage.known, a.outage.up
 	s.Lost = maps.Clone(a.lost)
-	s.Recent = slices.Clone(a.history.last)
+	s.Recent = slices.Clone(a.history.recent)
 	s.History = a.history.all(time.Now())
 	return s
 }

@@ -15,13 +15,13 @@ import (
 	"echod/internal/endpoint"
 )
 
-// Target is what is watched. [Parse] makes one from a URL.
+// Target is a service to monitor. [Parse] makes one from a URL.
 type Target struct {
-	URL  string      // as it was given; with its scheme if none was given
-	Dial dial.Target // if All, its Address has a name in place of an address
+	URL  string      // as it was given, with a scheme if there was none
+	Dial dial.Target // its Address has a name if All is set
 
-	// All means each address that the name resolves to, in place of the first
-	// that there is a connection to.
+	// All means to monitor each address of the name separately. Without it, one
+	// connection is made to any of them.
 	All bool
 }
 
@@ -42,20 +42,20 @@ func Parse(url string) (Target, error) {
 	return Target{URL: url, Dial: dial.Target{Network: u.Network, Address: u.Address()}, All: all}, nil
 }
 
-// Lookup tells the addresses of a name.
+// Lookup returns the addresses of a name.
 type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
-// resolver would rather fail than leave addresses out.
+// resolver fails if one of its queries does. It would omit addresses otherwise.
 var resolver = &net.Resolver{StrictErrors: true}
 
 func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return resolver.LookupNetIP(ctx, "ip", host)
 }
 
-// addresses are what t is now: host:port, or a path. A name that nobody has is no
-// error; there are no addresses then. Those of another family than t's source are
-// left out.
-func (t Target) addresses(ctx context.Context, lookup Lookup) ([]string, error) {
+// lookUp returns the addresses of t: host:port, or a path. A name that does not exist has
+// no addresses, which is not an error. Addresses of another family than t's source
+// address are omitted.
+func (t Target) lookUp(ctx context.Context, lookup Lookup) ([]string, error) {
 	if !t.All {
 		return []string{t.Dial.Address}, nil
 	}
@@ -82,14 +82,14 @@ func (t Target) addresses(ctx context.Context, lookup Lookup) ([]string, error) 
 	return all, err
 }
 
-// notFound reports whether a resolver said that nobody has the name.
+// notFound reports whether the name does not exist.
 func notFound(err error) bool {
 	failed, ok := errors.AsType[*net.DNSError](err)
 	return ok && failed.IsNotFound
 }
 
-// at is how one address of t is asked. A certificate has to bear the name, not the
-// address.
+// at returns the target of one address of t. Its certificate must be valid for the name,
+// not for the address.
 func (t Target) at(address string) dial.Target {
 	to := t.Dial
 	to.Address = address

@@ -81,19 +81,19 @@ func TestAddressesOfAName(t *testing.T) {
 		want    []string
 		wantErr error
 	}{
-		{"not asked for", "tcp://echo.example:7", netip.Addr{}, nil, failed, []string{"echo.example:7"}, nil},
+		{"not a name for all addresses", "tcp://echo.example:7", netip.Addr{}, nil, failed, []string{"echo.example:7"}, nil},
 		{"a path", "unix:///run/echo", netip.Addr{}, nil, failed, []string{"/run/echo"}, nil},
-		{"in their order, each once", "dns+tcp://echo.example:7", netip.Addr{}, addrs("10.0.0.10", "10.0.0.9", "fd00::1", "::ffff:10.0.0.9"), nil,
+		{"sorted, each once", "dns+tcp://echo.example:7", netip.Addr{}, addrs("10.0.0.10", "10.0.0.9", "fd00::1", "::ffff:10.0.0.9"), nil,
 			[]string{"10.0.0.9:7", "10.0.0.10:7", "[fd00::1]:7"}, nil},
-		{"those that a source can speak to", "dns+tcp://echo.example:7", netip.MustParseAddr("10.0.0.1"), addrs("10.0.0.9", "fd00::1"), nil, []string{"10.0.0.9:7"}, nil},
-		{"nobody has the name", "dns+tcp://echo.example:7", netip.Addr{}, nil, &net.DNSError{IsNotFound: true}, nil, nil},
+		{"of the family of the source", "dns+tcp://echo.example:7", netip.MustParseAddr("10.0.0.1"), addrs("10.0.0.9", "fd00::1"), nil, []string{"10.0.0.9:7"}, nil},
+		{"the name does not exist", "dns+tcp://echo.example:7", netip.Addr{}, nil, &net.DNSError{IsNotFound: true}, nil, nil},
 		{"the resolver fails", "dns+tcp://echo.example:7", netip.Addr{}, nil, failed, nil, failed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			target := mustParse(t, tt.url)
 			target.Dial.Source = tt.source
-			got, err := target.addresses(t.Context(), func(_ context.Context, host string) ([]netip.Addr, error) {
+			got, err := target.lookUp(t.Context(), func(_ context.Context, host string) ([]netip.Addr, error) {
 				if host != "echo.example" {
 					t.Errorf("%q is looked up", host)
 				}
@@ -106,8 +106,8 @@ func TestAddressesOfAName(t *testing.T) {
 	}
 }
 
-// TestCertificateMustBearTheName, whichever address shows it.
-func TestCertificateMustBearTheName(t *testing.T) {
+// TestCertificateMustBeValidForTheName: not for the address.
+func TestCertificateMustBeValidForTheName(t *testing.T) {
 	target := mustParse(t, "dns+tls://echo.example:7")
 	for _, tt := range []struct {
 		config *tls.Config

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// Watcher asks many targets for as long as it runs.
+// Watcher monitors targets.
 type Watcher struct {
 	config Config
 
-	mu      sync.Mutex
-	started time.Time
-	targets []*target // in the order in which they were given
-	asked   int       // addresses, of all targets
+	mu       sync.Mutex
+	started  time.Time
+	monitors []*monitor // in the order in which the targets were given
+	used     int        // addresses of all targets, at most config.MaxAddresses
 }
 
-// New makes one that asks nothing yet. The error is a *usage.Error.
+// New returns a Watcher that has not started. The error is a *usage.Error.
 func New(c Config) (*Watcher, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
@@ -33,9 +33,9 @@ func New(c Config) (*Watcher, error) {
 	return &Watcher{config: c}, nil
 }
 
-// Run watches until ctx ends. Each list from changes takes the place of the
-// targets: those that are in both go on undisturbed. It has left no goroutine and
-// no connection behind when it returns.
+// Run monitors until ctx ends. Each list from changes replaces the targets. Targets that
+// are in the old and the new list go on without interruption. When Run returns, all its
+// goroutines and connections have ended.
 func (w *Watcher) Run(ctx context.Context, changes <-chan []Target) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -48,64 +48,59 @@ func (w *Watcher) Run(ctx context.Context, changes <-chan []Target) {
 	for {
 		select {
 		case list := <-changes:
-			w.change(ctx, &running, list)
+			if err := w.config.checkTargets(list); err != nil {
+				w.config.Log.Error("targets not changed, the old ones are kept", slog.Any("error", err))
+				continue
+			}
+			added, removed := w.apply(ctx, &running, list)
+			w.config.Log.Info("targets changed", slog.Int("targets", len(w.monitors)), slog.Int("added", added), slog.Int("removed", removed))
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// change applies a list that is good, and says what it was.
-func (w *Watcher) change(ctx context.Context, running *sync.WaitGroup, list []Target) {
-	if err := w.config.checkTargets(list); err != nil {
-		w.config.Log.Error("targets not changed, the old ones are kept", slog.Any("error", err))
-		return
-	}
-	added, removed := w.apply(ctx, running, list)
-	w.config.Log.Info("targets changed", slog.Int("targets", len(w.targets)), slog.Int("added", added), slog.Int("removed", removed))
-}
-
-// apply starts what is new in list and stops what is not in it.
+// apply starts the targets that are new in list and stops those that are not in it.
 func (w *Watcher) apply(ctx context.Context, running *sync.WaitGroup, list []Target) (added, removed int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before := w.targets
-	w.targets = nil
-	for _, wanted := range list {
-		same := func(t *target) bool { return t.URL == wanted.URL }
-		if slices.ContainsFunc(w.targets, same) {
+	before := w.monitors
+	w.monitors = nil
+	for _, t := range list {
+		same := func(m *monitor) bool { return m.URL == t.URL }
+		if slices.ContainsFunc(w.monitors, same) {
 			continue
 		}
 		if i := slices.IndexFunc(before, same); i >= 0 {
-			w.targets = append(w.targets, before[i])
+			w.monitors = append(w.monitors, before[i])
 			before = slices.Delete(before, i, i+1)
 			continue
 		}
-		t := w.newTarget(ctx, wanted)
-		w.targets = append(w.targets, t)
-		running.Go(t.run)
+		m := w.newMonitor(ctx, t)
+		w.monitors = append(w.monitors, m)
+		running.Go(m.run)
 		added++
 	}
-	for _, t := range before {
-		t.stop()
+	for _, m := range before {
+		m.stop()
 	}
 	return added, len(before)
 }
 
-// take is one more address to ask, if there may be.
-func (w *Watcher) take() bool {
+// acquire reports whether one more address may be monitored, and counts it then.
+func (w *Watcher) acquire() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.asked >= w.config.MaxAddresses {
+	if w.used >= w.config.MaxAddresses {
 		return false
 	}
-	w.asked++
+	w.used++
 	return true
 }
 
-// give is one less.
-func (w *Watcher) give() {
+// release undoes acquire.
+func (w *Watcher) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.asked--
+	w.used--
 }

@@ -22,8 +22,8 @@ func TestOneOfThreeAddressesDiesAndComesBack(t *testing.T) {
 		f := newFar("10.0.0.1", "10.0.0.2", "10.0.0.3")
 		w := f.watch(t, f.config(t, name))
 		w.until(5500 * time.Millisecond)
-		w.wantLog("address joined address=10.0.0.1:7 addresses=1", "address joined address=10.0.0.2:7 addresses=2",
-			"address joined address=10.0.0.3:7 addresses=3",
+		w.wantLog("address added address=10.0.0.1:7 addresses=1", "address added address=10.0.0.2:7 addresses=2",
+			"address added address=10.0.0.3:7 addresses=3",
 			"target up address=10.0.0.1:7", "target up address=10.0.0.2:7", "target up address=10.0.0.3:7")
 		w.want("10.0.0.1:7 up: 5 received, 0 lost", "10.0.0.2:7 up: 5 received, 0 lost", "10.0.0.3:7 up: 5 received, 0 lost")
 
@@ -62,7 +62,7 @@ func wantWhole(t *testing.T, a AddressSnapshot) {
 	}
 }
 
-func TestFewLostProbesAreNoOutage(t *testing.T) {
+func TestFewLostProbesAreNotAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar()
 		w := f.watch(t, f.config(t, "tcp://a:7"))
@@ -77,7 +77,7 @@ func TestFewLostProbesAreNoOutage(t *testing.T) {
 	})
 }
 
-func TestAddressIsNeitherUpNorDownUntilThatIsKnown(t *testing.T) {
+func TestAddressIsNeitherUpNorDownAtFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar()
 		f.kill("a:7")
@@ -93,7 +93,7 @@ func TestAddressIsNeitherUpNorDownUntilThatIsKnown(t *testing.T) {
 	})
 }
 
-func TestAddressesComeAndGoWithTheName(t *testing.T) {
+func TestAddressesFollowTheResolver(t *testing.T) {
 	gone := &net.DNSError{Err: "no such host", Name: "echo", IsNotFound: true}
 	broken := errors.New("server misbehaving")
 	tests := []struct {
@@ -106,13 +106,13 @@ func TestAddressesComeAndGoWithTheName(t *testing.T) {
 		problem  string
 	}{
 		{"all the same", nil, []string{"10.0.0.2", "10.0.0.1"}, []string{"10.0.0.1:7", "10.0.0.2:7"}, nil, 0, ""},
-		{"one joins", nil, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}, []string{"10.0.0.1:7", "10.0.0.2:7", "10.0.0.3:7"},
-			[]string{"address joined address=10.0.0.3:7 addresses=3", "target up address=10.0.0.3:7"}, 0, ""},
-		{"one leaves", nil, []string{"10.0.0.2"}, []string{"10.0.0.2:7"}, []string{"address left address=10.0.0.1:7 addresses=1"}, 0, ""},
+		{"one is added", nil, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}, []string{"10.0.0.1:7", "10.0.0.2:7", "10.0.0.3:7"},
+			[]string{"address added address=10.0.0.3:7 addresses=3", "target up address=10.0.0.3:7"}, 0, ""},
+		{"one is removed", nil, []string{"10.0.0.2"}, []string{"10.0.0.2:7"}, []string{"address removed address=10.0.0.1:7 addresses=1"}, 0, ""},
 		{"the resolver fails", broken, nil, []string{"10.0.0.1:7", "10.0.0.2:7"},
 			[]string{"name not resolved, its last addresses are kept addresses=2"}, 4, "server misbehaving"},
-		{"nobody has the name", gone, nil, nil, []string{"address left address=10.0.0.1:7 addresses=1",
-			"address left address=10.0.0.2:7 addresses=0", "not all is watched why=nobody has that name"}, 0, "nobody has that name"},
+		{"the name does not exist", gone, nil, nil, []string{"address removed address=10.0.0.1:7 addresses=1",
+			"address removed address=10.0.0.2:7 addresses=0", "not all addresses are monitored why=the name has no addresses"}, 0, "the name has no addresses"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestAddressesComeAndGoWithTheName(t *testing.T) {
 	}
 }
 
-func TestAddressThatLeavesIsAskedNoMore(t *testing.T) {
+func TestRemovedAddressGetsNoMoreProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("10.0.0.1")
 		w := f.watch(t, f.config(t, name))
@@ -151,13 +151,13 @@ func TestAddressThatLeavesIsAskedNoMore(t *testing.T) {
 				t.Error("its connection is open")
 			}
 		}
-		if w.Watcher.asked != 0 {
-			t.Errorf("%d addresses count as asked, want none", w.Watcher.asked)
+		if w.Watcher.used != 0 {
+			t.Errorf("%d addresses are counted, want 0", w.Watcher.used)
 		}
 	})
 }
 
-func TestResolverThatFailsIsToldOnceAndAgainWhenItDoesNot(t *testing.T) {
+func TestFailureOfTheResolverIsLoggedAtItsStartAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("10.0.0.1")
 		f.broken = context.DeadlineExceeded
@@ -166,14 +166,14 @@ func TestResolverThatFailsIsToldOnceAndAgainWhenItDoesNot(t *testing.T) {
 		w.wantLog("name not resolved, its last addresses are kept addresses=0")
 		f.resolve(nil, "10.0.0.1")
 		w.until(65 * time.Second)
-		w.wantLog("name resolved again failed_for=40s", "address joined address=10.0.0.1:7 addresses=1", "target up address=10.0.0.1:7")
+		w.wantLog("name resolved again failed_for=40s", "address added address=10.0.0.1:7 addresses=1", "target up address=10.0.0.1:7")
 		if got := w.Snapshot().Targets[0]; got.Failures != 4 || got.Problem != "" {
 			t.Errorf("got %d failures and %q, want 4 and none now", got.Failures, got.Problem)
 		}
 	})
 }
 
-func TestTargetsComeAndGoAndTheOthersGoOn(t *testing.T) {
+func TestChangeOfTargetsDoesNotInterruptTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("10.0.0.1")
 		w := f.watch(t, f.config(t, "tcp://a:7", name, "tcp://a:7"))
@@ -187,12 +187,12 @@ func TestTargetsComeAndGoAndTheOthersGoOn(t *testing.T) {
 		asked := f.asked
 		w.until(time.Minute)
 		if f.asked != asked {
-			t.Error("a name is looked up that is watched no more")
+			t.Error("a name is looked up that is no longer a target")
 		}
 	})
 }
 
-func TestWhatIsTooManyIsLeftOutUntilThereIsRoom(t *testing.T) {
+func TestAddressesBeyondTheLimitAreAddedWhenOthersAreRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("10.0.0.1", "10.0.0.2", "10.0.0.3")
 		c := f.config(t, name)
@@ -200,23 +200,24 @@ func TestWhatIsTooManyIsLeftOutUntilThereIsRoom(t *testing.T) {
 		w := f.watch(t, c)
 		w.until(5500 * time.Millisecond)
 		w.want("10.0.0.1:7 up: 5 received, 0 lost", "10.0.0.2:7 up: 5 received, 0 lost")
-		problem := "1 of 3 addresses left out: 2 are asked already, of all targets"
+		problem := "1 of 3 addresses omitted: the limit of 2 addresses is reached"
 		if got := w.Snapshot().Targets[0].Problem; got != problem {
 			t.Errorf("got %q, want %q", got, problem)
 		}
 		f.resolve(nil, "10.0.0.2", "10.0.0.3")
 		w.until(45 * time.Second)
-		w.wantLog("address joined address=10.0.0.1:7 addresses=1", "address joined address=10.0.0.2:7 addresses=2",
-			"target up address=10.0.0.1:7", "target up address=10.0.0.2:7", "not all is watched why="+problem,
-			"not all is watched why=1 of 2 addresses left out: 2 are asked already, of all targets",
-			"address left address=10.0.0.1:7 addresses=1", "address joined address=10.0.0.3:7 addresses=2", "target up address=10.0.0.3:7")
+		w.wantLog("address added address=10.0.0.1:7 addresses=1", "address added address=10.0.0.2:7 addresses=2",
+			"target up address=10.0.0.1:7", "target up address=10.0.0.2:7", "not all addresses are monitored why="+problem,
+			"not all addresses are monitored why=1 of 2 addresses omitted: the limit of 2 addresses is reached",
+			"address removed address=10.0.0.1:7 addresses=1", "address added address=10.0.0.3:7 addresses=2", "target up address=10.0.0.3:7")
 		w.changes <- []Target{mustParse(t, "tcp://a:7"), mustParse(t, "tcp://b:7"), mustParse(t, "tcp://c:7")}
 		w.until(46 * time.Second)
 		w.wantLog("targets not changed, the old ones are kept")
 	})
 }
 
-// TestProbesAreSpread: what begins together is not asked together.
+// TestProbesAreSpread: addresses that are added together get their probes at different
+// times.
 func TestProbesAreSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
@@ -236,7 +237,7 @@ func TestProbesAreSpread(t *testing.T) {
 	})
 }
 
-func TestNothingIsLeftAtTheEndButWhatIsKnown(t *testing.T) {
+func TestResultsAreKeptAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("10.0.0.1", "10.0.0.2")
 		w := f.watch(t, f.config(t, name))
@@ -247,15 +248,15 @@ func TestNothingIsLeftAtTheEndButWhatIsKnown(t *testing.T) {
 	})
 }
 
-func TestConfigThatCannotBe(t *testing.T) {
+func TestInvalidConfigIsRefused(t *testing.T) {
 	tests := []struct {
 		name string
 		do   func(*Config)
 		want string
 	}{
-		{"too often", func(c *Config) { c.Interval = time.Millisecond }, "a probe each 1ms: leave at least 10ms between them"},
-		{"looked up too often", func(c *Config) { c.Resolve = time.Millisecond }, "a look-up each 1ms: leave at least 100ms between them"},
-		{"too many", func(c *Config) { c.MaxAddresses = 1 }, "2 targets: at most 1 addresses are asked at once"},
+		{"too often", func(c *Config) { c.Interval = time.Millisecond }, "interval 1ms: want at least 10ms"},
+		{"looked up too often", func(c *Config) { c.Resolve = time.Millisecond }, "resolve interval 1ms: want at least 100ms"},
+		{"too many", func(c *Config) { c.MaxAddresses = 1 }, "2 targets: at most 1 addresses can be monitored at once"},
 		{"too short", func(c *Config) { c.Size = 1 }, "size 1: want 32 to 65507 bytes"},
 		{"a path from an address", func(c *Config) { c.Targets[1].Dial.Source = addrs("10.0.0.1")[0] }, "a source address for a unix socket: omit it"},
 	}

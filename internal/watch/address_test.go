@@ -1,0 +1,72 @@
+package watch
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestOutageReportsWhatIsWorthALogLine has one probe per second: a dot is an answer, an x
+// a loss.
+func TestOutageReportsWhatIsWorthALogLine(t *testing.T) {
+	outage := "xxxxx....."
+	tests := []struct {
+		name   string
+		probes string
+		want   []string
+	}{
+		{"answered", "....", []string{"0s up"}},
+		{"lost from the beginning", "xxxxxx", []string{"2s down"}},
+		{"not known at first", "xx..", []string{"2s up"}},
+		{"some are lost", "..x..xx.x.xx..", []string{"0s up"}},
+		{"down", "..xxxxx", []string{"0s up", "4s down"}},
+		{"down, and up after 5 s", "..xxxxx..", []string{"0s up", "4s down", "7s up after 5s"}},
+		{"down from the beginning, and up after 4 s", "xxxx.", []string{"2s down", "4s up after 4s"}},
+		{"one answer ends it", "..xxx.xxx", []string{"0s up", "4s down", "5s up after 3s", "8s down"}},
+		{"down and up three times", "." + strings.Repeat(outage, 3), []string{"0s up",
+			"3s down", "6s up after 5s", "13s down", "16s up after 5s", "23s down", "26s flapping"}},
+		{"flaps, and nothing more is logged", "." + strings.Repeat(outage, 9), []string{"0s up",
+			"3s down", "6s up after 5s", "13s down", "16s up after 5s", "23s down", "26s flapping"}},
+		{"flaps, and is stable up", "." + strings.Repeat(outage, 5) + strings.Repeat(".", 300), []string{"0s up",
+			"3s down", "6s up after 5s", "13s down", "16s up after 5s", "23s down", "26s flapping", "346s stable up, 4 changes"}},
+		{"flaps, and is stable down", "." + strings.Repeat(outage, 3) + strings.Repeat("x", 400), []string{"0s up",
+			"3s down", "6s up after 5s", "13s down", "16s up after 5s", "23s down", "26s flapping", "333s stable down, 1 changes"}},
+		{"is stable, and goes down again", "." + strings.Repeat(outage, 3) + strings.Repeat(".", 400) + "xxx", []string{"0s up",
+			"3s down", "6s up after 5s", "13s down", "16s up after 5s", "23s down", "26s flapping", "326s stable up, 0 changes", "433s down"}},
+		{"three outages in an hour", "." + strings.Repeat(outage+strings.Repeat(".", 1190), 3), []string{"0s up",
+			"3s down", "6s up after 5s", "1203s down", "1206s up after 5s", "2403s down", "2406s up after 5s"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var o outageOf
+			if diff := cmp.Diff(tt.want, o.probes(tt.probes)); diff != "" {
+				t.Errorf("log lines (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// outageOf is an outage whose input is a string of probes.
+type outageOf struct{ outage }
+
+func (o *outageOf) probes(all string) (log []string) {
+	start := time.Unix(1e9, 0)
+	for i, probe := range all {
+		at := start.Add(time.Duration(i) * time.Second)
+		change := o.probe(probe == '.', at)
+		words := fmt.Sprintf("%ds %s", i, change)
+		switch {
+		case change == noChange:
+			continue
+		case change == up && o.length > 0:
+			words += fmt.Sprintf(" after %v", o.length)
+		case change == stable:
+			words += fmt.Sprintf(" %s, %d changes", map[bool]string{true: "up", false: "down"}[o.up], o.unlogged)
+		}
+		log = append(log, words)
+	}
+	return log
+}

@@ -1,0 +1,99 @@
+// Package watch monitors many echo services continuously. A name can stand for all
+// addresses that it resolves to: addresses are added and removed as the answers of the
+// resolver change.
+//
+// Package ping sends the probes. Which addresses of a name are monitored (members, in
+// monitor.go), and when an address counts as up or down (outage, in address.go), is
+// decided without I/O.
+package watch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"echod/internal/dial"
+	"echod/internal/ping"
+	"echod/internal/usage"
+)
+
+// Config says what is monitored, and how.
+type Config struct {
+	Targets []Target // at the start; a target that is given twice is monitored once
+
+	Interval  time.Duration // between two probes of an address
+	Wait      time.Duration // timeout of a whole answer; also of a connection
+	Size      int           // bytes of a probe
+	Reconnect bool          // a new connection for each probe
+	DownAfter int           // consecutive lost probes that make an address down; 0: DefaultDownAfter
+	Resolve   time.Duration // between two look-ups of a name, more or less by a tenth
+
+	// MaxAddresses limits the addresses that are monitored at once, and so the memory
+	// for them. The addresses beyond it are logged and not monitored.
+	MaxAddresses int
+
+	Lookup Lookup // nil: the system's resolver
+	// Dial makes the connections; nil: package net.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Spread returns a delay from 0 to less than its argument, so that probes of
+	// different addresses are sent at different times. Nil: a random delay.
+	Spread func(time.Duration) time.Duration
+
+	Log *slog.Logger
+}
+
+// The limits of a Config.
+const (
+	MinInterval = 10 * time.Millisecond
+	MinResolve  = 100 * time.Millisecond
+)
+
+// Check reports whether c is valid. The error is a *usage.Error.
+func (c Config) Check() error {
+	switch {
+	case c.Interval < MinInterval:
+		return usage.New(fmt.Sprintf("interval %v", c.Interval), fmt.Sprintf("want at least %v", MinInterval))
+	case c.Resolve < MinResolve:
+		return usage.New(fmt.Sprintf("resolve interval %v", c.Resolve), fmt.Sprintf("want at least %v", MinResolve))
+	}
+	if err := c.ping(dial.Target{}).Check(); err != nil {
+		return err
+	}
+	return c.checkTargets(c.Targets)
+}
+
+// checkTargets reports whether targets can be monitored, with at least one address of
+// each.
+func (c Config) checkTargets(targets []Target) error {
+	if n := len(targets); n > c.MaxAddresses {
+		return usage.New(fmt.Sprintf("%d targets", n), fmt.Sprintf("at most %d addresses can be monitored at once", c.MaxAddresses))
+	}
+	for _, t := range targets {
+		if err := c.ping(t.Dial).Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ping returns the configuration of the probes to one address.
+func (c Config) ping(to dial.Target) ping.Config {
+	return ping.Config{Target: to, Interval: c.Interval, Wait: c.Wait, Size: c.Size, Reconnect: c.Reconnect}
+}
+
+// prober returns the Prober of a, which is an address of t.
+func (c Config) prober(t Target, a *address) (*ping.Prober, error) {
+	to := t.at(a.name)
+	if c.Dial != nil {
+		network := to.Network
+		if network == "tls" {
+			network = "tcp"
+		}
+		to.Via = func(ctx context.Context) (net.Conn, error) { return c.Dial(ctx, network, a.name) }
+	}
+	probing := c.ping(to)
+	probing.OnProbe, probing.OnConn = a.probe, a.conn
+	return ping.New(probing)
+}
