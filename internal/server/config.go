@@ -1,3 +1,9 @@
+// Package server makes a service of listeners and engines. It checks the whole
+// configuration before anything is bound ([NewPlan]). Then it starts one engine server
+// for each engine that a listener names, reports to the log and to the service manager,
+// and drains all of them when it gets a signal ([Plan.Run]).
+//
+// It moves no bytes and depends on no engine.
 package server
 
 import (
@@ -5,40 +11,58 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
+
 	"echod/internal/engine"
+	"echod/internal/sock"
 )
 
-// Config is what a service is made of.
+// Config is the configuration of a service.
 type Config struct {
-	// Listeners are what to serve, parsed and not yet resolved, or inherited.
+	// Listeners are parsed and not resolved yet, or inherited.
 	Listeners []engine.Listener
-	// Engine is the engine of every listener that names none.
+	// Engine is the name of the engine for listeners that name none.
 	Engine string
-	// TLSEngine is the engine of tls listeners that name none, whatever Engine
-	// is: only one can serve them.
+	// TLSEngine is the name of the engine for tls listeners that name none. Only one
+	// engine can serve them, so Engine does not apply.
 	TLSEngine string
-	// Lookup finds an engine by its name.
+	// Lookup returns the engine with a name.
 	Lookup func(name string) (engine.Engine, error)
-	// Settings are what every engine is given: all of engine.Config but
-	// Listeners, Budget, Guard and Log, which are the server's to fill in.
-	// Loops and BusyPoll reach only engines whose Caps know them.
+	// Settings are the configuration of every engine, except Listeners, Budget, Guard
+	// and Log, which the server sets. Loops and BusyPoll are passed only to engines
+	// whose Caps have them.
 	Settings engine.Config
 	// Limits are the limits of the process.
 	Limits engine.Limits
-	// TLS is what tls listeners show; nil if there are none.
+	// TLS is the configuration of tls listeners. It may be nil if there are none.
 	TLS *tls.Config
-	// UDPPublic allows UDP listeners that others than this machine can reach.
+	// UDPPublic allows UDP listeners that other machines can reach.
 	UDPPublic bool
-	// DrainTimeout is how long streams may take to finish after a signal.
+	// DrainTimeout is how long streams have to finish after a signal.
 	DrainTimeout time.Duration
-	// Log receives the story of the process; nil means nobody.
+	// Log receives what happens to the service. nil discards it.
 	Log *slog.Logger
-	// Notify tells the service manager a state of sd_notify(3), such as
-	// "READY=1"; nil means that there is none. It is called in a goroutine of its
-	// own and must return within a second or so, for a state that changes waits
-	// for it. A state that returns an error is sent again, WATCHDOG=1 is not.
+	// Notify sends a state of sd_notify(3), e.g. "READY=1", to the service manager. nil
+	// means that there is no service manager. It is called in a goroutine of its own
+	// and should return within about a second, because the next state waits for it. A
+	// state for which it returns an error is sent again, except WATCHDOG=1.
 	Notify func(state string) error
-	// Watchdog is how often the service manager wants to hear WATCHDOG=1;
-	// 0 means never.
+	// Watchdog is the interval within which the service manager expects WATCHDOG=1. 0
+	// means that it does not.
 	Watchdog time.Duration
+}
+
+// Inherited returns the sockets that the service manager has opened for this process
+// (sd_listen_fds(3)). It may be called once: it removes them from the environment, so
+// that child processes do not use them.
+func Inherited() ([]engine.Listener, error) {
+	var listeners []engine.Listener
+	for _, file := range activation.Files(true) {
+		spec, err := sock.SpecOf(file)
+		if err != nil {
+			return nil, err
+		}
+		listeners = append(listeners, engine.Listener{Spec: spec, File: file})
+	}
+	return listeners, nil
 }

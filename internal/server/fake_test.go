@@ -16,7 +16,7 @@ import (
 	"echod/internal/sock"
 )
 
-// fakeEngine is an engine that moves nothing and does as a test says.
+// fakeEngine is an engine that moves no bytes and does what a test needs.
 type fakeEngine struct {
 	name   string
 	caps   engine.Caps
@@ -50,9 +50,9 @@ func (e *fakeEngine) New(cfg engine.Config) (engine.Server, error) {
 
 type fakeServer struct {
 	specs    []sock.Spec
-	serveErr error       // what Serve returns at once, if not nil
-	busy     bool        // whether streams last until Shutdown's context ends
-	hangs    atomic.Bool // whether a loop does not turn
+	serveErr error       // if not nil, Serve returns it at once
+	busy     bool        // whether streams are open until the context of Shutdown is done
+	hangs    atomic.Bool // whether a loop hangs
 
 	once   sync.Once
 	closed chan struct{}
@@ -114,13 +114,13 @@ func (s *fakeServer) isClosed() bool {
 	}
 }
 
-// all is a fake that can do everything.
+// all returns a fake with all capabilities.
 func all(name string) *fakeEngine {
 	return &fakeEngine{name: name, caps: engine.Caps{Networks: []string{"tcp", "tls", "udp", "unix"}, Loops: true, BusyPoll: true}}
 }
 
-// config is a service of the URLs on the fakes; the first fake serves those that
-// name none.
+// config returns a configuration with these URLs and fakes. The first fake serves URLs
+// that name no engine.
 func config(t *testing.T, urls string, fakes ...*fakeEngine) Config {
 	t.Helper()
 	cfg := Config{Engine: fakes[0].name, TLSEngine: fakes[len(fakes)-1].name, Lookup: func(name string) (engine.Engine, error) {
@@ -148,7 +148,8 @@ func mustPlan(t *testing.T, cfg Config) *Plan {
 	return p
 }
 
-// journal collects a log without its times, or what a service manager was told.
+// journal collects a log without times and levels, or the states that were sent to a
+// service manager.
 type journal struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -15,15 +15,15 @@ const (
 )
 
 const (
-	// notifyAgain is the pause before a state that was not taken is sent again.
-	notifyAgain = time.Second
-	// notifyLast is how long the end of the service waits for the last state to
-	// be sent.
-	notifyLast = time.Second
+	// notifyRetry is the pause before a state that could not be sent is sent again.
+	notifyRetry = time.Second
+	// notifyTimeout is how long the end of the service waits until the last state is
+	// sent.
+	notifyTimeout = time.Second
 )
 
-// notifier tells the service manager the latest state, in a goroutine of its own:
-// a manager that does not listen, or whose queue is full, holds up nobody else.
+// notifier sends the latest state to the service manager, in a goroutine of its own. So a
+// manager that does not receive, or whose queue is full, delays nothing else.
 type notifier struct {
 	send func(state string) error
 	log  *slog.Logger
@@ -31,12 +31,13 @@ type notifier struct {
 	over chan struct{} // closed when nothing more is sent
 
 	mu    sync.Mutex
-	state string // READY=1 or STOPPING=1, until it was sent or another took its place
+	state string // READY=1 or STOPPING=1, until it is sent or replaced
 	alive bool   // whether WATCHDOG=1 is to be sent
-	ended bool   // whether the goroutine ends when it has sent the state once
+	ended bool   // whether the goroutine ends when it has tried to send the state once
 }
 
-// newNotifier starts a notifier; nil, which does nothing, if there is no manager.
+// newNotifier starts a notifier. It returns nil, which does nothing, if there is no
+// service manager.
 func newNotifier(send func(string) error, log *slog.Logger) *notifier {
 	if send == nil {
 		return nil
@@ -46,20 +47,19 @@ func newNotifier(send func(string) error, log *slog.Logger) *notifier {
 	return n
 }
 
-// post has the state sent. It takes the place of one that was not sent yet.
+// post sends the state later. It replaces one that is not sent yet.
 func (n *notifier) post(state string) { n.change(func() { n.state = state }) }
 
-// feed has WATCHDOG=1 sent, once for all calls since it was last sent.
-func (n *notifier) feed() { n.change(func() { n.alive = true }) }
+// feedWatchdog sends WATCHDOG=1 later, once for all calls since it was last sent.
+func (n *notifier) feedWatchdog() { n.change(func() { n.alive = true }) }
 
-// end waits until the state was sent, or could not be, but no longer than
-// notifyLast.
+// end waits until the notifier has tried to send the state, at most for notifyTimeout.
 func (n *notifier) end() {
 	if n == nil {
 		return
 	}
 	n.change(func() { n.ended = true })
-	timer := time.NewTimer(notifyLast)
+	timer := time.NewTimer(notifyTimeout)
 	defer timer.Stop()
 	select {
 	case <-n.over:
@@ -80,8 +80,8 @@ func (n *notifier) change(what func()) {
 	}
 }
 
-// next returns what to send now, "" if nothing is: the state before the watchdog's,
-// and that only while the service goes on.
+// next returns what to send now, "" for nothing: the state first, then WATCHDOG=1, which
+// is not sent after end.
 func (n *notifier) next() (message string, ended bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -94,7 +94,7 @@ func (n *notifier) next() (message string, ended bool) {
 	return message, n.ended
 }
 
-// sent forgets the state, unless another has taken its place.
+// sent removes the state, unless it was replaced.
 func (n *notifier) sent(state string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -121,14 +121,14 @@ func (n *notifier) run() {
 		case ended && (err != nil || message == ""):
 			return
 		case err != nil && message != alive:
-			n.pause(notifyAgain)
+			n.pause(notifyRetry)
 		case message == "":
 			<-n.wake
 		}
 	}
 }
 
-// pause waits that long, or until something is posted.
+// pause waits for d, or until something is to be sent.
 func (n *notifier) pause(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -138,9 +138,9 @@ func (n *notifier) pause(d time.Duration) {
 	}
 }
 
-// feedWatchdog says WATCHDOG=1 twice in each interval, as sd_watchdog_enabled(3)
-// advises, as long as every loop of every server turns. A loop that hangs
-// starves the watchdog, and the service manager restarts the service.
+// feedWatchdog sends WATCHDOG=1 twice in each interval, as sd_watchdog_enabled(3)
+// recommends, as long as every loop of every server runs. If a loop hangs it sends
+// nothing, and the service manager restarts the service.
 func (s *Service) feedWatchdog(ctx context.Context) {
 	if s.cfg.Watchdog == 0 {
 		return
@@ -153,25 +153,25 @@ func (s *Service) feedWatchdog(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := s.pulse(ctx)
+		err := s.checkAlive(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			s.cfg.Log.Error("a loop hangs", slog.Any("error", err))
 		default:
-			s.notifier.feed()
+			s.notifier.feedWatchdog()
 		}
 	}
 }
 
-// pulse returns nil once every server has shown that it lives. One that has
-// ended while another still drains has nothing left to hang.
-func (s *Service) pulse(ctx context.Context) error {
+// checkAlive returns nil when no server hangs. A server that has ended, while another one
+// still drains, cannot hang.
+func (s *Service) checkAlive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Watchdog/2)
 	defer cancel()
-	for _, m := range s.members {
-		if err := m.CheckAlive(ctx); err != nil && !m.over.Load() {
+	for _, m := range s.servers {
+		if err := m.CheckAlive(ctx); err != nil && !m.returned.Load() {
 			return fmt.Errorf("the %s engine: %w", m.engine, err)
 		}
 	}

@@ -13,46 +13,46 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// deaf is a service manager whose queue is full until a test opens it: each
-// attempt takes a second, as that of the real one may.
-type deaf struct {
-	mu     sync.Mutex
-	hears  bool
-	stuck  bool // and an attempt never returns
-	heard  []string
-	failed []string
+// manager is a service manager whose queue is full until a test sets receives. Until then
+// each attempt takes a second, as the real one may.
+type manager struct {
+	mu       sync.Mutex
+	receives bool
+	stuck    bool // an attempt takes an hour
+	received []string
+	failed   []string
 }
 
-func (d *deaf) notify(state string) error {
-	d.mu.Lock()
-	hears, stuck := d.hears, d.stuck
-	d.mu.Unlock()
+func (m *manager) notify(state string) error {
+	m.mu.Lock()
+	receives, stuck := m.receives, m.stuck
+	m.mu.Unlock()
 	if stuck {
 		time.Sleep(time.Hour)
 	}
-	if !hears {
+	if !receives {
 		time.Sleep(time.Second)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !hears {
-		d.failed = append(d.failed, state)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !receives {
+		m.failed = append(m.failed, state)
 		return os.ErrDeadlineExceeded
 	}
-	d.heard = append(d.heard, state)
+	m.received = append(m.received, state)
 	return nil
 }
 
-func (d *deaf) set(hears bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.hears = hears
+func (m *manager) set(receives bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.receives = receives
 }
 
-// TestDeafManagerHoldsUpNoSignal: the drain begins at once, and the end waits a
-// moment for the last state, no longer.
-func TestDeafManagerHoldsUpNoSignal(t *testing.T) {
-	for _, manager := range []*deaf{{}, {stuck: true}} {
+// TestManagerThatReceivesNothingDelaysNoDrain: the drain starts at once, and the end waits
+// for the last state for notifyTimeout only.
+func TestManagerThatReceivesNothingDelaysNoDrain(t *testing.T) {
+	for _, manager := range []*manager{{}, {stuck: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			e := all("fake")
 			cfg := config(t, "tcp://127.0.0.1:80", e)
@@ -63,39 +63,39 @@ func TestDeafManagerHoldsUpNoSignal(t *testing.T) {
 			signals <- syscall.SIGTERM
 			synctest.Wait()
 			if !e.servers[0].isClosed() || time.Since(began) != 0 {
-				t.Errorf("stuck %v: the drain has not begun at once", manager.stuck)
+				t.Errorf("stuck %v: the drain has not started at once", manager.stuck)
 			}
-			if err := <-ended; err != nil || time.Since(began) > notifyLast {
-				t.Errorf("stuck %v: got %v after %v, want nil within %v", manager.stuck, err, time.Since(began), notifyLast)
+			if err := <-ended; err != nil || time.Since(began) > notifyTimeout {
+				t.Errorf("stuck %v: got %v after %v, want nil within %v", manager.stuck, err, time.Since(began), notifyTimeout)
 			}
-			time.Sleep(2 * time.Hour) // for the goroutine that was left behind
+			time.Sleep(2 * time.Hour) // for the goroutine that is stuck
 		})
 	}
 }
 
-// TestManagerThatListensAgainHearsWhatIsTrueThen: READY=1 is sent until it is
-// heard, WATCHDOG=1 once, and STOPPING=1 takes the place of a READY=1 that was not.
-func TestManagerThatListensAgainHearsWhatIsTrueThen(t *testing.T) {
+// TestStateIsSentUntilTheManagerReceivesIt: READY=1 is sent again, WATCHDOG=1 is not, and
+// STOPPING=1 replaces a READY=1 that was not received.
+func TestStateIsSentUntilTheManagerReceivesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var manager deaf
+		var manager manager
 		var log journal
 		n := newNotifier(manager.notify, log.log())
 		n.post(ready)
-		n.feed()
-		n.feed()
+		n.feedWatchdog()
+		n.feedWatchdog()
 		time.Sleep(time.Minute)
-		n.feed()
+		n.feedWatchdog()
 		manager.set(true)
 		time.Sleep(time.Minute)
 		manager.set(false)
-		n.feed() // which is not sent again
+		n.feedWatchdog() // it is not sent again
 		time.Sleep(time.Minute)
 		manager.set(true)
 		n.post(ready)
 		n.post(stopping)
 		n.end()
-		if diff := cmp.Diff([]string{ready, alive, stopping}, manager.heard); diff != "" {
-			t.Errorf("heard (-want +got)\n%s", diff)
+		if diff := cmp.Diff([]string{ready, alive, stopping}, manager.received); diff != "" {
+			t.Errorf("received (-want +got)\n%s", diff)
 		}
 		want := []string{
 			`msg="notify failed" state="READY=1" error="i/o timeout"`,
@@ -107,15 +107,14 @@ func TestManagerThatListensAgainHearsWhatIsTrueThen(t *testing.T) {
 	})
 }
 
-func TestNoManagerIsNotified(t *testing.T) {
+func TestNotifierWithoutManagerDoesNothing(t *testing.T) {
 	n := newNotifier(nil, slog.New(slog.DiscardHandler))
 	n.post(ready)
-	n.feed()
+	n.feedWatchdog()
 	n.end()
 }
 
-// TestEndDoesNotWaitForAStateThatNobodyTakes: the socket is gone.
-func TestEndDoesNotWaitForAStateThatNobodyTakes(t *testing.T) {
+func TestEndDoesNotWaitIfSendingFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNotifier(func(string) error { return errors.New("no such file") }, slog.New(slog.DiscardHandler))
 		n.post(ready)
@@ -124,7 +123,7 @@ func TestEndDoesNotWaitForAStateThatNobodyTakes(t *testing.T) {
 		n.post(stopping)
 		n.end()
 		if took := time.Since(began); took != 0 {
-			t.Errorf("it took %v, want no time", took)
+			t.Errorf("took %v, want 0", took)
 		}
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"echod/internal/usage"
 )
 
-// Plan is a configuration that was found to be right: every address resolved,
-// every engine there and able to serve what it is asked to.
+// Plan is a valid configuration: every address is resolved, and every engine works on
+// this system and can serve its listeners.
 type Plan struct {
 	cfg    Config
 	groups []group
@@ -26,9 +26,8 @@ type group struct {
 	listeners []engine.Listener
 }
 
-// NewPlan checks cfg as far as it can be without binding anything. Its errors
-// are the caller's mistakes, *usage.Error, except where the running
-// system could not be asked.
+// NewPlan checks cfg without binding anything. Its errors are *usage.Error, unless the
+// check itself failed.
 func NewPlan(ctx context.Context, cfg Config) (*Plan, error) {
 	p := &Plan{cfg: cfg}
 	for _, ln := range cfg.Listeners {
@@ -37,15 +36,15 @@ func NewPlan(ctx context.Context, cfg Config) (*Plan, error) {
 		}
 	}
 	if len(p.groups) == 0 {
-		return nil, usage.New("there is nothing to listen on", "name an address, as in tcp://:8080")
+		return nil, usage.New("there is nothing to listen on", "name an address, e.g. tcp://:8080")
 	}
-	if err := p.checkTwins(); err != nil {
+	if err := p.checkDuplicates(); err != nil {
 		return nil, err
 	}
 	return p, p.checkSettings()
 }
 
-// add resolves one listener, which becomes one for each address of a name.
+// add resolves one listener. A name becomes one listener for each of its addresses.
 func (p *Plan) add(ctx context.Context, ln engine.Listener) error {
 	if ln.File != nil {
 		_, err := p.addOne(ln)
@@ -68,7 +67,7 @@ func (p *Plan) add(ctx context.Context, ln engine.Listener) error {
 	return nil
 }
 
-// addOne puts one listener, whose address is known, to its engine's group.
+// addOne appends a resolved listener to the group of its engine.
 func (p *Plan) addOne(ln engine.Listener) (group int, err error) {
 	if ln.Spec.Network == "udp" && !p.cfg.UDPPublic && !ln.Spec.Addr.Addr().IsLoopback() {
 		return 0, usage.New(fmt.Sprintf("%s would answer the whole network, forged senders included", ln.Spec),
@@ -79,7 +78,7 @@ func (p *Plan) addOne(ln engine.Listener) (group int, err error) {
 		return 0, err
 	}
 	if ln.Spec.Network == "tls" {
-		if err := p.secure(&ln, found); err != nil {
+		if err := p.setTLS(&ln, found); err != nil {
 			return 0, err
 		}
 	}
@@ -90,7 +89,7 @@ func (p *Plan) addOne(ln engine.Listener) (group int, err error) {
 	return p.assign(found, ln)
 }
 
-// engineOf is the name of the engine that is to serve s.
+// engineOf returns the name of the engine for s.
 func (p *Plan) engineOf(s sock.Spec) string {
 	switch {
 	case s.Engine != "":
@@ -101,12 +100,12 @@ func (p *Plan) engineOf(s sock.Spec) string {
 	return p.cfg.Engine
 }
 
-// secure gives a tls listener what it shows, and refuses one for which there is
-// nothing, or on an engine that has no place for TLS.
-func (p *Plan) secure(ln *engine.Listener, e engine.Engine) error {
+// setTLS sets the TLS configuration of a tls listener. It returns an error if there is
+// none, or if the engine does not serve TLS.
+func (p *Plan) setTLS(ln *engine.Listener, e engine.Engine) error {
 	if !e.Caps().Serves("tls") {
-		return usage.New(fmt.Sprintf("the %s engine does not serve tls (%s): crypto/tls reads and writes through Go's net package, which it does without", e.Name(), ln.Spec),
-			"leave ?engine= away, and the "+p.cfg.TLSEngine+" engine serves it")
+		return usage.New(fmt.Sprintf("the %s engine does not serve tls (%s): crypto/tls needs Go's net package, which this engine does not use", e.Name(), ln.Spec),
+			"omit ?engine=, then the "+p.cfg.TLSEngine+" engine serves it")
 	}
 	if p.cfg.TLS == nil {
 		return usage.New(ln.Spec.String()+" needs a certificate",
@@ -116,8 +115,8 @@ func (p *Plan) secure(ln *engine.Listener, e engine.Engine) error {
 	return nil
 }
 
-// assign appends ln to the group of e, and returns which that is. An engine that is new to the plan must
-// first show that it works here.
+// assign appends ln to the group of e and returns the index of the group. It probes an
+// engine that is new to the plan.
 func (p *Plan) assign(e engine.Engine, ln engine.Listener) (int, error) {
 	i := slices.IndexFunc(p.groups, func(g group) bool { return g.engine.Name() == e.Name() })
 	if i < 0 {
@@ -133,16 +132,16 @@ func (p *Plan) assign(e engine.Engine, ln engine.Listener) (int, error) {
 	return i, nil
 }
 
-// checkTwins refuses an address that is listed twice: the second could only
-// fail to bind.
-func (p *Plan) checkTwins() error {
+// checkDuplicates returns an error if an address is listed twice: the second could not be
+// bound.
+func (p *Plan) checkDuplicates() error {
 	seen := make(map[string]bool)
 	for _, g := range p.groups {
 		for _, ln := range g.listeners {
 			free := ln.Spec.Network != "unix" && ln.Spec.Addr.Port() == 0
-			place := ln.Spec
-			place.Network = place.Transport() // one port is not for tcp and tls
-			if url := place.String(); seen[url] {
+			socket := ln.Spec
+			socket.Network = socket.Transport() // tcp and tls cannot share a port
+			if url := socket.String(); seen[url] {
 				return usage.New(ln.Spec.String()+" is listed twice", "list it once")
 			} else if !free {
 				seen[url] = true
@@ -152,8 +151,7 @@ func (p *Plan) checkTwins() error {
 	return nil
 }
 
-// checkSettings refuses a setting that no engine of the plan takes: it would
-// silently do nothing.
+// checkSettings returns an error if a setting has no effect on any engine of the plan.
 func (p *Plan) checkSettings() error {
 	var loops, busyPoll bool
 	var names []string
@@ -165,14 +163,14 @@ func (p *Plan) checkSettings() error {
 	buffer, memory := int64(p.cfg.Settings.Buffer), p.cfg.Limits.MaxMemory
 	if memory != 0 && buffer > memory {
 		return usage.New(fmt.Sprintf("one connection's --buffer (%d bytes) is more than --max-memory (%d) for all", buffer, memory),
-			"lower the one or raise the other")
+			"lower --buffer or raise --max-memory")
 	}
 	in := "with --engine " + strings.Join(names, ", ")
 	if p.cfg.Settings.Loops != 0 && !loops {
-		return usage.New("--loops means nothing "+in, "leave it away, or choose an engine that has loops")
+		return usage.New("--loops has no effect "+in, "omit it, or choose an engine that has loops")
 	}
 	if p.cfg.Settings.BusyPoll != 0 && !busyPoll {
-		return usage.New("--busy-poll means nothing "+in, "leave it away, or choose --engine epoll")
+		return usage.New("--busy-poll has no effect "+in, "omit it, or choose --engine epoll")
 	}
 	return nil
 }

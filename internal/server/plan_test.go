@@ -13,19 +13,19 @@ import (
 	"echod/internal/usage"
 )
 
-func TestPlanSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
+func TestPlanErrorNamesTheMistakeAndWhatIsValid(t *testing.T) {
 	tests := []struct {
 		name, urls string
 		change     func(*Config, *fakeEngine)
 		want       string
 	}{
 		{"nothing", "", nil,
-			"there is nothing to listen on: name an address, as in tcp://:8080"},
+			"there is nothing to listen on: name an address, e.g. tcp://:8080"},
 		{"public udp", "udp://0.0.0.0:7", nil,
 			"udp://0.0.0.0:7 would answer the whole network, forged senders included: add --udp-public if that is meant, or listen on udp://127.0.0.1:PORT"},
 		{"scheme that the engine does not serve", "unix:///s", func(_ *Config, e *fakeEngine) { e.caps.Networks = []string{"tcp", "udp"} },
 			"the first engine does not serve unix (unix:///s): it serves tcp, udp"},
-		{"engine that is not here", "tcp://127.0.0.1:0", func(_ *Config, e *fakeEngine) { e.probe = fmt.Errorf("no epoll on plan9: %w", engine.ErrUnsupported) },
+		{"engine that this system does not support", "tcp://127.0.0.1:0", func(_ *Config, e *fakeEngine) { e.probe = fmt.Errorf("no epoll on plan9: %w", engine.ErrUnsupported) },
 			"the first engine does not work here: no epoll on plan9: unsupported: echod engines lists those that do"},
 		{"same port twice", "tcp://127.0.0.1:80 tcp://127.0.0.1:80", nil,
 			"tcp://127.0.0.1:80 is listed twice: list it once"},
@@ -37,14 +37,14 @@ func TestPlanSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 			"tls://127.0.0.1:80 is listed twice: list it once"},
 		{"tls without a certificate", "tls://127.0.0.1:443", nil,
 			"tls://127.0.0.1:443 needs a certificate: add --tls-cert FILE --tls-key FILE; for tests, echod cert makes both"},
-		{"tls on an engine that has no place for it", "tls://127.0.0.1:443?engine=first", func(c *Config, e *fakeEngine) { c.TLS, e.caps.Networks = new(tls.Config), []string{"tcp"} },
-			"the first engine does not serve tls (tls://127.0.0.1:443): crypto/tls reads and writes through Go's net package, which it does without: leave ?engine= away, and the second engine serves it"},
+		{"tls on an engine that does not serve it", "tls://127.0.0.1:443?engine=first", func(c *Config, e *fakeEngine) { c.TLS, e.caps.Networks = new(tls.Config), []string{"tcp"} },
+			"the first engine does not serve tls (tls://127.0.0.1:443): crypto/tls needs Go's net package, which this engine does not use: omit ?engine=, then the second engine serves it"},
 		{"loops without loops", "tcp://127.0.0.1:0", func(c *Config, e *fakeEngine) { c.Settings.Loops, e.caps.Loops = 2, false },
-			"--loops means nothing with --engine first: leave it away, or choose an engine that has loops"},
+			"--loops has no effect with --engine first: omit it, or choose an engine that has loops"},
 		{"busy poll without it", "tcp://127.0.0.1:0", func(c *Config, e *fakeEngine) { c.Settings.BusyPoll, e.caps.BusyPoll = time.Second, false },
-			"--busy-poll means nothing with --engine first: leave it away, or choose --engine epoll"},
+			"--busy-poll has no effect with --engine first: omit it, or choose --engine epoll"},
 		{"buffer above memory", "tcp://127.0.0.1:0", func(c *Config, _ *fakeEngine) { c.Settings.Buffer, c.Limits.MaxMemory = 8192, 4096 },
-			"one connection's --buffer (8192 bytes) is more than --max-memory (4096) for all: lower the one or raise the other"},
+			"one connection's --buffer (8192 bytes) is more than --max-memory (4096) for all: lower --buffer or raise --max-memory"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -64,12 +64,12 @@ func TestPlanSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 	}
 }
 
-func TestProbeThatFailsIsNoMistakeOfTheCaller(t *testing.T) {
+func TestProbeThatFailsIsNotAUsageError(t *testing.T) {
 	e := all("first")
 	e.probe = errBroken
 	_, err := NewPlan(t.Context(), config(t, "tcp://127.0.0.1:0", e))
 	if _, ok := errors.AsType[*usage.Error](err); ok || !errors.Is(err, errBroken) {
-		t.Errorf("got %v, want the probe's error, no *Error", err)
+		t.Errorf("got %v, want the error of the probe, not a *usage.Error", err)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestPlanAllows(t *testing.T) {
 		public     bool
 	}{
 		{"udp on loopback", "udp://127.0.0.1:7 udp://[::1]:7", false},
-		{"public udp when told so", "udp://:7", true},
+		{"public udp with UDPPublic", "udp://:7", true},
 		{"free ports side by side", "tcp://127.0.0.1:0 tcp://127.0.0.1:0", false},
 		{"one port for streams and datagrams", "tcp://127.0.0.1:7 udp://127.0.0.1:7", false},
 	}
@@ -94,9 +94,8 @@ func TestPlanAllows(t *testing.T) {
 	}
 }
 
-// TestTLSIsServedByItsOwnEngine: and whatever the engine of the rest is, it is
-// that one which is given what to show, and nobody else.
-func TestTLSIsServedByItsOwnEngine(t *testing.T) {
+// TestTLSListenersUseTLSEngine: only tls listeners get the TLS configuration.
+func TestTLSListenersUseTLSEngine(t *testing.T) {
 	plain, secure := all("first"), all("second")
 	plain.caps.Networks = []string{"tcp", "udp", "unix"}
 	cfg := config(t, "tcp://127.0.0.1:1 tls://127.0.0.1:2 tcp://127.0.0.1:3?engine=second tls://127.0.0.1:4?engine=second", plain, secure)
@@ -106,7 +105,7 @@ func TestTLSIsServedByItsOwnEngine(t *testing.T) {
 		for _, ln := range g.listeners {
 			got[ln.Spec.String()] = g.engine.Name()
 			if shows := ln.TLS == cfg.TLS; shows != (ln.Spec.Network == "tls") {
-				t.Errorf("%s: given the certificate %v", ln.Spec, shows)
+				t.Errorf("%s: has the TLS configuration: %v", ln.Spec, shows)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,11 +12,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/engine"
 )
 
 func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }
 
-func TestOneBadListenerLeavesNothingRunning(t *testing.T) {
+func TestEngineThatFailsLeavesNoServerRunning(t *testing.T) {
 	good, bad := all("good"), all("bad")
 	bad.newErr = errBroken
 	p := mustPlan(t, config(t, "tcp://127.0.0.1:0 tcp://127.0.0.1:0?engine=bad", good, bad))
@@ -23,11 +26,11 @@ func TestOneBadListenerLeavesNothingRunning(t *testing.T) {
 		t.Errorf("got %v, want %v", err, errBroken)
 	}
 	if !good.servers[0].isClosed() {
-		t.Error("the other server is still there")
+		t.Error("the other server is still open")
 	}
 }
 
-func TestEnginesGetOnlyWhatTheyKnow(t *testing.T) {
+func TestEnginesGetOnlySettingsThatTheyUse(t *testing.T) {
 	knows, plain := all("knows"), all("plain")
 	plain.caps.Loops, plain.caps.BusyPoll = false, false
 	cfg := config(t, "tcp://127.0.0.1:0 tcp://127.0.0.1:0?engine=plain", knows, plain)
@@ -46,8 +49,7 @@ func TestEnginesGetOnlyWhatTheyKnow(t *testing.T) {
 	}
 }
 
-// start runs a plan in a bubble of synctest, where time passes only when
-// everybody waits.
+// start runs a plan under synctest, where time passes only when all goroutines wait.
 func start(t *testing.T, cfg Config) (signals chan os.Signal, ended <-chan error) {
 	t.Helper()
 	signals, done := make(chan os.Signal, 2), make(chan error, 1)
@@ -57,7 +59,7 @@ func start(t *testing.T, cfg Config) (signals chan os.Signal, ended <-chan error
 	return signals, done
 }
 
-func TestSignalDrainsAndSaysHowItWent(t *testing.T) {
+func TestSignalDrainsAndTheResultIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := all("fake")
 		e.setup = func(s *fakeServer) { s.busy = true }
@@ -83,8 +85,6 @@ func TestSignalDrainsAndSaysHowItWent(t *testing.T) {
 	})
 }
 
-// TestSecondSignalEndsTheDrainAtOnce: a drain that would take an hour takes no
-// time after another signal.
 func TestSecondSignalEndsTheDrainAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := all("fake")
@@ -107,7 +107,7 @@ func TestSecondSignalEndsTheDrainAtOnce(t *testing.T) {
 	})
 }
 
-func TestBrokenEngineEndsTheService(t *testing.T) {
+func TestEngineThatFailsEndsTheService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken, busy := all("broken"), all("busy")
 		broken.setup = func(s *fakeServer) { s.serveErr = errBroken }
@@ -126,7 +126,7 @@ func TestBrokenEngineEndsTheService(t *testing.T) {
 	})
 }
 
-func TestWatchdogIsFedOnlyWhileLoopsTurn(t *testing.T) {
+func TestWatchdogIsFedOnlyWhileLoopsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := all("fake")
 		cfg := config(t, "tcp://127.0.0.1:80", e)
@@ -144,7 +144,7 @@ func TestWatchdogIsFedOnlyWhileLoopsTurn(t *testing.T) {
 	})
 }
 
-func TestServiceManagerThatDoesNotListenIsNoReasonToStop(t *testing.T) {
+func TestServiceGoesOnIfNotifyFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config(t, "tcp://127.0.0.1:80", all("fake"))
 		cfg.Notify = func(string) error { return errBroken }
@@ -154,4 +154,64 @@ func TestServiceManagerThatDoesNotListenIsNoReasonToStop(t *testing.T) {
 			t.Errorf("got %v, want nil", err)
 		}
 	})
+}
+
+// TestSnapshotIsDrainingFromTheStartOfADrain: a readiness check must fail before the first
+// listener closes.
+func TestSnapshotIsDrainingFromTheStartOfADrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := all("fake")
+		e.setup = func(s *fakeServer) { s.busy = true }
+		cfg := config(t, "tcp://127.0.0.1:80 udp://127.0.0.1:7", e)
+		cfg.DrainTimeout = time.Minute
+		began := time.Now()
+		s, err := mustPlan(t, cfg).Bind()
+		if err != nil {
+			t.Fatal(err)
+		}
+		signals, ended := make(chan os.Signal, 2), make(chan error, 1)
+		go func() { ended <- s.Run(t.Context(), signals) }()
+		synctest.Wait()
+		got := s.Snapshot()
+		if got.Draining || !got.Started.Equal(began) || len(got.Engines) != 1 {
+			t.Fatalf("before the drain: got draining %v, started %v, %d engines; want false, %v, 1", got.Draining, got.Started, len(got.Engines), began)
+		}
+		if got.Limits.MaxMemory != engine.DefaultMaxMemory || got.Limits.MaxConns == 0 {
+			t.Errorf("got limits %+v, want those in force", got.Limits)
+		}
+		if one := got.Engines[0]; one.Engine != "fake" || len(one.Listeners) != 2 {
+			t.Errorf("got engine %s with %v, want fake with both listeners", one.Engine, one.Listeners)
+		}
+		signals <- syscall.SIGTERM
+		synctest.Wait()
+		if !s.Snapshot().Draining {
+			t.Error("during the drain: got draining false, want true")
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("got %v, want nil", err)
+		}
+	})
+}
+
+func TestPeersAreSelectedFromAllEngines(t *testing.T) {
+	slow, fast := all("slow"), all("fast")
+	slow.setup = func(s *fakeServer) {
+		s.peers = []engine.Peer{{ID: 1, BytesIn: 1}, {ID: 2, Owed: 1, Waiting: time.Hour}}
+	}
+	fast.setup = func(s *fakeServer) { s.peers = []engine.Peer{{ID: 3, BytesIn: 9}, {ID: 4, BytesIn: 8}} }
+	s, err := mustPlan(t, config(t, "tcp://127.0.0.1:80 tcp://127.0.0.1:81?engine=fast", slow, fast)).Bind()
+	if err != nil {
+		t.Fatal(err)
+	}
+	peers, err := s.Peers(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []uint64
+	for _, p := range peers {
+		got = append(got, p.ID)
+	}
+	if want := []uint64{3, 4, 2}; !slices.Equal(got, want) {
+		t.Errorf("got streams %v, want %v: the two that moved most, and the one that waits", got, want)
+	}
 }
