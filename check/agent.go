@@ -19,14 +19,14 @@ func (p *probe) agentClient() *agent.Client {
 // agentStream is one connection to the remote agent, which runs a scenario on it.
 type agentStream struct {
 	*stream
-	p      *probe
-	acting *agent.Acting
+	p   *probe
+	run *agent.Conn
 }
 
 // startScenario makes the agent run a scenario on a new connection. The agent counts
 // its open runs by group.
 func (p *probe) startScenario(scenario, group string, params agent.Params) (*agentStream, error) {
-	acting, err := p.agentClient().Start(p.ctx, scenario, group, params)
+	conn, err := p.agentClient().Start(p.ctx, scenario, group, params)
 	var refusal *agent.Refusal
 	if errors.As(err, &refusal) && refusal.Permanent() {
 		return nil, skipped(err.Error())
@@ -34,14 +34,14 @@ func (p *probe) startScenario(scenario, group string, params agent.Params) (*age
 	if err != nil {
 		return nil, err
 	}
-	release := context.AfterFunc(p.ctx, func() { acting.Close() })
-	return &agentStream{&stream{Conn: acting.Conn, timeout: p.Timeout, release: release}, p, acting}, nil
+	release := context.AfterFunc(p.ctx, func() { conn.Close() })
+	return &agentStream{&stream{Conn: conn.Conn, timeout: p.Timeout, release: release}, p, conn}, nil
 }
 
 // report returns what the agent saw on the connection. It waits for the scenario to
 // end, but not longer than the timeout.
 func (s *agentStream) report() (agent.Report, error) {
-	report, err := s.p.agentClient().Report(s.p.ctx, s.acting.ID, s.timeout)
+	report, err := s.p.agentClient().Report(s.p.ctx, s.run.ID, s.timeout)
 	if err == nil && (report.End == agent.Error || report.End == agent.Limit) {
 		err = fmt.Errorf("the agent's report is inconclusive: %s after %d ms: %s", report.End, report.EndMS, report.Error)
 	}

@@ -82,9 +82,9 @@ func TestRulesAreSkippedIfTheAgentCannotBeUsed(t *testing.T) {
 	}{
 		{"none", "", "", "needs --agent"},
 		{"not there", "tcp://" + freePort(t, "tcp"), "", "the agent cannot be reached: "},
-		{"wants a token", "tcp://" + startAgent(t, &agent.Server{Token: agent.NewSecret("secret")}), "", "the agent asks for a token"},
-		{"wants another token", "tcp://" + startAgent(t, &agent.Server{Token: agent.NewSecret("secret")}), "sesame", "the agent asks for another token"},
-		{"an echo", serve(t).String(), "", "no agent answers there, "},
+		{"wants a token", "tcp://" + startAgent(t, &agent.Server{Token: agent.NewSecret("secret")}), "", "the agent needs a token"},
+		{"wants another token", "tcp://" + startAgent(t, &agent.Server{Token: agent.NewSecret("secret")}), "sesame", "the token is wrong"},
+		{"an echo", serve(t).String(), "", "not an agent: "},
 		{"allows less", "tcp://" + startAgent(t, &agent.Server{Limits: agent.Limits{Time: time.Second}}), "", "the agent does not allow it: delay may be at most 900"},
 	}
 	for _, tt := range tests {

@@ -155,7 +155,7 @@ func (s *agentStream) keyArrives(socket unconnectedSocket, within time.Duration)
 	for {
 		n, _, err := socket.receive(buf)
 		switch {
-		case err == nil && string(buf[:n]) == s.acting.Key:
+		case err == nil && string(buf[:n]) == s.run.Key:
 			return true, nil
 		case err == nil: // some other datagram
 		case s.p.ctx.Err() != nil:
@@ -192,7 +192,7 @@ func (p *probe) agentUDPAddr(s *agentStream) (*net.UDPAddr, error) {
 // than the timeout. The error is an *undelivered if it does not arrive.
 func (s *agentStream) deliverKey(socket unconnectedSocket) error {
 	datagram := make([]byte, agent.DatagramSize)
-	copy(datagram, s.acting.Key)
+	copy(datagram, s.run.Key)
 	arrived := make(chan struct{})
 	var sending sync.WaitGroup
 	sending.Go(func() {
@@ -206,7 +206,7 @@ func (s *agentStream) deliverKey(socket unconnectedSocket) error {
 		}
 	})
 	s.SetReadDeadline(time.Now().Add(s.timeout))
-	err := s.acting.Arrived()
+	err := s.run.AwaitDatagram()
 	close(arrived)
 	sending.Wait()
 	var refusal *agent.Refusal

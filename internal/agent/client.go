@@ -26,18 +26,18 @@ type Client struct {
 // Params are the parameters of a scenario. docs/agent.md has their names.
 type Params map[string]int
 
-// Acting is a connection on which the agent runs a scenario. The lines of the protocol
+// Conn is a connection on which the agent runs a scenario. The lines of the protocol
 // have been read and written.
-type Acting struct {
+type Conn struct {
 	net.Conn
 	ID  string // for Client.Report
 	Key string // the first bytes of the datagram, for a scenario with datagrams
 }
 
-// Arrived waits until the agent has received the datagram with the key. The error is a
+// AwaitDatagram waits until the agent has received the datagram with the key. The error is a
 // *Refusal if the agent does not send to the source of the datagram.
-func (a *Acting) Arrived() error {
-	line, err := readLine(a)
+func (c *Conn) AwaitDatagram() error {
+	line, err := readLine(c)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (c *Client) Hello(ctx context.Context) (Hello, error) {
 
 // Start makes the agent run a scenario. Count counts the runs of one group; "" is no
 // group.
-func (c *Client) Start(ctx context.Context, scenario, group string, params Params) (*Acting, error) {
+func (c *Client) Start(ctx context.Context, scenario, group string, params Params) (*Conn, error) {
 	id := rand.Text()
 	r := c.request(verbRun, map[string]string{"id": id})
 	r.scenario = scenario
@@ -77,7 +77,7 @@ func (c *Client) Start(ctx context.Context, scenario, group string, params Param
 		conn.Close()
 		return nil, fmt.Errorf("the agent's answer to %s: %w", verbRun, err)
 	}
-	return &Acting{conn, id, answer.Key}, nil
+	return &Conn{conn, id, answer.Key}, nil
 }
 
 // Report returns what the agent saw of a run. It waits until the run has ended, but not

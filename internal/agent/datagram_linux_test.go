@@ -20,7 +20,7 @@ func TestAnswerComesFromTheAddressThatTheClientSentTo(t *testing.T) {
 	}
 	server := wildcard.(*net.UDPConn)
 	c, _ := start(t, &Server{UDP: server})
-	acting := startDatagramLate(t, c, 0)
+	conn := startDatagramLate(t, c, 0)
 	dest := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2), Port: server.LocalAddr().(*net.UDPAddr).Port}
 	socket, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, dest) // receives from that address only
 	if err != nil {
@@ -29,9 +29,9 @@ func TestAnswerComesFromTheAddressThatTheClientSentTo(t *testing.T) {
 	defer socket.Close()
 	socket.SetReadDeadline(time.Now().Add(testTimeout))
 	datagram := make([]byte, DatagramSize)
-	copy(datagram, acting.Key)
+	copy(datagram, conn.Key)
 	if _, err := socket.Write(datagram); err != nil {
 		t.Fatal(err)
 	}
-	wantAnswers(t, socket, acting.Key)
+	wantAnswers(t, socket, conn.Key)
 }

@@ -33,15 +33,15 @@ func socketAt(t *testing.T, address string) *net.UDPConn {
 	return conn
 }
 
-func startDatagramLate(t *testing.T, c *Client, delay int) *Acting {
+func startDatagramLate(t *testing.T, c *Client, delay int) *Conn {
 	t.Helper()
-	acting, err := c.Start(t.Context(), "datagram-late", "", Params{"delay": delay})
+	conn, err := c.Start(t.Context(), "datagram-late", "", Params{"delay": delay})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { acting.Close() })
-	acting.SetDeadline(time.Now().Add(testTimeout))
-	return acting
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(testTimeout))
+	return conn
 }
 
 // sendKey sends a datagram of size bytes that starts with key.
@@ -68,18 +68,18 @@ func wantAnswers(t *testing.T, socket *net.UDPConn, key string) {
 
 func TestLateDatagramGoesToTheSourceOfTheKey(t *testing.T) {
 	c, server := startWithUDP(t, Limits{})
-	acting, socket := startDatagramLate(t, c, 20), socketAt(t, "127.0.0.1")
-	sendKey(t, socket, server, acting.Key, DatagramSize)
-	if err := acting.Arrived(); err != nil {
+	conn, socket := startDatagramLate(t, c, 20), socketAt(t, "127.0.0.1")
+	sendKey(t, socket, server, conn.Key, DatagramSize)
+	if err := conn.AwaitDatagram(); err != nil {
 		t.Fatal(err)
 	}
-	wantEnd(t, acting, "", nil)
-	wantAnswers(t, socket, acting.Key)
-	got, err := c.Report(t.Context(), acting.ID, testTimeout)
+	wantEnd(t, conn, "", nil)
+	wantAnswers(t, socket, conn.Key)
+	got, err := c.Report(t.Context(), conn.ID, testTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Report{ID: acting.ID, Scenario: "datagram-late", Received: DatagramSize, Sent: answers * keySize, End: Acted}
+	want := Report{ID: conn.ID, Scenario: "datagram-late", Received: DatagramSize, Sent: answers * keySize, End: Acted}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Report{}, "SHA256", "EndMS", "TotalMS")); diff != "" {
 		t.Errorf("report differs (-want +got):\n%s", diff)
 	}
@@ -127,12 +127,12 @@ func TestOnlyAValidKeyIsAnswered(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			acting, socket := startDatagramLate(t, c, 0), socketAt(t, "127.0.0.1")
-			text, size := tt.send(acting.Key)
+			conn, socket := startDatagramLate(t, c, 0), socketAt(t, "127.0.0.1")
+			text, size := tt.send(conn.Key)
 			sendKey(t, socket, server, text, size)
-			sendKey(t, socket, server, acting.Key, DatagramSize+1)
-			wantAnswers(t, socket, acting.Key)
-			got, err := c.Report(t.Context(), acting.ID, testTimeout)
+			sendKey(t, socket, server, conn.Key, DatagramSize+1)
+			wantAnswers(t, socket, conn.Key)
+			got, err := c.Report(t.Context(), conn.ID, testTimeout)
 			if err != nil || got.Received != DatagramSize+1 {
 				t.Errorf("got %d bytes received, %v; want %d", got.Received, err, DatagramSize+1)
 			}
@@ -142,13 +142,13 @@ func TestOnlyAValidKeyIsAnswered(t *testing.T) {
 
 func TestDatagramFromAnotherAddressIsNotAnswered(t *testing.T) {
 	c, server := startWithUDP(t, Limits{})
-	acting := startDatagramLate(t, c, 0)
-	sendKey(t, socketAt(t, "127.0.0.2"), server, acting.Key, DatagramSize)
+	conn := startDatagramLate(t, c, 0)
+	sendKey(t, socketAt(t, "127.0.0.2"), server, conn.Key, DatagramSize)
 	var refusal *Refusal
-	if err := acting.Arrived(); !errors.As(err, &refusal) || refusal.Kind != badSource {
+	if err := conn.AwaitDatagram(); !errors.As(err, &refusal) || refusal.Kind != badSource {
 		t.Errorf("got %v, want a refusal of the source", err)
 	}
-	got, err := c.Report(t.Context(), acting.ID, testTimeout)
+	got, err := c.Report(t.Context(), conn.ID, testTimeout)
 	if err != nil || got.End != Error || got.Sent != 0 {
 		t.Errorf("got end %q, %d bytes sent, %v", got.End, got.Sent, err)
 	}
@@ -199,11 +199,11 @@ func TestUnusedKeyExpires(t *testing.T) {
 func TestRefusedRunLeavesNoKey(t *testing.T) {
 	server := &Server{UDP: socketAt(t, "127.0.0.1"), Limits: Limits{Runs: 1}}
 	c, stop := start(t, server)
-	acting := startDatagramLate(t, c, 0)
+	conn := startDatagramLate(t, c, 0)
 	if _, err := c.Start(t.Context(), "datagram-late", "", nil); err == nil {
 		t.Fatal("got a second run, want a refusal")
 	}
-	acting.Close()
+	conn.Close()
 	stop()
 	if got := len(server.keys.keys); got != 0 {
 		t.Errorf("got %d keys left, want none", got)

@@ -219,9 +219,9 @@ func (r *Refusal) Error() string {
 	case unknown:
 		return "the agent is older: it does not know " + r.Text
 	case tokenNeeded:
-		return "the agent asks for a token"
+		return "the agent needs a token"
 	case tokenWrong:
-		return "the agent asks for another token"
+		return "the token is wrong"
 	case overLimit:
 		return "the agent does not allow it: " + r.Text
 	case badSource:

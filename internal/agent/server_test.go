@@ -115,16 +115,16 @@ func TestSilentConnectionGetsNoAnswer(t *testing.T) {
 // startScenario starts a scenario and sends text.
 func startScenario(t *testing.T, c *Client, scenario string, params Params, text string) (*net.TCPConn, string) {
 	t.Helper()
-	acting, err := c.Start(t.Context(), scenario, "", params)
+	conn, err := c.Start(t.Context(), scenario, "", params)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { acting.Close() })
-	acting.SetDeadline(time.Now().Add(testTimeout))
-	if _, err := io.WriteString(acting, text); err != nil {
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(testTimeout))
+	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
-	return acting.Conn.(*net.TCPConn), acting.ID
+	return conn.Conn.(*net.TCPConn), conn.ID
 }
 
 func TestScenariosBehaveAsDocumented(t *testing.T) {

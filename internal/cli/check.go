@@ -74,7 +74,7 @@ func (f *checkFlags) register(flags *pflag.FlagSet) {
 	flags.Var(targetURL{&o.Agent, []string{"tcp"}}, "agent", "the far-end agent, as seen through the path")
 	flags.Var(targetURL{&o.AgentUDP, []string{"udp"}}, "agent-udp", "its UDP port, where that is another")
 	flags.Var(targetURL{&f.directAgent, []string{"tcp"}}, "direct-agent", "the agent without the path, for --direct")
-	flags.Var(token{&o.Token}, "token", "what the agent asks for")
+	flags.Var(token{&o.Token}, "token", "the token of the agent")
 	f.tls.register(flags)
 }
 
