@@ -187,7 +187,7 @@ const (
 // acceptPending returns the next connection in the queue, or os.ErrDeadlineExceeded if
 // there is none. A queue also counts as empty if Pending reports a connection that
 // cannot be accepted: a unix listener that another process has shut down is readable
-// for ever.
+// forever.
 func (l *Listener) acceptPending() (net.Conn, error) {
 	for tries := 0; tries < maxTries; {
 		if !l.cfg.Pending() {

@@ -80,7 +80,7 @@ const (
 	// MaxEmpty is how many consecutive times the socket may be readable with an empty
 	// queue before the listener pauses. Another process may have accepted the
 	// connection. But a unix listener that another process has shut down stays
-	// readable for ever.
+	// readable forever.
 	MaxEmpty = 16
 	// LogInterval is the shortest time between two logged pauses of a listener.
 	LogInterval = time.Minute

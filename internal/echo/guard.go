@@ -54,7 +54,7 @@ var dropNames = [NumDrops]string{
 func (d Drop) String() string { return dropNames[d] }
 
 // Guard decides which datagrams may be answered. A forged source address must not make
-// two services echo each other for ever, and must not direct the answers at a third
+// two services echo each other forever, and must not direct the answers at a third
 // party. A Guard does no I/O and reads no clock. Its methods may be called from any
 // goroutine. Check allocates nothing.
 //

@@ -89,7 +89,7 @@ func runScenario(e func(sys.Kernel) engine.Engine, sc scenario, script []byte, l
 }
 
 func (r *rig) run(sc scenario) {
-	sc.steps(simulatedEnv{r})
+	sc.steps(simulatedEnvironment{r})
 	r.checkSafety()
 	r.checkLiveness()
 	r.checkSafety()
@@ -111,13 +111,13 @@ func (r *rig) checkRefusal(err error) {
 	r.problems = append(r.problems, r.k.Violations()...)
 }
 
-// simulatedEnv is the env on the simulated kernel.
-type simulatedEnv struct{ *rig }
+// simulatedEnvironment is the environment on the simulated kernel.
+type simulatedEnvironment struct{ *rig }
 
-func (s simulatedEnv) dial() peer { return simulatedPeer{s.rig, s.rig.dial()} }
-func (s simulatedEnv) drain()     { s.srv.startDrain() }
-func (s simulatedEnv) listPeers() { s.topPeers() }
-func (s simulatedEnv) bulk() int  { return 8 * rigBuffer }
+func (s simulatedEnvironment) dial() peer { return simulatedPeer{s.rig, s.rig.dial()} }
+func (s simulatedEnvironment) drain()     { s.srv.startDrain() }
+func (s simulatedEnvironment) listPeers() { s.topPeers() }
+func (s simulatedEnvironment) bulk() int  { return 8 * rigBuffer }
 
 type simulatedPeer struct {
 	r *rig

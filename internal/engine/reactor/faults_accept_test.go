@@ -214,7 +214,7 @@ func manyTimes(t *testing.T, scenarios []scenario, errno sys.Errno) {
 					failed++
 					return errno
 				}
-				sc.steps(simulatedEnv{r})
+				sc.steps(simulatedEnvironment{r})
 				r.finish()
 				if failed == 0 {
 					t.Error("no call failed; want two of three")

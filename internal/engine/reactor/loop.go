@@ -119,8 +119,9 @@ func (l *loop) run() error {
 	return nil
 }
 
-// iterate waits for events, for at most timeout milliseconds, and serves the
-// descriptors that are ready. Then it does what is due for another reason.
+// iterate waits for events, for at most timeout milliseconds, and serves the descriptors
+// that are ready. Then it checks whether the server shuts down, which deadlines have passed
+// and which pauses are over, and closes the connections that have ended.
 func (l *loop) iterate(timeout int) error {
 	events, errno := l.poller.Wait(timeout)
 	l.clock = 0

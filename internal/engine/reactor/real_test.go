@@ -48,7 +48,7 @@ func runReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim.
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &realEnv{t: t, srv: srv.(*server), changed: make(chan struct{}, 1), served: make(chan error, 1), down: make(chan error, 1)}
+	s := &realEnvironment{t: t, srv: srv.(*server), changed: make(chan struct{}, 1), served: make(chan error, 1), down: make(chan error, 1)}
 	go func() { s.served <- srv.Serve() }()
 	sc.steps(s)
 	for _, a := range s.peers {
@@ -73,8 +73,8 @@ func runReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim.
 	return ends
 }
 
-// realEnv is the env on the real kernel.
-type realEnv struct {
+// realEnvironment is the environment on the real kernel.
+type realEnvironment struct {
 	t        *testing.T
 	srv      *server
 	peers    []*realPeer
@@ -88,9 +88,9 @@ type realEnv struct {
 // hang.
 const enough = 20 * time.Second
 
-func (s *realEnv) bulk() int { return 16 << 20 }
+func (s *realEnvironment) bulk() int { return 16 << 20 }
 
-func (s *realEnv) drain() {
+func (s *realEnvironment) drain() {
 	s.draining.Do(func() {
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), enough)
@@ -100,7 +100,7 @@ func (s *realEnv) drain() {
 	})
 }
 
-func (s *realEnv) listPeers() {
+func (s *realEnvironment) listPeers() {
 	ctx, cancel := context.WithTimeout(context.Background(), enough)
 	defer cancel()
 	if _, err := s.srv.Peers(ctx, 5); err != nil {
@@ -108,7 +108,7 @@ func (s *realEnv) listPeers() {
 	}
 }
 
-func (s *realEnv) dial() peer {
+func (s *realEnvironment) dial() peer {
 	spec := s.srv.Listeners()[0]
 	addr := spec.Addr.String()
 	if spec.Network == "unix" {
@@ -132,7 +132,7 @@ func (s *realEnv) dial() peer {
 }
 
 // runUntilIdle waits until every peer that reads has received what it sent.
-func (s *realEnv) runUntilIdle() {
+func (s *realEnvironment) runUntilIdle() {
 	s.t.Helper()
 	late := time.After(enough)
 	for slices.ContainsFunc(s.peers, (*realPeer).waits) {

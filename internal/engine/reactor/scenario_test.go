@@ -16,13 +16,13 @@ type scenario struct {
 	network string // "" means tcp
 	path    string // of a unix socket
 	limit   engine.Limits
-	idle    time.Duration // the idle timeout
-	steps   func(e env)   // afterwards, peers that have not finished half-close
-	want    []sim.End     // what end each peer sees if nothing fails
+	idle    time.Duration       // the idle timeout
+	steps   func(e environment) // afterwards, peers that have not finished half-close
+	want    []sim.End           // what end each peer sees if nothing fails
 }
 
-// env is where a scenario runs.
-type env interface {
+// environment is where a scenario runs.
+type environment interface {
 	dial() peer
 	// runUntilIdle waits until the server has done what it can for every peer.
 	runUntilIdle()
@@ -34,7 +34,7 @@ type env interface {
 	bulk() int
 }
 
-// peer is a peer in an env.
+// peer is a peer in an environment.
 type peer interface {
 	send(n int)
 	closeWrite()
@@ -46,7 +46,7 @@ type peer interface {
 // scenarios are few and small, because TestEveryCallFailsOnce repeats each of them for every
 // call that it makes and every errno that the call may return.
 var scenarios = []scenario{
-	{name: "echo small", steps: func(e env) {
+	{name: "echo small", steps: func(e environment) {
 		p := e.dial()
 		p.send(5)
 		e.runUntilIdle()
@@ -55,13 +55,13 @@ var scenarios = []scenario{
 		p.closeWrite()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "bytes and half-close before accept", steps: func(e env) {
+	{name: "bytes and half-close before accept", steps: func(e environment) {
 		p := e.dial()
 		p.send(20)
 		p.closeWrite()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "stall and resume", steps: func(e env) {
+	{name: "stall and resume", steps: func(e environment) {
 		p := e.dial()
 		p.stall()
 		p.send(e.bulk())
@@ -73,7 +73,7 @@ var scenarios = []scenario{
 		p.closeWrite()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "stalled, and sends no more", steps: func(e env) {
+	{name: "stalled, and sends no more", steps: func(e environment) {
 		p := e.dial()
 		p.stall()
 		for range 3 { // as much as the buffers hold and one recv returns
@@ -83,7 +83,7 @@ var scenarios = []scenario{
 		p.resume()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "half-close while owed", steps: func(e env) {
+	{name: "half-close while owed", steps: func(e environment) {
 		p := e.dial()
 		p.stall()
 		p.send(e.bulk())
@@ -92,7 +92,7 @@ var scenarios = []scenario{
 		p.resume()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "reset while owed", steps: func(e env) {
+	{name: "reset while owed", steps: func(e environment) {
 		p, other := e.dial(), e.dial()
 		p.stall()
 		p.send(e.bulk())
@@ -104,14 +104,14 @@ var scenarios = []scenario{
 		other.closeWrite()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Reset, sim.Clean}},
-	{name: "reset while idle", steps: func(e env) {
+	{name: "reset while idle", steps: func(e environment) {
 		p := e.dial()
 		p.send(5)
 		e.runUntilIdle()
 		p.reset()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Reset}},
-	{name: "several, one after another", steps: func(e env) {
+	{name: "several, one after another", steps: func(e environment) {
 		for n := 1; n <= 3; n++ {
 			p := e.dial()
 			p.send(n)
@@ -120,7 +120,7 @@ var scenarios = []scenario{
 			e.runUntilIdle()
 		}
 	}, want: []sim.End{sim.Clean, sim.Clean, sim.Clean}},
-	{name: "several at once", steps: func(e env) {
+	{name: "several at once", steps: func(e environment) {
 		a, b, c := e.dial(), e.dial(), e.dial()
 		a.send(5)
 		b.send(e.bulk())
@@ -131,7 +131,7 @@ var scenarios = []scenario{
 		c.reset()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean, sim.Clean, sim.Reset}},
-	{name: "several on two loops", loops: 2, steps: func(e env) {
+	{name: "several on two loops", loops: 2, steps: func(e environment) {
 		a, b, c := e.dial(), e.dial(), e.dial()
 		a.send(5)
 		b.send(6)
@@ -143,7 +143,7 @@ var scenarios = []scenario{
 		c.reset()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean, sim.Clean, sim.Reset}},
-	{name: "no memory to hold", limit: engine.Limits{MaxMemory: 1}, steps: func(e env) {
+	{name: "no memory to hold", limit: engine.Limits{MaxMemory: 1}, steps: func(e environment) {
 		p := e.dial()
 		p.stall()
 		p.send(e.bulk())
@@ -152,7 +152,7 @@ var scenarios = []scenario{
 		p.closeWrite()
 		e.runUntilIdle()
 	}, want: []sim.End{sim.Clean}},
-	{name: "peers are listed", steps: func(e env) {
+	{name: "peers are listed", steps: func(e environment) {
 		a, b := e.dial(), e.dial()
 		a.stall()
 		a.send(e.bulk())
@@ -164,7 +164,7 @@ var scenarios = []scenario{
 		e.runUntilIdle()
 		e.listPeers()
 	}, want: []sim.End{sim.Clean, sim.Clean}},
-	{name: "drain", steps: func(e env) {
+	{name: "drain", steps: func(e environment) {
 		a, b := e.dial(), e.dial()
 		a.stall()
 		a.send(e.bulk())
