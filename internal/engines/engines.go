@@ -1,3 +1,4 @@
+// Package engines lists all engines, and chooses the one that "auto" means.
 package engines
 
 import (
@@ -8,9 +9,9 @@ import (
 	"echod/internal/nearest"
 )
 
-// Lookup returns the engine of that name; "auto" is Auto. An unknown name is an
-// error that tells the nearest right one and all of them. Whether this system
-// has the engine, its Probe tells.
+// Lookup returns the engine with this name. "auto" is Auto. The error for an unknown name
+// suggests the nearest name and lists all. Lookup does not check whether the engine works
+// on this system; its Probe does.
 func Lookup(name string) (engine.Engine, error) {
 	if name == "auto" {
 		return Auto(), nil

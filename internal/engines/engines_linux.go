@@ -7,10 +7,10 @@ import (
 	"echod/internal/sys"
 )
 
-// All is every engine there is, in the order of the story.
+// All returns every engine, in the order of docs/engines.
 func All() []engine.Engine {
 	return append([]engine.Engine{gonet.New()}, reactor.All(&sys.Linux{})...)
 }
 
-// Auto is the engine that serves best here.
+// Auto returns the best engine for this system.
 func Auto() engine.Engine { return reactor.Epoll(&sys.Linux{}) }

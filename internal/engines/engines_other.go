@@ -10,25 +10,25 @@ import (
 	"echod/internal/engine/gonet"
 )
 
-// All is every engine there is, in the order of the story. The three of the
-// reactor are listed to say that they cannot be had here.
+// All returns every engine, in the order of docs/engines. Those of package reactor are in
+// the list so that their Probe can say that this system does not support them.
 func All() []engine.Engine {
-	return []engine.Engine{gonet.New(), absent("select"), absent("poll"), absent("epoll")}
+	return []engine.Engine{gonet.New(), unsupported("select"), unsupported("poll"), unsupported("epoll")}
 }
 
-// Auto is the engine that serves best here.
+// Auto returns the best engine for this system.
 func Auto() engine.Engine { return gonet.New() }
 
-// absent is the name of an engine that is built on Linux only.
-type absent string
+// unsupported is the name of an engine that is built on Linux only.
+type unsupported string
 
-func (a absent) Name() string { return string(a) }
+func (u unsupported) Name() string { return string(u) }
 
-// Caps are none: it serves nothing here.
-func (a absent) Caps() engine.Caps { return engine.Caps{} }
+// Caps returns no capabilities.
+func (u unsupported) Caps() engine.Caps { return engine.Caps{} }
 
-func (a absent) Probe() error {
-	return fmt.Errorf("engine %s is built on linux only, this is %s: %w", a.Name(), runtime.GOOS, engine.ErrUnsupported)
+func (u unsupported) Probe() error {
+	return fmt.Errorf("engine %s is built on linux only, this is %s: %w", u.Name(), runtime.GOOS, engine.ErrUnsupported)
 }
 
-func (a absent) New(engine.Config) (engine.Server, error) { return nil, a.Probe() }
+func (u unsupported) New(engine.Config) (engine.Server, error) { return nil, u.Probe() }

@@ -22,7 +22,7 @@ func TestLookupFindsEveryEngineByItsName(t *testing.T) {
 	}
 }
 
-func TestEveryEngineIsListedInTheOrderOfTheStory(t *testing.T) {
+func TestAllReturnsEveryEngineInTheOrderOfTheDocs(t *testing.T) {
 	var got []string
 	for _, e := range engines.All() {
 		got = append(got, e.Name())
@@ -32,9 +32,7 @@ func TestEveryEngineIsListedInTheOrderOfTheStory(t *testing.T) {
 	}
 }
 
-// TestAnEngineThatIsNotHereSaysSo: wherever the tests run, each engine either
-// works or says that it is unsupported, and why.
-func TestAnEngineThatIsNotHereSaysSo(t *testing.T) {
+func TestProbeSucceedsOrReturnsErrUnsupported(t *testing.T) {
 	for _, e := range engines.All() {
 		if err := e.Probe(); err != nil && !errors.Is(err, engine.ErrUnsupported) {
 			t.Errorf("Probe of %s: got %v, want nil or %v", e.Name(), err, engine.ErrUnsupported)
@@ -42,13 +40,13 @@ func TestAnEngineThatIsNotHereSaysSo(t *testing.T) {
 	}
 }
 
-func TestAutoPicksAnEngineThatServesHere(t *testing.T) {
+func TestAutoIsAnEngineThatWorksHere(t *testing.T) {
 	if err := engines.Auto().Probe(); err != nil {
 		t.Errorf("Probe: got %v, want nil", err)
 	}
 }
 
-func TestAnUnknownEngineIsAnsweredWithTheNearest(t *testing.T) {
+func TestLookupOfAnUnknownNameSuggestsTheNearest(t *testing.T) {
 	const all = "there are auto, net, select, poll, epoll"
 	tests := []struct{ name, want string }{
 		{"nte", `unknown engine "nte": did you mean "net"? ` + all},

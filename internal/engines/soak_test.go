@@ -17,15 +17,15 @@ import (
 	"echod/internal/sock"
 )
 
-// TestCheckRaisesNoFalseAlarmOnABusyMachine: whatever the load, an honest engine
-// passes the default set. ECHOD_SOAK says how often each is asked; if it is
-// unset, each is asked once about what takes little time.
+// TestCheckRaisesNoFalseAlarmOnABusyMachine runs the default rules on every engine while
+// all processors are busy, ECHOD_SOAK times. If ECHOD_SOAK is unset it runs once, and only
+// what takes little time.
 func TestCheckRaisesNoFalseAlarmOnABusyMachine(t *testing.T) {
 	times := 1
 	if text := os.Getenv("ECHOD_SOAK"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			t.Fatalf("ECHOD_SOAK=%s: want a number of runs", text)
+			t.Fatalf("ECHOD_SOAK=%s: want a positive number", text)
 		}
 		times = n
 	}
@@ -42,13 +42,13 @@ func TestCheckRaisesNoFalseAlarmOnABusyMachine(t *testing.T) {
 			}
 			t.Run(e.Name()+"/"+network, func(t *testing.T) {
 				t.Parallel()
-				passEach(t, serve(t, e, network), times)
+				wantPass(t, serve(t, e, network), times)
 			})
 		}
 	}
 }
 
-// keepBusy has every processor spin until the test ends.
+// keepBusy makes every processor busy until the test ends.
 func keepBusy(t *testing.T) {
 	var over atomic.Bool
 	for range runtime.GOMAXPROCS(0) {
@@ -60,7 +60,7 @@ func keepBusy(t *testing.T) {
 	t.Cleanup(func() { over.Store(true) })
 }
 
-// serve starts e and returns where it answers.
+// serve starts a server of e and returns its address.
 func serve(t *testing.T, e engine.Engine, network string) check.Target {
 	t.Helper()
 	spec := sock.Spec{Network: network, Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}
@@ -86,8 +86,8 @@ func serve(t *testing.T, e engine.Engine, network string) check.Target {
 	return check.Target{Network: network, Address: address}
 }
 
-// passEach runs the default set that many times.
-func passEach(t *testing.T, target check.Target, times int) {
+// wantPass runs the default rules this many times.
+func wantPass(t *testing.T, target check.Target, times int) {
 	passed := 0
 	for range times {
 		report, err := check.Run(t.Context(), target, check.Options{})
@@ -99,7 +99,7 @@ func passEach(t *testing.T, target check.Target, times int) {
 			passed++
 			continue
 		}
-		t.Errorf("got %s of an honest engine", report.Verdict())
+		t.Errorf("got %s, want pass", report.Verdict())
 		report.WriteText(t.Output(), false)
 	}
 	t.Logf("%d of %d runs passed", passed, times)
