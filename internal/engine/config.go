@@ -24,10 +24,10 @@ type Config struct {
 	// would cost about a tenth of bulk throughput.
 	Buffer int
 	// IdleTimeout is how long a stream without owed bytes may receive nothing
-	// before it is reset. Default 0: for ever, as RFC 862 asks.
+	// before it is reset. Default 0: without limit, as RFC 862 asks.
 	IdleTimeout time.Duration
 	// StallTimeout is how long a peer may take none of its owed bytes before its
-	// stream is reset. A negative one means for ever. Default 5 minutes.
+	// stream is reset. A negative one means without limit. Default 5 minutes.
 	StallTimeout time.Duration
 	// HandshakeTimeout is how long a TLS handshake may take, from accept on,
 	// before the connection is reset. Default 5 seconds.

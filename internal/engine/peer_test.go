@@ -29,8 +29,8 @@ func TestTopPeersAreTheBusiestAndTheLongestWaiting(t *testing.T) {
 		seen []Peer
 		want []Peer
 	}{
-		{"nobody", 3, nil, nil},
-		{"fewer than asked for", 3, []Peer{silent, busy}, []Peer{busy, silent}},
+		{"no peers", 3, nil, nil},
+		{"fewer than n", 3, []Peer{silent, busy}, []Peer{busy, silent}},
 		{"bytes of both ways count", 2, []Peer{idle, oneWay, busy}, []Peer{busy, oneWay}},
 		{"the longest wait first", 1, []Peer{busy, slow, stuck}, []Peer{busy, stuck}},
 		{"the one with more owed bytes, of equal waits", 1, []Peer{busy, as, stuck}, []Peer{busy, stuck}},

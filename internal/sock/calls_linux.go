@@ -107,7 +107,7 @@ func (c Calls) SetOOBInline(raw syscall.RawConn) error {
 
 // QueueLength returns how many connections are in the accept queue of the listening
 // socket fd. It is negative if the kernel does not tell: for a unix socket the kernel
-// only tells whether the queue is empty.
+// only reports whether the queue is empty.
 func QueueLength(k sys.Kernel, fd int) int {
 	if n, errno := k.AcceptQueue(fd); errno == 0 {
 		return n

@@ -146,14 +146,14 @@ func TestQueueLengthOfTCPIsExactAndOfUnixOnlyZeroOrUnknown(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer ln.Close()
-			for callers, want := range tt.want {
+			for connections, want := range tt.want {
 				got := Calls{}.AcceptQueue(ln.(syscall.Conn))
 				for end := time.Now().Add(30 * time.Second); got != want && time.Now().Before(end); {
 					runtime.Gosched() // the last packet of a handshake may be on its way
 					got = Calls{}.AcceptQueue(ln.(syscall.Conn))
 				}
 				if got != want {
-					t.Errorf("%d connections: got %d, want %d", callers, got, want)
+					t.Errorf("%d connections: got %d, want %d", connections, got, want)
 				}
 				conn, err := net.Dial(tt.network, ln.Addr().String())
 				if err != nil {

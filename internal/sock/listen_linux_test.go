@@ -202,7 +202,7 @@ func wantOptions(t *testing.T, fd int) {
 	}
 }
 
-// TestDatagramSocketCannotSendToBroadcast: whoever made the socket.
+// TestDatagramSocketCannotSendToBroadcast tests sockets of Listen, of package net and inherited ones.
 func TestDatagramSocketCannotSendToBroadcast(t *testing.T) {
 	want := func(t *testing.T, fd int) {
 		t.Helper()
@@ -210,11 +210,11 @@ func TestDatagramSocketCannotSendToBroadcast(t *testing.T) {
 			t.Errorf("SO_BROADCAST: got %d, %v; want 0", got, err)
 		}
 	}
-	t.Run("by hand", func(t *testing.T) {
+	t.Run("made by Listen", func(t *testing.T) {
 		fd, _ := mustListen(t, "udp://127.0.0.1:0")
 		want(t, fd)
 	})
-	t.Run("by package net", func(t *testing.T) {
+	t.Run("made by package net", func(t *testing.T) {
 		config := net.ListenConfig{Control: Control(mustResolve(t, "udp://127.0.0.1:0"), testOptions)}
 		conn, err := config.ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
 		if err != nil {
@@ -228,7 +228,7 @@ func TestDatagramSocketCannotSendToBroadcast(t *testing.T) {
 		raw.Control(func(fd uintptr) { want(t, int(fd)) })
 	})
 	t.Run("inherited", func(t *testing.T) {
-		file := fileOf(t, "udp4", "127.0.0.1:0") // Go's, so it may
+		file := fileOf(t, "udp4", "127.0.0.1:0") // package net has set the option
 		fd, _, err := Inherit(&sys.Linux{}, file, Spec{}, testOptions)
 		if err != nil {
 			t.Fatal(err)

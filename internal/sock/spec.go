@@ -97,11 +97,12 @@ func (s Spec) lookup(ctx context.Context) ([]netip.Addr, error) {
 	if zone := addrs[0].Zone(); zone != "" && addrs[0].String() == s.Host && zoneID(zone) == 0 {
 		return nil, invalid("this machine has no interface "+zone, "want the name of an interface, e.g. %25eth0")
 	}
-	return bindable(addrs), nil
+	return filterLocal(addrs), nil
 }
 
-// bindable returns those of addrs that a socket can be bound to, or else the first.
-func bindable(addrs []netip.Addr) []netip.Addr {
+// filterLocal returns those of addrs that a socket can be bound to: the addresses of this
+// machine. If there are none it returns the first of addrs.
+func filterLocal(addrs []netip.Addr) []netip.Addr {
 	if len(addrs) == 1 {
 		return addrs
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // lockTimeout bounds the wait for the lock. Servers hold it for a few system calls
-// only, but any process may lock a directory for ever.
+// only, but any process may lock a directory and keep the lock.
 const lockTimeout = 2 * time.Second
 
 // lockDir locks the directory of path. Closing the file unlocks it. It returns nil if

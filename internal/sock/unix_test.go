@@ -220,7 +220,7 @@ func TestUnlockUnlocksTheDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 		if reserved.lock == nil {
-			t.Fatal("the directory is locked by somebody else")
+			t.Fatal("the directory is locked by another process")
 		}
 		reserved.unlock()
 		reserved.unlock()

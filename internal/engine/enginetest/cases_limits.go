@@ -37,7 +37,7 @@ var timeoutCases = []testCase{
 	},
 	{
 		name:    "without an idle timeout a silent stream stays open",
-		promise: "S7: the service goes on until the caller ends it",
+		promise: "S7: the service goes on until the client ends it",
 		on:      "tcp tls unix",
 		run:     silenceLasts,
 	},

@@ -120,7 +120,7 @@ func idleHoldsNothing(t trial) {
 	other := s.budget.Pool().NewCache(limit)
 	defer other.Close()
 	if b := other.Get(limit); b == nil {
-		t.Error("all of the budget at once: got nothing, want it: nobody else is owed anything")
+		t.Error("all of the budget at once: got nothing, want it: no bytes are owed")
 	} else {
 		b.Release()
 	}

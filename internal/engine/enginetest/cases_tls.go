@@ -219,7 +219,7 @@ func withoutCertificate(t trial) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	strangers, err := certs.NewCA(tomorrow())
+	untrustedCA, err := certs.NewCA(tomorrow())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,9 +229,9 @@ func withoutCertificate(t trial) {
 	listener.TLS.ClientCAs.AddCert(ca.Cert)
 	s := t.serve(engine.Config{Listeners: []engine.Listener{listener}})
 
-	none, stranger := t.dialWithCertificate(s, nil), t.dialWithCertificate(s, &strangers)
+	none, untrusted := t.dialWithCertificate(s, nil), t.dialWithCertificate(s, &untrustedCA)
 	t.wantAlert(none, "tls: certificate required")
-	t.wantAlert(stranger, "tls: unknown certificate authority")
+	t.wantAlert(untrusted, "tls: unknown certificate authority")
 	known := t.dialWithCertificate(s, &ca)
 	known.echo(1000)
 	known.halfClose()
@@ -262,12 +262,12 @@ func (t trial) dialWithCertificate(s *server, ca *certs.Pair) *peer {
 }
 
 // wantAlert sends bytes and fails the trial unless the answer is this alert.
-func (t trial) wantAlert(p *peer, word string) {
+func (t trial) wantAlert(p *peer, want string) {
 	t.Helper()
 	p.write(1000) // the handshake may be done for the client before the server refuses it
-	var told *net.OpError
-	if err := p.finish(); !errors.As(err, &told) || told.Op != "remote error" || told.Err.Error() != word {
-		t.Errorf("got %v, want the alert %q", err, word)
+	var alert *net.OpError
+	if err := p.finish(); !errors.As(err, &alert) || alert.Op != "remote error" || alert.Err.Error() != want {
+		t.Errorf("got %v, want the alert %q", err, want)
 	}
 	if _, err := io.ReadAll(p.tcp()); err != nil {
 		t.Errorf("after the alert: got %v, want a FIN, because a reset may overtake the alert", err)

@@ -18,7 +18,7 @@ import (
 // nothing else. Sockets that the goroutine makes and commands that it starts are in that
 // namespace.
 //
-// It locks the thread for ever, so the thread ends with the goroutine, and the namespace
+// It never unlocks the thread, so the thread ends with the goroutine, and the namespace
 // with the thread (network_namespaces(7)).
 func (t trial) ownNetwork(setup ...string) {
 	t.Helper()
@@ -67,9 +67,9 @@ func (t trial) forgeOn(link string) *forger {
 		t.Fatal(err)
 	}
 	protocol := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, syscall.ETH_P_IP))
-	everybody := [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	broadcast := [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	return t.forger(syscall.AF_PACKET, 0, &syscall.SockaddrLinklayer{
-		Protocol: protocol, Ifindex: on.Index, Halen: 6, Addr: everybody,
+		Protocol: protocol, Ifindex: on.Index, Halen: 6, Addr: broadcast,
 	})
 }
 

@@ -153,7 +153,7 @@ type conn struct {
 	cache      *memory.Cache  // where buffers come from
 	buf        *memory.Buffer // nil while nothing is owed and nothing has arrived
 	want       int            // the size of the next buffer, in bytes
-	bufferless *bufferless    // to go on when there is no memory; nil until then
+	unbuffered *unbuffered    // to go on when there is no memory; nil until then
 }
 
 // lastNumber is the number of the last connection.

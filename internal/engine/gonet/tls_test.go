@@ -192,7 +192,7 @@ func TestHandshakeErrorHasOneOutcome(t *testing.T) {
 		{io.ErrUnexpectedEOF, engine.HandshakeLost, false},
 		{&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, engine.HandshakeLost, false},
 		{errors.New(noCertificate), engine.HandshakeRefused, true},
-		{&tls.CertificateVerificationError{Err: errors.New("who is that")}, engine.HandshakeRefused, true},
+		{&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, engine.HandshakeRefused, true},
 		{tls.RecordHeaderError{Msg: "no TLS"}, engine.HandshakeFailed, false},
 		{&net.OpError{Op: "remote error", Err: tls.AlertError(42)}, engine.HandshakeFailed, false},
 		{errors.New("tls: no cipher suite supported by both client and server"), engine.HandshakeFailed, true},

@@ -52,10 +52,10 @@ func (p *peekConn) Write(owed []byte) (int, error) {
 	return n, err
 }
 
-// bufferless echoes the bytes of a connection when there is no memory for a buffer. It
+// unbuffered echoes the bytes of a connection when there is no memory for a buffer. It
 // needs more system calls for a message. All connections of a server share one buffer,
 // which none of them holds while it waits.
-type bufferless struct {
+type unbuffered struct {
 	shared  *sharedBuffer
 	calls   sock.Calls
 	raw     syscall.RawConn
@@ -71,22 +71,22 @@ type sharedBuffer struct {
 	buf [engine.DefaultBuffer / 4]byte
 }
 
-func newBufferless(c *conn) (*bufferless, error) {
+func newUnbuffered(c *conn) (*unbuffered, error) {
 	raw, err := c.peer.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	b := &bufferless{shared: &c.server.shared, calls: c.server.calls, raw: raw}
+	b := &unbuffered{shared: &c.server.shared, calls: c.server.calls, raw: raw}
 	b.arrived, b.moved = b.peek, b.move
 	return b, nil
 }
 
-func (b *bufferless) peek(fd uintptr) (done bool) {
+func (b *unbuffered) peek(fd uintptr) (done bool) {
 	b.n, b.errno = b.calls.Peek(fd, b.one[:])
 	return b.errno != syscall.EAGAIN
 }
 
-func (b *bufferless) move(fd uintptr) (done bool) {
+func (b *unbuffered) move(fd uintptr) (done bool) {
 	b.shared.mu.Lock()
 	defer b.shared.mu.Unlock()
 	b.n, b.errno = b.calls.EchoUnread(fd, b.shared.buf[:])
@@ -96,12 +96,12 @@ func (b *bufferless) move(fd uintptr) (done bool) {
 // echoUnread waits until bytes have arrived and until some of them can be sent, and
 // echoes those. It returns io.EOF if the peer has half-closed.
 func (c *conn) echoUnread() (err error) {
-	if c.bufferless == nil {
-		if c.bufferless, err = newBufferless(c); err != nil {
+	if c.unbuffered == nil {
+		if c.unbuffered, err = newUnbuffered(c); err != nil {
 			return err
 		}
 	}
-	b := c.bufferless
+	b := c.unbuffered
 	if err := b.raw.Read(b.arrived); err != nil {
 		return err
 	}
