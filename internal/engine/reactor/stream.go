@@ -60,7 +60,8 @@ func (l *loop) serve(c *conn) (progress bool) {
 		c.held.Owed = owed
 	}
 
-	if progress = progress || sent > 0; progress {
+	progress = progress || sent > 0
+	if progress {
 		l.await(c, len(owed) > 0, true)
 	}
 	return progress
