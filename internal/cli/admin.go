@@ -27,7 +27,7 @@ func (f *adminFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.addr, "admin", "", "serve metrics, health and a page over HTTP at this address")
 	flags.BoolVar(&f.public, "admin-public", false, "allow an --admin address that others can reach")
-	flags.Var(hostNames{&f.hosts}, "admin-host", "a name by which requests may call it; repeatable")
+	flags.Var(hostNames(&f.hosts), "admin-host", "a name by which requests may call it; repeatable")
 	flags.BoolVar(&f.pprof, "admin-pprof", false, "serve Go's profiles, too")
 }
 

@@ -14,17 +14,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"echod/internal/agent"
-	"echod/internal/endpoint"
 	"echod/internal/metrics"
 	"echod/internal/oplog"
 	"echod/internal/page"
 	"echod/internal/sock"
-	"echod/internal/usage"
 )
 
 // agentFlags are the flags of agent, with their defaults.
 type agentFlags struct {
 	listen sock.Spec
+	family familyFlags
 	token  string
 	limits agent.Limits
 	admin  adminFlags
@@ -39,37 +38,35 @@ func newAgent(p *Process) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "agent",
-		Short: "be the far end of a check",
+		Short: "run the remote agent for check",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
-				return err
-			}
 			return f.run(cmd.Context(), p)
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var(agentListen{&f.listen}, "listen", "be an agent at this address")
-	flags.Var(token{&f.token}, "token", "what clients must bring")
-	flags.Var(span{&f.limits.Time, time.Millisecond}, "max-time", "how long one scenario may take")
-	flags.Var(size{&f.limits.Bytes, 1 << 20, 1 << 40}, "max-bytes", "bytes that one scenario takes")
-	flags.Var(count{&f.limits.Runs, 1, 4096}, "max-scenarios", "scenarios at once")
+	flags.Var(agentListener(&f.listen), "listen", "be an agent at this address")
+	f.family.register(flags)
+	flags.Var(token(&f.token), "token", "what clients must bring")
+	flags.Var(duration(&f.limits.Time, time.Millisecond), "max-time", "how long one scenario may take")
+	flags.Var(size(&f.limits.Bytes, 1<<20, 1<<40), "max-bytes", "bytes that one scenario takes")
+	flags.Var(number(&f.limits.Runs, 1, 4096), "max-scenarios", "scenarios at once")
 	f.admin.register(cmd)
-	f.log.register(flags)
-	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
-	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
+	f.log.register(cmd)
 	return cmd
 }
 
 // run acts until a signal, then resets what goes on: there is nothing to drain. A
 // second signal ends the process at once.
 func (f *agentFlags) run(ctx context.Context, p *Process) error {
-	if f.limits.Time == 0 {
-		return usage.New("--max-time: no scenario can be acted out in no time", "write it as in 30s or 2m")
+	listen := []sock.Spec{f.listen}
+	ctx, err := f.family.applyToListeners(ctx, listen)
+	if err != nil {
+		return err
 	}
 	log := f.log.open(p, oplog.DefaultLimit)
-	specs, err := f.listen.Resolve(ctx)
+	specs, err := listen[0].Resolve(ctx)
 	if err != nil {
 		return err
 	}
@@ -93,30 +90,6 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	s := &agent.Server{Token: agent.NewSecret(f.token), Limits: f.limits, UDP: conn, Log: log}
 	beside.show(page.Config{Name: "echod agent", Agent: s.Snapshot, AgentURL: spec.String(), AgentLimits: f.limits}, nil, p.logMetrics(), metrics.Agent(s.Snapshot))
 	return s.Serve(ctx, ln)
-}
-
-// agentListen is the one address of an agent.
-type agentListen struct{ spec *sock.Spec }
-
-func (v agentListen) Type() string { return "URL" }
-
-func (v agentListen) String() string {
-	if v.spec == nil {
-		return ""
-	}
-	return v.spec.String()
-}
-
-func (v agentListen) Set(text string) error {
-	spec, err := sock.Parse(text, "tcp")
-	if err != nil {
-		return err
-	}
-	if spec.Engine != "" {
-		return endpoint.BadURL(text, "an agent has no engine", "want tcp://HOST:PORT")
-	}
-	*v.spec = spec
-	return nil
 }
 
 // listenForAgent binds spec, which is resolved, for TCP and, on the same port, for

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"echod/internal/dial"
 	"echod/internal/draw"
@@ -22,21 +21,21 @@ import (
 	"echod/internal/usage"
 )
 
-// benchFlags are the flags of bench. What is 0 in the plan and has a default
-// gets it in planFor, which must know what was given.
+// benchFlags are the flags of bench. What is 0 in the plan and has a default gets it in
+// planFor, which must know what was given.
 type benchFlags struct {
 	plan       load.Plan
 	thresholds []threshold[*load.Result]
+	family     familyFlags
 	tls        tlsFlags
-	format     string
-	output     string
+	output     outputFlags
 	hdr        string
 }
 
 const defaultBenchDuration = 10 * time.Second
 
 func newBenchFlags() *benchFlags {
-	return &benchFlags{format: "text", plan: load.Plan{
+	return &benchFlags{output: newOutputFlags("text", "json"), plan: load.Plan{
 		Conns: 50, Depth: 1, Sizes: mustParseSizes("64"), Timeout: 5 * time.Second, Verify: true,
 	}}
 }
@@ -45,17 +44,21 @@ func newBench(p *Process) *cobra.Command {
 	f := newBenchFlags()
 	cmd := &cobra.Command{
 		Use:   "bench URL",
-		Short: "put an echo under load, and measure what it answers",
+		Short: "put load on an echo, and measure its throughput and latency",
+		Args:  oneURL,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+			plan, err := f.planFor(args[0])
+			if err != nil {
 				return err
 			}
-			f.format = formatFor(cmd.Flags(), p.Getenv, formats)
-			return f.run(cmd.Context(), p, args)
+			report, err := f.output.open(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), p, plan, report)
 		},
 	}
-	f.register(cmd.Flags())
-	cmd.RegisterFlagCompletionFunc("format", words(formats))
+	f.register(cmd, p)
 	return cmd
 }
 
@@ -68,38 +71,39 @@ func mustParseSizes(text string) load.Sizes {
 	return parsed
 }
 
-func (f *benchFlags) register(flags *pflag.FlagSet) {
-	plan := &f.plan
+func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
+	flags, plan := cmd.Flags(), &f.plan
 	flags.SortFlags = false
-	flags.Var(rate{&plan.Rate}, "rate", "messages a second, on a schedule; 0: as fast as answers come")
-	flags.Var(count{&plan.Depth, 1, load.MaxDepth}, "depth", "messages in flight on each connection, if there is no --rate")
-	flags.Var(count{&plan.Conns, 1, load.MaxConns}, "conns", "connections at once, or sockets for datagrams")
-	flags.Var(sizes{&plan.Sizes}, "size", "bytes of a message: one size, a range, or a list with weights")
-	flags.Var(length{span{&plan.Duration, time.Millisecond}, defaultBenchDuration}, "duration", "how long is measured")
-	flags.Var(total{&plan.Messages}, "messages", "measure as long as so many take, instead of --duration")
-	flags.Var(span{&plan.Warmup, time.Millisecond}, "warmup", "how long the load is on before it is measured")
-	flags.Var(rate{&plan.ConnectRate}, "connect-rate", "connections opened a second; 0: as fast as it goes")
-	flags.BoolVar(&plan.Churn, "churn", false, "a connection for each message, which ends by a half-close")
-	flags.Var(addresses{&plan.Sources}, "source", "speak from these addresses in turn")
+	flags.VarP(number(&plan.Conns, 1, load.MaxConns), "conns", "c", "connections, or sockets for udp")
+	flags.VarP(rate(&plan.Rate), "rate", "r", "messages per second, on a schedule; 0: as fast as replies arrive")
+	flags.VarP(durations{low: time.Millisecond, unset: durationText(defaultBenchDuration)}.value(&plan.Duration), "duration", "d", "how long to measure")
+	flags.VarP(number(&plan.Messages, 1, math.MaxInt64), "messages", "n", "measure this many messages, in place of --duration")
+	flags.VarP(sizes(&plan.Sizes), "size", "s", "bytes of a message: a size, a range, or a list with weights")
+	flags.Var(number(&plan.Depth, 1, load.MaxDepth), "depth", "messages in flight on each connection, without --rate")
+	flags.Var(durationOrZero(&plan.Warmup, time.Millisecond), "warmup", "how long to send before measuring")
+	flags.Var(rate(&plan.ConnectRate), "connect-rate", "connections to open per second; 0: no limit")
+	flags.BoolVar(&plan.Churn, "churn", false, "open a connection for each message")
+	flags.VarP(seconds(&plan.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a connection or a reply")
+	f.family.register(flags)
+	flags.Var(newAddresses(&plan.Sources), "source", "connect from these addresses in turn")
+	flags.Var(seed(&plan.Seed), "seed", "send the same bytes as an earlier run")
 	flags.BoolVar(&plan.Verify, "verify", true, "compare every byte")
-	flags.Var(seed{&plan.Seed}, "seed", "repeat the bytes of an earlier run")
-	flags.Var(length{span{&plan.Timeout, time.Millisecond}, plan.Timeout}, "timeout", "the longest wait for a connection or an answer")
-	flags.Var(process{count{&plan.ServerPID, 1, 1 << 22}}, "server-pid", "measure the CPU and memory of this process, too")
-	flags.Var(thresholds[*load.Result]{&f.thresholds, benchMeasures}, "threshold", "what a figure must keep to; repeatable")
-	flags.Var(choice{&f.format, formats}, "format", "text or json")
-	flags.StringVar(&f.output, "output", "", "write the report into this file")
-	flags.StringVar(&f.hdr, "hdr", "", "write the percentiles of latency into this file, as HdrHistogram does")
+	flags.Var(thresholds(&f.thresholds, benchMeasures), "threshold", "a limit for a figure, e.g. p99<2ms; repeatable")
+	flags.Var(number(&plan.ServerPID, 1, 1<<22), "server-pid", "also measure CPU and memory of this process")
+	f.output.register(cmd)
+	flags.StringVar(&f.hdr, "hdr", "", "write the percentiles of latency to this file (HdrHistogram)")
+	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print no progress, only the report")
 	f.tls.register(flags)
+	cmd.RegisterFlagCompletionFunc("threshold", words(measureNames(benchMeasures)))
 }
 
-// run puts the load on, and tells what came of it even if it is interrupted.
-func (f *benchFlags) run(ctx context.Context, p *Process, args []string) error {
-	plan, err := f.planFor(args)
+// run measures, and reports the result even if it is interrupted.
+func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *outputFile) error {
+	hdr, err := f.openHdr()
 	if err != nil {
 		return err
 	}
-	report, hdr, err := f.files()
-	if err != nil {
+	if ctx, err = f.family.apply(ctx, plan.Target.Address); err != nil {
 		return err
 	}
 	ctx, stop := untilSignal(ctx)
@@ -111,37 +115,29 @@ func (f *benchFlags) run(ctx context.Context, p *Process, args []string) error {
 		return cmp.Or(interrupted(ctx), err)
 	}
 	result.Echod = thisBuild().brief()
-	outcome := newOutcome(result, f.thresholds)
-	err = outcome.deliver(p, f.format, report)
+	run := report.Run{Result: result, Verdicts: verdicts(f.thresholds, result)}
+	err = deliverRun(p, run, f.output.format, file)
 	if hdr != nil {
-		err = cmp.Or(err, hdr.write(outcome.writeHgrm))
+		// In milliseconds, the unit of other tools.
+		err = cmp.Or(err, hdr.write(func(w io.Writer) error { return result.Latency.WriteHgrm(w, time.Millisecond) }))
 	}
-	return cmp.Or(err, interrupted(ctx), outcome.answered())
+	return cmp.Or(err, interrupted(ctx), benchError(run))
 }
 
-// files are where the report and the percentiles go, nil where none is named.
-func (f *benchFlags) files() (report, hdr *outputFile, err error) {
-	if f.output != "" && f.output == f.hdr {
-		return nil, nil, usage.New("--output and --hdr name the same file", "give each its own")
+func (f *benchFlags) openHdr() (*outputFile, error) {
+	if f.hdr == "" {
+		return nil, nil
 	}
-	if f.output != "" {
-		if report, err = newOutputFile(f.output); err != nil {
-			return nil, nil, err
-		}
+	if f.output.path == f.hdr {
+		return nil, usage.New("--output and --hdr name the same file", "want two files")
 	}
-	if f.hdr != "" {
-		hdr, err = newFileOf("--hdr", f.hdr)
-	}
-	return report, hdr, err
+	return newOutputFile("--hdr", f.hdr)
 }
 
-// planFor is the load that the flags say, to be put on the one URL in args.
-// Flags that contradict each other are the caller's mistake.
-func (f *benchFlags) planFor(args []string) (load.Plan, error) {
-	if len(args) != 1 {
-		return load.Plan{}, usage.New(fmt.Sprintf("bench takes one URL, got %d", len(args)), "as in: echod bench tcp://localhost:8080")
-	}
-	target, err := dial.Parse(args[0])
+// planFor returns the load that the flags describe. Flags that contradict each other are
+// an error.
+func (f *benchFlags) planFor(url string) (load.Plan, error) {
+	target, err := dial.Parse(url)
 	if err != nil {
 		return load.Plan{}, err
 	}
@@ -149,10 +145,10 @@ func (f *benchFlags) planFor(args []string) (load.Plan, error) {
 		return load.Plan{}, err
 	}
 	if target.Network != "udp" && f.bounds("loss") {
-		return load.Plan{}, usage.New("a threshold of loss is for udp:// targets", "as in: 'errors<1' for streams")
+		return load.Plan{}, usage.New("--threshold: loss is for udp:// targets", "want errors for streams, e.g. 'errors<1'")
 	}
 	if pid := f.plan.ServerPID; pid > 0 && !canBeMeasured(pid) {
-		return load.Plan{}, usage.New(fmt.Sprintf("--server-pid: no process %d to be seen in /proc", pid), "as in: --server-pid $(pidof echod), on Linux")
+		return load.Plan{}, usage.New(fmt.Sprintf("--server-pid: no process %d in /proc", pid), "want a process on this machine (Linux only), e.g. $(pidof echod)")
 	}
 	plan := f.plan
 	plan.URL, plan.Target = target.String(), target
@@ -222,54 +218,37 @@ func lossIn(r *load.Result) float64 {
 	return float64(r.Datagrams.Lost) / float64(r.Datagrams.Sent)
 }
 
-// outcome is the result of a load, with the verdicts of its thresholds.
-type outcome struct{ report.Run }
-
-func newOutcome(r *load.Result, thresholds []threshold[*load.Result]) *outcome {
-	return &outcome{report.Run{Result: r, Verdicts: verdicts(thresholds, r)}}
-}
-
-// deliver writes the report to standard output; or into file, and then what
-// people must know of it to standard error. There it goes too if the report is
-// for programs.
-func (o *outcome) deliver(p *Process, format string, file *outputFile) error {
-	if file != nil {
-		if err := file.write(writerOfRuns([]report.Run{o.Run}, format, false)); err != nil {
-			return err
-		}
-		fmt.Fprintln(p.Stderr, report.Line(o.Result))
-	} else if err := writerOfRuns([]report.Run{o.Run}, format, colorful(p))(p.Stdout); err != nil {
-		return &exitError{Unknown, fmt.Errorf("write the report: %w", err)}
+// deliverRun writes the report to file, or to standard output. What people must see and
+// the report does not show them goes to standard error.
+func deliverRun(p *Process, run report.Run, format string, file *outputFile) error {
+	err := p.writeReport(file, func(w io.Writer, color bool) error { return writeRuns(w, []report.Run{run}, format, color) })
+	if err != nil {
+		return err
 	}
-	if o.Result.Errors[dial.Local] > 0 {
-		fmt.Fprintf(p.Stderr, "echod: hint: %s\n", hintScarce)
+	if file != nil && !p.quiet {
+		writeLine(p.Stderr, report.Line(run.Result))
+	}
+	if run.Result.Errors[dial.Local] > 0 {
+		fmt.Fprintf(p.Stderr, "echod: hint: %s\n", hintLocal)
 	}
 	if file == nil && format == "text" {
 		return nil
 	}
-	for _, warning := range report.Warnings(o.Result) {
-		fmt.Fprintln(p.Stderr, warning)
+	for _, warning := range report.Warnings(run.Result) {
+		writeLine(p.Stderr, warning)
 	}
-	return report.WriteVerdicts(p.Stderr, o.Verdicts, false)
+	return report.WriteVerdicts(p.Stderr, run.Verdicts, false)
 }
 
-// hintScarce is for what this machine could not do of a load.
-const hintScarce = "local errors are this machine's: more ports by --source 127.0.0.2,127.0.0.3, more open files by ulimit -n"
-
-// writeHgrm writes latency in milliseconds, the unit of other tools.
-func (o *outcome) writeHgrm(w io.Writer) error {
-	return o.Result.Latency.WriteHgrm(w, time.Millisecond)
-}
-
-// answered turns the outcome into an exit code; the report has said the rest. A
-// threshold says nothing of the server where the generator was too slow.
-func (o *outcome) answered() error {
+// benchError turns a result into an exit code; the report has said the rest. A
+// threshold says nothing about the server if the generator was too slow.
+func benchError(run report.Run) error {
 	switch {
-	case o.Result.Wrong != nil:
+	case run.Result.Wrong != nil:
 		return &exitError{code: Failed}
-	case o.Result.Behind != nil:
+	case run.Result.Behind != nil:
 		return &exitError{code: Unknown}
-	case slices.ContainsFunc(o.Verdicts, broken):
+	case slices.ContainsFunc(run.Verdicts, broken):
 		return &exitError{code: Failed}
 	}
 	return nil

@@ -33,11 +33,8 @@ func newCert(p *Process) *cobra.Command {
 	f := certFlags{dir: ".", days: 7}
 	cmd := &cobra.Command{
 		Use:   "cert [NAME…]",
-		Short: "make a throw-away CA and certificates, for tests only",
+		Short: "make a CA and certificates for tests",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
-				return err
-			}
 			return f.run(p.Stdout, args)
 		},
 	}
@@ -48,7 +45,7 @@ func newCert(p *Process) *cobra.Command {
 func (f *certFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringVar(&f.dir, "dir", f.dir, "the directory for the files")
-	flags.Var(count{&f.days, 1, 365}, "days", "how long the certificates are good")
+	flags.Var(number(&f.days, 1, 365), "days", "how long the certificates are good")
 	flags.BoolVar(&f.client, "client", false, "make a certificate for clients, too")
 	flags.BoolVar(&f.renew, "renew", false, "keep the CA that is there, and replace what it has signed")
 	flags.BoolVar(&f.force, "force", false, "replace files that are there")
@@ -56,7 +53,7 @@ func (f *certFlags) register(flags *pflag.FlagSet) {
 
 func (f *certFlags) run(out io.Writer, names []string) error {
 	if f.renew && f.force {
-		return usage.New("--renew keeps the CA and --force replaces it", "give one of them")
+		return usage.New("--renew keeps the CA and --force replaces it", "omit one of them")
 	}
 	for _, name := range names {
 		if err := certName(name); err != nil {
@@ -121,14 +118,14 @@ var hostLabel = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_
 // certName refuses what no certificate can name: it must be an address, or a
 // host's name, of which the first label may be *.
 func certName(name string) error {
-	bad := func(want string) error { return usage.New(fmt.Sprintf("bad name %q", name), want) }
+	bad := func(want string) error { return usage.New(fmt.Sprintf("invalid name %q", name), want) }
 	if addr, err := netip.ParseAddr(name); err == nil {
 		if addr.Zone() != "" {
-			return bad("a certificate knows no zones; write " + addr.WithZone("").String())
+			return bad("want an address without a zone, e.g. " + addr.WithZone("").String())
 		}
 		return nil
 	}
-	const want = "write a host name or an address, as in localhost, echo.example or 192.0.2.7"
+	const want = "want a host name or an IP address, e.g. localhost, echo.example or 192.0.2.7"
 	labels := strings.Split(strings.TrimPrefix(name, "*."), ".")
 	for _, label := range labels {
 		if !hostLabel.MatchString(label) {

@@ -40,7 +40,7 @@ func (f *certFlags) path(name string) string { return filepath.Join(f.dir, name)
 // certificate that is replaced, or this machine's.
 func (f *certFlags) files(names []string) ([]certFile, error) {
 	if info, err := os.Stat(f.dir); err != nil || !info.IsDir() {
-		return nil, usage.New("--dir: "+f.dir+" is no directory", "make it first; echod makes none")
+		return nil, usage.New("--dir: "+f.dir+" is not a directory", "want a directory that exists")
 	}
 	if f.renew {
 		return f.renewed(names)
@@ -117,7 +117,7 @@ func (f *certFlags) signedBefore(name string, ca certs.Pair) (*x509.Certificate,
 	}
 	cert, err := certs.ParseCert(text)
 	if err != nil || cert.CheckSignatureFrom(ca.Cert) != nil {
-		return nil, usage.New("--renew: "+f.path(name)+" is not signed by "+f.path(caCert), "give another --dir, or --force to replace all of it")
+		return nil, usage.New("--renew: "+f.path(name)+" is not signed by "+f.path(caCert), "want another --dir, or --force to replace all files")
 	}
 	return cert, nil
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"echod/check"
 	"echod/internal/usage"
@@ -20,14 +19,14 @@ type checkFlags struct {
 	options     check.Options
 	direct      string
 	directAgent string
+	family      familyFlags
 	tls         tlsFlags
-	format      string
-	output      string
+	output      outputFlags
 	list        bool
 }
 
 func newCheck(p *Process) *cobra.Command {
-	f := checkFlags{format: "text", options: check.Options{
+	f := checkFlags{output: newOutputFlags("text", "json", "junit", "tap"), options: check.Options{
 		Timeout: check.DefaultTimeout, Conns: check.DefaultConns,
 		Bulk: check.DefaultBulk, IdleMax: check.DefaultIdleMax,
 	}}
@@ -35,60 +34,64 @@ func newCheck(p *Process) *cobra.Command {
 		Use:   "check URL",
 		Short: "check whether an echo, and the path to it, is honest",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+			file, err := f.output.open(cmd.Flags())
+			if err != nil {
 				return err
 			}
-			f.format = formatFor(cmd.Flags(), p.Getenv, reportFormats)
 			if f.list {
-				return listRules(p.Stdout, f.format)
+				return f.listRules(p, file)
 			}
-			return f.run(cmd.Context(), p, args)
+			if err := oneURL(cmd, args); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), p, args[0], file)
 		},
 	}
-	f.register(cmd.Flags())
-	cmd.RegisterFlagCompletionFunc("rule", words(ruleIDs()))
-	cmd.RegisterFlagCompletionFunc("skip", words(ruleIDs()))
-	cmd.RegisterFlagCompletionFunc("format", words(reportFormats))
+	f.register(cmd, p)
 	return cmd
 }
 
-func (f *checkFlags) register(flags *pflag.FlagSet) {
-	o := &f.options
+func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
+	flags, o := cmd.Flags(), &f.options
 	flags.SortFlags = false
-	flags.Var(globs{&o.Rules}, "rule", "check this rule alone, an ID or a glob; repeatable")
-	flags.Var(globs{&o.Skip}, "skip", "leave this rule out, an ID or a glob; repeatable")
-	flags.BoolVar(&f.list, "list", false, "list the rules")
-	flags.Var(targetURL{url: &f.direct}, "direct", "the server without the path, to find out who is at fault")
-	flags.Var(choice{&f.format, reportFormats}, "format", "text, json, junit or tap")
-	flags.StringVar(&f.output, "output", "", "write the report into this file")
-	flags.Var(span{&o.Timeout, time.Millisecond}, "timeout", "the longest wait for anything that is due")
-	flags.Var(seed{&o.Seed}, "seed", "repeat the bytes of an earlier check")
-	flags.Var(count{&o.Conns, 1, 65536}, "conns", "clients at once in stream/concurrency")
-	flags.Var(size{&o.Bulk, 1, 1 << 40}, "bulk", "bytes to send in stream/bulk")
-	flags.Var(stall{span{&o.Stall, time.Millisecond}}, "stall", "how long stream/zero-window does not read")
-	flags.Var(span{&o.IdleMax, time.Second}, "idle-max", "the longest silence that is tried")
-	flags.Var(parallel{count{&o.Parallel, 1, 1024}}, "parallel", "rules side by side")
-	flags.BoolVar(&o.Long, "long", false, "also check what takes minutes")
-	flags.BoolVar(&o.Unsafe, "unsafe", false, "also do what may be taken for an attack")
-	flags.Var(targetURL{&o.Closed, []string{"tcp", "tls", "unix"}}, "closed", "a port behind the path where nobody listens")
-	flags.Var(targetURL{&o.Agent, []string{"tcp"}}, "agent", "the far-end agent, as seen through the path")
-	flags.Var(targetURL{&o.AgentUDP, []string{"udp"}}, "agent-udp", "its UDP port, where that is another")
-	flags.Var(targetURL{&f.directAgent, []string{"tcp"}}, "direct-agent", "the agent without the path, for --direct")
-	flags.Var(token{&o.Token}, "token", "the token of the agent")
+	flags.Var(globs(&o.Rules), "rule", "run only this rule, an ID or a glob; repeatable")
+	flags.Var(globs(&o.Skip), "skip", "omit this rule, an ID or a glob; repeatable")
+	flags.BoolVar(&f.list, "list", false, "list the rules and exit")
+	flags.BoolVar(&o.Long, "long", false, "also run rules that take minutes")
+	flags.BoolVar(&o.Unsafe, "unsafe", false, "also run rules that may look like an attack")
+	flags.Var(serviceURL(&o.Closed, "tcp", "tls", "unix"), "closed", "a port behind the path where nothing listens")
+	flags.Var(serviceURL(&f.direct), "direct", "the server without the path, to find out which is at fault")
+	flags.Var(serviceURL(&o.Agent, "tcp"), "agent", "the remote agent, through the path")
+	flags.Var(serviceURL(&o.AgentUDP, "udp"), "agent-udp", "the UDP port of the agent, through the path")
+	flags.Var(serviceURL(&f.directAgent, "tcp"), "direct-agent", "the agent without the path, for --direct")
+	flags.Var(token(&o.Token), "token", "the token of the agent")
+	flags.VarP(seconds(&o.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a connection or a reply")
+	f.family.register(flags)
+	flags.Var(seed(&o.Seed), "seed", "send the same bytes as an earlier check")
+	flags.Var(number(&o.Conns, 1, 65536), "conns", "connections at once in stream/concurrency")
+	flags.Var(size(&o.Bulk, 1, 1<<40), "bulk", "bytes to send in stream/bulk")
+	flags.Var(durations{low: time.Millisecond, unset: durationText(check.DefaultStall)}.value(&o.Stall), "stall", "how long stream/zero-window does not read")
+	flags.Var(durationOrZero(&o.IdleMax, time.Second), "idle-max", "the longest idle time to try")
+	flags.Var(number(&o.Parallel, 1, 1024), "parallel", "rules to run at once")
+	f.output.register(cmd)
+	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the last line, the verdict")
 	f.tls.register(flags)
+	cmd.RegisterFlagCompletionFunc("rule", words(ruleIDs()))
+	cmd.RegisterFlagCompletionFunc("skip", words(ruleIDs()))
 }
 
-// run checks, and tells what it found even if it is interrupted.
-func (f *checkFlags) run(ctx context.Context, p *Process, args []string) error {
-	path, direct, err := f.targets(args)
+// run checks, and reports what it found even if it is interrupted.
+func (f *checkFlags) run(ctx context.Context, p *Process, url string, file *outputFile) error {
+	path, direct, err := f.targets(url)
 	if err != nil {
 		return err
 	}
-	var file *outputFile
-	if f.output != "" {
-		if file, err = newOutputFile(f.output); err != nil {
-			return err
-		}
+	addresses := []string{path.Address, hostPort(f.options.Agent), hostPort(f.directAgent), hostPort(f.options.Closed)}
+	if direct != nil {
+		addresses = append(addresses, direct.Address)
+	}
+	if ctx, err = f.family.apply(ctx, addresses...); err != nil {
+		return err
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
@@ -96,29 +99,36 @@ func (f *checkFlags) run(ctx context.Context, p *Process, args []string) error {
 	if found == nil {
 		return cmp.Or(interrupted(ctx), err)
 	}
-	if err := deliver(p, found, f.format, file); err != nil {
+	write := func(w io.Writer, color bool) error { return writeFinding(w, found, f.output.format, color) }
+	if p.quiet && f.output.format == "text" && file == nil {
+		write = func(w io.Writer, _ bool) error { return writeLine(w, found.Summary()) }
+	}
+	if err := p.writeReport(file, write); err != nil {
 		return err
 	}
-	return cmp.Or(interrupted(ctx), err, answered(found.Verdict()))
+	if file != nil && !p.quiet {
+		writeLine(p.Stderr, found.Summary())
+	}
+	return cmp.Or(interrupted(ctx), err, verdictError(found.Verdict()))
 }
 
-// targets are what to check, and what to compare it with, nil if nothing.
-func (f *checkFlags) targets(args []string) (path check.Target, direct *check.Target, err error) {
-	if len(args) != 1 {
-		return path, nil, usage.New(fmt.Sprintf("check takes one URL, got %d", len(args)), "as in: echod check tcp://localhost:8080")
-	}
+// hostPort is the host:port in a URL that a flag has read already, "" if there is none.
+func hostPort(url string) string {
+	target, _ := check.ParseTarget(url)
+	return target.Address
+}
+
+// targets returns what to check, and what to compare it with, nil if nothing.
+func (f *checkFlags) targets(url string) (path check.Target, direct *check.Target, err error) {
 	if f.options.AgentUDP != "" && f.options.Agent == "" {
-		return path, nil, usage.New("--agent-udp is for --agent", "give --agent URL, too")
+		return path, nil, usage.New("--agent-udp is for --agent", "add --agent URL")
 	}
-	if f.options.Timeout == 0 {
-		return path, nil, usage.New("--timeout: nothing can come in no time", "write it as in 500ms or 5s")
-	}
-	if path, err = check.ParseTarget(args[0]); err != nil {
+	if path, err = check.ParseTarget(url); err != nil {
 		return path, nil, err
 	}
 	if f.direct == "" {
 		if f.directAgent != "" {
-			return path, nil, usage.New("--direct-agent is for --direct", "give --direct URL, too, or --agent alone")
+			return path, nil, usage.New("--direct-agent is for --direct", "add --direct URL, or use --agent alone")
 		}
 		path.TLS, err = f.tls.config(path.Network)
 		return path, nil, err
@@ -186,7 +196,7 @@ func (f *checkFlags) reachBoth(ctx context.Context, path, direct check.Target) e
 func (f *checkFlags) ask(ctx context.Context, p *Process, target check.Target, o check.Options, way string) (*check.Report, error) {
 	progress := newProgress(p, way+" "+target.String())
 	defer progress.clear()
-	o.Progress = progress.tell
+	o.Progress = progress.show
 	report, err := check.Run(ctx, target, o)
 	if report == nil {
 		return nil, err
@@ -195,7 +205,7 @@ func (f *checkFlags) ask(ctx context.Context, p *Process, target check.Target, o
 	return report, nil
 }
 
-// ruleRow is what there is to say about one rule.
+// ruleRow describes one rule.
 type ruleRow struct {
 	ID       string   `json:"id"`
 	Networks []string `json:"networks"`
@@ -206,18 +216,18 @@ type ruleRow struct {
 }
 
 // listRules writes all rules, as text or JSON.
-func listRules(w io.Writer, format string) error {
+func (f *checkFlags) listRules(p *Process, file *outputFile) error {
 	var rows []ruleRow
 	for _, r := range check.Rules() {
 		rows = append(rows, ruleRow{r.ID, r.Networks, r.Sends, r.Expects, r.Meaning, r.Needs})
 	}
-	switch format {
+	switch f.output.format {
 	case "json":
-		return writeJSON(w, rows)
+		return p.writeReport(file, func(w io.Writer, _ bool) error { return writeJSON(w, rows) })
 	case "text":
-		return writeRules(w, rows)
+		return p.writeReport(file, func(w io.Writer, _ bool) error { return writeRules(w, rows) })
 	}
-	return usage.New("--list cannot be written as "+format, "write text or json")
+	return usage.New("--list cannot be written as "+f.output.format, "want text or json")
 }
 
 func writeRules(w io.Writer, rows []ruleRow) error {
@@ -244,7 +254,7 @@ func ruleIDs() []string {
 	return ids
 }
 
-// finding is what a check comes to: a report, or a comparison of two.
+// finding is the report of a check, or a comparison of two.
 type finding interface {
 	Verdict() check.Verdict
 	Summary() string
@@ -254,40 +264,25 @@ type finding interface {
 	WriteTAP(io.Writer) error
 }
 
-// reportFormats are how a finding can be written.
-var reportFormats = []string{"text", "json", "junit", "tap"}
-
-// writerOf is what writes found in one of reportFormats.
-func writerOf(found finding, format string, color bool) func(io.Writer) error {
+func writeFinding(w io.Writer, found finding, format string, color bool) error {
 	switch format {
 	case "json":
-		return found.WriteJSON
+		return found.WriteJSON(w)
 	case "junit":
-		return found.WriteJUnit
+		return found.WriteJUnit(w)
 	case "tap":
-		return found.WriteTAP
+		return found.WriteTAP(w)
 	}
-	return func(w io.Writer) error { return found.WriteText(w, color) }
+	return found.WriteText(w, color)
 }
 
-// deliver writes found to standard output; or into file, and then what it comes
-// to in one line to standard error.
-func deliver(p *Process, found finding, format string, file *outputFile) error {
-	if file == nil {
-		if err := writerOf(found, format, colorful(p))(p.Stdout); err != nil {
-			return &exitError{Unknown, fmt.Errorf("write the report: %w", err)}
-		}
-		return nil
-	}
-	if err := file.write(writerOf(found, format, false)); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(p.Stderr, found.Summary())
+func writeLine(w io.Writer, line string) error {
+	_, err := fmt.Fprintln(w, line)
 	return err
 }
 
-// answered turns a verdict into an exit code; the report has said the rest.
-func answered(v check.Verdict) error {
+// verdictError turns a verdict into an exit code; the report has said the rest.
+func verdictError(v check.Verdict) error {
 	switch v {
 	case check.Pass:
 		return nil

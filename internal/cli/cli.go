@@ -1,13 +1,13 @@
-// Package cli is the command line: one file a verb. Answers go to standard
-// output, complaints and the log to standard error; exit codes are [Code]s.
+// Package cli is the command line: one file for each verb, and the flags, values,
+// errors and output that they share. Answers go to standard output, errors and the log
+// to standard error; exit codes are [Code]s.
 //
-// The text of each --help is written by hand, in the directory help; a test
-// holds it against the flags that there really are.
+// The text of each --help is written by hand, in the directory help. A test compares
+// it with the flags.
 package cli
 
 import (
 	"context"
-	"embed"
 	"fmt"
 	"io"
 	"os"
@@ -21,23 +21,26 @@ import (
 	"echod/internal/usage"
 )
 
-// Process is what a command line may touch of the process it runs in.
+// Process is what a command line uses of the process it runs in.
 type Process struct {
-	Args   []string // without the program's name
-	Stdout io.Writer
-	Stderr io.Writer
-	Getenv func(string) string
+	Args    []string // without the program's name
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Getenv  func(string) string
+	Environ []string // as of os.Environ; nil: unknown variables are not looked for
 
-	log *oplog.Log // of a verb that has one
+	quiet bool       // --quiet, of a verb that has it
+	log   *oplog.Log // of a verb that has one
 }
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
 	return int(Run(context.Background(), Process{
-		Args:   os.Args[1:],
-		Stdout: os.Stdout,
-		Stderr: os.Stderr,
-		Getenv: os.Getenv,
+		Args:    os.Args[1:],
+		Stdout:  os.Stdout,
+		Stderr:  os.Stderr,
+		Getenv:  os.Getenv,
+		Environ: os.Environ(),
 	}))
 }
 
@@ -48,111 +51,123 @@ func Run(ctx context.Context, p Process) Code {
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	err := root.ExecuteContext(ctx)
-	code := complain(p.Stderr, err) // which may be the log by now
+	code := complain(p.Stderr, err) // the log writes to p.Stderr, if there is one
 	p.closeLog()
 	return code
 }
 
-//go:embed help/*.txt
-var helpTexts embed.FS
-
-// newRoot is the whole command line as cobra knows it. Errors come back from
-// Execute; cobra prints none.
+// newRoot returns the whole command line. Cobra prints no errors: Execute returns
+// them.
 func newRoot(p *Process) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "echod",
-		Short:         "an echo service you can trust, and the tool that tests the path to one",
+		Short:         "an echo service, and a tool that checks the path to one",
+		Version:       thisBuild().brief(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          knownVerb,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			fmt.Fprint(cmd.ErrOrStderr(), helpFor(cmd))
+			writeHelp(p.Stderr, cmd)
 			return &exitError{code: Usage}
 		},
 	}
+	root.SetVersionTemplate("echod {{.Version}}\n")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(&cobra.Command{Use: "help", Hidden: true, Args: cobra.ArbitraryArgs, RunE: help})
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), helpFor(cmd)) })
+	root.SetHelpCommand(&cobra.Command{Use: "help", Hidden: true, Args: cobra.ArbitraryArgs, RunE: func(_ *cobra.Command, args []string) error {
+		cmd, err := findVerb(root, args)
+		if err == nil {
+			err = writeHelp(p.Stdout, cmd)
+		}
+		return err
+	}})
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(p.Stdout, cmd) })
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newServe(p), newCheck(p), newAgent(p), newSelftest(p), newBench(p), newReport(p), newPing(p), newWatch(p), newCert(p), newEngines(p), newVersion(p), newCompletion(), newMan())
-	for _, cmd := range append(root.Commands(), root) {
-		cmd.DisableAutoGenTag = true
-		cmd.Long, cmd.Example = manParts(helpFor(cmd))
+	verbs := []*cobra.Command{newCheck(p), newServe(p), newAgent(p), newBench(p), newPing(p), newWatch(p), newReport(p), newCert(p), newSelftest(p)}
+	for _, verb := range verbs {
+		verb.PreRunE = func(cmd *cobra.Command, _ []string) error {
+			if err := unknownVariable(root, p.Environ); err != nil {
+				return err
+			}
+			return readVariables(cmd.Flags(), p.Getenv)
+		}
 	}
+	root.AddCommand(verbs...)
+	root.AddCommand(newEngines(p), newVersion(p), newCompletion(), newMan())
 	return root
 }
 
-// manParts are what man pages take over from a help text: what stands before
-// its usage, and its examples.
-func manParts(text string) (long, example string) {
-	long, rest, _ := strings.Cut(text, "\nUsage:\n")
-	_, rest, _ = strings.Cut(rest, "\nExamples:\n\n")
-	for line := range strings.Lines(rest) {
-		if line != "\n" && !strings.HasPrefix(line, " ") {
-			break
-		}
-		example += line
-	}
-	return strings.TrimSpace(long), strings.TrimRight(example, "\n")
-}
-
-// helpFor is the hand-written help of a verb, or of echod itself.
-func helpFor(cmd *cobra.Command) string {
-	text, err := helpTexts.ReadFile("help/" + cmd.Name() + ".txt")
-	if err != nil {
-		return cmd.UsageString()
-	}
-	return string(text)
-}
-
-// help is the verb for those who type "echod help serve".
-func help(cmd *cobra.Command, args []string) error {
-	found, rest, err := cmd.Root().Find(args)
+// findVerb returns the command that args name, echod itself if there are none.
+func findVerb(root *cobra.Command, args []string) (*cobra.Command, error) {
+	found, rest, err := root.Find(args)
 	if err != nil || len(rest) > 0 {
-		return knownVerb(cmd.Root(), args)
+		return nil, knownVerb(root, args)
 	}
-	_, err = fmt.Fprint(cmd.OutOrStdout(), helpFor(found))
-	return err
+	return found, nil
 }
 
-// knownVerb refuses words that are no verb, and names the verb that was meant.
+// verbNames are the verbs that help lists.
+func verbNames(root *cobra.Command) []string {
+	var names []string
+	for _, verb := range root.Commands() {
+		if !verb.Hidden {
+			names = append(names, verb.Name())
+		}
+	}
+	return names
+}
+
+// knownVerb returns an error for words that are no verb.
 func knownVerb(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	var verbs []string
-	for _, verb := range cmd.Root().Commands() {
-		if !verb.Hidden {
-			verbs = append(verbs, verb.Name())
-		}
-	}
-	return usage.New(fmt.Sprintf("unknown verb %q", args[0]), suggest(args[0], verbs, "echod --help lists the verbs"))
+	names := verbNames(cmd.Root())
+	return usage.New(fmt.Sprintf("unknown verb %q", args[0]), "want "+withSuggestion(args[0], names, orList(names)))
 }
 
-// noArgs is for verbs that take flags alone.
+// noArgs is for verbs that have flags only.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage.New(fmt.Sprintf("%s takes no argument, got %q", cmd.Name(), args[0]), "echod "+cmd.Name()+" --help shows its flags")
+	return usage.New(fmt.Sprintf("%s takes no argument, got %q", cmd.Name(), args[0]), "echod "+cmd.Name()+" --help lists its flags")
 }
 
-// flagError says pflag's errors in the manner of the house.
+// oneURL is for verbs that have one URL.
+func oneURL(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return usage.New(fmt.Sprintf("%s takes one URL, got %d", cmd.Name(), len(args)), "e.g. echod "+cmd.Name()+" tcp://localhost:8080")
+}
+
+// flagError returns pflag's errors in our words.
 func flagError(cmd *cobra.Command, err error) error {
 	help := strings.TrimSpace(cmd.CommandPath()) + " --help lists the flags"
 	switch err := err.(type) {
 	case *pflag.NotExistError:
 		name := err.GetSpecifiedName()
 		if err.GetSpecifiedShortnames() != "" {
-			return usage.New("unknown flag -"+name, help)
+			return usage.New("unknown flag -"+name, shortSuggestion(cmd, name, help))
 		}
 		return usage.New("unknown flag --"+name, suggest("--"+name, flagNames(cmd), help))
 	case *pflag.ValueRequiredError:
-		return usage.New("--"+err.GetSpecifiedName()+" needs a value", help)
+		return usage.New("--"+err.GetFlag().Name+" needs a value", help)
 	case *pflag.InvalidValueError:
 		return badValue("--"+err.GetFlag().Name, err.GetFlag(), err.GetValue(), err.Unwrap())
 	}
 	return usage.New(err.Error(), help)
+}
+
+// shortSuggestion suggests -w to those who write -W, and otherwise says help.
+func shortSuggestion(cmd *cobra.Command, name, help string) string {
+	suggestion := help
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Shorthand != "" && strings.EqualFold(f.Shorthand, name) {
+			suggestion = fmt.Sprintf("did you mean -%s (--%s)?", f.Shorthand, f.Name)
+		}
+	})
+	return suggestion
 }
 
 func flagNames(cmd *cobra.Command) []string {
@@ -161,11 +176,19 @@ func flagNames(cmd *cobra.Command) []string {
 	return names
 }
 
-// suggest asks whether the word nearest to got was meant; none being near, it
-// says otherwise.
+// suggest asks whether the word nearest to got was meant. If none is near, it says
+// otherwise.
 func suggest(got string, words []string, otherwise string) string {
 	if meant, ok := nearest.Word(got, words); ok {
 		return "did you mean " + meant + "?"
 	}
 	return otherwise
+}
+
+// withSuggestion adds to valid the one of words that is nearest to got, if any is near.
+func withSuggestion(got string, words []string, valid string) string {
+	if meant, ok := nearest.Word(got, words); ok {
+		return valid + " (did you mean " + meant + "?)"
+	}
+	return valid
 }

@@ -8,7 +8,7 @@ import (
 
 func newCompletion() *cobra.Command {
 	return &cobra.Command{
-		Use:       "completion",
+		Use:       "completion SHELL",
 		Short:     "print a completion script for bash, zsh, fish or powershell",
 		ValidArgs: shells,
 		Args:      oneShell,
@@ -32,10 +32,9 @@ var shells = []string{"bash", "zsh", "fish", "powershell"}
 
 func oneShell(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usage.New("completion needs the name of one shell", "write "+orList(shells))
+		return usage.New("completion needs the name of one shell", "want "+orList(shells))
 	}
-	word := choice{new(string), shells}
-	if err := word.Set(args[0]); err != nil {
+	if err := oneOf(args[0], shells); err != nil {
 		return usage.New("unknown shell "+args[0], err.Error())
 	}
 	return nil

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -38,7 +37,7 @@ func newEngines(p *Process) *cobra.Command {
 			return writeEngines(p.Stdout, engineRows())
 		},
 	}
-	cmd.Flags().Var(choice{&format, formats}, "format", "text or json")
+	cmd.Flags().Var(choice(&format, formats), "format", "text or json")
 	cmd.RegisterFlagCompletionFunc("format", words(formats))
 	return cmd
 }
@@ -102,27 +101,4 @@ func lookupEngine(name string) (engine.Engine, error) {
 		return nil, &exitError{Usage, err}
 	}
 	return found, nil
-}
-
-// engineName is the value of --engine.
-type engineName struct{ name *string }
-
-func (v engineName) Type() string { return "engine" }
-
-func (v engineName) String() string {
-	if v.name == nil {
-		return ""
-	}
-	return *v.name
-}
-
-func (v engineName) Set(text string) error {
-	if text == "" {
-		return errors.New("the engine has no name; write " + orList(engineNames()))
-	}
-	if _, err := engines.Lookup(text); err != nil {
-		return err
-	}
-	*v.name = text
-	return nil
 }

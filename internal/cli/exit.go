@@ -1,27 +1,28 @@
 package cli
 
 import (
-	"echod/internal/dial"
-	"echod/internal/usage"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"syscall"
+
+	"echod/internal/dial"
+	"echod/internal/usage"
 )
 
 // Code is an exit code.
 type Code int
 
 const (
-	OK      Code = 0 // fine
-	Failed  Code = 1 // the thing asked about failed: a rule, a listener
-	Usage   Code = 2 // the caller's mistake; nothing was started
-	Unknown Code = 3 // it could not be told: no connection, inconclusive
+	OK      Code = 0 // success
+	Failed  Code = 1 // what was tested failed, or the system refused something
+	Usage   Code = 2 // an error on the command line; nothing was started
+	Unknown Code = 3 // inconclusive: no connection, or no result could be written
 )
 
-// exitError ends a verb with a code. err is what there is to complain about,
-// nil if the answer has said it all.
+// exitError ends a verb with a code. err is nil if the output has said everything.
 type exitError struct {
 	code Code
 	err  error
@@ -30,9 +31,9 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// fileError is err about a file that the command line names. A file that does not
-// exist, or is not what is wanted, is a mistake of the caller. One that the system
-// could not read now is not: the same command line may succeed later.
+// fileError wraps err about a file that the command line names. A file that does not
+// exist, or is invalid, is an error on the command line. A file that the system could
+// not read now is not: the same command line may succeed later.
 func fileError(err error) error {
 	if _, ok := errors.AsType[syscall.Errno](err); !ok {
 		return &exitError{Usage, err}
@@ -45,8 +46,11 @@ func fileError(err error) error {
 	return &exitError{Failed, err}
 }
 
-// codeOf is the exit code that err means.
+// codeOf returns the exit code of err.
 func codeOf(err error) Code {
+	if err == nil {
+		return OK
+	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
 	}
@@ -56,25 +60,23 @@ func codeOf(err error) Code {
 	if _, ok := errors.AsType[*dial.UnreachableError](err); ok {
 		return Unknown
 	}
-	if err != nil {
-		return Failed
-	}
-	return OK
+	return Failed
 }
 
-// complain says on one line what went wrong, and on another what may help if
-// that is known.
+// complain writes err, and a hint if there is one, and returns the exit code.
 func complain(w io.Writer, err error) Code {
 	code := codeOf(err)
-	if err == nil {
-		return code
-	}
-	if exit, ok := errors.AsType[*exitError](err); ok && exit.err == nil {
+	if exit, ok := errors.AsType[*exitError](err); err == nil || ok && exit.err == nil {
 		return code
 	}
 	fmt.Fprintf(w, "echod: %v\n", err)
 	if hint := hintFor(err); hint != "" {
-		fmt.Fprintf(w, "echod: hint: %s\n", hint)
+		text, command, found := strings.Cut("echod: hint: "+hint, " with: ")
+		words := strings.Fields(text)
+		if found {
+			words = append(words, "with:", command) // not folded: it is to be copied
+		}
+		io.WriteString(w, foldWords(words, terminalWidth(w), "", "  "))
 	}
 	return code
 }

@@ -1,47 +1,140 @@
 package cli
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"echod/internal/certs"
+	"echod/internal/endpoint"
+	"echod/internal/sock"
+	"echod/internal/usage"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"echod/internal/certs"
-	"echod/internal/usage"
 )
 
-// variable is the name of the variable that stands in for a flag:
-// --max-conns is ECHOD_MAX_CONNS.
-func variable(flag string) string {
-	return "ECHOD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
+// Flags that several verbs share, and the variables that stand in for flags.
 
 // readVariables sets every flag that was not given from its variable. An empty
-// variable is as good as none. Other variables that begin with ECHOD_ are left
-// alone: Kubernetes makes some for a service of that name.
+// variable counts as none.
 func readVariables(flags *pflag.FlagSet, getenv func(string) string) error {
 	var first error
 	flags.VisitAll(func(f *pflag.Flag) {
-		value := getenv(variable(f.Name))
-		if first != nil || f.Changed || value == "" || f.Name == "help" {
+		name := variable(f.Name)
+		text := getenv(name)
+		if first != nil || f.Changed || text == "" || f.Name == "help" {
 			return
 		}
-		if err := setVariable(f, value); err != nil {
-			first = badValue(variable(f.Name), f, value, err)
+		set := f.Value.Set
+		if list, ok := f.Value.(interface{ SetVariable(string) error }); ok {
+			set = list.SetVariable
 		}
+		if err := set(text); err != nil {
+			first = badValue(name, f, text, err)
+		}
+		f.Changed = true
 	})
 	return first
 }
 
-func setVariable(f *pflag.Flag, value string) error {
-	if list, ok := f.Value.(interface{ SetVariable(string) error }); ok {
-		return list.SetVariable(value)
+// variable is the name of the variable that stands in for a flag: --max-conns is
+// ECHOD_MAX_CONNS.
+func variable(flag string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+const variablePrefix = "ECHOD_"
+
+// otherVariables are not those of flags: tests read them.
+var otherVariables = []string{"ECHOD_ARTIFACTS", "ECHOD_NAIVE", "ECHOD_REQUIRE", "ECHOD_SEED", "ECHOD_SEQUENCES", "ECHOD_SOAK"}
+
+// testVariables begin the names of variables by which a test runs itself again.
+const testVariables = "ECHOD_TEST_"
+
+// serviceVariable matches the variables that Kubernetes gives to every container for
+// a service whose name is echod or begins with echod-: ECHOD_SERVICE_HOST,
+// ECHOD_PORT_7_TCP_ADDR and so on.
+var serviceVariable = regexp.MustCompile(`^ECHOD_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// unknownVariable returns an error for the first variable in environ that no verb of
+// root reads, because a misspelt one would otherwise be ignored.
+func unknownVariable(root *cobra.Command, environ []string) error {
+	known := slices.Clone(otherVariables)
+	for _, cmd := range root.Commands() {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, variable(f.Name)) })
 	}
-	return f.Value.Set(value)
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		if !strings.HasPrefix(name, variablePrefix) || value == "" || slices.Contains(known, name) ||
+			strings.HasPrefix(name, testVariables) || serviceVariable.MatchString(name) {
+			continue
+		}
+		return usage.New(name+": unknown variable", suggest(name, known, "want the name of a flag, e.g. ECHOD_TIMEOUT for --timeout"))
+	}
+	return nil
+}
+
+// familyFlags are -4 and -6.
+type familyFlags struct{ v4, v6 bool }
+
+func (f *familyFlags) register(flags *pflag.FlagSet) {
+	flags.BoolVarP(&f.v4, "ipv4", "4", false, "use IPv4 only")
+	flags.BoolVarP(&f.v6, "ipv6", "6", false, "use IPv6 only")
+}
+
+// apply returns a context in which names have addresses of the chosen family only. An
+// IP address of the other family among addresses, which are host:port, is an error.
+func (f *familyFlags) apply(ctx context.Context, addresses ...string) (context.Context, error) {
+	switch {
+	case f.v4 && f.v6:
+		return ctx, usage.New("-4 and -6 exclude each other", "omit one of them")
+	case !f.v4 && !f.v6:
+		return ctx, nil
+	}
+	for _, address := range addresses {
+		host, _, _ := net.SplitHostPort(address)
+		if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().Is4() != f.v4 {
+			return ctx, usage.New(fmt.Sprintf("%s: %s is of the other address family", f, ip), "omit "+f.String())
+		}
+	}
+	return endpoint.WithNetwork(ctx, f.network()), nil
+}
+
+// applyToListeners does the same for specs. No host means every address of the family.
+func (f *familyFlags) applyToListeners(ctx context.Context, specs []sock.Spec) (context.Context, error) {
+	var addresses []string
+	for i, spec := range specs {
+		if spec.Network != "unix" && spec.Host == "" {
+			specs[i].Host = map[string]string{"ip": "", "ip4": "0.0.0.0", "ip6": "::"}[f.network()]
+		}
+		addresses = append(addresses, net.JoinHostPort(spec.Host, "0"))
+	}
+	return f.apply(ctx, addresses...)
+}
+
+func (f *familyFlags) String() string {
+	if f.v4 {
+		return "-4"
+	}
+	return "-6"
+}
+
+// network is what package net calls the family.
+func (f *familyFlags) network() string {
+	switch {
+	case f.v4:
+		return "ip4"
+	case f.v6:
+		return "ip6"
+	}
+	return "ip"
 }
 
 // tlsFlags say how a tls:// target proves who it is, and how we prove to it who
@@ -56,7 +149,7 @@ type tlsFlags struct {
 
 func (f *tlsFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ca, "tls-ca", "", "trust the certificates in this PEM file instead of the system's")
-	flags.BoolVar(&f.insecure, "tls-insecure", false, "trust every certificate")
+	flags.BoolVarP(&f.insecure, "tls-insecure", "k", false, "trust every certificate")
 	flags.StringVar(&f.serverName, "tls-server-name", "", "the name to ask for, and to be on the certificate")
 	flags.StringVar(&f.cert, "tls-cert", "", "the client's certificate, a PEM file, for a server that asks for one")
 	flags.StringVar(&f.key, "tls-key", "", "its private key, a PEM file")
@@ -69,7 +162,7 @@ func (f *tlsFlags) config(networks ...string) (*tls.Config, error) {
 		return nil, nil
 	}
 	if !slices.Contains(networks, "tls") {
-		return nil, usage.New("--tls-ca and the other --tls flags are for tls:// targets", "as in: --tls-ca ca.pem tls://localhost:8443")
+		return nil, usage.New("-k and the --tls flags are for tls:// targets", "e.g. --tls-ca ca.pem tls://localhost:8443")
 	}
 	config := &tls.Config{InsecureSkipVerify: f.insecure, ServerName: f.serverName}
 	if f.ca != "" {
@@ -106,9 +199,9 @@ func readCA(name string) (*x509.CertPool, error) {
 func readClientPair(cert, key string) (tls.Certificate, error) {
 	switch {
 	case key == "":
-		return tls.Certificate{}, usage.New("--tls-cert needs the key of that certificate", "give --tls-key FILE, too")
+		return tls.Certificate{}, usage.New("--tls-cert needs the key of the certificate", "add --tls-key FILE")
 	case cert == "":
-		return tls.Certificate{}, usage.New("--tls-key needs the certificate of that key", "give --tls-cert FILE, too")
+		return tls.Certificate{}, usage.New("--tls-key needs the certificate of the key", "add --tls-cert FILE")
 	}
 	certPEM, err := os.ReadFile(cert)
 	if err != nil {

@@ -1,109 +1,335 @@
 package cli
 
 import (
+	"bytes"
+	"echod/internal/watch"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// testRoot is the command line with nobody behind it.
+// testRoot is the command line of a process that does nothing.
 func testRoot() *cobra.Command {
 	return newRoot(&Process{Getenv: func(string) string { return "" }})
 }
 
-var flagLine = regexp.MustCompile(`(?m)^  --([a-z-]+)`)
+// runEchod runs a command line in this process.
+func runEchod(t *testing.T, args ...string) (code Code, answer, complaint string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = Run(t.Context(), Process{Args: args, Stdout: &stdout, Stderr: &stderr, Getenv: func(string) string { return "" }})
+	return code, stdout.String(), stderr.String()
+}
 
-func TestHelpListsTheFlagsThatThereAre(t *testing.T) {
+// helpFlag matches the start of an entry of help: the short flag and the long one.
+var helpFlag = regexp.MustCompile(`(?m)^  (?:-(\w), )?--([a-z0-9-]+)`)
+
+func TestHelpListsEveryFlagWithItsShortForm(t *testing.T) {
 	for _, cmd := range testRoot().Commands() {
 		if cmd.Hidden {
 			continue
 		}
 		t.Run(cmd.Name(), func(t *testing.T) {
-			want, got := map[string]bool{}, map[string]bool{}
-			cmd.Flags().VisitAll(func(f *pflag.Flag) { want[f.Name] = f.Name != "help" })
+			want, got := map[string]string{}, map[string]string{}
+			cmd.Flags().VisitAll(func(f *pflag.Flag) { want[f.Name] = f.Shorthand })
 			delete(want, "help")
-			for _, match := range flagLine.FindAllStringSubmatch(helpFor(cmd), -1) {
-				got[match[1]] = true
+			for _, match := range helpFlag.FindAllStringSubmatch(helpFor(cmd), -1) {
+				got[match[2]] = match[1]
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("flags that there are and flags in help (-are +help)\n%s", diff)
+				t.Errorf("flags (-of the verb +in help)\n%s", diff)
 			}
 		})
 	}
 }
 
-// defaultIn matches the default that a help text tells of a flag.
-func defaultIn(help, flag string) string {
-	_, rest, _ := strings.Cut(help, "\n  --"+flag+" ")
-	if i := strings.Index(rest, "\n  --"); i >= 0 {
-		rest = rest[:i]
-	}
-	match := regexp.MustCompile(`Default (\S+?)[.,:]?\s`).FindStringSubmatch(rest + "\n")
-	if match == nil {
-		return ""
-	}
-	return match[1]
+// shortFlags maps each short flag to its long forms, which have one meaning: -c is how
+// many there are of what the verb makes.
+var shortFlags = map[string][]string{
+	"4": {"ipv4"},
+	"6": {"ipv6"},
+	"c": {"count", "conns"},
+	"d": {"duration"},
+	"h": {"help"},
+	"i": {"interval"},
+	"k": {"tls-insecure"},
+	"n": {"messages"},
+	"o": {"output"},
+	"q": {"quiet"},
+	"r": {"rate"},
+	"s": {"size"},
+	"w": {"timeout"},
 }
 
-func TestHelpTellsTheDefaultsThatThereAre(t *testing.T) {
+func TestShortFlagMeansTheSameInEveryVerb(t *testing.T) {
+	short := map[string]string{}
+	for letter, names := range shortFlags {
+		for _, name := range names {
+			short[name] = letter
+		}
+	}
 	for _, cmd := range testRoot().Commands() {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			got := defaultIn(helpFor(cmd), f.Name)
-			want := f.DefValue
-			switch {
-			case want == "0s":
-				want = "0"
-			case f.Value.Type() == "bool":
-				want = "" // off, until it is named
+			want := short[f.Name]
+			if cmd.Name() == "check" && f.Name == "conns" {
+				want = "" // it is the size of one rule
 			}
-			if got != want {
-				t.Errorf("%s --%s: help says %q, it is %q", cmd.Name(), f.Name, got, want)
+			if f.Shorthand != want {
+				t.Errorf("%s --%s: got -%s, want -%s", cmd.Name(), f.Name, f.Shorthand, want)
 			}
 		})
 	}
 }
 
-func TestHelpListsTheVerbsThatThereAre(t *testing.T) {
-	root := testRoot()
-	for _, cmd := range root.Commands() {
-		if !cmd.Hidden && !strings.Contains(helpFor(root), "\n  "+cmd.Name()+" ") {
-			t.Errorf("help does not list %s", cmd.Name())
+// defaultIn returns the default that a help text gives for a flag.
+func defaultIn(help, flag string) string {
+	for _, block := range parseHelp(help) {
+		if block.kind != entry || !regexp.MustCompile(`--`+flag+`( |$)`).MatchString(block.term) {
+			continue
 		}
-		if !cmd.Hidden && !strings.Contains(helpFor(root), "  "+cmd.Short+"\n") {
-			t.Errorf("help says of %s something else than %q", cmd.Name(), cmd.Short)
+		if match := regexp.MustCompile(`Default (\S+?)[.,:]?(\s|$)`).FindStringSubmatch(block.text); match != nil {
+			return match[1]
+		}
+	}
+	return ""
+}
+
+func TestHelpGivesTheDefaultOfEveryFlag(t *testing.T) {
+	for _, cmd := range testRoot().Commands() {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			want := f.DefValue
+			if f.Value.Type() == "bool" {
+				want = "" // off, or the text says so
+			}
+			if got := defaultIn(helpFor(cmd), f.Name); got != want {
+				t.Errorf("%s --%s: help has %q, the flag %q", cmd.Name(), f.Name, got, want)
+			}
+		})
+	}
+}
+
+func TestHelpListsEveryVerbWithItsDescription(t *testing.T) {
+	root := testRoot()
+	texts := map[string]string{}
+	for _, block := range parseHelp(helpFor(root)) {
+		if block.kind == entry {
+			texts[block.term] = block.text
+		}
+	}
+	for _, cmd := range root.Commands() {
+		if !cmd.Hidden && texts[cmd.Name()] != cmd.Short {
+			t.Errorf("%s: help has %q, the verb %q", cmd.Name(), texts[cmd.Name()], cmd.Short)
 		}
 	}
 }
 
-func TestHelpFitsATerminal(t *testing.T) {
-	for _, cmd := range append(testRoot().Commands(), testRoot()) {
-		for line := range strings.Lines(helpFor(cmd)) {
-			if len(strings.TrimSuffix(line, "\n")) > 82 {
-				t.Errorf("%s: a line of %d letters: %s", cmd.Name(), len(line)-1, line)
+func TestHelpOfEveryVerbHasUsageExamplesAndExitCodes(t *testing.T) {
+	root := testRoot()
+	for _, cmd := range append(root.Commands(), root) {
+		if cmd.Hidden {
+			continue
+		}
+		for _, want := range []string{"Usage:", "Examples:", "Exit codes:"} {
+			if !strings.Contains(helpFor(cmd), "\n"+want+"\n") {
+				t.Errorf("%s: help has no %s", cmd.Name(), want)
+			}
+		}
+		if found := strings.Contains(helpFor(cmd), "\nEnvironment:\n"); found != (cmd == root || cmd.PreRunE != nil) {
+			t.Errorf("%s: help lists variables: %v; the verb reads them: %v", cmd.Name(), found, !found)
+		}
+	}
+}
+
+// TestHelpFitsTheWidth: no line is wider than the terminal, except examples, and words
+// that are wider themselves.
+func TestHelpFitsTheWidth(t *testing.T) {
+	root := testRoot()
+	for _, width := range []int{40, 80, 200} {
+		for _, cmd := range append(root.Commands(), root) {
+			if cmd.Hidden {
+				continue
+			}
+			for _, block := range parseHelp(helpFor(cmd)) {
+				for line := range strings.Lines(block.render(width)) {
+					line = strings.TrimSuffix(line, "\n")
+					limit := width
+					if block.kind == verbatim || block.kind == heading {
+						limit = 84
+					}
+					if utf8.RuneCountInString(line) > limit && len(strings.Fields(line)) > 1 {
+						t.Errorf("%s, %d columns: a line of %d: %s", cmd.Name(), width, len(line), line)
+					}
+				}
 			}
 		}
 	}
 }
 
-// TestExamplesOfServeAreRight parses the flags of each example that is shown.
-func TestExamplesOfServeAreRight(t *testing.T) {
-	seen := 0
-	for line := range strings.Lines(helpFor(newServe(&Process{}))) {
-		args, found := strings.CutPrefix(strings.TrimSpace(line), "$ echod serve ")
-		if !found {
-			continue
-		}
-		seen++
-		serve := newServe(&Process{})
-		if err := serve.ParseFlags(strings.Fields(strings.ReplaceAll(args, "'", ""))); err != nil {
-			t.Errorf("%s: %v", args, err)
+func TestFoldBreaksLinesBetweenWords(t *testing.T) {
+	tests := []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"", 10, "> \n"},
+		{"one two", 10, "> one two\n"},
+		{"one two three", 10, "> one two\n  three\n"},
+		{"one  two\nthree", 10, "> one two\n  three\n"},
+		{"a-very-long-word two", 10, "> a-very-long-word\n  two\n"},
+		{"one a-very-long-word", 10, "> one\n  a-very-long-word\n"},
+		{"µs µs µs", 7, "> µs µs\n  µs\n"},
+	}
+	for _, tt := range tests {
+		want := strings.ReplaceAll(tt.want, "> \n", ">\n")
+		if got := fold(tt.text, tt.width, "> ", "  "); got != want {
+			t.Errorf("%q in %d columns: got %q, want %q", tt.text, tt.width, got, want)
 		}
 	}
-	if seen == 0 {
-		t.Error("no example was found")
+}
+
+func TestHelpFoldsTextAndLeavesExamplesAlone(t *testing.T) {
+	const help = `A paragraph of some words
+on two lines.
+
+Usage:
+
+    echod ping [flags] a very long example
+
+  -c, --count N    stop after
+                   this many
+  --long
+                   two words
+`
+	tests := []struct {
+		width int
+		want  string
+	}{
+		{80, `A paragraph of some words on two lines.
+
+Usage:
+
+    echod ping [flags] a very long example
+
+  -c, --count N    stop after this many
+  --long                 two words
+`},
+		{24, `A paragraph of some
+words on two lines.
+
+Usage:
+
+    echod ping [flags] a very long example
+
+  -c, --count N
+      stop after this
+      many
+  --long
+      two words
+`},
+	}
+	for _, tt := range tests {
+		var got strings.Builder
+		for _, block := range parseHelp(help) {
+			got.WriteString(block.render(tt.width))
+		}
+		if diff := cmp.Diff(tt.want, got.String()); diff != "" {
+			t.Errorf("%d columns (-want +got):\n%s", tt.width, diff)
+		}
+	}
+}
+
+// TestExamplesInHelpAreValid parses the flags and the URLs of every example.
+func TestExamplesInHelpAreValid(t *testing.T) {
+	seen := map[string]int{}
+	for _, page := range append(testRoot().Commands(), testRoot()) {
+		text := strings.ReplaceAll(helpFor(page), "\\\n", "")
+		for line := range strings.Lines(text) {
+			line = regexp.MustCompile(`^ *\$ (ECHOD_\w+=\S+ )?`).ReplaceAllString(line, "$ ")
+			args, found := strings.CutPrefix(strings.TrimSpace(line), "$ echod ")
+			if !found || strings.ContainsAny(args, "|>(") && !strings.Contains(args, "'") {
+				continue
+			}
+			words := strings.Fields(strings.ReplaceAll(args, "'", ""))
+			cmd, rest, err := testRoot().Find(words)
+			if err != nil {
+				t.Errorf("%s: %v", args, err)
+				continue
+			}
+			seen[cmd.Name()]++
+			if err := cmd.ParseFlags(rest); err != nil {
+				t.Errorf("%s: %v", args, err)
+			}
+			if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
+				t.Errorf("%s: %v", args, err)
+			}
+			for _, arg := range cmd.Flags().Args() {
+				_, err := watch.Parse(arg)
+				if strings.HasSuffix(cmd.Use, "URL") && err != nil {
+					t.Errorf("%s: %v", args, err)
+				}
+			}
+		}
+	}
+	for _, verb := range []string{"check", "serve", "agent", "bench", "ping", "watch", "report", "cert", "selftest"} {
+		if seen[verb] == 0 {
+			t.Errorf("help has no example of %s", verb)
+		}
+	}
+}
+
+// TestExamplesOfBenchAreNotContradictory makes the plan of each example.
+func TestExamplesOfBenchAreNotContradictory(t *testing.T) {
+	for _, match := range regexp.MustCompile(`\$ echod bench (.*)`).FindAllStringSubmatch(strings.ReplaceAll(helpFor(newBench(&Process{})), "\\\n", ""), -1) {
+		f, cmd := newBenchFlags(), &cobra.Command{}
+		f.register(cmd, &Process{})
+		if err := cmd.ParseFlags(strings.Fields(strings.ReplaceAll(match[1], "'", ""))); err != nil {
+			t.Errorf("%s: %v", match[1], err)
+		} else if _, err := f.planFor(cmd.Flags().Arg(0)); err != nil {
+			t.Errorf("%s: %v", match[1], err)
+		}
+	}
+}
+
+func TestManPageHasAllOfHelp(t *testing.T) {
+	root := testRoot()
+	for _, cmd := range append(root.Commands(), root) {
+		if cmd.Hidden {
+			continue
+		}
+		var page bytes.Buffer
+		if err := writeMan(&page, cmd); err != nil {
+			t.Fatal(err)
+		}
+		plain := strings.NewReplacer(`\-`, "-", `\&`, "", `\e`, `\`, `\fB`, "", `\fR`, "").Replace(page.String())
+		for _, block := range parseHelp(helpFor(cmd)) {
+			for _, text := range []string{block.term, block.text} {
+				if block.kind == heading {
+					text = strings.ToUpper(strings.TrimSuffix(text, ":"))
+				}
+				if text != "USAGE" && !strings.Contains(plain, strings.TrimPrefix(text, "    ")) {
+					t.Errorf("%s: the man page lacks %q", cmd.Name(), text)
+				}
+			}
+		}
+		for _, want := range []string{".TH ECHOD", ".SH NAME\n", ".SH SYNOPSIS\n", ".SH EXAMPLES\n", ".SH EXIT CODES\n", ".SH SEE ALSO\n"} {
+			if !strings.Contains(page.String(), want) {
+				t.Errorf("%s: the man page lacks %q", cmd.Name(), want)
+			}
+		}
+	}
+}
+
+func TestVersionFlagIsShortAndLong(t *testing.T) {
+	want := fmt.Sprintf("echod %s\n", thisBuild().brief())
+	for _, flag := range []string{"-v", "--version"} {
+		if code, got, _ := runEchod(t, flag); code != OK || got != want {
+			t.Errorf("%s: got %q, exit %d; want %q", flag, got, code, want)
+		}
 	}
 }

@@ -8,34 +8,43 @@ import (
 	"io/fs"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 
+	"echod/internal/dial"
 	"echod/internal/sock"
 )
 
-// listenHints are the causes that people meet, by what the kernel says. The
-// address is the one that was to be bound.
-var listenHints = []struct {
-	is   error
-	text func(sock.Spec) string
-}{
-	{syscall.EADDRINUSE, hintInUse},
-	{syscall.EADDRNOTAVAIL, hintNotLocal},
-	{fs.ErrPermission, hintPermission},
-	{fs.ErrNotExist, hintNoDirectory},
-	{syscall.EAFNOSUPPORT, hintNoFamily},
-	{syscall.EMFILE, hintDescriptors},
+// hintFor returns what may help against err, "" if nothing is known.
+func hintFor(err error) string {
+	if listen, ok := errors.AsType[*sock.ListenError](err); ok {
+		return hintListen(listen)
+	}
+	if hint := hintTLS(err); hint != "" {
+		return hint
+	}
+	if unreachable, ok := errors.AsType[*dial.UnreachableError](err); ok {
+		return hintUnreachable(unreachable)
+	}
+	return ""
 }
 
-// hintFor is what may help against err, "" if nothing is known.
-func hintFor(err error) string {
-	listen, ok := errors.AsType[*sock.ListenError](err)
-	if !ok {
-		return hintTLS(err)
-	}
-	for _, hint := range listenHints {
-		if errors.Is(listen, hint.is) {
-			return hint.text(listen.Spec)
+// hintListen is for an address that cannot be bound.
+func hintListen(err *sock.ListenError) string {
+	s := err.Spec
+	for _, hint := range []struct {
+		is   error
+		text string
+	}{
+		{syscall.EADDRINUSE, hintInUse(s)},
+		{syscall.EADDRNOTAVAIL, "no interface of this machine has that address; list them with: ip addr"},
+		{fs.ErrPermission, hintPermission(s)},
+		{fs.ErrNotExist, "create the directory of the socket first"},
+		{syscall.EAFNOSUPPORT, "this kernel has no IPv6; listen on 0.0.0.0, or add -4"},
+		{syscall.EMFILE, "raise the limit of open files with: ulimit -n"},
+	} {
+		if errors.Is(err, hint.is) {
+			return hint.text
 		}
 	}
 	return ""
@@ -44,20 +53,16 @@ func hintFor(err error) string {
 func hintInUse(s sock.Spec) string {
 	switch s.Network {
 	case "unix":
-		return "see who has it with: ss -lxp src " + s.Path
+		return "see which process has it with: ss -lxp src " + s.Path
 	case "udp":
-		return fmt.Sprintf("see who has the port with: ss -lunp 'sport = :%d'", s.Addr.Port())
+		return fmt.Sprintf("see which process has the port with: ss -lunp 'sport = :%d'", s.Addr.Port())
 	}
-	return fmt.Sprintf("see who has the port with: ss -ltnp 'sport = :%d'", s.Addr.Port())
-}
-
-func hintNotLocal(sock.Spec) string {
-	return "no interface of this machine has that address; list them with: ip addr"
+	return fmt.Sprintf("see which process has the port with: ss -ltnp 'sport = :%d'", s.Addr.Port())
 }
 
 func hintPermission(s sock.Spec) string {
 	if s.Network == "unix" {
-		return "the socket's directory must be writable by the user that runs echod"
+		return "the user that runs echod must be able to write to the directory of the socket"
 	}
 	if s.Addr.Port() < 1024 {
 		return "ports below 1024 need CAP_NET_BIND_SERVICE"
@@ -65,30 +70,39 @@ func hintPermission(s sock.Spec) string {
 	return ""
 }
 
-func hintNoDirectory(s sock.Spec) string {
-	return "make the socket's directory first; echod makes none"
+// hintUnreachable is for a service that cannot be reached.
+func hintUnreachable(err *dial.UnreachableError) string {
+	switch {
+	case err.Class == dial.Refused && strings.HasPrefix(err.Target, "unix:"):
+		return "no server listens on that socket; list the sockets with: ss -lx"
+	case err.Class == dial.Refused:
+		return "nothing listens on that port, or a firewall rejects it; on the server, list the ports with: ss -lntu"
+	case err.Class == dial.Timeout:
+		return "the server is not an echo, or a firewall drops the packets; --timeout is how long to wait"
+	case err.Class == dial.Unreachable:
+		return "this machine has no route there; see: ip route get ADDRESS"
+	case err.Class == dial.DNS:
+		return "check the spelling; neither /etc/hosts nor DNS has an address for that name"
+	}
+	return ""
 }
 
-func hintNoFamily(sock.Spec) string { return "this kernel has no IPv6; listen on 0.0.0.0" }
+// hintLocal is for errors of this machine during a load.
+const hintLocal = "local errors are errors of this machine: --source 127.0.0.2,127.0.0.3 gives more ports, ulimit -n more open files"
 
-func hintDescriptors(sock.Spec) string {
-	return "raise the limit on open files with: ulimit -n"
-}
-
-// hintTLS is what may help when a tls:// target could not be spoken to, "" if
-// nothing is known.
+// hintTLS is for a tls:// service whose handshake fails.
 func hintTLS(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "--tls-server-name NAME asks for a name that is on the certificate"
+		return "--tls-server-name NAME asks for a name that the certificate has"
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "--tls-insecure checks in spite of it; see the dates with: openssl s_client -connect HOST:PORT"
+		return "-k (--tls-insecure) ignores it; see the dates with: openssl s_client -connect HOST:PORT"
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "--tls-ca FILE trusts the CA that signed it, --tls-insecure trusts everybody"
+		return "--tls-ca FILE trusts the CA that signed it, -k (--tls-insecure) trusts every certificate"
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return "what answers there speaks no TLS; try tcp://"
+		return "the server does not speak TLS on that port; try tcp://"
 	}
 	if remote, ok := errors.AsType[*net.OpError](err); ok && remote.Op == "remote error" && slices.Contains(certAlerts, remote.Err.Error()) {
 		return "the server wants a certificate that it trusts; --tls-cert FILE and --tls-key FILE give one"
@@ -96,11 +110,10 @@ func hintTLS(err error) string {
 	return ""
 }
 
-// certAlerts are the alerts of a server that would not have the client's
-// certificate, or its having none (RFC 8446, section 6.2), as crypto/tls writes
-// them: its type of an alert from the other side is not exported. Before TLS 1.3
-// there was no word for none, and servers say handshake failure or bad
-// certificate.
+// certAlerts are the alerts of a server that does not accept the client's certificate,
+// or its having none (RFC 8446, section 6.2), as crypto/tls writes them: its type of an
+// alert from the peer is not exported. Before TLS 1.3 there was no alert for a missing
+// certificate, and servers send handshake failure or bad certificate.
 var certAlerts = []string{
 	"tls: certificate required", "tls: bad certificate", "tls: unknown certificate",
 	"tls: unknown certificate authority", "tls: expired certificate", "tls: revoked certificate",

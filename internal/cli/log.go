@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"echod/internal/metrics"
 	"echod/internal/oplog"
@@ -23,9 +23,12 @@ var (
 	logFormats = []string{"text", "json"}
 )
 
-func (f *logFlags) register(flags *pflag.FlagSet) {
-	flags.Var(choice{&f.level, logLevels}, "log-level", "the least that is logged: debug, info, warn or error")
-	flags.Var(choice{&f.format, logFormats}, "log-format", "text or json")
+func (f *logFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.Var(choice(&f.level, logLevels), "log-level", "the least that is logged: debug, info, warn or error")
+	flags.Var(choice(&f.format, logFormats), "log-format", "how to write the log: text or json")
+	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
+	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
 }
 
 // open opens the log on standard error, without the time where the journal, which

@@ -1,43 +1,97 @@
 package cli
 
 import (
-	"bytes"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/cobra/doc"
 )
 
 func newMan() *cobra.Command {
-	return &cobra.Command{
-		Use:   "man",
-		Short: "print the man page of echod, or of one verb",
+	cmd := &cobra.Command{
+		Use:   "man [VERB]",
+		Short: "print the man page of echod, or of a verb",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			page := cmd.Root()
-			if len(args) > 0 {
-				found, rest, err := cmd.Root().Find(args)
-				if err != nil || len(rest) > 0 {
-					return knownVerb(cmd, args)
-				}
-				page = found
+			page, err := findVerb(cmd.Root(), args)
+			if err == nil {
+				err = writeMan(cmd.OutOrStdout(), page)
 			}
-			return writeMan(cmd.OutOrStdout(), page)
+			return err
 		},
+	}
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return verbNames(cmd.Root()), cobra.ShellCompDirectiveNoFileComp
+	}
+	return cmd
+}
+
+// writeMan writes the help of a verb, or of echod itself, as a man page: man(7).
+func writeMan(w io.Writer, cmd *cobra.Command) error {
+	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-")
+	var b strings.Builder
+	fmt.Fprintf(&b, ".TH %s 1 \"\" echod echod\n.SH NAME\n%s \\- %s\n", roff(strings.ToUpper(name)), roff(name), roff(cmd.Short))
+	blocks := parseHelp(helpFor(cmd))
+	usage := slices.IndexFunc(blocks, func(b block) bool { return b.text == "Usage:" })
+	end := usage + 1 + slices.IndexFunc(blocks[usage+1:], func(b block) bool { return b.kind == heading })
+	b.WriteString(".SH SYNOPSIS\n")
+	writeRoff(&b, blocks[usage+1:end])
+	b.WriteString(".SH DESCRIPTION\n")
+	writeRoff(&b, blocks[:usage])
+	writeRoff(&b, blocks[end:])
+	b.WriteString(".SH SEE ALSO\n")
+	if cmd.HasParent() {
+		b.WriteString("echod(1)\n")
+	} else {
+		b.WriteString("echod\\-" + strings.Join(verbNames(cmd), "(1), echod\\-") + "(1)\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func writeRoff(b *strings.Builder, blocks []block) {
+	literal := false
+	for i, block := range blocks {
+		// A blank line between examples belongs to them.
+		more := i+1 < len(blocks) && blocks[i+1].kind == verbatim
+		if literal && block.kind != verbatim && !(block.kind == blank && more) {
+			b.WriteString(".fi\n.RE\n")
+			literal = false
+		}
+		switch block.kind {
+		case heading:
+			fmt.Fprintf(b, ".SH %s\n", strings.ToUpper(roff(strings.TrimSuffix(block.text, ":"))))
+		case paragraph:
+			fmt.Fprintf(b, ".PP\n%s\n", roff(block.text))
+		case entry:
+			fmt.Fprintf(b, ".TP\n\\fB%s\\fR\n%s\n", roff(block.term), roff(block.text))
+		case verbatim:
+			if !literal {
+				b.WriteString(".PP\n.RS 4\n.nf\n")
+				literal = true
+			}
+			fmt.Fprintln(b, roff(strings.TrimPrefix(block.text, "    ")))
+		case blank:
+			if literal {
+				b.WriteString("\n")
+			}
+		}
+	}
+	if literal {
+		b.WriteString(".fi\n.RE\n")
 	}
 }
 
-// writeMan leaves out the date that cobra would put in: the same echod prints
-// the same page.
-func writeMan(w io.Writer, page *cobra.Command) error {
-	title := strings.ToUpper(strings.ReplaceAll(page.CommandPath(), " ", "-"))
-	header := &doc.GenManHeader{Title: title, Section: "1", Source: "echod", Manual: "echod", Date: &time.Time{}}
-	var text bytes.Buffer
-	if err := doc.GenMan(page, header, &text); err != nil {
-		return err
+// roff returns text such that troff shows it as it is.
+func roff(text string) string {
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
+	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
+		text = `\&` + text
 	}
-	_, err := w.Write(bytes.Replace(text.Bytes(), []byte(`"Jan 0001"`), []byte(`""`), 1))
-	return err
+	return text
 }

@@ -11,26 +11,84 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// outputFile is a file that comes into being whole or not at all: it is written
-// under another name in the same directory and then renamed.
+// outputFlags are --format, and --output where a verb has it.
+type outputFlags struct {
+	formats []string // of which the first is the default
+	format  string
+	path    string
+}
+
+func newOutputFlags(formats ...string) outputFlags {
+	return outputFlags{formats: formats, format: formats[0]}
+}
+
+func (f *outputFlags) register(cmd *cobra.Command) {
+	cmd.Flags().Var(choice(&f.format, f.formats), "format", "how to write the report: "+orList(f.formats))
+	cmd.Flags().StringVarP(&f.path, "output", "o", "", "write the report to this file")
+	cmd.RegisterFlagCompletionFunc("format", words(f.formats))
+}
+
+// extensions of file names, and the formats that they stand for.
+var extensions = []struct{ name, format string }{
+	{".txt", "text"}, {".json", "json"}, {".xml", "junit"}, {".tap", "tap"}, {".html", "html"}, {".htm", "html"},
+	{".csv", "csv"}, {".hgrm", "hgrm"}, {".md", "markdown"}, {".pdf", "pdf"}, {".yaml", "yaml"}, {".yml", "yaml"},
+}
+
+// open returns the file of --output, nil if there is none. Unless --format was given,
+// the extension of the file decides on the format.
+func (f *outputFlags) open(flags *pflag.FlagSet) (*outputFile, error) {
+	if f.path == "" {
+		return nil, nil
+	}
+	ext := strings.ToLower(filepath.Ext(f.path))
+	var valid []string
+	for _, e := range extensions {
+		if slices.Contains(f.formats, e.format) {
+			valid = append(valid, e.name)
+		}
+	}
+	for _, e := range extensions {
+		switch {
+		case e.name != ext || flags.Changed("format"):
+		case !slices.Contains(f.formats, e.format):
+			return nil, usage.New("--output: cannot write "+ext, "want a name that ends in "+orList(valid)+", or add --format")
+		default:
+			f.format = e.format
+		}
+	}
+	return newOutputFile("--output", f.path)
+}
+
+// writeReport writes to file or, if that is nil, to standard output.
+func (p *Process) writeReport(file *outputFile, write func(w io.Writer, color bool) error) error {
+	if file != nil {
+		return file.write(func(w io.Writer) error { return write(w, false) })
+	}
+	if err := write(p.Stdout, colorful(p)); err != nil {
+		return &exitError{Unknown, fmt.Errorf("write the report: %w", err)}
+	}
+	return nil
+}
+
+// outputFile is a file that is written completely or not at all: it is written under a
+// temporary name in the same directory and then renamed.
 type outputFile struct{ path string }
 
-// newOutputFile is the file of --output.
-func newOutputFile(path string) (*outputFile, error) { return newFileOf("--output", path) }
-
-// newFileOf finds out, before there is anything to write, whether path, which
-// that flag names, can be written.
-func newFileOf(flag, path string) (*outputFile, error) {
+// newOutputFile reports an error at once, before there is anything to write, if path
+// cannot be written. flag is the flag that names it.
+func newOutputFile(flag, path string) (*outputFile, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return nil, usage.New(flag+": "+path+" is a directory", "give the name of a file")
+		return nil, usage.New(flag+": "+path+" is a directory", "want the name of a file")
 	case err == nil && !info.Mode().IsRegular():
-		return nil, usage.New(flag+": "+path+" is no file", "give the name of a file, or leave "+flag+" out")
+		return nil, usage.New(flag+": "+path+" is not a regular file", "want the name of a file, or omit "+flag)
 	case err == nil:
 		// A symbolic link stays one.
 		if path, err = filepath.EvalSymlinks(path); err != nil {
@@ -47,25 +105,11 @@ func newFileOf(flag, path string) (*outputFile, error) {
 	return &outputFile{path}, os.Remove(trial.Name())
 }
 
-// endings are what the names of files in a format end in.
-var endings = map[string]string{".txt": "text", ".json": "json", ".xml": "junit", ".tap": "tap", ".html": "html"}
-
-// formatFor is the format of a report: what was asked for, or else what the name
-// of its file ends in, if that is one of formats.
-func formatFor(flags *pflag.FlagSet, getenv func(string) string, formats []string) string {
-	asked, file := flags.Lookup("format"), flags.Lookup("output").Value.String()
-	meant := endings[filepath.Ext(file)]
-	if asked.Changed || getenv(variable("format")) != "" || !slices.Contains(formats, meant) {
-		return asked.Value.String()
-	}
-	return meant
-}
-
-// create opens the file under its other name.
+// create opens the file under its temporary name.
 func (o *outputFile) create() (*os.File, error) { return createBeside(o.path, 0o666) }
 
-// createBeside opens a new file under another name in path's directory, with what
-// the umask leaves of mode.
+// createBeside opens a new file under a temporary name in path's directory. The umask
+// applies to mode.
 func createBeside(path string, mode fs.FileMode) (*os.File, error) {
 	base := filepath.Base(path)
 	name := fmt.Sprintf(".%s.%08x.tmp", base[:min(len(base), maxBase)], rand.Uint32())
@@ -81,12 +125,11 @@ func createBeside(path string, mode fs.FileMode) (*os.File, error) {
 	return nil, &fs.PathError{Op: "create", Path: path, Err: err}
 }
 
-// maxBase is how much of a file's name its other name has, so that the other name
-// is never too long where its own is not.
+// maxBase is how many bytes of its name a file keeps in its temporary name, which must
+// not be too long where the name itself is not.
 const maxBase = 128
 
-// causeOf is what went wrong with a file, without the names that it had while it
-// was being written, which mean nothing to anybody.
+// causeOf returns the cause of an error without the temporary name of the file.
 func causeOf(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
@@ -97,8 +140,8 @@ func causeOf(err error) error {
 	return err
 }
 
-// write puts what fill writes under the final name. After an error, what was
-// there before is there still.
+// write replaces the file by what fill writes. After an error, the old file is still
+// there.
 func (o *outputFile) write(fill func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {

@@ -34,7 +34,7 @@ func files(t *testing.T, dir string) string {
 func TestOutputIsThereWholeAndUnderNoOtherName(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "report")
-	file, err := newOutputFile(path)
+	file, err := newOutputFile("--output", path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestOutputThatFailsLeavesWhatWasThere(t *testing.T) {
 	if err := os.WriteFile(path, []byte("yesterday's"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	file, err := newOutputFile(path)
+	file, err := newOutputFile("--output", path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestOutputKeepsASymbolicLink(t *testing.T) {
 	if err := errors.Join(os.WriteFile(real, nil, 0o644), os.Symlink(real, link)); err != nil {
 		t.Fatal(err)
 	}
-	file, err := newOutputFile(link)
+	file, err := newOutputFile("--output", link)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,12 +104,12 @@ func TestOutputIntoWhatIsNoFileIsAMistake(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		dir:                             "is a directory",
-		os.DevNull:                      "is no file",
+		os.DevNull:                      "is not a regular file",
 		filepath.Join(dir, "no", "x"):   "create " + filepath.Join(dir, "no", "x") + ": no directory " + filepath.Join(dir, "no") + "; make it first",
 		filepath.Join(dir, "file", "x"): "not a directory",
 		filepath.Join(dir, strings.Repeat("x", 300)): "file name too long",
 	} {
-		_, err := newOutputFile(path)
+		_, err := newOutputFile("--output", path)
 		if err == nil || !strings.Contains(err.Error(), want) || codeOf(err) != Usage {
 			t.Errorf("%s: got %v, exit code %d, want %q, %d", path, err, codeOf(err), want, Usage)
 		}
@@ -128,7 +128,7 @@ func TestOutputErrorsNameTheFileThatWasAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, strings.Repeat("x", 255))
-	file, err := newOutputFile(path)
+	file, err := newOutputFile("--output", path)
 	if err != nil {
 		t.Fatalf("a name of 255 bytes: %v", err)
 	}
@@ -156,7 +156,7 @@ func TestOutputWhereNoFileCanBeMadeSaysWhy(t *testing.T) {
 	if _, err := os.Stat("/proc/self"); err != nil {
 		t.Skip("there is no /proc here: ", err)
 	}
-	_, err := newOutputFile("/proc/report")
+	_, err := newOutputFile("--output", "/proc/report")
 	if want := "--output: create /proc/report: no such file or directory"; err == nil || err.Error() != want || codeOf(err) != Usage {
 		t.Errorf("got %v, exit code %d; want %s, %d", err, codeOf(err), want, Usage)
 	}

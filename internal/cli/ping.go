@@ -10,13 +10,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"echod/internal/dial"
 	"echod/internal/draw"
 	"echod/internal/ping"
 	"echod/internal/report"
-	"echod/internal/usage"
 )
 
 // pingFlags are the flags of ping, with their defaults.
@@ -25,6 +23,7 @@ type pingFlags struct {
 	count      int64
 	size       int64
 	thresholds []threshold[ping.Summary]
+	family     familyFlags
 	tls        tlsFlags
 	format     string
 	timestamps bool
@@ -40,40 +39,42 @@ func newPing(p *Process) *cobra.Command {
 	f := newPingFlags()
 	cmd := &cobra.Command{
 		Use:   "ping URL",
-		Short: "ask an echo again and again, and tell how long each answer takes",
+		Short: "measure the round trip to an echo, again and again",
+		Args:  oneURL,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+			config, err := f.configFor(args[0])
+			if err != nil {
 				return err
 			}
-			return f.run(cmd.Context(), p, args)
+			return f.run(cmd.Context(), p, config)
 		},
 	}
-	f.register(cmd.Flags())
-	cmd.RegisterFlagCompletionFunc("format", words(pingFormats))
+	f.register(cmd, p)
 	return cmd
 }
 
-func (f *pingFlags) register(flags *pflag.FlagSet) {
-	c := &f.config
+func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
+	flags, c := cmd.Flags(), &f.config
 	flags.SortFlags = false
-	flags.VarP(total{&f.count}, "count", "c", "end after so many probes")
-	flags.VarP(length{span{&c.Interval, ping.MinInterval}, c.Interval}, "interval", "i", "from one probe to the next")
-	flags.VarP(size{&f.size, ping.MinSize, ping.MaxSize}, "size", "s", "bytes of a probe")
-	flags.VarP(length{span{&c.Wait, time.Millisecond}, c.Wait}, "wait", "W", "the longest wait for an answer, or a connection")
-	flags.BoolVar(&c.Reconnect, "reconnect", false, "a connection for each probe, and the time of each of its parts")
-	flags.Var(address{&c.Target.Source}, "source", "speak from this address")
-	flags.Var(thresholds[ping.Summary]{&f.thresholds, pingMeasures}, "threshold", "what a figure must keep to; repeatable")
-	flags.Var(choice{&f.format, pingFormats}, "format", "text, json or csv")
-	flags.BoolVar(&f.timestamps, "timestamps", false, "begin each line of text with the time")
+	flags.VarP(number(&f.count, 1, maxNumber), "count", "c", "stop after this many probes")
+	flags.VarP(seconds(&c.Interval, ping.MinInterval), "interval", "i", "time from one probe to the next")
+	flags.VarP(seconds(&c.Wait, time.Millisecond), "timeout", "w", "how long to wait for a reply, or a connection")
+	flags.VarP(size(&f.size, ping.MinSize, ping.MaxSize), "size", "s", "bytes of a probe")
+	f.family.register(flags)
+	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe, and show the time of each step")
+	flags.Var(address(&c.Target.Source), "source", "connect from this address")
+	flags.Var(thresholds(&f.thresholds, pingMeasures), "threshold", "a limit for a figure, e.g. p99<2ms; repeatable")
+	flags.Var(choice(&f.format, pingFormats), "format", "how to write the result: "+orList(pingFormats))
+	flags.BoolVar(&f.timestamps, "timestamps", false, "start each line of text with the time")
+	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the summary")
 	f.tls.register(flags)
+	cmd.RegisterFlagCompletionFunc("format", words(pingFormats))
+	cmd.RegisterFlagCompletionFunc("threshold", words(measureNames(pingMeasures)))
 }
 
-// configFor is what the flags say, for the one URL in args.
-func (f *pingFlags) configFor(args []string) (ping.Config, error) {
-	if len(args) != 1 {
-		return ping.Config{}, usage.New(fmt.Sprintf("ping takes one URL, got %d", len(args)), "as in: echod ping tcp://localhost:8080")
-	}
-	target, err := dial.Parse(args[0])
+// configFor returns the probes that the flags describe.
+func (f *pingFlags) configFor(url string) (ping.Config, error) {
+	target, err := dial.Parse(url)
 	if err != nil {
 		return ping.Config{}, err
 	}
@@ -86,15 +87,15 @@ func (f *pingFlags) configFor(args []string) (ping.Config, error) {
 	return c, c.Check()
 }
 
-// run probes until it is told to end, and then says what all came to.
-func (f *pingFlags) run(ctx context.Context, p *Process, args []string) error {
-	config, err := f.configFor(args)
+// run probes until it is stopped, and then writes the summary.
+func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) error {
+	ctx, err := f.family.apply(ctx, config.Target.Address)
 	if err != nil {
 		return err
 	}
 	until, stop := untilSignal(ctx)
 	defer stop()
-	watched, cancel := context.WithCancel(until)
+	probing, cancel := context.WithCancel(until)
 	defer cancel()
 	out, tally := f.writer(p, config), ping.NewTally()
 	var failed error // the first of writing, which ends the ping
@@ -104,14 +105,17 @@ func (f *pingFlags) run(ctx context.Context, p *Process, args []string) error {
 			cancel()
 		}
 	}
-	config.OnProbe = func(probe ping.Probe) { tally.Probe(probe); check(out.Probe(probe)) }
-	config.OnConn = func(e ping.ConnEvent) { tally.Conn(e); check(out.Conn(e)) }
+	config.OnProbe, config.OnConn = tally.Probe, tally.Conn
+	if !p.quiet {
+		config.OnProbe = func(probe ping.Probe) { tally.Probe(probe); check(out.Probe(probe)) }
+		config.OnConn = func(e ping.ConnEvent) { tally.Conn(e); check(out.Conn(e)) }
+	}
 	prober, err := ping.New(config)
 	if err != nil {
 		return err
 	}
 	check(out.Start())
-	prober.Run(watched)
+	prober.Run(probing)
 	summary := tally.Summary()
 	verdicts := verdicts(f.thresholds, summary)
 	check(out.End(summary, verdicts))
@@ -119,7 +123,7 @@ func (f *pingFlags) run(ctx context.Context, p *Process, args []string) error {
 	if config.Count > 0 && summary.Sent < int64(config.Count) {
 		err = interrupted(until)
 	}
-	return cmp.Or(failed, err, answeredPing(summary, verdicts))
+	return cmp.Or(failed, err, pingError(summary, verdicts))
 }
 
 // writer returns what writes the events of a ping in the format of the flags.
@@ -144,9 +148,9 @@ func (f *pingFlags) writeSummary(w io.Writer, s ping.Summary, verdicts []report.
 	}
 }
 
-// answeredPing turns what probes came to into an exit code; the summary has said
-// the rest. If nothing came back, only a bound on loss was measured.
-func answeredPing(s ping.Summary, verdicts []report.Verdict) error {
+// pingError turns a summary into an exit code; the summary has said the rest. If
+// nothing came back, only a threshold of loss was measured.
+func pingError(s ping.Summary, verdicts []report.Verdict) error {
 	failed := func(v report.Verdict) bool { return !v.Met && (s.Received > 0 || v.Measured) }
 	switch {
 	case s.Corrupt > 0, slices.ContainsFunc(verdicts, failed):

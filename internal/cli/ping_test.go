@@ -3,16 +3,13 @@ package cli
 import (
 	"errors"
 	"io"
-	"strings"
 	"testing"
-
-	"github.com/spf13/pflag"
 
 	"echod/internal/ping"
 	"echod/internal/report"
 )
 
-func TestExitCodeOfAPing(t *testing.T) {
+func TestExitCodeOfPingFollowsFromItsSummary(t *testing.T) {
 	met, broken := report.Verdict{Met: true, Measured: true}, report.Verdict{Measured: true}
 	unknown := report.Verdict{}
 	some, none := ping.Summary{Sent: 2, Received: 1, Lost: 1}, ping.Summary{Sent: 2, Lost: 2}
@@ -34,36 +31,10 @@ func TestExitCodeOfAPing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := codeOf(answeredPing(tt.of, tt.verdicts)); got != tt.want {
+			if got := codeOf(pingError(tt.of, tt.verdicts)); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})
-	}
-}
-
-// TestExamplesOfPingAreRight reads the flags of each example that is shown.
-func TestExamplesOfPingAreRight(t *testing.T) {
-	text := strings.ReplaceAll(helpFor(newPing(&Process{})), "\\\n", "")
-	seen := 0
-	for line := range strings.Lines(text) {
-		args, found := strings.CutPrefix(strings.TrimSpace(line), "$ echod ping ")
-		if !found {
-			continue
-		}
-		seen++
-		f := newPingFlags()
-		flags := pflag.NewFlagSet("ping", pflag.ContinueOnError)
-		f.register(flags)
-		if err := flags.Parse(strings.Fields(strings.ReplaceAll(args, "'", ""))); err != nil {
-			t.Errorf("%s: %v", args, err)
-			continue
-		}
-		if _, err := f.configFor(flags.Args()); err != nil {
-			t.Errorf("%s: %v", args, err)
-		}
-	}
-	if seen == 0 {
-		t.Error("no example was found")
 	}
 }
 
@@ -75,7 +46,11 @@ func TestPingEndsWhenItsOutputCannotBeWritten(t *testing.T) {
 			f.format = format
 			p := &Process{Stdout: failing{full}, Stderr: io.Discard, Getenv: func(string) string { return "" }}
 			// Without an end of its own, since there is no count.
-			if err := f.run(t.Context(), p, []string{"udp://127.0.0.1:7"}); !errors.Is(err, full) || codeOf(err) != Unknown {
+			config, err := f.configFor("udp://127.0.0.1:7")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.run(t.Context(), p, config); !errors.Is(err, full) || codeOf(err) != Unknown {
 				t.Errorf("got %v, exit code %d; want %v, %d", err, codeOf(err), full, Unknown)
 			}
 		})

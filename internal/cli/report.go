@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"echod/internal/report"
 	"echod/internal/usage"
@@ -17,64 +15,37 @@ import (
 // reportFlags are the flags of report, with their defaults.
 type reportFlags struct {
 	merge  bool
-	format string
-	output string
+	output outputFlags
 }
 
-// pageFormats are how results can be written.
-var pageFormats = []string{"text", "json", "html"}
-
 func newReport(p *Process) *cobra.Command {
-	f := reportFlags{format: "text"}
+	f := reportFlags{output: newOutputFlags("text", "json", "html")}
 	cmd := &cobra.Command{
-		Use:   "report FILE…",
-		Short: "show what bench measured, add it up or compare it",
+		Use:   "report FILE...",
+		Short: "show, compare or merge results of bench",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+			if len(args) == 0 {
+				return usage.New("report takes result files of echod bench, got none", "e.g. echod report result.json")
+			}
+			file, err := f.output.open(cmd.Flags())
+			if err != nil {
 				return err
 			}
-			f.format = formatFor(cmd.Flags(), p.Getenv, pageFormats)
-			return f.run(p, args)
+			runs, err := f.read(args)
+			if err != nil {
+				return err
+			}
+			return p.writeReport(file, func(w io.Writer, color bool) error { return writeRuns(w, runs, f.output.format, color) })
 		},
 	}
-	f.register(cmd.Flags())
-	cmd.RegisterFlagCompletionFunc("format", words(pageFormats))
+	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolVar(&f.merge, "merge", false, "merge the files, which are parts of one run")
+	f.output.register(cmd)
 	return cmd
 }
 
-func (f *reportFlags) register(flags *pflag.FlagSet) {
-	flags.SortFlags = false
-	flags.BoolVar(&f.merge, "merge", false, "the files are parts of one run: add them up")
-	flags.Var(choice{&f.format, pageFormats}, "format", "text, json or html")
-	flags.StringVar(&f.output, "output", "", "write the report into this file")
-}
-
-func (f *reportFlags) run(p *Process, args []string) error {
-	if len(args) == 0 {
-		return usage.New("report takes files of echod bench --format json, got none", "as in: echod report result.json")
-	}
-	var file *outputFile
-	if f.output != "" {
-		var err error
-		if file, err = newOutputFile(f.output); err != nil {
-			return err
-		}
-	}
-	runs, err := f.read(p, args)
-	if err != nil {
-		return err
-	}
-	if file != nil {
-		return file.write(writerOfRuns(runs, f.format, false))
-	}
-	if err := writerOfRuns(runs, f.format, colorful(p))(p.Stdout); err != nil {
-		return &exitError{Unknown, fmt.Errorf("write the report: %w", err)}
-	}
-	return nil
-}
-
-// read reads all files, and makes one run of them if that is what they are.
-func (f *reportFlags) read(p *Process, paths []string) ([]report.Run, error) {
+// read reads all files, and merges them with --merge.
+func (f *reportFlags) read(paths []string) ([]report.Run, error) {
 	names := runNames(paths)
 	if f.merge {
 		names = paths // errors tell which files do not fit together
@@ -128,15 +99,12 @@ func runNames(paths []string) []string {
 	return short
 }
 
-// writerOfRuns returns a function that writes runs in one of pageFormats.
-func writerOfRuns(runs []report.Run, format string, color bool) func(io.Writer) error {
-	return func(w io.Writer) error {
-		switch format {
-		case "html":
-			return report.WriteHTML(w, runs)
-		case "json":
-			return report.WriteJSON(w, runs)
-		}
-		return report.WriteText(w, runs, color)
+func writeRuns(w io.Writer, runs []report.Run, format string, color bool) error {
+	switch format {
+	case "html":
+		return report.WriteHTML(w, runs)
+	case "json":
+		return report.WriteJSON(w, runs)
 	}
+	return report.WriteText(w, runs, color)
 }

@@ -3,7 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -12,49 +12,52 @@ import (
 )
 
 func newSelftest(p *Process) *cobra.Command {
-	format := "text"
-	var o selftest.Options
+	output := newOutputFlags("text", "json")
+	var options selftest.Options
 	cmd := &cobra.Command{
 		Use:   "selftest",
-		Short: "check every engine that works here by every rule",
+		Short: "run the rules of check on every engine that works here",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
+			file, err := output.open(cmd.Flags())
+			if err != nil {
 				return err
 			}
-			return runSelftest(cmd.Context(), p, o, format)
+			return runSelftest(cmd.Context(), p, options, output.format, file)
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var(globs{&o.Rules}, "rule", "test by this rule alone, an ID or a glob; repeatable")
-	flags.Var(seed{&o.Seed}, "seed", "repeat the bytes of an earlier test")
-	flags.Var(choice{&format, formats}, "format", "text or json")
+	flags.Var(globs(&options.Rules), "rule", "run only this rule, an ID or a glob; repeatable")
+	flags.Var(seed(&options.Seed), "seed", "send the same bytes as an earlier test")
+	output.register(cmd)
+	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the last line, the verdict")
 	cmd.RegisterFlagCompletionFunc("rule", words(ruleIDs()))
-	cmd.RegisterFlagCompletionFunc("format", words(formats))
 	return cmd
 }
 
-func runSelftest(ctx context.Context, p *Process, o selftest.Options, format string) error {
+func runSelftest(ctx context.Context, p *Process, o selftest.Options, format string, file *outputFile) error {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	progress := newProgress(p, "by selftest")
 	o.Echod = thisBuild().String()
-	o.Progress = progress.tell
+	o.Progress = progress.show
 	matrix, err := selftest.Run(ctx, engines.All(), o)
 	progress.clear()
 	if err != nil {
 		return err
 	}
-	if err := writeMatrix(p, matrix, format); err != nil {
-		return &exitError{Unknown, fmt.Errorf("write the matrix: %w", err)}
+	err = p.writeReport(file, func(w io.Writer, color bool) error {
+		switch {
+		case format == "json":
+			return matrix.WriteJSON(w)
+		case p.quiet && file == nil:
+			return writeLine(w, matrix.Summary())
+		}
+		return matrix.WriteText(w, color)
+	})
+	if file != nil && !p.quiet && err == nil {
+		err = writeLine(p.Stderr, matrix.Summary())
 	}
-	return cmp.Or(interrupted(ctx), answered(matrix.Verdict()))
-}
-
-func writeMatrix(p *Process, matrix *selftest.Matrix, format string) error {
-	if format == "json" {
-		return matrix.WriteJSON(p.Stdout)
-	}
-	return matrix.WriteText(p.Stdout, colorful(p))
+	return cmp.Or(err, interrupted(ctx), verdictError(matrix.Verdict()))
 }

@@ -22,6 +22,7 @@ import (
 type serveFlags struct {
 	listen    []sock.Spec
 	listened  bool // whether --listen was given
+	family    familyFlags
 	engine    string
 	loops     int
 	buffer    int64
@@ -51,12 +52,10 @@ func newServe(p *Process) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "serve an echo that keeps its promises",
+		Short: "run an echo service",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
-				return err
-			}
+			f.listened = cmd.Flags().Changed("listen")
 			return f.run(cmd.Context(), p)
 		},
 	}
@@ -77,34 +76,35 @@ func mustParse(url string) sock.Spec {
 	return spec
 }
 
-const maxCount = 1 << 30
-
 func (f *serveFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var(urls{&f.listen, &f.listened}, "listen", "serve this address; repeatable")
-	flags.Var(engineName{&f.engine}, "engine", "how to wait for many peers at once")
-	flags.Var(count{&f.loops, 0, 1024}, "loops", "event loops; 0 means one for each processor")
-	flags.Var(span{&f.busyPoll, 0}, "busy-poll", "poll that long before sleeping")
-	flags.Var(size{&f.buffer, engine.MinBuffer, 1 << 30}, "buffer", "user memory that one connection may hold")
-	flags.Var(size{&f.memory, engine.MinBuffer, 1 << 40}, "max-memory", "user memory that all of them together may hold")
-	flags.Var(count{&f.conns, 0, maxCount}, "max-conns", "connections at once; 0 means the open files allowed, less 64")
-	flags.Var(count{&f.perIP, 0, maxCount}, "max-conns-per-ip", "connections of one address at once; 0 means no limit")
+	flags.Var(listeners(&f.listen), "listen", "serve this address; repeatable")
+	f.family.register(flags)
+	flags.Var(choice(&f.engine, engineNames()), "engine", "how to wait for many peers at once")
+	flags.Var(number(&f.loops, 0, 1024), "loops", "event loops; 0 means one for each processor")
+	flags.Var(durationOrZero(&f.busyPoll, 0), "busy-poll", "poll that long before sleeping")
+	flags.Var(size(&f.buffer, engine.MinBuffer, 1<<30), "buffer", "user memory that one connection may hold")
+	flags.Var(size(&f.memory, engine.MinBuffer, 1<<40), "max-memory", "user memory that all of them together may hold")
+	flags.Var(number(&f.conns, 0, maxNumber), "max-conns", "connections at once; 0 means the open files allowed, less 64")
+	flags.Var(number(&f.perIP, 0, maxNumber), "max-conns-per-ip", "connections of one address at once; 0 means no limit")
 	flags.BoolVar(&f.udpPublic, "udp-public", false, "allow udp listeners that others can reach")
-	flags.Var(span{&f.idle, time.Millisecond}, "idle-timeout", "reset a connection silent for so long; 0 means never")
-	flags.Var(span{&f.stall, time.Millisecond}, "stall-timeout", "reset a peer that takes nothing it is owed for so long; 0 means never")
-	flags.Var(span{&f.drain, 0}, "drain-timeout", "after a signal, let connections finish for so long")
+	flags.Var(durationOrZero(&f.idle, time.Millisecond), "idle-timeout", "reset a connection silent for so long; 0 means never")
+	flags.Var(durationOrZero(&f.stall, time.Millisecond), "stall-timeout", "reset a peer that takes nothing it is owed for so long; 0 means never")
+	flags.Var(durationOrZero(&f.drain, 0), "drain-timeout", "after a signal, let connections finish for so long")
 	f.tls.register(cmd)
 	f.admin.register(cmd)
-	f.log.register(flags)
+	f.log.register(cmd)
 	cmd.RegisterFlagCompletionFunc("engine", words(engineNames()))
-	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
-	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
 }
 
 // run serves until a signal. Until the plan is made, a signal ends the process
 // as it ends any other: there is nothing to drain.
 func (f *serveFlags) run(ctx context.Context, p *Process) error {
+	ctx, err := f.family.applyToListeners(ctx, f.listen)
+	if err != nil {
+		return err
+	}
 	cfg, err := f.config()
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func (f *serverTLSFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.files.Cert, "tls-cert", "", "the certificate of tls:// listeners, a PEM file")
 	flags.StringVar(&f.files.Key, "tls-key", "", "its private key, a PEM file")
 	flags.StringVar(&f.files.ClientCA, "tls-client-ca", "", "serve only clients with a certificate of a CA in this PEM file")
-	flags.Var(choice{&f.least, tlsVersions}, "tls-min", "the oldest version of TLS to speak")
+	flags.Var(choice(&f.least, tlsVersions), "tls-min", "the oldest version of TLS to speak")
 	cmd.RegisterFlagCompletionFunc("tls-min", words(tlsVersions))
 }
 
@@ -47,11 +47,11 @@ func (f *serverTLSFlags) open(listeners []engine.Listener, log *slog.Logger) (*c
 	case !needed && *f == (serverTLSFlags{least: defaultTLS}), needed && f.files == (certs.Files{}):
 		return nil, nil
 	case !needed:
-		return nil, usage.New("--tls-cert and the other --tls flags are for tls:// listeners", "as in: --listen tls://:8443")
+		return nil, usage.New("the --tls flags are for tls:// listeners", "e.g. --listen tls://:8443")
 	case f.files.Cert == "":
-		return nil, usage.New("a tls:// listener needs a certificate", "give --tls-cert FILE, too")
+		return nil, usage.New("a tls:// listener needs a certificate", "add --tls-cert FILE")
 	case f.files.Key == "":
-		return nil, usage.New("--tls-cert needs the key of that certificate", "give --tls-key FILE, too")
+		return nil, usage.New("--tls-cert needs the key of the certificate", "add --tls-key FILE")
 	}
 	least := uint16(tls.VersionTLS13)
 	if f.least == "1.2" {

@@ -10,38 +10,70 @@ import (
 	"echod/internal/report"
 )
 
-// progress tells a person at a terminal how far a check is, in one line that
-// is written over and over.
-type progress struct {
-	w    io.Writer // nil: nobody looks
-	what string    // what is checked, as "at tcp://:7"
-}
+// statusLine is a line on a terminal that is written again and again. It is cut to the
+// width of the terminal: what has wrapped cannot be cleared.
+type statusLine struct{ w io.Writer } // nil: there is no terminal
 
-func newProgress(p *Process, what string) *progress {
-	if !isTerminal(p.Stderr) {
-		return &progress{}
+func newStatusLine(p *Process) statusLine {
+	if p.quiet || !isTerminal(p.Stderr) {
+		return statusLine{}
 	}
-	return &progress{w: p.Stderr, what: what}
+	return statusLine{p.Stderr}
 }
 
-const (
-	clearLine = "\r\x1b[K"
-	// lineWidth is that of the narrowest terminal in use. A line that is wider
-	// would wrap, and what has wrapped is not cleared.
-	lineWidth = 79
-)
+func (l statusLine) write(text string) {
+	if l.w != nil {
+		fmt.Fprint(l.w, clearLine, cut(text, terminalWidth(l.w)-1))
+	}
+}
 
-func (p *progress) tell(now check.Progress) {
-	if p.w != nil {
-		line := fmt.Sprintf("%d of %d %s", now.Done, now.Total, p.what)
-		if len(now.Running) > 0 {
-			line += ": " + andMore(now.Running)
+func (l statusLine) clear() {
+	if l.w != nil {
+		fmt.Fprint(l.w, clearLine)
+	}
+}
+
+// cut returns the first n characters of text.
+func cut(text string, n int) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n])
+	}
+	return text
+}
+
+const clearLine = "\r\x1b[K"
+
+// defaultWidth is the width of output that does not go to a terminal.
+const defaultWidth = 80
+
+// terminalWidth is the number of columns of the terminal that w is, defaultWidth if it
+// is none.
+func terminalWidth(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width := windowWidth(file); width > 0 {
+			return width
 		}
-		fmt.Fprintf(p.w, "%s%.*s", clearLine, lineWidth, line)
 	}
+	return defaultWidth
 }
 
-// andMore is the first word and how many there are besides.
+// progress shows how far a check is.
+type progress struct {
+	statusLine
+	what string // what is checked, e.g. "at tcp://127.0.0.1:7"
+}
+
+func newProgress(p *Process, what string) *progress { return &progress{newStatusLine(p), what} }
+
+func (p *progress) show(now check.Progress) {
+	line := fmt.Sprintf("%d of %d %s", now.Done, now.Total, p.what)
+	if len(now.Running) > 0 {
+		line += ": " + andMore(now.Running)
+	}
+	p.write(line)
+}
+
+// andMore is the first word and the number of the others.
 func andMore(words []string) string {
 	if len(words) == 1 {
 		return words[0]
@@ -49,56 +81,33 @@ func andMore(words []string) string {
 	return fmt.Sprintf("%s and %d more", words[0], len(words)-1)
 }
 
-func (p *progress) clear() {
-	if p.w != nil {
-		fmt.Fprint(p.w, clearLine)
-	}
-}
-
-// liveLine shows a person at a terminal, in one line, how a load is doing.
+// liveLine shows the load of the last second.
 type liveLine struct {
-	w      io.Writer // nil: standard error is no terminal
+	statusLine
 	plan   load.Plan
 	errors int64 // so far
 }
 
 func newLiveLine(p *Process, plan load.Plan) *liveLine {
-	l := &liveLine{plan: plan}
-	if isTerminal(p.Stderr) {
-		l.w = p.Stderr
-	}
-	l.write("connecting")
+	l := &liveLine{statusLine: newStatusLine(p), plan: plan}
+	l.write(plan.URL + ": connecting")
 	return l
 }
 
-// show writes what the last second was like.
 func (l *liveLine) show(now load.Progress) {
 	if !now.Warmup {
 		l.errors += now.Interval.Errors
 	}
-	l.write(report.ProgressLine(l.plan, now, l.errors))
+	l.write(l.plan.URL + ": " + report.ProgressLine(l.plan, now, l.errors))
 }
 
-func (l *liveLine) write(words string) {
-	if l.w != nil {
-		fmt.Fprintf(l.w, "%s%s: %s", clearLine, l.plan.URL, words)
-	}
-}
-
-func (l *liveLine) clear() {
-	if l.w != nil {
-		fmt.Fprint(l.w, clearLine)
-	}
-}
-
-// colorful reports whether the answer goes to a terminal whose owner has nothing
-// against colours (no-color.org).
+// colorful reports whether standard output is a terminal that shows colours, and they
+// are not switched off (no-color.org).
 func colorful(p *Process) bool {
 	return p.Getenv("NO_COLOR") == "" && p.Getenv("TERM") != "dumb" && isTerminal(p.Stdout)
 }
 
-// isTerminal takes a character device for one, except the one where nobody
-// looks.
+// isTerminal reports whether w is a character device, other than the null device.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok || file.Name() == os.DevNull {

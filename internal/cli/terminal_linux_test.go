@@ -126,15 +126,15 @@ func TestProgressIsForTerminalsOnly(t *testing.T) {
 
 func TestProgressKeepsToOneLine(t *testing.T) {
 	var screen bytes.Buffer
-	p := &progress{w: &screen, what: "at tcp://" + strings.Repeat("host.", 20) + "example:7"}
-	p.tell(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
-	want := clearLine + ("12 of 23 at tcp://" + strings.Repeat("host.", 20))[:lineWidth]
+	p := &progress{statusLine: statusLine{&screen}, what: "at tcp://" + strings.Repeat("host.", 20) + "example:7"}
+	p.show(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
+	want := clearLine + ("12 of 23 at tcp://" + strings.Repeat("host.", 20))[:defaultWidth-1]
 	if diff := cmp.Diff(want, screen.String()); diff != "" {
 		t.Errorf("screen (-want +got):\n%s", diff)
 	}
 	screen.Reset()
 	p.what = "at tcp://:7"
-	p.tell(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
+	p.show(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
 	if diff := cmp.Diff(clearLine+"12 of 23 at tcp://:7: stream/bulk and 2 more", screen.String()); diff != "" {
 		t.Errorf("screen (-want +got):\n%s", diff)
 	}

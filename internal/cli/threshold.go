@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"echod/internal/report"
+
+	"github.com/spf13/pflag"
 )
 
 // threshold is a bound that one figure of a result, which is an R, has to keep.
@@ -33,7 +35,7 @@ type measure[R any] struct {
 func parseThreshold[R any](text string, measures []measure[R]) (threshold[R], error) {
 	i := strings.IndexAny(text, "<>=")
 	if i < 0 {
-		return threshold[R]{}, errors.New("write it as in p99<2ms or rate>1000, in quotes for the shell's sake")
+		return threshold[R]{}, errors.New("want a figure and a limit in quotes, e.g. 'p99<2ms' or 'loss<1%'")
 	}
 	name, bound := strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+1:])
 	m, err := measureOf(name, measures)
@@ -41,13 +43,21 @@ func parseThreshold[R any](text string, measures []measure[R]) (threshold[R], er
 		return threshold[R]{}, err
 	}
 	if text[i:i+1] != m.sign || strings.HasPrefix(bound, "=") {
-		return threshold[R]{}, errors.New("write it as in " + m.name + m.sign + m.example)
+		return threshold[R]{}, errors.New("want e.g. " + m.name + m.sign + m.example)
 	}
 	value, err := m.read(bound)
 	if err != nil {
-		return threshold[R]{}, errors.New("write it as in " + m.name + m.sign + m.example)
+		return threshold[R]{}, errors.New("want e.g. " + m.name + m.sign + m.example)
 	}
 	return threshold[R]{text, m, value}, nil
+}
+
+func measureNames[R any](measures []measure[R]) []string {
+	var names []string
+	for _, m := range measures {
+		names = append(names, m.name+m.sign)
+	}
+	return names
 }
 
 func measureOf[R any](name string, measures []measure[R]) (measure[R], error) {
@@ -58,7 +68,7 @@ func measureOf[R any](name string, measures []measure[R]) (measure[R], error) {
 		}
 		names = append(names, m.name)
 	}
-	return measure[R]{}, errors.New(suggest(name, names, "write "+orList(names)))
+	return measure[R]{}, errors.New("want a limit for " + withSuggestion(name, names, orList(names)))
 }
 
 func parseSeconds(text string) (float64, error) {
@@ -113,39 +123,7 @@ func verdicts[R any](all []threshold[R], r R) []report.Verdict {
 func broken(v report.Verdict) bool { return !v.Met }
 
 // thresholds are bounds of the figures of a result.
-type thresholds[R any] struct {
-	list *[]threshold[R]
-	of   []measure[R]
-}
-
-func (v thresholds[R]) Type() string { return "threshold" }
-
-func (v thresholds[R]) String() string {
-	if v.list == nil {
-		return ""
-	}
-	var texts []string
-	for _, t := range *v.list {
-		texts = append(texts, t.text)
-	}
-	return strings.Join(texts, ",")
-}
-
-func (v thresholds[R]) Set(text string) error {
-	t, err := parseThreshold(text, v.of)
-	if err != nil {
-		return err
-	}
-	*v.list = append(*v.list, t)
-	return nil
-}
-
-// SetVariable reads the variable's list, which has commas between the thresholds.
-func (v thresholds[R]) SetVariable(list string) error {
-	for text := range strings.SplitSeq(list, ",") {
-		if err := v.Set(strings.TrimSpace(text)); err != nil {
-			return err
-		}
-	}
-	return nil
+func thresholds[R any](all *[]threshold[R], measures []measure[R]) pflag.Value {
+	parse := func(text string) (threshold[R], error) { return parseThreshold(text, measures) }
+	return newList(all, "threshold", parse, func(t threshold[R]) string { return t.text })
 }

@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -54,14 +53,6 @@ func mutual(t *testing.T) (port, dir string) {
 	return port, dir
 }
 
-// runEchod is one command line in this process.
-func runEchod(t *testing.T, args ...string) (code Code, answer, complaint string) {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	code = Run(t.Context(), Process{Args: args, Stdout: &stdout, Stderr: &stderr, Getenv: func(string) string { return "" }})
-	return code, stdout.String(), stderr.String()
-}
-
 func TestMutualTLSIsSpokenByCheckAndBench(t *testing.T) {
 	port, dir := mutual(t)
 	other := t.TempDir()
@@ -89,10 +80,10 @@ func TestMutualTLSIsSpokenByCheckAndBench(t *testing.T) {
 		{"another CA's certificate given", "127.0.0.1", append(ca, client(other)...), Unknown,
 			[]string{"(tls)", "certificate required", "hint: the server wants a certificate that it trusts; --tls-cert"}},
 		{"the server not trusted", "127.0.0.1", client(dir), Unknown,
-			[]string{"(tls)", "hint: --tls-ca FILE trusts the CA that signed it, --tls-insecure trusts everybody"}},
+			[]string{"(tls)", "hint: --tls-ca FILE trusts the CA that signed it, -k"}},
 		{"trusted blindly", "127.0.0.1", append([]string{"--tls-insecure"}, client(dir)...), OK, nil},
 		{"another name", "localhost", append(ca, client(dir)...), Unknown,
-			[]string{"(tls)", "hint: --tls-server-name NAME asks for a name that is on the certificate"}},
+			[]string{"(tls)", "hint: --tls-server-name NAME asks for a name that the certificate has"}},
 	}
 	for verb, args := range verbs {
 		for _, tt := range tests {
@@ -120,8 +111,8 @@ func TestFlagsOfAClientsCertificateThatDoNotFitAreRefused(t *testing.T) {
 		cert, key string
 		want      string
 	}{
-		{"no key", file(clientCert), "", "--tls-cert needs the key of that certificate: give --tls-key FILE, too"},
-		{"no certificate", "", file(clientKey), "--tls-key needs the certificate of that key: give --tls-cert FILE, too"},
+		{"no key", file(clientCert), "", "--tls-cert needs the key of the certificate: add --tls-key FILE"},
+		{"no certificate", "", file(clientKey), "--tls-key needs the certificate of the key: add --tls-cert FILE"},
 		{"certificate that is not there", file("none"), file(clientKey), "--tls-cert: open " + file("none") + ": no such file or directory"},
 		{"key that is not there", file(clientCert), file("none"), "--tls-key: open " + file("none") + ": no such file or directory"},
 		{"another's key", file(clientCert), file(serverKey),
@@ -141,7 +132,7 @@ func TestFlagsOfAClientsCertificateThatDoNotFitAreRefused(t *testing.T) {
 // TestExpiredCertificateHasAHintOfItsOwn: another CA would not help.
 func TestExpiredCertificateHasAHintOfItsOwn(t *testing.T) {
 	err := error(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Cert: &x509.Certificate{NotAfter: time.Unix(0, 0)}, Reason: x509.Expired}})
-	if got := hintFor(err); !strings.HasPrefix(got, "--tls-insecure checks in spite of it") {
+	if got := hintFor(err); !strings.HasPrefix(got, "-k (--tls-insecure) ignores it") {
 		t.Errorf("got %q", got)
 	}
 }

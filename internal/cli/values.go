@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,32 +14,115 @@ import (
 	"github.com/spf13/pflag"
 
 	"echod/internal/agent"
+	"echod/internal/endpoint"
+	"echod/internal/load"
+	"echod/internal/sock"
 	"echod/internal/usage"
 )
 
-// The values of flags. Each says in its error what would be right; badValue puts
-// the flag's or the variable's name before it.
-
-// badValue is the complaint about one value of a flag or of its variable. err
-// says what would be right.
-func badValue(name string, flag *pflag.Flag, value string, err error) error {
-	// The errors of these quote the value themselves, or must not show it.
-	if kind := flag.Value.Type(); kind == "URL" || kind == "engine" || kind == "token" {
-		return &exitError{Usage, fmt.Errorf("%s: %w", name, err)}
-	}
-	if flag.Value.Type() == "bool" {
-		err = errBool
-	}
-	return usage.New(fmt.Sprintf("%s: bad %s %q", name, flag.Value.Type(), value), err.Error())
+// value is a flag whose text parse reads into *p. The error of parse says what is
+// valid; badValue adds the name of the flag, and the text.
+type value[T any] struct {
+	p     *T
+	kind  string
+	parse func(string) (T, error)
+	text  func(T) string
 }
 
-// errBool is the complaint of the flags that pflag itself reads.
-var errBool = errors.New("write true or false")
+func (v *value[T]) Type() string   { return v.kind }
+func (v *value[T]) String() string { return v.text(*v.p) }
 
-// size is a number of bytes from min up to max.
-type size struct {
-	bytes    *int64
-	min, max int64
+func (v *value[T]) Set(text string) error {
+	parsed, err := v.parse(text)
+	if err == nil {
+		*v.p = parsed
+	}
+	return err
+}
+
+// list is a flag that can be repeated. The first value replaces the default.
+type list[T any] struct {
+	value[T] // its p is nil
+	all      *[]T
+	given    bool
+}
+
+func newList[T any](all *[]T, kind string, parse func(string) (T, error), text func(T) string) *list[T] {
+	return &list[T]{value[T]{nil, kind, parse, text}, all, false}
+}
+
+func (v *list[T]) String() string {
+	var texts []string
+	for _, one := range *v.all {
+		texts = append(texts, v.text(one))
+	}
+	return strings.Join(texts, ",")
+}
+
+func (v *list[T]) Set(text string) error { return v.add([]string{text}) }
+
+// SetVariable reads the list in a variable, which has commas between its values.
+func (v *list[T]) SetVariable(text string) error { return v.add(strings.Split(text, ",")) }
+
+func (v *list[T]) add(texts []string) error {
+	for _, text := range texts {
+		parsed, err := v.parse(strings.TrimSpace(text))
+		if err != nil {
+			return err
+		}
+		if !v.given {
+			*v.all, v.given = nil, true
+		}
+		*v.all = append(*v.all, parsed)
+	}
+	return nil
+}
+
+// badValue is the error of one value of a flag or of its variable. err says what is
+// valid.
+func badValue(name string, flag *pflag.Flag, text string, err error) error {
+	switch flag.Value.Type() {
+	case "URL", "token": // the error quotes the address; a token is never shown
+		return &exitError{Usage, fmt.Errorf("%s: %w", name, err)}
+	case "bool":
+		err = errors.New("want true or false")
+	}
+	return usage.New(fmt.Sprintf("%s: invalid value %q", name, text), err.Error())
+}
+
+// number is a whole number from low to high. A value below low means that the flag
+// was not given; it is shown as nothing.
+func number[N int | int64 | uint64](n *N, low, high N) pflag.Value {
+	parse := func(text string) (N, error) {
+		parsed, err := strconv.ParseInt(text, 10, 64)
+		if got := N(parsed); err == nil && got >= low && got <= high && parsed >= 0 {
+			return got, nil
+		}
+		return 0, fmt.Errorf("want a number from %d to %d", low, high)
+	}
+	return &value[N]{n, "number", parse, func(n N) string {
+		if n < low {
+			return ""
+		}
+		return fmt.Sprint(n)
+	}}
+}
+
+// maxNumber is the largest number where there is no other limit.
+const maxNumber = 1 << 30
+
+// seed is what random bytes are made from; 0 stands for a new one.
+func seed(n *uint64) pflag.Value { return number(n, 1, math.MaxInt64) }
+
+// size is a number of bytes from low to high.
+func size(bytes *int64, low, high int64) pflag.Value {
+	return &value[int64]{bytes, "size", func(text string) (int64, error) {
+		n, err := parseSize(text)
+		if err == nil && (n < low || n > high) {
+			err = fmt.Errorf("want a size from %s to %s", sizeText(low), sizeText(high))
+		}
+		return n, err
+	}, sizeText}
 }
 
 var units = []struct {
@@ -46,28 +130,7 @@ var units = []struct {
 	bytes int64
 }{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
 
-func (v size) Type() string { return "size" }
-
-func (v size) String() string {
-	if v.bytes == nil {
-		return ""
-	}
-	return sizeText(*v.bytes)
-}
-
-func (v size) Set(text string) error {
-	n, err := parseSize(text)
-	if err != nil {
-		return err
-	}
-	if n < v.min || n > v.max {
-		return fmt.Errorf("it must be from %s to %s", sizeText(v.min), sizeText(v.max))
-	}
-	*v.bytes = n
-	return nil
-}
-
-// parseSize reads bytes, or KiB, MiB and GiB.
+// parseSize reads bytes, or KiB, MiB, GiB and TiB.
 func parseSize(text string) (int64, error) {
 	digits, unit := text, int64(1)
 	for _, u := range units {
@@ -78,27 +141,31 @@ func parseSize(text string) (int64, error) {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	switch {
 	case errors.Is(err, strconv.ErrRange) && n > 0, err == nil && n > math.MaxInt64/unit:
-		return 0, errors.New("it must be less than 8 EiB")
+		return 0, errors.New("want less than 8 EiB")
 	case err == nil && n < 0:
-		return 0, errors.New("it must not be negative")
+		return 0, errors.New("want 0 or more")
 	case err == nil:
 		return n * unit, nil
 	}
-	return 0, errors.New(sizeMeant(text))
+	if meant := likelySize(text); meant != "" {
+		return 0, errors.New("did you mean " + meant + "?")
+	}
+	return 0, errors.New("want a size in bytes, KiB, MiB, GiB or TiB, e.g. 64KiB")
 }
 
-// sizeMeant tells those who wrote 10MB or 10m that they may mean 10MiB.
-func sizeMeant(text string) string {
+// likelySize returns the size that 10MB or 10m probably stands for, "" if there is
+// none.
+func likelySize(text string) string {
 	digits := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
 	letters := strings.ToLower(strings.TrimSpace(text[len(digits):]))
 	if _, err := strconv.ParseUint(digits, 10, 32); err == nil && letters != "" {
 		for _, u := range units {
 			if letters[0] == u.name[0]|0x20 {
-				return "write " + digits + u.name
+				return digits + u.name
 			}
 		}
 	}
-	return "write bytes, KiB, MiB, GiB or TiB, as in 64KiB"
+	return ""
 }
 
 // sizeText is the shortest exact way to write n.
@@ -111,67 +178,61 @@ func sizeText(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// count is a whole number from min up to max.
-type count struct {
-	n        *int
-	min, max int
+// maxDuration is longer than anybody waits, and short enough for every kernel timer.
+const maxDuration = 366 * 24 * time.Hour
+
+// durations says which durations a flag takes.
+type durations struct {
+	low     time.Duration
+	zero    bool   // whether 0 is valid, too
+	seconds bool   // whether a plain number means seconds, as for ping(8)
+	unset   string // what is shown for 0
 }
 
-func (v count) Type() string { return "number" }
+func (of durations) value(d *time.Duration) pflag.Value {
+	return &value[time.Duration]{d, "duration", of.parse, of.text}
+}
 
-func (v count) String() string {
-	if v.n == nil {
-		return ""
+func (of durations) parse(text string) (time.Duration, error) {
+	if _, err := strconv.ParseFloat(text, 64); err == nil && of.seconds {
+		text += "s"
 	}
-	return strconv.Itoa(*v.n)
-}
-
-func (v count) Set(text string) error {
-	n, err := strconv.Atoi(text)
-	if err != nil || n < v.min || n > v.max {
-		return fmt.Errorf("write a whole number from %d to %d", v.min, v.max)
-	}
-	*v.n = n
-	return nil
-}
-
-// span is a duration of at least min, or 0 where that means something.
-type span struct {
-	d   *time.Duration
-	min time.Duration
-}
-
-// maxSpan is long enough for anybody, and short enough for every kernel timer.
-const maxSpan = 366 * 24 * time.Hour
-
-func (v span) Type() string { return "duration" }
-
-func (v span) String() string {
-	if v.d == nil {
-		return ""
-	}
-	return spanText(*v.d)
-}
-
-func (v span) Set(text string) error {
 	d, err := time.ParseDuration(text)
-	switch {
-	case err != nil:
-		return errors.New("write it as in 500ms, 30s, 5m or 1h30m")
-	case d < 0:
-		return errors.New("it must not be negative")
-	case d != 0 && d < v.min:
-		return fmt.Errorf("it must be 0 or at least %s", spanText(v.min))
-	case d > maxSpan:
-		return fmt.Errorf("it must be at most %s", spanText(maxSpan))
+	if err == nil && (d == 0 && of.zero || d >= of.low && d <= maxDuration) {
+		return d, nil
 	}
-	*v.d = d
-	return nil
+	want := "want a duration"
+	if of.zero {
+		want = "want 0 or a duration"
+	}
+	if err != nil {
+		return 0, errors.New(want + ", e.g. 500ms, 30s, 5m or 1h30m")
+	}
+	return 0, fmt.Errorf("%s from %s to %s", want, durationText(of.low), durationText(maxDuration))
 }
 
-// spanText is d without the zero minutes and seconds that Go writes: 5m0s is
-// 5m.
-func spanText(d time.Duration) string {
+func (of durations) text(d time.Duration) string {
+	if d == 0 {
+		return of.unset
+	}
+	return durationText(d)
+}
+
+// duration is at least low.
+func duration(d *time.Duration, low time.Duration) pflag.Value { return durations{low: low}.value(d) }
+
+// durationOrZero is 0, or at least low.
+func durationOrZero(d *time.Duration, low time.Duration) pflag.Value {
+	return durations{low: low, zero: true, unset: "0"}.value(d)
+}
+
+// seconds is at least low; a plain number is a number of seconds.
+func seconds(d *time.Duration, low time.Duration) pflag.Value {
+	return durations{low: low, seconds: true}.value(d)
+}
+
+// durationText is d without the zero minutes and seconds that Go writes: 5m0s is 5m.
+func durationText(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
@@ -183,26 +244,17 @@ func spanText(d time.Duration) string {
 }
 
 // choice is one of a few words.
-type choice struct {
-	word  *string
-	words []string
+func choice(word *string, words []string) pflag.Value {
+	return &value[string]{word, "word", func(text string) (string, error) { return text, oneOf(text, words) },
+		func(word string) string { return word }}
 }
 
-func (v choice) Type() string { return "word" }
-
-func (v choice) String() string {
-	if v.word == nil {
-		return ""
+// oneOf returns an error that lists words, unless text is one of them.
+func oneOf(text string, words []string) error {
+	if slices.Contains(words, text) {
+		return nil
 	}
-	return *v.word
-}
-
-func (v choice) Set(text string) error {
-	if !slices.Contains(v.words, text) {
-		return errors.New(suggest(text, v.words, "write "+orList(v.words)))
-	}
-	*v.word = text
-	return nil
+	return errors.New("want " + withSuggestion(text, words, orList(words)))
 }
 
 // orList is "a, b or c".
@@ -214,52 +266,112 @@ func orList(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// hostNames are names of hosts, without ports.
-type hostNames struct{ list *[]string }
+// rate is a number per second.
+func rate(perSecond *float64) pflag.Value {
+	return &value[float64]{perSecond, "rate", parseRate, func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }}
+}
 
-func (v hostNames) Type() string { return "NAME" }
+const maxRate = 1e9
 
-func (v hostNames) String() string {
-	if v.list == nil {
+// parseRate reads 5000 or 5000/s.
+func parseRate(text string) (float64, error) {
+	n, err := strconv.ParseFloat(strings.TrimSuffix(text, "/s"), 64)
+	if err != nil || !(n >= 0 && n <= maxRate) {
+		return 0, fmt.Errorf("want a number per second from 0 to %.0f, e.g. 5000 or 5000/s", maxRate)
+	}
+	return n, nil
+}
+
+// sizes are the lengths of messages.
+func sizes(sizes *load.Sizes) pflag.Value {
+	return &value[load.Sizes]{sizes, "sizes", load.ParseSizes, load.Sizes.String}
+}
+
+// address is an IP address of this machine.
+func address(addr *netip.Addr) pflag.Value {
+	return &value[netip.Addr]{addr, "address", parseIP, addrText}
+}
+
+func parseIP(text string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return addr, errors.New("want an IP address, e.g. 127.0.0.2")
+	}
+	return addr, nil
+}
+
+func addrText(addr netip.Addr) string {
+	if !addr.IsValid() {
 		return ""
 	}
-	return strings.Join(*v.list, ",")
+	return addr.String()
 }
 
-func (v hostNames) Set(text string) error {
-	if text == "" || strings.ContainsAny(text, "/ ,") || strings.Contains(text, ":") && net.ParseIP(text) == nil {
-		return errors.New("write a name alone, as in echo.example.com")
-	}
-	*v.list = append(*v.list, text)
-	return nil
-}
+// addresses are IP addresses of this machine, with commas between them.
+type addresses struct{ *list[netip.Addr] }
 
-// SetVariable takes several, with commas between them.
-func (v hostNames) SetVariable(text string) error {
-	for name := range strings.SplitSeq(text, ",") {
-		if err := v.Set(name); err != nil {
-			return err
+func newAddresses(all *[]netip.Addr) addresses {
+	return addresses{newList(all, "address", func(text string) (netip.Addr, error) {
+		addr, err := netip.ParseAddr(text)
+		if err != nil {
+			err = errors.New("want IP addresses with commas between them, e.g. 127.0.0.2,127.0.0.3")
 		}
-	}
-	return nil
+		return addr, err
+	}, addrText)}
+}
+
+// Set reads a list, as SetVariable does.
+func (v addresses) Set(text string) error { return v.SetVariable(text) }
+
+// hostNames are names of hosts, without ports.
+func hostNames(names *[]string) pflag.Value {
+	return newList(names, "name", func(text string) (string, error) {
+		if text == "" || strings.ContainsAny(text, "/ ,") || strings.Contains(text, ":") && net.ParseIP(text) == nil {
+			return "", errors.New("want a host name without a port, e.g. echo.example.com")
+		}
+		return text, nil
+	}, itself)
+}
+
+// globs are IDs of rules, or patterns of them.
+func globs(globs *[]string) pflag.Value {
+	return newList(globs, "rule", func(text string) (string, error) { return text, nil }, itself)
+}
+
+func itself(text string) string { return text }
+
+// listeners are URLs to listen on.
+func listeners(specs *[]sock.Spec) pflag.Value {
+	return newList(specs, "URL", func(text string) (sock.Spec, error) { return sock.Parse(text) }, sock.Spec.String)
+}
+
+// agentListener is the address of an agent, which serves TCP and needs no engine.
+func agentListener(spec *sock.Spec) pflag.Value {
+	return &value[sock.Spec]{spec, "URL", func(text string) (sock.Spec, error) {
+		spec, err := sock.Parse(text, "tcp")
+		if err == nil && spec.Engine != "" {
+			err = endpoint.BadURL(text, "an agent has no engine", "want tcp://HOST:PORT")
+		}
+		return spec, err
+	}, sock.Spec.String}
+}
+
+// serviceURL is a service to connect to, on one of networks, or on any if there are
+// none.
+func serviceURL(url *string, networks ...string) pflag.Value {
+	return &value[string]{url, "URL", func(text string) (string, error) {
+		_, err := endpoint.Parse(text, networks...)
+		return text, err
+	}, itself}
 }
 
 // token is what an agent asks its clients for. Its text is never shown.
-type token struct{ text *string }
-
-func (v token) Type() string { return "token" }
-
-func (v token) String() string {
-	if v.text == nil || *v.text == "" {
-		return ""
-	}
-	return agent.NewSecret(*v.text).String()
-}
-
-func (v token) Set(text string) error {
-	if err := agent.CheckToken(text); err != nil {
-		return err
-	}
-	*v.text = text
-	return nil
+func token(text *string) pflag.Value {
+	return &value[string]{text, "token", func(text string) (string, error) { return text, agent.CheckToken(text) },
+		func(text string) string {
+			if text == "" {
+				return ""
+			}
+			return agent.NewSecret(text).String()
+		}}
 }

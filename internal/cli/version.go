@@ -28,7 +28,7 @@ func newVersion(p *Process) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().Var(choice{&format, formats}, "format", "text or json")
+	cmd.Flags().Var(choice(&format, formats), "format", "text or json")
 	cmd.RegisterFlagCompletionFunc("format", words(formats))
 	return cmd
 }

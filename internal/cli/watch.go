@@ -30,6 +30,7 @@ type watchFlags struct {
 	size   int64
 	source netip.Addr
 	file   string
+	family familyFlags
 	tls    tlsFlags
 	admin  adminFlags
 	log    logFlags
@@ -43,11 +44,8 @@ func newWatch(p *Process) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "watch URL...",
-		Short: "ask many echoes for ever, and tell how each of them is doing",
+		Short: "monitor many echoes continuously",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := readVariables(cmd.Flags(), p.Getenv); err != nil {
-				return err
-			}
 			return f.run(cmd.Context(), p, args)
 		},
 	}
@@ -58,20 +56,19 @@ func newWatch(p *Process) *cobra.Command {
 func (f *watchFlags) register(cmd *cobra.Command) {
 	flags, c := cmd.Flags(), &f.config
 	flags.SortFlags = false
-	flags.StringVar(&f.file, "targets", "", "watch the URLs in this file, too")
-	flags.Var(length{span{&c.Resolve, watch.MinResolve}, c.Resolve}, "resolve", "from one look-up of a name to the next")
-	flags.Var(count{&c.MaxAddresses, 1, 1 << 20}, "max-addresses", "addresses of all targets that are asked at once")
-	flags.VarP(length{span{&c.Interval, watch.MinInterval}, c.Interval}, "interval", "i", "from one probe of an address to the next")
-	flags.VarP(size{&f.size, ping.MinSize, ping.MaxSize}, "size", "s", "bytes of a probe")
-	flags.VarP(length{span{&c.Wait, time.Millisecond}, c.Wait}, "wait", "W", "the longest wait for an answer, or a connection")
-	flags.BoolVar(&c.Reconnect, "reconnect", false, "a connection for each probe")
-	flags.Var(count{&c.DownAfter, 1, 1000}, "down-after", "probes lost in a row that make an address down")
-	flags.Var(address{&f.source}, "source", "speak from this address")
+	flags.StringVar(&f.file, "targets", "", "also watch the URLs in this file")
+	flags.Var(duration(&c.Resolve, watch.MinResolve), "resolve", "time from one look-up of a name to the next")
+	flags.Var(number(&c.MaxAddresses, 1, 1<<20), "max-addresses", "addresses to watch at once, of all targets")
+	flags.VarP(seconds(&c.Interval, watch.MinInterval), "interval", "i", "time from one probe of an address to the next")
+	flags.VarP(seconds(&c.Wait, time.Millisecond), "timeout", "w", "how long to wait for a reply, or a connection")
+	flags.VarP(size(&f.size, ping.MinSize, ping.MaxSize), "size", "s", "bytes of a probe")
+	f.family.register(flags)
+	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe")
+	flags.Var(number(&c.DownAfter, 1, 1000), "down-after", "lost probes in a row after which an address is down")
+	flags.Var(address(&f.source), "source", "connect from this address")
 	f.tls.register(flags)
 	f.admin.register(cmd)
-	f.log.register(flags)
-	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
-	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
+	f.log.register(cmd)
 }
 
 // run watches until a signal, which is how it ends. A second signal ends the
@@ -80,6 +77,13 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 	f.config.Size, f.config.Log = int(f.size), f.log.open(p, f.logLimit())
 	targets, err := f.targets(args)
 	if err != nil {
+		return err
+	}
+	var addresses []string
+	for _, t := range targets.first() {
+		addresses = append(addresses, t.Dial.Address)
+	}
+	if ctx, err = f.family.apply(ctx, addresses...); err != nil {
 		return err
 	}
 	f.config.Targets = targets.first()
@@ -148,7 +152,7 @@ type watched struct {
 // targets are those of args and those of --targets, all of which must be good.
 func (f *watchFlags) targets(args []string) (*watched, error) {
 	if len(args) == 0 && f.file == "" {
-		return nil, usage.New("watch needs a URL, or --targets", "as in: echod watch tcp://localhost:8080")
+		return nil, usage.New("watch needs a URL, or --targets", "e.g. echod watch tcp://localhost:8080")
 	}
 	var all watched
 	var networks []string

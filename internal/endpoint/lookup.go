@@ -12,12 +12,34 @@ import (
 // be tried.
 type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
-type lookupKey struct{}
+type (
+	lookupKey  struct{}
+	networkKey struct{}
+)
 
 // WithLookup returns a context in which Addresses asks lookup in place of the
 // system's resolver.
 func WithLookup(ctx context.Context, lookup Lookup) context.Context {
 	return context.WithValue(ctx, lookupKey{}, lookup)
+}
+
+// WithNetwork returns a context in which names have only the addresses of network:
+// "ip4", "ip6", or "ip" for both families.
+func WithNetwork(ctx context.Context, network string) context.Context {
+	return context.WithValue(ctx, networkKey{}, network)
+}
+
+// Network returns the network of WithNetwork, or "ip".
+func Network(ctx context.Context) string {
+	if network, ok := ctx.Value(networkKey{}).(string); ok {
+		return network
+	}
+	return "ip"
+}
+
+// isOn reports whether addr is of the network "ip4", "ip6" or "ip".
+func isOn(addr netip.Addr, network string) bool {
+	return network == "ip" || addr.Is4() == (network == "ip4")
 }
 
 // Addresses returns what host means to listeners and clients alike, each address
@@ -41,12 +63,12 @@ func Addresses(ctx context.Context, host string) ([]netip.Addr, error) {
 	}
 	var addrs []netip.Addr
 	for _, addr := range found {
-		if addr = addr.Unmap(); !slices.Contains(addrs, addr) {
+		if addr = addr.Unmap(); isOn(addr, Network(ctx)) && !slices.Contains(addrs, addr) {
 			addrs = append(addrs, addr)
 		}
 	}
 	if err == nil && len(addrs) == 0 {
-		err = &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
+		err = &net.DNSError{Err: map[string]string{"ip": "no addresses", "ip4": "no IPv4 addresses", "ip6": "no IPv6 addresses"}[Network(ctx)], Name: host, IsNotFound: true}
 	}
 	if err != nil {
 		return nil, err
@@ -55,7 +77,7 @@ func Addresses(ctx context.Context, host string) ([]netip.Addr, error) {
 }
 
 func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	return net.DefaultResolver.LookupNetIP(ctx, Network(ctx), host)
 }
 
 func isLocalhost(host string) bool {

@@ -3,8 +3,10 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -87,5 +89,35 @@ func TestAddressesComeFromTheSystemByDefault(t *testing.T) {
 	}
 	if got, err := Addresses(t.Context(), "localhost"); err != nil || len(got) < 2 {
 		t.Errorf("got %v, %v; want both loopback addresses", got, err)
+	}
+}
+
+func TestNetworkLimitsANameToOneAddressFamily(t *testing.T) {
+	both := func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1")}, nil
+	}
+	tests := []struct{ network, host, want string }{
+		{"ip", "echo.example", "[2001:db8::1 192.0.2.1]"},
+		{"ip4", "echo.example", "[192.0.2.1]"},
+		{"ip6", "echo.example", "[2001:db8::1]"},
+	}
+	for _, tt := range tests {
+		ctx := WithNetwork(WithLookup(t.Context(), both), tt.network)
+		if got, err := Addresses(ctx, tt.host); err != nil || fmt.Sprint(got) != tt.want {
+			t.Errorf("%s: got %v, %v; want %s", tt.network, got, err, tt.want)
+		}
+	}
+	only4 := func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
+	}
+	got, err := Addresses(WithNetwork(WithLookup(t.Context(), only4), "ip6"), "echo.example")
+	if err == nil || !strings.Contains(err.Error(), "no IPv6 addresses") {
+		t.Errorf("got %v, %v; want an error that says that there are no IPv6 addresses", got, err)
+	}
+	nobody := func(context.Context, string) ([]netip.Addr, error) { return nil, nil }
+	for network, want := range map[string]string{"ip4": "[127.0.0.1]", "ip6": "[::1]"} {
+		if got, err := Addresses(WithNetwork(WithLookup(t.Context(), nobody), network), "localhost"); err != nil || fmt.Sprint(got) != want {
+			t.Errorf("localhost on %s: got %v, %v; want %s", network, got, err, want)
+		}
 	}
 }

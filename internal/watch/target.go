@@ -49,7 +49,7 @@ type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 var resolver = &net.Resolver{StrictErrors: true}
 
 func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	return resolver.LookupNetIP(ctx, "ip", host)
+	return resolver.LookupNetIP(ctx, endpoint.Network(ctx), host)
 }
 
 // lookUp returns the addresses of t: host:port, or a path. A name that does not exist has

@@ -45,7 +45,7 @@ func (s *Site) argv(target plan.Target, dir string) []string {
 	case "agent":
 		argv = append(argv, "--listen", "tcp://127.0.0.1:0")
 	case "watch":
-		argv = append(argv, "--interval", "20ms", "--wait", "500ms", "--resolve", "100ms")
+		argv = append(argv, "--interval", "20ms", "--timeout", "500ms", "--resolve", "100ms")
 		if target.Name == "watch/reconnect" {
 			argv = append(argv, "--reconnect")
 		}
