@@ -140,7 +140,7 @@ func (g *Guard) Own(addr netip.AddrPort) {
 // A datagram that may be answered is counted against the rates at once.
 func (g *Guard) Check(now int64, src, dst netip.AddrPort, payload []byte) Drop {
 	from, to := normalize(src.Addr()), normalize(dst.Addr())
-	if drop := g.refuse(from, src.Port(), to); drop != Answer {
+	if drop := g.checkAddresses(from, src.Port(), to); drop != Answer {
 		return drop
 	}
 	if from.IsLoopback() {
@@ -164,9 +164,9 @@ func (g *Guard) Check(now int64, src, dst netip.AddrPort, payload []byte) Drop {
 	return Answer
 }
 
-// refuse returns the reason why datagrams from that source to that destination are never
-// answered, or Answer.
-func (g *Guard) refuse(from netip.Addr, port uint16, to netip.Addr) Drop {
+// checkAddresses returns the reason why datagrams from that source to that destination
+// are never answered, or Answer.
+func (g *Guard) checkAddresses(from netip.Addr, port uint16, to netip.Addr) Drop {
 	switch {
 	case port == 0:
 		return DropPortZero

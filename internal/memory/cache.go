@@ -170,7 +170,7 @@ func (c *Cache) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inUse, c.closed = false, true
-	p.used -= c.shed(c.unused())
+	p.used -= c.freeSpare(c.unused())
 	if c.held > 0 {
 		return // Release calls Close again
 	}
@@ -185,7 +185,7 @@ func (c *Cache) Close() {
 // The methods below require that the caller holds c.mu. They return how many bytes they
 // freed, which the caller subtracts from the pool's count.
 
-// unused returns how many bytes shed can free.
+// unused returns how many bytes freeSpare can free.
 func (c *Cache) unused() int64 {
 	if c.inUse {
 		return c.spare
@@ -193,11 +193,11 @@ func (c *Cache) unused() int64 {
 	return c.spare + c.reserved
 }
 
-// shed frees at least n bytes, the largest buffers first, or everything that is unused.
-func (c *Cache) shed(n int64) (freed int64) {
+// freeSpare frees at least n bytes, the largest buffers first, or everything that is unused.
+func (c *Cache) freeSpare(n int64) (freed int64) {
 	for size := sizes - 1; size >= 0; size-- {
 		for len(c.free[size]) > 0 && freed < n {
-			freed += c.drop(size, 1)
+			freed += c.freeOldest(size, 1)
 		}
 	}
 	if freed < n && !c.inUse {
@@ -210,7 +210,7 @@ func (c *Cache) shed(n int64) (freed int64) {
 // trim frees what was not needed since the last trim.
 func (c *Cache) trim() (freed int64) {
 	for size := range c.free {
-		freed += c.drop(size, c.fewest[size])
+		freed += c.freeOldest(size, c.fewest[size])
 		c.fewest[size] = len(c.free[size])
 	}
 	if !c.needed && !c.inUse {
@@ -221,8 +221,8 @@ func (c *Cache) trim() (freed int64) {
 	return freed
 }
 
-// drop frees the n buffers of a size that have been spare for the longest time.
-func (c *Cache) drop(size, n int) (freed int64) {
+// freeOldest frees the n buffers of a size that have been spare for the longest time.
+func (c *Cache) freeOldest(size, n int) (freed int64) {
 	list := c.free[size]
 	for _, b := range list[:n] {
 		freed += int64(len(b.Bytes))

@@ -83,7 +83,7 @@ func (p *Pool) claim(n int64) bool {
 			break
 		}
 		c.mu.Lock()
-		p.used -= c.shed(p.used + n - p.limit)
+		p.used -= c.freeSpare(p.used + n - p.limit)
 		c.mu.Unlock()
 	}
 	if p.used+n > p.limit {

@@ -48,13 +48,13 @@ func (ln *listener) handleReadable(l *loop) {
 // acceptOne again at once.
 func (ln *listener) acceptOne(l *loop) (again bool) {
 	if step := ln.policy.Next(l.now()); step != accept.Accept {
-		return ln.follow(l, step)
+		return ln.apply(l, step)
 	}
 	slots := l.budget.Slots
 	if !slots.Acquire() {
 		step, event := ln.policy.Full(l.now())
 		ln.report(l, event, 0)
-		return ln.follow(l, step)
+		return ln.apply(l, step)
 	}
 	var addr *unix.RawSockaddrAny
 	if l.srv.addresses != nil {
@@ -65,15 +65,15 @@ func (ln *listener) acceptOne(l *loop) (again bool) {
 	if errno != 0 {
 		slots.Release()
 		ln.report(l, event, errno)
-		return ln.follow(l, step)
+		return ln.apply(l, step)
 	}
 	ln.assign(l, fd)
 	l.count.Accepted.Add(1)
-	return ln.follow(l, step)
+	return ln.apply(l, step)
 }
 
-// follow takes a step of the policy. It reports whether to accept again at once.
-func (ln *listener) follow(l *loop, step accept.Step) (again bool) {
+// apply takes a step of the policy. It reports whether to accept again at once.
+func (ln *listener) apply(l *loop, step accept.Step) (again bool) {
 	switch step {
 	case accept.Pause:
 		ln.unwatch(l)

@@ -68,7 +68,7 @@ func (d *datagramSocket) echo(l *loop) (more bool) {
 	// nearly always that is the whole batch.
 	from := 0
 	for i := range n {
-		drop := d.judge(l, i)
+		drop := d.check(l, i)
 		if drop == echo.Answer {
 			d.batch.makeAnswer(i)
 			continue
@@ -81,8 +81,8 @@ func (d *datagramSocket) echo(l *loop) (more bool) {
 	return n == batchSize
 }
 
-// judge returns whether the i-th datagram may be answered, or why not.
-func (d *datagramSocket) judge(l *loop, i int) echo.Drop {
+// check returns whether the i-th datagram may be answered, or why not.
+func (d *datagramSocket) check(l *loop, i int) echo.Drop {
 	if d.batch.truncated(i) {
 		return echo.DropTruncated
 	}

@@ -21,7 +21,7 @@ type inbox struct {
 	stopped   bool
 	handoffs  []handoff
 	requests  []request
-	adopting  []handoff // swapped with handoffs, so that a handoff allocates nothing
+	adding    []handoff // swapped with handoffs, so that a handoff allocates nothing
 	value     [8]byte   // read from the eventfd
 }
 
@@ -55,7 +55,7 @@ func (l *loop) handOff(to *loop, h handoff) {
 	to.conns.Add(1)
 	to.count.Active.Add(1)
 	if to == l {
-		l.adopt(h)
+		l.addConn(h)
 		return
 	}
 	to.inbox.mu.Lock()
@@ -109,20 +109,20 @@ func (in *inbox) handleReadable(l *loop) {
 	requests := in.requests
 	in.requests = nil
 	in.mu.Unlock()
-	in.adoptAll(l)
+	in.addAll(l)
 	for _, r := range requests {
 		r.run()
 		close(r.done)
 	}
 }
 
-// adoptAll starts to serve the connections in the inbox.
-func (in *inbox) adoptAll(l *loop) {
+// addAll starts to serve the connections in the inbox.
+func (in *inbox) addAll(l *loop) {
 	in.mu.Lock()
-	in.handoffs, in.adopting = in.adopting[:0], in.handoffs
+	in.handoffs, in.adding = in.adding[:0], in.handoffs
 	in.mu.Unlock()
-	for _, h := range in.adopting {
-		l.adopt(h)
+	for _, h := range in.adding {
+		l.addConn(h)
 	}
 }
 

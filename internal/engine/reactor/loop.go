@@ -200,8 +200,8 @@ func (l *loop) publishMoved() {
 	}
 }
 
-// adopt starts to serve a connection.
-func (l *loop) adopt(h handoff) {
+// addConn starts to serve a connection.
+func (l *loop) addConn(h handoff) {
 	c := l.table.at(h.fd)
 	c.start(int(h.fd), h.unix)
 	if errno := l.poller.Add(int(h.fd), c.gen, poll.Readable); errno != 0 {
@@ -264,7 +264,7 @@ func (l *loop) abort() {
 		}
 	}
 	l.closeDatagrams()
-	l.inbox.adoptAll(l)
+	l.inbox.addAll(l)
 	l.leaveUndelivered()
 	for i := range l.lists {
 		for c := l.lists[i].first(); c != nil; c = l.lists[i].first() {
