@@ -47,7 +47,7 @@ var imports = map[string][]string{
 	"internal/ping":              {"internal/dial", "internal/hist", "internal/usage"},
 	"internal/poll":              {"internal/sys"},
 	"internal/report":            {"internal/dial", "internal/draw", "internal/hist", "internal/load", "internal/ping", "internal/watch"},
-	"internal/rulesdoc":          {"check"},
+	"internal/rulesdoc":          {"check", "echotest"},
 	"internal/selftest":          {"check", "internal/certs", "internal/engine", "internal/sock"},
 	"internal/server":            {"internal/drain", "internal/echo", "internal/engine", "internal/sock", "internal/usage"},
 	"internal/simulation":        {},

@@ -16,6 +16,7 @@ type Fault struct {
 	Name        string // e.g. "drops-last-bytes"
 	Description string // e.g. "drops the last bytes before the client's FIN"
 	Network     string // the scheme of the server's URL: "tcp", "tls" or "udp"
+	Detection   Detection
 
 	start func(t testing.TB) *Server
 }
@@ -27,26 +28,13 @@ func NewBroken(t testing.TB, f Fault) *Server {
 	return f.start(t)
 }
 
-// Faults returns all faults of servers.
-func Faults() []Fault {
-	return []Fault{
-		DropsLastBytes(), ClosesOnFIN(), ClosesSoonAfterFIN(), ResetsOnFIN(), IgnoresEmptyStream(),
-		ClosesAfterFirstAnswer(), ClosesLate(),
-		AnswersAfterFIN(), WaitsForEightBytes(), AnswersHTTP(), SendsBanner(),
-		SwapsBytes(), DropsByte(), AddsByte(), ChangesLateByte(),
-		BuffersWithoutLimit(), DisconnectsSlowReader(), ResetsStalledReader(), BlocksBehindStalledReader(),
-		ServesOneAtATime(),
-		OmitsCloseNotify(), AcceptsTruncation(),
-		TruncatesDatagrams(), AnswersFromAnotherPort(), AnswersLowPorts(), DropsBursts(),
-	}
-}
-
 // handler serves one connection, which is closed when it returns. When the server is
 // closed, ctx is canceled and the connection is closed.
 type handler func(ctx context.Context, c *net.TCPConn)
 
 func streamFault(name, description string, serve handler) Fault {
-	return Fault{name, description, "tcp", func(t testing.TB) *Server { return startStreams(t, serve) }}
+	return Fault{Name: name, Description: description, Network: "tcp",
+		start: func(t testing.TB) *Server { return startStreams(t, serve) }}
 }
 
 // startStreams serves connections to a free TCP port on loopback, each in a goroutine.

@@ -71,7 +71,8 @@ func DropsBursts() Fault {
 }
 
 func datagramFault(name, description string, serve func(ctx context.Context, conn *net.UDPConn)) Fault {
-	return Fault{name, description, "udp", func(t testing.TB) *Server { return startDatagrams(t, serve) }}
+	return Fault{Name: name, Description: description, Network: "udp",
+		start: func(t testing.TB) *Server { return startDatagrams(t, serve) }}
 }
 
 // startDatagrams runs serve with a socket on loopback and a free port.

@@ -82,7 +82,7 @@ func BlocksBehindStalledReader() Fault {
 			}
 		})
 	}
-	return Fault{"blocks-behind-stalled-reader", "writes to no client while the write to another one blocks", "tcp", start}
+	return Fault{Name: "blocks-behind-stalled-reader", Description: "writes to no client while the write to another one blocks", Network: "tcp", start: start}
 }
 
 // ServesOneAtATime accepts every client, and serves one when the one before has left.
@@ -96,7 +96,7 @@ func ServesOneAtATime() Fault {
 			c.Close() // before the next client is served
 		})
 	}
-	return Fault{"serves-one-at-a-time", "accepts every client, and serves one when the one before has left", "tcp", start}
+	return Fault{Name: "serves-one-at-a-time", Description: "accepts every client, and serves one when the one before has left", Network: "tcp", start: start}
 }
 
 // echoAhead echoes, but reads on while up to limit bytes are owed. It waits for delay

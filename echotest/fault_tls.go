@@ -37,7 +37,7 @@ func OmitsCloseNotify() Fault {
 			}
 		})
 	}
-	return Fault{"omits-close-notify", "ends a TLS stream with a FIN and without close_notify", "tls", start}
+	return Fault{Name: "omits-close-notify", Description: "ends a TLS stream with a FIN and without close_notify", Network: "tls", start: start}
 }
 
 // AcceptsTruncation treats a FIN without close_notify as a close_notify.
@@ -48,7 +48,7 @@ func AcceptsTruncation() Fault {
 			c.Close()
 		})
 	}
-	return Fault{"accepts-truncation", "treats a FIN without close_notify as a close_notify", "tls", start}
+	return Fault{Name: "accepts-truncation", Description: "treats a FIN without close_notify as a close_notify", Network: "tls", start: start}
 }
 
 // finConn is the transport of a TLS connection. It records that it has received a FIN:

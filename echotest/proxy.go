@@ -18,6 +18,7 @@ type ProxyFault struct {
 	Name        string // e.g. "drops-fin"
 	Description string // e.g. "does not forward a FIN"
 	Network     string // what the proxy forwards: "tcp" or "udp"
+	Detection   Detection
 
 	stream   streamHooks   // for "tcp"
 	datagram datagramHooks // for "udp"
@@ -58,24 +59,6 @@ func NewBrokenProxy(t testing.TB, f ProxyFault, upstream string) *Server {
 		return newServer(t, upstream, func() {})
 	}
 	return proxy
-}
-
-// ProxyFaults returns all faults of proxies. Those with a timeout have a short one.
-func ProxyFaults() []ProxyFault {
-	const (
-		// less than the second for which rules keep connections half-closed
-		halfClosed = 600 * time.Millisecond
-		// more than the second for which rules are silent
-		idle = 4 * time.Second
-	)
-	return []ProxyFault{
-		ClosesBothOnFIN(), DropsFIN(), TurnsFINIntoReset(), TurnsResetIntoFIN(), LeaksCloseWait(),
-		ClosesHalfClosed(halfClosed), ClosesIdle(idle), ResetsIdle(idle), ForgetsIdle(idle),
-		AcceptsBeforeConnecting(), StoresUntilFIN(), DropsLargeChunks(), ChangesByte(), DropsUnreadBytes(),
-		ReadsAheadWithoutLimit(),
-		DropsLargeDatagrams(), DropsDatagrams(), DuplicatesDatagrams(), ReordersDatagrams(),
-		ChangesSourcePort(), ForgetsMapping(idle),
-	}
 }
 
 func listens(address string) bool {

@@ -16,15 +16,15 @@ import (
 // row is one fault and the rules that fail with it.
 type row struct {
 	kind, name, description string
-	fails, onBusyMachine    []string
-	start                   func(t *testing.T) path
+	echotest.Detection
+	start func(t *testing.T) path
 }
 
 // allRows returns the faults of servers, then those of proxies.
 func allRows() []row {
 	var rows []row
 	for _, f := range echotest.Faults() {
-		rows = append(rows, row{"server", f.Name, f.Description, serverFaults[f.Name], onBusyMachine[f.Name],
+		rows = append(rows, row{"server", f.Name, f.Description, f.Detection,
 			func(t *testing.T) path {
 				p := pathTo(t, echotest.NewBroken(t, f))
 				p.settings = settings[f.Name]
@@ -32,7 +32,7 @@ func allRows() []row {
 			}})
 	}
 	for _, f := range echotest.ProxyFaults() {
-		rows = append(rows, row{"proxy", f.Name, f.Description, proxyFaults[f.Name], onBusyMachine[f.Name],
+		rows = append(rows, row{"proxy", f.Name, f.Description, f.Detection,
 			func(t *testing.T) path {
 				p := pathThrough(t, f.Network, func(upstream string) *echotest.Server {
 					return echotest.NewBrokenProxy(t, f, upstream)
@@ -64,9 +64,9 @@ func longIdle(o *check.Options) {
 // want returns the rules that must fail, and those in got that may fail on a busy
 // machine.
 func (r row) want(got []string) []string {
-	return append(slices.DeleteFunc(slices.Clone(r.onBusyMachine), func(id string) bool {
+	return append(slices.DeleteFunc(slices.Clone(r.MayFail), func(id string) bool {
 		return !slices.Contains(got, id)
-	}), r.fails...)
+	}), r.Fails...)
 }
 
 // path is what check tests: the URL of a server, and what some rules need in addition.

@@ -67,7 +67,7 @@ func (r row) separate(all run) []string {
 	network, _, _ := strings.Cut(all.path.url, "://")
 	var ids []string
 	for _, rule := range check.Rules() {
-		waits := slices.Contains(r.fails, rule.ID) || r.kind == "proxy" && slices.Contains(slow, rule.ID)
+		waits := slices.Contains(r.Fails, rule.ID) || r.kind == "proxy" && slices.Contains(slow, rule.ID)
 		if waits && rule.Fits(network) && !slices.Contains(all.options.Skip, rule.ID) {
 			ids = append(ids, rule.ID)
 		}
@@ -123,7 +123,7 @@ func (r row) join(t *testing.T, runs []run, found []*check.Report) *check.Report
 // needsRetry reports whether a busy machine may be the cause of result: it is
 // inconclusive, the agent did not answer, or there was a timeout that is not expected.
 func (r row) needsRetry(result check.Result) bool {
-	expected := slices.Contains(r.fails, result.Rule)
+	expected := slices.Contains(r.Fails, result.Rule)
 	timeout := slices.Contains([]check.Class{check.Timeout, check.Silent, check.Late}, result.Class)
 	switch result.Verdict {
 	case check.Error:

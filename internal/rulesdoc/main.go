@@ -1,13 +1,15 @@
-// Command rulesdoc writes docs/rules.md from the rules of package check. go generate
-// ./check runs it.
+// Command rulesdoc writes docs/rules.md from the rules of package check and the faults
+// of package echotest. go generate ./check runs it.
 package main
 
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"echod/check"
+	"echod/echotest"
 )
 
 func main() {
@@ -45,7 +47,67 @@ func document() string {
 	for _, c := range check.Classes() {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", c.Class, c.Meaning)
 	}
+	b.WriteString(faultsIntroduction)
+	writeTable(&b, "server", serverFaults())
+	writeTable(&b, "proxy", proxyFaults())
 	return b.String()
+}
+
+const faultsIntroduction = `
+## Faults
+
+The package ` + "`echotest`" + ` has servers and proxies that are broken on purpose, each with one
+fault. Every rule fails with at least one fault, and a fault fails no other rules than
+those listed here. A test runs all rules against all faults. Rules in parentheses may
+fail in addition on a busy machine.
+`
+
+// fault is a fault of a server or of a proxy.
+type fault struct {
+	name, description string
+	echotest.Detection
+}
+
+func serverFaults() []fault {
+	var all []fault
+	for _, f := range echotest.Faults() {
+		all = append(all, fault{f.Name, f.Description, f.Detection})
+	}
+	return all
+}
+
+func proxyFaults() []fault {
+	var all []fault
+	for _, f := range echotest.ProxyFaults() {
+		all = append(all, fault{f.Name, f.Description, f.Detection})
+	}
+	return all
+}
+
+func writeTable(b *strings.Builder, kind string, faults []fault) {
+	fmt.Fprintf(b, "\n| fault | the %s | rules that fail |\n|---|---|---|\n", kind)
+	for _, f := range faults {
+		var cells []string
+		for _, r := range check.Rules() {
+			if slices.Contains(f.Fails, r.ID) {
+				cells = append(cells, "`"+r.ID+"`")
+			} else if slices.Contains(f.MayFail, r.ID) {
+				cells = append(cells, "(`"+r.ID+"`)")
+			}
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", f.name, cell(f.description), strings.Join(cells, ", "))
+	}
+}
+
+// namesOf returns the names of the faults with which rule fails.
+func namesOf(faults []fault, rule string) []string {
+	var names []string
+	for _, f := range faults {
+		if slices.Contains(f.Fails, rule) {
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
 func writeRule(b *strings.Builder, r check.Rule) {
@@ -55,6 +117,14 @@ func writeRule(b *strings.Builder, r check.Rule) {
 		fmt.Fprintf(b, "* **Needs**: %s\n", quoted(needs))
 	}
 	fmt.Fprintf(b, "* **Sends**: %s\n* **Expects**: %s\n* **A failure means**: %s\n", r.Sends, r.Expects, r.Meaning)
+	for _, faults := range []struct {
+		of    string
+		names []string
+	}{{"servers", namesOf(serverFaults(), r.ID)}, {"proxies", namesOf(proxyFaults(), r.ID)}} {
+		if len(faults.names) > 0 {
+			fmt.Fprintf(b, "* **Detects [faults](#faults) of %s**: %s\n", faults.of, quoted(faults.names))
+		}
+	}
 	if len(r.Causes) == 0 {
 		return
 	}

@@ -1,0 +1,133 @@
+package echotest
+
+import (
+	"slices"
+	"time"
+)
+
+// Detection is how package check detects a fault: the IDs of the rules that fail, and of
+// those that may fail in addition on a busy machine. All other rules pass. [Faults] and
+// [ProxyFaults] set it.
+type Detection struct {
+	Fails   []string
+	MayFail []string
+}
+
+// everyByte lists the rules that compare more than the first few thousand bytes.
+var everyByte = []string{
+	"stream/chunking", "stream/size-sweep", "stream/bulk", "stream/half-close", "stream/half-close-owed",
+	"stream/slow-reader", "stream/zero-window", "stream/concurrency",
+}
+
+// Faults returns all faults of servers.
+func Faults() []Fault {
+	return []Fault{
+		DropsLastBytes().fails("stream/half-close", "stream/half-close-owed"),
+		ClosesOnFIN().fails("stream/half-close", "stream/half-close-owed"),
+		ClosesSoonAfterFIN().fails("stream/half-close-owed").mayFail("stream/half-close"),
+		ResetsOnFIN().fails(
+			"stream/half-close", "stream/half-close-owed", "stream/fin-only", "stream/close-latency",
+		),
+		IgnoresEmptyStream().fails("stream/fin-only"),
+		ClosesAfterFirstAnswer().fails("stream/no-early-fin").mayFail("stream/concurrency"),
+		ClosesLate().fails("stream/close-latency"),
+		AnswersAfterFIN().fails(
+			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep",
+			"stream/no-early-fin", "stream/concurrency",
+		),
+		WaitsForEightBytes().fails("stream/first-byte", "stream/size-sweep"),
+		AnswersHTTP().fails("stream/binary-exact"),
+		SendsBanner().fails(everyByte...).fails(
+			"stream/first-byte", "stream/no-unsolicited", "stream/binary-exact",
+			"stream/no-early-fin",
+		),
+		SwapsBytes().fails(everyByte...),
+		DropsByte().fails(everyByte...),
+		AddsByte().fails(everyByte...),
+		ChangesLateByte().fails("stream/bulk"),
+		BuffersWithoutLimit().fails("stream/backpressure"),
+		DisconnectsSlowReader().fails(
+			"stream/slow-reader", "stream/zero-window",
+		).mayFail("stream/half-close-owed"),
+		ResetsStalledReader().fails("stream/zero-window").mayFail("stream/half-close-owed", "stream/slow-reader"),
+		BlocksBehindStalledReader().fails("stream/concurrency"),
+		ServesOneAtATime().fails("stream/concurrency"),
+		OmitsCloseNotify().fails("tls/half-close"),
+		AcceptsTruncation().fails("tls/truncation"),
+		TruncatesDatagrams().fails("datagram/exact"),
+		AnswersFromAnotherPort().fails("datagram/source"),
+		AnswersLowPorts().fails("datagram/loop-guard"),
+		DropsBursts().fails("datagram/order-loss"),
+	}
+}
+
+// ProxyFaults returns all faults of proxies. Those with a timeout have a short one.
+func ProxyFaults() []ProxyFault {
+	const (
+		// less than the second for which rules keep connections half-closed
+		halfClosed = 600 * time.Millisecond
+		// more than the second for which rules are silent
+		idle = 4 * time.Second
+	)
+	return []ProxyFault{
+		ClosesBothOnFIN().fails(
+			"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
+			"stream/server-fin",
+		),
+		DropsFIN().fails(
+			"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
+			"stream/fin-only", "stream/server-fin", "stream/churn", "stream/close-latency",
+		),
+		TurnsFINIntoReset().fails(
+			"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
+			"stream/fin-only", "stream/server-fin", "stream/close-latency",
+		),
+		TurnsResetIntoFIN().fails("stream/rst-to-server", "stream/rst-to-client", "stream/rst-after-data"),
+		LeaksCloseWait().fails("stream/server-fin", "stream/churn"),
+		ClosesHalfClosed(halfClosed).fails(
+			"stream/half-close-late", "stream/server-fin",
+		).mayFail("stream/half-close", "stream/half-close-owed"),
+		ClosesIdle(idle).mayFail("stream/half-close-owed", "stream/slow-reader", "stream/zero-window"),
+		ResetsIdle(idle).mayFail("stream/half-close-owed", "stream/slow-reader", "stream/zero-window"),
+		ForgetsIdle(idle).fails("stream/idle").mayFail("stream/half-close-owed", "stream/slow-reader", "stream/zero-window"),
+		AcceptsBeforeConnecting().fails("stream/refused"),
+		StoresUntilFIN().fails(
+			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep",
+			"stream/no-early-fin", "stream/concurrency",
+		),
+		DropsLargeChunks().fails(everyByte...).fails(
+			"stream/half-close-late", "stream/server-fin", "stream/rst-after-data",
+		),
+		ChangesByte().fails(everyByte...).fails("stream/rst-after-data"),
+		DropsUnreadBytes().fails("stream/half-close-owed").mayFail("stream/half-close"),
+		ReadsAheadWithoutLimit().fails("stream/backpressure"),
+		DropsLargeDatagrams().fails("datagram/exact"),
+		DropsDatagrams(),
+		DuplicatesDatagrams(),
+		ReordersDatagrams(),
+		ChangesSourcePort().fails("datagram/source"),
+		ForgetsMapping(idle).fails("datagram/nat-idle"),
+	}
+}
+
+func (f Fault) fails(rules ...string) Fault {
+	f.Detection.Fails = slices.Concat(f.Detection.Fails, rules)
+	return f
+}
+
+// mayFail adds rules that fail if the machine is busy: they then take long enough to
+// trigger the timeout in the fault.
+func (f Fault) mayFail(rules ...string) Fault {
+	f.Detection.MayFail = rules
+	return f
+}
+
+func (f ProxyFault) fails(rules ...string) ProxyFault {
+	f.Detection.Fails = slices.Concat(f.Detection.Fails, rules)
+	return f
+}
+
+func (f ProxyFault) mayFail(rules ...string) ProxyFault {
+	f.Detection.MayFail = rules
+	return f
+}
