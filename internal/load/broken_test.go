@@ -13,7 +13,7 @@ import (
 	"echod/internal/dial"
 )
 
-// counted is a runner that also returns the tally.
+// counted runs p and also returns the tally.
 func counted(t *testing.T, p Plan, make func(*course) (driver, error)) (*Result, *tally, error) {
 	t.Helper()
 	var c *course
@@ -24,7 +24,7 @@ func counted(t *testing.T, p Plan, make func(*course) (driver, error)) (*Result,
 	return r, c.tally, err
 }
 
-// errorsOf is how many there were, of all classes.
+// errorsOf returns the number of errors of all classes.
 func errorsOf(r *Result) (n int64) {
 	for _, count := range r.Errors {
 		n += count
@@ -38,7 +38,7 @@ func TestWrongByteEndsARun(t *testing.T) {
 		name   string
 		url    string
 		size   string
-		offset int64 // -1: not told beforehand
+		offset int64 // -1: any
 	}{
 		{"a banner", echotest.NewBroken(t, echotest.SendsBanner()).URL(), "64", -1},
 		{"swapped", echotest.NewBroken(t, echotest.SwapsBytes()).URL(), "64", 5000},
@@ -63,7 +63,7 @@ func TestWrongByteEndsARun(t *testing.T) {
 	})
 }
 
-func TestBytesAreComparedOnlyIfAsked(t *testing.T) {
+func TestBytesAreComparedOnlyIfThePlanSaysSo(t *testing.T) {
 	url := echotest.NewBrokenProxy(t, echotest.ChangesByte(), echotest.NewServer(t).URL()).URL()
 	eachDriver(t, func(t *testing.T, run runner) {
 		p := planFor(t, url, "64")
@@ -113,10 +113,10 @@ func TestFailuresAreCountedAndConnectionsMadeAgain(t *testing.T) {
 						t.Fatalf("got %d messages, %v", r.Messages, err)
 					}
 					if r.Errors[tt.want] < 2 || rate == 0 && !tt.churn && tt.want != dial.Timeout && r.Messages <= 6 {
-						t.Errorf("rate %g: got %d messages, errors %v; want more than the 3 of each of 2 connections, and %s", rate, r.Messages, r.Errors, tt.want)
+						t.Errorf("rate %g: got %d messages, errors %v; want more than 3 from each of 2 connections, and %s", rate, r.Messages, r.Errors, tt.want)
 					}
-					if rate > 0 && (counts.due != p.Messages || counts.settled != p.Messages || r.Messages+errorsOf(r) < p.Messages) {
-						t.Errorf("rate %g: got %d due, %d settled, %d back, errors %v; want %d accounted for", rate, counts.due, counts.settled, r.Messages, r.Errors, p.Messages)
+					if rate > 0 && (counts.outcomes.due != p.Messages || counts.outcomes.settled() != p.Messages || r.Messages+errorsOf(r) < p.Messages) {
+						t.Errorf("rate %g: got %d due, %d settled, %d answered, errors %v; want an outcome for each of %d", rate, counts.outcomes.due, counts.outcomes.settled(), r.Messages, r.Errors, p.Messages)
 					}
 				})
 			}
@@ -151,7 +151,7 @@ func serveEach(t *testing.T, serve func(*net.TCPConn)) string {
 	return "tcp://" + l.Addr().String()
 }
 
-func TestDatagramsOfABadPathAddUp(t *testing.T) {
+func TestEachDatagramOfABadPathHasAnOutcome(t *testing.T) {
 	honest := echotest.NewUDPServer(t).URL()
 	tests := []struct {
 		fault echotest.ProxyFault
@@ -175,16 +175,17 @@ func TestDatagramsOfABadPathAddUp(t *testing.T) {
 				if !tt.want(d) || r.Wrong != nil || len(r.Errors) > 0 {
 					t.Errorf("got %+v, wrong %+v, errors %v", *d, r.Wrong, r.Errors)
 				}
-				if d.Received+d.Lost != 90 || d.Sent != 90 || r.Messages != d.Received || counts.settled != 90 {
-					t.Errorf("got %+v, %d settled; want 90 back or lost", *d, counts.settled)
+				if d.Received+d.Lost != 90 || d.Sent != 90 || r.Messages != d.Received || counts.outcomes.settled() != 90 {
+					t.Errorf("got %+v, %d settled; want 90 answered or lost", *d, counts.outcomes.settled())
 				}
 			})
 		}
 	}
 }
 
-// A refusal is told for a datagram that left; that one is lost as well, and once.
-func TestRefusedDatagramsAreLostOnce(t *testing.T) {
+// The error says that an earlier datagram was refused. That datagram also counts as lost,
+// once.
+func TestRefusedDatagramIsLostOnce(t *testing.T) {
 	for name, make := range drivers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -195,22 +196,22 @@ func TestRefusedDatagramsAreLostOnce(t *testing.T) {
 			if !errors.As(err, &unreachable) || unreachable.Class != dial.Refused {
 				t.Errorf("got %v, want refused", err)
 			}
-			if r.Datagrams.Lost != 40 || counts.settled != 40 || r.Errors[dial.Refused] == 0 {
-				t.Errorf("got %+v, %d settled, errors %v; want 40 lost, and refusals", *r.Datagrams, counts.settled, r.Errors)
+			if r.Datagrams.Lost != 40 || counts.outcomes.settled() != 40 || r.Errors[dial.Refused] == 0 {
+				t.Errorf("got %+v, %d settled, errors %v; want 40 lost, and refusals", *r.Datagrams, counts.outcomes.settled(), r.Errors)
 			}
 		})
 	}
 }
 
-// After a failure a connection of churn waits for the next message: it has none
-// of its own to send.
-func TestChurnSendsWhatIsScheduledAndNoMore(t *testing.T) {
+// With churn on a schedule no connection is made for nothing: after a failure the next
+// one waits for the next message.
+func TestChurnSendsOnlyScheduledMessages(t *testing.T) {
 	url := serveEach(t, func(c *net.TCPConn) { c.Read(make([]byte, 64)) })
 	for name, make := range drivers {
 		p := planFor(t, url, "64")
 		p.Conns, p.Churn, p.Rate, p.Duration, p.Messages = 1, true, 10, 0, 5
-		if r, counts, _ := counted(t, p, make); counts.due != 5 || r.Sent != 5 || errorsOf(r) != 5 || r.Seconds < 0.4 {
-			t.Errorf("%s: got %d due, %d sent, errors %v in %gs; want 5 of each, 0.1s apart", name, counts.due, r.Sent, r.Errors, r.Seconds)
+		if r, counts, _ := counted(t, p, make); counts.outcomes.due != 5 || r.Sent != 5 || errorsOf(r) != 5 || r.Seconds < 0.4 {
+			t.Errorf("%s: got %d due, %d sent, errors %v in %gs; want 5 of each, 0.1s apart", name, counts.outcomes.due, r.Sent, r.Errors, r.Seconds)
 		}
 	}
 }

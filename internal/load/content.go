@@ -6,17 +6,18 @@ import (
 	"math/rand/v2"
 )
 
-// content is what streams are made of: random bytes, repeated for ever. A stream
-// begins somewhere in it and goes on from there, so that a byte that is lost,
-// repeated, or another connection's is another byte. One block serves all: what
-// is sent and what is expected are windows on it, and nothing is copied.
+// content is the bytes that all messages are made of: a block of random bytes,
+// repeated without end. Each stream starts at its own position and continues from
+// there, so a byte that is lost, repeated, or from another connection is a wrong
+// byte. All streams share the block: what is sent and what is expected are slices
+// of it, and nothing is copied.
 type content struct{ bytes []byte }
 
 const (
-	// period is a prime, so that no power of two that a buffer on the way may
-	// have is a whole number of periods: a stream shifted by one would match.
+	// period is the size of the block. It is a prime, so it is no multiple of a
+	// buffer size on the path: a stream that is shifted by one buffer differs.
 	period = 1<<20 + 7
-	// window is the longest piece that at gives.
+	// window is the longest slice that at returns.
 	window = 256 << 10
 )
 
@@ -29,14 +30,14 @@ func newContent(seed uint64) *content {
 	return c
 }
 
-// at is up to n bytes from position pos on; fewer if n is more than a window.
+// at returns the n bytes at position pos, or the first window of them.
 func (c *content) at(pos uint64, n int64) []byte {
 	from := pos % period
 	return c.bytes[from : from+uint64(min(n, window))]
 }
 
-// differ is the index of the first byte of got that is not the content at pos;
-// -1 if there is none.
+// differ returns the index of the first byte of got that differs from the content
+// at pos; -1 if there is none.
 func (c *content) differ(pos uint64, got []byte) int {
 	for done := 0; done < len(got); {
 		want := c.at(pos+uint64(done), int64(len(got)-done))
@@ -53,8 +54,8 @@ func (c *content) differ(pos uint64, got []byte) int {
 	return -1
 }
 
-// beginning is where the stream of a connection begins in the content: life is
-// which connection of its slot it is.
-func beginning(seed uint64, conn, life int) uint64 {
-	return rand.NewPCG(seed, uint64(conn)<<32|uint64(uint32(life))).Uint64() % period
+// startOf returns the position at which the stream of a connection starts. number
+// says which connection of its slot it is.
+func startOf(seed uint64, slot, number int) uint64 {
+	return rand.NewPCG(seed, uint64(slot)<<32|uint64(uint32(number))).Uint64() % period
 }

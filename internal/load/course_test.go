@@ -26,7 +26,7 @@ func TestInterruptedWarmupHasNoResult(t *testing.T) {
 	})
 }
 
-func TestInterruptIsNotTheServicesFault(t *testing.T) {
+func TestInterruptIsNoErrorOfTheService(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -47,7 +47,7 @@ func TestWrongByteInTheWarmupEndsIt(t *testing.T) {
 	})
 }
 
-func TestEachMessageOfChurnHasItsConnection(t *testing.T) {
+func TestChurnMakesAConnectionForEachMessage(t *testing.T) {
 	url := echotest.NewServer(t).URL()
 	eachDriver(t, func(t *testing.T, run runner) {
 		for _, rate := range []float64{0, 400} {
@@ -86,7 +86,7 @@ func TestConnectionsComeFromTheSources(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := map[string]int{}
-		for range 1 + p.Conns { // the first one looks whether anybody is there
+		for range 1 + p.Conns { // the first one only tests that the service answers
 			got[<-seen]++
 		}
 		if got["127.0.0.2"] != 3 || got["127.0.0.3"] != 2 {
@@ -95,7 +95,7 @@ func TestConnectionsComeFromTheSources(t *testing.T) {
 	})
 }
 
-func TestConnectionsAreOpenedAtTheirRate(t *testing.T) {
+func TestConnectionsAreOpenedAtTheConnectRate(t *testing.T) {
 	url := echotest.NewServer(t).URL()
 	eachDriver(t, func(t *testing.T, run runner) {
 		begun := time.Now()
@@ -110,7 +110,7 @@ func TestConnectionsAreOpenedAtTheirRate(t *testing.T) {
 
 func TestServerProcessIsMeasured(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells of other processes by /proc")
+		t.Skip("only Linux has /proc")
 	}
 	url := echotest.NewServer(t).URL()
 	eachDriver(t, func(t *testing.T, run runner) {
@@ -121,13 +121,13 @@ func TestServerProcessIsMeasured(t *testing.T) {
 			t.Fatal(err)
 		}
 		if c := r.CPU; c.Client <= 0 || c.System <= 0 || c.Server == nil || *c.Server <= 0 || *c.ServerRSS < 1<<20 {
-			t.Errorf("got %+v, want time and memory of this process, which is both", c)
+			t.Errorf("got %+v, want time and memory of this process, which is client and server", c)
 		}
 	})
 }
 
-// Whatever became of a run, nothing of it is left: neither goroutine nor
-// descriptor. The server, which is here too, takes a moment to see the end.
+// However a run ends, it leaves no goroutine and no descriptor. The server, in the same
+// process, notices the end a little later.
 func TestRunLeavesNothingBehind(t *testing.T) {
 	honest, packets := echotest.NewServer(t).URL(), echotest.NewUDPServer(t).URL()
 	plans := []struct {
@@ -165,7 +165,7 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	})
 }
 
-// ownGoroutines are the stacks of those that do the work of a run.
+// ownGoroutines returns the stacks of the goroutines of a run.
 func ownGoroutines() (own []string) {
 	stacks := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
@@ -176,13 +176,13 @@ func ownGoroutines() (own []string) {
 	return own
 }
 
-// openDescriptors is how many this process has; 0 where that is not told.
+// openDescriptors returns how many this process has; 0 where that is not known.
 func openDescriptors() int {
 	names, _ := os.ReadDir("/proc/self/fd")
 	return len(names)
 }
 
-func TestObserverIsToldOfTheWarmupAndEachSecond(t *testing.T) {
+func TestObserverGetsTheWarmupAndEachSecond(t *testing.T) {
 	p := planFor(t, echotest.NewServer(t).URL(), "64")
 	p.Warmup, p.Duration = 10*time.Millisecond, 1200*time.Millisecond
 	var told []Progress
@@ -197,7 +197,7 @@ func TestObserverIsToldOfTheWarmupAndEachSecond(t *testing.T) {
 	for i, second := range r.Intervals {
 		shown := told[1+i]
 		if shown.Warmup || shown.Of != p.Duration || shown.Interval.Messages != second.Messages || !shown.Interval.Latency.Equal(second.Latency) {
-			t.Errorf("second %d: was shown %d messages, want the %d of the result", i, shown.Interval.Messages, second.Messages)
+			t.Errorf("second %d: got %d messages, want the %d of the result", i, shown.Interval.Messages, second.Messages)
 		}
 		sum += second.Messages
 	}

@@ -3,121 +3,123 @@ package load
 import (
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 )
 
-// headerSize is what each datagram begins with: 4 bytes that tell this run from
-// another, 4 of the socket's number, 8 of the datagram's.
+// headerSize is the header of each datagram: 4 bytes that tell this run from others,
+// 4 with the number of the socket, 8 with the number of the datagram.
 const headerSize = 16
 
-// datagramFlow is the datagrams of one socket with the I/O left out. It is for
-// one goroutine at a time.
-type datagramFlow struct {
+// datagrams is the datagrams of one slot, without the I/O. It is for one goroutine
+// at a time.
+type datagrams struct {
 	content *content
 	verify  bool
-	run     uint32 // this run
+	run     uint32 // of this run
 	conn    int
 
-	first   uint64      // the number of pending[0]
-	pending []*datagram // in the order they left; nil for those that are back
-	room    []*datagram // where pending lies
-	free    []*datagram
-	highest uint64 // the highest number that came back, plus one
-	lost    [8]uint64
+	first    uint64      // the number of pending[0]
+	pending  []*datagram // in the order in which they were sent; nil for those that were answered
+	inFlight int         // pending, without the answered ones
+	buffer   []*datagram // the array that pending is a part of
+	free     []*datagram
+	highest  uint64 // the highest number that was answered, plus one
+	expired  [8]uint64
 }
 
-// datagram is one under way.
+// datagram is one that waits for its answer.
 type datagram struct {
-	due, left int64 // ns: when it should have left, and when it did
+	due, sent int64 // ns: when it should have been sent, and when it was
 	size      int
 }
 
-// seqs is of how many datagrams before the first pending one it is remembered
-// whether they were given up.
-const seqs = uint64(len(datagramFlow{}.lost) * 64)
+// remembered is for how many datagrams before the first pending one it is known
+// whether they expired.
+const remembered = uint64(len(datagrams{}.expired) * 64)
 
-// push writes the next datagram, of size bytes, into buf and returns it.
-func (f *datagramFlow) push(buf []byte, due, now int64, size int) []byte {
-	d := f.spare()
-	*d = datagram{due, now, size}
-	seq := f.sent()
-	f.enqueue(d)
-	return f.write(buf[:size], seq)
-}
-
-// sent returns how many datagrams there have been, and so the number of the next.
-func (f *datagramFlow) sent() uint64 { return f.first + uint64(len(f.pending)) }
-
-// enqueue puts d at the end of pending. What has left the front makes room for
-// it: a window that only moves allocates nothing.
-func (f *datagramFlow) enqueue(d *datagram) {
-	if n := len(f.pending); n == cap(f.pending) {
-		if cap(f.room) < 2*n+1 {
-			f.room = make([]*datagram, 0, 4*n+1)
-		}
-		f.pending = append(f.room, f.pending...)
+// add writes the next datagram, of size bytes, into buf and returns it.
+func (f *datagrams) add(buf []byte, due, now int64, size int) []byte {
+	var d *datagram
+	if n := len(f.free); n > 0 {
+		d, f.free = f.free[n-1], f.free[:n-1]
+	} else {
+		d = new(datagram)
 	}
-	f.pending = append(f.pending, d)
-}
-
-func (f *datagramFlow) write(p []byte, seq uint64) []byte {
+	*d = datagram{due, now, size}
+	number := f.count()
+	f.enqueue(d)
+	p := buf[:size]
 	binary.BigEndian.PutUint32(p[0:], f.run)
 	binary.BigEndian.PutUint32(p[4:], uint32(f.conn))
-	binary.BigEndian.PutUint64(p[8:], seq)
-	rest := p[headerSize:]
-	copy(rest, f.content.at(f.begin(seq), int64(len(rest))))
+	binary.BigEndian.PutUint64(p[8:], number)
+	copy(p[headerSize:], f.content.at(f.startOf(number), int64(size-headerSize)))
 	return p
 }
 
-// begin is where the rest of a datagram begins in the content: neighbours are
-// never the same.
-func (f *datagramFlow) begin(seq uint64) uint64 { return uint64(f.conn)*65537 + seq*1021 }
+// count returns how many datagrams there have been, which is the number of the next.
+func (f *datagrams) count() uint64 { return f.first + uint64(len(f.pending)) }
 
-// arrival is what a datagram that came turned out to be.
+// enqueue appends d to pending. It reuses the space of those that were removed from
+// the front: in a steady state nothing is allocated.
+func (f *datagrams) enqueue(d *datagram) {
+	if n := len(f.pending); n == cap(f.pending) {
+		if cap(f.buffer) < 2*n+1 {
+			f.buffer = make([]*datagram, 0, 4*n+1)
+		}
+		f.pending = append(f.buffer, f.pending...)
+	}
+	f.pending = append(f.pending, d)
+	f.inFlight++
+}
+
+// startOf returns the position in the content of what follows the header. Datagrams
+// with neighbouring numbers, or of neighbouring sockets, differ.
+func (f *datagrams) startOf(number uint64) uint64 { return uint64(f.conn)*65537 + number*1021 }
+
+// arrival says what an arriving datagram is.
 type arrival struct {
-	due       int64 // of the datagram that it answers; valid if it is fresh
-	size      int
-	fresh     bool // the first answer to one under way
-	twice     bool // it was answered before
-	reordered bool // one that left later came before
-	stray     bool // none of ours
+	first     bool  // the first answer to a pending datagram
+	due       int64 // of that datagram
+	size      int   // of that datagram
+	duplicate bool  // another answer to one that was answered
+	reordered bool  // a datagram with a higher number was answered before
+	stray     bool  // it belongs to another run
 	wrong     *Wrong
 }
 
-// received takes one that came.
-func (f *datagramFlow) received(p []byte) arrival {
+// receive says what p is, and takes its datagram off the pending ones.
+func (f *datagrams) receive(p []byte) arrival {
 	if len(p) < headerSize || binary.BigEndian.Uint32(p) != f.run {
 		return f.foreign(p, 0, "the datagram that was sent")
 	}
 	if conn := binary.BigEndian.Uint32(p[4:]); conn != uint32(f.conn) {
 		return f.foreign(p, 4, "this socket's number")
 	}
-	seq := binary.BigEndian.Uint64(p[8:])
-	if seq >= f.sent() {
+	number := binary.BigEndian.Uint64(p[8:])
+	if number >= f.count() {
 		return f.foreign(p, 8, "a number that had been sent")
 	}
-	reordered := seq+1 < f.highest
-	f.highest = max(f.highest, seq+1)
-	if seq < f.first {
-		return arrival{twice: !f.wasLost(seq), reordered: false}
+	reordered := number+1 < f.highest
+	f.highest = max(f.highest, number+1)
+	if number < f.first {
+		return arrival{duplicate: !f.hasExpired(number)}
 	}
-	d := f.pending[seq-f.first]
+	d := f.pending[number-f.first]
 	if d == nil {
-		return arrival{twice: true}
+		return arrival{duplicate: true}
 	}
-	if wrong := f.compare(p, seq, d.size); wrong != nil {
+	if wrong := f.compare(p, number, d.size); wrong != nil {
 		return arrival{wrong: wrong}
 	}
-	f.pending[seq-f.first] = nil
-	f.free = append(f.free, d)
-	f.advance()
-	return arrival{due: d.due, size: d.size, fresh: true, reordered: reordered}
+	f.pending[number-f.first] = nil
+	f.release(d)
+	f.skipAnswered()
+	return arrival{due: d.due, size: d.size, first: true, reordered: reordered}
 }
 
-// foreign is what does not begin as this socket's datagrams do, from that offset
-// on. It comes from the service, for the socket is connected: another run's
-// answer that is late, or no echo.
-func (f *datagramFlow) foreign(p []byte, offset int, want string) arrival {
+// foreign says what a datagram is whose header is not one of this socket's, from that
+// offset on. The socket is connected, so the service sent it: it is a late answer to
+// another run, or not an echo.
+func (f *datagrams) foreign(p []byte, offset int, want string) arrival {
 	late := offset == 0 && len(p) >= headerSize
 	if late || !f.verify {
 		return arrival{stray: true}
@@ -125,64 +127,55 @@ func (f *datagramFlow) foreign(p []byte, offset int, want string) arrival {
 	return arrival{wrong: &Wrong{f.conn, int64(offset), excerpt(p[offset:]), want}}
 }
 
-func (f *datagramFlow) compare(p []byte, seq uint64, size int) *Wrong {
+func (f *datagrams) compare(p []byte, number uint64, size int) *Wrong {
 	if len(p) != size {
 		return &Wrong{f.conn, int64(min(len(p), size)), fmt.Sprintf("%d bytes", len(p)), fmt.Sprintf("%d bytes", size)}
 	}
 	if !f.verify {
 		return nil
 	}
-	if i := f.content.differ(f.begin(seq), p[headerSize:]); i >= 0 {
-		want := f.content.at(f.begin(seq)+uint64(i), int64(size-headerSize-i))
+	if i := f.content.differ(f.startOf(number), p[headerSize:]); i >= 0 {
+		want := f.content.at(f.startOf(number)+uint64(i), int64(size-headerSize-i))
 		return &Wrong{f.conn, int64(headerSize + i), excerpt(p[headerSize+i:]), excerpt(want)}
 	}
 	return nil
 }
 
-// expire gives up one datagram that left before then, if there is one.
-func (f *datagramFlow) expire(then int64) (due int64, lost bool) {
-	if len(f.pending) == 0 || f.pending[0].left >= then {
+// expire removes one datagram that was sent before that time, if there is one.
+func (f *datagrams) expire(before int64) (due int64, ok bool) {
+	if len(f.pending) == 0 || f.pending[0].sent >= before {
 		return 0, false
 	}
 	d := f.pending[0]
-	f.pending[0] = nil
-	f.free = append(f.free, d)
-	f.mark(f.first, true)
-	f.pending, f.first = f.pending[1:], f.first+1
-	f.advance()
+	f.release(d)
+	f.removeFirst(true)
+	f.skipAnswered()
 	return d.due, true
 }
 
-// advance forgets those at the front that are back.
-func (f *datagramFlow) advance() {
+func (f *datagrams) release(d *datagram) {
+	f.free = append(f.free, d)
+	f.inFlight--
+}
+
+// skipAnswered removes the answered datagrams at the front of pending.
+func (f *datagrams) skipAnswered() {
 	for len(f.pending) > 0 && f.pending[0] == nil {
-		f.mark(f.first, false)
-		f.pending, f.first = f.pending[1:], f.first+1
+		f.removeFirst(false)
 	}
 }
 
-func (f *datagramFlow) mark(seq uint64, lost bool) {
-	word, bit := seq/64%uint64(len(f.lost)), uint64(1)<<(seq%64)
-	if f.lost[word] &^= bit; lost {
-		f.lost[word] |= bit
+func (f *datagrams) removeFirst(expired bool) {
+	word, bit := f.first/64%uint64(len(f.expired)), uint64(1)<<(f.first%64)
+	if f.expired[word] &^= bit; expired {
+		f.expired[word] |= bit
 	}
+	f.pending[0] = nil
+	f.pending, f.first = f.pending[1:], f.first+1
 }
 
-// wasLost reports whether a datagram before the first pending one was given up, as
-// far as that is remembered. An answer to it is late, and no duplicate.
-func (f *datagramFlow) wasLost(seq uint64) bool {
-	return f.first-seq > seqs || f.lost[seq/64%uint64(len(f.lost))]&(1<<(seq%64)) != 0
+// hasExpired reports whether a datagram before the first pending one expired, as far
+// as that is remembered. An answer to it is late, and not a duplicate.
+func (f *datagrams) hasExpired(number uint64) bool {
+	return f.first-number > remembered || f.expired[number/64%uint64(len(f.expired))]&(1<<(number%64)) != 0
 }
-
-func (f *datagramFlow) spare() *datagram {
-	if n := len(f.free); n > 0 {
-		d := f.free[n-1]
-		f.free = f.free[:n-1]
-		return d
-	}
-	return new(datagram)
-}
-
-// runTag is a number that tells this run's datagrams from another's. It is not
-// the seed's: a run that is repeated is another run.
-func runTag() uint32 { return rand.Uint32() }

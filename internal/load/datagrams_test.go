@@ -8,31 +8,31 @@ import (
 	"pgregory.net/rapid"
 )
 
-// flight is a flow of datagrams, and those that left, by number.
+// flight is the datagrams of a socket, and a copy of each that was sent, by number.
 type flight struct {
-	*datagramFlow
-	left [][]byte
+	*datagrams
+	sent [][]byte
 }
 
-var flown = newContent(1)
+var someContent = newContent(1)
 
 func newFlight(n int) *flight {
-	f := &flight{datagramFlow: &datagramFlow{content: flown, verify: true, run: 77, conn: 3}}
+	f := &flight{datagrams: &datagrams{content: someContent, verify: true, run: 77, conn: 3}}
 	for range n {
-		f.leave()
+		f.send()
 	}
 	return f
 }
 
-// leave sends the next datagram, which is due at its number times ten.
-func (f *flight) leave() {
-	n := int64(len(f.left))
-	f.left = append(f.left, slices.Clone(f.push(make([]byte, 100), 10*n, 10*n+1, 40)))
+// send sends the next datagram, which is due at its number times ten.
+func (f *flight) send() {
+	n := int64(len(f.sent))
+	f.sent = append(f.sent, slices.Clone(f.add(make([]byte, 100), 10*n, 10*n+1, 40)))
 }
 
-func fresh(n int64) arrival { return arrival{due: 10 * n, size: 40, fresh: true} }
+func answerTo(n int64) arrival { return arrival{due: 10 * n, size: 40, first: true} }
 
-func TestDatagramsAreToldApart(t *testing.T) {
+func TestArrivingDatagramIsClassified(t *testing.T) {
 	type figures = []arrival
 	tests := []struct {
 		name string
@@ -40,38 +40,38 @@ func TestDatagramsAreToldApart(t *testing.T) {
 		want figures
 	}{
 		{"in order", func(f *flight) figures {
-			return figures{f.received(f.left[0]), f.received(f.left[1]), f.received(f.left[2])}
-		}, figures{fresh(0), fresh(1), fresh(2)}},
+			return figures{f.receive(f.sent[0]), f.receive(f.sent[1]), f.receive(f.sent[2])}
+		}, figures{answerTo(0), answerTo(1), answerTo(2)}},
 		{"overtaken", func(f *flight) figures {
-			return figures{f.received(f.left[1]), f.received(f.left[0]), f.received(f.left[2])}
-		}, figures{fresh(1), {due: 0, size: 40, fresh: true, reordered: true}, fresh(2)}},
-		{"once more, at once", func(f *flight) figures {
-			return figures{f.received(f.left[0]), f.received(f.left[0])}
-		}, figures{fresh(0), {twice: true}}},
-		{"once more, while an earlier one is under way", func(f *flight) figures {
-			return figures{f.received(f.left[1]), f.received(f.left[1])}
-		}, figures{fresh(1), {twice: true}}},
-		{"late, after it was given up", func(f *flight) figures {
+			return figures{f.receive(f.sent[1]), f.receive(f.sent[0]), f.receive(f.sent[2])}
+		}, figures{answerTo(1), {due: 0, size: 40, first: true, reordered: true}, answerTo(2)}},
+		{"a duplicate at once", func(f *flight) figures {
+			return figures{f.receive(f.sent[0]), f.receive(f.sent[0])}
+		}, figures{answerTo(0), {duplicate: true}}},
+		{"a duplicate while an earlier one is pending", func(f *flight) figures {
+			return figures{f.receive(f.sent[1]), f.receive(f.sent[1])}
+		}, figures{answerTo(1), {duplicate: true}}},
+		{"late, after it has expired", func(f *flight) figures {
 			f.expire(2)
-			return figures{f.received(f.left[0]), f.received(f.left[1])}
-		}, figures{{}, fresh(1)}},
+			return figures{f.receive(f.sent[0]), f.receive(f.sent[1])}
+		}, figures{{}, answerTo(1)}},
 		{"of another run", func(f *flight) figures {
 			f.run++
-			return figures{f.received(f.left[0])}
+			return figures{f.receive(f.sent[0])}
 		}, figures{{stray: true}}},
-		{"of another run, without content", func(f *flight) figures {
+		{"of another run, the header alone", func(f *flight) figures {
 			f.run++
-			return figures{f.received(f.left[0][:headerSize])}
+			return figures{f.receive(f.sent[0][:headerSize])}
 		}, figures{{stray: true}}},
-		{"without content", func(f *flight) figures {
-			return figures{f.received(f.push(make([]byte, headerSize), 30, 31, headerSize))}
-		}, figures{{due: 30, size: headerSize, fresh: true}}},
-		{"the right one after a wrong copy", func(f *flight) figures {
-			wrong := slices.Clone(f.left[0])
+		{"the header alone", func(f *flight) figures {
+			return figures{f.receive(f.add(make([]byte, headerSize), 30, 31, headerSize))}
+		}, figures{{due: 30, size: headerSize, first: true}}},
+		{"the correct one after a wrong copy", func(f *flight) figures {
+			wrong := slices.Clone(f.sent[0])
 			wrong[20] ^= 1
-			f.received(wrong)
-			return figures{f.received(f.left[0])}
-		}, figures{fresh(0)}},
+			f.receive(wrong)
+			return figures{f.receive(f.sent[0])}
+		}, figures{answerTo(0)}},
 	}
 	for _, tt := range tests {
 		got := tt.do(newFlight(3))
@@ -81,7 +81,7 @@ func TestDatagramsAreToldApart(t *testing.T) {
 	}
 }
 
-func TestWrongDatagramsAreNamed(t *testing.T) {
+func TestWrongDatagramIsReported(t *testing.T) {
 	tests := []struct {
 		name       string
 		change     func(p []byte) []byte
@@ -102,10 +102,10 @@ func TestWrongDatagramsAreNamed(t *testing.T) {
 		for _, verify := range []bool{true, false} {
 			f := newFlight(3)
 			f.verify = verify
-			got := f.received(tt.change(slices.Clone(f.left[1]))).wrong
+			got := f.receive(tt.change(slices.Clone(f.sent[1]))).wrong
 			want := tt.want
 			if want == "" {
-				want = excerpt(f.left[1][tt.offset:])
+				want = excerpt(f.sent[1][tt.offset:])
 			}
 			if !verify && !tt.unverified {
 				if got != nil {
@@ -120,60 +120,60 @@ func TestWrongDatagramsAreNamed(t *testing.T) {
 	}
 }
 
-func TestDatagramIsGivenUpThatLeftBeforeThen(t *testing.T) {
-	f := newFlight(1) // it left at 1
+func TestDatagramExpiresThatWasSentBeforeTheLimit(t *testing.T) {
+	f := newFlight(1) // it was sent at 1
 	if due, lost := f.expire(1); lost {
-		t.Errorf("then: got the one that was due at %d, want none", due)
+		t.Errorf("at the limit: got the one that was due at %d, want none", due)
 	}
 	if due, lost := f.expire(2); !lost || due != 0 {
 		t.Errorf("after: got due %d, lost %t; want the one that was due at 0", due, lost)
 	}
 }
 
-// An answer to a datagram that was given up is late; to one that is back it is a
-// duplicate. That is known of as many as are remembered.
-func TestLateAnswersAreToldFromDuplicates(t *testing.T) {
-	f := newFlight(int(seqs) + 1)
+// An answer to a datagram that has expired is late; to one that was answered it is a
+// duplicate. That is known for as many datagrams as are remembered.
+func TestLateAnswerIsNoDuplicate(t *testing.T) {
+	f := newFlight(int(remembered) + 1)
 	givenUp := func(seq int) bool { return seq/64%2 == 1 || seq%7 == 0 }
-	for seq, p := range f.left {
+	for seq, p := range f.sent {
 		if givenUp(seq) {
-			f.expire(f.pending[0].left + 1)
+			f.expire(f.pending[0].sent + 1)
 		} else {
-			f.received(p)
+			f.receive(p)
 		}
 	}
-	for seq, p := range f.left {
-		want := arrival{twice: !givenUp(seq) && seq > 0} // the first is forgotten
-		if diff := cmp.Diff(want, f.received(p), cmp.AllowUnexported(arrival{})); diff != "" {
-			t.Errorf("datagram %d of %d (-want +got):\n%s", seq, len(f.left), diff)
+	for seq, p := range f.sent {
+		want := arrival{duplicate: !givenUp(seq) && seq > 0} // the first is forgotten
+		if diff := cmp.Diff(want, f.receive(p), cmp.AllowUnexported(arrival{})); diff != "" {
+			t.Errorf("datagram %d of %d (-want +got):\n%s", seq, len(f.sent), diff)
 		}
 	}
-	f = newFlight(int(seqs) + 1)
-	for _, p := range f.left {
-		f.received(p)
+	f = newFlight(int(remembered) + 1)
+	for _, p := range f.sent {
+		f.receive(p)
 	}
 	for seq, want := range []bool{false, true, true} {
-		if got := f.received(f.left[seq]); got.twice != want {
-			t.Errorf("datagram %d of %d, all of which are back: got twice %t, want %t", seq, len(f.left), got.twice, want)
+		if got := f.receive(f.sent[seq]); got.duplicate != want {
+			t.Errorf("datagram %d of %d, all of which were answered: got duplicate %t, want %t", seq, len(f.sent), got.duplicate, want)
 		}
 	}
 }
 
-func TestContentOfNeighboursDiffers(t *testing.T) {
+func TestContentOfNeighbouringDatagramsDiffers(t *testing.T) {
 	seen := map[uint64]bool{}
 	for conn := range 20 {
-		f := &datagramFlow{conn: conn}
+		f := &datagrams{conn: conn}
 		for seq := range uint64(20) {
-			begin := f.begin(seq) % period
+			begin := f.startOf(seq) % period
 			if seen[begin] {
-				t.Errorf("datagram %d of socket %d begins where another does", seq, conn)
+				t.Errorf("datagram %d of socket %d starts where another does", seq, conn)
 			}
 			seen[begin] = true
 		}
 	}
 }
 
-// Whatever a path does, what left is back, lost or under way, and each only once.
+// Whatever the path does, each datagram is answered, expired or pending, once.
 func TestEveryDatagramIsAccountedForOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := newFlight(0)
@@ -181,25 +181,25 @@ func TestEveryDatagramIsAccountedForOnce(t *testing.T) {
 		for range rapid.IntRange(1, 300).Draw(t, "steps") {
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0, 1:
-				f.leave()
+				f.send()
 			case 2:
-				if len(f.left) == 0 {
+				if len(f.sent) == 0 {
 					continue
 				}
-				n := rapid.IntRange(max(0, len(f.left)-100), len(f.left)-1).Draw(t, "arrives")
-				a := f.received(f.left[n])
-				if a.wrong != nil || a.fresh != (!back[n] && !lost[n]) || a.twice != back[n] || a.fresh && a.due != int64(10*n) {
+				n := rapid.IntRange(max(0, len(f.sent)-100), len(f.sent)-1).Draw(t, "arrives")
+				a := f.receive(f.sent[n])
+				if a.wrong != nil || a.first != (!back[n] && !lost[n]) || a.duplicate != back[n] || a.first && a.due != int64(10*n) {
 					t.Fatalf("datagram %d, back %v, lost %v: got %+v", n, back[n], lost[n], a)
 				}
-				if a.fresh {
+				if a.first {
 					back[n] = true
 				}
 			case 3:
-				then := int64(10 * rapid.IntRange(0, len(f.left)).Draw(t, "until"))
+				then := int64(10 * rapid.IntRange(0, len(f.sent)).Draw(t, "until"))
 				for due, ok := f.expire(then); ok; due, ok = f.expire(then) {
 					n := int(due / 10)
 					if back[n] || lost[n] || due+1 >= then {
-						t.Fatalf("datagram %d given up before %d: back %v, lost %v", n, then, back[n], lost[n])
+						t.Fatalf("datagram %d expired before %d: back %v, lost %v", n, then, back[n], lost[n])
 					}
 					lost[n] = true
 				}
@@ -208,36 +208,36 @@ func TestEveryDatagramIsAccountedForOnce(t *testing.T) {
 		for due, ok := f.expire(never); ok; due, ok = f.expire(never) {
 			lost[int(due/10)] = true
 		}
-		if len(back)+len(lost) != len(f.left) || len(f.pending) != 0 {
-			t.Fatalf("got %d back and %d lost of %d, %d under way", len(back), len(lost), len(f.left), len(f.pending))
+		if len(back)+len(lost) != len(f.sent) || len(f.pending) != 0 || f.inFlight != 0 {
+			t.Fatalf("got %d back and %d lost of %d, %d pending, %d in flight", len(back), len(lost), len(f.sent), len(f.pending), f.inFlight)
 		}
 	})
 }
 
-// A driver that allocates for each message measures the collector.
-func TestDatagramsUnderWayAllocateNothing(t *testing.T) {
+// A driver that allocates for each message measures the garbage collector.
+func TestDatagramsInFlightAllocateNothing(t *testing.T) {
 	for _, window := range []int{1, 2, 16, 33} {
 		f := newFlight(window)
 		buf, next := make([]byte, 100), int64(window)
 		answers := make([][]byte, 0, window)
 		for i := range window {
-			answers = append(answers, f.left[i])
+			answers = append(answers, f.sent[i])
 		}
-		turn := func() {
+		round := func() {
 			for i, answer := range answers {
-				f.received(answer)
-				answers[i] = append(answer[:0], f.push(buf, next, next, 40)...)
+				f.receive(answer)
+				answers[i] = append(answer[:0], f.add(buf, next, next, 40)...)
 				next++
 			}
 		}
 		for range 10 {
-			turn() // until there is room for all
+			round() // until the buffers are large enough
 		}
-		if got := testing.AllocsPerRun(100, turn); got > 0 {
-			t.Errorf("window %d: got %g allocations a turn, want none", window, got)
+		if got := testing.AllocsPerRun(100, round); got > 0 {
+			t.Errorf("window %d: got %g allocations a round, want none", window, got)
 		}
-		if len(f.pending) != window || cap(f.room) > 8*window+8 {
-			t.Errorf("window %d: got %d under way in room for %d", window, len(f.pending), cap(f.room))
+		if len(f.pending) != window || cap(f.buffer) > 8*window+8 || f.inFlight != window {
+			t.Errorf("window %d: got %d pending, %d in flight, in a buffer for %d", window, len(f.pending), f.inFlight, cap(f.buffer))
 		}
 	}
 }

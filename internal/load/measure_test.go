@@ -13,7 +13,7 @@ import (
 	"echod/internal/hist"
 )
 
-// scripted is a driver without connections: what it does is a function.
+// scripted is a driver without connections: a function is its drive.
 type scripted func(ctx context.Context)
 
 func (scripted) open(context.Context)        {}
@@ -21,12 +21,12 @@ func (d scripted) drive(ctx context.Context) { d(ctx) }
 func (scripted) close()                      {}
 func idle(ctx context.Context)               { <-ctx.Done() }
 func courseOf(t *testing.T, p Plan) *course {
-	return &course{Plan: p, tally: newTally(p), begun: time.Now()}
+	return newCourse(p, peer{})
 }
 func seconds(n float64) time.Duration         { return time.Duration(n * float64(time.Second)) }
 func (c *course) answerAfter(d time.Duration) { time.Sleep(d); c.tally.answered(c.now(), c.now(), 64) }
 
-func TestRunTellsOfTheWarmupAndOfEachSecond(t *testing.T) {
+func TestRunReportsTheWarmupAndEachSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := planOf(t, "tcp://127.0.0.1:7", "64")
 		p.Warmup, p.Duration = 3*time.Second, 2500*time.Millisecond
@@ -40,7 +40,7 @@ func TestRunTellsOfTheWarmupAndOfEachSecond(t *testing.T) {
 			if shown.Warmup != (len(got) == 0) {
 				t.Errorf("call %d: got warm-up %t", len(got), shown.Warmup)
 			}
-			got = append(got, moment{time.Since(c.begun), shown.At, shown.Of, seconds(shown.Interval.Seconds)})
+			got = append(got, moment{time.Duration(c.now()), shown.At, shown.Of, seconds(shown.Interval.Seconds)})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +60,7 @@ func TestRunTellsOfTheWarmupAndOfEachSecond(t *testing.T) {
 	})
 }
 
-func TestRunEndsWhenItsEndHasCome(t *testing.T) {
+func TestRunEndsAtItsEnd(t *testing.T) {
 	tests := []struct {
 		name        string
 		plan        func(p *Plan)
@@ -80,7 +80,7 @@ func TestRunEndsWhenItsEndHasCome(t *testing.T) {
 			}, 0, 4500 * time.Millisecond, false},
 		{"an interrupt", func(p *Plan) { p.Duration = time.Hour },
 			func(ctx context.Context, c *course) { c.answerAfter(seconds(1)); idle(ctx) }, 90 * time.Second, 90 * time.Second, true},
-		{"an interrupt before anything came back", func(p *Plan) { p.Duration = time.Hour },
+		{"an interrupt before any answer", func(p *Plan) { p.Duration = time.Hour },
 			func(ctx context.Context, c *course) { idle(ctx) }, 90 * time.Second, 90 * time.Second, true},
 		{"a wrong byte", func(p *Plan) { p.Duration = time.Hour },
 			func(ctx context.Context, c *course) {
@@ -110,7 +110,7 @@ func TestRunEndsWhenItsEndHasCome(t *testing.T) {
 				if err != nil || r.Interrupted != tt.interrupted {
 					t.Fatalf("got interrupted %t, %v; want %t and no error", r.Interrupted, err, tt.interrupted)
 				}
-				if took := time.Since(c.begun); took != tt.want {
+				if took := time.Duration(c.now()); took != tt.want {
 					t.Errorf("it took %v, want %v", took, tt.want)
 				}
 			})
@@ -130,10 +130,10 @@ func TestNothingIsMeasuredInAnInterruptedWarmup(t *testing.T) {
 	})
 }
 
-// What was scheduled is waited for at the end, until its timeout has passed. A
-// closed loop schedules nothing.
-func TestRunWaitsForWhatWasScheduled(t *testing.T) {
-	const look = 5 * time.Millisecond // how often a run looks
+// At the end a run waits for the scheduled messages, until their timeout has passed. A
+// closed loop has no schedule.
+func TestRunWaitsForScheduledMessages(t *testing.T) {
+	const interval = 5 * time.Millisecond // of the run's checks
 	tests := []struct {
 		name  string
 		rate  float64
@@ -141,18 +141,18 @@ func TestRunWaitsForWhatWasScheduled(t *testing.T) {
 		want  time.Duration
 	}{
 		{"closed loop", 0, func(ctx context.Context, c *course) { idle(ctx) }, time.Second},
-		{"all is back in time", 2, func(ctx context.Context, c *course) {
+		{"all answers come in time", 2, func(ctx context.Context, c *course) {
 			c.tally.answered(0, c.now(), 64)
 			c.tally.answered(5e8, c.now(), 64)
 			idle(ctx)
 		}, time.Second},
-		{"the last one is late", 2, func(ctx context.Context, c *course) {
+		{"the last answer is late", 2, func(ctx context.Context, c *course) {
 			c.tally.answered(0, c.now(), 64)
 			time.Sleep(seconds(3))
 			c.tally.answered(5e8, c.now(), 64)
 			idle(ctx)
 		}, 3 * time.Second},
-		{"the last one never comes", 2, func(ctx context.Context, c *course) { idle(ctx) }, 12 * time.Second},
+		{"the last answer never comes", 2, func(ctx context.Context, c *course) { idle(ctx) }, 12 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -164,15 +164,15 @@ func TestRunWaitsForWhatWasScheduled(t *testing.T) {
 					time.Sleep(time.Nanosecond) // after the measurement has begun
 					tt.drive(ctx, c)
 				}), func(Progress) {})
-				if took := time.Since(c.begun); took < tt.want || took > tt.want+look {
-					t.Errorf("it took %v, want %v and at most %v", took, tt.want, look)
+				if took := time.Duration(c.now()); took < tt.want || took > tt.want+interval {
+					t.Errorf("it took %v, want %v and at most %v", took, tt.want, interval)
 				}
 			})
 		})
 	}
 }
 
-func TestGeneratorHasKeptUpOrTheResultSaysSo(t *testing.T) {
+func TestResultSaysIfTheGeneratorWasTooSlow(t *testing.T) {
 	tests := []struct {
 		name    string
 		rate    float64
@@ -185,7 +185,7 @@ func TestGeneratorHasKeptUpOrTheResultSaysSo(t *testing.T) {
 		{"kept up", 1000, 1, 0, 1000, nil, false},
 		{"a little late", 1000, 1, tooLate * 9 / 10, 1000, nil, false},
 		{"late", 1000, 1, 2 * tooLate, 1000, nil, true},
-		{"as few as may be", 1000, 1, 0, 989, nil, false},
+		{"just enough", 1000, 1, 0, 989, nil, false},
 		{"too few", 1000, 1, 0, 988, nil, true},
 		{"too few of twice as many", 1000, 2, 0, 1978, nil, true},
 		{"closed loop", 0, 1, 2 * tooLate, 0, nil, false},
@@ -195,7 +195,7 @@ func TestGeneratorHasKeptUpOrTheResultSaysSo(t *testing.T) {
 	for _, tt := range tests {
 		r := &Result{Seconds: tt.seconds, SchedulingDelay: hist.New(), Wrong: tt.wrong}
 		r.SchedulingDelay.Record(tt.delay)
-		c := &course{Plan: Plan{Rate: tt.rate}, tally: &tally{kept: tt.kept}}
+		c := &course{Plan: Plan{Rate: tt.rate}, tally: &tally{outcomes: outcomes{inTime: tt.kept}}}
 		b := c.behind(r)
 		if (b != nil) != tt.behind {
 			t.Errorf("%s: got %+v, want behind %t", tt.name, b, tt.behind)

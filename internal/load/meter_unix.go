@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ownSeconds is what this process has spent: getrusage(2).
+// ownSeconds returns the processor time of this process: getrusage(2).
 func ownSeconds() float64 {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

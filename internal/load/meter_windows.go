@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// ownSeconds is what this process has spent: GetProcessTimes.
+// ownSeconds returns the processor time of this process: GetProcessTimes.
 func ownSeconds() float64 {
 	var created, exited, kernel, user syscall.Filetime
 	self, err := syscall.GetCurrentProcess()
 	if err != nil || syscall.GetProcessTimes(self, &created, &exited, &kernel, &user) != nil {
 		return 0
 	}
-	// They count hundreds of nanoseconds, from nothing and not from an epoch.
+	// A duration, in units of 100 ns, in the form of a point in time.
 	ticks := func(t syscall.Filetime) int64 { return int64(t.HighDateTime)<<32 | int64(t.LowDateTime) }
 	return (time.Duration(ticks(kernel)+ticks(user)) * 100).Seconds()
 }

@@ -1,8 +1,11 @@
 package load
 
 import (
+	"cmp"
 	"context"
-	"math/rand/v2"
+	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -10,38 +13,28 @@ import (
 	"echod/internal/dial"
 )
 
-// netDriver moves messages with the net package: three goroutines a connection.
-// It knows every network and every platform.
+// netDriver is the driver on package net. It can do every network, on every platform.
+// Two goroutines serve a connection: one does what its slot asks for, and one reads.
 type netDriver struct {
 	*course
 	slots []*netSlot
 }
 
-// netSlot is the place of one connection, and of those that follow it when it
-// fails. It is told of messages by push, from any goroutine.
+// netSlot is a slot and its connection.
 type netSlot struct {
-	*netDriver
-	id     int
-	random *rand.Rand // of this slot
-	out    []byte     // where datagrams are written
-	first  net.Conn   // that open made; nil if it failed
-
-	mu      sync.Mutex
-	more    *sync.Cond // there is more to send, or the connection has ended
-	flow    flow
-	packets datagramFlow
-	waiting queue // of churn: messages that have no connection yet
-	conn    net.Conn
-	ended   bool // the connection, not the slot
-	class   dial.Class
+	mu      sync.Mutex // guards all below
+	changed *sync.Cond // something happened to the slot, or the run is over
+	slot
+	conn net.Conn // nil: none
+	out  []byte   // datagrams are written here
 }
 
 func newNetDriver(c *course) (driver, error) {
 	d := &netDriver{course: c}
 	for id := range c.Conns {
-		s := &netSlot{netDriver: d, id: id, random: rand.New(rand.NewPCG(c.Seed, uint64(id)))}
-		s.more = sync.NewCond(&s.mu)
-		if c.Target.Network == "udp" {
+		s := &netSlot{slot: newSlot(c, id)}
+		s.changed = sync.NewCond(&s.mu)
+		if c.udp() {
 			s.out = make([]byte, c.Sizes.Max())
 		}
 		d.slots = append(d.slots, s)
@@ -49,33 +42,167 @@ func newNetDriver(c *course) (driver, error) {
 	return d, nil
 }
 
-// atOnce is how many connects may be under way.
-const atOnce = 128
-
 func (d *netDriver) open(ctx context.Context) {
 	if d.Churn {
 		return // its connections are part of the load
 	}
 	var opening sync.WaitGroup
-	places := make(chan struct{}, atOnce)
-	begun := time.Now()
+	places := make(chan struct{}, maxConnecting)
+	begun := d.now()
 	for i, s := range d.slots {
-		if d.ConnectRate > 0 {
-			due := begun.Add(time.Duration(float64(i) / d.ConnectRate * 1e9))
-			if !pause(ctx, time.Until(due)) {
-				break
-			}
+		if !pause(ctx, time.Duration(d.connectAt(begun, i)-d.now())) {
+			break
 		}
 		places <- struct{}{}
 		opening.Go(func() {
-			s.first, _ = s.dial(ctx)
+			s.mu.Lock()
+			s.connect(ctx)
+			s.mu.Unlock()
 			<-places
 		})
 	}
 	opening.Wait()
 }
 
-// dial makes a connection and counts how long that took.
+func (d *netDriver) drive(ctx context.Context) {
+	var working sync.WaitGroup
+	for _, s := range d.slots {
+		s.mu.Lock()
+		s.start(d.now()) // before the schedule starts
+		s.mu.Unlock()
+		working.Go(func() { s.work(ctx) })
+	}
+	working.Go(func() {
+		for pause(ctx, min(d.Timeout/4+time.Millisecond, 100*time.Millisecond)) {
+			for _, s := range d.slots {
+				s.mu.Lock()
+				s.expire(d.now())
+				s.unlock()
+			}
+		}
+	})
+	if d.Rate > 0 {
+		working.Go(func() { d.keepSchedule(ctx) })
+	}
+	working.Wait()
+}
+
+func (d *netDriver) keepSchedule(ctx context.Context) {
+	for ctx.Err() == nil {
+		now := d.now()
+		i, due, ok := d.nextScheduled(now)
+		if !ok {
+			pause(ctx, time.Duration(d.schedule.due()-now))
+			continue
+		}
+		s := d.slots[i]
+		s.mu.Lock()
+		s.scheduled(due, now)
+		s.unlock()
+	}
+}
+
+func (d *netDriver) close() {
+	for _, s := range d.slots {
+		if s.conn != nil {
+			s.conn.Close()
+		}
+	}
+}
+
+// unlock is called after something happened to the slot. It wakes the worker, which
+// may also be in a write that only a close ends. Datagrams are sent at once: that does
+// not block.
+func (s *netSlot) unlock() {
+	s.sendDatagrams()
+	if s.state == closing && s.conn != nil {
+		s.conn.Close()
+	}
+	s.changed.Broadcast()
+	s.mu.Unlock()
+}
+
+// work does what the slot asks for until ctx ends.
+func (s *netSlot) work(ctx context.Context) {
+	var reading sync.WaitGroup
+	context.AfterFunc(ctx, s.end)
+	s.mu.Lock()
+	defer func() {
+		s.mu.Unlock()
+		s.end() // once more, for what was connected since
+		reading.Wait()
+	}()
+	if conn := s.conn; conn != nil {
+		reading.Go(func() { s.read(conn) })
+	}
+	for ctx.Err() == nil {
+		switch s.next(s.now()) {
+		case connect:
+			s.connect(ctx)
+			if conn := s.conn; conn != nil {
+				reading.Go(func() { s.read(conn) })
+			}
+		case disconnect:
+			if s.conn != nil {
+				s.conn.Close()
+				s.mu.Unlock()
+				reading.Wait()
+				s.mu.Lock()
+				s.conn = nil
+			}
+			s.disconnected()
+		case send:
+			piece := s.stream.next()
+			s.stream.wrote(len(piece)) // before the write: the answer may come before it returns
+			s.write(func(conn net.Conn) error { _, err := conn.Write(piece); return err })
+		case halfClose:
+			s.halfClosed = true
+			s.write(func(conn net.Conn) error {
+				if half, ok := conn.(interface{ CloseWrite() error }); ok {
+					return half.CloseWrite()
+				}
+				return nil
+			})
+		case sendDatagram:
+			s.sendDatagrams()
+		case wait:
+			if pause := s.retryAt - s.now(); s.state == closed && pause > 0 {
+				timer := time.AfterFunc(time.Duration(pause), func() { s.mu.Lock(); s.unlock() })
+				s.changed.Wait()
+				timer.Stop()
+				continue
+			}
+			s.changed.Wait()
+		}
+	}
+}
+
+// end wakes whoever waits, or is in a read or a write, at the end of the run.
+func (s *netSlot) end() {
+	s.mu.Lock()
+	s.stop()
+	s.unlock()
+}
+
+// connect makes a connection. That may take long, so it does not hold the lock.
+func (s *netSlot) connect(ctx context.Context) {
+	s.connecting(s.now())
+	s.mu.Unlock()
+	conn, err := s.dial(ctx)
+	s.mu.Lock()
+	switch {
+	case ctx.Err() != nil: // the run is over
+		if err == nil {
+			conn.Close()
+		}
+	case err != nil:
+		s.connectFailed(s.now(), dial.Classify(err))
+	default:
+		s.conn = conn
+		s.connected(s.now())
+	}
+}
+
 func (s *netSlot) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
@@ -87,62 +214,87 @@ func (s *netSlot) dial(ctx context.Context) (net.Conn, error) {
 	if n := len(s.Sources); n > 0 {
 		target.Source = s.Sources[s.id%n]
 	}
-	begun := time.Now()
-	conn, err := target.Dial(ctx)
-	if err == nil {
-		s.tally.connected(time.Since(begun))
-	}
-	return conn, err
+	return target.Dial(ctx)
 }
 
-func (d *netDriver) drive(ctx context.Context) {
-	var working sync.WaitGroup
-	for _, s := range d.slots {
-		if s.first != nil {
-			s.begin(s.first, 0, s.now()) // before the schedule asks for it
-		}
-		working.Go(func() { s.work(ctx) })
+// named returns the TLS configuration for a target whose host name was replaced by an
+// address.
+func named(t dial.Target) *tls.Config {
+	config := t.TLS.Clone()
+	if config == nil {
+		config = new(tls.Config)
 	}
-	working.Go(func() { d.lookAfter(ctx) })
-	if d.Rate > 0 {
-		working.Go(func() { d.keepSchedule(ctx) })
+	if host, _, err := net.SplitHostPort(t.Address); err == nil && config.ServerName == "" {
+		config.ServerName = host
 	}
-	working.Wait()
+	return config
 }
 
-func (d *netDriver) close() {
-	for _, s := range d.slots {
-		if s.first != nil {
-			s.first.Close()
-		}
+// write calls do without the lock. If that fails, the reader is told why, so write waits
+// for it.
+func (s *netSlot) write(do func(net.Conn) error) {
+	conn := s.conn
+	s.mu.Unlock()
+	err := do(conn)
+	s.mu.Lock()
+	for err != nil && s.state == open {
+		s.changed.Wait()
 	}
 }
 
-// keepSchedule gives each message to the connection whose turn it is.
-func (d *netDriver) keepSchedule(ctx context.Context) {
-	for ctx.Err() == nil {
-		now := d.now()
-		i, due, ok := d.schedule.take(now)
-		if !ok {
-			pause(ctx, time.Duration(d.schedule.due()-now))
-			continue
-		}
-		d.tally.took(due, now)
-		d.slots[i%int64(len(d.slots))].push(due)
-	}
-}
-
-// lookAfter ends connections that wait too long for an answer.
-func (d *netDriver) lookAfter(ctx context.Context) {
-	for pause(ctx, min(d.Timeout/4+time.Millisecond, 100*time.Millisecond)) {
-		then := d.now() - int64(d.Timeout)
-		for _, s := range d.slots {
-			s.expire(then)
+func (s *netSlot) sendDatagrams() {
+	for s.state == open && s.unsent.len() > 0 {
+		now := s.now()
+		if _, err := s.conn.Write(s.nextDatagram(now, s.out)); err != nil {
+			s.sendFailed(now, dial.Classify(err))
 		}
 	}
 }
 
-// pause returns true after d, and false if ctx ends earlier.
+// read reports what arrives to the slot until the connection is over.
+func (s *netSlot) read(conn net.Conn) {
+	size := min(window, max(4<<10, s.Sizes.Max()))
+	if s.udp() {
+		size = 64 << 10
+	}
+	for buf := make([]byte, size); ; {
+		n, err := conn.Read(buf)
+		s.mu.Lock()
+		now := s.now()
+		switch {
+		case s.udp() && err == nil:
+			s.receivedDatagram(now, buf[:n])
+		case s.udp():
+			s.receiveFailed(now, dial.Classify(err))
+		default:
+			if n > 0 {
+				s.received(now, buf[:n])
+			}
+			if errors.Is(err, io.EOF) {
+				s.ended(now)
+			} else if err != nil {
+				s.lost(now, s.classify(err))
+			}
+		}
+		over := s.state != open
+		s.unlock()
+		if over {
+			return
+		}
+	}
+}
+
+// classify returns why a stream failed, never "". What TLS reports after its handshake,
+// e.g. that the server refuses the client's certificate, is still about the handshake.
+func (s *netSlot) classify(err error) dial.Class {
+	unknown := dial.Local
+	if s.Target.Network == "tls" {
+		unknown = dial.TLS
+	}
+	return cmp.Or(dial.Classify(err), unknown)
+}
+
+// pause returns true after d, and false if ctx ends before that.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// stallsOnce is an echo that answers nothing on any connection for as long as
-// stall, when that many pieces have come.
+// stallsOnce starts an echo service that sends nothing on any connection for a while,
+// once, after that many reads.
 func stallsOnce(t *testing.T, after int, stall time.Duration) string {
-	pieces := make(chan int, 1) // how many have come; nobody gets it during the stall
+	pieces := make(chan int, 1) // how many there were; nobody gets it during the stall
 	pieces <- 0
 	return serveEach(t, func(c *net.TCPConn) {
 		buf := make([]byte, 4<<10)
@@ -19,11 +19,11 @@ func stallsOnce(t *testing.T, after int, stall time.Duration) string {
 			if err != nil {
 				return
 			}
-			come := <-pieces
-			if come == after {
-				time.Sleep(stall) // this is the server's fault, not a wait for an event
+			count := <-pieces
+			if count == after {
+				time.Sleep(stall) // this is the fault of the server, not a wait for an event
 			}
-			pieces <- come + 1
+			pieces <- count + 1
 			if _, err := c.Write(buf[:n]); err != nil {
 				return
 			}
@@ -31,9 +31,9 @@ func stallsOnce(t *testing.T, after int, stall time.Duration) string {
 	})
 }
 
-// Messages that were due while the server stood still are late by what is left
-// of the stall: half of them by half of it. A closed loop sends none of these.
-func TestStallIsSeenByWhatWasDueInIt(t *testing.T) {
+// The latency of a message that was due during a stall is the rest of the stall: for half
+// of these messages, half of the stall or more. A closed loop does not send them.
+func TestMessagesDueDuringAStallSeeIt(t *testing.T) {
 	const (
 		stall = 500 * time.Millisecond
 		rate  = 200
@@ -54,7 +54,7 @@ func TestStallIsSeenByWhatWasDueInIt(t *testing.T) {
 			t.Errorf("got max %v, want about the %v of the stall at least", got, stall)
 		}
 		if r.Behind != nil && r.Behind.SchedulingDelay >= stall/4 { // a busy machine may be late by itself
-			t.Errorf("got %+v, want the server blamed for its stall", *r.Behind)
+			t.Errorf("got %+v, want the stall in the latency only", *r.Behind)
 		}
 		if r.Messages != r.Sent || r.Messages < 199 {
 			t.Errorf("got %d of %d messages back, want all of 200", r.Messages, r.Sent)
@@ -70,12 +70,12 @@ func TestStallIsSeenByWhatWasDueInIt(t *testing.T) {
 			t.Errorf("closed loop: got max %v, want about the %v of the stall at least", got, stall)
 		}
 		if got, open := closed.Latency.Quantile(0.99), r.Latency.Quantile(0.78); got >= open {
-			t.Errorf("closed loop: got p99 %v, the open one's p78 is %v; want one message of each connection to see the stall", got, open)
+			t.Errorf("closed loop: got p99 %v, the open one's p78 is %v; want only one message of each connection to see the stall", got, open)
 		}
 	})
 }
 
-func TestGeneratorThatCannotKeepUpSaysSo(t *testing.T) {
+func TestTooSlowGeneratorSaysSo(t *testing.T) {
 	url := stallsOnce(t, -1, 0)
 	eachDriver(t, func(t *testing.T, run runner) {
 		p := planFor(t, url, "64")
@@ -85,18 +85,18 @@ func TestGeneratorThatCannotKeepUpSaysSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.Behind == nil || r.Behind.Target != 1e8 || r.Behind.Achieved >= 1e8 {
-			t.Errorf("got %+v of 1e8 messages a second, want it told", r.Behind)
+			t.Errorf("got %+v of 1e8 messages a second, want it reported", r.Behind)
 		}
 	})
 }
 
-// With churn, messages wait for those before them when the server is slow. The
-// generator had taken them up in time.
+// With churn, messages wait for those before them if the server is slow. The generator
+// has taken them from the schedule in time.
 func TestSchedulingDelayIsNotTheServersDelay(t *testing.T) {
 	const delay = 100 * time.Millisecond
 	url := serveEach(t, func(c *net.TCPConn) {
 		message, _ := io.ReadAll(c)
-		time.Sleep(delay) // this is the server's fault, not a wait for an event
+		time.Sleep(delay) // this is the fault of the server, not a wait for an event
 		c.Write(message)
 	})
 	eachDriver(t, func(t *testing.T, run runner) {
@@ -110,7 +110,7 @@ func TestSchedulingDelayIsNotTheServersDelay(t *testing.T) {
 		// The tenth has waited for nine of them, which are 10 ms apart.
 		late, latency := r.SchedulingDelay.Quantile(0.5), r.Latency.Quantile(0.5)
 		if latency < 5*delay || late > latency/4 || r.SchedulingDelay.Count() != 20 {
-			t.Errorf("got scheduling delay p50 %v of %d, latency p50 %v; want the delay in latency alone", late, r.SchedulingDelay.Count(), latency)
+			t.Errorf("got scheduling delay p50 %v of %d, latency p50 %v; want the delay in the latency only", late, r.SchedulingDelay.Count(), latency)
 		}
 	})
 }

@@ -1,56 +1,98 @@
 package load
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/usage"
 )
 
-// Plan is a load to put on an echo service: who is asked, how many ask, what,
-// and how often. [Plan.Check] reports whether it can be carried out.
+// Plan is a load to put on an echo service: which service, how many connections, which
+// messages, and when. [Plan.Check] reports whether it can be carried out.
 //
-// As JSON it is part of every [Result], so that whoever reads one can run it
-// again.
+// As JSON it is part of every [Result], so that whoever reads one can run it again.
 type Plan struct {
 	URL    string      `json:"url"`
 	Target dial.Target `json:"-"` // what URL says, and how to speak TLS with it
 
-	// Conns connections are open at once, or sockets for datagrams; ConnectRate
-	// of them are opened a second, 0: as fast as it goes.
+	// Conns is the number of connections, or of sockets for datagrams. ConnectRate is
+	// how many of them are opened per second; 0: no limit.
 	Conns       int     `json:"conns"`
 	ConnectRate float64 `json:"connect_rate,omitempty"`
-	// Sources are the addresses to speak from, in turn: one address has about
+	// Sources are the local addresses to connect from, in turn: one address has about
 	// 28,000 ports on Linux (ip_local_port_range).
 	Sources []netip.Addr `json:"sources,omitempty"`
 
-	// Rate is the messages a second that leave on a schedule, over all
+	// Rate is the number of messages per second that are sent on a schedule, over all
 	// connections (open loop). 0 sends the next message when an answer has come
 	// (closed loop).
 	Rate float64 `json:"rate,omitempty"`
-	// Depth messages are in flight on each connection in a closed loop; in an
-	// open one it is not used.
+	// Depth is the number of messages in flight on each connection in a closed loop. It
+	// is not used in an open loop.
 	Depth int `json:"depth"`
 	// Sizes are the lengths of messages, in bytes.
 	Sizes Sizes `json:"sizes"`
-	// Churn opens a connection for each message, sends it and a FIN, and reads it
-	// back up to the end of the stream.
+	// Churn makes a connection for each message: it sends the message and a FIN, and
+	// reads the answer up to the end of the stream.
 	Churn bool `json:"churn,omitempty"`
 
-	// Warmup is not measured. Then Duration is, or as long as Messages take, if
-	// that is not 0.
+	// Warmup is not measured. The measurement after it lasts for Duration, or, if
+	// Messages is not 0, until that many messages have an outcome.
 	Warmup   time.Duration `json:"warmup"`
 	Duration time.Duration `json:"duration,omitempty"`
 	Messages int64         `json:"messages,omitempty"`
 	// Timeout is the longest wait for a connection or an answer.
 	Timeout time.Duration `json:"timeout"`
 
-	// Verify compares every byte with the stream of its connection, which Seed
-	// determines.
+	// Verify compares every byte that comes back with the one that was sent. Seed
+	// determines the bytes.
 	Verify bool   `json:"verify"`
 	Seed   uint64 `json:"seed"`
 
-	// ServerPID is a process of this machine of which CPU and memory are
-	// measured too; 0 for none.
+	// ServerPID is a process of this machine whose CPU time and memory are measured too;
+	// 0: none.
 	ServerPID int `json:"server_pid,omitempty"`
+}
+
+// The limits of a plan.
+const (
+	MaxConns    = 1 << 20
+	MaxDepth    = 1 << 16
+	maxDatagram = 65507 // bytes: what IPv4 and UDP leave of 64 KiB
+)
+
+// Check reports whether the plan can be carried out. The error is a *usage.Error.
+func (p Plan) Check() error {
+	udp := p.Target.Network == "udp"
+	for _, mistake := range []struct {
+		made      bool
+		got, want string
+	}{
+		{p.Conns < 1 || p.Conns > MaxConns, fmt.Sprintf("%d connections", p.Conns), fmt.Sprintf("want 1 to %d", MaxConns)},
+		{p.Depth < 1 || p.Depth > MaxDepth, fmt.Sprintf("%d messages in flight", p.Depth), fmt.Sprintf("want 1 to %d", MaxDepth)},
+		{p.Sizes.Max() == 0, "messages without a length", "want at least 1 byte"},
+		{!(p.Rate >= 0 && p.Rate <= 1e8), fmt.Sprintf("a rate of %g", p.Rate), "want 0 (as fast as answers come) to 100000000 per second"},
+		{!(p.ConnectRate >= 0 && p.ConnectRate <= 1e8), fmt.Sprintf("%g connects per second", p.ConnectRate),
+			"want 0 (no limit) to 100000000"},
+		{p.Duration < 0 || p.Warmup < 0, "a negative time", "omit it"},
+		{p.Messages < 0, "a negative number of messages", "omit it"},
+		{p.Timeout <= 0, "no time for an answer", "want a timeout, e.g. 5s"},
+		{p.Duration == 0 && p.Messages == 0, "no end", "want a duration or a number of messages"},
+		{p.Duration > 0 && p.Messages > 0, "two ends, a duration and a number of messages", "want one of them"},
+		{p.Rate > 0 && p.Depth > 1, "a rate and a depth", "omit the depth: in an open loop the schedule decides how much is in flight"},
+		{p.Churn && p.Depth > 1, "churn and a depth", "omit the depth: each connection has one message"},
+		{p.Churn && udp, "churn over udp", "datagrams have no connection to make"},
+		{p.Churn && p.ConnectRate > 0, "churn and a rate of connects", "with churn each message has a connect, so give the rate of messages"},
+		{len(p.Sources) > 0 && p.Target.Network == "unix", "a source address for a unix socket", "it has none"},
+		{udp && p.Sizes.Max() > maxDatagram, fmt.Sprintf("datagrams of %d bytes", p.Sizes.Max()), fmt.Sprintf("udp carries at most %d", maxDatagram)},
+		{udp && p.Sizes.Min() < headerSize, fmt.Sprintf("datagrams of %d bytes", p.Sizes.Min()),
+			fmt.Sprintf("each has a header of %d bytes", headerSize)},
+	} {
+		if mistake.made {
+			return usage.New(mistake.got, mistake.want)
+		}
+	}
+	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestPlanIsCheckedBeforeItIsCarriedOut(t *testing.T) {
+func TestCheckFindsWhatIsWrongInAPlan(t *testing.T) {
 	sizes := func(text string) Sizes {
 		s, err := ParseSizes(text)
 		if err != nil {
@@ -34,11 +34,11 @@ func TestPlanIsCheckedBeforeItIsCarriedOut(t *testing.T) {
 		{"the highest rate", func(p *Plan) { p.Rate = 1e8 }, true},
 		{"too high a rate", func(p *Plan) { p.Rate = 1e8 + 1 }, false},
 		{"a negative rate", func(p *Plan) { p.Rate = -1 }, false},
-		{"a rate that is no number", func(p *Plan) { p.Rate = math.NaN() }, false},
+		{"a rate that is not a number", func(p *Plan) { p.Rate = math.NaN() }, false},
 		{"the highest rate of connects", func(p *Plan) { p.ConnectRate = 1e8 }, true},
 		{"too high a rate of connects", func(p *Plan) { p.ConnectRate = 1e8 + 1 }, false},
 		{"a negative rate of connects", func(p *Plan) { p.ConnectRate = -1 }, false},
-		{"a rate of connects without end", func(p *Plan) { p.ConnectRate = math.Inf(1) }, false},
+		{"an infinite rate of connects", func(p *Plan) { p.ConnectRate = math.Inf(1) }, false},
 		{"a warm-up", func(p *Plan) { p.Warmup = 1 }, true},
 		{"a negative warm-up", func(p *Plan) { p.Warmup = -1 }, false},
 		{"a negative duration", func(p *Plan) { p.Duration, p.Messages = -1, 1 }, false},
@@ -62,7 +62,7 @@ func TestPlanIsCheckedBeforeItIsCarriedOut(t *testing.T) {
 		{"a long message", func(p *Plan) { p.Sizes = sizes("65508") }, true},
 		{"a short message", func(p *Plan) { p.Sizes = sizes("1") }, true},
 		{"the shortest and the longest datagram", func(p *Plan) { udp(p); p.Sizes = sizes("16-65507") }, true},
-		{"no header in a datagram", func(p *Plan) { udp(p); p.Sizes = sizes("15-64") }, false},
+		{"a datagram without space for the header", func(p *Plan) { udp(p); p.Sizes = sizes("15-64") }, false},
 		{"too long a datagram", func(p *Plan) { udp(p); p.Sizes = sizes("64-65508") }, false},
 	}
 	for _, tt := range tests {

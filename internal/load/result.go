@@ -1,6 +1,9 @@
 package load
 
 import (
+	"os"
+	"runtime"
+	"strings"
 	"time"
 
 	"echod/internal/dial"
@@ -12,31 +15,31 @@ import (
 // meaning; a new field keeps it.
 const Format = "echod-bench/2"
 
-// Result is what came of a plan. Histograms are whole, so that results of
-// several machines add up to what one would have measured.
+// Result is what was measured while a plan was carried out. It contains whole histograms,
+// so that the results of several machines can be added up without loss.
 type Result struct {
 	Format      string      `json:"format"`
 	Echod       string      `json:"echod"` // version of the generator
 	Environment Environment `json:"environment"`
 	Plan        Plan        `json:"plan"`
-	Started     time.Time   `json:"started"` // of the measurement, after the warm-up
-	Seconds     float64     `json:"seconds"` // measured
+	Started     time.Time   `json:"started"` // when the measurement began, after the warm-up
+	Seconds     float64     `json:"seconds"` // how long it lasted
 	Interrupted bool        `json:"interrupted,omitempty"`
 
-	Messages int64 `json:"messages"`  // answers that came back whole, and right if that was compared
-	Sent     int64 `json:"sent"`      // messages that left
-	BytesIn  int64 `json:"bytes_in"`  // that came back
-	BytesOut int64 `json:"bytes_out"` // that left
+	Messages int64 `json:"messages"`  // answers that came back complete, and correct if that was compared
+	Sent     int64 `json:"sent"`      // messages sent
+	BytesIn  int64 `json:"bytes_in"`  // of these answers
+	BytesOut int64 `json:"bytes_out"` // of these messages
 
-	// Latency is from when a message left to when its last byte was back; with
-	// churn, from when its connection was begun to the end of the stream. In an
-	// open loop it starts at the moment for which the message was scheduled,
-	// whenever it left.
+	// Latency is the time from when a message was sent until its last byte came back;
+	// with churn, from the start of its connect until the end of the stream. In an open
+	// loop it counts from the time for which the message was scheduled, whenever it was
+	// sent.
 	Latency *hist.Hist `json:"latency"`
-	// SchedulingDelay is how long after that moment the generator handed messages to
-	// their connections; nil in a closed loop. It is the fault of the generator
-	// alone: a delay because the connection was full, or not made yet, counts in
-	// Latency only.
+	// SchedulingDelay is how long after that time the generator gave messages to their
+	// connections; nil in a closed loop. The generator alone causes it: a delay because
+	// the send buffer was full, or because there was no connection yet, counts in Latency
+	// only.
 	SchedulingDelay *hist.Hist `json:"scheduling_delay,omitempty"`
 	// Connect is how long connections took to make, handshakes included.
 	Connect *hist.Hist `json:"connect,omitempty"`
@@ -47,9 +50,9 @@ type Result struct {
 	Behind    *Behind              `json:"behind,omitempty"` // set when the generator could not keep up
 	Wrong     *Wrong               `json:"wrong,omitempty"`  // set when a byte was not the one that was sent
 
-	Intervals []Interval `json:"intervals"` // one a second, in order
+	Intervals []Interval `json:"intervals"` // one for each second, in order
 
-	// Parts are what this was added up from, if several generators measured it.
+	// Parts are the results that this one was added up from, if there were several.
 	Parts []Part `json:"parts,omitempty"`
 }
 
@@ -65,25 +68,25 @@ type Part struct {
 	CPU         CPU         `json:"cpu"`
 }
 
-// Datagrams says what became of those that left. A figure, not a verdict.
+// Datagrams counts what became of the datagrams that were sent.
 type Datagrams struct {
 	Sent       int64 `json:"sent"`
 	Received   int64 `json:"received"` // distinct ones
-	Lost       int64 `json:"lost"`     // not back within the timeout
+	Lost       int64 `json:"lost"`     // no answer within the timeout
 	Duplicated int64 `json:"duplicated"`
-	Reordered  int64 `json:"reordered"` // came after one that had left later
+	Reordered  int64 `json:"reordered"` // came after the answer to one that was sent later
 }
 
-// CPU is processor time in seconds, over what was measured.
+// CPU is processor time in seconds, during the measurement.
 type CPU struct {
 	Client float64  `json:"client"`           // of the generator's process
-	System float64  `json:"system,omitempty"` // of the whole machine, everybody's; 0 if it cannot be told
+	System float64  `json:"system,omitempty"` // of all processes of the machine, and of its kernel; 0 if not known
 	Server *float64 `json:"server,omitempty"` // of Plan.ServerPID
-	// ServerRSS is the most memory that Plan.ServerPID was seen to use, in bytes.
+	// ServerRSS is the most memory that Plan.ServerPID used, in bytes, as far as seen.
 	ServerRSS *int64 `json:"server_rss,omitempty"`
 }
 
-// Behind says that the load was not the one that was asked for.
+// Behind says that the load was not the one in the plan.
 type Behind struct {
 	Target          float64       `json:"target"`           // messages per second
 	Achieved        float64       `json:"achieved"`         // messages per second that it started before the end
@@ -100,7 +103,7 @@ type Wrong struct {
 
 // Interval is one second of a run.
 type Interval struct {
-	At       float64    `json:"at"`      // seconds from Started to its begin
+	At       float64    `json:"at"`      // seconds from Started until it began
 	Seconds  float64    `json:"seconds"` // how long it was; the last may be short
 	Messages int64      `json:"messages"`
 	BytesIn  int64      `json:"bytes_in"`
@@ -118,4 +121,29 @@ type Environment struct {
 	CPU    string `json:"cpu,omitempty"` // the processor's name
 	CPUs   int    `json:"cpus"`          // that this process may use
 	Go     string `json:"go"`
+}
+
+func environment() Environment {
+	host, _ := os.Hostname()
+	return Environment{
+		Host: host, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(),
+		Kernel: strings.TrimSpace(readFile("/proc/sys/kernel/osrelease")),
+		CPU:    processor(),
+	}
+}
+
+// processor returns the name of the first processor, where the kernel tells it.
+func processor() string {
+	for line := range strings.Lines(readFile("/proc/cpuinfo")) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// readFile returns what is in a file of /proc; "" where there is none.
+func readFile(name string) string {
+	content, _ := os.ReadFile(name)
+	return string(content)
 }

@@ -1,59 +1,102 @@
+// Package load puts load on an echo service and measures the answers. It does not
+// report better figures than the clients of the service would see: in an open loop
+// latency counts from the time for which a message was scheduled, every byte is
+// compared, and the result says so if the generator itself was too slow.
 package load
 
 import (
 	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
+	"net"
 	"sync"
 	"time"
 
 	"echod/internal/dial"
 )
 
-// Progress is what a run has come to, for a line that a person watches.
+// Progress is the state of a run, for a line that a person watches.
 type Progress struct {
 	At       time.Duration // since the measurement began
 	Of       time.Duration // how long it will take; 0 if the number of messages decides
 	Warmup   bool          // nothing is measured yet
-	Interval Interval      // the second that has just passed; empty during the warm-up
+	Interval Interval      // the last second; empty during the warm-up
 }
 
-// Run carries p out. Once a second, from one goroutine, observe is told how it
-// goes; it may be nil.
+// Run carries out p. It calls observe once a second, always from the same goroutine;
+// observe may be nil.
 //
-// When ctx ends, the result is of what was measured until then, and says that it
-// was interrupted; there is none before the measurement began. A byte that was
-// not the one that was sent ends it, too: Result.Wrong. The error is a
-// *usage.Error, a *dial.UnreachableError or ctx's.
+// When ctx ends, the result covers what was measured until then, and says that it was
+// interrupted; there is none before the measurement began. A wrong byte also ends the
+// run: see Result.Wrong. The error is a *usage.Error, a *dial.UnreachableError or ctx's.
 func Run(ctx context.Context, p Plan, observe func(Progress)) (*Result, error) {
 	return runWith(ctx, p, observe, newDriver)
 }
 
-// driver moves the messages of a plan. There are two: one on the net package,
-// for every platform and network, and one on epoll, for speed.
+// driver does the I/O of a plan: it makes the connections, sends and receives. What to
+// do when is decided by the slots. There are two drivers: netDriver, for every platform
+// and network, and loop, for speed.
 type driver interface {
-	// open makes the connections. It returns when each has been made, or has
-	// failed once, or ctx ended.
+	// open makes the connections. It returns when each of them is made, or has failed
+	// once, or ctx has ended.
 	open(ctx context.Context)
-	// drive sends and receives until ctx ends. Failed connections are made again.
+	// drive starts the load and keeps it up until ctx ends.
 	drive(ctx context.Context)
-	// close ends the connections.
+	// close closes the connections.
 	close()
 }
 
-// course is what a driver needs to know of the run it is part of.
+// course is a run, as its driver and its slots need to know it.
 type course struct {
 	Plan
 	tally    *tally
 	content  *content
 	peer     peer
-	run      uint32
-	begun    time.Time
+	run      uint32 // tells the datagrams of this run from those of others
+	clock    func() int64
 	schedule schedule
 }
 
-// now is the time on the run's clock, in nanoseconds.
-func (c *course) now() int64 { return int64(time.Since(c.begun)) }
+// peer is where all connections go: the address that was found first.
+type peer struct{ addr net.Addr }
+
+func newCourse(p Plan, to peer) *course {
+	begun := time.Now()
+	return &course{Plan: p, tally: newTally(p), content: newContent(p.Seed), peer: to,
+		run:   rand.Uint32(), // not from the seed: a run that is repeated is another run
+		clock: func() int64 { return int64(time.Since(begun)) }}
+}
+
+// now returns the time on the clock of the run, in nanoseconds.
+func (c *course) now() int64 { return c.clock() }
+
+func (c *course) udp() bool { return c.Target.Network == "udp" }
+
+// maxConnecting is how many connects may be in progress, unless they are part of the
+// load.
+const maxConnecting = 128
+
+// connectAt returns when connection i is to be opened, if the first was at begun.
+func (c *course) connectAt(begun int64, i int) int64 {
+	if c.ConnectRate == 0 {
+		return begun
+	}
+	return begun + int64(float64(i)/c.ConnectRate*1e9)
+}
+
+// nextScheduled takes the next message of an open loop if it is due, for the slots in
+// turn.
+func (c *course) nextScheduled(now int64) (slot int, due int64, ok bool) {
+	if c.Rate == 0 {
+		return 0, 0, false
+	}
+	i, due, ok := c.schedule.pop(now)
+	if ok {
+		c.tally.scheduled(due, now)
+	}
+	return int(i % int64(c.Conns)), due, ok
+}
 
 func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*course) (driver, error)) (*Result, error) {
 	if err := p.Check(); err != nil {
@@ -62,11 +105,11 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*cou
 	if observe == nil {
 		observe = func(Progress) {}
 	}
-	peer, err := reach(ctx, p)
+	to, err := reach(ctx, p)
 	if err != nil {
 		return nil, cmp.Or(ctx.Err(), err)
 	}
-	c := &course{Plan: p, tally: newTally(p), content: newContent(p.Seed), peer: peer, run: runTag(), begun: time.Now()}
+	c := newCourse(p, to)
 	d, err := make(c)
 	if err != nil {
 		return nil, err
@@ -79,8 +122,28 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*cou
 	return c.measure(ctx, d, observe)
 }
 
-// measure lets d drive through the warm-up and what is measured, and puts the
-// result together.
+// reach makes one connection first, so that a service that does not answer is one
+// error. All others go to the same address, and the name is looked up only once.
+func reach(ctx context.Context, p Plan) (peer, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	target := p.Target
+	if len(p.Sources) > 0 {
+		target.Source = p.Sources[0]
+	}
+	conn, err := target.Dial(ctx)
+	if err != nil {
+		return peer{}, &dial.UnreachableError{Target: p.Target.String(), Class: dial.Classify(err), Err: err}
+	}
+	defer conn.Close()
+	if err := dial.Admitted(ctx, conn, p.Timeout/8); err != nil {
+		return peer{}, &dial.UnreachableError{Target: p.Target.String(), Class: dial.Classify(err), Err: err}
+	}
+	return peer{conn.RemoteAddr()}, nil
+}
+
+// measure runs the driver through the warm-up and the measurement, and completes the
+// result.
 func (c *course) measure(ctx context.Context, d driver, observe func(Progress)) (*Result, error) {
 	driving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.schedule.start(c.now(), c.Rate)
@@ -89,19 +152,19 @@ func (c *course) measure(ctx context.Context, d driver, observe func(Progress)) 
 	working.Go(c.tally.archive)
 	measured := c.watch(ctx, observe)
 	stop()
-	close(c.tally.filled)
+	close(c.tally.finished)
 	working.Wait()
 	if !measured {
 		return nil, ctx.Err()
 	}
-	r := c.tally.result
+	r := c.tally.total()
 	r.Interrupted = ctx.Err() != nil
-	r.Environment = look()
+	r.Environment = environment()
 	r.Behind = c.behind(r)
 	return r, c.verdict(r)
 }
 
-// watch keeps the time: the warm-up, the seconds, the end. It returns false if
+// watch keeps the time: of the warm-up, of each second, of the end. It returns false if
 // nothing was measured.
 func (c *course) watch(ctx context.Context, observe func(Progress)) bool {
 	observe(Progress{Warmup: true, Of: c.Duration})
@@ -121,16 +184,16 @@ func (c *course) watch(ctx context.Context, observe func(Progress)) bool {
 		if !going {
 			c.tally.stop(c.now)
 			meter.read(&c.tally.result.CPU)
-			c.finish(ctx)
+			c.waitForScheduled(ctx)
 		}
-		second := c.tally.roll(now, !going)
+		second := c.tally.nextInterval(now, !going)
 		meter.sample()
 		observe(Progress{At: time.Since(began), Of: c.Duration, Interval: second})
 	}
 	return true
 }
 
-// wait returns true after d, and false if ctx or the run ends earlier.
+// wait returns true after d, and false if ctx or the run ends before that.
 func (c *course) wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -143,44 +206,45 @@ func (c *course) wait(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// finish waits for what was scheduled and is not back: to leave it out would
-// hide a server that stalls at the end.
-func (c *course) finish(ctx context.Context) {
+// waitForScheduled waits until all messages have an outcome that were due within the
+// measurement. Without that, a server that stalls at the end would look fast.
+func (c *course) waitForScheduled(ctx context.Context) {
 	if c.Rate == 0 {
 		return
 	}
 	const (
-		look  = 5 * time.Millisecond
-		grace = time.Second // for the driver to see what is past its timeout
+		interval = 5 * time.Millisecond
+		grace    = time.Second // for the driver to notice the last timeouts
 	)
-	for until := time.Now().Add(c.Timeout + grace); !c.tally.settledAll(&c.schedule) && time.Now().Before(until); {
-		if !c.wait(ctx, look) {
+	for until := time.Now().Add(c.Timeout + grace); !c.tally.allSettled(&c.schedule) && time.Now().Before(until); {
+		if !c.wait(ctx, interval) {
 			return
 		}
 	}
 }
 
-// The generator has kept up if it was late by no more than tooLate for 99 of 100
-// messages, and had taken as many of them when the time was over.
+// The generator has kept up if the scheduling delay of 99 % of the messages was at most
+// tooLate, and if it took at least tooFew of all messages from the schedule in time.
 const (
 	tooLate = 10 * time.Millisecond
 	tooFew  = 0.99
 )
 
-// behind reports whether the load was another one than was asked for.
+// behind returns the target and what was achieved, if the generator has not kept up.
 func (c *course) behind(r *Result) *Behind {
 	if c.Rate == 0 || r.Seconds == 0 || r.Wrong != nil {
 		return nil
 	}
-	b := &Behind{Target: c.Rate, Achieved: float64(c.tally.kept) / r.Seconds, SchedulingDelay: r.SchedulingDelay.Quantile(0.99)}
+	inTime := float64(c.tally.outcomes.inTime)
+	b := &Behind{Target: c.Rate, Achieved: inTime / r.Seconds, SchedulingDelay: r.SchedulingDelay.Quantile(0.99)}
 	scheduled := c.Rate * r.Seconds
-	if b.SchedulingDelay <= tooLate && float64(c.tally.kept) >= tooFew*scheduled-1 {
+	if b.SchedulingDelay <= tooLate && inTime >= tooFew*scheduled-1 {
 		return nil
 	}
 	return b
 }
 
-// verdict is an error if nothing worked at all.
+// verdict returns an error if nothing worked at all.
 func (c *course) verdict(r *Result) error {
 	if r.Messages > 0 || r.Wrong != nil || r.Interrupted {
 		return nil

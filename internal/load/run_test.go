@@ -21,17 +21,17 @@ func eachDriver(t *testing.T, f func(t *testing.T, run runner)) {
 
 type runner func(context.Context, Plan) (*Result, error)
 
-// planFor is a short plan for tests that put load on the server at url. They are
-// skipped in short mode: what needs no server is tested without one, too.
+// planFor returns a short plan for a test that puts load on the server at url. Such tests
+// are skipped in short mode.
 func planFor(t *testing.T, url, sizes string) Plan {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it puts load on a server, which short mode leaves out")
+		t.Skip("puts load on a server, which takes too long for short mode")
 	}
 	return planOf(t, url, sizes)
 }
 
-// planOf is a plan that can be carried out.
+// planOf returns a valid plan.
 func planOf(t *testing.T, url, sizes string) Plan {
 	t.Helper()
 	target, err := dial.Parse(url)
@@ -89,7 +89,7 @@ func TestEveryNetworkIsPutUnderLoad(t *testing.T) {
 					t.Errorf("got %d latencies of %d messages, p50 %v", r.Latency.Count(), r.Messages, r.Latency.Quantile(0.5))
 				}
 				if lost := r.Datagrams; p.Rate > 0 && lost == nil && r.Messages != r.Sent {
-					t.Errorf("open loop: got %d of %d messages back; want all of them waited for", r.Messages, r.Sent)
+					t.Errorf("open loop: got %d of %d messages back; want all of them", r.Messages, r.Sent)
 				}
 			})
 		}
@@ -106,7 +106,7 @@ func TestNumberOfMessagesEndsARun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// In a closed loop others may come back while the last one is counted.
+			// In a closed loop other answers may come while the last one is counted.
 			if r.Messages < 100 || rate > 0 && r.Messages != 100 {
 				t.Errorf("rate %g: got %d messages, want 100", rate, r.Messages)
 			}
@@ -114,7 +114,7 @@ func TestNumberOfMessagesEndsARun(t *testing.T) {
 	})
 }
 
-func TestNobodyThereIsOneError(t *testing.T) {
+func TestServiceThatIsNotThereIsOneError(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		_, err := run(t.Context(), planFor(t, "tcp://127.77.0.9:9", "64"))
 		var unreachable *dial.UnreachableError
@@ -124,7 +124,7 @@ func TestNobodyThereIsOneError(t *testing.T) {
 	})
 }
 
-func TestInterruptedRunTellsWhatItSaw(t *testing.T) {
+func TestInterruptedRunReturnsWhatWasMeasured(t *testing.T) {
 	url := echotest.NewServer(t).URL()
 	eachDriver(t, func(t *testing.T, run runner) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

@@ -1,9 +1,11 @@
 package load
 
-// schedule says when the messages of an open loop are due: the i-th at i/rate
-// after the start, whatever became of the others.
+import "time"
+
+// schedule says when the messages of an open loop are due: message i at i/rate after
+// the start, whatever became of the others.
 type schedule struct {
-	begin int64   // ns on the run's clock
+	begin int64   // ns on the clock of the run
 	every float64 // ns between two messages; 0 in a closed loop
 	next  int64   // the number of the next message
 }
@@ -15,29 +17,39 @@ func (s *schedule) start(now int64, rate float64) {
 	}
 }
 
-// due is when the next message is due.
+// due returns when the next message is due.
 func (s *schedule) due() int64 { return s.at(s.next) }
 
-// at is when the i-th message is due.
+// at returns when message i is due.
 func (s *schedule) at(i int64) int64 { return s.begin + int64(float64(i)*s.every) }
 
-// count is how many messages are due from one moment until another.
+// count returns how many messages are due within [from, to).
 func (s *schedule) count(from, to int64) int64 { return s.first(to) - s.first(from) }
 
-// first is the number of the first message that is due at that moment or later.
-func (s *schedule) first(moment int64) int64 {
-	i := max(int64(float64(moment-s.begin)/s.every)-1, 0)
-	for s.at(i) < moment {
+// first returns the number of the first message that is due at that time or later.
+func (s *schedule) first(time int64) int64 {
+	i := max(int64(float64(time-s.begin)/s.every)-1, 0)
+	for s.at(i) < time {
 		i++
 	}
 	return i
 }
 
-// take is the next message, if it is due: its number and its moment.
-func (s *schedule) take(now int64) (i, due int64, ok bool) {
+// pop removes the next message if it is due. It returns its number and when it was
+// due.
+func (s *schedule) pop(now int64) (i, due int64, ok bool) {
 	if due = s.due(); due > now {
 		return 0, 0, false
 	}
 	s.next++
 	return s.next - 1, due, true
+}
+
+// backoff returns how long to wait before the next attempt: 10 ms, and twice as long
+// after each further failure, up to a second.
+type backoff struct{ last time.Duration }
+
+func (b *backoff) next() time.Duration {
+	b.last = min(max(2*b.last, 10*time.Millisecond), time.Second)
+	return b.last
 }

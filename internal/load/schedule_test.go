@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What a stretch of time holds is what is taken in it, however often one looks.
-func TestScheduleCountsWhatIsTaken(t *testing.T) {
+// A schedule counts as many messages in a span of time as it hands out in it.
+func TestScheduleCountsTheMessagesThatItHandsOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rate := math.Pow(10, rapid.Float64Range(0, 8).Draw(t, "log rate"))
 		begin := rapid.Int64Range(0, 1e12).Draw(t, "begin")
@@ -18,39 +18,39 @@ func TestScheduleCountsWhatIsTaken(t *testing.T) {
 		for range rapid.IntRange(1, 50).Draw(t, "looks") {
 			then := now + int64(rapid.Float64Range(0, 100).Draw(t, "messages")*s.every)
 			want, got := s.count(now, then), int64(0)
-			for i, due, ok := s.take(then - 1); ok; i, due, ok = s.take(then - 1) {
+			for i, due, ok := s.pop(then - 1); ok; i, due, ok = s.pop(then - 1) {
 				if due < now || due >= then || due <= last {
 					t.Fatalf("message %d: due at %d, want from %d until %d, after %d", i, due, now, then, last)
 				}
 				got, last = got+1, due
 			}
 			if got != want {
-				t.Fatalf("at %g/s from %d until %d: took %d, counted %d", rate, now-begin, then-begin, got, want)
+				t.Fatalf("at %g/s from %d until %d: handed out %d, counted %d", rate, now-begin, then-begin, got, want)
 			}
 			now = then
 		}
 	})
 }
 
-func TestScheduleIsKeptAfterAPause(t *testing.T) {
+func TestMessagesAfterAPauseAreDueAtTheirTimes(t *testing.T) {
 	var s schedule
 	s.start(1000, 1e6)
-	for i := range int64(10) { // all at once, each due when it should have left
-		got, due, ok := s.take(1000 + 9000)
+	for i := range int64(10) { // all at once, each due when it should have been sent
+		got, due, ok := s.pop(1000 + 9000)
 		if !ok || got != i || due != 1000+i*1000 {
 			t.Errorf("got message %d due at %d, %v; want %d due at %d", got, due, ok, i, 1000+i*1000)
 		}
 	}
-	if _, _, ok := s.take(1000 + 9999); ok {
+	if _, _, ok := s.pop(1000 + 9999); ok {
 		t.Error("got an eleventh before it is due")
 	}
 }
 
-func TestWithoutARateEverythingIsDueAtOnce(t *testing.T) {
+func TestWithoutARateEachMessageIsDueAtOnce(t *testing.T) {
 	var s schedule
 	s.start(1000, 0)
 	for i := range int64(3) {
-		if got, due, ok := s.take(1000); !ok || got != i || due != 1000 {
+		if got, due, ok := s.pop(1000); !ok || got != i || due != 1000 {
 			t.Errorf("got message %d due at %d, %t; want %d due at 1000", got, due, ok, i)
 		}
 	}

@@ -33,7 +33,7 @@ func TestSizesAreReadAndWritten(t *testing.T) {
 	}
 }
 
-func TestBadSizesAreToldWhatIsRight(t *testing.T) {
+func TestErrorOfInvalidSizesSaysWhatIsValid(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"", "one length (64), a range (64-1KiB)"},
 		{"64KB", "write bytes, KiB or MiB"},
@@ -54,8 +54,7 @@ func TestBadSizesAreToldWhatIsRight(t *testing.T) {
 	}
 }
 
-// What is written is read as the same, and no length is picked that was not
-// asked for.
+// What is written reads as the same, and every length that is picked is one of the sizes.
 func TestSizesSurviveBeingWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		length := rapid.IntRange(1, MaxSize)

@@ -9,31 +9,46 @@ import (
 	"echod/internal/hist"
 )
 
-// tally counts what a driver sees. Any goroutine may call it. Moments are
-// nanoseconds on the clock of the run.
+// tally counts what the slots report. It is the only place where messages are
+// counted. Any goroutine may call it. Times are nanoseconds on the clock of the
+// run.
 type tally struct {
-	byDue    bool  // a message counts if it was due while measured; else if it came then
-	messages int64 // how many settle the run; 0 if time does
+	byDue    bool  // open loop: a message is measured if it was due within the measurement; else if its outcome was
+	messages int64 // the run ends when this many messages have an outcome; 0: when the time is over
 
 	mu       sync.Mutex
-	from, to int64 // what is measured
+	from, to int64 // the measurement: from is part of it, to is not
+	outcomes outcomes
 	result   *Result
-	second   *Interval
-	conns    int   // open now
-	due      int64 // messages of the schedule that were due while measured …
-	kept     int64 // … and were taken before that was over
-	settled  int64 // … and are back, or never will be
+	second   *Interval // being filled; nil before and after the measurement
+	conns    int       // open now
 
-	enough chan struct{} // closed when messages are settled, or a byte was wrong
-	ended  bool          // enough is closed
-	filled chan *Interval
+	enough   chan struct{} // closed when the run is to end by itself
+	ended    bool          // enough is closed
+	finished chan *Interval
 }
+
+// outcomes counts what became of the messages of the measurement. Each message
+// that was due ends as exactly one of answered, failed and lost. In a closed loop
+// a connection that fails without a message counts as one failed message: it was an
+// attempt to send one.
+type outcomes struct {
+	due      int64 // open loop: taken from the schedule
+	inTime   int64 // of these: taken before the measurement was over
+	sent     int64 // given to a socket, or to the queue in front of it
+	answered int64 // the answer came back complete, and correct if that was compared
+	failed   int64 // the connection failed, or there was none
+	lost     int64 // datagrams: no answer came within the timeout
+}
+
+// settled returns how many messages have an outcome.
+func (o *outcomes) settled() int64 { return o.answered + o.failed + o.lost }
 
 const never = int64(1) << 62
 
 func newTally(p Plan) *tally {
 	t := &tally{byDue: p.Rate > 0, messages: p.Messages, from: never, to: never,
-		enough: make(chan struct{}), filled: make(chan *Interval, 16),
+		enough: make(chan struct{}), finished: make(chan *Interval, 16),
 		result: &Result{Format: Format, Plan: p, Latency: hist.New(), Errors: map[dial.Class]int64{}}}
 	if p.Rate > 0 {
 		t.result.SchedulingDelay = hist.New()
@@ -46,8 +61,8 @@ func newTally(p Plan) *tally {
 	return t
 }
 
-// measured reports whether what was due at one moment, and happened at another,
-// belongs to the result.
+// measured reports whether a message that was due at one time, and had its outcome
+// at another, is part of the result.
 func (t *tally) measured(due, now int64) bool {
 	if t.byDue {
 		return due >= t.from && due < t.to
@@ -55,142 +70,129 @@ func (t *tally) measured(due, now int64) bool {
 	return now >= t.from && now < t.to
 }
 
-// took counts a message that was taken from the schedule. How late that was is
-// the generator's doing; what it waits for after that, a connection or room in
-// one, is the server's.
-func (t *tally) took(due, now int64) {
+// scheduled counts a message that was taken from the schedule. The delay until then
+// is the generator's. What the message waits for later, e.g. a connection or space
+// in a send buffer, is the server's.
+func (t *tally) scheduled(due, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.measured(due, now) {
 		return
 	}
-	t.due++
+	t.outcomes.due++
 	t.result.SchedulingDelay.Record(time.Duration(now - due))
 	if now < t.to+int64(tooLate) {
-		t.kept++
+		t.outcomes.inTime++
 	}
 }
 
-// left counts a message that was handed to the socket, or is next to be.
-func (t *tally) left(due, now int64, size int) {
+// sent counts a message that was given to its connection.
+func (t *tally) sent(due, now int64, size int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.measured(due, now) {
-		return
-	}
-	t.result.Sent++
-	t.result.BytesOut += int64(size)
-	if t.result.Datagrams != nil {
-		t.result.Datagrams.Sent++
+	if t.measured(due, now) {
+		t.outcomes.sent++
+		t.result.BytesOut += int64(size)
 	}
 }
 
-// answered counts a message that is back whole.
+// answered counts a message whose answer came back complete.
 func (t *tally) answered(due, now int64, size int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.measured(due, now) || t.second == nil {
 		return
 	}
-	t.result.Messages++
+	t.outcomes.answered++
 	t.result.BytesIn += int64(size)
 	t.second.Messages++
 	t.second.BytesIn += int64(size)
 	t.second.Latency.Record(time.Duration(now - due))
-	if t.result.Datagrams != nil {
-		t.result.Datagrams.Received++
-	}
-	t.settle()
+	t.checkEnough()
 }
 
-// broke counts an error that no message of a schedule is known to have met: of a
-// connection that had none under way, or of a socket for datagrams, where the
-// message counts as lost when its time is up.
-func (t *tally) broke(now int64, class dial.Class) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.failConn(now, class)
-}
-
-// gone counts what a connection has taken with it: the messages under way, or
-// itself if there were none.
-func (t *tally) gone(now int64, class dial.Class, pending *queue) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if pending.len() == 0 {
-		t.failConn(now, class)
-	}
-	for m, ok := pending.take(); ok; m, ok = pending.take() {
-		t.fail(m.due, now, class)
-	}
-}
-
-// missed counts a message that had no connection to leave by.
-func (t *tally) missed(due, now int64, class dial.Class) {
+// failed counts a message whose connection failed, or that had none.
+func (t *tally) failed(due, now int64, class dial.Class) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.fail(due, now, class)
 }
 
-// fail counts a message that came to nothing.
 func (t *tally) fail(due, now int64, class dial.Class) {
 	if t.measured(due, now) {
-		t.count(class)
-		t.settle()
+		t.addError(class)
+		t.outcomes.failed++
+		t.checkEnough()
 	}
 }
 
-// failConn counts a connection that came to nothing. In a closed loop that was a
-// try to send a message; on a schedule each message is accounted for by itself,
-// and so is each datagram.
+// lost counts a datagram without an answer within the timeout.
+func (t *tally) lost(due, now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.measured(due, now) {
+		t.outcomes.lost++
+		t.checkEnough()
+	}
+}
+
+// connFailed counts an error that is not the outcome of a known message: of a
+// connection without one, or of a datagram socket, where the message counts as lost
+// later.
+func (t *tally) connFailed(now int64, class dial.Class) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failConn(now, class)
+}
+
 func (t *tally) failConn(now int64, class dial.Class) {
 	if !t.measured(now, now) {
 		return
 	}
-	t.count(class)
+	t.addError(class)
 	if !t.byDue && t.result.Datagrams == nil {
-		t.settle()
+		t.outcomes.failed++
+		t.checkEnough()
 	}
 }
 
-func (t *tally) count(class dial.Class) {
+// connLost counts the end of a connection: its pending messages fail with it. If
+// there are none, the connection itself counts as failed.
+func (t *tally) connLost(now int64, class dial.Class, pending *queue) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if pending.len() == 0 {
+		t.failConn(now, class)
+	}
+	for m, ok := pending.pop(); ok; m, ok = pending.pop() {
+		t.fail(m.due, now, class)
+	}
+}
+
+func (t *tally) addError(class dial.Class) {
 	t.result.Errors[cmp.Or(class, dial.Local)]++
 	if t.second != nil {
 		t.second.Errors++
 	}
 }
 
-// lost counts a datagram that did not come back in time.
-func (t *tally) lost(due, now int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.measured(due, now) {
-		t.result.Datagrams.Lost++
-		t.settle()
-	}
-}
-
-// arrived counts a datagram that came, whatever it was.
-func (t *tally) arrived(now int64, a arrival) {
-	if a.fresh {
+// received counts a datagram that arrived.
+func (t *tally) received(now int64, a arrival) {
+	if a.first {
 		t.answered(a.due, now, a.size)
-	}
-	if a.twice || a.reordered {
-		t.odd(now, a)
 	}
 	if a.wrong != nil {
 		t.wrong(a.wrong)
 	}
-}
-
-// odd counts a datagram that came out of order, or once more.
-func (t *tally) odd(now int64, a arrival) {
+	if !a.duplicate && !a.reordered {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now < t.from || now >= t.to {
 		return
 	}
-	if a.twice {
+	if a.duplicate {
 		t.result.Datagrams.Duplicated++
 	}
 	if a.reordered {
@@ -198,7 +200,7 @@ func (t *tally) odd(now int64, a arrival) {
 	}
 }
 
-// connected counts a connection that was made, or a socket, whenever that was.
+// connected counts a connection, or a datagram socket, and how long it took to make.
 func (t *tally) connected(took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -208,14 +210,14 @@ func (t *tally) connected(took time.Duration) {
 	}
 }
 
-// closed counts one that is no more.
-func (t *tally) closed() {
+// disconnected counts the end of what connected counted.
+func (t *tally) disconnected() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.conns--
 }
 
-// wrong ends the run: the first one is kept.
+// wrong ends the run. The first wrong byte is kept.
 func (t *tally) wrong(w *Wrong) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -225,9 +227,10 @@ func (t *tally) wrong(w *Wrong) {
 	t.end()
 }
 
-func (t *tally) settle() {
-	t.settled++
-	if t.messages > 0 && t.settled >= t.messages {
+// checkEnough ends the run if it is limited to a number of messages and all of them
+// have an outcome.
+func (t *tally) checkEnough() {
+	if t.messages > 0 && t.outcomes.settled() >= t.messages {
 		t.end()
 	}
 }
@@ -239,17 +242,17 @@ func (t *tally) end() {
 	}
 }
 
-// settledAll reports whether every message that was due while measured is back, or
-// never will be.
-func (t *tally) settledAll(s *schedule) bool {
+// allSettled reports whether every message that was due within the measurement has
+// an outcome.
+func (t *tally) allSettled(s *schedule) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.settled >= s.count(t.from, t.to)
+	return t.outcomes.settled() >= s.count(t.from, t.to)
 }
 
-// begin starts to measure, until stop, or until as many messages of s were due
-// as settle the run. The clock is read under the lock: what is counted after it
-// is due after it, or not measured.
+// begin starts the measurement. It lasts until stop; in an open loop with a number
+// of messages, until that many were due. The clock is read under the lock: what is
+// counted later is either due later or not measured.
 func (t *tally) begin(clock func() int64, s *schedule) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -261,7 +264,7 @@ func (t *tally) begin(clock func() int64, s *schedule) {
 	t.second = &Interval{Latency: hist.New()}
 }
 
-// stop ends what is measured. It returns whether the run had ended by itself.
+// stop ends the measurement. It reports whether the run had ended by itself.
 func (t *tally) stop(clock func() int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -272,39 +275,47 @@ func (t *tally) stop(clock func() int64) bool {
 	return t.ended
 }
 
-// roll ends one interval and begins the next. The one that ended is kept by
-// archive.
-func (t *tally) roll(now int64, last bool) Interval {
-	done := t.replace(now, last)
-	shown := *done
-	shown.Latency = hist.New()
-	shown.Latency.Add(done.Latency)
-	t.filled <- done
-	return shown
-}
-
-// replace puts an empty interval in the place of the one that ended. Messages
-// wait for the lock, so the histograms are made before it and added after it:
-// either takes the time of many messages.
-func (t *tally) replace(now int64, last bool) *Interval {
+// nextInterval ends one interval and starts the next one, unless it was the last.
+// It returns a copy of the interval that ended; archive keeps the original.
+//
+// Messages wait for the lock. Making a histogram and adding two up take the time of
+// many messages, so both are done without it.
+func (t *tally) nextInterval(now int64, last bool) Interval {
 	next := &Interval{Latency: hist.New()}
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	done := t.second
 	next.At = time.Duration(now - t.from).Seconds()
 	done.Seconds, done.Conns = next.At-done.At, t.conns
 	if t.second = next; last {
 		t.second = nil
 	}
-	return done
+	t.mu.Unlock()
+	shown := *done
+	shown.Latency = hist.New()
+	shown.Latency.Add(done.Latency)
+	t.finished <- done
+	return shown
 }
 
-// archive adds the intervals up until there are no more. It has a goroutine of
-// its own, because it takes a millisecond for each.
+// archive adds the finished intervals to the result until there are no more. It
+// runs in a goroutine of its own, because it takes a millisecond for each.
 func (t *tally) archive() {
-	for done := range t.filled {
+	for done := range t.finished {
 		t.result.Latency.Add(done.Latency)
 		done.Latency.Fold()
 		t.result.Intervals = append(t.result.Intervals, *done)
 	}
+}
+
+// total copies the outcomes into the result and returns it. Call it when nothing is
+// counted any more.
+func (t *tally) total() *Result {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r, o := t.result, t.outcomes
+	r.Messages, r.Sent = o.answered, o.sent
+	if d := r.Datagrams; d != nil {
+		d.Sent, d.Received, d.Lost = o.sent, o.answered, o.lost
+	}
+	return r
 }

@@ -10,11 +10,10 @@ import (
 	"echod/internal/hist"
 )
 
-// The moments between which the tallies of these tests measure.
+// The measurement of these tests.
 const from, to = int64(1000), int64(2000)
 
-// tallyFor is the tally of a plan, which measures from one of these moments to the
-// other; that is known to it beforehand.
+// tallyFor returns the tally of a plan, with these limits of the measurement.
 func tallyFor(t *testing.T, network string, rate float64, messages int64) *tally {
 	t.Helper()
 	p := planOf(t, "tcp://127.0.0.1:7", "64")
@@ -29,8 +28,8 @@ func tallyFor(t *testing.T, network string, rate float64, messages int64) *tally
 	return tl
 }
 
-// settles reports whether the run is over.
-func settles(tl *tally) bool {
+// isOver reports whether the run is over.
+func isOver(tl *tally) bool {
 	select {
 	case <-tl.enough:
 		return true
@@ -39,9 +38,9 @@ func settles(tl *tally) bool {
 	}
 }
 
-// In a closed loop a message counts when it is sent and when it comes back, in an
-// open one when it was due, whatever became of it.
-func TestMessageCountsIfItWasMeasured(t *testing.T) {
+// In a closed loop the time at which something happens decides whether it counts. In an
+// open loop it is the time at which the message was due, whatever became of it.
+func TestOutcomeCountsWithinTheMeasurement(t *testing.T) {
 	const long = int64(1e12)
 	tests := []struct {
 		name     string
@@ -50,28 +49,28 @@ func TestMessageCountsIfItWasMeasured(t *testing.T) {
 		want     int64
 	}{
 		{"closed loop, before", 0, from, from - 1, 0},
-		{"closed loop, as it begins", 0, 0, from, 1},
-		{"closed loop, as it ends", 0, from, to - 1, 1},
+		{"closed loop, at the start", 0, 0, from, 1},
+		{"closed loop, at the end", 0, from, to - 1, 1},
 		{"closed loop, after", 0, from, to, 0},
 		{"open loop, due before", 1, from - 1, from, 0},
-		{"open loop, due as it begins", 1, from, from, 1},
-		{"open loop, due as it ends, back long after", 1, to - 1, long, 1},
+		{"open loop, due at the start", 1, from, from, 1},
+		{"open loop, due at the end, answered long after", 1, to - 1, long, 1},
 		{"open loop, due after", 1, to, to, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tl := tallyFor(t, "udp", tt.rate, 0)
-			tl.left(tt.due, tt.now, 64)
+			tl.sent(tt.due, tt.now, 64)
 			tl.answered(tt.due, tt.now, 64)
-			tl.missed(tt.due, tt.now, dial.Timeout)
+			tl.failed(tt.due, tt.now, dial.Timeout)
 			tl.lost(tt.due, tt.now)
-			r := tl.result
+			r := tl.total()
 			want := Datagrams{Sent: tt.want, Received: tt.want, Lost: tt.want}
 			if r.Sent != tt.want || r.Messages != tt.want || r.Errors[dial.Timeout] != tt.want || *r.Datagrams != want {
 				t.Errorf("got %d sent, %d back, errors %v, %+v; want %d of each", r.Sent, r.Messages, r.Errors, *r.Datagrams, tt.want)
 			}
-			if r.BytesOut != 64*tt.want || r.BytesIn != 64*tt.want || tl.settled != 3*tt.want {
-				t.Errorf("got %d bytes out, %d in, %d settled; want 64, 64 and 3 for each", r.BytesOut, r.BytesIn, tl.settled)
+			if r.BytesOut != 64*tt.want || r.BytesIn != 64*tt.want || tl.outcomes.settled() != 3*tt.want {
+				t.Errorf("got %d bytes out, %d in, %d settled; want 64, 64 and 3 for each", r.BytesOut, r.BytesIn, tl.outcomes.settled())
 			}
 			second := tl.second
 			if second.Messages != tt.want || second.BytesIn != 64*tt.want || second.Errors != tt.want {
@@ -81,7 +80,7 @@ func TestMessageCountsIfItWasMeasured(t *testing.T) {
 	}
 }
 
-func TestLatencyIsFromWhenAMessageWasDue(t *testing.T) {
+func TestLatencyCountsFromWhenAMessageWasDue(t *testing.T) {
 	tl := tallyFor(t, "tcp", 1, 0)
 	tl.answered(from, from+70, 64)
 	if got := tl.second.Latency.Max(); tl.second.Latency.Count() != 1 || got != 70 {
@@ -89,31 +88,31 @@ func TestLatencyIsFromWhenAMessageWasDue(t *testing.T) {
 	}
 }
 
-// A generator is late by what passes until a message is taken from the schedule.
-// It has kept up with those that it took in time for the end.
-func TestSchedulingDelayIsTheGenerators(t *testing.T) {
+// The scheduling delay ends when a message is taken from the schedule. The generator has
+// kept up with the messages that it took before the end.
+func TestSchedulingDelayEndsWhenAMessageIsTaken(t *testing.T) {
 	late := to + int64(tooLate)
 	tests := []struct {
 		name       string
 		due, now   int64
-		due1, kept int64
+		want, kept int64
 	}{
 		{"before", from - 1, from, 0, 0},
 		{"in time", from, from + 50, 1, 1},
-		{"a little late for the end", from, late - 1, 1, 1},
-		{"too late for the end", from, late, 1, 0},
+		{"a little after the end", from, late - 1, 1, 1},
+		{"too late after the end", from, late, 1, 0},
 		{"after", to, to, 0, 0},
 	}
 	for _, tt := range tests {
 		tl := tallyFor(t, "tcp", 1, 0)
-		tl.took(tt.due, tt.now)
+		tl.scheduled(tt.due, tt.now)
 		want := hist.New()
-		if tt.due1 > 0 {
+		if tt.want > 0 {
 			want.Record(time.Duration(tt.now - tt.due))
 		}
-		if tl.due != tt.due1 || tl.kept != tt.kept || !tl.result.SchedulingDelay.Equal(want) {
-			t.Errorf("%s: got %d due, %d kept, late by %v; want %d, %d, %v", tt.name,
-				tl.due, tl.kept, tl.result.SchedulingDelay.Max(), tt.due1, tt.kept, want.Max())
+		if tl.outcomes.due != tt.want || tl.outcomes.inTime != tt.kept || !tl.result.SchedulingDelay.Equal(want) {
+			t.Errorf("%s: got %d due, %d in time, delay %v; want %d, %d, %v", tt.name,
+				tl.outcomes.due, tl.outcomes.inTime, tl.result.SchedulingDelay.Max(), tt.want, tt.kept, want.Max())
 		}
 	}
 }
@@ -137,41 +136,41 @@ func TestResultHasWhatItsPlanCanFill(t *testing.T) {
 	}
 }
 
-// A run of three messages is over when three have come back or never will.
-func TestRunOfMessagesEndsWithTheLastOfThem(t *testing.T) {
+// A run of three messages is over when three have an outcome.
+func TestRunEndsWithTheOutcomeOfItsLastMessage(t *testing.T) {
 	tests := []struct {
 		name    string
 		network string
 		rate    float64
 		do      func(tl *tally)
-		ends    bool
+		over    bool
 	}{
 		{"two answers", "tcp", 0, func(tl *tally) { answer(tl, 2) }, false},
 		{"three answers", "tcp", 0, func(tl *tally) { answer(tl, 3) }, true},
 		{"more answers", "tcp", 0, func(tl *tally) { answer(tl, 5) }, true},
-		{"one is missed", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.missed(from, from, dial.Timeout) }, true},
+		{"one fails", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.failed(from, from, dial.Timeout) }, true},
 		{"one is lost", "udp", 1, func(tl *tally) { answer(tl, 2); tl.lost(from, from) }, true},
-		{"a connection goes with one", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.gone(from, dial.Reset, pending(1)) }, true},
-		{"a connection goes with three", "tcp", 1, func(tl *tally) { tl.gone(from, dial.Reset, pending(3)) }, true},
-		{"an idle connection goes, closed loop", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.gone(from, dial.Reset, pending(0)) }, true},
-		{"an idle connection goes, open loop", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.gone(from, dial.Reset, pending(0)) }, false},
-		{"a connection cannot be made, closed loop", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.broke(from, dial.Refused) }, true},
-		{"a connection cannot be made, open loop", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.broke(from, dial.Refused) }, false},
-		{"a socket fails, datagrams", "udp", 0, func(tl *tally) { answer(tl, 2); tl.broke(from, dial.Refused) }, false},
+		{"a connection fails with one", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.connLost(from, dial.Reset, pending(1)) }, true},
+		{"a connection fails with three", "tcp", 1, func(tl *tally) { tl.connLost(from, dial.Reset, pending(3)) }, true},
+		{"an idle connection fails, closed loop", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.connLost(from, dial.Reset, pending(0)) }, true},
+		{"an idle connection fails, open loop", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.connLost(from, dial.Reset, pending(0)) }, false},
+		{"a connection cannot be made, closed loop", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.connFailed(from, dial.Refused) }, true},
+		{"a connection cannot be made, open loop", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.connFailed(from, dial.Refused) }, false},
+		{"a datagram socket fails", "udp", 0, func(tl *tally) { answer(tl, 2); tl.connFailed(from, dial.Refused) }, false},
 		{"a byte is wrong", "tcp", 0, func(tl *tally) { tl.wrong(&Wrong{}); tl.wrong(&Wrong{}) }, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tl := tallyFor(t, tt.network, tt.rate, 3)
 			tt.do(tl)
-			if got := settles(tl); got != tt.ends {
-				t.Errorf("the run is over: got %t, want %t", got, tt.ends)
+			if got := isOver(tl); got != tt.over {
+				t.Errorf("the run is over: got %t, want %t", got, tt.over)
 			}
 		})
 	}
 	tl := tallyFor(t, "tcp", 0, 0)
-	if answer(tl, 100); settles(tl) {
-		t.Error("a run for some time is over before that")
+	if answer(tl, 100); isOver(tl) {
+		t.Error("a run with a duration is over after some messages")
 	}
 }
 
@@ -181,7 +180,7 @@ func answer(tl *tally, n int) {
 	}
 }
 
-// pending is a queue of messages that are under way.
+// pending returns a queue of n messages.
 func pending(n int) *queue {
 	q := new(queue)
 	for range n {
@@ -190,7 +189,7 @@ func pending(n int) *queue {
 	return q
 }
 
-func TestConnectionThatEndsTakesItsMessagesWithIt(t *testing.T) {
+func TestMessagesFailWithTheirConnection(t *testing.T) {
 	tests := []struct {
 		name    string
 		now     int64
@@ -201,21 +200,21 @@ func TestConnectionThatEndsTakesItsMessagesWithIt(t *testing.T) {
 		{"idle", from, dial.Reset, 0, map[dial.Class]int64{dial.Reset: 1}},
 		{"with one", from, dial.Reset, 1, map[dial.Class]int64{dial.Reset: 1}},
 		{"with three", from, dial.PrematureEOF, 3, map[dial.Class]int64{dial.PrematureEOF: 3}},
-		{"for a reason that is not known", from, "", 1, map[dial.Class]int64{dial.Local: 1}},
+		{"for an unknown reason", from, "", 1, map[dial.Class]int64{dial.Local: 1}},
 		{"idle, in the warm-up", from - 1, dial.Reset, 0, map[dial.Class]int64{}},
 		{"with one, in the warm-up", from - 1, dial.Reset, 1, map[dial.Class]int64{}},
 		{"idle, after the end", to, dial.Reset, 0, map[dial.Class]int64{}},
 	}
 	for _, tt := range tests {
 		tl := tallyFor(t, "tcp", 0, 0)
-		tl.gone(tt.now, tt.class, pending(tt.pending))
+		tl.connLost(tt.now, tt.class, pending(tt.pending))
 		if diff := cmp.Diff(tt.want, tl.result.Errors); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
 }
 
-func TestDatagramIsCountedForWhatItWas(t *testing.T) {
+func TestArrivingDatagramIsCounted(t *testing.T) {
 	wrong := &Wrong{Conn: 1}
 	tests := []struct {
 		name string
@@ -223,18 +222,19 @@ func TestDatagramIsCountedForWhatItWas(t *testing.T) {
 		a    arrival
 		want Datagrams
 	}{
-		{"the answer", from, arrival{due: from, fresh: true}, Datagrams{Received: 1}},
-		{"late in the order", from, arrival{due: from, fresh: true, reordered: true}, Datagrams{Received: 1, Reordered: 1}},
-		{"once more", from, arrival{twice: true}, Datagrams{Duplicated: 1}},
-		{"once more, in the warm-up", from - 1, arrival{twice: true}, Datagrams{}},
-		{"once more, at the end", to - 1, arrival{twice: true}, Datagrams{Duplicated: 1}},
-		{"once more, after the end", to, arrival{twice: true}, Datagrams{}},
-		{"somebody else's", from, arrival{stray: true}, Datagrams{}},
+		{"the answer", from, arrival{due: from, first: true}, Datagrams{Received: 1}},
+		{"reordered", from, arrival{due: from, first: true, reordered: true}, Datagrams{Received: 1, Reordered: 1}},
+		{"a duplicate", from, arrival{duplicate: true}, Datagrams{Duplicated: 1}},
+		{"a duplicate in the warm-up", from - 1, arrival{duplicate: true}, Datagrams{}},
+		{"a duplicate at the end", to - 1, arrival{duplicate: true}, Datagrams{Duplicated: 1}},
+		{"a duplicate after the end", to, arrival{duplicate: true}, Datagrams{}},
+		{"of another run", from, arrival{stray: true}, Datagrams{}},
 		{"wrong", from, arrival{wrong: wrong}, Datagrams{}},
 	}
 	for _, tt := range tests {
 		tl := tallyFor(t, "udp", 0, 0)
-		tl.arrived(tt.now, tt.a)
+		tl.received(tt.now, tt.a)
+		tl.total()
 		if *tl.result.Datagrams != tt.want || tl.result.Wrong != tt.a.wrong {
 			t.Errorf("%s: got %+v, wrong %+v; want %+v, %+v", tt.name, *tl.result.Datagrams, tl.result.Wrong, tt.want, tt.a.wrong)
 		}
@@ -250,11 +250,11 @@ func TestFirstWrongByteIsKept(t *testing.T) {
 		t.Errorf("got %+v, want %+v", tl.result.Wrong, first)
 	}
 	if !tl.stop(func() int64 { return to }) {
-		t.Error("got a run that had not ended by itself")
+		t.Error("the run has not ended by itself")
 	}
 }
 
-func TestMeasurementEndsAtTheEarlierOfItsEnds(t *testing.T) {
+func TestMeasurementStopsAtItsEarliestEnd(t *testing.T) {
 	tests := []struct {
 		name     string
 		messages int64
@@ -262,7 +262,7 @@ func TestMeasurementEndsAtTheEarlierOfItsEnds(t *testing.T) {
 		want     float64 // seconds
 	}{
 		{"stopped", 0, from + 5e8, 0.5},
-		{"as many messages as were due", 10, from + 9e9, 1},
+		{"all messages were due", 10, from + 9e9, 1},
 		{"stopped before that", 10, from + 5e8, 0.5},
 	}
 	for _, tt := range tests {
@@ -278,20 +278,20 @@ func TestMeasurementEndsAtTheEarlierOfItsEnds(t *testing.T) {
 	}
 	tl := newTally(planOf(t, "tcp://127.0.0.1:7", "64"))
 	if tl.stop(func() int64 { return 5e9 }); tl.result.Seconds != 0 {
-		t.Errorf("never begun: got %g s, want 0", tl.result.Seconds)
+		t.Errorf("not begun: got %g s, want 0", tl.result.Seconds)
 	}
 }
 
-func TestAllIsSettledWhenWhatWasDueIsBackOrLost(t *testing.T) {
+func TestAllIsSettledWhenEachDueMessageHasAnOutcome(t *testing.T) {
 	tl, s := tallyFor(t, "tcp", 1, 0), new(schedule)
 	s.start(from, 1e9/500) // two are due from 1000 until 2000
 	answer(tl, 1)
-	if tl.settledAll(s) {
-		t.Error("one of two is back, and all is settled")
+	if tl.allSettled(s) {
+		t.Error("one of two is answered, and all is settled")
 	}
-	tl.missed(from, from, dial.Timeout)
-	if !tl.settledAll(s) {
-		t.Error("two of two are settled, and one is waited for")
+	tl.failed(from, from, dial.Timeout)
+	if !tl.allSettled(s) {
+		t.Error("two of two have an outcome, and not all is settled")
 	}
 }
 
@@ -303,13 +303,13 @@ func TestIntervalsAddUpToTheResult(t *testing.T) {
 	tl.connected(4)
 	at := func(seconds float64) int64 { return from + int64(seconds*1e9) }
 	tl.answered(from, from+50, 64)
-	first := tl.roll(at(1), false)
-	tl.closed()
+	first := tl.nextInterval(at(1), false)
+	tl.disconnected()
 	tl.answered(at(1), at(1)+70, 64)
 	tl.answered(at(1), at(1)+90, 64)
-	last := tl.roll(at(1.5), true)
-	tl.answered(at(1.5), at(1.5), 64) // belongs to no interval
-	close(tl.filled)
+	last := tl.nextInterval(at(1.5), true)
+	tl.answered(at(1.5), at(1.5), 64) // after the last interval
+	close(tl.finished)
 	tl.archive()
 	type figures struct {
 		At, Seconds float64
@@ -326,7 +326,7 @@ func TestIntervalsAddUpToTheResult(t *testing.T) {
 			t.Errorf("interval %d is kept as %+v, want %+v", i, f, want[i])
 		}
 	}
-	if r := tl.result; r.Messages != 3 || r.Latency.Count() != 3 || r.Latency.Max() != 90 || r.Connect.Count() != 2 || r.Connect.Max() != 4 {
+	if r := tl.total(); r.Messages != 3 || r.Latency.Count() != 3 || r.Latency.Max() != 90 || r.Connect.Count() != 2 || r.Connect.Max() != 4 {
 		t.Errorf("got %d messages, %d latencies up to %v, %d connects", r.Messages, r.Latency.Count(), r.Latency.Max(), r.Connect.Count())
 	}
 }

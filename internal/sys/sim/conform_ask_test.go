@@ -41,6 +41,13 @@ func (p *pair) outq(s *socket, o op) {
 	}
 }
 
+func (p *pair) socketError(s *socket, o op) {
+	p.both(fmt.Sprintf("error of %d", s.id), func(w *world, i int) string {
+		pending, errno := w.k.SocketError(s.fd[i])
+		return name(pending) + " " + name(errno)
+	})
+}
+
 func (p *pair) getpeername(s *socket, o op) {
 	p.ask(fmt.Sprintf("getpeername %d", s.id), func(w *world, i int) string { return family(w.k, s.fd[i]) })
 }

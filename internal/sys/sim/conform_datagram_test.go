@@ -21,7 +21,7 @@ func conformDatagrams(t *rapid.T) {
 		s.kind = connected // settle may peek at it
 		p.bind(s)
 	}
-	steps := []string{"send", "send", "send", "receive", "receive", "recv", "select", "epoll", "close", "shutdown"}
+	steps := []string{"connect", "send to peer", "send to peer", "send to peer", "send", "send", "send", "receive", "receive", "recv", "select", "epoll", "close", "shutdown", "socket error"}
 	for range rapid.IntRange(1, 30).Draw(t, "steps") {
 		o := op{kind: rapid.SampledFrom(steps).Draw(t, "step"), socket: rapid.IntRange(0, 2).Draw(t, "socket"),
 			number: rapid.IntRange(0, 9).Draw(t, "number"), flag: rapid.Bool().Draw(t, "flag")}
@@ -32,6 +32,19 @@ func conformDatagrams(t *rapid.T) {
 		switch o.kind {
 		case "send":
 			p.sendDatagrams(s, p.sockets[o.number%len(p.sockets)], o)
+		case "connect":
+			to := p.sockets[o.number%len(p.sockets)]
+			p.both(fmt.Sprintf("connect %d to %d", s.id, to.id), func(w *world, i int) string { return name(w.k.Connect(s.fd[i], to.addr[i])) })
+			s.peered = true
+		case "send to peer":
+			if payload := p.payload(o.number * 7); s.peered {
+				p.both(fmt.Sprintf("send %d: %d bytes", s.id, len(payload)), func(w *world, i int) string {
+					n, errno := w.k.Send(s.fd[i], payload, unix.MSG_NOSIGNAL)
+					return fmt.Sprint(n, " ", name(errno))
+				})
+			}
+		case "socket error":
+			p.socketError(s, o)
 		case "receive":
 			p.receiveDatagrams(s, o)
 		case "recv":

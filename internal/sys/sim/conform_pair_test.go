@@ -46,6 +46,7 @@ type socket struct {
 	backlog int
 	queued  []*socket // the clients that wait for accept, in order
 	far     *socket   // a connection's other end, nil before accept
+	peered  bool      // a datagram socket that has a peer
 	spent   bool      // it was connected once, and has a port of its own
 }
 

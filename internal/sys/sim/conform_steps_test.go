@@ -58,7 +58,7 @@ func (p *pair) step(o op) func(op) {
 		return p.on(p.connectAgain, connected)
 	}
 	steps := map[string]func(*socket, op){"shutdown": p.shutdown, "close": p.close, "linger": p.linger,
-		"inline": p.inline, "outq": p.outq, "select": p.selects, "epoll": p.epoll, "getpeername": p.getpeername}
+		"inline": p.inline, "outq": p.outq, "socket error": p.socketError, "select": p.selects, "epoll": p.epoll, "getpeername": p.getpeername}
 	return p.on(steps[o.kind], any...)
 }
 

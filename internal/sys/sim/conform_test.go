@@ -122,7 +122,7 @@ var streamKinds = []string{
 	"send", "send", "send", "send", "send urgent", "send urgent",
 	"recv", "recv", "recv", "recv", "peek", "recv urgent", "peek urgent",
 	"shutdown", "shutdown", "close", "close", "linger", "inline", "inline",
-	"outq", "select", "epoll", "getpeername", "fresh", "listen", "relisten",
+	"outq", "socket error", "select", "epoll", "getpeername", "fresh", "listen", "relisten",
 	"connect again", "overflow", "fill",
 }
 

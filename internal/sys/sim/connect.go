@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -30,6 +31,8 @@ func (k *Kernel) Connect(fd int, addr unix.Sockaddr) sys.Errno {
 			return errno
 		}
 		return f.connectAgain(d)
+	case *datagrams:
+		return f.connect(addr)
 	case *socket:
 		switch a := addr.(type) {
 		case *unix.SockaddrUnix:
@@ -79,17 +82,32 @@ func (k *Kernel) connectTCP(d *descriptor, s *socket, port uint16) sys.Errno {
 	}
 	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.port)
 	to := netip.AddrPortFrom(from.Addr(), port)
-	d.file = &stream{k: k, end: end, domain: s.domain, port: s.port, addr: to, linger: s.linger, progress: connecting}
+	st := &stream{k: k, end: end, domain: s.domain, port: s.port, addr: to, linger: s.linger, progress: connecting}
+	d.file = st
 	end.synSent = true
-	if k.listenerAt(port) == nil {
+	if k.listenerAt(port) == nil && k.remotes[port] == nil {
 		end.getReset()
 		return unix.EINPROGRESS
 	}
-	k.attempt(&attempt{port: port, client: end, addr: from})
+	k.attempt(&attempt{port: port, client: end, stream: st, addr: from})
 	return unix.EINPROGRESS
 }
 
 func (k *Kernel) connectUnix(d *descriptor, s *socket, path string) sys.Errno {
+	if r := k.unixRemotes[path]; r != nil {
+		if r.Full {
+			return unix.EAGAIN
+		}
+		p := &Peer{k: k}
+		client, far := newLocalPair()
+		client.rcv, client.snd, client.inline = k.recvBuffer, k.sendBuffer, s.inline
+		far.rcv, far.snd = p.room, func() int { return k.RecvBuffer }
+		far.inline, far.notify = true, p.wake
+		p.end, p.server = far, &stream{k: k, end: client, domain: s.domain, linger: s.linger}
+		d.file = p.server
+		r.accept(p)
+		return 0
+	}
 	var state sys.Errno
 	if s.listening {
 		state = unix.EINVAL
@@ -125,6 +143,7 @@ func (k *Kernel) unixListener(path string, state sys.Errno) (*socket, sys.Errno)
 type attempt struct {
 	port   uint16
 	client *tcp
+	stream *stream        // its descriptor; nil for a Peer
 	addr   netip.AddrPort // the client's
 	made   func(*stream)  // told of the server's end; may be nil
 	failed func()         // told of a reset or a timeout; may be nil
@@ -149,9 +168,14 @@ func (k *Kernel) attempt(a *attempt) {
 
 // try reports whether the attempt is over.
 func (k *Kernel) try(a *attempt) bool {
-	l := k.listenerAt(a.port)
+	l, r := k.listenerAt(a.port), k.remotes[a.port]
 	switch {
 	case a.client.closed:
+		return true
+	case r != nil && r.Full:
+		return false
+	case r != nil:
+		k.reach(r, a)
 		return true
 	case l == nil:
 		a.client.getReset()
@@ -201,3 +225,50 @@ func (k *Kernel) retry() {
 		return false
 	})
 }
+
+// Remote is a service on another machine, for a process that connects to it. The far
+// end of each connection is a [Peer]. Its fields may be changed at any time.
+type Remote struct {
+	// Accept, if not nil, is called with each new connection.
+	Accept func(p *Peer)
+	// Receive, if not nil, is called with each datagram; [Kernel.Deliver] answers it.
+	Receive func(d Datagram)
+	// Full drops every SYN. On a unix socket connect(2) fails with EAGAIN.
+	Full bool
+}
+
+// Remote returns a service at port. Without one, and without a listener on this kernel,
+// connections and datagrams to that port are refused.
+func (k *Kernel) Remote(port uint16) *Remote {
+	r := new(Remote)
+	k.remotes[port] = r
+	return r
+}
+
+// RemoteUnix is Remote at the path of a unix socket.
+func (k *Kernel) RemoteUnix(path string) *Remote {
+	r := new(Remote)
+	k.unixRemotes[path] = r
+	return r
+}
+
+// reach completes a TCP connection to r.
+func (k *Kernel) reach(r *Remote, a *attempt) {
+	p := &Peer{k: k, server: a.stream, addr: a.stream.addr}
+	far := newTCP(p.room, func() int { return math.MaxInt })
+	far.inline, far.notify = true, p.wake
+	p.end = far
+	far.far, a.client.far = a.client, far
+	a.client.synSent = false
+	r.accept(p)
+	a.client.deliver()
+}
+
+func (r *Remote) accept(p *Peer) {
+	if r.Accept != nil {
+		r.Accept(p)
+	}
+}
+
+// RemoveRemote takes the service at port away: it refuses new connections.
+func (k *Kernel) RemoveRemote(port uint16) { delete(k.remotes, port) }

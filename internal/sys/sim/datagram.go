@@ -4,6 +4,7 @@ package sim
 
 import (
 	"net/netip"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,8 @@ type datagrams struct {
 	k      *Kernel
 	domain int
 	port   uint16
+	peer   netip.AddrPort // of connect(2): it receives from nobody else
+	err    sys.Errno      // what the next call reports
 	inbox  []Datagram
 	outbox []Datagram
 	starved
@@ -34,12 +37,77 @@ const inboxSize = 256
 // Deliver puts d into the socket bound to d.To's port. It reports whether there
 // is one and it had room.
 func (k *Kernel) Deliver(d Datagram) bool {
-	s, ok := k.ports[d.To.Port()].(*datagrams)
-	if !ok || len(s.inbox) >= inboxSize {
+	s := k.receiver(d)
+	if s == nil || len(s.inbox) >= inboxSize {
 		return false
 	}
 	s.inbox = append(s.inbox, d)
 	return true
+}
+
+// receiver finds the socket for d (udp4_lib_lookup2). Addresses are not told apart.
+func (k *Kernel) receiver(d Datagram) *datagrams {
+	s, ok := k.ports[d.To.Port()].(*datagrams)
+	if !ok || s.peer.IsValid() && s.peer.Port() != d.From.Port() {
+		return nil
+	}
+	return s
+}
+
+// connect is connect(2): it only sets the address of the peer.
+func (s *datagrams) connect(addr unix.Sockaddr) sys.Errno {
+	var port int
+	switch a := addr.(type) {
+	case *unix.SockaddrInet4:
+		port = a.Port
+	case *unix.SockaddrInet6:
+		port = a.Port
+	default:
+		return unix.EAFNOSUPPORT
+	}
+	if s.port == 0 {
+		s.port, _ = s.k.bind(s, nil)
+	}
+	s.peer = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
+	return 0
+}
+
+// sendDatagram is send(2) on a connected datagram socket. If nobody listens at the port,
+// the answer is an ICMP error, which the next call reports (udp_err). An earlier error
+// comes first (sock_alloc_send_pskb).
+func (k *Kernel) sendDatagram(d *descriptor, p []byte, flags int) (int, sys.Errno) {
+	s := d.file.(*datagrams)
+	k.mustNotBlock(Send, d, flags)
+	decision := k.decide(Send)
+	switch {
+	case decision.errno != 0:
+		return 0, decision.errno
+	case s.err != 0:
+		return 0, s.takeError()
+	case s.starving(Send):
+		return 0, unix.EAGAIN
+	}
+	d.streak = 0
+	s.transmit(s.peer, slices.Clone(p))
+	return len(p), 0
+}
+
+func (s *datagrams) transmit(to netip.AddrPort, payload []byte) {
+	out := Datagram{From: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.port), To: to, Payload: payload}
+	switch r := s.k.remotes[to.Port()]; {
+	case s.k.receiver(out) != nil:
+		s.k.Deliver(out)
+	case r != nil && r.Receive != nil:
+		r.Receive(out)
+	case r == nil && s.peer.Port() == to.Port():
+		s.err = unix.ECONNREFUSED
+	}
+}
+
+func (s *datagrams) takeError() sys.Errno {
+	errno := s.err
+	s.err = 0
+	return errno
 }
 
 // Answers takes what was sent from port since the last call.
@@ -63,6 +131,9 @@ func (k *Kernel) Recvmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno
 	if decision.errno != 0 {
 		d.excuse(decision.errno)
 		return 0, decision.errno
+	}
+	if s.err != 0 {
+		return 0, s.takeError()
 	}
 	if len(s.inbox) == 0 || s.starving(Recvmmsg) {
 		return 0, unix.EAGAIN
@@ -110,6 +181,12 @@ func (k *Kernel) Sendmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno
 	d.streak = 0
 	n := decision.limit(len(msgs))
 	for i := range n {
+		switch errno := s.takeError(); {
+		case errno != 0 && i == 0:
+			return 0, errno
+		case errno != 0: // and forgotten (__sys_sendmmsg)
+			return i, 0
+		}
 		msgs[i].Len = s.send(&msgs[i].Hdr)
 	}
 	return n, 0
@@ -123,12 +200,11 @@ func (s *datagrams) send(h *unix.Msghdr) uint32 {
 	for _, part := range parts(h) {
 		out.Payload = append(out.Payload, part...)
 	}
-	if _, here := s.k.ports[out.To.Port()].(*datagrams); here {
-		out.From = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.port)
-		s.k.Deliver(out)
-		return uint32(len(out.Payload))
+	if _, here := s.k.ports[out.To.Port()].(*datagrams); here || s.peer.IsValid() {
+		s.transmit(out.To, out.Payload)
+	} else {
+		s.outbox = append(s.outbox, out)
 	}
-	s.outbox = append(s.outbox, out)
 	return uint32(len(out.Payload))
 }
 
@@ -142,10 +218,14 @@ func parts(h *unix.Msghdr) [][]byte {
 }
 
 func (s *datagrams) ready() int16 {
+	events := int16(unix.POLLOUT)
 	if len(s.inbox) > 0 {
-		return unix.POLLIN | unix.POLLOUT
+		events |= unix.POLLIN
 	}
-	return unix.POLLOUT
+	if s.err != 0 {
+		events |= unix.POLLERR
+	}
+	return events
 }
 
 func (s *datagrams) close() {
@@ -173,6 +253,8 @@ func (k *Kernel) recvDatagram(d *descriptor, p []byte, flags int) (int, sys.Errn
 	case decision.errno != 0:
 		d.excuse(decision.errno)
 		return 0, decision.errno
+	case s.err != 0:
+		return 0, s.takeError()
 	case len(s.inbox) == 0 || s.starving(Recv):
 		return 0, unix.EAGAIN
 	}

@@ -98,7 +98,7 @@ func (w *watch) ready() uint32 {
 
 // forget drops the watches of a file that is closed. That they end by
 // themselves holds only as long as no other process shares the file, so to rely
-// on it is a violation, but for an accepted connection: that nobody can share.
+// on it is a violation, except for a connection, which nobody shares.
 func (k *Kernel) forget(d *descriptor) {
 	for _, other := range k.files {
 		if other == nil {
@@ -107,11 +107,20 @@ func (k *Kernel) forget(d *descriptor) {
 		if e, ok := other.file.(*epoll); ok {
 			watched := len(e.watches)
 			e.watches = slices.DeleteFunc(e.watches, func(w *watch) bool { return w.d == d })
-			if _, own := d.file.(*stream); !own && len(e.watches) < watched {
+			if !isOwn(d.file) && len(e.watches) < watched {
 				k.violate("fd %d was closed while epoll watched it", d.fd)
 			}
 		}
 	}
+}
+
+// isOwn reports whether f is a connection of the process, and not an inherited socket.
+func isOwn(f file) bool {
+	if s, ok := f.(*datagrams); ok {
+		return s.peer.IsValid()
+	}
+	_, ok := f.(*stream)
+	return ok
 }
 
 func (e *epoll) ready() int16 {

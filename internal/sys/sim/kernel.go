@@ -41,19 +41,21 @@ type Kernel struct {
 	// Ledger, if not nil, is told of every call.
 	Ledger *Ledger
 
-	script     []byte
-	begin      int // the call that has the script's first byte
-	trace      []Call
-	clock      int64
-	files      []*descriptor // by number; nil where closed
-	ports      map[uint16]file
-	nextPort   uint16
-	paths      map[string]*socket
-	attempts   []*attempt
-	orphans    []*orphan
-	pauses     []pause
-	dialled    int
-	violations []string
+	script      []byte
+	begin       int // the call that has the script's first byte
+	trace       []Call
+	clock       int64
+	files       []*descriptor // by number; nil where closed
+	ports       map[uint16]file
+	nextPort    uint16
+	paths       map[string]*socket
+	remotes     map[uint16]*Remote
+	unixRemotes map[string]*Remote
+	attempts    []*attempt
+	orphans     []*orphan
+	pauses      []pause
+	dialled     int
+	violations  []string
 }
 
 var _ sys.Kernel = (*Kernel)(nil)
@@ -80,14 +82,16 @@ const (
 // New returns a kernel without a socket, whose calls go as script says.
 func New(script []byte) *Kernel {
 	return &Kernel{
-		RecvBuffer: defaultBuffer,
-		SendBuffer: defaultBuffer,
-		NoFile:     20000,
-		script:     script,
-		files:      make([]*descriptor, firstFD),
-		ports:      make(map[uint16]file),
-		paths:      make(map[string]*socket),
-		nextPort:   50000,
+		RecvBuffer:  defaultBuffer,
+		SendBuffer:  defaultBuffer,
+		NoFile:      20000,
+		script:      script,
+		files:       make([]*descriptor, firstFD),
+		ports:       make(map[uint16]file),
+		paths:       make(map[string]*socket),
+		remotes:     make(map[uint16]*Remote),
+		unixRemotes: make(map[string]*Remote),
+		nextPort:    50000,
 	}
 }
 

@@ -30,7 +30,7 @@ func (k *Kernel) Outq(fd int) (int, sys.Errno) {
 	return 0, 0
 }
 
-// SocketError takes the pending error (sk_err). Only streams have one here.
+// SocketError takes the pending error (sk_err).
 func (k *Kernel) SocketError(fd int) (pending, errno sys.Errno) {
 	d := k.lookup(Getsockopt, fd)
 	if d == nil {
@@ -39,8 +39,11 @@ func (k *Kernel) SocketError(fd int) (pending, errno sys.Errno) {
 	if errno := k.decide(Getsockopt).errno; errno != 0 {
 		return 0, errno
 	}
-	if f, ok := d.file.(*stream); ok {
+	switch f := d.file.(type) {
+	case *stream:
 		return f.end.takeError(), 0
+	case *datagrams:
+		return f.takeError(), 0
 	}
 	return 0, 0
 }

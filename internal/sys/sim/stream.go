@@ -94,6 +94,9 @@ func (k *Kernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
 
 // Send is send(2) on a connected socket.
 func (k *Kernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
+	if d, ok := k.datagramsAt(fd); ok && d.file.(*datagrams).peer.IsValid() {
+		return k.sendDatagram(d, p, flags)
+	}
 	d, s := find[*stream](k, Send, fd)
 	if s == nil {
 		errno := k.wrongFile(Send, fd)

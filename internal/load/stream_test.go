@@ -11,11 +11,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// flowOf is the flow of connection 3, which has sent size bytes in one message,
+// streamOf returns the stream of connection 3, which has sent one message of size bytes,
 // and a copy of what it sent.
-func flowOf(c *content, size int) (*flow, []byte) {
-	f := &flow{content: c, verify: true, conn: 3, start: beginning(1, 3, 0)}
-	f.push(0, size)
+func streamOf(c *content, size int) (*stream, []byte) {
+	f := &stream{content: c, verify: true, conn: 3, start: startOf(1, 3, 0)}
+	f.add(0, size)
 	var sent []byte
 	for f.unsent() {
 		piece := f.next()
@@ -25,10 +25,10 @@ func flowOf(c *content, size int) (*flow, []byte) {
 	return f, sent
 }
 
-func TestFlowNamesTheFirstWrongByte(t *testing.T) {
+func TestStreamReportsTheFirstWrongByte(t *testing.T) {
 	c := newContent(1)
-	_, sent := flowOf(c, 100)
-	foreign := c.at(beginning(1, 4, 0), 100)
+	_, sent := streamOf(c, 100)
+	foreign := c.at(startOf(1, 4, 0), 100)
 	text := func(p []byte) string { return excerpt(p) }
 	tests := []struct {
 		name   string
@@ -37,7 +37,7 @@ func TestFlowNamesTheFirstWrongByte(t *testing.T) {
 		text   string // got, quoted; want is what was sent from offset on
 	}{
 		{"changed", slices.Concat(sent[:40], []byte{^sent[40]}, sent[41:]), 40, text(slices.Concat([]byte{^sent[40]}, sent[41:]))},
-		{"changed at the begin", slices.Concat([]byte{^sent[0]}, sent[1:]), 0, text(slices.Concat([]byte{^sent[0]}, sent[1:]))},
+		{"changed at the start", slices.Concat([]byte{^sent[0]}, sent[1:]), 0, text(slices.Concat([]byte{^sent[0]}, sent[1:]))},
 		{"changed at the end", slices.Concat(sent[:99], []byte{^sent[99]}), 99, text([]byte{^sent[99]})},
 		{"missing", slices.Concat(sent[:40], sent[41:]), 40, text(sent[41:])},
 		{"doubled", slices.Concat(sent[:41], sent[40:99]), 41, text(sent[40:])},
@@ -47,43 +47,43 @@ func TestFlowNamesTheFirstWrongByte(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, cut := range []int{0, 7, 40, 41} { // where one read ends and another begins
-				f, _ := flowOf(c, 100)
+				f, _ := streamOf(c, 100)
 				cut = min(cut, int(tt.offset))
-				if wrong := f.received(tt.got[:cut]); wrong != nil {
+				if wrong := f.receive(tt.got[:cut]); wrong != nil {
 					t.Fatalf("before the wrong byte: got %+v", wrong)
 				}
 				want := &Wrong{Conn: 3, Offset: tt.offset, Got: tt.text, Want: text(sent[tt.offset:])}
-				if diff := cmp.Diff(want, f.received(tt.got[cut:])); diff != "" {
+				if diff := cmp.Diff(want, f.receive(tt.got[cut:])); diff != "" {
 					t.Errorf("cut at %d (-want +got):\n%s", cut, diff)
 				}
 			}
-			f, _ := flowOf(c, 100)
+			f, _ := streamOf(c, 100)
 			f.verify = false
-			if wrong := f.received(tt.got); wrong != nil {
+			if wrong := f.receive(tt.got); wrong != nil {
 				t.Errorf("not verified: got %+v, want nothing", wrong)
 			}
 		})
 	}
 }
 
-func TestFlowTakesNoMoreThanItSent(t *testing.T) {
+func TestStreamRefusesMoreThanItSent(t *testing.T) {
 	for _, verify := range []bool{true, false} {
-		f, sent := flowOf(newContent(1), 10)
+		f, sent := streamOf(newContent(1), 10)
 		f.verify = verify
 		want := &Wrong{Conn: 3, Offset: 10, Got: `"xy"`, Want: "nothing: no more had been sent"}
-		if diff := cmp.Diff(want, f.received(slices.Concat(sent, []byte("xy")))); diff != "" {
+		if diff := cmp.Diff(want, f.receive(slices.Concat(sent, []byte("xy")))); diff != "" {
 			t.Errorf("verify %v (-want +got):\n%s", verify, diff)
 		}
 	}
 }
 
-// What was sent is compared first: a wrong byte in it is named, and not the bytes
-// that are too many.
-func TestFlowComparesWhatComesBeforeTheBytesThatAreTooMany(t *testing.T) {
+// The bytes that were sent are compared first: a wrong byte among them is reported, not
+// the surplus bytes.
+func TestStreamComparesTheBytesBeforeTheSurplus(t *testing.T) {
 	c := newContent(1)
 	tests := []struct {
 		name    string
-		before  int // bytes that have come back before
+		before  int // bytes that came back earlier
 		changed int // the byte that is changed; -1: none
 		offset  int64
 	}{
@@ -94,14 +94,14 @@ func TestFlowComparesWhatComesBeforeTheBytesThatAreTooMany(t *testing.T) {
 		{"the last byte", 4, 9, 9},
 	}
 	for _, tt := range tests {
-		f, sent := flowOf(c, 10)
+		f, sent := streamOf(c, 10)
 		if tt.changed >= 0 {
 			sent[tt.changed] ^= 1
 		}
-		if wrong := f.received(sent[:tt.before]); wrong != nil {
-			t.Fatalf("%s: got %+v of the part that is right", tt.name, wrong)
+		if wrong := f.receive(sent[:tt.before]); wrong != nil {
+			t.Fatalf("%s: got %+v of the correct part", tt.name, wrong)
 		}
-		wrong := f.received(slices.Concat(sent[tt.before:], []byte("xy")))
+		wrong := f.receive(slices.Concat(sent[tt.before:], []byte("xy")))
 		if wrong == nil || wrong.Offset != tt.offset {
 			t.Errorf("%s: got %+v, want offset %d", tt.name, wrong, tt.offset)
 		}
@@ -118,27 +118,27 @@ func TestExcerptMarksWhatItOmits(t *testing.T) {
 	}
 }
 
-// A queue that is never empty keeps no more room than its items need.
-func TestQueueDoesNotGrowWithWhatWasTaken(t *testing.T) {
+// A queue that is never empty needs no more memory than its items.
+func TestQueueDoesNotGrowWithRemovedItems(t *testing.T) {
 	for _, waiting := range []int{1, 100} {
 		q := pending(waiting)
 		for range 10_000 {
 			q.push(message{})
-			if _, ok := q.take(); !ok || q.len() != waiting {
+			if _, ok := q.pop(); !ok || q.len() != waiting {
 				t.Fatalf("%d items, want %d", q.len(), waiting)
 			}
 		}
 		if cap(q.items) > 4*(waiting+1) {
-			t.Errorf("%d items in room for %d", waiting, cap(q.items))
+			t.Errorf("%d items in a buffer for %d", waiting, cap(q.items))
 		}
 	}
 }
 
-// However a stream is cut, each message is back exactly when its last byte is.
-func TestFlowAnswersInOrderHoweverTheStreamIsCut(t *testing.T) {
+// However a stream is cut, a message is answered exactly when its last byte is back.
+func TestStreamAnswersInOrderHoweverItIsCut(t *testing.T) {
 	c := newContent(1)
 	rapid.Check(t, func(t *rapid.T) {
-		f := &flow{content: c, verify: true, start: rapid.Uint64Range(0, period-1).Draw(t, "start")}
+		f := &stream{content: c, verify: true, start: rapid.Uint64Range(0, period-1).Draw(t, "start")}
 		var wire []byte
 		var sizes, back []int
 		var returned int
@@ -146,7 +146,7 @@ func TestFlowAnswersInOrderHoweverTheStreamIsCut(t *testing.T) {
 			switch rapid.IntRange(0, 2).Draw(t, "step") {
 			case 0:
 				size := rapid.IntRange(1, 2000).Draw(t, "size")
-				f.push(int64(len(sizes)), size)
+				f.add(int64(len(sizes)), size)
 				sizes = append(sizes, size)
 			case 1:
 				piece := f.next()
@@ -155,7 +155,7 @@ func TestFlowAnswersInOrderHoweverTheStreamIsCut(t *testing.T) {
 				f.wrote(n)
 			case 2:
 				n := rapid.IntRange(0, len(wire)).Draw(t, "back")
-				if wrong := f.received(wire[:n]); wrong != nil {
+				if wrong := f.receive(wire[:n]); wrong != nil {
 					t.Fatalf("an honest echo: got %+v", wrong)
 				}
 				wire, returned = wire[n:], returned+n
@@ -166,18 +166,18 @@ func TestFlowAnswersInOrderHoweverTheStreamIsCut(t *testing.T) {
 					back = append(back, m.size)
 				}
 			}
-			if want := whole(sizes, returned); !slices.Equal(back, sizes[:want]) {
+			if want := complete(sizes, returned); !slices.Equal(back, sizes[:want]) {
 				t.Fatalf("%d bytes are back: got messages %v, want %v", returned, back, sizes[:want])
 			}
 			if got, want := f.pending.len(), len(sizes)-len(back); got != want {
-				t.Fatalf("got %d under way, want %d", got, want)
+				t.Fatalf("got %d pending, want %d", got, want)
 			}
 		}
 	})
 }
 
-// whole is how many of the messages of those sizes are in the first n bytes.
-func whole(sizes []int, n int) int {
+// complete returns how many of the messages of those sizes are in the first n bytes.
+func complete(sizes []int, n int) int {
 	for i, size := range sizes {
 		if n -= size; n < 0 {
 			return i
@@ -189,7 +189,7 @@ func whole(sizes []int, n int) int {
 func TestContentRepeatsOnlyAfterItsPeriod(t *testing.T) {
 	c := newContent(7)
 	if !bytes.Equal(c.at(5, 100), c.at(5+period, 100)) || bytes.Equal(c.at(5, 100), c.at(5+1<<20, 100)) {
-		t.Error("got another period than the content's")
+		t.Error("the content does not repeat after its period, or does before")
 	}
 	if got := len(c.at(period-1, 1<<40)); got != window {
 		t.Errorf("got a piece of %d bytes, want a window of %d", got, window)
@@ -199,7 +199,7 @@ func TestContentRepeatsOnlyAfterItsPeriod(t *testing.T) {
 	}
 }
 
-// TestPeriodIsAPrime: no buffer on the way has a whole number of periods.
+// No buffer on the path is a whole number of periods.
 func TestPeriodIsAPrime(t *testing.T) {
 	if !big.NewInt(period).ProbablyPrime(20) {
 		t.Errorf("%d is not a prime", period)
@@ -225,21 +225,21 @@ func TestContentDiffersWhereItWasChanged(t *testing.T) {
 	})
 }
 
-func TestConnectionsBeginInDifferentPlaces(t *testing.T) {
+func TestStreamsStartAtDifferentPositions(t *testing.T) {
 	seen := map[uint64]string{}
 	for conn := range 20 {
-		for life := range 20 {
-			at, name := beginning(1, conn, life), fmt.Sprintf("life %d of connection %d", life, conn)
+		for number := range 20 {
+			at, name := startOf(1, conn, number), fmt.Sprintf("connection %d of slot %d", number, conn)
 			if other := seen[at]; other != "" {
-				t.Errorf("%s begins where %s does", name, other)
+				t.Errorf("%s starts where %s does", name, other)
 			}
 			seen[at] = name
 			if at >= period {
-				t.Errorf("%s begins at %d, beyond the content", name, at)
+				t.Errorf("%s starts at %d, beyond the content", name, at)
 			}
 		}
 	}
-	if beginning(1, 0, 0) == beginning(2, 0, 0) {
-		t.Error("two seeds begin in one place")
+	if startOf(1, 0, 0) == startOf(2, 0, 0) {
+		t.Error("two seeds start at one position")
 	}
 }

@@ -1,0 +1,396 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/dial"
+	"echod/internal/poll"
+	"echod/internal/sys"
+)
+
+// newDriver returns a loop where that is possible. It is not with TLS, nor with
+// connections that the caller makes.
+func newDriver(c *course) (driver, error) {
+	if c.Target.Network == "tls" || c.Target.Via != nil {
+		return newNetDriver(c)
+	}
+	return newLoop(c, &sys.Linux{}, poll.NewEpoll)
+}
+
+// loop is the driver for speed: one thread waits for all sockets and makes the system
+// calls itself. A goroutine and a wake-up for each message would cost more than the
+// message.
+type loop struct {
+	*course
+	k      sys.Kernel
+	poller poll.Poller
+	addr   unix.Sockaddr
+	slots  []loopSlot
+	in     []byte // every receive writes here
+	out    []byte // datagrams are written here; nil for streams
+
+	opened     int   // slots that have made a connection, or tried to
+	connecting int   // connects in progress
+	swept      int64 // when slots were last swept
+	nextSwept  int   // the slot to continue with
+}
+
+// loopSlot is a slot and its socket.
+type loopSlot struct {
+	slot
+	fd       int             // -1: none
+	interest poll.Conditions // that the poller knows of; 0: it does not watch fd
+}
+
+const (
+	// receiveBatch and scheduleBatch limit what is done for one socket, and for the
+	// schedule, before the others have a turn.
+	receiveBatch  = 256
+	scheduleBatch = 256
+	// sweepEvery is how often slots are swept, sweepBatch is how many of them at once:
+	// with ten thousand of them no message is to wait for the sweep.
+	sweepEvery = int64(20 * time.Millisecond)
+	sweepBatch = 1000
+)
+
+func newLoop(c *course, k sys.Kernel, newPoller func(sys.Kernel) (poll.Poller, sys.Errno)) (driver, error) {
+	l := &loop{course: c, k: k, in: make([]byte, window), slots: make([]loopSlot, c.Conns)}
+	if c.udp() {
+		l.out = make([]byte, c.Sizes.Max())
+	}
+	var err error
+	if l.addr, err = sockaddr(c.peer.addr); err != nil {
+		return nil, err
+	}
+	poller, errno := newPoller(k)
+	if errno != 0 {
+		return nil, fmt.Errorf("make a poller: %w", errno)
+	}
+	l.poller = poller
+	for i := range l.slots {
+		l.slots[i] = loopSlot{slot: newSlot(c, i), fd: -1}
+	}
+	return l, nil
+}
+
+// open connects all slots, at the rate of the plan, and with no more connects at once
+// than the backlog of a listener usually has space for.
+func (l *loop) open(ctx context.Context) {
+	if l.Churn {
+		return // its connections are part of the load
+	}
+	begun := l.now()
+	for l.opened < len(l.slots) || l.connecting > 0 {
+		for l.opened < len(l.slots) && l.connecting < maxConnecting && l.now() >= l.connectAt(begun, l.opened) {
+			l.opened++
+			l.advance(&l.slots[l.opened-1], l.now())
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		l.turn(1)
+		l.sweep(l.now())
+	}
+}
+
+func (l *loop) drive(ctx context.Context) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	l.opened = len(l.slots)
+	for i := range l.slots {
+		now := l.now()
+		l.slots[i].start(now)
+		l.advance(&l.slots[i], now)
+	}
+	for done := ctx.Done(); ; {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		l.turn(l.pollTimeout())
+		for range scheduleBatch {
+			now := l.now()
+			i, due, ok := l.nextScheduled(now)
+			if !ok {
+				break
+			}
+			s := &l.slots[i]
+			s.scheduled(due, now)
+			l.advance(s, now)
+		}
+		if now := l.now(); now-l.swept > sweepEvery {
+			l.sweep(now)
+		}
+	}
+}
+
+// pollTimeout returns how many milliseconds a wait may take. The next message is due at
+// a certain microsecond, and a wait takes whole milliseconds: so for the last one the
+// loop does not sleep.
+func (l *loop) pollTimeout() int {
+	const most = int(sweepEvery / int64(time.Millisecond))
+	if l.Rate == 0 {
+		return most
+	}
+	return max(0, min(most, int((l.schedule.due()-l.now())/int64(time.Millisecond))))
+}
+
+// turn waits for at most timeout milliseconds and serves the sockets that are ready.
+// No event is stale: serving an event closes no socket but its own.
+func (l *loop) turn(timeout int) {
+	events, _ := l.poller.Wait(timeout) // on an error there are none
+	now := l.now()
+	for _, event := range events {
+		s := &l.slots[event.Tag]
+		switch {
+		case s.state == connecting:
+			l.finishConnect(s)
+		case l.out != nil:
+			l.receiveDatagrams(s)
+		case s.state == open:
+			l.receive(s)
+		}
+		l.advance(s, now)
+	}
+}
+
+// sweep looks through some of the slots for what is over its timeout, and for
+// connections that are to be made again.
+func (l *loop) sweep(now int64) {
+	l.swept = now
+	for range min(l.opened, sweepBatch) {
+		s := &l.slots[l.nextSwept]
+		l.nextSwept = (l.nextSwept + 1) % l.opened
+		switch {
+		case s.state == closed && l.connecting >= maxConnecting:
+			continue
+		case s.state == connecting && now-s.begun > int64(l.Timeout):
+			l.endConnect(s, unix.ETIMEDOUT)
+		case s.state == connecting && s.fd < 0:
+			l.connect(s)
+		default:
+			s.expire(now)
+		}
+		l.advance(s, now)
+	}
+}
+
+// advance does what the slot asks for until it has to wait.
+func (l *loop) advance(s *loopSlot, now int64) {
+	for {
+		interest := poll.Readable
+		switch s.next(now) {
+		case connect:
+			s.connecting(l.now())
+			l.connecting++
+			l.connect(s)
+			continue
+		case disconnect:
+			l.closeSocket(s)
+			s.disconnected()
+			continue
+		case send:
+			piece := s.stream.next()
+			n, errno := l.k.Send(s.fd, piece, unix.MSG_NOSIGNAL)
+			s.stream.wrote(n)
+			if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+				s.lost(l.now(), dial.Classify(errno))
+			}
+			if errno != unix.EAGAIN && (errno != 0 || n == len(piece)) {
+				continue
+			}
+			interest |= poll.Writable
+		case halfClose:
+			s.halfClosed = true
+			l.k.Shutdown(s.fd, unix.SHUT_WR) // if it fails, the next receive says why
+			continue
+		case sendDatagram:
+			sent := l.now()
+			if _, errno := l.k.Send(s.fd, s.nextDatagram(sent, l.out), unix.MSG_NOSIGNAL); errno != 0 && errno != unix.EAGAIN {
+				s.sendFailed(sent, dial.Classify(errno))
+			}
+			continue
+		case wait:
+			if s.state == connecting {
+				interest = poll.Writable
+			}
+		}
+		if s.fd < 0 || l.watch(s, interest) {
+			return
+		}
+	}
+}
+
+// watch tells the poller what to wait for. It returns false if that failed: then
+// nobody would notice an answer, so the connection is over.
+func (l *loop) watch(s *loopSlot, interest poll.Conditions) bool {
+	if s.interest == interest {
+		return true
+	}
+	var errno sys.Errno
+	if s.interest == 0 {
+		errno = l.poller.Add(s.fd, uint32(s.id), interest)
+	} else {
+		errno = l.poller.Modify(s.fd, uint32(s.id), interest)
+	}
+	switch {
+	case errno == 0:
+		s.interest = interest
+		return true
+	case s.state == connecting:
+		l.endConnect(s, errno)
+	default:
+		s.lost(l.now(), dial.Classify(errno))
+	}
+	return false
+}
+
+// receive reads from a stream once.
+func (l *loop) receive(s *loopSlot) {
+	n, errno := l.k.Recv(s.fd, l.in, 0)
+	switch now := l.now(); {
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+	case errno != 0:
+		s.lost(now, dial.Classify(errno))
+	case n == 0:
+		s.ended(now)
+	default:
+		s.received(now, l.in[:n])
+	}
+}
+
+// receiveDatagrams reads the datagrams that have arrived.
+func (l *loop) receiveDatagrams(s *loopSlot) {
+	for range receiveBatch {
+		n, errno := l.k.Recv(s.fd, l.in, 0)
+		switch now := l.now(); {
+		case errno == unix.EAGAIN || errno == unix.EINTR:
+			return
+		case errno != 0:
+			s.receiveFailed(now, dial.Classify(errno))
+			return
+		default:
+			s.receivedDatagram(now, l.in[:n])
+		}
+	}
+}
+
+// connect makes a socket and starts to connect it.
+func (l *loop) connect(s *loopSlot) {
+	fd, errno := l.socket(s)
+	if s.fd = fd; errno == 0 {
+		errno = l.k.Connect(fd, l.addr)
+	}
+	switch errno {
+	case 0:
+		l.endConnect(s, 0)
+	case unix.EINPROGRESS:
+	case unix.EAGAIN:
+		// The backlog of a unix socket is full: connect(2) does not wait for space
+		// then. The next sweep tries again.
+		l.closeSocket(s)
+	default:
+		l.endConnect(s, errno)
+	}
+}
+
+// socket makes a socket that is bound to its source address. It returns -1 only if
+// there is none.
+func (l *loop) socket(s *loopSlot) (int, sys.Errno) {
+	domain, typ := unix.AF_UNIX, unix.SOCK_STREAM
+	switch l.addr.(type) {
+	case *unix.SockaddrInet4:
+		domain = unix.AF_INET
+	case *unix.SockaddrInet6:
+		domain = unix.AF_INET6
+	}
+	if l.udp() {
+		typ = unix.SOCK_DGRAM
+	}
+	fd, errno := l.k.Socket(domain, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	if l.Target.Network == "tcp" {
+		l.k.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	if n := len(l.Sources); n > 0 {
+		// Connect chooses the port, not bind: then one port can serve several peers.
+		l.k.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		from, err := inet(netip.AddrPortFrom(l.Sources[s.id%n], 0))
+		if err != nil {
+			return fd, unix.EADDRNOTAVAIL
+		}
+		errno = l.k.Bind(fd, from)
+	}
+	return fd, errno
+}
+
+// finishConnect asks for the result of a connect that has ended.
+func (l *loop) finishConnect(s *loopSlot) {
+	pending, errno := l.k.SocketError(s.fd)
+	if errno == 0 {
+		errno = pending
+	}
+	l.endConnect(s, errno)
+}
+
+func (l *loop) endConnect(s *loopSlot, errno sys.Errno) {
+	l.connecting--
+	if errno == 0 {
+		s.connected(l.now())
+	} else {
+		s.connectFailed(l.now(), dial.Classify(errno))
+	}
+}
+
+func (l *loop) closeSocket(s *loopSlot) {
+	if s.fd >= 0 {
+		l.poller.CloseFD(s.fd)
+	}
+	s.fd, s.interest = -1, 0
+}
+
+func (l *loop) close() {
+	for i := range l.slots {
+		l.closeSocket(&l.slots[i])
+	}
+	l.poller.Close()
+}
+
+// sockaddr returns addr in the form that connect(2) takes.
+func sockaddr(addr net.Addr) (unix.Sockaddr, error) {
+	switch a := addr.(type) {
+	case *net.UnixAddr:
+		return &unix.SockaddrUnix{Name: a.Name}, nil
+	case *net.TCPAddr:
+		return inet(a.AddrPort())
+	case *net.UDPAddr:
+		return inet(a.AddrPort())
+	}
+	return nil, fmt.Errorf("no socket reaches %s %s", addr.Network(), addr)
+}
+
+func inet(a netip.AddrPort) (unix.Sockaddr, error) {
+	ip := a.Addr().Unmap()
+	if ip.Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}, nil
+	}
+	to := &unix.SockaddrInet6{Port: int(a.Port()), Addr: ip.As16()}
+	if zone := ip.Zone(); zone != "" {
+		link, err := net.InterfaceByName(zone)
+		if err != nil {
+			return nil, err
+		}
+		to.ZoneId = uint32(link.Index)
+	}
+	return to, nil
+}

@@ -1,0 +1,45 @@
+package load
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/echotest"
+	"echod/internal/poll"
+	"echod/internal/sys"
+)
+
+// brokenKernel fails every receive.
+type brokenKernel struct {
+	sys.Linux
+	recvs, sends int
+}
+
+func (k *brokenKernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
+	k.sends++
+	return k.Linux.Send(fd, p, flags)
+}
+
+func (k *brokenKernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
+	k.recvs++
+	return 0, unix.EIO
+}
+
+// The datagram stays in the socket, so the kernel reports it again at once, and with it
+// the error.
+func TestLoopReplacesABrokenDatagramSocketAfterAPause(t *testing.T) {
+	p := planFor(t, echotest.NewUDPServer(t).URL(), "64")
+	p.Conns, p.Duration, p.Timeout = 1, 500*time.Millisecond, 200*time.Millisecond
+	k := &brokenKernel{}
+	_, err := runWith(t.Context(), p, nil, func(c *course) (driver, error) { return newLoop(c, k, poll.NewEpoll) })
+	if err == nil {
+		t.Error("a run without one answer is a success")
+	}
+	// A socket is used for as many errors as datagrams were sent, and the next one is
+	// made after 10 ms at the earliest.
+	if k.recvs == 0 || k.recvs > 2*k.sends+100 || k.sends > 100 {
+		t.Errorf("%d receives for %d datagrams", k.recvs, k.sends)
+	}
+}

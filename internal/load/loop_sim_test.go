@@ -1,0 +1,377 @@
+//go:build linux
+
+package load
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"echod/internal/dial"
+	"echod/internal/poll"
+	"echod/internal/sys"
+	"echod/internal/sys/sim"
+)
+
+// simulation is a run of the loop on a simulated kernel, against an echo service on
+// another machine that does as the test says.
+type simulation struct {
+	k      *sim.Kernel
+	remote *sim.Remote
+	course *course
+	loop   *loop
+	peers  []*sim.Peer
+	echoed map[*sim.Peer]int // bytes
+	serve  func(p *sim.Peer) // what the service does now and then for each connection
+	arrive []sim.Datagram    // answers that are on their way
+	fault  func(sim.Call) sys.Errno
+}
+
+const servicePort = 7
+
+func newSimulation(t testing.TB, network string, plan func(p *Plan)) *simulation {
+	p := Plan{Target: dial.Target{Network: network}, Conns: 2, Depth: 1, Messages: 20, Timeout: 2 * time.Second, Verify: true, Seed: 1}
+	p.Sizes, _ = ParseSizes("64")
+	plan(&p)
+	s := &simulation{k: sim.New(nil), echoed: map[*sim.Peer]int{}}
+	var to net.Addr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: servicePort}
+	switch network {
+	case "tcp":
+		s.remote = s.k.Remote(servicePort)
+	case "udp":
+		to = &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: servicePort}
+		s.remote = s.k.Remote(servicePort)
+		s.remote.Receive = s.reply
+	case "unix":
+		to = &net.UnixAddr{Name: "/service", Net: "unix"}
+		s.remote = s.k.RemoteUnix("/service")
+	}
+	s.remote.Accept = func(p *sim.Peer) { s.peers = append(s.peers, p) }
+	s.serve = s.echo
+	s.course = newCourse(p, peer{to})
+	s.course.content = someContent
+	s.course.clock = s.k.Now
+	d, err := newLoop(s.course, s.k, poll.NewEpoll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.loop = d.(*loop)
+	return s
+}
+
+// reply sends a datagram back. It arrives before the next wait.
+func (s *simulation) reply(d sim.Datagram) {
+	s.arrive = append(s.arrive, sim.Datagram{From: d.To, To: d.From, Payload: d.Payload})
+}
+
+// echo sends back what the peer has received, and finishes when the other side has.
+func (s *simulation) echo(p *sim.Peer) {
+	if got := p.Received(); len(got) > s.echoed[p] {
+		p.Send(got[s.echoed[p]:])
+		s.echoed[p] = len(got)
+	}
+	if p.End() == sim.Clean {
+		p.CloseWrite()
+	}
+}
+
+// run runs the load until each of its messages has an outcome, or for an hour. It returns
+// what was counted.
+func (s *simulation) run(t testing.TB) *tally {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	tl := s.course.tally
+	s.k.Fault = func(call sim.Call) (errno sys.Errno) {
+		if call == sim.EpollWait {
+			for _, p := range s.peers {
+				s.serve(p)
+			}
+			for _, d := range s.arrive {
+				s.k.Deliver(d)
+			}
+			s.arrive = nil
+			if tl.ended || s.k.Now() > int64(time.Hour) {
+				cancel()
+			}
+		}
+		if s.fault != nil {
+			errno = s.fault(call)
+		}
+		return errno
+	}
+	s.loop.open(ctx)
+	s.course.schedule.start(s.course.now(), s.course.Rate)
+	tl.begin(s.course.now, &s.course.schedule)
+	s.loop.drive(ctx)
+	s.loop.close()
+	if got := s.k.Violations(); len(got) > 0 {
+		t.Errorf("violations: %q", got)
+	}
+	if open := s.k.Open(); len(open) > 0 {
+		t.Errorf("descriptors are left open: %v", open)
+	}
+	if o := tl.outcomes; s.course.Rate > 0 && o.due != o.settled() {
+		t.Errorf("got %+v: want an outcome for each of %d messages", o, o.due)
+	}
+	return tl
+}
+
+// every returns a script that decides every n-th of these calls by code.
+func every(n int, code func(call sim.Call) byte, calls ...sim.Call) func(sim.Call) byte {
+	count := 0
+	return func(call sim.Call) byte {
+		for _, c := range calls {
+			if c == call {
+				if count++; count%n == 0 {
+					return code(call)
+				}
+			}
+		}
+		return 0
+	}
+}
+
+func failsWith(errno sys.Errno) func(sim.Call) byte {
+	return func(call sim.Call) byte { return sim.Fail(call, errno) }
+}
+
+func TestLoopSurvivesWhatIsNoFailure(t *testing.T) {
+	loads := []struct {
+		name, network string
+		plan          func(p *Plan)
+	}{
+		{"closed loop", "tcp", depth(3)},
+		{"open loop", "tcp", openLoopAt(50)},
+		{"churn", "tcp", churn},
+		{"churn, open loop", "tcp", both(churn, openLoopAt(50))},
+		{"unix", "unix", depth(2)},
+		{"unix, churn", "unix", churn},
+		{"large messages", "tcp", func(p *Plan) { p.Sizes, _ = ParseSizes("300KiB"); p.Depth = 2 }},
+		{"udp", "udp", depth(3)},
+		{"udp, open loop", "udp", openLoopAt(50)},
+	}
+	faults := []struct {
+		name   string
+		choose func() func(sim.Call) byte
+	}{
+		{"nothing", func() func(sim.Call) byte { return nil }},
+		{"short sends and receives", func() func(sim.Call) byte {
+			return every(1, func(sim.Call) byte { return sim.Short(7) }, sim.Recv, sim.Send)
+		}},
+		{"EAGAIN", func() func(sim.Call) byte { return every(2, failsWith(unix.EAGAIN), sim.Recv, sim.Send) }},
+		{"EINTR", func() func(sim.Call) byte { return every(3, failsWith(unix.EINTR), sim.Recv, sim.Send, sim.EpollWait) }},
+	}
+	for _, load := range loads {
+		for i, fault := range faults {
+			if load.network == "udp" && i > 0 {
+				continue // a datagram is sent as a whole, and EAGAIN or EINTR loses it
+			}
+			t.Run(load.name+"/"+fault.name, func(t *testing.T) {
+				s := newSimulation(t, load.network, load.plan)
+				if load.name == "large messages" && i > 0 {
+					s.course.Messages, s.course.tally.messages = 1, 1
+				}
+				s.k.Choose = fault.choose()
+				tl := s.run(t)
+				if tl.outcomes.answered < s.course.Messages || len(tl.result.Errors) > 0 || tl.result.Wrong != nil {
+					t.Errorf("got %+v, errors %v, wrong %+v; want %d answered", tl.outcomes, tl.result.Errors, tl.result.Wrong, s.course.Messages)
+				}
+			})
+		}
+	}
+}
+
+func openLoopAt(rate float64) func(*Plan) { return func(p *Plan) { p.Rate = rate } }
+
+func TestLoopCountsFailures(t *testing.T) {
+	few := func(n int64) func(*Plan) { return func(p *Plan) { p.Messages, p.Conns = n, 1 } }
+	once := func(call sim.Call, errno sys.Errno) func(s *simulation) {
+		return func(s *simulation) {
+			done := false
+			s.fault = func(c sim.Call) sys.Errno {
+				if c != call || done || s.course.tally.from == never {
+					return 0
+				}
+				done = true
+				return errno
+			}
+		}
+	}
+	firstPeer := func(do func(p *sim.Peer)) func(s *simulation) {
+		return func(s *simulation) {
+			s.serve = func(p *sim.Peer) {
+				if p == s.peers[0] {
+					do(p)
+				} else {
+					s.echo(p)
+				}
+			}
+		}
+	}
+	tests := []struct {
+		name, network string
+		plan          func(p *Plan)
+		set           func(s *simulation)
+		want          map[dial.Class]int64
+		lost          int64
+	}{
+		{"the service resets", "tcp", few(5), firstPeer(func(p *sim.Peer) {
+			if len(p.Received()) > 0 {
+				p.Reset()
+			}
+		}), map[dial.Class]int64{dial.Reset: 1}, 0},
+		{"the service closes", "tcp", few(5), firstPeer(func(p *sim.Peer) {
+			if len(p.Received()) > 0 {
+				p.CloseWrite()
+			}
+		}), map[dial.Class]int64{dial.PrematureEOF: 1}, 0},
+		{"the service does not answer", "tcp", few(5), firstPeer(func(*sim.Peer) {}), map[dial.Class]int64{dial.Timeout: 1}, 0},
+		{"the service does not read", "tcp", both(few(2), func(p *Plan) { p.Sizes, _ = ParseSizes("300KiB") }), firstPeer(func(p *sim.Peer) { p.Stall() }),
+			map[dial.Class]int64{dial.Timeout: 1}, 0},
+		{"churn: the answer is cut off", "tcp", both(few(5), churn), firstPeer(func(p *sim.Peer) {
+			if p.End() == sim.Clean {
+				p.Send(p.Received()[:10])
+				p.CloseWrite()
+			}
+		}), map[dial.Class]int64{dial.PrematureEOF: 1}, 0},
+		{"send fails with ECONNRESET", "tcp", few(5), once(sim.Send, unix.ECONNRESET), map[dial.Class]int64{dial.Reset: 1}, 0},
+		{"send fails with ENOBUFS", "tcp", few(5), once(sim.Send, unix.ENOBUFS), map[dial.Class]int64{dial.Local: 1}, 0},
+		{"recv fails with ECONNRESET", "tcp", few(5), once(sim.Recv, unix.ECONNRESET), map[dial.Class]int64{dial.Reset: 1}, 0},
+		{"recv fails with ETIMEDOUT", "tcp", few(5), once(sim.Recv, unix.ETIMEDOUT), map[dial.Class]int64{dial.Timeout: 1}, 0},
+		{"churn: socket fails with EMFILE", "tcp", both(few(5), churn), once(sim.Socket, unix.EMFILE), map[dial.Class]int64{dial.Local: 1}, 0},
+		{"churn: connect fails with EADDRNOTAVAIL", "tcp", both(few(5), churn), once(sim.Connect, unix.EADDRNOTAVAIL), map[dial.Class]int64{dial.Local: 1}, 0},
+		{"churn: connect fails with ENETUNREACH", "tcp", both(few(5), churn), once(sim.Connect, unix.ENETUNREACH), map[dial.Class]int64{dial.Unreachable: 1}, 0},
+		{"churn: bind fails with EADDRINUSE", "tcp", both(both(few(5), churn), func(p *Plan) { p.Sources = []netip.Addr{netip.MustParseAddr("127.0.0.2")} }),
+			once(sim.Bind, unix.EADDRINUSE), map[dial.Class]int64{dial.Local: 1}, 0},
+		{"churn: epoll_ctl fails with ENOSPC", "tcp", both(few(5), churn), once(sim.EpollAdd, unix.ENOSPC), map[dial.Class]int64{dial.Local: 1}, 0},
+		{"churn: epoll_ctl fails with ENOMEM", "tcp", both(few(5), churn), once(sim.EpollMod, unix.ENOMEM), map[dial.Class]int64{dial.Local: 1}, 0},
+		{"udp: one is not answered", "udp", few(5), func(s *simulation) {
+			received := 0
+			s.remote.Receive = func(d sim.Datagram) {
+				if received++; received != 2 {
+					s.reply(d)
+				}
+			}
+		}, map[dial.Class]int64{}, 1},
+		{"udp: one is not sent", "udp", few(5), once(sim.Send, unix.ENETUNREACH), map[dial.Class]int64{dial.Unreachable: 1}, 1},
+	}
+	for _, tt := range tests {
+		for _, rate := range []float64{0, 10} {
+			t.Run(fmt.Sprintf("%s/rate %g", tt.name, rate), func(t *testing.T) {
+				s := newSimulation(t, tt.network, both(tt.plan, openLoopAt(rate)))
+				tt.set(s)
+				tl := s.run(t)
+				if rate > 0 && tt.want[dial.Timeout] > 0 {
+					// Later messages are on the connection too, or find none.
+					if tl.result.Errors[dial.Timeout] == 0 || tl.outcomes.settled() != s.course.Messages {
+						t.Errorf("got %+v, errors %v; want timeouts", tl.outcomes, tl.result.Errors)
+					}
+					return
+				}
+				if diff := cmp.Diff(tt.want, tl.result.Errors); diff != "" {
+					t.Errorf("errors (-want +got):\n%s", diff)
+				}
+				// In a closed loop other answers may come with the last one.
+				if o := tl.outcomes; o.lost != tt.lost || o.settled() < s.course.Messages || rate > 0 && o.settled() > s.course.Messages {
+					t.Errorf("got %+v; want %d outcomes, %d lost", o, s.course.Messages, tt.lost)
+				}
+			})
+		}
+	}
+}
+
+func TestLoopConnectsAgainUntilTheServiceIsThere(t *testing.T) {
+	tests := []struct {
+		name, network string
+		full          bool          // else it refuses
+		after         time.Duration // it is there
+		want          dial.Class    // "": the connect goes on
+	}{
+		{"refused", "tcp", false, time.Second, dial.Refused},
+		{"no answer to a SYN", "tcp", true, 2500 * time.Millisecond, dial.Timeout},
+		{"SYNs are lost for a second", "tcp", true, time.Second, ""},
+		{"the backlog of a unix socket is full", "unix", true, time.Second, ""},
+		{"the backlog of a unix socket stays full", "unix", true, 2500 * time.Millisecond, dial.Timeout},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSimulation(t, tt.network, both(churn, openLoopAt(10)))
+			remote := *s.remote
+			s.remote.Full = tt.full
+			if !tt.full {
+				s.k.RemoveRemote(servicePort)
+			}
+			s.fault = func(sim.Call) sys.Errno {
+				switch {
+				case s.k.Now() < int64(tt.after):
+				case tt.full:
+					s.remote.Full = false
+				default:
+					*s.k.Remote(servicePort) = remote
+				}
+				return 0
+			}
+			tl := s.run(t)
+			if n := tl.result.Errors[tt.want]; tt.want != "" && n == 0 || len(tl.result.Errors) > 1 || tt.want == "" && tl.outcomes.failed > 0 {
+				t.Errorf("got errors %v, want some of class %q only", tl.result.Errors, tt.want)
+			}
+			if tl.outcomes.answered == 0 {
+				t.Errorf("got %+v, want answers once the service is there", tl.outcomes)
+			}
+		})
+	}
+}
+
+// Whatever fails, each message of the schedule has one outcome, nothing is left open, and
+// the loop does not spin.
+func TestLoopKeepsItsCountsWhateverFails(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		network := []string{"tcp", "tcp", "unix", "udp"}[r.IntN(4)]
+		s := newSimulation(t, network, func(p *Plan) {
+			p.Conns, p.Rate, p.Messages = 1+r.IntN(4), []float64{10, 100, 1000}[r.IntN(3)], 50
+			p.Churn = network != "udp" && r.IntN(2) == 0
+			p.Sizes, _ = ParseSizes([]string{"64", "16-2000"}[r.IntN(2)])
+		})
+		rate := 1 + r.IntN(100)
+		s.k.Choose = func(call sim.Call) byte {
+			legal := sim.Legal(call)
+			switch chance := r.IntN(1000); {
+			case chance < rate && len(legal) > 0:
+				return sim.Fail(call, legal[r.IntN(len(legal))])
+			case chance < 2*rate:
+				return sim.Short(1 + r.IntN(64))
+			}
+			return 0
+		}
+		s.serve = func(p *sim.Peer) {
+			switch r.IntN(100) {
+			case 0:
+				p.Reset()
+			case 1:
+				p.Close()
+			case 2:
+				p.Stall()
+			case 3, 4, 5, 6, 7, 8, 9:
+				p.Resume()
+			default:
+				s.echo(p)
+			}
+		}
+		tl := s.run(t)
+		if o := tl.outcomes; o.settled() < s.course.Messages || tl.result.Wrong != nil {
+			t.Errorf("got %+v, wrong %+v; want %d outcomes", o, tl.result.Wrong, s.course.Messages)
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d: %s, %d connections, rate %g, churn %t", seed, network, s.course.Conns, s.course.Rate, s.course.Churn)
+		}
+	}
+}

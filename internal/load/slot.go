@@ -1,0 +1,300 @@
+package load
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"time"
+
+	"echod/internal/dial"
+)
+
+// slot is the place of one connection of the plan, and of those that replace it when
+// it ends. It is the policy of a load, without the I/O: when to connect, what to send
+// when, and what to do about an answer, a failure or a timeout. Both drivers have it.
+// It also reports every outcome to the tally.
+//
+// A driver calls the methods below Next to say what happened, and after each of them
+// asks next what to do, until that is wait. It is for one goroutine at a time. Times
+// are nanoseconds on the clock of the run.
+type slot struct {
+	*course
+	id      int
+	sizes   *rand.Rand
+	state   state
+	started bool // the load has started; before that, connections are only opened
+	stopped bool // a byte was wrong
+
+	number  int        // of its connections so far
+	begun   int64      // when the last connect was started
+	retryAt int64      // no connect before this time
+	backoff backoff    // after a failure
+	class   dial.Class // why the last connection failed
+
+	stream     stream
+	halfClosed bool // churn: the FIN is sent
+
+	datagrams datagrams
+	unsent    queue  // datagrams that are to be sent
+	errors    uint64 // of its datagram sockets
+
+	waiting queue // churn in an open loop: messages without a connection
+}
+
+type state uint8
+
+const (
+	closed     state = iota
+	connecting       // the driver is at it
+	open
+	closing // the driver is to close the connection
+)
+
+// action is what a driver is to do for a slot.
+type action uint8
+
+const (
+	wait         action = iota // nothing, until something happens or until retryAt
+	connect                    // call connecting, then connected or connectFailed
+	send                       // send stream.next, and call stream.wrote
+	halfClose                  // send a FIN, and set halfClosed
+	sendDatagram               // send nextDatagram; call sendFailed on an error
+	disconnect                 // close the connection, if there is one, and call disconnected
+)
+
+func newSlot(c *course, id int) slot {
+	s := slot{course: c, id: id, sizes: rand.New(rand.NewPCG(c.Seed, uint64(id)))}
+	s.datagrams = datagrams{content: c.content, verify: c.Verify, run: c.run, conn: id}
+	return s
+}
+
+// next returns what to do now.
+func (s *slot) next(now int64) action {
+	switch s.state {
+	case closed:
+		if s.wantsConnection(now) {
+			return connect
+		}
+	case open:
+		switch {
+		case s.stream.unsent():
+			return send
+		case s.Churn && !s.halfClosed:
+			return halfClose
+		case s.unsent.len() > 0:
+			return sendDatagram
+		}
+	case closing:
+		return disconnect
+	}
+	return wait
+}
+
+func (s *slot) wantsConnection(now int64) bool {
+	switch {
+	case s.stopped || now < s.retryAt:
+		return false
+	case !s.started:
+		return s.retryAt == 0 // one attempt each
+	case s.Churn && s.Rate > 0:
+		return s.waiting.len() > 0
+	}
+	return true
+}
+
+// start starts the load.
+func (s *slot) start(now int64) {
+	s.started = true
+	s.fill(now)
+}
+
+// fill keeps Depth messages in flight, in a closed loop.
+func (s *slot) fill(now int64) {
+	if s.Rate > 0 || s.Churn || s.state != open || !s.started {
+		return
+	}
+	for s.stream.pending.len()+s.datagrams.inFlight+s.unsent.len() < s.Depth {
+		s.ask(now, now)
+	}
+}
+
+// ask gives one more message to the connection.
+func (s *slot) ask(due, now int64) {
+	size := s.Sizes.pick(s.sizes)
+	if s.udp() {
+		s.unsent.push(message{due: due, size: size})
+		return
+	}
+	s.tally.sent(due, now, size)
+	s.stream.add(due, size)
+}
+
+// scheduled is called for a message of the open loop that is due. With churn it waits
+// for a connection of its own. Else it fails if there is no connection.
+func (s *slot) scheduled(due, now int64) {
+	switch {
+	case s.Churn:
+		s.waiting.push(message{due: due})
+	case s.state == open:
+		s.ask(due, now)
+	default:
+		s.tally.failed(due, now, cmp.Or(s.class, dial.Unreachable))
+	}
+}
+
+// connecting is called when a connect starts.
+func (s *slot) connecting(now int64) {
+	s.state, s.begun, s.retryAt = connecting, now, 0
+	s.number++
+}
+
+// connected is called when a connection has been made, or a datagram socket. With
+// churn its message is due since the connect started, unless a schedule says when.
+func (s *slot) connected(now int64) {
+	s.state = open
+	s.tally.connected(time.Duration(now - s.begun))
+	if s.udp() {
+		s.fill(now)
+		return
+	}
+	s.backoff = backoff{}
+	s.stream = stream{content: s.content, verify: s.Verify, conn: s.id, start: startOf(s.Seed, s.id, s.number), pending: s.stream.pending}
+	s.halfClosed = false
+	if !s.Churn {
+		s.fill(now)
+		return
+	}
+	due := s.begun
+	if m, ok := s.waiting.pop(); ok {
+		due = m.due
+	}
+	s.ask(due, now)
+}
+
+// connectFailed is called when a connection could not be made. With churn in an open
+// loop a message fails with it.
+func (s *slot) connectFailed(now int64, class dial.Class) {
+	if m, ok := s.waiting.pop(); ok {
+		s.tally.failed(m.due, now, class)
+	} else {
+		s.tally.connFailed(now, class)
+	}
+	s.fail(now, class)
+}
+
+// received is called with bytes of the stream.
+func (s *slot) received(now int64, p []byte) {
+	if s.state != open {
+		return
+	}
+	if wrong := s.stream.receive(p); wrong != nil {
+		s.tally.wrong(wrong)
+		s.stop()
+		return
+	}
+	if s.Churn {
+		return // the answer is complete when the stream has ended
+	}
+	for m, ok := s.stream.answered(); ok; m, ok = s.stream.answered() {
+		s.tally.answered(m.due, now, m.size)
+	}
+	s.fill(now)
+}
+
+// ended is called at the end of the stream. With churn that completes the answer.
+func (s *slot) ended(now int64) {
+	if s.state != open {
+		return
+	}
+	if s.Churn {
+		if m, ok := s.stream.answered(); ok {
+			s.tally.answered(m.due, now, m.size)
+			s.close()
+			return
+		}
+	}
+	s.lost(now, dial.PrematureEOF)
+}
+
+// lost is called when the connection failed. Its messages fail with it.
+func (s *slot) lost(now int64, class dial.Class) {
+	if s.state == open {
+		s.tally.connLost(now, class, &s.stream.pending)
+		s.fail(now, class)
+	}
+}
+
+// nextDatagram writes the datagram to send into buf and returns it.
+func (s *slot) nextDatagram(now int64, buf []byte) []byte {
+	m, _ := s.unsent.pop()
+	s.tally.sent(m.due, now, m.size)
+	return s.datagrams.add(buf, m.due, now, m.size)
+}
+
+// sendFailed is called when a datagram could not be sent. It counts as lost as well,
+// when its timeout has passed.
+func (s *slot) sendFailed(now int64, class dial.Class) { s.tally.connFailed(now, class) }
+
+// receivedDatagram is called with a datagram.
+func (s *slot) receivedDatagram(now int64, p []byte) {
+	if s.state != open {
+		return
+	}
+	a := s.datagrams.receive(p)
+	s.tally.received(now, a)
+	s.backoff = backoff{}
+	if a.wrong != nil {
+		s.stop()
+		return
+	}
+	s.fill(now)
+}
+
+// receiveFailed is called when receiving from a datagram socket failed. Such an error
+// usually is about a datagram that was sent before, e.g. nobody listens at its port.
+// If there are more errors than datagrams, the socket itself is broken, and would
+// report the error again at once: it is replaced.
+func (s *slot) receiveFailed(now int64, class dial.Class) {
+	if s.state != open {
+		return
+	}
+	s.tally.connFailed(now, class)
+	if s.errors++; s.errors > s.datagrams.count() {
+		s.fail(now, class)
+	}
+}
+
+// expire is called now and then. It gives up what has waited for an answer longer than
+// the timeout: a datagram, or a connection with all of its messages.
+func (s *slot) expire(now int64) {
+	before := now - int64(s.Timeout)
+	if m, ok := s.stream.pending.front(); ok && m.due < before {
+		s.lost(now, dial.Timeout)
+	}
+	for due, ok := s.datagrams.expire(before); ok; due, ok = s.datagrams.expire(before) {
+		s.tally.lost(due, now)
+	}
+	s.fill(now)
+}
+
+// disconnected is called when the driver has closed the connection.
+func (s *slot) disconnected() { s.state = closed }
+
+// fail ends a connection that failed; the next one is made after a pause.
+func (s *slot) fail(now int64, class dial.Class) {
+	s.class = class
+	s.retryAt = now + int64(s.backoff.next())
+	s.close()
+}
+
+// stop ends the slot: a byte was wrong, which ends the run.
+func (s *slot) stop() {
+	s.stopped = true
+	s.close()
+}
+
+func (s *slot) close() {
+	if s.state == open {
+		s.tally.disconnected()
+	}
+	s.state = closing
+}

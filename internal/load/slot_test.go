@@ -1,0 +1,323 @@
+package load
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"echod/internal/dial"
+)
+
+// slotRig is a slot, a clock, and a driver that only writes down what it is asked for.
+type slotRig struct {
+	slot
+	time int64
+	log  []string
+	sent [][]byte // datagrams
+}
+
+const ms = int64(time.Millisecond)
+
+// newSlotRig returns a rig whose measurement lasts for ever.
+func newSlotRig(t testing.TB, plan func(p *Plan)) *slotRig {
+	p := Plan{Target: dial.Target{Network: "tcp"}, Conns: 1, Depth: 1, Duration: time.Hour, Timeout: time.Second, Verify: true}
+	p.Sizes, _ = ParseSizes("64")
+	plan(&p)
+	c := &course{Plan: p, tally: newTally(p), content: someContent, run: 77}
+	c.tally.begin(func() int64 { return 0 }, &c.schedule)
+	return &slotRig{slot: newSlot(c, 3)}
+}
+
+// act does what the slot asks for until it waits. A connect stays in progress.
+func (r *slotRig) act() {
+	for range 1000 {
+		switch r.next(r.time) {
+		case connect:
+			r.log = append(r.log, "connect")
+			r.connecting(r.time)
+		case send:
+			n := len(r.stream.next())
+			r.log = append(r.log, fmt.Sprint("send ", n))
+			r.stream.wrote(n)
+		case halfClose:
+			r.log = append(r.log, "half-close")
+			r.halfClosed = true
+		case sendDatagram:
+			r.log = append(r.log, "datagram")
+			r.sent = append(r.sent, slices.Clone(r.nextDatagram(r.time, make([]byte, 100))))
+		case disconnect:
+			r.log = append(r.log, "disconnect")
+			r.disconnected()
+		case wait:
+			return
+		}
+	}
+	panic("the slot never waits")
+}
+
+// connect makes the connection that is in progress.
+func (r *slotRig) connect() { r.connected(r.time); r.act() }
+
+// up starts the load and makes the connection.
+func (r *slotRig) up() { r.start(r.time); r.act(); r.connect() }
+
+// echo returns n bytes of what was sent.
+func (r *slotRig) echo(n int) {
+	r.received(r.time, r.content.at(r.stream.start+uint64(r.stream.echoed), int64(n)))
+	r.act()
+}
+
+func (r *slotRig) pass(d int64) { r.time += d; r.expire(r.time); r.act() }
+
+func (r *slotRig) due() { r.tally.scheduled(r.time, r.time); r.scheduled(r.time, r.time); r.act() }
+
+func openLoop(p *Plan)      { p.Rate = 1 }
+func churn(p *Plan)         { p.Churn = true }
+func churnOpenLoop(p *Plan) { p.Churn, p.Rate = true, 1 }
+func udp(p *Plan)           { p.Target.Network = "udp" }
+func depth(n int) func(*Plan) {
+	return func(p *Plan) { p.Depth = n }
+}
+
+func TestSlotDecidesWhatToDo(t *testing.T) {
+	tests := []struct {
+		name   string
+		plan   func(p *Plan)
+		do     func(r *slotRig)
+		want   string
+		counts outcomes
+		errors map[dial.Class]int64
+	}{
+		{"closed loop: the next message is sent after an answer", depth(1), func(r *slotRig) { r.up(); r.echo(40); r.echo(24) },
+			"connect, send 64, send 64", outcomes{sent: 2, answered: 1}, nil},
+		{"closed loop: as many in flight as the depth", depth(3), func(r *slotRig) { r.up(); r.echo(128) },
+			"connect, send 192, send 128", outcomes{sent: 5, answered: 2}, nil},
+		{"a connection that is opened before the start is idle", depth(1), func(r *slotRig) { r.act(); r.connect() },
+			"connect", outcomes{}, nil},
+		{"before the start a connect is tried once", depth(1), func(r *slotRig) {
+			r.act()
+			r.connectFailed(r.time, dial.Refused)
+			r.act()
+			r.pass(time.Hour.Nanoseconds())
+		}, "connect, disconnect", outcomes{failed: 1}, map[dial.Class]int64{dial.Refused: 1}},
+		{"after the start it is tried again", depth(1), func(r *slotRig) {
+			r.act()
+			r.connectFailed(r.time, dial.Refused)
+			r.pass(10 * ms)
+			r.up()
+		}, "connect, disconnect, connect, send 64", outcomes{sent: 1, failed: 1}, map[dial.Class]int64{dial.Refused: 1}},
+
+		{"open loop: a message is sent when it is due", openLoop, func(r *slotRig) { r.up(); r.due(); r.due(); r.echo(64) },
+			"connect, send 64, send 64", outcomes{due: 2, inTime: 2, sent: 2, answered: 1}, nil},
+		{"open loop: a message fails while there is no connection", openLoop, func(r *slotRig) { r.start(0); r.due() },
+			"connect", outcomes{due: 1, inTime: 1, failed: 1}, map[dial.Class]int64{dial.Unreachable: 1}},
+		{"open loop: the class is why the last connection failed", openLoop, func(r *slotRig) { r.up(); r.lost(0, dial.Reset); r.due() },
+			"connect, disconnect", outcomes{due: 1, inTime: 1, failed: 1}, map[dial.Class]int64{dial.Reset: 2}},
+
+		{"churn: a connection for each message", churn, func(r *slotRig) {
+			r.up()
+			r.echo(64)
+			r.ended(r.time)
+			r.act()
+		}, "connect, send 64, half-close, disconnect, connect", outcomes{sent: 1, answered: 1}, nil},
+		{"churn: an answer that is cut off fails", churn, func(r *slotRig) { r.up(); r.echo(63); r.ended(r.time); r.act() },
+			"connect, send 64, half-close, disconnect", outcomes{sent: 1, failed: 1}, map[dial.Class]int64{dial.PrematureEOF: 1}},
+		{"churn on a schedule: no connection for nothing", churnOpenLoop, func(r *slotRig) { r.start(0); r.act() }, "", outcomes{}, nil},
+		{"churn on a schedule: messages wait for their connections", churnOpenLoop, func(r *slotRig) {
+			r.start(0)
+			r.due()
+			r.due()
+			r.connect()
+			r.echo(64)
+			r.ended(r.time)
+			r.act()
+		}, "connect, send 64, half-close, disconnect, connect", outcomes{due: 2, inTime: 2, sent: 1, answered: 1}, nil},
+		{"churn on a schedule: a message fails with its connect", churnOpenLoop, func(r *slotRig) {
+			r.start(0)
+			r.due()
+			r.connectFailed(r.time, dial.Refused)
+			r.act()
+			r.pass(10 * ms)
+		}, "connect, disconnect", outcomes{due: 1, inTime: 1, failed: 1}, map[dial.Class]int64{dial.Refused: 1}},
+
+		{"a stream that ends fails with its messages", depth(2), func(r *slotRig) { r.up(); r.ended(r.time); r.act() },
+			"connect, send 128, disconnect", outcomes{sent: 2, failed: 2}, map[dial.Class]int64{dial.PrematureEOF: 2}},
+		{"it is replaced after a pause", depth(1), func(r *slotRig) {
+			r.up()
+			r.lost(r.time, dial.Reset)
+			r.pass(9 * ms)
+			r.pass(1 * ms)
+		}, "connect, send 64, disconnect, connect", outcomes{sent: 1, failed: 1}, map[dial.Class]int64{dial.Reset: 1}},
+		{"the pause doubles", depth(1), func(r *slotRig) {
+			r.start(0)
+			r.act()
+			r.connectFailed(r.time, dial.Refused)
+			r.act()
+			r.pass(10 * ms)
+			r.connectFailed(r.time, dial.Refused)
+			r.act()
+			r.pass(19 * ms)
+			r.pass(1 * ms)
+		}, "connect, disconnect, connect, disconnect, connect", outcomes{failed: 2}, map[dial.Class]int64{dial.Refused: 2}},
+		{"and is short again after a success", depth(1), func(r *slotRig) {
+			r.start(0)
+			r.act()
+			r.connectFailed(r.time, dial.Refused)
+			r.act()
+			r.pass(10 * ms)
+			r.connect()
+			r.lost(r.time, dial.Reset)
+			r.act()
+			r.pass(10 * ms)
+		}, "connect, disconnect, connect, send 64, disconnect, connect", outcomes{sent: 1, failed: 2}, map[dial.Class]int64{dial.Refused: 1, dial.Reset: 1}},
+
+		{"an answer has until the timeout", depth(2), func(r *slotRig) { r.up(); r.pass(1000 * ms) },
+			"connect, send 128", outcomes{sent: 2}, nil},
+		{"then the connection fails", depth(2), func(r *slotRig) { r.up(); r.pass(1000*ms + 1) },
+			"connect, send 128, disconnect", outcomes{sent: 2, failed: 2}, map[dial.Class]int64{dial.Timeout: 2}},
+		{"what is late changes nothing", depth(1), func(r *slotRig) {
+			r.up()
+			r.lost(r.time, dial.Reset)
+			r.received(r.time, []byte("late"))
+			r.ended(r.time)
+			r.lost(r.time, dial.PrematureEOF)
+			r.receiveFailed(r.time, dial.PrematureEOF)
+		}, "connect, send 64", outcomes{sent: 1, failed: 1}, map[dial.Class]int64{dial.Reset: 1}},
+		{"a wrong byte ends the slot", depth(1), func(r *slotRig) {
+			r.up()
+			r.received(r.time, []byte("wrong"))
+			r.act()
+			r.pass(time.Hour.Nanoseconds())
+		}, "connect, send 64, disconnect", outcomes{sent: 1}, nil},
+
+		{"datagrams: as many in flight as the depth", both(udp, depth(2)), func(r *slotRig) {
+			r.up()
+			r.receivedDatagram(r.time, r.sent[1])
+			r.act()
+		}, "connect, datagram, datagram, datagram", outcomes{sent: 3, answered: 1}, nil},
+		{"datagrams: one that is lost is replaced", udp, func(r *slotRig) { r.up(); r.pass(1000 * ms); r.pass(1) },
+			"connect, datagram, datagram", outcomes{sent: 2, lost: 1}, nil},
+		{"datagrams: a late answer asks for nothing", udp, func(r *slotRig) {
+			r.up()
+			r.pass(1000*ms + 1)
+			r.receivedDatagram(r.time, r.sent[0])
+			r.act()
+		}, "connect, datagram, datagram", outcomes{sent: 2, lost: 1}, nil},
+		{"datagrams: an error may be about a datagram", both(udp, depth(2)), func(r *slotRig) {
+			r.up()
+			r.receiveFailed(r.time, dial.Refused)
+			r.receiveFailed(r.time, dial.Refused)
+			r.act()
+		}, "connect, datagram, datagram", outcomes{sent: 2}, map[dial.Class]int64{dial.Refused: 2}},
+		{"datagrams: more errors than datagrams are the socket's", udp, func(r *slotRig) {
+			r.up()
+			r.receiveFailed(r.time, dial.Local)
+			r.receiveFailed(r.time, dial.Local)
+			r.act()
+			r.pass(10 * ms)
+			r.connect()
+		}, "connect, datagram, disconnect, connect", outcomes{sent: 1}, map[dial.Class]int64{dial.Local: 2}},
+		{"datagrams: one that cannot be sent is lost", udp, func(r *slotRig) {
+			r.up()
+			r.sendFailed(r.time, dial.Local)
+			r.pass(1000*ms + 1)
+		}, "connect, datagram, datagram", outcomes{sent: 2, lost: 1}, map[dial.Class]int64{dial.Local: 1}},
+		{"datagrams: a wrong byte ends the slot", udp, func(r *slotRig) {
+			r.up()
+			r.receivedDatagram(r.time, []byte("wrong"))
+			r.act()
+			r.pass(time.Hour.Nanoseconds())
+		}, "connect, datagram, disconnect", outcomes{sent: 1, lost: 1}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newSlotRig(t, tt.plan)
+			tt.do(r)
+			if got := strings.Join(r.log, ", "); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			if diff := cmp.Diff(tt.counts, r.tally.outcomes, cmp.AllowUnexported(outcomes{})); diff != "" {
+				t.Errorf("outcomes (-want +got):\n%s", diff)
+			}
+			if tt.errors == nil {
+				tt.errors = map[dial.Class]int64{}
+			}
+			if diff := cmp.Diff(tt.errors, r.tally.result.Errors); diff != "" {
+				t.Errorf("errors (-want +got):\n%s", diff)
+			}
+			if conns := map[bool]int{true: 1}[r.state == open]; r.tally.conns != conns {
+				t.Errorf("got %d open connections, want %d", r.tally.conns, conns)
+			}
+		})
+	}
+}
+
+func both(a, b func(*Plan)) func(*Plan) {
+	return func(p *Plan) { a(p); b(p) }
+}
+
+func TestChurnCountsLatencyFromItsConnect(t *testing.T) {
+	r := newSlotRig(t, churn)
+	r.start(0)
+	r.act()
+	r.time = 30 * ms
+	r.connect()
+	r.time = 70 * ms
+	r.echo(64)
+	r.ended(r.time)
+	if got := r.tally.second.Latency.Max(); got < 69*time.Millisecond || got > 71*time.Millisecond {
+		t.Errorf("got %v, want 70ms: 30 for the connection, 40 for the answer", got)
+	}
+}
+
+// Whatever happens to a connection, each message of the schedule has one outcome, or is
+// still waiting for it.
+func TestEachScheduledMessageHasOneOutcome(t *testing.T) {
+	plans := map[string]func(*Plan){"tcp": openLoop, "tcp, churn": churnOpenLoop, "udp": both(udp, openLoop)}
+	for name, plan := range plans {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				r := newSlotRig(nil, plan)
+				r.start(0)
+				for range rapid.IntRange(1, 100).Draw(t, "steps") {
+					r.time += rapid.Int64Range(0, 400*ms).Draw(t, "pause")
+					switch rapid.IntRange(0, 8).Draw(t, "step") {
+					case 0, 1, 2:
+						r.due()
+					case 3:
+						if r.state == connecting {
+							r.connected(r.time)
+						}
+					case 4:
+						if r.state == connecting {
+							r.connectFailed(r.time, dial.Refused)
+						}
+					case 5:
+						if n := r.stream.written - r.stream.echoed; n > 0 {
+							r.echo(int(rapid.Int64Range(1, n).Draw(t, "bytes")))
+						} else if len(r.sent) > 0 {
+							r.receivedDatagram(r.time, rapid.SampledFrom(r.sent).Draw(t, "datagram"))
+						}
+					case 6:
+						r.ended(r.time)
+					case 7:
+						r.lost(r.time, dial.Reset)
+					case 8:
+						r.expire(r.time)
+					}
+					r.act()
+					o := r.tally.outcomes
+					waiting := int64(r.stream.pending.len() + r.datagrams.inFlight + r.unsent.len() + r.waiting.len())
+					if o.due != o.settled()+waiting {
+						t.Fatalf("%v: got %+v and %d waiting for an outcome", r.log, o, waiting)
+					}
+				}
+			})
+		})
+	}
+}
