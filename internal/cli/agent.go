@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -104,7 +103,7 @@ func listenForAgent(ctx context.Context, spec sock.Spec) (net.Listener, *net.UDP
 		bound, err := sock.BoundTo(ln.Addr())
 		if err != nil {
 			ln.Close()
-			return nil, nil, netip.AddrPort{}, listenError(spec, err)
+			return nil, nil, netip.AddrPort{}, sock.NewListenError(spec, err)
 		}
 		conn, err := listenForDatagrams(ctx, spec, bound.Port())
 		if err == nil {
@@ -121,8 +120,11 @@ func listenForAgent(ctx context.Context, spec sock.Spec) (net.Listener, *net.UDP
 func listenForStreams(ctx context.Context, spec sock.Spec) (net.Listener, error) {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
-	ln, err := lc.Listen(ctx, family(spec), spec.Addr.String())
-	return ln, listenError(spec, err)
+	ln, err := lc.Listen(ctx, spec.NetNetwork(), spec.Addr.String())
+	if err != nil {
+		return nil, sock.NewListenError(spec, err)
+	}
+	return ln, nil
 }
 
 // listenForDatagrams asks to be told where each arrived: that is where the answer
@@ -131,31 +133,9 @@ func listenForDatagrams(ctx context.Context, spec sock.Spec, port uint16) (*net.
 	spec.Network = "udp"
 	spec.Addr = netip.AddrPortFrom(spec.Addr.Addr(), port)
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return sock.ReceivePktInfo(c) }}
-	conn, err := lc.ListenPacket(ctx, family(spec), spec.Addr.String())
+	conn, err := lc.ListenPacket(ctx, spec.NetNetwork(), spec.Addr.String())
 	if err != nil {
-		return nil, listenError(spec, err)
+		return nil, sock.NewListenError(spec, err)
 	}
 	return conn.(*net.UDPConn), nil
-}
-
-// family is what package net calls spec's network: one family, or both.
-func family(spec sock.Spec) string {
-	switch {
-	case spec.Addr.Addr().Is4():
-		return spec.Network + "4"
-	case spec.Host != "":
-		return spec.Network + "6"
-	}
-	return spec.Network
-}
-
-// listenError says which call failed, and not twice on what.
-func listenError(spec sock.Spec, err error) error {
-	if err == nil {
-		return nil
-	}
-	if call, ok := errors.AsType[*os.SyscallError](err); ok {
-		err = call
-	}
-	return &sock.ListenError{Spec: spec, Err: err}
 }

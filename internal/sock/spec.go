@@ -43,6 +43,19 @@ func Parse(url string, networks ...string) (Spec, error) {
 // Transport returns the network of the socket itself: "tcp" for "tls".
 func (s Spec) Transport() string { return endpoint.URL{Network: s.Network}.Transport() }
 
+// NetNetwork returns the network to listen on with package net. "tcp" and "udp" serve
+// both families, "tcp4", "tcp6", "udp4" and "udp6" one.
+func (s Spec) NetNetwork() string {
+	switch {
+	case s.Addr.Addr().Is4():
+		return s.Transport() + "4"
+	case s.Host != "":
+		return s.Transport() + "6"
+	default:
+		return s.Transport()
+	}
+}
+
 // String returns the URL without the engine: with the address instead of the host
 // once it is resolved, and with the real port once it is bound.
 func (s Spec) String() string {

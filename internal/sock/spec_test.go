@@ -219,3 +219,20 @@ func TestBoundToReturnsTheAddressOrAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestNetNetworkServesBothFamiliesOnlyWithoutAHost(t *testing.T) {
+	tests := []struct{ url, addr, want string }{
+		{"tcp://:80", "[::]:80", "tcp"},
+		{"tcp://:80", "0.0.0.0:80", "tcp4"},
+		{"tls://[::1]:80", "[::1]:80", "tcp6"},
+		{"udp://localhost:80", "127.0.0.1:80", "udp4"},
+		{"udp://[::]:80", "[::]:80", "udp6"},
+	}
+	for _, tt := range tests {
+		s := mustParse(t, tt.url)
+		s.Addr = netip.MustParseAddrPort(tt.addr)
+		if got := s.NetNetwork(); got != tt.want {
+			t.Errorf("%s at %s: got %s, want %s", tt.url, tt.addr, got, tt.want)
+		}
+	}
+}

@@ -71,7 +71,7 @@ func (system) Listen(spec sock.Spec, options sock.Options) (StreamListener, sock
 		}
 		return ln, bound, nil
 	}
-	ln, err := listenConfig(spec, options).Listen(context.Background(), networkOf(spec), spec.Addr.String())
+	ln, err := listenConfig(spec, options).Listen(context.Background(), spec.NetNetwork(), spec.Addr.String())
 	if err != nil {
 		return nil, spec, sock.NewListenError(spec, err)
 	}
@@ -84,7 +84,7 @@ func (system) Listen(spec sock.Spec, options sock.Options) (StreamListener, sock
 }
 
 func (system) ListenPacket(spec sock.Spec, options sock.Options) (PacketConn, sock.Spec, error) {
-	conn, err := listenConfig(spec, options).ListenPacket(context.Background(), networkOf(spec), spec.Addr.String())
+	conn, err := listenConfig(spec, options).ListenPacket(context.Background(), spec.NetNetwork(), spec.Addr.String())
 	if err != nil {
 		return nil, spec, sock.NewListenError(spec, err)
 	}
@@ -106,19 +106,6 @@ func listenConfig(spec sock.Spec, options sock.Options) *net.ListenConfig {
 	// Promise S2 needs resets, and those of MPTCP are different.
 	lc.SetMultipathTCP(false)
 	return lc
-}
-
-// networkOf returns the name of spec's network in package net: "tcp" serves both
-// families, "tcp4" and "tcp6" serve one.
-func networkOf(spec sock.Spec) string {
-	switch {
-	case spec.Addr.Addr().Is4():
-		return spec.Transport() + "4"
-	case spec.Host != "":
-		return spec.Transport() + "6"
-	default:
-		return spec.Transport()
-	}
 }
 
 // listen binds one listener, or inherits one that is bound.
