@@ -7,37 +7,37 @@ import (
 	"time"
 )
 
-// Limit is how often lines of one kind are written: Burst of them at once, and
-// then one in each period of Every. Both are more than 0.
+// Limit is the rate limit of one kind of line: Burst lines at once, and then one in each
+// period of Every. Both are more than 0.
 type Limit struct {
 	Burst int
 	Every time.Duration
 }
 
-// kind is what the lines of one limit have in common. None of it may come from a
-// peer, who could make as many kinds as it likes.
+// kind identifies the lines that share a limit. Peers must not control any of it, because
+// they could create any number of kinds.
 type kind struct {
 	level   slog.Level
 	message string
-	subject string // the listener or the target that the line is about, or ""
+	subject string // the listener or the target of the line, or ""
 }
 
-// maxKeyText bounds the memory of a kind: what differs only later is the same kind.
+// maxKeyText bounds the memory of a kind. Bytes after it do not make another kind.
 const maxKeyText = 256
 
 func newKind(level slog.Level, message, subject string) kind {
 	return kind{level, message[:min(len(message), maxKeyText)], subject[:min(len(subject), maxKeyText)]}
 }
 
-// bucket is a token bucket (the generic cell rate algorithm, ITU-T I.371): its
-// state is one moment.
+// bucket is a token bucket (the generic cell rate algorithm, ITU-T I.371), whose state
+// is one time.
 type bucket struct {
-	full       time.Time // when it has all its tokens again
-	suppressed uint64    // lines not written since the last that was, or since a summary
-	last       time.Time // when the last of those came
+	full       time.Time // when the bucket has all its tokens again
+	suppressed uint64    // lines since the last line that was written, or since a summary
+	last       time.Time // when the last line was suppressed
 }
 
-// take reports whether there is a token, and takes it.
+// take removes a token. It returns false if there is none.
 func (b *bucket) take(limit Limit, now time.Time) bool {
 	base := b.full
 	if base.Before(now) {
@@ -50,32 +50,32 @@ func (b *bucket) take(limit Limit, now time.Time) bool {
 	return true
 }
 
-// summary is how many lines of a kind were suppressed.
+// summary is the number of suppressed lines of a kind.
 type summary struct {
 	kind       kind
 	suppressed uint64
 	last       time.Time
 }
 
-// limiter decides which lines are written. It does no I/O, reads no clock and is
-// not safe for concurrent use.
+// limiter decides which lines are written. It does no I/O and reads no clock. It is not
+// safe for concurrent use.
 type limiter struct {
 	limit, debug Limit
 	maxKinds     int
 	kinds        map[kind]*bucket
-	shared       map[kind]*bucket // of the kinds that found no place: one for debug, one for all others
-	swept        time.Time        // when kinds were last removed
-	total        uint64           // lines ever suppressed
-	pending      uint64           // lines suppressed and not yet reported
-	now          time.Time        // the latest; time does not go back here
+	shared       map[kind]*bucket // for the kinds that do not fit into kinds: one for debug, one for all other levels
+	swept        time.Time        // when unused kinds were last removed
+	total        uint64           // suppressed lines
+	pending      uint64           // suppressed lines that are not reported yet
+	now          time.Time        // the latest time; it never goes back
 }
 
 func newLimiter(limit, debug Limit, maxKinds int) *limiter {
 	return &limiter{limit: limit, debug: debug, maxKinds: maxKinds, kinds: map[kind]*bucket{}, shared: map[kind]*bucket{}}
 }
 
-// allow reports whether a line of that kind is to be written now, and how many of
-// its kind were suppressed since the last that was.
+// allow reports whether a line of this kind may be written now, and how many lines of the
+// kind were suppressed since the last one.
 func (l *limiter) allow(k kind, now time.Time) (suppressed uint64, ok bool) {
 	now = l.advance(now)
 	b := l.bucket(k, now)
@@ -91,7 +91,7 @@ func (l *limiter) allow(k kind, now time.Time) (suppressed uint64, ok bool) {
 	return suppressed, true
 }
 
-// restore takes back a count that allow returned with a line that was then lost.
+// restore adds a count again that allow returned for a line that was then dropped.
 func (l *limiter) restore(k kind, suppressed uint64) {
 	if suppressed == 0 {
 		return
@@ -102,8 +102,8 @@ func (l *limiter) restore(k kind, suppressed uint64) {
 	l.pending += suppressed
 }
 
-// summaries returns the counts of the kinds that have been quiet for that long,
-// the one that was quiet longest first. It returns none of them again.
+// summaries returns and resets the counts of the kinds of which no line was suppressed
+// for the duration quiet. The longest quiet kind is first.
 func (l *limiter) summaries(now time.Time, quiet time.Duration) []summary {
 	now = l.advance(now)
 	var all []summary
@@ -134,7 +134,7 @@ func (l *limiter) limitOf(level slog.Level) Limit {
 	return l.limit
 }
 
-// bucket returns the bucket of a kind, which it shares if the table is full.
+// bucket returns the bucket of a kind. If the table is full, it is a shared one.
 func (l *limiter) bucket(k kind, now time.Time) *bucket {
 	if b := l.kinds[k]; b != nil {
 		return b
@@ -163,12 +163,12 @@ func sharedLevel(level slog.Level) slog.Level {
 	return slog.LevelInfo
 }
 
-// sweepEvery bounds what a flood of new kinds costs.
-const sweepEvery = time.Second
+// sweepInterval bounds the CPU time that a flood of new kinds uses.
+const sweepInterval = time.Second
 
-// sweep removes the buckets that are as good as new.
+// sweep removes the buckets that are full and have no suppressed lines.
 func (l *limiter) sweep(now time.Time) {
-	if now.Sub(l.swept) < sweepEvery {
+	if now.Sub(l.swept) < sweepInterval {
 		return
 	}
 	l.swept = now

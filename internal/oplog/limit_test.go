@@ -25,7 +25,7 @@ func TestEachKindOfLineHasItsLimit(t *testing.T) {
 			{0, a, true, 0}, {0, a, true, 0}, {0, a, false, 0}, {0, a, false, 0},
 			{time.Second - 1, a, false, 0}, {time.Second, a, true, 3}, {time.Second, a, false, 0}, {2 * time.Second, a, true, 1},
 		}},
-		{"a burst again after a rest", []step{
+		{"a burst again after a minute", []step{
 			{0, a, true, 0}, {0, a, true, 0}, {0, a, false, 0},
 			{time.Minute, a, true, 1}, {time.Minute, a, true, 0}, {time.Minute, a, false, 0},
 		}},
@@ -65,35 +65,35 @@ func TestKindsBeyondTheTableShareOneLimit(t *testing.T) {
 		}
 	}
 	if want := 3*2 + 2; passed != want {
-		t.Errorf("%d lines pass, want %d", passed, want)
+		t.Errorf("got %d lines, want %d", passed, want)
 	}
 	if len(l.kinds) != 3 || len(l.shared) != 1 {
-		t.Errorf("%d kinds and %d shared are remembered, want 3 and 1", len(l.kinds), len(l.shared))
+		t.Errorf("got %d kinds and %d shared buckets, want 3 and 1", len(l.kinds), len(l.shared))
 	}
 	var sum uint64
 	for _, s := range l.summaries(now, 0) {
 		sum += s.suppressed
 	}
 	if sum != l.total || sum != 300-8 {
-		t.Errorf("summaries add up to %d, and %d were suppressed; want 292", sum, l.total)
+		t.Errorf("got %d in summaries and %d in total, want 292", sum, l.total)
 	}
-	// Those that have their tokens again make room.
+	// Kinds whose buckets are full again are removed.
 	now = now.Add(time.Minute)
 	for i := range 3 {
 		if _, ok := l.allow(kind{message: fmt.Sprint("new", i)}, now); !ok {
-			t.Error("a new kind is suppressed, want the old ones forgotten")
+			t.Error("a new kind is suppressed, want the old ones removed")
 		}
 	}
 	if l.kinds[kind{message: "new2"}] == nil {
-		t.Error("a new kind shares a limit, want one of its own")
+		t.Error("a new kind has a shared bucket, want its own")
 	}
 }
 
-// Beyond the table, what somebody debugs does not use up what all others share.
-func TestDebugSharesNothingWithOtherLines(t *testing.T) {
+// TestDebugLinesDoNotShareABucketWithOtherLevels uses a table without space.
+func TestDebugLinesDoNotShareABucketWithOtherLevels(t *testing.T) {
 	tests := []struct {
 		first, second slog.Level
-		want          int // lines that pass of the second level
+		want          int // lines of the second level
 	}{
 		{slog.LevelDebug, slog.LevelInfo, 2},
 		{slog.LevelInfo, slog.LevelDebug, 3},
@@ -119,7 +119,7 @@ func TestDebugSharesNothingWithOtherLines(t *testing.T) {
 	}
 }
 
-func TestSummaryOfSharedLinesIsNoMoreUrgentThanTheyAre(t *testing.T) {
+func TestSummaryOfASharedBucketHasTheLevelOfItsLines(t *testing.T) {
 	for level, want := range map[slog.Level]slog.Level{
 		slog.LevelDebug: slog.LevelDebug, slog.LevelInfo: slog.LevelInfo, slog.LevelError: slog.LevelInfo,
 	} {
@@ -129,12 +129,12 @@ func TestSummaryOfSharedLinesIsNoMoreUrgentThanTheyAre(t *testing.T) {
 			l.allow(kind{level: level, message: "a"}, now)
 		}
 		if got := l.summaries(now, 0); len(got) != 1 || got[0].kind.level != want {
-			t.Errorf("%v: got %v, want one of level %v", level, got, want)
+			t.Errorf("%v: got %v, want one with level %v", level, got, want)
 		}
 	}
 }
 
-func TestTableIsSweptOnceInAWhile(t *testing.T) {
+func TestTableIsSweptAtIntervals(t *testing.T) {
 	l := newLimiter(Limit{1, time.Millisecond}, Limit{1, time.Millisecond}, 1)
 	start := time.Unix(1e9, 0)
 	own := func(message string, at time.Duration) bool {
@@ -144,37 +144,37 @@ func TestTableIsSweptOnceInAWhile(t *testing.T) {
 	steps := []struct {
 		message string
 		at      time.Duration
-		own     bool // the kind has a limit of its own
+		own     bool // the kind has its own bucket
 	}{
-		{"a", 0, true}, {"b", 0, false}, {"b", sweepEvery - 1, false}, {"b", sweepEvery, true},
+		{"a", 0, true}, {"b", 0, false}, {"b", sweepInterval - 1, false}, {"b", sweepInterval, true},
 	}
 	for i, s := range steps {
 		if got := own(s.message, s.at); got != s.own {
-			t.Errorf("step %d: a limit of its own: got %t, want %t", i, got, s.own)
+			t.Errorf("step %d: own bucket: got %t, want %t", i, got, s.own)
 		}
 	}
 }
 
-func TestSummaryComesOnceAndAfterQuiet(t *testing.T) {
+func TestSummaryIsReturnedOnceAndAfterAQuietTime(t *testing.T) {
 	l := newLimiter(Limit{1, time.Second}, Limit{1, time.Second}, 10)
 	now, k := time.Unix(1e9, 0), kind{message: "a", subject: "tcp://:7"}
 	for range 4 {
 		l.allow(k, now)
 	}
 	if got := l.summaries(now.Add(quiet-1), quiet); len(got) != 0 {
-		t.Errorf("before the quiet: got %v, want none", got)
+		t.Errorf("too early: got %v, want none", got)
 	}
 	got := l.summaries(now.Add(quiet), quiet)
 	if len(got) != 1 || got[0].kind != k || got[0].suppressed != 3 {
-		t.Errorf("after the quiet: got %v, want one of 3", got)
+		t.Errorf("got %v, want one of 3", got)
 	}
 	if got := l.summaries(now.Add(time.Hour), 0); len(got) != 0 || l.pending != 0 {
-		t.Errorf("again: got %v and %d pending, want none", got, l.pending)
+		t.Errorf("second call: got %v and %d pending, want none", got, l.pending)
 	}
 }
 
-// FuzzLimiterLosesNoCount: every line passes or is suppressed, what is suppressed
-// is reported once, and no kind exceeds its limit, in whatever order lines come.
+// FuzzLimiterLosesNoCount checks, for any order of lines, that each line is written or
+// suppressed, and that each suppressed line is reported once.
 func FuzzLimiterLosesNoCount(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 1, 0, 2, 5, 3, 200, 4})
 	f.Fuzz(func(t *testing.T, script []byte) {
@@ -182,19 +182,19 @@ func FuzzLimiterLosesNoCount(f *testing.F) {
 		l := newLimiter(limit, limit, 4)
 		start := time.Unix(1e9, 0)
 		now := start
-		var passed, reported, asked uint64
+		var written, reported, lines uint64
 		for len(script) >= 2 {
 			now = now.Add(time.Duration(int8(script[0])) * 50 * time.Millisecond)
 			switch op := script[1]; {
 			case op < 200:
 				k := kind{level: slog.Level(4 * int(op%3)), message: string(rune('a' + op%16))}
-				asked++
+				lines++
 				n, ok := l.allow(k, now)
 				if ok {
-					passed++
+					written++
 					reported += n
 				} else if n != 0 {
-					t.Fatal("a suppressed line reports a count")
+					t.Fatal("got a count with a suppressed line")
 				}
 				if ok && op >= 190 {
 					l.restore(k, n)
@@ -205,11 +205,11 @@ func FuzzLimiterLosesNoCount(f *testing.F) {
 					reported += s.suppressed
 				}
 			}
-			if passed+l.total != asked || reported+l.pending != l.total {
-				t.Fatalf("%d asked = %d passed + %d suppressed; %d of them = %d reported + %d pending", asked, passed, l.total, l.total, reported, l.pending)
+			if written+l.total != lines || reported+l.pending != l.total {
+				t.Fatalf("%d lines = %d written + %d suppressed; %d suppressed = %d reported + %d pending", lines, written, l.total, l.total, reported, l.pending)
 			}
 			if len(l.kinds) > 4 || len(l.shared) > 2 {
-				t.Fatalf("%d kinds and %d shared", len(l.kinds), len(l.shared))
+				t.Fatalf("got %d kinds and %d shared buckets", len(l.kinds), len(l.shared))
 			}
 			script = script[2:]
 		}
@@ -217,7 +217,7 @@ func FuzzLimiterLosesNoCount(f *testing.F) {
 			reported += s.suppressed
 		}
 		if reported != l.total {
-			t.Fatalf("%d reported in the end, want %d", reported, l.total)
+			t.Fatalf("got %d reported, want %d", reported, l.total)
 		}
 	})
 }

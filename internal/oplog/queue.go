@@ -2,33 +2,33 @@ package oplog
 
 import "sync"
 
-// line is one that waits to be written.
+// line is an element of the queue.
 type line struct {
-	text    []byte // whole, with its newline; nil if there is only a count to report
-	dropped uint64 // how many were dropped just before it
+	text    []byte // with its newline; nil if only lines were dropped
+	dropped uint64 // lines dropped directly before it
 }
 
-// queue holds lines until they are written, bounded in lines and in bytes. push
-// never waits.
+// queue holds lines until they are written. It is bounded in lines and in bytes. push
+// never blocks.
 type queue struct {
 	maxLines, maxBytes int
-	ready              chan struct{} // has a value after something came
+	changed            chan struct{} // has a value after each change
 
 	mu      sync.Mutex
 	lines   []line
 	bytes   int
-	dropped uint64 // since the last line that was taken
+	dropped uint64 // since the last line in the queue
 	full    bool   // from a drop until half of the queue is free
 	closed  bool
 }
 
 func newQueue(maxLines, maxBytes int) *queue {
-	return &queue{maxLines: maxLines, maxBytes: maxBytes, ready: make(chan struct{}, 1)}
+	return &queue{maxLines: maxLines, maxBytes: maxBytes, changed: make(chan struct{}, 1)}
 }
 
-// push takes text over, or reports that it dropped it. Once full, it takes nothing
-// before half of the queue is free: a reader that is slow then loses some long
-// runs of lines, each reported once, and not every second line.
+// push adds a line, or drops it and returns false. After a drop it adds nothing until
+// half of the queue is free: then a slow reader misses a few long runs of lines, each
+// reported once, and not every second line.
 func (q *queue) push(text []byte) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -47,8 +47,8 @@ func (q *queue) push(text []byte) bool {
 	return true
 }
 
-// pop returns the next line, or what was dropped after the last; false if there is
-// neither.
+// pop returns the next line. If the queue is empty, it returns the number of lines
+// dropped after the last one, or false if none was dropped.
 func (q *queue) pop() (line, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -64,7 +64,7 @@ func (q *queue) pop() (line, bool) {
 	return l, true
 }
 
-// close makes push drop everything from now on.
+// close makes push drop every line.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -74,7 +74,7 @@ func (q *queue) close() {
 
 func (q *queue) wake() {
 	select {
-	case q.ready <- struct{}{}:
+	case q.changed <- struct{}{}:
 	default:
 	}
 }

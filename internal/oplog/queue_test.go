@@ -5,26 +5,26 @@ import (
 	"testing"
 )
 
-func TestFullQueueDropsTheNewLineAndSaysSoWhereItWas(t *testing.T) {
+func TestFullQueueDropsNewLinesAndCountsThem(t *testing.T) {
 	q := newQueue(4, 100)
 	push := func(text string) bool { return q.push([]byte(text)) }
 	for _, text := range []string{"1", "2", "3", "4"} {
 		if !push(text) {
-			t.Fatalf("line %s is dropped, want it taken", text)
+			t.Fatalf("line %s is dropped, want it in the queue", text)
 		}
 	}
 	for _, text := range []string{"5", "6"} {
 		if push(text) {
-			t.Fatalf("line %s is taken, want it dropped", text)
+			t.Fatalf("line %s is in the queue, want it dropped", text)
 		}
 	}
 	q.pop()
 	if push("7") {
-		t.Error("line 7 is taken when one place is free, want half of them free first")
+		t.Error("line 7 is in the queue with one element free, want it dropped")
 	}
 	q.pop()
 	if !push("8") {
-		t.Error("line 8 is dropped when half of the places are free")
+		t.Error("line 8 is dropped with half of the queue free")
 	}
 	var got []line
 	for l, ok := q.pop(); ok; l, ok = q.pop() {
@@ -35,14 +35,14 @@ func TestFullQueueDropsTheNewLineAndSaysSoWhereItWas(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if q.bytes != 0 {
-		t.Errorf("an empty queue counts %d bytes", q.bytes)
+		t.Errorf("empty queue: got %d bytes, want 0", q.bytes)
 	}
 }
 
-func TestQueueTakesBytesAgainWhenHalfOfThemAreFree(t *testing.T) {
+func TestQueueAcceptsLinesAgainWhenHalfOfItIsFree(t *testing.T) {
 	tests := []struct {
 		name   string
-		queued []int // bytes of lines, which all fit
+		queued []int // sizes of lines, which all fit
 		popped int
 		want   bool
 	}{
@@ -60,13 +60,13 @@ func TestQueueTakesBytesAgainWhenHalfOfThemAreFree(t *testing.T) {
 			}
 		}
 		if q.push(make([]byte, 11)) {
-			t.Errorf("%s: a line that does not fit is taken", tt.name)
+			t.Errorf("%s: a line that does not fit is in the queue", tt.name)
 		}
 		for range tt.popped {
 			q.pop()
 		}
 		if got := q.push(make([]byte, 1)); got != tt.want {
-			t.Errorf("%s: the next line is taken: got %t, want %t", tt.name, got, tt.want)
+			t.Errorf("%s: next line: got %t, want %t", tt.name, got, tt.want)
 		}
 	}
 }
@@ -77,19 +77,19 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 		q.push(make([]byte, 30))
 	}
 	if q.bytes != 90 || len(q.lines) != 3 || q.dropped != 47 {
-		t.Errorf("%d bytes in %d lines, %d dropped; want 90 in 3, 47", q.bytes, len(q.lines), q.dropped)
+		t.Errorf("got %d bytes in %d lines, %d dropped; want 90 in 3, 47", q.bytes, len(q.lines), q.dropped)
 	}
 	q.pop()
 	q.pop()
 	q.close()
 	if q.push(nil) {
-		t.Error("a closed queue takes a line")
+		t.Error("closed queue: got a line in the queue")
 	}
 	q.pop()
 	if l, ok := q.pop(); !ok || l.text != nil || l.dropped != 48 {
 		t.Errorf("after the last line: got %v, %v; want a count of 48", l, ok)
 	}
 	if l, ok := q.pop(); ok {
-		t.Errorf("an empty queue has %v", l)
+		t.Errorf("empty queue: got %v", l)
 	}
 }
