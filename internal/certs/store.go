@@ -1,83 +1,89 @@
+// Package certs reads and makes certificates with crypto/x509: a server's certificate
+// that may change while the server runs ([Store]), and the test certificates of echod
+// cert ([NewCA]).
 package certs
 
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// Store is a server's certificate as it is now. It is read again when it is asked
-// to ([Store.Reload]) and when its files change ([Store.Watch]); one that is no
-// good never replaces one that is. Its methods may be called from any goroutine.
+// Store holds the certificate of a server. It reloads the files on request
+// ([Store.Reload]) and when they change ([Store.Watch]). An invalid certificate never
+// replaces a valid one. Its methods may be called from any goroutine.
 type Store struct {
-	files  Files
-	least  uint16
-	log    *slog.Logger
-	served atomic.Pointer[tls.Config]
+	files      Files
+	minVersion uint16
+	log        *slog.Logger
+	current    atomic.Pointer[tls.Config]
 
-	reading sync.Mutex // held while files are read, which may take as long as their disk likes
+	reading sync.Mutex // held while files are read, which can take long on a slow disk
 
-	mu      sync.Mutex
-	looked  contents // what the files held at the last look
-	tried   contents // what was last tried
-	trouble string   // why that was no good; "" if it is what is served
-	status  Status
+	mu     sync.Mutex
+	latest contents // what the files contained when Watch last read them
+	tried  contents // what was last tried
+	failed string   // why tried is invalid, or ""
+	status Status
 }
 
-// Status is what there is to tell about a Store.
+// Status is the state of a Store.
 type Status struct {
-	NotAfter time.Time // when the certificate that is served expires
-	Reloads  uint64    // times that another took its place
-	Failures uint64    // times that one was no good and the old one was kept
+	NotAfter time.Time // when the current certificate expires
+	Reloads  uint64    // how often another certificate replaced it
+	Failures uint64    // how often a certificate was invalid and the old one was kept
 }
 
-// Open reads the files, which must be good. An error that wraps a syscall.Errno is of
-// a file that could not be read. least is the oldest version of TLS to
-// speak (tls.VersionTLS12, tls.VersionTLS13). log is told of every certificate
-// that comes later.
-func Open(files Files, least uint16, log *slog.Logger) (*Store, error) {
-	s := &Store{files: files, least: least, log: log}
-	s.looked = files.read()
-	if err := s.try(s.looked); err != nil {
+// Open reads the files, which must be valid. The error wraps a syscall.Errno if a file
+// could not be read. minVersion is tls.VersionTLS12 or tls.VersionTLS13. The Store logs
+// each later certificate.
+func Open(files Files, minVersion uint16, log *slog.Logger) (*Store, error) {
+	s := &Store{files: files, minVersion: minVersion, log: log}
+	s.latest = files.read()
+	if err := s.try(s.latest); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Config is for a listener. Each handshake begins with what is good by then;
-// streams that are open keep what they began with.
+// Config returns the configuration of a listener. Each handshake uses the certificate
+// that is current then. Open streams keep theirs.
 func (s *Store) Config() *tls.Config {
 	return &tls.Config{
-		MinVersion:         s.least,
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.served.Load(), nil },
+		MinVersion:         s.minVersion,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.current.Load(), nil },
 	}
 }
 
-// Status is how things stand now.
+// Status returns the current state.
 func (s *Store) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.status
 }
 
-// Reload reads the files at once, whether they have changed or not.
+// Reload reads the files, also if they have not changed.
 func (s *Store) Reload() {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	now := s.files.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trouble = "" // whoever asks is told again
+	s.failed = "" // so that the same error is logged again
 	s.replace(now)
 }
 
-// Watch looks at the files after each period until ctx ends, and reads them when
-// they have changed. It compares what is in them, so it does not matter how they
-// were replaced: written over, renamed, or by another end of a symbolic link, as
-// Kubernetes does it.
+// Watch reads the files in each period until ctx is canceled, and reloads them when they
+// have changed. It compares the contents, so any kind of replacement works: files that
+// are overwritten or renamed, or a symbolic link that changes, as in Kubernetes.
 func (s *Store) Watch(ctx context.Context, period time.Duration) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
@@ -86,51 +92,146 @@ func (s *Store) Watch(ctx context.Context, period time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.look()
+			s.poll()
 		}
 	}
 }
 
-// look takes what has changed once it has come to rest: a certificate is often
-// there a moment before its key. What was no good is tried again, because it may
-// only have been too early for it.
-func (s *Store) look() {
+// poll reloads files that have changed, when their contents are the same twice: a new
+// certificate is often written some time before its key. It also tries an invalid
+// certificate again, because it may become valid later.
+func (s *Store) poll() {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	now := s.files.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rests := now == s.looked
-	s.looked = now
-	if rests && (now != s.tried || s.trouble != "") {
+	stable := now == s.latest
+	s.latest = now
+	if stable && (now != s.tried || s.failed != "") {
 		s.replace(now)
 	}
 }
 
-// replace tries what the files held, and says what came of it: the same trouble
-// once.
+// replace tries the contents, and logs the result. It logs the same error once.
 func (s *Store) replace(now contents) {
-	before := s.trouble
+	before := s.failed
 	switch err := s.try(now); {
 	case err == nil:
 		s.status.Reloads++
 		s.log.Info("certificate reloaded", slog.String("file", s.files.Cert), slog.Time("not_after", s.status.NotAfter))
-	case s.trouble != before:
+	case s.failed != before:
 		s.status.Failures++
 		s.log.Error("certificate not reloaded, the old one is kept", slog.Any("error", err), slog.Time("not_after", s.status.NotAfter))
 	}
 }
 
-// try serves what the files held from now on, if it is good.
+// try makes the contents current if they are valid.
 func (s *Store) try(now contents) error {
 	s.tried = now
-	config, err := now.config(s.files, s.least)
+	config, err := now.config(s.files, s.minVersion)
 	if err != nil {
-		s.trouble = err.Error()
+		s.failed = err.Error()
 		return err
 	}
-	s.trouble = ""
+	s.failed = ""
 	s.status.NotAfter = config.Certificates[0].Leaf.NotAfter
-	s.served.Store(config)
+	s.current.Store(config)
 	return nil
+}
+
+// Files are the PEM files of a server's certificate.
+type Files struct {
+	Cert     string // the certificate, then those of the intermediate CAs
+	Key      string // its private key
+	ClientCA string // the CAs of client certificates; "" if clients need no certificate
+}
+
+// contents is what the files contained at one moment.
+type contents struct {
+	cert, key, clientCA string
+	readErr             string // why they could not be read, or ""
+	errno               syscall.Errno
+}
+
+// readError is returned when a file could not be read.
+type readError struct {
+	text  string
+	errno syscall.Errno // 0 if no system call failed
+}
+
+func (e *readError) Error() string { return e.text }
+
+func (e *readError) Unwrap() error {
+	if e.errno == 0 {
+		return nil
+	}
+	return e.errno
+}
+
+// maxFile is the largest file in bytes. A certificate has a few KiB, and all CAs of a
+// system have a few hundred.
+const maxFile = 4 << 20
+
+func (f Files) read() contents {
+	var c contents
+	for _, file := range []struct {
+		name string
+		text *string
+	}{{f.Cert, &c.cert}, {f.Key, &c.key}, {f.ClientCA, &c.clientCA}} {
+		if file.name == "" {
+			continue
+		}
+		text, err := readFile(file.name)
+		if err != nil {
+			number, _ := errors.AsType[syscall.Errno](err)
+			return contents{readErr: err.Error(), errno: number}
+		}
+		*file.text = text
+	}
+	return c
+}
+
+func readFile(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s is not a PEM file: it has more than %d bytes", name, maxFile)
+	}
+	return string(text), err
+}
+
+// config returns the configuration of a server with these contents, or an error that
+// names the file.
+func (c contents) config(f Files, minVersion uint16) (*tls.Config, error) {
+	if c.readErr != "" {
+		return nil, &readError{c.readErr, c.errno}
+	}
+	for _, file := range []struct{ name, text string }{{f.Cert, c.cert}, {f.Key, c.key}} {
+		if err := CheckPEM([]byte(file.text)); err != nil {
+			return nil, fmt.Errorf("%s: %w", file.name, err)
+		}
+	}
+	pair, err := tls.X509KeyPair([]byte(c.cert), []byte(c.key))
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", f.Cert, f.Key, err)
+	}
+	switch now, leaf := time.Now(), pair.Leaf; {
+	case now.After(leaf.NotAfter):
+		return nil, fmt.Errorf("%s: the certificate expired on %s", f.Cert, leaf.NotAfter.UTC().Format(time.DateTime+" MST"))
+	case now.Before(leaf.NotBefore):
+		return nil, fmt.Errorf("%s: the certificate is not valid before %s", f.Cert, leaf.NotBefore.UTC().Format(time.DateTime+" MST"))
+	}
+	config := &tls.Config{MinVersion: minVersion, Certificates: []tls.Certificate{pair}}
+	if f.ClientCA != "" {
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+		if config.ClientCAs, err = ParsePool([]byte(c.clientCA)); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.ClientCA, err)
+		}
+	}
+	return config, nil
 }

@@ -21,33 +21,33 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// shelf is a directory with the files of a Store.
-type shelf struct {
+// fixture is a directory with the files of a Store.
+type fixture struct {
 	t   *testing.T
 	dir string
 	log bytes.Buffer
 	ca  Pair
 }
 
-func newShelf(t *testing.T) *shelf {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	ca, _, _ := made(t)
-	return &shelf{t: t, dir: t.TempDir(), ca: ca}
+	ca, _, _ := newPairs(t)
+	return &fixture{t: t, dir: t.TempDir(), ca: ca}
 }
 
-func (s *shelf) files() Files {
+func (s *fixture) files() Files {
 	return Files{Cert: filepath.Join(s.dir, "cert.pem"), Key: filepath.Join(s.dir, "key.pem")}
 }
 
-func (s *shelf) write(path string, text []byte) {
+func (s *fixture) write(path string, text []byte) {
 	s.t.Helper()
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// server is a server's certificate that is good for so many hours.
-func (s *shelf) server(hours int) Pair {
+// server returns a server certificate that is valid for this many hours.
+func (s *fixture) server(hours int) Pair {
 	s.t.Helper()
 	p, err := s.ca.NewServer(time.Now().Add(time.Duration(hours)*time.Hour), "127.0.0.1")
 	if err != nil {
@@ -65,14 +65,14 @@ func keyPEM(t *testing.T, p Pair) []byte {
 	return text
 }
 
-// put puts p where the Store finds it.
-func (s *shelf) put(p Pair) {
+// put writes p to the files of the Store.
+func (s *fixture) put(p Pair) {
 	s.t.Helper()
 	s.write(s.files().Cert, p.CertPEM())
 	s.write(s.files().Key, keyPEM(s.t, p))
 }
 
-func (s *shelf) open(files Files) *Store {
+func (s *fixture) open(files Files) *Store {
 	s.t.Helper()
 	store, err := Open(files, tls.VersionTLS13, slog.New(slog.NewTextHandler(&s.log, nil)))
 	if err != nil {
@@ -81,52 +81,52 @@ func (s *shelf) open(files Files) *Store {
 	return store
 }
 
-// shown is the certificate that a client of store is shown.
-func shown(t *testing.T, store *Store) Pair {
+// presented returns the certificate that store presents to a client.
+func presented(t *testing.T, store *Store) Pair {
 	t.Helper()
-	ours, theirs := net.Pipe()
-	defer ours.Close()
-	defer theirs.Close()
-	go tls.Server(theirs, store.Config()).Handshake()
-	client := tls.Client(ours, &tls.Config{InsecureSkipVerify: true})
+	clientConn, serverConn := net.Pipe()
+	defer clientConn.Close()
+	defer serverConn.Close()
+	go tls.Server(serverConn, store.Config()).Handshake()
+	client := tls.Client(clientConn, &tls.Config{InsecureSkipVerify: true})
 	if err := client.Handshake(); err != nil {
 		t.Fatal(err)
 	}
 	return Pair{Cert: client.ConnectionState().PeerCertificates[0]}
 }
 
-func wantShown(t *testing.T, store *Store, want Pair) {
+func wantPresented(t *testing.T, store *Store, want Pair) {
 	t.Helper()
-	if got := shown(t, store); !got.Cert.Equal(want.Cert) {
-		t.Errorf("got the certificate that is good until %v, want the one until %v", got.Cert.NotAfter, want.Cert.NotAfter)
+	if got := presented(t, store); !got.Cert.Equal(want.Cert) {
+		t.Errorf("got the certificate that is valid until %v, want the one valid until %v", got.Cert.NotAfter, want.Cert.NotAfter)
 	}
 }
 
-func TestWhatHasChangedIsTakenOnceItRests(t *testing.T) {
-	s := newShelf(t)
+func TestChangedFilesAreReloadedWhenStable(t *testing.T) {
+	s := newFixture(t)
 	old, renewed := s.server(5), s.server(9)
 	s.put(old)
 	store := s.open(s.files())
-	store.look()
+	store.poll()
 	s.write(s.files().Cert, renewed.CertPEM())
-	store.look() // between the certificate and its key
+	store.poll() // after the certificate and before its key
 	s.write(s.files().Key, keyPEM(t, renewed))
-	store.look()
-	wantShown(t, store, old)
-	store.look()
-	wantShown(t, store, renewed)
-	store.look()
+	store.poll()
+	wantPresented(t, store, old)
+	store.poll()
+	wantPresented(t, store, renewed)
+	store.poll()
 	want := Status{NotAfter: renewed.Cert.NotAfter, Reloads: 1}
 	if diff := cmp.Diff(want, store.Status()); diff != "" {
-		t.Errorf("status (-want +got)\n%s", diff)
+		t.Errorf("status (-want +got):\n%s", diff)
 	}
 	if got := strings.Count(s.log.String(), "\n"); got != 1 || !strings.Contains(s.log.String(), `msg="certificate reloaded"`) {
-		t.Errorf("got this log, want one line that it is reloaded\n%s", &s.log)
+		t.Errorf("got this log, want one line: certificate reloaded\n%s", &s.log)
 	}
 }
 
-func TestAnotherEndOfASymbolicLinkIsAChange(t *testing.T) {
-	s := newShelf(t)
+func TestChangedSymbolicLinkIsAChange(t *testing.T) {
+	s := newFixture(t)
 	old, renewed := s.server(5), s.server(9)
 	for name, p := range map[string]Pair{"..1": old, "..2": renewed} {
 		dir := filepath.Join(s.dir, name)
@@ -136,43 +136,43 @@ func TestAnotherEndOfASymbolicLinkIsAChange(t *testing.T) {
 		s.write(filepath.Join(dir, "cert.pem"), p.CertPEM())
 		s.write(filepath.Join(dir, "key.pem"), keyPEM(t, p))
 	}
-	// As the volumes of Kubernetes do it: the files are links into ..data, and
-	// that is a link to where they are now.
+	// As in volumes of Kubernetes: the files are links into ..data, which is a link to
+	// their current directory.
 	for link, to := range map[string]string{"..data": "..1", "cert.pem": "..data/cert.pem", "key.pem": "..data/key.pem"} {
 		if err := os.Symlink(to, filepath.Join(s.dir, link)); err != nil {
 			t.Skipf("no symbolic links here: %v", err)
 		}
 	}
 	store := s.open(s.files())
-	wantShown(t, store, old)
+	wantPresented(t, store, old)
 	fresh := filepath.Join(s.dir, "..data_tmp")
 	if err := errors.Join(os.Symlink("..2", fresh), os.Rename(fresh, filepath.Join(s.dir, "..data"))); err != nil {
 		t.Fatal(err)
 	}
-	store.look()
-	store.look()
-	wantShown(t, store, renewed)
+	store.poll()
+	store.poll()
+	wantPresented(t, store, renewed)
 }
 
-func TestWhatIsNoGoodNeverReplacesWhatIs(t *testing.T) {
+func TestInvalidCertificateNeverReplacesAValidOne(t *testing.T) {
 	tests := []struct {
 		name string
-		do   func(*shelf)
+		do   func(*fixture)
 		why  string
 	}{
-		{"garbage", func(s *shelf) { s.write(s.files().Cert, []byte("garbage")) }, "failed to find any PEM data in certificate input"},
-		{"half a file", func(s *shelf) { s.write(s.files().Cert, s.server(1).CertPEM()[:300]) }, "incomplete or damaged: 0 of 1 PEM blocks are whole"},
-		{"empty", func(s *shelf) { s.write(s.files().Key, nil) }, "failed to find any PEM data in key input"},
-		{"gone", func(s *shelf) { os.Remove(s.files().Key) }, "no such file"},
-		{"huge", func(s *shelf) { s.write(s.files().Key, make([]byte, largest+1)) }, "is no PEM file"},
-		{"another's key", func(s *shelf) { s.write(s.files().Key, keyPEM(s.t, s.server(1))) }, "private key does not match public key"},
-		{"expired", func(s *shelf) { s.put(s.expired()) }, "the certificate has expired, on 20"},
-		{"not good yet", func(s *shelf) { s.put(s.early()) }, "the certificate is good only from 20"},
-		{"no CA for clients", func(s *shelf) { s.write(s.files().Cert+"-ca", []byte("garbage")) }, "no certificate in it"},
+		{"garbage", func(s *fixture) { s.write(s.files().Cert, []byte("garbage")) }, "failed to find any PEM data in certificate input"},
+		{"half a file", func(s *fixture) { s.write(s.files().Cert, s.server(1).CertPEM()[:300]) }, "incomplete or damaged: 0 of 1 PEM blocks are complete"},
+		{"empty", func(s *fixture) { s.write(s.files().Key, nil) }, "failed to find any PEM data in key input"},
+		{"removed", func(s *fixture) { os.Remove(s.files().Key) }, "no such file"},
+		{"huge", func(s *fixture) { s.write(s.files().Key, make([]byte, maxFile+1)) }, "is not a PEM file"},
+		{"the key of another certificate", func(s *fixture) { s.write(s.files().Key, keyPEM(s.t, s.server(1))) }, "private key does not match public key"},
+		{"expired", func(s *fixture) { s.put(s.expired()) }, "the certificate expired on 20"},
+		{"not valid yet", func(s *fixture) { s.put(s.early()) }, "the certificate is not valid before 20"},
+		{"no CA for clients", func(s *fixture) { s.write(s.files().Cert+"-ca", []byte("garbage")) }, "no certificate: want PEM"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newShelf(t)
+			s := newFixture(t)
 			old, renewed := s.server(5), s.server(9)
 			files := s.files()
 			files.ClientCA = files.Cert + "-ca"
@@ -181,7 +181,7 @@ func TestWhatIsNoGoodNeverReplacesWhatIs(t *testing.T) {
 			store := s.open(files)
 			tt.do(s)
 			for range 5 {
-				store.look()
+				store.poll()
 			}
 			wantServes(t, store, old)
 			if got := s.log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, tt.why) {
@@ -189,7 +189,7 @@ func TestWhatIsNoGoodNeverReplacesWhatIs(t *testing.T) {
 			}
 			want := Status{NotAfter: old.Cert.NotAfter, Failures: 1}
 			if diff := cmp.Diff(want, store.Status()); diff != "" {
-				t.Errorf("status (-want +got)\n%s", diff)
+				t.Errorf("status (-want +got):\n%s", diff)
 			}
 			if _, err := Open(files, tls.VersionTLS13, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tt.why) {
 				t.Errorf("Open: got %v, want an error that says %q", err, tt.why)
@@ -197,14 +197,14 @@ func TestWhatIsNoGoodNeverReplacesWhatIs(t *testing.T) {
 
 			s.put(renewed)
 			s.write(files.ClientCA, s.ca.CertPEM())
-			store.look()
-			store.look()
+			store.poll()
+			store.poll()
 			wantServes(t, store, renewed)
 		})
 	}
 }
 
-// wantServes looks into what the next handshake is given.
+// wantServes checks the configuration of the next handshake.
 func wantServes(t *testing.T, store *Store, want Pair) {
 	t.Helper()
 	config, err := store.Config().GetConfigForClient(nil)
@@ -212,18 +212,18 @@ func wantServes(t *testing.T, store *Store, want Pair) {
 		t.Fatal(err)
 	}
 	if got := config.Certificates[0].Leaf; !got.Equal(want.Cert) {
-		t.Errorf("got the certificate that is good until %v, want the one until %v", got.NotAfter, want.Cert.NotAfter)
+		t.Errorf("got the certificate that is valid until %v, want the one valid until %v", got.NotAfter, want.Cert.NotAfter)
 	}
 	if config.ClientAuth != tls.RequireAndVerifyClientCert || config.ClientCAs == nil {
-		t.Errorf("got clients asked for %v, want a certificate that is verified", config.ClientAuth)
+		t.Errorf("got client authentication %v, want a verified certificate", config.ClientAuth)
 	}
 }
 
-// expired is a certificate whose time is over, early one whose time is to come.
-func (s *shelf) expired() Pair { return s.between(-2*time.Hour, -time.Hour) }
-func (s *shelf) early() Pair   { return s.between(time.Hour, 2*time.Hour) }
+// expired and early return certificates that are not valid any more, and not yet.
+func (s *fixture) expired() Pair { return s.between(-2*time.Hour, -time.Hour) }
+func (s *fixture) early() Pair   { return s.between(time.Hour, 2*time.Hour) }
 
-func (s *shelf) between(from, to time.Duration) Pair {
+func (s *fixture) between(from, to time.Duration) Pair {
 	s.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -244,72 +244,72 @@ func (s *shelf) between(from, to time.Duration) Pair {
 	return Pair{cert, key}
 }
 
-func TestWhatIsOnlyTooEarlyIsTakenInItsTime(t *testing.T) {
-	s := newShelf(t)
+func TestEarlyCertificateIsUsedWhenItBecomesValid(t *testing.T) {
+	s := newFixture(t)
 	s.put(s.server(5))
 	store := s.open(s.files())
 	soon := s.between(300*time.Millisecond, time.Hour)
 	s.put(soon)
 	for end := time.Now().Add(10 * time.Second); store.Status().Reloads == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("it is not taken:\n%s", &s.log)
+			t.Fatalf("the certificate is not used:\n%s", &s.log)
 		}
-		store.look()
+		store.poll()
 	}
-	wantShown(t, store, soon)
+	wantPresented(t, store, soon)
 }
 
-func TestReloadReadsAtOnceAndSaysSoEachTime(t *testing.T) {
-	s := newShelf(t)
+func TestReloadReadsAtOnceAndLogsEachTime(t *testing.T) {
+	s := newFixture(t)
 	old, renewed := s.server(5), s.server(9)
 	s.put(old)
 	store := s.open(s.files())
 	s.write(s.files().Cert, []byte("garbage"))
 	store.Reload()
 	store.Reload()
-	wantShown(t, store, old)
+	wantPresented(t, store, old)
 	s.put(renewed)
 	store.Reload()
-	wantShown(t, store, renewed)
+	wantPresented(t, store, renewed)
 	store.Reload()
 	want := Status{Reloads: 2, Failures: 2}
 	if diff := cmp.Diff(want, store.Status(), cmpopts.IgnoreFields(Status{}, "NotAfter")); diff != "" {
-		t.Errorf("status (-want +got)\n%s", diff)
+		t.Errorf("status (-want +got):\n%s", diff)
 	}
 	if got := strings.Count(s.log.String(), "\n"); got != 4 {
-		t.Errorf("got %d lines, want one for each time\n%s", got, &s.log)
+		t.Errorf("got %d lines, want one for each call\n%s", got, &s.log)
 	}
 }
 
-func TestWatchLooksUntilItsContextEnds(t *testing.T) {
-	s := newShelf(t)
+func TestWatchReloadsUntilItsContextIsCanceled(t *testing.T) {
+	s := newFixture(t)
 	old, renewed := s.server(5), s.server(9)
 	s.put(old)
 	store := s.open(s.files())
-	over := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(done)
 		store.Watch(t.Context(), time.Millisecond)
 	}()
-	t.Cleanup(func() { <-over }) // the context ends before
+	t.Cleanup(func() { <-done }) // the context is canceled before
 	s.put(renewed)
 	for end := time.Now().Add(10 * time.Second); !store.Status().NotAfter.Equal(renewed.Cert.NotAfter); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("what has changed is not taken")
+			t.Fatal("the new certificate is not used")
 		}
 	}
 }
 
-// TestNoTicketOutlivesItsCA: a client resumes a session without its certificate,
-// and must still be refused when its CA is trusted no more.
-func TestNoTicketOutlivesItsCA(t *testing.T) {
-	s := newShelf(t)
+// TestSessionTicketIsRefusedWithoutItsCA exists because a client resumes a session without
+// its certificate. It must be refused when its CA is not trusted any more.
+func TestSessionTicketIsRefusedWithoutItsCA(t *testing.T) {
+	s := newFixture(t)
 	files := s.files()
 	files.ClientCA = filepath.Join(s.dir, "ca.pem")
 	s.put(s.server(5))
 	s.write(files.ClientCA, s.ca.CertPEM())
 	store := s.open(files)
-	served := store.Config() // one listener's, which keeps the keys of its tickets
+	served := store.Config() // of one listener, which keeps the keys of its tickets
 	client, err := s.ca.NewClient(time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
@@ -318,11 +318,11 @@ func TestNoTicketOutlivesItsCA(t *testing.T) {
 		InsecureSkipVerify: true, ServerName: "127.0.0.1", ClientSessionCache: tls.NewLRUClientSessionCache(1),
 		Certificates: []tls.Certificate{{Certificate: [][]byte{client.Cert.Raw}, PrivateKey: client.Key}},
 	}
-	if _, err := admitted(t, served, config); err != nil {
+	if _, err := connect(t, served, config); err != nil {
 		t.Fatal(err)
 	}
-	if state, err := admitted(t, served, config); err != nil || !state.DidResume {
-		t.Fatalf("got %v, resumed %v; want it resumed, or this tests nothing", err, state.DidResume)
+	if state, err := connect(t, served, config); err != nil || !state.DidResume {
+		t.Fatalf("got %v, resumed %v; want a resumed session", err, state.DidResume)
 	}
 	other, err := NewCA(time.Now().Add(time.Hour))
 	if err != nil {
@@ -330,13 +330,13 @@ func TestNoTicketOutlivesItsCA(t *testing.T) {
 	}
 	s.write(files.ClientCA, other.CertPEM())
 	store.Reload()
-	if _, err := admitted(t, served, config); err == nil {
-		t.Error("a client of a CA that is trusted no more was let in")
+	if _, err := connect(t, served, config); err == nil {
+		t.Error("got a connection of a client whose CA is not trusted any more")
 	}
 }
 
-// admitted connects, and tells what the server says of it.
-func admitted(t *testing.T, served, config *tls.Config) (tls.ConnectionState, error) {
+// connect connects, and returns the error if the server refuses.
+func connect(t *testing.T, served, config *tls.Config) (tls.ConnectionState, error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

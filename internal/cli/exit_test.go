@@ -14,7 +14,7 @@ func TestFileErrorTellsAWrongPathFromAFileThatCannotBeReadNow(t *testing.T) {
 		err  error
 		want Code
 	}{
-		{errors.New("server.pem: no certificate in it"), Usage},
+		{errors.New("server.pem: no certificate"), Usage},
 		{syscall.ENOENT, Usage},
 		{fs.ErrNotExist, Usage},
 		{syscall.ENOTDIR, Usage},

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// Lookup returns the addresses of a host name, in the order in which they are to
-// be tried.
+// Lookup returns the addresses of a host name, in the order in which a client tries them.
 type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
 type (
@@ -17,8 +16,8 @@ type (
 	networkKey struct{}
 )
 
-// WithLookup returns a context in which Addresses asks lookup in place of the
-// system's resolver.
+// WithLookup returns a context in which Addresses uses lookup instead of the resolver of
+// the system.
 func WithLookup(ctx context.Context, lookup Lookup) context.Context {
 	return context.WithValue(ctx, lookupKey{}, lookup)
 }
@@ -42,13 +41,13 @@ func isOn(addr netip.Addr, network string) bool {
 	return network == "ip" || addr.Is4() == (network == "ip4")
 }
 
-// Addresses returns what host means to listeners and clients alike, each address
-// once: itself if it is an IP address, and otherwise all addresses of the name in
-// the resolver's order. There is at least one, or an error.
+// Addresses returns the addresses of host for listeners and clients: host itself if it is
+// an IP address, otherwise all addresses of the name, in the order of the resolver and
+// each once. It returns at least one address, or an error.
 //
-// The name localhost means the loopback addresses of both families (RFC 6761
-// section 6.3), also where the resolver knows of one or of none: the addresses
-// that it does not name come last.
+// The name localhost has the loopback addresses of both families (RFC 6761 section 6.3),
+// even if the resolver returns only one or none. The addresses that the resolver does not
+// return are last.
 func Addresses(ctx context.Context, host string) ([]netip.Addr, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{ip.Unmap()}, nil
@@ -84,7 +83,7 @@ func isLocalhost(host string) bool {
 	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
 }
 
-// withLoopback adds the loopback address of each family that found lacks.
+// withLoopback appends the loopback address of each family that has no address in found.
 func withLoopback(found []netip.Addr) []netip.Addr {
 	for _, loopback := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
 		has := slices.ContainsFunc(found, func(a netip.Addr) bool { return a.Unmap().Is4() == loopback.Is4() })

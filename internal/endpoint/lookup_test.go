@@ -22,7 +22,7 @@ func addrs(all ...string) []netip.Addr {
 
 var compareAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
-func TestAddressesAreThoseOfTheResolverAndOfBothLoopbacks(t *testing.T) {
+func TestAddressesAreThoseOfTheResolver(t *testing.T) {
 	failed := errors.New("server misbehaving")
 	tests := []struct {
 		name    string
@@ -33,22 +33,22 @@ func TestAddressesAreThoseOfTheResolverAndOfBothLoopbacks(t *testing.T) {
 		wantErr error
 	}{
 		{"a name", "a", addrs("fd00::1", "10.0.0.1"), nil, addrs("fd00::1", "10.0.0.1"), nil},
-		{"each once", "a", addrs("10.0.0.1", "::ffff:10.0.0.1", "fd00::1", "10.0.0.1"), nil, addrs("10.0.0.1", "fd00::1"), nil},
-		{"one that fails", "a", nil, failed, nil, failed},
-		{"one that fails with half an answer", "a", addrs("10.0.0.1"), failed, nil, failed},
-		{"localhost, IPv4 alone", "localhost", addrs("127.0.0.1"), nil, addrs("127.0.0.1", "::1"), nil},
-		{"localhost, IPv6 alone", "localhost", addrs("::1"), nil, addrs("::1", "127.0.0.1"), nil},
+		{"duplicates", "a", addrs("10.0.0.1", "::ffff:10.0.0.1", "fd00::1", "10.0.0.1"), nil, addrs("10.0.0.1", "fd00::1"), nil},
+		{"a failed lookup", "a", nil, failed, nil, failed},
+		{"a failed lookup with an address", "a", addrs("10.0.0.1"), failed, nil, failed},
+		{"localhost, only IPv4", "localhost", addrs("127.0.0.1"), nil, addrs("127.0.0.1", "::1"), nil},
+		{"localhost, only IPv6", "localhost", addrs("::1"), nil, addrs("::1", "127.0.0.1"), nil},
 		{"localhost, IPv4 first", "localhost", addrs("127.0.0.1", "::1"), nil, addrs("127.0.0.1", "::1"), nil},
 		{"localhost, IPv6 first", "LocalHost.", addrs("::1", "127.0.0.1"), nil, addrs("::1", "127.0.0.1"), nil},
 		{"localhost, unknown", "localhost", nil, failed, addrs("127.0.0.1", "::1"), nil},
 		{"localhost, mapped", "localhost", addrs("::ffff:127.0.0.1"), nil, addrs("127.0.0.1", "::1"), nil},
-		{"no localhost", "localhost.example", addrs("10.0.0.1"), nil, addrs("10.0.0.1"), nil},
+		{"not localhost", "localhost.example", addrs("10.0.0.1"), nil, addrs("10.0.0.1"), nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := WithLookup(t.Context(), func(_ context.Context, host string) ([]netip.Addr, error) {
 				if host != tt.host {
-					t.Errorf("%q is looked up", host)
+					t.Errorf("got a lookup of %q", host)
 				}
 				return tt.found, tt.err
 			})
@@ -60,17 +60,17 @@ func TestAddressesAreThoseOfTheResolverAndOfBothLoopbacks(t *testing.T) {
 	}
 }
 
-func TestAddressesOfNobodyAreAnError(t *testing.T) {
-	nobody := func(context.Context, string) ([]netip.Addr, error) { return nil, nil }
-	got, err := Addresses(WithLookup(t.Context(), nobody), "a")
+func TestNameWithoutAddressesIsAnError(t *testing.T) {
+	none := func(context.Context, string) ([]netip.Addr, error) { return nil, nil }
+	got, err := Addresses(WithLookup(t.Context(), none), "a")
 	if failed, ok := errors.AsType[*net.DNSError](err); !ok || !failed.IsNotFound || len(got) > 0 {
-		t.Errorf("got %v, %v; want a *net.DNSError that says not found", got, err)
+		t.Errorf("got %v, %v; want a *net.DNSError with IsNotFound", got, err)
 	}
 }
 
-func TestAddressesOfAnAddressAreItself(t *testing.T) {
+func TestIPAddressIsNotLookedUp(t *testing.T) {
 	ctx := WithLookup(t.Context(), func(_ context.Context, host string) ([]netip.Addr, error) {
-		t.Errorf("%q is looked up", host)
+		t.Errorf("got a lookup of %q", host)
 		return nil, nil
 	})
 	for host, want := range map[string]string{"127.0.0.1": "127.0.0.1", "::ffff:10.0.0.1": "10.0.0.1", "fe80::1%eth0": "fe80::1%eth0"} {
@@ -81,10 +81,10 @@ func TestAddressesOfAnAddressAreItself(t *testing.T) {
 	}
 }
 
-func TestAddressesComeFromTheSystemByDefault(t *testing.T) {
-	ended, cancel := context.WithCancel(t.Context())
+func TestSystemResolverIsTheDefault(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, err := Addresses(ended, "no-such-host.invalid"); err == nil {
+	if got, err := Addresses(canceled, "no-such-host.invalid"); err == nil {
 		t.Errorf("got %v, want an error", got)
 	}
 	if got, err := Addresses(t.Context(), "localhost"); err != nil || len(got) < 2 {

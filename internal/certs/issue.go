@@ -19,17 +19,17 @@ type Pair struct {
 	Key  crypto.Signer
 }
 
-// throwAway is the organization in every subject made here: whoever meets one of
-// these certificates where it does not belong shall see what it is.
+// throwAway is the organization in the subject of every test certificate. It shows the
+// purpose of the certificate to everybody who finds one in the wrong place.
 const throwAway = "throw-away, for tests only"
 
-// early is how long before its making a certificate is valid already, so that
-// machines whose clocks are a little behind take it.
-const early = 5 * time.Minute
+// clockSkew is how long before its creation a certificate is valid, for machines whose
+// clocks are behind.
+const clockSkew = 5 * time.Minute
 
-// NewCA makes a certificate authority that is valid until end. It signs servers
-// and clients, and no other authority. Each has a name of its own: clients choose
-// the certificate to show by the name of who signed it.
+// NewCA returns a new certificate authority that is valid until end. It can sign servers
+// and clients, but no other CA. Each has a random name, because a client selects its
+// certificate by the name of the CA.
 func NewCA(end time.Time) (Pair, error) {
 	template := x509.Certificate{
 		Subject:               subject("echod test CA " + rand.Text()[:8]),
@@ -42,9 +42,9 @@ func NewCA(end time.Time) (Pair, error) {
 	return sign(template, nil)
 }
 
-// NewServer makes a certificate, signed by ca, for a server of these names, each
-// a host name or an address; *.example.test stands for one label. It is valid
-// until end, and no longer than ca.
+// NewServer returns a new server certificate that ca has signed. Each name is a host
+// name, where * stands for one label, or an IP address. The certificate is valid until
+// end, but not longer than ca.
 func (ca Pair) NewServer(end time.Time, names ...string) (Pair, error) {
 	template := x509.Certificate{
 		Subject:     subject("echod test server"),
@@ -62,8 +62,8 @@ func (ca Pair) NewServer(end time.Time, names ...string) (Pair, error) {
 	return sign(template, &ca)
 }
 
-// NewClient makes a certificate, signed by ca, by which a client proves that it
-// is one. It is valid until end, and no longer than ca.
+// NewClient returns a new client certificate that ca has signed. It is valid until end,
+// but not longer than ca.
 func (ca Pair) NewClient(end time.Time) (Pair, error) {
 	return sign(x509.Certificate{
 		Subject:     subject("echod test client"),
@@ -77,8 +77,7 @@ func subject(name string) pkix.Name {
 	return pkix.Name{CommonName: name, Organization: []string{throwAway}}
 }
 
-// sign makes a key, and of template its certificate: signed by ca or, without
-// one, by itself.
+// sign returns a new key and its certificate. Without a ca it signs itself.
 func sign(template x509.Certificate, ca *Pair) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -90,7 +89,7 @@ func sign(template x509.Certificate, ca *Pair) (Pair, error) {
 	if template.NotAfter.After(ca.Cert.NotAfter) {
 		template.NotAfter = ca.Cert.NotAfter
 	}
-	template.NotBefore = time.Now().Add(-early)
+	template.NotBefore = time.Now().Add(-clockSkew)
 	der, err := x509.CreateCertificate(rand.Reader, &template, ca.Cert, key.Public(), ca.Key)
 	if err != nil {
 		return Pair{}, fmt.Errorf("make a certificate: %w", err)

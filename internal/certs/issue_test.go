@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// made is a CA, a server and a client of it, good for a day.
-func made(t *testing.T, names ...string) (ca, server, client Pair) {
+// newPairs returns a CA, and a server and a client that it has signed, valid for a day.
+func newPairs(t *testing.T, names ...string) (ca, server, client Pair) {
 	t.Helper()
 	end := time.Now().Add(24 * time.Hour)
 	ca, err := NewCA(end)
@@ -27,14 +27,14 @@ func made(t *testing.T, names ...string) (ca, server, client Pair) {
 	return ca, server, client
 }
 
-func trusting(ca Pair) *x509.CertPool {
+func poolOf(ca Pair) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.Cert)
 	return pool
 }
 
-func TestServerIsTrustedByItsNamesAlone(t *testing.T) {
-	ca, server, _ := made(t, "localhost", "127.0.0.1", "::1", "*.example.test")
+func TestServerIsTrustedOnlyForItsNames(t *testing.T) {
+	ca, server, _ := newPairs(t, "localhost", "127.0.0.1", "::1", "*.example.test")
 	tests := []struct {
 		name string
 		want bool
@@ -43,19 +43,19 @@ func TestServerIsTrustedByItsNamesAlone(t *testing.T) {
 		{"example.test", false}, {"a.b.example.test", false}, {"127.0.0.2", false}, {"echo.example", false},
 	}
 	for _, tt := range tests {
-		_, err := server.Cert.Verify(x509.VerifyOptions{DNSName: tt.name, Roots: trusting(ca)})
+		_, err := server.Cert.Verify(x509.VerifyOptions{DNSName: tt.name, Roots: poolOf(ca)})
 		if got := err == nil; got != tt.want {
-			t.Errorf("%s: trusted %v (%v), want %v", tt.name, got, err, tt.want)
+			t.Errorf("%s: got trusted %v (%v), want %v", tt.name, got, err, tt.want)
 		}
 	}
-	other, _, _ := made(t, "localhost")
-	if _, err := server.Cert.Verify(x509.VerifyOptions{Roots: trusting(other)}); err == nil {
-		t.Error("another CA is trusted to have signed it")
+	other, _, _ := newPairs(t, "localhost")
+	if _, err := server.Cert.Verify(x509.VerifyOptions{Roots: poolOf(other)}); err == nil {
+		t.Error("got a server that another CA verifies")
 	}
 }
 
-func TestServerIsNoClientAndClientIsNoServer(t *testing.T) {
-	ca, server, client := made(t, "localhost")
+func TestServerAndClientCertificatesAreNotInterchangeable(t *testing.T) {
+	ca, server, client := newPairs(t, "localhost")
 	tests := []struct {
 		name string
 		pair Pair
@@ -68,14 +68,14 @@ func TestServerIsNoClientAndClientIsNoServer(t *testing.T) {
 		{"client as server", client, x509.ExtKeyUsageServerAuth, false},
 	}
 	for _, tt := range tests {
-		_, err := tt.pair.Cert.Verify(x509.VerifyOptions{Roots: trusting(ca), KeyUsages: []x509.ExtKeyUsage{tt.use}})
+		_, err := tt.pair.Cert.Verify(x509.VerifyOptions{Roots: poolOf(ca), KeyUsages: []x509.ExtKeyUsage{tt.use}})
 		if got := err == nil; got != tt.want {
-			t.Errorf("%s: good %v (%v), want %v", tt.name, got, err, tt.want)
+			t.Errorf("%s: got valid %v (%v), want %v", tt.name, got, err, tt.want)
 		}
 	}
 }
 
-func TestNothingIsGoodForLongerThanItsCA(t *testing.T) {
+func TestCertificateIsNotValidLongerThanItsCA(t *testing.T) {
 	day := time.Now().Add(24 * time.Hour)
 	ca, err := NewCA(day)
 	if err != nil {
@@ -86,15 +86,15 @@ func TestNothingIsGoodForLongerThanItsCA(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, want := server.Cert.NotAfter, ca.Cert.NotAfter; !got.Equal(want) {
-		t.Errorf("got a server until %v, want until %v, as its CA", got, want)
+		t.Errorf("got a server valid until %v, want %v, as its CA", got, want)
 	}
 }
 
-func TestEverythingSaysThatItIsForTestsOnly(t *testing.T) {
-	ca, server, client := made(t, "localhost")
+func TestAllFilesSayThatTheyAreForTestsOnly(t *testing.T) {
+	ca, server, client := newPairs(t, "localhost")
 	for _, pair := range []Pair{ca, server, client} {
 		if got := pair.Cert.Subject.String(); !strings.Contains(got, "for tests only") {
-			t.Errorf("got subject %s, want one that says for tests only", got)
+			t.Errorf("got the subject %s, want it to contain: for tests only", got)
 		}
 		key, err := pair.KeyPEM()
 		if err != nil {
@@ -102,37 +102,37 @@ func TestEverythingSaysThatItIsForTestsOnly(t *testing.T) {
 		}
 		for _, file := range [][]byte{pair.CertPEM(), key} {
 			if first, _, _ := bytes.Cut(file, []byte("\n")); !bytes.Contains(first, []byte("for tests only")) {
-				t.Errorf("got a file that begins with %q, want it to say for tests only", first)
+				t.Errorf("got a file that starts with %q, want it to contain: for tests only", first)
 			}
 		}
 	}
 }
 
-func TestCAIsReadBackFromItsFiles(t *testing.T) {
-	ca, server, _ := made(t, "localhost")
+func TestParseCAReadsFilesOfACA(t *testing.T) {
+	ca, server, _ := newPairs(t, "localhost")
 	key, _ := ca.KeyPEM()
 	got, err := ParseCA(ca.CertPEM(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !got.Cert.Equal(ca.Cert) || !got.Key.(*ecdsa.PrivateKey).Equal(ca.Key) {
-		t.Error("got another CA back")
+		t.Error("got another CA")
 	}
 	serverKey, _ := server.KeyPEM()
-	stranger, err := sign(x509.Certificate{Subject: pkix.Name{CommonName: "a real CA"}, NotAfter: time.Now().Add(time.Hour),
+	realCA, err := sign(x509.Certificate{Subject: pkix.Name{CommonName: "a real CA"}, NotAfter: time.Now().Add(time.Hour),
 		BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	strangersKey, _ := stranger.KeyPEM()
+	realKey, _ := realCA.KeyPEM()
 	for name, files := range map[string][2][]byte{
 		"a server's certificate": {server.CertPEM(), serverKey},
-		"somebody else's CA":     {stranger.CertPEM(), strangersKey},
-		"another's key":          {ca.CertPEM(), serverKey},
-		"nothing":                {nil, nil},
+		"a real CA":              {realCA.CertPEM(), realKey},
+		"another key":            {ca.CertPEM(), serverKey},
+		"empty":                  {nil, nil},
 	} {
 		if _, err := ParseCA(files[0], files[1]); err == nil {
-			t.Errorf("%s is taken for a CA", name)
+			t.Errorf("%s: got no error", name)
 		}
 	}
 }
