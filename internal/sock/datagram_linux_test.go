@@ -16,19 +16,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// someone asked.
-var someone = netip.MustParseAddr("192.0.2.9")
+// clientAddr is the address of a client on another machine.
+var clientAddr = netip.MustParseAddr("192.0.2.9")
 
 var compareAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
-// Each address of a wildcard socket is sent a datagram, and the answer must come from it:
+// TestAnswerComesFromTheAddressThatTheDatagramWasSentTo: each address of a wildcard socket is sent a datagram, and the answer must come from it:
 // the client is connected, so it receives from no other address.
 func TestAnswerComesFromTheAddressThatTheDatagramWasSentTo(t *testing.T) {
 	tests := []struct {
 		name   string
 		listen string
-		asked  string
-		from   string // where the asker is bound
+		sentTo string
+		from   string // the address of the client
 	}{
 		{"ipv4", "0.0.0.0:0", "127.0.0.1", ""},
 		{"ipv4 second address", "0.0.0.0:0", "127.0.0.2", ""},
@@ -41,12 +41,12 @@ func TestAnswerComesFromTheAddressThatTheDatagramWasSentTo(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			server := listenPktInfo(t, tt.listen)
-			asker := dial(t, netip.AddrPortFrom(netip.MustParseAddr(tt.asked), server.LocalAddr().(*net.UDPAddr).AddrPort().Port()), tt.from)
+			asker := dial(t, netip.AddrPortFrom(netip.MustParseAddr(tt.sentTo), server.LocalAddr().(*net.UDPAddr).AddrPort().Port()), tt.from)
 			if _, err := asker.Write([]byte("hello")); err != nil {
 				t.Fatal(err)
 			}
 			got := answer(t, server)
-			want := PktInfo{Dst: netip.MustParseAddr(tt.asked), Index: loopbackIndex(t)}
+			want := PktInfo{Dst: netip.MustParseAddr(tt.sentTo), Index: loopbackIndex(t)}
 			if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
 				t.Errorf("PktInfo (-want +got):\n%s", diff)
 			}
@@ -54,7 +54,7 @@ func TestAnswerComesFromTheAddressThatTheDatagramWasSentTo(t *testing.T) {
 			asker.SetReadDeadline(time.Now().Add(10 * time.Second))
 			n, err := asker.Read(reply)
 			if err != nil || string(reply[:n]) != "hello" {
-				t.Errorf("the client, connected to %s: got %q, %v; want %q", tt.asked, reply[:n], err, "hello")
+				t.Errorf("the client, connected to %s: got %q, %v; want %q", tt.sentTo, reply[:n], err, "hello")
 			}
 		})
 	}
@@ -104,7 +104,7 @@ func TestPktInfoWithoutControlMessageIsZero(t *testing.T) {
 			t.Errorf("ParseControl(% x) = %v, want the zero PktInfo", control, got)
 		}
 	}
-	if got := PutControl(make([]byte, ControlSize), PktInfo{}, someone); got != 0 {
+	if got := PutControl(make([]byte, ControlSize), PktInfo{}, clientAddr); got != 0 {
 		t.Errorf("PutControl of the zero PktInfo wrote %d bytes, want 0", got)
 	}
 }
@@ -144,7 +144,7 @@ func TestControlMessagesAllocateNothing(t *testing.T) {
 	control := make([]byte, ControlSize)
 	for _, dst := range []string{"127.0.0.2", "fe80::1"} {
 		info := PktInfo{Dst: netip.MustParseAddr(dst), Index: 1}
-		if got := testing.AllocsPerRun(100, func() { ParseControl(control[:PutControl(control, info, someone)]) }); got != 0 {
+		if got := testing.AllocsPerRun(100, func() { ParseControl(control[:PutControl(control, info, clientAddr)]) }); got != 0 {
 			t.Errorf("%s: got %v allocations, want 0", dst, got)
 		}
 	}
@@ -153,15 +153,15 @@ func TestControlMessagesAllocateNothing(t *testing.T) {
 // FuzzParseControl parses any bytes: it must not read beyond them.
 func FuzzParseControl(f *testing.F) {
 	control := make([]byte, ControlSize)
-	f.Add(control[:PutControl(control, PktInfo{Dst: netip.MustParseAddr("10.1.2.3")}, someone)])
-	f.Add(control[:PutControl(control, PktInfo{Dst: netip.MustParseAddr("2001:db8::1")}, someone)])
+	f.Add(control[:PutControl(control, PktInfo{Dst: netip.MustParseAddr("10.1.2.3")}, clientAddr)])
+	f.Add(control[:PutControl(control, PktInfo{Dst: netip.MustParseAddr("2001:db8::1")}, clientAddr)])
 	f.Fuzz(func(t *testing.T, control []byte) {
 		info := ParseControl(control)
 		if info.Dst.Is4In6() {
 			t.Errorf("got %v, want it unmapped", info.Dst)
 		}
 		again := make([]byte, ControlSize)
-		if got := ParseControl(again[:PutControl(again, info, someone)]).Dst; info.Dst.Is6() && got != info.Dst {
+		if got := ParseControl(again[:PutControl(again, info, clientAddr)]).Dst; info.Dst.Is6() && got != info.Dst {
 			t.Errorf("written and read again: got %v, want %v", got, info.Dst)
 		}
 	})
@@ -220,8 +220,8 @@ func loopbackIndex(t *testing.T) uint32 {
 	return uint32(lo.Index)
 }
 
-// fakeVRFs is a system with these interfaces: eth0 by itself, red a VRF with eth1
-// in it, br0 a bridge with eth2 in it.
+// fakeVRFs returns a system with eth0, with a VRF red that has eth1, and with a bridge br0
+// that has eth2.
 func fakeVRFs(t *testing.T) *vrfs {
 	t.Helper()
 	v := &vrfs{sys: t.TempDir(), accept: filepath.Join(t.TempDir(), "udp_l3mdev_accept")}

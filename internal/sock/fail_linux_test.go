@@ -15,8 +15,8 @@ import (
 	"echod/internal/sys"
 )
 
-// failing is a kernel whose n-th call that sets a socket up fails with EPERM. It
-// notes which descriptors are open.
+// failing is a kernel on which the n-th call that sets up a socket fails with EPERM. It
+// records which descriptors are open.
 type failing struct {
 	sys.Linux
 	n    int
@@ -79,8 +79,8 @@ func (k *failing) Close(fd int) sys.Errno {
 	return k.Linux.Close(fd)
 }
 
-// TestListenThatFailsLeavesNothing: at whichever call, its error names the call,
-// and nothing is open or in the file system.
+// TestListenThatFailsLeavesNothingOpen lets each call fail. The error names the call, and
+// no descriptor and no socket file is left.
 func TestListenThatFailsLeavesNothingOpen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	tests := []struct {
@@ -118,7 +118,7 @@ func TestListenThatFailsLeavesNothingOpen(t *testing.T) {
 					t.Errorf("%s failed: %d descriptors are open", call.Syscall, len(k.open))
 				}
 				if _, err := os.Lstat(path); call.Syscall == "listen" && !os.IsNotExist(err) {
-					t.Errorf("%s failed: the file is there (%v)", call.Syscall, err)
+					t.Errorf("%s failed: the socket file exists (%v)", call.Syscall, err)
 				}
 			}
 			if diff := cmp.Diff(tt.calls, calls); diff != "" {
@@ -179,12 +179,12 @@ func TestControlSetsTheOptionsOfListen(t *testing.T) {
 	wantOptions(t, int(file.Fd()))
 }
 
-// brokenConn is a socket that is gone.
+// brokenConn is a closed socket.
 type brokenConn struct{ syscall.RawConn }
 
 func (brokenConn) Control(func(uintptr)) error { return net.ErrClosed }
 
-// pipe is a descriptor that is not a socket.
+// pipe returns a descriptor that is not a socket.
 func pipe(t *testing.T) syscall.RawConn {
 	t.Helper()
 	r, w, err := os.Pipe()

@@ -279,7 +279,7 @@ func TestSpecOfReturnsAnErrorForUnsupportedSockets(t *testing.T) {
 	}
 }
 
-// fileOf binds a socket as systemd would and returns its descriptor.
+// fileOf binds a socket as systemd does and returns its descriptor.
 func fileOf(t *testing.T, network, address string) *os.File {
 	t.Helper()
 	type filer interface {

@@ -65,7 +65,7 @@ func mustParse(t *testing.T, url string) Spec {
 	return s
 }
 
-// hasLoopback6 reports whether ::1 is there to be bound.
+// hasLoopback6 reports whether ::1 can be bound.
 func hasLoopback6() bool {
 	conn, err := net.ListenPacket("udp", "[::1]:0")
 	if err == nil {

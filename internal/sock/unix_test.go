@@ -40,7 +40,7 @@ func TestReserveUnixPathRemovesOnlyStaleSockets(t *testing.T) {
 	tests := []struct {
 		name string
 		make func(t *testing.T, path string)
-		want string // what the error says; "" if the path must be free
+		want string // part of the error; "" means no error
 	}{
 		{"nothing", func(*testing.T, string) {}, ""},
 		{"stale socket", bindStale, ""},
@@ -183,7 +183,7 @@ func TestUnlinkRemovesOnlyTheFileThatWasBound(t *testing.T) {
 	tests := []struct {
 		name string
 		then func(t *testing.T, s *Spec)
-		want bool // whether the path is there afterwards
+		want bool // whether the file exists afterwards
 	}{
 		{"ours", func(*testing.T, *Spec) {}, false},
 		{"gone already", func(t *testing.T, s *Spec) { os.Remove(s.Path) }, false},

@@ -1,9 +1,11 @@
 package gonet
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -11,7 +13,48 @@ import (
 	"echod/internal/echo"
 	"echod/internal/engine"
 	"echod/internal/errno"
+	"echod/internal/memory"
 )
+
+// conn is one connection. Its fields belong to the goroutine that runs serve. Other
+// goroutines use the atomic ones, close peer to reset it, and set the deadline of peer
+// to interrupt it.
+type conn struct {
+	server *server
+	peer   net.Conn       // the accepted connection, or TLS on top of it
+	addr   netip.AddrPort // of the peer; invalid on a unix socket
+	number uint32         // different for every connection of the process
+
+	stream   echo.Stream   // how much was received and sent
+	in, out  atomic.Uint64 // stream.In and stream.Out, for other goroutines
+	lastMove lastMove      // when bytes last moved
+
+	source     source         // receives from peer
+	cache      *memory.Cache  // where buffers come from
+	buf        *memory.Buffer // nil while nothing is owed and nothing has arrived
+	want       int            // the size of the next buffer, in bytes
+	unbuffered *unbuffered    // to go on when there is no memory; nil until then
+}
+
+// lastNumber is the number of the last connection.
+var lastNumber atomic.Uint32
+
+func (s *server) newConn(peer net.Conn, config *tls.Config) *conn {
+	c := &conn{server: s, peer: peer, number: lastNumber.Add(1), want: s.firstBuffer()}
+	if tcp, ok := peer.RemoteAddr().(*net.TCPAddr); ok {
+		c.addr = unmapped(tcp.AddrPort())
+	}
+	c.cache = s.caches[c.number&uint32(len(s.caches)-1)]
+	c.lastMove.set(s.clock.now.Load(), false)
+	if config == nil {
+		c.source = sourceOf(c)
+		return c
+	}
+	c.want = min(largestPlaintext, s.cfg.Buffer)
+	secured := newTLSConn(c, config)
+	c.peer, c.source = secured, secured
+	return c
+}
 
 // serve serves the connection from its first byte to its close. It runs in a goroutine
 // of its own.
