@@ -1,9 +1,10 @@
+// Package admin is the HTTP server beside a service: metrics, health checks and the live
+// page. It has its own limits. No request to it can change the service or slow it down.
 package admin
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log"
 	"log/slog"
 	"net"
@@ -11,55 +12,45 @@ import (
 	"time"
 
 	"echod/internal/oplog"
-	"echod/internal/usage"
 )
 
-// Config is what an admin server is made of.
+// Config is the configuration of an admin server.
 type Config struct {
 	// Addr is where it listens: HOST:PORT, or unix:///PATH.
 	Addr string
-	// Public allows an Addr that others than this machine can reach.
+	// Public allows an Addr that other machines can reach.
 	Public bool
-	// Hosts are names, beside localhost and every IP address, by which a
-	// request may call it.
+	// Hosts are names that requests may use, besides localhost and IP addresses.
 	Hosts []string
 	// Pprof adds Go's profiles under /debug/pprof/.
 	Pprof bool
-	// Log receives what goes wrong; nil means nobody.
+	// Log receives errors; nil discards them.
 	Log *slog.Logger
 
 	maxConns int // default maxConns
 }
 
-// Answers are what a server has to say. All of them are called from any
-// goroutine.
-type Answers struct {
-	// Metrics answers /metrics; nil: nobody does.
-	Metrics http.Handler
-	// Page answers / and what is below it that nobody else answers; nil: nobody
-	// does.
-	Page http.Handler
-	// Ready reports whether the service takes new work, and if not, why not.
+// Handlers answer the requests. They are called from any goroutine. Without a handler,
+// the answer is 404.
+type Handlers struct {
+	Metrics http.Handler // for /metrics
+	Page    http.Handler // for / and all paths that have no other handler
+	// Ready reports whether the service accepts connections, and why not. Nil: always.
 	Ready func() (ok bool, why string)
 }
 
-// badAddr returns the *usage.Error of an address that cannot be used.
-func badAddr(addr, got, want string) error {
-	return usage.New(fmt.Sprintf("bad address %q: %s", addr, got), want)
-}
-
-// What a client may take, of time and of memory. A profile of 30 seconds must be
-// possible, and a scraper that reads slowly; nobody has to be let hang longer.
+// The limits of a client. A profile of 30 seconds must be possible, and a scraper that
+// reads slowly.
 const (
-	headerTime  = 5 * time.Second
-	requestTime = 10 * time.Second
-	answerTime  = 60 * time.Second
-	idleTime    = 2 * time.Minute
-	headerBytes = 16 << 10
-	maxConns    = 64
+	headerTimeout  = 5 * time.Second
+	requestTimeout = 10 * time.Second
+	answerTimeout  = 60 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeader      = 16 << 10
+	maxConns       = 64
 )
 
-// Server is an admin server at its address.
+// Server is an admin server with its listener.
 type Server struct {
 	cfg  Config
 	http *http.Server
@@ -67,8 +58,8 @@ type Server struct {
 	url  string
 }
 
-// Listen binds the address. Who calls is answered when Serve is called. The error is an
-// *usage.Error if the address cannot be right, else what binding met.
+// Listen binds the address. Clients wait until Serve is called. The error is a
+// *usage.Error if the address is invalid.
 func Listen(cfg Config) (*Server, error) {
 	ln, url, err := listen(cfg)
 	if err != nil {
@@ -77,8 +68,8 @@ func Listen(cfg Config) (*Server, error) {
 	return New(cfg, ln, url), nil
 }
 
-// New returns a server on a listener that is bound to url. Addr and Public of cfg mean
-// nothing here.
+// New returns a server on a listener that is bound to url. It ignores Addr and Public of
+// cfg.
 func New(cfg Config, ln net.Listener, url string) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -92,36 +83,35 @@ func New(cfg Config, ln net.Listener, url string) *Server {
 		ln:  limited,
 		url: url,
 		http: &http.Server{
-			ReadHeaderTimeout: headerTime,
-			ReadTimeout:       requestTime,
-			WriteTimeout:      answerTime,
-			IdleTimeout:       idleTime,
-			MaxHeaderBytes:    headerBytes,
+			ReadHeaderTimeout: headerTimeout,
+			ReadTimeout:       requestTimeout,
+			WriteTimeout:      answerTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    maxHeader,
 			ConnState:         limited.connState,
 			ErrorLog:          log.New(oplog.LineWriter(cfg.Log, slog.LevelDebug, "admin http"), "", 0),
 		},
 	}
 }
 
-// URL is where it really listens, as in http://127.0.0.1:9462.
+// URL returns the address of the listener, e.g. http://127.0.0.1:9462.
 func (s *Server) URL() string { return s.url }
 
-// Serve answers until Shutdown. It is called once. The error is what broke, nil
-// after Shutdown.
-func (s *Server) Serve(a Answers) error {
-	s.http.Handler = newHandler(s.cfg, a, s.ln.Addr().Network() == "unix")
+// Serve answers requests until Shutdown. It is called once. It returns nil after
+// Shutdown.
+func (s *Server) Serve(h Handlers) error {
+	s.http.Handler = newHandler(s.cfg, h, s.ln.Addr().Network() == "unix")
 	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
-// Shutdown closes the listener and waits until what was asked is answered, or
-// until ctx ends: then it closes every connection. It may be called before
-// Serve.
+// Shutdown closes the listener and waits until the current requests are answered. If ctx
+// ends before, it closes every connection. It may be called before Serve.
 func (s *Server) Shutdown(ctx context.Context) {
 	if s.http.Shutdown(ctx) != nil {
 		s.http.Close()
 	}
-	s.ln.Close() // which http knows only once it serves
+	s.ln.Close() // http knows the listener only after Serve
 }

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// serve runs a server until the test ends. change may alter it before it serves.
-func serve(t *testing.T, cfg Config, a Answers, change func(*Server)) *Server {
+// serve runs a server until the test ends. Change may alter it before it serves.
+func serve(t *testing.T, cfg Config, h Handlers, change func(*Server)) *Server {
 	t.Helper()
 	if cfg.Addr == "" {
 		cfg.Addr = "127.0.0.1:0"
@@ -31,7 +31,7 @@ func serve(t *testing.T, cfg Config, a Answers, change func(*Server)) *Server {
 		change(s)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(a) }()
+	go func() { served <- s.Serve(h) }()
 	t.Cleanup(func() {
 		s.Shutdown(t.Context())
 		if err := <-served; err != nil {
@@ -41,8 +41,7 @@ func serve(t *testing.T, cfg Config, a Answers, change func(*Server)) *Server {
 	return s
 }
 
-// ask sends one request, whose lines are given, and returns the answer's status
-// and body.
+// ask sends one request, which consists of lines, and returns the answer.
 func ask(t *testing.T, s *Server, lines ...string) (status int, body string, header http.Header) {
 	t.Helper()
 	conn := dial(t, s)
@@ -73,38 +72,38 @@ func TestAdminAnswers(t *testing.T) {
 	text := func(s string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, s) })
 	}
-	asked := Config{Pprof: true, Hosts: []string{"Echo.example"}}
-	full := Answers{Metrics: text("echod_up 1"), Page: text("page")}
-	draining := Answers{Ready: func() (bool, string) { return false, "draining" }}
+	options := Config{Pprof: true, Hosts: []string{"Echo.example"}}
+	full := Handlers{Metrics: text("echod_up 1"), Page: text("page")}
+	draining := Handlers{Ready: func() (bool, string) { return false, "draining" }}
 	tests := []struct {
 		name, request, host string
-		answers             Answers
+		handlers            Handlers
 		status              int
 		body                string
 	}{
-		{"health", "GET /healthz", "localhost", Answers{}, 200, "ok\n"},
-		{"readiness", "GET /readyz", "localhost", Answers{}, 200, "ok\n"},
+		{"health", "GET /healthz", "localhost", Handlers{}, 200, "ok\n"},
+		{"readiness", "GET /readyz", "localhost", Handlers{}, 200, "ok\n"},
 		{"readiness while draining", "GET /readyz", "localhost", draining, 503, "draining\n"},
 		{"health while draining", "GET /healthz", "localhost", draining, 200, "ok\n"},
 		{"metrics", "GET /metrics", "127.0.0.1:9462", full, 200, "echod_up 1"},
 		{"page", "GET /", "[::1]:9090", full, 200, "page"},
 		{"what belongs to the page", "GET /page.js", "[::1]", full, 200, "page"},
-		{"without metrics", "GET /metrics", "localhost", Answers{}, 404, "404 page not found\n"},
-		{"without a page", "GET /", "localhost", Answers{}, 404, "404 page not found\n"},
-		{"profiles unasked", "GET /debug/pprof/", "localhost", Answers{}, 404, "404 page not found\n"},
+		{"without metrics", "GET /metrics", "localhost", Handlers{}, 404, "404 page not found\n"},
+		{"without a page", "GET /", "localhost", Handlers{}, 404, "404 page not found\n"},
+		{"profiles without Pprof", "GET /debug/pprof/", "localhost", Handlers{}, 404, "404 page not found\n"},
 		{"profiles", "GET /debug/pprof/cmdline", "localhost", full, 200, ""},
-		{"a name that was allowed", "GET /healthz", "echo.EXAMPLE.:80", full, 200, "ok\n"},
-		{"a name that was not, as of DNS rebinding", "GET /metrics", "evil.example", full, 421, "unknown host; --admin-host NAME lets it be called so\n"},
-		{"no name", "GET /metrics", "", full, 421, "unknown host; --admin-host NAME lets it be called so\n"},
-		{"a request to change something", "POST /", "localhost", full, 405, "only GET and HEAD: nothing can be changed here\n"},
+		{"an allowed name", "GET /healthz", "echo.EXAMPLE.:80", full, 200, "ok\n"},
+		{"another name, as in DNS rebinding", "GET /metrics", "evil.example", full, 421, "unknown host; --admin-host NAME allows it\n"},
+		{"no name", "GET /metrics", "", full, 421, "unknown host; --admin-host NAME allows it\n"},
+		{"a request to change something", "POST /", "localhost", full, 405, "only GET and HEAD are allowed\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := asked
-			if tt.answers.Page == nil {
-				cfg = Config{} // nothing was asked for
+			cfg := options
+			if tt.handlers.Page == nil {
+				cfg = Config{} // without options
 			}
-			s := serve(t, cfg, tt.answers, nil)
+			s := serve(t, cfg, tt.handlers, nil)
 			status, body, header := ask(t, s, tt.request+" HTTP/1.1", "Host: "+tt.host, "Connection: close")
 			if status != tt.status || tt.body != "" && body != tt.body {
 				t.Errorf("got %d %q, want %d %q", status, body, tt.status, tt.body)
@@ -116,30 +115,29 @@ func TestAdminAnswers(t *testing.T) {
 	}
 }
 
-func TestAdminIsNotPublicUnasked(t *testing.T) {
+func TestPublicAddressNeedsPublic(t *testing.T) {
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:80", "example.com:80", "9090", "localhost"} {
 		_, err := Listen(Config{Addr: addr})
 		if _, ok := errors.AsType[*usage.Error](err); !ok {
-			t.Errorf("%s: got %v, want an *Error", addr, err)
+			t.Errorf("%s: got %v, want a *usage.Error", addr, err)
 		}
 	}
 	s, err := Listen(Config{Addr: "0.0.0.0:0", Public: true})
 	if err != nil {
-		t.Fatalf("asked to be public: %v", err)
+		t.Fatalf("with Public: %v", err)
 	}
 	s.Shutdown(t.Context())
 }
 
-// TestSlowRequestsAreCutOff shortens the waits that the server has, of which it
-// must have all.
+// TestSlowRequestsAreCutOff checks that the server has all timeouts, and shortens them.
 func TestSlowRequestsAreCutOff(t *testing.T) {
 	const soon = 50 * time.Millisecond
-	s := serve(t, Config{}, Answers{}, func(s *Server) {
+	s := serve(t, Config{}, Handlers{}, func(s *Server) {
 		for _, wait := range []*time.Duration{
 			&s.http.ReadHeaderTimeout, &s.http.ReadTimeout, &s.http.WriteTimeout, &s.http.IdleTimeout,
 		} {
 			if *wait < time.Second || *wait > 5*time.Minute {
-				t.Errorf("a wait of the server: got %v, want seconds or a few minutes", *wait)
+				t.Errorf("a timeout of the server: got %v, want seconds or a few minutes", *wait)
 			}
 			*wait = soon
 		}
@@ -148,7 +146,7 @@ func TestSlowRequestsAreCutOff(t *testing.T) {
 	for _, start := range []string{"", whole[:15], whole[:len(whole)-2] + "X-Slow: ", whole} {
 		conn := dial(t, s)
 		io.WriteString(conn, start)
-		// Whether it is told why or not, the connection ends.
+		// The connection ends, with or without an answer.
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("after %q: the connection is still open", start)
 		}
@@ -156,20 +154,20 @@ func TestSlowRequestsAreCutOff(t *testing.T) {
 }
 
 func TestLongHeadersAreRefused(t *testing.T) {
-	s := serve(t, Config{}, Answers{}, nil)
+	s := serve(t, Config{}, Handlers{}, nil)
 	conn := dial(t, s)
-	fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", 2*headerBytes))
-	// What comes behind the first line may be cut off by a reset: not all of the
-	// request was read.
+	fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", 2*maxHeader))
+	// A reset may cut off what follows the first line: the server did not read the whole
+	// request.
 	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 431 ") {
 		t.Errorf("got %q, %v; want 431", line, err)
 	}
 }
 
-// TestSilentConnectionsLockNobodyOut takes every place and says nothing: they
-// are thrown out, and who waited is answered.
-func TestSilentConnectionsLockNobodyOut(t *testing.T) {
-	s := serve(t, Config{maxConns: 2}, Answers{}, func(s *Server) {
+// TestSilentConnectionsDoNotBlockNewOnes opens as many connections as are allowed, and
+// sends nothing: they are closed, and the next one is answered.
+func TestSilentConnectionsDoNotBlockNewOnes(t *testing.T) {
+	s := serve(t, Config{maxConns: 2}, Handlers{}, func(s *Server) {
 		s.http.ReadHeaderTimeout = 50 * time.Millisecond
 	})
 	for range 6 {
@@ -180,7 +178,7 @@ func TestSilentConnectionsLockNobodyOut(t *testing.T) {
 	}
 }
 
-// failingListener fails once with every error number that there is, and then works.
+// failingListener fails once with each error number, and then works.
 type failingListener struct {
 	net.Listener
 	next syscall.Errno
@@ -205,7 +203,7 @@ func TestNoErrorOfAcceptEndsTheAdminAddress(t *testing.T) {
 	})
 }
 
-// pipeListener accepts what is put into conns.
+// pipeListener accepts the connections from conns.
 type pipeListener struct {
 	net.Listener
 	conns chan net.Conn

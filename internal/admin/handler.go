@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// newHandler answers what there is an answer to. local says that it is reached by
-// a unix socket, where no browser is.
-func newHandler(cfg Config, a Answers, local bool) http.Handler {
+// newHandler returns the handler of all paths. Local is true for a unix socket, which
+// browsers cannot reach.
+func newHandler(cfg Config, h Handlers, local bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, a.Ready) })
-	if a.Metrics != nil {
-		mux.Handle("/metrics", a.Metrics)
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, h.Ready) })
+	if h.Metrics != nil {
+		mux.Handle("/metrics", h.Metrics)
 	}
 	if cfg.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -26,34 +26,31 @@ func newHandler(cfg Config, a Answers, local bool) http.Handler {
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
-	if a.Page != nil {
-		mux.Handle("/", a.Page)
+	if h.Page != nil {
+		mux.Handle("/", h.Page)
 	}
-	return guarded{next: mux, hosts: cfg.Hosts, local: local}
+	return guard{next: mux, hosts: cfg.Hosts, local: local}
 }
 
-// ready answers 200 as long as the service takes new work. That it is there at
-// all is what /healthz says, by answering.
-func ready(w http.ResponseWriter, ask func() (bool, string)) {
-	if ask == nil {
-		fmt.Fprintln(w, "ok")
-		return
-	}
-	if ok, why := ask(); !ok {
-		http.Error(w, why, http.StatusServiceUnavailable)
-		return
+// ready answers 200 while the service accepts connections, else 503.
+func ready(w http.ResponseWriter, isReady func() (bool, string)) {
+	if isReady != nil {
+		if ok, why := isReady(); !ok {
+			http.Error(w, why, http.StatusServiceUnavailable)
+			return
+		}
 	}
 	fmt.Fprintln(w, "ok")
 }
 
-// guarded lets through who only looks, and calls us by our name.
-type guarded struct {
+// guard refuses requests that are not GET or HEAD, and those for an unknown host.
+type guard struct {
 	next  http.Handler
 	hosts []string
 	local bool
 }
 
-func (g guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
@@ -63,18 +60,18 @@ func (g guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "only GET and HEAD: nothing can be changed here", http.StatusMethodNotAllowed)
-	case !g.local && !g.named(r.Host):
-		http.Error(w, "unknown host; --admin-host NAME lets it be called so", http.StatusMisdirectedRequest)
+		http.Error(w, "only GET and HEAD are allowed", http.StatusMethodNotAllowed)
+	case !g.local && !g.allows(r.Host):
+		http.Error(w, "unknown host; --admin-host NAME allows it", http.StatusMisdirectedRequest)
 	default:
 		g.next.ServeHTTP(w, r)
 	}
 }
 
-// named reports whether host may be what we are called. A page of a stranger can
-// have its own name point here (DNS rebinding), and a browser would then let it
-// read our answers; but it cannot change the name that it calls us by.
-func (g guarded) named(host string) bool {
+// allows reports whether a request may have this host. A web page can make its own name
+// resolve to this address (DNS rebinding), and the browser would let it read the answers.
+// But its requests have its own name as the host.
+func (g guard) allows(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

@@ -10,17 +10,16 @@ import (
 	"echod/internal/accept"
 )
 
-// connLimit has at most a fixed number of connections open. When there are that many, a
-// new caller takes the place of the one that has been idle longest: kept alive by its
-// client, with no request under way. If none is idle, the caller waits, and those
-// behind it stay in the kernel's queue.
+// connLimit limits the number of open connections. At the limit, a new connection
+// replaces the one that has been idle longest: kept alive by its client, with no request
+// in progress. If none is idle, the new connection waits in the kernel's queue.
 type connLimit struct {
 	*accept.Listener
 	slots *accept.Slots
 
 	mu   sync.Mutex
-	idle []net.Conn // the one that is idle longest first
-	full bool       // a caller waits for a place
+	idle []net.Conn // the one that has been idle longest is first
+	full bool       // a connection waits
 }
 
 func limitConns(ln net.Listener, max int, url string, log *slog.Logger) *connLimit {
@@ -36,7 +35,7 @@ func limitConns(ln net.Listener, max int, url string, log *slog.Logger) *connLim
 	return l
 }
 
-// Accept is called by one goroutine.
+// Accept must be called by one goroutine.
 func (l *connLimit) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	l.mu.Lock()
@@ -45,7 +44,8 @@ func (l *connLimit) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// makeRoom closes the connection that is idle longest, now or as soon as one is idle.
+// makeRoom closes the connection that has been idle longest, now or as soon as one is
+// idle.
 func (l *connLimit) makeRoom() {
 	l.mu.Lock()
 	l.full = true
@@ -56,7 +56,8 @@ func (l *connLimit) makeRoom() {
 	}
 }
 
-// longestIdle takes the connection that is to give way, if there is one. l.mu is held.
+// longestIdle removes and returns the connection that must be closed, if any. l.mu is
+// held.
 func (l *connLimit) longestIdle() net.Conn {
 	if !l.full || len(l.idle) == 0 {
 		return nil
@@ -67,7 +68,7 @@ func (l *connLimit) longestIdle() net.Conn {
 	return victim
 }
 
-// connState is for http.Server.ConnState.
+// connState is the http.Server.ConnState.
 func (l *connLimit) connState(conn net.Conn, state http.ConnState) {
 	l.mu.Lock()
 	l.idle = slices.DeleteFunc(l.idle, func(c net.Conn) bool { return c == conn })

@@ -14,8 +14,7 @@ import (
 	"time"
 )
 
-// keepAlive makes one request on conn and wants an answer after which the
-// connection stays open.
+// keepAlive sends one request on conn. The connection must stay open after the answer.
 func keepAlive(t *testing.T, conn net.Conn, path string) {
 	t.Helper()
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
@@ -45,11 +44,11 @@ func waitIdle(t *testing.T, s *Server, n int) {
 	}
 }
 
-// TestIdleConnectionsLockNobodyOut takes every place with connections that are
-// kept alive. A new caller is answered at once, in the place of the one that was
-// idle longest; the waits of the server are minutes.
-func TestIdleConnectionsLockNobodyOut(t *testing.T) {
-	s := serve(t, Config{}, Answers{}, nil)
+// TestIdleConnectionsDoNotBlockNewOnes opens as many connections as are allowed and keeps
+// them alive. A new one is answered at once and replaces the one that was idle longest,
+// although the idle timeout is minutes.
+func TestIdleConnectionsDoNotBlockNewOnes(t *testing.T) {
+	s := serve(t, Config{}, Handlers{}, nil)
 	var conns []net.Conn
 	for range maxConns {
 		conn := dial(t, s)
@@ -75,9 +74,9 @@ func TestIdleConnectionsLockNobodyOut(t *testing.T) {
 	}
 }
 
-// TestRequestUnderWayIsNotCutOff holds every place with a request that is being
-// answered: a new caller waits until one of them is.
-func TestRequestUnderWayIsNotCutOff(t *testing.T) {
+// TestRequestInProgressIsNotCutOff has a request in progress on every connection. A new
+// one waits until one of them is answered.
+func TestRequestInProgressIsNotCutOff(t *testing.T) {
 	release := make(chan struct{})
 	asked := make(chan struct{})
 	slow := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -85,7 +84,7 @@ func TestRequestUnderWayIsNotCutOff(t *testing.T) {
 		<-release
 		io.WriteString(w, "done")
 	})
-	s := serve(t, Config{maxConns: 2}, Answers{Page: slow}, nil)
+	s := serve(t, Config{maxConns: 2}, Handlers{Page: slow}, nil)
 	answered := make(chan error, 2)
 	for range 2 {
 		conn := dial(t, s)
@@ -104,7 +103,7 @@ func TestRequestUnderWayIsNotCutOff(t *testing.T) {
 	close(release)
 	for range 2 {
 		if err := <-answered; err != nil {
-			t.Errorf("a request that was under way: %v", err)
+			t.Errorf("a request in progress: %v", err)
 		}
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(third), nil)
@@ -113,9 +112,8 @@ func TestRequestUnderWayIsNotCutOff(t *testing.T) {
 	}
 }
 
-// TestNoMoreConnectionsThanPlaces holds the one place and finds it used by one at a
-// time.
-func TestNoMoreConnectionsThanPlaces(t *testing.T) {
+// TestNoMoreConnectionsThanTheLimit has a limit of one.
+func TestNoMoreConnectionsThanTheLimit(t *testing.T) {
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -139,18 +137,18 @@ func TestNoMoreConnectionsThanPlaces(t *testing.T) {
 	}()
 	select {
 	case <-second:
-		t.Error("a second connection was let in while the first was open")
+		t.Error("a second connection was accepted while the first was open")
 	default:
 	}
 	first.Close()
-	first.Close() // as net/http may: it gives back one place only
+	first.Close() // net/http may do this: it frees one slot only
 	c := <-second
 	if ln.slots.InUse() != 1 {
-		t.Errorf("after the first was closed: got %d places taken, want 1", ln.slots.InUse())
+		t.Errorf("after the first was closed: got %d slots in use, want 1", ln.slots.InUse())
 	}
 	c.Close()
 	if ln.slots.InUse() != 0 {
-		t.Errorf("after both were closed: got %d places taken, want 0", ln.slots.InUse())
+		t.Errorf("after both were closed: got %d slots in use, want 0", ln.slots.InUse())
 	}
 	ln.Close()
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {

@@ -2,25 +2,27 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
 
 	"echod/internal/sock"
+	"echod/internal/usage"
 )
 
-// listen binds cfg.Addr, and says where that is as a URL.
+// listen binds cfg.Addr and returns the listener and its URL.
 func listen(cfg Config) (net.Listener, string, error) {
 	if len(cfg.Addr) > 5 && strings.EqualFold(cfg.Addr[:5], "unix:") {
 		return listenUnix(cfg.Addr)
 	}
 	host, _, err := net.SplitHostPort(cfg.Addr)
 	if err != nil {
-		return nil, "", badAddr(cfg.Addr, "it is no HOST:PORT", "write it as in 127.0.0.1:9462, or unix:///run/echod/admin.sock")
+		return nil, "", invalidAddr(cfg.Addr, "not HOST:PORT", "want e.g. 127.0.0.1:9462 or unix:///run/echod/admin.sock")
 	}
 	if !cfg.Public && !isLoopback(host) {
-		return nil, "", badAddr(cfg.Addr, "others than this machine could reach it", "add --admin-public if that is meant, or write 127.0.0.1:PORT")
+		return nil, "", invalidAddr(cfg.Addr, "other machines can reach it", "want 127.0.0.1:PORT, or add --admin-public to allow it")
 	}
 	ln, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
@@ -34,22 +36,28 @@ func listen(cfg Config) (net.Listener, string, error) {
 	return ln, "http://" + bound.String(), nil
 }
 
-// listenError says it as every listener does: where, which call, why.
+// invalidAddr returns the *usage.Error of an address.
+func invalidAddr(addr, got, want string) error {
+	return usage.New(fmt.Sprintf("invalid address %q: %s", addr, got), want)
+}
+
+// listenError returns err in the form of other listeners: the address, the system call,
+// the reason.
 func listenError(addr string, err error) error {
-	spec, bad := sock.Parse("tcp://" + addr)
-	if bad != nil {
+	spec, parseErr := sock.Parse("tcp://" + addr)
+	if parseErr != nil {
 		return err
 	}
 	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call
 	} else if _, ok := errors.AsType[*net.OpError](err); ok {
-		return err // it names the address itself
+		return err // it contains the address
 	}
 	return &sock.ListenError{Spec: spec, Err: err}
 }
 
-// isLoopback reports whether only this machine can reach host. A name is taken at
-// its word if it is localhost, and no other is.
+// isLoopback reports whether only this machine can reach host. Of names, only localhost
+// is known to be loopback.
 func isLoopback(host string) bool {
 	if host == "localhost" {
 		return true
@@ -57,3 +65,31 @@ func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
 }
+
+// listenUnix binds a unix socket to which its owner and group may connect. It replaces a
+// socket file that no process listens on.
+func listenUnix(addr string) (net.Listener, string, error) {
+	spec, err := sock.Parse(addr)
+	if err != nil {
+		return nil, "", err
+	}
+	if spec.Engine != "" {
+		return nil, "", invalidAddr(addr, "the admin address has no engine", "want "+spec.String())
+	}
+	ln, bound, err := sock.ListenUnix(spec, sock.Options{})
+	if err != nil {
+		return nil, "", err
+	}
+	return &unixListener{ln, bound}, bound.String(), nil
+}
+
+// unixListener removes its socket file when it is closed, if the file is still its own.
+// It is closed once.
+type unixListener struct {
+	net.Listener
+	spec sock.Spec
+}
+
+// Close removes the file first: no other process takes the path while the socket
+// listens.
+func (l *unixListener) Close() error { return errors.Join(l.spec.Unlink(), l.Listener.Close()) }

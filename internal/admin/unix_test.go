@@ -14,7 +14,7 @@ import (
 	"echod/internal/sock"
 )
 
-// socketPath is a path that is free. That of a socket has to be short.
+// socketPath returns an unused path that is short enough for a socket.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "echo")
@@ -27,7 +27,7 @@ func socketPath(t *testing.T) string {
 
 func TestAdminOnAUnixSocket(t *testing.T) {
 	path := socketPath(t)
-	s := serve(t, Config{Addr: "unix://" + path}, Answers{}, nil)
+	s := serve(t, Config{Addr: "unix://" + path}, Handlers{}, nil)
 	if got, want := s.URL(), "unix://"+path; got != want {
 		t.Errorf("URL: got %s, want %s", got, want)
 	}
@@ -50,7 +50,7 @@ func TestAdminOnAUnixSocket(t *testing.T) {
 	}
 }
 
-func TestStaleSocketOfAnAdminIsReplacedAndOursRemoved(t *testing.T) {
+func TestStaleSocketIsReplacedAndOwnSocketIsRemoved(t *testing.T) {
 	path := socketPath(t)
 	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
@@ -68,7 +68,7 @@ func TestStaleSocketOfAnAdminIsReplacedAndOursRemoved(t *testing.T) {
 	}
 }
 
-func TestFileThatIsNotTheAdminsIsLeftAlone(t *testing.T) {
+func TestFileOfAnotherProcessIsNotRemoved(t *testing.T) {
 	path := socketPath(t)
 	s, err := Listen(Config{Addr: "unix://" + path})
 	if err != nil {

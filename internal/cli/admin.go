@@ -70,7 +70,7 @@ func (a *aside) show(view page.Config, ready func() (bool, string), collectors .
 	go p.Run(ctx)
 	go func() {
 		defer close(a.over)
-		if err := a.server.Serve(admin.Answers{Metrics: metrics.Handler(registry), Page: p, Ready: ready}); err != nil {
+		if err := a.server.Serve(admin.Handlers{Metrics: metrics.Handler(registry), Page: p, Ready: ready}); err != nil {
 			a.log.Error("admin broke", slog.Any("error", err))
 		}
 	}()

@@ -102,7 +102,7 @@ func (a *theAdmin) serve(ln net.Listener, log *slog.Logger) error {
 		defer cancel()
 		s.Shutdown(ctx)
 	})
-	return s.Serve(admin.Answers{
+	return s.Serve(admin.Handlers{
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("metric 1\n", 2000)) }),
 	})
 }
