@@ -21,7 +21,8 @@ var clientAddr = netip.MustParseAddr("192.0.2.9")
 
 var compareAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
-// TestAnswerComesFromTheAddressThatTheDatagramWasSentTo: each address of a wildcard socket is sent a datagram, and the answer must come from it:
+// TestAnswerComesFromTheAddressThatTheDatagramWasSentTo sends a datagram to each address of
+// a wildcard socket. The answer must come from the same address:
 // the client is connected, so it receives from no other address.
 func TestAnswerComesFromTheAddressThatTheDatagramWasSentTo(t *testing.T) {
 	tests := []struct {
