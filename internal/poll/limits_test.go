@@ -60,7 +60,7 @@ func TestAnAddThatFailsWatchesNothing(t *testing.T) {
 	if errno := p.Add(fd, 1, Writable); errno != unix.ENOSPC {
 		t.Errorf("got %v, want ENOSPC", errno)
 	}
-	k.Heal()
+	k.EndFaults()
 	wantEvents(t, p)
 	add(t, p, fd, 2, Writable)
 	wantEvents(t, p, Event{int32(fd), 2, Writable})
@@ -85,7 +85,7 @@ func TestWaitReturnsEarlyOnASignalAndReturnsEveryOtherError(t *testing.T) {
 				if events, errno := p.Wait(-1); len(events) != 0 || errno != want {
 					t.Errorf("got %v, %v; want no events, %v", events, errno, want)
 				}
-				k.Heal()
+				k.EndFaults()
 				wantEvents(t, p, Event{int32(fd), 1, Writable})
 			})
 		}

@@ -67,7 +67,7 @@ func connection(t *testing.T, k sys.Kernel) (dialled, accepted int) {
 	must(k.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	must(k.Listen(listener, 1))
 	if simulated, ok := k.(*sim.Kernel); ok {
-		simulated.ServesOther(listener) // it expects an echo otherwise
+		simulated.NotEcho(listener) // it expects an echo otherwise
 	}
 	addr, errno := k.Getsockname(listener)
 	must(errno)

@@ -88,7 +88,7 @@ func (b *beside) listen(t *testing.T) net.Listener {
 		t.Fatal(err)
 	}
 	b.port = bound.Addr.Port()
-	b.m.do(func(k *sim.Kernel) { k.ServesOther(ln.(*listener).fd) })
+	b.m.do(func(k *sim.Kernel) { k.NotEcho(ln.(*listener).fd) })
 	return ln
 }
 
@@ -144,7 +144,7 @@ func (b *beside) peerStep(k *sim.Kernel, s step) {
 	case readSome:
 		p.Read(s.n)
 	case starve, feed:
-		p.Starve(pickCall(s), s.op == starve)
+		p.SpuriousReady(pickCall(s), s.op == starve)
 		b.calm = false
 	}
 }
@@ -180,7 +180,7 @@ func (b *beside) check(when string) {
 		if b.program.leaks(p.first, string(p.Received())) {
 			b.problem("%s: peer %d, who said %q first, was sent %q", when, i, p.first, p.Received())
 		}
-		silent := p.End() == sim.Going && !p.Stalled() && len(p.Sent()) == 0 && b.calm && len(b.peers) <= maxAdminConns
+		silent := p.End() == sim.StillOpen && !p.Stalled() && len(p.Sent()) == 0 && b.calm && len(b.peers) <= maxAdminConns
 		if age := time.Since(p.at); silent && age > maxSilence {
 			b.problem("%s: peer %d has said nothing for %v and is still there", when, i, age)
 		}
@@ -204,8 +204,8 @@ func (b *beside) finish() {
 	b.m.change(func(k *sim.Kernel) {
 		k.Choose, k.NoFile = nil, 20_000
 		for _, p := range b.peers {
-			p.Starve(sim.Recv, false)
-			p.Starve(sim.Send, false)
+			p.SpuriousReady(sim.Recv, false)
+			p.SpuriousReady(sim.Send, false)
 		}
 	})
 	if len(b.problems) == 0 {

@@ -72,10 +72,10 @@ func (r *run) checkInTime(when string) {
 	}
 	const limit = 10 * time.Second // the handshake has 5 s, an alert 1 s to be read
 	for i, p := range r.peers {
-		if p.network == "tls" && p.End() == sim.Going && time.Since(p.at) > limit {
+		if p.network == "tls" && p.End() == sim.StillOpen && time.Since(p.at) > limit {
 			r.problem("%s: peer %d: no end of a handshake %v after it came", when, i, time.Since(p.at))
 		}
-		if waited := time.Since(p.touched); r.owes(p) && p.End() == sim.Going && r.plan.stall > 0 && waited > r.plan.stall*3/2+2*time.Second {
+		if waited := time.Since(p.touched); r.owes(p) && p.End() == sim.StillOpen && r.plan.stall > 0 && waited > r.plan.stall*3/2+2*time.Second {
 			r.problem("%s: peer %d: owed bytes and has taken none of them for %v, the stall timeout is %v", when, i, waited, r.plan.stall)
 		}
 	}
@@ -118,10 +118,10 @@ func (r *run) checkAnswers(when string) {
 // finished: everybody has an end, and a new caller is served.
 func (r *run) checkLive() {
 	for i, p := range r.peers {
-		if p.End() == sim.Going && !r.shut {
+		if p.End() == sim.StillOpen && !r.shut {
 			r.problem("peer %d has finished and waits for ever: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
 		}
-		if !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 && !p.Quit() && p.network != "tls" && p.End() != sim.Clean {
+		if !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 && !p.EndedItself() && p.network != "tls" && p.End() != sim.Clean {
 			r.problem("peer %d did nothing wrong and saw %v: sent %d, received %d", i, p.End(), len(p.Sent()), len(p.Received()))
 		}
 	}
@@ -149,7 +149,7 @@ func (r *run) checkLive() {
 // finish: whoever was there or in the queue before the signal was served.
 func (r *run) checkDrained() {
 	for i, p := range r.peers {
-		if p.network == "tls" || !p.at.Before(r.stopped) || r.disturbed || r.plan.stall >= 0 || r.plan.idle > 0 || p.Quit() {
+		if p.network == "tls" || !p.at.Before(r.stopped) || r.disturbed || r.plan.stall >= 0 || r.plan.idle > 0 || p.EndedItself() {
 			continue
 		}
 		if p.End() != sim.Clean {
@@ -178,7 +178,7 @@ func (r *run) checkEnd() {
 		r.problem("descriptors left open: %v", open)
 	}
 	for i, p := range r.peers {
-		if p.End() == sim.Going {
+		if p.End() == sim.StillOpen {
 			r.problem("at the end: peer %d has no end", i)
 		}
 	}

@@ -29,7 +29,7 @@ func (n network) Listen(spec sock.Spec, options sock.Options) (gonet.StreamListe
 		return nil, spec, err
 	}
 	if spec.Network == "tls" {
-		n.m.do(func(k *sim.Kernel) { k.ServesOther(fd) })
+		n.m.do(func(k *sim.Kernel) { k.NotEcho(fd) })
 	}
 	d, errno := newDescriptor(n.m, fd, bound.Transport(), addrOf(bound), nil)
 	if errno != 0 {

@@ -243,8 +243,8 @@ func (r *run) heal(k *sim.Kernel) {
 	r.peerStep(k, step{op: faultsOff})
 	k.Fault = nil
 	for _, p := range r.peers {
-		p.Starve(sim.Recv, false)
-		p.Starve(sim.Send, false)
+		p.SpuriousReady(sim.Recv, false)
+		p.SpuriousReady(sim.Send, false)
 	}
 	k.NoFile = 1000
 }

@@ -111,7 +111,7 @@ func (r *run) peerStep(k *sim.Kernel, s step) {
 	case readSome:
 		p.Read(s.n)
 	case starve, feed:
-		p.Starve(pickCall(s), s.op == starve)
+		p.SpuriousReady(pickCall(s), s.op == starve)
 		r.disturbed = true
 	}
 }

@@ -19,27 +19,27 @@ var client = netip.MustParseAddrPort("127.0.0.1:40000")
 // failEveryDatagramCall makes every call fail once, as failEveryCall does. Less is promised
 // for datagrams: each answer equals a datagram that was sent, and every datagram that is not
 // answered is counted.
-func failEveryDatagramCall(t *testing.T, e func(sys.Kernel) engine.Engine, ledger *sim.Ledger) {
-	plain := runDatagrams(e, nil, ledger)
+func failEveryDatagramCall(t *testing.T, e func(sys.Kernel) engine.Engine, coverage *sim.Coverage) {
+	plain := runDatagrams(e, nil, coverage)
 	if bad := plain.failures(); bad != "" {
 		t.Fatalf("without a fault:\n%s", bad)
 	}
 	for i, call := range plain.k.Trace()[:plain.faulty] {
 		for _, errno := range sim.Legal(call) {
-			if bad := runDatagrams(e, sim.FailAt(i, call, errno), ledger).failures(); bad != "" {
+			if bad := runDatagrams(e, sim.FailAt(i, call, errno), coverage).failures(); bad != "" {
 				t.Fatalf("call %d, %s, fails with %v (%d):\n%s", i, call, errno, errno, bad)
 			}
 		}
 		short := append(make([]byte, i), sim.Short(1))
-		if bad := runDatagrams(e, short, ledger).failures(); bad != "" {
+		if bad := runDatagrams(e, short, coverage).failures(); bad != "" {
 			t.Fatalf("call %d, %s, moves one datagram:\n%s", i, call, bad)
 		}
 	}
 }
 
 // runDatagrams sends some datagrams under faults, and one without.
-func runDatagrams(e func(sys.Kernel) engine.Engine, script []byte, ledger *sim.Ledger) *rig {
-	r, err := newRig(e, scenario{network: "udp"}, script, ledger)
+func runDatagrams(e func(sys.Kernel) engine.Engine, script []byte, coverage *sim.Coverage) *rig {
+	r, err := newRig(e, scenario{network: "udp"}, script, coverage)
 	if err != nil {
 		r.checkRefusal(err)
 		return r

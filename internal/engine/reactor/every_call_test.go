@@ -18,16 +18,16 @@ import (
 // that it made and each errno that the call may return. Whatever fails, no peer sees a
 // false end, and every peer is served when nothing fails any more.
 //
-// The ledger checks the test: it is a failure if an errno is legal for a call that the
+// The coverage checks the test: it is a failure if an errno is legal for a call that the
 // reactor makes and was never returned.
 func TestEveryCallFailsOnce(t *testing.T) {
-	var ledger sim.Ledger
+	var coverage sim.Coverage
 	t.Run("streams", func(t *testing.T) {
 		for _, e := range pollers {
 			for _, sc := range append(scenarios, onUnix(t)...) {
 				t.Run(e.name+"/"+sc.name, func(t *testing.T) {
 					t.Parallel()
-					failEveryCall(t, e.make, sc, &ledger)
+					failEveryCall(t, e.make, sc, &coverage)
 				})
 			}
 		}
@@ -36,11 +36,11 @@ func TestEveryCallFailsOnce(t *testing.T) {
 		for _, e := range pollers {
 			t.Run(e.name, func(t *testing.T) {
 				t.Parallel()
-				failEveryDatagramCall(t, e.make, &ledger)
+				failEveryDatagramCall(t, e.make, &coverage)
 			})
 		}
 	})
-	for _, missing := range ledger.Missing() {
+	for _, missing := range coverage.Missing() {
 		t.Errorf("never returned: %s", missing)
 	}
 }
@@ -58,8 +58,8 @@ func onUnix(t *testing.T) []scenario {
 	return all
 }
 
-func failEveryCall(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario, ledger *sim.Ledger) {
-	plain := runScenario(e, sc, nil, ledger)
+func failEveryCall(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario, coverage *sim.Coverage) {
+	plain := runScenario(e, sc, nil, coverage)
 	if bad := plain.failures(); bad != "" {
 		t.Fatalf("without a fault:\n%s", bad)
 	}
@@ -68,7 +68,7 @@ func failEveryCall(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario, 
 	}
 	for i, call := range plain.k.Trace()[:plain.faulty] {
 		for _, errno := range sim.Legal(call) {
-			r := runScenario(e, sc, sim.FailAt(i, call, errno), ledger)
+			r := runScenario(e, sc, sim.FailAt(i, call, errno), coverage)
 			if bad := r.failures(); bad != "" {
 				t.Fatalf("call %d, %s, fails with %v (%d):\n%s", i, call, errno, errno, bad)
 			}
@@ -78,8 +78,8 @@ func failEveryCall(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario, 
 
 // runScenario runs one scenario with one script. It checks safety under faults, and then
 // liveness without faults. Its result depends on nothing else.
-func runScenario(e func(sys.Kernel) engine.Engine, sc scenario, script []byte, ledger *sim.Ledger) *rig {
-	r, err := newRig(e, sc, script, ledger)
+func runScenario(e func(sys.Kernel) engine.Engine, sc scenario, script []byte, coverage *sim.Coverage) *rig {
+	r, err := newRig(e, sc, script, coverage)
 	if err != nil {
 		r.checkRefusal(err)
 		return r

@@ -134,7 +134,7 @@ func TestAListenerPausesWithoutMemory(t *testing.T) {
 				if got := r.srv.Stats().Accepts[tt.want]; int(got) != len(*times) {
 					t.Errorf("counted as %v: got %d; want %d", tt.want, got, len(*times))
 				}
-				r.k.Heal()
+				r.k.EndFaults()
 				r.runFor(time.Second)
 				if got := len(p.Received()); got != 5 {
 					t.Errorf("a second after the end of the shortage, bytes received: got %d; want 5", got)

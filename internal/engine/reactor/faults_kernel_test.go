@@ -59,7 +59,7 @@ func TestASocketThatIsWritableWithoutRoomDoesNotSpin(t *testing.T) {
 		if *sends < 30 || *sends > 100 {
 			t.Errorf("got %d sends in a minute, want about one a second", *sends)
 		}
-		r.k.Heal()
+		r.k.EndFaults()
 		r.runFor(time.Second)
 		if got := len(p.Received()); got != 3*rigBuffer {
 			t.Errorf("a second after the end of the fault, bytes received: got %d, want %d", got, 3*rigBuffer)
@@ -76,7 +76,7 @@ func TestASocketThatIsReadableWithoutInputDoesNotSpin(t *testing.T) {
 		if iterations := r.iterationsIn(time.Minute); iterations > 200 {
 			t.Errorf("got %d iterations in a minute in which nothing moved, want at most 200", iterations)
 		}
-		r.k.Heal()
+		r.k.EndFaults()
 		r.runFor(time.Second)
 		if got := len(p.Received()); got != 5 {
 			t.Errorf("a second after the end of the fault, bytes received: got %d, want 5", got)
@@ -95,7 +95,7 @@ func TestBackoffDoesNotSuspendTheStallTimeout(t *testing.T) {
 		if got := r.srv.Stats().Closes[engine.Stalled]; got != 1 || p.End() != sim.Reset {
 			t.Errorf("after the stall timeout: %d stalled, the peer saw %v; want 1, reset", got, p.End())
 		}
-		r.k.Heal()
+		r.k.EndFaults()
 	})
 }
 
@@ -154,7 +154,7 @@ func TestAStreamStaysOpenUntilTheLastBytesAreDelivered(t *testing.T) {
 		p := finishingPeer(t, r)
 		before := r.iterations()
 		r.wait(24 * time.Hour)
-		if p.End() != sim.Going || r.srv.Stats().Active != 1 {
+		if p.End() != sim.StillOpen || r.srv.Stats().Active != 1 {
 			t.Errorf("a day later the peer saw %v; want the stream open", p.End())
 		}
 		if iterations := r.iterations() - before; iterations > 24*3600 {
@@ -272,7 +272,7 @@ func TestWaitsThatFailWithoutMemoryDoNotSpin(t *testing.T) {
 			t.Errorf("%d waits failed within %v, want a pause of %v after each", waits, took, waitPause)
 		}
 		r.send(p, 10)
-		r.k.Heal()
+		r.k.EndFaults()
 		r.runFor(time.Second)
 		if got := len(p.Received()); got != 10 {
 			t.Errorf("a second after the end of the fault: got %d bytes, want 10", got)
@@ -330,7 +330,7 @@ func TestADrainOfAnEmptyQueueEndsThoughAcceptFails(t *testing.T) {
 					if !r.done() {
 						t.Error("2 s after the start of the drain the listener is open")
 					}
-					r.k.Heal()
+					r.k.EndFaults()
 				})
 			})
 		}
@@ -365,7 +365,7 @@ func TestADatagramSocketWhoseReceivesFailDoesNotSpin(t *testing.T) {
 			if receives > most {
 				t.Errorf("got %d receives in a minute, want at most %d", receives, most)
 			}
-			k.Heal()
+			k.EndFaults()
 			for end := k.Now() + int64(2*time.Second); k.Now() < end && len(k.Answers(port(s))) < 10; {
 				l.iterate(0)
 				k.Advance(time.Millisecond)

@@ -33,7 +33,7 @@ func onEachShort(t *testing.T, sc scenario, n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.k.Follow(bytes.Repeat([]byte{sim.Short(n)}, 20000))
+		r.k.SetScript(bytes.Repeat([]byte{sim.Short(n)}, 20000))
 		r.run(sc)
 		if bad := r.failures(); bad != "" {
 			t.Errorf("%s, at most %d bytes per call:\n%s", e.name, n, bad)
@@ -257,7 +257,7 @@ func TestAStaleEventIsIgnored(t *testing.T) {
 			t.Errorf("a stale event caused %v; want no calls", got)
 		}
 		r.runUntilIdle()
-		if len(third.Received()) != 5 || second.End() != sim.Going {
+		if len(third.Received()) != 5 || second.End() != sim.StillOpen {
 			t.Errorf("third got %d bytes, second saw %v; want 5, going", len(third.Received()), second.End())
 		}
 	})
@@ -307,7 +307,7 @@ func TestASlowReaderWhoseSocketIsNeverWritableIsNotStalled(t *testing.T) {
 			slow.Read(1)
 			r.wait(4 * time.Minute)
 		}
-		if slow.End() != sim.Going || stalled.End() != sim.Reset {
+		if slow.End() != sim.StillOpen || stalled.End() != sim.Reset {
 			t.Errorf("the slow reader saw %v, the stalled reader %v; want going, reset", slow.End(), stalled.End())
 		}
 		slow.Stall()

@@ -23,7 +23,7 @@ func TestRandomActionsUnderRandomFaults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r.k.Follow(rapid.SliceOfN(decisions, 0, 400).Draw(t, "script"))
+				r.k.SetScript(rapid.SliceOfN(decisions, 0, 400).Draw(t, "script"))
 				t.Repeat(actions(r))
 				r.checkLiveness()
 				r.checkSafety()

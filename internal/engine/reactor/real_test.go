@@ -228,7 +228,7 @@ func (a *realPeer) read() {
 		a.mu.Lock()
 		a.received = append(a.received, b[:n]...)
 		switch {
-		case err == nil || a.end != sim.Going:
+		case err == nil || a.end != sim.StillOpen:
 		case errors.Is(err, io.EOF):
 			a.end = sim.Clean
 		case errors.Is(err, syscall.ECONNRESET):
@@ -250,7 +250,7 @@ func (a *realPeer) waits() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case a.end != sim.Going || a.stalled:
+	case a.end != sim.StillOpen || a.stalled:
 		return false
 	case a.finished:
 		return true

@@ -59,9 +59,9 @@ const (
 )
 
 // newRig makes a server, or returns why it could not be made.
-func newRig(e func(sys.Kernel) engine.Engine, sc scenario, script []byte, ledger *sim.Ledger) (*rig, error) {
+func newRig(e func(sys.Kernel) engine.Engine, sc scenario, script []byte, coverage *sim.Coverage) (*rig, error) {
 	k := sim.New(script)
-	k.RecvBuffer, k.SendBuffer, k.Ledger = 3*rigBuffer/2, 2*rigBuffer, ledger
+	k.RecvBuffer, k.SendBuffer, k.Coverage = 3*rigBuffer/2, 2*rigBuffer, coverage
 	r := &rig{k: k, path: sc.path}
 	k.OnBlock = func(timeout int) sim.Wake {
 		if timeout >= 0 && time.Duration(timeout)*time.Millisecond <= longestPause {
@@ -197,7 +197,7 @@ func (r *rig) owed() uint64 {
 // heal ends all faults.
 func (r *rig) heal() {
 	r.faulty = len(r.k.Trace())
-	r.k.Heal()
+	r.k.EndFaults()
 }
 
 // checkLiveness ends all faults. It checks that every peer then receives what it is owed,
@@ -227,14 +227,14 @@ func (r *rig) finish() {
 	r.runUntilIdle()
 	overLimit := len(r.peers) > r.budget.Limits().MaxConns // a peer may have to wait for a slot
 	for i, p := range r.peers {
-		if !overLimit && p.End() == sim.Going && len(p.Received()) < len(p.Sent()) {
+		if !overLimit && p.End() == sim.StillOpen && len(p.Received()) < len(p.Sent()) {
 			r.problem("peer %d reads and does not receive everything: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
 		}
 		p.CloseWrite()
 	}
 	r.runUntilIdle()
 	for i, p := range r.peers {
-		if p.End() == sim.Going {
+		if p.End() == sim.StillOpen {
 			r.problem("peer %d has finished and sees no end: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
 		}
 	}
@@ -272,7 +272,7 @@ func (r *rig) checkHonesty(st engine.Stats) {
 		switch {
 		case p.End() == sim.Clean:
 			clean++
-		case p.Quit():
+		case p.EndedItself():
 			left++
 		}
 	}

@@ -27,7 +27,7 @@ func FuzzScript(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.k.Follow(script) // not while the server is made
+			r.k.SetScript(script) // not while the server is made
 			r.run(sc)
 			if bad := r.failures(); bad != "" {
 				t.Errorf("%s, %s:\n%s", e.name, sc.name, bad)

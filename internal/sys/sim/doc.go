@@ -12,7 +12,7 @@
 // A connection has two ends that follow the rules of Linux 6.18: net/ipv4/tcp.c,
 // or net/unix/af_unix.c. A descriptor or a Peer refers to one. TestConformance
 // holds them against the real kernel. What a kernel may do and seldom does, a
-// test asks for: [Kernel.Starve] (readiness that is followed by EAGAIN),
+// test asks for: [Kernel.SpuriousReady] (readiness that is followed by EAGAIN),
 // [Kernel.Pause], [Limits], [Kernel.ShutdownElsewhere], and [Kernel.Choose] for
 // a script without an end.
 //

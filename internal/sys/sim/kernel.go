@@ -38,8 +38,8 @@ type Kernel struct {
 	// OnBlock, if not nil, is called when a wait would sleep, with its timeout
 	// in milliseconds.
 	OnBlock func(timeout int) Wake
-	// Ledger, if not nil, is told of every call.
-	Ledger *Ledger
+	// Coverage, if not nil, is told of every call.
+	Coverage *Coverage
 
 	script      []byte
 	begin       int // the call that has the script's first byte
@@ -95,11 +95,11 @@ func New(script []byte) *Kernel {
 	}
 }
 
-// Heal ends all faults: from now on every call goes as it would.
-func (k *Kernel) Heal() { k.script, k.Fault, k.Choose = nil, nil, nil }
+// EndFaults ends all faults: from now on every call goes as it would.
+func (k *Kernel) EndFaults() { k.script, k.Fault, k.Choose = nil, nil, nil }
 
-// Follow lets the calls from now on go as script says.
-func (k *Kernel) Follow(script []byte) { k.script, k.begin = script, len(k.trace) }
+// SetScript lets the calls from now on go as script says.
+func (k *Kernel) SetScript(script []byte) { k.script, k.begin = script, len(k.trace) }
 
 // Trace lists the fallible calls made so far; call i had byte i of New's script.
 func (k *Kernel) Trace() []Call { return k.trace }

@@ -9,10 +9,10 @@ import (
 	"echod/internal/sys"
 )
 
-// Ledger keeps which calls were made and with which errnos they were made to
-// fail, over as many kernels as share it. The zero Ledger is empty; a nil one
+// Coverage keeps which calls were made and with which errnos they were made to
+// fail, over as many kernels as share it. The zero Coverage is empty; a nil one
 // keeps nothing.
-type Ledger struct {
+type Coverage struct {
 	mu    sync.Mutex
 	made  [numCalls]int
 	taken map[entry]int
@@ -23,7 +23,7 @@ type entry struct {
 	errno sys.Errno
 }
 
-func (l *Ledger) note(call Call, errno sys.Errno) {
+func (l *Coverage) record(call Call, errno sys.Errno) {
 	if l == nil {
 		return
 	}
@@ -41,7 +41,7 @@ func (l *Ledger) note(call Call, errno sys.Errno) {
 
 // Missing lists every legal errno, of a call that was made at least once, with
 // which that call never failed.
-func (l *Ledger) Missing() []string {
+func (l *Coverage) Missing() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var missing []string
@@ -58,8 +58,8 @@ func (l *Ledger) Missing() []string {
 	return missing
 }
 
-// Made is how often call was made.
-func (l *Ledger) Made(call Call) int {
+// Count returns how often call was made.
+func (l *Coverage) Count(call Call) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.made[call]

@@ -156,9 +156,9 @@ func (k *Kernel) listenerAt(port uint16) *socket {
 	return l
 }
 
-// ServesOther notes that the listener fd serves something else than an echo: what its
+// NotEcho notes that the listener fd serves something else than an echo: what its
 // connections are sent is not held against what they have sent.
-func (k *Kernel) ServesOther(fd int) { k.files[fd].file.(*socket).otherService = true }
+func (k *Kernel) NotEcho(fd int) { k.files[fd].file.(*socket).otherService = true }
 
 // Listening reports whether fd is a stream socket that was made to listen.
 func (k *Kernel) Listening(fd int) bool {

@@ -41,9 +41,9 @@ func TestStarvedSocketIsReadyAndAnswersEAGAIN(t *testing.T) {
 	k, l, c, p := connection(t)
 	other := k.Dial(portOf(t, k, l))
 	p.Send([]byte("hello"))
-	p.Starve(sim.Recv, true)
-	k.Starve(c, sim.Send, true)
-	k.Starve(l, sim.Accept4, true)
+	p.SpuriousReady(sim.Recv, true)
+	k.SpuriousReady(c, sim.Send, true)
+	k.SpuriousReady(l, sim.Accept4, true)
 	for range 3 {
 		if got := mask(k, c); got&(unix.POLLIN|unix.POLLOUT) != unix.POLLIN|unix.POLLOUT {
 			t.Errorf("poll of the stream: got %s, want in|out", events(got))
@@ -58,9 +58,9 @@ func TestStarvedSocketIsReadyAndAnswersEAGAIN(t *testing.T) {
 			t.Fatalf("got recv %v, send %v, accept %v; want EAGAIN", recv, send, acc)
 		}
 	}
-	p.Starve(sim.Recv, false)
-	k.Starve(c, sim.Send, false)
-	k.Starve(l, sim.Accept4, false)
+	p.SpuriousReady(sim.Recv, false)
+	k.SpuriousReady(c, sim.Send, false)
+	k.SpuriousReady(l, sim.Accept4, false)
 	n, errno := k.Recv(c, make([]byte, 9), 0)
 	if n != 5 || errno != 0 {
 		t.Errorf("recv after the shortage: got %d %v, want 5", n, errno)
@@ -69,7 +69,7 @@ func TestStarvedSocketIsReadyAndAnswersEAGAIN(t *testing.T) {
 		t.Errorf("send after the shortage: got %d %v, want 5", n, errno)
 	}
 	accept(t, k, l)
-	if other.End() != sim.Going {
+	if other.End() != sim.StillOpen {
 		t.Errorf("who waited in the queue: got %v, want going", other.End())
 	}
 }
@@ -77,7 +77,7 @@ func TestStarvedSocketIsReadyAndAnswersEAGAIN(t *testing.T) {
 // Starved in one place, a server that looks and looks spins.
 func TestStarvingFindsALoopThatSpins(t *testing.T) {
 	k, _, c, _ := connection(t)
-	k.Starve(c, sim.Send, true)
+	k.SpuriousReady(c, sim.Send, true)
 	for range 40 {
 		mask(k, c)
 		k.Send(c, []byte("x"), unix.MSG_NOSIGNAL)
@@ -200,7 +200,7 @@ func TestFullAcceptQueueMakesPeersWait(t *testing.T) {
 	k.Dial(port)
 	lost := k.Dial(port)
 	k.Advance(5 * time.Minute)
-	if first.End() != sim.Going || third.End() != sim.Going || lost.End() != sim.Refused {
+	if first.End() != sim.StillOpen || third.End() != sim.StillOpen || lost.End() != sim.Refused {
 		t.Errorf("got %v, %v and, after all SYNs, %v; want going, going, refused", first.End(), third.End(), lost.End())
 	}
 }
@@ -284,8 +284,8 @@ func TestChooseIsAScriptWithoutAnEnd(t *testing.T) {
 			t.Errorf("call %d: got %d %v, want %d %v", i, n, errno, i%2, wantErrno)
 		}
 	}
-	k.Heal()
+	k.EndFaults()
 	if n, errno := k.Recv(c, make([]byte, 9), 0); n != 5 || errno != 0 {
-		t.Errorf("after Heal: got %d %v, want 5", n, errno)
+		t.Errorf("after EndFaults: got %d %v, want 5", n, errno)
 	}
 }

@@ -16,7 +16,7 @@ func TestTheKernelGivesUpOnAnOrphanWhosePeerTakesNothing(t *testing.T) {
 		want End
 	}{
 		{"it takes nothing", func(*Peer) {}, Reset},
-		{"it takes some of it", func(p *Peer) { p.Read(500) }, Going},
+		{"it takes some of it", func(p *Peer) { p.Read(500) }, StillOpen},
 		{"it takes all of it", (*Peer).Resume, Clean},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -24,15 +24,15 @@ func TestTheKernelGivesUpOnAnOrphanWhosePeerTakesNothing(t *testing.T) {
 			ln, _ := k.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 			k.Bind(ln, &unix.SockaddrInet4{Port: 7})
 			k.Listen(ln, 8)
-			k.ServesOther(ln)
+			k.NotEcho(ln)
 			p := k.Dial(7)
 			p.Stall()
 			fd, _ := k.Accept4(ln, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 			k.Send(fd, make([]byte, 2*smallestWindow), unix.MSG_NOSIGNAL)
 			k.Close(fd)
 			k.Advance(orphanLife - time.Second)
-			if p.End() != Going {
-				t.Fatalf("before its time: got %v, want %v", p.End(), Going)
+			if p.End() != StillOpen {
+				t.Fatalf("before its time: got %v, want %v", p.End(), StillOpen)
 			}
 			tt.take(p)
 			k.Advance(2 * time.Second)

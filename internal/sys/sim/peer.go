@@ -13,8 +13,8 @@ import (
 type End uint8
 
 const (
-	// Going: it has not ended.
-	Going End = iota
+	// StillOpen: it has not ended.
+	StillOpen End = iota
 	// Clean: an end of file after the last byte.
 	Clean
 	// Reset: ECONNRESET, or any other loss of the connection.
@@ -23,7 +23,7 @@ const (
 	Refused
 )
 
-var endNames = [...]string{Going: "going", Clean: "clean", Reset: "reset", Refused: "refused"}
+var endNames = [...]string{StillOpen: "still open", Clean: "clean", Reset: "reset", Refused: "refused"}
 
 func (e End) String() string { return endNames[e] }
 
@@ -118,7 +118,7 @@ func (p *Peer) send(b []byte, urgent bool) {
 // maySend reports whether the peer's direction is open: it is after a half-close
 // by the server.
 func (p *Peer) maySend() bool {
-	return p.ended == Going || p.ended == Clean && p.server != nil && !p.server.closed
+	return p.ended == StillOpen || p.ended == Clean && p.server != nil && !p.server.closed
 }
 
 // push hands what waits to the peer's kernel, and the FIN after it.
@@ -257,7 +257,7 @@ func (p *Peer) take(n int) {
 
 // finish notes how the connection ended, the first time.
 func (p *Peer) finish(how End) {
-	if p.ended == Going {
+	if p.ended == StillOpen {
 		p.ended = how
 	}
 }
@@ -269,8 +269,8 @@ func (p *Peer) Received() []byte { return p.received }
 // End is how the connection ended, for the peer.
 func (p *Peer) End() End { return p.ended }
 
-// Quit reports whether the peer itself ended the connection, by Close or Reset.
-func (p *Peer) Quit() bool { return p.quit }
+// EndedItself reports whether the peer itself ended the connection, by Close or Reset.
+func (p *Peer) EndedItself() bool { return p.quit }
 
 // Addr is the address that the peer came from.
 func (p *Peer) Addr() netip.AddrPort { return p.addr }

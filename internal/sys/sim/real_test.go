@@ -339,5 +339,5 @@ func (f *realFar) end() sim.End {
 		return sim.Reset
 	}
 	f.t.Errorf("the peer's read: %v", err)
-	return sim.Going
+	return sim.StillOpen
 }

@@ -84,6 +84,6 @@ func (k *Kernel) decide(call Call) decision {
 	if d.errno == 0 && d.code > 0 && int(d.code) <= min(len(legal[call]), math.MaxInt8) {
 		d.errno = legal[call][d.code-1]
 	}
-	k.Ledger.note(call, d.errno)
+	k.Coverage.record(call, d.errno)
 	return d
 }

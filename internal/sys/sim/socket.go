@@ -25,7 +25,7 @@ type socket struct {
 	queue     []*stream
 	starved
 
-	otherService bool // see ServesOther
+	otherService bool // see NotEcho
 }
 
 func (k *Kernel) Socket(domain, typ, proto int) (int, sys.Errno) {

@@ -20,9 +20,9 @@ func (s *starved) starve(call Call, on bool) {
 	}
 }
 
-// Starve makes call (Accept4, Recv, Send, Recvmmsg or Sendmmsg) answer EAGAIN on
+// SpuriousReady makes call (Accept4, Recv, Send, Recvmmsg or Sendmmsg) answer EAGAIN on
 // the socket fd from now on, whatever poll says of it; or ends that.
-func (k *Kernel) Starve(fd int, call Call, on bool) {
+func (k *Kernel) SpuriousReady(fd int, call Call, on bool) {
 	switch f := k.files[fd].file.(type) {
 	case *socket:
 		f.starve(call, on)
@@ -35,9 +35,9 @@ func (k *Kernel) Starve(fd int, call Call, on bool) {
 	}
 }
 
-// Starve is [Kernel.Starve] for the server's end of the connection, accepted or
+// SpuriousReady is [Kernel.SpuriousReady] for the server's end of the connection, accepted or
 // not. It does nothing while there is none.
-func (p *Peer) Starve(call Call, on bool) {
+func (p *Peer) SpuriousReady(call Call, on bool) {
 	if p.server != nil {
 		p.server.starve(call, on)
 	}
