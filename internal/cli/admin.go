@@ -14,8 +14,7 @@ import (
 	"echod/internal/usage"
 )
 
-// adminFlags say whether and where there is an HTTP server beside a verb that
-// goes on for long.
+// adminFlags are the flags of the HTTP server for metrics, health and the live page.
 type adminFlags struct {
 	addr   string
 	public bool
@@ -25,26 +24,26 @@ type adminFlags struct {
 
 func (f *adminFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.addr, "admin", "", "serve metrics, health and a page over HTTP at this address")
-	flags.BoolVar(&f.public, "admin-public", false, "allow an --admin address that others can reach")
-	flags.Var(hostNames(&f.hosts), "admin-host", "a name by which requests may call it; repeatable")
-	flags.BoolVar(&f.pprof, "admin-pprof", false, "serve Go's profiles, too")
+	flags.StringVar(&f.addr, "admin", "", "serve metrics, health and a live page over HTTP at this address")
+	flags.BoolVar(&f.public, "admin-public", false, "allow an --admin address that other machines can reach")
+	flags.Var(hostNames(&f.hosts), "admin-host", "a host name that HTTP requests may use; repeatable")
+	flags.BoolVar(&f.pprof, "admin-pprof", false, "serve Go's profiles")
 }
 
-// aside is an admin server, or none. A nil one does nothing.
-type aside struct {
+// adminServer serves the admin address. A nil one does nothing.
+type adminServer struct {
 	server *admin.Server
 	log    *slog.Logger
 	stop   context.CancelFunc
-	over   chan struct{} // closed when it answers no more
+	done   chan struct{} // closed when it has ended
 }
 
-// listen binds the address, if there is one: before anything else is, so that
-// one that cannot be had leaves nothing half-started.
-func (f *adminFlags) listen(log *slog.Logger) (*aside, error) {
+// listen binds the address of --admin, nil if there is none. It is called before
+// anything else is started, so that an error leaves nothing half started.
+func (f *adminFlags) listen(log *slog.Logger) (*adminServer, error) {
 	if f.addr == "" {
 		if f.public || f.pprof || len(f.hosts) > 0 {
-			return nil, usage.New("--admin-public, --admin-host and --admin-pprof mean nothing without --admin", "add --admin 127.0.0.1:9462")
+			return nil, usage.New("--admin-public, --admin-host and --admin-pprof have no effect without --admin", "add --admin 127.0.0.1:9462")
 		}
 		return nil, nil
 	}
@@ -52,11 +51,11 @@ func (f *adminFlags) listen(log *slog.Logger) (*aside, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &aside{server: s, log: log, over: make(chan struct{})}, nil
+	return &adminServer{server: s, log: log, done: make(chan struct{})}, nil
 }
 
-// show answers in the background until close.
-func (a *aside) show(view page.Config, ready func() (bool, string), collectors ...prometheus.Collector) {
+// serve answers requests in the background until close.
+func (a *adminServer) serve(view page.Config, ready func() (bool, string), collectors ...prometheus.Collector) {
 	if a == nil {
 		return
 	}
@@ -69,27 +68,25 @@ func (a *aside) show(view page.Config, ready func() (bool, string), collectors .
 	a.log.Info("admin listening", slog.String("url", a.server.URL()))
 	go p.Run(ctx)
 	go func() {
-		defer close(a.over)
+		defer close(a.done)
 		if err := a.server.Serve(admin.Handlers{Metrics: metrics.Handler(registry), Page: p, Ready: ready}); err != nil {
-			a.log.Error("admin broke", slog.Any("error", err))
+			a.log.Error("admin failed", slog.Any("error", err))
 		}
 	}()
 }
 
-// adminPatience is how long those who are being answered may take when the rest
-// has ended.
-const adminPatience = time.Second
+// adminTimeout is how long requests may take to finish once the service has ended.
+const adminTimeout = time.Second
 
-// close ends it.
-func (a *aside) close() {
+func (a *adminServer) close() {
 	if a == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), adminPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
 	defer cancel()
 	a.server.Shutdown(ctx)
 	if a.stop != nil {
 		a.stop()
-		<-a.over
+		<-a.done
 	}
 }

@@ -45,19 +45,19 @@ func newAgent(p *Process) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var(agentListener(&f.listen), "listen", "be an agent at this address")
+	flags.Var(agentListener(&f.listen), "listen", "the address of the agent")
 	f.family.register(flags)
-	flags.Var(token(&f.token), "token", "what clients must bring")
+	flags.Var(token(&f.token), "token", "what clients must know")
 	flags.Var(duration(&f.limits.Time, time.Millisecond), "max-time", "how long one scenario may take")
-	flags.Var(size(&f.limits.Bytes, 1<<20, 1<<40), "max-bytes", "bytes that one scenario takes")
+	flags.Var(size(&f.limits.Bytes, 1<<20, 1<<40), "max-bytes", "how many bytes one scenario may receive")
 	flags.Var(number(&f.limits.Runs, 1, 4096), "max-scenarios", "scenarios at once")
 	f.admin.register(cmd)
 	f.log.register(cmd)
 	return cmd
 }
 
-// run acts until a signal, then resets what goes on: there is nothing to drain. A
-// second signal ends the process at once.
+// run serves until a signal, and then resets all connections. A second signal ends the
+// process at once.
 func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	listen := []sock.Spec{f.listen}
 	ctx, err := f.family.applyToListeners(ctx, listen)
@@ -70,11 +70,11 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 		return err
 	}
 	spec := specs[max(0, slices.IndexFunc(specs, func(s sock.Spec) bool { return s.Addr.Addr().Is4() }))]
-	beside, err := f.admin.listen(log)
+	web, err := f.admin.listen(log)
 	if err != nil {
 		return err
 	}
-	defer beside.close()
+	defer web.close()
 	ln, conn, bound, err := listenForAgent(ctx, spec)
 	if err != nil {
 		return err
@@ -83,17 +83,17 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	defer stop()
 	spec.Addr = bound
 	if !spec.Addr.Addr().IsLoopback() && f.token == "" {
-		log.Warn("whoever reaches the agent can use it; a token protects it")
+		log.Warn("every client that reaches the agent can use it; --token protects it")
 	}
 	log.Info("listening", slog.String("url", spec.String()))
 	s := &agent.Server{Token: agent.NewSecret(f.token), Limits: f.limits, UDP: conn, Log: log}
-	beside.show(page.Config{Name: "echod agent", Agent: s.Snapshot, AgentURL: spec.String(), AgentLimits: f.limits}, nil, p.logMetrics(), metrics.Agent(s.Snapshot))
+	web.serve(page.Config{Name: "echod agent", Agent: s.Snapshot, AgentURL: spec.String(), AgentLimits: f.limits}, nil, p.logMetrics(), metrics.Agent(s.Snapshot))
 	return s.Serve(ctx, ln)
 }
 
-// listenForAgent binds spec, which is resolved, for TCP and, on the same port, for
-// UDP: both families where no host was given, and returns the address. Port 0 is one that
-// is free for both.
+// listenForAgent binds spec, which is resolved, for TCP and, on the same port, for UDP,
+// and returns the address. Without a host, it binds both families. Port 0 is a port that
+// is free for both protocols.
 func listenForAgent(ctx context.Context, spec sock.Spec) (net.Listener, *net.UDPConn, netip.AddrPort, error) {
 	for try := 1; ; try++ {
 		ln, err := listenForStreams(ctx, spec)
@@ -116,7 +116,7 @@ func listenForAgent(ctx context.Context, spec sock.Spec) (net.Listener, *net.UDP
 	}
 }
 
-// listenForStreams speaks TCP and not MPTCP, which has another idea of resets.
+// listenForStreams uses TCP and not MPTCP, whose resets differ.
 func listenForStreams(ctx context.Context, spec sock.Spec) (net.Listener, error) {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
@@ -127,8 +127,8 @@ func listenForStreams(ctx context.Context, spec sock.Spec) (net.Listener, error)
 	return ln, nil
 }
 
-// listenForDatagrams asks to be told where each arrived: that is where the answer
-// must come from.
+// listenForDatagrams returns a socket that reports the local address of each datagram:
+// the answer must be sent from there.
 func listenForDatagrams(ctx context.Context, spec sock.Spec, port uint16) (*net.UDPConn, error) {
 	spec.Network = "udp"
 	spec.Addr = netip.AddrPortFrom(spec.Addr.Addr(), port)

@@ -62,7 +62,7 @@ func newBench(p *Process) *cobra.Command {
 	return cmd
 }
 
-// mustParseSizes is for lengths that are written here.
+// mustParseSizes parses a constant.
 func mustParseSizes(text string) load.Sizes {
 	parsed, err := load.ParseSizes(text)
 	if err != nil {
@@ -156,12 +156,12 @@ func (f *benchFlags) planFor(url string) (load.Plan, error) {
 		plan.Duration = cmp.Or(plan.Duration, defaultBenchDuration)
 	}
 	for plan.Seed == 0 {
-		plan.Seed = uint64(rand.Uint32()) // short enough to be typed again
+		plan.Seed = uint64(rand.Uint32()) // short enough to type
 	}
 	return plan, plan.Check()
 }
 
-// bounds reports whether a threshold is set for that measure.
+// bounds reports whether there is a threshold for that figure.
 func (f *benchFlags) bounds(measure string) bool {
 	for _, t := range f.thresholds {
 		if t.of.name == measure {
@@ -171,7 +171,7 @@ func (f *benchFlags) bounds(measure string) bool {
 	return false
 }
 
-// canBeMeasured reports whether the kernel says how a process fares: proc(5).
+// canBeMeasured reports whether /proc has the CPU and memory of a process: proc(5).
 func canBeMeasured(pid int) bool {
 	_, err := os.Stat(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil

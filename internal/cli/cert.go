@@ -26,13 +26,13 @@ type certFlags struct {
 	force  bool
 }
 
-// thisMachine is who a server is if nobody says it: this machine, to itself.
+// thisMachine are the names of a certificate if none are given.
 var thisMachine = []string{"localhost", "127.0.0.1", "::1"}
 
 func newCert(p *Process) *cobra.Command {
 	f := certFlags{dir: ".", days: 7}
 	cmd := &cobra.Command{
-		Use:   "cert [NAME…]",
+		Use:   "cert [NAME...]",
 		Short: "make a CA and certificates for tests",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(p.Stdout, args)
@@ -45,10 +45,10 @@ func newCert(p *Process) *cobra.Command {
 func (f *certFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringVar(&f.dir, "dir", f.dir, "the directory for the files")
-	flags.Var(number(&f.days, 1, 365), "days", "how long the certificates are good")
-	flags.BoolVar(&f.client, "client", false, "make a certificate for clients, too")
-	flags.BoolVar(&f.renew, "renew", false, "keep the CA that is there, and replace what it has signed")
-	flags.BoolVar(&f.force, "force", false, "replace files that are there")
+	flags.Var(number(&f.days, 1, 365), "days", "how long the certificates are valid")
+	flags.BoolVar(&f.client, "client", false, "also make a certificate for clients")
+	flags.BoolVar(&f.renew, "renew", false, "keep the CA, and replace the certificates that it signed")
+	flags.BoolVar(&f.force, "force", false, "replace all files, the CA, too")
 }
 
 func (f *certFlags) run(out io.Writer, names []string) error {
@@ -67,27 +67,27 @@ func (f *certFlags) run(out io.Writer, names []string) error {
 	if err := writeCerts(files); err != nil {
 		return &exitError{Unknown, err}
 	}
-	return f.tell(out, files)
+	return f.report(out, files)
 }
 
-// tell says which files there are now, and what to do with them next.
-func (f *certFlags) tell(out io.Writer, files []certFile) error {
+// report lists the files, and shows how to use them.
+func (f *certFlags) report(out io.Writer, files []certFile) error {
 	server := files[slices.IndexFunc(files, func(file certFile) bool { return file.names != nil })]
 	text := new(strings.Builder)
-	fmt.Fprintf(text, "Throw-away certificates, for tests only, good until %s:\n\n", server.end.UTC().Format(time.DateTime+" MST"))
+	fmt.Fprintf(text, "Certificates for tests only, valid until %s:\n\n", server.end.UTC().Format(time.DateTime+" MST"))
 	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', 0)
 	for _, file := range files {
 		fmt.Fprintf(table, "  %s\t%s\n", file.path, file.what)
 	}
 	table.Flush()
 	serve, check := f.commands(server.names)
-	fmt.Fprintf(text, "\nNow try, each in a terminal of its own:\n\n  %s\n  %s\n", serve, check)
+	fmt.Fprintf(text, "\nTry them, each command in its own terminal:\n\n  %s\n  %s\n", serve, check)
 	_, err := io.WriteString(out, text.String())
 	return err
 }
 
-// commands are those to try: a server that shows its certificate, and a client
-// that trusts it.
+// commands returns a command for a server with the certificate, and one for a client that
+// trusts it.
 func (f *certFlags) commands(names []string) (serve, check string) {
 	listen, host := "tls://:8443", strings.Replace(names[0], "*", "www", 1)
 	if slices.Equal(names, thisMachine) {
@@ -102,7 +102,7 @@ func (f *certFlags) commands(names []string) (serve, check string) {
 	return serve, check + " tls://" + net.JoinHostPort(host, "8443")
 }
 
-// flag is a flag that names one of the files, as a shell reads it.
+// flag returns a flag with the path of a file, quoted for a shell.
 func (f *certFlags) flag(flag, file string) string {
 	path := f.path(file)
 	if strings.ContainsFunc(path, func(r rune) bool { return strings.ContainsRune(" \t\n'\"\\$`&|;<>()*?[]#~!{}", r) }) {
@@ -111,12 +111,12 @@ func (f *certFlags) flag(flag, file string) string {
 	return " " + flag + " " + path
 }
 
-// hostLabel is one label of a host's name (RFC 1123, section 2.1), with the
-// underscore that people use all the same.
+// hostLabel matches a label of a host name (RFC 1123, section 2.1), and those with an
+// underscore, which are in use.
 var hostLabel = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
 
-// certName refuses what no certificate can name: it must be an address, or a
-// host's name, of which the first label may be *.
+// certName returns an error unless name is an IP address or a host name, whose first label
+// may be *.
 func certName(name string) error {
 	bad := func(want string) error { return usage.New(fmt.Sprintf("invalid name %q", name), want) }
 	if addr, err := netip.ParseAddr(name); err == nil {
@@ -133,7 +133,7 @@ func certName(name string) error {
 		}
 	}
 	if last := labels[len(labels)-1]; len(name) > 253 || strings.Trim(last, "0123456789") == "" {
-		return bad(want) // the last label of a name is no number, or 127.0.0.256 were one
+		return bad(want) // 127.0.0.256 is not a host name
 	}
 	return nil
 }

@@ -29,15 +29,15 @@ type certFile struct {
 	path  string
 	text  []byte
 	mode  fs.FileMode
-	what  string    // what it is, for people
+	what  string    // a description
 	names []string  // of the server, if it is the server's certificate
 	end   time.Time // when a certificate ends
 }
 
 func (f *certFlags) path(name string) string { return filepath.Join(f.dir, name) }
 
-// files makes everything, and writes nothing. No names means those of the
-// certificate that is replaced, or this machine's.
+// files makes the contents of all files, and writes nothing. Without names, it uses those
+// of the certificate that is replaced, or of this machine.
 func (f *certFlags) files(names []string) ([]certFile, error) {
 	if info, err := os.Stat(f.dir); err != nil || !info.IsDir() {
 		return nil, usage.New("--dir: "+f.dir+" is not a directory", "want a directory that exists")
@@ -52,19 +52,19 @@ func (f *certFlags) files(names []string) ([]certFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := f.pair(nil, ca, caCert, caKey, "the CA, which clients are to trust")
+	files, err := f.pair(nil, ca, caCert, caKey, "the CA, for clients to trust")
 	if err != nil {
 		return nil, err
 	}
 	if files, err = f.signed(files, ca, names); err != nil {
 		return nil, err
 	}
-	return files, f.free(files)
+	return files, f.checkFree(files)
 }
 
 func (f *certFlags) end() time.Time { return time.Now().AddDate(0, 0, f.days) }
 
-// renewed is what the CA that is there signs anew.
+// renewed makes new certificates with the existing CA.
 func (f *certFlags) renewed(names []string) ([]certFile, error) {
 	ca, err := f.readCA()
 	if err != nil {
@@ -85,7 +85,7 @@ func (f *certFlags) renewed(names []string) ([]certFile, error) {
 	return f.signed(nil, ca, names)
 }
 
-// readCA reads the CA that an earlier cert left.
+// readCA reads the existing CA.
 func (f *certFlags) readCA() (certs.Pair, error) {
 	cert, err := os.ReadFile(f.path(caCert))
 	if err != nil {
@@ -97,7 +97,7 @@ func (f *certFlags) readCA() (certs.Pair, error) {
 	}
 	ca, err := certs.ParseCA(cert, key)
 	if err == nil && time.Now().After(ca.Cert.NotAfter) {
-		err = errors.New("the CA has expired; --force makes another")
+		err = errors.New("the CA has expired; --force makes a new one")
 	}
 	if err != nil {
 		return certs.Pair{}, fmt.Errorf("%s: %w", f.path(caCert), err)
@@ -105,8 +105,8 @@ func (f *certFlags) readCA() (certs.Pair, error) {
 	return ca, nil
 }
 
-// signedBefore is the certificate in a file, nil if there is none. One that ca
-// did not sign is not ours to replace.
+// signedBefore returns the certificate in a file, nil if there is none. It is an error if
+// ca did not sign it, so that no other certificate is replaced.
 func (f *certFlags) signedBefore(name string, ca certs.Pair) (*x509.Certificate, error) {
 	text, err := os.ReadFile(f.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -130,8 +130,7 @@ func namesOf(cert *x509.Certificate) []string {
 	return names
 }
 
-// signed adds to files what ca signs: a server's certificate and, if asked for, a
-// client's.
+// signed adds the certificates that ca signs: for a server and, with --client, for clients.
 func (f *certFlags) signed(files []certFile, ca certs.Pair, names []string) ([]certFile, error) {
 	server, err := ca.NewServer(f.end(), names...)
 	if err != nil {
@@ -152,33 +151,31 @@ func (f *certFlags) signed(files []certFile, ca certs.Pair, names []string) ([]c
 	return f.pair(files, client, clientCert, clientKey, "for clients")
 }
 
-// pair adds the two files of a pair.
+// pair adds a certificate and its key.
 func (f *certFlags) pair(files []certFile, p certs.Pair, cert, key, what string) ([]certFile, error) {
 	text, err := p.KeyPEM()
 	return append(files,
 		certFile{path: f.path(cert), text: p.CertPEM(), mode: 0o644, what: what, end: p.Cert.NotAfter},
-		certFile{path: f.path(key), text: text, mode: 0o600, what: "its key, a secret"}), err
+		certFile{path: f.path(key), text: text, mode: 0o600, what: "its key, which is secret"}), err
 }
 
-// free reports whether the files may be written: none of them is there, or --force
-// was given.
-func (f *certFlags) free(files []certFile) error {
+// checkFree returns an error if a file exists, unless --force was given.
+func (f *certFlags) checkFree(files []certFile) error {
 	for _, file := range files {
 		if _, err := os.Lstat(file.path); err == nil && !f.force {
-			return usage.New(file.path+" is there already", "--renew keeps its CA, --force replaces all, --dir names another directory")
+			return usage.New(file.path+" exists", "add --renew to keep the CA, --force to replace all files, or --dir DIR")
 		}
 	}
 	return nil
 }
 
-// writeCerts writes all files under other names before it gives any of them its
-// own: what is read under its own name is whole, and nothing is replaced unless
-// everything could be written.
+// writeCerts writes all files under temporary names before it renames any: no file is
+// read half written, and nothing is replaced unless everything could be written.
 func writeCerts(files []certFile) error {
 	var written []string
 	defer func() {
 		for _, name := range written {
-			os.Remove(name) // those that have their own name by now are not there
+			os.Remove(name) // fails for those that are renamed already
 		}
 	}()
 	for _, file := range files {
@@ -198,8 +195,8 @@ func writeCerts(files []certFile) error {
 	return nil
 }
 
-// writeBeside writes a file under another name in its directory, and returns that
-// name, "" if there is no such file.
+// writeBeside writes a file under a temporary name in its directory, and returns that
+// name, "" if no file was created.
 func writeBeside(file certFile) (string, error) {
 	beside, err := createBeside(file.path, file.mode)
 	if err != nil {

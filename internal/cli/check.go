@@ -145,12 +145,12 @@ func (f *checkFlags) targets(url string) (path check.Target, direct *check.Targe
 	return path, &other, err
 }
 
-// find runs the rules through the path and, where there is a direct way, on
-// that, too, with the same bytes. One after the other: side by side, what the
-// path does to the server would be taken for the server's own.
+// find runs the rules through the path and, with --direct, then directly with the same
+// bytes. It does not run both at once: the load through the path could make the server
+// fail directly, too.
 func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, direct *check.Target) (finding, error) {
 	if direct == nil {
-		report, err := f.ask(ctx, p, path, f.options, "at")
+		report, err := f.runRules(ctx, p, path, f.options, "at")
 		if report == nil {
 			return nil, err
 		}
@@ -159,7 +159,7 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 	if err := f.reachBoth(ctx, path, *direct); err != nil {
 		return nil, err
 	}
-	through, err := f.ask(ctx, p, path, f.options, "through")
+	through, err := f.runRules(ctx, p, path, f.options, "through")
 	if through == nil {
 		return nil, err
 	}
@@ -168,32 +168,31 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 	}
 	options := f.options
 	options.Seed, options.Agent, options.AgentUDP = through.Seed(), f.directAgent, ""
-	options.Closed = "" // it is behind the path, and has no server to be asked directly
-	straight, err := f.ask(ctx, p, *direct, options, "directly at")
-	if straight == nil {
+	options.Closed = "" // that port is behind the path
+	directly, err := f.runRules(ctx, p, *direct, options, "directly at")
+	if directly == nil {
 		return through, err
 	}
-	return check.Compare(through, straight), nil
+	return check.Compare(through, directly), nil
 }
 
-// reachBoth asks whether there is anybody at both ends before the rules take
-// their time.
+// reachBoth connects to both, so that an error is found before the rules run.
 func (f *checkFlags) reachBoth(ctx context.Context, path, direct check.Target) error {
 	errPath := check.Reach(ctx, path, f.options)
 	errDirect := check.Reach(ctx, direct, f.options)
 	switch {
 	case errPath != nil && errDirect == nil:
-		return fmt.Errorf("%w; directly, %s answers", errPath, direct)
+		return fmt.Errorf("%w; directly, %s can be reached", errPath, direct)
 	case errPath != nil:
-		return fmt.Errorf("%w; nor can the server directly: %w", errPath, errDirect)
+		return fmt.Errorf("%w; directly: %w", errPath, errDirect)
 	}
 	return errDirect
 }
 
-// ask runs the rules on one target and shows a person how far it is; way tells
-// which of two it is. There is no report if there was nobody to ask; one that
-// was interrupted is no error.
-func (f *checkFlags) ask(ctx context.Context, p *Process, target check.Target, o check.Options, way string) (*check.Report, error) {
+// runRules runs the rules on one target and shows the progress; way says how the target is
+// reached. There is no report if the target cannot be reached. A report of an interrupted
+// check is not an error.
+func (f *checkFlags) runRules(ctx context.Context, p *Process, target check.Target, o check.Options, way string) (*check.Report, error) {
 	progress := newProgress(p, way+" "+target.String())
 	defer progress.clear()
 	o.Progress = progress.show

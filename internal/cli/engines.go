@@ -14,7 +14,7 @@ import (
 	"echod/internal/engines"
 )
 
-// engineRow is what there is to say about one engine.
+// engineRow describes one engine.
 type engineRow struct {
 	Name      string   `json:"name"`
 	Serves    []string `json:"serves"`
@@ -37,12 +37,12 @@ func newEngines(p *Process) *cobra.Command {
 			return writeEngines(p.Stdout, engineRows())
 		},
 	}
-	cmd.Flags().Var(choice(&format, formats), "format", "text or json")
+	cmd.Flags().Var(choice(&format, formats), "format", "how to write the list: "+orList(formats))
 	cmd.RegisterFlagCompletionFunc("format", words(formats))
 	return cmd
 }
 
-// formats are how an answer can be written.
+// formats are those of small answers.
 var formats = []string{"text", "json"}
 
 func engineRows() []engineRow {
@@ -84,7 +84,7 @@ func writeJSON(w io.Writer, answer any) error {
 	return out.Encode(answer)
 }
 
-// engineNames are the words of --engine.
+// engineNames are the values of --engine.
 func engineNames() []string {
 	names := []string{"auto"}
 	for _, e := range engines.All() {
@@ -93,8 +93,7 @@ func engineNames() []string {
 	return names
 }
 
-// lookupEngine is engines.Lookup, with an unknown engine as the mistake of the
-// caller that it is.
+// lookupEngine is engines.Lookup; an unknown engine is an error on the command line.
 func lookupEngine(name string) (engine.Engine, error) {
 	found, err := engines.Lookup(name)
 	if err != nil {

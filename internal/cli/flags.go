@@ -89,22 +89,32 @@ func (f *familyFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.v6, "ipv6", "6", false, "use IPv6 only")
 }
 
-// apply returns a context in which names have addresses of the chosen family only. An
-// IP address of the other family among addresses, which are host:port, is an error.
-func (f *familyFlags) apply(ctx context.Context, addresses ...string) (context.Context, error) {
+// check returns an error if an IP address among addresses, which are host:port, is of the
+// other family.
+func (f *familyFlags) check(addresses ...string) error {
 	switch {
 	case f.v4 && f.v6:
-		return ctx, usage.New("-4 and -6 exclude each other", "omit one of them")
+		return usage.New("-4 and -6 exclude each other", "omit one of them")
 	case !f.v4 && !f.v6:
-		return ctx, nil
+		return nil
 	}
 	for _, address := range addresses {
 		host, _, _ := net.SplitHostPort(address)
 		if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().Is4() != f.v4 {
-			return ctx, usage.New(fmt.Sprintf("%s: %s is of the other address family", f, ip), "omit "+f.String())
+			return usage.New(fmt.Sprintf("%s: %s is of the other address family", f, ip), "omit "+f.String())
 		}
 	}
-	return endpoint.WithNetwork(ctx, f.network()), nil
+	return nil
+}
+
+// limit returns a context in which names have only addresses of the family.
+func (f *familyFlags) limit(ctx context.Context) context.Context {
+	return endpoint.WithNetwork(ctx, f.network())
+}
+
+// apply checks addresses and limits ctx.
+func (f *familyFlags) apply(ctx context.Context, addresses ...string) (context.Context, error) {
+	return f.limit(ctx), f.check(addresses...)
 }
 
 // applyToListeners does the same for specs. No host means every address of the family.
@@ -137,8 +147,7 @@ func (f *familyFlags) network() string {
 	return "ip"
 }
 
-// tlsFlags say how a tls:// target proves who it is, and how we prove to it who
-// we are.
+// tlsFlags are what a client trusts, and the certificate that it has itself.
 type tlsFlags struct {
 	ca         string
 	insecure   bool
@@ -148,15 +157,15 @@ type tlsFlags struct {
 }
 
 func (f *tlsFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.ca, "tls-ca", "", "trust the certificates in this PEM file instead of the system's")
+	flags.StringVar(&f.ca, "tls-ca", "", "trust the CAs in this PEM file in place of the system's")
 	flags.BoolVarP(&f.insecure, "tls-insecure", "k", false, "trust every certificate")
-	flags.StringVar(&f.serverName, "tls-server-name", "", "the name to ask for, and to be on the certificate")
-	flags.StringVar(&f.cert, "tls-cert", "", "the client's certificate, a PEM file, for a server that asks for one")
-	flags.StringVar(&f.key, "tls-key", "", "its private key, a PEM file")
+	flags.StringVar(&f.serverName, "tls-server-name", "", "the name that the certificate must have")
+	flags.StringVar(&f.cert, "tls-cert", "", "the client's certificate, a PEM file")
+	flags.StringVar(&f.key, "tls-key", "", "the private key of the client's certificate, a PEM file")
 }
 
-// config is how targets on these networks are spoken to by those that speak TLS;
-// nil if no flag was given. Flags where none of them does are a mistake.
+// config returns the TLS configuration for targets on these networks, nil if no flag was
+// given. Flags are an error if no target uses TLS.
 func (f *tlsFlags) config(networks ...string) (*tls.Config, error) {
 	if *f == (tlsFlags{}) {
 		return nil, nil
@@ -183,19 +192,27 @@ func (f *tlsFlags) config(networks ...string) (*tls.Config, error) {
 }
 
 func readCA(name string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(name)
+	text, err := readPEM("--tls-ca", name)
 	if err != nil {
-		return nil, fileError(fmt.Errorf("--tls-ca: %w", err))
+		return nil, err
 	}
-	pool, err := certs.ParsePool(pem)
+	pool, err := certs.ParsePool(text)
 	if err != nil {
 		return nil, fileError(fmt.Errorf("--tls-ca: %s: %w", name, err))
 	}
 	return pool, nil
 }
 
-// readClientPair reads what a client shows to a server that asks for it. Which of
-// the files is at fault is told as far as it can be.
+func readPEM(flag, name string) ([]byte, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fileError(fmt.Errorf("%s: %w", flag, err))
+	}
+	return text, nil
+}
+
+// readClientPair reads the certificate of a client and its key. The error names the file
+// that is invalid, as far as possible.
 func readClientPair(cert, key string) (tls.Certificate, error) {
 	switch {
 	case key == "":
@@ -203,13 +220,13 @@ func readClientPair(cert, key string) (tls.Certificate, error) {
 	case cert == "":
 		return tls.Certificate{}, usage.New("--tls-key needs the certificate of the key", "add --tls-cert FILE")
 	}
-	certPEM, err := os.ReadFile(cert)
+	certPEM, err := readPEM("--tls-cert", cert)
 	if err != nil {
-		return tls.Certificate{}, fileError(fmt.Errorf("--tls-cert: %w", err))
+		return tls.Certificate{}, err
 	}
-	keyPEM, err := os.ReadFile(key)
+	keyPEM, err := readPEM("--tls-key", key)
 	if err != nil {
-		return tls.Certificate{}, fileError(fmt.Errorf("--tls-key: %w", err))
+		return tls.Certificate{}, err
 	}
 	if err := certs.CheckPEM(certPEM); err != nil {
 		return tls.Certificate{}, fileError(fmt.Errorf("--tls-cert: %s: %w", cert, err))

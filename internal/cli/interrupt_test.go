@@ -45,7 +45,7 @@ func TestSecondInterruptEndsACheckAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	l.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(testTimeout))
 
 	cmd := exec.Command(os.Args[0], "check", "--rule", "stream/first-byte", "--timeout", "1h", "tcp://"+l.Addr().String())
 	cmd.Env = append(os.Environ(), asEchod+"=1")
@@ -68,14 +68,14 @@ func TestSecondInterruptEndsACheckAtOnce(t *testing.T) {
 		defer asked.Close()
 	}
 	cmd.Process.Signal(os.Interrupt)
-	asked.SetReadDeadline(time.Now().Add(patience))
+	asked.SetReadDeadline(time.Now().Add(testTimeout))
 	if _, err := io.Copy(io.Discard, asked); os.IsTimeout(err) {
 		t.Fatal("the first interrupt does not end the rule")
 	}
 	cmd.Process.Signal(os.Interrupt)
 	select {
 	case <-ended:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the second interrupt ends nothing")
 	}
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {

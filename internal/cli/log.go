@@ -25,20 +25,20 @@ var (
 
 func (f *logFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.Var(choice(&f.level, logLevels), "log-level", "the least that is logged: debug, info, warn or error")
-	flags.Var(choice(&f.format, logFormats), "log-format", "how to write the log: text or json")
+	flags.Var(choice(&f.level, logLevels), "log-level", "the lowest level to log: "+orList(logLevels))
+	flags.Var(choice(&f.format, logFormats), "log-format", "how to write the log: "+orList(logFormats))
 	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
 	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
 }
 
-// open opens the log on standard error, without the time where the journal, which
-// has a clock of its own, reads it. From now on all that goes to p.Stderr takes the
-// same way, so nothing waits for the reader of standard error, and a reader that
-// goes away does not end the process by SIGPIPE.
+// open opens the log on standard error. Lines have no time if the journal reads them,
+// because it adds its own. From now on, everything that is written to p.Stderr goes
+// through the log: nothing blocks on the reader of standard error, and a reader that
+// exits does not end the process with SIGPIPE.
 func (f *logFlags) open(p *Process, limit oplog.Limit) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.level)); err != nil {
-		panic(err) // the flag takes no other words
+		panic(err) // the flag accepts only valid levels
 	}
 	signal.Ignore(syscall.SIGPIPE)
 	p.log = oplog.Open(oplog.Config{
@@ -50,24 +50,24 @@ func (f *logFlags) open(p *Process, limit oplog.Limit) *slog.Logger {
 	})
 	p.Stderr = p.log
 	logger := p.log.Logger()
-	// Where a library knows no other logger than Go's own.
+	// For libraries that write to the standard logger.
 	log.SetOutput(oplog.LineWriter(logger, slog.LevelWarn, "library"))
 	log.SetFlags(0)
 	return logger
 }
 
-// flushTime is how long the end of the process waits for the reader of its log.
-const flushTime = time.Second
+// flushTimeout is how long the process waits at its end for the reader of its log.
+const flushTimeout = time.Second
 
-// closeLog writes the last lines, if there is a log.
+// closeLog writes the last lines of the log, if there is one.
 func (p *Process) closeLog() {
 	if p.log != nil {
 		log.SetOutput(os.Stderr)
-		p.log.Close(flushTime)
+		p.log.Close(flushTimeout)
 	}
 }
 
-// logMetrics are about the log of p, which is open.
+// logMetrics returns the metrics of the log, which must be open.
 func (p *Process) logMetrics() prometheus.Collector {
 	return metrics.Log(p.log.Counts)
 }

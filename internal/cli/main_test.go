@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// patience bounds how long a test waits for what must happen.
-const patience = 20 * time.Second
+// testTimeout limits the wait for something that must happen.
+const testTimeout = 20 * time.Second
 
-// asEchod makes this test binary echod itself, for tests that need a process.
+// asEchod is the variable that makes this test binary run echod, for tests that need a
+// process.
 const asEchod = "ECHOD_TEST_IS_ECHOD"
 
 func TestMain(m *testing.M) {

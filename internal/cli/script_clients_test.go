@@ -20,7 +20,7 @@ import (
 // connection. With a !, it wants to be refused.
 func dialServer(ts *testscript.TestScript, neg bool, args []string) {
 	network, address, _ := strings.Cut(args[1], "://")
-	conn, err := net.DialTimeout(network, address, patience)
+	conn, err := net.DialTimeout(network, address, testTimeout)
 	if neg {
 		if err == nil {
 			ts.Fatalf("%s is served, want it refused", args[1])
@@ -29,7 +29,7 @@ func dialServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(err)
 	stageOf(ts).clients[args[0]] = conn
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	sendBack(ts, conn)
 }
 
@@ -48,7 +48,7 @@ func sendBack(ts *testscript.TestScript, conn net.Conn) {
 // get URL CODE asks for it over HTTP, wants that status, and puts what came into
 // the file body.
 func get(ts *testscript.TestScript, _ bool, args []string) {
-	client := http.Client{Timeout: patience}
+	client := http.Client{Timeout: testTimeout}
 	resp, err := client.Get(args[0])
 	ts.Check(err)
 	defer resp.Body.Close()
@@ -83,12 +83,12 @@ func answer(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	ln := stageOf(ts).listeners[args[0]]
-	ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(patience))
+	ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(testTimeout))
 	for n > 0 {
 		conn, err := ln.Accept()
 		ts.Check(err)
 		ts.Defer(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(testTimeout))
 		echoed, err := io.CopyN(conn, conn, n)
 		if n -= echoed; err != nil && err != io.EOF {
 			ts.Fatalf("%v", err)

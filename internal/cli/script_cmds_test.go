@@ -121,7 +121,7 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	pattern := regexp.MustCompile("(?m)" + args[1])
 	path := ts.MkAbs(args[0])
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); ; time.Sleep(2 * time.Millisecond) {
 		text, _ := os.ReadFile(path)
 		if match := pattern.FindSubmatch(text); match != nil {
 			if len(args) > 2 {
@@ -157,7 +157,7 @@ func acceptSome(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	ln := stageOf(ts).listeners[args[0]]
-	ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(patience))
+	ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(testTimeout))
 	for range n {
 		conn, err := ln.Accept()
 		ts.Check(err)

@@ -63,11 +63,11 @@ func newServe(p *Process) *cobra.Command {
 	return cmd
 }
 
-// defaultListen is every address, on the port of the smoke test of
-// protohackers.com; RFC 862's own, 7, needs privileges.
+// defaultListen is every address. The port is that of the smoke test of
+// protohackers.com; port 7 of RFC 862 needs privileges.
 var defaultListen = mustParse("tcp://:8080")
 
-// mustParse is for addresses that are written here.
+// mustParse parses a constant.
 func mustParse(url string) sock.Spec {
 	spec, err := sock.Parse(url)
 	if err != nil {
@@ -79,27 +79,27 @@ func mustParse(url string) sock.Spec {
 func (f *serveFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var(listeners(&f.listen), "listen", "serve this address; repeatable")
+	flags.Var(listeners(&f.listen), "listen", "an address to serve; repeatable")
 	f.family.register(flags)
-	flags.Var(choice(&f.engine, engineNames()), "engine", "how to wait for many peers at once")
-	flags.Var(number(&f.loops, 0, 1024), "loops", "event loops; 0 means one for each processor")
-	flags.Var(durationOrZero(&f.busyPoll, 0), "busy-poll", "poll that long before sleeping")
-	flags.Var(size(&f.buffer, engine.MinBuffer, 1<<30), "buffer", "user memory that one connection may hold")
-	flags.Var(size(&f.memory, engine.MinBuffer, 1<<40), "max-memory", "user memory that all of them together may hold")
-	flags.Var(number(&f.conns, 0, maxNumber), "max-conns", "connections at once; 0 means the open files allowed, less 64")
-	flags.Var(number(&f.perIP, 0, maxNumber), "max-conns-per-ip", "connections of one address at once; 0 means no limit")
-	flags.BoolVar(&f.udpPublic, "udp-public", false, "allow udp listeners that others can reach")
-	flags.Var(durationOrZero(&f.idle, time.Millisecond), "idle-timeout", "reset a connection silent for so long; 0 means never")
-	flags.Var(durationOrZero(&f.stall, time.Millisecond), "stall-timeout", "reset a peer that takes nothing it is owed for so long; 0 means never")
-	flags.Var(durationOrZero(&f.drain, 0), "drain-timeout", "after a signal, let connections finish for so long")
+	flags.Var(choice(&f.engine, engineNames()), "engine", "the engine: "+orList(engineNames()))
+	flags.Var(number(&f.loops, 0, 1024), "loops", "event loops; 0: one for each processor")
+	flags.Var(durationOrZero(&f.busyPoll, 0), "busy-poll", "how long a loop polls before it sleeps")
+	flags.Var(size(&f.buffer, engine.MinBuffer, 1<<30), "buffer", "user memory for one connection")
+	flags.Var(size(&f.memory, engine.MinBuffer, 1<<40), "max-memory", "user memory for all connections")
+	flags.Var(number(&f.conns, 0, maxNumber), "max-conns", "connections at once; 0: the limit of open files, less 64")
+	flags.Var(number(&f.perIP, 0, maxNumber), "max-conns-per-ip", "connections of one IP address at once; 0: no limit")
+	flags.BoolVar(&f.udpPublic, "udp-public", false, "allow udp listeners that other machines can reach")
+	flags.Var(durationOrZero(&f.idle, time.Millisecond), "idle-timeout", "close a connection that is idle for this long; 0: never")
+	flags.Var(durationOrZero(&f.stall, time.Millisecond), "stall-timeout", "reset a stalled reader after this long; 0: never")
+	flags.Var(durationOrZero(&f.drain, 0), "drain-timeout", "how long connections may take to finish after a signal")
 	f.tls.register(cmd)
 	f.admin.register(cmd)
 	f.log.register(cmd)
 	cmd.RegisterFlagCompletionFunc("engine", words(engineNames()))
 }
 
-// run serves until a signal. Until the plan is made, a signal ends the process
-// as it ends any other: there is nothing to drain.
+// run serves until a signal. Before the plan is made, a signal has its default effect:
+// there is nothing to drain.
 func (f *serveFlags) run(ctx context.Context, p *Process) error {
 	ctx, err := f.family.applyToListeners(ctx, f.listen)
 	if err != nil {
@@ -121,19 +121,19 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	beside, err := f.admin.listen(cfg.Log)
+	web, err := f.admin.listen(cfg.Log)
 	if err != nil {
 		return err
 	}
-	defer beside.close() // after the drain, so that it can be watched
-	// Who reads in the log that it listens may signal at once.
+	defer web.close() // after the drain, so that it can be watched
+	// A signal may arrive as soon as the log says that the service listens.
 	signals := stopSignals()
-	keepCertificate(ctx, store, cfg.Log)
+	followCertificate(ctx, store, cfg.Log)
 	service, err := plan.Bind()
 	if err != nil {
 		return err
 	}
-	beside.show(page.Config{Name: "echod serve", Serve: service.Snapshot, Peers: service.Peers}, readiness(service),
+	web.serve(page.Config{Name: "echod serve", Serve: service.Snapshot, Peers: service.Peers}, readiness(service),
 		append(certificateMetrics(store), p.logMetrics(), metrics.Serve(service.Snapshot))...)
 	return service.Run(ctx, signals)
 }
@@ -149,7 +149,7 @@ func readiness(s *server.Service) func() (ok bool, why string) {
 	}
 }
 
-// config is what the flags say, in the server's terms.
+// config returns the configuration that the flags describe.
 func (f *serveFlags) config() (server.Config, error) {
 	listeners, err := f.listeners()
 	if err != nil {
@@ -157,11 +157,11 @@ func (f *serveFlags) config() (server.Config, error) {
 	}
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		return server.Config{}, usage.New("bad WATCHDOG_USEC: "+err.Error(), "the service manager sets it")
+		return server.Config{}, usage.New("invalid WATCHDOG_USEC: "+err.Error(), "want what systemd sets")
 	}
 	stall := f.stall
 	if stall == 0 {
-		stall = -1 // never, in the engines' terms
+		stall = -1 // engines take 0 for the default
 	}
 	return server.Config{
 		Listeners: listeners,
@@ -183,8 +183,8 @@ func (f *serveFlags) config() (server.Config, error) {
 	}, nil
 }
 
-// listeners are the sockets that the service manager passed and the addresses
-// of --listen, the default only if there is neither.
+// listeners returns the sockets that the service manager passed and the addresses of
+// --listen. The default of --listen is used only if there are neither.
 func (f *serveFlags) listeners() ([]engine.Listener, error) {
 	listeners, err := server.Inherited()
 	if err != nil {
@@ -199,12 +199,11 @@ func (f *serveFlags) listeners() ([]engine.Listener, error) {
 	return listeners, nil
 }
 
-// notifyTime bounds one attempt to tell the service manager something: its queue
-// may be full.
-const notifyTime = time.Second
+// notifyTimeout limits one message to the service manager, whose queue may be full.
+const notifyTimeout = time.Second
 
-// notifyManager returns what sends a state to the service manager (sd_notify(3));
-// nil if there is none.
+// notifyManager returns a function that sends a state to the service manager
+// (sd_notify(3)), nil if there is no service manager.
 func notifyManager() func(state string) error {
 	name := os.Getenv("NOTIFY_SOCKET")
 	if name == "" {
@@ -213,15 +212,15 @@ func notifyManager() func(state string) error {
 	return func(state string) error { return notify(name, state) }
 }
 
-// notify sends one state. The connection is made anew each time, as sd_notify(3)
-// does it: the manager may have another socket of that name by now.
+// notify sends one state. It connects each time, as sd_notify(3) does: the service
+// manager may have created the socket again.
 func notify(name, state string) error {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := conn.SetWriteDeadline(time.Now().Add(notifyTime)); err != nil {
+	if err := conn.SetWriteDeadline(time.Now().Add(notifyTimeout)); err != nil {
 		return err
 	}
 	_, err = conn.Write([]byte(state))

@@ -19,13 +19,13 @@ import (
 	"echod/internal/usage"
 )
 
-// serverTLSFlags say what tls:// listeners show, and whom they let in.
+// serverTLSFlags are the certificate of tls:// listeners, and the clients they accept.
 type serverTLSFlags struct {
 	files certs.Files
 	least string
 }
 
-// tlsVersions are what --tls-min may be.
+// tlsVersions are the values of --tls-min.
 var tlsVersions = []string{"1.2", defaultTLS}
 
 const defaultTLS = "1.3"
@@ -33,14 +33,14 @@ const defaultTLS = "1.3"
 func (f *serverTLSFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.files.Cert, "tls-cert", "", "the certificate of tls:// listeners, a PEM file")
-	flags.StringVar(&f.files.Key, "tls-key", "", "its private key, a PEM file")
+	flags.StringVar(&f.files.Key, "tls-key", "", "the private key of the certificate, a PEM file")
 	flags.StringVar(&f.files.ClientCA, "tls-client-ca", "", "serve only clients with a certificate of a CA in this PEM file")
-	flags.Var(choice(&f.least, tlsVersions), "tls-min", "the oldest version of TLS to speak")
+	flags.Var(choice(&f.least, tlsVersions), "tls-min", "the oldest TLS version to accept")
 	cmd.RegisterFlagCompletionFunc("tls-min", words(tlsVersions))
 }
 
-// open reads the certificate that listeners need; nil if none of them is for
-// TLS, or if none is given: which listener lacks it, the server tells.
+// open reads the certificate that listeners need. It returns nil if none of them is for
+// TLS, or if no certificate is given: the server then reports the listener that lacks it.
 func (f *serverTLSFlags) open(listeners []engine.Listener, log *slog.Logger) (*certs.Store, error) {
 	needed := slices.ContainsFunc(listeners, func(ln engine.Listener) bool { return ln.Spec.Network == "tls" })
 	switch {
@@ -64,18 +64,18 @@ func (f *serverTLSFlags) open(listeners []engine.Listener, log *slog.Logger) (*c
 	return store, nil
 }
 
-// certificateLook is how often the files of a certificate are looked at. What has
-// changed is taken at the second look.
-const certificateLook = 5 * time.Second
+// certificateInterval is how often the files of a certificate are checked. A change is
+// loaded when two checks in a row see the same files.
+const certificateInterval = 5 * time.Second
 
-// keepCertificate has store follow its files until ctx ends, and read them at
-// once on SIGHUP. Without a store, SIGHUP does nothing: the manager that sends it
-// to say "reload" must not end the service by it.
-func keepCertificate(ctx context.Context, store *certs.Store, log *slog.Logger) {
+// followCertificate reloads the files of store until ctx ends, when they change and on
+// SIGHUP. Without a store, SIGHUP has no effect: a service manager sends it to reload,
+// and it must not end the service.
+func followCertificate(ctx context.Context, store *certs.Store, log *slog.Logger) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	if store != nil {
-		go store.Watch(ctx, certificateLook)
+		go store.Watch(ctx, certificateInterval)
 	}
 	go func() {
 		defer signal.Stop(hangups)
@@ -94,7 +94,7 @@ func keepCertificate(ctx context.Context, store *certs.Store, log *slog.Logger) 
 	}()
 }
 
-// certificateMetrics tell of store's certificate, if there is one.
+// certificateMetrics returns the metrics of the certificate, if there is one.
 func certificateMetrics(store *certs.Store) []prometheus.Collector {
 	if store == nil {
 		return nil

@@ -13,8 +13,8 @@ type interruption struct{ signal syscall.Signal }
 
 func (i *interruption) Error() string { return i.signal.String() }
 
-// untilSignal is ctx, until SIGINT or SIGTERM comes. A second one ends the
-// process at once, as if nobody caught it.
+// untilSignal returns a context that SIGINT or SIGTERM cancels. A second signal has its
+// default effect: it ends the process at once.
 func untilSignal(ctx context.Context) (until context.Context, stop func()) {
 	until, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
@@ -34,8 +34,8 @@ func untilSignal(ctx context.Context) (until context.Context, stop func()) {
 	}
 }
 
-// interrupted is the error of a verb whose context has ended, nil if it has not.
-// Its code is the one by which shells tell of the signal: 130 for ^C.
+// interrupted returns the error of a verb whose context has ended, nil if it has not. Its
+// exit code is that of shells for the signal: 130 for ^C.
 func interrupted(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
@@ -47,9 +47,9 @@ func interrupted(ctx context.Context) error {
 	return &exitError{code, errors.New("interrupted")}
 }
 
-// stopSignals are the first two signals to stop, of which one starts the drain and
-// the other ends it. Another one ends the process at once, as if nobody caught it:
-// that must be possible whatever hangs.
+// stopSignals receives the first two of SIGTERM and SIGINT: one starts the drain, the
+// other ends it. A third has its default effect, so it ends the process even if that
+// hangs.
 func stopSignals() <-chan os.Signal {
 	caught, signals := make(chan os.Signal, 2), make(chan os.Signal, 2)
 	signal.Notify(caught, syscall.SIGTERM, syscall.SIGINT)

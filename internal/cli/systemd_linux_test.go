@@ -133,7 +133,7 @@ func dialEcho(t *testing.T, network, address string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	return conn
 }
 
@@ -177,7 +177,7 @@ func TestServiceManagerIsToldTheStory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer manager.Close()
-	manager.SetReadDeadline(time.Now().Add(patience))
+	manager.SetReadDeadline(time.Now().Add(testTimeout))
 	cmd := startUnderManager(t, io.Discard, nil, []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=200000"}, "--listen", "tcp://127.0.0.1:0")
 	hear(t, manager, "READY=1")
 	hear(t, manager, "WATCHDOG=1")

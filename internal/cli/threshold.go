@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// threshold is a bound that one figure of a result, which is an R, has to keep.
+// threshold is a limit for one figure of a result, which is an R.
 type threshold[R any] struct {
 	text  string // as it was given
 	of    measure[R]
@@ -22,16 +22,15 @@ type threshold[R any] struct {
 // measure is a figure of a result that can have a threshold.
 type measure[R any] struct {
 	name    string
-	sign    string // "<" where little is good, ">" where much is
+	sign    string // "<" if less is better, ">" if more is
 	example string // of a bound
 	read    func(string) (float64, error)
 	take    func(R) float64 // NaN if it was not measured
 	write   func(float64) string
 }
 
-// parseThreshold reads p99<2ms, rate>1000, errors<1, loss<1% and their like. Of
-// two names that are equally near to a wrong one, the first of measures is
-// suggested.
+// parseThreshold reads e.g. p99<2ms, rate>1000, errors<1 or loss<1%. Of two names that are
+// equally near to a wrong one, it suggests the first of measures.
 func parseThreshold[R any](text string, measures []measure[R]) (threshold[R], error) {
 	i := strings.IndexAny(text, "<>=")
 	if i < 0 {
@@ -86,7 +85,7 @@ func parseWhole(text string) (float64, error) {
 
 func wholeText(n float64) string { return strconv.FormatFloat(n, 'f', 0, 64) }
 
-// parsePercent reads a part of a hundred, as a part of one.
+// parsePercent reads a percentage, and returns 0.01 for 1%.
 func parsePercent(text string) (float64, error) {
 	digits, found := strings.CutSuffix(text, "%")
 	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
@@ -122,7 +121,7 @@ func verdicts[R any](all []threshold[R], r R) []report.Verdict {
 // broken reports whether a threshold was not met.
 func broken(v report.Verdict) bool { return !v.Met }
 
-// thresholds are bounds of the figures of a result.
+// thresholds are limits for figures of a result.
 func thresholds[R any](all *[]threshold[R], measures []measure[R]) pflag.Value {
 	parse := func(text string) (threshold[R], error) { return parseThreshold(text, measures) }
 	return newList(all, "threshold", parse, func(t threshold[R]) string { return t.text })

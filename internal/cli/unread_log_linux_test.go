@@ -41,11 +41,11 @@ func fullSocket(t *testing.T) (*net.UnixConn, string) {
 // dialSoon dials a unix socket as soon as somebody serves it.
 func dialSoon(t *testing.T, path string) net.Conn {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); ; time.Sleep(2 * time.Millisecond) {
 		conn, err := net.Dial("unix", path)
 		if err == nil {
 			t.Cleanup(func() { conn.Close() })
-			conn.SetDeadline(time.Now().Add(patience))
+			conn.SetDeadline(time.Now().Add(testTimeout))
 			return conn
 		}
 		if time.Now().After(deadline) {
@@ -76,7 +76,7 @@ func endsWith(t *testing.T, cmd *exec.Cmd, want Code) {
 		if got := cmd.ProcessState.ExitCode(); got != int(want) {
 			t.Errorf("exit code %d, want %d", got, want)
 		}
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		cmd.Process.Kill()
 		<-ended
 		t.Fatal("echod is still there, want it gone")
@@ -148,7 +148,7 @@ func TestServiceManagerThatReadsLateHearsItAll(t *testing.T) {
 	echo := filepath.Join(t.TempDir(), "s")
 	cmd := startUnderManager(t, io.Discard, nil, []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=100000"}, "--listen", "unix://"+echo)
 	wantEcho(t, dialSoon(t, echo))
-	manager.SetReadDeadline(time.Now().Add(patience))
+	manager.SetReadDeadline(time.Now().Add(testTimeout))
 	state := "full"
 	for state == "full" {
 		state = hear(t, manager, "")
@@ -175,7 +175,7 @@ func TestSecondSignalEndsTheDrainWhileNobodyListens(t *testing.T) {
 	conn := dialSoon(t, path)
 	wantByteBack(t, conn)
 	cmd.Process.Signal(syscall.SIGTERM)
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); ; time.Sleep(2 * time.Millisecond) {
 		if c, err := net.Dial("unix", path); err != nil {
 			break // it drains: its file is gone
 		} else {
@@ -240,7 +240,7 @@ func TestFloodAtTheLimitIsAFewLines(t *testing.T) {
 			for range callers / atOnce {
 				conn, err := net.Dial("unix", path)
 				if err == nil {
-					conn.SetDeadline(time.Now().Add(patience))
+					conn.SetDeadline(time.Now().Add(testTimeout))
 					conn.(*net.UnixConn).CloseWrite()
 					_, err = io.ReadAll(conn)
 					conn.Close()
@@ -330,7 +330,7 @@ func TestThirdSignalEndsTheProcessWhateverHangs(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { cmd.Wait(); close(ended) }()
 	// Two signals may arrive as one, and so a third may be needed again.
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		cmd.Process.Signal(syscall.SIGTERM)
 		select {

@@ -8,9 +8,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version and commit may be set by a release's linker:
-// -ldflags "-X echod/internal/cli.version=1.2.3". What is not set, the Go
-// toolchain has stamped into the binary.
+// version and commit can be set by the linker:
+// -ldflags "-X echod/internal/cli.version=1.2.3". By default, they are what the Go
+// toolchain has recorded in the binary.
 var version, commit string
 
 func newVersion(p *Process) *cobra.Command {
@@ -28,12 +28,12 @@ func newVersion(p *Process) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().Var(choice(&format, formats), "format", "text or json")
+	cmd.Flags().Var(choice(&format, formats), "format", "how to write the version: "+orList(formats))
 	cmd.RegisterFlagCompletionFunc("format", words(formats))
 	return cmd
 }
 
-// build says which echod this is.
+// build identifies this program.
 type build struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit"`
@@ -45,7 +45,7 @@ func (b build) String() string {
 	return fmt.Sprintf("%s (commit %s, %s, %s)", b.Version, b.Commit, b.Go, b.Platform)
 }
 
-// brief is for where Go and platform are told anyway.
+// brief is the version without Go and the platform.
 func (b build) brief() string { return fmt.Sprintf("%s (commit %s)", b.Version, b.Commit) }
 
 func thisBuild() build {
@@ -60,8 +60,8 @@ func thisBuild() build {
 	return b
 }
 
-// commitOf is the commit that the toolchain found; it is marked if the tree had
-// changes that no commit holds.
+// commitOf returns the commit that the toolchain recorded, marked if the tree had changes
+// that were not committed.
 func commitOf(settings []debug.BuildSetting) string {
 	revision, changed := "unknown", ""
 	for _, s := range settings {

@@ -71,35 +71,27 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 	f.log.register(cmd)
 }
 
-// run watches until a signal, which is how it ends. A second signal ends the
-// process at once.
+// run watches until a signal. A second signal ends the process at once.
 func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 	f.config.Size, f.config.Log = int(f.size), f.log.open(p, f.logLimit())
 	targets, err := f.targets(args)
 	if err != nil {
 		return err
 	}
-	var addresses []string
-	for _, t := range targets.first() {
-		addresses = append(addresses, t.Dial.Address)
-	}
-	if ctx, err = f.family.apply(ctx, addresses...); err != nil {
-		return err
-	}
-	f.config.Targets = targets.first()
+	f.config.Targets = targets.all()
 	w, err := watch.New(f.config)
 	if err != nil {
 		return err
 	}
-	beside, err := f.admin.listen(f.config.Log)
+	web, err := f.admin.listen(f.config.Log)
 	if err != nil {
 		return err
 	}
-	defer beside.close()
-	ctx, stop := untilSignal(ctx)
+	defer web.close()
+	ctx, stop := untilSignal(f.family.limit(ctx))
 	defer stop()
 	changes := targets.changes(ctx, f.config.Log)
-	beside.show(page.Config{Name: "echod watch", Watch: w.Snapshot}, nil, p.logMetrics(), metrics.Watch(w.Snapshot))
+	web.serve(page.Config{Name: "echod watch", Watch: w.Snapshot}, nil, p.logMetrics(), metrics.Watch(w.Snapshot))
 	w.Run(ctx, changes)
 	if err := writeInTime(p.Stdout, func(out io.Writer) error { return report.WriteWatch(out, w.Snapshot(), time.Now()) }); err != nil {
 		return &exitError{Unknown, fmt.Errorf("write the summary: %w", err)}
@@ -107,33 +99,35 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 	return nil
 }
 
-// summaryTime bounds the wait for the reader of standard output: the signal that
-// ends a watch is the last that its manager sends, before it kills.
-const summaryTime = 10 * time.Second
+// summaryTimeout limits the wait for the reader of standard output. A service manager
+// that ended the watch kills it if it takes too long.
+const summaryTimeout = 10 * time.Second
 
-// writeInTime writes, but waits no longer than summaryTime.
+// writeInTime writes, but waits no longer than summaryTimeout.
 func writeInTime(out io.Writer, write func(io.Writer) error) error {
 	written := make(chan error, 1)
 	go func() { written <- write(out) }()
-	timer := time.NewTimer(summaryTime)
+	timer := time.NewTimer(summaryTimeout)
 	defer timer.Stop()
 	select {
 	case err := <-written:
 		return err
 	case <-timer.C:
-		return fmt.Errorf("standard output was not read for %v", summaryTime)
+		return fmt.Errorf("standard output was not read for %v", summaryTimeout)
 	}
 }
 
-// logLimit lets every address of a target go down at once with a line of its own.
-// No stranger can cause such lines, and watch itself says no more of one that
-// flaps.
+// logLimit allows a line for every address that goes down at the same time. Strangers
+// cannot cause such lines, and watch limits those of an address that flaps.
 func (f *watchFlags) logLimit() oplog.Limit {
 	return oplog.Limit{Burst: max(f.config.MaxAddresses, oplog.DefaultLimit.Burst), Every: 10 * time.Millisecond}
 }
 
-// prepare says how t is asked.
+// prepare adds to t what the flags say of probes, and checks it.
 func (f *watchFlags) prepare(t watch.Target, config *tls.Config) (watch.Target, error) {
+	if err := f.family.check(t.Dial.Address); err != nil {
+		return t, err
+	}
 	if t.Dial.Network == "tls" {
 		t.Dial.TLS = config
 	}
@@ -141,61 +135,60 @@ func (f *watchFlags) prepare(t watch.Target, config *tls.Config) (watch.Target, 
 	return t, ping.Config{Target: t.Dial, Interval: f.config.Interval, Wait: f.config.Wait, Size: f.config.Size}.Check()
 }
 
-// watched is what is to be watched: what the command line names, which stays, and
-// what is listed in a file.
+// watched is what to watch: the targets on the command line, and those in a file.
 type watched struct {
 	named  []watch.Target
 	listed []watch.Target
 	file   watch.File // without a path if there is none
 }
 
-// targets are those of args and those of --targets, all of which must be good.
+// targets returns the targets of args and of --targets. All of them must be valid.
 func (f *watchFlags) targets(args []string) (*watched, error) {
 	if len(args) == 0 && f.file == "" {
 		return nil, usage.New("watch needs a URL, or --targets", "e.g. echod watch tcp://localhost:8080")
 	}
-	var all watched
+	var found watched
 	var networks []string
 	for _, url := range args {
 		t, err := watch.Parse(url)
 		if err != nil {
 			return nil, err
 		}
-		all.named, networks = append(all.named, t), append(networks, t.Dial.Network)
+		found.named, networks = append(found.named, t), append(networks, t.Dial.Network)
 	}
 	if f.file != "" {
-		networks = append(networks, "tls") // such may be in the file, or come
+		networks = append(networks, "tls") // may be in the file, now or later
 	}
 	config, err := f.tls.config(networks...)
 	if err != nil {
 		return nil, err
 	}
 	prepare := func(t watch.Target) (watch.Target, error) { return f.prepare(t, config) }
-	for i, t := range all.named {
-		if all.named[i], err = prepare(t); err != nil {
+	for i, t := range found.named {
+		if found.named[i], err = prepare(t); err != nil {
 			return nil, err
 		}
 	}
 	if f.file == "" {
-		return &all, nil
+		return &found, nil
 	}
-	all.file = watch.File{Path: f.file, Prepare: prepare, Log: f.config.Log}
-	if all.listed, err = all.file.Open(); err != nil {
+	found.file = watch.File{Path: f.file, Prepare: prepare, Log: f.config.Log}
+	if found.listed, err = found.file.Open(); err != nil {
 		return nil, fileError(err)
 	}
-	return &all, nil
+	return &found, nil
 }
 
-// first is what is watched at first.
-func (w *watched) first() []watch.Target { return slices.Concat(w.named, w.listed) }
+// all returns the targets at the start.
+func (w *watched) all() []watch.Target { return slices.Concat(w.named, w.listed) }
 
-// targetsLook is how often the file is looked at. What has changed is taken at the
-// second look.
-const targetsLook = 5 * time.Second
+// targetsInterval is how often the file is checked. A change is loaded when two checks in
+// a row see the same file.
+const targetsInterval = 5 * time.Second
 
-// changes sends what is to be watched each time the file has changed or SIGHUP
-// comes, until ctx ends. Without a file, SIGHUP does nothing: the manager that
-// sends it to say "reload" must not end the watch by it.
+// changes sends the targets when the file has changed and on SIGHUP, until ctx ends.
+// Without a file, SIGHUP has no effect: a service manager sends it to reload, and it must
+// not end the watch.
 func (w *watched) changes(ctx context.Context, log *slog.Logger) <-chan []watch.Target {
 	lists, hangups := make(chan []watch.Target), make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -203,7 +196,7 @@ func (w *watched) changes(ctx context.Context, log *slog.Logger) <-chan []watch.
 		go ignoreHangups(ctx, hangups, log)
 		return lists
 	}
-	go w.file.Follow(ctx, targetsLook, hangups, func(listed []watch.Target) {
+	go w.file.Follow(ctx, targetsInterval, hangups, func(listed []watch.Target) {
 		select {
 		case lists <- slices.Concat(w.named, listed):
 		case <-ctx.Done():
