@@ -91,9 +91,9 @@ func Rules() []Rule {
 // Fits reports whether the rule applies to network.
 func (r Rule) Fits(network string) bool { return slices.Contains(r.Networks, network) }
 
-// matches reports whether pattern, an ID or a glob as in path.Match, matches the rule.
+// Matches reports whether pattern, an ID or a glob as in path.Match, matches the rule.
 // "stream/*" matches every stream rule.
-func (r Rule) matches(pattern string) bool {
+func (r Rule) Matches(pattern string) bool {
 	ok, err := path.Match(pattern, r.ID)
 	return ok && err == nil
 }
@@ -126,13 +126,13 @@ func choose(network string, only, skip []string) ([]Rule, error) {
 		return nil, &UsageError{Got: "unknown network " + strconv.Quote(network), Want: "want tcp, tls, unix or udp"}
 	}
 	for _, pattern := range slices.Concat(only, skip) {
-		if !slices.ContainsFunc(Rules(), func(r Rule) bool { return r.matches(pattern) }) {
+		if !slices.ContainsFunc(Rules(), func(r Rule) bool { return r.Matches(pattern) }) {
 			return nil, &UsageError{Got: "unknown rule " + pattern, Want: validRule(pattern)}
 		}
 	}
 	var chosen []Rule
 	for _, r := range Rules() {
-		if r.Fits(network) && (len(only) == 0 || slices.ContainsFunc(only, r.matches)) && !slices.ContainsFunc(skip, r.matches) {
+		if r.Fits(network) && (len(only) == 0 || slices.ContainsFunc(only, r.Matches)) && !slices.ContainsFunc(skip, r.Matches) {
 			chosen = append(chosen, r)
 		}
 	}

@@ -30,7 +30,7 @@ type absentJSON struct {
 	Reason string `json:"reason"`
 }
 
-// WriteJSON writes the matrix for programs: each column with its whole report, as
+// WriteJSON writes the matrix for programs: each column with its report in full.
 // docs/report.md describes it.
 func (m *Matrix) WriteJSON(w io.Writer) error {
 	document := matrixJSON{

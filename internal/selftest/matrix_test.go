@@ -20,12 +20,12 @@ import (
 func column(name, network string, results ...check.Result) selftest.Column {
 	return selftest.Column{Engine: name, Network: network, Report: &check.Report{
 		Options: check.Options{Seed: 7},
-		Target:  check.Target{Network: network, Address: name, Dial: dialNobody},
+		Target:  check.Target{Network: network, Address: name, Dial: dialClosed},
 		Results: results,
 	}}
 }
 
-func dialNobody(context.Context) (net.Conn, error) { return nil, net.ErrClosed }
+func dialClosed(context.Context) (net.Conn, error) { return nil, net.ErrClosed }
 
 func result(rule string, v check.Verdict) check.Result {
 	r := check.Result{Rule: rule, Verdict: v, Offset: -1}
@@ -68,7 +68,7 @@ engine poll was not tested: not here
 not honest: 2 passed, 1 failed, 0 inconclusive, 2 skipped, by 2 engines (12.3s)
 `
 
-func TestMatrixHasAColumnForEachEngine(t *testing.T) {
+func TestTextHasAColumnForEachEngine(t *testing.T) {
 	m := sample()
 	var got strings.Builder
 	if err := m.WriteText(&got, false); err != nil {
@@ -79,7 +79,7 @@ func TestMatrixHasAColumnForEachEngine(t *testing.T) {
 	}
 }
 
-func TestJSONOfAMatrixHoldsEveryReport(t *testing.T) {
+func TestJSONHasEveryReport(t *testing.T) {
 	var text strings.Builder
 	if err := sample().WriteJSON(&text); err != nil {
 		t.Fatal(err)
@@ -107,9 +107,9 @@ func TestJSONOfAMatrixHoldsEveryReport(t *testing.T) {
 	}
 }
 
-func TestVerdictOfAMatrix(t *testing.T) {
+func TestMatrixVerdict(t *testing.T) {
 	pass, fail := column("a", "tcp", result("x", check.Pass)), column("b", "tcp", result("x", check.Fail))
-	doubt, broken := column("c", "tcp", result("x", check.Error)), selftest.Column{Err: errors.New("no")}
+	inconclusive, broken := column("c", "tcp", result("x", check.Error)), selftest.Column{Err: errors.New("no")}
 	tests := []struct {
 		name    string
 		columns []selftest.Column
@@ -117,7 +117,7 @@ func TestVerdictOfAMatrix(t *testing.T) {
 	}{
 		{"all pass", []selftest.Column{pass, pass}, check.Pass},
 		{"one fails", []selftest.Column{broken, fail, pass}, check.Fail},
-		{"one is in doubt", []selftest.Column{pass, doubt}, check.Error},
+		{"one is inconclusive", []selftest.Column{pass, inconclusive}, check.Error},
 		{"one did not start", []selftest.Column{broken, pass}, check.Error},
 		{"none", nil, check.Error},
 	}
@@ -128,21 +128,22 @@ func TestVerdictOfAMatrix(t *testing.T) {
 	}
 }
 
-// absent is an engine that does not work here, homeless one that finds no port.
+// absent is an engine that does not work on this machine. unlistenable is one whose
+// servers cannot listen.
 type absent struct{ engine.Engine }
 
 func (absent) Name() string { return "absent" }
 func (absent) Probe() error { return engine.ErrUnsupported }
 
-type homeless struct{ engine.Engine }
+type unlistenable struct{ engine.Engine }
 
-func (homeless) Name() string                             { return "homeless" }
-func (homeless) New(engine.Config) (engine.Server, error) { return nil, errors.New("no room") }
+func (unlistenable) Name() string                             { return "unlistenable" }
+func (unlistenable) New(engine.Config) (engine.Server, error) { return nil, errors.New("no room") }
 
-func TestRunTestsWhatWorksAndSaysWhatDoesNot(t *testing.T) {
+func TestRunTestsEnginesThatWorkAndListsTheOthers(t *testing.T) {
 	seen := map[string]bool{}
 	var last check.Progress
-	m, err := selftest.Run(t.Context(), []engine.Engine{gonet.New(), absent{gonet.New()}, homeless{gonet.New()}}, selftest.Options{
+	m, err := selftest.Run(t.Context(), []engine.Engine{gonet.New(), absent{gonet.New()}, unlistenable{gonet.New()}}, selftest.Options{
 		Rules: []string{"stream/fin-only", "stream/first-byte"},
 		Progress: func(p check.Progress) {
 			if last = p; p.Result != nil {
@@ -161,9 +162,9 @@ func TestRunTestsWhatWorksAndSaysWhatDoesNot(t *testing.T) {
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
-	// Three networks could not be served, and were not asked.
+	// The servers of three networks could not listen, and were not checked.
 	if last.Done != 6 || last.Total != 12 || len(last.Running) != 0 {
-		t.Errorf("got %d of %d and %v at work in the end, want 6 of 12 and none", last.Done, last.Total, last.Running)
+		t.Errorf("got %d of %d and %v running in the end, want 6 of 12 and none", last.Done, last.Total, last.Running)
 	}
 	if len(m.Columns) != 6 || m.Columns[3].Err == nil || len(m.Absent) != 1 || m.Verdict() != check.Error {
 		t.Errorf("got %d columns, fourth %v, %d absent, verdict %s; want 6, an error, 1, error",
@@ -171,7 +172,7 @@ func TestRunTestsWhatWorksAndSaysWhatDoesNot(t *testing.T) {
 	}
 }
 
-func TestAnUnknownRuleIsAMistake(t *testing.T) {
+func TestAnUnknownRuleIsAUsageError(t *testing.T) {
 	_, err := selftest.Run(t.Context(), []engine.Engine{gonet.New()},
 		selftest.Options{Rules: []string{"stream/fin-onyl"}, Progress: func(check.Progress) {}})
 	if _, ok := errors.AsType[*check.UsageError](err); !ok {
@@ -179,10 +180,10 @@ func TestAnUnknownRuleIsAMistake(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedTestSaysSo(t *testing.T) {
-	over, cancel := context.WithCancel(t.Context())
+func TestTheSummaryOfAnInterruptedTestSaysSo(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	m, err := selftest.Run(over, []engine.Engine{gonet.New()}, selftest.Options{Progress: func(check.Progress) {}})
+	m, err := selftest.Run(canceled, []engine.Engine{gonet.New()}, selftest.Options{Progress: func(check.Progress) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

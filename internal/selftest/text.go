@@ -8,8 +8,9 @@ import (
 	"echod/check"
 )
 
-// WriteText writes the matrix for people: the rules of each network, a column for
-// each engine; then what there is to say about each failure; the verdict last. Color marks verdicts by ANSI escape sequences.
+// WriteText writes the matrix for people: a table for each network, with a row for each
+// rule and a column for each engine; then an explanation of each failure; then the
+// verdict. Color marks verdicts with ANSI escape sequences.
 func (m *Matrix) WriteText(w io.Writer, color bool) error {
 	paint := func(_ check.Verdict, words string) string { return words }
 	if color {
@@ -18,10 +19,10 @@ func (m *Matrix) WriteText(w io.Writer, color bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d\n", m.Seed)
 	for _, network := range m.networks() {
-		m.table(&b, network, paint)
+		m.writeTable(&b, network, paint)
 	}
 	for _, c := range m.Columns {
-		c.explain(&b)
+		c.writeFailures(&b)
 	}
 	for _, a := range m.Absent {
 		fmt.Fprintf(&b, "\nengine %s was not tested: %v\n", a.Engine, a.Reason)
@@ -31,7 +32,7 @@ func (m *Matrix) WriteText(w io.Writer, color bool) error {
 	return err
 }
 
-// ruleWidth is what the longest ID needs.
+// ruleWidth returns the length of the longest ID.
 func ruleWidth() int {
 	width := 0
 	for _, r := range check.Rules() {
@@ -40,7 +41,8 @@ func ruleWidth() int {
 	return width
 }
 
-func (m *Matrix) table(b *strings.Builder, network string, paint func(check.Verdict, string) string) {
+// writeTable writes the table of one network.
+func (m *Matrix) writeTable(b *strings.Builder, network string, paint func(check.Verdict, string) string) {
 	heading := fmt.Sprintf("%-*s", ruleWidth(), network)
 	for _, name := range m.engines() {
 		heading += fmt.Sprintf("  %-6s", name)
@@ -48,19 +50,19 @@ func (m *Matrix) table(b *strings.Builder, network string, paint func(check.Verd
 	fmt.Fprintf(b, "\n%s\n", strings.TrimRight(heading, " "))
 	for _, rule := range check.Rules() {
 		var cells strings.Builder
-		asked := false
+		ran := false
 		for _, name := range m.engines() {
 			verdict := m.column(name, network).verdict(rule.ID)
-			asked = asked || verdict != ""
+			ran = ran || verdict != ""
 			cells.WriteString("  " + paint(verdict, fmt.Sprintf("%-6s", verdict)))
 		}
-		if asked {
+		if ran {
 			fmt.Fprintf(b, "%-*s%s\n", ruleWidth(), rule.ID, strings.TrimRight(cells.String(), " "))
 		}
 	}
 }
 
-// verdict is "" for a rule that was not asked.
+// verdict returns the verdict on rule; "" if it did not run.
 func (c *Column) verdict(rule string) check.Verdict {
 	if c == nil || c.Report == nil {
 		return ""
@@ -73,7 +75,7 @@ func (c *Column) verdict(rule string) check.Verdict {
 	return ""
 }
 
-func (c *Column) explain(b *strings.Builder) {
+func (c *Column) writeFailures(b *strings.Builder) {
 	if c.Err != nil {
 		fmt.Fprintf(b, "\n%s/%s: %v\n", c.Engine, c.Network, c.Err)
 		return
