@@ -46,7 +46,7 @@ func (s *stream) shrinkBuffer() { s.setReadBuffer(64 << 10) }
 func (s *stream) growBuffer()   { s.setReadBuffer(1 << 20) }
 
 func (s *stream) setReadBuffer(bytes int) {
-	if c, ok := dial.Bare(s.Conn).(interface{ SetReadBuffer(bytes int) error }); ok {
+	if c, ok := dial.Transport(s.Conn).(interface{ SetReadBuffer(bytes int) error }); ok {
 		c.SetReadBuffer(bytes)
 	}
 }

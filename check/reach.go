@@ -47,7 +47,7 @@ func reachStream(p *probe) error {
 		return err
 	}
 	defer s.Close()
-	return dial.Admitted(p.ctx, s.Conn, p.Timeout/8)
+	return dial.AwaitCertRejection(p.ctx, s.Conn, p.Timeout/8)
 }
 
 // reachPacket uses a connected socket first, because only that one learns that the

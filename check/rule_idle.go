@@ -187,7 +187,7 @@ const keepalive = 15 * time.Second
 // setKeepAlive turns keepalive on or off, and reports whether the connection supports
 // it.
 func (s *stream) setKeepAlive(on bool) bool {
-	c, ok := dial.Bare(s.Conn).(interface {
+	c, ok := dial.Transport(s.Conn).(interface {
 		SetKeepAliveConfig(net.KeepAliveConfig) error
 	})
 	return ok && c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: on, Idle: keepalive, Interval: keepalive, Count: 4}) == nil

@@ -40,7 +40,7 @@ func runTLSHalfClose(p *probe) error {
 		return err
 	}
 	err = s.readToEnd()
-	if classify(err) == PrematureEOF && !dial.Notified(s.Conn, err) {
+	if classify(err) == PrematureEOF && !dial.GotCloseNotify(s.Conn, err) {
 		return failAt(s.received, Truncated, "the stream ended by a FIN without a close_notify before it")
 	}
 	return s.endError(err)
@@ -69,7 +69,7 @@ func runTLSTruncation(p *probe) error {
 		return err
 	}
 	defer s.Close()
-	bare, ok := dial.Bare(s.Conn).(halfCloser)
+	bare, ok := dial.Transport(s.Conn).(halfCloser)
 	if !ok {
 		return skipped("the connection below TLS cannot be half-closed")
 	}
@@ -81,7 +81,7 @@ func runTLSTruncation(p *probe) error {
 	}
 	err = s.readToEnd()
 	switch {
-	case dial.Notified(s.Conn, err):
+	case dial.GotCloseNotify(s.Conn, err):
 		return failAt(s.received, Truncated, "the server answered a truncated stream with an orderly close_notify")
 	case classify(err) == PrematureEOF:
 		p.notef("ended by a FIN without close_notify")

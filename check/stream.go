@@ -37,7 +37,7 @@ func (p *probe) open() (*stream, error) {
 	case err != nil:
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	release := context.AfterFunc(p.ctx, func() { dial.Bare(conn).Close() })
+	release := context.AfterFunc(p.ctx, func() { dial.Transport(conn).Close() })
 	return &stream{Conn: conn, timeout: p.Timeout, release: release}, nil
 }
 
@@ -65,11 +65,11 @@ func (s *stream) Close() error {
 // abort resets the connection, where the network has resets. The server then need not
 // write what nobody will read.
 func (s *stream) abort() {
-	if c, ok := dial.Bare(s.Conn).(interface{ SetLinger(sec int) error }); ok {
+	if c, ok := dial.Transport(s.Conn).(interface{ SetLinger(sec int) error }); ok {
 		c.SetLinger(0)
 	}
 	s.release()
-	dial.Bare(s.Conn).Close()
+	dial.Transport(s.Conn).Close()
 }
 
 // closeWrite half-closes the connection: nothing more is sent, and everything is read.

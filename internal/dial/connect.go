@@ -1,20 +1,23 @@
 package dial
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"echod/internal/endpoint"
 )
 
-// attemptDelay is how long a connect may take before the next address of the name
-// is tried beside it (RFC 8305 section 5, Connection Attempt Delay).
+// attemptDelay is how long a connect may take before a connect to the next address of
+// the name starts in parallel (RFC 8305 section 5, Connection Attempt Delay).
 const attemptDelay = 250 * time.Millisecond
 
-// Named reports whether t has a host name, which may have several addresses.
-func (t Target) Named() bool {
+// HasName reports whether t has a host name, which may have several addresses.
+func (t Target) HasName() bool {
 	host, port, err := net.SplitHostPort(t.Address)
 	if err != nil || t.Via != nil || t.Network == "unix" || host == "" {
 		return false
@@ -24,7 +27,7 @@ func (t Target) Named() bool {
 	return hostErr != nil && portErr == nil
 }
 
-// dialName connects to the first address of the name that can be connected to.
+// dialName connects to one address of the name.
 func (t Target) dialName(ctx context.Context, network string) (net.Conn, error) {
 	host, port, _ := net.SplitHostPort(t.Address)
 	found, err := endpoint.Addresses(ctx, host)
@@ -38,7 +41,7 @@ func (t Target) dialName(ctx context.Context, network string) (net.Conn, error) 
 		}
 	}
 	if len(addresses) == 0 {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.AddrError{Err: "no address of the source's family", Addr: host}}
+		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.AddrError{Err: "no address has the family of the source address", Addr: host}}
 	}
 	dial := func(ctx context.Context, address string) (net.Conn, error) {
 		return t.dialer(network).DialContext(ctx, network, address)
@@ -55,22 +58,22 @@ func (t Target) dialName(ctx context.Context, network string) (net.Conn, error) 
 // dialFunc connects to one address.
 type dialFunc func(ctx context.Context, address string) (net.Conn, error)
 
-// attempt is what became of one connect.
+// attempt is the result of one connect.
 type attempt struct {
 	index int
 	conn  net.Conn
 	err   error
 }
 
-// dialStream connects to the addresses in their order, each after the one before
-// has failed, or beside it after attemptDelay, and returns the first connection.
+// dialStream connects to the addresses in order and returns the first connection. Each
+// connect starts when the one before has failed, or after attemptDelay in parallel.
 func dialStream(ctx context.Context, addresses []string, dial dialFunc) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan attempt, len(addresses))
 	timer := time.NewTimer(attemptDelay)
 	defer timer.Stop()
-	started, ended, failed := 0, 0, make([]error, len(addresses))
+	started, finished, failed := 0, 0, make([]error, len(addresses))
 	start := func() {
 		if i := started; i < len(addresses) {
 			started++
@@ -81,14 +84,14 @@ func dialStream(ctx context.Context, addresses []string, dial dialFunc) (net.Con
 			}()
 		}
 	}
-	for start(); ended < len(addresses); {
+	for start(); finished < len(addresses); {
 		select {
 		case <-timer.C:
 			start()
 		case a := <-done:
-			ended++
+			finished++
 			if a.err == nil {
-				go closeLate(done, started-ended)
+				go closeLate(done, started-finished)
 				return a.conn, nil
 			}
 			failed[a.index] = a.err
@@ -98,7 +101,7 @@ func dialStream(ctx context.Context, addresses []string, dial dialFunc) (net.Con
 	return nil, firstError(failed)
 }
 
-// closeLate closes what n connects that were still under way come to.
+// closeLate closes the connections of n connects that have not finished yet.
 func closeLate(done <-chan attempt, n int) {
 	for range n {
 		if a := <-done; a.err == nil {
@@ -107,8 +110,8 @@ func closeLate(done <-chan attempt, n int) {
 	}
 }
 
-// firstError is the error of the first address, unless that says only that this
-// machine has no way there and a later one says more.
+// firstError returns the error of the first address, or that of a later one if the first
+// says only that this machine has no route.
 func firstError(failed []error) error {
 	var first error
 	for _, err := range failed {
@@ -122,4 +125,61 @@ func firstError(failed []error) error {
 		}
 	}
 	return first
+}
+
+// answerDelay is how long an address may take to answer a datagram before the next
+// address of the name is tried.
+const answerDelay = 250 * time.Millisecond
+
+// dialDatagrams connects a socket to the first address that answers a datagram of 16
+// random bytes: a connect does not show whether anything listens (udp(7)). If no address
+// answers, it uses the first that does not refuse, and if all refuse, the first. The
+// socket is a new one, so that it receives no late answer.
+func dialDatagrams(ctx context.Context, addresses []string, dial dialFunc) (net.Conn, error) {
+	silent, refusing := "", ""
+	var failed []error
+	for _, address := range addresses {
+		answered, err := probe(ctx, address, dial)
+		switch {
+		case answered:
+			return dial(ctx, address)
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err == nil:
+			silent = cmp.Or(silent, address)
+		case Classify(err) == Refused:
+			refusing = cmp.Or(refusing, address)
+		default:
+			failed = append(failed, err)
+		}
+	}
+	if silent == "" && refusing == "" {
+		return nil, firstError(failed)
+	}
+	return dial(ctx, cmp.Or(silent, refusing))
+}
+
+// probe reports whether address answers one datagram within answerDelay. The error is
+// nil if there was no answer, and says why there can be none if the address refuses.
+func probe(ctx context.Context, address string, dial dialFunc) (answered bool, err error) {
+	conn, err := dial(ctx, address)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(answerDelay))
+	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	request, answer := make([]byte, 16), make([]byte, 16)
+	rand.Read(request)
+	if _, err := conn.Write(request); err != nil {
+		return false, err
+	}
+	if _, err := conn.Read(answer); err != nil {
+		if os.IsTimeout(err) {
+			return false, nil
+		}
+		return false, err
+	}
+	return true, nil
 }

@@ -22,52 +22,52 @@ import (
 
 func call(errno syscall.Errno) error { return os.NewSyscallError("connect", errno) }
 
-// fakeNet is what connects come to, by address. It notes which were tried, and
-// when, and which connections were closed.
+// fakeNet simulates the result of connects, by address. It records the connects with
+// their times, and the connections that were closed.
 type fakeNet struct {
 	after  map[string]time.Duration // how long a connect takes
-	fails  map[string]error         // nil: it comes about
-	answer map[string]error         // of a socket for datagrams: nil echoes, EOF stays silent
+	fails  map[string]error         // nil: the connect succeeds
+	answer map[string]error         // of a datagram socket: nil echoes, EOF never answers
 
 	mu     sync.Mutex
-	began  time.Time
+	start  time.Time
 	tried  []string
 	closed []string
 }
 
 func (f *fakeNet) dial(ctx context.Context, address string) (net.Conn, error) {
 	f.mu.Lock()
-	f.tried = append(f.tried, address+" "+time.Since(f.began).String())
+	f.tried = append(f.tried, address+" "+time.Since(f.start).String())
 	f.mu.Unlock()
 	select {
 	case <-time.After(f.after[address]):
 	case <-ctx.Done():
-		if f.fails[address] == errDeaf { // a connect that comes about all the same
+		if f.fails[address] == errIgnoresContext { // the connect succeeds nevertheless
 			return &fakeConn{net: f, address: address}, nil
 		}
 		return nil, ctx.Err()
 	}
-	if err := f.fails[address]; err != nil && err != errDeaf {
+	if err := f.fails[address]; err != nil && err != errIgnoresContext {
 		return nil, err
 	}
 	return &fakeConn{net: f, address: address}, nil
 }
 
-var errDeaf = errors.New("does not heed its context")
+var errIgnoresContext = errors.New("ignores its context")
 
 // fakeConn is one connection of a fakeNet.
 type fakeConn struct {
 	net.Conn
 	net      *fakeNet
 	address  string
-	question []byte
+	request  []byte
 	deadline time.Time
 	sooner   chan struct{}
 	once     sync.Once
 }
 
 func (c *fakeConn) Write(p []byte) (int, error) {
-	c.question = append([]byte{}, p...)
+	c.request = append([]byte{}, p...)
 	if err, known := c.net.answer["write "+c.address]; known {
 		return 0, err
 	}
@@ -77,7 +77,7 @@ func (c *fakeConn) Write(p []byte) (int, error) {
 func (c *fakeConn) Read(p []byte) (int, error) {
 	switch err := c.net.answer[c.address]; err {
 	case nil:
-		return copy(p, c.question), nil
+		return copy(p, c.request), nil
 	case io.EOF:
 		select {
 		case <-time.After(time.Until(c.deadline)):
@@ -106,7 +106,7 @@ func (c *fakeConn) Close() error {
 	return nil
 }
 
-func TestStreamGoesToTheFirstAddressThatConnects(t *testing.T) {
+func TestStreamUsesTheFirstAddressThatConnects(t *testing.T) {
 	refused, unreachable := call(syscall.ECONNREFUSED), call(syscall.EHOSTUNREACH)
 	const slow = time.Hour
 	tests := []struct {
@@ -122,17 +122,17 @@ func TestStreamGoesToTheFirstAddressThatConnects(t *testing.T) {
 		{"the third, where two refuse", &fakeNet{fails: map[string]error{"a": refused, "b": unreachable}, after: map[string]time.Duration{"b": time.Millisecond}},
 			"c", nil, []string{"a 0s", "b 0s", "c 1ms"}, nil},
 		{"the second, where the first is silent", &fakeNet{after: map[string]time.Duration{"a": slow}}, "b", nil, []string{"a 0s", "b 250ms"}, nil},
-		{"the first that comes about, where all take long", &fakeNet{after: map[string]time.Duration{"a": slow, "b": 500 * time.Millisecond, "c": slow}},
+		{"the first that connects, where all are slow", &fakeNet{after: map[string]time.Duration{"a": slow, "b": 500 * time.Millisecond, "c": slow}},
 			"b", nil, []string{"a 0s", "b 250ms", "c 500ms"}, nil},
-		{"the first, if it only takes a while", &fakeNet{after: map[string]time.Duration{"a": 249 * time.Millisecond}}, "a", nil, []string{"a 0s"}, nil},
-		{"one that comes too late is closed", &fakeNet{after: map[string]time.Duration{"a": 260 * time.Millisecond, "b": 20 * time.Millisecond}, fails: map[string]error{"b": errDeaf}},
+		{"the first, if it connects within the delay", &fakeNet{after: map[string]time.Duration{"a": 249 * time.Millisecond}}, "a", nil, []string{"a 0s"}, nil},
+		{"a second connection is closed", &fakeNet{after: map[string]time.Duration{"a": 260 * time.Millisecond, "b": 20 * time.Millisecond}, fails: map[string]error{"b": errIgnoresContext}},
 			"a", nil, []string{"a 0s", "b 250ms"}, []string{"b"}},
 		{"none", &fakeNet{fails: map[string]error{"a": unreachable, "b": refused, "c": unreachable}}, "", refused, []string{"a 0s", "b 0s", "c 0s"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tt.net.began = time.Now()
+				tt.net.start = time.Now()
 				conn, err := dialStream(t.Context(), []string{"a", "b", "c"}, tt.net.dial)
 				synctest.Wait()
 				got := ""
@@ -155,28 +155,28 @@ func TestStreamGoesToTheFirstAddressThatConnects(t *testing.T) {
 
 func TestStreamEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fakeNet{after: map[string]time.Duration{"a": time.Hour, "b": time.Hour}, began: time.Now()}
+		f := &fakeNet{after: map[string]time.Duration{"a": time.Hour, "b": time.Hour}, start: time.Now()}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := dialStream(ctx, []string{"a", "b"}, f.dial); Classify(err) != Timeout || time.Since(f.began) != time.Second {
-			t.Errorf("got %v after %v, want a timeout after 1s", err, time.Since(f.began))
+		if _, err := dialStream(ctx, []string{"a", "b"}, f.dial); Classify(err) != Timeout || time.Since(f.start) != time.Second {
+			t.Errorf("got %v after %v, want a timeout after 1s", err, time.Since(f.start))
 		}
 	})
 }
 
-func TestFirstErrorSaysMostOfAll(t *testing.T) {
-	refused, away, none, odd := call(syscall.ECONNREFUSED), call(syscall.ENETUNREACH), call(syscall.EADDRNOTAVAIL), call(syscall.EAFNOSUPPORT)
+func TestFirstErrorPrefersTheErrorOfARemoteHost(t *testing.T) {
+	refused, unreachable, none, odd := call(syscall.ECONNREFUSED), call(syscall.ENETUNREACH), call(syscall.EADDRNOTAVAIL), call(syscall.EAFNOSUPPORT)
 	tests := []struct {
 		failed []error
 		want   error
 	}{
-		{[]error{refused, away}, refused},
-		{[]error{away, refused}, refused},
+		{[]error{refused, unreachable}, refused},
+		{[]error{unreachable, refused}, refused},
 		{[]error{none, refused}, refused},
 		{[]error{odd, refused}, refused},
-		{[]error{none, away}, none},
-		{[]error{away, none}, away},
-		{[]error{odd, away}, odd},
+		{[]error{none, unreachable}, none},
+		{[]error{unreachable, none}, unreachable},
+		{[]error{odd, unreachable}, odd},
 		{nil, nil},
 	}
 	for _, tt := range tests {
@@ -186,8 +186,8 @@ func TestFirstErrorSaysMostOfAll(t *testing.T) {
 	}
 }
 
-func TestDatagramsGoToTheFirstAddressThatAnswers(t *testing.T) {
-	refused, away := call(syscall.ECONNREFUSED), call(syscall.EHOSTUNREACH)
+func TestDatagramsUseTheFirstAddressThatAnswers(t *testing.T) {
+	refused, unreachable := call(syscall.ECONNREFUSED), call(syscall.EHOSTUNREACH)
 	answers := func(a, b error) map[string]error { return map[string]error{"a": a, "b": b} }
 	tests := []struct {
 		name  string
@@ -199,26 +199,26 @@ func TestDatagramsGoToTheFirstAddressThatAnswers(t *testing.T) {
 		{"the first", &fakeNet{}, "a", nil, []string{"a 0s", "a 0s"}},
 		{"the second, where the first refuses", &fakeNet{answer: answers(refused, nil)}, "b", nil, []string{"a 0s", "b 0s", "b 0s"}},
 		{"the second, where the first refuses what is written", &fakeNet{answer: map[string]error{"write a": refused}}, "b", nil, []string{"a 0s", "b 0s", "b 0s"}},
-		{"the second, where the first is away", &fakeNet{answer: answers(away, nil)}, "b", nil, []string{"a 0s", "b 0s", "b 0s"}},
-		{"the second, where the first has no socket", &fakeNet{fails: map[string]error{"a": away}}, "b", nil, []string{"a 0s", "b 0s", "b 0s"}},
+		{"the second, where the first is unreachable", &fakeNet{answer: answers(unreachable, nil)}, "b", nil, []string{"a 0s", "b 0s", "b 0s"}},
+		{"the second, where the first has no socket", &fakeNet{fails: map[string]error{"a": unreachable}}, "b", nil, []string{"a 0s", "b 0s", "b 0s"}},
 		{"the second, where the first is silent", &fakeNet{answer: answers(io.EOF, nil)}, "b", nil, []string{"a 0s", "b 250ms", "b 250ms"}},
 		{"the silent one, where the other refuses", &fakeNet{answer: answers(refused, io.EOF)}, "b", nil, []string{"a 0s", "b 0s", "b 250ms"}},
 		{"the first, where the other refuses", &fakeNet{answer: answers(io.EOF, refused)}, "a", nil, []string{"a 0s", "b 250ms", "a 250ms"}},
 		{"the first, where both are silent", &fakeNet{answer: answers(io.EOF, io.EOF)}, "a", nil, []string{"a 0s", "b 250ms", "a 500ms"}},
 		{"the first, where both refuse", &fakeNet{answer: answers(refused, refused)}, "a", nil, []string{"a 0s", "b 0s", "a 0s"}},
-		{"the one that refuses, where the other is away", &fakeNet{answer: answers(away, refused)}, "b", nil, []string{"a 0s", "b 0s", "b 0s"}},
-		{"none", &fakeNet{answer: answers(away, away)}, "", away, []string{"a 0s", "b 0s"}},
+		{"the one that refuses, where the other is unreachable", &fakeNet{answer: answers(unreachable, refused)}, "b", nil, []string{"a 0s", "b 0s", "b 0s"}},
+		{"none", &fakeNet{answer: answers(unreachable, unreachable)}, "", unreachable, []string{"a 0s", "b 0s"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tt.net.began = time.Now()
+				tt.net.start = time.Now()
 				conn, err := dialDatagrams(t.Context(), []string{"a", "b"}, tt.net.dial)
 				got := ""
 				if conn != nil {
 					got = conn.(*fakeConn).address
-					if conn.(*fakeConn).question != nil {
-						t.Error("the socket was asked with: want a new one")
+					if conn.(*fakeConn).request != nil {
+						t.Error("the socket sent the probe, want a new one")
 					}
 				}
 				if got != tt.want || !errors.Is(err, tt.err) {
@@ -236,32 +236,32 @@ func TestDatagramsGoToTheFirstAddressThatAnswers(t *testing.T) {
 	}
 }
 
-func TestDatagramsAskWhatNobodyAskedBefore(t *testing.T) {
+func TestEachProbeHasNewBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, seen := &fakeNet{}, map[string]bool{}
 		for range 3 {
 			conn := &fakeConn{net: f}
-			if answered, err := ask(t.Context(), "a", func(context.Context, string) (net.Conn, error) { return conn, nil }); !answered || err != nil {
+			if answered, err := probe(t.Context(), "a", func(context.Context, string) (net.Conn, error) { return conn, nil }); !answered || err != nil {
 				t.Fatalf("got %v, %v; want an answer", answered, err)
 			}
-			seen[string(conn.question)] = true
-			if len(conn.question) != 16 {
-				t.Errorf("asked with %d bytes, want 16", len(conn.question))
+			seen[string(conn.request)] = true
+			if len(conn.request) != 16 {
+				t.Errorf("the probe has %d bytes, want 16", len(conn.request))
 			}
 		}
 		if len(seen) != 3 {
-			t.Errorf("got %d questions, want 3 different ones", len(seen))
+			t.Errorf("got %d different probes, want 3", len(seen))
 		}
 	})
 }
 
 func TestDatagramsEndWithTheirContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fakeNet{answer: map[string]error{"a": io.EOF, "b": io.EOF}, began: time.Now()}
+		f := &fakeNet{answer: map[string]error{"a": io.EOF, "b": io.EOF}, start: time.Now()}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if _, err := dialDatagrams(ctx, []string{"a", "b"}, f.dial); !errors.Is(err, context.DeadlineExceeded) || time.Since(f.began) != time.Millisecond {
-			t.Errorf("got %v after %v, want the context's error after 1ms", err, time.Since(f.began))
+		if _, err := dialDatagrams(ctx, []string{"a", "b"}, f.dial); !errors.Is(err, context.DeadlineExceeded) || time.Since(f.start) != time.Millisecond {
+			t.Errorf("got %v after %v, want the context's error after 1ms", err, time.Since(f.start))
 		}
 		if diff := cmp.Diff([]string{"a 0s"}, f.tried); diff != "" {
 			t.Errorf("tried (-want +got)\n%s", diff)
@@ -269,7 +269,7 @@ func TestDatagramsEndWithTheirContext(t *testing.T) {
 	})
 }
 
-func TestNamedTellsNamesFromAddresses(t *testing.T) {
+func TestHasNameTellsNamesFromAddresses(t *testing.T) {
 	via := func(context.Context) (net.Conn, error) { return nil, nil }
 	tests := []struct {
 		target Target
@@ -286,13 +286,13 @@ func TestNamedTellsNamesFromAddresses(t *testing.T) {
 		{Target{Network: "tcp", Address: "localhost:7", Via: via}, false},
 	}
 	for _, tt := range tests {
-		if got := tt.target.Named(); got != tt.want {
+		if got := tt.target.HasName(); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.target, got, tt.want)
 		}
 	}
 }
 
-// named is a context in which every name has these addresses.
+// named returns a context in which every name has these addresses.
 func named(ctx context.Context, err error, addrs ...string) context.Context {
 	return endpoint.WithLookup(ctx, func(context.Context, string) (found []netip.Addr, _ error) {
 		for _, addr := range addrs {
@@ -302,7 +302,7 @@ func named(ctx context.Context, err error, addrs ...string) context.Context {
 	})
 }
 
-func TestNameIsDialledAtTheAddressesOfItsSourcesFamily(t *testing.T) {
+func TestANameIsDialledAtAddressesOfTheSourceFamily(t *testing.T) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -323,7 +323,7 @@ func TestNameIsDialledAtTheAddressesOfItsSourcesFamily(t *testing.T) {
 	}
 	target.Source = netip.MustParseAddr("127.0.0.1")
 	_, err = target.Dial(named(t.Context(), nil, "::1"))
-	const want = "dial tcp: address echo.example: no address of the source's family"
+	const want = "dial tcp: address echo.example: no address has the family of the source address"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -334,7 +334,7 @@ func TestNameIsDialledAtTheAddressesOfItsSourcesFamily(t *testing.T) {
 	}
 }
 
-func TestNameThatNobodyHasIsAnErrorOfDNS(t *testing.T) {
+func TestAnUnknownNameHasTheClassDNS(t *testing.T) {
 	missing := &net.DNSError{Err: "no such host", Name: "echo.example", IsNotFound: true}
 	_, err := Target{Network: "tls", Address: "echo.example:7"}.Dial(named(t.Context(), missing))
 	if got, want := err.Error(), "dial tcp: lookup echo.example: no such host"; got != want || Classify(err) != DNS {
@@ -342,9 +342,8 @@ func TestNameThatNobodyHasIsAnErrorOfDNS(t *testing.T) {
 	}
 }
 
-// TestNameIsDialledForDatagramsWhereSomebodyAnswers: connect(2) succeeds at every
-// address, so a datagram has to tell.
-func TestNameIsDialledForDatagramsWhereSomebodyAnswers(t *testing.T) {
+// connect(2) of a datagram socket succeeds for every address, so Dial sends datagrams.
+func TestDatagramsOfANameGoToAnAddressThatAnswers(t *testing.T) {
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -363,13 +362,11 @@ func TestNameIsDialledForDatagramsWhereSomebodyAnswers(t *testing.T) {
 	}
 	defer conn.Close()
 	if got, want := conn.RemoteAddr().String(), server.LocalAddr().String(); got != want {
-		t.Errorf("connected to %s, where nobody answers; want %s", got, want)
+		t.Errorf("connected to %s, which does not answer; want %s", got, want)
 	}
 }
 
-// TestOneAddressIsNotAsked: a name with one address gets no datagram before the
-// caller's.
-func TestOneAddressIsNotAsked(t *testing.T) {
+func TestASingleAddressIsNotProbed(t *testing.T) {
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

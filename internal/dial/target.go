@@ -1,3 +1,5 @@
+// Package dial connects to the services that echod sends to: it parses their URLs, dials
+// them, adds TLS, and classifies errors.
 package dial
 
 import (
@@ -9,23 +11,23 @@ import (
 	"echod/internal/endpoint"
 )
 
-// Target is a service that can be asked. [Parse] makes one from a URL.
+// Target is a service. [Parse] makes one from a URL.
 type Target struct {
 	Network string // "tcp", "tls", "unix" or "udp"
-	Address string // host:port, or the socket's path
+	Address string // host:port, or the path of the socket
 
-	// TLS is for the network "tls". Nil trusts the system's roots; without a
-	// ServerName, that is the Address's host.
+	// TLS is for the network "tls". Nil trusts the roots of the system. The default
+	// ServerName is the host of Address.
 	TLS *tls.Config
-	// Source is the address to speak from; the zero one leaves it to the kernel.
-	// It is not for unix sockets.
+	// Source is the source address; if it is zero, the kernel chooses one. It is not
+	// for unix sockets.
 	Source netip.Addr
-	// Via, if set, makes the connections in place of the net package. For the
-	// network "tls" it makes those that TLS is spoken over.
+	// Via, if set, makes the connections instead of package net. For the network
+	// "tls" it makes the connections below TLS.
 	Via func(ctx context.Context) (net.Conn, error)
 }
 
-// Parse reads a URL as [endpoint.Parse] does.
+// Parse parses a URL as [endpoint.Parse] does.
 func Parse(url string, networks ...string) (Target, error) {
 	u, err := endpoint.Parse(url, networks...)
 	if err != nil {
@@ -34,24 +36,22 @@ func Parse(url string, networks ...string) (Target, error) {
 	return Target{Network: u.Network, Address: u.Address()}, nil
 }
 
-// String is the target's URL.
+// String returns the URL of the target.
 func (t Target) String() string { return endpoint.Format(t.Network, t.Address) }
 
-// Dial makes one connection, for streams and datagrams alike. Under TLS the
-// handshake has been done; if it failed, the error is a *HandshakeError. ctx
-// bounds all of it.
+// Dial makes one connection, also for datagrams. With TLS it includes the handshake; if
+// that fails, the error is a *HandshakeError. ctx bounds all of it.
 func (t Target) Dial(ctx context.Context) (net.Conn, error) {
-	conn, err := t.DialBare(ctx)
+	conn, err := t.DialTransport(ctx)
 	if err != nil || t.Network != "tls" {
 		return conn, err
 	}
-	return t.secure(ctx, conn)
+	return t.startTLS(ctx, conn)
 }
 
-// DialBare makes one connection without the TLS on it. A name is tried at each of
-// its addresses in turn, also for datagrams: the connection's RemoteAddr tells
-// which one it is.
-func (t Target) DialBare(ctx context.Context) (net.Conn, error) {
+// DialTransport is Dial without TLS. If the host is a name with several addresses, it
+// tries each, also for datagrams. RemoteAddr of the connection is the one that it used.
+func (t Target) DialTransport(ctx context.Context) (net.Conn, error) {
 	if t.Via != nil {
 		return t.Via(ctx)
 	}
@@ -59,7 +59,7 @@ func (t Target) DialBare(ctx context.Context) (net.Conn, error) {
 	if network == "tls" {
 		network = "tcp"
 	}
-	if t.Named() {
+	if t.HasName() {
 		return t.dialName(ctx, network)
 	}
 	return t.dialer(network).DialContext(ctx, network, t.Address)

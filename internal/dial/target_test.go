@@ -10,12 +10,33 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"echod/internal/usage"
 )
 
-func TestDialSpeaksFromTheSourceItWasGiven(t *testing.T) {
+func TestParse(t *testing.T) {
+	tests := []struct{ url, network, address, text string }{
+		{"TCP://127.0.0.1:7", "tcp", "127.0.0.1:7", "tcp://127.0.0.1:7"},
+		{"tls://echo.example:443", "tls", "echo.example:443", "tls://echo.example:443"},
+		{"udp://[fe80::1%eth0]:7", "udp", "[fe80::1%eth0]:7", "udp://[fe80::1%25eth0]:7"},
+		{"unix:///a%20path/100%25", "unix", "/a path/100%", "unix:///a%20path/100%25"},
+	}
+	for _, tt := range tests {
+		got, err := Parse(tt.url)
+		if err != nil || got.Network != tt.network || got.Address != tt.address || got.String() != tt.text {
+			t.Errorf("%s: got %q %q, %s, error %v; want %q %q, %s", tt.url, got.Network, got.Address, got, err, tt.network, tt.address, tt.text)
+		}
+	}
+	got, err := Parse("tcp://echo.example:0")
+	if _, ok := errors.AsType[*usage.Error](err); !ok || got.Network != "" || got.Address != "" {
+		t.Errorf("got %v, %v; want a *usage.Error alone", got, err)
+	}
+}
+
+func TestDialUsesTheSourceAddress(t *testing.T) {
 	source := netip.MustParseAddr("127.0.0.1")
 	if runtime.GOOS == "linux" {
-		source = netip.MustParseAddr("127.9.8.7") // there, all of 127/8 is this machine's
+		source = netip.MustParseAddr("127.9.8.7") // on Linux, 127.0.0.0/8 is local
 	}
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,13 +65,13 @@ func TestDialSpeaksFromTheSourceItWasGiven(t *testing.T) {
 	}
 }
 
-func TestViaMakesTheConnectionInPlaceOfNet(t *testing.T) {
-	here, there := net.Pipe()
-	defer there.Close()
+func TestViaReplacesPackageNet(t *testing.T) {
+	local, remote := net.Pipe()
+	defer remote.Close()
 	asked := errors.New("asked")
 	nowhere := Target{Network: "tcp", Address: "256.0.0.1:7"} // net would fail
-	nowhere.Via = func(context.Context) (net.Conn, error) { return here, nil }
-	if got, err := nowhere.Dial(t.Context()); got != here || err != nil {
+	nowhere.Via = func(context.Context) (net.Conn, error) { return local, nil }
+	if got, err := nowhere.Dial(t.Context()); got != local || err != nil {
 		t.Errorf("got %v and %v, want the connection that Via made", got, err)
 	}
 	nowhere.Via = func(context.Context) (net.Conn, error) { return nil, asked }
@@ -60,9 +81,8 @@ func TestViaMakesTheConnectionInPlaceOfNet(t *testing.T) {
 	}
 }
 
-// TestTLSTrustsTheNameThatTheURLHas: without a ServerName it is the address's
-// host, also where the connection goes elsewhere.
-func TestTLSTrustsTheNameThatTheURLHas(t *testing.T) {
+// The default ServerName is the host of the address, even if Via connects elsewhere.
+func TestTLSVerifiesTheHostOfTheURL(t *testing.T) {
 	ca := authority(t)
 	server, err := ca.NewServer(time.Now().Add(time.Hour), "echo.example")
 	address := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{certificate(t, server, err)}})
@@ -98,25 +118,25 @@ func TestTLSTrustsTheNameThatTheURLHas(t *testing.T) {
 }
 
 func TestHandshakeEndsWithTheContext(t *testing.T) {
-	here, there := net.Pipe() // nobody answers there
-	defer there.Close()
+	local, remote := net.Pipe() // nothing answers
+	defer remote.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	target := Target{Network: "tls", Address: "echo.example:7"}
-	target.Via = func(context.Context) (net.Conn, error) { return here, nil }
+	target.Via = func(context.Context) (net.Conn, error) { return local, nil }
 	time.AfterFunc(time.Millisecond, cancel)
 	if _, err := target.Dial(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
-	if _, err := there.Read(make([]byte, 1)); err == nil {
-		_, err = io.Copy(io.Discard, there)
+	if _, err := remote.Read(make([]byte, 1)); err == nil {
+		_, err = io.Copy(io.Discard, remote)
 		if err != nil {
-			t.Errorf("the connection below: got %v, want it closed", err)
+			t.Errorf("the connection below TLS: got %v, want it closed", err)
 		}
 	}
 }
 
-// TestNotifiedTellsACloseNotifyFromAFin: to crypto/tls they are the same.
-func TestNotifiedTellsACloseNotifyFromAFin(t *testing.T) {
+// crypto/tls returns io.EOF for both.
+func TestGotCloseNotifyTellsACloseNotifyFromAFIN(t *testing.T) {
 	ca := authority(t)
 	server, err := ca.NewServer(time.Now().Add(time.Hour), "127.0.0.1")
 	config := &tls.Config{Certificates: []tls.Certificate{certificate(t, server, err)}}
@@ -148,24 +168,24 @@ func TestNotifiedTellsACloseNotifyFromAFin(t *testing.T) {
 			if string(got) != "e" || err != nil {
 				t.Fatalf("got %q and %v, want the byte and an end", got, err)
 			}
-			if got, want := Notified(conn, io.EOF), name == "close_notify"; got != want {
-				t.Errorf("notified: got %v, want %v", got, want)
+			if got, want := GotCloseNotify(conn, io.EOF), name == "close_notify"; got != want {
+				t.Errorf("got %v, want %v", got, want)
 			}
-			if Notified(conn, io.ErrUnexpectedEOF) {
-				t.Error("notified of an end that is none: got true, want false")
+			if GotCloseNotify(conn, io.ErrUnexpectedEOF) {
+				t.Error("after another error: got true, want false")
 			}
-			if _, ok := Bare(conn).(*net.TCPConn); !ok {
-				t.Errorf("below TLS: got a %T, want the socket", Bare(conn))
+			if _, ok := Transport(conn).(*net.TCPConn); !ok {
+				t.Errorf("below TLS: got a %T, want the socket", Transport(conn))
 			}
 		})
 	}
 }
 
-func TestBareIsItselfWithoutTLS(t *testing.T) {
-	here, there := net.Pipe()
-	defer here.Close()
-	defer there.Close()
-	if got := Bare(here); got != here {
+func TestTransportIsTheConnectionItselfWithoutTLS(t *testing.T) {
+	local, remote := net.Pipe()
+	defer local.Close()
+	defer remote.Close()
+	if got := Transport(local); got != local {
 		t.Errorf("got %v, want the connection itself", got)
 	}
 }

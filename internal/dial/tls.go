@@ -3,20 +3,24 @@ package dial
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
+	"time"
 )
 
-// HandshakeError says that there was a connection, and no TLS on it.
+// HandshakeError is returned when a connection was made and the TLS handshake on it
+// failed.
 type HandshakeError struct{ Err error }
 
 func (e *HandshakeError) Error() string { return "tls handshake: " + e.Err.Error() }
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
-// secure puts TLS on conn.
-func (t Target) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	config := t.TLS.Clone() // a nil one is nil again
+// startTLS does the TLS handshake on conn.
+func (t Target) startTLS(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	config := t.TLS.Clone() // the clone of nil is nil
 	if config == nil {
 		config = new(tls.Config)
 	}
@@ -26,9 +30,9 @@ func (t Target) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 			config.ServerName = host
 		}
 	}
-	b := &below{Conn: conn}
-	config.GetClientCertificate = b.certificateOf(config)
-	c := tls.Client(b, config)
+	transport := &tlsTransport{Conn: conn}
+	config.GetClientCertificate = transport.clientCertificate(config)
+	c := tls.Client(transport, config)
 	if err := c.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, &HandshakeError{err}
@@ -36,29 +40,29 @@ func (t Target) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	return c, nil
 }
 
-// below is the connection below TLS. It remembers a FIN, which crypto/tls does
-// not tell from a close_notify: between two records, either is an io.EOF. And it
-// remembers whether the server asked for a certificate.
-type below struct {
+// tlsTransport is the connection below TLS. It records two facts that crypto/tls does
+// not report: whether the connection ended by a FIN or by a close_notify, both of which
+// are an io.EOF between two records; and whether the server requested a certificate.
+type tlsTransport struct {
 	net.Conn
-	fin   atomic.Bool
-	asked bool
+	fin           atomic.Bool
+	certRequested bool
 }
 
-func (b *below) Read(p []byte) (int, error) {
-	n, err := b.Conn.Read(p)
+func (t *tlsTransport) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
 	if err == io.EOF {
-		b.fin.Store(true)
+		t.fin.Store(true)
 	}
 	return n, err
 }
 
-// NetConn is the connection itself.
-func (b *below) NetConn() net.Conn { return b.Conn }
+// NetConn returns the connection itself.
+func (t *tlsTransport) NetConn() net.Conn { return t.Conn }
 
-// Bare is the connection below TLS, which has the options and the FIN of a
-// socket; c itself where there is no TLS.
-func Bare(c net.Conn) net.Conn {
+// Transport returns the connection below TLS, which has the options and the half-close
+// of a socket. Without TLS, that is c.
+func Transport(c net.Conn) net.Conn {
 	for {
 		upper, ok := c.(interface{ NetConn() net.Conn })
 		if !ok {
@@ -68,8 +72,48 @@ func Bare(c net.Conn) net.Conn {
 	}
 }
 
-// Notified reports whether c, a TLS stream of [Target.Dial] that has ended by err,
-// was ended by a close_notify.
-func Notified(c net.Conn, err error) bool {
-	return err == io.EOF && !c.(*tls.Conn).NetConn().(*below).fin.Load()
+// GotCloseNotify reports whether c, a TLS stream of [Target.Dial] that a read has ended
+// with err, ended with a close_notify.
+func GotCloseNotify(c net.Conn, err error) bool {
+	return err == io.EOF && !c.(*tls.Conn).NetConn().(*tlsTransport).fin.Load()
+}
+
+// clientCertificate returns a GetClientCertificate that calls the one of config. Without
+// one it does what crypto/tls does: it returns the first certificate that the server
+// supports, or an empty one.
+func (t *tlsTransport) clientCertificate(config *tls.Config) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	get, certs := config.GetClientCertificate, config.Certificates
+	return func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		t.certRequested = true
+		if get != nil {
+			return get(request)
+		}
+		for i := range certs {
+			if request.SupportsCertificate(&certs[i]) == nil {
+				return &certs[i], nil
+			}
+		}
+		return new(tls.Certificate), nil
+	}
+}
+
+// AwaitCertRejection waits for wait, or until ctx ends, for the server of c to reject the
+// client's certificate, or its absence. Since TLS 1.3 a client completes the handshake
+// before the server has verified it (RFC 8446, section 2). It returns the rejection, a
+// *HandshakeError, or nil. If the server requested no certificate, it does not wait.
+//
+// c must be a new connection of [Target.Dial]. Afterwards it can only be closed, because
+// bytes that arrived may be lost.
+func AwaitCertRejection(ctx context.Context, c net.Conn, wait time.Duration) error {
+	secure, ok := c.(*tls.Conn)
+	if !ok || !secure.NetConn().(*tlsTransport).certRequested {
+		return nil
+	}
+	c.SetReadDeadline(time.Now().Add(wait))
+	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, err := c.Read(make([]byte, 1)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return &HandshakeError{err}
+	}
+	return ctx.Err()
 }

@@ -136,7 +136,7 @@ func reach(ctx context.Context, p Plan) (peer, error) {
 		return peer{}, &dial.UnreachableError{Target: p.Target.String(), Class: dial.Classify(err), Err: err}
 	}
 	defer conn.Close()
-	if err := dial.Admitted(ctx, conn, p.Timeout/8); err != nil {
+	if err := dial.AwaitCertRejection(ctx, conn, p.Timeout/8); err != nil {
 		return peer{}, &dial.UnreachableError{Target: p.Target.String(), Class: dial.Classify(err), Err: err}
 	}
 	return peer{conn.RemoteAddr()}, nil

@@ -36,7 +36,7 @@ func connect(ctx context.Context, target Target) (*connection, error) {
 	w := stopwatch{start: time.Now()}
 	bare := target
 	target.Via = func(ctx context.Context) (net.Conn, error) {
-		conn, err := bare.DialBare(ctx)
+		conn, err := bare.DialTransport(ctx)
 		w.mark(&w.connected)
 		return conn, err
 	}
@@ -138,7 +138,7 @@ func (c *connection) addr() string {
 // are dropped.
 func (c *connection) shutdown(abort bool) {
 	close(c.done)
-	if tcp, ok := dial.Bare(c.Conn).(*net.TCPConn); ok && abort {
+	if tcp, ok := dial.Transport(c.Conn).(*net.TCPConn); ok && abort {
 		tcp.SetLinger(0)
 		tcp.Close()
 	}

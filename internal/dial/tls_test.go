@@ -12,9 +12,9 @@ import (
 	"echod/internal/certs"
 )
 
-const patience = 20 * time.Second
+const testTimeout = 20 * time.Second
 
-// authority is a CA for one test.
+// authority returns a CA for one test.
 func authority(t *testing.T) certs.Pair {
 	t.Helper()
 	ca, err := certs.NewCA(time.Now().Add(time.Hour))
@@ -30,7 +30,7 @@ func pool(ca certs.Pair) *x509.CertPool {
 	return all
 }
 
-// certificate is p with an end.
+// certificate returns p as crypto/tls has it.
 func certificate(t *testing.T, p certs.Pair, err error) tls.Certificate {
 	t.Helper()
 	if err != nil {
@@ -39,7 +39,7 @@ func certificate(t *testing.T, p certs.Pair, err error) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{p.Cert.Raw}, PrivateKey: p.Key}
 }
 
-// serveTLS echoes on a port of 127.0.0.1 to whom config admits.
+// serveTLS echoes on 127.0.0.1 to clients that config accepts, and returns the address.
 func serveTLS(t *testing.T, config *tls.Config) string {
 	t.Helper()
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)
@@ -59,42 +59,42 @@ func serveTLS(t *testing.T, config *tls.Config) string {
 	return ln.Addr().String()
 }
 
-func TestServerThatWantsACertificateIsHeardWhenItRefuses(t *testing.T) {
-	ca, end := authority(t), time.Now().Add(time.Hour)
-	server, err := ca.NewServer(end, "127.0.0.1")
+func TestARejectedClientCertificateIsAHandshakeError(t *testing.T) {
+	ca, expiry := authority(t), time.Now().Add(time.Hour)
+	server, err := ca.NewServer(expiry, "127.0.0.1")
 	shown := certificate(t, server, err)
-	client, err := ca.NewClient(end)
+	client, err := ca.NewClient(expiry)
 	ours := certificate(t, client, err)
-	client, err = authority(t).NewClient(end)
-	strangers := certificate(t, client, err)
+	client, err = authority(t).NewClient(expiry)
+	ofAnotherCA := certificate(t, client, err)
 	const moment, long = 50 * time.Millisecond, time.Hour
 	tests := []struct {
 		name string
 		auth tls.ClientAuthType
-		give []tls.Certificate
+		send []tls.Certificate
 		wait time.Duration
-		want bool // admitted
+		want bool // accepted
 	}{
-		{"none wanted", tls.NoClientCert, nil, long, true},
-		{"wanted and none given", tls.RequireAndVerifyClientCert, nil, patience, false},
-		{"wanted and a stranger's given", tls.RequireAndVerifyClientCert, []tls.Certificate{strangers}, patience, false},
-		{"wanted and given", tls.RequireAndVerifyClientCert, []tls.Certificate{ours}, moment, true},
-		{"wanted, and the second is it", tls.RequireAndVerifyClientCert, []tls.Certificate{strangers, ours}, moment, true},
-		{"welcome and none given", tls.VerifyClientCertIfGiven, nil, moment, true},
+		{"none requested", tls.NoClientCert, nil, long, true},
+		{"required, none sent", tls.RequireAndVerifyClientCert, nil, testTimeout, false},
+		{"required, one of another CA sent", tls.RequireAndVerifyClientCert, []tls.Certificate{ofAnotherCA}, testTimeout, false},
+		{"required and sent", tls.RequireAndVerifyClientCert, []tls.Certificate{ours}, moment, true},
+		{"required, and the second is right", tls.RequireAndVerifyClientCert, []tls.Certificate{ofAnotherCA, ours}, moment, true},
+		{"optional, none sent", tls.VerifyClientCertIfGiven, nil, moment, true},
 	}
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, tt := range tests {
 			t.Run(tls.VersionName(version)+" "+tt.name, func(t *testing.T) {
 				t.Parallel()
 				address := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{shown}, ClientAuth: tt.auth, ClientCAs: pool(ca), MaxVersion: version})
-				target := Target{Network: "tls", Address: address, TLS: &tls.Config{RootCAs: pool(ca), Certificates: tt.give}}
+				target := Target{Network: "tls", Address: address, TLS: &tls.Config{RootCAs: pool(ca), Certificates: tt.send}}
 				conn, err := target.Dial(t.Context())
 				if err == nil {
 					defer conn.Close()
-					err = Admitted(t.Context(), conn, tt.wait)
+					err = AwaitCertRejection(t.Context(), conn, tt.wait)
 				}
 				if got := err == nil; got != tt.want {
-					t.Fatalf("admitted %v (%v), want %v", got, err, tt.want)
+					t.Fatalf("accepted %v (%v), want %v", got, err, tt.want)
 				}
 				if _, ok := errors.AsType[*HandshakeError](err); !ok && !tt.want {
 					t.Errorf("got %v, want a *HandshakeError", err)
@@ -104,11 +104,11 @@ func TestServerThatWantsACertificateIsHeardWhenItRefuses(t *testing.T) {
 	}
 }
 
-func TestConnectionWithoutTLSIsAdmitted(t *testing.T) {
-	here, there := net.Pipe()
-	defer here.Close()
-	defer there.Close()
-	if err := Admitted(t.Context(), here, time.Hour); err != nil {
+func TestAConnectionWithoutTLSIsNotRejected(t *testing.T) {
+	local, remote := net.Pipe()
+	defer local.Close()
+	defer remote.Close()
+	if err := AwaitCertRejection(t.Context(), local, time.Hour); err != nil {
 		t.Error(err)
 	}
 }
