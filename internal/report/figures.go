@@ -16,14 +16,14 @@ import (
 
 // figure is one number of a result.
 type figure struct {
-	key   string                             // in JSON; its unit is the last word
-	label string                             // for people
-	of    func(*load.Result) (float64, bool) // false: it was not measured
+	key   string                             // in JSON; it ends with the unit
+	label string                             // in tables
+	of    func(*load.Result) (float64, bool) // false if it was not measured
 	text  func(float64) string
-	bad   bool // anything but zero is bad
+	bad   bool // any value other than 0 is bad
 }
 
-// figures are all that a result is asked for, in this order.
+// figures returns the figures of results, in the order of the table.
 func figures(results []*load.Result) []figure {
 	all := []figure{
 		{key: "messages_per_second", label: "throughput", of: perSecond(messages), text: draw.PerSecond.Write},
@@ -36,7 +36,7 @@ func figures(results []*load.Result) []figure {
 	return append(append(all, losses...), costs...)
 }
 
-// quantile is a part of all messages, by the name that people call it.
+// quantile is a quantile with its names in JSON and in tables.
 type quantile struct {
 	key, label string
 	part       float64
@@ -54,7 +54,7 @@ func connect(r *load.Result) *hist.Hist         { return r.Connect }
 func messages(r *load.Result) int64 { return r.Messages }
 func bytesIn(r *load.Result) int64  { return r.BytesIn }
 
-// durations are the quantiles of one histogram.
+// durations returns the figures of a histogram: its quantiles.
 func durations(name string, of func(*load.Result) *hist.Hist, at []quantile) []figure {
 	var all []figure
 	for _, q := range at {
@@ -76,7 +76,7 @@ func perSecond(of func(*load.Result) int64) func(*load.Result) (float64, bool) {
 	return func(r *load.Result) (float64, bool) { return divide(float64(of(r)), r.Seconds) }
 }
 
-// divide is false where the result is no number.
+// divide returns false if the result is not a finite number.
 func divide(a, b float64) (float64, bool) {
 	v := a / b
 	if b == 0 || math.IsInf(v, 0) {
@@ -85,8 +85,8 @@ func divide(a, b float64) (float64, bool) {
 	return v, true
 }
 
-// failures are the errors: a figure for each class that any result has, or one
-// that says that there were none.
+// failures returns the figures of errors: all errors, and those of each class that any
+// result has.
 func failures(results []*load.Result) []figure {
 	classes := map[dial.Class]bool{}
 	for _, r := range results {
@@ -114,7 +114,7 @@ func errorsOf(r *load.Result) int64 {
 	return sum
 }
 
-// losses are what became of datagrams, as parts of those that left.
+// losses are figures of datagrams, as parts of those sent.
 var losses = []figure{
 	{key: "lost_ratio", label: "lost", of: ofSent(func(d *load.Datagrams) int64 { return d.Lost }), text: draw.Percentage, bad: true},
 	{key: "duplicated_ratio", label: "duplicated", of: ofSent(func(d *load.Datagrams) int64 { return d.Duplicated }), text: draw.Percentage, bad: true},
@@ -130,8 +130,7 @@ func ofSent(of func(*load.Datagrams) int64) func(*load.Result) (float64, bool) {
 	}
 }
 
-// costs are what it took: processors as parts of one core, kept busy all the
-// time.
+// costs are figures of CPU time, as parts of one core, and of memory.
 var costs = []figure{
 	{key: "client_cpu_cores", label: "client CPU", text: draw.Percentage,
 		of: func(r *load.Result) (float64, bool) { return divide(r.CPU.Client, r.Seconds) }},
@@ -158,15 +157,15 @@ var costs = []figure{
 		}},
 }
 
-// cell is one place in the table of figures.
+// cell is a cell of the table of figures.
 type cell struct {
 	Text string
 	Bad  bool
 }
 
-// table is what all runs were found to be: a row for each figure that any of them
-// has, its label first. Several runs have their names above them, and after the
-// second and each further one a column of multiples of the first.
+// table returns a row for each figure that any run has, with its label first. If there
+// are several runs, the first row has their names. Each run after the first has a second
+// column with multiples of the first run.
 func table(runs []Run) [][]cell {
 	results := make([]*load.Result, len(runs))
 	for i, run := range runs {
@@ -195,7 +194,7 @@ func heading(runs []Run) []cell {
 	return row
 }
 
-// row is nil if no result has the figure.
+// row returns the row of a figure, nil if no result has it.
 func (f figure) row(results []*load.Result) []cell {
 	row, known := []cell{{Text: f.label}}, false
 	first, comparable := f.of(results[0])

@@ -9,8 +9,7 @@ import (
 	"io"
 )
 
-// The page, apart from what is in it. Style and script are its own: it asks
-// nobody for anything.
+// The template, the style and the script of the page, which loads nothing else.
 var (
 	//go:embed page/page.html
 	pageHTML string
@@ -22,8 +21,8 @@ var (
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"class": lineClass}).Parse(pageHTML))
 
-// page is what the template is filled with. What came from a file is a plain
-// string in it, which the template escapes.
+// page is the input of the template. Texts from a file are plain strings in it, which the
+// template escapes.
 type page struct {
 	Title   string
 	Policy  string
@@ -34,8 +33,7 @@ type page struct {
 	Table   [][]cell
 }
 
-// WriteHTML writes one run, or several over one another, as a file for a browser
-// that needs nothing but itself.
+// WriteHTML writes one run, or several in the same charts, as a self-contained page.
 func WriteHTML(w io.Writer, runs []Run) error {
 	p := page{
 		Title:  title(runs),
@@ -56,8 +54,8 @@ func title(runs []Run) string {
 	return count(len(runs), "run", "runs") + " compared"
 }
 
-// digest is what a Content-Security-Policy calls a style or a script by (CSP3,
-// section 2.3.1), so that no other one runs.
+// digest returns the hash by which a Content-Security-Policy allows a style or a script
+// (CSP3, section 2.3.1).
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
@@ -66,10 +64,10 @@ func digest(text string) string {
 // Several reports whether there is more than one run.
 func (p page) Several() bool { return len(p.Origins) > 1 }
 
-// Head reports whether a row of the table holds the names of runs.
+// Head reports whether a row of the table has the names of the runs.
 func (p page) Head(row int) bool { return row == 0 && p.Several() }
 
-// Readable are the points of all lines, for the script.
+// Readable returns the points of all lines, for the script.
 func (c chart) Readable() [][]point {
 	var all [][]point
 	for _, l := range c.Lines {

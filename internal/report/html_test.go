@@ -21,7 +21,7 @@ import (
 	"echod/internal/report"
 )
 
-// pageOf is the page of some runs.
+// pageOf returns the page of runs.
 func pageOf(t *testing.T, runs ...report.Run) string {
 	t.Helper()
 	var text strings.Builder
@@ -31,8 +31,8 @@ func pageOf(t *testing.T, runs ...report.Run) string {
 	return text.String()
 }
 
-// elements reads a page as XML, which it is too, but for its first line, and
-// calls each for each element with what it holds directly.
+// elements reads a page as XML, which it is after its first line. It calls each for each
+// element, with the text in it.
 func elements(t *testing.T, page string, each func(e xml.StartElement, text string)) {
 	t.Helper()
 	in := xml.NewDecoder(strings.NewReader(page))
@@ -98,7 +98,7 @@ func TestPageShowsEveryRunInEveryChart(t *testing.T) {
 	}
 }
 
-func TestPageNeedsNothingButItself(t *testing.T) {
+func TestPageLoadsNothing(t *testing.T) {
 	page := pageOf(t, three()...)
 	for _, word := range []string{"http:", "https:", "src=", "href=", "url(", "@import", "fetch(", "style=", "onclick"} {
 		if strings.Contains(page, word) {
@@ -110,9 +110,9 @@ func TestPageNeedsNothingButItself(t *testing.T) {
 	}
 }
 
-// TestPageEscapesWhatComesFromFiles: every string of a result, and the name of
-// its file, is made hostile.
-func TestPageEscapesWhatComesFromFiles(t *testing.T) {
+// TestPageEscapesTextsFromFiles has a hostile string in each field of a result, and as the
+// name of its file.
+func TestPageEscapesTextsFromFiles(t *testing.T) {
 	const hostile = `"></script></svg></style><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}'`
 	r := troubled()
 	r.Echod, r.Plan.URL = hostile, hostile
@@ -128,7 +128,7 @@ func TestPageEscapesWhatComesFromFiles(t *testing.T) {
 			seen += strings.Count(text, hostile)
 		})
 		if seen < 8 {
-			t.Errorf("got what the file says %d times, want it to be shown everywhere", seen)
+			t.Errorf("got the texts of the file %d times, want them everywhere", seen)
 		}
 		if strings.Contains(page, "<img") || strings.Contains(page, "<script>alert") {
 			t.Error("the page holds markup of a file")
@@ -179,7 +179,7 @@ func TestLinesStayInTheirCharts(t *testing.T) {
 	}
 }
 
-func TestALongRunIsShownInFewPoints(t *testing.T) {
+func TestLongRunHasFewPoints(t *testing.T) {
 	r := empty("alpha", 0)
 	r.Seconds = 1001
 	for i := range 1001 {
@@ -194,8 +194,8 @@ func TestALongRunIsShownInFewPoints(t *testing.T) {
 	}
 }
 
-// TestAnyNumbersCanBeTold: a file may say whatever JSON can.
-func TestAnyNumbersCanBeTold(t *testing.T) {
+// TestAnyNumbersCanBeWritten: a file may have any number of JSON.
+func TestAnyNumbersCanBeWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		number := func(name string) float64 {
 			return rapid.SampledFrom([]float64{0, 5e-324, 1e-9, 1, 86400, 1e9, math.MaxFloat64}).Draw(t, name)
@@ -217,7 +217,7 @@ func TestAnyNumbersCanBeTold(t *testing.T) {
 		r.Datagrams = &load.Datagrams{Sent: whole("sent"), Lost: whole("lost")}
 		r, err := report.Read("a.json", strings.NewReader(written(t, r)))
 		if err != nil {
-			t.Skip(err) // it was told what is wrong
+			t.Skip(err) // the file is refused
 		}
 		runs := []report.Run{{Name: "a", Result: r}}
 		if err := report.WriteText(io.Discard, runs, false); err != nil {

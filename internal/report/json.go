@@ -7,9 +7,9 @@ import (
 	"echod/internal/load"
 )
 
-// file is a result file: the result, and before its long lists the figures that
-// a program would otherwise have to make of its histograms, and what became of
-// the thresholds. [Read] passes over both.
+// file is a result file: the result, and before it the figures, which a program would
+// have to compute from the histograms otherwise, and the verdicts of the thresholds.
+// [Read] ignores both.
 type file struct {
 	Format     string             `json:"format"`
 	Figures    map[string]float64 `json:"figures"`
@@ -17,7 +17,7 @@ type file struct {
 	*load.Result
 }
 
-// figuresOf are the figures of r by their keys.
+// figuresOf returns the figures of r by their keys.
 func figuresOf(r *load.Result) map[string]float64 {
 	all := map[string]float64{}
 	for _, f := range figures([]*load.Result{r}) {

@@ -18,7 +18,7 @@ import (
 	"echod/internal/report"
 )
 
-// written is r as its file.
+// written returns r as a result file.
 func written(t interface{ Fatal(...any) }, r *load.Result) string {
 	var text strings.Builder
 	if err := report.WriteJSON(&text, one(r)); err != nil {
@@ -27,7 +27,7 @@ func written(t interface{ Fatal(...any) }, r *load.Result) string {
 	return text.String()
 }
 
-// planLike compares plans by what a file holds of them.
+// planLike compares the fields of plans that a file has.
 var planLike = cmp.Options{
 	cmpopts.IgnoreFields(load.Plan{}, "Target"), cmpopts.EquateComparable(netip.Addr{}),
 	cmp.Comparer(func(a, b load.Sizes) bool { return reflect.DeepEqual(a, b) }),
@@ -47,8 +47,7 @@ func TestResultFileHoldsTheWholeResult(t *testing.T) {
 	}
 }
 
-// TestThresholdsAreInTheFileAndNoPartOfTheResult: they are somebody's wish.
-func TestThresholdsAreInTheFileAndNoPartOfTheResult(t *testing.T) {
+func TestThresholdsAreInTheFileAndNotInTheResult(t *testing.T) {
 	var text strings.Builder
 	want := []report.Verdict{{Threshold: "p99<2ms", Met: true, Value: "1 ms"}, {Threshold: "loss<1%", Value: "not measured"}}
 	if err := report.WriteJSON(&text, []report.Run{{Result: sample(1, 3, time.Millisecond), Verdicts: want}}); err != nil {
@@ -99,7 +98,7 @@ func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 	}
 }
 
-func TestResultFileBeginsWithItsFormat(t *testing.T) {
+func TestResultFileStartsWithItsFormat(t *testing.T) {
 	text := written(t, sample(1, 1, time.Millisecond))
 	if want := "{\n  \"format\": \"echod-bench/2\",\n  \"figures\": {\n"; !strings.HasPrefix(text, want) {
 		t.Errorf("got %.80s, want %s", text, want)
@@ -115,20 +114,20 @@ func TestBadFilesAreRefused(t *testing.T) {
 		return strings.Replace(good, old, new, 1)
 	}
 	tests := []struct{ name, text, want string }{
-		{"empty", " \n", "a.json: empty; a result file is JSON, as echod bench --format json writes it"},
-		{"no JSON", "seconds\n", "a.json: no JSON: line 1: invalid character 's' looking for beginning of value"},
-		{"a list", "[]", "a.json: no result of echod bench: it is no object"},
-		{"something else", `{"schema":1}`, "a.json: no result of echod bench: it has no format"},
+		{"empty", " \n", "a.json: empty: want a file of echod bench --format json"},
+		{"not JSON", "seconds\n", "a.json: not JSON: line 1: invalid character 's' looking for beginning of value"},
+		{"a list", "[]", "a.json: not a result of echod bench: not a JSON object"},
+		{"something else", `{"schema":1}`, "a.json: not a result of echod bench: it has no format"},
 		{"an older format", `{"format":"echod-bench/1"}`, `a.json: format "echod-bench/1" is not supported; this echod reads echod-bench/2`},
 		{"a newer format", `{"format":"echod-bench/3"}`, `a.json: format "echod-bench/3" is not supported; this echod reads echod-bench/2`},
-		{"cut off", good[:len(good)/2], "a.json: cut off: the JSON ends too early"},
-		{"two of them", good + good, "a.json: no JSON: line "},
+		{"cut off", good[:len(good)/2], "a.json: incomplete: the JSON ends too early"},
+		{"two of them", good + good, "a.json: not JSON: line "},
 		{"a word for a number", swap(`"messages": `, `"messages": "many", "x": `), "a.json: line 42: messages cannot be a string"},
-		{"no latency", `{"format":"echod-bench/2"}`, "a.json: it has no latency"},
+		{"no latency", `{"format":"echod-bench/2"}`, "a.json: no latency"},
 		{"a bad histogram", swap(`"latency": "`, `"latency": "?`), "a.json: decode a histogram: illegal base64"},
-		{"negative", swap(`"messages": `, `"messages": -`), "a.json: messages, sent, bytes_in and bytes_out cannot be negative"},
-		{"an age", swap(`"seconds": 2`, `"seconds": 1e300`), "a.json: seconds is 1e+300; no run is that long"},
-		{"disorder", swap(`"at": 0`, `"at": 2`), "a.json: intervals[1] is from 1 s for 1 s; that cannot be"},
+		{"negative", swap(`"messages": `, `"messages": -`), "a.json: messages, sent, bytes_in and bytes_out must not be negative"},
+		{"too long", swap(`"seconds": 2`, `"seconds": 1e300`), "a.json: seconds is 1e+300: want 0 to 1e+09"},
+		{"out of order", swap(`"at": 0`, `"at": 2`), "a.json: intervals[1] starts at 1 s and is 1 s long, which is impossible"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -140,7 +139,8 @@ func TestBadFilesAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzRead: what is read can be told in every form, and read again.
+// FuzzRead checks that a file that can be read can be written in each format, and read
+// again.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"format":"echod-bench/2"}`))
 	f.Add([]byte(written(f, sample(1, 1, time.Millisecond))))

@@ -9,7 +9,7 @@ import (
 	"echod/internal/report"
 )
 
-func TestLineTellsWhatPeopleAskFirst(t *testing.T) {
+func TestLineHasTheMainFigures(t *testing.T) {
 	wantGolden(t, "line.txt", func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s\n%s\n", report.Line(sample(1, 10, 240*time.Microsecond)), report.Line(troubled()))
 		return err

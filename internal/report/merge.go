@@ -12,10 +12,10 @@ import (
 	"echod/internal/load"
 )
 
-// Merge adds up what several generators measured of one service at the same time,
-// by their clocks, to what one would have measured that carried out all their
-// plans. Nothing is lost: histograms, counts and seconds add. The results stay as
-// they are. It is a [MergeError] if they are not parts of one whole.
+// Merge adds up the results of several generators that measured one service at the same
+// time, by their clocks. The sum is the result of one generator with all their plans.
+// Nothing is lost: histograms and counts add. The results do not change. The error is a
+// *[MergeError] if they are not parts of one run.
 func Merge(runs []Run) (*load.Result, error) {
 	if err := mergeable(runs); err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func Merge(runs []Run) (*load.Result, error) {
 	return whole, nil
 }
 
-// partsOf is r itself, as a part, unless it has been added up from some.
+// partsOf returns the parts of a merged result, or r itself as the only part.
 func partsOf(r *load.Result) []load.Part {
 	if len(r.Parts) > 0 {
 		return r.Parts
@@ -50,7 +50,7 @@ func partsOf(r *load.Result) []load.Part {
 		Started: r.Started, Seconds: r.Seconds, Messages: r.Messages, CPU: r.CPU}}
 }
 
-// around is the time from when the first began until the last ended.
+// around returns the time from the first start to the last end.
 func around(parts []load.Part) (started time.Time, seconds float64) {
 	started = parts[0].Started
 	for _, p := range parts {
@@ -64,7 +64,7 @@ func around(parts []load.Part) (started time.Time, seconds float64) {
 	return started, seconds
 }
 
-// add counts in whole all that r counted.
+// add adds the counts of r to whole.
 func add(whole, r *load.Result) {
 	whole.Interrupted = whole.Interrupted || r.Interrupted
 	whole.Messages += r.Messages
@@ -92,7 +92,7 @@ func add(whole, r *load.Result) {
 	}
 }
 
-// plus adds b to a, which is nil until there is something to add.
+// plus adds b to a. Either may be nil.
 func plus(a, b *hist.Hist) *hist.Hist {
 	if b == nil {
 		return a
@@ -102,7 +102,7 @@ func plus(a, b *hist.Hist) *hist.Hist {
 	return a
 }
 
-// mergedBehind says how far all fell behind together, if any did.
+// mergedBehind returns how far all generators together were behind, nil if none was.
 func mergedBehind(whole *load.Result, results []*load.Result) *load.Behind {
 	if !slices.ContainsFunc(results, func(r *load.Result) bool { return r.Behind != nil }) {
 		return nil
@@ -126,15 +126,14 @@ func mergedBehind(whole *load.Result, results []*load.Result) *load.Behind {
 	return sum
 }
 
-// second is one second of a whole, and the histograms that it is made of. They
-// are added up at the end, one second after another: a folded histogram is small,
-// and an hour has many seconds.
+// second is one second of a sum, and its histograms. They are added up at the end, one
+// second after another, because a folded histogram is small and an hour has many seconds.
 type second struct {
 	load.Interval
 	latencies []*hist.Hist
 }
 
-// count counts what an interval counted.
+// count adds the counts of an interval.
 func (s *second) count(in load.Interval, latencies ...*hist.Hist) {
 	s.Messages += in.Messages
 	s.BytesIn += in.BytesIn
@@ -142,7 +141,7 @@ func (s *second) count(in load.Interval, latencies ...*hist.Hist) {
 	s.latencies = append(s.latencies, latencies...)
 }
 
-// sum is the interval that s has become.
+// sum returns the interval of s.
 func (s *second) sum() load.Interval {
 	s.Latency = hist.New()
 	for _, h := range s.latencies {
@@ -152,8 +151,7 @@ func (s *second) sum() load.Interval {
 	return s.Interval
 }
 
-// mergedIntervals puts each interval into the second in which its middle lies,
-// counted from started.
+// mergedIntervals adds each interval to the second of its middle, counted from started.
 func mergedIntervals(started time.Time, results []*load.Result) []load.Interval {
 	seconds := map[int]*second{}
 	for _, r := range results {
@@ -174,8 +172,8 @@ func mergedIntervals(started time.Time, results []*load.Result) []load.Interval 
 	return all
 }
 
-// bySecond are the intervals of one result, which began at offset, by the second
-// of the whole. A short one at the end may share a second with the one before.
+// bySecond returns the intervals of one result, which started at offset, by the second of
+// the sum. A short last interval may have the same second as the one before it.
 func bySecond(r *load.Result, offset float64) map[int]*second {
 	seconds := map[int]*second{}
 	for _, in := range r.Intervals {
@@ -190,7 +188,7 @@ func bySecond(r *load.Result, offset float64) map[int]*second {
 	return seconds
 }
 
-// mergedPlan is what all were asked to do together: each had its share of the
+// mergedPlan returns the plan of all generators together: each had a share of the
 // connections, the rate and the messages.
 func mergedPlan(results []*load.Result) load.Plan {
 	whole := results[0].Plan
@@ -205,7 +203,7 @@ func mergedPlan(results []*load.Result) load.Plan {
 	return whole
 }
 
-// mergedEnvironment names all machines; those that are alike once.
+// mergedEnvironment lists the different values of all machines.
 func mergedEnvironment(parts []load.Part) load.Environment {
 	of := func(field func(load.Environment) string) string {
 		return joined(parts, func(p load.Part) string { return field(p.Environment) })
@@ -228,7 +226,7 @@ func mergedEnvironment(parts []load.Part) load.Environment {
 	return whole
 }
 
-// joined are the different values that parts have of something.
+// joined returns the different values of a field of parts.
 func joined(parts []load.Part, of func(load.Part) string) string {
 	var all []string
 	for _, p := range parts {
@@ -239,8 +237,8 @@ func joined(parts []load.Part, of func(load.Part) string) string {
 	return strings.Join(all, " + ")
 }
 
-// mergedCPU adds up processor time. What two generators measured of the same
-// machine, or of the same server, is the same time and counts once.
+// mergedCPU adds up CPU time. The time of a machine or of a server that two generators
+// measured counts once.
 func mergedCPU(parts []load.Part) load.CPU {
 	type process struct {
 		host string
@@ -269,7 +267,7 @@ func mergedCPU(parts []load.Part) load.CPU {
 	return whole
 }
 
-// sum is nil if there is nothing to add up.
+// sum returns the sum of values, nil if there are none.
 func sum[K comparable, V int64 | float64](values map[K]V) *V {
 	if len(values) == 0 {
 		return nil

@@ -193,26 +193,26 @@ func TestMergeTellsHowFarAllFellBehind(t *testing.T) {
 	}
 }
 
-func TestOnlyPartsOfOneWholeAreAddedUp(t *testing.T) {
+func TestOnlyPartsOfOneRunAreMerged(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(r *load.Result)
 		want   string
 	}{
-		{"another server", func(r *load.Result) { r.Plan.URL = "udp://192.0.2.8:7" }, "url is udp://192.0.2.7:7007 in the plan of one, udp://192.0.2.8:7 in that of the other"},
-		{"another depth", func(r *load.Result) { r.Plan.Depth = 2 }, "depth is 1 in the plan of one, 2 in that of the other"},
-		{"not compared", func(r *load.Result) { r.Plan.Verify = true }, "verify is false in the plan of one, true in that of the other"},
+		{"another server", func(r *load.Result) { r.Plan.URL = "udp://192.0.2.8:7" }, "url is udp://192.0.2.7:7007 in one plan and udp://192.0.2.8:7 in the other"},
+		{"another depth", func(r *load.Result) { r.Plan.Depth = 2 }, "depth is 1 in one plan and 2 in the other"},
+		{"not compared", func(r *load.Result) { r.Plan.Verify = true }, "verify is false in one plan and true in the other"},
 		{"an open loop", func(r *load.Result) { r.Plan.Rate = 5 }, "one is an open loop, the other a closed one"},
-		{"a number of messages", func(r *load.Result) { r.Plan.Messages = 5 }, "one was to end after a time, the other after messages"},
-		{"itself", func(r *load.Result) { r.Environment.Host = "alpha" }, "both hold the same measurement"},
-		{"another day", func(r *load.Result) { r.Started = r.Started.Add(10 * time.Second) }, "one had ended 8.00 s before the other began, by their clocks"},
+		{"a number of messages", func(r *load.Result) { r.Plan.Messages = 5 }, "one ends after a duration, the other after a number of messages"},
+		{"itself", func(r *load.Result) { r.Environment.Host = "alpha" }, "both have the same measurement"},
+		{"another day", func(r *load.Result) { r.Started = r.Started.Add(10 * time.Second) }, "one ended 8.00 s before the other began, by their clocks"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			a, b := empty("alpha", 2), empty("beta", 2)
 			test.change(b)
 			_, err := report.Merge(named(a, b))
-			if want := "a.json and b.json cannot be added up: " + test.want; err == nil || err.Error() != want {
+			if want := "a.json and b.json cannot be merged: " + test.want; err == nil || err.Error() != want {
 				t.Errorf("got  %v\nwant %s", err, want)
 			}
 		})

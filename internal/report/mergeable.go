@@ -11,18 +11,18 @@ import (
 	"echod/internal/load"
 )
 
-// MergeError says why two results are not parts of one whole.
+// MergeError is returned when two results are not parts of one run.
 type MergeError struct {
 	A, B string // the names of both
 	Why  string
 }
 
 func (e *MergeError) Error() string {
-	return fmt.Sprintf("%s and %s cannot be added up: %s", e.A, e.B, e.Why)
+	return fmt.Sprintf("%s and %s cannot be merged: %s", e.A, e.B, e.Why)
 }
 
-// mergeable reports whether all runs carried out the same plan, at the same time,
-// and none is there twice.
+// mergeable reports whether all runs have the same plan, were measured at the same time,
+// and are different measurements.
 func mergeable(runs []Run) error {
 	for i, run := range runs {
 		if why := differ(runs[0].Result.Plan, run.Result.Plan); why != "" {
@@ -30,16 +30,15 @@ func mergeable(runs []Run) error {
 		}
 		for _, other := range runs[:i] {
 			if shared(other.Result, run.Result) {
-				return &MergeError{other.Name, run.Name, "both hold the same measurement"}
+				return &MergeError{other.Name, run.Name, "both have the same measurement"}
 			}
 		}
 	}
 	return together(runs)
 }
 
-// common is what must be the same in the plans of all machines. Connections,
-// rates and messages are each one's share of the whole, and seeds, sources and
-// server_pid its own.
+// common are the fields of plans that must be equal on all machines. Connections, rates and
+// messages are shares of the total. Seeds, sources and server_pid may differ.
 var common = []struct {
 	name string
 	of   func(load.Plan) any
@@ -54,45 +53,44 @@ var common = []struct {
 	{"verify", func(p load.Plan) any { return p.Verify }},
 }
 
-// differ says in what two plans differ that cannot be added up.
+// differ returns why two plans cannot be merged, "" if they can.
 func differ(a, b load.Plan) string {
 	switch {
 	case (a.Rate > 0) != (b.Rate > 0):
 		return "one is an open loop, the other a closed one"
 	case (a.Messages > 0) != (b.Messages > 0):
-		return "one was to end after a time, the other after messages"
+		return "one ends after a duration, the other after a number of messages"
 	}
 	for _, field := range common {
 		if v, w := field.of(a), field.of(b); !reflect.DeepEqual(v, w) {
-			return fmt.Sprintf("%s is %v in the plan of one, %v in that of the other", field.name, v, w)
+			return fmt.Sprintf("%s is %v in one plan and %v in the other", field.name, v, w)
 		}
 	}
 	return ""
 }
 
-// shared reports whether a part of a is one of b too.
+// shared reports whether a and b have a part in common.
 func shared(a, b *load.Result) bool {
 	return slices.ContainsFunc(partsOf(a), func(p load.Part) bool {
 		return slices.ContainsFunc(partsOf(b), func(q load.Part) bool { return same(p, q) })
 	})
 }
 
-// same compares as in a file, so that it does not matter where a part was read.
+// same reports whether two parts are equal in a file.
 func same(p, q load.Part) bool {
 	a, errA := json.Marshal(p)
 	b, errB := json.Marshal(q)
 	return errA == nil && errB == nil && string(a) == string(b)
 }
 
-// together reports whether there was no time between the first begin and the last
-// end in which nobody measured.
+// together reports whether there is no gap between the measurements.
 func together(runs []Run) error {
 	sorted := slices.Clone(runs)
 	slices.SortStableFunc(sorted, func(a, b Run) int { return a.Result.Started.Compare(b.Result.Started) })
 	last, end := sorted[0], ended(sorted[0].Result)
 	for _, run := range sorted[1:] {
 		if begin := run.Result.Started; begin.After(end) {
-			return &MergeError{last.Name, run.Name, fmt.Sprintf("one had ended %s before the other began, by their clocks",
+			return &MergeError{last.Name, run.Name, fmt.Sprintf("one ended %s before the other began, by their clocks",
 				draw.Duration(begin.Sub(end)))}
 		}
 		if ended(run.Result).After(end) {

@@ -9,7 +9,7 @@ import (
 	"echod/internal/load"
 )
 
-// origin is where a run comes from: what was asked of whom, when, and where.
+// origin describes a run: the URL, the plan, the time, the machines and the warnings.
 type origin struct {
 	Name     string
 	URL      string
@@ -21,7 +21,7 @@ type origin struct {
 
 func originOf(run Run) origin {
 	r := run.Result
-	o := origin{Name: run.Name, URL: r.Plan.URL, When: when(r), Plan: planWords(r.Plan), Warnings: warnings(r)}
+	o := origin{Name: run.Name, URL: r.Plan.URL, When: when(r), Plan: planWords(r.Plan), Warnings: Warnings(r)}
 	for _, p := range partsOf(r) {
 		words := environmentWords(p.Environment, p.Echod)
 		if len(r.Parts) > 0 {
@@ -35,7 +35,7 @@ func originOf(run Run) origin {
 	return o
 }
 
-// share is what one of several machines had to do.
+// share returns the part of the plan that one of several machines had.
 func share(p load.Plan) string {
 	words := count(p.Conns, "connection", "connections")
 	if p.Rate > 0 {
@@ -44,7 +44,7 @@ func share(p load.Plan) string {
 	return words + fmt.Sprintf(", seed %d", p.Seed)
 }
 
-// planWords are a plan in one line, but for its seed.
+// planWords returns a plan in one line, without its seed.
 func planWords(p load.Plan) string {
 	words := []string{count(p.Conns, "connection", "connections"), "size " + p.Sizes.String()}
 	if p.Rate > 0 {
@@ -69,7 +69,7 @@ func planWords(p load.Plan) string {
 	return strings.Join(words, ", ")
 }
 
-// environmentWords are where a result was measured, in one line.
+// environmentWords returns the machine and its software in one line.
 func environmentWords(e load.Environment, echod string) string {
 	system := strings.Join(strings.Fields(e.OS+" "+e.Kernel+" "+e.Arch), " ")
 	cpus := count(e.CPUs, "CPU", "CPUs")
@@ -80,16 +80,16 @@ func environmentWords(e load.Environment, echod string) string {
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), ", ")
 }
 
-// when is when a result was measured, and for how long.
+// when returns when a result was measured, and for how long.
 func when(r *load.Result) string {
 	return r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + draw.Seconds.Write(r.Seconds)
 }
 
-// warnings are what must be known before a result's figures are believed.
-func warnings(r *load.Result) []string {
+// Warnings returns the reasons not to trust the figures of r, one line each.
+func Warnings(r *load.Result) []string {
 	var all []string
 	if r.Interrupted {
-		all = append(all, "interrupted: the plan was not carried out to its end")
+		all = append(all, "interrupted: the measurement ended early")
 	}
 	if b := r.Behind; b != nil {
 		all = append(all, fmt.Sprintf("behind: target %s, achieved %s, scheduling delay p99 %s: the generator was too slow, and latency includes its delay",
@@ -101,7 +101,7 @@ func warnings(r *load.Result) []string {
 	return all
 }
 
-// count writes n of something.
+// count writes a number of things.
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -12,8 +12,8 @@ import (
 	"echod/internal/load"
 )
 
-// FileError says that a file cannot be read, is no result, or not one that this
-// version reads.
+// FileError is returned when a file cannot be read, or is not a result that this version
+// can read.
 type FileError struct {
 	Name string
 	Err  error
@@ -22,10 +22,10 @@ type FileError struct {
 func (e *FileError) Error() string { return e.Name + ": " + e.Err.Error() }
 func (e *FileError) Unwrap() error { return e.Err }
 
-// maxFile is more than a result of a day takes. What is larger is none.
+// maxFile is the largest file that is read. A result of a day is smaller.
 const maxFile = 1 << 30
 
-// Read reads a result file. Its errors are FileErrors, which call it by name.
+// Read reads a result file. The error is a *FileError with that name.
 func Read(name string, in io.Reader) (*load.Result, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
 	if err != nil {
@@ -40,40 +40,40 @@ func Read(name string, in io.Reader) (*load.Result, error) {
 
 func parse(text []byte) (*load.Result, error) {
 	if len(text) > maxFile {
-		return nil, fmt.Errorf("more than %s; no result is that large", draw.Bytes.Write(maxFile))
+		return nil, fmt.Errorf("larger than %s, which no result is", draw.Bytes.Write(maxFile))
 	}
-	var says struct {
+	var head struct {
 		Format *string `json:"format"`
 	}
-	if err := json.Unmarshal(text, &says); err != nil {
-		return nil, noJSON(text, err)
+	if err := json.Unmarshal(text, &head); err != nil {
+		return nil, jsonError(text, err)
 	}
 	switch {
-	case says.Format == nil:
-		return nil, errors.New("no result of echod bench: it has no format")
-	case *says.Format != load.Format:
-		return nil, fmt.Errorf("format %q is not supported; this echod reads %s", *says.Format, load.Format)
+	case head.Format == nil:
+		return nil, errors.New("not a result of echod bench: it has no format")
+	case *head.Format != load.Format:
+		return nil, fmt.Errorf("format %q is not supported; this echod reads %s", *head.Format, load.Format)
 	}
 	r := new(load.Result)
 	if err := json.Unmarshal(text, r); err != nil {
-		return nil, noJSON(text, err)
+		return nil, jsonError(text, err)
 	}
 	return r, valid(r)
 }
 
-// noJSON says what encoding/json found, and where.
-func noJSON(text []byte, err error) error {
+// jsonError returns an error of encoding/json with its place.
+func jsonError(text []byte, err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
 	case len(bytes.TrimSpace(text)) == 0:
-		return errors.New("empty; a result file is JSON, as echod bench --format json writes it")
+		return errors.New("empty: want a file of echod bench --format json")
 	case errors.As(err, &syntax) && syntax.Offset >= int64(len(text)):
-		return errors.New("cut off: the JSON ends too early")
+		return errors.New("incomplete: the JSON ends too early")
 	case errors.As(err, &syntax):
-		return fmt.Errorf("no JSON: line %d: %w", lineAt(text, syntax.Offset), err)
+		return fmt.Errorf("not JSON: line %d: %w", lineAt(text, syntax.Offset), err)
 	case errors.As(err, &kind) && kind.Field == "":
-		return errors.New("no result of echod bench: it is no object")
+		return errors.New("not a result of echod bench: not a JSON object")
 	case errors.As(err, &kind):
 		return fmt.Errorf("line %d: %s cannot be a %s", lineAt(text, kind.Offset), kind.Field, kind.Value)
 	}
@@ -84,27 +84,27 @@ func lineAt(text []byte, offset int64) int {
 	return 1 + bytes.Count(text[:min(offset, int64(len(text)))], []byte("\n"))
 }
 
-// Nothing is larger. Arithmetic on what is ends at infinity.
+// Larger values cannot have been measured. Arithmetic with them would overflow.
 const (
 	longestRun = 1e9 // thirty years, in seconds
-	most       = 1e15
+	largest    = 1e15
 )
 
-// valid reports whether r can have been measured, so that nothing that works with
-// it must ask again.
+// valid reports whether r can be the result of a measurement. Code that works with a
+// result that was read need not check it again.
 func valid(r *load.Result) error {
 	switch {
 	case r.Latency == nil:
-		return errors.New("it has no latency")
+		return errors.New("no latency")
 	case r.Seconds < 0 || r.Seconds > longestRun:
-		return fmt.Errorf("seconds is %v; no run is that long", r.Seconds)
+		return fmt.Errorf("seconds is %v: want 0 to 1e+09", r.Seconds)
 	case r.Messages < 0 || r.Sent < 0 || r.BytesIn < 0 || r.BytesOut < 0:
-		return errors.New("messages, sent, bytes_in and bytes_out cannot be negative")
+		return errors.New("messages, sent, bytes_in and bytes_out must not be negative")
 	}
 	for name, v := range map[string]float64{"cpu.client": r.CPU.Client, "cpu.system": r.CPU.System,
 		"cpu.server": *cmp.Or(r.CPU.Server, new(float64)), "plan.rate": r.Plan.Rate} {
-		if v < 0 || v > most {
-			return fmt.Errorf("%s is %v; it must be from 0 to %v", name, v, most)
+		if v < 0 || v > largest {
+			return fmt.Errorf("%s is %v: want 0 to %v", name, v, largest)
 		}
 	}
 	return validIntervals(r)
@@ -117,9 +117,9 @@ func validIntervals(r *load.Result) error {
 		case interval.Latency == nil:
 			return fmt.Errorf("intervals[%d] has no latency", i)
 		case interval.At < end || interval.Seconds < 0 || interval.At+interval.Seconds > longestRun:
-			return fmt.Errorf("intervals[%d] is from %v s for %v s; that cannot be", i, interval.At, interval.Seconds)
+			return fmt.Errorf("intervals[%d] starts at %v s and is %v s long, which is impossible", i, interval.At, interval.Seconds)
 		case interval.Messages < 0 || interval.BytesIn < 0 || interval.Errors < 0 || interval.Conns < 0:
-			return fmt.Errorf("intervals[%d] counts less than nothing", i)
+			return fmt.Errorf("intervals[%d] has negative counts", i)
 		}
 		end = interval.At
 	}

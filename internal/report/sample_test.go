@@ -19,9 +19,9 @@ import (
 	"echod/internal/report"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// wantGolden compares what write writes with testdata/name.
+// wantGolden compares the output of write with testdata/name.
 func wantGolden(t *testing.T, name string, write func(io.Writer) error) {
 	t.Helper()
 	var got strings.Builder
@@ -39,12 +39,12 @@ func wantGolden(t *testing.T, name string, write func(io.Writer) error) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("%s differs (-want +got); go test ./internal/report -update writes it anew:\n%s", path, diff)
+		t.Errorf("%s differs (-want +got); go test ./internal/report -update rewrites it:\n%s", path, diff)
 	}
 }
 
-// sample is a run of so many seconds whose latency lies around a median, with a
-// long tail and a bad second in its midst. The same seed gives the same run.
+// sample returns a run of that many seconds. Its latency is around a median, with a long
+// tail and a slow second in the middle. The same seed gives the same run.
 func sample(seed uint64, length int, median time.Duration) *load.Result {
 	random := rand.New(rand.NewPCG(seed, 1))
 	sizes, err := load.ParseSizes("64:9,4KiB-64KiB:1")
@@ -89,10 +89,10 @@ func sample(seed uint64, length int, median time.Duration) *load.Result {
 	return r
 }
 
-// one is a list of one run, as the writers take it.
+// one returns a list of one run.
 func one(r *load.Result) []report.Run { return []report.Run{{Result: r}} }
 
-// troubled is a run in which everything went wrong that can be told.
+// troubled returns a run with every kind of problem that a report can show.
 func troubled() *load.Result {
 	r := sample(3, 6, 300*time.Microsecond)
 	r.Plan.URL, r.Plan.Rate, r.Plan.Verify, r.Interrupted = "udp://192.0.2.7:7007", 5000, false, true

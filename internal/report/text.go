@@ -56,7 +56,7 @@ func (t *text) origin(o origin) {
 	fmt.Fprintln(t)
 }
 
-// table has a row for each figure that was measured, and a column for each run.
+// table writes the table of figures with aligned columns.
 func (t *text) table(runs []Run) {
 	rows := table(runs)
 	widths := make([]int, len(rows[0]))
@@ -100,8 +100,8 @@ func (t *text) mark(words string, bad bool) string {
 	return red.paint(words)
 }
 
-// printable shows what would not, or would do something to a terminal, as Go
-// writes it: files may come from anywhere.
+// printable escapes control characters as Go does: a file may come from anywhere, and
+// they could change the terminal.
 func printable(words string) string {
 	if strings.IndexFunc(words, func(r rune) bool { return !strconv.IsPrint(r) }) < 0 {
 		return words
@@ -110,7 +110,7 @@ func printable(words string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-// Line is a result in one line, for where the report itself goes elsewhere.
+// Line returns a result in one line.
 func Line(r *load.Result) string {
 	var words []string
 	for _, f := range figures([]*load.Result{r}) {
@@ -122,7 +122,7 @@ func Line(r *load.Result) string {
 	return r.Plan.URL + ": " + strings.Join(words, ", ")
 }
 
-// lineFigures are those that Line tells before the errors, with the words around each.
+// lineFigures are the figures of Line, with the words around each.
 var lineFigures = map[string]string{
 	"messages_per_second": "%s",
 	"latency_p50_seconds": "p50 %s",
@@ -130,10 +130,6 @@ var lineFigures = map[string]string{
 	"latency_max_seconds": "max %s",
 	"lost_ratio":          "%s lost",
 }
-
-// Warnings are what must be known before a result's figures are believed, each
-// in one line; none if nothing is wrong with them.
-func Warnings(r *load.Result) []string { return warnings(r) }
 
 // ProgressLine returns the state of a running load in one line, without its URL.
 // Errors is the number of errors so far.

@@ -13,11 +13,11 @@ func TestTextOfOneRun(t *testing.T) {
 	wantGolden(t, "one.txt", func(w io.Writer) error { return report.WriteText(w, one(sample(1, 10, 240*time.Microsecond)), false) })
 }
 
-func TestTextOfARunInTrouble(t *testing.T) {
+func TestTextOfARunWithProblems(t *testing.T) {
 	wantGolden(t, "troubled.txt", func(w io.Writer) error { return report.WriteText(w, one(troubled()), false) })
 }
 
-// three are runs that differ in what was measured, too.
+// three returns runs that have different figures.
 func three() []report.Run {
 	return []report.Run{
 		{Name: "epoll", Result: sample(1, 10, 240*time.Microsecond)},
@@ -36,7 +36,7 @@ func TestTextOfAMergedRunNamesItsParts(t *testing.T) {
 	wantGolden(t, "merged.txt", func(w io.Writer) error { return report.WriteText(w, one(merged(t, a, b)), false) })
 }
 
-func TestColourMarksWhatIsBadAlone(t *testing.T) {
+func TestColourMarksOnlyWhatIsBad(t *testing.T) {
 	var good, bad strings.Builder
 	if err := report.WriteText(&good, one(sample(1, 3, time.Millisecond)), true); err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func TestColourMarksWhatIsBadAlone(t *testing.T) {
 	}
 }
 
-func TestTextHasNoControlCharactersOfAFile(t *testing.T) {
+func TestControlCharactersOfAFileAreEscaped(t *testing.T) {
 	r := troubled()
 	r.Environment.Host, r.Plan.URL, r.Wrong.Got = "\x1b[2J", "tcp://a\rb:7", "\a"
 	r.Errors["\x1b]0;title"] = 1

@@ -1,5 +1,5 @@
 
-// Beside each name in a legend stands what its line says under the pointer.
+// The legend shows the values under the pointer beside the names of the lines.
 for (const figure of document.querySelectorAll("figure")) {
   const chart = figure.querySelector(".chart");
   const lines = JSON.parse(figure.querySelector("script").textContent);
