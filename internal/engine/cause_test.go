@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestEveryErrorOfAStreamHasItsCause(t *testing.T) {
+func TestClassifyEndReturnsTheCauseOfEachErrno(t *testing.T) {
 	tests := []struct {
 		errno syscall.Errno
 		want  Cause
