@@ -62,7 +62,7 @@ func (p *epollPoller) Wait(timeout int) ([]Event, sys.Errno) {
 	p.events = p.events[:0]
 	for i := range p.ready[:n] {
 		ev := &p.ready[i]
-		p.events = append(p.events, Event{FD: ev.Fd, Tag: uint32(ev.Pad), Ready: conditions(ev.Events)})
+		p.events = append(p.events, Event{FD: ev.Fd, Tag: uint32(ev.Pad), Ready: Conditions(ev.Events)})
 	}
 	return p.events, 0
 }
@@ -72,12 +72,6 @@ func (p *epollPoller) Close() { p.k.Close(p.epfd) }
 // control calls epoll_ctl(2). The kernel keeps 64 bits of ours with each entry and
 // returns them in its events: the descriptor and the tag.
 func (p *epollPoller) control(op, fd int, tag uint32, interest Conditions) sys.Errno {
-	p.change = unix.EpollEvent{Fd: int32(fd), Pad: int32(tag)}
-	if interest.Has(Readable) {
-		p.change.Events |= unix.EPOLLIN
-	}
-	if interest.Has(Writable) {
-		p.change.Events |= unix.EPOLLOUT
-	}
+	p.change = unix.EpollEvent{Events: uint32(interest), Fd: int32(fd), Pad: int32(tag)}
 	return p.k.EpollCtl(p.epfd, op, fd, &p.change)
 }

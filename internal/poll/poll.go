@@ -42,15 +42,8 @@ func (p *pollPoller) Add(fd int, tag uint32, interest Conditions) sys.Errno {
 }
 
 func (p *pollPoller) Modify(fd int, tag uint32, interest Conditions) sys.Errno {
-	var events int16
-	if interest.Has(Readable) {
-		events |= unix.POLLIN
-	}
-	if interest.Has(Writable) {
-		events |= unix.POLLOUT
-	}
-	p.fds[p.index[fd]].Events = events
-	p.tags[p.index[fd]] = tag
+	at := p.index[fd]
+	p.fds[at].Events, p.tags[at] = int16(interest), tag
 	return 0
 }
 
@@ -81,7 +74,7 @@ func (p *pollPoller) Wait(timeout int) ([]Event, sys.Errno) {
 	p.events = p.events[:0]
 	for i := 0; i < len(p.fds) && len(p.events) < n; i++ { // n entries have a result
 		if revents := p.fds[i].Revents; revents != 0 {
-			p.events = append(p.events, Event{FD: p.fds[i].Fd, Tag: p.tags[i], Ready: conditions(uint32(revents))})
+			p.events = append(p.events, Event{FD: p.fds[i].Fd, Tag: p.tags[i], Ready: Conditions(revents)})
 		}
 	}
 	return p.events, 0

@@ -74,7 +74,8 @@ type Event struct {
 	Ready Conditions // never empty
 }
 
-// Conditions is a set of conditions of one descriptor, one bit each.
+// Conditions is a set of conditions of one descriptor. Each has the bit that it has in
+// poll(2), and EPOLLIN to EPOLLHUP of epoll(7) have the same values.
 //
 // The interest of a caller is Readable, Writable, both, or the empty set. A
 // descriptor with an empty interest stays watched: select reports nothing of it,
@@ -84,35 +85,17 @@ type Conditions uint8
 const (
 	// Readable: a read does not block. At the end of the input it returns 0, and
 	// after a failure the error.
-	Readable Conditions = 1 << iota
+	Readable Conditions = unix.POLLIN
 	// Writable: a write does not block.
-	Writable
+	Writable Conditions = unix.POLLOUT
 	// HangUp: both directions of the connection are shut down. It is reported
 	// without being asked for. select cannot report it: it reports Readable.
-	HangUp
+	HangUp Conditions = unix.POLLHUP
 	// Error: an error is pending, and the next call on the descriptor returns it.
 	// It is reported without being asked for. select cannot report it: it reports
 	// Readable and Writable, whichever is in the interest.
-	Error
+	Error Conditions = unix.POLLERR
 )
-
-// conditions returns the Conditions in a result of poll or epoll: the EPOLL bits have
-// the values of the POLL bits.
-func conditions(result uint32) (c Conditions) {
-	if result&unix.POLLIN != 0 {
-		c |= Readable
-	}
-	if result&unix.POLLOUT != 0 {
-		c |= Writable
-	}
-	if result&unix.POLLHUP != 0 {
-		c |= HangUp
-	}
-	if result&(unix.POLLERR|unix.POLLNVAL) != 0 {
-		c |= Error
-	}
-	return c
-}
 
 // Has reports whether c contains any of the conditions in other.
 func (c Conditions) Has(other Conditions) bool { return c&other != 0 }

@@ -76,7 +76,7 @@ func TestPollersReportWhatTheKernelKnows(t *testing.T) {
 func wantReady(t *rapid.T, k *sim.Kernel, p Poller, interests map[int]Conditions) {
 	want := map[int32]Conditions{}
 	for fd, interest := range interests {
-		now := conditions(uint32(k.Ready(fd)))
+		now := Conditions(k.Ready(fd))
 		ready := now & (interest | HangUp | Error)
 		if _, ok := p.(*selectPoller); ok {
 			ready = 0

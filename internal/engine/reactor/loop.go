@@ -151,6 +151,7 @@ func (l *loop) iterate(timeout int) error {
 	}
 	l.checkShutdown()
 	l.checkDeadlines()
+	l.cache.Unreserve() // what serve has reserved and not used
 	slotFree := l.slotFree.Swap(false)
 	for _, ln := range l.listeners {
 		ln.resume(l, slotFree)

@@ -21,9 +21,8 @@ func (l *loop) serve(c *conn) (progress bool) {
 		if c.unix || !l.cache.Reserve() {
 			return l.servePeeked(c)
 		}
-		// The memory for one full receive is reserved, so it cannot run out once the
-		// bytes are taken from the peer. What is not needed is spare until the next time.
-		defer l.cache.Unreserve()
+		// The memory for one full receive is reserved until the end of the iteration, so
+		// it cannot run out once the bytes are taken from the peer.
 		n, errno := l.recv(c, l.buffer, 0)
 		if errno != 0 {
 			return l.callFailed(c, errno)
