@@ -73,7 +73,7 @@ func TestProbeThatFailsIsNotAUsageError(t *testing.T) {
 	}
 }
 
-func TestPlanAllows(t *testing.T) {
+func TestPlanAcceptsValidConfigurations(t *testing.T) {
 	tests := []struct {
 		name, urls string
 		public     bool

@@ -31,7 +31,7 @@ var serverCases = []testCase{
 	},
 	{
 		name:    "if one port is in use, no listener stays bound",
-		promise: "P6: the error names the system call and its errno; if one listener cannot be bound, none stays bound",
+		promise: "the error names the system call and its errno; if one listener cannot be bound, none stays bound",
 		run:     portInUse,
 	},
 	{

@@ -101,8 +101,8 @@ func eventually(t *testing.T, done func() bool, what string) {
 	}
 }
 
-// TestWaitingListenerKeepsNoPlace has two listeners share a limit of one connection.
-func TestWaitingListenerKeepsNoPlace(t *testing.T) {
+// TestWaitingListenerKeepsNoSlot has two listeners share a limit of one connection.
+func TestWaitingListenerKeepsNoSlot(t *testing.T) {
 	spec := sock.Spec{Network: "tcp", Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}
 	s := serveAll(t, engine.Config{
 		Listeners: []engine.Listener{{Spec: spec}, {Spec: spec}},
@@ -119,7 +119,7 @@ func TestWaitingListenerKeepsNoPlace(t *testing.T) {
 	}
 }
 
-func TestCauseOfAnErrorOfPackageNet(t *testing.T) {
+func TestCauseOfReturnsTheCauseOfErrorsOfPackageNet(t *testing.T) {
 	tests := []struct {
 		err  error
 		want engine.Cause
