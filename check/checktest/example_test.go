@@ -46,14 +46,14 @@ func (p *proxy) forward(client *net.TCPConn) {
 	<-done
 }
 
-// copyAndFinish passes on the bytes of one direction, and then its end.
+// copyAndFinish forwards the bytes of one direction, and then its end.
 func copyAndFinish(dst, src *net.TCPConn) {
 	io.Copy(dst, src)
 	dst.CloseWrite()
 }
 
-// copyAndClose takes the end of one direction for the end of both. The bytes
-// before it are passed on only then, so that no reply is ever quicker.
+// copyAndClose closes both directions when one ends. It forwards the bytes only then, so
+// that no reply can be faster than the end.
 func copyAndClose(dst, src *net.TCPConn) {
 	all, _ := io.ReadAll(src)
 	src.Close()
@@ -61,7 +61,7 @@ func copyAndClose(dst, src *net.TCPConn) {
 	dst.Close()
 }
 
-// through is a dial function for a proxy in front of an honest echo.
+// through returns a dial function for a proxy in front of an honest echo.
 func through(t *testing.T, copyOne func(dst, src *net.TCPConn)) func(context.Context) (net.Conn, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -75,18 +75,18 @@ func through(t *testing.T, copyOne func(dst, src *net.TCPConn)) func(context.Con
 	}
 }
 
-// passes runs a test as go test does, and throws away what it says.
+// passes runs a test as go test does, and discards its output.
 func passes(test func(*testing.T)) bool {
 	stdout := os.Stdout
 	defer func() { os.Stdout = stdout }()
-	os.Stdout = nil // writing to it is an error that nobody sees
+	os.Stdout = nil // a write to it returns an error, which testing ignores
 	all := func(pattern, name string) (bool, error) { return true, nil }
 	return testing.RunTests(all, []testing.InternalTest{{Name: "TestProxy", F: test}})
 }
 
-// A test of one's own proxy is one line, once there is a function that connects
-// through it. Here it is run on two proxies: one passes on each FIN and goes on
-// with the other direction, one takes a FIN for the end of both.
+// The test of a proxy is one line, and a function that connects through the proxy. This
+// example tests two proxies: one forwards each FIN and continues with the other
+// direction, and one closes both directions at a FIN.
 func ExampleRun() {
 	for _, copyOne := range []func(dst, src *net.TCPConn){copyAndFinish, copyAndClose} {
 		TestProxy := func(t *testing.T) {

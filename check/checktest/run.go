@@ -1,16 +1,16 @@
-// Package checktest puts a proxy, a tunnel or a server under test to the rules
-// of an honest echo: each rule becomes a subtest of its own.
+// Package checktest tests a proxy, a tunnel or a server against the rules of package
+// check. Each rule is a subtest.
 //
-// A proxy's author starts an echo ([echod/echotest.NewServer] is one), the proxy
-// in front of it, and gives a function that connects through the proxy:
+// The test of a proxy starts an echo server, e.g. [echod/echotest.NewServer], and the
+// proxy in front of it, and passes a function that connects through the proxy:
 //
 //	checktest.Run(t, func(ctx context.Context) (net.Conn, error) {
 //		return new(net.Dialer).DialContext(ctx, "tcp", proxyAddr)
 //	})
 //
-// A rule that fails says what was seen, what that means, and, where it is known,
-// who tends to cause it and what mends it. A rule that cannot be put to the
-// connections, or was not asked for, is skipped with the reason.
+// A failed rule says what was seen and what that means; where it is known, also a likely
+// cause and a remedy. A rule is skipped, with the reason, if it needs more than the
+// connections have, or an option that is not set.
 package checktest
 
 import (
@@ -22,47 +22,33 @@ import (
 	"echod/check"
 )
 
-// Option changes what is checked, and how: [check.Options] says what there is.
+// Option changes the options of the check. Write your own for those that have no
+// function here.
 type Option func(*check.Options)
 
-// Only asks for these rules alone, IDs or globs.
+// Only runs only these rules, IDs or globs.
 func Only(rules ...string) Option {
 	return func(o *check.Options) { o.Rules = append(o.Rules, rules...) }
 }
 
-// Skip leaves these rules out, IDs or globs: those that the proxy does not mean
-// to keep.
+// Skip omits these rules, IDs or globs, e.g. those that the proxy breaks on purpose.
 func Skip(rules ...string) Option {
 	return func(o *check.Options) { o.Skip = append(o.Skip, rules...) }
 }
 
-// Run checks the streams that dial makes. Half-closing needs connections with
-// CloseWrite() error, as a *net.TCPConn has; without it, those rules are
-// skipped.
+// Run checks the streams that dial makes. Rules that half-close need connections with
+// CloseWrite() error, as a *net.TCPConn has; they are skipped otherwise.
 //
-// It takes some fifteen seconds, and about five with -short.
+// It takes about fifteen seconds, or five with -short.
 func Run(t *testing.T, dial func(ctx context.Context) (net.Conn, error), opts ...Option) {
 	t.Helper()
 	RunTarget(t, check.Target{Network: "tcp", Dial: dial}, opts...)
 }
 
-// RunTarget is Run for whatever can be checked: datagrams, TLS, or a service
-// with a URL that [check.ParseTarget] reads.
+// RunTarget is Run for any target: datagrams, TLS, or a service with a URL that
+// [check.ParseTarget] parses.
 func RunTarget(t *testing.T, target check.Target, opts ...Option) {
 	t.Helper()
-	report, err := check.Run(t.Context(), target, options(opts))
-	if report == nil {
-		t.Fatal(err)
-	}
-	for _, result := range report.Results {
-		t.Run(result.Rule, func(t *testing.T) { tell(t, report, result) })
-	}
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-func options(opts []Option) check.Options {
 	var o check.Options
 	if testing.Short() {
 		o.Bulk, o.Stall = 4<<20, 2*time.Second
@@ -70,19 +56,26 @@ func options(opts []Option) check.Options {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	return o
-}
-
-// tell is the subtest of one rule: the rule has run, and this is its result.
-func tell(t *testing.T, report *check.Report, result check.Result) {
-	switch result.Verdict {
-	case check.Pass:
-		if result.Detail != "" {
-			t.Log(result.Detail)
-		}
-	case check.Skip:
-		t.Skip(result.Detail)
-	default:
-		t.Errorf("%sseed    %d", report.Explain(result), report.Seed())
+	report, err := check.Run(t.Context(), target, o)
+	if report == nil {
+		t.Fatal(err)
+	}
+	for _, result := range report.Results {
+		// All rules have run already: a subtest reports the result of one.
+		t.Run(result.Rule, func(t *testing.T) {
+			switch result.Verdict {
+			case check.Pass:
+				if result.Detail != "" {
+					t.Log(result.Detail)
+				}
+			case check.Skip:
+				t.Skip(result.Detail)
+			default:
+				t.Errorf("%sseed    %d", report.Explain(result), report.Seed())
+			}
+		})
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
