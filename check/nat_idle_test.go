@@ -61,9 +61,9 @@ func (n natPath) detour(t *testing.T) string {
 	return "udp://" + front.LocalAddr().String()
 }
 
-func (n natPath) ask(t *testing.T, idleMax time.Duration) check.Result {
+func (n natPath) run(t *testing.T, idleMax time.Duration) check.Result {
 	t.Helper()
-	return ask(t, n.echo, "datagram/nat-idle", check.Options{
+	return runRule(t, n.echo, "datagram/nat-idle", check.Options{
 		Agent: n.agent, AgentUDP: n.agentUDP, Long: true, IdleMax: idleMax, Timeout: time.Second,
 	})
 }
@@ -93,7 +93,7 @@ func TestNATIdleFindsTheMappingTimeout(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := throughNAT(t, tt.fault, tt.limits).ask(t, tt.idleMax)
+			got := throughNAT(t, tt.fault, tt.limits).run(t, tt.idleMax)
 			wantDetail(t, got, tt.verdict, tt.class, tt.detail)
 			if cut := strings.Contains(got.Cause, "NAT"); cut != (tt.verdict == check.Fail) {
 				t.Errorf("got the cause %q of a %s", got.Cause, got.Verdict)
@@ -124,7 +124,7 @@ func TestNATIdleIsSkippedIfTheAgentCannotBeReachedOverUDP(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := ask(t, path.echo, "datagram/nat-idle", check.Options{
+			got := runRule(t, path.echo, "datagram/nat-idle", check.Options{
 				Agent: tt.agent, AgentUDP: tt.agentUDP, Long: tt.long, IdleMax: time.Second, Timeout: 2 * time.Second,
 			})
 			wantDetail(t, got, check.Skip, "", tt.want)

@@ -17,8 +17,8 @@ type probe struct {
 	note string
 }
 
-// notef sets what the report says about the rule if it passes.
-func (p *probe) notef(format string, args ...any) { p.note = fmt.Sprintf(format, args...) }
+// setNote sets what the report says about the rule if it passes.
+func (p *probe) setNote(format string, args ...any) { p.note = fmt.Sprintf(format, args...) }
 
 // pause waits for d, or until the check is interrupted.
 func (p *probe) pause(d time.Duration) {

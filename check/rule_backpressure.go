@@ -32,13 +32,13 @@ func runBackpressure(p *probe) error {
 	switch {
 	case err != nil && classify(err) == Reset:
 		// A server that resets a stalled client limits its memory, too.
-		p.notef("%s absorbed, then the connection was reset", size(n))
+		p.setNote("%s absorbed, then the connection was reset", size(n))
 		return nil
 	case err != nil:
 		return s.callError("sending", err)
 	case !stalled:
 		return fail(Unbounded, "%s were received while the client read nothing, and the writer never stalled", size(n))
 	}
-	p.notef("%s absorbed, then the writer stalled", size(n))
+	p.setNote("%s absorbed, then the writer stalled", size(n))
 	return nil
 }

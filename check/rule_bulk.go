@@ -38,6 +38,6 @@ func runBulk(p *probe) error {
 		return err
 	}
 	elapsed := time.Since(start)
-	p.notef("%s there and back, %s/s", size(p.Bulk), size(int64(float64(p.Bulk)/elapsed.Seconds())))
+	p.setNote("%s there and back, %s/s", size(p.Bulk), size(int64(float64(p.Bulk)/elapsed.Seconds())))
 	return nil
 }

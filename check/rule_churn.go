@@ -62,7 +62,7 @@ func expectNoneOpen(p *probe, group string, total int) error {
 		case err != nil:
 			return err
 		case open == 0:
-			p.notef("%d connections ended on both sides", total)
+			p.setNote("%d connections ended on both sides", total)
 			return nil
 		case time.Now().After(deadline):
 			return fail(Silent, "%d of %d connections were still open at the agent %v after the client had closed them all", open, total, p.Timeout)

@@ -29,7 +29,7 @@ func runCloseLatency(p *probe) error {
 			return err
 		}
 		if latency <= maxCloseLatency {
-			p.notef("FIN after %v", latency.Round(100*time.Microsecond))
+			p.setNote("FIN after %v", latency.Round(100*time.Microsecond))
 			return nil
 		}
 	}

@@ -56,7 +56,7 @@ func runDatagramExact(p *probe) error {
 		f.detail += "; sizes that failed: " + strings.Join(failed, ", ")
 	}
 	if len(unsent) > 0 {
-		p.notef("this machine does not send %s", strings.Join(unsent, ", "))
+		p.setNote("this machine does not send %s", strings.Join(unsent, ", "))
 	}
 	return first
 }

@@ -29,7 +29,7 @@ func runHalfCloseOwed(p *probe) error {
 	if err != nil {
 		return err
 	}
-	p.notef("%s owed at the FIN", size(owed))
+	p.setNote("%s owed at the FIN", size(owed))
 	// A part of what the path holds: the FIN reaches a proxy that still has some of
 	// the bytes. Which part that takes depends on the proxy's buffers.
 	err = atOnce(3, func(i int) error {

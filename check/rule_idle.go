@@ -79,9 +79,9 @@ func runIdle(p *probe) error {
 	case off.fate == lost, on.fate == lost:
 		return fail(Silent, "%s", detail)
 	case off.fate != survived, on.fate != survived && on != (silence{}):
-		p.notef("a timeout that both sides are informed of: %s", detail)
+		p.setNote("a timeout that both sides are informed of: %s", detail)
 	default:
-		p.notef("%s", detail)
+		p.setNote("%s", detail)
 	}
 	return nil
 }

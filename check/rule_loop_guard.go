@@ -16,7 +16,7 @@ var loopGuard = Rule{
 	Causes: []Cause{
 		{[]Class{Answered},
 			"every source is answered, whatever its port",
-			"do not answer ports below 1024, or do not serve UDP to untrusted networks; a NAT on the path may also have changed the port"},
+			"do not answer ports below 1024, or do not serve UDP to networks that you do not trust; a NAT on the path may also have changed the port"},
 	},
 	run: runLoopGuard,
 }
@@ -44,7 +44,7 @@ func runLoopGuard(p *probe) error {
 			return err
 		}
 	}
-	p.notef("no answer to port %d", port)
+	p.setNote("no answer to port %d", port)
 	return nil
 }
 

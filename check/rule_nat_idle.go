@@ -57,7 +57,7 @@ func runNATIdle(p *probe) error {
 	case lost > 0:
 		return fail(Silent, "the mapping was dropped after between %v and %v of silence", rounded(survived), rounded(lost))
 	}
-	p.notef("survived %v of silence%s", rounded(survived), limit)
+	p.setNote("survived %v of silence%s", rounded(survived), limit)
 	return nil
 }
 

@@ -41,7 +41,7 @@ func runOrderLoss(p *probe) error {
 	if c.unique == 0 {
 		return fail(Silent, "not one of %d datagrams came back", numbered)
 	}
-	p.notef("%d sent: %d lost, %d duplicated, %d out of order", numbered, numbered-c.unique, c.duplicated, c.disordered)
+	p.setNote("%d sent: %d lost, %d duplicated, %d out of order", numbered, numbered-c.unique, c.duplicated, c.disordered)
 	return nil
 }
 

@@ -42,7 +42,7 @@ func runRefused(p *probe) error {
 		defer s.Close()
 		return acceptedFailure(p, s)
 	case class == Refused, class == Unreachable:
-		p.notef("%s after %v", class, elapsed)
+		p.setNote("%s after %v", class, elapsed)
 		return nil
 	case class == Reset:
 		// A reset in response to the SYN reads as a refusal. This connect was

@@ -39,7 +39,7 @@ func runRSTToServer(p *probe) error {
 	case report.End == agent.Open:
 		return fail(Silent, "the client reset the connection, and %v later the agent had seen neither a reset nor a FIN", s.timeout)
 	}
-	p.notef("the agent saw the reset after %d ms", report.EndMS)
+	p.setNote("the agent saw the reset after %d ms", report.EndMS)
 	return nil
 }
 
@@ -90,6 +90,6 @@ func runRSTAfterData(p *probe) error {
 	if err := s.expectReset(nextBytes(p.payload(0), n)); err != nil {
 		return err
 	}
-	p.notef("%s of %s arrived, then the reset", size(s.received), size(n))
+	p.setNote("%s of %s arrived, then the reset", size(s.received), size(n))
 	return nil
 }

@@ -31,7 +31,7 @@ func runSlowReader(p *probe) error {
 		}
 		p.pause(250 * time.Millisecond)
 	}
-	p.notef("%s owed to the slow reader", size(owed))
+	p.setNote("%s owed to the slow reader", size(owed))
 	s.growBuffer()
 	return s.expect(back, int(owed)-reads*perRead)
 }

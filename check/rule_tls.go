@@ -84,15 +84,15 @@ func runTLSTruncation(p *probe) error {
 	case dial.GotCloseNotify(s.Conn, err):
 		return failAt(s.received, Truncated, "the server answered a truncated stream with an orderly close_notify")
 	case classify(err) == PrematureEOF:
-		p.notef("ended by a FIN without close_notify")
+		p.setNote("ended by a FIN without close_notify")
 	case classify(err) == Reset:
-		p.notef("ended by a reset")
+		p.setNote("ended by a reset")
 	case classify(err) == Timeout:
 		return failAt(s.received, Silent, "%v after the client's FIN the stream had not ended", s.timeout)
 	case p.ctx.Err() != nil:
 		return p.ctx.Err()
 	default:
-		p.notef("ended by %v", err) // an alert
+		p.setNote("ended by %v", err) // an alert
 	}
 	return nil
 }

@@ -36,6 +36,6 @@ func runZeroWindow(p *probe) error {
 	if err := s.expect(p.payload(0), int(owed)); err != nil {
 		return inCase(what, err)
 	}
-	p.notef("%s", what)
+	p.setNote("%s", what)
 	return nil
 }

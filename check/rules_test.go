@@ -12,8 +12,8 @@ import (
 	"echod/echotest"
 )
 
-// ask runs one rule on the service at url.
-func ask(t *testing.T, url, rule string, o check.Options) check.Result {
+// runRule runs one rule on the service at url.
+func runRule(t *testing.T, url, rule string, o check.Options) check.Result {
 	t.Helper()
 	target, err := check.ParseTarget(url)
 	if err != nil {
@@ -38,12 +38,12 @@ func wantDetail(t *testing.T, got check.Result, verdict check.Verdict, class che
 func TestSizeSweepFindsTheSizeFromWhichMessagesHang(t *testing.T) {
 	t.Parallel()
 	proxy := echotest.NewBrokenProxy(t, echotest.DropsLargeChunks(), echotest.NewServer(t).URL())
-	got := ask(t, proxy.URL(), "stream/size-sweep", check.Options{Timeout: 3 * time.Second})
+	got := runRule(t, proxy.URL(), "stream/size-sweep", check.Options{Timeout: 3 * time.Second})
 	wantDetail(t, got, check.Fail, check.Timeout, "^messages of up to 1400 bytes come back, messages of 1401 bytes hang$")
 }
 
 func TestSizeSweepTellsAChangedByteFromAHang(t *testing.T) {
-	got := ask(t, echotest.NewBroken(t, echotest.SwapsBytes()).URL(), "stream/size-sweep", check.Options{})
+	got := runRule(t, echotest.NewBroken(t, echotest.SwapsBytes()).URL(), "stream/size-sweep", check.Options{})
 	wantDetail(t, got, check.Fail, check.Corrupt, `^a message of \d+ bytes: byte 500\d differs from the byte that was sent$`)
 }
 
@@ -62,14 +62,14 @@ func TestIdlePassesAnEndAndFailsASilentLoss(t *testing.T) {
 		t.Run(tt.fault.Name, func(t *testing.T) {
 			t.Parallel()
 			proxy := echotest.NewBrokenProxy(t, tt.fault, echotest.NewServer(t).URL())
-			got := ask(t, proxy.URL(), "stream/idle", check.Options{Long: true, IdleMax: 2 * time.Second, Timeout: time.Second})
+			got := runRule(t, proxy.URL(), "stream/idle", check.Options{Long: true, IdleMax: 2 * time.Second, Timeout: time.Second})
 			wantDetail(t, got, tt.verdict, tt.class, tt.detail)
 		})
 	}
 }
 
 func TestIdleOnAUnixSocketHasNoKeepalive(t *testing.T) {
-	got := ask(t, echotest.NewUnixServer(t).URL(), "stream/idle", check.Options{Long: true, IdleMax: 200 * time.Millisecond})
+	got := runRule(t, echotest.NewUnixServer(t).URL(), "stream/idle", check.Options{Long: true, IdleMax: 200 * time.Millisecond})
 	wantDetail(t, got, check.Pass, "", `^without keepalive it survived after 200ms of silence$`)
 }
 
@@ -99,15 +99,15 @@ func TestRefusedFailsOnAPathThatAcceptsForADeadServer(t *testing.T) {
 					return
 				}
 				tt.behind(c)
-				<-t.Context().Done() // keeps c reachable, or a finalizer would close it
+				<-t.Context().Done() // keeps c reachable, or the runtime would close it
 				c.Close()
 			}()
-			got := ask(t, honest.URL(), "stream/refused", check.Options{Closed: "tcp://" + l.Addr().String(), Timeout: time.Second})
+			got := runRule(t, honest.URL(), "stream/refused", check.Options{Closed: "tcp://" + l.Addr().String(), Timeout: time.Second})
 			wantDetail(t, got, tt.verdict, tt.class, tt.detail)
 		})
 	}
 	t.Run("an echo is not a closed port", func(t *testing.T) {
-		got := ask(t, honest.URL(), "stream/refused", check.Options{Closed: echotest.NewServer(t).URL()})
+		got := runRule(t, honest.URL(), "stream/refused", check.Options{Closed: echotest.NewServer(t).URL()})
 		wantDetail(t, got, check.Error, "", "^an echo answers at .*: pass the URL of a port on which nobody listens$")
 	})
 }
@@ -135,7 +135,7 @@ func TestOrderLossCountsAndPasses(t *testing.T) {
 		t.Run(tt.fault.Name, func(t *testing.T) {
 			t.Parallel()
 			proxy := echotest.NewBrokenProxy(t, tt.fault, server.URL())
-			wantDetail(t, ask(t, proxy.URL(), "datagram/order-loss", check.Options{}), check.Pass, "", tt.detail)
+			wantDetail(t, runRule(t, proxy.URL(), "datagram/order-loss", check.Options{}), check.Pass, "", tt.detail)
 		})
 	}
 }

@@ -68,15 +68,15 @@ func TestDialUsesTheSourceAddress(t *testing.T) {
 func TestViaReplacesPackageNet(t *testing.T) {
 	local, remote := net.Pipe()
 	defer remote.Close()
-	asked := errors.New("asked")
+	errVia := errors.New("failed")
 	nowhere := Target{Network: "tcp", Address: "256.0.0.1:7"} // net would fail
 	nowhere.Via = func(context.Context) (net.Conn, error) { return local, nil }
 	if got, err := nowhere.Dial(t.Context()); got != local || err != nil {
 		t.Errorf("got %v and %v, want the connection that Via made", got, err)
 	}
-	nowhere.Via = func(context.Context) (net.Conn, error) { return nil, asked }
+	nowhere.Via = func(context.Context) (net.Conn, error) { return nil, errVia }
 	nowhere.Network = "tls"
-	if _, err := nowhere.Dial(t.Context()); err != asked {
+	if _, err := nowhere.Dial(t.Context()); err != errVia {
 		t.Errorf("under TLS: got %v, want the error of Via alone", err)
 	}
 }

@@ -128,22 +128,22 @@ func TestMatrixVerdict(t *testing.T) {
 	}
 }
 
-// absent is an engine that does not work on this machine. unlistenable is one whose
+// absent is an engine that does not work on this machine. noPort is one whose
 // servers cannot listen.
 type absent struct{ engine.Engine }
 
 func (absent) Name() string { return "absent" }
 func (absent) Probe() error { return engine.ErrUnsupported }
 
-type unlistenable struct{ engine.Engine }
+type noPort struct{ engine.Engine }
 
-func (unlistenable) Name() string                             { return "unlistenable" }
-func (unlistenable) New(engine.Config) (engine.Server, error) { return nil, errors.New("no room") }
+func (noPort) Name() string                             { return "no-port" }
+func (noPort) New(engine.Config) (engine.Server, error) { return nil, errors.New("no room") }
 
 func TestRunTestsEnginesThatWorkAndListsTheOthers(t *testing.T) {
 	seen := map[string]bool{}
 	var last check.Progress
-	m, err := selftest.Run(t.Context(), []engine.Engine{gonet.New(), absent{gonet.New()}, unlistenable{gonet.New()}}, selftest.Options{
+	m, err := selftest.Run(t.Context(), []engine.Engine{gonet.New(), absent{gonet.New()}, noPort{gonet.New()}}, selftest.Options{
 		Rules: []string{"stream/fin-only", "stream/first-byte"},
 		Progress: func(p check.Progress) {
 			if last = p; p.Result != nil {
