@@ -43,9 +43,10 @@ func newBenchFlags() *benchFlags {
 func newBench(p *Process) *cobra.Command {
 	f := newBenchFlags()
 	cmd := &cobra.Command{
-		Use:   "bench URL",
-		Short: "put load on an echo, and measure its throughput and latency",
-		Args:  oneURL,
+		Use:               "bench URL",
+		Short:             "put load on an echo, and measure its throughput and latency",
+		ValidArgsFunction: completeURL,
+		Args:              oneURL,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			plan, err := f.planFor(args[0])
 			if err != nil {
@@ -94,7 +95,6 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.StringVar(&f.hdr, "hdr", "", "write the percentiles of latency to this file (HdrHistogram)")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print no progress, only the report")
 	f.tls.register(flags)
-	cmd.RegisterFlagCompletionFunc("threshold", words(measureNames(benchMeasures)))
 }
 
 // run measures, and reports the result even if it is interrupted.

@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"echod/internal/dial"
 	"echod/internal/hist"
 	"echod/internal/load"
 	"echod/internal/report"
-
-	"github.com/spf13/cobra"
 )
 
 func TestThresholdComparesTheFigureThatItNames(t *testing.T) {

@@ -31,8 +31,9 @@ func newCheck(p *Process) *cobra.Command {
 		Bulk: check.DefaultBulk, IdleMax: check.DefaultIdleMax,
 	}}
 	cmd := &cobra.Command{
-		Use:   "check URL",
-		Short: "check whether an echo, and the path to it, is honest",
+		Use:               "check URL",
+		Short:             "check whether an echo, and the path to it, is honest",
+		ValidArgsFunction: completeURL,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := f.output.open(cmd.Flags())
 			if err != nil {
@@ -76,8 +77,6 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	f.output.register(cmd)
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the last line, the verdict")
 	f.tls.register(flags)
-	cmd.RegisterFlagCompletionFunc("rule", words(ruleIDs()))
-	cmd.RegisterFlagCompletionFunc("skip", words(ruleIDs()))
 }
 
 // run checks, and reports what it found even if it is interrupted.
@@ -224,21 +223,24 @@ func (f *checkFlags) listRules(p *Process, file *outputFile) error {
 	case "json":
 		return p.writeReport(file, func(w io.Writer, _ bool) error { return writeJSON(w, rows) })
 	case "text":
-		return p.writeReport(file, func(w io.Writer, _ bool) error { return writeRules(w, rows) })
+		return p.writeReport(file, func(w io.Writer, _ bool) error { return writeRules(w, rows, terminalWidth(w)) })
 	}
 	return usage.New("--list cannot be written as "+f.output.format, "want text or json")
 }
 
-func writeRules(w io.Writer, rows []ruleRow) error {
+func writeRules(w io.Writer, rows []ruleRow, width int) error {
 	var b strings.Builder
 	for i, row := range rows {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, "%s  (%s)\n", row.ID, strings.Join(row.Networks, ", "))
-		fmt.Fprintf(&b, "  sends    %s\n  expects  %s\n  means    %s\n", row.Sends, row.Expects, row.Meaning)
-		if len(row.Needs) > 0 {
-			fmt.Fprintf(&b, "  needs    %s\n", strings.Join(row.Needs, ", "))
+		for _, line := range []struct{ name, text string }{
+			{"sends", row.Sends}, {"expects", row.Expects}, {"means", row.Meaning}, {"needs", strings.Join(row.Needs, ", ")},
+		} {
+			if line.text != "" {
+				b.WriteString(fold(line.text, width, fmt.Sprintf("  %-9s", line.name), strings.Repeat(" ", 11)))
+			}
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -93,6 +93,9 @@ func newRoot(p *Process) *cobra.Command {
 	}
 	root.AddCommand(verbs...)
 	root.AddCommand(newEngines(p), newVersion(p), newCompletion(), newMan())
+	for _, verb := range root.Commands() {
+		completeFlags(verb)
+	}
 	return root
 }
 

@@ -1,9 +1,13 @@
 package cli
 
 import (
-	"echod/internal/usage"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"echod/internal/usage"
 )
 
 func newCompletion() *cobra.Command {
@@ -28,6 +32,7 @@ func newCompletion() *cobra.Command {
 	}
 }
 
+// shells are those that cobra writes scripts for.
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
 func oneShell(_ *cobra.Command, args []string) error {
@@ -40,7 +45,37 @@ func oneShell(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// words completes a flag that takes one of them.
-func words(list []string) cobra.CompletionFunc {
-	return cobra.FixedCompletions(list, cobra.ShellCompDirectiveNoFileComp)
+// completeFlags completes the values of the flags of a verb: words, file names with the
+// right extension, and nothing where a value is to be typed.
+func completeFlags(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		switch {
+		case f.Value.Type() == "bool":
+		case f.Name == "dir":
+			cmd.MarkFlagDirname(f.Name)
+		case strings.HasPrefix(f.Name, "tls-") && f.Value.Type() == "string" && f.Name != "tls-server-name":
+			cmd.MarkFlagFilename(f.Name, "pem", "crt", "key")
+		case f.Value.Type() == "string" && f.Name != "tls-server-name" && f.Name != "admin":
+			cmd.MarkFlagFilename(f.Name)
+		default:
+			var words []string
+			if value, ok := f.Value.(interface{ Words() []string }); ok {
+				words = value.Words()
+			}
+			cmd.RegisterFlagCompletionFunc(f.Name, completeWords(words))
+		}
+	})
+}
+
+// completeURL completes the argument of a verb that takes URLs.
+var completeURL = completeWords(schemes)
+
+// completeWords completes words. Nothing follows a word that ends in a letter or a digit;
+// the others are beginnings, e.g. tcp:// and p99<.
+func completeWords(words []string) cobra.CompletionFunc {
+	directive := cobra.ShellCompDirectiveNoFileComp
+	if slices.ContainsFunc(words, func(word string) bool { return strings.ContainsAny(word[len(word)-1:], "/<>") }) {
+		directive |= cobra.ShellCompDirectiveNoSpace
+	}
+	return cobra.FixedCompletions(words, directive)
 }

@@ -38,7 +38,6 @@ func newEngines(p *Process) *cobra.Command {
 		},
 	}
 	cmd.Flags().Var(choice(&format, formats), "format", "how to write the list: "+orList(formats))
-	cmd.RegisterFlagCompletionFunc("format", words(formats))
 	return cmd
 }
 

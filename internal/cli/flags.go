@@ -4,10 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"echod/internal/certs"
-	"echod/internal/endpoint"
-	"echod/internal/sock"
-	"echod/internal/usage"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,6 +14,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"echod/internal/certs"
+	"echod/internal/endpoint"
+	"echod/internal/sock"
+	"echod/internal/usage"
 )
 
 // Flags that several verbs share, and the variables that stand in for flags.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"echod/internal/watch"
 	"fmt"
 	"regexp"
 	"strings"
@@ -12,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"echod/internal/watch"
 )
 
 // testRoot is the command line of a process that does nothing.

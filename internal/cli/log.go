@@ -27,8 +27,6 @@ func (f *logFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.Var(choice(&f.level, logLevels), "log-level", "the lowest level to log: "+orList(logLevels))
 	flags.Var(choice(&f.format, logFormats), "log-format", "how to write the log: "+orList(logFormats))
-	cmd.RegisterFlagCompletionFunc("log-level", words(logLevels))
-	cmd.RegisterFlagCompletionFunc("log-format", words(logFormats))
 }
 
 // open opens the log on standard error. Lines have no time if the journal reads them,

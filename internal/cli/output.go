@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"echod/internal/usage"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"echod/internal/usage"
 )
 
 // outputFlags are --format, and --output where a verb has it.
@@ -31,7 +32,6 @@ func newOutputFlags(formats ...string) outputFlags {
 func (f *outputFlags) register(cmd *cobra.Command) {
 	cmd.Flags().Var(choice(&f.format, f.formats), "format", "how to write the report: "+orList(f.formats))
 	cmd.Flags().StringVarP(&f.path, "output", "o", "", "write the report to this file")
-	cmd.RegisterFlagCompletionFunc("format", words(f.formats))
 }
 
 // extensions of file names, and the formats that they stand for.

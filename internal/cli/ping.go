@@ -38,9 +38,10 @@ func newPingFlags() *pingFlags {
 func newPing(p *Process) *cobra.Command {
 	f := newPingFlags()
 	cmd := &cobra.Command{
-		Use:   "ping URL",
-		Short: "measure the round trip to an echo, again and again",
-		Args:  oneURL,
+		Use:               "ping URL",
+		Short:             "measure the round trip to an echo, again and again",
+		ValidArgsFunction: completeURL,
+		Args:              oneURL,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config, err := f.configFor(args[0])
 			if err != nil {
@@ -68,8 +69,6 @@ func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
 	flags.BoolVar(&f.timestamps, "timestamps", false, "start each line of text with the time")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the summary")
 	f.tls.register(flags)
-	cmd.RegisterFlagCompletionFunc("format", words(pingFormats))
-	cmd.RegisterFlagCompletionFunc("threshold", words(measureNames(pingMeasures)))
 }
 
 // configFor returns the probes that the flags describe.

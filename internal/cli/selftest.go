@@ -32,7 +32,6 @@ func newSelftest(p *Process) *cobra.Command {
 	flags.Var(seed(&options.Seed), "seed", "send the same bytes as an earlier test")
 	output.register(cmd)
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the last line, the verdict")
-	cmd.RegisterFlagCompletionFunc("rule", words(ruleIDs()))
 	return cmd
 }
 

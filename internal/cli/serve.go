@@ -95,7 +95,6 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	f.tls.register(cmd)
 	f.admin.register(cmd)
 	f.log.register(cmd)
-	cmd.RegisterFlagCompletionFunc("engine", words(engineNames()))
 }
 
 // run serves until a signal. Before the plan is made, a signal has its default effect:

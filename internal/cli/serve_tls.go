@@ -36,7 +36,6 @@ func (f *serverTLSFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.files.Key, "tls-key", "", "the private key of the certificate, a PEM file")
 	flags.StringVar(&f.files.ClientCA, "tls-client-ca", "", "serve only clients with a certificate of a CA in this PEM file")
 	flags.Var(choice(&f.least, tlsVersions), "tls-min", "the oldest TLS version to accept")
-	cmd.RegisterFlagCompletionFunc("tls-min", words(tlsVersions))
 }
 
 // open reads the certificate that listeners need. It returns nil if none of them is for

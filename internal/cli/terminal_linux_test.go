@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -17,8 +18,8 @@ import (
 	"echod/echotest"
 )
 
-// openTerminal is a terminal and what its screen is shown (pts(4)).
-func openTerminal(t *testing.T) (terminal, screen *os.File) {
+// openTerminal returns a terminal, and the file from which its output is read (pts(4)).
+func openTerminal(t *testing.T, columns uint16) (terminal, screen *os.File) {
 	t.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -26,6 +27,9 @@ func openTerminal(t *testing.T) (terminal, screen *os.File) {
 	}
 	t.Cleanup(func() { screen.Close() })
 	if err := unix.IoctlSetPointerInt(int(screen.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(int(screen.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
 		t.Fatal(err)
 	}
 	number, err := unix.IoctlGetInt(int(screen.Fd()), unix.TIOCGPTN)
@@ -40,29 +44,35 @@ func openTerminal(t *testing.T) (terminal, screen *os.File) {
 	return terminal, screen
 }
 
-// shown runs args with a terminal for standard error, and is what it was shown.
-func shown(t *testing.T, args ...string) string {
+// onTerminal runs args with a terminal as standard error, or as standard output if out is
+// set. It returns what the terminal shows.
+func onTerminal(t *testing.T, columns uint16, out bool, want Code, args ...string) string {
 	t.Helper()
-	terminal, screen := openTerminal(t)
+	terminal, screen := openTerminal(t, columns)
 	all := make(chan []byte)
 	go func() {
 		text, _ := io.ReadAll(screen) // EIO when the terminal is closed
 		all <- text
 	}()
-	var stdout bytes.Buffer
-	code := Run(t.Context(), Process{
-		Args: args, Stdout: &stdout, Stderr: terminal, Getenv: func(string) string { return "" },
-	})
+	var other bytes.Buffer
+	p := Process{Args: args, Stdout: &other, Stderr: terminal, Getenv: func(string) string { return "" }}
+	if out {
+		p.Stdout, p.Stderr = terminal, &other
+	}
+	code := Run(t.Context(), p)
 	terminal.Close()
 	text := <-all
-	if code != 0 {
-		t.Errorf("%v: got code %d, want 0; standard output:\n%s", args, code, stdout.String())
+	if code != want {
+		t.Errorf("%v: got code %d, want %d; the other output:\n%s", args, code, want, other.String())
 	}
-	if strings.Contains(stdout.String(), "\r") {
-		t.Errorf("%v: standard output holds some of the progress:\n%q", args, stdout.String())
+	if strings.Contains(other.String(), "\r") {
+		t.Errorf("%v: standard output has some of the progress:\n%q", args, other.String())
 	}
-	return string(text)
+	return strings.ReplaceAll(string(text), "\r\n", "\n")
 }
+
+// wide is wider than every line.
+const wide = 200
 
 func TestProgressIsShownAndCleared(t *testing.T) {
 	url, direct := echotest.NewServer(t).URL(), echotest.NewServer(t).URL()
@@ -86,7 +96,7 @@ func TestProgressIsShownAndCleared(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			text := shown(t, append(append([]string{"check"}, two...), tt.args...)...)
+			text := onTerminal(t, wide, false, OK, append(append([]string{"check"}, two...), tt.args...)...)
 			if diff := cmp.Diff(append([]string{""}, tt.want...), strings.Split(text, clearLine)); diff != "" {
 				t.Errorf("lines (-want +got):\n%s", diff)
 			}
@@ -94,8 +104,8 @@ func TestProgressIsShownAndCleared(t *testing.T) {
 	}
 }
 
-func TestProgressOfSelftestCountsAllOfTheMatrix(t *testing.T) {
-	lines := strings.Split(shown(t, "selftest", "--rule", "stream/first-byte", "--rule", "datagram/exact"), clearLine)
+func TestProgressOfSelftestCountsAllResults(t *testing.T) {
+	lines := strings.Split(onTerminal(t, wide, false, OK, "selftest", "--rule", "stream/first-byte", "--rule", "datagram/exact"), clearLine)
 	past, of := 0, 0
 	if _, err := fmt.Sscanf(lines[len(lines)-2], "%d of %d by selftest", &past, &of); err != nil || past != of || past < 3 {
 		t.Errorf("got %q in the end (%v), want all of at least 3", lines[len(lines)-2], err)
@@ -105,7 +115,7 @@ func TestProgressOfSelftestCountsAllOfTheMatrix(t *testing.T) {
 	}
 }
 
-func TestProgressIsForTerminalsOnly(t *testing.T) {
+func TestProgressIsOnlyForTerminals(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +134,29 @@ func TestProgressIsForTerminalsOnly(t *testing.T) {
 	}
 }
 
-func TestProgressKeepsToOneLine(t *testing.T) {
+func TestProgressIsCutToTheWidthOfTheTerminal(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	text := onTerminal(t, 40, false, OK, "check", "--rule", "stream/first-byte", "--rule", "stream/half-close-owed", url)
+	lines := strings.Split(text, clearLine)
+	longest := 0
+	for _, line := range lines {
+		longest = max(longest, utf8.RuneCountInString(line))
+	}
+	if longest != 39 { // at 40, some terminals wrap
+		t.Errorf("got a line of %d columns, want 39:\n%q", longest, lines)
+	}
+}
+
+func TestProgressOfBenchIsCutToTheWidthOfTheTerminal(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	for _, line := range strings.Split(onTerminal(t, 20, false, OK, "bench", "-c", "1", "-n", "10", url), clearLine) {
+		if n := utf8.RuneCountInString(line); n > 19 {
+			t.Errorf("got a line of %d columns, want 19: %q", n, line)
+		}
+	}
+}
+
+func TestProgressOutsideOfATerminalHas80Columns(t *testing.T) {
 	var screen bytes.Buffer
 	p := &progress{statusLine: statusLine{&screen}, what: "at tcp://" + strings.Repeat("host.", 20) + "example:7"}
 	p.show(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
@@ -137,5 +169,37 @@ func TestProgressKeepsToOneLine(t *testing.T) {
 	p.show(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
 	if diff := cmp.Diff(clearLine+"12 of 23 at tcp://:7: stream/bulk and 2 more", screen.String()); diff != "" {
 		t.Errorf("screen (-want +got):\n%s", diff)
+	}
+}
+
+func TestHelpFoldsAtTheWidthOfTheTerminal(t *testing.T) {
+	for columns, want := range map[uint16]string{
+		40:  "\nechod ping sends probes to an echo\nservice and shows how long each reply\ntakes, which probes are lost, and when\nthe connection breaks.\n\n",
+		80:  "\nechod ping sends probes to an echo service and shows how long each reply takes,\nwhich probes are lost, and when the connection breaks.\n\n",
+		200: "\nechod ping sends probes to an echo service and shows how long each reply takes, which probes are lost, and when the connection breaks.\n\n",
+	} {
+		text := "\n" + onTerminal(t, columns, true, OK, "ping", "--help")
+		if !strings.HasPrefix(text, want) {
+			t.Errorf("%d columns: got\n%s\nwant%s", columns, text[:min(len(text), 300)], want)
+		}
+		if !strings.Contains(text, "\n    $ echod ping -i 0.2 -s 1400 udp://127.0.0.1:7007\n") {
+			t.Errorf("%d columns: an example is folded", columns)
+		}
+	}
+}
+
+func TestHintFoldsAtTheWidthOfTheTerminal(t *testing.T) {
+	text := onTerminal(t, 40, false, Unknown, "check", "unix:///nobody")
+	const want = "echod: hint: no server listens on that\n  socket; list the sockets with: ss -lx\n"
+	if !strings.HasSuffix(text, want) {
+		t.Errorf("got\n%swant\n%s", text, want)
+	}
+}
+
+func TestRulesFoldAtTheWidthOfTheTerminal(t *testing.T) {
+	for line := range strings.Lines(onTerminal(t, 60, true, OK, "check", "--list")) {
+		if n := utf8.RuneCountInString(line) - 1; n > 60 {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
 	}
 }

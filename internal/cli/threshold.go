@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"echod/internal/report"
-
 	"github.com/spf13/pflag"
+
+	"echod/internal/report"
 )
 
 // threshold is a limit for one figure of a result, which is an R.
@@ -51,6 +51,7 @@ func parseThreshold[R any](text string, measures []measure[R]) (threshold[R], er
 	return threshold[R]{text, m, value}, nil
 }
 
+// measureNames are the beginnings of thresholds.
 func measureNames[R any](measures []measure[R]) []string {
 	var names []string
 	for _, m := range measures {
@@ -124,5 +125,5 @@ func broken(v report.Verdict) bool { return !v.Met }
 // thresholds are limits for figures of a result.
 func thresholds[R any](all *[]threshold[R], measures []measure[R]) pflag.Value {
 	parse := func(text string) (threshold[R], error) { return parseThreshold(text, measures) }
-	return newList(all, "threshold", parse, func(t threshold[R]) string { return t.text })
+	return newList(all, "threshold", parse, func(t threshold[R]) string { return t.text }, measureNames(measures)...)
 }

@@ -27,10 +27,12 @@ type value[T any] struct {
 	kind  string
 	parse func(string) (T, error)
 	text  func(T) string
+	words []string // for completion
 }
 
-func (v *value[T]) Type() string   { return v.kind }
-func (v *value[T]) String() string { return v.text(*v.p) }
+func (v *value[T]) Type() string    { return v.kind }
+func (v *value[T]) String() string  { return v.text(*v.p) }
+func (v *value[T]) Words() []string { return v.words }
 
 func (v *value[T]) Set(text string) error {
 	parsed, err := v.parse(text)
@@ -47,8 +49,8 @@ type list[T any] struct {
 	given    bool
 }
 
-func newList[T any](all *[]T, kind string, parse func(string) (T, error), text func(T) string) *list[T] {
-	return &list[T]{value[T]{nil, kind, parse, text}, all, false}
+func newList[T any](all *[]T, kind string, parse func(string) (T, error), text func(T) string, words ...string) *list[T] {
+	return &list[T]{value[T]{nil, kind, parse, text, words}, all, false}
 }
 
 func (v *list[T]) String() string {
@@ -100,7 +102,7 @@ func number[N int | int64 | uint64](n *N, low, high N) pflag.Value {
 		}
 		return 0, fmt.Errorf("want a number from %d to %d", low, high)
 	}
-	return &value[N]{n, "number", parse, func(n N) string {
+	return &value[N]{p: n, kind: "number", parse: parse, text: func(n N) string {
 		if n < low {
 			return ""
 		}
@@ -116,13 +118,13 @@ func seed(n *uint64) pflag.Value { return number(n, 1, math.MaxInt64) }
 
 // size is a number of bytes from low to high.
 func size(bytes *int64, low, high int64) pflag.Value {
-	return &value[int64]{bytes, "size", func(text string) (int64, error) {
+	return &value[int64]{p: bytes, kind: "size", parse: func(text string) (int64, error) {
 		n, err := parseSize(text)
 		if err == nil && (n < low || n > high) {
 			err = fmt.Errorf("want a size from %s to %s", sizeText(low), sizeText(high))
 		}
 		return n, err
-	}, sizeText}
+	}, text: sizeText}
 }
 
 var units = []struct {
@@ -190,7 +192,7 @@ type durations struct {
 }
 
 func (of durations) value(d *time.Duration) pflag.Value {
-	return &value[time.Duration]{d, "duration", of.parse, of.text}
+	return &value[time.Duration]{p: d, kind: "duration", parse: of.parse, text: of.text}
 }
 
 func (of durations) parse(text string) (time.Duration, error) {
@@ -245,8 +247,7 @@ func durationText(d time.Duration) string {
 
 // choice is one of a few words.
 func choice(word *string, words []string) pflag.Value {
-	return &value[string]{word, "word", func(text string) (string, error) { return text, oneOf(text, words) },
-		func(word string) string { return word }}
+	return &value[string]{word, "word", func(text string) (string, error) { return text, oneOf(text, words) }, itself, words}
 }
 
 // oneOf returns an error that lists words, unless text is one of them.
@@ -268,7 +269,7 @@ func orList(words []string) string {
 
 // rate is a number per second.
 func rate(perSecond *float64) pflag.Value {
-	return &value[float64]{perSecond, "rate", parseRate, func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }}
+	return &value[float64]{p: perSecond, kind: "rate", parse: parseRate, text: func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }}
 }
 
 const maxRate = 1e9
@@ -284,12 +285,12 @@ func parseRate(text string) (float64, error) {
 
 // sizes are the lengths of messages.
 func sizes(sizes *load.Sizes) pflag.Value {
-	return &value[load.Sizes]{sizes, "sizes", load.ParseSizes, load.Sizes.String}
+	return &value[load.Sizes]{p: sizes, kind: "sizes", parse: load.ParseSizes, text: load.Sizes.String}
 }
 
 // address is an IP address of this machine.
 func address(addr *netip.Addr) pflag.Value {
-	return &value[netip.Addr]{addr, "address", parseIP, addrText}
+	return &value[netip.Addr]{p: addr, kind: "address", parse: parseIP, text: addrText}
 }
 
 func parseIP(text string) (netip.Addr, error) {
@@ -335,14 +336,14 @@ func hostNames(names *[]string) pflag.Value {
 
 // globs are IDs of rules, or patterns of them.
 func globs(globs *[]string) pflag.Value {
-	return newList(globs, "rule", func(text string) (string, error) { return text, nil }, itself)
+	return newList(globs, "rule", func(text string) (string, error) { return text, nil }, itself, ruleIDs()...)
 }
 
 func itself(text string) string { return text }
 
 // listeners are URLs to listen on.
 func listeners(specs *[]sock.Spec) pflag.Value {
-	return newList(specs, "URL", func(text string) (sock.Spec, error) { return sock.Parse(text) }, sock.Spec.String)
+	return newList(specs, "URL", func(text string) (sock.Spec, error) { return sock.Parse(text) }, sock.Spec.String, schemes...)
 }
 
 // agentListener is the address of an agent, which serves TCP and needs no engine.
@@ -353,25 +354,35 @@ func agentListener(spec *sock.Spec) pflag.Value {
 			err = endpoint.BadURL(text, "an agent has no engine", "want tcp://HOST:PORT")
 		}
 		return spec, err
-	}, sock.Spec.String}
+	}, sock.Spec.String, []string{"tcp://"}}
 }
 
 // serviceURL is a service to connect to, on one of networks, or on any if there are
 // none.
 func serviceURL(url *string, networks ...string) pflag.Value {
+	words := schemes
+	if len(networks) > 0 {
+		words = nil
+		for _, network := range networks {
+			words = append(words, network+"://")
+		}
+	}
 	return &value[string]{url, "URL", func(text string) (string, error) {
 		_, err := endpoint.Parse(text, networks...)
 		return text, err
-	}, itself}
+	}, itself, words}
 }
+
+// schemes begin URLs.
+var schemes = []string{"tcp://", "tls://", "udp://", "unix:///"}
 
 // token is what an agent asks its clients for. Its text is never shown.
 func token(text *string) pflag.Value {
-	return &value[string]{text, "token", func(text string) (string, error) { return text, agent.CheckToken(text) },
-		func(text string) string {
-			if text == "" {
-				return ""
-			}
-			return agent.NewSecret(text).String()
-		}}
+	parse := func(text string) (string, error) { return text, agent.CheckToken(text) }
+	return &value[string]{p: text, kind: "token", parse: parse, text: func(text string) string {
+		if text == "" {
+			return ""
+		}
+		return agent.NewSecret(text).String()
+	}}
 }

@@ -29,7 +29,6 @@ func newVersion(p *Process) *cobra.Command {
 		},
 	}
 	cmd.Flags().Var(choice(&format, formats), "format", "how to write the version: "+orList(formats))
-	cmd.RegisterFlagCompletionFunc("format", words(formats))
 	return cmd
 }
 

@@ -43,8 +43,9 @@ func newWatch(p *Process) *cobra.Command {
 		log:    logFlags{level: "info", format: "text"},
 	}
 	cmd := &cobra.Command{
-		Use:   "watch URL...",
-		Short: "monitor many echoes continuously",
+		Use:               "watch URL...",
+		Short:             "monitor many echoes continuously",
+		ValidArgsFunction: completeWords(append([]string{"dns+tcp://", "dns+tls://", "dns+udp://"}, schemes...)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd.Context(), p, args)
 		},
