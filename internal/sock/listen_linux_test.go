@@ -202,7 +202,8 @@ func wantOptions(t *testing.T, fd int) {
 	}
 }
 
-// TestDatagramSocketCannotSendToBroadcast tests sockets of Listen, of package net and inherited ones.
+// TestDatagramSocketCannotSendToBroadcast tests sockets of Listen, of package net, and
+// inherited ones.
 func TestDatagramSocketCannotSendToBroadcast(t *testing.T) {
 	want := func(t *testing.T, fd int) {
 		t.Helper()
