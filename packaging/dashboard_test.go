@@ -10,7 +10,7 @@ import (
 
 var labelValues = regexp.MustCompile(`^label_values\((.+), *\w+\)$`)
 
-// dashboard is what is looked at of Grafana's model of one.
+// dashboard is the part of Grafana's model that the tests use.
 type dashboard struct {
 	UID         string
 	Panels      []dashboardPanel
@@ -40,9 +40,9 @@ func readDashboard(t *testing.T) dashboard {
 	return d
 }
 
-// dashboardExpressions are what the panels and the annotations ask Prometheus, by
-// where they stand. The queries of variables are Grafana's own language, in which
-// label_values(metric, label) holds one expression.
+// dashboardExpressions returns the expressions of the panels, the annotations and the
+// variables, by their place. A variable has the form label_values(metric, label), which is
+// Grafana's own language and contains one expression.
 func dashboardExpressions(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -59,13 +59,13 @@ func dashboardExpressions(t *testing.T) map[string]string {
 		if match := labelValues.FindStringSubmatch(v.Query); match != nil {
 			all[fmt.Sprintf("variable %q", v.Name)] = match[1]
 		} else if v.Type == "query" {
-			t.Errorf("variable %s: %s is no label_values(metric, label)", v.Name, v.Query)
+			t.Errorf("variable %s: %s is not label_values(metric, label)", v.Name, v.Query)
 		}
 	}
 	return all
 }
 
-func TestPanelsLieBesideEachOther(t *testing.T) {
+func TestPanelsDoNotOverlap(t *testing.T) {
 	taken, ids := map[[2]int]string{}, map[int]bool{}
 	for _, p := range readDashboard(t).Panels {
 		if ids[p.ID] {
@@ -79,13 +79,13 @@ func TestPanelsLieBesideEachOther(t *testing.T) {
 			for y := range p.GridPos.H {
 				cell := [2]int{p.GridPos.X + x, p.GridPos.Y + y}
 				if other, ok := taken[cell]; ok {
-					t.Fatalf("%s lies over %s", p.Title, other)
+					t.Fatalf("%s overlaps %s", p.Title, other)
 				}
 				taken[cell] = p.Title
 			}
 		}
 		if p.Type != "row" && len(p.Targets) == 0 {
-			t.Errorf("%s asks for nothing", p.Title)
+			t.Errorf("%s has no expression", p.Title)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// object is what is looked at of one of Kubernetes' objects.
+// object is the part of a Kubernetes object that the tests use.
 type object struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string
@@ -46,7 +46,7 @@ type container struct {
 	} `yaml:"readinessProbe"`
 }
 
-// mesh is the manifest, by kind.
+// mesh returns the objects of the manifest by their kind.
 func mesh(t *testing.T) map[string]object {
 	t.Helper()
 	text, err := os.ReadFile("kubernetes/mesh.yaml")
@@ -67,7 +67,7 @@ func mesh(t *testing.T) map[string]object {
 	}
 }
 
-func TestMeshHoldsTogether(t *testing.T) {
+func TestObjectsOfTheMeshFitTogether(t *testing.T) {
 	all := mesh(t)
 	service, set := all["Service"], all["DaemonSet"]
 	pod := set.Spec.Template
@@ -86,7 +86,7 @@ func TestMeshHoldsTogether(t *testing.T) {
 	}
 	for _, selector := range []map[string]string{chosen, matched.MatchLabels} {
 		if !maps.Equal(selector, pod.Metadata.Labels) || len(selector) == 0 {
-			t.Errorf("a selector asks for %v, the pods have %v", selector, pod.Metadata.Labels)
+			t.Errorf("a selector selects %v, the pods have %v", selector, pod.Metadata.Labels)
 		}
 	}
 	ports := map[string]int{}

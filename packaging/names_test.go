@@ -1,3 +1,6 @@
+// Package packaging tests the files beside it. Expressions for Prometheus must parse with
+// Prometheus's own parser and use metrics that echod has. Sections of docs/operations.md
+// that they name must exist.
 package packaging
 
 import (
@@ -9,10 +12,10 @@ import (
 	"testing"
 )
 
-// metric is what there is of one name: the values of each of its labels.
+// metric is the metric of one name: the values of each of its labels.
 type metric map[string][]string
 
-// exposed reads what a scrape answers, in Prometheus's text format.
+// exposed reads the answer to a scrape, in Prometheus's text format.
 func exposed(text string) map[string]metric {
 	all := map[string]metric{}
 	for line := range strings.Lines(text) {
@@ -39,25 +42,25 @@ var (
 	label  = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 )
 
-// ofPrometheus are the labels that a scrape adds.
+// ofPrometheus are the labels that Prometheus adds.
 var ofPrometheus = []string{"job", "instance"}
 
-// TestWhatEchodExposes holds what is asked for, and what docs/operations.md
-// explains, against what serve, watch and agent answer to a scrape.
-func TestWhatEchodExposes(t *testing.T) {
+// TestMetricsExist compares the metrics that are used, and those that docs/operations.md
+// explains, with those that serve, watch and agent export.
+func TestMetricsExist(t *testing.T) {
 	there := scrapeAll(t)
 	text, err := os.ReadFile("../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("is all that is asked for", func(t *testing.T) { wantAskedFor(t, there) })
-	t.Run("is explained", func(t *testing.T) { wantExplained(t, there, string(text)) })
-	t.Run("has every reason explained", func(t *testing.T) { wantReasons(t, there, string(text)) })
+	t.Run("every metric that is used", func(t *testing.T) { wantUsedMetrics(t, there) })
+	t.Run("every metric is explained", func(t *testing.T) { wantExplained(t, there, string(text)) })
+	t.Run("every reason is explained", func(t *testing.T) { wantReasons(t, there, string(text)) })
 }
 
-// wantAskedFor wants everything there that is asked for: an alert over a metric
-// with another name never fires, and nobody notices.
-func wantAskedFor(t *testing.T, there map[string]metric) {
+// wantUsedMetrics checks that every metric and label that is used exists: an alert for
+// another name never fires, and nobody notices.
+func wantUsedMetrics(t *testing.T, there map[string]metric) {
 	there = maps.Clone(there)
 	there["up"] = metric{}
 	for _, r := range rules(t) {
@@ -70,7 +73,7 @@ func wantAskedFor(t *testing.T, there map[string]metric) {
 		for _, s := range a.selectors() {
 			m, ok := there[s.Name]
 			if !ok {
-				t.Errorf("%s asks for %s, which is not there", a.where, s.Name)
+				t.Errorf("%s uses %s, which does not exist", a.where, s.Name)
 				continue
 			}
 			for name := range m {
@@ -82,20 +85,20 @@ func wantAskedFor(t *testing.T, there map[string]metric) {
 				}
 				for _, word := range words(matcher) {
 					if !slices.Contains(m[matcher.Name], word) {
-						t.Errorf("%s asks for %s of which %s is %q; there are %q", a.where, s.Name, matcher.Name, word, m[matcher.Name])
+						t.Errorf("%s uses %s with %s=%q; its values are %q", a.where, s.Name, matcher.Name, word, m[matcher.Name])
 					}
 				}
 			}
 		}
 		for _, name := range a.groupings() {
 			if !slices.Contains(have, name) {
-				t.Errorf("%s groups by %s; there are %v", a.where, name, have)
+				t.Errorf("%s groups by %s; the labels are %v", a.where, name, have)
 			}
 		}
 	}
 }
 
-// labelsOf is a metric of which only the labels' names are known.
+// labelsOf returns a metric of which only the names of the labels are known.
 func labelsOf(names []string) metric {
 	m := metric{}
 	for _, name := range names {
@@ -104,7 +107,7 @@ func labelsOf(names []string) metric {
 	return m
 }
 
-// wantExplained wants a word about every metric, and none about one that is gone.
+// wantExplained checks that docs/operations.md explains every metric, and no others.
 func wantExplained(t *testing.T, there map[string]metric, text string) {
 	explained := map[string]bool{}
 	for _, name := range regexp.MustCompile("`(echod_\\w+)[`{]").FindAllStringSubmatch(text, -1) {
@@ -120,14 +123,15 @@ func wantExplained(t *testing.T, there map[string]metric, text string) {
 		_, one := there[name]
 		_, histogram := there[name+"_bucket"]
 		if !one && !histogram {
-			t.Errorf("docs/operations.md explains %s, which is not there", name)
+			t.Errorf("docs/operations.md explains %s, which does not exist", name)
 		}
 	}
 }
 
 var histogramPart = regexp.MustCompile(`_(bucket|sum|count)$`)
 
-// wantReasons wants a word about every value of the labels that say why.
+// wantReasons checks that docs/operations.md explains every value of the labels for
+// reasons.
 func wantReasons(t *testing.T, there map[string]metric, text string) {
 	for _, of := range [][2]string{
 		{"echod_closes_total", "cause"}, {"echod_connections_refused_total", "reason"},

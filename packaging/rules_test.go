@@ -14,8 +14,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ruleFile is what prometheus.io/docs/prometheus/latest/configuration/recording_rules
-// allows in a file of rules, as far as ours uses it.
+// ruleFile is a file of rules, with the fields that ours has:
+// prometheus.io/docs/prometheus/latest/configuration/recording_rules.
 type ruleFile struct {
 	Groups []struct {
 		Name  string
@@ -30,7 +30,7 @@ type rule struct {
 
 func (r rule) name() string { return r.Alert + r.Record }
 
-// decode reads YAML that has no field that into does not know.
+// decode reads YAML. Unknown fields are errors.
 func decode(t *testing.T, path string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -63,21 +63,21 @@ func alerts(t *testing.T) []rule {
 	return slices.DeleteFunc(rules(t), func(r rule) bool { return r.Alert == "" })
 }
 
-func TestEveryExpressionIsReadByPrometheus(t *testing.T) {
+func TestPrometheusParsesEveryExpression(t *testing.T) {
 	for _, a := range everything(t) {
 		if len(a.selectors()) == 0 {
-			t.Errorf("%s: %s asks for no metric", a.where, a.text)
+			t.Errorf("%s: %s uses no metric", a.where, a.text)
 		}
 	}
 }
 
-func TestEveryAlertSaysWhoIsWantedAndWhatItMeans(t *testing.T) {
+func TestEveryAlertHasASeverityAndASummary(t *testing.T) {
 	for _, r := range alerts(t) {
 		if severity := r.Labels["severity"]; !slices.Contains([]string{"critical", "warning", "info"}, severity) {
 			t.Errorf("%s: severity %q, want critical, warning or info", r.Alert, severity)
 		}
 		if !strings.Contains(r.Annotations["summary"], "$labels") {
-			t.Errorf("%s: the summary names nobody: %q", r.Alert, r.Annotations["summary"])
+			t.Errorf("%s: the summary names no instance: %q", r.Alert, r.Annotations["summary"])
 		}
 		for name, text := range r.Annotations {
 			// Prometheus has these functions and a few more; it declares both variables.
@@ -91,15 +91,15 @@ func TestEveryAlertSaysWhoIsWantedAndWhatItMeans(t *testing.T) {
 
 func str(any) string { return "" }
 
-// TestSummariesNameLabelsThatAreLeft: a label that was added up over is empty in
-// the text.
-func TestSummariesNameLabelsThatAreLeft(t *testing.T) {
+// TestSummariesUseLabelsThatExist: a label that the expression aggregates is empty in the
+// text.
+func TestSummariesUseLabelsThatExist(t *testing.T) {
 	used := regexp.MustCompile(`\$labels\.(\w+)`)
 	for _, r := range alerts(t) {
 		left := parse(t, r.Alert, r.Expr).groupings()
 		for _, match := range used.FindAllStringSubmatch(r.Annotations["summary"], -1) {
 			if len(left) > 0 && !slices.Contains(left, match[1]) {
-				t.Errorf("%s: the summary names the label %s, which is none of %v", r.Alert, match[1], left)
+				t.Errorf("%s: the summary names the label %s, which is not one of %v", r.Alert, match[1], left)
 			}
 		}
 	}
@@ -107,8 +107,8 @@ func TestSummariesNameLabelsThatAreLeft(t *testing.T) {
 
 var heading = regexp.MustCompile(`(?m)^### (Echod\w+)$`)
 
-// TestEveryAlertHasItsSection: what the runbook names is in docs/operations.md,
-// and no section there is about an alert that is gone.
+// TestEveryAlertHasItsSection: the section that a runbook names is in docs/operations.md,
+// and every section about an alert has its alert.
 func TestEveryAlertHasItsSection(t *testing.T) {
 	text, err := os.ReadFile("../docs/operations.md")
 	if err != nil {
@@ -135,16 +135,16 @@ func TestEveryAlertHasItsSection(t *testing.T) {
 		delete(unused, match[1])
 	}
 	for name := range unused {
-		t.Errorf("docs/operations.md has a section %s, of which there is no alert", name)
+		t.Errorf("docs/operations.md has a section %s, but there is no such alert", name)
 	}
 	if sections < 10 {
 		t.Errorf("docs/operations.md has %d sections about alerts: the search is broken", sections)
 	}
 }
 
-// TestAlertsWakeWhoTheyShould runs the cases of alerts_test.yml, which needs
-// Prometheus's promtool.
-func TestAlertsWakeWhoTheyShould(t *testing.T) {
+// TestAlertsFireWhenTheyShould runs the cases of alerts_test.yml with Prometheus's
+// promtool.
+func TestAlertsFireWhenTheyShould(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("this machine has no promtool (Debian: prometheus)")

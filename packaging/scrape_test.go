@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// patience bounds the wait for what must happen.
-const patience = 60 * time.Second
+// timeout is the longest wait for something that must happen.
+const timeout = 60 * time.Second
 
-// scrapeAll is what serve, watch and agent of this echod answer to a scrape,
-// together. Watch watches serve.
+// scrapeAll returns the metrics of serve, watch and agent of this echod. Watch monitors
+// serve.
 func scrapeAll(t *testing.T) map[string]metric {
 	t.Helper()
 	echod := build(t)
@@ -43,7 +43,7 @@ func scrapeAll(t *testing.T) map[string]metric {
 	return all
 }
 
-// build builds echod from the module beside this one.
+// build builds echod from the main module.
 func build(t *testing.T) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "echod")
@@ -75,8 +75,8 @@ func start(t *testing.T, dir, echod string, args ...string) {
 	})
 }
 
-// scrape asks the admin server at a unix socket for its metrics until the last
-// of them is there.
+// scrape gets the metrics of the admin server at a unix socket. It repeats this until the
+// last one exists.
 func scrape(t *testing.T, socket, last string) map[string]metric {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -85,7 +85,7 @@ func scrape(t *testing.T, socket, last string) map[string]metric {
 	defer client.CloseIdleConnections()
 	var text []byte
 	var err error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		var answer *http.Response
 		if answer, err = client.Get("http://localhost/metrics"); err != nil {
 			continue

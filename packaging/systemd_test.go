@@ -11,8 +11,8 @@ import (
 
 const hardening = "\nNoNewPrivileges=yes\n"
 
-// TestUnitsAreLockedAlike: one of them has no need of what another has not.
-func TestUnitsAreLockedAlike(t *testing.T) {
+// TestUnitsHaveTheSameHardening: all units need the same.
+func TestUnitsHaveTheSameHardening(t *testing.T) {
 	units, err := filepath.Glob("systemd/*.service")
 	if err != nil || len(units) < 3 {
 		t.Fatalf("got units %v, %v", units, err)
@@ -32,14 +32,14 @@ func TestUnitsAreLockedAlike(t *testing.T) {
 			first = lines
 		}
 		if !slices.Equal(lines, first) {
-			t.Errorf("%s is locked by\n%s\nand %s by\n%s", unit, strings.Join(lines, "\n"), units[0], strings.Join(first, "\n"))
+			t.Errorf("%s has the hardening\n%s\nand %s has\n%s", unit, strings.Join(lines, "\n"), units[0], strings.Join(first, "\n"))
 		}
 	}
 }
 
-// TestUnitsAreReadBySystemd without a complaint. The binary need not be installed
-// for that: another stands in its place.
-func TestUnitsAreReadBySystemd(t *testing.T) {
+// TestSystemdAcceptsTheUnits without a warning. The binary need not be installed: another
+// file replaces it.
+func TestSystemdAcceptsTheUnits(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skip("this machine has no systemd-analyze")

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAnAgentShowsWhatItActedOut(t *testing.T) {
+func TestScenariosOfAnAgentAreShown(t *testing.T) {
 	t.Parallel()
 	echo := serve(t)
 	e := start(t, 1, "agent", "--listen", "tcp://127.0.0.1:0", "--admin", "127.0.0.1:0")

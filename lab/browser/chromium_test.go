@@ -1,3 +1,5 @@
+// Package browser tests the live page of a running echod in headless Chromium. It is a
+// module of its own, so echod does not depend on its dependencies.
 package browser
 
 import (
@@ -20,8 +22,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a busy machine may take over anything.
-const patience = time.Minute
+// timeout is the longest wait, for slow machines.
+const timeout = time.Minute
 
 // chromium is the browser of all tests.
 var chromium context.Context
@@ -34,19 +36,19 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "echod-browser")
 	if err != nil {
-		return complain(err)
+		return fail(err)
 	}
 	defer os.RemoveAll(dir)
 	if err := buildEchod(dir); err != nil {
-		return complain(err)
+		return fail(err)
 	}
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		return complain(fmt.Errorf("%w; Debian's package chromium has it", err))
+		return fail(fmt.Errorf("%w; Debian's package chromium has it", err))
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.WSURLReadTimeout(patience))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.WSURLReadTimeout(timeout))
 	if os.Getuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // it refuses to run as root otherwise
+		options = append(options, chromedp.NoSandbox) // otherwise it refuses to run as root
 	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	defer stop()
@@ -54,27 +56,27 @@ func run(m *testing.M) int {
 	chromium, shut = chromedp.NewContext(allocator)
 	defer shut()
 	if err := chromedp.Do(chromium); err != nil {
-		return complain(fmt.Errorf("start chromium: %w", err))
+		return fail(fmt.Errorf("start chromium: %w", err))
 	}
 	return m.Run()
 }
 
-func complain(err error) int {
+func fail(err error) int {
 	fmt.Fprintln(os.Stderr, err)
 	return 1
 }
 
-// tab is a page that is open.
+// tab is an open page.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 
 	mu         sync.Mutex
-	complaints []string // of the console
+	complaints []string // errors and other output of the console
 }
 
-// open opens a page. Nothing may be complained of until the test ends, except
-// what forgive is told.
+// open opens a page. The browser must report no errors until the end of the test, except
+// those that forgive removes.
 func open(t *testing.T, page string) *tab {
 	t.Helper()
 	ctx, shut := chromedp.NewContext(chromium)
@@ -88,14 +90,14 @@ func open(t *testing.T, page string) *tab {
 	}
 	tb.do(chromedp.Navigate(page))
 	t.Cleanup(func() {
-		for _, text := range tb.heard() {
-			t.Errorf("the browser complains: %s", text)
+		for _, text := range tb.reported() {
+			t.Errorf("the browser reports: %s", text)
 		}
 	})
 	return tb
 }
 
-// listen notes what the browser complains of.
+// listen collects the errors that the browser reports.
 func (tb *tab) listen(event any) {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
@@ -109,13 +111,13 @@ func (tb *tab) listen(event any) {
 	}
 }
 
-func (tb *tab) heard() []string {
+func (tb *tab) reported() []string {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
 	return tb.complaints
 }
 
-// forgive forgets complaints that have all the words.
+// forgive removes errors that contain all words.
 func (tb *tab) forgive(words ...string) {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
@@ -136,10 +138,10 @@ func (tb *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	get(tb, chromedp.Steps(actions...))
 }
 
-// get is what an action brings.
+// get returns the result of an action.
 func get[T any](tb *tab, action chromedp.Action[T]) T {
 	tb.t.Helper()
-	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	ctx, cancel := context.WithTimeout(tb.ctx, timeout)
 	defer cancel()
 	v, err := chromedp.Run(ctx, action)
 	if err != nil {
@@ -148,17 +150,17 @@ func get[T any](tb *tab, action chromedp.Action[T]) T {
 	return v
 }
 
-// ask is the value of a script's expression.
+// ask returns the value of an expression in JavaScript.
 func ask[T any](tb *tab, expression string) T {
 	tb.t.Helper()
 	return get(tb, chromedp.Evaluate[T](expression))
 }
 
-// wait waits until a script's expression is true.
+// wait waits until an expression in JavaScript is true.
 func (tb *tab) wait(expression string) {
 	tb.t.Helper()
-	poll := chromedp.Poll[bool](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience))
-	ctx, cancel := context.WithTimeout(tb.ctx, 2*patience)
+	poll := chromedp.Poll[bool](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(timeout))
+	ctx, cancel := context.WithTimeout(tb.ctx, 2*timeout)
 	defer cancel()
 	if _, err := chromedp.Run(ctx, poll); err != nil {
 		text, _ := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
@@ -166,7 +168,7 @@ func (tb *tab) wait(expression string) {
 	}
 }
 
-// look is how a page is looked at.
+// look is the size and the colour scheme of a window.
 type look struct {
 	name          string
 	width, height int64
@@ -181,7 +183,7 @@ var (
 	looks     = []look{desk, deskDark, phone, phoneDark}
 )
 
-// turn makes the tab of that size and colour.
+// turn sets the size and the colour scheme of the tab.
 func (tb *tab) turn(l look) {
 	tb.t.Helper()
 	colour := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}}
@@ -195,7 +197,7 @@ func (tb *tab) turn(l look) {
 	}))
 }
 
-// keep keeps a picture of the whole page where ECHOD_ARTIFACTS says, if it does.
+// keep writes a picture of the whole page to the directory ECHOD_ARTIFACTS, if it is set.
 func (tb *tab) keep(name string) {
 	tb.t.Helper()
 	dir := os.Getenv("ECHOD_ARTIFACTS")
@@ -211,7 +213,7 @@ func (tb *tab) keep(name string) {
 	}
 }
 
-// host is the address in a page's URL.
+// host returns the address in the URL of a page.
 func host(t *testing.T, page string) string {
 	t.Helper()
 	u, err := url.Parse(page)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// binary is echod, as it was built for these tests.
+// binary is the echod that was built for these tests.
 var binary string
 
 func buildEchod(dir string) error {
@@ -24,16 +24,16 @@ func buildEchod(dir string) error {
 	return build.Run()
 }
 
-// echod is one that runs.
+// echod is a running process.
 type echod struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	Admin string   // the URL of its page
-	URLs  []string // what it listens on, in the order of its flags
+	URLs  []string // of its listeners, in the order of the flags
 	ended chan struct{}
 }
 
-// start starts echod and waits until it has so many listeners and its page.
+// start starts echod and waits until it has that many listeners and its page.
 func start(t *testing.T, listeners int, args ...string) *echod {
 	t.Helper()
 	e := &echod{t: t, cmd: exec.Command(binary, append(args, "--log-format", "json")...), ended: make(chan struct{})}
@@ -72,22 +72,22 @@ func start(t *testing.T, listeners int, args ...string) *echod {
 	return e
 }
 
-// drain asks it to end, and to let streams finish.
+// drain starts a drain.
 func (e *echod) drain() { e.cmd.Process.Signal(syscall.SIGTERM) }
 
-// end ends it at once.
+// end kills it.
 func (e *echod) end() {
 	e.cmd.Process.Kill()
 	<-e.ended
 }
 
-// address is what follows the scheme of a URL.
+// address returns the part of a URL after the scheme.
 func address(url string) string {
 	_, rest, _ := strings.Cut(url, "://")
 	return strings.TrimSuffix(rest, "/")
 }
 
-// dial connects to an address of echod's until the test ends.
+// dial connects to a listener of echod until the end of the test.
 func dial(t *testing.T, url string) net.Conn {
 	t.Helper()
 	network, _, _ := strings.Cut(url, "://")
@@ -99,8 +99,8 @@ func dial(t *testing.T, url string) net.Conn {
 	return conn
 }
 
-// echo sends so many bytes and takes them back, again and again, until stop is
-// closed; what it returns is closed when it does so no more.
+// echo sends size bytes and receives them again for each value of again. It closes over
+// when it ends.
 func echo(conn net.Conn, size int, again <-chan struct{}) (over chan struct{}) {
 	over = make(chan struct{})
 	go func() {

@@ -16,18 +16,18 @@ import (
 
 // JavaScript expressions about the page.
 const (
-	// value is what a plot's legend says of one of its lines.
+	// value is the value of a line in the legend of a plot.
 	value = `[...document.querySelectorAll("figure")].find(f => f.querySelector("h2").textContent === %q)` +
 		`.querySelectorAll(".legend output")[%d].textContent`
 	overflow = `document.documentElement.scrollWidth - document.documentElement.clientWidth`
 )
 
-// serve is an echod with two streams' worth of listeners.
+// serve starts echod with a TCP and a UDP listener.
 func serve(t *testing.T) *echod {
 	return start(t, 2, "serve", "--listen", "tcp://127.0.0.1:0", "--listen", "udp://127.0.0.1:0", "--admin", "127.0.0.1:0")
 }
 
-// ticks are an endless load of some hundred messages a second, until the test ends.
+// ticks sends a value every 5 ms until the end of the test.
 func ticks(t *testing.T) <-chan struct{} {
 	ticker, again, stop := time.NewTicker(5*time.Millisecond), make(chan struct{}), make(chan struct{})
 	over := make(chan struct{})
@@ -51,7 +51,7 @@ func ticks(t *testing.T) <-chan struct{} {
 	return again
 }
 
-func TestLoadAppears(t *testing.T) {
+func TestLoadIsShown(t *testing.T) {
 	t.Parallel()
 	e := serve(t)
 	tb := open(t, e.Admin)
@@ -65,7 +65,7 @@ func TestLoadAppears(t *testing.T) {
 	tb.wait(fmt.Sprintf(value+` === "6"`, "Connections", 0))
 	tb.wait(fmt.Sprintf(`/[KM]iB.s/.test(`+value+`)`, "Throughput", 0))
 	tb.wait(fmt.Sprintf(`/[1-9].*\/s/.test(`+value+`)`, "Datagrams", 1))
-	// Three seconds of a line, above the ground.
+	// A line of at least three seconds that is not at the bottom.
 	tb.wait(`/M\d+ \d+(l1-?\d+ ?|l1 \d+){3}/.test(document.querySelector("figure .axes path.c0").getAttribute("d"))`)
 	tb.wait(fmt.Sprintf(`document.body.innerText.includes(%q)`, silent.LocalAddr()))
 	for _, l := range looks {
@@ -75,21 +75,21 @@ func TestLoadAppears(t *testing.T) {
 	}
 }
 
-// checkLook: nothing is cut off or hard to read.
+// checkLook checks that the page fits its window, has enough contrast and no animations.
 func checkLook(tb *tab, l look) {
 	tb.t.Helper()
 	if wide := ask[int](tb, overflow); wide != 0 {
 		tb.t.Errorf("%s: the page is %d pixels wider than its window", l.name, wide)
 	}
 	if faint := ask[[]string](tb, contrast); len(faint) > 0 {
-		tb.t.Errorf("%s: hard to read: %s", l.name, strings.Join(faint, ", "))
+		tb.t.Errorf("%s: not enough contrast: %s", l.name, strings.Join(faint, ", "))
 	}
 	if moving := ask[int](tb, `document.getAnimations().length`); moving != 0 {
-		tb.t.Errorf("%s: %d things move", l.name, moving)
+		tb.t.Errorf("%s: %d animations", l.name, moving)
 	}
 }
 
-// contrast finds texts that stand out by less than WCAG 2.2, 1.4.3 asks for.
+// contrast finds texts with less contrast than WCAG 2.2, 1.4.3 requires.
 const contrast = `(() => {
 	const channels = colour => colour.match(/[\d.]+/g).slice(0, 3).map(Number);
 	const luminance = colour => {
@@ -131,7 +131,7 @@ func TestStalledReadersAreShown(t *testing.T) {
 	tb.wait("!" + row)
 }
 
-func TestADrainShows(t *testing.T) {
+func TestDrainIsShown(t *testing.T) {
 	t.Parallel()
 	e := start(t, 1, "serve", "--listen", "tcp://127.0.0.1:0", "--admin", "127.77.0.1:0")
 	tb := open(t, e.Admin)
@@ -147,7 +147,7 @@ func TestADrainShows(t *testing.T) {
 	<-e.ended
 	tb.wait(`!notice.hidden && notice.textContent.startsWith("No answer from the server since")`)
 	if text := ask[string](tb, `document.querySelector(".state").textContent`); !strings.HasPrefix(text, "draining") {
-		t.Errorf("without an answer the page says %q, want what was last", text)
+		t.Errorf("without an answer the page shows %q, want the last state", text)
 	}
 	tb.turn(phone)
 	checkLook(tb, phone)
@@ -158,7 +158,7 @@ func TestADrainShows(t *testing.T) {
 	tb.forgive("Failed to load resource", "net::ERR")
 }
 
-func TestValuesAreReadOffThePlots(t *testing.T) {
+func TestValuesUnderTheCursorAreShown(t *testing.T) {
 	t.Parallel()
 	e := serve(t)
 	tb := open(t, e.Admin)
@@ -168,8 +168,7 @@ func TestValuesAreReadOffThePlots(t *testing.T) {
 	tb.wait(fmt.Sprintf(`/[KM]iB.s/.test(`+value+`)`, "Throughput", 0))
 	tb.turn(desk)
 
-	// The value of now is what the server says it is, of every line: the script
-	// writes numbers as the server does.
+	// The script writes the current value of each line as the server does.
 	tb.do(chromedp.Focus(".cursor"), chromedp.KeyEvent(kb.End))
 	tb.wait(`[...document.querySelectorAll("figcaption .when")].every(w => /^\d\d:\d\d:\d\d UTC, 0 min 0 s ago$/.test(w.textContent))`)
 	for range 3 {
@@ -193,7 +192,7 @@ func TestValuesAreReadOffThePlots(t *testing.T) {
 	tb.wait(`[...document.querySelectorAll("figcaption .when")].every(w => w.textContent === "")`)
 }
 
-func TestPageIsThereWithoutItsScript(t *testing.T) {
+func TestPageWorksWithoutItsScript(t *testing.T) {
 	t.Parallel()
 	e := serve(t)
 	dial(t, e.URLs[0])
@@ -204,7 +203,7 @@ func TestPageIsThereWithoutItsScript(t *testing.T) {
 		return err
 	}), chromedp.Navigate(e.Admin))
 	if got := ask[string](tb, fmt.Sprintf(value, "Connections", 0)); got != "1" {
-		t.Errorf("without a script the page tells of %s connections, want 1", got)
+		t.Errorf("without a script the page shows %s connections, want 1", got)
 	}
 	if ask[bool](tb, `document.querySelector(".cursor") !== null`) {
 		t.Error("the script ran")

@@ -26,13 +26,13 @@ import (
 
 var (
 	pictures = flag.String("pictures", "", "write the pictures of the documentation to this directory")
-	posing   = flag.Duration("posing", 10*time.Minute, "how long there is a load before a picture is taken")
+	posing   = flag.Duration("posing", 10*time.Minute, "how long the load runs before a picture is made")
 )
 
-// TestPictureOfServe takes the picture for docs/page.png.
+// TestPictureOfServe makes docs/page.png.
 func TestPictureOfServe(t *testing.T) {
 	if *pictures == "" {
-		t.Skip("it takes minutes: -pictures DIR takes it")
+		t.Skip("it takes minutes: run it with -pictures DIR")
 	}
 	t.Parallel()
 	e := start(t, 3, "serve", "--listen", "tcp://127.0.0.1:8080", "--listen", "udp://127.0.0.1:8080", "--listen", "unix:///tmp/echo.sock", "--admin", "127.0.0.1:0")
@@ -69,8 +69,8 @@ func TestPictureOfServe(t *testing.T) {
 	tb.picture("page")
 }
 
-// talk sends messages of up to that size, at a pace that comes and goes over some
-// minutes, and takes them back.
+// talk sends messages of up to size bytes and receives them again. Its rate changes over
+// some minutes.
 func talk(ctx context.Context, conn net.Conn, size int, pace time.Duration) {
 	message := make([]byte, size)
 	for began := time.Now(); ; {
@@ -92,7 +92,7 @@ func talk(ctx context.Context, conn net.Conn, size int, pace time.Duration) {
 	}
 }
 
-// comeAndGo connects, says something and goes, mostly in order.
+// comeAndGo connects, sends some bytes and closes, sometimes with a reset.
 func comeAndGo(ctx context.Context, t *testing.T, address string) {
 	for pause(ctx, time.Duration(50+rand.IntN(300))*time.Millisecond) {
 		conn, err := net.Dial("tcp", address)
@@ -113,7 +113,7 @@ func comeAndGo(ctx context.Context, t *testing.T, address string) {
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// pause lets time pass, unless ctx ends.
+// pause waits for d. It reports false if ctx ends before.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-time.After(d):
@@ -123,7 +123,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// picture writes what the window shows in few colours, and so in few bytes.
+// picture writes a picture of the window with few colours, which makes a small file.
 func (tb *tab) picture(name string) {
 	tb.t.Helper()
 	shot := get(tb, func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
@@ -146,7 +146,7 @@ func (tb *tab) picture(name string) {
 	}
 }
 
-// commonest are the n colours that most of a picture has.
+// commonest returns the n most frequent colours of a picture.
 func commonest(picture image.Image, n int) color.Palette {
 	times := map[color.Color]int{}
 	for y := range picture.Bounds().Dy() {

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// TestPictureOfWatch takes the picture for docs/page-watch.png: an echo that is
-// near, one that dies and comes back, a path with a delay, and one that loses some.
+// TestPictureOfWatch makes docs/page-watch.png: a near echo service, one that stops and
+// starts again, a path with a delay, and one that loses datagrams.
 func TestPictureOfWatch(t *testing.T) {
 	if *pictures == "" {
-		t.Skip("it takes minutes: -pictures DIR takes it")
+		t.Skip("it takes minutes: run it with -pictures DIR")
 	}
 	t.Parallel()
 	ctx, stop := context.WithTimeout(t.Context(), *posing)
@@ -34,10 +34,10 @@ func TestPictureOfWatch(t *testing.T) {
 	tb.picture("page-watch")
 }
 
-// port is what follows the last colon of a URL.
+// port returns the part of a URL after the last colon.
 func port(url string) string { return url[strings.LastIndexByte(url, ':')+1:] }
 
-// delayed is a path to url that takes that long, and a little more.
+// delayed returns the URL of a path to url with a delay.
 func delayed(t *testing.T, url string, delay time.Duration) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,7 +62,7 @@ func delayed(t *testing.T, url string, delay time.Duration) string {
 	return "tcp://" + ln.Addr().String()
 }
 
-// slowly copies each piece after a while.
+// slowly copies with a delay.
 func slowly(to, from net.Conn, delay time.Duration) {
 	defer to.Close()
 	piece := make([]byte, 4096)
@@ -78,7 +78,7 @@ func slowly(to, from net.Conn, delay time.Duration) {
 	}
 }
 
-// losing is a path of datagrams to url that loses one in so many.
+// losing returns the URL of a path to url that loses one datagram in that many.
 func losing(t *testing.T, url string, one int) string {
 	here, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -54,7 +54,7 @@ func seen(addr string, rtt time.Duration, loses, gone int) watch.AddressSnapshot
 	return a
 }
 
-func TestMatrixCanBeReadEverywhere(t *testing.T) {
+func TestMatrixIsReadableInEveryWindow(t *testing.T) {
 	t.Parallel()
 	p := page.New(page.Config{Name: "echod watch", Version: "(devel)", Watch: mesh})
 	ctx, stop := context.WithCancel(t.Context())
@@ -69,7 +69,7 @@ func TestMatrixCanBeReadEverywhere(t *testing.T) {
 		checkLook(tb, l)
 		tb.keep("watch-" + l.name)
 	}
-	// Where one address was gone, the others were not.
+	// All probes to one address were lost, and none to the others.
 	tb.do(chromedp.Focus(".address:nth-child(3) .cursor"), chromedp.KeyEvent(kb.End))
 	tb.wait(`document.querySelector(".address:nth-child(3) .reading").textContent.trim() === "average – lost 100 %"`)
 	tb.wait(`/^average \d+ µs lost 0 %$/.test(document.querySelector(".address:nth-child(2) .reading").textContent)`)

@@ -8,31 +8,30 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// asked is one expression that is put to Prometheus.
-type asked struct {
-	where string // for people
+// expression is an expression for Prometheus.
+type expression struct {
+	where string // for errors
 	text  string
 	expr  parser.Expr
 }
 
-// dashboardVariables are what Grafana puts into an expression before Prometheus
-// sees it, where that is no part of a string.
+// dashboardVariables are variables that Grafana replaces in expressions.
 var dashboardVariables = strings.NewReplacer("$__rate_interval", "1m", "$__interval", "15s", "$__range", "6h")
 
-// parse reads an expression as a Prometheus with no experiment switched on does.
-func parse(t *testing.T, where, text string) asked {
+// parse reads an expression as Prometheus does without experimental features.
+func parse(t *testing.T, where, text string) expression {
 	t.Helper()
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(dashboardVariables.Replace(text))
 	if err != nil {
 		t.Fatalf("%s: %v", where, err)
 	}
-	return asked{where, text, expr}
+	return expression{where, text, expr}
 }
 
-// everything is every expression of the rules and the dashboard.
-func everything(t *testing.T) []asked {
+// everything returns every expression of the rules and the dashboard.
+func everything(t *testing.T) []expression {
 	t.Helper()
-	var all []asked
+	var all []expression
 	for _, r := range rules(t) {
 		all = append(all, parse(t, r.name(), r.Expr))
 	}
@@ -45,8 +44,8 @@ func everything(t *testing.T) []asked {
 	return all
 }
 
-// selectors are the metrics that an expression asks for.
-func (a asked) selectors() []*parser.VectorSelector {
+// selectors returns the metrics of an expression.
+func (a expression) selectors() []*parser.VectorSelector {
 	var all []*parser.VectorSelector
 	parser.Inspect(a.expr, func(node parser.Node, _ []parser.Node) error {
 		if s, ok := node.(*parser.VectorSelector); ok {
@@ -57,8 +56,8 @@ func (a asked) selectors() []*parser.VectorSelector {
 	return all
 }
 
-// groupings are the labels that an expression adds up or matches by.
-func (a asked) groupings() []string {
+// groupings returns the labels by which an expression groups or matches.
+func (a expression) groupings() []string {
 	var all []string
 	parser.Inspect(a.expr, func(node parser.Node, _ []parser.Node) error {
 		switch n := node.(type) {
@@ -74,7 +73,7 @@ func (a asked) groupings() []string {
 	return all
 }
 
-// words are the values that a matcher names; none if Grafana fills them in.
+// words returns the values of a matcher; none if they are variables of Grafana.
 func words(m *labels.Matcher) []string {
 	if strings.Contains(m.Value, "$") {
 		return nil
