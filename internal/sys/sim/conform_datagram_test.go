@@ -12,13 +12,13 @@ import (
 	"echod/internal/sys"
 )
 
-// conformDatagrams sends datagrams to and fro between bound UDP sockets.
+// conformDatagrams sends datagrams between bound UDP sockets.
 func conformDatagrams(t *rapid.T) {
 	p := newPair(t, unix.AF_INET)
 	defer p.finish()
 	for range 3 {
 		s := p.open(unix.SOCK_DGRAM)
-		s.kind = connected // settle may peek at it
+		s.kind = connected // compareState may peek at it
 		p.bind(s)
 	}
 	steps := []string{"connect", "send to peer", "send to peer", "send to peer", "send", "send", "send", "receive", "receive", "recv", "select", "epoll", "close", "shutdown", "socket error"}
@@ -34,11 +34,11 @@ func conformDatagrams(t *rapid.T) {
 			p.sendDatagrams(s, p.sockets[o.number%len(p.sockets)], o)
 		case "connect":
 			to := p.sockets[o.number%len(p.sockets)]
-			p.both(fmt.Sprintf("connect %d to %d", s.id, to.id), func(w *world, i int) string { return name(w.k.Connect(s.fd[i], to.addr[i])) })
+			p.both(fmt.Sprintf("connect %d to %d", s.id, to.id), func(w *side, i int) string { return name(w.k.Connect(s.fd[i], to.addr[i])) })
 			s.peered = true
 		case "send to peer":
 			if payload := p.payload(o.number * 7); s.peered {
-				p.both(fmt.Sprintf("send %d: %d bytes", s.id, len(payload)), func(w *world, i int) string {
+				p.both(fmt.Sprintf("send %d: %d bytes", s.id, len(payload)), func(w *side, i int) string {
 					n, errno := w.k.Send(s.fd[i], payload, unix.MSG_NOSIGNAL)
 					return fmt.Sprint(n, " ", name(errno))
 				})
@@ -58,29 +58,29 @@ func conformDatagrams(t *rapid.T) {
 		case "epoll":
 			p.epoll(s, o)
 		case "shutdown":
-			p.both("accept", func(w *world, i int) string {
+			p.both("accept", func(w *side, i int) string {
 				_, errno := w.k.Accept4(s.fd[i], nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 				return name(errno)
 			})
 		}
-		p.settle()
+		p.compareState()
 	}
 }
 
-// batch is headers and room for datagrams of at most size bytes.
+// batch is headers and buffers for datagrams of at most size bytes.
 type batch struct {
-	msgs  []sys.Mmsghdr
-	iovs  []unix.Iovec
-	names []unix.RawSockaddrInet4
-	room  [][]byte
+	msgs    []sys.Mmsghdr
+	iovs    []unix.Iovec
+	names   []unix.RawSockaddrInet4
+	buffers [][]byte
 }
 
 func newBatch(n, size int) *batch {
 	b := &batch{msgs: make([]sys.Mmsghdr, n), iovs: make([]unix.Iovec, n),
-		names: make([]unix.RawSockaddrInet4, n), room: make([][]byte, n)}
+		names: make([]unix.RawSockaddrInet4, n), buffers: make([][]byte, n)}
 	for j := range n {
-		b.room[j] = make([]byte, size+1)
-		b.iovs[j].Base = &b.room[j][0]
+		b.buffers[j] = make([]byte, size+1)
+		b.iovs[j].Base = &b.buffers[j][0]
 		b.iovs[j].SetLen(size)
 		h := &b.msgs[j].Hdr
 		h.Name, h.Namelen = (*byte)(unsafe.Pointer(&b.names[j])), unix.SizeofSockaddrInet4
@@ -91,10 +91,10 @@ func newBatch(n, size int) *batch {
 
 func (p *pair) sendDatagrams(from, to *socket, o op) {
 	payload := p.payload(o.number * 7)
-	p.both(fmt.Sprintf("sendmmsg %d to %d: %d of %d bytes", from.id, to.id, 1+o.number%3, len(payload)), func(w *world, i int) string {
+	p.both(fmt.Sprintf("sendmmsg %d to %d: %d of %d bytes", from.id, to.id, 1+o.number%3, len(payload)), func(w *side, i int) string {
 		b := newBatch(1+o.number%3, len(payload))
 		for j := range b.msgs {
-			copy(b.room[j], payload)
+			copy(b.buffers[j], payload)
 			inet := to.addr[i].(*unix.SockaddrInet4)
 			b.names[j] = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: inet.Addr}
 			port := (*[2]byte)(unsafe.Pointer(&b.names[j].Port))
@@ -106,20 +106,20 @@ func (p *pair) sendDatagrams(from, to *socket, o op) {
 }
 
 func (p *pair) receiveDatagrams(s *socket, o op) {
-	p.ask("all there", func(w *world, i int) string { return fmt.Sprint(p.poll(i, s) & unix.POLLIN) })
-	p.both(fmt.Sprintf("recvmmsg %d", s.id), func(w *world, i int) string {
+	p.eventually("all there", func(w *side, i int) string { return fmt.Sprint(p.poll(i, s) & unix.POLLIN) })
+	p.both(fmt.Sprintf("recvmmsg %d", s.id), func(w *side, i int) string {
 		b := newBatch(1+o.number, 30)
 		n, errno := w.k.Recvmmsg(s.fd[i], b.msgs, unix.MSG_DONTWAIT)
 		text := fmt.Sprint(n, name(errno))
 		for j := range n {
 			h := &b.msgs[j]
-			text += fmt.Sprintf(" %x from %d trunc %v", b.room[j][:h.Len], p.sender(i, &b.names[j]), h.Hdr.Flags&unix.MSG_TRUNC != 0)
+			text += fmt.Sprintf(" %x from %d trunc %v", b.buffers[j][:h.Len], p.sender(i, &b.names[j]), h.Hdr.Flags&unix.MSG_TRUNC != 0)
 		}
 		return text
 	})
 }
 
-// sender is the id of the socket that is bound to a name, -1 if none is.
+// sender returns the id of the socket that is bound to an address, -1 if none is.
 func (p *pair) sender(i int, from *unix.RawSockaddrInet4) int {
 	port := (*[2]byte)(unsafe.Pointer(&from.Port))
 	for _, s := range p.sockets {

@@ -22,16 +22,16 @@ import (
 type pair struct {
 	t       *rapid.T
 	domain  int
-	worlds  [2]*world // the simulated one, the real one
+	sides   [2]*side  // the simulated kernel, the real one
 	sockets []*socket // open ones
 	made    int
 	paths   []string // of unix sockets
-	sent    int      // bytes: each is another one, modulo 251
-	story   []string
+	sent    int      // bytes: their values count up, modulo 251
+	log     []string
 }
 
-// world is one kernel.
-type world struct {
+// side is one of the kernels.
+type side struct {
 	k    sys.Kernel
 	sim  *sim.Kernel // nil for the real one
 	name string
@@ -44,10 +44,10 @@ type socket struct {
 	kind    kind
 	addr    [2]unix.Sockaddr // a listener's
 	backlog int
-	queued  []*socket // the clients that wait for accept, in order
+	queued  []*socket // the clients in its accept queue, in order
 	far     *socket   // a connection's other end, nil before accept
 	peered  bool      // a datagram socket that has a peer
-	spent   bool      // it was connected once, and has a port of its own
+	spent   bool      // it was connected once, and has a port
 }
 
 type kind uint8
@@ -58,36 +58,35 @@ const (
 	connected
 )
 
-// plenty is a buffer that no sequence fills. What fits into real buffers is
-// tested by "fill".
+// plenty is a buffer that no sequence fills. The step "fill" tests full buffers.
 const plenty = 1 << 30
 
-// settleLimit is for a kernel that is busy elsewhere: what was sent has arrived
-// after it. Once there is a disagreement the search for a shorter sequence need
-// not wait as long.
-var settleLimit = 20 * time.Second
+// arrivalLimit is how long what was sent may take to arrive on the real kernel, which may be
+// busy. After the first difference it is shorter: rapid then searches for a shorter
+// sequence.
+var arrivalLimit = 20 * time.Second
 
-// address is the loopback address of the next sequence: with a new one for each,
-// ports never run out, however many connections are in TIME_WAIT.
+// address is the loopback address of the next sequence. Each has another one, so ports do not
+// run out, however many connections are in TIME_WAIT.
 var address atomic.Uint32
 
-// socketDir is where unix sockets are, with a new name for each.
+// socketDir is the directory of the unix sockets.
 var socketDir string
 
 func newPair(t *rapid.T, domain int) *pair {
 	k := sim.New(nil)
 	k.RecvBuffer, k.SendBuffer = plenty, plenty
 	p := &pair{t: t, domain: domain}
-	p.worlds = [2]*world{{k: k, sim: k, name: "simulated"}, {k: &uninterrupted{}, name: "real"}}
+	p.sides = [2]*side{{k: k, sim: k, name: "simulated"}, {k: &uninterrupted{}, name: "real"}}
 	address.Add(1)
 	return p
 }
 
-// finish closes what is left. Real connections are reset, so that nothing stays
-// in TIME_WAIT.
+// finish closes what is open. Real connections are reset, so that nothing stays in
+// TIME_WAIT.
 func (p *pair) finish() {
 	for _, s := range p.sockets {
-		for i, w := range p.worlds {
+		for i, w := range p.sides {
 			w.k.SetsockoptLinger(s.fd[i], &unix.Linger{Onoff: 1})
 			w.k.Close(s.fd[i])
 		}
@@ -97,41 +96,41 @@ func (p *pair) finish() {
 	}
 }
 
-func (p *pair) say(format string, args ...any) {
-	p.story = append(p.story, fmt.Sprintf(format, args...))
+func (p *pair) note(format string, args ...any) {
+	p.log = append(p.log, fmt.Sprintf(format, args...))
 }
 
-// disagree ends the sequence.
+// disagree fails the test.
 func (p *pair) disagree(what, simulated, real string) {
-	settleLimit = 100 * time.Millisecond
-	p.t.Fatalf("%s:\n  simulated: %s\n  real:      %s\nafter\n  %s", what, simulated, real, strings.Join(p.story, "\n  "))
+	arrivalLimit = 100 * time.Millisecond
+	p.t.Fatalf("%s:\n  simulated: %s\n  real:      %s\nafter\n  %s", what, simulated, real, strings.Join(p.log, "\n  "))
 }
 
-// both makes a call on both kernels, which must answer the same.
-func (p *pair) both(what string, call func(w *world, i int) string) string {
+// both makes a call on both kernels, which must return the same.
+func (p *pair) both(what string, call func(w *side, i int) string) string {
 	var answers [2]string
-	for i, w := range p.worlds {
+	for i, w := range p.sides {
 		answers[i] = call(w, i)
 	}
-	p.say("%s: %s", what, answers[1])
+	p.note("%s: %s", what, answers[1])
 	if answers[0] != answers[1] {
 		p.disagree(what, answers[0], answers[1])
 	}
 	return answers[1]
 }
 
-// ask is both for a call that changes nothing, and for what the real kernel says
-// only when acknowledgements have come: it may be asked again.
-func (p *pair) ask(what string, call func(w *world, i int) string) {
-	want := call(p.worlds[0], 0)
-	got, ok := p.until(want, func() string { return call(p.worlds[1], 1) })
-	p.say("%s: %s", what, got)
+// eventually is both for a call that changes nothing, and whose result on the real kernel may
+// have to wait for an acknowledgement: the call is repeated.
+func (p *pair) eventually(what string, call func(w *side, i int) string) {
+	want := call(p.sides[0], 0)
+	got, ok := p.until(want, func() string { return call(p.sides[1], 1) })
+	p.note("%s: %s", what, got)
 	if !ok {
 		p.disagree(what, want, got)
 	}
 }
 
-// until asks the real kernel again and again until it answers want.
+// until calls look until it returns want.
 func (p *pair) until(want string, look func() string) (got string, ok bool) {
 	var end time.Time
 	for round := 0; ; round++ {
@@ -139,31 +138,31 @@ func (p *pair) until(want string, look func() string) (got string, ok bool) {
 			return got, true
 		}
 		if end.IsZero() {
-			end = time.Now().Add(settleLimit)
+			end = time.Now().Add(arrivalLimit)
 		}
 		if time.Now().After(end) {
 			return got, false
 		}
 		if round > 20 {
-			p.worlds[1].k.Poll(nil, 1)
+			p.sides[1].k.Poll(nil, 1)
 		}
 	}
 }
 
 const everyEvent = unix.POLLIN | unix.POLLPRI | unix.POLLOUT | unix.POLLRDHUP
 
-// settle waits until every socket looks the same on both kernels: what poll
-// reports, and what can be read if there is no error that reading would consume.
-func (p *pair) settle() {
-	want := p.look(0, nil)
-	got, ok := p.until(want, func() string { return p.look(1, p.readable()) })
+// compareState waits until every socket has the same state on both kernels: what poll reports,
+// and what can be read, unless there is an error that reading would clear.
+func (p *pair) compareState() {
+	want := p.state(0, nil)
+	got, ok := p.until(want, func() string { return p.state(1, p.readable()) })
 	if !ok {
-		p.disagree("what is there", want, got)
+		p.disagree("the state", want, got)
 	}
 }
 
-// readable tells of each socket whether it may be peeked at, which the simulated
-// kernel decides for both.
+// readable returns for each socket whether compareState may peek at it. The simulated kernel
+// decides that for both.
 func (p *pair) readable() []bool {
 	may := make([]bool, len(p.sockets))
 	for j, s := range p.sockets {
@@ -173,18 +172,18 @@ func (p *pair) readable() []bool {
 	return may
 }
 
-func (p *pair) look(i int, may []bool) string {
+func (p *pair) state(i int, may []bool) string {
 	if may == nil {
 		may = p.readable()
 	}
 	var b strings.Builder
-	room := make([]byte, 512)
+	buf := make([]byte, 512)
 	for j, s := range p.sockets {
 		mask := p.poll(i, s)
 		fmt.Fprintf(&b, "%d[%s", s.id, allEvents(mask))
 		if may[j] && mask&unix.POLLERR == 0 {
-			n, errno := p.worlds[i].k.Recv(s.fd[i], room, unix.MSG_PEEK)
-			fmt.Fprintf(&b, " %x %s", room[:n], name(errno))
+			n, errno := p.sides[i].k.Recv(s.fd[i], buf, unix.MSG_PEEK)
+			fmt.Fprintf(&b, " %x %s", buf[:n], name(errno))
 		}
 		b.WriteString("] ")
 	}
@@ -193,7 +192,7 @@ func (p *pair) look(i int, may []bool) string {
 
 func (p *pair) poll(i int, s *socket) int16 {
 	entry := []unix.PollFd{{Fd: int32(s.fd[i]), Events: everyEvent}}
-	p.worlds[i].k.Poll(entry, 0)
+	p.sides[i].k.Poll(entry, 0)
 	return entry[0].Revents
 }
 
@@ -212,11 +211,11 @@ func name(errno sys.Errno) string {
 	return unix.ErrnoName(errno)
 }
 
-// open makes a socket on both kernels.
+// open opens a socket on both kernels.
 func (p *pair) open(typ int) *socket {
 	s := &socket{id: p.made}
 	p.made++
-	for i, w := range p.worlds {
+	for i, w := range p.sides {
 		fd, errno := w.k.Socket(p.domain, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		if errno != 0 {
 			p.t.Fatalf("socket: %v", errno)
@@ -230,9 +229,9 @@ func (p *pair) open(typ int) *socket {
 	return s
 }
 
-// bind gives s a place of its own: a path, or an address with a free port.
+// bind binds s to a path of its own, or to an address with a free port.
 func (p *pair) bind(s *socket) {
-	for i, w := range p.worlds {
+	for i, w := range p.sides {
 		at := address.Load()
 		var addr unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{127, byte(at>>16) | 64, byte(at >> 8), byte(at)}}
 		if p.domain == unix.AF_UNIX {
@@ -248,9 +247,9 @@ func (p *pair) bind(s *socket) {
 	p.name(s)
 }
 
-// name asks for the ports of s.
+// name reads the ports of s.
 func (p *pair) name(s *socket) {
-	for i, w := range p.worlds {
+	for i, w := range p.sides {
 		if inet, ok := s.addr[i].(*unix.SockaddrInet4); ok {
 			name, errno := w.k.Getsockname(s.fd[i])
 			if errno != 0 {
@@ -261,7 +260,7 @@ func (p *pair) name(s *socket) {
 	}
 }
 
-// of lists the sockets of the kinds.
+// of returns the sockets of these kinds.
 func (p *pair) of(kinds ...kind) []*socket {
 	var some []*socket
 	for _, s := range p.sockets {
@@ -283,7 +282,7 @@ func (p *pair) drop(s *socket) {
 	}
 }
 
-// payload is n bytes that differ from those before.
+// payload returns n bytes that differ from those before.
 func (p *pair) payload(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -293,7 +292,7 @@ func (p *pair) payload(n int) []byte {
 	return b
 }
 
-// family is what getpeername says: the ports differ on the two kernels.
+// family returns the family that getpeername reports. The ports differ on the two kernels.
 func family(k sys.Kernel, fd int) string {
 	var peer unix.RawSockaddrAny
 	if errno := k.Getpeername(fd, &peer); errno != 0 {
@@ -302,8 +301,8 @@ func family(k sys.Kernel, fd int) string {
 	return fmt.Sprint((*unix.RawSockaddrUnix)(unsafe.Pointer(&peer)).Family)
 }
 
-// uninterrupted is the real kernel without the EINTR that Go's own signals cause
-// now and then: select and poll return it even if they need not sleep.
+// uninterrupted is the real kernel without the EINTR that signals of the Go runtime cause:
+// select and poll return it even if they do not sleep.
 type uninterrupted struct{ sys.Linux }
 
 func again(call func() (int, sys.Errno)) (int, sys.Errno) {

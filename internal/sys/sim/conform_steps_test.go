@@ -20,12 +20,12 @@ func conform(t *rapid.T, domain int, ops []op) {
 			continue
 		} else {
 			step(o)
-			p.settle()
+			p.compareState()
 		}
 	}
 }
 
-// step is what o does, nil if there is no socket to do it to.
+// step returns what o does; nil if there is no socket for it.
 func (p *pair) step(o op) func(op) {
 	any := []kind{fresh, listening, connected}
 	if p.domain == unix.AF_UNIX && !urgentOnUnix && strings.HasSuffix(o.kind, "urgent") {
@@ -62,7 +62,7 @@ func (p *pair) step(o op) func(op) {
 	return p.on(steps[o.kind], any...)
 }
 
-// on makes do a step on one of the sockets of the kinds.
+// on returns a step that does do on one of the sockets of these kinds.
 func (p *pair) on(do func(*socket, op), kinds ...kind) func(op) {
 	some := p.of(kinds...)
 	if len(some) == 0 {
@@ -79,13 +79,13 @@ func (p *pair) listen(o op) {
 	s.kind, s.backlog = listening, o.number
 	p.bind(s)
 	p.option(s, unix.SO_OOBINLINE, o.flag)
-	p.both(fmt.Sprintf("listen %d backlog %d inline %v", s.id, s.backlog, o.flag), func(w *world, i int) string {
+	p.both(fmt.Sprintf("listen %d backlog %d inline %v", s.id, s.backlog, o.flag), func(w *side, i int) string {
 		return name(w.k.Listen(s.fd[i], s.backlog))
 	})
 }
 
-// relisten calls listen again, on a listener that may have been shut down, or
-// on a socket that is not bound: that would bind it, so only if it is.
+// relisten calls listen again, on a listener that may have been shut down, or on a new socket,
+// which it binds first: listen would choose its address.
 func (p *pair) relisten(s *socket, o op) {
 	if s.spent {
 		return
@@ -94,7 +94,7 @@ func (p *pair) relisten(s *socket, o op) {
 		p.bind(s)
 	}
 	s.kind, s.backlog = listening, o.number%4
-	p.both(fmt.Sprintf("listen again %d %d", s.id, s.backlog), func(w *world, i int) string {
+	p.both(fmt.Sprintf("listen again %d %d", s.id, s.backlog), func(w *side, i int) string {
 		return name(w.k.Listen(s.fd[i], s.backlog))
 	})
 	p.name(s)
@@ -102,24 +102,24 @@ func (p *pair) relisten(s *socket, o op) {
 
 func (p *pair) connect(l *socket, o op) {
 	if p.full(l) && p.domain == unix.AF_INET {
-		return // the SYN would be sent again in a second: see overflow
+		return // the SYN would be sent again after a second: see overflow
 	}
 	s := p.dial(l, o)
 	if s != nil {
-		p.settle()
+		p.compareState()
 	}
 }
 
-// full asks the simulated kernel whether l's queue is full.
+// full reports whether l's queue is full on the simulated kernel.
 func (p *pair) full(l *socket) bool {
-	n, errno := p.worlds[0].k.AcceptQueue(l.fd[0])
+	n, errno := p.sides[0].k.AcceptQueue(l.fd[0])
 	return errno == 0 && n > l.backlog
 }
 
 func (p *pair) dial(l *socket, o op) *socket {
 	s := p.open(unix.SOCK_STREAM)
 	p.option(s, unix.SO_OOBINLINE, o.flag)
-	got := p.both(fmt.Sprintf("connect %d to %d", s.id, l.id), func(w *world, i int) string {
+	got := p.both(fmt.Sprintf("connect %d to %d", s.id, l.id), func(w *side, i int) string {
 		return name(w.k.Connect(s.fd[i], l.addr[i]))
 	})
 	if got != "ok" && got != "EINPROGRESS" {
@@ -130,8 +130,8 @@ func (p *pair) dial(l *socket, o op) *socket {
 	return s
 }
 
-// overflow connects where the queue is full. On TCP that is in progress until it
-// is closed.
+// overflow connects to a listener whose queue is full. On TCP the connect stays in progress
+// until the socket is closed.
 func (p *pair) overflow(l *socket, o op) {
 	if !p.full(l) || p.domain != unix.AF_INET {
 		return
@@ -139,13 +139,13 @@ func (p *pair) overflow(l *socket, o op) {
 	queued := slices.Clone(l.queued)
 	s := p.dial(l, o)
 	l.queued = queued
-	p.ask("poll", func(w *world, i int) string { return allEvents(p.poll(i, s)) })
-	p.both("connect again", func(w *world, i int) string { return name(w.k.Connect(s.fd[i], l.addr[i])) })
-	p.both("recv", func(w *world, i int) string {
+	p.eventually("poll", func(w *side, i int) string { return allEvents(p.poll(i, s)) })
+	p.both("connect again", func(w *side, i int) string { return name(w.k.Connect(s.fd[i], l.addr[i])) })
+	p.both("recv", func(w *side, i int) string {
 		n, errno := w.k.Recv(s.fd[i], make([]byte, 9), 0)
 		return fmt.Sprint(n, " ", name(errno))
 	})
-	p.both("send", func(w *world, i int) string {
+	p.both("send", func(w *side, i int) string {
 		n, errno := w.k.Send(s.fd[i], []byte("x"), unix.MSG_NOSIGNAL)
 		return fmt.Sprint(n, " ", name(errno))
 	})
@@ -157,7 +157,7 @@ func (p *pair) connectAgain(s *socket, o op) {
 	if len(ls) == 0 {
 		return
 	}
-	got := p.both(fmt.Sprintf("connect %d again", s.id), func(w *world, i int) string {
+	got := p.both(fmt.Sprintf("connect %d again", s.id), func(w *side, i int) string {
 		return name(w.k.Connect(s.fd[i], ls[0].addr[i]))
 	})
 	if p.domain == unix.AF_INET && got != "ok" && got != "EISCONN" && got != "EINVAL" {
@@ -167,7 +167,7 @@ func (p *pair) connectAgain(s *socket, o op) {
 
 func (p *pair) accept(l *socket, o op) {
 	var fds [2]int
-	got := p.both(fmt.Sprintf("accept %d", l.id), func(w *world, i int) string {
+	got := p.both(fmt.Sprintf("accept %d", l.id), func(w *side, i int) string {
 		fd, errno := w.k.Accept4(l.fd[i], nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		fds[i] = fd
 		return name(errno)
@@ -183,12 +183,12 @@ func (p *pair) accept(l *socket, o op) {
 		s.far.far = s
 	}
 	if p.domain == unix.AF_INET {
-		p.worlds[1].k.SetsockoptInt(s.fd[1], unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		p.sides[1].k.SetsockoptInt(s.fd[1], unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
-	p.say("  as %d", s.id)
+	p.note("  as %d", s.id)
 }
 
-// move is the calls that carry bytes.
+// move makes the calls that send and receive.
 func (p *pair) move(s *socket, o op) {
 	flags := map[string]int{"send urgent": unix.MSG_OOB, "peek": unix.MSG_PEEK, "recv urgent": unix.MSG_OOB,
 		"peek urgent": unix.MSG_OOB | unix.MSG_PEEK}[o.kind]
@@ -198,13 +198,13 @@ func (p *pair) move(s *socket, o op) {
 	}
 	if o.kind == "send" || o.kind == "send urgent" {
 		b := p.payload(n)
-		p.both(fmt.Sprintf("%s %d %x", o.kind, s.id, b), func(w *world, i int) string {
+		p.both(fmt.Sprintf("%s %d %x", o.kind, s.id, b), func(w *side, i int) string {
 			n, errno := w.k.Send(s.fd[i], b, unix.MSG_NOSIGNAL|flags)
 			return fmt.Sprint(n, " ", name(errno))
 		})
 		return
 	}
-	p.both(fmt.Sprintf("%s %d %d", o.kind, s.id, n), func(w *world, i int) string {
+	p.both(fmt.Sprintf("%s %d %d", o.kind, s.id, n), func(w *side, i int) string {
 		b := make([]byte, n)
 		n, errno := w.k.Recv(s.fd[i], b, flags)
 		return fmt.Sprintf("%d %x %s", n, b[:min(n, len(b))], name(errno))
@@ -219,21 +219,21 @@ func (p *pair) shutdown(s *socket, o op) {
 	if s.kind == listening && o.number > 7 {
 		how = 0
 	}
-	p.both(fmt.Sprintf("shutdown %d %d", s.id, how), func(w *world, i int) string {
+	p.both(fmt.Sprintf("shutdown %d %d", s.id, how), func(w *side, i int) string {
 		return name(w.k.Shutdown(s.fd[i], how))
 	})
 }
 
 func (p *pair) close(s *socket, o op) {
 	if s.kind == listening && o.number > 1 {
-		return // seldom
+		return // rarely
 	}
-	p.both(fmt.Sprintf("close %d", s.id), func(w *world, i int) string { return name(w.k.Close(s.fd[i])) })
+	p.both(fmt.Sprintf("close %d", s.id), func(w *side, i int) string { return name(w.k.Close(s.fd[i])) })
 	p.drop(s)
 }
 
 func (p *pair) linger(s *socket, o op) {
-	p.both(fmt.Sprintf("linger %d %v", s.id, o.flag), func(w *world, i int) string {
+	p.both(fmt.Sprintf("linger %d %v", s.id, o.flag), func(w *side, i int) string {
 		l := unix.Linger{}
 		if o.flag {
 			l.Onoff = 1
@@ -249,7 +249,7 @@ func (p *pair) option(s *socket, opt int, on bool) {
 	if on {
 		value = 1
 	}
-	p.both(fmt.Sprintf("inline %d %v", s.id, on), func(w *world, i int) string {
+	p.both(fmt.Sprintf("inline %d %v", s.id, on), func(w *side, i int) string {
 		return name(w.k.SetsockoptInt(s.fd[i], unix.SOL_SOCKET, opt, value))
 	})
 }

@@ -13,12 +13,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestConformance makes random sequences of calls on the simulated kernel and on
-// the real one, over loopback. After every call each socket must look the same
-// on both: what the call returned, what poll reports, what can be read.
+// TestConformance makes random sequences of calls on the simulated kernel and on the real one,
+// over loopback. After every call both must agree: on what the call returned, and for each
+// socket on what poll reports and what can be read.
 //
-// ECHOD_SEQUENCES is how many sequences there are of all kinds together. The
-// seed is the same in every run unless ECHOD_SEED says otherwise.
+// ECHOD_SEQUENCES is the number of sequences, of all kinds together. The seed is the same in
+// every run unless ECHOD_SEED sets it.
 func TestConformance(t *testing.T) {
 	total, seed := number(t, "ECHOD_SEQUENCES", 10000), number(t, "ECHOD_SEED", 1)
 	if testing.Short() {
@@ -40,7 +40,7 @@ func TestConformance(t *testing.T) {
 	set(t, "rapid.nofailfile", "true")
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
-			// rapid's own limit is its flag; batches keep memory flat.
+			// rapid reads the number of checks from its flag; batches limit its memory.
 			const batch = 5000
 			for done, left := 0, max(total*kind.share/10, 1); left > 0; left -= batch {
 				set(t, "rapid.checks", strconv.Itoa(min(left, batch)))
@@ -52,12 +52,11 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// urgentOnUnix says that sequences on unix sockets have urgent data.
+// urgentOnUnix: sequences on unix sockets have urgent data.
 var urgentOnUnix bool
 
-// sameUrgentOnUnix reports whether this kernel treats urgent data on unix
-// sockets as the simulated one does. Before 5.15 there was none, and until 6.18
-// what happens in its corners has changed often.
+// sameUrgentOnUnix reports whether this kernel treats urgent data on unix sockets as the
+// simulated one does. Before 5.15 there was none, and until 6.18 its details changed often.
 func sameUrgentOnUnix(t *testing.T) bool {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
@@ -93,7 +92,7 @@ func set(t *testing.T, name, value string) {
 	}
 }
 
-// restore gives flags their values back after the test: other tests use rapid.
+// restore restores the flags after the test: other tests use rapid too.
 func restore(t *testing.T, names ...string) {
 	for _, name := range names {
 		old := flag.Lookup(name).Value.String()
@@ -101,8 +100,8 @@ func restore(t *testing.T, names ...string) {
 	}
 }
 
-// op is one step of a sequence. What its numbers mean depends on its kind; a
-// socket is chosen by taking them modulo the number of sockets.
+// op is one step of a sequence. What its numbers mean depends on its kind. The socket is a
+// number modulo the number of sockets.
 type op struct {
 	kind    string
 	socket  int
@@ -115,8 +114,8 @@ func (o op) String() string {
 	return fmt.Sprintf("%s %d %d %v %v", o.kind, o.socket, o.number, o.flag, o.another)
 }
 
-// streamKinds are the steps on stream sockets; those that are there more than
-// once are drawn more often.
+// streamKinds are the steps on stream sockets. One that is listed several times is drawn more
+// often.
 var streamKinds = []string{
 	"connect", "connect", "accept", "accept", "accept",
 	"send", "send", "send", "send", "send urgent", "send urgent",
@@ -126,8 +125,7 @@ var streamKinds = []string{
 	"connect again", "overflow", "fill",
 }
 
-// streamOps draws a sequence. It begins with a connection, because without one
-// nothing happens.
+// streamOps draws a sequence. It starts with a connection, because most steps need one.
 func streamOps(t *rapid.T) []op {
 	one := rapid.Custom(func(t *rapid.T) op {
 		return op{
@@ -138,6 +136,6 @@ func streamOps(t *rapid.T) []op {
 			another: rapid.Bool().Draw(t, "another"),
 		}
 	})
-	begin := []op{{kind: "listen", number: 3, flag: rapid.Bool().Draw(t, "inline")}, {kind: "connect"}, {kind: "accept"}}
-	return append(begin, rapid.SliceOfN(one, 1, 30).Draw(t, "ops")...)
+	first := []op{{kind: "listen", number: 3, flag: rapid.Bool().Draw(t, "inline")}, {kind: "connect"}, {kind: "accept"}}
+	return append(first, rapid.SliceOfN(one, 1, 30).Draw(t, "ops")...)
 }

@@ -13,9 +13,9 @@ import (
 	"echod/internal/sys"
 )
 
-// Connect is connect(2) of a non-blocking socket. On TCP it fails with
-// EINPROGRESS even where the answer is there by the time it returns, and the
-// next call tells how it went; on a unix socket it is done at once.
+// Connect is connect(2) of a non-blocking socket. On TCP it always fails with EINPROGRESS
+// first, even if the connection is made before it returns. The result is what SO_ERROR or
+// the next call reports. On a unix socket it succeeds or fails at once.
 func (k *Kernel) Connect(fd int, addr unix.Sockaddr) sys.Errno {
 	d := k.lookup(Connect, fd)
 	if d == nil {
@@ -46,19 +46,19 @@ func (k *Kernel) Connect(fd int, addr unix.Sockaddr) sys.Errno {
 	return unix.EINVAL
 }
 
-// connectAgain is inet_stream_connect on a socket that has been connected. Where
-// it reports that connecting failed, the socket is as fresh as before.
+// connectAgain is inet_stream_connect on a socket that was connected before. When it reports
+// that connecting failed, the socket is as new again.
 func (s *stream) connectAgain(d *descriptor) sys.Errno {
 	end, ok := s.end.(*tcp)
 	switch {
-	case !ok || s.progress == settled:
+	case !ok || s.progress == established:
 		return unix.EISCONN
 	case s.progress == disconnecting:
 		return unix.EINVAL
 	case end.synSent:
 		return unix.EALREADY
 	}
-	s.progress = settled
+	s.progress = established
 	if !end.dead() {
 		return end.takeError()
 	}
@@ -67,7 +67,7 @@ func (s *stream) connectAgain(d *descriptor) sys.Errno {
 	if errno := end.takeError(); errno != 0 {
 		return errno
 	}
-	return unix.ECONNABORTED // somebody else was told of the error
+	return unix.ECONNABORTED // another call has reported the error
 }
 
 func (k *Kernel) connectTCP(d *descriptor, s *socket, port uint16) sys.Errno {
@@ -89,7 +89,7 @@ func (k *Kernel) connectTCP(d *descriptor, s *socket, port uint16) sys.Errno {
 		end.getReset()
 		return unix.EINPROGRESS
 	}
-	k.attempt(&attempt{port: port, client: end, stream: st, addr: from})
+	k.startAttempt(&attempt{port: port, client: end, stream: st, addr: from})
 	return unix.EINPROGRESS
 }
 
@@ -101,7 +101,7 @@ func (k *Kernel) connectUnix(d *descriptor, s *socket, path string) sys.Errno {
 		p := &Peer{k: k}
 		client, far := newLocalPair()
 		client.rcv, client.snd, client.inline = k.recvBuffer, k.sendBuffer, s.inline
-		far.rcv, far.snd = p.room, func() int { return k.RecvBuffer }
+		far.rcv, far.snd = p.bufferSize, func() int { return k.RecvBuffer }
 		far.inline, far.notify = true, p.wake
 		p.end, p.server = far, &stream{k: k, end: client, domain: s.domain, linger: s.linger}
 		d.file = p.server
@@ -123,30 +123,30 @@ func (k *Kernel) connectUnix(d *descriptor, s *socket, path string) sys.Errno {
 	return 0
 }
 
-// unixListener finds who listens on path. unix_stream_connect asks for room in
-// the queue before it looks at the caller's own state, which is what the errno
-// state says of it.
+// unixListener returns the socket that listens on path. unix_stream_connect checks the queue
+// of the listener first and the state of the caller's socket then: state is the error of
+// that.
 func (k *Kernel) unixListener(path string, state sys.Errno) (*socket, sys.Errno) {
 	l := k.paths[path]
 	switch {
 	case l == nil:
 		return nil, unix.ENOENT
-	case l.admits() != 0:
-		return nil, l.admits()
+	case l.checkQueue() != 0:
+		return nil, l.checkQueue()
 	}
 	return l, state
 }
 
-// attempt is a TCP connection in the making. While the accept queue is full the
-// listener drops SYNs, and the client sends another after 1, 2, 4 … seconds, six
-// in all (tcp(7), tcp_syn_retries), until connect(2) fails with ETIMEDOUT.
+// attempt is a TCP connection that is being made. While the accept queue is full the
+// listener drops the SYN, and the client sends it again after 1, 2, 4 … seconds, six times
+// (tcp(7), tcp_syn_retries), until connect(2) fails with ETIMEDOUT.
 type attempt struct {
 	port   uint16
 	client *tcp
 	stream *stream        // its descriptor; nil for a Peer
 	addr   netip.AddrPort // the client's
-	made   func(*stream)  // told of the server's end; may be nil
-	failed func()         // told of a reset or a timeout; may be nil
+	made   func(*stream)  // called with the server's end; may be nil
+	failed func()         // called after a reset or a timeout; may be nil
 	next   int64
 	wait   time.Duration
 }
@@ -156,18 +156,18 @@ const (
 	lastSYN  = 64 * time.Second
 )
 
-// attempt tries for the first time.
-func (k *Kernel) attempt(a *attempt) {
+// startAttempt sends the first SYN.
+func (k *Kernel) startAttempt(a *attempt) {
 	a.client.synSent = true
 	a.wait = firstSYN
 	a.next = k.clock + int64(a.wait)
-	if !k.try(a) {
+	if !k.sendSYN(a) {
 		k.attempts = append(k.attempts, a)
 	}
 }
 
-// try reports whether the attempt is over.
-func (k *Kernel) try(a *attempt) bool {
+// sendSYN reports whether the attempt is over.
+func (k *Kernel) sendSYN(a *attempt) bool {
 	l, r := k.listenerAt(a.port), k.remotes[a.port]
 	switch {
 	case a.client.closed:
@@ -175,13 +175,13 @@ func (k *Kernel) try(a *attempt) bool {
 	case r != nil && r.Full:
 		return false
 	case r != nil:
-		k.reach(r, a)
+		k.connectRemote(r, a)
 		return true
 	case l == nil:
 		a.client.getReset()
-		a.tellFailed()
+		a.reportFailure()
 		return true
-	case l.admits() != 0:
+	case l.checkQueue() != 0:
 		return false
 	}
 	server := newTCP(nil, nil)
@@ -200,23 +200,23 @@ func (k *Kernel) try(a *attempt) bool {
 	return true
 }
 
-func (a *attempt) tellFailed() {
+func (a *attempt) reportFailure() {
 	if a.failed != nil {
 		a.failed()
 	}
 }
 
-// retry sends the SYNs that are due.
-func (k *Kernel) retry() {
+// resendSYNs sends the SYNs that are due.
+func (k *Kernel) resendSYNs() {
 	k.attempts = slices.DeleteFunc(k.attempts, func(a *attempt) bool {
 		for k.clock >= a.next {
-			if k.try(a) {
+			if k.sendSYN(a) {
 				return true
 			}
 			if a.wait >= lastSYN {
 				a.client.lose(unix.ETIMEDOUT)
 				a.client.synSent = false
-				a.tellFailed()
+				a.reportFailure()
 				return true
 			}
 			a.wait *= 2
@@ -252,10 +252,10 @@ func (k *Kernel) RemoteUnix(path string) *Remote {
 	return r
 }
 
-// reach completes a TCP connection to r.
-func (k *Kernel) reach(r *Remote, a *attempt) {
+// connectRemote completes a TCP connection to r.
+func (k *Kernel) connectRemote(r *Remote, a *attempt) {
 	p := &Peer{k: k, server: a.stream, addr: a.stream.addr}
-	far := newTCP(p.room, func() int { return math.MaxInt })
+	far := newTCP(p.bufferSize, func() int { return math.MaxInt })
 	far.inline, far.notify = true, p.wake
 	p.end = far
 	far.far, a.client.far = a.client, far
@@ -270,5 +270,5 @@ func (r *Remote) accept(p *Peer) {
 	}
 }
 
-// RemoveRemote takes the service at port away: it refuses new connections.
+// RemoveRemote removes the service at port: new connections are refused.
 func (k *Kernel) RemoveRemote(port uint16) { delete(k.remotes, port) }

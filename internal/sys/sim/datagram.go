@@ -12,8 +12,7 @@ import (
 	"echod/internal/sys"
 )
 
-// Datagram is one UDP packet, with the address that it was sent from and the
-// one that it was sent to.
+// Datagram is one UDP packet, with its source and its destination.
 type Datagram struct {
 	From, To netip.AddrPort
 	Payload  []byte
@@ -24,18 +23,18 @@ type datagrams struct {
 	k      *Kernel
 	domain int
 	port   uint16
-	peer   netip.AddrPort // of connect(2): it receives from nobody else
-	err    sys.Errno      // what the next call reports
+	peer   netip.AddrPort // of connect(2): it receives from this address only
+	err    sys.Errno      // sk_err: the next call reports it
 	inbox  []Datagram
 	outbox []Datagram
-	starved
+	spurious
 }
 
-// inboxSize is how many datagrams a socket holds; more are lost, as in life.
+// inboxSize is how many datagrams a socket holds; more are dropped.
 const inboxSize = 256
 
-// Deliver puts d into the socket bound to d.To's port. It reports whether there
-// is one and it had room.
+// Deliver delivers d to the socket bound to d.To's port. It returns false if there is none,
+// or its buffer is full.
 func (k *Kernel) Deliver(d Datagram) bool {
 	s := k.receiver(d)
 	if s == nil || len(s.inbox) >= inboxSize {
@@ -45,7 +44,7 @@ func (k *Kernel) Deliver(d Datagram) bool {
 	return true
 }
 
-// receiver finds the socket for d (udp4_lib_lookup2). Addresses are not told apart.
+// receiver returns the socket for d (udp4_lib_lookup2). Addresses are ignored.
 func (k *Kernel) receiver(d Datagram) *datagrams {
 	s, ok := k.ports[d.To.Port()].(*datagrams)
 	if !ok || s.peer.IsValid() && s.peer.Port() != d.From.Port() {
@@ -84,10 +83,10 @@ func (k *Kernel) sendDatagram(d *descriptor, p []byte, flags int) (int, sys.Errn
 		return 0, decision.errno
 	case s.err != 0:
 		return 0, s.takeError()
-	case s.starving(Send):
+	case s.isSpurious(Send):
 		return 0, unix.EAGAIN
 	}
-	d.streak = 0
+	d.unserved = 0
 	s.transmit(s.peer, slices.Clone(p))
 	return len(p), 0
 }
@@ -110,7 +109,7 @@ func (s *datagrams) takeError() sys.Errno {
 	return errno
 }
 
-// Answers takes what was sent from port since the last call.
+// Answers returns what was sent from port since the last call.
 func (k *Kernel) Answers(port uint16) []Datagram {
 	s, ok := k.ports[port].(*datagrams)
 	if !ok {
@@ -129,16 +128,16 @@ func (k *Kernel) Recvmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno
 	k.mustNotBlock(Recvmmsg, d, flags)
 	decision := k.decide(Recvmmsg)
 	if decision.errno != 0 {
-		d.excuse(decision.errno)
+		d.allowRetry(decision.errno)
 		return 0, decision.errno
 	}
 	if s.err != 0 {
 		return 0, s.takeError()
 	}
-	if len(s.inbox) == 0 || s.starving(Recvmmsg) {
+	if len(s.inbox) == 0 || s.isSpurious(Recvmmsg) {
 		return 0, unix.EAGAIN
 	}
-	d.streak = 0
+	d.unserved = 0
 	n := decision.limit(min(len(msgs), len(s.inbox)))
 	for i := range n {
 		msgs[i].Len = s.fill(&msgs[i].Hdr, s.inbox[i])
@@ -147,7 +146,7 @@ func (k *Kernel) Recvmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno
 	return n, 0
 }
 
-// fill writes a datagram where the header points, and says what did not fit.
+// fill writes a datagram to where the header points, and marks one that did not fit.
 func (s *datagrams) fill(h *unix.Msghdr, d Datagram) uint32 {
 	if h.Name != nil && h.Namelen > 0 {
 		h.Namelen = writeName(unsafe.Pointer(h.Name), s.domain, d.From)
@@ -160,8 +159,8 @@ func (s *datagrams) fill(h *unix.Msghdr, d Datagram) uint32 {
 	if n < len(d.Payload) {
 		h.Flags |= unix.MSG_TRUNC
 	}
-	room := unsafe.Slice(h.Control, h.Controllen)
-	h.SetControllen(writePktInfo(room, s.domain, d.To.Addr()))
+	control := unsafe.Slice(h.Control, h.Controllen)
+	h.SetControllen(writePktInfo(control, s.domain, d.To.Addr()))
 	return uint32(n)
 }
 
@@ -175,10 +174,10 @@ func (k *Kernel) Sendmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno
 	if decision.errno != 0 {
 		return 0, decision.errno
 	}
-	if s.starving(Sendmmsg) {
+	if s.isSpurious(Sendmmsg) {
 		return 0, unix.EAGAIN
 	}
-	d.streak = 0
+	d.unserved = 0
 	n := decision.limit(len(msgs))
 	for i := range n {
 		switch errno := s.takeError(); {
@@ -208,7 +207,7 @@ func (s *datagrams) send(h *unix.Msghdr) uint32 {
 	return uint32(len(out.Payload))
 }
 
-// parts are the buffers of a header's iovec.
+// parts returns the buffers of a header's iovec.
 func parts(h *unix.Msghdr) [][]byte {
 	var all [][]byte
 	for _, v := range unsafe.Slice(h.Iov, h.Iovlen) {
@@ -234,7 +233,7 @@ func (s *datagrams) close() {
 	}
 }
 
-// datagramsAt is the descriptor fd if it is a datagram socket.
+// datagramsAt returns the descriptor fd if it is a datagram socket.
 func (k *Kernel) datagramsAt(fd int) (*descriptor, bool) {
 	if _, ok := k.fileAt(fd).(*datagrams); !ok {
 		return nil, false
@@ -242,7 +241,7 @@ func (k *Kernel) datagramsAt(fd int) (*descriptor, bool) {
 	return k.files[fd], true
 }
 
-// recvDatagram is recv(2) on a datagram socket: what does not fit is lost.
+// recvDatagram is recv(2) on a datagram socket: what does not fit is dropped.
 func (k *Kernel) recvDatagram(d *descriptor, p []byte, flags int) (int, sys.Errno) {
 	s := d.file.(*datagrams)
 	k.mustNotBlock(Recv, d, flags)
@@ -251,14 +250,14 @@ func (k *Kernel) recvDatagram(d *descriptor, p []byte, flags int) (int, sys.Errn
 	case flags&unix.MSG_OOB != 0:
 		return 0, unix.EAGAIN
 	case decision.errno != 0:
-		d.excuse(decision.errno)
+		d.allowRetry(decision.errno)
 		return 0, decision.errno
 	case s.err != 0:
 		return 0, s.takeError()
-	case len(s.inbox) == 0 || s.starving(Recv):
+	case len(s.inbox) == 0 || s.isSpurious(Recv):
 		return 0, unix.EAGAIN
 	}
-	d.streak = 0
+	d.unserved = 0
 	n := copy(p, s.inbox[0].Payload)
 	if flags&unix.MSG_PEEK == 0 {
 		s.inbox = s.inbox[1:]

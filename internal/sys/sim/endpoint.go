@@ -8,46 +8,44 @@ import (
 	"echod/internal/sys"
 )
 
-// endpoint is one end of a connection, as the kernel on its side keeps it. Both
-// ends follow the same rules, whether a descriptor of the server refers to one
-// or a [Peer] does. No method blocks.
+// endpoint is one end of a connection, as its kernel keeps it. Both ends follow the same
+// rules, whether a descriptor or a [Peer] refers to one. No method blocks.
 type endpoint interface {
 	read(p []byte, flags int) (int, sys.Errno)
 	write(p []byte, flags int) (int, sys.Errno)
 	shutdown(how int) sys.Errno
-	// close ends this end, with a reset if the rules demand one or if reset
-	// is true.
+	// close closes this end, with a reset if the rules demand one or if reset is true.
 	close(reset bool)
-	// lose ends the connection as a network fault does: the far end is told,
-	// and errno is what this end reports next.
+	// lose ends the connection as a network fault does: the far end is reset, and this end
+	// reports errno next.
 	lose(errno sys.Errno)
-	// pull asks the far end for what waits there for room at this one.
+	// pull lets the far end send what waits for space at this end.
 	pull()
 	ready() int16
 	outq() int
 	// unread counts the bytes that have arrived and were not read.
 	unread() int
-	// alive reports whether the connection still has both its ends.
+	// alive reports whether the connection still exists.
 	alive() bool
 	// isReset reports whether the connection ended by a reset.
 	isReset() bool
-	// takeError reports the pending error and forgets it.
+	// takeError returns the pending error and clears it.
 	takeError() sys.Errno
 	// setInline is SO_OOBINLINE.
 	setInline(on bool)
 }
 
-// side is what both kinds of endpoint have in common.
+// side is what both kinds of endpoint share.
 type side struct {
 	inline bool      // SO_OOBINLINE
-	err    sys.Errno // sk_err: reported once, to whoever asks first
-	closed bool      // nobody refers to it any more
-	rcv    limit     // how many unread bytes it holds
-	snd    limit     // how many bytes it holds for the far end
-	notify func()    // something changed; nil if nobody wants to know
+	err    sys.Errno // sk_err: reported once, by the next call
+	closed bool      // its last descriptor is closed, or the peer has left
+	rcv    limit     // the size of the receive buffer
+	snd    limit     // the size of the send buffer
+	notify func()    // called when something has changed; may be nil
 }
 
-// limit is a buffer's size, which may change at any time.
+// limit returns the size of a buffer, which may change at any time.
 type limit func() int
 
 func (s *side) takeError() sys.Errno {
@@ -71,7 +69,7 @@ const (
 	allShutdown = rcvShutdown | sndShutdown
 )
 
-// shutdownBits are the bits for how.
+// shutdownBits returns the bits for how.
 func shutdownBits(how int) (int, sys.Errno) {
 	if how < unix.SHUT_RD || how > unix.SHUT_RDWR {
 		return 0, unix.EINVAL

@@ -13,11 +13,11 @@ import (
 // epoll is an instance of epoll(7), level-triggered only.
 type epoll struct {
 	k       *Kernel
-	watches []*watch // in the order in which they are looked at
+	watches []*watch // in the order in which they are checked
 }
 
-// watch belongs to the open file, not to its number: it ends when the file is
-// closed, and the next file with that number is another.
+// watch belongs to the open file, not to the number of its descriptor: it ends when the file
+// is closed, and another file may get the number.
 type watch struct {
 	d     *descriptor
 	event unix.EpollEvent
@@ -57,16 +57,15 @@ func (k *Kernel) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) sys.Errno {
 		e.watches[at].event = *event
 		return 0
 	}
-	if k.shortOfWatches() {
+	if k.watchesUsedUp() {
 		return unix.ENOSPC
 	}
 	e.watches = append(e.watches, &watch{d: d, event: *event})
 	return 0
 }
 
-// EpollWait is epoll_wait(2). Who is reported goes to the end of the list, so
-// that with more ready than fit in events everybody has a turn, as in
-// ep_send_events of fs/eventpoll.c.
+// EpollWait is epoll_wait(2). What is reported moves to the end of the list: if more are ready
+// than fit in events, each has its turn, as in ep_send_events of fs/eventpoll.c.
 func (k *Kernel) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, sys.Errno) {
 	_, e := find[*epoll](k, EpollWait, epfd)
 	if e == nil {
@@ -81,14 +80,14 @@ func (k *Kernel) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int
 				rest = append(rest, w)
 			}
 		}
-		told := ready[:limit(min(len(ready), len(events)))]
-		for i, w := range told {
+		reported := ready[:limit(min(len(ready), len(events)))]
+		for i, w := range reported {
 			events[i] = w.event
 			events[i].Events = w.ready()
 			k.report(w.d)
 		}
-		e.watches = slices.Concat(rest, ready[len(told):], told)
-		return len(told)
+		e.watches = slices.Concat(rest, ready[len(reported):], reported)
+		return len(reported)
 	})
 }
 
@@ -96,25 +95,25 @@ func (w *watch) ready() uint32 {
 	return uint32(w.d.ready()) & (w.event.Events | unix.EPOLLERR | unix.EPOLLHUP)
 }
 
-// forget drops the watches of a file that is closed. That they end by
-// themselves holds only as long as no other process shares the file, so to rely
-// on it is a violation, except for a connection, which nobody shares.
-func (k *Kernel) forget(d *descriptor) {
+// removeWatches removes the watches of a file that is closed. They end by themselves only if
+// no other process shares the file. So it is a violation to rely on that, except for a
+// connection, which no other process shares.
+func (k *Kernel) removeWatches(d *descriptor) {
 	for _, other := range k.files {
 		if other == nil {
 			continue
 		}
 		if e, ok := other.file.(*epoll); ok {
-			watched := len(e.watches)
+			before := len(e.watches)
 			e.watches = slices.DeleteFunc(e.watches, func(w *watch) bool { return w.d == d })
-			if !isOwn(d.file) && len(e.watches) < watched {
+			if !isOwn(d.file) && len(e.watches) < before {
 				k.violate("fd %d was closed while epoll watched it", d.fd)
 			}
 		}
 	}
 }
 
-// isOwn reports whether f is a connection of the process, and not an inherited socket.
+// isOwn reports whether f is a connection, which was not inherited.
 func isOwn(f file) bool {
 	if s, ok := f.(*datagrams); ok {
 		return s.peer.IsValid()

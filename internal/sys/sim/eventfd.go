@@ -14,7 +14,7 @@ import (
 // eventfd is the counter of eventfd(2), not a semaphore.
 type eventfd struct{ count uint64 }
 
-// eventfdMax is the most that the counter holds.
+// eventfdMax is the largest value of the counter.
 const eventfdMax = math.MaxUint64 - 1
 
 func (k *Kernel) Eventfd(initval uint, flags int) (int, sys.Errno) {
@@ -31,7 +31,7 @@ func (k *Kernel) Read(fd int, p []byte) (int, sys.Errno) {
 	}
 	k.mustNotBlock(Read, d, 0)
 	if decision := k.decide(Read); decision.errno != 0 {
-		d.excuse(decision.errno)
+		d.allowRetry(decision.errno)
 		return 0, decision.errno
 	}
 	if len(p) < 8 {
@@ -40,14 +40,14 @@ func (k *Kernel) Read(fd int, p []byte) (int, sys.Errno) {
 	if e.count == 0 {
 		return 0, unix.EAGAIN
 	}
-	d.streak = 0
+	d.unserved = 0
 	binary.NativeEndian.PutUint64(p, e.count)
 	e.count = 0
 	return 8, 0
 }
 
-// Write fails with EAGAIN when the counter is full, and so when a script says
-// EAGAIN the counter is full: whoever waits for it is woken either way.
+// Write fails with EAGAIN when the counter is full. If the script says EAGAIN, the counter
+// becomes full: what waits for it wakes in both cases.
 func (k *Kernel) Write(fd int, p []byte) (int, sys.Errno) {
 	d, e := find[*eventfd](k, Write, fd)
 	if d == nil {

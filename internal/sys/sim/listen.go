@@ -11,9 +11,9 @@ import (
 	"echod/internal/sys"
 )
 
-// Listen may be called again: on a listening socket it changes the backlog, and
-// on a TCP socket that was shut down it begins anew. Without a port it takes a
-// free one (inet_autobind).
+// Listen may be called again: on a listening socket it changes the backlog, and a TCP socket
+// that was shut down listens again. If the socket has no port it gets a free one
+// (inet_autobind).
 func (k *Kernel) Listen(fd, backlog int) sys.Errno {
 	_, s := find[*socket](k, Listen, fd)
 	if s == nil {
@@ -29,8 +29,8 @@ func (k *Kernel) Listen(fd, backlog int) sys.Errno {
 	return 0
 }
 
-// Accept4 reserves a descriptor before it looks at the queue, as do_accept in
-// net/socket.c does: without one it fails with EMFILE even when nobody waits.
+// Accept4 reserves a descriptor before it looks at the queue, as do_accept in net/socket.c
+// does: without a free one it fails with EMFILE even if the queue is empty.
 func (k *Kernel) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys.Errno) {
 	d, s := find[*socket](k, Accept4, fd)
 	if s == nil {
@@ -41,22 +41,22 @@ func (k *Kernel) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys
 		k.violate("accept4 without SOCK_NONBLOCK|SOCK_CLOEXEC")
 	}
 	if errno := k.decide(Accept4).errno; errno != 0 {
-		if spendsConnection(errno) && len(s.queue) > 0 {
+		if dropsConnection(errno) && len(s.queue) > 0 {
 			s.dequeue().end.close(true)
 		}
-		d.excuse(errno)
+		d.allowRetry(errno)
 		return -1, errno
 	}
-	if errno := k.shortOfDescriptors(); errno != 0 {
+	if errno := k.checkFiles(); errno != 0 {
 		return -1, errno
 	}
 	switch {
 	case !s.listening:
 		return -1, unix.EINVAL
-	case len(s.queue) == 0, s.starving(Accept4):
+	case len(s.queue) == 0, s.isSpurious(Accept4):
 		return -1, unix.EAGAIN
 	}
-	d.streak = 0
+	d.unserved = 0
 	st := s.dequeue()
 	if peer != nil {
 		writeName(unsafe.Pointer(peer), st.domain, st.addr)
@@ -70,13 +70,12 @@ func (s *socket) dequeue() *stream {
 	return st
 }
 
-// enqueue puts the server's end of a new connection into the accept queue. A
-// TCP connection inherits the listener's options; a unix socket's end was made
-// by the process that connected, and inherits none (unix_stream_connect). A TCP
-// connection also inherits what was shut down before listen(2) (sk_clone,
-// tcp_rcv_state_process).
+// enqueue appends the server's end of a new connection to the accept queue. A TCP connection
+// inherits the options of the listener, and what was shut down before listen(2) (sk_clone,
+// tcp_rcv_state_process). On a unix socket the connecting process makes both ends, which
+// inherit nothing (unix_stream_connect).
 func (s *socket) enqueue(end endpoint, from netip.AddrPort) *stream {
-	st := &stream{k: s.k, end: end, domain: s.domain, port: s.port, addr: from, accepted: !s.otherService}
+	st := &stream{k: s.k, end: end, domain: s.domain, port: s.port, addr: from, accepted: !s.notEcho}
 	switch e := end.(type) {
 	case *tcp:
 		e.rcv, e.snd = s.k.recvBuffer, s.k.sendBuffer
@@ -88,9 +87,9 @@ func (s *socket) enqueue(end endpoint, from netip.AddrPort) *stream {
 	return st
 }
 
-// admits reports what connect(2) meets: 0 if there is room in the queue, which
-// holds one more than the backlog (sk_acceptq_is_full, unix_recvq_full).
-func (s *socket) admits() sys.Errno {
+// checkQueue returns the error of connecting: 0 if there is space in the queue, which holds
+// one more than the backlog (sk_acceptq_is_full, unix_recvq_full).
+func (s *socket) checkQueue() sys.Errno {
 	switch {
 	case !s.listening || s.domain == unix.AF_UNIX && s.shut&rcvShutdown != 0:
 		return unix.ECONNREFUSED
@@ -100,7 +99,7 @@ func (s *socket) admits() sys.Errno {
 	return 0
 }
 
-// stopListening resets whoever is queued.
+// stopListening resets the connections in the queue.
 func (s *socket) stopListening() {
 	queue := s.queue
 	s.queue, s.listening = nil, false
@@ -109,11 +108,11 @@ func (s *socket) stopListening() {
 	}
 }
 
-// shutdown is inet_shutdown and unix_shutdown. SHUT_RD ends the listening of a
-// TCP socket: accept fails with EINVAL from then on, poll reports a hang-up, and a
-// port that the kernel chose is given up (tcp_set_state).
-// A unix socket keeps its queue and admits nobody else: accept fails with
-// EAGAIN, and poll reports input for ever (measured on Linux 6.18).
+// shutdown is inet_shutdown and unix_shutdown. After SHUT_RD a TCP socket does not listen any
+// more: accept fails with EINVAL, poll reports POLLHUP, and a port that the kernel chose is
+// released (tcp_set_state). A unix socket keeps its queue and refuses new connections: when
+// the queue is empty, accept fails with EAGAIN and poll goes on to report POLLIN (measured
+// on Linux 6.18).
 func (s *socket) shutdown(how int) sys.Errno {
 	bits, errno := shutdownBits(how)
 	switch {
@@ -136,8 +135,8 @@ func (s *socket) shutdown(how int) sys.Errno {
 	return 0
 }
 
-// ShutdownElsewhere is shutdown(2) on fd by another process that has the same
-// socket open: an inherited listener is shared.
+// ShutdownElsewhere is shutdown(2) on fd by another process that shares the socket, e.g. an
+// inherited listener.
 func (k *Kernel) ShutdownElsewhere(fd, how int) sys.Errno {
 	switch f := k.files[fd].file.(type) {
 	case *socket:
@@ -156,11 +155,11 @@ func (k *Kernel) listenerAt(port uint16) *socket {
 	return l
 }
 
-// NotEcho notes that the listener fd serves something else than an echo: what its
-// connections are sent is not held against what they have sent.
-func (k *Kernel) NotEcho(fd int) { k.files[fd].file.(*socket).otherService = true }
+// NotEcho says that the listener fd does not serve an echo: the promises of an echo service
+// are not checked on its connections.
+func (k *Kernel) NotEcho(fd int) { k.files[fd].file.(*socket).notEcho = true }
 
-// Listening reports whether fd is a stream socket that was made to listen.
+// Listening reports whether fd is a listening stream socket.
 func (k *Kernel) Listening(fd int) bool {
 	s, ok := k.files[fd].file.(*socket)
 	return ok && s.listening

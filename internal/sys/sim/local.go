@@ -10,9 +10,9 @@ import (
 	"echod/internal/sys"
 )
 
-// local is one end of a stream on a unix socket, as net/unix/af_unix.c of Linux
-// 6.18 keeps it. What one end sends stands at once in the queue of the other,
-// and counts against the sender's buffer until it is read. There is no linger.
+// local is one end of a stream on a unix socket, as net/unix/af_unix.c of Linux 6.18 keeps
+// it. What one end sends is at once in the queue of the other, and counts against the
+// sender's buffer until it is read. There is no linger.
 type local struct {
 	side
 	far  *local
@@ -21,9 +21,8 @@ type local struct {
 	shut int    // sk_shutdown
 }
 
-// chunk is what one send put into the queue. Reading an urgent byte by MSG_OOB
-// leaves its chunk behind, empty: a place in the stream where recv stops, and
-// for which poll still reports input.
+// chunk is what one send appended to the queue. Reading an urgent byte with MSG_OOB leaves
+// its chunk in the queue, empty: recv stops there, and poll still reports POLLIN for it.
 type chunk struct{ data []byte }
 
 // newLocalPair returns the two ends of a connection.
@@ -33,7 +32,7 @@ func newLocalPair() (*local, *local) {
 	return a, b
 }
 
-func (s *local) alive() bool   { return true } // a name outlives the peer
+func (s *local) alive() bool   { return true } // getpeername works after the peer has closed
 func (s *local) isReset() bool { return s.err == unix.ECONNRESET }
 func (s *local) pull()         {}
 
@@ -45,9 +44,8 @@ func (s *local) unread() int {
 	return n
 }
 
-// outq is not 0 as long as the far end has something unread. The kernel counts
-// its memory for it (unix_outq_len); here the bytes stand for that, and an empty
-// chunk counts one.
+// outq is not 0 as long as the far end has something unread. The kernel counts its memory for
+// that (unix_outq_len). Here the number of bytes stands for it; an empty chunk counts as one.
 func (s *local) outq() int { return s.far.unread() + s.far.empty() }
 
 func (s *local) empty() int {
@@ -60,11 +58,10 @@ func (s *local) empty() int {
 	return n
 }
 
-func (s *local) room() int { return max(s.snd()-s.far.unread(), 0) }
+func (s *local) space() int { return max(s.snd()-s.far.unread(), 0) }
 
-// write is unix_stream_sendmsg. With MSG_OOB the last byte goes into a chunk of
-// its own (queue_oob); an earlier urgent byte that is still unread becomes an
-// ordinary one.
+// write is unix_stream_sendmsg. With MSG_OOB the last byte becomes a chunk of its own
+// (queue_oob); an earlier urgent byte that is still unread becomes an ordinary one.
 func (s *local) write(p []byte, flags int) (int, sys.Errno) {
 	oob := flags&unix.MSG_OOB != 0
 	switch {
@@ -77,7 +74,7 @@ func (s *local) write(p []byte, flags int) (int, sys.Errno) {
 	case s.far.closed || s.far.shut&rcvShutdown != 0:
 		return 0, unix.EPIPE
 	}
-	n := min(len(p), s.room())
+	n := min(len(p), s.space())
 	if n == 0 {
 		return 0, unix.EAGAIN
 	}
@@ -97,8 +94,8 @@ func (s *local) write(p []byte, flags int) (int, sys.Errno) {
 	return n, 0
 }
 
-// shutdown is unix_shutdown: what one end will no longer receive, the other can
-// no longer send.
+// shutdown is unix_shutdown: if one end does not receive any more, the other cannot send any
+// more.
 func (s *local) shutdown(how int) sys.Errno {
 	bits, errno := shutdownBits(how)
 	if errno != 0 {
@@ -115,17 +112,17 @@ func (s *local) shutdown(how int) sys.Errno {
 	return 0
 }
 
-// close is unix_release_sock. Unread input is a reset for the far end, which can
-// still read what was sent to it. An empty chunk that stands first is not input.
+// close is unix_release_sock. Unread input is a reset for the far end, which can still read
+// what was sent to it. An empty chunk at the front is not input.
 func (s *local) close(reset bool) {
 	left := s.in
 	if len(left) > 0 && len(left[0].data) == 0 {
 		left = left[1:]
 	}
-	s.leave(reset || len(left) > 0)
+	s.disconnect(reset || len(left) > 0)
 }
 
-func (s *local) leave(reset bool) {
+func (s *local) disconnect(reset bool) {
 	s.closed, s.in = true, nil
 	if s.far.closed {
 		return
@@ -137,10 +134,10 @@ func (s *local) leave(reset bool) {
 	s.far.changed()
 }
 
-// lose makes a fault true that a script chose: the far end leaves with unread
-// input, and takes with it what it was sent.
+// lose applies an error that the script chose: the far end closes with unread input, and what
+// was sent to it is lost.
 func (s *local) lose(errno sys.Errno) {
-	s.far.leave(true)
+	s.far.disconnect(true)
 	s.err = errno
 	s.far.err = unix.ECONNRESET
 	s.far.shut = allShutdown
@@ -165,9 +162,113 @@ func (s *local) ready() int16 {
 	if s.oob != nil {
 		events |= unix.POLLPRI
 	}
-	// unix_writable: not until three quarters of the buffer are free.
+	// unix_writable: only if three quarters of the buffer are free.
 	if 4*s.far.unread() <= s.snd() {
 		events |= unix.POLLOUT
 	}
 	return events
+}
+
+// read is unix_stream_read_generic.
+func (s *local) read(p []byte, flags int) (int, sys.Errno) {
+	if flags&unix.MSG_OOB != 0 {
+		return s.readUrgent(p, flags)
+	}
+	peek := flags&unix.MSG_PEEK != 0
+	n, done := 0, false
+	for at := 0; !done; { // only a peek goes past the first chunk
+		at = s.skipUrgent(at, peek, n)
+		for at >= 0 && at < len(s.in) && len(s.in[at].data) == 0 {
+			at = s.skipUrgent(at+1, peek, n)
+		}
+		if at < 0 || at >= len(s.in) {
+			break
+		}
+		c := s.in[at]
+		copied := copy(p[n:], c.data)
+		n += copied
+		switch {
+		case peek: // goes on even if p is full
+			at++
+			done = at == len(s.in)
+		case copied < len(c.data):
+			c.data = c.data[copied:]
+			done = true
+		default:
+			s.in = slices.Delete(s.in, at, at+1)
+			done = n == len(p)
+		}
+	}
+	if !peek {
+		s.far.changed()
+	}
+	switch {
+	case done || n > 0:
+		return n, 0
+	case s.err != 0:
+		return 0, s.takeError()
+	case s.shut&rcvShutdown != 0:
+		return 0, 0
+	}
+	return 0, unix.EAGAIN
+}
+
+// skipUrgent is manage_oob: it returns the chunk with which recv continues, from at on, or -1 if
+// it stops. It stops before an urgent byte if it has copied anything. Else it skips the byte,
+// or drops it if this is not a peek and the byte is not inline.
+func (s *local) skipUrgent(at int, peek bool, copied int) int {
+	if at < 0 || at >= len(s.in) {
+		return at
+	}
+	c := s.in[at]
+	if len(c.data) > 0 && c != s.oob {
+		return at
+	}
+	if len(c.data) == 0 {
+		switch {
+		case copied > 0 && (s.oob == nil || c == s.oob):
+			return -1
+		case peek:
+			at++
+		default:
+			s.in = slices.Delete(s.in, at, at+1)
+		}
+		if at >= len(s.in) {
+			return at
+		}
+	}
+	if s.in[at] != s.oob {
+		return at
+	}
+	switch {
+	case copied > 0:
+		return -1
+	case !peek:
+		s.oob = nil
+		if !s.inline {
+			s.in = slices.Delete(s.in, at, at+1)
+			at = 0
+		}
+	case !s.inline:
+		at++
+	}
+	return at
+}
+
+// readUrgent is unix_stream_recv_urg. It returns 1 even if p has no space. It leaves an empty
+// chunk, and removes one before it.
+func (s *local) readUrgent(p []byte, flags int) (int, sys.Errno) {
+	if s.inline || s.oob == nil {
+		return 0, unix.EINVAL
+	}
+	copy(p, s.oob.data)
+	if flags&unix.MSG_PEEK == 0 {
+		at := slices.Index(s.in, s.oob)
+		s.oob.data, s.oob = nil, nil
+		if at > 0 && len(s.in[at-1].data) == 0 {
+			s.in = slices.Delete(s.in, at-1, at)
+		}
+		s.far.changed()
+	}
+	return 1, 0
 }

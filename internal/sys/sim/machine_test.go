@@ -13,7 +13,8 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// connection is a simulated kernel with a listener, a peer and the server's end.
+// connection returns a simulated kernel with a listener l and a connection: c is the
+// descriptor, p the peer.
 func connection(t *testing.T) (k *sim.Kernel, l, c int, p *sim.Peer) {
 	t.Helper()
 	k = sim.New(nil)
@@ -37,7 +38,7 @@ func mask(k *sim.Kernel, fd int) int16 {
 	return entry[0].Revents
 }
 
-func TestStarvedSocketIsReadyAndAnswersEAGAIN(t *testing.T) {
+func TestSpuriouslyReadySocketFailsWithEAGAIN(t *testing.T) {
 	k, l, c, p := connection(t)
 	other := k.Dial(portOf(t, k, l))
 	p.Send([]byte("hello"))
@@ -70,12 +71,12 @@ func TestStarvedSocketIsReadyAndAnswersEAGAIN(t *testing.T) {
 	}
 	accept(t, k, l)
 	if other.End() != sim.StillOpen {
-		t.Errorf("who waited in the queue: got %v, want going", other.End())
+		t.Errorf("the connection in the queue: got %v, want still open", other.End())
 	}
 }
 
-// Starved in one place, a server that looks and looks spins.
-func TestStarvingFindsALoopThatSpins(t *testing.T) {
+// A program that repeats the call whenever poll reports that the socket is ready spins.
+func TestSpuriousReadinessRevealsALoopThatSpins(t *testing.T) {
 	k, _, c, _ := connection(t)
 	k.SpuriousReady(c, sim.Send, true)
 	for range 40 {
@@ -87,7 +88,7 @@ func TestStarvingFindsALoopThatSpins(t *testing.T) {
 	}
 }
 
-func TestPauseLetsTimePassAndPeersMove(t *testing.T) {
+func TestTimePassesAndPeersActDuringAPause(t *testing.T) {
 	k, _, c, p := connection(t)
 	before := k.Now()
 	k.Pause(1, 5*time.Minute, func() { p.Send([]byte("meanwhile")) })
@@ -95,7 +96,7 @@ func TestPauseLetsTimePassAndPeersMove(t *testing.T) {
 		t.Error("got input before the pause")
 	}
 	if got := time.Duration(k.Now() - before); got > time.Second {
-		t.Errorf("the first call: got %v passed, want next to nothing", got)
+		t.Errorf("the first call: got %v passed, want less than a second", got)
 	}
 	if got := mask(k, c); got&unix.POLLIN == 0 {
 		t.Error("got no input after the pause")
@@ -105,7 +106,7 @@ func TestPauseLetsTimePassAndPeersMove(t *testing.T) {
 	}
 }
 
-func TestLimitsMayChangeWhileRunning(t *testing.T) {
+func TestLimitsCanChangeBetweenCalls(t *testing.T) {
 	k, l, c, _ := connection(t)
 	port := portOf(t, k, l)
 	k.Dial(port)
@@ -149,7 +150,7 @@ func TestLimitsMayChangeWhileRunning(t *testing.T) {
 	}
 }
 
-func TestClosedDescriptorIsTheNextOne(t *testing.T) {
+func TestLowestFreeDescriptorIsUsedNext(t *testing.T) {
 	k, l, c, _ := connection(t)
 	k.Dial(portOf(t, k, l))
 	k.Close(c)
@@ -158,9 +159,8 @@ func TestClosedDescriptorIsTheNextOne(t *testing.T) {
 	}
 }
 
-// TestListenerShutDownElsewhere holds what another process does to a shared
-// listener against the real kernel.
-func TestListenerShutDownElsewhere(t *testing.T) {
+// Another process that shares a listener shuts it down.
+func TestListenerThatAnotherProcessShutsDownRefusesAccept(t *testing.T) {
 	k, l, _, _ := connection(t)
 	waiting := k.Dial(portOf(t, k, l))
 	k.ShutdownElsewhere(l, unix.SHUT_RD)
@@ -173,11 +173,11 @@ func TestListenerShutDownElsewhere(t *testing.T) {
 		}
 	}
 	if waiting.End() != sim.Reset {
-		t.Errorf("who waited in the queue: got %v, want reset", waiting.End())
+		t.Errorf("the connection in the queue: got %v, want reset", waiting.End())
 	}
 }
 
-// A SYN that finds the queue full is sent again: the peer waits, and gets in.
+// A SYN is dropped while the queue is full, and sent again.
 func TestFullAcceptQueueMakesPeersWait(t *testing.T) {
 	k, l, _, _ := connection(t)
 	k.Listen(l, 0)
@@ -201,7 +201,7 @@ func TestFullAcceptQueueMakesPeersWait(t *testing.T) {
 	lost := k.Dial(port)
 	k.Advance(5 * time.Minute)
 	if first.End() != sim.StillOpen || third.End() != sim.StillOpen || lost.End() != sim.Refused {
-		t.Errorf("got %v, %v and, after all SYNs, %v; want going, going, refused", first.End(), third.End(), lost.End())
+		t.Errorf("got %v, %v and, after all SYNs, %v; want still open, still open, refused", first.End(), third.End(), lost.End())
 	}
 }
 
@@ -214,8 +214,7 @@ func portOf(t *testing.T, k *sim.Kernel, fd int) uint16 {
 	return uint16(name.(*unix.SockaddrInet4).Port)
 }
 
-// A peer's urgent byte reaches a server that has it in line, and is lost to one
-// that has not.
+// With SO_OOBINLINE the urgent byte is part of the stream; without it recv skips it.
 func TestPeersSendUrgentData(t *testing.T) {
 	for _, inline := range []bool{true, false} {
 		k, _, c, p := connection(t)
@@ -243,9 +242,9 @@ func TestPeersSendUrgentData(t *testing.T) {
 	}
 }
 
-// What a stalled peer's kernel has taken is no longer the server's to send, and
-// is read before the reset that follows it.
-func TestStalledPeersKernelHoldsSomeBytes(t *testing.T) {
+// What the kernel of a stalled peer has received is delivered: the peer reads it before a
+// reset that comes later.
+func TestKernelOfAStalledPeerReceivesSomeBytes(t *testing.T) {
 	k, _, c, p := connection(t)
 	k.PeerBuffer, k.SendBuffer = 10, 100
 	p.Stall()
@@ -263,8 +262,7 @@ func TestStalledPeersKernelHoldsSomeBytes(t *testing.T) {
 	}
 }
 
-// Choose goes on where the script ends, call after call.
-func TestChooseIsAScriptWithoutAnEnd(t *testing.T) {
+func TestChooseDecidesTheCallsAfterTheScript(t *testing.T) {
 	k, _, c, p := connection(t)
 	p.Send([]byte("hello"))
 	calls := 0

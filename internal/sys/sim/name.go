@@ -25,7 +25,7 @@ func writeName(to unsafe.Pointer, domain int, addr netip.AddrPort) uint32 {
 		putPort(&name.Port, addr.Port())
 		return unix.SizeofSockaddrInet6
 	}
-	// A peer on a unix socket is seldom bound: its name is the family alone.
+	// A peer on a unix socket has no name usually: then only the family is written.
 	*(*uint16)(to) = uint16(domain)
 	return 2
 }
@@ -43,7 +43,7 @@ func readName(from unsafe.Pointer) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Ports stand in network byte order.
+// Ports are in network byte order.
 func putPort(to *uint16, port uint16) {
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(to))[:], port)
 }
@@ -52,10 +52,10 @@ func getPort(from *uint16) uint16 {
 	return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(from))[:])
 }
 
-// writePktInfo writes the control message that tells where a datagram arrived
-// and returns its size, 0 if there is no room: struct in_pktinfo of ip(7) for
-// an IPv4 destination, else struct in6_pktinfo of ipv6(7).
-func writePktInfo(room []byte, domain int, dst netip.Addr) int {
+// writePktInfo writes the control message with the address at which a datagram arrived and
+// returns its size, 0 if there is no space: struct in_pktinfo of ip(7) for an IPv4
+// destination, else struct in6_pktinfo of ipv6(7).
+func writePktInfo(control []byte, domain int, dst netip.Addr) int {
 	data, level, kind := make([]byte, unix.SizeofInet4Pktinfo), unix.IPPROTO_IP, unix.IP_PKTINFO
 	if dst = dst.Unmap(); dst.Is4() {
 		addr := dst.As4()
@@ -67,19 +67,18 @@ func writePktInfo(room []byte, domain int, dst netip.Addr) int {
 		copy(data, addr[:])
 	}
 	size := unix.CmsgSpace(len(data))
-	if len(room) < size {
+	if len(control) < size {
 		return 0
 	}
-	clear(room[:size])
+	clear(control[:size])
 	h := unix.Cmsghdr{Level: int32(level), Type: int32(kind)}
 	h.SetLen(unix.CmsgLen(len(data)))
-	copy(room, unsafe.Slice((*byte)(unsafe.Pointer(&h)), unix.SizeofCmsghdr))
-	copy(room[unix.CmsgLen(0):], data)
+	copy(control, unsafe.Slice((*byte)(unsafe.Pointer(&h)), unix.SizeofCmsghdr))
+	copy(control[unix.CmsgLen(0):], data)
 	return size
 }
 
-// readPktInfo is the source address that a control message asks for; invalid
-// if it asks for none.
+// readPktInfo returns the source address in a control message; the zero Addr if there is none.
 func readPktInfo(control []byte) netip.Addr {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {

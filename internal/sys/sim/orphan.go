@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// orphan is a closed end whose peer has not taken everything yet. The kernel probes it a
-// few times and then gives up on it (tcp(7), tcp_orphan_retries; tcp_probe_timer in
+// orphan is a closed end with bytes that its peer has no space for. The kernel sends a few
+// probes and then resets the connection (tcp(7), tcp_orphan_retries; tcp_probe_timer in
 // net/ipv4/tcp_timer.c).
 type orphan struct {
 	end   *tcp
 	left  int   // of end.out
-	until int64 // when the kernel gives up, unless the peer takes some of it
+	until int64 // when the kernel resets it, unless the peer reads something
 }
 
 const (
 	orphanLife = 3 * time.Minute // at least: it depends on the round-trip time
-	// smallestWindow is what the window of any peer has room for at the start, in bytes
-	// (tcp(7), tcp_rmem). A [Peer] here may have less; a stream that has sent less than
-	// this is delivered all the same.
+	// smallestWindow is the smallest initial window of a peer, in bytes (tcp(7), tcp_rmem). A
+	// [Peer] here may have a smaller one; a stream that has sent less than this does not
+	// become an orphan.
 	smallestWindow = 1024
 )
 
-// orphan notes that end was closed.
-func (k *Kernel) orphan(end *tcp) {
+// addOrphan is called when end was closed.
+func (k *Kernel) addOrphan(end *tcp) {
 	if !end.reset && len(end.out) > 0 {
 		k.orphans = append(k.orphans, &orphan{end, len(end.out), k.clock + int64(orphanLife)})
 	}
 }
 
-// reapOrphans gives up on those whose time is over.
+// reapOrphans resets the orphans whose time is over.
 func (k *Kernel) reapOrphans() {
 	k.orphans = slices.DeleteFunc(k.orphans, func(o *orphan) bool {
 		switch left := len(o.end.out); {

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestTheKernelGivesUpOnAnOrphanWhosePeerTakesNothing(t *testing.T) {
+func TestOrphanIsResetIfItsPeerReadsNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		take func(p *Peer)
+		read func(p *Peer)
 		want End
 	}{
-		{"it takes nothing", func(*Peer) {}, Reset},
-		{"it takes some of it", func(p *Peer) { p.Read(500) }, StillOpen},
-		{"it takes all of it", (*Peer).Resume, Clean},
+		{"it reads nothing", func(*Peer) {}, Reset},
+		{"it reads some of it", func(p *Peer) { p.Read(500) }, StillOpen},
+		{"it reads all of it", (*Peer).Resume, Clean},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			k := New(nil)
@@ -34,7 +34,7 @@ func TestTheKernelGivesUpOnAnOrphanWhosePeerTakesNothing(t *testing.T) {
 			if p.End() != StillOpen {
 				t.Fatalf("before its time: got %v, want %v", p.End(), StillOpen)
 			}
-			tt.take(p)
+			tt.read(p)
 			k.Advance(2 * time.Second)
 			if p.End() != tt.want {
 				t.Errorf("got %v, want %v", p.End(), tt.want)

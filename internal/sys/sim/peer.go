@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// End is how a connection ended, as its peer sees it.
+// End says how a connection ended, as its peer sees it.
 type End uint8
 
 const (
@@ -17,9 +17,9 @@ const (
 	StillOpen End = iota
 	// Clean: an end of file after the last byte.
 	Clean
-	// Reset: ECONNRESET, or any other loss of the connection.
+	// Reset: ECONNRESET, or another error that ends the connection.
 	Reset
-	// Refused: nobody listened or, on a unix socket, the backlog was full.
+	// Refused: there was no listener or, on a unix socket, its backlog was full.
 	Refused
 )
 
@@ -27,22 +27,23 @@ var endNames = [...]string{StillOpen: "still open", Clean: "clean", Reset: "rese
 
 func (e End) String() string { return endNames[e] }
 
-// Peer is the far end of one connection. Its moves take effect at once, as far
-// as buffers allow; bytes that find no room wait at the peer and follow.
+// Peer is the far end of one connection. What it does takes effect at once, as far as the
+// buffers have space; bytes for which there is no space wait at the peer, and are sent when
+// there is.
 type Peer struct {
 	k        *Kernel
 	end      endpoint
-	server   *stream // the server's end; nil while the connection is being made
+	server   *stream // the other end; nil while the connection is being made
 	addr     netip.AddrPort
-	sent     []byte  // S
-	waiting  []piece // of it, what its own kernel has not taken
+	sent     []byte  // S of docs/promises.md
+	waiting  []piece // of it, what does not fit in the buffers yet
 	finished bool    // it will send no more
-	finSent  bool    // its kernel knows
-	quit     bool    // the end was its own doing
-	stalled  bool    // it takes nothing
-	allowed  int     // bytes that it takes although stalled
-	busy     bool    // it is being told already
-	received []byte  // R
+	finSent  bool    // the FIN has been sent
+	quit     bool    // it ended the connection itself
+	stalled  bool    // it reads nothing
+	allowed  int     // bytes that it reads although stalled
+	busy     bool    // wake is running
+	received []byte  // R of docs/promises.md
 	ended    End
 }
 
@@ -52,18 +53,17 @@ type piece struct {
 	urgent bool // its last byte
 }
 
-// Dial connects a new peer to the socket that listens on port: it is queued
-// for accept4. Where the accept queue is full, a SYN is dropped and sent again
-// (see [Kernel.Advance]), and the peer waits.
+// Dial connects a new peer to the listener on port: it waits for accept4 in the queue. If the
+// queue is full, the SYN is dropped and sent again later (see [Kernel.Advance]).
 func (k *Kernel) Dial(port uint16) *Peer {
 	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(20000+k.dialled))
 	return k.DialFrom(from, port)
 }
 
-// DialFrom is Dial from an address of the test's choice.
+// DialFrom is Dial from the given address.
 func (k *Kernel) DialFrom(from netip.AddrPort, port uint16) *Peer {
 	p := &Peer{k: k, addr: from}
-	end := newTCP(p.room, func() int { return math.MaxInt })
+	end := newTCP(p.bufferSize, func() int { return math.MaxInt })
 	end.inline, end.notify = true, p.wake
 	p.end = end
 	k.dialled++
@@ -72,21 +72,21 @@ func (k *Kernel) DialFrom(from netip.AddrPort, port uint16) *Peer {
 		p.refuse()
 		return p
 	}
-	k.attempt(&attempt{port: port, client: end, addr: from, made: func(s *stream) { p.server = s }, failed: p.refuse})
+	k.startAttempt(&attempt{port: port, client: end, addr: from, made: func(s *stream) { p.server = s }, failed: p.refuse})
 	return p
 }
 
-// DialUnix is Dial to the socket that listens on path. Where its queue is full,
-// connect(2) fails with EAGAIN.
+// DialUnix is Dial to the listener on path. If its queue is full, connect(2) fails with
+// EAGAIN.
 func (k *Kernel) DialUnix(path string) *Peer {
 	p := &Peer{k: k}
 	client, server := newLocalPair()
-	client.rcv, client.snd = p.room, func() int { return k.RecvBuffer }
+	client.rcv, client.snd = p.bufferSize, func() int { return k.RecvBuffer }
 	client.inline, client.notify = true, p.wake
 	p.end = client
 	k.dialled++
 	l := k.paths[path]
-	if l == nil || l.admits() != 0 {
+	if l == nil || l.checkQueue() != 0 {
 		p.refuse()
 		return p
 	}
@@ -98,8 +98,8 @@ func (p *Peer) refuse() {
 	p.ended, p.waiting, p.finished = Refused, nil, true
 }
 
-// Send sends b after all that was sent before. It does nothing once the peer
-// has finished or the connection has ended.
+// Send sends b after what was sent before. It does nothing after a half-close by the peer, or
+// when the connection has ended.
 func (p *Peer) Send(b []byte) { p.send(b, false) }
 
 // SendUrgent is Send with MSG_OOB: the last byte of b is urgent (tcp(7),
@@ -115,13 +115,12 @@ func (p *Peer) send(b []byte, urgent bool) {
 	p.push()
 }
 
-// maySend reports whether the peer's direction is open: it is after a half-close
-// by the server.
+// maySend reports whether the peer can send. After a half-close by the other end it can.
 func (p *Peer) maySend() bool {
 	return p.ended == StillOpen || p.ended == Clean && p.server != nil && !p.server.closed
 }
 
-// push hands what waits to the peer's kernel, and the FIN after it.
+// push sends what waits, as far as the buffers have space, and the FIN after it.
 func (p *Peer) push() {
 	for len(p.waiting) > 0 && p.maySend() {
 		first := &p.waiting[0]
@@ -150,19 +149,19 @@ func (p *Peer) push() {
 	}
 }
 
-// CloseWrite is a half-close: a FIN behind all that was sent.
+// CloseWrite is a half-close: a FIN after what was sent.
 func (p *Peer) CloseWrite() {
 	p.finished = true
 	p.push()
 }
 
-// Close closes both ways: a FIN, and a reset in answer to whatever the server
-// sends from now on. It is a reset at once if there is something that the peer
-// has not taken. What a peer on a unix socket could not send is lost.
+// Close closes both directions: it sends a FIN, and a reset in answer to what arrives later.
+// If there is something that the peer has not read, it is a reset at once. What a peer on a
+// unix socket could not send is lost.
 func (p *Peer) Close() { p.leave(p.blocked()) }
 
-// Reset aborts the connection: SO_LINGER with no time, then close(2). A unix
-// socket knows no linger: there it stands for closing with unread input.
+// Reset aborts the connection: SO_LINGER with a time of 0, then close(2). Unix sockets have no
+// linger: there it stands for a close with unread input.
 func (p *Peer) Reset() { p.leave(true) }
 
 func (p *Peer) leave(reset bool) {
@@ -177,46 +176,46 @@ func (p *Peer) leave(reset bool) {
 	p.finish(Reset)
 }
 
-// blocked reports whether the server's kernel holds bytes for a peer that takes
-// none. They would arrive after the close and be answered by a reset.
+// blocked reports whether there are bytes on the way for which the peer has no space. They
+// would arrive after the close and be answered by a reset.
 func (p *Peer) blocked() bool {
 	s, ok := p.end.(*tcp)
 	return ok && s.far != nil && len(s.far.out) > 0
 }
 
-// Stall stops taking bytes, until Resume.
+// Stall stops reading, until Resume.
 func (p *Peer) Stall() { p.stalled = true }
 
-// Stalled reports whether the peer takes nothing now. It does not see the end of its
-// connection then, unless that is a reset.
+// Stalled reports whether the peer reads nothing now. It does not notice the end of its
+// connection then, except a reset.
 func (p *Peer) Stalled() bool { return p.stalled }
 
-// Resume takes bytes again, as soon as they come.
+// Resume reads again.
 func (p *Peer) Resume() {
 	p.stalled = false
 	p.wake()
 }
 
-// Read takes at most n bytes of those that came while the peer was stalled.
+// Read reads at most n bytes, of a peer that is stalled.
 func (p *Peer) Read(n int) {
 	if p.quit || p.ended == Refused {
 		return
 	}
 	p.allowed = n
 	p.end.pull()
-	p.take(n)
+	p.read(n)
 	p.allowed = 0
 }
 
-// room is the size of the peer's receive buffer.
-func (p *Peer) room() int {
+// bufferSize returns the size of the peer's receive buffer.
+func (p *Peer) bufferSize() int {
 	if !p.stalled {
 		return math.MaxInt
 	}
 	return p.k.PeerBuffer + p.allowed
 }
 
-// wake is called whenever something changed at the peer's end.
+// wake is called when something has changed at the peer's end.
 func (p *Peer) wake() {
 	if p.busy || p.quit {
 		return
@@ -225,7 +224,7 @@ func (p *Peer) wake() {
 	defer func() { p.busy = false }()
 	if !p.stalled {
 		p.end.pull()
-		p.take(math.MaxInt)
+		p.read(math.MaxInt)
 	}
 	if p.end.isReset() {
 		p.finish(Reset)
@@ -233,8 +232,8 @@ func (p *Peer) wake() {
 	p.push()
 }
 
-// take reads at most n bytes, and what stands after them: the end, a reset.
-func (p *Peer) take(n int) {
+// read reads at most n bytes, and what follows them: the end of file, a reset.
+func (p *Peer) read(n int) {
 	b := make([]byte, 4096)
 	for {
 		got, errno := p.end.read(b[:min(n, len(b))], 0)
@@ -255,22 +254,22 @@ func (p *Peer) take(n int) {
 	}
 }
 
-// finish notes how the connection ended, the first time.
+// finish records how the connection ended, the first time.
 func (p *Peer) finish(how End) {
 	if p.ended == StillOpen {
 		p.ended = how
 	}
 }
 
-// Sent is S, all that the peer has sent; Received is R, all that came back.
+// Sent returns all that the peer has sent; Received returns all that it has received.
 func (p *Peer) Sent() []byte     { return p.sent }
 func (p *Peer) Received() []byte { return p.received }
 
-// End is how the connection ended, for the peer.
+// End returns how the connection ended, as the peer sees it.
 func (p *Peer) End() End { return p.ended }
 
-// EndedItself reports whether the peer itself ended the connection, by Close or Reset.
+// EndedItself reports whether the peer ended the connection, by Close or Reset.
 func (p *Peer) EndedItself() bool { return p.quit }
 
-// Addr is the address that the peer came from.
+// Addr returns the address of the peer.
 func (p *Peer) Addr() netip.AddrPort { return p.addr }

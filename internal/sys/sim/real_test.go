@@ -23,14 +23,14 @@ import (
 	"echod/internal/sys/sim"
 )
 
-func TestSimulatedKernelDoesAsTheRealOneDoes(t *testing.T) {
+func TestSimulatedKernelBehavesAsTheRealOne(t *testing.T) {
 	for _, seq := range sequences {
 		t.Run(seq.name, func(t *testing.T) { compare(t, unix.AF_INET, seq.run) })
 	}
 	for _, seq := range unixSequences {
 		t.Run("unix, "+seq.name, func(t *testing.T) {
 			if seq.urgent && !sameUrgentOnUnix(t) {
-				t.Skip("it has urgent data")
+				t.Skip("this kernel treats urgent data in another way")
 			}
 			compare(t, unix.AF_UNIX, seq.run)
 		})
@@ -44,12 +44,12 @@ func compare(t *testing.T, domain int, run func(*server)) {
 	actual := newServer(t, &sys.Linux{}, domain)
 	run(actual)
 	actual.finish()
-	if diff := cmp.Diff(simulated.story, actual.story); diff != "" {
+	if diff := cmp.Diff(simulated.log, actual.log); diff != "" {
 		t.Errorf("what the server and its peer saw (-simulated +real):\n%s", diff)
 	}
 }
 
-// far is the peer of a sequence.
+// far is the far end of the connection.
 type far interface {
 	send(string)
 	sendUrgent(string)
@@ -59,7 +59,7 @@ type far interface {
 	end() sim.End         // waits for it
 }
 
-// server makes the calls and writes down what came of them.
+// server makes the calls and logs their results.
 type server struct {
 	t        *testing.T
 	k        sys.Kernel
@@ -69,7 +69,7 @@ type server struct {
 	listener int
 	open     map[int]bool
 	far      far
-	story    []string
+	log      []string
 }
 
 func newServer(t *testing.T, k sys.Kernel, domain int) *server {
@@ -108,8 +108,8 @@ func (s *server) must(call string, errno sys.Errno) {
 	}
 }
 
-func (s *server) say(format string, args ...any) {
-	s.story = append(s.story, fmt.Sprintf(format, args...))
+func (s *server) note(format string, args ...any) {
+	s.log = append(s.log, fmt.Sprintf(format, args...))
 }
 
 func (s *server) connect() {
@@ -124,8 +124,8 @@ func (s *server) connect() {
 	}
 }
 
-// take accepts who is queued.
-func (s *server) take() int {
+// acceptQueued accepts the connection in the queue.
+func (s *server) acceptQueued() int {
 	if s.far != nil {
 		s.await(s.listener, unix.POLLIN)
 	}
@@ -134,7 +134,7 @@ func (s *server) take() int {
 
 func (s *server) accept4() int {
 	fd, errno := s.k.Accept4(s.listener, nil, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	s.say("accept4: %v", errno)
+	s.note("accept4: %v", errno)
 	if errno == 0 {
 		s.open[fd] = true
 	}
@@ -143,10 +143,10 @@ func (s *server) accept4() int {
 
 func (s *server) accept() int {
 	s.connect()
-	return s.take()
+	return s.acceptQueued()
 }
 
-// await waits until event holds of fd, and writes down all that holds then.
+// await waits for event on fd, and logs all events that poll reports then.
 func (s *server) await(fd int, event int16) {
 	s.t.Helper()
 	for range 10 {
@@ -159,10 +159,10 @@ func (s *server) await(fd int, event int16) {
 		}
 		all := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLOUT | unix.POLLRDHUP}}
 		s.k.Poll(all, 0)
-		s.say("poll: %s", events(all[0].Revents))
+		s.note("poll: %s", events(all[0].Revents))
 		return
 	}
-	s.t.Fatalf("%s never comes; so far %q", events(event), s.story)
+	s.t.Fatalf("no %s; log %q", events(event), s.log)
 }
 
 func events(mask int16) string {
@@ -184,19 +184,19 @@ func (s *server) peek(fd, n int) { s.receive("peek", fd, n, unix.MSG_PEEK) }
 func (s *server) receive(what string, fd, n, flags int) {
 	p := make([]byte, n)
 	got, errno := s.k.Recv(fd, p, flags)
-	s.say("%s: %q %v", what, p[:got], errno)
+	s.note("%s: %q %v", what, p[:got], errno)
 }
 
 func (s *server) send(fd int, text string) {
 	n, errno := s.k.Send(fd, []byte(text), unix.MSG_NOSIGNAL)
-	s.say("send: %d %v", n, errno)
+	s.note("send: %d %v", n, errno)
 }
 
-// peername writes down the family, and whether the peer's end has that name.
+// peername logs the family, and whether the address is the peer's.
 func (s *server) peername(fd int) {
 	var name unix.RawSockaddrAny
 	if errno := s.k.Getpeername(fd, &name); errno != 0 {
-		s.say("getpeername: %v", errno)
+		s.note("getpeername: %v", errno)
 		return
 	}
 	from := netip.AddrPort{}
@@ -204,7 +204,7 @@ func (s *server) peername(fd int) {
 		port := (*[2]byte)(unsafe.Pointer(&inet.Port))
 		from = netip.AddrPortFrom(netip.AddrFrom4(inet.Addr), binary.BigEndian.Uint16(port[:]))
 	}
-	s.say("getpeername: family %d, the peer's %v", name.Addr.Family, from == s.far.addr())
+	s.note("getpeername: family %d, the peer's %v", name.Addr.Family, from == s.far.addr())
 }
 
 func (s *server) lingerOff(fd int) { s.must("setsockopt", s.k.SetsockoptLinger(fd, &unix.Linger{})) }
@@ -215,24 +215,24 @@ func (s *server) inline(fd int) {
 
 func (s *server) urgent(fd, n int) { s.receive("recv urgent", fd, n, unix.MSG_OOB) }
 
-func (s *server) shutdown(fd, how int) { s.say("shutdown: %v", s.k.Shutdown(fd, how)) }
+func (s *server) shutdown(fd, how int) { s.note("shutdown: %v", s.k.Shutdown(fd, how)) }
 
-// look writes down what poll says now.
-func (s *server) look(fd int) {
+// poll logs what poll reports now.
+func (s *server) poll(fd int) {
 	all := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLOUT | unix.POLLRDHUP}}
 	s.k.Poll(all, 0)
-	s.say("poll: %s", events(all[0].Revents))
+	s.note("poll: %s", events(all[0].Revents))
 }
 
 func (s *server) close(fd int) {
-	s.say("close: %v", s.k.Close(fd))
+	s.note("close: %v", s.k.Close(fd))
 	delete(s.open, fd)
 }
 
 func (s *server) word(fd int) {
 	var w [8]byte
 	n, errno := s.k.Read(fd, w[:])
-	s.say("read: %d %v", n, errno)
+	s.note("read: %d %v", n, errno)
 }
 
 func (s *server) selects(fd int) {
@@ -240,32 +240,31 @@ func (s *server) selects(fd int) {
 	r.Set(fd)
 	w.Set(fd)
 	n, errno := s.k.Select(fd+1, &r, &w, 0)
-	s.say("select: %d %v, readable %v, writable %v", n, errno, r.IsSet(fd), w.IsSet(fd))
+	s.note("select: %d %v, readable %v, writable %v", n, errno, r.IsSet(fd), w.IsSet(fd))
 }
 
 func (s *server) control(ep, op, fd int, events uint32) {
-	s.say("epoll_ctl: %v", s.k.EpollCtl(ep, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}))
+	s.note("epoll_ctl: %v", s.k.EpollCtl(ep, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}))
 }
 
 func (s *server) epoll(ep int) {
 	found := make([]unix.EpollEvent, 4)
 	n, errno := s.k.EpollWait(ep, found, 0)
-	s.say("epoll_wait: %d %v, %s", n, errno, events(int16(found[0].Events)))
+	s.note("epoll_wait: %d %v, %s", n, errno, events(int16(found[0].Events)))
 }
 
-// finish writes down how it ended for a peer that did not end it, when the
-// server has closed everything.
+// finish closes everything and logs how the connection ended for its peer.
 func (s *server) finish() {
 	for fd := range s.open {
 		s.k.Close(fd)
 	}
 	clear(s.open)
 	if s.far != nil {
-		s.say("the peer: %v", s.far.end())
+		s.note("the peer: %v", s.far.end())
 	}
 }
 
-// simFar is the peer on the simulated kernel.
+// simFar is the far end on the simulated kernel.
 type simFar struct{ p *sim.Peer }
 
 func (f simFar) send(text string)       { f.p.Send([]byte(text)) }
@@ -275,7 +274,7 @@ func (f simFar) reset()                 { f.p.Reset() }
 func (f simFar) addr() netip.AddrPort   { return f.p.Addr() }
 func (f simFar) end() sim.End           { return f.p.End() }
 
-// realFar is the peer on the real one.
+// realFar is the far end on the real one.
 type realFar struct {
 	t    *testing.T
 	conn net.Conn

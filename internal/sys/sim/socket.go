@@ -10,12 +10,12 @@ import (
 	"echod/internal/sys"
 )
 
-// socket is a stream socket that is not connected: fresh, bound or listening.
+// socket is a stream socket that is not connected: new, bound or listening.
 type socket struct {
 	k         *Kernel
 	domain    int
 	port      uint16
-	fixed     bool // the port was asked for, and is kept whatever happens
+	fixed     bool // the program chose the port, so it is never released
 	path      string
 	linger    unix.Linger
 	inline    bool // SO_OOBINLINE
@@ -23,16 +23,16 @@ type socket struct {
 	listening bool
 	backlog   int
 	queue     []*stream
-	starved
+	spurious
 
-	otherService bool // see NotEcho
+	notEcho bool // see NotEcho
 }
 
 func (k *Kernel) Socket(domain, typ, proto int) (int, sys.Errno) {
 	if d := k.decide(Socket); d.errno != 0 {
 		return -1, d.errno
 	}
-	if errno := k.shortOfSockets(domain); errno != 0 {
+	if errno := k.checkSockets(domain); errno != 0 {
 		return -1, errno
 	}
 	nonblock := typ&unix.SOCK_NONBLOCK != 0
@@ -45,7 +45,7 @@ func (k *Kernel) Socket(domain, typ, proto int) (int, sys.Errno) {
 	return k.open(&socket{k: k, domain: domain}, nonblock)
 }
 
-// SetsockoptInt knows SO_OOBINLINE. Other options succeed and change nothing.
+// SetsockoptInt knows SO_OOBINLINE. Other options have no effect.
 func (k *Kernel) SetsockoptInt(fd, level, opt, value int) sys.Errno {
 	d := k.lookup(Setsockopt, fd)
 	if d == nil {
@@ -102,8 +102,8 @@ func (k *Kernel) Bind(fd int, addr unix.Sockaddr) sys.Errno {
 	return 0
 }
 
-// bind gives f the port that addr names, or the next free one for port 0. Ports
-// of streams and datagrams are one space here, and addresses are not told apart.
+// bind binds f to the port in addr, or to the next free one for port 0. Streams and
+// datagrams share their ports here, and addresses are ignored.
 func (k *Kernel) bind(f file, addr unix.Sockaddr) (port uint16, fixed bool) {
 	switch a := addr.(type) {
 	case *unix.SockaddrInet4:
@@ -120,8 +120,8 @@ func (k *Kernel) bind(f file, addr unix.Sockaddr) (port uint16, fixed bool) {
 	return port, fixed
 }
 
-// bindUnix makes the file that bind(2) makes, because the server's own look at
-// it does not go through the kernel seam.
+// bindUnix creates the file as bind(2) does, because the program does not use the Kernel to
+// look at it.
 func (k *Kernel) bindUnix(s *socket, path string) sys.Errno {
 	if err := unix.Mknod(path, unix.S_IFSOCK|0o666, 0); err != nil {
 		return err.(sys.Errno)
@@ -164,8 +164,8 @@ func sockaddr(domain int, port uint16) unix.Sockaddr {
 	return &unix.SockaddrInet4{Port: int(port), Addr: [4]byte{127, 0, 0, 1}}
 }
 
-// ready is tcp_poll and unix_poll for a socket without a connection: a fresh one
-// has hung up, and can be written to. A listener is writable on neither kind.
+// ready is tcp_poll and unix_poll for a socket without a connection: a new one reports
+// POLLHUP and POLLOUT, a listener never POLLOUT.
 func (s *socket) ready() int16 {
 	var events int16
 	if len(s.queue) > 0 {
@@ -186,7 +186,7 @@ func (s *socket) ready() int16 {
 	return events
 }
 
-// close of a listener resets whoever is still queued.
+// close resets the connections in the queue of a listener.
 func (s *socket) close() {
 	s.releasePort()
 	if s.k.paths[s.path] == s {
@@ -199,4 +199,71 @@ func (s *socket) releasePort() {
 	if s.k.ports[s.port] == file(s) {
 		delete(s.k.ports, s.port)
 	}
+}
+
+// wrongFile returns the error of a call on a descriptor that it does not work on: one that
+// is closed, not a socket, or in a state that does not allow the call.
+func (k *Kernel) wrongFile(call Call, fd int) sys.Errno {
+	if k.fileAt(fd) == nil {
+		return unix.EBADF
+	}
+	k.decide(call)
+	switch k.fileAt(fd).(type) {
+	case *socket:
+		if call == Getpeername {
+			return unix.ENOTCONN
+		}
+	case *datagrams:
+		switch call {
+		case Accept4, Listen:
+			return unix.EOPNOTSUPP
+		case Send:
+			return unix.EDESTADDRREQ
+		}
+		return unix.ENOTCONN
+	case *epoll, *eventfd:
+		switch call {
+		case Read, Write, EpollWait, EpollAdd, EpollMod, EpollDel:
+			return unix.EINVAL
+		}
+		return unix.ENOTSOCK
+	}
+	return unix.EINVAL
+}
+
+// fileAt returns what fd refers to; nil if it is closed.
+func (k *Kernel) fileAt(fd int) file {
+	if fd < 0 || fd >= len(k.files) || k.files[fd] == nil {
+		return nil
+	}
+	return k.files[fd].file
+}
+
+// recvUnconnected is recv(2) on a stream socket without a connection
+// (tcp_recvmsg_locked, tcp_recv_urg, unix_stream_read_generic). 0 means end of
+// file.
+func (s *socket) recvUnconnected(flags int) sys.Errno {
+	switch {
+	case s.domain == unix.AF_UNIX:
+		return unix.EINVAL
+	case s.listening:
+		return unix.ENOTCONN
+	case flags&unix.MSG_OOB != 0:
+		return unix.EINVAL
+	case s.shut&rcvShutdown != 0:
+		return 0
+	}
+	return unix.ENOTCONN
+}
+
+// sendUnconnected is send(2) of n bytes on such a socket (tcp_sendmsg_locked,
+// unix_stream_sendmsg).
+func (s *socket) sendUnconnected(n, flags int) sys.Errno {
+	switch {
+	case s.domain != unix.AF_UNIX:
+		return unix.EPIPE
+	case flags&unix.MSG_OOB != 0 && n == 0:
+		return unix.EOPNOTSUPP
+	}
+	return unix.ENOTCONN
 }

@@ -4,6 +4,7 @@ package sim
 
 import (
 	"net/netip"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,8 +12,8 @@ import (
 	"echod/internal/sys"
 )
 
-// stream is a descriptor's view of a connection: an end of it, and what the
-// server did with it so far.
+// stream is a descriptor of a connection: its end of the connection, and what the program
+// has done with it so far.
 type stream struct {
 	k      *Kernel
 	end    endpoint
@@ -20,35 +21,34 @@ type stream struct {
 	port   uint16         // its own
 	addr   netip.AddrPort // the far end's; none on a unix socket
 	linger unix.Linger
-	starved
+	spurious
 
 	progress progress
-	accepted bool // by a listener of an echo service: its promises hold
-	received int  // what the server has read of it
-	sent     int  // and sent: the difference it owes
-	sawEOF   bool // the server has been told of the FIN
+	accepted bool // by a listener of an echo service: the promises of one are checked
+	received int  // bytes that the program has read
+	sent     int  // bytes that it has sent; the difference is owed
+	sawEOF   bool // it has read the end of file
 	closed   bool
 }
 
-// progress is how far connect(2) has got on a TCP socket, as far as its callers
-// have been told (sock->state).
+// progress is how far connect(2) is on a TCP socket, as the program knows it (sock->state).
 type progress uint8
 
 const (
-	settled       progress = iota // SS_CONNECTED
-	connecting                    // SS_CONNECTING: the next connect tells how it went
-	disconnecting                 // SS_DISCONNECTING: shut down before anybody asked
+	established   progress = iota // SS_CONNECTED
+	connecting                    // SS_CONNECTING: the next connect reports the result
+	disconnecting                 // SS_DISCONNECTING: shut down before the result was reported
 )
 
-// settle is what shutdown(2) does about it.
-func (s *stream) settle() {
+// noteShutdown changes progress as shutdown(2) does.
+func (s *stream) noteShutdown() {
 	end, ok := s.end.(*tcp)
 	switch {
 	case !ok || s.progress != connecting:
 	case end.dead() || end.synSent:
 		s.progress = disconnecting
 	default:
-		s.progress = settled
+		s.progress = established
 	}
 }
 
@@ -72,16 +72,16 @@ func (k *Kernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
 	}
 	decision := k.decide(Recv)
 	if decision.errno != 0 {
-		s.strike(decision.errno)
-		d.excuse(decision.errno)
+		s.applyError(decision.errno)
+		d.allowRetry(decision.errno)
 		return 0, decision.errno
 	}
-	if s.starving(Recv) {
+	if s.isSpurious(Recv) {
 		return 0, unix.EAGAIN
 	}
 	n, errno := s.end.read(p[:decision.limit(len(p))], flags)
 	if errno != unix.EAGAIN {
-		d.streak = 0
+		d.unserved = 0
 	}
 	switch {
 	case errno == 0 && n == 0 && len(p) > 0:
@@ -111,25 +111,25 @@ func (k *Kernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
 	}
 	decision := k.decide(Send)
 	if decision.errno != 0 {
-		s.strike(decision.errno)
-		d.excuse(decision.errno)
+		s.applyError(decision.errno)
+		d.allowRetry(decision.errno)
 		return 0, decision.errno
 	}
-	if s.starving(Send) {
+	if s.isSpurious(Send) {
 		return 0, unix.EAGAIN
 	}
 	n, errno := s.end.write(p[:decision.limit(len(p))], flags)
 	if errno != unix.EAGAIN {
-		d.streak = 0
+		d.unserved = 0
 	}
 	s.sent += n
-	if most := s.received + s.end.unread(); s.accepted && s.sent > most { // what was only peeked at may be sent
+	if most := s.received + s.end.unread(); s.accepted && s.sent > most { // it may send what it has only peeked at
 		k.violate("%d bytes sent, and only %d came", s.sent, most)
 	}
 	return n, errno
 }
 
-// local reports whether s is on a unix socket, on which lingering means nothing.
+// local reports whether s is a unix socket, on which SO_LINGER has no effect.
 func (s *stream) local() bool { return s.domain == unix.AF_UNIX }
 
 // Getpeername fails with ENOTCONN once a TCP connection is in the state CLOSE.
@@ -152,11 +152,10 @@ func (k *Kernel) Getpeername(fd int, peer *unix.RawSockaddrAny) sys.Errno {
 	return 0
 }
 
-// strike makes an errno that a script chose true: if it says that the
-// connection is no more, then it is no more.
-func (s *stream) strike(errno sys.Errno) {
-	if ends(errno) {
-		s.end.lose(0) // it is reported already
+// applyError closes the connection if an error that the script chose says so.
+func (s *stream) applyError(errno sys.Errno) {
+	if endsConnection(errno) {
+		s.end.lose(0) // the call returns it
 	}
 }
 
@@ -173,6 +172,133 @@ func (s *stream) close() {
 	s.closed = true
 	s.end.close(abort)
 	if end, ok := s.end.(*tcp); ok && s.sent >= smallestWindow {
-		s.k.orphan(end)
+		s.k.addOrphan(end)
+	}
+}
+
+// Outq returns the number of bytes that are not delivered. On a unix socket the kernel
+// counts its memory and not the bytes (unix_outq_len in net/unix/af_unix.c); here the
+// number of bytes stands for it.
+func (k *Kernel) Outq(fd int) (int, sys.Errno) {
+	d := k.lookup(Ioctl, fd)
+	if d == nil {
+		return 0, unix.EBADF
+	}
+	if errno := k.decide(Ioctl).errno; errno != 0 {
+		return 0, errno
+	}
+	switch f := d.file.(type) {
+	case *stream:
+		return f.end.outq(), 0
+	case *socket:
+		if f.listening && f.domain != unix.AF_UNIX {
+			return 0, unix.EINVAL
+		}
+	}
+	return 0, 0
+}
+
+// SocketError returns the pending error (sk_err) and clears it.
+func (k *Kernel) SocketError(fd int) (pending, errno sys.Errno) {
+	d := k.lookup(Getsockopt, fd)
+	if d == nil {
+		return 0, unix.EBADF
+	}
+	if errno := k.decide(Getsockopt).errno; errno != 0 {
+		return 0, errno
+	}
+	switch f := d.file.(type) {
+	case *stream:
+		return f.end.takeError(), 0
+	case *datagrams:
+		return f.takeError(), 0
+	}
+	return 0, 0
+}
+
+// AcceptQueue returns the length of the accept queue (tcp_get_info in
+// net/ipv4/tcp.c).
+func (k *Kernel) AcceptQueue(fd int) (int, sys.Errno) {
+	d := k.lookup(Getsockopt, fd)
+	if d == nil {
+		return 0, unix.EBADF
+	}
+	if errno := k.decide(Getsockopt).errno; errno != 0 {
+		return 0, errno
+	}
+	switch f := d.file.(type) {
+	case *socket:
+		if f.domain == unix.AF_UNIX {
+			return 0, unix.EOPNOTSUPP
+		}
+		return len(f.queue), 0
+	case *stream:
+		if f.local() {
+			return 0, unix.EOPNOTSUPP
+		}
+		return 0, 0
+	}
+	return 0, unix.EOPNOTSUPP
+}
+
+// Shutdown is shutdown(2).
+func (k *Kernel) Shutdown(fd, how int) sys.Errno {
+	d := k.lookup(Shutdown, fd)
+	if d == nil {
+		return unix.EBADF
+	}
+	errno := k.decide(Shutdown).errno
+	switch f := d.file.(type) {
+	case *stream:
+		if errno == unix.ENOTCONN {
+			f.end.lose(unix.ECONNRESET)
+		}
+		if _, errno := shutdownBits(how); errno == 0 {
+			f.noteShutdown()
+		}
+		return f.end.shutdown(how)
+	case *socket:
+		return f.shutdown(how)
+	case *datagrams:
+		return unix.ENOTCONN
+	}
+	return unix.ENOTSOCK
+}
+
+// spurious is the set of calls that fail with EAGAIN although poll reports that the socket is
+// ready. A kernel may do that for any time: send(2) while tcp_mem is used up
+// (tcp_sendmsg_locked waits for memory, tcp_poll checks only the socket's own buffer),
+// recv(2) and accept(2) when what was there has gone (select(2), "BUGS").
+type spurious struct{ calls []Call }
+
+func (s *spurious) isSpurious(call Call) bool { return slices.Contains(s.calls, call) }
+
+func (s *spurious) setSpurious(call Call, on bool) {
+	s.calls = slices.DeleteFunc(s.calls, func(c Call) bool { return c == call })
+	if on {
+		s.calls = append(s.calls, call)
+	}
+}
+
+// SpuriousReady makes call (Accept4, Recv, Send, Recvmmsg or Sendmmsg) fail with EAGAIN on
+// the socket fd from now on, although poll reports that it is ready; or ends that.
+func (k *Kernel) SpuriousReady(fd int, call Call, on bool) {
+	switch f := k.files[fd].file.(type) {
+	case *socket:
+		f.setSpurious(call, on)
+	case *stream:
+		f.setSpurious(call, on)
+	case *datagrams:
+		f.setSpurious(call, on)
+	default:
+		panic("sim: SpuriousReady works on sockets only")
+	}
+}
+
+// SpuriousReady is [Kernel.SpuriousReady] for the other end of the connection, accepted or
+// not. It does nothing while the connection is being made.
+func (p *Peer) SpuriousReady(call Call, on bool) {
+	if p.server != nil {
+		p.server.setSpurious(call, on)
 	}
 }

@@ -8,24 +8,24 @@ import (
 	"echod/internal/sys"
 )
 
-// tcp is one end of a TCP connection, as net/ipv4/tcp.c and tcp_input.c of
-// Linux 6.18 keep it.
+// tcp is one end of a TCP connection, as net/ipv4/tcp.c and tcp_input.c of Linux 6.18 keep
+// it.
 type tcp struct {
 	side
 	far *tcp // nil until the connection is established
 
-	in  []byte // the receive queue: arrived, unread
-	urg urgent // where in it the urgent byte is
+	in  []byte // the receive queue: arrived and unread
+	urg urgent // the urgent byte in it
 	fin bool   // the far end's FIN has arrived (SOCK_DONE)
 
-	out     []byte // sent, and not delivered because the far window is full
+	out     []byte // sent and not delivered, because the window of the far end is full
 	mark    int    // the index in out of the urgent byte; -1: none
 	finDue  bool   // a FIN follows out
 	finSent bool   // it has been delivered
 
 	shut    int  // sk_shutdown, as far as shutdown(2) set it
-	reset   bool // the connection is no more, by a reset
-	synSent bool // the listener has not answered
+	reset   bool // a reset has ended the connection
+	synSent bool // the connection is not established yet
 }
 
 // urgent is the urgent byte of a receive queue (tp->urg_data, tp->urg_seq).
@@ -40,19 +40,19 @@ type urgentState uint8
 const (
 	noUrgent     urgentState = iota
 	urgentUnread             // TCP_URG_VALID
-	urgentRead               // TCP_URG_READ: MSG_OOB took it; it still holds its place
+	urgentRead               // TCP_URG_READ: read with MSG_OOB; it is still in the queue
 )
 
-// newTCP returns an end that is not connected.
+// newTCP returns an end without a connection.
 func newTCP(rcv, snd limit) *tcp { return &tcp{side: side{rcv: rcv, snd: snd}, mark: -1} }
 
-// dead is the state CLOSE: after a reset, and when both FINs are delivered.
+// dead reports whether it is in the state CLOSE: after a reset, and after both FINs.
 func (s *tcp) dead() bool { return s.reset || s.fin && s.finSent }
 
 func (s *tcp) alive() bool   { return !s.dead() && !s.synSent }
 func (s *tcp) isReset() bool { return s.reset }
 func (s *tcp) unread() int   { return len(s.in) }
-func (s *tcp) room() int     { return max(s.snd()-len(s.out), 0) }
+func (s *tcp) space() int    { return max(s.snd()-len(s.out), 0) }
 
 // shutdownNow is sk_shutdown.
 func (s *tcp) shutdownNow() int {
@@ -65,8 +65,8 @@ func (s *tcp) shutdownNow() int {
 	return s.shut
 }
 
-// write follows tcp_sendmsg_locked and sk_stream_error. The last byte of a send
-// with MSG_OOB is the urgent one (tcp_mark_urg).
+// write is tcp_sendmsg_locked and sk_stream_error. The last byte of a send with MSG_OOB is the
+// urgent one (tcp_mark_urg).
 func (s *tcp) write(p []byte, flags int) (int, sys.Errno) {
 	switch {
 	case s.err != 0:
@@ -76,7 +76,7 @@ func (s *tcp) write(p []byte, flags int) (int, sys.Errno) {
 	case s.synSent:
 		return 0, unix.EAGAIN
 	}
-	n := min(len(p), s.room())
+	n := min(len(p), s.space())
 	if n == 0 && len(p) > 0 {
 		return 0, unix.EAGAIN
 	}
@@ -88,16 +88,16 @@ func (s *tcp) write(p []byte, flags int) (int, sys.Errno) {
 	return n, 0
 }
 
-// deliver moves what the far window has room for, and the FIN after the last
-// byte. Data that reaches a closed socket, or one that was shut down both ways,
-// is answered by a reset (RFC 1122, 4.2.2.13; tcp_rcv_state_process).
+// deliver moves as much as the window of the far end has space for, and the FIN after the last
+// byte. Data for a closed socket, or for one that was shut down in both directions, is
+// answered by a reset (RFC 1122, 4.2.2.13; tcp_rcv_state_process).
 func (s *tcp) deliver() {
 	if s.reset || s.synSent || s.far == nil {
 		return
 	}
 	far := s.far
 	if len(s.out) > 0 && (far.closed || far.shut == allShutdown && !far.fin) {
-		if s.mark >= 0 && !far.closed { // noticed before the rest (tcp_urg)
+		if s.mark >= 0 && !far.closed { // checked before the rest (tcp_urg)
 			far.checkUrgent(s.mark, s.out[s.mark])
 		}
 		far.getReset()
@@ -129,9 +129,8 @@ func (s *tcp) arrive(segment []byte, at int) {
 	s.in = append(s.in, segment...)
 }
 
-// checkUrgent is tcp_check_urg: an urgent byte is on its way, at bytes behind
-// what is queued. Where an older one stands first in the queue, it is no longer
-// part of the stream.
+// checkUrgent is tcp_check_urg: an urgent byte arrives, at bytes after what is queued. An older
+// one at the front of the queue is not part of the stream any more.
 func (s *tcp) checkUrgent(at int, value byte) {
 	if s.urg.state != noUrgent && s.urg.at == 0 && !s.inline && len(s.in) > 0 {
 		s.in = s.in[1:]
@@ -139,8 +138,8 @@ func (s *tcp) checkUrgent(at int, value byte) {
 	s.urg = urgent{state: urgentUnread, at: len(s.in) + at, value: value}
 }
 
-// getReset is tcp_reset: what was on its way out is lost, what has arrived can
-// still be read, and the next call is told why.
+// getReset is tcp_reset: what was not delivered is lost, what has arrived can still be read, and
+// the next call reports why.
 func (s *tcp) getReset() {
 	if s.dead() {
 		return
@@ -157,8 +156,7 @@ func (s *tcp) getReset() {
 	s.changed()
 }
 
-// lose is tcp_write_err and its like: this end is told errno, the far end gets a
-// reset.
+// lose is tcp_write_err and similar: this end reports errno, the far end gets a reset.
 func (s *tcp) lose(errno sys.Errno) {
 	if s.dead() {
 		return
@@ -176,8 +174,8 @@ func (s *tcp) pull() {
 	}
 }
 
-// close is __tcp_close: a reset if there is unread input, or if lingering is on
-// for no time, else a FIN behind what is on its way.
+// close is __tcp_close: a reset if there is unread input, or linger is on with a time of 0; else
+// a FIN after what was sent.
 func (s *tcp) close(reset bool) {
 	s.closed = true
 	switch {
@@ -192,8 +190,8 @@ func (s *tcp) close(reset bool) {
 	}
 }
 
-// shutdown is inet_shutdown of a connected socket. It changes nothing about what
-// arrives after SHUT_RD: Linux goes on queueing it.
+// shutdown is inet_shutdown of a connected socket. Linux continues to queue what arrives after
+// SHUT_RD.
 func (s *tcp) shutdown(how int) sys.Errno {
 	bits, errno := shutdownBits(how)
 	switch {
@@ -211,7 +209,7 @@ func (s *tcp) shutdown(how int) sys.Errno {
 	return 0
 }
 
-// outq is SIOCOUTQ: write_seq - snd_una, in which the FIN counts.
+// outq is SIOCOUTQ: write_seq - snd_una, which includes the FIN.
 func (s *tcp) outq() int {
 	if s.synSent {
 		return 0
@@ -237,8 +235,8 @@ func (s *tcp) ready() int16 {
 		if s.readable() {
 			events |= unix.POLLIN
 		}
-		// sk_stream_is_writeable: not until a third of the buffer is free.
-		if shut&sndShutdown != 0 || 3*s.room() >= s.snd() {
+		// sk_stream_is_writeable: only if a third of the buffer is free.
+		if shut&sndShutdown != 0 || 3*s.space() >= s.snd() {
 			events |= unix.POLLOUT
 		}
 		if s.urg.state == urgentUnread {
@@ -251,12 +249,90 @@ func (s *tcp) ready() int16 {
 	return events
 }
 
-// readable is tcp_stream_is_readable: an urgent byte that stands first and is
-// not in line is no input by itself.
+// readable is tcp_stream_is_readable: an urgent byte at the front that is not inline does not
+// count as input.
 func (s *tcp) readable() bool {
 	want := 1
 	if s.urg.state != noUrgent && s.urg.at == 0 && !s.inline {
 		want = 2
 	}
 	return len(s.in) >= want
+}
+
+// read is tcp_recvmsg_locked: first what is queued, then the FIN, then the pending error. A dead
+// stream without an error ends like one with a FIN.
+func (s *tcp) read(p []byte, flags int) (int, sys.Errno) {
+	if flags&unix.MSG_OOB != 0 {
+		return s.readUrgent(p, flags)
+	}
+	n, passed := s.scan(p)
+	if flags&unix.MSG_PEEK == 0 && passed > 0 {
+		s.remove(passed)
+		defer s.pull()
+		if s.far != nil {
+			defer s.far.changed()
+		}
+	}
+	switch {
+	case n > 0 || len(p) == 0 && len(s.in) > 0:
+		return n, 0
+	case s.fin:
+		return 0, 0
+	case s.err != 0:
+		return 0, s.takeError()
+	case s.shutdownNow()&rcvShutdown != 0:
+		return 0, 0
+	}
+	return 0, unix.EAGAIN
+}
+
+// scan copies what one recv(2) may return into p. It returns the number of bytes, and how far
+// in the queue it came. It stops before an urgent byte if it has copied anything. It skips an
+// urgent byte that is not inline.
+func (s *tcp) scan(p []byte) (n, passed int) {
+	for n < len(p) && passed < len(s.in) {
+		end := len(s.in)
+		if s.urg.state != noUrgent && s.urg.at >= passed {
+			switch {
+			case s.urg.at > passed:
+				end = min(s.urg.at, len(s.in))
+			case n > 0:
+				return n, passed
+			case !s.inline:
+				passed++
+				if passed == len(s.in) {
+					return n, passed
+				}
+			}
+		}
+		copied := copy(p[n:], s.in[passed:end])
+		n += copied
+		passed += copied
+	}
+	return n, passed
+}
+
+// remove removes the first n bytes of the queue, and the urgent byte if it is among them.
+func (s *tcp) remove(n int) {
+	s.in = s.in[n:]
+	if s.urg.state == noUrgent {
+		return
+	}
+	if s.urg.at -= n; s.urg.at < 0 {
+		s.urg = urgent{}
+	}
+}
+
+// readUrgent is tcp_recv_urg. The byte stays in the queue.
+func (s *tcp) readUrgent(p []byte, flags int) (int, sys.Errno) {
+	switch {
+	case s.inline || s.urg.state != urgentUnread:
+		return 0, unix.EINVAL
+	case s.dead() && !s.fin:
+		return 0, unix.ENOTCONN
+	}
+	if flags&unix.MSG_PEEK == 0 {
+		s.urg.state = urgentRead
+	}
+	return copy(p, []byte{s.urg.value}), 0
 }

@@ -10,12 +10,12 @@ import (
 	"echod/internal/sys"
 )
 
-// patience is how often in a row a wait may report that a descriptor is ready
-// and nobody serve it before that is a violation: the loop spins.
-const patience = 32
+// spinLimit is how often in a row a wait may report a descriptor as ready, and the program do
+// nothing about it, before that is a violation: the program spins.
+const spinLimit = 32
 
-// wait is what the three calls have in common. look tells how much is ready
-// now, and reports at most limit of it.
+// wait is what the three calls share. look reports what is ready now, but not more than limit
+// allows, and returns how much.
 func (k *Kernel) wait(call Call, timeout int, look func(limit func(int) int) int) (int, sys.Errno) {
 	d := k.decide(call)
 	if d.errno != 0 {
@@ -34,44 +34,43 @@ func (k *Kernel) wait(call Call, timeout int, look func(limit func(int) int) int
 		case wake == Signal:
 			return 0, unix.EINTR
 		case timeout < 0:
-			panic("sim: deadlock: " + call.String() + " would sleep for ever")
+			panic("sim: deadlock: " + call.String() + " would never return")
 		default:
 			k.Advance(time.Duration(timeout) * time.Millisecond)
-			k.forgive()
+			k.resetUnserved()
 			timeout = 0
 		}
 	}
 }
 
-// Ready is what poll(2) would say of fd now. It is no call of the server's: nothing is
-// counted, and no time passes.
+// Ready returns the events that poll(2) would report for fd. It is not a call of the program:
+// nothing is counted, and no time passes.
 func (k *Kernel) Ready(fd int) int16 { return k.files[fd].ready() }
 
-// report notes that a wait tells the server of d's readiness.
+// report counts that a wait reports d as ready.
 func (k *Kernel) report(d *descriptor) {
-	d.streak++
-	if d.streak == patience {
-		k.violate("spin: fd %d (%T) was reported ready %d times in a row and not served", d.fd, d.file, patience)
+	d.unserved++
+	if d.unserved == spinLimit {
+		k.violate("spin: fd %d (%T) was reported ready %d times in a row and nothing was done", d.fd, d.file, spinLimit)
 	}
 }
 
-// forgive starts all counts of unserved readiness anew: somebody slept, so
-// nobody spins.
-func (k *Kernel) forgive() {
+// resetUnserved starts all counts of report again: a program that sleeps does not spin.
+func (k *Kernel) resetUnserved() {
 	for _, d := range k.files {
 		if d != nil {
-			d.streak = 0
+			d.unserved = 0
 		}
 	}
 }
 
-// excuse is forgive for one descriptor on which a call failed through no fault
-// of the server's, and which is to be tried again at once.
-func (d *descriptor) excuse(errno sys.Errno) {
+// allowRetry is resetUnserved for one descriptor, on which a call failed that the program may
+// repeat at once.
+func (d *descriptor) allowRetry(errno sys.Errno) {
 	switch errno {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 	default:
-		d.streak = 0
+		d.unserved = 0
 	}
 }
 
@@ -93,7 +92,7 @@ func (k *Kernel) Select(nfd int, r, w *unix.FdSet, timeout int) (int, sys.Errno)
 	})
 }
 
-// scan lists who of a set is ready for any of events.
+// scan returns the descriptors of a set that are ready for any of events.
 func (k *Kernel) scan(nfd int, want *unix.FdSet, events int16) []*descriptor {
 	var ready []*descriptor
 	for fd := range nfd {
@@ -107,7 +106,7 @@ func (k *Kernel) scan(nfd int, want *unix.FdSet, events int16) []*descriptor {
 	return ready
 }
 
-// set reports the first most of ready.
+// set reports the first most of the ready descriptors.
 func (k *Kernel) set(s *unix.FdSet, ready []*descriptor, most int) int {
 	ready = ready[:min(most, len(ready))]
 	for _, d := range ready {
@@ -117,7 +116,7 @@ func (k *Kernel) set(s *unix.FdSet, ready []*descriptor, most int) int {
 	return len(ready)
 }
 
-// Poll is poll(2). Errors and hang-ups are reported whether wanted or not.
+// Poll is poll(2). POLLERR and POLLHUP are reported even if they were not asked for.
 func (k *Kernel) Poll(fds []unix.PollFd, timeout int) (int, sys.Errno) {
 	return k.wait(Poll, timeout, func(limit func(int) int) int {
 		var ready []int
@@ -136,7 +135,7 @@ func (k *Kernel) Poll(fds []unix.PollFd, timeout int) (int, sys.Errno) {
 	})
 }
 
-// polled is what is to be told of one entry. A negative descriptor is skipped.
+// polled returns the events of one entry. A negative descriptor is ignored.
 func (k *Kernel) polled(entry *unix.PollFd) int16 {
 	if entry.Fd < 0 {
 		return 0

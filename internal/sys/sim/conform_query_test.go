@@ -11,19 +11,19 @@ import (
 	"echod/internal/sys"
 )
 
-// outq compares what is still on its way, and the accept queue. On a unix socket
-// only 0 has a meaning; on a TCP socket whose connection is no more, or that was shut down
-// while it listened, the number has none at all.
+// outq compares what is not delivered yet, and the accept queue. On a unix socket only 0 has a
+// meaning. On a TCP socket whose connection is closed, or that was shut down while it
+// listened, the number has no meaning.
 func (p *pair) outq(s *socket, o op) {
 	if p.domain == unix.AF_INET && s.far != nil {
 		for _, other := range p.sockets {
 			if other == s.far {
-				p.worlds[1].k.SetsockoptInt(other.fd[1], unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+				p.sides[1].k.SetsockoptInt(other.fd[1], unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
 			}
 		}
 	}
 	gone := p.poll(0, s)&unix.POLLHUP != 0
-	p.ask(fmt.Sprintf("outq %d", s.id), func(w *world, i int) string {
+	p.eventually(fmt.Sprintf("outq %d", s.id), func(w *side, i int) string {
 		n, errno := w.k.Outq(s.fd[i])
 		if gone {
 			return name(errno)
@@ -34,7 +34,7 @@ func (p *pair) outq(s *socket, o op) {
 		return fmt.Sprint(n, name(errno))
 	})
 	if s.kind != connected || p.domain == unix.AF_UNIX {
-		p.ask(fmt.Sprintf("accept queue %d", s.id), func(w *world, i int) string {
+		p.eventually(fmt.Sprintf("accept queue %d", s.id), func(w *side, i int) string {
 			n, errno := w.k.AcceptQueue(s.fd[i])
 			return fmt.Sprint(n, name(errno))
 		})
@@ -42,18 +42,18 @@ func (p *pair) outq(s *socket, o op) {
 }
 
 func (p *pair) socketError(s *socket, o op) {
-	p.both(fmt.Sprintf("error of %d", s.id), func(w *world, i int) string {
+	p.both(fmt.Sprintf("error of %d", s.id), func(w *side, i int) string {
 		pending, errno := w.k.SocketError(s.fd[i])
 		return name(pending) + " " + name(errno)
 	})
 }
 
 func (p *pair) getpeername(s *socket, o op) {
-	p.ask(fmt.Sprintf("getpeername %d", s.id), func(w *world, i int) string { return family(w.k, s.fd[i]) })
+	p.eventually(fmt.Sprintf("getpeername %d", s.id), func(w *side, i int) string { return family(w.k, s.fd[i]) })
 }
 
 func (p *pair) selects(s *socket, o op) {
-	p.both(fmt.Sprintf("select %d", s.id), func(w *world, i int) string {
+	p.both(fmt.Sprintf("select %d", s.id), func(w *side, i int) string {
 		if s.fd[i] >= unix.FD_SETSIZE {
 			return "beyond fd_set"
 		}
@@ -70,7 +70,7 @@ func (p *pair) epoll(s *socket, o op) {
 	if o.flag {
 		want = unix.EPOLLIN
 	}
-	p.both(fmt.Sprintf("epoll %d %x", s.id, want), func(w *world, i int) string {
+	p.both(fmt.Sprintf("epoll %d %x", s.id, want), func(w *side, i int) string {
 		ep, errno := w.k.EpollCreate1(unix.EPOLL_CLOEXEC)
 		if errno != 0 {
 			return name(errno)
@@ -84,19 +84,18 @@ func (p *pair) epoll(s *socket, o op) {
 	})
 }
 
-// fill sends until the kernel takes no more, and then one of three things
-// happens: the far end reads it all, the sender resets, the far end closes. How
-// much fits is each kernel's own affair.
+// fill sends until the buffers are full. Then one of three things happens: the far end reads
+// everything, the sender resets, or the far end closes. How much fits may differ.
 func (p *pair) fill(s *socket, o op) {
-	if o.number > 1 || !p.both2(s) {
+	if o.number > 1 || !p.bothIdle(s) {
 		return
 	}
-	k := p.worlds[0].sim
+	k := p.sides[0].sim
 	k.RecvBuffer, k.SendBuffer = 3000, 2000
 	defer func() { k.RecvBuffer, k.SendBuffer = plenty, plenty }()
 	var sent [2][]byte
 	before := p.sent
-	p.both(fmt.Sprintf("fill %d", s.id), func(w *world, i int) string {
+	p.both(fmt.Sprintf("fill %d", s.id), func(w *side, i int) string {
 		p.sent = before
 		var errno sys.Errno
 		sent[i], errno = p.stuff(w, i, s)
@@ -104,7 +103,7 @@ func (p *pair) fill(s *socket, o op) {
 	})
 	switch {
 	case o.number == 0:
-		p.both("read it all", func(w *world, i int) string {
+		p.both("read it all", func(w *side, i int) string {
 			got, errno := p.drain(w, i, s.far, len(sent[i]))
 			return fmt.Sprint(bytes.HasPrefix(sent[i], got), len(got) == len(sent[i]), name(errno))
 		})
@@ -112,7 +111,7 @@ func (p *pair) fill(s *socket, o op) {
 		p.linger(s, op{flag: true})
 		p.close(s, op{})
 		p.reachesReset(s.far)
-		p.both("read what is left", func(w *world, i int) string {
+		p.both("read what is left", func(w *side, i int) string {
 			got, errno := p.drain(w, i, s.far, len(sent[i])+1)
 			return fmt.Sprint(bytes.HasPrefix(sent[i], got), name(errno))
 		})
@@ -121,8 +120,8 @@ func (p *pair) fill(s *socket, o op) {
 	}
 }
 
-// both2 reports whether both ends are there, are at rest and have nothing unread.
-func (p *pair) both2(s *socket) bool {
+// bothIdle reports whether both ends are open and have nothing to read.
+func (p *pair) bothIdle(s *socket) bool {
 	open := 0
 	for _, other := range p.sockets {
 		if other == s || other == s.far {
@@ -137,12 +136,11 @@ func (p *pair) both2(s *socket) bool {
 
 func (p *pair) reachesReset(s *socket) {
 	hup := func(i int) string { return fmt.Sprint(p.poll(i, s)&unix.POLLHUP != 0) }
-	p.ask("hang-up", func(w *world, i int) string { return hup(i) })
+	p.eventually("hang-up", func(w *side, i int) string { return hup(i) })
 }
 
-// stuff sends until EAGAIN. The network may still be moving what was sent, so it
-// is full only when a little later there is still no room.
-func (p *pair) stuff(w *world, i int, s *socket) (all []byte, errno sys.Errno) {
+// stuff sends until EAGAIN.
+func (p *pair) stuff(w *side, i int, s *socket) (all []byte, errno sys.Errno) {
 	for {
 		b := p.payload(1 << 16)
 		n, errno := w.k.Send(s.fd[i], b, unix.MSG_NOSIGNAL)
@@ -154,8 +152,8 @@ func (p *pair) stuff(w *world, i int, s *socket) (all []byte, errno sys.Errno) {
 	}
 }
 
-// drain reads want bytes, or up to an error or the end.
-func (p *pair) drain(w *world, i int, s *socket, want int) (all []byte, errno sys.Errno) {
+// drain reads want bytes, or until an error or the end of file.
+func (p *pair) drain(w *side, i int, s *socket, want int) (all []byte, errno sys.Errno) {
 	b := make([]byte, 1<<16)
 	for len(all) < want {
 		n, errno := w.k.Recv(s.fd[i], b, 0)
