@@ -3,9 +3,12 @@ package check_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,5 +121,130 @@ func TestTheURLOfAnAgentMustFit(t *testing.T) {
 	var usage *check.UsageError
 	if !errors.As(err, &usage) {
 		t.Errorf("its UDP port on TCP: got %v, want a usage error", err)
+	}
+}
+
+// path is how a proxy forwards the end of one direction: what it does to dst when src
+// has ended.
+type path func(src, dst *net.TCPConn, reset bool)
+
+func honestPath(_, dst *net.TCPConn, reset bool) {
+	if reset {
+		dst.SetLinger(0)
+		dst.Close()
+		return
+	}
+	dst.CloseWrite()
+}
+
+// through starts a proxy before address, on loopback until the test ends.
+func through(t *testing.T, address string, end path) string {
+	t.Helper()
+	ln := listen(t)
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() { forward(t.Context(), c.(*net.TCPConn), address, end) })
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		conns.Wait()
+	})
+	return ln.Addr().String()
+}
+
+// forward copies both directions until both have ended, or ctx has.
+func forward(ctx context.Context, client *net.TCPConn, address string, end path) {
+	defer client.Close()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	server := conn.(*net.TCPConn)
+	defer server.Close()
+	release := context.AfterFunc(ctx, func() {
+		client.Close()
+		server.Close()
+	})
+	defer release()
+	var directions sync.WaitGroup
+	for _, d := range [][2]*net.TCPConn{{client, server}, {server, client}} {
+		directions.Go(func() {
+			_, err := io.Copy(d[1], d[0])
+			end(d[0], d[1], errors.Is(err, syscall.ECONNRESET))
+		})
+	}
+	directions.Wait()
+}
+
+func TestBrokenPathsFailTheirRules(t *testing.T) {
+	closesBoth := func(src, dst *net.TCPConn, reset bool) {
+		if reset {
+			honestPath(src, dst, true)
+			return
+		}
+		src.Close()
+		dst.Close()
+	}
+	resetBecomesFin := func(src, dst *net.TCPConn, _ bool) { honestPath(src, dst, false) }
+	finBecomesReset := func(src, dst *net.TCPConn, _ bool) { honestPath(src, dst, true) }
+	dropsEnds := func(src, dst *net.TCPConn, reset bool) {}
+	tests := []struct {
+		name string
+		end  path
+		want map[string]check.Class
+	}{
+		{"honest", honestPath, nil},
+		{"full close on half-close", closesBoth, map[string]check.Class{
+			"stream/half-close-late": check.PrematureEOF,
+			"stream/server-fin":      check.Reset,
+		}},
+		{"reset turned into a FIN", resetBecomesFin, map[string]check.Class{
+			"stream/rst-to-server":  check.PrematureEOF,
+			"stream/rst-to-client":  check.PrematureEOF,
+			"stream/rst-after-data": check.PrematureEOF,
+		}},
+		{"FIN turned into a reset", finBecomesReset, map[string]check.Class{
+			"stream/half-close-late": check.Reset,
+			"stream/server-fin":      check.Reset,
+		}},
+		{"ends dropped", dropsEnds, map[string]check.Class{
+			"stream/half-close-late": check.Timeout,
+			"stream/server-fin":      check.Silent,
+			"stream/rst-to-server":   check.Silent,
+			"stream/rst-to-client":   check.Silent,
+			"stream/rst-after-data":  check.Silent,
+			"stream/churn":           check.Silent,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			address := startAgent(t, &agent.Server{})
+			report, err := check.Run(t.Context(), serve(t), check.Options{
+				Rules: agentRules(), Agent: "tcp://" + through(t, address, tt.end), Timeout: time.Second,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make(map[string]check.Class)
+			for _, r := range report.Results {
+				if r.Verdict != check.Pass {
+					got[r.Rule] = r.Class
+					t.Logf("%s: %s %s: %s", r.Rule, r.Verdict, r.Class, r.Detail)
+				}
+			}
+			if tt.want == nil {
+				tt.want = map[string]check.Class{}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("failures differ (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
