@@ -10,7 +10,7 @@ import (
 	"echod/internal/sock"
 )
 
-// BenchmarkDraw is what a second costs while somebody looks.
+// BenchmarkDraw measures the cost of one second while somebody looks.
 func BenchmarkDraw(b *testing.B) {
 	spec, err := sock.Parse("udp://127.0.0.1:7")
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"echod/internal/watch"
 )
 
-func TestPageNeedsNobodyElse(t *testing.T) {
+func TestPageLoadsNothingFromOtherServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := running(t, page.Config{Serve: service(t), Peers: peers, Watch: targets}, 10)
 		for _, path := range []string{"/", "/page.css", "/page.js"} {
@@ -35,7 +35,7 @@ func TestPageNeedsNobodyElse(t *testing.T) {
 	})
 }
 
-func TestAnswersSayWhatTheyAreAndWhatTheyMayDo(t *testing.T) {
+func TestAnswersHaveTheirTypeAndPolicy(t *testing.T) {
 	p := page.New(page.Config{})
 	for path, want := range map[string]string{"/": "text/html; charset=utf-8", "/state.json": "application/json",
 		"/page.css": "text/css; charset=utf-8", "/page.js": "text/javascript; charset=utf-8", "/page.svg": "image/svg+xml"} {
@@ -58,8 +58,8 @@ func TestAnswersSayWhatTheyAreAndWhatTheyMayDo(t *testing.T) {
 	}
 }
 
-// TestPageEscapesWhatComesFromElsewhere: every text that it is given is hostile.
-func TestPageEscapesWhatComesFromElsewhere(t *testing.T) {
+// TestPageEscapesTextsFromElsewhere has snapshots with hostile texts.
+func TestPageEscapesTextsFromElsewhere(t *testing.T) {
 	const bad = `"></output></svg></table><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}'`
 	url := spec(t, "unix:///tmp/echo")
 	url.Path = bad
@@ -89,7 +89,7 @@ func TestPageEscapesWhatComesFromElsewhere(t *testing.T) {
 				t.Errorf("%s: the page holds markup of others", name)
 			}
 			if seen := strings.Count(text, "&lt;script&gt;alert(1)"); seen < 6 {
-				t.Errorf("%s: got what others say %d times, want it to be shown everywhere", name, seen)
+				t.Errorf("%s: got the hostile text %d times, want it everywhere", name, seen)
 			}
 		}
 	})
@@ -100,7 +100,7 @@ var (
 	number = regexp.MustCompile(`-?\d+`)
 )
 
-// TestLinesStayInTheirPlots: whatever is sampled.
+// TestLinesStayInTheirPlots has very low and very high values.
 func TestLinesStayInTheirPlots(t *testing.T) {
 	for name, level := range map[string]uint64{"nothing": 0, "little": 1, "the most there can be": math.MaxUint64} {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestLinesStayInTheirPlots(t *testing.T) {
 	}
 }
 
-// within walks a path, which stays between 0 and 1000.
+// within follows a path, which must stay between 0 and 1000.
 func within(t *testing.T, path string) {
 	t.Helper()
 	x, y := 0, 0
@@ -166,7 +166,7 @@ func within(t *testing.T, path string) {
 	}
 }
 
-func TestPageTellsWhatItShows(t *testing.T) {
+func TestPageShowsAService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := running(t, page.Config{Name: "echod serve", Version: "1.2.3", Serve: service(t), Peers: peers}, 10)
 		text := body(t, p, "/")
@@ -193,7 +193,7 @@ func TestPageTellsWhatItShows(t *testing.T) {
 	})
 }
 
-func TestMatrixTellsWhichAddressesAnswer(t *testing.T) {
+func TestPageShowsWhichAddressesAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := html.UnescapeString(body(t, running(t, page.Config{Name: "echod watch", Watch: targets}, 1), "/"))
 		for _, want := range []string{

@@ -27,7 +27,7 @@ import (
 	"echod/internal/watch"
 )
 
-// get is what the page answers.
+// get returns the answer of the page.
 func get(t *testing.T, p *page.Page, path string) *http.Response {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -166,7 +166,7 @@ func TestStateOfAnAgent(t *testing.T) {
 	})
 }
 
-// indented is /state.json for people.
+// indented returns /state.json with indentation.
 func indented(t *testing.T, p *page.Page) string {
 	t.Helper()
 	var text bytes.Buffer
@@ -176,7 +176,7 @@ func indented(t *testing.T, p *page.Page) string {
 	return text.String()
 }
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func golden(t *testing.T, path, text string) {
 	t.Helper()
@@ -190,7 +190,7 @@ func golden(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), text); diff != "" {
-		t.Errorf("%s differs (-want +got); go test ./internal/page -update writes it anew:\n%s", path, diff)
+		t.Errorf("%s differs (-want +got); go test ./internal/page -update rewrites it:\n%s", path, diff)
 	}
 }
 
@@ -214,7 +214,7 @@ func TestPageIsSampledEachSecond(t *testing.T) {
 	})
 }
 
-func TestStreamsAreAskedOnlyWhileSomebodyLooks(t *testing.T) {
+func TestPeersAreRequestedOnlyWhileSomebodyLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
 		p := running(t, page.Config{Serve: service(t), Peers: func(ctx context.Context, n int) ([]engine.Peer, error) {
@@ -234,7 +234,7 @@ func TestStreamsAreAskedOnlyWhileSomebodyLooks(t *testing.T) {
 	})
 }
 
-func TestAPageIsThereThoughStreamsDoNotAnswer(t *testing.T) {
+func TestPageIsShownWhenPeersDoNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := running(t, page.Config{Serve: service(t), Peers: func(ctx context.Context, n int) ([]engine.Peer, error) {
 			<-ctx.Done()
@@ -254,7 +254,7 @@ func TestAPageIsThereThoughStreamsDoNotAnswer(t *testing.T) {
 	})
 }
 
-func TestPageBeforeTheFirstSampleIsThere(t *testing.T) {
+func TestPageIsShownBeforeTheFirstSample(t *testing.T) {
 	p := page.New(page.Config{Name: "echod serve", Serve: service(t)})
 	if got := state(t, p); got.State != "serving" || got.Traffic != nil {
 		t.Errorf("got %+v", got)

@@ -15,7 +15,7 @@ import (
 	"echod/internal/report"
 )
 
-// empty is a run of so many seconds on a host in which nothing happened yet.
+// empty returns a run of that many seconds without messages.
 func empty(host string, length int) *load.Result {
 	r := &load.Result{
 		Format: load.Format, Echod: "0.5.0", Environment: load.Environment{Host: host, CPUs: 2, OS: "linux"},
@@ -29,7 +29,7 @@ func empty(host string, length int) *load.Result {
 	return r
 }
 
-// event is one message, answered or not, and when.
+// event is a message at some time, answered or not.
 type event struct {
 	second  int
 	latency time.Duration
@@ -59,7 +59,7 @@ func happen(r *load.Result, e event) {
 	in.Latency.Record(e.latency)
 }
 
-// share gives a generator its connections and the time they took.
+// share sets the connections of a generator, and the time to connect.
 func share(r *load.Result, conns int, cpu float64) *load.Result {
 	r.Plan.Conns += conns
 	r.CPU.Client += cpu
@@ -77,7 +77,7 @@ func named(results ...*load.Result) []report.Run {
 	return runs
 }
 
-func TestPartsAddUpToTheWhole(t *testing.T) {
+func TestMergeOfPartsEqualsTheWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		length := rapid.IntRange(1, 3).Draw(t, "length")
 		events := rapid.SliceOf(rapid.Custom(func(t *rapid.T) event {
@@ -113,7 +113,7 @@ func merged(t interface{ Fatal(...any) }, results ...*load.Result) *load.Result 
 	return r
 }
 
-func TestMergeLeavesThePartsAsTheyAre(t *testing.T) {
+func TestMergeDoesNotChangeItsInput(t *testing.T) {
 	a, b := sample(1, 3, time.Millisecond), sample(2, 3, time.Millisecond)
 	a.Errors, a.Datagrams = map[dial.Class]int64{dial.Reset: 1}, &load.Datagrams{Sent: 1}
 	b.Environment.Host, b.Errors, b.Datagrams = "beta", a.Errors, a.Datagrams
@@ -124,7 +124,7 @@ func TestMergeLeavesThePartsAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestMergeAlignsByTheClock(t *testing.T) {
+func TestMergeAlignsSecondsByTheClock(t *testing.T) {
 	a, b := share(empty("alpha", 3), 1, 1), share(empty("beta", 3), 1, 1)
 	b.Started = b.Started.Add(1300 * time.Millisecond)
 	happen(a, event{second: 1, latency: time.Millisecond})
@@ -171,7 +171,7 @@ func TestMergeCountsOneMachineOnce(t *testing.T) {
 	}
 }
 
-func TestMergeKeepsWhatMustBeKnown(t *testing.T) {
+func TestMergeKeepsWarnings(t *testing.T) {
 	a, b := empty("alpha", 2), empty("beta", 2)
 	b.Interrupted, b.Wrong = true, &load.Wrong{Conn: 3, Got: "x", Want: "y"}
 	got := merged(t, a, b)
@@ -180,7 +180,7 @@ func TestMergeKeepsWhatMustBeKnown(t *testing.T) {
 	}
 }
 
-func TestMergeTellsHowFarAllFellBehind(t *testing.T) {
+func TestMergeAddsUpHowFarGeneratorsAreBehind(t *testing.T) {
 	a, b := share(empty("alpha", 2), 1, 1), share(empty("beta", 2), 1, 1)
 	a.Plan.Rate, b.Plan.Rate = 1000, 500
 	a.Behind = &load.Behind{Target: 1000, Achieved: 800, SchedulingDelay: time.Millisecond}
@@ -219,7 +219,7 @@ func TestOnlyPartsOfOneRunAreMerged(t *testing.T) {
 	}
 }
 
-func TestAPartIsNotAddedTwice(t *testing.T) {
+func TestPartIsNotMergedTwice(t *testing.T) {
 	a, b := empty("alpha", 2), empty("beta", 2)
 	both, err := report.Read("both.json", strings.NewReader(written(t, merged(t, a, b))))
 	if err != nil {

@@ -41,7 +41,7 @@ func PingText(w io.Writer, c ping.Config, color, timestamps bool) Ping {
 
 func (t *pingText) Start() error {
 	c := t.config
-	_, err := fmt.Fprintf(t.w, "ping %s: %d bytes each %s, %s for an answer\n", c.Target, c.Size, draw.Brief(c.Interval), draw.Brief(c.Wait))
+	_, err := fmt.Fprintf(t.w, "ping %s: %d bytes every %s, timeout %s\n", c.Target, c.Size, draw.Brief(c.Interval), draw.Brief(c.Wait))
 	return err
 }
 
@@ -50,7 +50,7 @@ func (t *pingText) Probe(p ping.Probe) error {
 	case ping.Lost:
 		return t.line(p.At, red, fmt.Sprintf("seq=%d lost: %s", p.Seq, classAndError(p.Class, p.Err)))
 	case ping.Foreign:
-		words := "a foreign datagram: it answers none of these probes"
+		words := "foreign datagram: not an answer to a probe of this ping"
 		if p.Err != nil {
 			words = "foreign bytes: " + p.Err.Error()
 		}
@@ -162,7 +162,7 @@ func WritePingSummary(w io.Writer, s ping.Summary, verdicts []Verdict, color boo
 		fmt.Fprintf(&b, "lost        %s\n", classCounts(s.LostBy))
 	}
 	if rare := rareEvents(s); rare != "" {
-		fmt.Fprintf(&b, "besides     %s\n", rare)
+		fmt.Fprintf(&b, "also        %s\n", rare)
 	}
 	if s.Reconnects > 0 || s.Down > 0 {
 		fmt.Fprintf(&b, "reconnects  %d, and %s without a connection\n", s.Reconnects, draw.Duration(s.Down))

@@ -33,7 +33,7 @@ var pinged = []struct {
 	{probe: ping.Probe{Fate: ping.Late, Seq: 6, RTT: 3e9}, text: "64 bytes from tcp://far:7: seq=6 time=3.00 s (late)"},
 	{probe: ping.Probe{Fate: ping.Lost, Seq: 7, Class: dial.Corrupt, Err: &ping.WrongError{Offset: 40, Got: "00", Want: "01"}},
 		text: "seq=7 lost: corrupt: wrong byte at 40: got 00, want 01"},
-	{probe: ping.Probe{Fate: ping.Foreign}, text: "a foreign datagram: it answers none of these probes"},
+	{probe: ping.Probe{Fate: ping.Foreign}, text: "foreign datagram: not an answer to a probe of this ping"},
 	{probe: ping.Probe{Fate: ping.Foreign, Class: dial.Corrupt, Err: &ping.WrongError{Got: "00", Want: "nothing"}},
 		text: "foreign bytes: wrong byte at 0: got 00, want nothing"},
 	{conn: ping.ConnEvent{Addr: "127.0.0.1:7", Class: dial.Reset, Err: errors.New("read: connection reset by peer")},
@@ -93,7 +93,7 @@ func TestPingSummaryOmitsWhatDidNotHappen(t *testing.T) {
 			Connect: one.Summary(), RTT: one.Summary(), Jitter: 500 * time.Microsecond,
 		}, `8 sent, 5 received, 3 lost (37.5 %), 2 duplicated, 1 reordered
 lost        2 timeout, 1 refused
-besides     1 late, 1 corrupt, 4 foreign
+also        1 late, 1 corrupt, 4 foreign
 reconnects  1, and 1.60 s without a connection
                  min       avg       p50       p99       max    jitter
 connect      2.00 ms   2.00 ms   2.00 ms   2.00 ms   2.00 ms

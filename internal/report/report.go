@@ -1,6 +1,6 @@
-// Package report tells what a bench measured: a result for people, for programs
-// and for a browser; results of several machines added up; several runs side by
-// side.
+// Package report writes the results of bench, ping and watch. A result of bench has the
+// formats text, JSON and HTML; several are merged into one, or compared side by side. A ping
+// has the formats text, JSON and CSV, a watch has text.
 package report
 
 import (
