@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"echod/check"
+	"echod/internal/draw"
 	"echod/internal/usage"
 )
 
@@ -71,7 +72,7 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(seed(&o.Seed), "seed", "send the same bytes as an earlier check")
 	flags.Var(number(&o.Conns, 1, 65536), "conns", "connections at once in stream/concurrency")
 	flags.Var(size(&o.Bulk, 1, 1<<40), "bulk", "bytes to send in stream/bulk")
-	flags.Var(durations{low: time.Millisecond, unset: durationText(check.DefaultStall)}.value(&o.Stall), "stall", "how long stream/zero-window does not read")
+	flags.Var(durations{low: time.Millisecond, unset: draw.Brief(check.DefaultStall)}.value(&o.Stall), "stall", "how long stream/zero-window does not read")
 	flags.Var(durationOrZero(&o.IdleMax, time.Second), "idle-max", "the longest idle time to try")
 	flags.Var(number(&o.Parallel, 1, 1024), "parallel", "rules to run at once")
 	f.output.register(cmd)

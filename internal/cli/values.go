@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"echod/internal/agent"
+	"echod/internal/draw"
 	"echod/internal/endpoint"
 	"echod/internal/load"
 	"echod/internal/sock"
@@ -210,14 +211,14 @@ func (of durations) parse(text string) (time.Duration, error) {
 	if err != nil {
 		return 0, errors.New(want + ", e.g. 500ms, 30s, 5m or 1h30m")
 	}
-	return 0, fmt.Errorf("%s from %s to %s", want, durationText(of.low), durationText(maxDuration))
+	return 0, fmt.Errorf("%s from %s to %s", want, draw.Brief(of.low), draw.Brief(maxDuration))
 }
 
 func (of durations) text(d time.Duration) string {
 	if d == 0 {
 		return of.unset
 	}
-	return durationText(d)
+	return draw.Brief(d)
 }
 
 // duration is at least low.
@@ -231,18 +232,6 @@ func durationOrZero(d *time.Duration, low time.Duration) pflag.Value {
 // seconds is at least low; a plain number is a number of seconds.
 func seconds(d *time.Duration, low time.Duration) pflag.Value {
 	return durations{low: low, seconds: true}.value(d)
-}
-
-// durationText is d without the zero minutes and seconds that Go writes: 5m0s is 5m.
-func durationText(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // choice is one of a few words.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"echod/internal/draw"
 )
 
 func TestSizeReadsBytesAndUnits(t *testing.T) {
@@ -98,7 +100,7 @@ func TestDurationIsWrittenWithoutZeroMinutesAndSeconds(t *testing.T) {
 		5 * time.Minute: "5m", time.Hour: "1h", 90 * time.Second: "1m30s", 90 * time.Minute: "1h30m", 30 * time.Second: "30s", 0: "0s",
 		10 * time.Second: "10s", 100 * time.Hour: "100h",
 	} {
-		if got := durationText(d); got != want {
+		if got := draw.Brief(d); got != want {
 			t.Errorf("%v: got %s, want %s", d, got, want)
 		}
 	}
