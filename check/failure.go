@@ -55,7 +55,7 @@ func Classes() []ClassMeaning {
 		{Unbounded, "everything is received although the client reads nothing"},
 		{Answered, "a datagram was answered that must not be answered"},
 		{WrongSource, "the answer came from another address"},
-		{Refused, "nobody listens"},
+		{Refused, "nothing listens"},
 		{Unreachable, "no route to the target, or the network is down"},
 		{DNS, "the name cannot be resolved"},
 		{TLS, "the handshake failed"},

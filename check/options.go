@@ -24,7 +24,7 @@ type Options struct {
 	Bulk    int64         // bytes to send in stream/bulk; default DefaultBulk
 	Stall   time.Duration // how long stream/zero-window does not read; default DefaultStall, with Long LongStall
 	IdleMax time.Duration // the longest silence of stream/idle and datagram/nat-idle; default DefaultIdleMax
-	Closed  string        // URL, through the same path, of a port on which nobody listens
+	Closed  string        // URL, through the same path, of a port on which nothing listens
 	Long    bool          // also check what takes minutes
 	Unsafe  bool          // also do what a server or a network may take for an attack
 

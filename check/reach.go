@@ -14,8 +14,8 @@ import (
 // Unreachable, TLS or Local, or "" if that is unknown.
 type UnreachableError = dial.UnreachableError
 
-// Reach reports whether the target answers, as Run does before it runs the rules. The
-// error is an *UnreachableError, or the error of ctx.
+// Reach returns nil if the target answers. Run does the same before it runs the rules.
+// The error is an *UnreachableError, or the error of ctx.
 func Reach(ctx context.Context, target Target, o Options) error {
 	return reach(&probe{ctx: ctx, rule: "reach", target: target, Options: o.withDefaults()})
 }

@@ -12,7 +12,7 @@ var refused = Rule{
 	ID:       "stream/refused",
 	Networks: streams,
 	Needs:    []string{"--closed"},
-	Sends:    "a connect to a port behind the path on which nobody listens (--closed)",
+	Sends:    "a connect to a port behind the path on which nothing listens (--closed)",
 	Expects:  "a refusal",
 	Meaning:  "The path accepts connections for a server that is down: clients and health checks take the server for a running one.",
 	Causes: []Cause{
@@ -62,7 +62,7 @@ func acceptedFailure(p *probe, s *stream) error {
 	var f *failure
 	switch {
 	case err == nil:
-		return fmt.Errorf("an echo answers at %s: pass the URL of a port on which nobody listens", p.Closed)
+		return fmt.Errorf("an echo answers at %s: pass the URL of a port on which nothing listens", p.Closed)
 	case !errors.As(err, &f):
 		return err
 	case f.class == Reset:

@@ -108,7 +108,7 @@ func TestRefusedFailsOnAPathThatAcceptsForADeadServer(t *testing.T) {
 	}
 	t.Run("an echo is not a closed port", func(t *testing.T) {
 		got := runRule(t, honest.URL(), "stream/refused", check.Options{Closed: echotest.NewServer(t).URL()})
-		wantDetail(t, got, check.Error, "", "^an echo answers at .*: pass the URL of a port on which nobody listens$")
+		wantDetail(t, got, check.Error, "", "^an echo answers at .*: pass the URL of a port on which nothing listens$")
 	})
 }
 

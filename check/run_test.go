@@ -237,7 +237,7 @@ func TestAnUnreachableTargetIsOneError(t *testing.T) {
 	}
 }
 
-// freePort returns an address on loopback on which nobody listens.
+// freePort returns an address on loopback on which nothing listens.
 func freePort(t *testing.T, network string) string {
 	t.Helper()
 	if network == "udp" {

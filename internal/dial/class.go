@@ -18,7 +18,7 @@ const (
 	PrematureEOF Class = "premature-eof" // an orderly end before its time
 	Reset        Class = "reset"         // the connection was aborted
 	Timeout      Class = "timeout"       // what was due did not come in time
-	Refused      Class = "refused"       // nobody listens
+	Refused      Class = "refused"       // nothing listens
 	Unreachable  Class = "unreachable"   // no route to the peer, or the network is down
 	DNS          Class = "dns"           // the name cannot be resolved
 	TLS          Class = "tls"           // the handshake failed

@@ -30,7 +30,7 @@ func TestClassify(t *testing.T) {
 		{"a write after a reset", call("write", syscall.EPIPE), Reset},
 		{"aborted", call("accept", syscall.ECONNABORTED), Reset},
 		{"the connection has ended", call("shutdown", syscall.ENOTCONN), Reset},
-		{"nobody listens", call("connect", syscall.ECONNREFUSED), Refused},
+		{"nothing listens", call("connect", syscall.ECONNREFUSED), Refused},
 		{"no such socket file", call("connect", syscall.ENOENT), Refused},
 		{"no route", call("connect", syscall.EHOSTUNREACH), Unreachable},
 		{"no network", call("connect", syscall.ENETUNREACH), Unreachable},

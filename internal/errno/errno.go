@@ -15,7 +15,7 @@ const (
 	Other         Class = iota // not in the table
 	Reset                      // the connection was aborted
 	Closed                     // the connection had ended before the call
-	Refused                    // nobody listens
+	Refused                    // nothing listens
 	TimedOut                   // the kernel gave up waiting for the peer
 	Unreachable                // no route to the peer, or the network is down
 	Protocol                   // a pending protocol error of the connection (accept(2))
