@@ -1,6 +1,6 @@
-// Package hist counts durations without losing their tail: HdrHistogram, with
-// three digits from a nanosecond to an hour, that can be added up, stored and
-// exchanged with other tools.
+// Package hist has histograms of durations that keep the precision of rare, long ones:
+// HdrHistogram with three digits, from a nanosecond to an hour. They can be added up,
+// stored, and exchanged with other tools.
 package hist
 
 import (
@@ -18,18 +18,18 @@ const (
 // Hist is a histogram of durations. Its methods are for one goroutine at a time.
 type Hist struct {
 	h      *hdrhistogram.Histogram // nil while folded
-	folded []byte                  // all that was counted, in HdrHistogram's encoding
+	folded []byte                  // all counts, in HdrHistogram's encoding
 }
 
-// New is an empty histogram.
+// New returns an empty histogram.
 func New() *Hist { return &Hist{h: empty()} }
 
 func empty() *hdrhistogram.Histogram {
 	return hdrhistogram.New(int64(lowest), int64(highest), digits)
 }
 
-// Record counts d once. What is shorter than a nanosecond or longer than an hour
-// counts as that.
+// Record counts d once. A duration below a nanosecond counts as one, and a duration above
+// an hour as an hour.
 func (h *Hist) Record(d time.Duration) {
 	if h.h == nil {
 		h.unfold()
@@ -37,32 +37,113 @@ func (h *Hist) Record(d time.Duration) {
 	h.h.RecordValue(int64(min(max(d, lowest), highest)))
 }
 
-// Add counts all that other has counted.
+// Add adds the counts of other to h.
 func (h *Hist) Add(other *Hist) {
 	h.unfold()
 	h.h.Merge(other.counters())
 }
 
-// Reset forgets everything.
+// Reset removes all counts.
 func (h *Hist) Reset() {
 	h.unfold()
 	h.h.Reset()
 }
 
-// Count is how many durations were recorded.
+// Fold makes h small: some hundred bytes instead of a quarter of a megabyte of counters. It
+// is for histograms that are kept and rarely read, e.g. one for each second of a run. Each
+// read decodes a folded histogram again. Record and Add unfold it.
+func (h *Hist) Fold() {
+	if h.h != nil {
+		h.folded, h.h = encode(h.h), nil
+	}
+}
+
+func (h *Hist) unfold() { h.h, h.folded = h.counters(), nil }
+
+// counters returns the counters of h, or a copy of them if h is folded.
+func (h *Hist) counters() *hdrhistogram.Histogram {
+	switch {
+	case h.h != nil:
+		return h.h
+	case h.folded == nil:
+		return empty() // the zero Hist
+	}
+	read, err := decode(h.folded)
+	if err != nil {
+		panic("hist: decode a folded histogram: " + err.Error())
+	}
+	return read
+}
+
+// Count returns how many durations were recorded.
 func (h *Hist) Count() int64 { return h.counters().TotalCount() }
 
-// Quantile is the duration that the part q, from 0 to 1, of all does not exceed;
-// 0 if there are none.
+// Quantile returns the duration that the part q of all durations does not exceed; q is from
+// 0 to 1. It is 0 if there are none.
 func (h *Hist) Quantile(q float64) time.Duration {
 	return time.Duration(h.counters().ValueAtQuantile(q * 100))
 }
 
-// Min, Max and Mean are 0 if nothing was recorded.
+// Min returns the shortest duration; 0 if there are none.
 func (h *Hist) Min() time.Duration { return time.Duration(h.counters().Min()) }
 
-// Max is the longest, to three digits.
+// Max returns the longest duration, to three digits; 0 if there are none.
 func (h *Hist) Max() time.Duration { return time.Duration(h.counters().Max()) }
 
-// Mean is the average, to three digits.
+// Mean returns the average, to three digits; 0 if there are none.
 func (h *Hist) Mean() time.Duration { return time.Duration(h.counters().Mean()) }
+
+// Equal reports whether both have the same counts.
+func (h *Hist) Equal(other *Hist) bool {
+	if h == nil || other == nil {
+		return h == other
+	}
+	return h.counters().Equals(other.counters())
+}
+
+// Summary is the usual figures of a histogram. All are 0 if nothing was recorded.
+type Summary struct {
+	Count int64
+	Min   time.Duration
+	Mean  time.Duration
+	P50   time.Duration
+	P90   time.Duration
+	P99   time.Duration
+	P999  time.Duration
+	P9999 time.Duration
+	Max   time.Duration
+}
+
+// Summary returns the figures of h.
+func (h *Hist) Summary() Summary {
+	h = &Hist{h: h.counters()} // decoded once
+	return Summary{
+		Count: h.Count(), Min: h.Min(), Mean: h.Mean(), Max: h.Max(),
+		P50: h.Quantile(0.5), P90: h.Quantile(0.9), P99: h.Quantile(0.99),
+		P999: h.Quantile(0.999), P9999: h.Quantile(0.9999),
+	}
+}
+
+// Point says that the part Quantile of all durations, from 0 to 1, was at most Value.
+type Point struct {
+	Quantile float64
+	Value    time.Duration
+}
+
+// pointsPerHalving is how many points of a curve there are each time that the rest of the
+// durations becomes half as many.
+const pointsPerHalving = 5
+
+// Curve returns the distribution as points, which are closer together at higher quantiles.
+// The last is the longest duration, at 1. There are none if nothing was recorded.
+func (h *Hist) Curve() []Point {
+	counters := h.counters()
+	if counters.TotalCount() == 0 {
+		return nil
+	}
+	var points []Point
+	for _, at := range counters.CumulativeDistributionWithTicks(pointsPerHalving) {
+		points = append(points, Point{at.Quantile / 100, time.Duration(at.ValueAt)})
+	}
+	return points
+}

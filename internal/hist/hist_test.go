@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// drawn is some durations, short and long ones.
+// drawn draws short and long durations.
 func drawn(t *rapid.T, name string) []time.Duration {
 	return rapid.SliceOf(rapid.Custom(func(t *rapid.T) time.Duration {
 		magnitude := rapid.Int64Range(0, int64(2*time.Hour)).Draw(t, "magnitude")
@@ -35,7 +35,7 @@ func of(durations []time.Duration) *hist.Hist {
 	return h
 }
 
-func TestJSONHoldsEveryCount(t *testing.T) {
+func TestJSONKeepsEveryCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want, got := of(drawn(t, "durations")), new(hist.Hist)
 		text, err := json.Marshal(want)
@@ -51,7 +51,7 @@ func TestJSONHoldsEveryCount(t *testing.T) {
 	})
 }
 
-func TestFoldingForgetsNothing(t *testing.T) {
+func TestFoldKeepsEveryCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		durations := drawn(t, "durations")
 		got, want := of(durations), of(durations)
@@ -76,8 +76,8 @@ func TestFoldingForgetsNothing(t *testing.T) {
 	})
 }
 
-// TestFoldedIsSmall: a thousand of them take less than twenty that are not.
-func TestFoldedIsSmall(t *testing.T) {
+// A thousand folded histograms take less memory than twenty others.
+func TestFoldedHistogramIsSmall(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -95,7 +95,7 @@ func TestFoldedIsSmall(t *testing.T) {
 	runtime.KeepAlive(kept)
 }
 
-func TestTheZeroHistIsEmpty(t *testing.T) {
+func TestZeroHistIsEmpty(t *testing.T) {
 	var h hist.Hist
 	if h.Count() != 0 || !h.Equal(hist.New()) {
 		t.Errorf("got %+v", h.Summary())
@@ -106,7 +106,7 @@ func TestTheZeroHistIsEmpty(t *testing.T) {
 	}
 }
 
-func TestPartsAddUpToTheWhole(t *testing.T) {
+func TestAddKeepsEveryCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := drawn(t, "a"), drawn(t, "b")
 		got, want := of(a), of(append(a, b...))
@@ -117,16 +117,15 @@ func TestPartsAddUpToTheWhole(t *testing.T) {
 	})
 }
 
-func TestEqualTellsCountsApart(t *testing.T) {
+func TestEqualComparesCounts(t *testing.T) {
 	a, b := of([]time.Duration{time.Millisecond}), of([]time.Duration{2 * time.Millisecond})
 	if a.Equal(b) || a.Equal(nil) || !a.Equal(a) {
 		t.Errorf("got a=b %v, a=nil %v, a=a %v", a.Equal(b), a.Equal(nil), a.Equal(a))
 	}
 }
 
-// TestOthersReadTheJSON: the string is what HdrHistogram's own library encodes
-// and decodes.
-func TestOthersReadTheJSON(t *testing.T) {
+// The string in JSON is what HdrHistogram's own library encodes and decodes.
+func TestOtherLibrariesReadTheJSON(t *testing.T) {
 	text, err := json.Marshal(of([]time.Duration{time.Millisecond, time.Second}))
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +139,7 @@ func TestOthersReadTheJSON(t *testing.T) {
 	}
 }
 
-func TestBadJSONIsRefused(t *testing.T) {
+func TestInvalidJSONIsRefused(t *testing.T) {
 	foreign := func(high int64, digits int) string {
 		text, err := hdrhistogram.New(1, high, digits).Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 		if err != nil {
@@ -193,7 +192,7 @@ func thousand() *hist.Hist {
 	return h
 }
 
-func TestSummary(t *testing.T) {
+func TestSummaryHasTheFiguresOfTheHistogram(t *testing.T) {
 	us := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 	got := thousand().Summary()
 	for _, d := range []*time.Duration{&got.Min, &got.Mean, &got.P50, &got.P90, &got.P99, &got.P999, &got.P9999, &got.Max} {
@@ -209,7 +208,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-func TestCurveRisesToTheLongest(t *testing.T) {
+func TestCurveEndsAtTheLongestDuration(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := of(drawn(t, "durations"))
 		curve := h.Curve()
@@ -230,7 +229,7 @@ func TestCurveRisesToTheLongest(t *testing.T) {
 	})
 }
 
-func TestHgrm(t *testing.T) {
+func TestHgrmListsThePercentiles(t *testing.T) {
 	var got strings.Builder
 	if err := thousand().WriteHgrm(&got, time.Millisecond); err != nil {
 		t.Fatal(err)
@@ -250,9 +249,8 @@ func TestHgrm(t *testing.T) {
 	}
 }
 
-// TestHgrmSaysWhatTheLibrarySays: its own printer, which has fewer digits, ends
-// in the same shape.
-func TestHgrmSaysWhatTheLibrarySays(t *testing.T) {
+// The library's own output has fewer digits, but ends with the same lines.
+func TestHgrmEndsAsTheOutputOfTheLibrary(t *testing.T) {
 	theirs, ours := new(strings.Builder), new(strings.Builder)
 	h := hdrhistogram.New(1, int64(time.Hour), 3)
 	if _, err := h.PercentilesPrint(theirs, 5, 1e6); err != nil {

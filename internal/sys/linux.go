@@ -12,11 +12,10 @@ import (
 
 // Linux is the real kernel.
 //
-// Calls that cannot block go through RawSyscall6, which does not tell Go's
-// scheduler: telling it costs an echo loop 1.4 times the CPU. The price is an
-// obligation: a raw call that blocks would hold its processor and, with it,
-// garbage collection, so every socket here is non-blocking, no exception. Only
-// a poller that may sleep is announced, by Syscall6.
+// Calls that cannot block use RawSyscall6, which does not notify Go's scheduler: with the
+// notification an echo loop needs 1.4 times the CPU. A raw call that blocks would hold its
+// processor and stop garbage collection. So every socket must be non-blocking. Only the
+// waits of pollers, which may sleep, use Syscall6.
 type Linux struct{}
 
 var _ Kernel = (*Linux)(nil)
@@ -175,15 +174,15 @@ func (*Linux) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, E
 		uintptr(len(events)), uintptr(timeout), 0, 0))
 }
 
-// start anchors Now: time.Since reads the monotonic clock alone.
+// start is the time from which Now counts; time.Since reads only the monotonic clock.
 var start = time.Now()
 
 func (*Linux) Now() int64 { return int64(time.Since(start)) }
 
-// Sleep leaves the sleeping to Go's runtime, which keeps no thread busy for it.
+// Sleep uses the timers of Go's runtime, which need no thread of their own.
 func (*Linux) Sleep(d time.Duration) { time.Sleep(d) }
 
-// result turns what a system call left behind into a count and an errno.
+// result converts the results of a system call to a count and an error number.
 func result(r, _ uintptr, errno Errno) (int, Errno) {
 	if errno != 0 {
 		return 0, errno
@@ -191,8 +190,8 @@ func result(r, _ uintptr, errno Errno) (int, Errno) {
 	return int(r), 0
 }
 
-// errnoOf unwraps the error of a call that x/sys made: there is never anything
-// but an errno in it.
+// errnoOf returns the error number in the error of a call of x/sys, which contains nothing
+// else.
 func errnoOf(err error) Errno {
 	if err == nil {
 		return 0
