@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestFileErrorTellsAWrongPathFromAFileThatCannotBeReadNow(t *testing.T) {
+func TestWrongPathIsAUsageErrorAndAnUnreadableFileIsNot(t *testing.T) {
 	tests := []struct {
 		err  error
 		want Code

@@ -80,7 +80,7 @@ func hintUnreachable(err *dial.UnreachableError) string {
 	case err.Class == dial.Timeout:
 		return "the server is not an echo, or a firewall drops the packets; --timeout is how long to wait"
 	case err.Class == dial.Unreachable:
-		return "this machine has no route there; see: ip route get ADDRESS"
+		return "this machine has no route there; see it with: ip route get ADDRESS"
 	case err.Class == dial.DNS:
 		return "check the spelling; neither /etc/hosts nor DNS has an address for that name"
 	}

@@ -2,15 +2,17 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
 	"testing"
 
+	"echod/internal/dial"
 	"echod/internal/sock"
 )
 
-func TestHintNamesTheRemedyForTheAddress(t *testing.T) {
+func TestHintFitsTheErrorAndTheAddress(t *testing.T) {
 	tests := []struct {
 		url  string
 		is   syscall.Errno
@@ -43,7 +45,7 @@ func TestHintNamesTheRemedyForTheAddress(t *testing.T) {
 	}
 }
 
-func TestComplaintIsOneLineAndOneHint(t *testing.T) {
+func TestErrorIsOneLineAndOneHint(t *testing.T) {
 	spec, err := sock.Parse("tcp://:7")
 	if err != nil {
 		t.Fatal(err)
@@ -54,5 +56,27 @@ func TestComplaintIsOneLineAndOneHint(t *testing.T) {
 		"echod: hint: ports below 1024 need CAP_NET_BIND_SERVICE\n"
 	if got.String() != want || code != Failed {
 		t.Errorf("got %q, exit %d; want %q, exit %d", got.String(), code, want, Failed)
+	}
+}
+
+func TestHintFitsTheClassOfAnUnreachableService(t *testing.T) {
+	tests := []struct {
+		target string
+		class  dial.Class
+		want   string
+	}{
+		{"tcp://127.0.0.1:7", dial.Refused, "nothing listens on that port, or a firewall rejects it; on the server, list the ports with: ss -lntu"},
+		{"unix:///run/s", dial.Refused, "no server listens on that socket; list the sockets with: ss -lx"},
+		{"tcp://127.0.0.1:7", dial.Timeout, "the server is not an echo, or a firewall drops the packets; --timeout is how long to wait"},
+		{"tcp://192.0.2.1:7", dial.Unreachable, "this machine has no route there; see it with: ip route get ADDRESS"},
+		{"tcp://echo.example:7", dial.DNS, "check the spelling; neither /etc/hosts nor DNS has an address for that name"},
+		{"tcp://127.0.0.1:7", dial.Reset, ""},
+		{"tcp://127.0.0.1:7", "", ""},
+	}
+	for _, tt := range tests {
+		err := &dial.UnreachableError{Target: tt.target, Class: tt.class, Err: errors.New("reason")}
+		if got := hintFor(fmt.Errorf("check: %w", err)); got != tt.want {
+			t.Errorf("%s, %q: got %q, want %q", tt.target, tt.class, got, tt.want)
+		}
 	}
 }

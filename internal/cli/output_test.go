@@ -17,7 +17,7 @@ func sentence(text string) func(io.Writer) error {
 	}
 }
 
-// files are the names in dir.
+// files returns the names in dir.
 func files(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -31,7 +31,7 @@ func files(t *testing.T, dir string) string {
 	return strings.Join(names, " ")
 }
 
-func TestOutputIsThereWholeAndUnderNoOtherName(t *testing.T) {
+func TestOutputIsWrittenCompletelyAndLeavesNoTemporaryFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "report")
 	file, err := newOutputFile("--output", path)
@@ -53,8 +53,8 @@ func TestOutputIsThereWholeAndUnderNoOtherName(t *testing.T) {
 	}
 }
 
-// TestOutputThatFailsLeavesWhatWasThere: the disk is full in the middle of it.
-func TestOutputThatFailsLeavesWhatWasThere(t *testing.T) {
+// TestFailedOutputKeepsTheOldFile: the disk is full after some bytes.
+func TestFailedOutputKeepsTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "report")
 	if err := os.WriteFile(path, []byte("yesterday's"), 0o644); err != nil {
@@ -97,7 +97,7 @@ func TestOutputKeepsASymbolicLink(t *testing.T) {
 	}
 }
 
-func TestOutputIntoWhatIsNoFileIsAMistake(t *testing.T) {
+func TestOutputThatIsNotARegularFileIsAUsageError(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -119,10 +119,9 @@ func TestOutputIntoWhatIsNoFileIsAMistake(t *testing.T) {
 	}
 }
 
-// TestOutputErrorsNameTheFileThatWasAskedFor, and not the one that is written
-// first: the directory is gone when the report is there, and a name is as long as
-// names may be.
-func TestOutputErrorsNameTheFileThatWasAskedFor(t *testing.T) {
+// TestOutputErrorNamesTheRequestedFile and not the temporary one: the directory is removed
+// before the report is written, and the name has the maximum length.
+func TestOutputErrorNamesTheRequestedFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "gone")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -151,8 +150,8 @@ func TestOutputErrorsNameTheFileThatWasAskedFor(t *testing.T) {
 	}
 }
 
-// TestOutputWhereNoFileCanBeMadeSaysWhy: /proc is there, and takes no files.
-func TestOutputWhereNoFileCanBeMadeSaysWhy(t *testing.T) {
+// TestOutputInADirectoryWithoutFilesSaysWhy: no file can be created in /proc.
+func TestOutputInADirectoryWithoutFilesSaysWhy(t *testing.T) {
 	if _, err := os.Stat("/proc/self"); err != nil {
 		t.Skip("there is no /proc here: ", err)
 	}

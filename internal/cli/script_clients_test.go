@@ -16,8 +16,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// dialServer NAME URL connects and has some bytes echoed, so that the server knows the
-// connection. With a !, it wants to be refused.
+// dialServer implements dial NAME URL: it connects, and gets an echo, so that the server
+// has accepted. With a !, the connection must be refused.
 func dialServer(ts *testscript.TestScript, neg bool, args []string) {
 	network, address, _ := strings.Cut(args[1], "://")
 	conn, err := net.DialTimeout(network, address, testTimeout)
@@ -45,8 +45,8 @@ func sendBack(ts *testscript.TestScript, conn net.Conn) {
 	}
 }
 
-// get URL CODE asks for it over HTTP, wants that status, and puts what came into
-// the file body.
+// get URL CODE makes an HTTP request. The status must be CODE. The response goes to the
+// file body.
 func get(ts *testscript.TestScript, _ bool, args []string) {
 	client := http.Client{Timeout: testTimeout}
 	resp, err := client.Get(args[0])
@@ -60,7 +60,7 @@ func get(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("body"), body, 0o600))
 }
 
-// finish NAME half-closes and wants the clean end.
+// finish NAME half-closes, and waits for the FIN.
 func finish(ts *testscript.TestScript, _ bool, args []string) {
 	conn := stageOf(ts).clients[args[0]]
 	ts.Check(conn.(interface{ CloseWrite() error }).CloseWrite())
@@ -76,9 +76,9 @@ func reset(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// answer VARIABLE BYTES takes connections to the port that was occupied, one after
-// another, until it has echoed so many bytes. The last of them stays silent until
-// the script ends.
+// answer VARIABLE BYTES accepts connections to a port of occupy, one after another, until
+// it has echoed that many bytes. It sends nothing more on the last one until the script
+// ends.
 func answer(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)

@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// stage is what one script holds, by the names it gave.
+// stage has what a script has started, by the names that it gave.
 type stage struct {
 	vars      []string
 	clients   map[string]net.Conn
@@ -27,8 +27,7 @@ type stage struct {
 	listeners map[string]net.Listener
 }
 
-// setupScript puts echod into the PATH of a script: this test binary, by another
-// name.
+// setupScript adds echod to the PATH of a script: it is this test binary.
 func setupScript(env *testscript.Env) error {
 	exe, err := os.Executable()
 	if err != nil {
@@ -62,8 +61,8 @@ func setupScript(env *testscript.Env) error {
 
 func stageOf(ts *testscript.TestScript) *stage { return ts.Value("stage").(*stage) }
 
-// exits CODE ARG… runs echod and wants that exit code, or one of several with |
-// between them. Its output is then there to be compared.
+// exits CODE ARG... runs echod. The exit code must be CODE, or one of several with |
+// between them. stdout and stderr then check the output.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	got := 0
 	if err := ts.Exec("echod", args[1:]...); err != nil {
@@ -78,8 +77,8 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// start NAME ARG… runs echod until it ends by itself or is told to. Its log is in
-// the file NAME.log, what it says on standard output in NAME.out.
+// start NAME ARG... starts echod. Its standard error goes to the file NAME.log, and its
+// standard output to NAME.out.
 func start(ts *testscript.TestScript, _ bool, args []string) {
 	log, err := os.Create(ts.MkAbs(args[0] + ".log"))
 	ts.Check(err)
@@ -97,14 +96,14 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).servers[args[0]] = cmd
 }
 
-// signal NAME SIGNAL sends it to what start started.
+// signal NAME SIGNAL sends a signal to a process of start.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
 	number := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
 	ts.Check(stageOf(ts).servers[args[0]].Process.Signal(number))
 }
 
-// ended NAME CODE waits for the end of what start started and wants that exit
-// code; -1 means that a signal killed it.
+// ended NAME CODE waits for a process of start to exit with that code; -1 means that a
+// signal killed it.
 func ended(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -135,8 +134,8 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// occupy NETWORK VARIABLE binds a free port, or the unix socket at NETWORK, until
-// the script ends; its URL goes into VARIABLE.
+// occupy NETWORK VARIABLE binds a free port, or the unix socket at NETWORK, until the
+// script ends, and sets VARIABLE to the URL.
 func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	network, address := args[0], "127.0.0.1:0"
 	if strings.HasPrefix(network, "/") {
@@ -151,8 +150,8 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[1]+"_PORT", port)
 }
 
-// acceptSome implements accept VARIABLE N, which takes N connections to the port that was occupied, and says
-// nothing on them until the script ends.
+// acceptSome implements accept VARIABLE N: it accepts N connections to a port of occupy,
+// and sends nothing on them until the script ends.
 func acceptSome(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)

@@ -14,9 +14,8 @@ import (
 	"time"
 )
 
-// startUnderManager starts echod as systemd would: LISTEN_PID is its own
-// process, and the files are its descriptors from 3 on. Once it has ended, log
-// holds what it said.
+// startUnderManager starts echod as systemd does: LISTEN_PID is its own process, and the
+// files are its descriptors from 3 on. Its standard error goes to log.
 func startUnderManager(t *testing.T, log io.Writer, files []*os.File, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
@@ -34,7 +33,7 @@ func startUnderManager(t *testing.T, log io.Writer, files []*os.File, env []stri
 	return cmd
 }
 
-// stopped tells echod to stop and wants it to exit with 0.
+// stopped stops echod, and fails the test unless it exits with 0.
 func stopped(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -68,7 +67,7 @@ func TestInheritedSocketsAreServed(t *testing.T) {
 				}
 				files = append(files, file)
 			}
-			// This one is queued before anybody serves.
+			// This connection is in the queue before echod starts.
 			early := dialEcho(t, "tcp", tcp.Addr().String())
 			var log bytes.Buffer
 			cmd := startUnderManager(t, &log, files, []string{"LISTEN_FDS=2", "LISTEN_FDNAMES=tcp:unix"}, "--engine", engine)
@@ -92,9 +91,9 @@ func TestInheritedSocketsAreServed(t *testing.T) {
 	}
 }
 
-// TestQueuedConnectionOfInheritedSocketIsResetByAKill: a connection that came
-// before the server inherited nothing from the options that the server set, and
-// yet must see a reset, not a clean end, when the server is killed.
+// TestQueuedConnectionOfInheritedSocketIsResetByAKill: a connection that was queued before
+// the server started does not have the options that the server set on the listener. When
+// the server is killed, it must be reset all the same.
 func TestQueuedConnectionOfInheritedSocketIsResetByAKill(t *testing.T) {
 	for _, engine := range engineNames() {
 		t.Run(engine, func(t *testing.T) {
@@ -137,7 +136,7 @@ func dialEcho(t *testing.T, network, address string) net.Conn {
 	return conn
 }
 
-// wantEcho sends, half-closes and wants all of it and the clean end.
+// wantEcho sends, half-closes, and fails the test unless all of it comes back with a FIN.
 func wantEcho(t *testing.T, conn net.Conn) {
 	t.Helper()
 	const sent = "what comes in goes out"
@@ -152,7 +151,7 @@ func wantEcho(t *testing.T, conn net.Conn) {
 	}
 }
 
-func TestInheritedDescriptorThatIsNoSocketIsRefused(t *testing.T) {
+func TestInheritedDescriptorMustBeASocket(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +169,7 @@ func TestInheritedDescriptorThatIsNoSocketIsRefused(t *testing.T) {
 	}
 }
 
-func TestServiceManagerIsToldTheStory(t *testing.T) {
+func TestServiceManagerReceivesReadyWatchdogAndStopping(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path})
 	if err != nil {
@@ -179,20 +178,20 @@ func TestServiceManagerIsToldTheStory(t *testing.T) {
 	defer manager.Close()
 	manager.SetReadDeadline(time.Now().Add(testTimeout))
 	cmd := startUnderManager(t, io.Discard, nil, []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=200000"}, "--listen", "tcp://127.0.0.1:0")
-	hear(t, manager, "READY=1")
-	hear(t, manager, "WATCHDOG=1")
-	hear(t, manager, "WATCHDOG=1")
+	receiveState(t, manager, "READY=1")
+	receiveState(t, manager, "WATCHDOG=1")
+	receiveState(t, manager, "WATCHDOG=1")
 	stopped(t, cmd)
 	for state := ""; state != "STOPPING=1"; {
-		if state = hear(t, manager, ""); state != "WATCHDOG=1" && state != "STOPPING=1" {
+		if state = receiveState(t, manager, ""); state != "WATCHDOG=1" && state != "STOPPING=1" {
 			t.Fatalf("got %q, want STOPPING=1", state)
 		}
 	}
 }
 
-// hear returns what the manager is told next, which must be want unless that is
-// "".
-func hear(t *testing.T, manager *net.UnixConn, want string) string {
+// receiveState returns the next state that the service manager receives. It must be want,
+// unless that is "".
+func receiveState(t *testing.T, manager *net.UnixConn, want string) string {
 	t.Helper()
 	buf := make([]byte, 512)
 	n, err := manager.Read(buf)
@@ -203,9 +202,9 @@ func hear(t *testing.T, manager *net.UnixConn, want string) string {
 	return got
 }
 
-// TestServiceOutlivesItsLogReader: writing to a pipe that nobody reads would end
-// the process by SIGPIPE.
-func TestServiceOutlivesItsLogReader(t *testing.T) {
+// TestServiceSurvivesTheExitOfItsLogReader: by default, SIGPIPE ends a process that writes
+// to a pipe without a reader.
+func TestServiceSurvivesTheExitOfItsLogReader(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -14,9 +14,8 @@ import (
 	"time"
 )
 
-// mutual starts an echo that serves only clients whose certificate its own CA has
-// signed, and returns its port and the directory with the files of echod cert
-// --client.
+// mutual starts an echo that serves only clients with a certificate of its own CA. It
+// returns the port, and the directory with the files of echod cert --client.
 func mutual(t *testing.T) (port, dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -53,7 +52,7 @@ func mutual(t *testing.T) (port, dir string) {
 	return port, dir
 }
 
-func TestMutualTLSIsSpokenByCheckAndBench(t *testing.T) {
+func TestCheckAndBenchPresentAClientCertificate(t *testing.T) {
 	port, dir := mutual(t)
 	other := t.TempDir()
 	if code, _, complaint := runEchod(t, "cert", "--client", "--dir", other); code != OK {
@@ -103,7 +102,7 @@ func TestMutualTLSIsSpokenByCheckAndBench(t *testing.T) {
 	}
 }
 
-func TestFlagsOfAClientsCertificateThatDoNotFitAreRefused(t *testing.T) {
+func TestInvalidFlagsOfAClientCertificateAreRefused(t *testing.T) {
 	_, dir := mutual(t)
 	file := func(name string) string { return filepath.Join(dir, name) }
 	tests := []struct {
@@ -129,8 +128,8 @@ func TestFlagsOfAClientsCertificateThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
-// TestExpiredCertificateHasAHintOfItsOwn: another CA would not help.
-func TestExpiredCertificateHasAHintOfItsOwn(t *testing.T) {
+// TestExpiredCertificateHasItsOwnHint, because another CA does not help.
+func TestExpiredCertificateHasItsOwnHint(t *testing.T) {
 	err := error(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Cert: &x509.Certificate{NotAfter: time.Unix(0, 0)}, Reason: x509.Expired}})
 	if got := hintFor(err); !strings.HasPrefix(got, "-k (--tls-insecure) ignores it") {
 		t.Errorf("got %q", got)

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TestSummaryThatNobodyReadsHoldsUpTheEndForAMomentOnly: standard output is a pipe
-// that is full.
-func TestSummaryThatNobodyReadsHoldsUpTheEndForAMomentOnly(t *testing.T) {
+// TestUnreadSummaryDelaysTheExitForTheTimeoutOnly: standard output is a
+// full pipe.
+func TestUnreadSummaryDelaysTheExitForTheTimeoutOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		began := time.Now()

@@ -80,15 +80,15 @@ func (p Plan) Check() error {
 		{p.Messages < 0, "a negative number of messages", "omit it"},
 		{p.Timeout <= 0, "no time for an answer", "want a timeout, e.g. 5s"},
 		{p.Duration == 0 && p.Messages == 0, "no end", "want a duration or a number of messages"},
-		{p.Duration > 0 && p.Messages > 0, "two ends, a duration and a number of messages", "want one of them"},
-		{p.Rate > 0 && p.Depth > 1, "a rate and a depth", "omit the depth: in an open loop the schedule decides how much is in flight"},
-		{p.Churn && p.Depth > 1, "churn and a depth", "omit the depth: each connection has one message"},
-		{p.Churn && udp, "churn over udp", "datagrams have no connection to make"},
-		{p.Churn && p.ConnectRate > 0, "churn and a rate of connects", "with churn each message has a connect, so give the rate of messages"},
-		{len(p.Sources) > 0 && p.Target.Network == "unix", "a source address for a unix socket", "it has none"},
-		{udp && p.Sizes.Max() > maxDatagram, fmt.Sprintf("datagrams of %d bytes", p.Sizes.Max()), fmt.Sprintf("udp carries at most %d", maxDatagram)},
+		{p.Duration > 0 && p.Messages > 0, "--duration and --messages exclude each other", "omit one of them"},
+		{p.Rate > 0 && p.Depth > 1, "--rate and --depth exclude each other", "omit --depth, because the schedule decides how much is in flight"},
+		{p.Churn && p.Depth > 1, "--churn and --depth exclude each other", "omit --depth, because each connection has one message"},
+		{p.Churn && udp, "--churn has no effect over udp", "omit --churn"},
+		{p.Churn && p.ConnectRate > 0, "--churn and --connect-rate exclude each other", "want --rate, because each message has a connection"},
+		{len(p.Sources) > 0 && p.Target.Network == "unix", "--source has no effect for a unix socket", "omit --source"},
+		{udp && p.Sizes.Max() > maxDatagram, fmt.Sprintf("datagrams of %d bytes", p.Sizes.Max()), fmt.Sprintf("want at most %d", maxDatagram)},
 		{udp && p.Sizes.Min() < headerSize, fmt.Sprintf("datagrams of %d bytes", p.Sizes.Min()),
-			fmt.Sprintf("each has a header of %d bytes", headerSize)},
+			fmt.Sprintf("want at least %d, the size of the header", headerSize)},
 	} {
 		if mistake.made {
 			return usage.New(mistake.got, mistake.want)

@@ -23,10 +23,10 @@ import (
 	"echod/internal/sock"
 )
 
-// askTimeout is how long a client waits before it gives up.
-const askTimeout = 30 * time.Second
+// clientTimeout is the timeout of every client.
+const clientTimeout = 30 * time.Second
 
-// resolvers are what /etc/hosts and DNS may say of a name of this machine.
+// resolvers are what /etc/hosts and DNS may return for a name of this machine.
 var resolvers = map[string][]string{
 	"IPv4 alone": {"127.0.0.1"},
 	"IPv6 alone": {"::1"},
@@ -34,8 +34,8 @@ var resolvers = map[string][]string{
 	"IPv6 first": {"::1", "127.0.0.1"},
 }
 
-// saying is a context in which every name has these addresses.
-func saying(ctx context.Context, addrs ...string) context.Context {
+// resolving returns a context in which every name has these addresses.
+func resolving(ctx context.Context, addrs ...string) context.Context {
 	return endpoint.WithLookup(ctx, func(context.Context, string) (found []netip.Addr, _ error) {
 		for _, addr := range addrs {
 			found = append(found, netip.MustParseAddr(addr))
@@ -53,10 +53,9 @@ func machineHas(addr string) bool {
 	return err == nil
 }
 
-// TestServerOfANameIsFoundByEveryClient: whatever the server's resolver and the
-// client's say of localhost, check, ping and bench find what serves it, there and
-// at each address of it.
-func TestServerOfANameIsFoundByEveryClient(t *testing.T) {
+// TestEveryClientFindsTheServerOfAName: check, ping and bench reach a server of localhost
+// by its name and by each address, whatever the resolvers of server and client return.
+func TestEveryClientFindsTheServerOfAName(t *testing.T) {
 	shown, trust := localCertificate(t)
 	hosts := []string{"localhost"}
 	for _, addr := range []string{"127.0.0.1", "::1"} {
@@ -69,7 +68,7 @@ func TestServerOfANameIsFoundByEveryClient(t *testing.T) {
 	for _, network := range []string{"tcp", "tls", "udp"} {
 		for served, addrs := range resolvers {
 			t.Run(network+", served as "+served, func(t *testing.T) {
-				listeners := serveHere(saying(t.Context(), addrs...), t, network+"://localhost:0", shown)
+				listeners := serveHere(resolving(t.Context(), addrs...), t, network+"://localhost:0", shown)
 				if len(listeners) != len(hosts)-1 {
 					t.Fatalf("got %v, want one for each of %v", listeners, hosts[1:])
 				}
@@ -81,7 +80,7 @@ func TestServerOfANameIsFoundByEveryClient(t *testing.T) {
 				for _, host := range hosts {
 					url := endpoint.URL{Network: network, Host: host, Port: listeners[0].Addr.Port()}.String()
 					for asked, addrs := range resolvers {
-						wantEveryClientEchoed(saying(t.Context(), addrs...), t, url, asked, trust)
+						wantEchoForEveryClient(resolving(t.Context(), addrs...), t, url, asked, trust)
 					}
 				}
 			})
@@ -89,9 +88,9 @@ func TestServerOfANameIsFoundByEveryClient(t *testing.T) {
 	}
 }
 
-// TestNameIsTriedUntilOneAnswers: a service at one address of a name is found,
-// although another comes first.
-func TestNameIsTriedUntilOneAnswers(t *testing.T) {
+// TestEveryClientTriesEachAddressOfAName: the service is at one address of the name, and
+// the resolver returns another first.
+func TestEveryClientTriesEachAddressOfAName(t *testing.T) {
 	shown, trust := localCertificate(t)
 	for _, network := range []string{"tcp", "tls", "udp"} {
 		for _, at := range []string{"127.0.0.1", "::1"} {
@@ -102,7 +101,7 @@ func TestNameIsTriedUntilOneAnswers(t *testing.T) {
 				l := serveHere(t.Context(), t, endpoint.URL{Network: network, Host: at}.String(), shown)[0]
 				url := endpoint.URL{Network: network, Host: "localhost", Port: l.Addr.Port()}.String()
 				for asked, addrs := range resolvers {
-					wantEveryClientEchoed(saying(t.Context(), addrs...), t, url, asked, trust)
+					wantEchoForEveryClient(resolving(t.Context(), addrs...), t, url, asked, trust)
 				}
 			})
 		}
@@ -139,7 +138,7 @@ func serveHere(ctx context.Context, t *testing.T, url string, shown *tls.Config)
 	return specs
 }
 
-// spy is an engine that tells what its servers listen on.
+// spy is an engine that records what its servers listen on.
 type spy struct {
 	engine.Engine
 	specs *[]sock.Spec
@@ -153,11 +152,11 @@ func (s spy) New(cfg engine.Config) (engine.Server, error) {
 	return server, err
 }
 
-// wantEveryClientEchoed has check, ping and bench ask url.
-func wantEveryClientEchoed(ctx context.Context, t *testing.T, url, asked string, trust *tls.Config) {
+// wantEchoForEveryClient fails the test unless check, ping and bench get an echo from url.
+func wantEchoForEveryClient(ctx context.Context, t *testing.T, url, asked string, trust *tls.Config) {
 	t.Helper()
 	for verb, ask := range map[string]func(context.Context, string, *tls.Config) error{
-		"check": askByCheck, "ping": askByPing, "bench": askByBench,
+		"check": echoWithCheck, "ping": echoWithPing, "bench": echoWithBench,
 	} {
 		if err := ask(ctx, url, trust); err != nil {
 			t.Errorf("%s of %s, %s: %v", verb, url, asked, err)
@@ -165,7 +164,7 @@ func wantEveryClientEchoed(ctx context.Context, t *testing.T, url, asked string,
 	}
 }
 
-func askByCheck(ctx context.Context, url string, trust *tls.Config) error {
+func echoWithCheck(ctx context.Context, url string, trust *tls.Config) error {
 	target, err := check.ParseTarget(url)
 	if err != nil {
 		return err
@@ -177,7 +176,7 @@ func askByCheck(ctx context.Context, url string, trust *tls.Config) error {
 	if target.Network == "tls" {
 		target.TLS = trust
 	}
-	report, err := check.Run(ctx, target, check.Options{Rules: []string{rule}, Timeout: askTimeout})
+	report, err := check.Run(ctx, target, check.Options{Rules: []string{rule}, Timeout: clientTimeout})
 	if err != nil {
 		return err
 	}
@@ -187,7 +186,7 @@ func askByCheck(ctx context.Context, url string, trust *tls.Config) error {
 	return nil
 }
 
-func askByPing(ctx context.Context, url string, trust *tls.Config) error {
+func echoWithPing(ctx context.Context, url string, trust *tls.Config) error {
 	target, err := dial.Parse(url)
 	if err != nil {
 		return err
@@ -197,7 +196,7 @@ func askByPing(ctx context.Context, url string, trust *tls.Config) error {
 	}
 	var last ping.Probe
 	prober, err := ping.New(ping.Config{
-		Target: target, Count: 1, Interval: time.Millisecond, Wait: askTimeout, Size: 64,
+		Target: target, Count: 1, Interval: time.Millisecond, Wait: clientTimeout, Size: 64,
 		OnProbe: func(p ping.Probe) { last = p },
 	})
 	if err != nil {
@@ -210,7 +209,7 @@ func askByPing(ctx context.Context, url string, trust *tls.Config) error {
 	return nil
 }
 
-func askByBench(ctx context.Context, url string, trust *tls.Config) error {
+func echoWithBench(ctx context.Context, url string, trust *tls.Config) error {
 	target, err := dial.Parse(url)
 	if err != nil {
 		return err
@@ -223,7 +222,7 @@ func askByBench(ctx context.Context, url string, trust *tls.Config) error {
 		return err
 	}
 	result, err := load.Run(ctx, load.Plan{
-		URL: url, Target: target, Conns: 1, Depth: 1, Sizes: sizes, Messages: 1, Timeout: askTimeout, Verify: true, Seed: 1,
+		URL: url, Target: target, Conns: 1, Depth: 1, Sizes: sizes, Messages: 1, Timeout: clientTimeout, Verify: true, Seed: 1,
 	}, nil)
 	if err != nil {
 		return err
@@ -234,7 +233,7 @@ func askByBench(ctx context.Context, url string, trust *tls.Config) error {
 	return nil
 }
 
-// localCertificate is what a server of localhost shows, and what trusts it.
+// localCertificate returns the TLS of a server of localhost, and of a client that trusts it.
 func localCertificate(t *testing.T) (shown, trust *tls.Config) {
 	t.Helper()
 	end := time.Now().Add(time.Hour)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestCertificateIsForNamesAndAddresses(t *testing.T) {
+func TestCertNameAcceptsHostNamesAndAddresses(t *testing.T) {
 	tests := []struct {
 		name string
 		want bool

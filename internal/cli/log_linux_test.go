@@ -38,8 +38,8 @@ func fullSocket(t *testing.T) (*net.UnixConn, string) {
 	}
 }
 
-// dialSoon dials a unix socket as soon as somebody serves it.
-func dialSoon(t *testing.T, path string) net.Conn {
+// dialWhenServed dials a unix socket as soon as a server listens on it.
+func dialWhenServed(t *testing.T, path string) net.Conn {
 	t.Helper()
 	for deadline := time.Now().Add(testTimeout); ; time.Sleep(2 * time.Millisecond) {
 		conn, err := net.Dial("unix", path)
@@ -49,13 +49,13 @@ func dialSoon(t *testing.T, path string) net.Conn {
 			return conn
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("nobody serves %s: %v", path, err)
+			t.Fatalf("no server listens on %s: %v", path, err)
 		}
 	}
 }
 
-// wantByteBack sends one byte and wants it back.
-func wantByteBack(t *testing.T, conn net.Conn) {
+// wantByte sends one byte, and fails the test unless it comes back.
+func wantByte(t *testing.T, conn net.Conn) {
 	t.Helper()
 	got := make([]byte, 1)
 	if _, err := conn.Write([]byte("x")); err != nil {
@@ -66,8 +66,8 @@ func wantByteBack(t *testing.T, conn net.Conn) {
 	}
 }
 
-// endsWith wants echod to exit with that code, and by itself.
-func endsWith(t *testing.T, cmd *exec.Cmd, want Code) {
+// wantExit fails the test unless echod exits with that code.
+func wantExit(t *testing.T, cmd *exec.Cmd, want Code) {
 	t.Helper()
 	ended := make(chan struct{})
 	go func() { cmd.Wait(); close(ended) }()
@@ -79,105 +79,105 @@ func endsWith(t *testing.T, cmd *exec.Cmd, want Code) {
 	case <-time.After(testTimeout):
 		cmd.Process.Kill()
 		<-ended
-		t.Fatal("echod is still there, want it gone")
+		t.Fatal("echod is still running, want it to exit")
 	}
 }
 
-// serveUnheard serves three connections at a time while nobody hears what echod has
-// to say, brings every listener to its limit and ends it by SIGTERM.
-func serveUnheard(t *testing.T, engine string, log io.Writer, env ...string) {
+// serveUnread serves three connections at a time while nothing reads the log, brings the
+// listener to its limit, and ends echod with SIGTERM.
+func serveUnread(t *testing.T, engine string, log io.Writer, env ...string) {
 	path := filepath.Join(t.TempDir(), "s")
 	cmd := startUnderManager(t, log, nil, env, "--engine", engine, "--listen", "unix://"+path,
 		"--max-conns", "3", "--log-level", "debug", "--drain-timeout", "1h")
 	var conns []net.Conn
 	for range 3 {
-		conn := dialSoon(t, path)
-		wantByteBack(t, conn)
+		conn := dialWhenServed(t, path)
+		wantByte(t, conn)
 		conns = append(conns, conn)
 	}
-	last := dialSoon(t, path) // the listener is at its limit, and says so
+	last := dialWhenServed(t, path) // the listener is at its limit, and logs that
 	for range 20 {
-		wantByteBack(t, conns[0])
+		wantByte(t, conns[0])
 	}
 	wantEcho(t, conns[0])
-	wantByteBack(t, last)
+	wantByte(t, last)
 	wantEcho(t, conns[1])
 	wantEcho(t, conns[2])
-	wantEcho(t, dialSoon(t, path)) // it listens again
+	wantEcho(t, dialWhenServed(t, path)) // it accepts again
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	wantEcho(t, last) // which the drain lets finish
-	endsWith(t, cmd, OK)
+	wantEcho(t, last) // the drain lets it finish
+	wantExit(t, cmd, OK)
 }
 
-// TestLogThatNobodyReadsStopsNothing: standard error is a full pipe.
-func TestLogThatNobodyReadsStopsNothing(t *testing.T) {
+// TestUnreadLogDoesNotBlockTheService: standard error is a full pipe.
+func TestUnreadLogDoesNotBlockTheService(t *testing.T) {
 	for _, engine := range engineNames() {
-		t.Run(engine, func(t *testing.T) { serveUnheard(t, engine, fullPipe(t)) })
+		t.Run(engine, func(t *testing.T) { serveUnread(t, engine, fullPipe(t)) })
 	}
 }
 
-// TestLogOnAFullDiskStopsNothing: every write to standard error fails.
-func TestLogOnAFullDiskStopsNothing(t *testing.T) {
+// TestLogOnAFullDiskDoesNotBlockTheService: every write to standard error fails.
+func TestLogOnAFullDiskDoesNotBlockTheService(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer full.Close()
 	for _, engine := range engineNames() {
-		t.Run(engine, func(t *testing.T) { serveUnheard(t, engine, full) })
+		t.Run(engine, func(t *testing.T) { serveUnread(t, engine, full) })
 	}
 }
 
-// TestServiceManagerThatDoesNotReadStopsNothing: the queue of NOTIFY_SOCKET is
-// full, and the watchdog wants to be fed.
-func TestServiceManagerThatDoesNotReadStopsNothing(t *testing.T) {
+// TestServiceManagerThatDoesNotReadDoesNotBlockTheService: the queue of NOTIFY_SOCKET is
+// full, and the watchdog is on.
+func TestServiceManagerThatDoesNotReadDoesNotBlockTheService(t *testing.T) {
 	for _, engine := range engineNames() {
 		t.Run(engine, func(t *testing.T) {
 			_, path := fullSocket(t)
-			serveUnheard(t, engine, io.Discard, "NOTIFY_SOCKET="+path, "WATCHDOG_USEC=100000")
+			serveUnread(t, engine, io.Discard, "NOTIFY_SOCKET="+path, "WATCHDOG_USEC=100000")
 		})
 	}
 }
 
-// TestServiceManagerThatReadsLateHearsItAll: what is true by then, READY=1 before
-// WATCHDOG=1 before STOPPING=1.
-func TestServiceManagerThatReadsLateHearsItAll(t *testing.T) {
+// TestServiceManagerThatReadsLateReceivesEveryState: READY=1, then WATCHDOG=1, then
+// STOPPING=1.
+func TestServiceManagerThatReadsLateReceivesEveryState(t *testing.T) {
 	manager, path := fullSocket(t)
 	echo := filepath.Join(t.TempDir(), "s")
 	cmd := startUnderManager(t, io.Discard, nil, []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=100000"}, "--listen", "unix://"+echo)
-	wantEcho(t, dialSoon(t, echo))
+	wantEcho(t, dialWhenServed(t, echo))
 	manager.SetReadDeadline(time.Now().Add(testTimeout))
 	state := "full"
 	for state == "full" {
-		state = hear(t, manager, "")
+		state = receiveState(t, manager, "")
 	}
 	if state != "READY=1" {
 		t.Errorf("first: got %q, want READY=1", state)
 	}
-	hear(t, manager, "WATCHDOG=1")
+	receiveState(t, manager, "WATCHDOG=1")
 	cmd.Process.Signal(syscall.SIGTERM)
 	for state != "STOPPING=1" {
-		if state = hear(t, manager, ""); state != "WATCHDOG=1" && state != "STOPPING=1" {
+		if state = receiveState(t, manager, ""); state != "WATCHDOG=1" && state != "STOPPING=1" {
 			t.Fatalf("got %q, want STOPPING=1", state)
 		}
 	}
-	endsWith(t, cmd, OK)
+	wantExit(t, cmd, OK)
 }
 
-// TestSecondSignalEndsTheDrainWhileNobodyListens: neither the log nor the service
-// manager is heard.
-func TestSecondSignalEndsTheDrainWhileNobodyListens(t *testing.T) {
+// TestSecondSignalEndsTheDrainWhileNothingReadsTheLog: the service manager does not read,
+// either.
+func TestSecondSignalEndsTheDrainWhileNothingReadsTheLog(t *testing.T) {
 	_, manager := fullSocket(t)
 	path := filepath.Join(t.TempDir(), "s")
 	cmd := startUnderManager(t, fullPipe(t), nil, []string{"NOTIFY_SOCKET=" + manager}, "--listen", "unix://"+path, "--drain-timeout", "1h")
-	conn := dialSoon(t, path)
-	wantByteBack(t, conn)
+	conn := dialWhenServed(t, path)
+	wantByte(t, conn)
 	cmd.Process.Signal(syscall.SIGTERM)
 	for deadline := time.Now().Add(testTimeout); ; time.Sleep(2 * time.Millisecond) {
 		if c, err := net.Dial("unix", path); err != nil {
-			break // it drains: its file is gone
+			break // the drain has removed the socket
 		} else {
 			c.Close()
 		}
@@ -185,20 +185,19 @@ func TestSecondSignalEndsTheDrainWhileNobodyListens(t *testing.T) {
 			t.Fatal("the listener is still open after SIGTERM")
 		}
 	}
-	wantByteBack(t, conn)
+	wantByte(t, conn)
 	cmd.Process.Signal(syscall.SIGTERM)
-	endsWith(t, cmd, OK)
+	wantExit(t, cmd, OK)
 }
 
-// TestErrorThatNobodyReadsEndsTheProcess with its code: the complaint takes the
-// way of the log.
-func TestErrorThatNobodyReadsEndsTheProcess(t *testing.T) {
+// TestErrorThatNobodyReadsDoesNotBlockTheExit: the error goes through the log.
+func TestErrorThatNobodyReadsDoesNotBlockTheExit(t *testing.T) {
 	cmd := startUnderManager(t, fullPipe(t), nil, nil, "--listen", "unix:///nowhere/at/all/s")
-	endsWith(t, cmd, Failed)
+	wantExit(t, cmd, Failed)
 }
 
-// TestAgentAndWatchEndWhileNobodyReads: by SIGTERM, with standard error full.
-func TestAgentAndWatchEndWhileNobodyReads(t *testing.T) {
+// TestAgentAndWatchEndWhileTheirLogIsUnread: SIGTERM ends them while standard error is full.
+func TestAgentAndWatchEndWhileTheirLogIsUnread(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -216,28 +215,28 @@ func TestAgentAndWatchEndWhileNobodyReads(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-			if got := scrapeSoon(t, admin); !strings.Contains(got, "echod_log_lines_dropped_total ") {
+			if got := scrapeWhenServed(t, admin); !strings.Contains(got, "echod_log_lines_dropped_total ") {
 				t.Errorf("the metrics do not have the log's:\n%s", got)
 			}
 			cmd.Process.Signal(syscall.SIGTERM)
-			endsWith(t, cmd, OK)
+			wantExit(t, cmd, OK)
 		})
 	}
 }
 
-// TestFloodAtTheLimitIsAFewLines: 2,000 callers at a server for one. Each that
-// has to wait is counted, and few are a line of the log.
-func TestFloodAtTheLimitIsAFewLines(t *testing.T) {
+// TestFloodAtTheConnectionLimitLogsFewLines: 2,000 clients connect to a server for one
+// connection. Each client that must wait is counted, and few are logged.
+func TestFloodAtTheConnectionLimitLogsFewLines(t *testing.T) {
 	dir := t.TempDir()
 	path, admin := filepath.Join(dir, "s"), filepath.Join(dir, "admin")
 	var log bytes.Buffer
 	cmd := startUnderManager(t, &log, nil, nil, "--engine", "net", "--listen", "unix://"+path, "--max-conns", "1", "--admin", "unix://"+admin)
-	dialSoon(t, path).Close()
-	const callers, atOnce = 2000, 4
+	dialWhenServed(t, path).Close()
+	const clients, atOnce = 2000, 4
 	failed := make(chan error, atOnce)
 	for range atOnce {
 		go func() {
-			for range callers / atOnce {
+			for range clients / atOnce {
 				conn, err := net.Dial("unix", path)
 				if err == nil {
 					conn.SetDeadline(time.Now().Add(testTimeout))
@@ -258,10 +257,10 @@ func TestFloodAtTheLimitIsAFewLines(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	metrics := scrapeSoon(t, admin)
+	metrics := scrapeWhenServed(t, admin)
 	stopped(t, cmd)
-	if full := sample(t, metrics, `echod_accept_errors_total{engine="net",reason="full"}`); full < callers/4 {
-		t.Errorf("%d callers had to wait, want many of %d", full, callers)
+	if full := sample(t, metrics, `echod_accept_errors_total{engine="net",reason="full"}`); full < clients/4 {
+		t.Errorf("%d clients had to wait, want many of %d", full, clients)
 	}
 	if paused := strings.Count(log.String(), "listener paused"); paused < 1 || paused > 3 {
 		t.Errorf("%d lines say that the listener pauses, want one a minute:\n%s", paused, log.String())
@@ -271,7 +270,7 @@ func TestFloodAtTheLimitIsAFewLines(t *testing.T) {
 	}
 }
 
-// sample is the value of one metric in a scrape.
+// sample returns the value of a metric.
 func sample(t *testing.T, metrics, name string) int {
 	t.Helper()
 	for line := range strings.Lines(metrics) {
@@ -287,10 +286,10 @@ func sample(t *testing.T, metrics, name string) int {
 	return 0
 }
 
-// scrapeSoon asks the admin server at a unix socket for its metrics.
-func scrapeSoon(t *testing.T, path string) string {
+// scrapeWhenServed returns the metrics of the admin server at a unix socket.
+func scrapeWhenServed(t *testing.T, path string) string {
 	t.Helper()
-	conn := dialSoon(t, path)
+	conn := dialWhenServed(t, path)
 	fmt.Fprintf(conn, "GET /metrics HTTP/1.0\r\n\r\n")
 	answer, err := io.ReadAll(conn)
 	if err != nil {
@@ -299,9 +298,8 @@ func scrapeSoon(t *testing.T, path string) string {
 	return string(answer)
 }
 
-// TestThirdSignalEndsTheProcessWhateverHangs: nobody receives what stopSignals
-// sends on.
-func TestThirdSignalEndsTheProcessWhateverHangs(t *testing.T) {
+// TestThirdSignalEndsAHungProcess: nothing receives from stopSignals.
+func TestThirdSignalEndsAHungProcess(t *testing.T) {
 	if os.Getenv("ECHOD_TEST_HANGS") != "" {
 		stopSignals()
 		os.Stdout.WriteString("x")
@@ -324,12 +322,12 @@ func TestThirdSignalEndsTheProcessWhateverHangs(t *testing.T) {
 	}
 	w.Close()
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	if _, err := r.Read(make([]byte, 1)); err != nil { // it catches signals
+	if _, err := r.Read(make([]byte, 1)); err != nil { // signals are caught now
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
 	go func() { cmd.Wait(); close(ended) }()
-	// Two signals may arrive as one, and so a third may be needed again.
+	// Two signals may be merged into one, so more than three may be needed.
 	deadline := time.After(testTimeout)
 	for {
 		cmd.Process.Signal(syscall.SIGTERM)

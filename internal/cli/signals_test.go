@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// fullPipe is a pipe into which nothing more goes.
+// fullPipe returns a pipe that is full.
 func fullPipe(t *testing.T) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -30,15 +30,15 @@ func fullPipe(t *testing.T) *os.File {
 	if err != syscall.EAGAIN {
 		t.Fatal(err)
 	}
-	// Who inherits it must find a pipe that blocks.
+	// The process that inherits it must get a pipe that blocks.
 	if err := syscall.SetNonblock(fd, false); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// A check that was interrupted still has its report to write. Where that is
-// stuck, a second ^C is the way out.
+// TestSecondInterruptEndsACheckAtOnce: after the first interrupt, the check blocks in
+// writing its report.
 func TestSecondInterruptEndsACheckAtOnce(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -61,7 +61,7 @@ func TestSecondInterruptEndsACheckAtOnce(t *testing.T) {
 	defer cmd.Process.Kill()
 
 	var asked net.Conn
-	for range 2 { // whether anybody is there, and the rule
+	for range 2 { // the first connects only, the second is the rule
 		if asked, err = l.Accept(); err != nil {
 			t.Fatal(err)
 		}
