@@ -196,7 +196,7 @@ func echoWithPing(ctx context.Context, url string, trust *tls.Config) error {
 	}
 	var last ping.Probe
 	prober, err := ping.New(ping.Config{
-		Target: target, Count: 1, Interval: time.Millisecond, Wait: clientTimeout, Size: 64,
+		Target: target, Count: 1, Interval: time.Millisecond, Timeout: clientTimeout, Size: 64,
 		OnProbe: func(p ping.Probe) { last = p },
 	})
 	if err != nil {

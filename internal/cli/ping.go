@@ -32,7 +32,7 @@ type pingFlags struct {
 var pingFormats = []string{"text", "json", "csv"}
 
 func newPingFlags() *pingFlags {
-	return &pingFlags{format: "text", size: 64, config: ping.Config{Interval: time.Second, Wait: 2 * time.Second}}
+	return &pingFlags{format: "text", size: 64, config: ping.Config{Interval: time.Second, Timeout: 2 * time.Second}}
 }
 
 func newPing(p *Process) *cobra.Command {
@@ -59,7 +59,7 @@ func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
 	flags.SortFlags = false
 	flags.VarP(number(&f.count, 1, maxNumber), "count", "c", "stop after this many probes")
 	flags.VarP(seconds(&c.Interval, ping.MinInterval), "interval", "i", "time from one probe to the next")
-	flags.VarP(seconds(&c.Wait, time.Millisecond), "timeout", "w", "how long to wait for a reply, or a connection")
+	flags.VarP(seconds(&c.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a reply, or a connection")
 	flags.VarP(size(&f.size, ping.MinSize, ping.MaxSize), "size", "s", "bytes of a probe")
 	f.family.register(flags)
 	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe, and show the time of each step")

@@ -39,7 +39,7 @@ type watchFlags struct {
 func newWatch(p *Process) *cobra.Command {
 	f := watchFlags{
 		size:   64,
-		config: watch.Config{Interval: time.Second, Wait: 2 * time.Second, Resolve: 10 * time.Second, DownAfter: watch.DefaultDownAfter, MaxAddresses: 4096},
+		config: watch.Config{Interval: time.Second, Timeout: 2 * time.Second, Resolve: 10 * time.Second, DownAfter: watch.DefaultDownAfter, MaxAddresses: 4096},
 		log:    logFlags{level: "info", format: "text"},
 	}
 	cmd := &cobra.Command{
@@ -61,7 +61,7 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 	flags.Var(duration(&c.Resolve, watch.MinResolve), "resolve", "time from one look-up of a name to the next")
 	flags.Var(number(&c.MaxAddresses, 1, 1<<20), "max-addresses", "addresses to watch at once, of all targets")
 	flags.VarP(seconds(&c.Interval, watch.MinInterval), "interval", "i", "time from one probe of an address to the next")
-	flags.VarP(seconds(&c.Wait, time.Millisecond), "timeout", "w", "how long to wait for a reply, or a connection")
+	flags.VarP(seconds(&c.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a reply, or a connection")
 	flags.VarP(size(&f.size, ping.MinSize, ping.MaxSize), "size", "s", "bytes of a probe")
 	f.family.register(flags)
 	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe")
@@ -133,7 +133,7 @@ func (f *watchFlags) prepare(t watch.Target, config *tls.Config) (watch.Target, 
 		t.Dial.TLS = config
 	}
 	t.Dial.Source = f.source
-	return t, ping.Config{Target: t.Dial, Interval: f.config.Interval, Wait: f.config.Wait, Size: f.config.Size}.Check()
+	return t, ping.Config{Target: t.Dial, Interval: f.config.Interval, Timeout: f.config.Timeout, Size: f.config.Size}.Check()
 }
 
 // watched is what to watch: the targets on the command line, and those in a file.

@@ -177,7 +177,7 @@ func (r *run) connect(ctx context.Context, now time.Time) error {
 	if !o.mayRetry(now) {
 		return o.err
 	}
-	bounded, cancel := context.WithTimeout(ctx, r.Wait)
+	bounded, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	c, err := connect(bounded, r.Target)
 	o.phases = c.phases

@@ -98,7 +98,7 @@ func TestRefusingAddressIsLeftWhileProbesAreInFlight(t *testing.T) {
 		began := time.Unix(1000, 0)
 		here, there := net.Pipe()
 		defer there.Close()
-		r := newRun(Config{Target: Target{Network: "udp", Address: tt.address}, Wait: 2 * time.Second, Size: 64})
+		r := newRun(Config{Target: Target{Network: "udp", Address: tt.address}, Timeout: 2 * time.Second, Size: 64})
 		r.conn = &connection{Conn: here, done: make(chan struct{})}
 		for i := range 3 {
 			r.flights.add(&flight{sent: began.Add(time.Duration(i) * time.Second)})
@@ -119,7 +119,7 @@ func TestRefusingAddressIsLeftWhileProbesAreInFlight(t *testing.T) {
 
 func TestErrorIsAboutTheOnlyProbeInFlight(t *testing.T) {
 	for inFlight, want := range []int{0, 0, 2, 3} { // how many are in flight afterwards
-		r := newRun(Config{Target: Target{Network: "udp", Address: "192.0.2.1:7"}, Wait: time.Second, Size: 64})
+		r := newRun(Config{Target: Target{Network: "udp", Address: "192.0.2.1:7"}, Timeout: time.Second, Size: 64})
 		for range inFlight {
 			r.flights.add(&flight{sent: time.Unix(1000, 0)})
 		}
@@ -136,7 +136,7 @@ func TestRTTStartsWhenTheProbeIsSent(t *testing.T) {
 	sent, stamp := time.Unix(1000, 500), time.Unix(1000, 0)
 	for others, want := range map[int]time.Duration{0: time.Second - 500, 2 * maxRemembered: time.Second} {
 		var got Probe
-		r := newRun(Config{Target: Target{Network: "udp"}, Wait: time.Minute, Size: 64, OnProbe: func(p Probe) { got = p }})
+		r := newRun(Config{Target: Target{Network: "udp"}, Timeout: time.Minute, Size: 64, OnProbe: func(p Probe) { got = p }})
 		f := &flight{sent: sent, stamp: stamp.UnixNano()}
 		r.flights.add(f)
 		r.flights.finish(f, Lost)
@@ -185,7 +185,7 @@ func TestProbeIsWrittenAgainAfterTheErrorOfAnother(t *testing.T) {
 		{"a stream", "tcp", []error{refused}, 1, refused},
 	}
 	for _, tt := range tests {
-		r := newRun(Config{Target: Target{Network: tt.network}, Wait: time.Second, Size: 64})
+		r := newRun(Config{Target: Target{Network: tt.network}, Timeout: time.Second, Size: 64})
 		conn := &writeConn{errors: tt.errors}
 		c := &connection{Conn: conn}
 		if err := r.write(c, &flight{seq: 1}); err != tt.want {

@@ -19,7 +19,7 @@ import (
 // every returns a config with one probe per interval, which is also the timeout.
 func (t *events) every(interval time.Duration, target ping.Target, count int) ping.Config {
 	c := t.config(target, count)
-	c.Interval, c.Wait = interval, interval
+	c.Interval, c.Timeout = interval, interval
 	return c
 }
 
@@ -78,7 +78,7 @@ func TestDatagramsAreReportedByTheirFate(t *testing.T) {
 					c.echo()
 				})
 				config := got.every(time.Second, f.target("udp"), 4)
-				config.Wait = 1500 * time.Millisecond
+				config.Timeout = 1500 * time.Millisecond
 				f.run(t.Context(), config)
 				compare(t, "fates", got.lines(), append(tt.want, "answered 4"))
 			})
@@ -95,11 +95,11 @@ func TestDatagramsAreSentOnScheduleWithoutAnswers(t *testing.T) {
 			}
 		})
 		config := got.every(time.Second, f.target("udp"), 4)
-		config.Wait = 10 * time.Second
+		config.Timeout = 10 * time.Second
 		f.run(t.Context(), config)
 		for i, p := range got.probes {
-			if after := p.Sent.Sub(f.began); after != time.Duration(i)*time.Second || p.At.Sub(p.Sent) != config.Wait {
-				t.Errorf("probe %d left after %v and was lost %v later; want %ds and %v", p.Seq, after, p.At.Sub(p.Sent), i, config.Wait)
+			if after := p.Sent.Sub(f.began); after != time.Duration(i)*time.Second || p.At.Sub(p.Sent) != config.Timeout {
+				t.Errorf("probe %d left after %v and was lost %v later; want %ds and %v", p.Seq, after, p.At.Sub(p.Sent), i, config.Timeout)
 			}
 		}
 		if len(got.probes) != 4 {
@@ -134,7 +134,7 @@ func TestTimesAreThoseOfTheEvents(t *testing.T) {
 					c.echo()
 				})
 				config := got.every(time.Second, f.target("udp"), 4)
-				config.Wait = 1500 * time.Millisecond
+				config.Timeout = 1500 * time.Millisecond
 				config.OnProbe = func(p ping.Probe) {
 					if got.probes = append(got.probes, p); len(got.probes) == 1 {
 						time.Sleep(2 * time.Second)
@@ -182,7 +182,7 @@ func TestStreamHasOneProbeInFlight(t *testing.T) {
 			}
 		})
 		config := got.every(time.Second, f.target("tcp"), 3)
-		config.Wait = time.Minute
+		config.Timeout = time.Minute
 		f.run(t.Context(), config)
 		var left []time.Duration
 		for _, p := range got.probes {

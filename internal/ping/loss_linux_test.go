@@ -69,7 +69,7 @@ func TestLossAgreesWithTheKernelsCount(t *testing.T) {
 	tally := ping.NewTally()
 	run(t, ping.Config{
 		Target: ping.Target{Network: "udp", Address: "127.0.0.1:7007"}, Count: count,
-		Interval: time.Millisecond, Wait: 2 * time.Second, Size: 64, OnProbe: tally.Probe,
+		Interval: time.Millisecond, Timeout: 2 * time.Second, Size: 64, OnProbe: tally.Probe,
 	})
 	got := tally.Summary()
 	dropped := dropped(t)

@@ -30,9 +30,9 @@ func TestDatagramsFindTheAddressThatComesUp(t *testing.T) {
 	defer cancel()
 	var got events
 	config := got.config(dial.Target{Network: "udp", Address: "echo.example:" + port}, 0)
-	// Two refused probes under way at once are lost only after Wait: it is not known
+	// Two refused probes under way at once are lost only after Timeout: it is not known
 	// which of them an error is about.
-	config.Interval, config.Wait = 20*time.Millisecond, time.Second
+	config.Interval, config.Timeout = 20*time.Millisecond, time.Second
 	refused := 0
 	config.OnProbe = func(p ping.Probe) {
 		switch {

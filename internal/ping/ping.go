@@ -23,7 +23,7 @@ type Config struct {
 	Target   Target
 	Count    int           // probes; 0: until the context ends
 	Interval time.Duration // between two probes
-	Wait     time.Duration // timeout of a whole answer; also of a connection
+	Timeout  time.Duration // timeout of a whole answer; also of a connection
 	Size     int           // bytes of a probe
 
 	// Reconnect makes a new connection for each probe and measures each phase of it.
@@ -53,13 +53,13 @@ func (c Config) Check() error {
 		return usage.New(fmt.Sprintf("count %d", c.Count), "want a positive number, or 0 for no limit")
 	case c.Interval < MinInterval:
 		return usage.New(fmt.Sprintf("interval %v", c.Interval), fmt.Sprintf("want at least %v", MinInterval))
-	case c.Wait <= 0:
-		return usage.New(fmt.Sprintf("wait %v", c.Wait), "want more than 0, e.g. 2s")
+	case c.Timeout <= 0:
+		return usage.New(fmt.Sprintf("timeout %v", c.Timeout), "want more than 0, e.g. 2s")
 	case c.Size < MinSize || c.Size > MaxSize:
 		return usage.New(fmt.Sprintf("size %d", c.Size), fmt.Sprintf("want %d to %d bytes", MinSize, MaxSize))
-	case c.Wait/c.Interval >= maxInFlight:
-		return usage.New(fmt.Sprintf("wait %v with interval %v", c.Wait, c.Interval),
-			fmt.Sprintf("at most %d probes can be in flight: use a shorter wait or a longer interval", maxInFlight))
+	case c.Timeout/c.Interval >= maxInFlight:
+		return usage.New(fmt.Sprintf("timeout %v with interval %v", c.Timeout, c.Interval),
+			fmt.Sprintf("at most %d probes can be in flight: use a shorter timeout or a longer interval", maxInFlight))
 	case c.Target.Source.IsValid() && c.Target.Network == "unix":
 		return usage.New("a source address for a unix socket", "omit it")
 	}

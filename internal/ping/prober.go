@@ -111,8 +111,8 @@ func (r *run) next() time.Time {
 	switch {
 	case first == nil:
 		return r.due
-	case r.oneAtATime || !r.more() || first.sent.Add(r.Wait).Before(r.due):
-		return first.sent.Add(r.Wait)
+	case r.oneAtATime || !r.more() || first.sent.Add(r.Timeout).Before(r.due):
+		return first.sent.Add(r.Timeout)
 	}
 	return r.due
 }
@@ -158,7 +158,7 @@ func (r *run) send(ctx context.Context, now time.Time) {
 func (r *run) write(c *connection, f *flight) error {
 	bytes := r.payloads.probe(f.seq, f.stamp)
 	f.sent = time.Now()
-	c.SetWriteDeadline(f.sent.Add(r.Wait))
+	c.SetWriteDeadline(f.sent.Add(r.Timeout))
 	c.writes.Add(1)
 	_, err := c.Write(bytes)
 	if err != nil && r.datagrams() && transient(err) {
@@ -174,17 +174,17 @@ func (r *run) write(c *connection, f *flight) error {
 // that has forgotten the connection never reports an error.
 const maxOwed = 8
 
-// expire loses the probes that have been in flight for r.Wait.
+// expire loses the probes that have been in flight for r.Timeout.
 func (r *run) expire(now time.Time) {
-	for f := r.flights.first(); f != nil && now.Sub(f.sent) >= r.Wait; f = r.flights.first() {
-		err := error(&noAnswerError{r.Wait})
+	for f := r.flights.first(); f != nil && now.Sub(f.sent) >= r.Timeout; f = r.flights.first() {
+		err := error(&noAnswerError{r.Timeout})
 		if r.icmp.at.After(f.sent) {
 			err = r.icmp.err
 		}
 		r.lose(f, now, err)
 	}
 	if r.conn != nil && !r.datagrams() && len(r.conn.stream.owed)-r.flights.inFlight > maxOwed {
-		r.disconnect(&noAnswerError{r.Wait})
+		r.disconnect(&noAnswerError{r.Timeout})
 	}
 }
 

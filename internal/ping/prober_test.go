@@ -23,7 +23,7 @@ type events struct {
 // config returns a config with a short interval and a long timeout, for slow machines.
 func (t *events) config(target ping.Target, count int) ping.Config {
 	return ping.Config{
-		Target: target, Count: count, Interval: time.Millisecond, Wait: 30 * time.Second, Size: 64,
+		Target: target, Count: count, Interval: time.Millisecond, Timeout: 30 * time.Second, Size: 64,
 		OnProbe: func(p ping.Probe) { t.probes = append(t.probes, p) },
 		OnConn:  func(e ping.ConnEvent) { t.conns = append(t.conns, e) },
 	}

@@ -119,7 +119,7 @@ func TestEndOfTheContextEndsWhatBlocks(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 				defer cancel()
 				config := got.every(time.Second, ping.Target{Network: "tcp", Address: "far:7", Via: tt.dial}, 0)
-				config.Wait = time.Hour
+				config.Timeout = time.Hour
 				f.run(ctx, config)
 				compare(t, "fates", got.lines(), nil)
 				compare(t, "connections", got.connLines(), tt.conns)
@@ -131,8 +131,8 @@ func TestEndOfTheContextEndsWhatBlocks(t *testing.T) {
 	}
 }
 
-// TestWaitBoundsWhatBlocks: the same, without an end of the context.
-func TestWaitBoundsWhatBlocks(t *testing.T) {
+// TestTimeoutEndsWhatBlocks: the same, without an end of the context.
+func TestTimeoutEndsWhatBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
 		f := newFar(t, nil)

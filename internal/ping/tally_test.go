@@ -76,23 +76,23 @@ func TestInvalidConfigIsRefused(t *testing.T) {
 		{"fine", func(*ping.Config) {}, ""},
 		{"count", func(c *ping.Config) { c.Count = -1 }, "count -1: want a positive number, or 0 for no limit"},
 		{"interval", func(c *ping.Config) { c.Interval = 0 }, "interval 0s: want at least 1ms"},
-		{"wait", func(c *ping.Config) { c.Wait = 0 }, "wait 0s: want more than 0, e.g. 2s"},
+		{"timeout", func(c *ping.Config) { c.Timeout = 0 }, "timeout 0s: want more than 0, e.g. 2s"},
 		{"the smallest", func(c *ping.Config) { c.Size = 32 }, ""},
 		{"the largest", func(c *ping.Config) { c.Size = 65507 }, ""},
-		{"the most in flight", func(c *ping.Config) { c.Wait = 65535 * c.Interval }, ""},
-		{"the shortest wait", func(c *ping.Config) { c.Wait = 1 }, ""},
+		{"the most in flight", func(c *ping.Config) { c.Timeout = 65535 * c.Interval }, ""},
+		{"the shortest timeout", func(c *ping.Config) { c.Timeout = 1 }, ""},
 		{"a source", func(c *ping.Config) { c.Target.Network, c.Target.Source = "tcp", netip.MustParseAddr("127.0.0.2") }, ""},
 		{"a unix socket", func(c *ping.Config) { c.Target.Network = "unix" }, ""},
 		{"a source for a unix socket", func(c *ping.Config) { c.Target.Network, c.Target.Source = "unix", netip.MustParseAddr("127.0.0.2") },
 			"a source address for a unix socket: omit it"},
 		{"small", func(c *ping.Config) { c.Size = 31 }, "size 31: want 32 to 65507 bytes"},
 		{"large", func(c *ping.Config) { c.Size = 65508 }, "size 65508: want 32 to 65507 bytes"},
-		{"many", func(c *ping.Config) { c.Wait = 65536 * c.Interval },
-			"wait 1m5.536s with interval 1ms: at most 65536 probes can be in flight: use a shorter wait or a longer interval"},
+		{"many", func(c *ping.Config) { c.Timeout = 65536 * c.Interval },
+			"timeout 1m5.536s with interval 1ms: at most 65536 probes can be in flight: use a shorter timeout or a longer interval"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := ping.Config{Interval: time.Millisecond, Wait: time.Second, Size: 64}
+			c := ping.Config{Interval: time.Millisecond, Timeout: time.Second, Size: 64}
 			tt.change(&c)
 			got := ""
 			if _, err := ping.New(c); err != nil {

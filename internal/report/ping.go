@@ -41,7 +41,7 @@ func PingText(w io.Writer, c ping.Config, color, timestamps bool) Ping {
 
 func (t *pingText) Start() error {
 	c := t.config
-	_, err := fmt.Fprintf(t.w, "ping %s: %d bytes every %s, timeout %s\n", c.Target, c.Size, draw.Brief(c.Interval), draw.Brief(c.Wait))
+	_, err := fmt.Fprintf(t.w, "ping %s: %d bytes every %s, timeout %s\n", c.Target, c.Size, draw.Brief(c.Interval), draw.Brief(c.Timeout))
 	return err
 }
 

@@ -38,10 +38,10 @@ func (t *pingJSON) Start() error {
 		URL       string  `json:"url"`
 		Count     int     `json:"count,omitempty"`
 		Interval  float64 `json:"interval_seconds"`
-		Wait      float64 `json:"wait_seconds"`
+		Timeout   float64 `json:"timeout_seconds"`
 		Size      int     `json:"size"`
 		Reconnect bool    `json:"reconnect"`
-	}{"begin", pingFormat, t.echod, c.Target.String(), c.Count, c.Interval.Seconds(), c.Wait.Seconds(), c.Size, c.Reconnect})
+	}{"begin", pingFormat, t.echod, c.Target.String(), c.Count, c.Interval.Seconds(), c.Timeout.Seconds(), c.Size, c.Reconnect})
 }
 
 func (t *pingJSON) Probe(p ping.Probe) error { return t.lines.Encode(probeEvent(p)) }

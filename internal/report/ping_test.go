@@ -43,7 +43,7 @@ var pinged = []struct {
 }
 
 func pingConfig() ping.Config {
-	return ping.Config{Target: ping.Target{Network: "tcp", Address: "far:7"}, Size: 64, Interval: time.Second, Wait: 2 * time.Second}
+	return ping.Config{Target: ping.Target{Network: "tcp", Address: "far:7"}, Size: 64, Interval: time.Second, Timeout: 2 * time.Second}
 }
 
 func TestPingTextHasALineForEachEvent(t *testing.T) {

@@ -155,7 +155,7 @@ func TestNameOfThreeAddressesOnTheLoopback(t *testing.T) {
 	log := make(lines, 1000)
 	w, err := New(Config{
 		Targets:  []Target{mustParse(t, "dns+tcp://echo.test.:"+port)},
-		Interval: MinInterval, Resolve: MinResolve, Wait: time.Minute, Size: 64, MaxAddresses: 3,
+		Interval: MinInterval, Resolve: MinResolve, Timeout: time.Minute, Size: 64, MaxAddresses: 3,
 		Lookup: dns.lookup, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {

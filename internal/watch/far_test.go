@@ -41,7 +41,7 @@ func newFar(found ...string) *far {
 // first probe of an address half a second after it was added.
 func (f *far) config(t *testing.T, urls ...string) Config {
 	c := Config{
-		Interval: time.Second, Wait: 2 * time.Second, Size: 64, Resolve: 10 * time.Second, MaxAddresses: 100,
+		Interval: time.Second, Timeout: 2 * time.Second, Size: 64, Resolve: 10 * time.Second, MaxAddresses: 100,
 		Lookup: f.lookup, Dial: f.dial, Spread: func(d time.Duration) time.Duration { return d / 2 },
 		Log: slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{ReplaceAttr: plain})),
 	}

@@ -24,7 +24,7 @@ type Config struct {
 	Targets []Target // at the start; a target that is given twice is monitored once
 
 	Interval  time.Duration // between two probes of an address
-	Wait      time.Duration // timeout of a whole answer; also of a connection
+	Timeout   time.Duration // timeout of a whole answer; also of a connection
 	Size      int           // bytes of a probe
 	Reconnect bool          // a new connection for each probe
 	DownAfter int           // consecutive lost probes that make an address down; 0: DefaultDownAfter
@@ -80,7 +80,7 @@ func (c Config) checkTargets(targets []Target) error {
 
 // ping returns the configuration of the probes to one address.
 func (c Config) ping(to dial.Target) ping.Config {
-	return ping.Config{Target: to, Interval: c.Interval, Wait: c.Wait, Size: c.Size, Reconnect: c.Reconnect}
+	return ping.Config{Target: to, Interval: c.Interval, Timeout: c.Timeout, Size: c.Size, Reconnect: c.Reconnect}
 }
 
 // prober returns the Prober of a, which is an address of t.
