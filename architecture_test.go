@@ -15,7 +15,7 @@ import (
 // import that is not listed fails, and so does a listed one that no file uses.
 // Tests may import any package.
 var imports = map[string][]string{
-	"check":                      {"internal/agent", "internal/dial", "internal/nearest", "internal/endpoint", "internal/usage"},
+	"check":                      {"internal/agent", "internal/dial", "internal/endpoint", "internal/errno", "internal/nearest", "internal/usage"},
 	"check/checktest":            {"check"},
 	"cmd/echod":                  {"internal/cli"},
 	"docs/engines/include":       {},
@@ -51,7 +51,7 @@ var imports = map[string][]string{
 	"internal/selftest":          {"check", "internal/certs", "internal/engine", "internal/sock"},
 	"internal/server":            {"internal/drain", "internal/echo", "internal/engine", "internal/sock", "internal/usage"},
 	"internal/simulation":        {},
-	"internal/sock":              {"internal/accept", "internal/endpoint", "internal/sys"},
+	"internal/sock":              {"internal/accept", "internal/endpoint", "internal/errno", "internal/sys"},
 	"internal/sys":               {},
 	"internal/sys/sim":           {"internal/sys"},
 	"internal/usage":             {},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/errno"
 )
 
 // stream is one connection of a rule. The timeout bounds every wait on it, and it is
@@ -149,7 +150,7 @@ func (s *stream) expectWhile(send func() error, back io.Reader, n int) error {
 // the kernel's tcp_input.c).
 func preferReset(read, write error) error {
 	var f, w *failure
-	if errors.As(read, &f) && f.class == PrematureEOF && errors.As(write, &w) && errors.Is(w.cause, syscall.ECONNRESET) {
+	if errors.As(read, &f) && f.class == PrematureEOF && errors.As(write, &w) && errno.Of(w.cause) == syscall.ECONNRESET {
 		return failAt(f.offset, Reset, "the connection was reset after %d bytes had come back", f.offset)
 	}
 	return read

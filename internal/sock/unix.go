@@ -8,6 +8,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"echod/internal/errno"
 )
 
 // The socket file of a unix listener, in the order of calls:
@@ -113,7 +115,7 @@ func removeStale(path string) error {
 	case err == nil:
 		conn.Close()
 		return fmt.Errorf("another server listens there: %w", os.NewSyscallError("bind", syscall.EADDRINUSE))
-	case !refused(err):
+	case errno.Classify(errno.Of(err)) != errno.Refused:
 		return fmt.Errorf("cannot tell whether the socket is stale (%w): %w", err, os.NewSyscallError("bind", syscall.EADDRINUSE))
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

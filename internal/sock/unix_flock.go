@@ -43,5 +43,3 @@ func fileID(path string) (FileID, error) {
 	stat := info.Sys().(*syscall.Stat_t)
 	return FileID{Dev: uint64(stat.Dev), Ino: uint64(stat.Ino)}, nil
 }
-
-func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

@@ -2,11 +2,7 @@
 
 package sock
 
-import (
-	"errors"
-	"os"
-	"syscall"
-)
+import "os"
 
 // lockDir locks nothing. On these systems two servers that start at the same time on
 // the same stale socket can remove each other's socket.
@@ -19,11 +15,4 @@ func fileID(path string) (FileID, error) {
 		return FileID{}, err
 	}
 	return FileID{Ino: uint64(info.ModTime().UnixNano())}, nil
-}
-
-// wsaeConnRefused is WSAECONNREFUSED, which Windows returns instead of ECONNREFUSED.
-const wsaeConnRefused = syscall.Errno(10061)
-
-func refused(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, wsaeConnRefused)
 }
