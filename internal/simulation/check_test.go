@@ -15,22 +15,22 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// check holds what is promised at any moment at which nothing happens.
+// check checks what is promised at any time at which nothing happens.
 func (r *run) check(when string) {
 	st := r.stats()
 	for i, p := range r.peers {
 		if p.network == "tls" {
-			continue // it may be sent an alert, and sends no bytes of a stream
+			continue // it may receive an alert, and sends no stream
 		}
 		got, want := p.Received(), p.Sent()
 		if !bytes.HasPrefix(want, got) {
-			r.problem("%s: peer %d: received %d bytes that are no prefix of the %d it sent", when, i, len(got), len(want))
+			r.problem("%s: peer %d: the %d bytes received are not a prefix of the %d sent", when, i, len(got), len(want))
 		}
 		if p.End() == sim.Clean && len(got) != len(want) {
 			r.problem("%s: peer %d: a clean end after %d of %d bytes", when, i, len(got), len(want))
 		}
 		if r.isLate(p.at) && len(got) > 0 {
-			r.problem("%s: peer %d: came %v after SIGTERM, and was served", when, i, p.at.Sub(r.stopped))
+			r.problem("%s: peer %d: connected %v after SIGTERM and was served", when, i, p.at.Sub(r.stopped))
 		}
 	}
 	if st.BytesIn < st.BytesOut+st.Discarded {
@@ -45,11 +45,11 @@ func (r *run) check(when string) {
 	if st.Active > uint64(r.plan.maxConns) {
 		r.problem("%s: %d streams, the limit is %d", when, st.Active, r.plan.maxConns)
 	}
-	// The net engine may be waiting until it can send the one that it answers now.
+	// The net engine may be waiting until it can send its current answer.
 	if under := st.DatagramsIn - st.DatagramsOut - sum(st.Drops[:]); under != 0 && (under != 1 || r.plan.engine != "net" || r.over) {
 		r.problem("%s: datagrams in %d, out %d, dropped %d", when, st.DatagramsIn, st.DatagramsOut, sum(st.Drops[:]))
 	}
-	r.checkInTime(when)
+	r.checkTimeouts(when)
 	r.checkAnswers(when)
 	r.checkClients(when, false, false)
 	r.problems = append(r.problems, r.counts.problems()...)
@@ -59,9 +59,9 @@ func (r *run) check(when string) {
 	r.over = r.over || r.hasEnded()
 }
 
-// checkInTime holds what has a time limit: the drain, which no peer can make longer, a
-// handshake, and the wait for a peer to take what it is owed.
-func (r *run) checkInTime(when string) {
+// checkTimeouts checks the limits of time: of the drain, of a handshake, and of owed bytes that
+// the peer does not read.
+func (r *run) checkTimeouts(when string) {
 	r.over = r.over || r.hasEnded()
 	// The notifier has a second to report the end.
 	if limit := r.plan.drain + 2*time.Second; !r.over && r.signalled > 0 && time.Since(r.stopped) > limit {
@@ -70,31 +70,31 @@ func (r *run) checkInTime(when string) {
 	if r.disturbed || r.plan.maxConns < 100 {
 		return
 	}
-	const limit = 10 * time.Second // the handshake has 5 s, an alert 1 s to be read
+	const limit = 10 * time.Second // 5 s for the handshake, 1 s to send an alert
 	for i, p := range r.peers {
 		if p.network == "tls" && p.End() == sim.StillOpen && time.Since(p.at) > limit {
-			r.problem("%s: peer %d: no end of a handshake %v after it came", when, i, time.Since(p.at))
+			r.problem("%s: peer %d: the handshake has not ended after %v", when, i, time.Since(p.at))
 		}
-		if waited := time.Since(p.touched); r.owes(p) && p.End() == sim.StillOpen && r.plan.stall > 0 && waited > r.plan.stall*3/2+2*time.Second {
-			r.problem("%s: peer %d: owed bytes and has taken none of them for %v, the stall timeout is %v", when, i, waited, r.plan.stall)
+		if waited := time.Since(p.lastStep); r.owes(p) && p.End() == sim.StillOpen && r.plan.stall > 0 && waited > r.plan.stall*3/2+2*time.Second {
+			r.problem("%s: peer %d: is owed bytes and has read none for %v, the stall timeout is %v", when, i, waited, r.plan.stall)
 		}
 	}
 }
 
-// owes reports whether p takes nothing and the service must owe it something: no buffer on
-// the way has room for all that it has sent and not received.
+// owes reports whether p reads nothing and the service must owe it bytes: the buffers on the way
+// have no space for all that it has sent and not received.
 func (r *run) owes(p *simPeer) bool {
-	room := r.plan.recvBuffer + r.plan.sendBuffer + r.plan.peerBuffer
-	return p.stalled && p.network != "tls" && len(p.Sent())-len(p.Received()) > room
+	space := r.plan.recvBuffer + r.plan.sendBuffer + r.plan.peerBuffer
+	return p.stalled && p.network != "tls" && len(p.Sent())-len(p.Received()) > space
 }
 
-// isLate reports whether who came at that time came so long after SIGTERM that it must not
-// be served. Those on a unix socket find no file.
+// isLate reports whether a connection of that time is so long after SIGTERM that it must not be
+// served. Peers on a unix socket find no file then.
 func (r *run) isLate(at time.Time) bool {
-	return r.signalled > 0 && !r.blind && at.Sub(r.stopped) > accept.Grace
+	return r.signalled > 0 && !r.queueUnknown && at.Sub(r.stopped) > accept.Grace
 }
 
-// checkAnswers holds every answer against a datagram that was delivered.
+// checkAnswers compares every answer with the datagrams that were delivered.
 func (r *run) checkAnswers(when string) {
 	spec, ok := r.specs["udp"]
 	if !ok {
@@ -104,28 +104,28 @@ func (r *run) checkAnswers(when string) {
 		for _, a := range k.Answers(spec.Addr.Port()) {
 			key := fmt.Sprint(a.To, len(a.Payload))
 			if r.delivered[key]--; r.delivered[key] < 0 {
-				r.problem("%s: an answer of %d bytes to %v, who did not ask", when, len(a.Payload), a.To)
+				r.problem("%s: an answer of %d bytes to %v, which did not send that", when, len(a.Payload), a.To)
 			}
 			if a.To.Port() < 1024 || a.To == spec.Addr {
-				r.problem("%s: an answer to %v, who must not get one", when, a.To)
+				r.problem("%s: an answer to %v, which must not get one", when, a.To)
 			}
 			r.answered++
 		}
 	})
 }
 
-// checkLive holds what is promised once everything works and every peer has read and
-// finished: everybody has an end, and a new caller is served.
+// checkLive checks what is promised after the faults, when every peer has read everything and
+// half-closed: each connection has ended, and a new one is served.
 func (r *run) checkLive() {
 	for i, p := range r.peers {
 		if p.End() == sim.StillOpen && !r.shut {
-			r.problem("peer %d has finished and waits for ever: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
+			r.problem("peer %d has half-closed and its connection does not end: sent %d, received %d", i, len(p.Sent()), len(p.Received()))
 		}
 		if !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 && !p.EndedItself() && p.network != "tls" && p.End() != sim.Clean {
-			r.problem("peer %d did nothing wrong and saw %v: sent %d, received %d", i, p.End(), len(p.Sent()), len(p.Received()))
+			r.problem("peer %d made no mistake and got %v: sent %d, received %d", i, p.End(), len(p.Sent()), len(p.Received()))
 		}
 	}
-	// Without memory, a tls stream is refused.
+	// Without memory a tls stream is refused.
 	r.checkClients("after the faults", !r.shut, !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 && r.plan.maxMemory == 1<<20)
 	if !r.plan.tcp && !r.plan.unix || r.shut {
 		return
@@ -136,24 +136,24 @@ func (r *run) checkLive() {
 	r.pass(2 * time.Second)
 	p := r.peers[at]
 	if len(p.Received()) != 300 {
-		r.problem("a new caller has %d of 300 bytes back after 2 s", len(p.Received()))
+		r.problem("a new peer has received %d of 300 bytes after 2 s", len(p.Received()))
 	}
 	r.m.change(func(*sim.Kernel) { p.CloseWrite() })
 	r.pass(time.Second)
 	if p.End() != sim.Clean {
-		r.problem("a new caller finished and saw %v", p.End())
+		r.problem("a new peer has half-closed and got %v", p.End())
 	}
 }
 
-// checkDrained holds what is promised of a drain in which every peer had the time to
-// finish: whoever was there or in the queue before the signal was served.
+// checkDrained checks what is promised of a drain in which every peer had the time to finish:
+// each connection from before the signal, also in the queue, was served.
 func (r *run) checkDrained() {
 	for i, p := range r.peers {
 		if p.network == "tls" || !p.at.Before(r.stopped) || r.disturbed || r.plan.stall >= 0 || r.plan.idle > 0 || p.EndedItself() {
 			continue
 		}
 		if p.End() != sim.Clean {
-			r.problem("peer %d came before SIGTERM, finished in time and saw %v: sent %d, received %d", i, p.End(), len(p.Sent()), len(p.Received()))
+			r.problem("peer %d connected before SIGTERM, finished in time and got %v: sent %d, received %d", i, p.End(), len(p.Sent()), len(p.Received()))
 		}
 	}
 	if !r.over && !r.disturbed && r.plan.stall < 0 && r.plan.idle == 0 {
@@ -161,7 +161,7 @@ func (r *run) checkDrained() {
 	}
 }
 
-// checkEnd holds what is promised of a service that has ended.
+// checkEnd checks what is promised of a service that has ended.
 func (r *run) checkEnd() {
 	if r.result != nil {
 		r.problem("Run returned %v", r.result)
@@ -174,12 +174,12 @@ func (r *run) checkEnd() {
 	if st.BytesIn != st.BytesOut+st.Discarded {
 		r.problem("at the end: in %d, out %d, discarded %d", st.BytesIn, st.BytesOut, st.Discarded)
 	}
-	if open := r.m.left(); len(open) > 0 {
+	if open := r.m.openDescriptors(); len(open) > 0 {
 		r.problem("descriptors left open: %v", open)
 	}
 	for i, p := range r.peers {
 		if p.End() == sim.StillOpen {
-			r.problem("at the end: peer %d has no end", i)
+			r.problem("at the end: the connection of peer %d has not ended", i)
 		}
 	}
 }
@@ -208,7 +208,7 @@ type recorder struct {
 
 func newRecorder() *recorder { return &recorder{counts: make(map[string]int)} }
 
-// maxLines is how many lines of one kind may be logged in a minute.
+// maxLines is how many lines with one message may be logged in a minute.
 const maxLines = 60
 
 func (l *recorder) Enabled(context.Context, slog.Level) bool { return true }

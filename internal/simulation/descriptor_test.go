@@ -14,8 +14,8 @@ import (
 	"echod/internal/sys"
 )
 
-// descriptor is a descriptor of the machine as package net keeps one (internal/poll):
-// its calls do not wait, and a goroutine sleeps until they would succeed.
+// descriptor is a descriptor of the machine as package net has them (internal/poll of the
+// standard library): calls do not block, and a goroutine sleeps until they would succeed.
 type descriptor struct {
 	m       *machine
 	fd      int
@@ -28,13 +28,13 @@ type descriptor struct {
 	gone            chan struct{} // closed when the kernel has closed it
 
 	mu     sync.Mutex
-	users  int // calls under way, and 1 until Close
+	users  int // calls in progress, and 1 until Close
 	closed bool
 	errno  sys.Errno // of close(2)
 }
 
-// newDescriptor registers fd with the poller of the runtime, as package net does. It
-// closes fd if that fails.
+// newDescriptor registers fd with the poller of the runtime, as package net does. It closes fd
+// if that fails.
 func newDescriptor(m *machine, fd int, network string, near, far net.Addr) (*descriptor, sys.Errno) {
 	epoll, errno := m.poller()
 	if errno == 0 {
@@ -60,8 +60,8 @@ func (d *descriptor) SetDeadline(t time.Time) error {
 	return nil
 }
 
-// Close ends every wait, and returns when the kernel has closed the descriptor: after
-// the last call that is under way.
+// Close ends every wait. It returns when the kernel has closed the descriptor, which is after
+// the last call in progress.
 func (d *descriptor) Close() error {
 	d.mu.Lock()
 	if d.closed {
@@ -76,7 +76,7 @@ func (d *descriptor) Close() error {
 	return d.wrap("close", failed("close", d.errno))
 }
 
-// enter begins a call. It reports false on a closed descriptor.
+// enter starts a call. It returns false if the descriptor is closed.
 func (d *descriptor) enter() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -98,8 +98,8 @@ func (d *descriptor) leave() {
 	}
 }
 
-// await makes call, which reports whether it is done, until it is. Between two calls it
-// sleeps until the kernel reports one of events.
+// await repeats call until it returns true. Before each repetition it sleeps until the kernel
+// reports one of events.
 func (d *descriptor) await(events int16, by *deadline, call func() (done bool)) error {
 	if !d.enter() {
 		return net.ErrClosed
@@ -117,8 +117,8 @@ func (d *descriptor) await(events int16, by *deadline, call func() (done bool)) 
 	return nil
 }
 
-// retry is how long to wait where a call has nothing and the kernel says that it has:
-// not at all the first time, then ever longer.
+// retry is the pause when the kernel reports that a socket is ready and the call fails with
+// EAGAIN: none the first time, then longer and longer.
 type retry struct{ times int }
 
 func (r *retry) next() time.Duration {
@@ -150,7 +150,7 @@ func (d *descriptor) sleep(events int16, by *deadline, again *retry) error {
 	return nil
 }
 
-// wrap makes err what package net returns of op.
+// wrap returns err as package net returns it from op.
 func (d *descriptor) wrap(op string, err error) error {
 	if err == nil {
 		return nil
@@ -158,7 +158,7 @@ func (d *descriptor) wrap(op string, err error) error {
 	return &net.OpError{Op: op, Net: d.network, Source: d.near, Addr: d.far, Err: err}
 }
 
-// failed is the error of a system call.
+// failed returns the error of a system call.
 func failed(call string, errno sys.Errno) error {
 	if errno == 0 {
 		return nil
@@ -166,9 +166,9 @@ func failed(call string, errno sys.Errno) error {
 	return os.NewSyscallError(call, errno)
 }
 
-// waits makes a call, and reports whether it is to be made again when the kernel is
-// ready. After EINTR it is made again at once, as package net does.
-func waits(call func() sys.Errno) (errno sys.Errno, wait bool) {
+// try makes a call, and reports whether it must be repeated when the socket is ready. After
+// EINTR it repeats the call at once, as package net does.
+func try(call func() sys.Errno) (errno sys.Errno, wait bool) {
 	for {
 		if errno = call(); errno != unix.EINTR {
 			return errno, errno == unix.EAGAIN
@@ -206,11 +206,11 @@ func (c rawConn) Write(f func(fd uintptr) (done bool)) error {
 	return c.d.wrap("raw-write", c.d.await(unix.POLLOUT, &c.d.writeBy, func() bool { return f(uintptr(c.d.fd)) }))
 }
 
-// deadline is one of a connection's.
+// deadline is a read or a write deadline.
 type deadline struct {
 	mu    sync.Mutex
 	timer *time.Timer
-	past  chan struct{} // closed when it is over
+	past  chan struct{} // closed when the deadline has passed
 }
 
 func (d *deadline) set(t time.Time) {

@@ -13,36 +13,36 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// machine makes a simulated kernel usable by many goroutines of a synctest bubble. Its
-// time is that of the bubble, and what pauses of the process have added. A wait sleeps
-// until something has changed or its time is up.
+// machine lets several goroutines of a synctest bubble use one simulated kernel. Its time is
+// the time of the bubble plus all pauses of the process. A wait sleeps until something has
+// changed or its timeout is over.
 type machine struct {
 	mu      sync.Mutex
 	k       *sim.Kernel
 	start   time.Time
-	paused  time.Duration // by which the process was stopped so far
-	changed chan struct{} // closed when a wait should look again
+	paused  time.Duration // how long the process was stopped so far
+	changed chan struct{} // closed when waits must check again
 
 	waiters map[*waiter]struct{}
 	netpoll int // the epoll instance of package net's runtime; 0 until it is used
 
-	instant  time.Time // of the last wait
-	waits    int       // at this instant
-	total    int       // waits that have returned so far
+	lastWait time.Time
+	waits    int // at that time
+	total    int // waits that have returned so far
 	problems []string
 }
 
 var _ sys.Kernel = (*machine)(nil)
 
-// maxWaits is how many waits may return at one instant of simulated time. A service
-// that needs more does not come to rest.
+// maxWaits is how many waits may return without simulated time passing. A service that needs
+// more of them spins.
 const maxWaits = 20_000
 
 func newMachine() *machine {
 	return &machine{k: sim.New(nil), start: time.Now(), changed: make(chan struct{}), waiters: make(map[*waiter]struct{})}
 }
 
-// do runs f on the kernel, at the present time.
+// do runs f on the kernel, at the current time.
 func (m *machine) do(f func(k *sim.Kernel)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -51,7 +51,7 @@ func (m *machine) do(f func(k *sim.Kernel)) {
 	m.wakeReady()
 }
 
-// change is do for what may wake a wait.
+// change is do for an f that may wake a wait.
 func (m *machine) change(f func(k *sim.Kernel)) {
 	m.do(func(k *sim.Kernel) {
 		f(k)
@@ -60,7 +60,7 @@ func (m *machine) change(f func(k *sim.Kernel)) {
 	})
 }
 
-// pause stops the process for d, in which during happens.
+// pause stops the process for d, while during runs.
 func (m *machine) pause(d time.Duration, during func(k *sim.Kernel)) {
 	m.change(func(k *sim.Kernel) {
 		during(k)
@@ -69,14 +69,14 @@ func (m *machine) pause(d time.Duration, during func(k *sim.Kernel)) {
 	})
 }
 
-// advance sets the kernel's clock, which is ahead by a microsecond for each call.
+// advance sets the kernel's clock to the current time, unless its calls have moved it further.
 func (m *machine) advance() {
 	if behind := int64(time.Since(m.start)+m.paused) - m.k.Now(); behind > 0 {
 		m.k.Advance(time.Duration(behind))
 	}
 }
 
-// waited is how many waits there were so far.
+// waited returns how many waits have returned so far.
 func (m *machine) waited() (n int) {
 	m.do(func(*sim.Kernel) { n = m.total })
 	return n
@@ -86,7 +86,7 @@ func (m *machine) problem(format string, args ...any) {
 	m.problems = append(m.problems, fmt.Sprintf(format, args...))
 }
 
-// wait calls look until it finds something or timeout, in milliseconds, is over.
+// wait calls look until it finds something or the timeout, in milliseconds, is over.
 func (m *machine) wait(timeout int, look func(k *sim.Kernel) (int, sys.Errno)) (n int, errno sys.Errno) {
 	var end int64
 	for first := true; ; first = false {
@@ -122,18 +122,18 @@ func (m *machine) wait(timeout int, look func(k *sim.Kernel) (int, sys.Errno)) (
 	}
 }
 
-// countWait counts the waits of one instant. It reports true when there are too many:
-// a loop that never sleeps would stop simulated time.
+// countWait counts the waits at one time. It returns true if there are too many: a loop that
+// never sleeps would stop simulated time.
 func (m *machine) countWait() bool {
-	if now := time.Now(); !now.Equal(m.instant) {
-		m.instant, m.waits = now, 0
+	if now := time.Now(); !now.Equal(m.lastWait) {
+		m.lastWait, m.waits = now, 0
 	}
 	m.waits++
 	if m.waits < maxWaits {
 		return false
 	}
 	m.waits = 0
-	m.problem("busy loop: %d waits at one moment", maxWaits)
+	m.problem("busy loop: %d waits without time passing", maxWaits)
 	return true
 }
 
@@ -268,10 +268,77 @@ func (m *machine) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) (errno sys.
 	return errno
 }
 
-// Sleep lets time pass in the bubble, and the kernel is free for others meanwhile.
+// Sleep sleeps in the time of the bubble, without the lock of the kernel.
 func (m *machine) Sleep(d time.Duration) { time.Sleep(d) }
 
 func (m *machine) Now() (now int64) {
 	m.do(func(k *sim.Kernel) { now = k.Now() })
 	return now
+}
+
+// waiter is a goroutine that sleeps until a descriptor is ready.
+type waiter struct {
+	fd     int
+	events int16
+	ready  chan struct{} // nil if it is ready now
+}
+
+// watch returns a waiter for fd. changed is closed when anything on the machine changes.
+func (m *machine) watch(fd int, events int16) (w *waiter, changed <-chan struct{}) {
+	w = &waiter{fd: fd, events: events | unix.POLLERR | unix.POLLHUP}
+	busy := false
+	m.do(func(k *sim.Kernel) {
+		busy = m.countWait()
+		changed = m.changed
+		if k.Ready(fd)&w.events == 0 {
+			w.ready = make(chan struct{})
+			m.waiters[w] = struct{}{}
+		}
+	})
+	if busy {
+		time.Sleep(time.Second)
+	}
+	return w, changed
+}
+
+func (m *machine) forget(w *waiter) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.waiters, w)
+}
+
+// wakeReady wakes every waiter whose descriptor is ready. m.mu is held.
+func (m *machine) wakeReady() {
+	for w := range m.waiters {
+		if m.k.Ready(w.fd)&w.events != 0 {
+			delete(m.waiters, w)
+			close(w.ready)
+		}
+	}
+}
+
+// poller returns the epoll instance of the Go runtime.
+func (m *machine) poller() (fd int, errno sys.Errno) {
+	m.do(func(k *sim.Kernel) {
+		if m.netpoll == 0 {
+			choose := k.Choose
+			k.Choose = nil // the runtime panics without it
+			m.netpoll, errno = k.EpollCreate1(unix.EPOLL_CLOEXEC)
+			k.Choose = choose
+		}
+		fd = m.netpoll
+	})
+	return fd, errno
+}
+
+// openDescriptors returns the open descriptors, without the runtime's own.
+func (m *machine) openDescriptors() (open []int) {
+	m.do(func(k *sim.Kernel) {
+		for _, fd := range k.Open() {
+			if fd != m.netpoll {
+				open = append(open, fd)
+			}
+		}
+	})
+	return open
 }

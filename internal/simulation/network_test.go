@@ -16,7 +16,7 @@ import (
 	"echod/internal/sys/sim"
 )
 
-// network makes the connections and listeners of package net on a machine.
+// network is package net on a machine: it makes listeners and connections.
 type network struct{ m *machine }
 
 var _ gonet.Network = network{}
@@ -88,7 +88,7 @@ func (n network) dial(port uint16) (net.Conn, error) {
 // listener is a *net.TCPListener or a *net.UnixListener.
 type listener struct{ *descriptor }
 
-// Accept goes on at once after ECONNABORTED, as internal/poll does.
+// Accept repeats the call at once after ECONNABORTED, as package net does.
 func (l *listener) Accept() (net.Conn, error) {
 	var fd int
 	var errno sys.Errno
@@ -115,11 +115,11 @@ func (l *listener) Accept() (net.Conn, error) {
 		return unixConn{streamConn{d}}, nil
 	}
 	conn := tcpConn{streamConn{d}}
-	l.m.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // package net takes no notice of its error
+	l.m.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // package net ignores its error
 	return conn, nil
 }
 
-// farOf is the address that accept4(2) has stored.
+// farOf returns the address that accept4(2) has stored.
 func farOf(peer *unix.RawSockaddrAny) net.Addr {
 	if peer.Addr.Family != unix.AF_INET {
 		return &net.UnixAddr{Net: "unix"}
@@ -128,14 +128,14 @@ func farOf(peer *unix.RawSockaddrAny) net.Addr {
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4(in4.Addr), in4.Port<<8|in4.Port>>8))
 }
 
-// streamConn is what *net.TCPConn and *net.UnixConn have in common.
+// streamConn is what *net.TCPConn and *net.UnixConn share.
 type streamConn struct{ *descriptor }
 
 func (c streamConn) Read(p []byte) (n int, err error) {
 	var errno sys.Errno
 	err = c.await(unix.POLLIN, &c.readBy, func() bool {
 		var wait bool
-		errno, wait = waits(func() (errno sys.Errno) { n, errno = c.m.Recv(c.fd, p, 0); return errno })
+		errno, wait = try(func() (errno sys.Errno) { n, errno = c.m.Recv(c.fd, p, 0); return errno })
 		return !wait
 	})
 	if err == nil {
@@ -150,14 +150,14 @@ func (c streamConn) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Write returns when all of p is sent, or an error.
+// Write returns when all of p is sent, or on an error.
 func (c streamConn) Write(p []byte) (sent int, err error) {
 	var errno sys.Errno
 	err = c.await(unix.POLLOUT, &c.writeBy, func() bool {
 		for {
 			var n int
 			var wait bool
-			errno, wait = waits(func() (errno sys.Errno) {
+			errno, wait = try(func() (errno sys.Errno) {
 				n, errno = c.m.Send(c.fd, p[sent:], unix.MSG_NOSIGNAL)
 				return errno
 			})
@@ -214,7 +214,7 @@ func (c packetConn) ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr 
 	messages := c.message(b, oob, &name)
 	err = c.await(unix.POLLIN, &c.readBy, func() bool {
 		var wait bool
-		errno, wait = waits(func() (errno sys.Errno) { _, errno = c.m.Recvmmsg(c.fd, messages, 0); return errno })
+		errno, wait = try(func() (errno sys.Errno) { _, errno = c.m.Recvmmsg(c.fd, messages, 0); return errno })
 		return !wait
 	})
 	if err == nil {
@@ -234,7 +234,7 @@ func (c packetConn) WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, 
 	messages := c.message(b, oob, &name)
 	err = c.await(unix.POLLOUT, &c.writeBy, func() bool {
 		var wait bool
-		errno, wait = waits(func() (errno sys.Errno) { _, errno = c.m.Sendmmsg(c.fd, messages, 0); return errno })
+		errno, wait = try(func() (errno sys.Errno) { _, errno = c.m.Sendmmsg(c.fd, messages, 0); return errno })
 		return !wait
 	})
 	if err == nil {
@@ -246,7 +246,7 @@ func (c packetConn) WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, 
 	return len(b), len(oob), nil
 }
 
-// message is one datagram as recvmmsg(2) and sendmmsg(2) want it.
+// message returns the header of one datagram for recvmmsg(2) and sendmmsg(2).
 func (packetConn) message(b, oob []byte, name *unix.RawSockaddrInet4) []sys.Mmsghdr {
 	messages := make([]sys.Mmsghdr, 1)
 	h := &messages[0].Hdr

@@ -15,8 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// plan is everything that happens in one run. It is drawn from a seed and changed by
-// nothing but shrink.
+// plan is everything that happens in one run. A seed decides it, and only shrink changes it.
 type plan struct {
 	seed    uint64
 	program string // service, agent or admin
@@ -36,7 +35,7 @@ type plan struct {
 	// The behaviour of the kernel.
 	recvBuffer, sendBuffer, peerBuffer int
 	faults                             int  // of 1000 calls, while faults are on
-	calm                               bool // nothing fails, so that whoever does nothing wrong has a clean end
+	noFaults                           bool // nothing fails: each peer that makes no mistake must see a clean end
 
 	steps []step
 }
@@ -47,44 +46,44 @@ type op uint8
 const (
 	dial op = iota
 	dialUnix
-	dialTLS // a stranger who speaks no TLS, or not to the end
+	dialTLS // a peer that does not speak TLS, or stops early
 	dialTLSClient
 	send
 	sendUrgent
 	halfClose
-	sendUnread // and half-close: it finishes, and reads nothing
+	sendUnread // send and half-close, and read nothing
 	closePeer
 	reset
 	stall
 	resume
 	readSome
 	datagram
-	pass      // time passes
-	pauseFor  // the process is stopped while the next steps happen
-	faultsOn  // calls fail at random
-	faultsOff // and no longer
-	starve    // the calls on a peer's socket answer EAGAIN though it is ready
-	feed      // and no longer
+	pass     // time passes
+	pauseFor // the process is stopped while the next steps happen
+	faultsOn // calls fail at random from now on
+	faultsOff
+	spuriousOn // calls on a peer's socket fail with EAGAIN although it is ready
+	spuriousOff
 	descriptors
-	breakCall    // one call fails with one error number until all faults end
-	shutListener // another process that shares the first listener shuts it down
-	blockLog     // whoever reads the log stops, for a time or for ever
-	blockManager // the service manager stops reading, for a time or for ever
-	failManager  // it is not there for a time
-	flood        // of strangers
-	ask          // for the peers, and whether the loops turn
+	breakCall    // one call fails with one error until all faults end
+	shutListener // another process shuts the first listener down
+	blockLog     // the reader of the log stops, for a time or for the rest of the run
+	blockManager // the service manager stops reading, for a time or for the rest of the run
+	failManager  // the service manager fails for a time
+	flood        // of callers
+	queryPeers   // as the page does
 	sigterm
 	numOps
 )
 
 var opNames = [numOps]string{
-	dial: "dial", dialUnix: "dial unix", dialTLS: "dial tls, no client", dialTLSClient: "dial tls",
+	dial: "dial", dialUnix: "dial unix", dialTLS: "dial tls, not a correct client", dialTLSClient: "dial tls",
 	blockLog: "the log blocks", blockManager: "the service manager blocks", failManager: "the service manager fails",
 	send: "send", sendUrgent: "send urgent", halfClose: "half-close", sendUnread: "read nothing, half-close after",
 	closePeer: "close", reset: "reset", stall: "stall", resume: "resume", readSome: "read", datagram: "datagram",
-	pass: "pass", pauseFor: "pause the process", faultsOn: "faults on", faultsOff: "faults off", starve: "starve",
-	feed: "feed", breakCall: "break a call", descriptors: "limit descriptors", shutListener: "shut the listener down elsewhere",
-	flood: "flood", ask: "ask for peers and pulse", sigterm: "SIGTERM",
+	pass: "pass", pauseFor: "pause the process", faultsOn: "faults on", faultsOff: "faults off", spuriousOn: "spurious readiness on",
+	spuriousOff: "spurious readiness off", breakCall: "break a call", descriptors: "limit descriptors", shutListener: "another process shuts the listener down",
+	flood: "flood", queryPeers: "query the peers", sigterm: "SIGTERM",
 }
 
 // step is one thing that happens.
@@ -100,13 +99,13 @@ func (s step) String() string {
 	switch s.op {
 	case send, sendUrgent, sendUnread, readSome:
 		return fmt.Sprintf("peer %d: %s %d", s.peer, text, s.n)
-	case halfClose, closePeer, reset, stall, resume, starve, feed:
+	case halfClose, closePeer, reset, stall, resume, spuriousOn, spuriousOff:
 		return fmt.Sprintf("peer %d: %s", s.peer, text)
 	case dialTLS, dialTLSClient, flood:
 		return fmt.Sprintf("%s, %d", text, s.n)
 	case blockLog, blockManager:
 		if s.n == 1 {
-			return text + " for ever"
+			return text + " for the rest of the run"
 		}
 		return fmt.Sprintf("%s for %v", text, s.d)
 	case datagram:
@@ -122,7 +121,7 @@ func (s step) String() string {
 	return text
 }
 
-// duration is how long a step lasts; 0 means for ever.
+// duration returns how long a step lasts; 0: for the rest of the run.
 func (s step) duration() time.Duration {
 	if s.n == 1 {
 		return 0
@@ -148,12 +147,12 @@ func (p plan) hasLoops() bool {
 	return main || p.second != "" && p.second != "net"
 }
 
-// broken is the call that breakCall breaks, and how.
+// broken returns the call that breakCall makes fail, and its error.
 func (s step) broken() (sim.Call, sys.Errno) {
 	calls := []sim.Call{sim.Accept4, sim.Recvmmsg, sim.Sendmmsg, sim.EpollAdd, sim.Setsockopt}
 	call := calls[s.peer%len(calls)]
-	// A signal interrupts no call for good, and package net takes the next caller if one
-	// has gone.
+	// A signal does not interrupt all calls, and package net accepts the next connection after
+	// ECONNABORTED.
 	legal := slices.DeleteFunc(slices.Clone(sim.Legal(call)), func(errno sys.Errno) bool {
 		return errno == unix.EINTR || errno == unix.ECONNABORTED
 	})
@@ -163,7 +162,7 @@ func (s step) broken() (sim.Call, sys.Errno) {
 // pick returns one of several values.
 func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
 
-// draw makes the plan of a seed.
+// draw returns the plan of a seed.
 func draw(seed uint64) plan {
 	r := rand.New(rand.NewPCG(seed, 0))
 	p := plan{
@@ -184,7 +183,7 @@ func draw(seed uint64) plan {
 	p.watchdog = pick(r, 0, 0, 20*time.Second)
 	p.program = pick(r, "service", "service", "service", "service", "service", "service", "service", "agent", "admin")
 	if p.program != "service" {
-		drawBeside(r, &p)
+		drawProgram(r, &p)
 		return p
 	}
 	p.maxMemory = pick(r, 1<<20, int64(p.buffer), int64(2*p.buffer+1))
@@ -206,7 +205,7 @@ func draw(seed uint64) plan {
 	}
 	p.lateManager = pick(r, 0, 0, 0, 0, 0, 0, time.Second, time.Minute)
 	p.tls = r.IntN(10) == 0
-	if p.calm = r.IntN(4) == 0; p.calm {
+	if p.noFaults = r.IntN(4) == 0; p.noFaults {
 		p.stall, p.idle, p.perAddress = -1, 0, 0
 	}
 	for range 5 + r.IntN(40) {
@@ -215,16 +214,16 @@ func draw(seed uint64) plan {
 	return p
 }
 
-// drawStep draws one step. What peers do most is drawn most.
+// drawStep draws one step. Frequent actions of peers are drawn more often.
 func drawStep(r *rand.Rand, p plan) step {
 	s := step{op: pick(r,
 		dial, dial, dial, send, send, send, send, sendUrgent, sendUnread, halfClose, closePeer, reset, stall, stall, resume,
-		readSome, pass, pass, pauseFor, faultsOn, faultsOff, starve, feed, descriptors, sigterm, datagram, datagram,
-		ask, shutListener, breakCall, blockLog, blockManager, failManager)}
+		readSome, pass, pass, pauseFor, faultsOn, faultsOff, spuriousOn, spuriousOff, descriptors, sigterm, datagram, datagram,
+		queryPeers, shutListener, breakCall, blockLog, blockManager, failManager)}
 	if s.op == shutListener && r.IntN(10) > 0 {
-		s.op = ask
+		s.op = queryPeers
 	}
-	if p.calm && slices.Contains([]op{faultsOn, starve, feed, descriptors, shutListener}, s.op) {
+	if p.noFaults && slices.Contains([]op{faultsOn, spuriousOn, spuriousOff, descriptors, shutListener}, s.op) {
 		s.op = pass
 	}
 	if s.op == sigterm && r.IntN(3) > 0 {
@@ -288,8 +287,8 @@ func shrink(p plan, fails func(plan) bool) plan {
 	return p
 }
 
-// chooser draws what becomes of each call while faults are on: of 1000 calls, some fail
-// with one of their legal error numbers, and as many are cut short.
+// chooser decides what happens to each call while faults are on: of 1000 calls, some fail with
+// a legal error, and as many are short.
 func chooser(seed uint64, faults int) func(sim.Call) byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	return func(call sim.Call) byte {

@@ -35,7 +35,7 @@ func newEngine(name string, m *machine) engine.Engine {
 	return reactor.Epoll(m)
 }
 
-// run is a service at work on a machine, with its peers.
+// run is a running service on a machine, with its peers.
 type run struct {
 	plan    plan
 	m       *machine
@@ -47,39 +47,39 @@ type run struct {
 	signals chan os.Signal
 	ended   chan error
 
-	peers     []*simPeer
-	clients   []*secureClient
-	faulty    bool // calls fail at random
-	blind     bool // they did when the drain began, so the length of the queue may be unknown
-	shut      bool // a listener was shut down elsewhere
-	disturbed bool // something happened that excuses a connection that was not served
-	stopped   time.Time
-	signalled int
-	result    error
-	over      bool
-	delivered map[string]int // datagrams that the service received, by source and payload
-	answered  int
-	problems  []string
+	peers        []*simPeer
+	clients      []*tlsClient
+	faulty       bool // calls fail at random now
+	queueUnknown bool // they did when the drain began, so the length of the queue may be unknown
+	shut         bool // another process has shut a listener down
+	disturbed    bool // something has happened after which a connection need not be served
+	stopped      time.Time
+	signalled    int
+	result       error
+	over         bool
+	delivered    map[string]int // datagrams that the service received, by source and payload
+	answered     int
+	problems     []string
 }
 
-// simPeer is a peer and when it came.
+// simPeer is a peer and when it connected.
 type simPeer struct {
 	*sim.Peer
-	network string
-	at      time.Time
-	touched time.Time // when a step last did something to it
-	stalled bool
+	network  string
+	at       time.Time
+	lastStep time.Time // when a step last did something to it
+	stalled  bool
 }
 
-// play runs a plan from start to end and returns what went wrong.
+// play plays a plan and returns what went wrong.
 func play(t *testing.T, p plan, path string) (problems []string) {
 	defer func() {
-		if v := recover(); v != nil { // by synctest, of goroutines that are left
+		if v := recover(); v != nil { // synctest panics if goroutines are left
 			problems = append(problems, fmt.Sprint(v))
 		}
 	}()
 	if p.program != "service" {
-		return playBeside(t, p)
+		return playProgram(t, p)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		r := &run{plan: p, m: newMachine(), counts: newRecorder(), log: openLog(""), manager: &manager{gate: newGate()}, specs: make(map[string]sock.Spec),
@@ -103,7 +103,7 @@ func play(t *testing.T, p plan, path string) (problems []string) {
 	return problems
 }
 
-// start binds and serves. It reports false if the service could not start.
+// start starts the service. It returns false if the service could not start.
 func (r *run) start(t *testing.T, path string) bool {
 	cfg := server.Config{
 		Engine: r.plan.engine, TLSEngine: "net",
@@ -161,20 +161,20 @@ func (r *run) start(t *testing.T, path string) bool {
 	return true
 }
 
-// pass lets d pass, and holds what the service does in it against what it may.
+// pass lets d pass, and checks how often the service wakes up in that time.
 func (r *run) pass(d time.Duration) {
 	before := r.m.waited()
 	time.Sleep(d)
 	synctest.Wait()
 	most := 5000 + int(d/time.Second)*100
 	if r.plan.udp {
-		most *= 5 // a datagram socket that is readable in vain is tried a hundred times a second
+		most *= 5 // a datagram socket that is ready and has nothing is tried a hundred times per second
 	}
 	if waits := r.m.waited() - before; waits > most && r.plan.busyPoll == 0 {
 		r.problem("%d waits in %v, want at most %d", waits, d, most)
 	}
 	if silent := r.manager.silence(); r.plan.watchdog > 0 && d > r.plan.watchdog && r.signalled == 0 && silent > r.plan.watchdog {
-		r.problem("the watchdog was not fed for %v, it wants to be every %v", silent, r.plan.watchdog)
+		r.problem("no WATCHDOG=1 for %v, it is due every %v", silent, r.plan.watchdog)
 	}
 }
 
@@ -185,23 +185,23 @@ func (r *run) terminate() {
 	}
 	r.signalled++
 	if r.signalled == 1 {
-		r.stopped, r.blind = time.Now(), r.faulty
+		r.stopped, r.queueUnknown = time.Now(), r.faulty
 	}
 	r.signals <- syscall.SIGTERM
 	if r.signalled == 2 {
-		r.pass(3 * time.Second) // of which one is for a service manager that does not read
+		r.pass(3 * time.Second) // one of them is for a service manager that does not read
 		if r.over = r.hasEnded(); !r.over {
-			r.problem("3 s after a second signal the service goes on")
+			r.problem("3 s after a second signal the service still runs")
 		}
 	}
 }
 
-// finish ends all faults, lets every peer read and finish, and ends the service.
+// finish ends all faults, lets every peer read and half-close, and ends the service.
 func (r *run) finish() {
 	if len(r.problems) == 0 {
-		r.m.change(func(k *sim.Kernel) { r.heal(k) })
-		inTime := r.signalled == 1 && time.Since(r.stopped)+settling < r.plan.drain
-		r.settle()
+		r.m.change(func(k *sim.Kernel) { r.endFaults(k) })
+		inTime := r.signalled == 1 && time.Since(r.stopped)+finishingTime < r.plan.drain
+		r.finishPeers()
 		r.check("after the faults")
 		if inTime {
 			r.checkDrained()
@@ -216,14 +216,14 @@ func (r *run) finish() {
 	}
 	r.pass(r.plan.drain + 2*time.Second)
 	if r.over = r.over || r.hasEnded(); !r.over {
-		r.problem("the service has not ended 2 s after its time to drain")
+		r.problem("the service has not ended 2 s after the drain timeout")
 		return
 	}
 	r.check("at the end")
 	r.checkEnd()
 }
 
-// close ends what is left of the world around the service.
+// close closes what is around the service.
 func (r *run) close() {
 	r.closeClients()
 	r.manager.gate.open()
@@ -239,7 +239,7 @@ func (r *run) hasEnded() bool {
 	}
 }
 
-func (r *run) heal(k *sim.Kernel) {
+func (r *run) endFaults(k *sim.Kernel) {
 	r.peerStep(k, step{op: faultsOff})
 	k.Fault = nil
 	for _, p := range r.peers {
@@ -249,11 +249,11 @@ func (r *run) heal(k *sim.Kernel) {
 	k.NoFile = 1000
 }
 
-// settling is how long settle takes.
-const settling = 16 * time.Second
+// finishingTime is how long finishPeers takes.
+const finishingTime = 16 * time.Second
 
-// settle lets every peer take what it is owed and finish.
-func (r *run) settle() {
+// finishPeers lets every peer read what it is owed and half-close.
+func (r *run) finishPeers() {
 	r.pass(3 * time.Second)
 	r.m.change(func(*sim.Kernel) {
 		for _, p := range r.peers {
@@ -267,7 +267,7 @@ func (r *run) settle() {
 			p.CloseWrite()
 		}
 	})
-	r.pass(settling - 6*time.Second)
+	r.pass(finishingTime - 6*time.Second)
 }
 
 func (r *run) problem(format string, args ...any) {

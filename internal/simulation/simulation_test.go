@@ -15,12 +15,12 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 1000, "how many seeds to play")
-	first = flag.Uint64("first", 1, "the first of them")
-	one   = flag.Uint64("seed", 0, "play this seed alone, and print its plan")
+	seeds = flag.Int("seeds", 1000, "number of seeds to play")
+	first = flag.Uint64("first", 1, "the first seed")
+	one   = flag.Uint64("seed", 0, "play only this seed, and print its plan")
 )
 
-// TestPromisesHoldForEverySeed plays the seeds that once failed, and then new ones.
+// The seeds that once failed are played first, then new ones.
 func TestPromisesHoldForEverySeed(t *testing.T) {
 	path := socketPath(t)
 	if *one != 0 {
@@ -29,7 +29,7 @@ func TestPromisesHoldForEverySeed(t *testing.T) {
 		tryPlan(t, p, path)
 		return
 	}
-	for _, seed := range corpus(t) {
+	for _, seed := range failedSeeds(t) {
 		tryPlan(t, draw(seed), path)
 	}
 	for seed := *first; seed < *first+uint64(*seeds) && !t.Failed(); seed++ {
@@ -37,10 +37,10 @@ func TestPromisesHoldForEverySeed(t *testing.T) {
 	}
 }
 
-// tryPlan plays a plan. One that fails is shrunk and printed.
+// tryPlan plays a plan. If it fails, it is shrunk and printed.
 func tryPlan(t *testing.T, p plan, path string) {
 	t.Helper()
-	hangs := time.AfterFunc(5*time.Minute, func() { panic(fmt.Sprintf("it does not end:\n%s", p)) })
+	hangs := time.AfterFunc(5*time.Minute, func() { panic(fmt.Sprintf("the run does not end:\n%s", p)) })
 	defer hangs.Stop()
 	if len(play(t, p, path)) == 0 {
 		return
@@ -49,8 +49,8 @@ func tryPlan(t *testing.T, p plan, path string) {
 	t.Errorf("%s%s", small, strings.Join(play(t, small, path), "\n"))
 }
 
-// corpus is the seeds in testdata/seeds.txt: one on a line, and what it found.
-func corpus(t *testing.T) (seeds []uint64) {
+// failedSeeds returns the seeds in testdata/seeds.txt: one on each line, then what it found.
+func failedSeeds(t *testing.T) (seeds []uint64) {
 	file, err := os.Open("testdata/seeds.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -70,9 +70,9 @@ func corpus(t *testing.T) (seeds []uint64) {
 	return seeds
 }
 
-// socketPath is where the unix sockets of the services are.
+// socketPath returns the path of the unix sockets of the services.
 func socketPath(t *testing.T) string {
-	dir, err := os.MkdirTemp("", "echo") // the path of a socket has to be short
+	dir, err := os.MkdirTemp("", "echo") // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,23 +32,23 @@ func (r *run) step(s step, rest []step) {
 	case dial, dialUnix:
 		r.dial(s.op == dialUnix)
 	case dialTLS:
-		r.dialStranger(secureStranger(s.n))
+		r.dialNotTLS(notTLS(s.n))
 	case dialTLSClient:
-		r.dialSecure(s.n)
+		r.startTLSClient(s.n)
 	case blockLog:
 		r.log.reader.gate.block(s.duration())
 	case blockManager:
 		r.manager.disturb(s.duration(), false)
 	case failManager:
 		r.manager.disturb(0, s.n != 1)
-	case ask:
-		r.ask()
+	case queryPeers:
+		r.queryPeers()
 	default:
 		r.m.change(func(k *sim.Kernel) { r.peerStep(k, s) })
 	}
 }
 
-// peerStep does what needs the kernel alone.
+// peerStep does a step that needs only the kernel.
 func (r *run) peerStep(k *sim.Kernel, s step) {
 	switch s.op {
 	case faultsOn:
@@ -79,7 +79,7 @@ func (r *run) peerStep(k *sim.Kernel, s step) {
 		return
 	}
 	p := r.peers[s.peer%len(r.peers)]
-	p.touched = time.Now()
+	p.lastStep = time.Now()
 	switch s.op {
 	case sendUnread:
 		p.Stall()
@@ -110,13 +110,13 @@ func (r *run) peerStep(k *sim.Kernel, s step) {
 		p.stalled = false
 	case readSome:
 		p.Read(s.n)
-	case starve, feed:
-		p.SpuriousReady(pickCall(s), s.op == starve)
+	case spuriousOn, spuriousOff:
+		p.SpuriousReady(pickCall(s), s.op == spuriousOn)
 		r.disturbed = true
 	}
 }
 
-// streamListeners are the listening sockets that are open.
+// streamListeners returns the listening sockets.
 func (r *run) streamListeners(k *sim.Kernel) (open []int) {
 	for _, fd := range k.Open() {
 		if k.Listening(fd) {
@@ -126,21 +126,20 @@ func (r *run) streamListeners(k *sim.Kernel) (open []int) {
 	return open
 }
 
-// ask asks the service who is there, as its page does, and whether its loops turn. It
-// answers at any time.
-func (r *run) ask() {
+// queryPeers asks the service for its peers, as its page does. It must always answer.
+func (r *run) queryPeers() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	peers, err := r.service.Peers(ctx, 3)
 	if err != nil {
-		r.problem("asked for its peers, the service answers %v", err)
+		r.problem("the query of the peers fails with %v", err)
 	}
 	if len(peers) > 6 {
-		r.problem("asked for the first 3 in two orders, the service names %d peers", len(peers))
+		r.problem("the query of the first 3 in two orders returns %d peers", len(peers))
 	}
 }
 
-// pickCall is the call that a step starves.
+// pickCall returns the call that a step makes fail with EAGAIN.
 func pickCall(s step) sim.Call {
 	if s.n%2 == 0 {
 		return sim.Recv
@@ -148,12 +147,12 @@ func pickCall(s step) sim.Call {
 	return sim.Send
 }
 
-// maxSent is how much one peer sends at most, so that a run stays short.
+// maxSent is how many bytes one peer sends at most, so that a run is short.
 const maxSent = 20_000
 
 func (r *run) dial(local bool) {
 	if _, err := os.Lstat(r.specs["unix"].Path); local && err != nil {
-		return // connect(2) fails with ENOENT: the file is the service's, not the kernel's
+		return // connect(2) fails with ENOENT; the file is not part of the simulated kernel
 	}
 	r.m.change(func(k *sim.Kernel) {
 		p := &simPeer{network: "tcp", at: time.Now()}
@@ -166,14 +165,14 @@ func (r *run) dial(local bool) {
 	})
 }
 
-// dialStranger connects to the tls listener.
-func (r *run) dialStranger(says []byte) {
+// dialNotTLS connects to the tls listener and sends that.
+func (r *run) dialNotTLS(first []byte) {
 	if _, ok := r.specs["tls"]; !ok {
 		return
 	}
 	r.m.change(func(k *sim.Kernel) {
 		p := &simPeer{network: "tls", at: time.Now(), Peer: k.Dial(r.specs["tls"].Addr.Port())}
-		p.Send(says)
+		p.Send(first)
 		r.peers = append(r.peers, p)
 	})
 }

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// certificate is what all tls listeners show. Its signatures have one size, so that the
-// same seed moves as many bytes.
+// certificate is the configuration of all tls listeners. Its signatures always have the same
+// size, so the same seed sends the same number of bytes.
 var certificate = sync.OnceValue(func() *tls.Config {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -35,8 +35,8 @@ var certificate = sync.OnceValue(func() *tls.Config {
 	}
 })
 
-// hello is the first record of an honest client, oldHello that of one whose version the
-// service does not speak.
+// hello is the first record of a correct client, oldHello of one with a version that the service
+// does not support.
 var (
 	hello    = sync.OnceValue(func() []byte { return firstRecord(tls.VersionTLS13) })
 	oldHello = sync.OnceValue(func() []byte { return firstRecord(tls.VersionTLS12) })
@@ -48,7 +48,7 @@ func firstRecord(version uint16) []byte {
 	return sent.Bytes()
 }
 
-// recording is a connection of which only what is written matters.
+// recording is a connection that only records what is written.
 type recording struct {
 	net.Conn
 	bytes.Buffer
@@ -59,11 +59,11 @@ func (r *recording) Write(p []byte) (int, error)        { return r.Buffer.Write(
 func (r *recording) Close() error                       { return nil }
 func (r *recording) SetWriteDeadline(_ time.Time) error { return nil }
 
-// secureClient is a client that speaks TLS: it sends, finishes, and reads to the end.
-type secureClient struct {
+// tlsClient is a client that sends, half-closes, and reads to the end.
+type tlsClient struct {
 	at     time.Time
 	sent   []byte
-	honest bool // else it says FIN without close_notify
+	proper bool // else it sends a FIN without close_notify
 
 	mu       sync.Mutex
 	received []byte
@@ -72,17 +72,17 @@ type secureClient struct {
 	close    func()
 }
 
-// dialSecure starts a client that sends n bytes.
-func (r *run) dialSecure(n int) {
+// startTLSClient starts a client that sends n bytes.
+func (r *run) startTLSClient(n int) {
 	if _, ok := r.specs["tls"]; !ok {
 		return
 	}
-	c := &secureClient{at: time.Now(), honest: n%4 > 0, sent: bytes.Repeat([]byte{byte('a' + n%26)}, n), close: func() {}}
+	c := &tlsClient{at: time.Now(), proper: n%4 > 0, sent: bytes.Repeat([]byte{byte('a' + n%26)}, n), close: func() {}}
 	r.clients = append(r.clients, c)
 	go c.talk(network{r.m}, r.specs["tls"].Addr.Port())
 }
 
-func (c *secureClient) talk(on network, port uint16) {
+func (c *tlsClient) talk(on network, port uint16) {
 	conn, err := on.dial(port)
 	if err == nil {
 		c.mu.Lock()
@@ -96,7 +96,7 @@ func (c *secureClient) talk(on network, port uint16) {
 	c.err, c.over = err, true
 }
 
-func (c *secureClient) exchange(conn *tls.Conn) error {
+func (c *tlsClient) exchange(conn *tls.Conn) error {
 	if err := conn.Handshake(); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (c *secureClient) exchange(conn *tls.Conn) error {
 		_, err := conn.Write(c.sent)
 		switch {
 		case err != nil:
-		case c.honest:
+		case c.proper:
 			err = conn.CloseWrite()
 		default:
 			err = conn.NetConn().(tcpConn).CloseWrite()
@@ -131,8 +131,8 @@ func (c *secureClient) exchange(conn *tls.Conn) error {
 	return errors.Join(err, <-wrote)
 }
 
-// checkClients holds what every client is promised. live: they have had time to end, and
-// nothing has disturbed them.
+// checkClients checks what each client is promised. over: all of them have had the time to end.
+// live: nothing has disturbed them.
 func (r *run) checkClients(when string, over, live bool) {
 	for i, c := range r.clients {
 		c.mu.Lock()
@@ -141,14 +141,14 @@ func (r *run) checkClients(when string, over, live bool) {
 			r.problem("%s: tls client %d: received %d bytes that are no prefix of the %d it sent", when, i, len(c.received), len(c.sent))
 		case c.over && c.err == nil && len(c.received) != len(c.sent):
 			r.problem("%s: tls client %d: close_notify after %d of %d bytes", when, i, len(c.received), len(c.sent))
-		case c.over && c.err == nil && !c.honest:
+		case c.over && c.err == nil && !c.proper:
 			r.problem("%s: tls client %d: a FIN without close_notify was answered by close_notify", when, i)
 		case r.isLate(c.at) && len(c.received) > 0:
-			r.problem("%s: tls client %d: came %v after SIGTERM, and was served", when, i, c.at.Sub(r.stopped))
+			r.problem("%s: tls client %d: connected %v after SIGTERM and was served", when, i, c.at.Sub(r.stopped))
 		case over && !c.over:
-			r.problem("%s: tls client %d: has no end: received %d of %d bytes", when, i, len(c.received), len(c.sent))
-		case live && c.honest && c.err != nil:
-			r.problem("%s: tls client %d: did nothing wrong and saw %v", when, i, c.err)
+			r.problem("%s: tls client %d: has not ended: received %d of %d bytes", when, i, len(c.received), len(c.sent))
+		case live && c.proper && c.err != nil:
+			r.problem("%s: tls client %d: made no mistake and got %v", when, i, c.err)
 		}
 		c.mu.Unlock()
 	}
@@ -162,8 +162,8 @@ func (r *run) closeClients() {
 	}
 }
 
-// secureStranger is what somebody sends to a tls listener who is no honest client.
-func secureStranger(n int) []byte {
+// notTLS returns what a peer sends to a tls listener that is not a correct client.
+func notTLS(n int) []byte {
 	switch n % 4 {
 	case 0:
 		return nil // silence

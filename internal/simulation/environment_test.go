@@ -13,10 +13,10 @@ import (
 	"echod/internal/oplog"
 )
 
-// gate is something outside the process that may block whoever calls it.
+// gate blocks its callers for a time, as something outside the process may do.
 type gate struct {
 	mu     sync.Mutex
-	opened chan struct{} // closed unless the gate blocks
+	opened chan struct{} // closed while the gate is open
 }
 
 func newGate() *gate {
@@ -25,7 +25,7 @@ func newGate() *gate {
 	return g
 }
 
-// block blocks everybody who comes from now on, for d; for ever if d is 0.
+// block blocks new callers for d; without limit if d is 0.
 func (g *gate) block(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -45,17 +45,17 @@ func (g *gate) open() {
 	}
 }
 
-func (g *gate) pass() {
+func (g *gate) wait() {
 	g.mu.Lock()
 	opened := g.opened
 	g.mu.Unlock()
 	<-opened
 }
 
-// logReader is where the log of a program is written to.
+// logReader reads the log of a program.
 type logReader struct {
 	gate    *gate
-	secret  string // must not be in it; "" for nothing
+	secret  string // must not be in the log; "": no check
 	mu      sync.Mutex
 	minute  time.Time
 	lines   int // in that minute
@@ -63,12 +63,12 @@ type logReader struct {
 	written int
 }
 
-// maxWritten is how many lines may be written in a minute: of each of a few kinds as
-// many as oplog.DefaultLimit allows.
+// maxWritten is how many lines may be written in a minute: as many as oplog.DefaultLimit allows
+// for each of a few kinds.
 const maxWritten = 5 * 80
 
 func (l *logReader) Write(p []byte) (int, error) {
-	l.gate.pass()
+	l.gate.wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now := time.Now().Truncate(time.Minute); !now.Equal(l.minute) {
@@ -90,7 +90,7 @@ func (l *logReader) problems() []string {
 	return l.found
 }
 
-// programLog is the log of a program, as it is in production, with its reader.
+// programLog is a log as in production, with its reader.
 type programLog struct {
 	*oplog.Log
 	reader *logReader
@@ -101,7 +101,7 @@ func openLog(secret string) programLog {
 	return programLog{oplog.Open(oplog.Config{Out: reader, Level: slog.LevelDebug}), reader}
 }
 
-// close ends the log, whose reader may block, and reports what is wrong with it.
+// close closes the log, whose reader may block, and returns what was wrong with it.
 func (l programLog) close() []string {
 	begun := time.Now()
 	l.Close(time.Second)
@@ -113,7 +113,7 @@ func (l programLog) close() []string {
 	return l.reader.problems()
 }
 
-// tee gives every record to two handlers.
+// tee passes every record to two handlers.
 type tee [2]slog.Handler
 
 func (t tee) Enabled(ctx context.Context, level slog.Level) bool { return t[0].Enabled(ctx, level) }
@@ -130,33 +130,33 @@ func (t tee) WithGroup(name string) slog.Handler {
 	return tee{t[0].WithGroup(name), t[1].WithGroup(name)}
 }
 
-// manager is the service manager, which is told the states of sd_notify(3).
+// manager is the service manager, which receives the states of sd_notify(3).
 type manager struct {
 	gate *gate
 
 	mu        sync.Mutex
 	failing   bool
-	disturbed bool // it blocked or failed at some time
+	disturbed bool // it has blocked or failed
 	states    []string
-	fed       time.Time // when it last heard of the watchdog
+	watchdog  time.Time // when WATCHDOG=1 last arrived
 }
 
 func (m *manager) notify(state string) error {
-	m.gate.pass()
+	m.gate.wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.failing {
-		return errors.New("the service manager is not there")
+		return errors.New("the service manager does not answer")
 	}
 	if state == "WATCHDOG=1" {
-		m.fed = time.Now()
+		m.watchdog = time.Now()
 		return nil
 	}
 	m.states = append(m.states, state)
 	return nil
 }
 
-// disturb blocks the manager for d, or has it fail until the next call.
+// disturb blocks the manager for d, or makes it fail until the next disturb.
 func (m *manager) disturb(d time.Duration, fail bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -166,27 +166,27 @@ func (m *manager) disturb(d time.Duration, fail bool) {
 	}
 }
 
-// silence is for how long the watchdog was not fed, 0 where the manager is to blame.
+// silence returns how long WATCHDOG=1 has not arrived; 0 if the manager was disturbed.
 func (m *manager) silence() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.disturbed {
 		return 0
 	}
-	return time.Since(m.fed)
+	return time.Since(m.watchdog)
 }
 
-// problems holds what the manager has heard against what it may hear.
+// problems compares the states that have arrived with those that may arrive.
 func (m *manager) problems(ended bool) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	heard := strings.Join(m.states, " ")
+	got := strings.Join(m.states, " ")
 	switch {
-	case ended && !m.disturbed && heard == "READY=1 STOPPING=1":
-	case m.disturbed && (heard == "" || heard == "READY=1" || heard == "STOPPING=1" || heard == "READY=1 STOPPING=1"):
-	case !ended && heard == "READY=1", !ended && heard == "READY=1 STOPPING=1":
+	case ended && !m.disturbed && got == "READY=1 STOPPING=1":
+	case m.disturbed && (got == "" || got == "READY=1" || got == "STOPPING=1" || got == "READY=1 STOPPING=1"):
+	case !ended && got == "READY=1", !ended && got == "READY=1 STOPPING=1":
 	default:
-		return []string{"the service manager heard " + heard}
+		return []string{"the service manager received " + got}
 	}
 	return nil
 }
