@@ -1,14 +1,14 @@
-// Inject builds echod and makes its system calls fail, one call and one errno at a
-// time, while clients that check every byte talk to it; strace(1) does the failing.
-// What a simulated kernel cannot show is shown here: Go's net package, the log, the
-// admin server, the agent and watch, all in the binary that is shipped.
+// Inject builds echod and makes its system calls fail with strace(1), one call and one
+// errno at a time, while clients that check every byte talk to it. It tests what the
+// simulated kernel cannot: Go's net package, the log, the admin server, the agent and
+// watch, in the real binary.
 //
 //	go run .                                     every case, in about an hour
-//	go run . -sample 40                          some of them, chosen by -seed
+//	go run . -sample 40                          some cases, chosen by -seed
 //	go run . -only 'net/tcp accept4 ENOMEM first'
 //	go run . -list
 //
-// It needs strace and root, or permission to trace its own children.
+// It needs strace, and permission to trace its children.
 package main
 
 import (
@@ -32,16 +32,16 @@ import (
 	"echod/lab/inject/trial"
 )
 
-// options are what the command line asks for.
+// options are the flags.
 type options struct {
-	only   string
-	sample int
-	seed   uint64
-	list   bool
-	json   bool
-	echod  string
-	atOnce int
-	within time.Duration
+	only     string
+	sample   int
+	seed     uint64
+	list     bool
+	json     bool
+	echod    string
+	parallel int
+	timeout  time.Duration
 }
 
 //go:embed known.txt
@@ -50,21 +50,21 @@ var knownText string
 func main() {
 	var o options
 	flag.StringVar(&o.only, "only", "", "run the cases that match this pattern, 'TARGET CALL ERRNO WHEN', with * for anything")
-	flag.IntVar(&o.sample, "sample", 0, "run this many of them, 0 for all")
-	flag.Uint64Var(&o.seed, "seed", 0, "choose the sample by this number, 0 for a new one")
+	flag.IntVar(&o.sample, "sample", 0, "run this many cases; 0 for all")
+	flag.Uint64Var(&o.seed, "seed", 0, "the seed of the sample; 0 for a new one")
 	flag.BoolVar(&o.list, "list", false, "list the cases and run none")
 	flag.BoolVar(&o.json, "json", false, "write the results as JSON")
-	flag.StringVar(&o.echod, "echod", "", "use this echod instead of building one")
-	flag.IntVar(&o.atOnce, "at-once", 2, "how many trials may run at the same time")
-	flag.DurationVar(&o.within, "within", 3*time.Hour, "give up after this long")
+	flag.StringVar(&o.echod, "echod", "", "use this binary instead of building one")
+	flag.IntVar(&o.parallel, "parallel", 2, "run this many trials at the same time")
+	flag.DurationVar(&o.timeout, "timeout", 3*time.Hour, "stop after this time")
 	flag.Parse()
-	if flag.NArg() > 0 || o.atOnce < 1 || o.sample < 0 {
+	if flag.NArg() > 0 || o.parallel < 1 || o.sample < 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeoutCause(ctx, o.within, fmt.Errorf("not done within %v (-within)", o.within))
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("not finished within %v (-timeout)", o.timeout))
 	defer cancel()
 	err := run(ctx, o)
 	if errors.Is(err, errBroken) {
@@ -76,7 +76,7 @@ func main() {
 	}
 }
 
-// errBroken is returned after a report of promises that are broken.
+// errBroken is returned after a report with broken promises.
 var errBroken = errors.New("promises are broken")
 
 func run(ctx context.Context, o options) error {
@@ -94,12 +94,12 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("known.txt: %w", err)
 	}
-	site, err := prepare(ctx, o.echod)
+	env, err := prepare(ctx, o.echod)
 	if err != nil {
 		return err
 	}
-	defer site.Close()
-	document := report.Document{Seed: o.seed, Total: len(plan.All()), Results: tryAll(ctx, site, cases, known, o.atOnce)}
+	defer env.Close()
+	document := report.Document{Seed: o.seed, Total: len(plan.All()), Results: runAll(ctx, env, cases, known, o.parallel)}
 	document.Unused = known.Unused(document.Results)
 	if o.json {
 		err = document.WriteJSON(os.Stdout)
@@ -113,14 +113,14 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	for _, r := range document.Results {
-		if r.Status == report.Broke || r.Status == report.Failed {
+		if r.Status == report.Broken || r.Status == report.Failed {
 			return errBroken
 		}
 	}
 	return nil
 }
 
-// choose picks the cases that o asks for, and a seed if there is none.
+// choose returns the cases that o selects. It sets the seed if there is none.
 func choose(o *options) ([]plan.Case, error) {
 	if o.seed == 0 {
 		o.seed = uint64(rand.Uint32())
@@ -132,10 +132,10 @@ func choose(o *options) ([]plan.Case, error) {
 	return plan.Sample(cases, o.sample, o.seed), nil
 }
 
-// prepare makes a site, with a new binary if none is given.
-func prepare(ctx context.Context, echod string) (*trial.Site, error) {
+// prepare returns an Env, with a new binary if none is given.
+func prepare(ctx context.Context, echod string) (*trial.Env, error) {
 	if _, err := exec.LookPath("strace"); err != nil {
-		return nil, fmt.Errorf("%w; install the package strace", err)
+		return nil, fmt.Errorf("%w: install the package strace", err)
 	}
 	if echod != "" {
 		path, err := filepath.Abs(echod)
@@ -155,18 +155,18 @@ func prepare(ctx context.Context, echod string) (*trial.Site, error) {
 		os.RemoveAll(dir)
 		return nil, fmt.Errorf("go build ./cmd/echod: %w", err)
 	}
-	site, err := trial.Open(dir, path)
+	env, err := trial.Open(dir, path)
 	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	site.Remove(dir)
-	return site, nil
+	env.Remove(dir)
+	return env, nil
 }
 
-// tryAll runs the cases, some at a time, until all are done or ctx is. The results
-// are in the order of the cases.
-func tryAll(ctx context.Context, site *trial.Site, cases []plan.Case, known report.KnownList, atOnce int) []report.Result {
+// runAll runs the cases until all are finished or ctx is canceled. The results are in the
+// order of the cases.
+func runAll(ctx context.Context, env *trial.Env, cases []plan.Case, known report.KnownList, parallel int) []report.Result {
 	targets := make(map[string]plan.Target)
 	for _, target := range plan.Targets() {
 		targets[target.Name] = target
@@ -178,13 +178,13 @@ func tryAll(ctx context.Context, site *trial.Site, cases []plan.Case, known repo
 		done    int
 		workers sync.WaitGroup
 	)
-	for range atOnce {
+	for range parallel {
 		workers.Go(func() {
-			runtime.LockOSThread() // never unlocked: what a trial started ends before
+			runtime.LockOSThread() // not unlocked: the processes of a trial end before the thread
 			for i := range next {
-				began := time.Now()
-				seen, err := site.Run(targets[cases[i].Target], cases[i])
-				results[i] = report.Of(cases[i], seen, err, known, time.Since(began))
+				start := time.Now()
+				seen, err := env.Run(targets[cases[i].Target], cases[i])
+				results[i] = report.Of(cases[i], seen, err, known, time.Since(start))
 				mu.Lock()
 				done++
 				fmt.Fprintf(os.Stderr, "[%d/%d] %s: %s (%.1fs)\n", done, len(cases), cases[i], results[i].Word(),

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// scenario is a client of an agent that acts out answer-late: what was sent comes
-// back after its end.
+// scenario is a client of an agent with the scenario answer-late: the agent sends
+// everything back after the FIN.
 type scenario struct {
 	stream
-	asked bool
-	line  []byte // of the answer, so far
-	began bool
+	requested bool
+	line      []byte // of the answer, so far
+	started   bool
 }
 
 // DialScenario connects to an agent.
@@ -29,10 +29,10 @@ func DialScenario(address string, wait time.Duration) (Session, error) {
 	return &scenario{stream: stream{conn: conn.(halfCloser), key: mathrand.Uint32()}}, nil
 }
 
-// Step sends a message. Nothing is due because of it but, once, the agent's word
-// that the scenario has begun.
+// Step sends a message. There is no answer to it. The first Step also waits until the
+// agent has confirmed the scenario.
 func (s *scenario) Step(wait time.Duration) Outcome {
-	if outcome := s.begin("answer-late delay=0", wait); outcome.Result != Done {
+	if outcome := s.start("answer-late delay=0", wait); outcome.Result != Done {
 		return outcome
 	}
 	message := make([]byte, messageSize)
@@ -44,20 +44,20 @@ func (s *scenario) Step(wait time.Duration) Outcome {
 }
 
 func (s *scenario) Finish(wait time.Duration) Outcome {
-	if outcome := s.begin("answer-late delay=0", wait); outcome.Result != Done {
+	if outcome := s.start("answer-late delay=0", wait); outcome.Result != Done {
 		return outcome
 	}
 	return s.stream.Finish(wait)
 }
 
-// begin asks for a scenario, once, and reads the answer's line. An agent that
-// closes before it has answered has refused, which is no dishonest end.
-func (s *scenario) begin(name string, wait time.Duration) Outcome {
-	if s.began || s.last.Over() {
+// start sends the RUN once, and reads the line of the answer. An agent that closes before
+// it has answered has refused: that is not a dishonest end.
+func (s *scenario) start(name string, wait time.Duration) Outcome {
+	if s.started || s.last.Over() {
 		return s.last
 	}
-	if !s.asked {
-		s.asked = true
+	if !s.requested {
+		s.requested = true
 		s.conn.SetWriteDeadline(time.Now().Add(wait))
 		words := strings.Fields(name)
 		line := strings.Join(append([]string{"echod-agent/1 RUN", words[0], "id=" + rand.Text()}, words[1:]...), " ")
@@ -67,7 +67,7 @@ func (s *scenario) begin(name string, wait time.Duration) Outcome {
 	}
 	outcome := s.readLine(wait)
 	if outcome.Result == Early {
-		outcome = s.end(Outcome{Reset, "closed before it answered"})
+		outcome = s.end(Outcome{Reset, "closed without an answer"})
 	}
 	if outcome.Result != Done {
 		return outcome
@@ -75,11 +75,11 @@ func (s *scenario) begin(name string, wait time.Duration) Outcome {
 	if !bytes.HasPrefix(s.line, []byte("echod-agent/1 ok")) {
 		return s.end(Outcome{Reset, string(s.line)})
 	}
-	s.began = true
+	s.started = true
 	return Outcome{}
 }
 
-// readLine adds to line until it is whole.
+// readLine reads until line is complete.
 func (s *scenario) readLine(wait time.Duration) Outcome {
 	s.conn.SetReadDeadline(time.Now().Add(wait))
 	one := make([]byte, 1)
@@ -93,8 +93,8 @@ func (s *scenario) readLine(wait time.Duration) Outcome {
 	return Outcome{}
 }
 
-// keyed is a client of an agent that acts out datagram-late. Each step is a whole
-// run, as datagrams of a run that fails are of no use to another.
+// keyed is a client of an agent with the scenario datagram-late. Each step is a complete
+// run, because another run cannot use the datagrams of a failed one.
 type keyed struct{ address string }
 
 // DialKey returns a client for the datagrams of the agent at address.
@@ -111,8 +111,8 @@ func (k keyed) Step(wait time.Duration) Outcome {
 	}
 	defer session.Close()
 	s := session.(*scenario)
-	if outcome := s.begin("datagram-late delay=0", wait); outcome.Result != Done {
-		return passing(outcome)
+	if outcome := s.start("datagram-late delay=0", wait); outcome.Result != Done {
+		return retryable(outcome)
 	}
 	var body struct{ Key string }
 	if err := json.Unmarshal(s.line[len("echod-agent/1 ok"):], &body); err != nil {
@@ -128,13 +128,13 @@ func (k keyed) Step(wait time.Duration) Outcome {
 	conn.SetReadDeadline(time.Now().Add(wait))
 	n, err := conn.Read(buf)
 	if err == nil && string(buf[:n]) != body.Key {
-		return Outcome{Wrong, fmt.Sprintf("a datagram of %d bytes, want the key", n)}
+		return Outcome{Wrong, fmt.Sprintf("got a datagram of %d bytes, want the key", n)}
 	}
-	return passing(of(err))
+	return retryable(of(err))
 }
 
-// passing is the outcome of a run of which another can be made.
-func passing(o Outcome) Outcome {
+// retryable turns a failed run into Waiting, because another run can be started.
+func retryable(o Outcome) Outcome {
 	if o.Result == Reset || o.Result == Early {
 		return Outcome{Waiting, o.Text}
 	}

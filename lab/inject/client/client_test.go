@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// short is a wait that ends in vain, long one that does not.
+// short is for waits that must time out, long for waits that must not.
 const (
 	short = 50 * time.Millisecond
 	long  = 30 * time.Second
@@ -41,7 +41,7 @@ func serve(t *testing.T, handle func(*net.UnixConn)) string {
 	return path
 }
 
-func TestStreamSaysWhatCameBack(t *testing.T) {
+func TestStreamDetectsEveryFault(t *testing.T) {
 	silent := func(c *net.UnixConn) { io.Copy(io.Discard, c) }
 	tests := []struct {
 		name   string
@@ -51,9 +51,9 @@ func TestStreamSaysWhatCameBack(t *testing.T) {
 	}{
 		{"honest", func(c *net.UnixConn) { io.Copy(c, c) }, long, []Result{Done, Done, Done}},
 		{"silent", func(c *net.UnixConn) { silent(c); select {} }, short, []Result{Waiting, Waiting, Waiting}},
-		{"closes with bytes owed", silent, short, []Result{Waiting, Waiting, Early}},
+		{"closes with owed bytes", silent, short, []Result{Waiting, Waiting, Early}},
 		{"resets", func(c *net.UnixConn) { c.Read(make([]byte, 1)) }, long, []Result{Reset, Reset, Reset}},
-		{"closes after some", func(c *net.UnixConn) {
+		{"closes after some bytes", func(c *net.UnixConn) {
 			buf := make([]byte, messageSize)
 			io.ReadFull(c, buf)
 			c.Write(buf[:9])
@@ -68,7 +68,7 @@ func TestStreamSaysWhatCameBack(t *testing.T) {
 			io.Copy(c, c)
 			c.Write([]byte("x"))
 		}, long, []Result{Done, Done, Wrong}},
-		{"never ends", func(c *net.UnixConn) { io.Copy(c, c); select {} }, short, []Result{Done, Done, Waiting}},
+		{"does not close", func(c *net.UnixConn) { io.Copy(c, c); select {} }, short, []Result{Done, Done, Waiting}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestStreamSaysWhatCameBack(t *testing.T) {
 	}
 }
 
-func TestDatagramsSayWhatCameBack(t *testing.T) {
+func TestDatagramsDetectEveryFault(t *testing.T) {
 	tests := []struct {
 		name   string
 		answer func(p []byte) [][]byte
@@ -96,8 +96,8 @@ func TestDatagramsSayWhatCameBack(t *testing.T) {
 		{"honest", func(p []byte) [][]byte { return [][]byte{p} }, Done, ""},
 		{"lost", func(p []byte) [][]byte { return nil }, Waiting, ""},
 		{"changed", func(p []byte) [][]byte { p[20] ^= 1; return [][]byte{p} }, Wrong, "changed"},
-		{"cut", func(p []byte) [][]byte { return [][]byte{p[:len(p)-1]} }, Wrong, "changed"},
-		{"of somebody else", func(p []byte) [][]byte { p[0] ^= 1; return [][]byte{p} }, Wrong, "nobody sent"},
+		{"truncated", func(p []byte) [][]byte { return [][]byte{p[:len(p)-1]} }, Wrong, "changed"},
+		{"of another client", func(p []byte) [][]byte { p[0] ^= 1; return [][]byte{p} }, Wrong, "not sent"},
 		{"twice", func(p []byte) [][]byte { return [][]byte{p, p} }, Wrong, "twice"},
 	}
 	for _, tt := range tests {
@@ -130,7 +130,7 @@ func TestDatagramsSayWhatCameBack(t *testing.T) {
 			}
 			got := d.Step(wait)
 			if tt.name == "twice" {
-				got = d.Step(wait) // the double comes before the next
+				got = d.Step(wait) // the duplicate comes before the next datagram
 			}
 			if got.Result != tt.want || !strings.Contains(got.Text, tt.text) {
 				t.Errorf("got %s, want %s with %q", got, Outcome{Result: tt.want}, tt.text)
@@ -158,20 +158,20 @@ func TestOutcomeOfAnError(t *testing.T) {
 	}
 }
 
-// TestPatternTellsPlacesApart: a byte that is lost or doubled shows at once.
-func TestPatternTellsPlacesApart(t *testing.T) {
+// TestPatternDependsOnKeyAndOffset exists so that a lost or duplicated byte is detected.
+func TestPatternDependsOnKeyAndOffset(t *testing.T) {
 	const n = 64
 	p := make([]byte, n)
 	fill(p, 1, 1000)
 	if o := compare(p, 1, 1000); o.Over() {
-		t.Errorf("the pattern is not its own: %s", o)
+		t.Errorf("the pattern compared with itself: got %s", o)
 	}
 	for _, other := range []struct {
 		key    uint32
 		offset int64
 	}{{1, 999}, {1, 1001}, {2, 1000}, {1, 1000 + 4096}} {
 		if o := compare(p, other.key, other.offset); !o.Over() {
-			t.Errorf("key 1 at 1000 is taken for key %d at %d", other.key, other.offset)
+			t.Errorf("key 1 at 1000 compared with key %d at %d: got no difference", other.key, other.offset)
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// datagrams is a client of an echo of datagrams. One may be lost: a step sends the
-// next then. It is Done with the first that comes back.
+// datagrams is a client of a UDP echo. A datagram may be lost: then the next step sends
+// another one. A step is Done when its datagram has come back.
 type datagrams struct {
 	conn net.Conn
 	key  uint32
@@ -21,7 +21,7 @@ type datagrams struct {
 	seen map[uint32]int
 }
 
-// DialUDP makes a socket for an echo of datagrams.
+// DialUDP opens a socket for a UDP echo.
 func DialUDP(address string) (Session, error) {
 	conn, err := net.Dial("udp", address)
 	if err != nil {
@@ -32,7 +32,7 @@ func DialUDP(address string) (Session, error) {
 
 func (d *datagrams) Close() { d.conn.Close() }
 
-// message is the datagram of that number: its length depends on it, too.
+// message returns the datagram with this number. Its length depends on the number.
 func (d *datagrams) message(number uint32) []byte {
 	p := binary.BigEndian.AppendUint32(nil, d.key)
 	p = binary.BigEndian.AppendUint32(p, number)
@@ -45,23 +45,23 @@ func (d *datagrams) Step(wait time.Duration) Outcome {
 	d.sent++
 	end := time.Now().Add(wait)
 	if _, err := d.conn.Write(d.message(d.sent)); err != nil {
-		return d.survive(err)
+		return outcomeOf(err)
 	}
 	return d.await(d.sent, end)
 }
 
-// await reads until the datagram of that number is back. Those before it may come,
-// too, but none twice: the loopback doubles nothing.
+// await reads until the datagram with this number has come back. Earlier ones may come too,
+// but none twice: the loopback device does not duplicate datagrams.
 func (d *datagrams) await(number uint32, end time.Time) Outcome {
 	buf := make([]byte, 64<<10)
 	for {
 		d.conn.SetReadDeadline(end)
 		n, err := d.conn.Read(buf)
 		if err != nil {
-			return d.survive(err)
+			return outcomeOf(err)
 		}
 		if n < 8 || binary.BigEndian.Uint32(buf) != d.key {
-			return Outcome{Wrong, fmt.Sprintf("a datagram of %d bytes that nobody sent", n)}
+			return Outcome{Wrong, fmt.Sprintf("a datagram of %d bytes that was not sent", n)}
 		}
 		got := binary.BigEndian.Uint32(buf[4:])
 		if got > d.sent || !bytes.Equal(buf[:n], d.message(got)) {
@@ -76,9 +76,9 @@ func (d *datagrams) await(number uint32, end time.Time) Outcome {
 	}
 }
 
-// survive makes an outcome of an error. ECONNREFUSED says that nobody is bound to
-// the port, and the next datagram may find somebody.
-func (d *datagrams) survive(err error) Outcome {
+// outcomeOf returns the outcome for an error. After ECONNREFUSED, which means that the
+// port is closed, the next datagram may succeed.
+func outcomeOf(err error) Outcome {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return Outcome{Waiting, ""}
 	}

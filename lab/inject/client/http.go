@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// page is a client of the admin address: one connection that is kept alive.
+// page is a client of the admin address with one keep-alive connection.
 type page struct {
 	conn  net.Conn
 	in    *bufio.Reader
 	path  string
-	owed  bool // a request was sent that is not answered yet
+	owed  bool // a request has no answer yet
 	last  Outcome
 	check func(body string) error
 }
 
-// DialHTTP connects to an admin address, for path. Check says what is wrong with
-// a body, which was sent with status 200.
+// DialHTTP connects to an admin address, for requests of path. check returns an error if
+// the body of an answer with status 200 is wrong.
 func DialHTTP(address, path string, wait time.Duration, check func(body string) error) (Session, error) {
 	conn, err := net.DialTimeout("tcp", address, wait)
 	if err != nil {
@@ -32,8 +32,8 @@ func DialHTTP(address, path string, wait time.Duration, check func(body string) 
 
 func (p *page) Close() { p.conn.Close() }
 
-// Step asks once. An end of the connection is a Reset, clean or not: HTTP allows
-// a server to close, and a body has a length or says where it ends.
+// Step sends one request. Every end of the connection is a Reset: an HTTP server may
+// close, and a body has a length or an end mark.
 func (p *page) Step(wait time.Duration) Outcome {
 	if p.last.Over() {
 		return p.last
@@ -51,11 +51,11 @@ func (p *page) Step(wait time.Duration) Outcome {
 	p.owed = false
 	answer, err := http.ReadResponse(p.in, nil)
 	if err != nil {
-		return p.end(cut(err))
+		return p.end(incomplete(err))
 	}
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return p.end(cut(err))
+		return p.end(incomplete(err))
 	}
 	if answer.StatusCode != http.StatusOK {
 		return Outcome{Waiting, answer.Status + ": " + strings.TrimSpace(string(body))}
@@ -66,9 +66,9 @@ func (p *page) Step(wait time.Duration) Outcome {
 	return Outcome{}
 }
 
-// cut is the outcome of an answer that began and was not whole: there is no
-// waiting for the rest of it.
-func cut(err error) Outcome { return Outcome{Reset, err.Error()} }
+// incomplete returns the outcome of an answer that is not complete. The client does not
+// wait for the rest.
+func incomplete(err error) Outcome { return Outcome{Reset, err.Error()} }
 
 func (p *page) Finish(wait time.Duration) Outcome { return p.Step(wait) }
 

@@ -1,3 +1,5 @@
+// Package client has clients that check every byte that they receive, and never wait
+// longer than a timeout.
 package client
 
 import (
@@ -9,30 +11,30 @@ import (
 	"time"
 )
 
-// Session is one conversation with the program under test. Each call says what
-// came of it, and is not repeated after an outcome that is Over.
+// Session is one conversation with the program under test. Its methods must not be called
+// again after an outcome that is Over.
 type Session interface {
-	// Step sends a message and waits for what is due because of it. After
-	// Waiting, another Step sends no more, and goes on waiting.
+	// Step sends a message and waits for the answer. If the last outcome was Waiting, it
+	// sends nothing and waits again.
 	Step(wait time.Duration) Outcome
-	// Finish ends the conversation in order and waits for all that is due.
+	// Finish half-closes the connection and waits for everything that is missing.
 	Finish(wait time.Duration) Outcome
 	Close()
 }
 
-// Result is what came of a step.
+// Result is the result of a step.
 type Result int
 
 // The results, from the best to the worst.
 const (
-	Done    Result = iota // all that was due has come
-	Waiting               // not all of it has come yet
-	Reset                 // the connection is broken, and says so
-	Early                 // a clean end came before all that was due
-	Wrong                 // a byte is not the one that is due
+	Done    Result = iota // everything was received
+	Waiting               // something is missing
+	Reset                 // the connection returned an error
+	Early                 // a clean end before everything was received
+	Wrong                 // a byte is wrong
 )
 
-// Outcome is a result and, in words, where it came about.
+// Outcome is a result with a description.
 type Outcome struct {
 	Result Result
 	Text   string
@@ -46,10 +48,10 @@ func (o Outcome) String() string {
 	return name + ": " + o.Text
 }
 
-// Over reports whether nothing more can come.
+// Over reports whether the conversation has ended.
 func (o Outcome) Over() bool { return o.Result >= Reset }
 
-// of makes an outcome of an error that a connection returned.
+// of returns the outcome for an error of a connection.
 func of(err error) Outcome {
 	switch {
 	case err == nil:
@@ -62,14 +64,14 @@ func of(err error) Outcome {
 	return Outcome{Reset, err.Error()}
 }
 
-// halfCloser is a connection whose two directions end by themselves.
+// halfCloser is a connection that can be half-closed.
 type halfCloser interface {
 	net.Conn
 	CloseWrite() error
 }
 
-// pattern is the byte at offset of the stream with key: one that is lost, doubled
-// or of another stream does not fit.
+// pattern returns the byte at offset of the stream with key. A lost or duplicated byte, or
+// one of another stream, changes it.
 func pattern(key uint32, offset int64) byte {
 	x := uint64(offset)*0x9e3779b97f4a7c15 + uint64(key)*0xbf58476d1ce4e5b9
 	return byte(x >> 56)
@@ -81,7 +83,7 @@ func fill(p []byte, key uint32, offset int64) {
 	}
 }
 
-// compare returns Wrong at the first byte of p that is not the pattern's.
+// compare returns Wrong at the first byte of p that differs from the pattern.
 func compare(p []byte, key uint32, offset int64) Outcome {
 	for i, got := range p {
 		if want := pattern(key, offset+int64(i)); got != want {

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// messageSize is what one step sends. What one stream is owed stays far below
-// what sockets hold, so that sending never blocks.
+// messageSize is the size of the message of one step. The owed bytes of a stream are always
+// much less than a socket buffer, so that sending never blocks.
 const messageSize = 4 << 10
 
-// stream is a client of an echo.
+// stream is a client of an echo server.
 type stream struct {
 	conn     halfCloser
 	key      uint32
 	sent     int64
 	received int64
 	finished bool
-	last     Outcome // once it is Over
+	last     Outcome // if it is Over
 }
 
 // Dial connects to an echo on "tcp" or "unix".
@@ -31,7 +31,7 @@ func Dial(network, address string, wait time.Duration) (Session, error) {
 	return newStream(conn.(halfCloser)), nil
 }
 
-// DialTLS connects to an echo on TLS. Whose certificate it is is not checked.
+// DialTLS connects to an echo on TLS. It does not verify the certificate.
 func DialTLS(address string, wait time.Duration) (Session, error) {
 	dialer := net.Dialer{Timeout: wait}
 	conn, err := tls.DialWithDialer(&dialer, "tcp", address, &tls.Config{InsecureSkipVerify: true})
@@ -69,7 +69,7 @@ func (s *stream) readTo(offset int64, wait time.Duration) Outcome {
 	for s.received < offset {
 		n, err := s.conn.Read(buf)
 		if s.received+int64(n) > s.sent {
-			return s.end(Outcome{Wrong, fmt.Sprintf("%d bytes came, %d were sent", s.received+int64(n), s.sent)})
+			return s.end(Outcome{Wrong, fmt.Sprintf("%d bytes received, %d sent", s.received+int64(n), s.sent)})
 		}
 		if outcome := compare(buf[:n], s.key, s.received); outcome.Over() {
 			return s.end(outcome)
@@ -99,15 +99,15 @@ func (s *stream) Finish(wait time.Duration) Outcome {
 	n, err := s.conn.Read(make([]byte, 1))
 	switch outcome := of(err); {
 	case n > 0:
-		return s.end(Outcome{Wrong, "bytes came after the last"})
+		return s.end(Outcome{Wrong, "a byte after the last one"})
 	case outcome.Result == Early:
-		return Outcome{} // all has come: the end is an honest one
+		return Outcome{} // everything was received: the end is honest
 	default:
 		return s.end(outcome)
 	}
 }
 
-// end notes an outcome after which there is nothing more.
+// end records the outcome if the conversation has ended.
 func (s *stream) end(o Outcome) Outcome {
 	if o.Over() {
 		o.Text += fmt.Sprintf(" (%d of %d bytes)", s.received, s.sent)

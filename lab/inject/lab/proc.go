@@ -14,8 +14,8 @@ import (
 // architecture that Go supports.
 const userHZ = 100
 
-// stat returns the fields of /proc/PID/stat from the third on, the state: those
-// before it can hold spaces.
+// stat returns the fields of /proc/PID/stat from the third one, the state. Earlier fields can
+// contain spaces.
 func (p *Process) stat() []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
 	if err != nil {
@@ -31,8 +31,8 @@ func (p *Process) state() byte {
 	return 0
 }
 
-// Runnable reports whether a thread of the process runs, or would if it had a
-// processor (the state R of proc(5)).
+// Runnable reports whether a thread of the process is running or runnable (state R in
+// proc(5)).
 func (p *Process) Runnable() bool {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.PID))
 	for _, file := range files {
@@ -44,7 +44,7 @@ func (p *Process) Runnable() bool {
 	return false
 }
 
-// CPU is the processor time that the process has used, in user and system mode.
+// CPU returns the CPU time of the process in user and system mode.
 func (p *Process) CPU() time.Duration {
 	fields := p.stat()
 	if len(fields) < 13 {
@@ -55,8 +55,8 @@ func (p *Process) CPU() time.Duration {
 	return time.Duration(user+system) * time.Second / userHZ
 }
 
-// Descriptors returns what the open descriptors of the process are, as the links
-// in /proc/PID/fd say: "socket:[4711]", "pipe:[4712]", a path.
+// Descriptors returns the links in /proc/PID/fd, e.g. "socket:[4711]", "pipe:[4712]" or a
+// path, and how often each occurs.
 func (p *Process) Descriptors() map[string]int {
 	dir := fmt.Sprintf("/proc/%d/fd", p.PID)
 	entries, _ := os.ReadDir(dir)
@@ -69,7 +69,7 @@ func (p *Process) Descriptors() map[string]int {
 	return all
 }
 
-// DescriptorCount is how many descriptors the process has open.
+// DescriptorCount returns the number of open descriptors of the process.
 func (p *Process) DescriptorCount() int {
 	n := 0
 	for _, k := range p.Descriptors() {
@@ -78,13 +78,12 @@ func (p *Process) DescriptorCount() int {
 	return n
 }
 
-// Link returns what descriptor fd of the process is.
+// Link returns the link of descriptor fd in /proc/PID/fd.
 func (p *Process) Link(fd int) (string, error) {
 	return os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd))
 }
 
-// ListenerAt returns the socket that listens at addr, as a link in /proc/PID/fd
-// names it.
+// ListenerAt returns the link, as in /proc/PID/fd, of the socket that listens at addr.
 func ListenerAt(addr *net.TCPAddr) (string, error) {
 	text, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
@@ -97,11 +96,11 @@ func ListenerAt(addr *net.TCPAddr) (string, error) {
 			return "socket:[" + fields[9] + "]", nil
 		}
 	}
-	return "", fmt.Errorf("nobody listens at %s", addr)
+	return "", fmt.Errorf("no socket listens at %s", addr)
 }
 
-// hexAddress writes an IPv4 address as /proc/net/tcp does, the bytes of the
-// address in the order of the machine.
+// hexAddress formats an IPv4 address as /proc/net/tcp does, with the bytes of the address in
+// the order of the machine.
 func hexAddress(ip net.IP, port int) string {
 	four := ip.To4()
 	return fmt.Sprintf("%02X%02X%02X%02X:%04X", four[3], four[2], four[1], four[0], port)

@@ -1,3 +1,8 @@
+// Package lab starts the program under test and strace, and reads their state from /proc.
+//
+// Every command has its own process group. The kernel kills it when the thread that
+// started it ends (prctl(2), PR_SET_PDEATHSIG). So a caller locks its goroutine to a thread
+// for as long as its commands run.
 package lab
 
 import (
@@ -13,7 +18,7 @@ import (
 	"time"
 )
 
-// Process is a running command. What it writes to standard error is kept as lines.
+// Process is a running command. The lines of its standard error are kept.
 type Process struct {
 	PID   int
 	cmd   *exec.Cmd
@@ -22,10 +27,10 @@ type Process struct {
 	mu    sync.Mutex
 	lines []string
 	count int
-	grown chan struct{} // closed and made anew with each line
+	grown chan struct{} // closed and replaced with each line
 }
 
-// maxLines is how many lines are kept: from then on they are only counted.
+// maxLines is how many lines are kept. Later lines are only counted.
 const maxLines = 5000
 
 // Start runs argv in dir.
@@ -52,7 +57,7 @@ func Start(dir string, argv ...string) (*Process, error) {
 	}()
 	go func() {
 		cmd.Wait()
-		select { // a child that holds the pipe must not hold us
+		select { // a child that still has the pipe must not block us
 		case <-read:
 		case <-time.After(10 * time.Second):
 		}
@@ -61,8 +66,8 @@ func Start(dir string, argv ...string) (*Process, error) {
 	return p, nil
 }
 
-// StartStopped runs argv as Start does, but stops it before it is executed: a
-// tracer can be attached, and Continue lets it go on.
+// StartStopped runs argv as Start does, but stops the process before the execution, so
+// that a tracer can be attached. Continue continues it.
 func StartStopped(dir string, argv ...string) (*Process, error) {
 	stopped := append([]string{"/bin/sh", "-c", `kill -STOP $$; exec "$@"`, "sh"}, argv...)
 	p, err := Start(dir, stopped...)
@@ -76,7 +81,7 @@ func StartStopped(dir string, argv ...string) (*Process, error) {
 	return p, nil
 }
 
-// Continue lets a stopped process go on.
+// Continue continues a stopped process.
 func (p *Process) Continue() error { return syscall.Kill(p.PID, syscall.SIGCONT) }
 
 func (p *Process) read(r io.ReadCloser) {
@@ -100,22 +105,22 @@ func (p *Process) read(r io.ReadCloser) {
 	}
 }
 
-// Lines returns what was written to standard error, up to a limit.
+// Lines returns the lines of standard error, up to a limit.
 func (p *Process) Lines() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.lines[:len(p.lines):len(p.lines)]
 }
 
-// LineCount is how many lines were written to standard error.
+// LineCount returns the number of lines of standard error.
 func (p *Process) LineCount() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.count
 }
 
-// Await waits until find returns true for the lines so far. The error says that
-// the process ended, or that it took too long.
+// Await waits until find returns true for the lines so far. It returns an error if the
+// process ends before that, or after limit.
 func (p *Process) Await(limit time.Duration, find func([]string) bool) error {
 	timeout := time.After(limit)
 	for {
@@ -131,9 +136,9 @@ func (p *Process) Await(limit time.Duration, find func([]string) bool) error {
 			if find(p.Lines()) {
 				return nil
 			}
-			return fmt.Errorf("it ended (%v): %s", p.cmd.ProcessState, strings.Join(p.Lines(), "; "))
+			return fmt.Errorf("the process ended (%v): %s", p.cmd.ProcessState, strings.Join(p.Lines(), "; "))
 		case <-timeout:
-			return fmt.Errorf("not within %v: %s", limit, strings.Join(p.Lines(), "; "))
+			return fmt.Errorf("no such line within %v: %s", limit, strings.Join(p.Lines(), "; "))
 		}
 	}
 }
@@ -151,13 +156,14 @@ func (p *Process) Ended() bool {
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.ended }
 
-// Exit is how a process ended: its exit code, -1 after a signal, and words for it.
+// Exit waits for the end of the process. It returns the exit code, which is -1 after a
+// signal, and a description.
 func (p *Process) Exit() (code int, text string) {
 	<-p.ended
 	return p.cmd.ProcessState.ExitCode(), p.cmd.ProcessState.String()
 }
 
-// Signal sends sig to the process, and waits for its end up to limit.
+// Signal sends sig to the process, and waits for its end, but not longer than limit.
 func (p *Process) Signal(sig syscall.Signal, limit time.Duration) (ended bool) {
 	if !p.Ended() {
 		syscall.Kill(p.PID, sig)
@@ -178,7 +184,7 @@ func (p *Process) Kill() {
 	}
 }
 
-// Until polls done until it returns true or limit has passed.
+// Until calls done repeatedly until it returns true. It returns false after limit.
 func Until(limit time.Duration, done func() bool) bool {
 	end := time.Now().Add(limit)
 	for !done() {

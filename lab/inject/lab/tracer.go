@@ -13,19 +13,19 @@ import (
 
 // Tracer is an strace that is attached to a process.
 type Tracer struct {
-	process *Process
-	path    string // of its output
-	seen    int64  // bytes of it that were read
-	calls   int
-	hits    int
-	cut     bool
+	process  *Process
+	path     string // of the output
+	read     int64  // bytes of the output
+	calls    int
+	injected int
+	cut      bool // strace detached in the middle of a call
 }
 
-// attachLimit is how long strace may take to attach or to detach.
-const attachLimit = 30 * time.Second
+// attachTimeout is how long strace may take to attach or to detach.
+const attachTimeout = 30 * time.Second
 
-// Attach has strace trace call in p and make it fail as expression says. Only
-// calls on the descriptors in links count, if there are any (strace -P).
+// Attach starts an strace that traces call in p and makes it fail as expression says. If
+// there are links, it traces only calls on these descriptors (strace -P).
 func Attach(p *Process, dir, call, expression string, links []string) (*Tracer, error) {
 	t := &Tracer{path: filepath.Join(dir, "strace.out")}
 	argv := []string{"strace", "-f", "-p", fmt.Sprint(p.PID), "-o", t.path, "-s", "0", "-e", "trace=" + call}
@@ -40,24 +40,23 @@ func Attach(p *Process, dir, call, expression string, links []string) (*Tracer, 
 		return nil, err
 	}
 	attached := func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), "attached") }
-	if err := t.process.Await(attachLimit, attached); err != nil {
+	if err := t.process.Await(attachTimeout, attached); err != nil {
 		t.process.Kill()
 		return nil, fmt.Errorf("strace: %w", err)
 	}
 	return t, nil
 }
 
-// Detach ends strace. The traced process goes on unhindered.
+// Detach ends strace. The traced process continues.
 func (t *Tracer) Detach() error {
-	if !t.process.Signal(syscall.SIGINT, attachLimit) {
+	if !t.process.Signal(syscall.SIGINT, attachTimeout) {
 		t.process.Kill()
-		return fmt.Errorf("strace did not detach within %v", attachLimit)
+		return fmt.Errorf("strace did not detach within %v", attachTimeout)
 	}
 	return nil
 }
 
-// Counts returns how many calls were traced so far, and how many of them were
-// made to fail.
+// Counts returns the number of traced calls, and how many of them were made to fail.
 func (t *Tracer) Counts() (calls, injected int) {
 	f, err := os.Open(t.path)
 	if err != nil {
@@ -66,14 +65,14 @@ func (t *Tracer) Counts() (calls, injected int) {
 	defer f.Close()
 	buf := make([]byte, 1<<20)
 	for {
-		n, err := f.ReadAt(buf, t.seen)
-		whole := bytes.LastIndexByte(buf[:n], '\n') + 1
-		for line := range bytes.Lines(buf[:whole]) {
+		n, err := f.ReadAt(buf, t.read)
+		complete := bytes.LastIndexByte(buf[:n], '\n') + 1
+		for line := range bytes.Lines(buf[:complete]) {
 			t.count(line)
 		}
-		t.seen += int64(whole)
-		if err != nil || whole == 0 {
-			return t.calls, t.hits
+		t.read += int64(complete)
+		if err != nil || complete == 0 {
+			return t.calls, t.injected
 		}
 	}
 }
@@ -86,7 +85,7 @@ func (t *Tracer) count(line []byte) {
 		t.calls++
 	}
 	if bytes.Contains(line, []byte("(INJECTED)")) {
-		t.hits++
+		t.injected++
 	}
 }
 
@@ -96,17 +95,17 @@ func (t *Tracer) Cut() bool {
 	return t.cut
 }
 
-// named finds the name of a call in a line of strace's.
-var named = regexp.MustCompile(`(?m)^\d+ +([a-z0-9_]+)\(`)
+// callName matches the name of a call in the output of strace.
+var callName = regexp.MustCompile(`(?m)^\d+ +([a-z0-9_]+)\(`)
 
-// Names returns the names of the calls that were traced.
+// Names returns the names of the traced calls, and how often each was made.
 func (t *Tracer) Names() (map[string]int, error) {
 	text, err := os.ReadFile(t.path)
 	if err != nil {
 		return nil, err
 	}
 	all := make(map[string]int)
-	for _, match := range named.FindAllSubmatch(text, -1) {
+	for _, match := range callName.FindAllSubmatch(text, -1) {
 		all[string(match[1])]++
 	}
 	return all, nil

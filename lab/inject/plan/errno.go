@@ -1,14 +1,14 @@
 package plan
 
-// errnos are what each call may return although its caller made no mistake: the
-// ERRORS section of its man page, less what only a wrong argument causes (EBADF,
-// EFAULT, EINVAL, ENOTSOCK), and EPERM and ENOSYS where a security module or a
-// seccomp filter may forbid the call.
+// errnos has the errnos that each call may return for a correct caller: those in the
+// ERRORS section of its man page, except those that only wrong arguments cause (EBADF,
+// EFAULT, EINVAL, ENOTSOCK), and EPERM and ENOSYS if a security module or a seccomp filter
+// may forbid the call.
 //
-// EAGAIN is here only where it is true. A socket that was reported readable and
-// then has nothing is a spurious readiness, which select(2) warns of; but with
-// edge-triggered epoll, as in Go's runtime, no second report would follow, and an
-// injected EAGAIN would be a lie that no kernel tells. See edgeTriggered.
+// A call fails with EAGAIN only where a kernel can return it. A socket that is reported
+// readable and has no bytes is a spurious readiness, which select(2) documents. With
+// edge-triggered epoll, as in the Go runtime, no second event would follow, so no kernel
+// returns EAGAIN there. See edgeTriggered.
 var errnos = map[string][]string{
 	// accept(2), ERRORS and "Error handling".
 	"accept4": {"EAGAIN", "EINTR", "ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EHOSTUNREACH", "ENETUNREACH",
@@ -22,7 +22,7 @@ var errnos = map[string][]string{
 		"EPERM", "EIO"},
 	"recvmmsg": {"EAGAIN", "EINTR", "ECONNREFUSED", "EHOSTUNREACH", "ENETDOWN", "ENOMEM", "ENOBUFS", "EPERM", "EIO",
 		"ENOSYS"},
-	// send(2), write(2), tcp(7), udp(7), ip(7). EPERM is a firewall's refusal.
+	// send(2), write(2), tcp(7), udp(7), ip(7). EPERM is returned by a firewall.
 	"write": {"EAGAIN", "EINTR", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENOBUFS",
 		"ENOMEM", "EPERM"},
 	"sendto": {"EAGAIN", "EINTR", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENOBUFS",
@@ -33,11 +33,11 @@ var errnos = map[string][]string{
 		"ENETUNREACH", "ENETDOWN", "EMSGSIZE", "ENOSYS"},
 	// The log: write(2) to a pipe or to a file of a full or broken disk.
 	"write:log": {"EINTR", "EPIPE", "ENOSPC", "EIO", "EDQUOT", "EFBIG"},
-	// A start reads files, and nothing else.
+	// A start reads only files.
 	"read:files": {"EINTR", "EIO"},
-	// epoll_ctl(2); ENOSPC is max_user_watches. strace cannot see whether the call
-	// adds, changes or deletes, so a deletion fails here, too, which no kernel
-	// does: it is harmless, because closing a descriptor deletes it as well.
+	// epoll_ctl(2); ENOSPC is max_user_watches. strace cannot distinguish adding, changing
+	// and deleting, so a deletion can fail too, which no kernel does. That is harmless,
+	// because closing a descriptor also deletes it.
 	"epoll_ctl": {"ENOMEM", "ENOSPC"},
 	// epoll_wait(2), poll(2), select(2).
 	"epoll_pwait": {"EINTR"},
@@ -46,8 +46,7 @@ var errnos = map[string][]string{
 	// setsockopt(2), getsockopt(2), socket(7), tcp(7).
 	"setsockopt": {"ENOMEM", "ENOBUFS", "ENOPROTOOPT", "EPERM"},
 	"getsockopt": {"ENOBUFS", "ENOPROTOOPT", "EPERM"},
-	// ioctl(2), SIOCOUTQ: what it returns for a socket that is a connection is only a
-	// security module's refusal.
+	// ioctl(2), SIOCOUTQ: for a connected socket, only a security module makes it fail.
 	"ioctl": {"EPERM", "EACCES"},
 	// getsockname(2), getpeername(2): ENOTCONN after a reset.
 	"getsockname": {"ENOBUFS"},
@@ -75,7 +74,7 @@ var errnos = map[string][]string{
 	"prlimit64":     {"EPERM"},
 }
 
-// Errnos lists what call may return in target.
+// Errnos returns the errnos of the call in target.
 func (u Use) Errnos(target Target) []string {
 	var all []string
 	for _, errno := range errnos[u.key()] {
@@ -87,7 +86,7 @@ func (u Use) Errnos(target Target) []string {
 	return all
 }
 
-// key is where the errnos of u stand in the table.
+// key returns the key of u in errnos.
 func (u Use) key() string {
 	switch u.Scope {
 	case Log:
@@ -98,8 +97,8 @@ func (u Use) key() string {
 	return u.Call
 }
 
-// edgeTriggered reports whether Go's runtime waits for the target's descriptors, so
-// that it sleeps for ever after an EAGAIN that is not true.
+// edgeTriggered reports whether the Go runtime waits for the target's descriptors with
+// edge-triggered epoll, so that it would wait forever after a false EAGAIN.
 func (t Target) edgeTriggered() bool {
 	return t.Engine == "net" || t.Engine == "" || t.Focus == Admin
 }

@@ -34,7 +34,7 @@ func TestEveryErrnoIsUsed(t *testing.T) {
 		}
 		for i, errno := range list {
 			if !name.MatchString(errno) || slices.Contains(list[:i], errno) {
-				t.Errorf("%s: %s is no errno, or is there twice", key, errno)
+				t.Errorf("%s: %s is not an errno, or a duplicate", key, errno)
 			}
 		}
 	}
@@ -44,23 +44,24 @@ func TestCasesAreDistinct(t *testing.T) {
 	seen := make(map[Case]bool)
 	for _, c := range All() {
 		if seen[c] {
-			t.Errorf("%s is there twice", c)
+			t.Errorf("%s is a duplicate", c)
 		}
 		seen[c] = true
 	}
 }
 
-func TestCallsLeftOutDoNotFail(t *testing.T) {
+func TestExcludedCallsDoNotFail(t *testing.T) {
 	for _, target := range Targets() {
 		for _, use := range target.Calls {
-			if why := target.LeftOut(use.Call); why != "" {
-				t.Errorf("%s: %s is left out: %s", target.Name, use.Call, why)
+			if why := target.Excluded(use.Call); why != "" {
+				t.Errorf("%s: Excluded has %s: %s", target.Name, use.Call, why)
 			}
 		}
 	}
 }
 
-// TestNoFalseEAGAIN: where the runtime waits for an edge, no second one comes.
+// TestNoFalseEAGAIN exists because edge-triggered epoll reports no second event after an
+// injected EAGAIN.
 func TestNoFalseEAGAIN(t *testing.T) {
 	for _, c := range All() {
 		if c.Errno != "EAGAIN" {
@@ -126,22 +127,22 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-func TestSampleIsRepeatableAndOfEveryTarget(t *testing.T) {
+func TestSampleIsRepeatableAndHasEveryTarget(t *testing.T) {
 	all := All()
 	n := len(Targets())
-	once, again := Sample(all, n, 7), Sample(all, n, 7)
-	if !slices.Equal(once, again) {
-		t.Error("the same seed chose other cases")
+	first, second := Sample(all, n, 7), Sample(all, n, 7)
+	if !slices.Equal(first, second) {
+		t.Error("the same seed: got other cases")
 	}
-	if slices.Equal(once, Sample(all, n, 8)) {
-		t.Error("another seed chose the same cases")
+	if slices.Equal(first, Sample(all, n, 8)) {
+		t.Error("another seed: got the same cases")
 	}
 	targets := make(map[string]bool)
-	for _, c := range once {
+	for _, c := range first {
 		targets[c.Target] = true
 	}
-	if len(once) != n || len(targets) != n {
-		t.Errorf("got %d cases of %d targets, want one of each of %d", len(once), len(targets), n)
+	if len(first) != n || len(targets) != n {
+		t.Errorf("got %d cases of %d targets, want one of each of %d", len(first), len(targets), n)
 	}
 	if got := Sample(all, 0, 7); len(got) != len(all) {
 		t.Errorf("a sample of 0: got %d cases, want all %d", len(got), len(all))

@@ -1,6 +1,6 @@
 package plan
 
-// Kind is a sort of client, and with it the listener that it talks to.
+// Kind is the kind of a client, and of the listener that it connects to.
 type Kind string
 
 // The kinds of clients.
@@ -11,21 +11,21 @@ const (
 	UDP      Kind = "udp"
 	Admin    Kind = "admin"
 	Scenario Kind = "scenario" // of the agent, over TCP
-	Key      Kind = "key"      // of the agent: a scenario about datagrams
-	Probes   Kind = "probes"   // what watch itself sends
+	Key      Kind = "key"      // of the agent: a scenario with datagrams
+	Probes   Kind = "probes"   // of watch, which sends them itself
 )
 
-// Scope says which descriptors a call fails on. Go's runtime uses read, write and
-// epoll_ctl for itself, on an eventfd, and ends the process when its write fails:
-// so those calls fail only where echod made them.
+// Scope says on which descriptors a call fails. The Go runtime uses read, write and
+// epoll_ctl on an eventfd, and ends the process when its write fails. So these calls fail
+// only on descriptors of echod.
 type Scope int
 
 // The values of Scope.
 const (
-	Any     Scope = iota // whichever: only echod makes this call
-	Streams              // connections that were open when the injection began
+	Any     Scope = iota // all: only echod makes this call
+	Streams              // connections that were open when calls started to fail
 	Log                  // standard error
-	Files                // whichever, in a start: what it reads are files
+	Files                // all, in a start, which reads only files
 )
 
 // Use is a call that a target makes after its start.
@@ -44,19 +44,19 @@ const (
 	Draining              // from SIGTERM until it ends
 )
 
-// Target is a program, and the clients that talk to it while its calls fail.
-// Before and after, all kinds of clients that it can serve do.
+// Target is a program, and the kind of clients that talk to it while its calls fail.
+// Before and after that, clients of all kinds talk to it.
 type Target struct {
 	Name   string
 	Verb   string // serve, agent or watch
 	Engine string // of serve
 	Focus  Kind
 	Phase  Phase
-	Lean   bool // of serve: there is memory for the first connection only
+	Lean   bool // of serve: memory for only the first connection
 	Calls  []Use
 }
 
-// Serves lists the kinds of clients that the target's program has a listener for.
+// Serves returns the kinds of clients for which the program has a listener.
 func (t Target) Serves() []Kind {
 	switch {
 	case t.Verb == "agent":

@@ -7,15 +7,14 @@ import (
 	"echod/lab/inject/plan"
 )
 
-// KnownList is the list of cases that are known to break a promise, with the
-// reason why they are accepted. Each entry is a pattern as plan.Select takes it.
+// KnownList lists cases that are known to break a promise, with the reason why that is
+// accepted. Each entry is a pattern for plan.Select.
 type KnownList []entry
 
 type entry struct{ pattern, why string }
 
-// ParseKnown reads a list: a pattern, " # " and the reason, one entry a line.
-// Lines that begin with "#" are comments. A pattern that matches no case is an
-// error, because it would never be missed.
+// ParseKnown parses a list: a pattern, " # " and the reason on each line. Lines that start
+// with "#" are comments. A pattern that matches no case is an error.
 func ParseKnown(text string) (KnownList, error) {
 	var list KnownList
 	all := plan.All()
@@ -28,7 +27,7 @@ func ParseKnown(text string) (KnownList, error) {
 		}
 		pattern, why, ok := strings.Cut(line, " # ")
 		if !ok {
-			return nil, fmt.Errorf("line %d: no reason; want PATTERN # REASON", number)
+			return nil, fmt.Errorf("line %d: no reason: want PATTERN # REASON", number)
 		}
 		if _, err := plan.Select(all, pattern); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
@@ -38,7 +37,7 @@ func ParseKnown(text string) (KnownList, error) {
 	return list, nil
 }
 
-// Match returns the reason of the first entry that c is one of.
+// Match returns the reason of the first entry that matches c.
 func (l KnownList) Match(c plan.Case) (why string, ok bool) {
 	for _, e := range l {
 		if _, err := plan.Select([]plan.Case{c}, e.pattern); err == nil {
@@ -48,21 +47,21 @@ func (l KnownList) Match(c plan.Case) (why string, ok bool) {
 	return "", false
 }
 
-// Unused lists the patterns of which every case was tried and none broke.
+// Unused returns the patterns of which all cases were run and none broke a promise.
 func (l KnownList) Unused(all []Result) []string {
 	var unused []string
 	for _, e := range l {
 		cases, _ := plan.Select(plan.All(), e.pattern)
-		tried, broke := 0, false
+		run, broken := 0, false
 		for _, c := range cases {
 			for _, r := range all {
 				if r.Case == c {
-					tried++
-					broke = broke || len(r.Findings) > 0
+					run++
+					broken = broken || len(r.Findings) > 0
 				}
 			}
 		}
-		if tried == len(cases) && !broke {
+		if run == len(cases) && !broken {
 			unused = append(unused, e.pattern)
 		}
 	}

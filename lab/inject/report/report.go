@@ -1,3 +1,4 @@
+// Package report writes the results of trials for people and for programs.
 package report
 
 import (
@@ -15,15 +16,15 @@ type Status string
 // The values of Status.
 const (
 	OK        Status = "ok"
-	Broke     Status = "broke"     // a promise is broken
-	Unsteady  Status = "unsteady"  // a promise about time was broken in one try and not in the next
-	Known     Status = "known"     // a promise is broken, and the list of known ones says so
-	Runtime   Status = "runtime"   // Go's runtime ended the process; see trial.Observation.ByRuntime
+	Broken    Status = "broken"    // a promise is broken
+	Unsteady  Status = "unsteady"  // a promise about time is broken in one run and not in the next
+	Known     Status = "known"     // a promise is broken, and known.txt lists the case
+	Runtime   Status = "runtime"   // the Go runtime ended the process; see trial.Observation.ByRuntime
 	Unreached Status = "unreached" // the call was not made often enough to fail
-	Failed    Status = "failed"    // the trial could not be carried out
+	Failed    Status = "failed"    // the trial failed
 )
 
-// Result is one trial.
+// Result is the result of one trial.
 type Result struct {
 	plan.Case
 	Status   Status            `json:"status"`
@@ -33,7 +34,7 @@ type Result struct {
 	Seen     trial.Observation `json:"seen"`
 }
 
-// Of makes the result of a trial. Known are findings that were accepted for now.
+// Of returns the result of a trial.
 func Of(c plan.Case, o trial.Observation, err error, known KnownList, took time.Duration) Result {
 	r := Result{Case: c, Seen: o, Took: took, Status: OK}
 	switch {
@@ -54,25 +55,25 @@ func Of(c plan.Case, o trial.Observation, err error, known KnownList, took time.
 		}
 		return r
 	}
-	r.Status = Broke
+	r.Status = Broken
 	if why, ok := known.Match(c); ok {
 		r.Status, r.Reason = Known, why
 	}
 	return r
 }
 
-// Word is what the table says of a result.
+// Word returns the result as one or two words for the table.
 func (r Result) Word() string {
-	if r.Status != Broke && r.Status != Known {
+	if r.Status != Broken && r.Status != Known {
 		return string(r.Status)
 	}
-	word := map[string]string{
-		"P6 lives": "ended", "S1 prefix": "WRONG BYTE", "S2 honest end": "EARLY END", "P1 serves again": "no service",
-		"S5 progress": "stuck", "P2 no spin": "spin", "P2 recovers": "spin after", "P3 descriptors": "leak",
-		"P5 drains": "no drain", "bounded log": "log flood", "clean start": "start",
+	word := map[trial.Promise]string{
+		trial.Survives: "exit", trial.Unaltered: "WRONG BYTE", trial.HonestEnd: "EARLY END", trial.Serves: "no service",
+		trial.Progress: "stuck", trial.NoBusyLoop: "busy loop", trial.Recovers: "busy after", trial.NoLeak: "leak",
+		trial.Drains: "no drain", trial.BoundedLog: "log flood", trial.CleanFailure: "bad start",
 	}[r.Findings[0].Promise]
 	if len(r.Seen.Crashed) > 0 {
-		word = "crash"
+		word = "panic"
 	}
 	if r.Status == Known {
 		word = "(" + word + ")"
@@ -80,19 +81,19 @@ func (r Result) Word() string {
 	return word
 }
 
-// ByWeight returns the results that broke a promise, the worst first.
-func ByWeight(all []Result) []Result {
-	var broke []Result
+// BySeverity returns the results with a broken promise, the most serious first.
+func BySeverity(all []Result) []Result {
+	var broken []Result
 	for _, r := range all {
 		if len(r.Findings) > 0 {
-			broke = append(broke, r)
+			broken = append(broken, r)
 		}
 	}
-	slices.SortStableFunc(broke, func(a, b Result) int {
-		if d := trial.Weight(a.Findings[0].Promise) - trial.Weight(b.Findings[0].Promise); d != 0 {
+	slices.SortStableFunc(broken, func(a, b Result) int {
+		if d := a.Findings[0].Promise.Severity() - b.Findings[0].Promise.Severity(); d != 0 {
 			return d
 		}
 		return strings.Compare(a.Target+a.Call, b.Target+b.Call)
 	})
-	return broke
+	return broken
 }

@@ -27,16 +27,16 @@ func TestStatus(t *testing.T) {
 		want Status
 		word string
 	}{
-		{"nothing broke", some, trial.Observation{Injected: 1}, nil, OK, "ok"},
-		{"nothing failed", some, trial.Observation{}, nil, Unreached, "unreached"},
-		{"broke", other, broken, nil, Broke, "ended"},
-		{"broke, as is known", some, broken, nil, Known, "(ended)"},
-		{"crashed", other, trial.Observation{Crashed: []string{"panic: x"}}, nil, Broke, "crash"},
-		{"the runtime's own", some, trial.Observation{Crashed: []string{"fatal error: runtime: netpollinit failed"}}, nil,
+		{"no finding", some, trial.Observation{Injected: 1}, nil, OK, "ok"},
+		{"no injected call", some, trial.Observation{}, nil, Unreached, "unreached"},
+		{"a finding", other, broken, nil, Broken, "exit"},
+		{"a known finding", some, broken, nil, Known, "(exit)"},
+		{"panic", other, trial.Observation{Crashed: []string{"panic: x"}}, nil, Broken, "panic"},
+		{"fatal error of the runtime", some, trial.Observation{Crashed: []string{"fatal error: runtime: netpollinit failed"}}, nil,
 			Runtime, "runtime"},
-		{"broke in one try", some, trial.Observation{Injected: 1, Unsteady: []trial.Finding{{Promise: "P2 no spin", Timed: true}}}, nil,
+		{"a finding in one run", some, trial.Observation{Injected: 1, Unsteady: []trial.Finding{{Promise: trial.NoBusyLoop, Timed: true}}}, nil,
 			Unsteady, "unsteady"},
-		{"no trial", some, broken, errors.New("no strace"), Failed, "failed"},
+		{"the trial failed", some, broken, errors.New("no strace"), Failed, "failed"},
 	}
 	for _, tt := range tests {
 		r := Of(tt.c, tt.o, tt.err, known, 0)
@@ -59,13 +59,13 @@ func TestTextHasARowForEachErrnoAndTheCommandToRepeat(t *testing.T) {
 	}
 	for _, want := range []string{
 		"TARGET   CALL     ERRNO   FIRST  SECOND  THIRD  FIFTH  TENTH  ALWAYS\n",
-		"net/tcp  accept4  ENOMEM  ok     -       -      -      ended  -\n",
-		"\nnet/tcp accept4 ENOMEM tenth\n  P6 lives: it ended: exit status 1\n",
+		"net/tcp  accept4  ENOMEM  ok     -       -      -      exit   -\n",
+		"\nnet/tcp accept4 ENOMEM tenth\n  process survives (P6): the process ended: exit status 1\n",
 		"go run . -only 'net/tcp accept4 ENOMEM tenth'\n",
-		"\n2 of 9 cases, seed 7: 1 ok, 1 broke\n",
+		"\n2 of 9 cases, seed 7: 1 ok, 1 broken\n",
 	} {
 		if !strings.Contains(text.String(), want) {
-			t.Errorf("no %q in\n%s", want, text.String())
+			t.Errorf("want %q in\n%s", want, text.String())
 		}
 	}
 }
@@ -86,13 +86,13 @@ func TestKnownList(t *testing.T) {
 	}
 }
 
-func TestKnownCasesThatBreakNothingAreNamed(t *testing.T) {
+func TestUnusedEntriesAreListed(t *testing.T) {
 	known, err := ParseKnown("net/tcp accept4 ENOMEM first # a\nnet/tcp accept4 ENFILE # b")
 	if err != nil {
 		t.Fatal(err)
 	}
 	fine := Of(some, trial.Observation{Injected: 1}, nil, known, 0)
 	if got := known.Unused([]Result{fine}); len(got) != 1 || got[0] != "net/tcp accept4 ENOMEM first" {
-		t.Errorf("got %q, want the first alone: of the second, no case was tried", got)
+		t.Errorf("got %q, want only the first entry: no case of the second was run", got)
 	}
 }

@@ -11,12 +11,12 @@ import (
 	"echod/lab/inject/plan"
 )
 
-// Document is everything that is known of a run.
+// Document is the report of all trials.
 type Document struct {
 	Seed    uint64   `json:"seed"`
-	Total   int      `json:"total"` // cases that there are
+	Total   int      `json:"total"` // number of all cases
 	Results []Result `json:"results"`
-	Unused  []string `json:"unused,omitempty"` // entries of the list of known findings
+	Unused  []string `json:"unused,omitempty"` // entries of known.txt
 }
 
 // WriteJSON writes d as JSON.
@@ -26,7 +26,8 @@ func (d Document) WriteJSON(w io.Writer) error {
 	return out.Encode(d)
 }
 
-// WriteText writes a table of all results, and below it what broke, the worst first.
+// WriteText writes a table of all results, and then the broken promises, the most serious
+// first.
 func (d Document) WriteText(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	head := []string{"TARGET", "CALL", "ERRNO"}
@@ -66,10 +67,10 @@ func (d Document) writeFindings(w io.Writer) error {
 			fmt.Fprintf(w, "\n%s: the trial failed: %s\n", r.Case, r.Reason)
 		}
 		for _, f := range r.Seen.Unsteady {
-			fmt.Fprintf(w, "\n%s: in one try, not in the next: %s: %s\n", r.Case, f.Promise, f.Text)
+			fmt.Fprintf(w, "\n%s: broken in one run and not in the next: %s: %s\n", r.Case, f.Promise, f.Text)
 		}
 	}
-	for _, r := range ByWeight(d.Results) {
+	for _, r := range BySeverity(d.Results) {
 		fmt.Fprintf(w, "\n%s\n", r.Case)
 		if r.Status == Known {
 			fmt.Fprintf(w, "  known    %s\n", r.Reason)
@@ -80,7 +81,7 @@ func (d Document) writeFindings(w io.Writer) error {
 		fmt.Fprintf(w, "  repeat   cd lab/inject && go run . -only '%s'\n", r.Case)
 	}
 	for _, pattern := range d.Unused {
-		fmt.Fprintf(w, "\nknown.txt: %s: none of these breaks anything any more; remove the line\n", pattern)
+		fmt.Fprintf(w, "\nknown.txt: %s: no case breaks a promise any more: remove the line\n", pattern)
 	}
 	_, err := fmt.Fprintf(w, "\n%d of %d cases, seed %d: %s\n", len(d.Results), d.Total, d.Seed, tally(count))
 	return err
@@ -88,7 +89,7 @@ func (d Document) writeFindings(w io.Writer) error {
 
 func tally(count map[Status]int) string {
 	var parts []string
-	for _, s := range []Status{OK, Broke, Unsteady, Known, Runtime, Unreached, Failed} {
+	for _, s := range []Status{OK, Broken, Unsteady, Known, Runtime, Unreached, Failed} {
 		if count[s] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
 		}

@@ -20,20 +20,20 @@ import (
 	"echod/lab/inject/plan"
 )
 
-// standIn is what the name of the test binary begins with where it stands in for
-// echod. What follows is the fault that it has.
-const standIn = "echod with the fault: "
+// brokenPrefix is the prefix of the name of the test binary when it replaces echod. The
+// rest of the name is its fault.
+const brokenPrefix = "echod with the fault: "
 
 func TestMain(m *testing.M) {
-	if fault, ok := strings.CutPrefix(filepath.Base(os.Args[0]), standIn); ok {
+	if fault, ok := strings.CutPrefix(filepath.Base(os.Args[0]), brokenPrefix); ok {
 		serveBroken(fault, os.Args)
 	}
 	os.Exit(m.Run())
 }
 
-// TestEveryVerdictCanFail runs servers that are broken in one way each, the way
-// that comes out when recvfrom or a call of the start fails.
-func TestEveryVerdictCanFail(t *testing.T) {
+// TestEveryPromiseCanBeBroken runs broken servers. Each has a fault that shows when
+// recvfrom or a call of the start fails.
+func TestEveryPromiseCanBeBroken(t *testing.T) {
 	needTracing(t)
 	self, err := os.Executable()
 	if err != nil {
@@ -47,56 +47,56 @@ func TestEveryVerdictCanFail(t *testing.T) {
 	tests := []struct {
 		fault string
 		c     plan.Case
-		want  []string
+		want  []Promise
 	}{
 		{"none", stream, nil},
 		{"none", always, nil},
 		{"none", start, nil},
 		{"none", drain, nil},
-		{"panics", stream, []string{"P6 lives"}},
-		{"exits", stream, []string{"P6 lives"}},
-		{"sends garbage", stream, []string{"S1 prefix"}},
-		{"closes in order", stream, []string{"S2 honest end"}},
-		{"stops accepting", stream, []string{"P1 serves again"}},
-		{"forgets the connection", stream, []string{"S5 progress", "P3 descriptors"}},
-		{"retries at once", always, []string{"P2 no spin"}},
-		{"spins ever after", stream, []string{"P2 recovers"}},
-		{"leaks", stream, []string{"P3 descriptors"}},
-		{"ignores SIGTERM", stream, []string{"P5 drains"}},
-		{"ignores SIGTERM", drain, []string{"P5 drains"}},
+		{"panics", stream, []Promise{Survives}},
+		{"exits", stream, []Promise{Survives}},
+		{"sends garbage", stream, []Promise{Unaltered}},
+		{"closes with a FIN", stream, []Promise{HonestEnd}},
+		{"stops accepting", stream, []Promise{Serves}},
+		{"leaks the connection", stream, []Promise{Progress, NoLeak}},
+		{"retries at once", always, []Promise{NoBusyLoop}},
+		{"busy loop", stream, []Promise{Recovers}},
+		{"leaks a descriptor", stream, []Promise{NoLeak}},
+		{"ignores SIGTERM", stream, []Promise{Drains}},
+		{"ignores SIGTERM", drain, []Promise{Drains}},
 		{"ignores SIGTERM once", stream, nil},
-		{"drains for nobody", drain, []string{"P5 drains"}},
-		{"fails in the end", stream, []string{"P5 drains"}},
-		{"leaves its file", stream, []string{"P5 drains"}},
-		{"floods the log", stream, []string{"bounded log"}},
+		{"drains without clients", drain, []Promise{Drains}},
+		{"fails after SIGTERM", stream, []Promise{Drains}},
+		{"leaves the socket file", stream, []Promise{Drains}},
+		{"floods the log", stream, []Promise{BoundedLog}},
 		{"fails to start", start, nil},
-		{"fails to start with 2", start, []string{"clean start"}},
-		{"fails to start at length", start, []string{"clean start"}},
-		{"fails to start and leaves its file", start, []string{"clean start"}},
+		{"fails to start with exit code 2", start, []Promise{CleanFailure}},
+		{"fails to start with two lines", start, []Promise{CleanFailure}},
+		{"fails to start and leaves the socket file", start, []Promise{CleanFailure}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.fault+"/"+tt.c.Target, func(t *testing.T) {
 			t.Parallel()
-			echod := filepath.Join(t.TempDir(), standIn+tt.fault)
+			echod := filepath.Join(t.TempDir(), brokenPrefix+tt.fault)
 			if err := os.Symlink(self, echod); err != nil {
 				t.Fatal(err)
 			}
-			site := openSite(t, echod)
-			if strings.HasSuffix(tt.fault, " once") || tt.want != nil && tt.fault != "drains for nobody" {
-				site.Relief = 3 * time.Second // it is awaited in vain
+			env := openEnv(t, echod)
+			if strings.HasSuffix(tt.fault, " once") || tt.want != nil && tt.fault != "drains without clients" {
+				env.RecoveryTimeout = 3 * time.Second // it will not recover
 			}
 			var o Observation
 			var err error
 			once := tt.fault == "ignores SIGTERM once"
-			// A try that was not reached spends the one time.
-			for tries := 0; tries == 0 || once && tries < 3 && len(o.Unsteady) == 0; tries++ {
+			// A run without an injected call uses the one time.
+			for runs := 0; runs == 0 || once && runs < 3 && len(o.Unsteady) == 0; runs++ {
 				os.Remove(echod + ", started")
-				Held(func() { o, err = site.Run(target(t, tt.c.Target), tt.c) })
+				OnLockedThread(func() { o, err = env.Run(target(t, tt.c.Target), tt.c) })
 				if err != nil {
 					t.Fatal(err)
 				}
 			}
-			var got []string
+			var got []Promise
 			for _, f := range Judge(o) {
 				got = append(got, f.Promise)
 			}
@@ -107,14 +107,14 @@ func TestEveryVerdictCanFail(t *testing.T) {
 				t.Error("no call failed")
 			}
 			if unsteady := len(o.Unsteady) > 0; unsteady != once {
-				t.Errorf("broken in one try and not in the next: %v", o.Unsteady)
+				t.Errorf("broken in one run and not in the next: %v", o.Unsteady)
 			}
 		})
 	}
 }
 
-// needTracing skips a test where strace is missing or may not trace. Where it must
-// not be skipped, it fails.
+// needTracing skips a test if strace is missing or must not trace. With ECHOD_REQUIRE it
+// fails the test instead.
 func needTracing(t *testing.T) {
 	t.Helper()
 	text, err := exec.Command("strace", "-o", "/dev/null", "true").CombinedOutput()
@@ -127,14 +127,14 @@ func needTracing(t *testing.T) {
 	t.Skipf("strace: %v: %s", err, text)
 }
 
-func openSite(t *testing.T, echod string) *Site {
+func openEnv(t *testing.T, echod string) *Env {
 	t.Helper()
-	site, err := Open("", echod) // t.TempDir is too long for the path of a unix socket
+	env, err := Open("", echod) // t.TempDir is too long for the path of a unix socket
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(site.Close)
-	return site
+	t.Cleanup(env.Close)
+	return env
 }
 
 func target(t *testing.T, name string) plan.Target {
@@ -147,15 +147,15 @@ func target(t *testing.T, name string) plan.Target {
 	return all[i]
 }
 
-// broken is a server like echod serve, as far as a trial sees it.
+// broken is a server that a trial cannot distinguish from echod serve.
 type broken struct {
 	fault string
 	file  string // of the unix socket
-	tcp   int    // the listening socket: its calls are made by hand
+	tcp   int    // the listening socket, used with system calls
 }
 
-// announce writes a line as echod's log has it.
-func announce(format string, args ...any) {
+// logInfo writes a line in the format of echod's log.
+func logInfo(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "2026-01-02 03:04:05.678 INFO  "+format+"\n", args...)
 }
 
@@ -176,22 +176,21 @@ func serveBroken(name string, argv []string) {
 		if b.fault == "ignores SIGTERM" || b.fault == "ignores SIGTERM once" && !started(argv[0]) {
 			continue
 		}
-		if b.fault != "leaves its file" {
+		if b.fault != "leaves the socket file" {
 			os.Remove(b.file)
 		}
-		if b.fault == "fails in the end" {
+		if b.fault == "fails after SIGTERM" {
 			os.Exit(1)
 		}
-		if b.fault == "drains for nobody" {
+		if b.fault == "drains without clients" {
 			time.Sleep(4 * time.Second)
 		}
-		time.Sleep(100 * time.Millisecond) // for conversations that go on to end
+		time.Sleep(100 * time.Millisecond) // for open conversations to end
 		os.Exit(0)
 	}
 }
 
-// started reports whether it was called before, maybe in another process, for the
-// same path.
+// started reports whether it was called before with this path, also in another process.
 func started(path string) bool {
 	file, err := os.OpenFile(path+", started", os.O_CREATE|os.O_EXCL, 0o600)
 	file.Close()
@@ -220,10 +219,10 @@ func (b *broken) listen() {
 	addr, err := syscall.Getsockname(b.tcp)
 	check(err)
 	go b.accept()
-	announce("listening url=unix://%s", b.file)
-	announce("listening url=udp://%s", udp.LocalAddr())
-	announce("listening url=tcp://127.0.0.1:%d", addr.(*syscall.SockaddrInet4).Port)
-	announce("admin listening url=http://%s", admin.Addr())
+	logInfo("listening url=unix://%s", b.file)
+	logInfo("listening url=udp://%s", udp.LocalAddr())
+	logInfo("listening url=tcp://127.0.0.1:%d", addr.(*syscall.SockaddrInet4).Port)
+	logInfo("admin listening url=http://%s", admin.Addr())
 }
 
 func check(err error) {
@@ -232,20 +231,20 @@ func check(err error) {
 	}
 }
 
-// failToStart does what b's fault has it do, or nothing.
+// failToStart exits if the fault says so.
 func (b *broken) failToStart(err error) {
 	name, ok := strings.CutPrefix(b.fault, "fails to start")
 	if !ok {
 		return
 	}
-	if name != " and leaves its file" {
+	if name != " and leaves the socket file" {
 		os.Remove(b.file)
 	}
 	fmt.Fprintln(os.Stderr, "echod:", err)
-	if name == " at length" {
-		fmt.Fprintln(os.Stderr, "echod: and more")
+	if name == " with two lines" {
+		fmt.Fprintln(os.Stderr, "echod: a second line")
 	}
-	if name == " with 2" {
+	if name == " with exit code 2" {
 		os.Exit(2)
 	}
 	os.Exit(1)
@@ -261,7 +260,7 @@ func (b *broken) accept() {
 	}
 }
 
-// echo is honest, until recvfrom fails.
+// echo is honest until recvfrom fails.
 func (b *broken) echo(fd int) {
 	syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 	buf := make([]byte, 64<<10)
@@ -274,7 +273,7 @@ func (b *broken) echo(fd int) {
 			return
 		}
 		if n == 0 {
-			b.closeInOrder(fd)
+			b.closeWithFIN(fd)
 			return
 		}
 		for out := buf[:n]; len(out) > 0; {
@@ -288,13 +287,13 @@ func (b *broken) echo(fd int) {
 	}
 }
 
-func (b *broken) closeInOrder(fd int) {
+func (b *broken) closeWithFIN(fd int) {
 	syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{})
 	syscall.Close(fd)
 }
 
-// fail does what b's fault has it do. It reports whether the connection goes on.
-func (b *broken) fail(fd int, err error) (goesOn bool) {
+// fail does what the fault says. It reports whether the connection continues.
+func (b *broken) fail(fd int, err error) (continues bool) {
 	switch b.fault {
 	case "panics":
 		panic(err)
@@ -303,27 +302,27 @@ func (b *broken) fail(fd int, err error) (goesOn bool) {
 	case "sends garbage":
 		syscall.SendmsgN(fd, []byte("garbage"), nil, nil, syscall.MSG_NOSIGNAL)
 		return true
-	case "closes in order":
-		// With its input unread, a close would be a reset all the same.
+	case "closes with a FIN":
+		// With unread input, a close would be a reset.
 		syscall.Shutdown(fd, syscall.SHUT_WR)
 		io.Copy(io.Discard, os.NewFile(uintptr(fd), "connection"))
 	case "stops accepting":
 		syscall.Shutdown(b.tcp, syscall.SHUT_RDWR)
-	case "forgets the connection":
+	case "leaks the connection":
 		return false
 	case "retries at once":
 		return true
-	case "spins ever after":
+	case "busy loop":
 		go func() {
 			for {
 				runtime.Gosched()
 			}
 		}()
-	case "leaks":
+	case "leaks a descriptor":
 		syscall.Open("/dev/null", syscall.O_RDONLY, 0)
 	case "floods the log":
 		for range 1000 {
-			announce("recvfrom: %v", err)
+			logInfo("recvfrom: %v", err)
 		}
 	}
 	syscall.Close(fd)

@@ -14,103 +14,103 @@ import (
 	"echod/lab/inject/lab"
 )
 
-// drain makes calls fail from SIGTERM on. Conversations may be reset, but not end
-// too early, and the program ends by itself.
-func (k *course) drain() error {
-	if err := k.attach(); err != nil {
-		return k.excused(err)
+// drain makes calls fail after SIGTERM. Conversations may be reset but must not end
+// early, and the program must end.
+func (r *runner) drain() error {
+	if err := r.attach(); err != nil {
+		return r.ignoreIfEnded(err)
 	}
-	began, lines := time.Now(), k.p.LineCount()
-	k.terminate()
-	k.o.LogLines, k.o.LogSecond = k.p.LineCount()-lines, time.Since(began).Seconds()
-	err := k.detach()
-	for _, t := range k.talks {
-		k.note(t.kind, t.last)
+	began, lines := time.Now(), r.p.LineCount()
+	r.terminate()
+	r.o.LogLines, r.o.LogSecond = r.p.LineCount()-lines, time.Since(began).Seconds()
+	err := r.detach()
+	for _, t := range r.conversations {
+		r.record(t.kind, t.last)
 	}
-	k.o.DescriptorsBefore = 0
-	if !k.p.Ended() {
-		k.o.DrainHung = true
+	r.o.DescriptorsBefore = 0
+	if !r.p.Ended() {
+		r.o.DrainHung = true
 		return err
 	}
-	if code, text := k.p.Exit(); code != 0 {
-		k.o.DrainExit = text
+	if code, text := r.p.Exit(); code != 0 {
+		r.o.DrainExit = text
 	}
 	return nil
 }
 
-// terminate sends SIGTERM while conversations go on, ends those, and waits until
-// the program has ended, too.
-func (k *course) terminate() {
-	syscall.Kill(k.p.PID, syscall.SIGTERM)
-	if k.target.Verb == "agent" {
-		lab.Until(pause, k.p.Ended) // else a scenario could be over before the signal comes
+// terminate sends SIGTERM during conversations, ends them, and waits until the program
+// has ended.
+func (r *runner) terminate() {
+	syscall.Kill(r.p.PID, syscall.SIGTERM)
+	if r.target.Verb == "agent" {
+		lab.Until(shortTimeout, r.p.Ended) // otherwise a scenario could end before the signal arrives
 	}
 	var all sync.WaitGroup
-	for _, t := range k.talks {
+	for _, t := range r.conversations {
 		all.Go(func() {
-			// An agent waits for nobody, and what it is sent by then would only make
-			// a reset of its close.
-			if k.target.Verb != "agent" {
-				t.last = t.Step(patience)
+			// An agent does not wait for clients. Bytes sent now would turn its close into
+			// a reset.
+			if r.target.Verb != "agent" {
+				t.last = t.Step(answerTimeout)
 			}
 			if t.last.Result == client.Done {
-				t.last = t.Finish(patience)
+				t.last = t.Finish(answerTimeout)
 			}
 			t.Close()
 		})
 	}
 	all.Wait()
 	began := time.Now()
-	lab.Until(k.site.Relief, k.p.Ended)
-	waiting := func(t *talk) bool { return t.last.Result == client.Waiting }
-	if !slices.ContainsFunc(k.talks, waiting) {
-		k.o.DrainAlone = time.Since(began)
+	lab.Until(r.env.RecoveryTimeout, r.p.Ended)
+	waiting := func(t *conversation) bool { return t.last.Result == client.Waiting }
+	if !slices.ContainsFunc(r.conversations, waiting) {
+		r.o.IdleDrain = time.Since(began)
 	}
 }
 
-// start makes calls fail from the first one of the program on. It may fail, or
-// listen; in that case all must be well once no call fails any more.
-func (k *course) start() error {
+// start makes calls fail from the execution of the program. The start may fail. If it
+// does not, the program must work normally when no call fails any more.
+func (r *runner) start() error {
 	var err error
-	if k.tracer, err = lab.Attach(k.p.Process, k.dir, k.c.Call, k.c.Expression(), nil); err != nil {
+	if r.tracer, err = lab.Attach(r.p.Process, r.dir, r.c.Call, r.c.Expression(), nil); err != nil {
 		return err
 	}
-	if err := k.p.Continue(); err != nil {
+	if err := r.p.Continue(); err != nil {
 		return err
 	}
 	began := time.Now()
-	listens := k.p.listening()
-	k.o.LogLines, k.o.LogSecond = k.p.LineCount(), time.Since(began).Seconds()
-	err = k.detach()
-	if k.p.Ended() {
-		k.o.StartCode, _ = k.p.Exit()
-		k.o.StartLines = complaints(k.p.Lines())
-		k.o.NotFound = k.c.Call == "openat" && k.c.Errno == "ENOENT"
-		if k.o.StartCode == 0 {
-			k.o.Ended = "exit code 0, without having listened"
+	listens := r.p.listening()
+	r.o.LogLines, r.o.LogSecond = r.p.LineCount(), time.Since(began).Seconds()
+	err = r.detach()
+	if r.p.Ended() {
+		r.o.StartCode, _ = r.p.Exit()
+		r.o.StartLines = errorLines(r.p.Lines())
+		r.o.NotFound = r.c.Call == "openat" && r.c.Errno == "ENOENT"
+		if r.o.StartCode == 0 {
+			r.o.Ended = "exit code 0 without listening"
 		}
-		_, left := os.Lstat(filepath.Join(k.dir, "echo.sock"))
-		k.o.FileLeft = left == nil
+		_, left := os.Lstat(filepath.Join(r.dir, "echo.sock"))
+		r.o.FileLeft = left == nil
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	if listens != nil {
-		k.o.StartHung = true
+		r.o.StartHung = true
 		return nil
 	}
-	if k.p.at == nil {
-		return errors.New("no address was announced")
+	if r.p.at == nil {
+		return errors.New("no address in the log")
 	}
-	return k.afterwards()
+	return r.checkRecovery()
 }
 
-// complaints are the lines that are neither the log's nor a hint.
-func complaints(lines []string) []string {
+// errorLines returns the lines that are neither log lines nor hints.
+func errorLines(lines []string) []string {
 	var all []string
 	for _, line := range lines {
-		if !logged.MatchString(line) && !strings.HasPrefix(line, "echod: hint: ") {
+		if !logLine.MatchString(line) && !strings.HasPrefix(line, "echod: hint: ") {
 			all = append(all, line)
 		}
 	}

@@ -15,32 +15,31 @@ import (
 	"echod/lab/inject/plan"
 )
 
-// program is a running echod and where each kind of client finds it.
+// program is a running echod, and its address for each kind of client.
 type program struct {
 	*lab.Process
-	site   *Site
+	env    *Env
 	target plan.Target
 	dir    string
 	at     map[plan.Kind]net.Addr
 }
 
-// startLimit is how long a program may take to start, on a busy machine and
-// under strace.
-const startLimit = 30 * time.Second
+// startTimeout is how long a program may take to start on a busy machine under strace.
+const startTimeout = 30 * time.Second
 
-// argv is the command line of a target.
-func (s *Site) argv(target plan.Target, dir string) []string {
-	argv := []string{s.Echod, target.Verb, "--admin", "127.0.0.1:0"}
+// argv returns the command line of a target.
+func (e *Env) argv(target plan.Target, dir string) []string {
+	argv := []string{e.Echod, target.Verb, "--admin", "127.0.0.1:0"}
 	switch target.Verb {
 	case "serve":
 		argv = append(argv, "--engine", target.Engine, "--drain-timeout", "5s", "--listen", "tcp://127.0.0.1:0",
 			"--listen", "udp://127.0.0.1:0", "--listen", "unix://"+filepath.Join(dir, "echo.sock"))
 		if target.Lean {
-			argv = append(argv, "--max-memory", "4KiB", "--buffer", "4KiB") // the first connection takes it all
+			argv = append(argv, "--max-memory", "4KiB", "--buffer", "4KiB") // the first connection uses all of it
 		}
 		if slices.Contains(target.Serves(), plan.TLS) {
-			argv = append(argv, "--listen", "tls://127.0.0.1:0", "--tls-cert", filepath.Join(s.Dir, "server.pem"),
-				"--tls-key", filepath.Join(s.Dir, "server-key.pem"))
+			argv = append(argv, "--listen", "tls://127.0.0.1:0", "--tls-cert", filepath.Join(e.Dir, "server.pem"),
+				"--tls-key", filepath.Join(e.Dir, "server-key.pem"))
 		}
 	case "agent":
 		argv = append(argv, "--listen", "tcp://127.0.0.1:0")
@@ -49,38 +48,38 @@ func (s *Site) argv(target plan.Target, dir string) []string {
 		if target.Name == "watch/reconnect" {
 			argv = append(argv, "--reconnect")
 		}
-		argv = append(argv, s.probed...)
+		argv = append(argv, e.probed...)
 	}
 	return argv
 }
 
-// launch starts a target in dir; stopped, if its start is to be traced.
-func (s *Site) launch(target plan.Target, dir string) (*program, error) {
+// launch starts a target in dir. If its start is traced, the process is stopped first.
+func (e *Env) launch(target plan.Target, dir string) (*program, error) {
 	start := lab.Start
 	if target.Phase == plan.Starting {
 		start = lab.StartStopped
 	}
-	process, err := start(dir, s.argv(target, dir)...)
+	process, err := start(dir, e.argv(target, dir)...)
 	if err != nil {
 		return nil, err
 	}
-	return &program{Process: process, site: s, target: target, dir: dir}, nil
+	return &program{Process: process, env: e, target: target, dir: dir}, nil
 }
 
-// announced finds the address in a line of the log that says where it listens.
-var announced = regexp.MustCompile(`listening url=(\S+)`)
+// listeningLine matches a log line with the address of a listener.
+var listeningLine = regexp.MustCompile(`listening url=(\S+)`)
 
-// listening waits until the program has said of every listener where it is.
+// listening waits until the program has logged the address of every listener.
 func (p *program) listening() error {
 	want := len(p.target.Serves())
 	if p.target.Verb != "serve" {
-		want-- // the agent says so once for both, and watch has no listener but admin's
+		want-- // the agent logs one address for both sockets; watch has only the admin listener
 	}
-	err := p.Await(startLimit, func(lines []string) bool {
+	err := p.Await(startTimeout, func(lines []string) bool {
 		p.at = addresses(lines, p.target.Verb)
 		n := 0
 		for _, line := range lines {
-			if announced.MatchString(line) {
+			if listeningLine.MatchString(line) {
 				n++
 			}
 		}
@@ -95,7 +94,7 @@ func (p *program) listening() error {
 func addresses(lines []string, verb string) map[plan.Kind]net.Addr {
 	at := make(map[plan.Kind]net.Addr)
 	for _, line := range lines {
-		match := announced.FindStringSubmatch(line)
+		match := listeningLine.FindStringSubmatch(line)
 		if match == nil {
 			continue
 		}
@@ -123,7 +122,7 @@ func addresses(lines []string, verb string) map[plan.Kind]net.Addr {
 	return at
 }
 
-// dial begins a conversation of that kind.
+// dial starts a session of this kind.
 func (p *program) dial(kind plan.Kind, wait time.Duration) (client.Session, error) {
 	addr := p.at[kind]
 	switch kind {
@@ -145,15 +144,15 @@ func (p *program) dial(kind plan.Kind, wait time.Duration) (client.Session, erro
 
 func hasMetrics(body string) error {
 	if !strings.Contains(body, "# TYPE echod_") || !strings.HasSuffix(body, "\n") {
-		return fmt.Errorf("an answer of %d bytes without metrics", len(body))
+		return fmt.Errorf("got %d bytes without metrics", len(body))
 	}
 	return nil
 }
 
-// probedTargets is how many targets watch is given.
+// probedTargets is the number of targets of watch.
 const probedTargets = 3
 
-// allUp reads the metrics of watch.
+// allUp checks the metrics of watch: every target is up.
 func allUp(body string) error {
 	up := make(map[string]bool)
 	for line := range strings.Lines(body) {
@@ -176,5 +175,5 @@ func allUp(body string) error {
 	return nil
 }
 
-// logged matches a line of the log, which begins with the time.
-var logged = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
+// logLine matches a log line, which starts with the time.
+var logLine = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)

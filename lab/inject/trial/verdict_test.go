@@ -12,51 +12,51 @@ func TestJudge(t *testing.T) {
 	tests := []struct {
 		name string
 		o    Observation
-		want []string
+		want []Promise
 	}{
-		{"nothing", Observation{}, nil},
-		{"ended", Observation{Ended: "exit status 1"}, []string{"P6 lives"}},
-		{"crashed, counted once", Observation{Ended: "exit status 2", Crashed: []string{"panic: x"}}, []string{"P6 lives"}},
-		{"wrong byte", Observation{Wrong: []string{"x"}}, []string{"S1 prefix"}},
-		{"early end", Observation{Early: []string{"x"}}, []string{"S2 honest end"}},
-		{"unserved", Observation{Unserved: []string{"x"}}, []string{"P1 serves again"}},
-		{"stuck", Observation{Stuck: []string{"x"}}, []string{"S5 progress"}},
+		{"no finding", Observation{}, nil},
+		{"exit", Observation{Ended: "exit status 1"}, []Promise{Survives}},
+		{"panic and exit, one finding", Observation{Ended: "exit status 2", Crashed: []string{"panic: x"}}, []Promise{Survives}},
+		{"wrong byte", Observation{Wrong: []string{"x"}}, []Promise{Unaltered}},
+		{"early end", Observation{Early: []string{"x"}}, []Promise{HonestEnd}},
+		{"not served", Observation{Unserved: []string{"x"}}, []Promise{Serves}},
+		{"stuck", Observation{Stuck: []string{"x"}}, []Promise{Progress}},
 		{"half a core", Observation{Idle: second(500*time.Millisecond, 0)}, nil},
-		{"more than half a core", Observation{Idle: second(510*time.Millisecond, 0)}, []string{"P2 no spin"}},
-		{"ready at most looks", Observation{After: Window{Took: time.Second, Looks: 20, Ready: 18}}, nil},
-		{"ready at all looks, of few", Observation{After: Window{Took: time.Second, Looks: 9, Ready: 9}}, nil},
-		{"always ready", Observation{After: Window{Took: time.Second, Looks: 20, Ready: 19}}, []string{"P2 recovers"}},
+		{"more than half a core", Observation{Idle: second(510*time.Millisecond, 0)}, []Promise{NoBusyLoop}},
+		{"runnable in most samples", Observation{After: Window{Took: time.Second, Samples: 20, Runnable: 18}}, nil},
+		{"runnable in all of few samples", Observation{After: Window{Took: time.Second, Samples: 9, Runnable: 9}}, nil},
+		{"always runnable", Observation{After: Window{Took: time.Second, Samples: 20, Runnable: 19}}, []Promise{Recovers}},
 		{"few calls", Observation{Idle: second(0, 2000)}, nil},
-		{"many calls", Observation{Idle: second(0, 2001)}, []string{"P2 no spin"}},
-		{"busy afterwards", Observation{After: second(900*time.Millisecond, 0)}, []string{"P2 recovers"}},
+		{"many calls", Observation{Idle: second(0, 2001)}, []Promise{NoBusyLoop}},
+		{"busy after recovery", Observation{After: second(900*time.Millisecond, 0)}, []Promise{Recovers}},
 		{"fewer descriptors", Observation{DescriptorsBefore: 9, DescriptorsAfter: 8}, nil},
-		{"more descriptors", Observation{DescriptorsBefore: 9, DescriptorsAfter: 10}, []string{"P3 descriptors"}},
-		{"hangs in the end", Observation{DrainHung: true}, []string{"P5 drains"}},
-		{"fails in the end", Observation{DrainExit: "exit status 1"}, []string{"P5 drains"}},
-		{"drains for nobody, shortly", Observation{DrainAlone: 3 * time.Second}, nil},
-		{"drains for nobody", Observation{DrainAlone: 3100 * time.Millisecond}, []string{"P5 drains"}},
-		{"leaves its file", Observation{FileLeft: true}, []string{"P5 drains"}},
-		{"100 lines in a moment", Observation{LogLines: 100, LogSecond: 0.1}, nil},
-		{"101 lines in a moment", Observation{LogLines: 101, LogSecond: 0.1}, []string{"bounded log"}},
-		{"201 lines in two seconds", Observation{LogLines: 201, LogSecond: 2}, []string{"bounded log"}},
-		{"a clean failure to start", Observation{StartCode: 1, StartLines: []string{"x"}}, nil},
-		{"another clean one", Observation{StartCode: 3, StartLines: []string{"x"}}, nil},
-		{"exit code 2", Observation{StartCode: 2, StartLines: []string{"x"}}, []string{"clean start"}},
-		{"exit code 2, where a file is said not to exist", Observation{StartCode: 2, NotFound: true, StartLines: []string{"x"}}, nil},
-		{"killed", Observation{StartCode: -1, StartLines: []string{"x"}}, []string{"clean start"}},
-		{"says nothing", Observation{StartCode: 1}, []string{"clean start"}},
-		{"says too much", Observation{StartCode: 1, StartLines: []string{"x", "y"}}, []string{"clean start"}},
-		{"neither starts nor ends", Observation{StartHung: true}, []string{"clean start"}},
-		{"crashes in its start", Observation{StartCode: 2, Crashed: []string{"panic: x"}}, []string{"P6 lives"}},
-		{"the worst first", Observation{FileLeft: true, Wrong: []string{"x"}, Stuck: []string{"x"}},
-			[]string{"S1 prefix", "S5 progress", "P5 drains"}},
+		{"more descriptors", Observation{DescriptorsBefore: 9, DescriptorsAfter: 10}, []Promise{NoLeak}},
+		{"does not end", Observation{DrainHung: true}, []Promise{Drains}},
+		{"exit code after SIGTERM", Observation{DrainExit: "exit status 1"}, []Promise{Drains}},
+		{"a short drain without clients", Observation{IdleDrain: 3 * time.Second}, nil},
+		{"a long drain without clients", Observation{IdleDrain: 3100 * time.Millisecond}, []Promise{Drains}},
+		{"leaves the socket file", Observation{FileLeft: true}, []Promise{Drains}},
+		{"100 lines in 0.1 s", Observation{LogLines: 100, LogSecond: 0.1}, nil},
+		{"101 lines in 0.1 s", Observation{LogLines: 101, LogSecond: 0.1}, []Promise{BoundedLog}},
+		{"201 lines in 2 s", Observation{LogLines: 201, LogSecond: 2}, []Promise{BoundedLog}},
+		{"a start failure with exit code 1", Observation{StartCode: 1, StartLines: []string{"x"}}, nil},
+		{"a start failure with exit code 3", Observation{StartCode: 3, StartLines: []string{"x"}}, nil},
+		{"exit code 2", Observation{StartCode: 2, StartLines: []string{"x"}}, []Promise{CleanFailure}},
+		{"exit code 2 with ENOENT", Observation{StartCode: 2, NotFound: true, StartLines: []string{"x"}}, nil},
+		{"killed", Observation{StartCode: -1, StartLines: []string{"x"}}, []Promise{CleanFailure}},
+		{"no line of errors", Observation{StartCode: 1}, []Promise{CleanFailure}},
+		{"two lines of errors", Observation{StartCode: 1, StartLines: []string{"x", "y"}}, []Promise{CleanFailure}},
+		{"neither starts nor ends", Observation{StartHung: true}, []Promise{CleanFailure}},
+		{"panic in the start", Observation{StartCode: 2, Crashed: []string{"panic: x"}}, []Promise{Survives}},
+		{"the most serious first", Observation{FileLeft: true, Wrong: []string{"x"}, Stuck: []string{"x"}},
+			[]Promise{Unaltered, Progress, Drains}},
 	}
 	for _, tt := range tests {
-		var got []string
+		var got []Promise
 		for _, f := range Judge(tt.o) {
 			got = append(got, f.Promise)
-			if Weight(f.Promise) < 0 {
-				t.Errorf("%s: %s has no weight", tt.name, f.Promise)
+			if f.Promise.Severity() < 0 {
+				t.Errorf("%s: %s has no severity", tt.name, f.Promise)
 			}
 		}
 		if !slices.Equal(got, tt.want) {
@@ -79,15 +79,15 @@ func TestCrashIsFoundInTheLog(t *testing.T) {
 		{log + "2026-11-28 15:56:00.718 WARN  refused why=\"panic: not one\"", false, false},
 	}
 	for _, tt := range tests {
-		o := Observation{Crashed: crash(strings.Split(tt.text, "\n"))}
+		o := Observation{Crashed: crashLines(strings.Split(tt.text, "\n"))}
 		if got := len(o.Crashed) > 0; got != tt.crashed || o.ByRuntime() != tt.byRuntime {
 			t.Errorf("%q: got crashed %v, by the runtime %v; want %v, %v", tt.text, got, o.ByRuntime(), tt.crashed, tt.byRuntime)
 		}
 	}
 }
 
-func TestComplaintsAreNotTheLog(t *testing.T) {
-	got := complaints([]string{
+func TestErrorLinesAreNotLogLines(t *testing.T) {
+	got := errorLines([]string{
 		"2026-11-28 15:56:00.718 INFO  listening url=tcp://127.0.0.1:7",
 		"echod: listen tcp://127.0.0.1:7: bind: permission denied",
 		"echod: hint: ports below 1024 need CAP_NET_BIND_SERVICE",
@@ -106,7 +106,7 @@ func TestAllUp(t *testing.T) {
 		want       string
 	}{
 		{"all", line("a", "1", "1") + line("b", "1", "1") + line("c", "1", "1"), ""},
-		{"one of two addresses", line("a", "1", "1") + line("a", "2", "0") + line("b", "1", "1") + line("c", "1", "1"), ""},
+		{"one address of two", line("a", "1", "1") + line("a", "2", "0") + line("b", "1", "1") + line("c", "1", "1"), ""},
 		{"one is down", line("a", "1", "1") + line("b", "1", "0") + line("c", "1", "1"), "b is down"},
 		{"one is missing", line("a", "1", "1") + line("b", "1", "1"), "2 targets, want 3"},
 	}
@@ -118,8 +118,7 @@ func TestAllUp(t *testing.T) {
 	}
 }
 
-// TestOnlyTimed: what a machine that stands still has as an effect is tried again,
-// and nothing else.
+// TestOnlyTimed checks that a case is repeated only if a busy machine can be the cause.
 func TestOnlyTimed(t *testing.T) {
 	tests := []struct {
 		o    Observation
@@ -127,7 +126,7 @@ func TestOnlyTimed(t *testing.T) {
 	}{
 		{Observation{}, false},
 		{Observation{DrainHung: true}, true},
-		{Observation{DrainAlone: time.Minute}, true},
+		{Observation{IdleDrain: time.Minute}, true},
 		{Observation{Stuck: []string{"x"}, Unserved: []string{"x"}, After: Window{Took: time.Second, CPU: time.Second}}, true},
 		{Observation{StartHung: true}, true},
 		{Observation{DrainHung: true, Early: []string{"x"}}, false},

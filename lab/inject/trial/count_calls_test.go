@@ -10,8 +10,8 @@ import (
 	"echod/lab/inject/plan"
 )
 
-// TestCallsAreThoseOfTheBinary says when the tables of package plan are out of
-// date: when echod makes a call that they do not know, or no longer makes one.
+// TestCallsAreThoseOfTheBinary fails if the tables of package plan are out of date: if
+// echod makes a call that they do not have, or does not make one that they have.
 func TestCallsAreThoseOfTheBinary(t *testing.T) {
 	needTracing(t)
 	echod := filepath.Join(t.TempDir(), "echod")
@@ -20,30 +20,30 @@ func TestCallsAreThoseOfTheBinary(t *testing.T) {
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	site := openSite(t, echod)
+	env := openEnv(t, echod)
 	program := func(t plan.Target) string { return t.Verb + " " + t.Engine }
-	fails := make(map[string][]string) // the calls that fail in a program, in any target
+	listed := make(map[string][]string) // the calls of a program in any target
 	for _, target := range plan.Targets() {
 		for _, use := range target.Calls {
-			fails[program(target)] = append(fails[program(target)], use.Call)
+			listed[program(target)] = append(listed[program(target)], use.Call)
 		}
 	}
 	for _, target := range plan.Targets() {
 		var made map[string]int
 		var err error
-		Held(func() { made, err = site.Census(target) })
+		OnLockedThread(func() { made, err = env.CountCalls(target) })
 		if err != nil {
 			t.Errorf("%s: %v", target.Name, err)
 			continue
 		}
 		for call := range made {
-			if !slices.Contains(fails[program(target)], call) && target.LeftOut(call) == "" {
-				t.Errorf("%s makes the call %s: it belongs into Targets or LeftOut", target.Name, call)
+			if !slices.Contains(listed[program(target)], call) && target.Excluded(call) == "" {
+				t.Errorf("%s makes the call %s: add it to Targets or Excluded", target.Name, call)
 			}
 		}
 		for _, use := range target.Calls {
 			if made[use.Call] == 0 {
-				t.Errorf("%s does not make the call %s, which its table has", target.Name, use.Call)
+				t.Errorf("%s does not make the call %s, which Targets has", target.Name, use.Call)
 			}
 		}
 	}

@@ -10,76 +10,76 @@ import (
 	"time"
 )
 
-// Site is what all trials share: a binary, a certificate, and an echo for watch to
+// Env is what all trials share: a binary, a certificate, and echo servers for watch to
 // probe.
-type Site struct {
+type Env struct {
 	Dir   string
 	Echod string // the binary under test
 
-	// Relief is how long it may take until all is well again after the last call
-	// that failed.
-	Relief time.Duration
+	// RecoveryTimeout is how long the program may take to work normally after the last
+	// failed call.
+	RecoveryTimeout time.Duration
 
 	closers []io.Closer
 	remove  []string
 	probed  []string // URLs for watch
 }
 
-// Open makes a site in a new directory below dir, for the binary echod.
-func Open(dir, echod string) (*Site, error) {
+// Open prepares an Env for the binary echod, in a new directory below dir.
+func Open(dir, echod string) (*Env, error) {
 	dir, err := os.MkdirTemp(dir, "inject-")
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{Dir: dir, Echod: echod, Relief: 15 * time.Second}
+	e := &Env{Dir: dir, Echod: echod, RecoveryTimeout: 15 * time.Second}
 	cert := exec.Command(echod, "cert", "--dir", dir)
 	if text, err := cert.CombinedOutput(); err != nil {
-		s.Close()
+		e.Close()
 		return nil, fmt.Errorf("echod cert: %w: %s", err, text)
 	}
-	if err := s.echo(); err != nil {
-		s.Close()
+	if err := e.echo(); err != nil {
+		e.Close()
 		return nil, err
 	}
-	return s, nil
+	return e, nil
 }
 
-// Close ends the echo and removes the directory.
-func (s *Site) Close() {
-	for _, c := range s.closers {
+// Close stops the echo servers and removes the directory.
+func (e *Env) Close() {
+	for _, c := range e.closers {
 		c.Close()
 	}
-	for _, dir := range append(s.remove, s.Dir) {
+	for _, dir := range append(e.remove, e.Dir) {
 		os.RemoveAll(dir)
 	}
 }
 
-// Remove has Close remove dir, too.
-func (s *Site) Remove(dir string) { s.remove = append(s.remove, dir) }
+// Remove makes Close remove dir too.
+func (e *Env) Remove(dir string) { e.remove = append(e.remove, dir) }
 
-// echo serves TCP, UDP and a unix socket.
-func (s *Site) echo() error {
+// echo starts echo servers on TCP, UDP and a unix socket.
+func (e *Env) echo() error {
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, tcp)
-	path := filepath.Join(s.Dir, "probed.sock")
+	e.closers = append(e.closers, tcp)
+	path := filepath.Join(e.Dir, "probed.sock")
 	unix, err := net.Listen("unix", path)
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, unix)
+	e.closers = append(e.closers, unix)
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, udp)
+	e.closers = append(e.closers, udp)
 	go echoStreams(tcp)
 	go echoStreams(unix)
 	go echoDatagrams(udp)
 	_, port, _ := net.SplitHostPort(tcp.Addr().String())
-	s.probed = []string{"dns+tcp://localhost:" + port, "udp://" + udp.LocalAddr().String(), "unix://" + path}
+	e.probed = []string{"dns+tcp://localhost:" + port, "udp://" + udp.LocalAddr().String(), "unix://" + path}
 	return nil
 }
 

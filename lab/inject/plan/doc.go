@@ -1,3 +1,0 @@
-// Package plan says which system calls are made to fail, with which errno, when
-// and in which program. It starts nothing.
-package plan

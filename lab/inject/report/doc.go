@@ -1,2 +1,0 @@
-// Package report writes the results of trials for people and for programs.
-package report
