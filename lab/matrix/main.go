@@ -1,10 +1,10 @@
-// Matrix puts programs that people use between echod check and an honest echo,
-// and writes down what check says about each: docs/matrix.md, and beside it the
-// raw reports. Everything happens on 127.0.0.1.
+// Matrix runs echod check through other programs and writes the results to docs/matrix.md
+// and docs/matrix/. Everything runs on 127.0.0.1.
 //
-//	go run .                  every program that can be had here
-//	go run . -quick           haproxy, nginx and socat; nothing is written
-//	go run . -only socat,frp  some
+//	go run .                  every program that is available; takes ten minutes or more
+//	go run . -quick           haproxy, nginx and socat; writes nothing
+//	go run . -only socat,frp  some programs; writes nothing
+//	go run . -render          writes docs/matrix.md from docs/matrix/, runs nothing
 package main
 
 import (
@@ -26,34 +26,36 @@ import (
 	"echod/lab/matrix/programs"
 )
 
-// options are what the command line asks for.
+// options are the flags.
 type options struct {
-	quick  bool
-	only   string
-	root   string
-	docs   string
-	echod  string
-	atOnce int
-	within time.Duration
+	quick    bool
+	render   bool
+	only     string
+	root     string
+	docs     string
+	echod    string
+	parallel int
+	timeout  time.Duration
 }
 
 func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "run haproxy, nginx and socat, and write nothing")
+	flag.BoolVar(&o.render, "render", false, "write matrix.md from the files in matrix/, and run nothing")
 	flag.StringVar(&o.only, "only", "", "run these programs, by name, separated by commas, and write nothing")
-	flag.StringVar(&o.root, "root", "", "a directory that Debian packages were unpacked into with dpkg-deb -x")
-	flag.StringVar(&o.docs, "docs", "../../docs", "where matrix.md and matrix/ are written")
-	flag.StringVar(&o.echod, "echod", "", "use this echod instead of building one")
-	flag.IntVar(&o.atOnce, "at-once", 3, "how many setups may run side by side")
-	flag.DurationVar(&o.within, "within", time.Hour, "give up after this long")
+	flag.StringVar(&o.root, "root", "", "a directory with Debian packages that dpkg-deb -x has unpacked")
+	flag.StringVar(&o.docs, "docs", "../../docs", "the directory of matrix.md and matrix/")
+	flag.StringVar(&o.echod, "echod", "", "use this echod instead of buildTimeout one")
+	flag.IntVar(&o.parallel, "parallel", 3, "run this many setups at the same time")
+	flag.DurationVar(&o.timeout, "timeout", time.Hour, "stop after this time")
 	flag.Parse()
-	if flag.NArg() > 0 || o.atOnce < 1 {
+	if flag.NArg() > 0 || o.parallel < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeoutCause(ctx, o.within, fmt.Errorf("not done within %v (-within)", o.within))
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("not finished within %v (-timeout)", o.timeout))
 	defer cancel()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "matrix:", err)
@@ -64,7 +66,10 @@ func main() {
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
 func run(ctx context.Context, o options) error {
-	// What is started ends with the thread that started it.
+	if o.render {
+		return page.Render(o.docs, programs.All(), programs.Missing())
+	}
+	// Processes end with the thread that has started them.
 	runtime.LockOSThread()
 	if err := lab.AdoptOrphans(); err != nil {
 		return err
@@ -79,7 +84,7 @@ func run(ctx context.Context, o options) error {
 	}
 	defer w.Close()
 	if o.quick {
-		w.Flags = []string{"--stall", "2s"} // of 10, which is most of what check takes
+		w.Flags = []string{"--stall", "2s"} // instead of 10 s, which is most of the time of check
 	}
 	if o.echod != "" {
 		err = w.Use(o.echod)
@@ -95,21 +100,21 @@ func run(ctx context.Context, o options) error {
 	}
 	defer func() {
 		stop()
-		if n := lab.Sweep(); n > 0 {
-			say("%d processes had to be ended that their programs left behind", n)
+		if n := lab.KillDescendants(); n > 0 {
+			say("%d processes that programs had left were killed", n)
 		}
 	}()
-	outcomes := tryAll(ctx, w, chosen, target, o)
+	outcomes := runAll(ctx, w, chosen, target, o)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if o.quick || o.only != "" {
 		return errors.Join(page.Summary(os.Stdout, outcomes), allRan(outcomes))
 	}
-	return page.Write(o.docs, outcomes, programs.LeftOut())
+	return page.Write(o.docs, outcomes, programs.Missing())
 }
 
-// allRan is an error if a setup was asked for by name and could not be run.
+// allRan returns an error if a setup could not be run.
 func allRan(outcomes []lab.Outcome) error {
 	for _, o := range outcomes {
 		if o.Report == nil {
@@ -119,7 +124,7 @@ func allRan(outcomes []lab.Outcome) error {
 	return nil
 }
 
-// choose picks the programs that o asks for.
+// choose returns the programs that o selects.
 func choose(o options) ([]lab.Program, error) {
 	switch {
 	case o.quick:
@@ -131,19 +136,19 @@ func choose(o options) ([]lab.Program, error) {
 	for name := range strings.SplitSeq(o.only, ",") {
 		i := slices.IndexFunc(programs.All(), func(p lab.Program) bool { return p.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("no program is called %q", name)
+			return nil, fmt.Errorf("unknown program %q", name)
 		}
 		chosen = append(chosen, programs.All()[i])
 	}
 	return chosen, nil
 }
 
-// tryAll obtains the programs one by one, for that takes the processor, and
-// tries their setups side by side, for that is mostly waiting.
-func tryAll(ctx context.Context, w *lab.Workshop, chosen []lab.Program, target lab.Target, o options) []lab.Outcome {
+// runAll obtains the programs one after another, because builds use the CPU. It runs their
+// setups at the same time, because they mostly wait.
+func runAll(ctx context.Context, w *lab.Env, chosen []lab.Program, target lab.Target, o options) []lab.Outcome {
 	var (
 		outcomes []lab.Outcome
-		places   = make(chan struct{}, o.atOnce)
+		slots    = make(chan struct{}, o.parallel)
 		wg       sync.WaitGroup
 	)
 	for _, program := range chosen {
@@ -162,25 +167,25 @@ func tryAll(ctx context.Context, w *lab.Workshop, chosen []lab.Program, target l
 			break
 		}
 		if outcomes[i].Reason != "" {
-			say("%s, %s: left out: %s", outcomes[i].Program, outcomes[i].Setup.Name, outcomes[i].Reason)
+			say("%s, %s: not available: %s", outcomes[i].Program, outcomes[i].Setup.Name, outcomes[i].Reason)
 			continue
 		}
-		places <- struct{}{}
+		slots <- struct{}{}
 		wg.Go(func() {
-			runtime.LockOSThread() // never unlocked: what it started ended before
-			defer func() { <-places }()
-			tryOne(ctx, w, &outcomes[i], target, !o.quick)
+			runtime.LockOSThread() // not unlocked: the processes of the setup end before the thread
+			defer func() { <-slots }()
+			runOne(ctx, w, &outcomes[i], target, !o.quick)
 		})
 	}
 	wg.Wait()
 	return outcomes
 }
 
-// longest is how long one setup may take, come what may.
-const longest = 5 * time.Minute
+// setupTimeout is how long one setup may take.
+const setupTimeout = 5 * time.Minute
 
-func tryOne(ctx context.Context, w *lab.Workshop, outcome *lab.Outcome, target lab.Target, confirm bool) {
-	ctx, cancel := context.WithTimeout(ctx, longest)
+func runOne(ctx context.Context, w *lab.Env, outcome *lab.Outcome, target lab.Target, confirm bool) {
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
 	start := time.Now()
 	report, err := w.Try(ctx, outcome.Setup, target, confirm)

@@ -10,27 +10,26 @@ import (
 	"strings"
 )
 
-// check runs echod check, as anybody would type it, and reads its report. That
-// rules fail is no error; that they fail without the program is one.
-func (w *Workshop) check(ctx context.Context, args []string) (*Report, error) {
+// check runs echod check and parses its report. It returns an error if a rule fails without
+// the program in the path. A rule that fails only with the program is not an error.
+func (w *Env) check(ctx context.Context, args []string) (*Report, error) {
 	echod, err := w.Look("echod")
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, echod, slices.Concat([]string{"check", "--format", "json"}, w.Flags, args)...)
-	var complaints strings.Builder
-	cmd.Stderr = &complaints
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	report, malformed := read(out)
+	report, malformed := ParseReport(out)
 	if malformed != nil {
-		return nil, fmt.Errorf("check made no report: %w: %s", errors.Join(err, ctx.Err(), malformed), &complaints)
+		return nil, fmt.Errorf("check wrote no report: %w: %s", errors.Join(err, ctx.Err(), malformed), &stderr)
 	}
-	return report, report.blameless()
+	return report, report.checkDirect()
 }
 
-// read takes a report of either shape that docs/report.md has: of one target, or
-// of two with --direct.
-func read(out []byte) (*Report, error) {
+// ParseReport parses a report of one target, or of two with --direct: see docs/report.md.
+func ParseReport(out []byte) (*Report, error) {
 	var document struct {
 		Results []Result
 		Path    struct{ Results []Result }
@@ -41,17 +40,17 @@ func read(out []byte) (*Report, error) {
 	}
 	report := &Report{Raw: out, Results: append(document.Results, document.Path.Results...), Direct: document.Direct.Results}
 	if len(report.Results) == 0 {
-		return nil, errors.New("no rule in it")
+		return nil, errors.New("the report has no rules")
 	}
 	return report, nil
 }
 
-// blameless is an error if the honest echo failed with nothing in between: then
-// nothing can be said of what is in between.
-func (r *Report) blameless() error {
+// checkDirect returns an error if a rule fails without the program: then the result with
+// the program is not valid.
+func (r *Report) checkDirect() error {
 	for _, result := range r.Direct {
 		if result.Verdict == "fail" || result.Verdict == "error" {
-			return fmt.Errorf("directly, without the program, %s ends in %s: %s", result.Rule, result.Verdict, result.Detail)
+			return fmt.Errorf("without the program, %s: %s: %s", result.Rule, result.Verdict, result.Detail)
 		}
 	}
 	return nil

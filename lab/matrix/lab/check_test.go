@@ -5,40 +5,40 @@ import (
 	"testing"
 )
 
-func TestBothShapesOfAReportAreRead(t *testing.T) {
+func TestParseReportReadsBothForms(t *testing.T) {
 	const result = `{"rule": "stream/half-close", "verdict": "fail", "class": "reset"}`
 	for _, document := range []string{
 		`{"schema": 1, "results": [` + result + `]}`,
 		`{"schema": 1, "path": {"results": [` + result + `]}, "direct": {"results": [{"rule": "stream/half-close", "verdict": "pass"}]}}`,
 	} {
-		report, err := read([]byte(document))
+		report, err := ParseReport([]byte(document))
 		if err != nil {
 			t.Fatalf("%s: %v", document, err)
 		}
 		if got, ok := report.Find("stream/half-close"); !ok || got.Verdict != "fail" || got.Class != "reset" {
 			t.Errorf("%s: got %+v", document, got)
 		}
-		if err := report.blameless(); err != nil {
+		if err := report.checkDirect(); err != nil {
 			t.Errorf("%s: %v", document, err)
 		}
 	}
 }
 
-func TestWhatFailsDirectlyIsNotTheProgramsFault(t *testing.T) {
-	report, err := read([]byte(`{"path": {"results": [{"rule": "a", "verdict": "fail"}]},
+func TestFailureWithoutTheProgramIsAnError(t *testing.T) {
+	report, err := ParseReport([]byte(`{"path": {"results": [{"rule": "a", "verdict": "fail"}]},
 		"direct": {"results": [{"rule": "a", "verdict": "fail", "detail": "why"}]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := report.blameless(); err == nil || !strings.Contains(err.Error(), "a ends in fail: why") {
+	if err := report.checkDirect(); err == nil || !strings.Contains(err.Error(), "a ends in fail: why") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestNoReportIsAnError(t *testing.T) {
+func TestParseReportRefusesOtherText(t *testing.T) {
 	for _, out := range []string{"", "{}", "echod: connection refused"} {
-		if _, err := read([]byte(out)); err == nil {
-			t.Errorf("%q: no error", out)
+		if _, err := ParseReport([]byte(out)); err == nil {
+			t.Errorf("%q: got no error", out)
 		}
 	}
 }

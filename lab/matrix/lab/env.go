@@ -1,3 +1,6 @@
+// Package lab runs echod check through other programs, and returns its reports. Each program
+// has its own directory and its own ports on 127.0.0.1. Everything that it starts is stopped
+// afterwards.
 package lab
 
 import (
@@ -9,26 +12,25 @@ import (
 	"strings"
 )
 
-// Workshop is where programs are got ready: a directory that vanishes with it,
-// and a search path.
-type Workshop struct {
-	Dir   string   // everything that is written is written below it
-	Bin   string   // what was built
-	Flags []string // that check is given in every setup
-	Root  string   // Debian packages unpacked by hand, as dpkg-deb -x does; "" for none
+// Env is a temporary directory, and the search path of the programs.
+type Env struct {
+	Dir   string   // all files are below it
+	Bin   string   // of the programs that were built
+	Flags []string // of check in every setup
+	Root  string   // where Debian packages are unpacked with dpkg-deb -x; "" for none
 }
 
-// Open makes a workshop. Root is as in Workshop; what stays empty is filled in.
-func Open(root string) (*Workshop, error) {
+// Open returns an Env in a new directory.
+func Open(root string) (*Env, error) {
 	dir, err := os.MkdirTemp("", "echod-matrix-")
 	if err != nil {
 		return nil, err
 	}
-	return &Workshop{Dir: dir, Bin: filepath.Join(dir, "bin"), Root: root}, nil
+	return &Env{Dir: dir, Bin: filepath.Join(dir, "bin"), Root: root}, nil
 }
 
-// Build builds the echod of repo, the root of the checkout.
-func (w *Workshop) Build(ctx context.Context, repo string) error {
+// Build builds echod. repo is the root of the repository.
+func (w *Env) Build(ctx context.Context, repo string) error {
 	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(w.Bin, "echod"), "./cmd/echod")
 	build.Dir = repo
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -38,8 +40,8 @@ func (w *Workshop) Build(ctx context.Context, repo string) error {
 	return nil
 }
 
-// Use takes an echod that was built before.
-func (w *Workshop) Use(program string) error {
+// Use uses an existing binary of echod.
+func (w *Env) Use(program string) error {
 	path, err := filepath.Abs(program)
 	if err != nil {
 		return err
@@ -50,12 +52,12 @@ func (w *Workshop) Use(program string) error {
 	return os.Symlink(path, filepath.Join(w.Bin, "echod"))
 }
 
-// Close removes everything.
-func (w *Workshop) Close() { os.RemoveAll(w.Dir) }
+// Close removes the directory.
+func (w *Env) Close() { os.RemoveAll(w.Dir) }
 
-// path is where commands are looked for. Daemons live in sbin, which is not on
-// everybody's PATH.
-func (w *Workshop) path() string {
+// path returns the search path. It includes the sbin directories, which PATH often does not
+// have.
+func (w *Env) path() string {
 	dirs := []string{w.Bin}
 	if w.Root != "" {
 		dirs = append(dirs, filepath.Join(w.Root, "usr/sbin"), filepath.Join(w.Root, "usr/bin"))
@@ -64,8 +66,8 @@ func (w *Workshop) path() string {
 	return strings.Join(append(dirs, "/usr/sbin", "/sbin"), string(os.PathListSeparator))
 }
 
-// Look finds the absolute path of a command.
-func (w *Workshop) Look(command string) (string, error) {
+// Look returns the absolute path of a command.
+func (w *Env) Look(command string) (string, error) {
 	for _, dir := range filepath.SplitList(w.path()) {
 		if path, err := exec.LookPath(filepath.Join(dir, command)); err == nil {
 			return filepath.Abs(path)

@@ -10,39 +10,39 @@ import (
 	"time"
 )
 
-// experiments are the rules that can be put in a few lines.
+// experiments has the rules that can be tested in a few lines.
 var experiments = map[string]experiment{
-	"stream/size-sweep":      {far: echo, client: with(writeWhileReading)},
-	"stream/bulk":            {far: echo, client: with(writeWhileReading)},
-	"stream/half-close":      {far: answerAfter(0), client: with(askAndFinish)},
-	"stream/half-close-late": {far: answerAfter(1200 * time.Millisecond), client: with(askAndFinish)},
-	"stream/half-close-owed": {far: owe, client: with(finishAndRead)},
-	"stream/fin-only":        {far: echo, client: with(finishAtOnce)},
-	"stream/close-latency":   {far: echo, client: with(askAndFinish)},
-	"stream/slow-reader":     {far: echo, client: with(writeThenRead)},
-	"stream/zero-window":     {far: echo, client: with(writeThenRead)},
-	"stream/concurrency":     {far: echo, client: crowdOf(100)},
-	"stream/server-fin":      {far: finishFirst, client: with(goOnAfterFIN)},
-	"stream/rst-to-server":   {client: with(resetFar)},
-	"stream/rst-to-client":   {far: resetClient, client: with(seeReset)},
-	"stream/rst-after-data":  {far: sendAndReset, client: with(seeReset)},
-	"stream/refused":         {closed: true, client: knock},
+	"stream/size-sweep":      {server: echo, client: with(writeWhileReading)},
+	"stream/bulk":            {server: echo, client: with(writeWhileReading)},
+	"stream/half-close":      {server: answerAfter(0), client: with(askAndHalfClose)},
+	"stream/half-close-late": {server: answerAfter(1200 * time.Millisecond), client: with(askAndHalfClose)},
+	"stream/half-close-owed": {server: sendOwed, client: with(halfCloseAndRead)},
+	"stream/fin-only":        {server: echo, client: with(halfCloseAtOnce)},
+	"stream/close-latency":   {server: echo, client: with(askAndHalfClose)},
+	"stream/slow-reader":     {server: echo, client: with(writeThenRead)},
+	"stream/zero-window":     {server: echo, client: with(writeThenRead)},
+	"stream/concurrency":     {server: echo, client: connectAll(100)},
+	"stream/server-fin":      {server: halfCloseFirst, client: with(sendAfterFIN)},
+	"stream/rst-to-server":   {client: with(resetServer)},
+	"stream/rst-to-client":   {server: resetClient, client: with(expectReset)},
+	"stream/rst-after-data":  {server: sendAndReset, client: with(expectReset)},
+	"stream/refused":         {closed: true, client: connectClosed},
 }
 
 const question = "a question\n"
 
-// answerAfter reads the question to its end and answers some time later.
+// answerAfter reads until the FIN, waits, and answers.
 func answerAfter(pause time.Duration) func(*net.TCPConn) {
-	return func(far *net.TCPConn) {
-		if n, err := io.Copy(io.Discard, far); err == nil && n > 0 {
-			time.Sleep(pause) // the experiment: a far end that thinks
-			far.Write([]byte(question))
+	return func(conn *net.TCPConn) {
+		if n, err := io.Copy(io.Discard, conn); err == nil && n > 0 {
+			time.Sleep(pause) // part of the experiment
+			conn.Write([]byte(question))
 		}
-		far.Close()
+		conn.Close()
 	}
 }
 
-func askAndFinish(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func askAndHalfClose(conn *net.TCPConn, _ <-chan string) (string, bool) {
 	conn.Write([]byte(question))
 	conn.CloseWrite()
 	n, err := io.Copy(io.Discard, conn)
@@ -50,18 +50,18 @@ func askAndFinish(conn *net.TCPConn, _ <-chan string) (string, bool) {
 		err == nil && n == int64(len(question))
 }
 
-// owed is more than the buffers of two connections hold.
+// owed is more than the socket buffers of two connections hold.
 const owed = 16 << 20
 
-func owe(far *net.TCPConn) {
-	far.Read(make([]byte, 1))
-	far.Write(payload(owed))
-	far.CloseWrite()
+func sendOwed(conn *net.TCPConn) {
+	conn.Read(make([]byte, 1))
+	conn.Write(payload(owed))
+	conn.CloseWrite()
 }
 
-func finishAndRead(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func halfCloseAndRead(conn *net.TCPConn, _ <-chan string) (string, bool) {
 	conn.Write([]byte("?"))
-	time.Sleep(500 * time.Millisecond) // the experiment: much is owed by now
+	time.Sleep(500 * time.Millisecond) // part of the experiment: many bytes are owed now
 	conn.CloseWrite()
 	time.Sleep(time.Second)
 	n, err := io.Copy(io.Discard, conn)
@@ -69,7 +69,7 @@ func finishAndRead(conn *net.TCPConn, _ <-chan string) (string, bool) {
 		err == nil && n == owed
 }
 
-func finishAtOnce(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func halfCloseAtOnce(conn *net.TCPConn, _ <-chan string) (string, bool) {
 	conn.CloseWrite()
 	n, err := io.Copy(io.Discard, conn)
 	return "a client that sent nothing and finished got " + ending(n, err), err == nil && n == 0
@@ -82,21 +82,21 @@ func writeWhileReading(conn *net.TCPConn, _ <-chan string) (string, bool) {
 	return fmt.Sprintf("a client that wrote and read at the same time got %s, of %d bytes", ending(n, err), much), n == much
 }
 
-func echo(far *net.TCPConn) {
-	io.Copy(far, far)
-	far.CloseWrite()
+func echo(conn *net.TCPConn) {
+	io.Copy(conn, conn)
+	conn.CloseWrite()
 }
 
 func writeThenRead(conn *net.TCPConn, _ <-chan string) (string, bool) {
 	go conn.Write(payload(owed))
-	time.Sleep(2 * time.Second) // the experiment: nothing is read
+	time.Sleep(2 * time.Second) // part of the experiment: the client does not read
 	n, err := io.Copy(io.Discard, io.LimitReader(conn, owed))
 	return fmt.Sprintf("a client that read nothing for 2s and then everything got %s, of %d bytes", ending(n, err), owed),
 		n == owed
 }
 
-// crowdOf connects n clients at the same moment.
-func crowdOf(n int) func(string, <-chan string) (string, bool) {
+// connectAll connects n clients at the same time.
+func connectAll(n int) func(string, <-chan string) (string, bool) {
 	return func(address string, _ <-chan string) (string, bool) {
 		var (
 			clients, connected sync.WaitGroup
@@ -131,51 +131,51 @@ func crowdOf(n int) func(string, <-chan string) (string, bool) {
 	}
 }
 
-func finishFirst(far *net.TCPConn) { far.CloseWrite() }
+func halfCloseFirst(conn *net.TCPConn) { conn.CloseWrite() }
 
-func goOnAfterFIN(conn *net.TCPConn, seen <-chan string) (string, bool) {
+func sendAfterFIN(conn *net.TCPConn, seen <-chan string) (string, bool) {
 	n, err := io.Copy(io.Discard, conn)
 	if err != nil {
 		return "instead of the server's FIN the client got " + ending(n, err), false
 	}
-	time.Sleep(time.Second) // the experiment: long after the server's FIN
+	time.Sleep(time.Second) // part of the experiment
 	conn.Write(payload(1 << 10))
 	time.Sleep(time.Second)
 	conn.Write(payload(1 << 16))
 	conn.CloseWrite()
-	saw := theFarEnd(seen)
+	saw := serverResult(seen)
 	return "after its own FIN the server got " + saw + fmt.Sprintf(", of %d bytes", 1<<10+1<<16),
 		saw == ending(1<<10+1<<16, nil)
 }
 
-func resetFar(conn *net.TCPConn, seen <-chan string) (string, bool) {
+func resetServer(conn *net.TCPConn, seen <-chan string) (string, bool) {
 	conn.Write([]byte(question))
-	time.Sleep(200 * time.Millisecond) // the experiment: the question has arrived
+	time.Sleep(200 * time.Millisecond) // part of the experiment: the question has arrived
 	conn.SetLinger(0)
 	conn.Close()
-	saw := theFarEnd(seen)
+	saw := serverResult(seen)
 	return "when the client reset, the server got " + saw, saw == fmt.Sprintf("%d bytes and a reset", len(question))
 }
 
-func resetClient(far *net.TCPConn) {
-	far.Read(make([]byte, 64))
-	far.SetLinger(0)
-	far.Close()
+func resetClient(conn *net.TCPConn) {
+	conn.Read(make([]byte, 64))
+	conn.SetLinger(0)
+	conn.Close()
 }
 
-func sendAndReset(far *net.TCPConn) {
-	far.Write(payload(1 << 16))
-	resetClient(far)
+func sendAndReset(conn *net.TCPConn) {
+	conn.Write(payload(1 << 16))
+	resetClient(conn)
 }
 
-func seeReset(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func expectReset(conn *net.TCPConn, _ <-chan string) (string, bool) {
 	conn.Write([]byte(question))
 	n, err := io.Copy(io.Discard, conn)
 	return "when the server reset, the client got " + ending(n, err), errors.Is(err, syscall.ECONNRESET)
 }
 
-// knock connects where nobody listens.
-func knock(address string, _ <-chan string) (string, bool) {
+// connectClosed connects to a port where nothing listens.
+func connectClosed(address string, _ <-chan string) (string, bool) {
 	conn, err := dial(address)
 	if err != nil {
 		return "the connect was refused", errors.Is(err, syscall.ECONNREFUSED)

@@ -11,38 +11,38 @@ import (
 	"time"
 )
 
-// An experiment says what a rule says with a client and a far end of a few
-// lines each, and nothing of check: what both find is no mistake of check's.
-// It returns what it saw, and whether that is how it should be.
+// experiment tests the same as a rule, with a client and a server of a few lines. It shares
+// no code with check. So if both fail, check is not the cause. The client returns what it
+// saw, and whether that is honest. It receives what the server saw of each connection.
 type experiment struct {
-	closed bool               // the client goes where nobody listens
-	far    func(*net.TCPConn) // the far end of each connection; it may leave it open
+	closed bool               // the client connects to a port where nothing listens
+	server func(*net.TCPConn) // serves a connection; need not close it
 	client func(address string, seen <-chan string) (saw string, honest bool)
 }
 
-// way is two addresses that lead through a program: one to the far end, and one
-// to a port where nobody listens.
-type way struct{ open, closed string }
+// path has two addresses of a program: it forwards one to the server of the experiment, and
+// the other to a port where nothing listens.
+type path struct{ open, closed string }
 
-// Times is how often an experiment is made: some programs are in a race.
+// Times is how often an experiment is made, because some results depend on timing.
 const Times = 3
 
-// Confirmation is what experiments said about one rule.
+// Confirmation is the result of the experiments for one rule.
 type Confirmation struct {
-	Failed int // of Times
-	Saw    string
+	Failed int    `json:"failed"` // of Times
+	Saw    string `json:"saw"`
 }
 
 func (c Confirmation) String() string {
 	return fmt.Sprintf("%d of %d: %s", c.Failed, Times, c.Saw)
 }
 
-// patience is how long an experiment waits for anything.
-const patience = 8 * time.Second
+// experimentTimeout is how long an experiment waits for an event.
+const experimentTimeout = 8 * time.Second
 
-// plain makes the experiment for rule on the way to far. ok is false if there is
-// none for this rule.
-func plain(rule string, through way, far *net.TCPListener) (c Confirmation, ok bool) {
+// plain makes the experiment for rule, through a program that forwards to server. It returns
+// false if there is no experiment for the rule.
+func plain(rule string, through path, server *net.TCPListener) (c Confirmation, ok bool) {
 	e, ok := experiments[rule]
 	if !ok {
 		return Confirmation{}, false
@@ -52,7 +52,7 @@ func plain(rule string, through way, far *net.TCPListener) (c Confirmation, ok b
 		address = through.closed
 	}
 	for range Times {
-		saw, honest := e.once(address, far)
+		saw, honest := e.once(address, server)
 		if !honest {
 			c.Failed++
 		}
@@ -78,13 +78,13 @@ func (e experiment) once(address string, listener *net.TCPListener) (string, boo
 			if err != nil {
 				return
 			}
-			conn.SetDeadline(time.Now().Add(patience))
+			conn.SetDeadline(time.Now().Add(experimentTimeout))
 			mu.Lock()
 			conns = append(conns, conn)
 			mu.Unlock()
 			go func() {
-				if e.far != nil {
-					e.far(conn)
+				if e.server != nil {
+					e.server(conn)
 				}
 				saw := drain(conn)
 				select {
@@ -105,7 +105,7 @@ func (e experiment) once(address string, listener *net.TCPListener) (string, boo
 	return saw, honest
 }
 
-// drain reads to the end and says what came: "12 bytes and a FIN".
+// drain reads until the end, and returns e.g. "12 bytes and a FIN".
 func drain(conn *net.TCPConn) string {
 	n, err := io.Copy(io.Discard, conn)
 	return ending(n, err)
@@ -118,24 +118,24 @@ func ending(n int64, err error) string {
 	case errors.Is(err, syscall.ECONNRESET):
 		how = "a reset"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		how = fmt.Sprintf("nothing for the rest of %v", patience)
+		how = fmt.Sprintf("nothing for the rest of %v", experimentTimeout)
 	case err != nil:
 		how = err.Error()
 	}
 	return fmt.Sprintf("%d bytes and %s", n, how)
 }
 
-// dial connects with patience.
+// dial connects with a timeout.
 func dial(address string) (*net.TCPConn, error) {
-	conn, err := net.DialTimeout("tcp", address, patience)
+	conn, err := net.DialTimeout("tcp", address, experimentTimeout)
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(experimentTimeout))
 	return conn.(*net.TCPConn), nil
 }
 
-// with makes a client of what is done on one connection.
+// with returns a client with one connection.
 func with(talk func(*net.TCPConn, <-chan string) (string, bool)) func(string, <-chan string) (string, bool) {
 	return func(address string, seen <-chan string) (string, bool) {
 		conn, err := dial(address)
@@ -147,13 +147,13 @@ func with(talk func(*net.TCPConn, <-chan string) (string, bool)) func(string, <-
 	}
 }
 
-// theFarEnd waits for what the far end saw of the one connection.
-func theFarEnd(seen <-chan string) string {
+// serverResult waits for what the server saw of the connection.
+func serverResult(seen <-chan string) string {
 	select {
 	case saw := <-seen:
 		return saw
-	case <-time.After(patience):
-		return "no end within " + patience.String()
+	case <-time.After(experimentTimeout):
+		return "no end within " + experimentTimeout.String()
 	}
 }
 

@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// TestExperimentsFindNothingWrongWithNothingInBetween: an experiment that fails
-// directly would confirm anything.
-func TestExperimentsFindNothingWrongWithNothingInBetween(t *testing.T) {
+// TestExperimentsPassWithoutAProxy exists because an experiment that always fails would
+// confirm everything.
+func TestExperimentsPassWithoutAProxy(t *testing.T) {
 	for rule := range experiments {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			far := listen(t)
-			c, _ := plain(rule, way{far.Addr().String(), closed(t)}, far)
+			c, _ := plain(rule, path{far.Addr().String(), closed(t)}, far)
 			if c.Failed != 0 {
 				t.Errorf("%s: %v", rule, c)
 			}
@@ -20,14 +20,14 @@ func TestExperimentsFindNothingWrongWithNothingInBetween(t *testing.T) {
 	}
 }
 
-// TestExperimentsFailThroughAFullClose: what most broken programs do.
-func TestExperimentsFailThroughAFullClose(t *testing.T) {
+// TestExperimentsDetectAFullClose uses the most common fault of proxies.
+func TestExperimentsDetectAFullClose(t *testing.T) {
 	for _, rule := range []string{"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
 		"stream/server-fin", "stream/rst-to-server", "stream/rst-to-client", "stream/rst-after-data", "stream/refused"} {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			far := listen(t)
-			through := way{fullClose(t, far.Addr().String()), fullClose(t, closed(t))}
+			through := path{fullClose(t, far.Addr().String()), fullClose(t, closed(t))}
 			c, _ := plain(rule, through, far)
 			if c.Failed != Times {
 				t.Errorf("%s: %v, want %d failures", rule, c, Times)
@@ -36,10 +36,10 @@ func TestExperimentsFailThroughAFullClose(t *testing.T) {
 	}
 }
 
-// closed is an address where nobody listens.
+// closed returns an address where nothing listens.
 func closed(t *testing.T) string {
 	t.Helper()
-	p, err := deny()
+	p, err := reserveClosed()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func listen(t *testing.T) *net.TCPListener {
 	return l
 }
 
-// fullClose is a proxy that ends both directions, in order, when one has ended.
+// fullClose starts a proxy that closes both directions with a FIN after the FIN of one.
 func fullClose(t *testing.T, to string) string {
 	l := listen(t)
 	go func() {

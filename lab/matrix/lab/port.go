@@ -6,22 +6,21 @@ import (
 	"syscall"
 )
 
-// port is a port of 127.0.0.1 that the lab has bound and does not listen on, so
-// that it is nobody else's: no listener gets it by chance, no client as its own.
-// A connect to it is refused until somebody listens.
+// port is a port of 127.0.0.1 that is bound and does not listen, so that no other process
+// gets it. A connect to it is refused until a program listens on it.
 type port struct {
 	number int
 	fd     int
 }
 
-// lend holds a port for a program to listen on: with SO_REUSEADDR on both sides
-// Linux lets it, as socket(7) says. Every program here sets it.
-func lend() (port, error) { return hold(1) }
+// reserve reserves a port for a program. Linux allows both to bind it, because both set
+// SO_REUSEADDR (socket(7)). Every program here does.
+func reserve() (port, error) { return bind(1) }
 
-// deny holds a port that stays closed: nobody can listen on it.
-func deny() (port, error) { return hold(0) }
+// reserveClosed reserves a port on which no program can listen.
+func reserveClosed() (port, error) { return bind(0) }
 
-func hold(reuse int) (port, error) {
+func bind(reuse int) (port, error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return port{}, os.NewSyscallError("socket", err)
@@ -46,8 +45,8 @@ func hold(reuse int) (port, error) {
 
 func (p port) release() { syscall.Close(p.fd) }
 
-// lendAll lends n ports. release takes them back, with an error, too.
-func lendAll(n int) (numbers []int, release func(), err error) {
+// reservePorts reserves n ports. The caller must call release, also after an error.
+func reservePorts(n int) (numbers []int, release func(), err error) {
 	var held []port
 	release = func() {
 		for _, p := range held {
@@ -55,7 +54,7 @@ func lendAll(n int) (numbers []int, release func(), err error) {
 		}
 	}
 	for range n {
-		p, err := lend()
+		p, err := reserve()
 		if err != nil {
 			return nil, release, err
 		}
@@ -64,5 +63,5 @@ func lendAll(n int) (numbers []int, release func(), err error) {
 	return numbers, release, nil
 }
 
-// Local is a port of this machine, as host:port.
+// Local returns the address of a port on 127.0.0.1.
 func Local(number int) string { return fmt.Sprintf("127.0.0.1:%d", number) }

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// TestALentPortIsRefusedUntilSomebodyListens: Go sets SO_REUSEADDR, as the
-// programs do.
-func TestALentPortIsRefusedUntilSomebodyListens(t *testing.T) {
-	p, err := lend()
+// TestReservedPortIsRefusedUntilAProgramListens uses a Go listener, which sets SO_REUSEADDR
+// as the programs do.
+func TestReservedPortIsRefusedUntilAProgramListens(t *testing.T) {
+	p, err := reserve()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,8 +30,8 @@ func TestALentPortIsRefusedUntilSomebodyListens(t *testing.T) {
 	conn.Close()
 }
 
-func TestADeniedPortIsNobodys(t *testing.T) {
-	p, err := deny()
+func TestClosedPortCannotBeUsed(t *testing.T) {
+	p, err := reserveClosed()
 	if err != nil {
 		t.Fatal(err)
 	}

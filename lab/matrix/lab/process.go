@@ -13,20 +13,19 @@ import (
 	"time"
 )
 
-// grace is how long a program may take to end when it is asked to.
-const grace = 3 * time.Second
+// stopTimeout is how long a program may take to end after SIGTERM.
+const stopTimeout = 3 * time.Second
 
-// process is a running command and what it forked.
+// process is a running command with its descendants.
 type process struct {
 	cmd    *exec.Cmd
-	output *transcript
+	output *limitedBuffer
 	ended  chan struct{}
 }
 
-// start runs argv in dir. It ends with this process, however that ends: the
-// caller must hold the thread that calls, as prctl(2) says of
-// PR_SET_PDEATHSIG.
-func (w *Workshop) start(dir string, argv []string) (*process, error) {
+// start runs argv in dir. The kernel kills the process when the calling thread ends
+// (PR_SET_PDEATHSIG in prctl(2)), so the caller must lock its goroutine to the thread.
+func (w *Env) start(dir string, argv []string) (*process, error) {
 	path, err := w.Look(argv[0])
 	if err != nil {
 		return nil, err
@@ -35,9 +34,9 @@ func (w *Workshop) start(dir string, argv []string) (*process, error) {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+w.path(), "HOME="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	p := &process{cmd: cmd, output: &transcript{}, ended: make(chan struct{})}
+	p := &process{cmd: cmd, output: &limitedBuffer{}, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.output, p.output
-	// Forked children may hold the pipes for longer than it takes to end.
+	// Children may have the pipes open for longer.
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)
@@ -46,8 +45,8 @@ func (w *Workshop) start(dir string, argv []string) (*process, error) {
 	return p, nil
 }
 
-// run runs argv in dir to its end.
-func (w *Workshop) run(ctx context.Context, dir string, argv []string) error {
+// run runs argv in dir and waits for its end.
+func (w *Env) run(ctx context.Context, dir string, argv []string) error {
 	p, err := w.start(dir, argv)
 	if err != nil {
 		return err
@@ -64,14 +63,13 @@ func (w *Workshop) run(ctx context.Context, dir string, argv []string) error {
 	return nil
 }
 
-// stop asks the process to end, and ends it and all that it forked if it does
-// not.
+// stop sends SIGTERM to the process, and kills it after a timeout. It kills all descendants.
 func (p *process) stop() {
 	family := descendants(p.cmd.Process.Pid)
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
-	case <-time.After(grace):
+	case <-time.After(stopTimeout):
 		p.cmd.Process.Kill()
 		<-p.ended
 	}
@@ -80,25 +78,25 @@ func (p *process) stop() {
 	}
 }
 
-// relative is a forked process, told apart from a later one of the same number
-// by when it was started.
-type relative struct {
+// child is a descendant. Its start time distinguishes it from a later process with the same
+// number.
+type child struct {
 	pid, parent int
 	start       string
 	zombie      bool
 }
 
-func (r relative) kill() {
+func (r child) kill() {
 	if now, err := stat(r.pid); err == nil && now.start == r.start {
 		syscall.Kill(r.pid, syscall.SIGKILL)
-		// A subreaper's part: it has become our child.
+		// It has become a child of this process, which is a subreaper.
 		syscall.Wait4(r.pid, nil, 0, nil)
 	}
 }
 
-// descendants are the children of pid, theirs, and so on.
-func descendants(pid int) []relative {
-	children := map[int][]relative{}
+// descendants returns the children of pid, their children, and so on.
+func descendants(pid int) []child {
+	children := map[int][]child{}
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
 		if n, err := strconv.Atoi(entry.Name()); err == nil {
@@ -114,24 +112,23 @@ func descendants(pid int) []relative {
 	return family
 }
 
-// stat reads the state, the parent and the start time of a process: fields 3, 4
-// and 22 of proc_pid_stat(5).
-func stat(pid int) (relative, error) {
+// stat returns the state, the parent and the start time of a process: fields 3, 4 and 22 of
+// proc_pid_stat(5).
+func stat(pid int) (child, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return relative{}, err
+		return child{}, err
 	}
-	// Field 2 is a name in parentheses, which may hold anything.
+	// Field 2 is a name in parentheses, which can contain any character.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(fields) < 20 {
-		return relative{}, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields)+2)
+		return child{}, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields)+2)
 	}
 	parent, err := strconv.Atoi(fields[1])
-	return relative{pid, parent, fields[19], fields[0] == "Z"}, err
+	return child{pid, parent, fields[19], fields[0] == "Z"}, err
 }
 
-// AdoptOrphans makes this process the parent of what its children leave behind,
-// so that nothing can slip away.
+// AdoptOrphans makes this process the parent of all orphaned descendants.
 func AdoptOrphans() error {
 	const setChildSubreaper = 36 // PR_SET_CHILD_SUBREAPER of prctl(2)
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0); errno != 0 {
@@ -140,9 +137,8 @@ func AdoptOrphans() error {
 	return nil
 }
 
-// Sweep ends what is left of this process's descendants and tells how many of
-// them were alive.
-func Sweep() int {
+// KillDescendants kills all descendants of this process. It returns how many were alive.
+func KillDescendants() int {
 	alive := 0
 	for _, member := range descendants(os.Getpid()) {
 		if !member.zombie {
@@ -153,13 +149,13 @@ func Sweep() int {
 	return alive
 }
 
-// transcript keeps the first 64 KiB of what a program says.
-type transcript struct {
+// limitedBuffer keeps the first 64 KiB of the output of a program.
+type limitedBuffer struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-func (t *transcript) Write(p []byte) (int, error) {
+func (t *limitedBuffer) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if room := 64<<10 - len(t.text); room > 0 {
@@ -168,7 +164,7 @@ func (t *transcript) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *transcript) String() string {
+func (t *limitedBuffer) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return string(t.text)

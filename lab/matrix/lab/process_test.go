@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestStopEndsWhatWasForked: the child of a child holds a connection open; when
-// it has gone, the connection ends.
-func TestStopEndsWhatWasForked(t *testing.T) {
+// TestStopKillsDescendants starts a child of a child with an open connection, which ends with
+// it.
+func TestStopKillsDescendants(t *testing.T) {
 	w, err := Open("")
 	if err != nil {
 		t.Fatal(err)
@@ -33,17 +33,17 @@ func TestStopEndsWhatWasForked(t *testing.T) {
 	}
 	p.stop()
 	if lines.Scan() {
-		t.Errorf("the child of the child still speaks: %q", lines.Text())
+		t.Errorf("got %q from the child of the child after stop", lines.Text())
 	}
 }
 
-func TestLookNamesWhatIsMissing(t *testing.T) {
+func TestLookNamesAMissingCommand(t *testing.T) {
 	w, err := Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
 	if _, err := w.Look("no-such-command"); err == nil || !strings.Contains(err.Error(), "no-such-command") {
-		t.Errorf("got %v, want an error that names the command", err)
+		t.Errorf("got %v, want an error with the name of the command", err)
 	}
 }

@@ -2,75 +2,73 @@ package lab
 
 import "context"
 
-// Program is something that people put between a client and a server, or an
-// echo server of its own.
+// Program is a proxy or a tunnel, or an echo server.
 type Program struct {
 	Name   string
 	Source Source
 	Setups []Setup // the documented default first
 }
 
-// Source is where a program comes from.
+// Source is the origin of a program.
 type Source interface {
-	// Obtain makes the program's commands available in w and tells its
-	// version. The error is an *AbsentError if it is not to be had here.
-	Obtain(ctx context.Context, w *Workshop) (version string, err error)
-	// String says it in words, as "Debian's haproxy".
+	// Obtain makes the commands of the program available in env, and returns the version.
+	// The error is an *AbsentError if the program is not available on this machine.
+	Obtain(ctx context.Context, w *Env) (version string, err error)
+	// String returns a description, e.g. "Debian's haproxy".
 	String() string
 }
 
-// AbsentError says that a program is not to be had on this machine.
+// AbsentError is returned if a program is not available on this machine.
 type AbsentError struct{ Reason string }
 
 func (e *AbsentError) Error() string { return e.Reason }
 
-// Setup is one way to run a program.
+// Setup is one configuration of a program.
 type Setup struct {
-	Name    string // as "default" or "proxy_half_close on"
-	Mends   string // what it is good for; "" for a default
-	Plan    func(Place) Plan
-	Itself  bool     // the program is the echo server; nothing is behind it
-	Port    int      // the one port that the program can listen on; 0 means any
-	Remarks []Remark // what there is to say when a rule comes out so
+	Name     string // e.g. "default" or "proxy_half_close on"
+	Fixes    string // the fault that the configuration may fix; "" for the default
+	Plan     func(Place) Plan
+	IsServer bool     // the program is an echo server, not a proxy
+	Port     int      // the only port that the program can listen on; 0 for any
+	Remarks  []Remark // printed if their verdict is the result
 }
 
-// Place is where a setup is carried out.
+// Place is the directory and the ports of a setup.
 type Place struct {
-	Dir   string // its own, absolute; commands start in it
-	Hops  []Hop  // what is to be forwarded; of a server, only Listen counts
-	Spare []int  // ports that nobody else uses
+	Dir   string // absolute; the working directory of the commands
+	Hops  []Hop  // to forward; a server uses only Listen
+	Spare []int  // other reserved ports
 }
 
-// Hop is one port to listen on, and one to forward to.
+// Hop is a port to listen on and a port to forward to.
 type Hop struct {
 	Listen int
 	To     int
 }
 
-// Plan is what to write and to run. It is also what the document shows, so a
-// reader can do by hand what the lab does.
+// Plan has the files and commands of a setup. The document shows it, so a reader can repeat
+// the test by hand.
 type Plan struct {
 	Files    []File
-	Before   [][]string // run to their end, in this order
-	Commands []Command  // run side by side until the setup's turn is over
+	Before   [][]string // run one after another
+	Commands []Command  // run at the same time, until the setup is stopped
 }
 
-// File is one file to be written into the place's directory.
+// File is a file in the directory of the place.
 type File struct {
 	Name string
 	Text string
 }
 
-// Command is one program to be kept running.
+// Command is a command that runs until the setup is stopped.
 type Command struct {
 	Argv  []string
-	Await int // the port that the next command needs; 0 if it needs none
+	Await int // a port that must be open before the next command starts; 0 for none
 }
 
-// Remark is what somebody found out about a rule's verdict on a setup. It is
-// printed only when the verdict is that again.
+// Remark explains a verdict. It is printed only if the verdict is the same again.
 type Remark struct {
 	Rule  string
-	Class string // the class of the failure; "" means that it passes
-	Text  string // what it means and how it was found out, in whole sentences
+	Class string // of the failure; "" if the rule passes
+	Text  string // complete sentences
 }

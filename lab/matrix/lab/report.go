@@ -5,24 +5,24 @@ import (
 	"net"
 )
 
-// Report is what check said about one setup.
+// Report is the result of check for one setup.
 type Report struct {
-	Raw     []byte   // its words
-	Results []Result // through the program, or of the program that is the server
+	Raw     []byte   // the JSON
+	Results []Result // through the program, or of the program if it is a server
 	Direct  []Result // without the program
 }
 
-// Result is what it said about one rule.
+// Result is the result of one rule.
 type Result struct {
 	Rule    string
 	Verdict string
 	Class   string
 	Detail  string
 
-	Plain *Confirmation `json:"-"` // of a failure, what plain sockets say; nil if they were not asked
+	Plain *Confirmation `json:"-"` // the experiment for a rule that failed, or nil
 }
 
-// Find is the result of a rule.
+// Find returns the result of a rule.
 func (r *Report) Find(rule string) (Result, bool) {
 	for _, result := range r.Results {
 		if result.Rule == rule {
@@ -32,7 +32,7 @@ func (r *Report) Find(rule string) (Result, bool) {
 	return Result{}, false
 }
 
-// Count tells how many results have this verdict.
+// Count returns the number of results with this verdict.
 func (r *Report) Count(verdict string) int {
 	n := 0
 	for _, result := range r.Results {
@@ -43,20 +43,20 @@ func (r *Report) Count(verdict string) int {
 	return n
 }
 
-// confirm puts what failed to plain sockets, as far as ctx has time for it. The
-// crowd goes first: it would be held up by connections that hang, as others leave
-// them behind.
-func (r *Report) confirm(ctx context.Context, through way, far *net.TCPListener) {
-	r.confirmIf(ctx, through, far, func(rule string) bool { return rule == "stream/concurrency" })
-	r.confirmIf(ctx, through, far, func(rule string) bool { return rule != "stream/concurrency" })
+// confirm makes an experiment with plain sockets for each rule that failed, until ctx is
+// canceled. concurrency goes first, because other experiments can leave connections that
+// delay it.
+func (r *Report) confirm(ctx context.Context, through path, server *net.TCPListener) {
+	r.confirmIf(ctx, through, server, func(rule string) bool { return rule == "stream/concurrency" })
+	r.confirmIf(ctx, through, server, func(rule string) bool { return rule != "stream/concurrency" })
 }
 
-func (r *Report) confirmIf(ctx context.Context, through way, far *net.TCPListener, chosen func(rule string) bool) {
+func (r *Report) confirmIf(ctx context.Context, through path, server *net.TCPListener, chosen func(rule string) bool) {
 	for i, result := range r.Results {
 		if result.Verdict != "fail" || !chosen(result.Rule) || ctx.Err() != nil {
 			continue
 		}
-		if c, ok := plain(result.Rule, through, far); ok {
+		if c, ok := plain(result.Rule, through, server); ok {
 			r.Results[i].Plain = &c
 		}
 	}

@@ -5,22 +5,22 @@ import (
 	"fmt"
 )
 
-// Target is where the lab's own echo and agent are, and a port where nobody is.
+// Target has the ports of an honest echo server and an agent, and a port where nothing
+// listens.
 type Target struct {
 	Echo   int
 	Agent  int
 	Closed int
 }
 
-// Serve starts the lab's own echo, which stands behind every proxy, and the
-// agent beside it. stop ends both.
-func (w *Workshop) Serve(ctx context.Context) (target Target, stop func(), err error) {
-	ports, release, err := lendAll(2)
+// Serve starts the echo server and the agent that are behind every proxy. stop stops both.
+func (w *Env) Serve(ctx context.Context) (target Target, stop func(), err error) {
+	ports, release, err := reservePorts(2)
 	if err != nil {
 		release()
 		return Target{}, nil, err
 	}
-	closed, err := deny()
+	closed, err := reserveClosed()
 	if err != nil {
 		release()
 		return Target{}, nil, err
@@ -30,7 +30,7 @@ func (w *Workshop) Serve(ctx context.Context) (target Target, stop func(), err e
 		{Argv: []string{"echod", "serve", "--listen", "tcp://" + Local(target.Echo)}, Await: target.Echo},
 		{Argv: []string{"echod", "agent", "--listen", "tcp://" + Local(target.Agent)}, Await: target.Agent},
 	}
-	running, err := w.raise(ctx, Plan{Commands: commands}, w.Dir)
+	running, err := w.startAll(ctx, Plan{Commands: commands}, w.Dir)
 	stop = func() {
 		for _, p := range running {
 			p.stop()
@@ -40,7 +40,7 @@ func (w *Workshop) Serve(ctx context.Context) (target Target, stop func(), err e
 	}
 	if err != nil {
 		stop()
-		return Target{}, nil, fmt.Errorf("the honest server: %w", err)
+		return Target{}, nil, fmt.Errorf("start of the echo server and the agent: %w", err)
 	}
 	return target, stop, nil
 }

@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// Debian is a package that is installed, or unpacked below Workshop.Root.
+// Debian is a package that is installed, or unpacked below Env.Root.
 type Debian struct {
 	Package string
-	Command string // what the package is needed for
+	Command string // of the package
 }
 
 func (d Debian) String() string { return "Debian's " + d.Package }
 
-// Obtain looks for the command. It installs nothing.
-func (d Debian) Obtain(ctx context.Context, w *Workshop) (string, error) {
+// Obtain finds the command. It installs nothing.
+func (d Debian) Obtain(ctx context.Context, w *Env) (string, error) {
 	if _, err := w.Look(d.Command); err != nil {
 		return "", &AbsentError{fmt.Sprintf("%s is not installed (package %s)", d.Command, d.Package)}
 	}
@@ -32,11 +32,11 @@ func (d Debian) Obtain(ctx context.Context, w *Workshop) (string, error) {
 	if w.Root != "" {
 		return changelogVersion(filepath.Join(w.Root, "usr/share/doc", d.Package))
 	}
-	return "", fmt.Errorf("%s is there, but of no version that dpkg knows", d.Command)
+	return "", fmt.Errorf("%s is installed, but dpkg does not know its version", d.Command)
 }
 
-// changelogVersion is the version of an unpacked package: the first line of its
-// changelog reads "name (version) suite; …".
+// changelogVersion returns the version of an unpacked package. The first line of its
+// changelog is "name (version) suite; …".
 func changelogVersion(dir string) (string, error) {
 	file, err := os.Open(filepath.Join(dir, "changelog.Debian.gz"))
 	if err != nil {
@@ -57,26 +57,25 @@ func changelogVersion(dir string) (string, error) {
 	return version, nil
 }
 
-// building is how long it may take to get a module and to compile it. Some bring
-// hundreds of others along.
-const building = 20 * time.Minute
+// buildTimeout is how long the download and the build of a module may take. Some modules
+// have hundreds of dependencies.
+const buildTimeout = 20 * time.Minute
 
-// GoModule is a module that is built for the occasion.
+// GoModule is a Go module that is built for the matrix.
 type GoModule struct {
 	Path    string
 	Version string            // pinned
-	Rules   string            // replace and exclude of its go.mod, which count in a main module only
-	Build   map[string]string // command → the package it is built from
-	Main    string            // instead of Build: the text of a main package, for the one command
-	Command string            // that Main is built to
+	Rules   string            // the replace and exclude directives of its go.mod, which only a main module uses
+	Build   map[string]string // the package of each command
+	Main    string            // instead of Build: the source of a main package
+	Command string            // that is built from Main
 }
 
 func (m GoModule) String() string { return "the Go module " + m.Path }
 
-// Obtain builds the commands in a module of their own, which requires nothing
-// but this one at its version, for as long as building may take.
-func (m GoModule) Obtain(ctx context.Context, w *Workshop) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, building)
+// Obtain builds the commands in a temporary module that requires only this module.
+func (m GoModule) Obtain(ctx context.Context, w *Env) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	dir, err := os.MkdirTemp(w.Dir, "build-")
 	if err != nil {
@@ -98,14 +97,14 @@ func (m GoModule) Obtain(ctx context.Context, w *Workshop) (string, error) {
 		build.Dir = dir
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
-			return "", &AbsentError{fmt.Sprintf("%s %s could not be built: %s", m.Path, m.Version, complaint(out, err))}
+			return "", &AbsentError{fmt.Sprintf("%s %s could not be built: %s", m.Path, m.Version, lastLine(out, err))}
 		}
 	}
 	return m.Version, nil
 }
 
-// complaint is the last line of a failed command's output that says something.
-func complaint(out []byte, err error) string {
+// lastLine returns the last line of the output of a failed command.
+func lastLine(out []byte, err error) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
 		return last

@@ -11,40 +11,40 @@ import (
 	"time"
 )
 
-// comeUp is how long a setup may take to carry its first byte.
-const comeUp = 20 * time.Second
+// startTimeout is how long a setup may take until it forwards the first byte.
+const startTimeout = 20 * time.Second
 
-// Outcome is what came of one setup.
+// Outcome is the result of one setup.
 type Outcome struct {
 	Program string
 	Source  string
 	Version string
 	Setup   Setup
-	Report  *Report // nil if it could not be run
-	Reason  string  // then: why not
+	Report  *Report // nil if the setup could not be run
+	Reason  string  // why it could not be run
 	Elapsed time.Duration
 }
 
-// Try carries out one setup: writes its files, starts it, waits until it echoes
-// a byte, checks it, and ends it. If confirm is set, what failed is put to plain
-// sockets, too.
-func (w *Workshop) Try(ctx context.Context, setup Setup, target Target, confirm bool) (*Report, error) {
+// Try runs one setup: it writes the files, starts the commands, waits until a byte is
+// echoed, runs check, and stops the commands. If confirm is set, it also makes an
+// experiment with plain sockets for each rule that failed.
+func (w *Env) Try(ctx context.Context, setup Setup, target Target, confirm bool) (*Report, error) {
 	dir, err := os.MkdirTemp(w.Dir, "setup-")
 	if err != nil {
 		return nil, err
 	}
-	far, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	server, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return nil, err
 	}
-	defer far.Close()
-	ports, release, err := lendAll(7)
+	defer server.Close()
+	ports, release, err := reservePorts(7)
 	defer release()
 	if err != nil {
 		return nil, err
 	}
-	place := newPlace(dir, setup, target, far.Addr().(*net.TCPAddr).Port, ports)
-	running, err := w.raise(ctx, setup.Plan(place), dir)
+	place := newPlace(dir, setup, target, server.Addr().(*net.TCPAddr).Port, ports)
+	running, err := w.startAll(ctx, setup.Plan(place), dir)
 	defer func() {
 		for i := len(running) - 1; i >= 0; i-- {
 			running[i].stop()
@@ -54,22 +54,22 @@ func (w *Workshop) Try(ctx context.Context, setup Setup, target Target, confirm 
 		return nil, err
 	}
 	if err := setup.ready(ctx, place); err != nil {
-		return nil, fmt.Errorf("%w%s", err, said(running))
+		return nil, fmt.Errorf("%w%s", err, outputs(running))
 	}
 	report, err := w.check(ctx, setup.flags(place, target))
-	if err == nil && confirm && !setup.Itself {
-		through := way{open: Local(place.Hops[toPlain].Listen), closed: Local(place.Hops[toNobody].Listen)}
-		report.confirm(ctx, through, far)
+	if err == nil && confirm && !setup.IsServer {
+		through := path{open: Local(place.Hops[toPlain].Listen), closed: Local(place.Hops[toNobody].Listen)}
+		report.confirm(ctx, through, server)
 	}
 	return report, err
 }
 
-// The hops of a place, by where they lead.
+// The hops of a place, by their destination.
 const (
 	toEcho   = iota
-	toAgent  // the rules that ask what the far side saw
+	toAgent  // for the rules that need the agent
 	toNobody // stream/refused
-	toPlain  // the far end of the plain experiments
+	toPlain  // the server of the experiments
 )
 
 func newPlace(dir string, setup Setup, target Target, plain int, ports []int) Place {
@@ -84,27 +84,27 @@ func newPlace(dir string, setup Setup, target Target, plain int, ports []int) Pl
 	return Place{Dir: dir, Hops: hops, Spare: spare}
 }
 
-// ready waits until a byte comes back, and until the other ports are open that
-// check needs. Nobody touches the hop of the experiments, which count what comes.
+// ready waits until a byte is echoed, and until the other ports that check needs are open.
+// It does not connect to the hop of the experiments, which count connections.
 func (s Setup) ready(ctx context.Context, at Place) error {
 	if err := echoes(ctx, at.Hops[toEcho].Listen); err != nil {
-		return fmt.Errorf("it never echoed a byte: %w", err)
+		return fmt.Errorf("no byte was echoed: %w", err)
 	}
-	if s.Itself {
+	if s.IsServer {
 		return nil
 	}
 	for _, hop := range []int{toAgent, toNobody} {
 		if err := accepts(ctx, at.Hops[hop].Listen); err != nil {
-			return fmt.Errorf("it never listened on its port %d: %w", hop+1, err)
+			return fmt.Errorf("hop %d does not listen: %w", hop+1, err)
 		}
 	}
 	return nil
 }
 
-// flags are what check is asked.
+// flags returns the flags and the argument of check.
 func (s Setup) flags(at Place, target Target) []string {
 	echo := "tcp://" + Local(at.Hops[toEcho].Listen)
-	if s.Itself {
+	if s.IsServer {
 		return []string{echo}
 	}
 	return []string{
@@ -116,8 +116,8 @@ func (s Setup) flags(at Place, target Target) []string {
 	}
 }
 
-// raise carries plan out. What it started is returned with an error, too.
-func (w *Workshop) raise(ctx context.Context, plan Plan, dir string) ([]*process, error) {
+// startAll runs a plan. It returns the started processes also with an error.
+func (w *Env) startAll(ctx context.Context, plan Plan, dir string) ([]*process, error) {
 	for _, file := range plan.Files {
 		if err := os.WriteFile(filepath.Join(dir, file.Name), []byte(file.Text), 0o600); err != nil {
 			return nil, err
@@ -139,26 +139,26 @@ func (w *Workshop) raise(ctx context.Context, plan Plan, dir string) ([]*process
 			continue
 		}
 		if err := accepts(ctx, command.Await); err != nil {
-			return running, fmt.Errorf("%s never listened: %w%s", command.Argv[0], err, said(running))
+			return running, fmt.Errorf("%s does not listen: %w%s", command.Argv[0], err, outputs(running))
 		}
 	}
 	return running, nil
 }
 
-// said is what the programs complained about, the newest last.
-func said(running []*process) string {
+// outputs returns the output of all processes.
+func outputs(running []*process) string {
 	var all string
 	for _, p := range running {
 		if text := p.output.String(); text != "" {
-			all += "\n" + p.cmd.Args[0] + " said: " + text
+			all += "\n" + p.cmd.Args[0] + ": " + text
 		}
 	}
 	return all
 }
 
-// accepts waits until somebody listens on port.
+// accepts waits until a program listens on port.
 func accepts(ctx context.Context, port int) error {
-	return eventually(ctx, func() error {
+	return retry(ctx, func() error {
 		conn, err := net.DialTimeout("tcp", Local(port), time.Second)
 		if err == nil {
 			conn.Close()
@@ -167,9 +167,9 @@ func accepts(ctx context.Context, port int) error {
 	})
 }
 
-// echoes waits until a byte comes back from port.
+// echoes waits until port echoes a byte.
 func echoes(ctx context.Context, port int) error {
-	return eventually(ctx, func() error {
+	return retry(ctx, func() error {
 		conn, err := net.DialTimeout("tcp", Local(port), time.Second)
 		if err != nil {
 			return err
@@ -184,10 +184,10 @@ func echoes(ctx context.Context, port int) error {
 	})
 }
 
-// eventually asks until there is no error, for as long as comeUp. Nobody tells
-// when a foreign program has come up, so it must be asked.
-func eventually(ctx context.Context, ask func() error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, comeUp, errors.New("not ready in time"))
+// retry calls ask until it returns nil, but not longer than startTimeout. The programs do
+// not report when they have started.
+func retry(ctx context.Context, ask func() error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("not ready in time"))
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

@@ -8,9 +8,9 @@ import (
 	"echod/lab/matrix/lab"
 )
 
-// summary is one row a setup.
-func (p *paper) summary() {
-	p.line("## Summary\n\n| | program | version | configuration | verdict | what fails |\n|---|---|---|---|---|---|")
+// summary writes one row for each setup.
+func (p *document) summary() {
+	p.line("## Summary\n\n| | program | version | configuration | verdict | rules that fail |\n|---|---|---|---|---|---|")
 	for i, o := range p.outcomes {
 		if o.Report == nil {
 			continue
@@ -32,7 +32,7 @@ func verdict(r *lab.Report) string {
 	return fmt.Sprintf("honest: %d pass", pass)
 }
 
-// failed are the rules that failed, without what all begin with.
+// failed returns the rules that failed, without their common prefix.
 func failed(r *lab.Report) []string {
 	var all []string
 	for _, result := range r.Results {
@@ -43,21 +43,21 @@ func failed(r *lab.Report) []string {
 	return all
 }
 
-// letters stand for how a rule failed, where there is no room for the word.
+// letters are abbreviations of classes for the grid.
 var letters = []struct{ class, letter, means string }{
 	{"premature-eof", "F", "a FIN too early (premature-eof)"},
 	{"reset", "R", "a reset"},
-	{"timeout", "T", "what was due did not come (timeout)"},
-	{"late", "L", "it came too late (late)"},
+	{"timeout", "T", "a timeout: bytes are missing (timeout)"},
+	{"late", "L", "too late (late)"},
 	{"silent", "S", "no FIN, no reset, no data (silent)"},
 	{"refused", "C", "the connect was refused"},
-	{"unbounded", "U", "everything is taken in (unbounded)"},
+	{"unbounded", "U", "reads without limit (unbounded)"},
 }
 
-// grid is rule by rule, a column a setup.
-func (p *paper) grid() {
-	p.line("## Rule by rule\n\nThe columns are the rows of the summary. ✓ passes. A letter is how the rule failed:\n%s"+
-		". – was not asked or does not apply, ? inconclusive.\n", p.legend())
+// grid writes a row for each rule and a column for each setup.
+func (p *document) grid() {
+	p.line("## Rules and setups\n\nThe columns are the rows of the summary. ✓ the rule passes. A letter shows how the rule fails:\n%s"+
+		". – the rule did not run, ? inconclusive.\n", p.legend())
 	var head, rule strings.Builder
 	for i, o := range p.outcomes {
 		if o.Report != nil {
@@ -78,8 +78,8 @@ func (p *paper) grid() {
 	p.line("")
 }
 
-// legend explains the letters that the grid has.
-func (p *paper) legend() string {
+// legend explains the letters in the grid.
+func (p *document) legend() string {
 	var used []string
 	for _, o := range p.outcomes {
 		if o.Report == nil {
@@ -114,4 +114,75 @@ func mark(report *lab.Report, rule string) string {
 		}
 	}
 	return "**" + r.Class + "**"
+}
+
+// questions are questions of users. The answer for a proxy is the first one of which it
+// fails all rules.
+var questions = []struct {
+	text    string
+	answers []answer
+}{
+	{"A client sends a request, half-closes, and waits. Does the answer arrive?", []answer{
+		{"**No**, the answer is lost", []string{"stream/half-close"}},
+		{"**Only if it is fast**: an answer after one second is lost", []string{"stream/half-close-late"}},
+		{"**Yes**", nil},
+	}},
+	{"The server half-closes first. Does the server receive what the client sends after that?", []answer{
+		{"**No**", []string{"stream/server-fin"}},
+		{"**Yes**", nil},
+	}},
+	{"One side resets the connection. Does the other side see the reset?", []answer{
+		{"**No**: a reset of either side arrives as a FIN", []string{"stream/rst-to-server", "stream/rst-to-client"}},
+		{"**Only the server does**", []string{"stream/rst-to-client"}},
+		{"**Only the client does**", []string{"stream/rst-to-server"}},
+		{"**Yes**", nil},
+	}},
+}
+
+type answer struct {
+	text  string
+	fails []string
+}
+
+func (a answer) matches(r *lab.Report) bool {
+	for _, rule := range a.fails {
+		if result, _ := r.Find(rule); result.Verdict != "fail" {
+			return false
+		}
+	}
+	return true
+}
+
+// answers writes the answers to the questions.
+func (p *document) answers() {
+	p.line("## Answers\n")
+	for _, question := range questions {
+		p.line("%s\n", question.text)
+		proxies := make([][]string, len(question.answers))
+		for _, o := range p.outcomes {
+			if o.Report == nil || o.Setup.IsServer {
+				continue
+			}
+			for i, answer := range question.answers {
+				if answer.matches(o.Report) {
+					proxies[i] = append(proxies[i], name(o))
+					break
+				}
+			}
+		}
+		for i, answer := range question.answers {
+			if len(proxies[i]) > 0 {
+				p.line("* %s: %s.", answer.text, strings.Join(proxies[i], ", "))
+			}
+		}
+		p.line("")
+	}
+}
+
+// name returns the name of the program, with the configuration if it is not the default.
+func name(o lab.Outcome) string {
+	if o.Setup.Fixes == "" {
+		return o.Program
+	}
+	return o.Program + " (`" + o.Setup.Name + "`)"
 }

@@ -1,15 +1,17 @@
 package page
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"echod/lab/matrix/lab"
+	"echod/lab/matrix/programs"
 )
 
-// TestARemarkIsPrintedOnlyIfItsVerdictComesOutAgain: a page must not tell of what
-// was not seen.
-func TestARemarkIsPrintedOnlyIfItsVerdictComesOutAgain(t *testing.T) {
+func TestRemarkIsPrintedOnlyForTheSameVerdict(t *testing.T) {
 	remarks := []lab.Remark{
 		{Rule: "stream/half-close", Class: "reset", Text: "It resets."},
 		{Rule: "stream/half-close", Text: "It is honest."},
@@ -25,19 +27,18 @@ func TestARemarkIsPrintedOnlyIfItsVerdictComesOutAgain(t *testing.T) {
 		{lab.Result{Rule: "stream/fin-only", Verdict: "pass"}, ""},
 	}
 	for _, tt := range tests {
-		p := paper{outcomes: []lab.Outcome{{Program: "p", Setup: lab.Setup{Remarks: remarks},
+		p := document{outcomes: []lab.Outcome{{Program: "p", Setup: lab.Setup{Remarks: remarks},
 			Report: &lab.Report{Results: []lab.Result{tt.result}}}}}
-		p.surprises()
+		p.remarks()
 		for _, remark := range remarks {
 			if got, want := strings.Contains(p.String(), remark.Text), remark.Text == tt.want; got != want {
-				t.Errorf("%+v: %q printed: got %v, want %v", tt.result, remark.Text, got, want)
+				t.Errorf("%+v: %q in the text: got %v, want %v", tt.result, remark.Text, got, want)
 			}
 		}
 	}
 }
 
-// TestWhatAnOptionMendsIsToldByComparison with the program's default.
-func TestWhatAnOptionMendsIsToldByComparison(t *testing.T) {
+func TestConfigurationIsComparedWithTheDefault(t *testing.T) {
 	report := func(failing ...string) *lab.Report {
 		r := &lab.Report{}
 		for _, rule := range failing {
@@ -49,26 +50,26 @@ func TestWhatAnOptionMendsIsToldByComparison(t *testing.T) {
 		before, now *lab.Report
 		want        string
 	}{
-		{report("a", "b"), report("b"), "Mended, compared with the default: a.\n"},
+		{report("a", "b"), report("b"), "Compared with the default, these rules pass: a.\n"},
 		{report(), report(), ""},
-		{report("a"), report("a"), "The same rules fail as by default.\n"},
-		{report("a"), report("a", "b"), "Nothing is mended, and these fail in addition: b.\n"},
-		{report("a"), report("b"), "Mended, compared with the default: a. Broken: b.\n"},
+		{report("a"), report("a"), "The same rules fail as with the default.\n"},
+		{report("a"), report("a", "b"), "Compared with the default, these rules fail in addition: b.\n"},
+		{report("a"), report("b"), "Compared with the default, these rules pass: a. These fail in addition: b.\n"},
 	}
 	for _, tt := range tests {
 		outcomes := []lab.Outcome{
 			{Program: "p", Report: tt.before},
-			{Program: "p", Report: tt.now, Setup: lab.Setup{Mends: "something"}},
+			{Program: "p", Report: tt.now, Setup: lab.Setup{Fixes: "something"}},
 		}
-		p := paper{outcomes: outcomes}
+		p := document{outcomes: outcomes}
 		if p.change(1, outcomes[1]); strings.TrimSuffix(p.String(), "\n") != tt.want {
 			t.Errorf("got %q, want %q", p.String(), tt.want)
 		}
 	}
 }
 
-// TestEveryProxyGivesOneAnswerToEachQuestion: the first that fits.
-func TestEveryProxyGivesOneAnswerToEachQuestion(t *testing.T) {
+// TestEveryProxyHasOneAnswerToEachQuestion checks that it is the first one that matches.
+func TestEveryProxyHasOneAnswerToEachQuestion(t *testing.T) {
 	outcome := func(name string, failing ...string) lab.Outcome {
 		r := &lab.Report{}
 		for _, rule := range failing {
@@ -76,23 +77,46 @@ func TestEveryProxyGivesOneAnswerToEachQuestion(t *testing.T) {
 		}
 		return lab.Outcome{Program: name, Report: r}
 	}
-	p := paper{outcomes: []lab.Outcome{
+	p := document{outcomes: []lab.Outcome{
 		outcome("loses", "half-close", "half-close-late", "rst-to-client", "rst-to-server"),
 		outcome("hurries", "half-close-late", "rst-to-client"),
 		outcome("waits"),
 	}}
-	p.inShort()
+	p.answers()
 	for _, want := range []string{
-		"* **No, it is lost**: loses.\n",
-		"* **If it is quick**: an answer that comes a second later is lost: hurries.\n",
+		"* **No**, the answer is lost: loses.\n",
+		"* **Only if it is fast**: an answer after one second is lost: hurries.\n",
 		"* **Yes**: waits.\n",
 		"* **Yes**: loses, hurries, waits.\n",
-		"* **Neither does**: each sees an orderly end: loses.\n",
-		"* **The server does, the client does not**: hurries.\n",
-		"* **Both do**: waits.\n",
+		"* **No**: a reset of either side arrives as a FIN: loses.\n",
+		"* **Only the server does**: hurries.\n",
+		"One side resets the connection. Does the other side see the reset?\n",
 	} {
 		if !strings.Contains(p.String(), want) {
 			t.Errorf("got %s\nwant %s", p.String(), want)
 		}
+	}
+}
+
+// TestPageIsUpToDate renders docs/matrix again: the texts here may have changed since then.
+func TestPageIsUpToDate(t *testing.T) {
+	const docs = "../../../docs"
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "matrix"), os.DirFS(filepath.Join(docs, "matrix"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := Render(dir, programs.All(), programs.Missing()); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join(dir, "matrix.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(docs, "matrix.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("docs/matrix.md is out of date: run go run . -render in lab/matrix")
 	}
 }

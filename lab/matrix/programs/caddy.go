@@ -25,7 +25,7 @@ func main() { caddycmd.Main() }
 `,
 	},
 	Setups: []lab.Setup{{Name: "default", Plan: caddyPlan, Remarks: []lab.Remark{
-		{Rule: "stream/half-close-late", Text: "Both directions end on their own; only resets become FINs."},
+		{Rule: "stream/half-close-late", Text: "Both directions end independently. Only resets become FINs."},
 	}}},
 }
 

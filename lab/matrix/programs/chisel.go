@@ -14,7 +14,7 @@ var chisel = lab.Program{
 		Build:   map[string]string{"chisel": "github.com/jpillora/chisel"},
 	},
 	Setups: []lab.Setup{{Name: "default", Plan: chiselPlan, Remarks: []lab.Remark{
-		{Rule: "stream/half-close", Class: "premature-eof", Text: "It carries its streams over SSH, which has an end of file for each direction and does this right (see ssh -L), and still closes both."},
+		{Rule: "stream/half-close", Class: "premature-eof", Text: "It forwards streams over SSH, which has an end of file for each direction (see ssh -L), but it closes both."},
 	}}},
 }
 

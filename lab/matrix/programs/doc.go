@@ -1,5 +1,5 @@
-// Package programs knows the programs of the matrix, one file each: where it
-// comes from, how it is run as its own documentation says, and what mends it.
+// Package programs has the programs of the matrix, one in each file: where it comes from,
+// how it is run according to its documentation, and which configuration fixes it.
 package programs
 
 import (
@@ -9,7 +9,7 @@ import (
 	"echod/lab/matrix/lab"
 )
 
-// All are the programs, in the order of the document.
+// All returns all programs, in the order of the document.
 func All() []lab.Program {
 	return []lab.Program{
 		haproxy, nginx, socat, ncat, ssh, docker,
@@ -18,27 +18,27 @@ func All() []lab.Program {
 	}
 }
 
-// Quick are those that every Debian machine can have in a minute.
+// Quick returns the programs that can be installed on Debian in a minute.
 func Quick() []lab.Program { return []lab.Program{haproxy, nginx, socat} }
 
-// Absent is a program that people use and that the matrix does without.
+// Absent is a program that is not in the matrix.
 type Absent struct{ Name, Reason string }
 
-// LeftOut are the programs that nobody has managed to start from here.
-func LeftOut() []Absent { return []Absent{gost, newerTraefik} }
+// Missing returns the programs that could not be installed.
+func Missing() []Absent { return []Absent{gost, newerTraefik} }
 
-// Common is what there is to say when no proxy at all keeps a rule. The class of
-// these remarks is not looked at: each program fails in its own way.
+// Common returns remarks that are printed if a rule fails with every proxy. Their class is
+// ignored, because the programs fail differently.
 func Common() []lab.Remark {
 	return []lab.Remark{
-		{Rule: "stream/rst-to-client", Text: "A server that crashes looks to the client like one that has finished: its reset arrives as a FIN. Who needs to know that an answer is whole must count its bytes, or mark its end."},
-		{Rule: "stream/rst-after-data", Text: "The same in the middle of an answer: what had been sent arrives, and then the end that says \"that was all\"."},
-		{Rule: "stream/refused", Text: "A dead server looks alive to whoever only connects. Each of them accepts first and looks for the server afterwards, so a health check through a proxy must ask for a byte. Then comes a FIN or a reset: mostly a FIN if the client's first byte had been read by then, and a reset if not."},
+		{Rule: "stream/rst-to-client", Text: "The reset of a server that crashes arrives at the client as a FIN. So a protocol needs the length of an answer or an end mark, so that the client knows that the answer is complete."},
+		{Rule: "stream/rst-after-data", Text: "The same happens in the middle of an answer: the client receives the first part, and then a FIN."},
+		{Rule: "stream/refused", Text: "A client can connect although the server is down. Each proxy accepts the connection first, and connects to the server afterwards. So a health check through a proxy must wait for a byte. After the accept comes a FIN or a reset: mostly a FIN if the proxy has read the first byte of the client, and a reset if not."},
 	}
 }
 
-// each repeats text for every hop, with %[1]d the port to listen on, %[2]d the
-// one to forward to, and %[3]d the hop's number.
+// each formats text for every hop: %[1]d is the port to listen on, %[2]d the port to forward
+// to, %[3]d the number of the hop.
 func each(hops []lab.Hop, text string) string {
 	var all strings.Builder
 	for i, hop := range hops {
@@ -47,12 +47,12 @@ func each(hops []lab.Hop, text string) string {
 	return all.String()
 }
 
-// command is one command line without a space inside its words.
+// command splits a command line at spaces.
 func command(format string, args ...any) lab.Command {
 	return lab.Command{Argv: strings.Fields(fmt.Sprintf(format, args...))}
 }
 
-// perHop is a command for every hop.
+// perHop returns a command for every hop.
 func perHop(hops []lab.Hop, build func(lab.Hop) lab.Command) []lab.Command {
 	var all []lab.Command
 	for _, hop := range hops {

@@ -6,13 +6,13 @@ import (
 	"echod/lab/matrix/lab"
 )
 
-// The engine starts one docker-proxy for each published port; here it is
-// started as the engine does it. Its readiness goes to descriptor 3.
+// The Docker engine starts one docker-proxy for each published port. Here it is started in
+// the same way. It reports on descriptor 3 that it is ready.
 var docker = lab.Program{
 	Name:   "docker-proxy",
 	Source: lab.Debian{Package: "docker.io", Command: "docker-proxy"},
 	Setups: []lab.Setup{{Name: "default", Plan: dockerPlan, Remarks: []lab.Remark{
-		{Rule: "stream/half-close-late", Text: "The full close on a client's FIN that moby#27539 and libnetwork#1204 are about is gone in this version."},
+		{Rule: "stream/half-close-late", Text: "The full close on a client's FIN (moby#27539, libnetwork#1204) is fixed in this version."},
 	}}},
 }
 

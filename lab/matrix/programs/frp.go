@@ -20,8 +20,8 @@ var frp = lab.Program{
 		{Name: "default", Plan: frpPlan(""), Remarks: []lab.Remark{
 			{Rule: "stream/half-close", Class: "premature-eof", Text: "As reported in frp#4766."},
 		}},
-		{Name: "transport.tcpMux = false", Mends: "what the multiplexer does", Plan: frpPlan("transport.tcpMux = false\n"), Remarks: []lab.Remark{
-			{Rule: "stream/half-close", Class: "premature-eof", Text: "It is not the multiplexer: with a TCP connection for each stream it is the same."},
+		{Name: "transport.tcpMux = false", Fixes: "a fault of the multiplexer", Plan: frpPlan("transport.tcpMux = false\n"), Remarks: []lab.Remark{
+			{Rule: "stream/half-close", Class: "premature-eof", Text: "The multiplexer is not the cause: with a TCP connection for each stream the result is the same."},
 		}},
 	},
 }

@@ -2,18 +2,18 @@ package programs
 
 import "echod/lab/matrix/lab"
 
-// The timeouts are those of the haproxy.cfg that the package installs.
+// The timeouts are those in the haproxy.cfg of the package.
 var haproxy = lab.Program{
 	Name:   "haproxy",
 	Source: lab.Debian{Package: "haproxy", Command: "haproxy"},
 	Setups: []lab.Setup{{Name: "default", Plan: haproxyPlan(""), Remarks: []lab.Remark{
-		{Rule: "stream/rst-to-server", Text: "Of all the proxies here this is the only one that passes a client's abort on as an abort."},
-		{Rule: "stream/rst-to-client", Class: "premature-eof", Text: "But not the other way round: a server that dies looks to the client like one that has finished."},
-		{Rule: "stream/half-close-late", Text: "Without any setting an answer that comes a second after the client's FIN arrives."},
-		{Rule: "stream/refused", Class: "premature-eof", Text: "If the server is dead, the client waits for three seconds until it is told, and then by a FIN: haproxy tries three times more, a second apart (retries 3 is its default)."},
-	}}, {Name: "option nolinger", Mends: "resets that become FINs", Plan: haproxyPlan("\toption nolinger\n"), Remarks: []lab.Remark{
-		{Rule: "stream/half-close-owed", Class: "reset", Text: "The option makes every end a reset, orderly ones too, and cuts off what is owed; its documentation warns of that."},
-		{Rule: "stream/rst-to-client", Class: "premature-eof", Text: "And the server's reset, for which one may think of this option, still arrives as a FIN."},
+		{Rule: "stream/rst-to-server", Text: "This is the only proxy here that forwards a reset of the client as a reset."},
+		{Rule: "stream/rst-to-client", Class: "premature-eof", Text: "It does not forward a reset of the server: the client receives a FIN."},
+		{Rule: "stream/half-close-late", Text: "With the default configuration, an answer that comes one second after the client's FIN arrives."},
+		{Rule: "stream/refused", Class: "premature-eof", Text: "If the server is down, the client receives a FIN after three seconds: haproxy tries three more times, one second apart (the default is retries 3)."},
+	}}, {Name: "option nolinger", Fixes: "resets that become FINs", Plan: haproxyPlan("\toption nolinger\n"), Remarks: []lab.Remark{
+		{Rule: "stream/half-close-owed", Class: "reset", Text: "The option turns every end into a reset, also a FIN, and drops owed bytes. Its documentation warns about that."},
+		{Rule: "stream/rst-to-client", Class: "premature-eof", Text: "A reset of the server, for which the option might be used, still arrives as a FIN."},
 	}}},
 }
 

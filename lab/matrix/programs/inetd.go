@@ -2,12 +2,12 @@ package programs
 
 import "echod/lab/matrix/lab"
 
-// Its internal services go by their names in services(5): the echo has port 7
-// and no other.
+// Internal services are configured by their names in services(5), so the echo service always
+// has port 7.
 var inetd = lab.Program{
 	Name:   "inetutils-inetd's echo",
 	Source: lab.Debian{Package: "inetutils-inetd", Command: "inetutils-inetd"},
-	Setups: []lab.Setup{{Name: "default", Itself: true, Port: 7, Plan: inetdPlan}},
+	Setups: []lab.Setup{{Name: "default", IsServer: true, Port: 7, Plan: inetdPlan}},
 }
 
 func inetdPlan(lab.Place) lab.Plan {

@@ -6,23 +6,23 @@ import (
 	"echod/lab/matrix/lab"
 )
 
-const ncatQueue = "For each connection it starts a program that takes about 50 ms of processor time before it connects, and the listen " +
-	"queue has ten places; how many are served depends on how busy the machine is. Of a hundred clients that a script of plain " +
-	"non-blocking sockets connected at one moment, 11 heard an echo within a second and the last after 27 s; " +
-	"the kernel counted 483 overflows of the queue."
+const ncatBacklog = "For each connection ncat starts a program that uses about 50 ms of CPU time before it connects, and the listen " +
+	"backlog is 10. How many clients are served depends on how busy the machine is. A script with plain non-blocking sockets " +
+	"connected a hundred clients at the same time: 11 received an echo within one second, and the last one after 27 s. " +
+	"The kernel counted 483 overflows of the backlog."
 
 var ncat = lab.Program{
 	Name:   "ncat",
 	Source: lab.Debian{Package: "ncat", Command: "ncat"},
 	Setups: []lab.Setup{
 		{Name: "default: -l -k --sh-exec", Plan: ncatPlan(), Remarks: []lab.Remark{
-			{Rule: "stream/slow-reader", Class: "timeout", Text: "A deadlock. When more is on its way than two pipes hold, ncat and the ncat that it forked both wait in write(2) for the other to read (seen in /proc/PID/syscall and wchan), and both go on waiting after the client has read on, and after it has gone."},
-			{Rule: "stream/size-sweep", Class: "timeout", Text: "The same deadlock, met by messages of half a mebibyte. It is a race: in other runs this rule passed."},
-			{Rule: "stream/server-fin", Class: "silent", Text: "The server's FIN is not passed on while the client is silent."},
-			{Rule: "stream/concurrency", Class: "timeout", Text: ncatQueue},
+			{Rule: "stream/slow-reader", Class: "timeout", Text: "A deadlock. When more bytes are being forwarded than two pipes hold, ncat and the ncat that it has forked both block in write(2) until the other one reads (seen in /proc/PID/syscall and wchan). Both still block after the client has read more, and after it has left."},
+			{Rule: "stream/size-sweep", Class: "timeout", Text: "The same deadlock with messages of 512 KiB. It depends on timing: in other runs this rule passed."},
+			{Rule: "stream/server-fin", Class: "silent", Text: "The server's FIN is not forwarded while the client sends nothing."},
+			{Rule: "stream/concurrency", Class: "timeout", Text: ncatBacklog},
 		}},
-		{Name: "--max-conns 1000", Mends: "the limit of 100 connections", Plan: ncatPlan("--max-conns", "1000"), Remarks: []lab.Remark{
-			{Rule: "stream/concurrency", Class: "timeout", Text: "It is not the limit of 100 connections. " + ncatQueue},
+		{Name: "--max-conns 1000", Fixes: "the limit of 100 connections", Plan: ncatPlan("--max-conns", "1000"), Remarks: []lab.Remark{
+			{Rule: "stream/concurrency", Class: "timeout", Text: "The limit of 100 connections is not the cause. " + ncatBacklog},
 		}},
 	},
 }

@@ -7,11 +7,11 @@ var nginx = lab.Program{
 	Source: lab.Debian{Package: "libnginx-mod-stream", Command: "nginx"},
 	Setups: []lab.Setup{
 		{Name: "default", Plan: nginxPlan(""), Remarks: []lab.Remark{
-			{Rule: "stream/half-close", Class: "premature-eof", Text: "The client gets a clean end and not one byte of the answer: nothing tells it that something is missing."},
-			{Rule: "stream/server-fin", Class: "reset", Text: "The same from the other side: what a client sends after the server has finished is lost, and the server is told that the client has finished."},
+			{Rule: "stream/half-close", Class: "premature-eof", Text: "The client receives a FIN and no byte of the answer. It cannot know that something is missing."},
+			{Rule: "stream/server-fin", Class: "reset", Text: "The other direction is the same: what a client sends after the server's FIN is lost, and the server receives a FIN."},
 		}},
-		{Name: "proxy_half_close on", Mends: "half-close", Plan: nginxPlan("\t\tproxy_half_close on;\n"), Remarks: []lab.Remark{
-			{Rule: "stream/half-close", Text: "One directive mends all four rules about the end of one direction. Resets still become FINs."},
+		{Name: "proxy_half_close on", Fixes: "half-close", Plan: nginxPlan("\t\tproxy_half_close on;\n"), Remarks: []lab.Remark{
+			{Rule: "stream/half-close", Text: "One directive fixes all four rules about half-closed connections. Resets still become FINs."},
 		}},
 	},
 }

@@ -7,13 +7,13 @@ var socat = lab.Program{
 	Source: lab.Debian{Package: "socat", Command: "socat"},
 	Setups: []lab.Setup{
 		{Name: "default, which is -t 0.5", Plan: socatPlan("", ""), Remarks: []lab.Remark{
-			{Rule: "stream/half-close", Text: "A reply that is on its way at the client's FIN arrives, so `echo x | nc` works and nobody notices the next line."},
-			{Rule: "stream/half-close-late", Class: "premature-eof", Text: "A server that thinks for longer than half a second is cut off, and the client sees a clean end."},
-			{Rule: "stream/half-close-owed", Class: "premature-eof", Text: "So is a client that has finished and then reads slowly: when nothing has moved for half a second, the rest of the answer is dropped, and the end is clean."},
-			{Rule: "stream/concurrency", Class: "timeout", Text: "The listen queue has five places. Of a hundred clients that a script of plain non-blocking sockets connected at one moment, all but six waited a second or more for their connection, and 74 had not heard an echo on it after 40 s; the kernel counted 635 overflows of the queue (ListenOverflows)."},
+			{Rule: "stream/half-close", Text: "An answer arrives if it is already being sent at the client's FIN. So `echo x | nc` works, and hides the next failure."},
+			{Rule: "stream/half-close-late", Class: "premature-eof", Text: "If the server answers more than half a second later, the answer is lost, and the client receives a FIN."},
+			{Rule: "stream/half-close-owed", Class: "premature-eof", Text: "The same happens to a client that half-closes and then reads slowly: after half a second without progress, the rest of the answer is dropped, and the client receives a FIN."},
+			{Rule: "stream/concurrency", Class: "timeout", Text: "The listen backlog is 5. A script with plain non-blocking sockets connected a hundred clients at the same time: all except six waited one second or more for the connection, and 74 had received no echo after 40 s. The kernel counted 635 overflows of the backlog (ListenOverflows)."},
 		}},
-		{Name: "-t 3600, backlog=1024", Mends: "half-close", Plan: socatPlan("-t 3600 ", ",backlog=1024"), Remarks: []lab.Remark{
-			{Rule: "stream/concurrency", Text: "With a longer queue every one of the hundred is served."},
+		{Name: "-t 3600, backlog=1024", Fixes: "half-close", Plan: socatPlan("-t 3600 ", ",backlog=1024"), Remarks: []lab.Remark{
+			{Rule: "stream/concurrency", Text: "With a longer backlog all hundred clients are served."},
 		}},
 	},
 }

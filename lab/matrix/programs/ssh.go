@@ -6,14 +6,14 @@ import (
 	"echod/lab/matrix/lab"
 )
 
-// Both ends run by hand, with keys that are made for the occasion and a server
-// that reads no file of the system's configuration.
+// Client and server use temporary keys, and the server does not read the configuration of
+// the system.
 var ssh = lab.Program{
 	Name:   "ssh -L",
 	Source: lab.Debian{Package: "openssh-server", Command: "sshd"},
 	Setups: []lab.Setup{{Name: "default", Plan: sshPlan, Remarks: []lab.Remark{
-		{Rule: "stream/half-close-late", Text: "The oldest tunnel here has got both directions right: its protocol has an end of file for each."},
-		{Rule: "stream/rst-to-server", Class: "premature-eof", Text: "The protocol has no word for a reset, so an abort arrives as an orderly end."},
+		{Rule: "stream/half-close-late", Text: "The oldest tunnel here handles both directions correctly: its protocol has an end of file for each."},
+		{Rule: "stream/rst-to-server", Class: "premature-eof", Text: "The protocol has no message for a reset, so a reset arrives as a FIN."},
 	}}},
 }
 
@@ -36,7 +36,7 @@ PidFile none
 	return lab.Plan{
 		Files: []lab.File{{Name: "sshd_config", Text: config}},
 		Before: [][]string{
-			{"mkdir", "-p", "/run/sshd"}, // where sshd of root changes its root to; it must be there
+			{"mkdir", "-p", "/run/sshd"}, // needed by sshd if root starts it
 			{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "host"},
 			{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "user"},
 		},

@@ -14,8 +14,8 @@ var toxiproxy = lab.Program{
 		Build:   map[string]string{"toxiproxy-server": "github.com/Shopify/toxiproxy/v2/cmd/server"},
 	},
 	Setups: []lab.Setup{{Name: "default, no toxics", Plan: toxiproxyPlan, Remarks: []lab.Remark{
-		{Rule: "stream/half-close", Class: "premature-eof", Text: "A program for testing how others stand faults has one of its own without being asked: the client's FIN closes both directions. It is a race that a short reply sometimes wins: in one of the first three runs this rule passed."},
-		{Rule: "stream/half-close-owed", Class: "premature-eof", Text: "What is owed is cut off in the middle, and the end is clean."},
+		{Rule: "stream/half-close", Class: "premature-eof", Text: "A program that injects faults has a fault without any toxic: the client's FIN closes both directions. It depends on timing, and a short answer sometimes arrives: in one of the first three runs this rule passed."},
+		{Rule: "stream/half-close-owed", Class: "premature-eof", Text: "Owed bytes are dropped, and the client receives a FIN."},
 	}}},
 }
 

@@ -2,8 +2,8 @@ package programs
 
 import "echod/lab/matrix/lab"
 
-// The program replaces three modules with its makers' own and excludes one, as
-// its go.mod says. The last release of which every module can still be had.
+// Rules are the directives in its go.mod. This is the last version of which all dependencies
+// are still available.
 var traefik = lab.Program{
 	Name: "traefik",
 	Source: lab.GoModule{
@@ -22,14 +22,14 @@ exclude github.com/tencentcloud/tencentcloud-sdk-go v3.0.83+incompatible
 	},
 	Setups: []lab.Setup{
 		{Name: "default", Plan: traefikPlan("", ""), Remarks: []lab.Remark{
-			{Rule: "stream/half-close", Class: "premature-eof", Text: "After one side's FIN the other is to have 100 ms more, says the documentation of terminationDelay. It has none, so even a reply that is on its way is lost: a service that names no serversTransport gets one in which the delay is zero (serverTransportTCP in pkg/provider/traefik/internal.go takes over two of the three durations)."},
+			{Rule: "stream/half-close", Class: "premature-eof", Text: "According to the documentation of terminationDelay, one side may send for 100 ms after the FIN of the other. In fact the delay is zero, so even an answer that is already being sent is lost: a service without a serversTransport gets one in which the delay is not set (serverTransportTCP in pkg/provider/traefik/internal.go copies two of the three durations)."},
 		}},
-		{Name: "terminationDelay: 100ms", Mends: "a delay that is not what is documented", Plan: traefikDelay("100ms"), Remarks: []lab.Remark{
-			{Rule: "stream/half-close", Text: "The documented default, written out, is not the default: now the reply arrives."},
-			{Rule: "stream/half-close-late", Class: "premature-eof", Text: "But a server that thinks for longer than a tenth of a second is cut off, and the client sees a clean end."},
+		{Name: "terminationDelay: 100ms", Fixes: "a delay that differs from the documentation", Plan: traefikDelay("100ms"), Remarks: []lab.Remark{
+			{Rule: "stream/half-close", Text: "The documented default is not the real default: if it is set explicitly, the answer arrives."},
+			{Rule: "stream/half-close-late", Class: "premature-eof", Text: "If the server answers more than 100 ms later, the answer is lost, and the client receives a FIN."},
 		}},
-		{Name: "terminationDelay: -1", Mends: "half-close", Plan: traefikDelay("-1"), Remarks: []lab.Remark{
-			{Rule: "stream/half-close-late", Text: "A negative delay mends all four rules about the end of one direction."},
+		{Name: "terminationDelay: -1", Fixes: "half-close", Plan: traefikDelay("-1"), Remarks: []lab.Remark{
+			{Rule: "stream/half-close-late", Text: "A negative delay fixes all four rules about half-closed connections."},
 		}},
 	},
 }

@@ -6,24 +6,23 @@ import (
 	"echod/lab/matrix/lab"
 )
 
-// The service is the one in the package's xinetd.d/echo, with an address and a
-// port of its own.
+// The service is the one in xinetd.d/echo of the package, with another address and port.
 var xinetd = lab.Program{
 	Name:   "xinetd's echo",
 	Source: lab.Debian{Package: "xinetd", Command: "xinetd"},
 	Setups: []lab.Setup{
-		{Name: "default", Itself: true, Plan: xinetdPlan(""), Remarks: []lab.Remark{
+		{Name: "default", IsServer: true, Plan: xinetdPlan(""), Remarks: []lab.Remark{
 			{Rule: "stream/concurrency", Class: "refused", Text: excessive},
-			{Rule: "stream/concurrency", Text: "Not every time: of three checks of this rule alone, on a busy machine, one failed. It depends on how fast the hundred connections of check come. " + excessive},
+			{Rule: "stream/concurrency", Text: "It depends on timing: on a busy machine, one of three checks of only this rule failed. " + excessive},
 		}},
-		{Name: "cps = 100000 1, instances = UNLIMITED", Mends: "the limit of 50 connections a second", Itself: true,
+		{Name: "cps = 100000 1, instances = UNLIMITED", Fixes: "the limit of 50 connections per second", IsServer: true,
 			Plan: xinetdPlan("\tcps = 100000 1\n\tinstances = UNLIMITED\n")},
 	},
 }
 
-const excessive = "When more than 50 connections come in within a second, xinetd closes its port for ten (cps = 50 10 is its default, " +
-	"which no file mentions). Of 100 connections begun at one moment by a script of plain non-blocking sockets 50 were served, " +
-	"15 reset and 35 refused; and of the next 100, a second later, all were refused."
+const excessive = "After more than 50 connections in one second, xinetd closes its port for ten seconds (the default is cps = 50 10, " +
+	"which is in no file). A script with plain non-blocking sockets opened 100 connections at the same time: 50 were served, " +
+	"15 reset and 35 refused. The next 100, one second later, were all refused."
 
 func xinetdPlan(attributes string) func(lab.Place) lab.Plan {
 	return func(at lab.Place) lab.Plan {
