@@ -1,5 +1,5 @@
-// Command echod is an echo service you can trust, and the tool that tells
-// whether the path to one can be trusted.
+// Command echod is an echo service, and a tool that checks whether an echo service, and
+// the network path to it, can be trusted.
 package main
 
 import (

@@ -81,7 +81,7 @@ func newRoot(p *Process) *cobra.Command {
 		return err
 	}})
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(p.Stdout, cmd) })
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, p.Args, err) })
 	verbs := []*cobra.Command{newCheck(p), newServe(p), newAgent(p), newBench(p), newPing(p), newWatch(p), newReport(p), newCert(p), newSelftest(p)}
 	for _, verb := range verbs {
 		verb.PreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -145,8 +145,15 @@ func oneURL(cmd *cobra.Command, args []string) error {
 }
 
 // flagError returns pflag's errors in our words.
-func flagError(cmd *cobra.Command, err error) error {
+func flagError(cmd *cobra.Command, args []string, err error) error {
 	help := strings.TrimSpace(cmd.CommandPath()) + " --help lists the flags"
+	for _, arg := range args {
+		// Some tools have long flags with one dash, which pflag reads as short ones.
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && len(name) > 1 && cmd.Flags().Lookup(name) != nil {
+			return usage.New("unknown flag -"+name, "did you mean --"+name+"?")
+		}
+	}
 	switch err := err.(type) {
 	case *pflag.NotExistError:
 		name := err.GetSpecifiedName()

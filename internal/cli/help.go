@@ -39,7 +39,7 @@ func helpFor(cmd *cobra.Command) string {
 // helpForVariables lists the variables of a verb, or of all verbs.
 func helpForVariables(cmd *cobra.Command) string {
 	verbs := []*cobra.Command{cmd}
-	if !cmd.HasParent() {
+	if cmd.HasSubCommands() {
 		verbs = cmd.Commands()
 	}
 	var names []string
@@ -54,9 +54,11 @@ func helpForVariables(cmd *cobra.Command) string {
 		})
 	}
 	slices.Sort(names)
-	return "Environment:\n\nEach flag has a variable, which the flag overrides: --log-level is ECHOD_LOG_LEVEL, for example." +
-		" Flags that are repeatable have commas between the values of their variable." +
-		" Any other variable that begins with ECHOD_ is an error, except those that Kubernetes sets for a service named echod." +
+	example := names[max(0, slices.IndexFunc(names, func(name string) bool { return strings.Count(name, "_") > 1 }))]
+	flag := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(example, variablePrefix)), "_", "-")
+	return "Environment:\n\nEach flag has a variable, which the flag overrides, e.g. " + example + " for --" + flag + "." +
+		" The variable of a repeatable flag has commas between the values." +
+		" A variable that begins with ECHOD_ and belongs to no verb is an error, except those that Kubernetes sets for a service named echod." +
 		"\n\n  " + strings.Join(names, ", ") + ".\n"
 }
 

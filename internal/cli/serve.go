@@ -89,7 +89,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	flags.Var(number(&f.conns, 0, maxNumber), "max-conns", "connections at once; 0: the limit of open files, less 64")
 	flags.Var(number(&f.perIP, 0, maxNumber), "max-conns-per-ip", "connections of one IP address at once; 0: no limit")
 	flags.BoolVar(&f.udpPublic, "udp-public", false, "allow udp listeners that other machines can reach")
-	flags.Var(durationOrZero(&f.idle, time.Millisecond), "idle-timeout", "close a connection that is idle for this long; 0: never")
+	flags.Var(durationOrZero(&f.idle, time.Millisecond), "idle-timeout", "reset a connection that is idle for this long; 0: never")
 	flags.Var(durationOrZero(&f.stall, time.Millisecond), "stall-timeout", "reset a stalled reader after this long; 0: never")
 	flags.Var(durationOrZero(&f.drain, 0), "drain-timeout", "how long connections may take to finish after a signal")
 	f.tls.register(cmd)

@@ -93,13 +93,13 @@ func badValue(name string, flag *pflag.Flag, text string, err error) error {
 	return usage.New(fmt.Sprintf("%s: invalid value %q", name, text), err.Error())
 }
 
-// number is a whole number from low to high. A value below low means that the flag
-// was not given; it is shown as nothing.
+// number is a whole number from low to high, neither of which is negative. A value below
+// low means that the flag was not given; it is shown as nothing.
 func number[N int | int64 | uint64](n *N, low, high N) pflag.Value {
 	parse := func(text string) (N, error) {
-		parsed, err := strconv.ParseInt(text, 10, 64)
-		if got := N(parsed); err == nil && got >= low && got <= high && parsed >= 0 {
-			return got, nil
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err == nil && n >= uint64(low) && n <= uint64(high) {
+			return N(n), nil
 		}
 		return 0, fmt.Errorf("want a number from %d to %d", low, high)
 	}
@@ -115,7 +115,7 @@ func number[N int | int64 | uint64](n *N, low, high N) pflag.Value {
 const maxNumber = 1 << 30
 
 // seed is what random bytes are made from; 0 stands for a new one.
-func seed(n *uint64) pflag.Value { return number(n, 1, math.MaxInt64) }
+func seed(n *uint64) pflag.Value { return number(n, 1, math.MaxUint64) }
 
 // size is a number of bytes from low to high.
 func size(bytes *int64, low, high int64) pflag.Value {

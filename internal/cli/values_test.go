@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -115,6 +116,13 @@ func TestNumberHasLimits(t *testing.T) {
 		if err := number(&n, 1, 20).Set(text); message(err) != want {
 			t.Errorf("%s: got %q, want %q", text, message(err), want)
 		}
+	}
+}
+
+func TestSeedHas64Bits(t *testing.T) {
+	var n uint64
+	if err := seed(&n).Set("18446744073709551615"); err != nil || n != math.MaxUint64 {
+		t.Errorf("got %d, %v", n, err)
 	}
 }
 
