@@ -68,7 +68,7 @@ func Linear(high, step float64, label func(float64) string) Axis {
 
 // Log returns a logarithmic axis that contains low and high, which are positive. It
 // starts and ends at 1, 2 or 5 times a power of ten. All such numbers have a tick if
-// there are at most so many of them, or fewer than two powers of ten; otherwise only
+// there are no more than most of them, or fewer than two powers of ten; otherwise only
 // the powers of ten have one.
 func Log(low, high float64, most int, label func(float64) string) Axis {
 	from, to := int(math.Floor(math.Log10(low))), int(math.Ceil(math.Log10(high)))

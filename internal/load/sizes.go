@@ -37,7 +37,7 @@ func ParseSizes(text string) (Sizes, error) {
 		var err error
 		if weighted {
 			if c.weight, err = strconv.Atoi(weight); err != nil || c.weight < 1 || c.weight > 1e6 {
-				return Sizes{}, fmt.Errorf("the weight %q must be a whole number from 1 to 1000000, as in 64:9,64KiB:1", weight)
+				return Sizes{}, fmt.Errorf("the weight %q must be a whole number from 1 to 1000000, e.g. 64:9,64KiB:1", weight)
 			}
 		}
 		from, to, ranged := strings.Cut(lengths, "-")

@@ -146,7 +146,7 @@ var socketCases = []testCase{
 	},
 	{
 		name:    "an inherited listener that its owner shuts down causes no busy loop",
-		promise: "P1, P2: accept fails for ever, so the listener pauses between two calls",
+		promise: "P1, P2: every accept fails, so the listener pauses between two calls",
 		run:     listenerShutDown,
 	},
 	{

@@ -84,8 +84,8 @@ func (p *pair) epoll(s *socket, o op) {
 	})
 }
 
-// fill sends until the buffers are full. Then one of three things happens: the far end reads
-// everything, the sender resets, or the far end closes. How much fits may differ.
+// fill sends until the buffers are full. Then one of three things happens: the other end reads
+// everything, the sender resets, or the other end closes. How much fits may differ.
 func (p *pair) fill(s *socket, o op) {
 	if o.number > 1 || !p.bothIdle(s) {
 		return

@@ -16,10 +16,10 @@ type endpoint interface {
 	shutdown(how int) sys.Errno
 	// close closes this end, with a reset if the rules demand one or if reset is true.
 	close(reset bool)
-	// lose ends the connection as a network fault does: the far end is reset, and this end
+	// lose ends the connection as a network fault does: the other end is reset, and this end
 	// reports errno next.
 	lose(errno sys.Errno)
-	// pull lets the far end send what waits for space at this end.
+	// pull lets the other end send what waits for space at this end.
 	pull()
 	ready() int16
 	outq() int

@@ -2,7 +2,7 @@
 
 // Package sim is a simulated kernel in memory, for programs that make their system calls
 // through [sys.Kernel]. It has listeners, streams, datagrams, eventfds and the three calls
-// that wait for them. The far end of a connection is a [Peer], which a test controls.
+// that wait for them. The other end of a connection is a [Peer], which a test controls.
 //
 // Each call that can fail asks a script what happens to it, one byte for each call: it
 // goes as usual, it moves fewer bytes, or it fails with an error that is legal for it. The

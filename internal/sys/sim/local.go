@@ -44,7 +44,7 @@ func (s *local) unread() int {
 	return n
 }
 
-// outq is not 0 as long as the far end has something unread. The kernel counts its memory for
+// outq is not 0 as long as the other end has something unread. The kernel counts its memory for
 // that (unix_outq_len). Here the number of bytes stands for it; an empty chunk counts as one.
 func (s *local) outq() int { return s.far.unread() + s.far.empty() }
 
@@ -112,7 +112,7 @@ func (s *local) shutdown(how int) sys.Errno {
 	return 0
 }
 
-// close is unix_release_sock. Unread input is a reset for the far end, which can still read
+// close is unix_release_sock. Unread input is a reset for the other end, which can still read
 // what was sent to it. An empty chunk at the front is not input.
 func (s *local) close(reset bool) {
 	left := s.in
@@ -134,7 +134,7 @@ func (s *local) disconnect(reset bool) {
 	s.far.changed()
 }
 
-// lose applies an error that the script chose: the far end closes with unread input, and what
+// lose applies an error that the script chose: the other end closes with unread input, and what
 // was sent to it is lost.
 func (s *local) lose(errno sys.Errno) {
 	s.far.disconnect(true)

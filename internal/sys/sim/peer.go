@@ -27,7 +27,7 @@ var endNames = [...]string{StillOpen: "still open", Clean: "clean", Reset: "rese
 
 func (e End) String() string { return endNames[e] }
 
-// Peer is the far end of one connection. What it does takes effect at once, as far as the
+// Peer is the other end of one connection. What it does takes effect at once, as far as the
 // buffers have space; bytes for which there is no space wait at the peer, and are sent when
 // there is.
 type Peer struct {

@@ -49,7 +49,7 @@ func compare(t *testing.T, domain int, run func(*server)) {
 	}
 }
 
-// far is the far end of the connection.
+// far is the other end of the connection.
 type far interface {
 	send(string)
 	sendUrgent(string)
@@ -264,7 +264,7 @@ func (s *server) finish() {
 	}
 }
 
-// simFar is the far end on the simulated kernel.
+// simFar is the other end on the simulated kernel.
 type simFar struct{ p *sim.Peer }
 
 func (f simFar) send(text string)       { f.p.Send([]byte(text)) }
@@ -274,7 +274,7 @@ func (f simFar) reset()                 { f.p.Reset() }
 func (f simFar) addr() netip.AddrPort   { return f.p.Addr() }
 func (f simFar) end() sim.End           { return f.p.End() }
 
-// realFar is the far end on the real one.
+// realFar is the other end on the real one.
 type realFar struct {
 	t    *testing.T
 	conn net.Conn

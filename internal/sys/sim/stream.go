@@ -19,7 +19,7 @@ type stream struct {
 	end    endpoint
 	domain int
 	port   uint16         // its own
-	addr   netip.AddrPort // the far end's; none on a unix socket
+	addr   netip.AddrPort // the other end's; none on a unix socket
 	linger unix.Linger
 	spurious
 

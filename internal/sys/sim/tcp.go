@@ -16,9 +16,9 @@ type tcp struct {
 
 	in  []byte // the receive queue: arrived and unread
 	urg urgent // the urgent byte in it
-	fin bool   // the far end's FIN has arrived (SOCK_DONE)
+	fin bool   // the other end's FIN has arrived (SOCK_DONE)
 
-	out     []byte // sent and not delivered, because the window of the far end is full
+	out     []byte // sent and not delivered, because the window of the other end is full
 	mark    int    // the index in out of the urgent byte; -1: none
 	finDue  bool   // a FIN follows out
 	finSent bool   // it has been delivered
@@ -88,7 +88,7 @@ func (s *tcp) write(p []byte, flags int) (int, sys.Errno) {
 	return n, 0
 }
 
-// deliver moves as much as the window of the far end has space for, and the FIN after the last
+// deliver moves as much as the window of the other end has space for, and the FIN after the last
 // byte. Data for a closed socket, or for one that was shut down in both directions, is
 // answered by a reset (RFC 1122, 4.2.2.13; tcp_rcv_state_process).
 func (s *tcp) deliver() {
@@ -156,7 +156,7 @@ func (s *tcp) getReset() {
 	s.changed()
 }
 
-// lose is tcp_write_err and similar: this end reports errno, the far end gets a reset.
+// lose is tcp_write_err and similar: this end reports errno, the other end gets a reset.
 func (s *tcp) lose(errno sys.Errno) {
 	if s.dead() {
 		return
