@@ -39,11 +39,11 @@ type Cause struct {
 type stage int
 
 const (
-	light       stage = iota // a few bytes, read as they arrive
-	stalled                  // does not read what it is owed, and may block a bad server
-	crowd                    // many connections at once
-	flood                    // as much as the path carries
-	stagesCount              // how many stages there are
+	light     stage = iota // a few bytes, read as they arrive
+	stalled                // does not read what it is owed, and may block a bad server
+	crowd                  // many connections at once
+	flood                  // as much as the path carries
+	numStages              // how many stages there are
 )
 
 var (

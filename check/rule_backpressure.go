@@ -5,7 +5,7 @@ import "time"
 var backpressure = Rule{
 	ID:       "stream/backpressure",
 	Networks: streams,
-	Sends:    "as much as is received, and never reads",
+	Sends:    "up to 192 MiB, and never reads",
 	Expects:  "that the writer stalls",
 	Meaning:  "Something on the path receives without limit what nobody reads: one client can use up its memory.",
 	Causes: []Cause{

@@ -8,7 +8,7 @@ import (
 var halfCloseOwed = Rule{
 	ID:       "stream/half-close-owed",
 	Networks: streams,
-	Sends:    "512 KiB and a FIN, and reads a second later; as much as is received while the client reads nothing, a FIN, and reads at once; a half, a third and a quarter of that and a FIN, and reads a second later",
+	Sends:    "512 KiB and a FIN, and reads a second later; without reading until the writer stalls, a FIN, and reads at once; a half, a third and a quarter of that and a FIN, and reads a second later",
 	Expects:  "all of it, then a FIN",
 	Meaning:  "Bytes that are still owed when the client finishes are dropped: the end of a long reply is lost.",
 	Causes: []Cause{

@@ -5,7 +5,7 @@ import "time"
 var slowReader = Rule{
 	ID:       "stream/slow-reader",
 	Networks: streams,
-	Sends:    "as much as is received; then reads 1 KiB/s for 3 s, and the rest at once",
+	Sends:    "without reading, until the writer stalls; then reads 1 KiB/s for 3 s, and the rest at once",
 	Expects:  "all of it",
 	Meaning:  "A client that reads slowly is disconnected: a write timeout measures time instead of progress.",
 	Causes: []Cause{

@@ -8,7 +8,7 @@ import (
 var zeroWindow = Rule{
 	ID:       "stream/zero-window",
 	Networks: streams,
-	Sends:    "as much as is received, and reads nothing for 10 s (--stall; with --long 60 s); then reads",
+	Sends:    "without reading, until the writer stalls; reads nothing for 10 s (--stall; with --long 60 s), then everything",
 	Expects:  "all of it",
 	Meaning:  "A client that pauses is disconnected, or its stream never continues: a suspended download is lost.",
 	Causes: []Cause{

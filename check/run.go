@@ -44,7 +44,7 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 		ctx: ctx, target: target, options: o, results: make([]Result, len(rules)),
 		progress: progress{report: o.Progress, now: Progress{Total: len(rules)}},
 	}
-	for s := range stagesCount {
+	for s := range numStages {
 		r.runStage(rules, s)
 	}
 	return &Report{
