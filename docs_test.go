@@ -2,6 +2,8 @@ package echod
 
 import (
 	"bytes"
+	"go/ast"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -191,5 +193,37 @@ func TestReadmeAgreesWithTheMatrix(t *testing.T) {
 	last := len(lossy) - 1
 	if want := strings.Join(lossy[:last], ", ") + " and " + lossy[last]; !strings.Contains(readme, want) {
 		t.Errorf("README.md does not say which programs lose bytes: %s", want)
+	}
+}
+
+// TestStringsHaveNoListedPhrase looks for the phrases of .ci/vale/Echod/Phrases.yml in the
+// strings of Go files: errors, log lines, output. vale reads only their comments.
+func TestStringsHaveNoListedPhrase(t *testing.T) {
+	listed := regexp.MustCompile(`(?m)^  (?:'(.+)'|"(.+)"): (.+)$`)
+	var phrases []*regexp.Regexp
+	var instead []string
+	for _, match := range listed.FindAllStringSubmatch(read(t, ".ci/vale/Echod/Phrases.yml"), -1) {
+		phrases = append(phrases, regexp.MustCompile(`(?i)\b(?:`+match[1]+match[2]+`)\b`))
+		instead = append(instead, match[3])
+	}
+	if len(phrases) < 20 {
+		t.Fatalf("found %d phrases: did the form of the file change?", len(phrases))
+	}
+	for _, s := range sources(t) {
+		if s.isTest {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			text, ok := n.(*ast.BasicLit)
+			if !ok || text.Kind != token.STRING {
+				return true
+			}
+			for i, phrase := range phrases {
+				if found := phrase.FindString(text.Value); found != "" {
+					t.Errorf("%s: %q in a string: write %s", s.fset.Position(text.Pos()), found, instead[i])
+				}
+			}
+			return true
+		})
 	}
 }
