@@ -56,7 +56,7 @@ func machineHas(addr string) bool {
 // TestEveryClientFindsTheServerOfAName: check, ping and bench reach a server of localhost
 // by its name and by each address, whatever the resolvers of server and client return.
 func TestEveryClientFindsTheServerOfAName(t *testing.T) {
-	shown, trust := localCertificate(t)
+	serverTLS, clientTLS := localCertificate(t)
 	hosts := []string{"localhost"}
 	for _, addr := range []string{"127.0.0.1", "::1"} {
 		if machineHas(addr) {
@@ -68,7 +68,7 @@ func TestEveryClientFindsTheServerOfAName(t *testing.T) {
 	for _, network := range []string{"tcp", "tls", "udp"} {
 		for served, addrs := range resolvers {
 			t.Run(network+", served as "+served, func(t *testing.T) {
-				listeners := serveHere(resolving(t.Context(), addrs...), t, network+"://localhost:0", shown)
+				listeners := serveHere(resolving(t.Context(), addrs...), t, network+"://localhost:0", serverTLS)
 				if len(listeners) != len(hosts)-1 {
 					t.Fatalf("got %v, want one for each of %v", listeners, hosts[1:])
 				}
@@ -79,8 +79,8 @@ func TestEveryClientFindsTheServerOfAName(t *testing.T) {
 				}
 				for _, host := range hosts {
 					url := endpoint.URL{Network: network, Host: host, Port: listeners[0].Addr.Port()}.String()
-					for asked, addrs := range resolvers {
-						wantEchoForEveryClient(resolving(t.Context(), addrs...), t, url, asked, trust)
+					for resolver, addrs := range resolvers {
+						wantEchoForEveryClient(resolving(t.Context(), addrs...), t, url, resolver, clientTLS)
 					}
 				}
 			})
@@ -91,17 +91,17 @@ func TestEveryClientFindsTheServerOfAName(t *testing.T) {
 // TestEveryClientTriesEachAddressOfAName: the service is at one address of the name, and
 // the resolver returns another first.
 func TestEveryClientTriesEachAddressOfAName(t *testing.T) {
-	shown, trust := localCertificate(t)
+	serverTLS, clientTLS := localCertificate(t)
 	for _, network := range []string{"tcp", "tls", "udp"} {
 		for _, at := range []string{"127.0.0.1", "::1"} {
 			t.Run(network+" at "+at, func(t *testing.T) {
 				if !machineHas(at) {
 					t.Skipf("this machine has no %s", at)
 				}
-				l := serveHere(t.Context(), t, endpoint.URL{Network: network, Host: at}.String(), shown)[0]
+				l := serveHere(t.Context(), t, endpoint.URL{Network: network, Host: at}.String(), serverTLS)[0]
 				url := endpoint.URL{Network: network, Host: "localhost", Port: l.Addr.Port()}.String()
-				for asked, addrs := range resolvers {
-					wantEchoForEveryClient(resolving(t.Context(), addrs...), t, url, asked, trust)
+				for resolver, addrs := range resolvers {
+					wantEchoForEveryClient(resolving(t.Context(), addrs...), t, url, resolver, clientTLS)
 				}
 			})
 		}
@@ -109,11 +109,11 @@ func TestEveryClientTriesEachAddressOfAName(t *testing.T) {
 }
 
 // serveHere serves url until the test ends, and returns what it listens on.
-func serveHere(ctx context.Context, t *testing.T, url string, shown *tls.Config) []sock.Spec {
+func serveHere(ctx context.Context, t *testing.T, url string, serverTLS *tls.Config) []sock.Spec {
 	t.Helper()
 	var specs []sock.Spec
 	plan, err := server.NewPlan(ctx, server.Config{
-		Listeners: []engine.Listener{{Spec: mustParse(url)}}, Engine: "auto", TLSEngine: "net", TLS: shown, DrainTimeout: time.Millisecond,
+		Listeners: []engine.Listener{{Spec: mustParse(url)}}, Engine: "auto", TLSEngine: "net", TLS: serverTLS, DrainTimeout: time.Millisecond,
 		Lookup: func(name string) (engine.Engine, error) {
 			found, err := lookupEngine(name)
 			return spy{found, &specs}, err
@@ -153,18 +153,18 @@ func (s spy) New(cfg engine.Config) (engine.Server, error) {
 }
 
 // wantEchoForEveryClient fails the test unless check, ping and bench get an echo from url.
-func wantEchoForEveryClient(ctx context.Context, t *testing.T, url, asked string, trust *tls.Config) {
+func wantEchoForEveryClient(ctx context.Context, t *testing.T, url, resolver string, clientTLS *tls.Config) {
 	t.Helper()
 	for verb, ask := range map[string]func(context.Context, string, *tls.Config) error{
 		"check": echoWithCheck, "ping": echoWithPing, "bench": echoWithBench,
 	} {
-		if err := ask(ctx, url, trust); err != nil {
-			t.Errorf("%s of %s, %s: %v", verb, url, asked, err)
+		if err := ask(ctx, url, clientTLS); err != nil {
+			t.Errorf("%s of %s, %s: %v", verb, url, resolver, err)
 		}
 	}
 }
 
-func echoWithCheck(ctx context.Context, url string, trust *tls.Config) error {
+func echoWithCheck(ctx context.Context, url string, clientTLS *tls.Config) error {
 	target, err := check.ParseTarget(url)
 	if err != nil {
 		return err
@@ -174,7 +174,7 @@ func echoWithCheck(ctx context.Context, url string, trust *tls.Config) error {
 		rule = "datagram/source"
 	}
 	if target.Network == "tls" {
-		target.TLS = trust
+		target.TLS = clientTLS
 	}
 	report, err := check.Run(ctx, target, check.Options{Rules: []string{rule}, Timeout: clientTimeout})
 	if err != nil {
@@ -186,13 +186,13 @@ func echoWithCheck(ctx context.Context, url string, trust *tls.Config) error {
 	return nil
 }
 
-func echoWithPing(ctx context.Context, url string, trust *tls.Config) error {
+func echoWithPing(ctx context.Context, url string, clientTLS *tls.Config) error {
 	target, err := dial.Parse(url)
 	if err != nil {
 		return err
 	}
 	if target.Network == "tls" {
-		target.TLS = trust
+		target.TLS = clientTLS
 	}
 	var last ping.Probe
 	prober, err := ping.New(ping.Config{
@@ -209,13 +209,13 @@ func echoWithPing(ctx context.Context, url string, trust *tls.Config) error {
 	return nil
 }
 
-func echoWithBench(ctx context.Context, url string, trust *tls.Config) error {
+func echoWithBench(ctx context.Context, url string, clientTLS *tls.Config) error {
 	target, err := dial.Parse(url)
 	if err != nil {
 		return err
 	}
 	if target.Network == "tls" {
-		target.TLS = trust
+		target.TLS = clientTLS
 	}
 	sizes, err := load.ParseSizes("64")
 	if err != nil {
@@ -234,7 +234,7 @@ func echoWithBench(ctx context.Context, url string, trust *tls.Config) error {
 }
 
 // localCertificate returns the TLS of a server of localhost, and of a client that trusts it.
-func localCertificate(t *testing.T) (shown, trust *tls.Config) {
+func localCertificate(t *testing.T) (serverTLS, clientTLS *tls.Config) {
 	t.Helper()
 	end := time.Now().Add(time.Hour)
 	ca, err := certs.NewCA(end)

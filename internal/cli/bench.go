@@ -188,13 +188,13 @@ var benchMeasures = []measure[*load.Result]{
 }
 
 func latencyOf(name string, of func(*hist.Hist) time.Duration) measure[*load.Result] {
-	take := func(r *load.Result) float64 {
+	figure := func(r *load.Result) float64 {
 		if r.Latency.Count() == 0 {
 			return math.NaN()
 		}
 		return of(r.Latency).Seconds()
 	}
-	return measure[*load.Result]{name, "<", "2ms", parseSeconds, take, draw.Seconds.Write}
+	return measure[*load.Result]{name, "<", "2ms", parseSeconds, figure, draw.Seconds.Write}
 }
 
 func quantile(part float64) func(*hist.Hist) time.Duration {

@@ -179,7 +179,7 @@ func writeCerts(files []certFile) error {
 		}
 	}()
 	for _, file := range files {
-		name, err := writeBeside(file)
+		name, err := writeTemp(file)
 		if name != "" {
 			written = append(written, name)
 		}
@@ -195,13 +195,13 @@ func writeCerts(files []certFile) error {
 	return nil
 }
 
-// writeBeside writes a file under a temporary name in its directory, and returns that
+// writeTemp writes a file under a temporary name in its directory, and returns that
 // name, "" if no file was created.
-func writeBeside(file certFile) (string, error) {
-	beside, err := createBeside(file.path, file.mode)
+func writeTemp(file certFile) (string, error) {
+	temp, err := createTemp(file.path, file.mode)
 	if err != nil {
 		return "", err
 	}
-	_, err = beside.Write(file.text)
-	return beside.Name(), errors.Join(err, beside.Sync(), beside.Close())
+	_, err = temp.Write(file.text)
+	return temp.Name(), errors.Join(err, temp.Sync(), temp.Close())
 }

@@ -21,7 +21,7 @@ func TestCertNameAcceptsHostNamesAndAddresses(t *testing.T) {
 	for _, tt := range tests {
 		err := certName(tt.name)
 		if got := err == nil; got != tt.want {
-			t.Errorf("%q: taken %v (%v), want %v", tt.name, got, err, tt.want)
+			t.Errorf("%q: accepted %v (%v), want %v", tt.name, got, err, tt.want)
 		}
 		if err != nil && codeOf(err) != Usage {
 			t.Errorf("%q: exit %d, want %d", tt.name, codeOf(err), Usage)

@@ -65,7 +65,7 @@ const testVariables = "ECHOD_TEST_"
 var serviceVariable = regexp.MustCompile(`^ECHOD_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 // unknownVariable returns an error for the first variable in environ that no verb of
-// root reads, because a misspelt one would otherwise be ignored.
+// root reads, because a misspelled one would otherwise be ignored.
 func unknownVariable(root *cobra.Command, environ []string) error {
 	known := slices.Clone(otherVariables)
 	for _, cmd := range root.Commands() {

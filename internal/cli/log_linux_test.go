@@ -334,7 +334,7 @@ func TestThirdSignalEndsAHungProcess(t *testing.T) {
 		select {
 		case <-ended:
 			if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGTERM {
-				t.Errorf("got %s, want death by SIGTERM, as if nobody caught it", cmd.ProcessState)
+				t.Errorf("got %s, want SIGTERM to end it", cmd.ProcessState)
 			}
 			return
 		case <-deadline:

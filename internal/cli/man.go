@@ -35,7 +35,7 @@ func newMan() *cobra.Command {
 func writeMan(w io.Writer, cmd *cobra.Command) error {
 	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-")
 	var b strings.Builder
-	fmt.Fprintf(&b, ".TH %s 1 \"\" echod echod\n.SH NAME\n%s \\- %s\n", roff(strings.ToUpper(name)), roff(name), roff(cmd.Short))
+	fmt.Fprintf(&b, ".TH %s 1 \"\" echod echod\n.SH NAME\n%s \\- %s\n", escape(strings.ToUpper(name)), escape(name), escape(cmd.Short))
 	blocks := parseHelp(helpFor(cmd))
 	usage := slices.IndexFunc(blocks, func(b block) bool { return b.text == "Usage:" })
 	end := usage + 1 + slices.IndexFunc(blocks[usage+1:], func(b block) bool { return b.kind == heading })
@@ -65,17 +65,17 @@ func writeRoff(b *strings.Builder, blocks []block) {
 		}
 		switch block.kind {
 		case heading:
-			fmt.Fprintf(b, ".SH %s\n", strings.ToUpper(roff(strings.TrimSuffix(block.text, ":"))))
+			fmt.Fprintf(b, ".SH %s\n", strings.ToUpper(escape(strings.TrimSuffix(block.text, ":"))))
 		case paragraph:
-			fmt.Fprintf(b, ".PP\n%s\n", roff(block.text))
+			fmt.Fprintf(b, ".PP\n%s\n", escape(block.text))
 		case entry:
-			fmt.Fprintf(b, ".TP\n\\fB%s\\fR\n%s\n", roff(block.term), roff(block.text))
+			fmt.Fprintf(b, ".TP\n\\fB%s\\fR\n%s\n", escape(block.term), escape(block.text))
 		case verbatim:
 			if !literal {
 				b.WriteString(".PP\n.RS 4\n.nf\n")
 				literal = true
 			}
-			fmt.Fprintln(b, roff(strings.TrimPrefix(block.text, "    ")))
+			fmt.Fprintln(b, escape(strings.TrimPrefix(block.text, "    ")))
 		case blank:
 			if literal {
 				b.WriteString("\n")
@@ -87,8 +87,8 @@ func writeRoff(b *strings.Builder, blocks []block) {
 	}
 }
 
-// roff returns text such that troff shows it as it is.
-func roff(text string) string {
+// escape returns text as man(7) writes it.
+func escape(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
 		text = `\&` + text

@@ -106,11 +106,11 @@ func newOutputFile(flag, path string) (*outputFile, error) {
 }
 
 // create opens the file under its temporary name.
-func (o *outputFile) create() (*os.File, error) { return createBeside(o.path, 0o666) }
+func (o *outputFile) create() (*os.File, error) { return createTemp(o.path, 0o666) }
 
-// createBeside opens a new file under a temporary name in path's directory. The umask
+// createTemp opens a new file under a temporary name in path's directory. The umask
 // applies to mode.
-func createBeside(path string, mode fs.FileMode) (*os.File, error) {
+func createTemp(path string, mode fs.FileMode) (*os.File, error) {
 	base := filepath.Base(path)
 	name := fmt.Sprintf(".%s.%08x.tmp", base[:min(len(base), maxBase)], rand.Uint32())
 	file, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)

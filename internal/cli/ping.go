@@ -174,13 +174,13 @@ var pingMeasures = []measure[ping.Summary]{
 }
 
 func roundTrip(name string, of func(ping.Summary) time.Duration) measure[ping.Summary] {
-	take := func(s ping.Summary) float64 {
+	figure := func(s ping.Summary) float64 {
 		if s.Received == 0 {
 			return math.NaN()
 		}
 		return of(s).Seconds()
 	}
-	return measure[ping.Summary]{name, "<", "2ms", parseSeconds, take, draw.Seconds.Write}
+	return measure[ping.Summary]{name, "<", "2ms", parseSeconds, figure, draw.Seconds.Write}
 }
 
 func jitterIn(s ping.Summary) float64 {

@@ -45,7 +45,7 @@ func TestPingEndsWhenItsOutputCannotBeWritten(t *testing.T) {
 			f := newPingFlags()
 			f.format = format
 			p := &Process{Stdout: failing{full}, Stderr: io.Discard, Getenv: func(string) string { return "" }}
-			// Without an end of its own, since there is no count.
+			// Without a count, ping does not end by itself.
 			config, err := f.configFor("udp://127.0.0.1:7")
 			if err != nil {
 				t.Fatal(err)

@@ -62,7 +62,7 @@ func setupScript(env *testscript.Env) error {
 func stageOf(ts *testscript.TestScript) *stage { return ts.Value("stage").(*stage) }
 
 // exits CODE ARG... runs echod. The exit code must be CODE, or one of several with |
-// between them. stdout and stderr then check the output.
+// between them. Other commands then check the output.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	got := 0
 	if err := ts.Exec("echod", args[1:]...); err != nil {

@@ -60,16 +60,16 @@ func TestSecondInterruptEndsACheckAtOnce(t *testing.T) {
 	}()
 	defer cmd.Process.Kill()
 
-	var asked net.Conn
+	var conn net.Conn
 	for range 2 { // the first connects only, the second is the rule
-		if asked, err = l.Accept(); err != nil {
+		if conn, err = l.Accept(); err != nil {
 			t.Fatal(err)
 		}
-		defer asked.Close()
+		defer conn.Close()
 	}
 	cmd.Process.Signal(os.Interrupt)
-	asked.SetReadDeadline(time.Now().Add(testTimeout))
-	if _, err := io.Copy(io.Discard, asked); os.IsTimeout(err) {
+	conn.SetReadDeadline(time.Now().Add(testTimeout))
+	if _, err := io.Copy(io.Discard, conn); os.IsTimeout(err) {
 		t.Fatal("the first interrupt does not end the rule")
 	}
 	cmd.Process.Signal(os.Interrupt)
@@ -79,6 +79,6 @@ func TestSecondInterruptEndsACheckAtOnce(t *testing.T) {
 		t.Fatal("the second interrupt ends nothing")
 	}
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
-		t.Errorf("got %s, want death by SIGINT, as if nobody caught it", cmd.ProcessState)
+		t.Errorf("got %s, want SIGINT to end it", cmd.ProcessState)
 	}
 }

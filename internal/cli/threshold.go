@@ -25,7 +25,7 @@ type measure[R any] struct {
 	sign    string // "<" if less is better, ">" if more is
 	example string // of a bound
 	read    func(string) (float64, error)
-	take    func(R) float64 // NaN if it was not measured
+	figure  func(R) float64 // NaN if it was not measured
 	write   func(float64) string
 }
 
@@ -99,7 +99,7 @@ func parsePercent(text string) (float64, error) {
 // verdict compares the figure of r with the bound. A figure that was not measured
 // breaks its threshold: nothing shows that it was met.
 func (t threshold[R]) verdict(r R) report.Verdict {
-	value := t.of.take(r)
+	value := t.of.figure(r)
 	v := report.Verdict{Threshold: t.text, Met: value < t.bound, Measured: !math.IsNaN(value), Value: t.of.write(value)}
 	if t.of.sign == ">" {
 		v.Met = value > t.bound

@@ -365,7 +365,7 @@ func serviceURL(url *string, networks ...string) pflag.Value {
 // schemes begin URLs.
 var schemes = []string{"tcp://", "tls://", "udp://", "unix:///"}
 
-// token is what an agent asks its clients for. Its text is never shown.
+// token is the token of an agent. Its text is never shown.
 func token(text *string) pflag.Value {
 	parse := func(text string) (string, error) { return text, agent.CheckToken(text) }
 	return &value[string]{p: text, kind: "token", parse: parse, text: func(text string) string {
