@@ -1,7 +1,6 @@
 package echod
 
 import (
-	"bytes"
 	"go/ast"
 	"go/token"
 	"io/fs"
@@ -18,10 +17,7 @@ import (
 // TestEnginesAreDocumented compares the table of engines in docs/engines with their
 // Caps, row by row.
 func TestEnginesAreDocumented(t *testing.T) {
-	text, err := os.ReadFile("docs/engines/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := read(t, "docs/engines/README.md")
 	yes := map[bool]string{true: "yes", false: "no"}
 	for _, e := range engines.All() {
 		caps, highest := e.Caps(), "-"
@@ -30,7 +26,7 @@ func TestEnginesAreDocumented(t *testing.T) {
 		}
 		row := "| " + strings.Join([]string{e.Name(), strings.Join(caps.Networks, " "), highest,
 			yes[caps.Loops], yes[caps.BusyPoll]}, " | ") + " | ["
-		if !bytes.Contains(text, []byte("\n"+row)) {
+		if !strings.Contains(text, "\n"+row) {
 			t.Errorf("docs/engines/README.md has no row that begins with\n%s", row)
 		}
 	}
@@ -40,12 +36,8 @@ func TestEnginesAreDocumented(t *testing.T) {
 func TestLinksLeadToFiles(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	for _, doc := range documents(t) {
-		text, err := os.ReadFile(doc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, match := range link.FindAllSubmatch(text, -1) {
-			file, _, _ := strings.Cut(string(match[1]), "#")
+		for _, match := range link.FindAllStringSubmatch(read(t, doc), -1) {
+			file, _, _ := strings.Cut(match[1], "#")
 			if file == "" || strings.Contains(file, "://") || strings.HasPrefix(file, "mailto:") {
 				continue
 			}
@@ -56,21 +48,24 @@ func TestLinksLeadToFiles(t *testing.T) {
 	}
 }
 
-// TestDocsNameTestsThatExist holds because a document names a test as the proof of what
-// it says.
-func TestDocsNameTestsThatExist(t *testing.T) {
+// TestDocumentsAndScriptsNameTestsThatExist holds because a document names a test as the
+// proof of what it says, and a script skips or runs it.
+func TestDocumentsAndScriptsNameTestsThatExist(t *testing.T) {
 	declared := declaredTests(t)
-	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`")
-	for _, doc := range documents(t) {
-		text, err := os.ReadFile(doc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, match := range named.FindAllSubmatch(text, -1) {
-			if name := string(match[1]); !declared[name] {
-				t.Errorf("%s names %s, which does not exist", doc, name)
+	inDocument := regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`")
+	inScript := regexp.MustCompile(`\b((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`)
+	check := func(path string, named *regexp.Regexp) {
+		for _, match := range named.FindAllStringSubmatch(read(t, path), -1) {
+			if name := match[1]; !declared[name] {
+				t.Errorf("%s names %s, which does not exist", path, name)
 			}
 		}
+	}
+	for _, path := range documents(t) {
+		check(path, inDocument)
+	}
+	for _, path := range []string{"Makefile", ".ci/run", ".ci/race", ".ci/fuzz"} {
+		check(path, inScript)
 	}
 }
 
@@ -101,12 +96,8 @@ func declaredTests(t *testing.T) map[string]bool {
 	declared := map[string]bool{}
 	test := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	for _, path := range files(t, "_test.go", 100) {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, match := range test.FindAllSubmatch(text, -1) {
-			declared[string(match[1])] = true
+		for _, match := range test.FindAllStringSubmatch(read(t, path), -1) {
+			declared[match[1]] = true
 		}
 	}
 	return declared
