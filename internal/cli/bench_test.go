@@ -129,7 +129,7 @@ func TestLiveLineShowsTheLastSecond(t *testing.T) {
 	} {
 		b.Reset()
 		l.show(tt.now)
-		if got, want := b.String(), clearLine+"tcp://far:7: "+tt.want; got != want {
+		if got, want := b.String(), clearLine+tt.want+"  tcp://far:7"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -11,8 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"echod/internal/watch"
 )
 
 // testRoot is the command line of a process that does nothing.
@@ -241,58 +239,6 @@ Usage:
 		}
 		if diff := cmp.Diff(tt.want, got.String()); diff != "" {
 			t.Errorf("%d columns (-want +got):\n%s", tt.width, diff)
-		}
-	}
-}
-
-// TestExamplesInHelpAreValid parses the flags and the URLs of every example.
-func TestExamplesInHelpAreValid(t *testing.T) {
-	seen := map[string]int{}
-	for _, page := range append(testRoot().Commands(), testRoot()) {
-		text := strings.ReplaceAll(helpFor(page), "\\\n", "")
-		for line := range strings.Lines(text) {
-			line = regexp.MustCompile(`^ *\$ (ECHOD_\w+=\S+ )?`).ReplaceAllString(line, "$ ")
-			args, found := strings.CutPrefix(strings.TrimSpace(line), "$ echod ")
-			if !found || strings.ContainsAny(args, "|>(") && !strings.Contains(args, "'") {
-				continue
-			}
-			words := strings.Fields(strings.ReplaceAll(args, "'", ""))
-			cmd, rest, err := testRoot().Find(words)
-			if err != nil {
-				t.Errorf("%s: %v", args, err)
-				continue
-			}
-			seen[cmd.Name()]++
-			if err := cmd.ParseFlags(rest); err != nil {
-				t.Errorf("%s: %v", args, err)
-			}
-			if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
-				t.Errorf("%s: %v", args, err)
-			}
-			for _, arg := range cmd.Flags().Args() {
-				_, err := watch.Parse(arg)
-				if strings.HasSuffix(cmd.Use, "URL") && err != nil {
-					t.Errorf("%s: %v", args, err)
-				}
-			}
-		}
-	}
-	for _, verb := range []string{"check", "serve", "agent", "bench", "ping", "watch", "report", "cert", "selftest"} {
-		if seen[verb] == 0 {
-			t.Errorf("help has no example of %s", verb)
-		}
-	}
-}
-
-// TestExamplesOfBenchAreNotContradictory makes the plan of each example.
-func TestExamplesOfBenchAreNotContradictory(t *testing.T) {
-	for _, match := range regexp.MustCompile(`\$ echod bench (.*)`).FindAllStringSubmatch(strings.ReplaceAll(helpFor(newBench(&Process{})), "\\\n", ""), -1) {
-		f, cmd := newBenchFlags(), &cobra.Command{}
-		f.register(cmd, &Process{})
-		if err := cmd.ParseFlags(strings.Fields(strings.ReplaceAll(match[1], "'", ""))); err != nil {
-			t.Errorf("%s: %v", match[1], err)
-		} else if _, err := f.planFor(cmd.Flags().Arg(0)); err != nil {
-			t.Errorf("%s: %v", match[1], err)
 		}
 	}
 }

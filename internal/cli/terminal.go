@@ -81,7 +81,8 @@ func andMore(words []string) string {
 	return fmt.Sprintf("%s and %d more", words[0], len(words)-1)
 }
 
-// liveLine shows the load of the last second.
+// liveLine shows the load of the last second. The URL is last, where a narrow terminal cuts
+// the line.
 type liveLine struct {
 	statusLine
 	plan   load.Plan
@@ -90,7 +91,7 @@ type liveLine struct {
 
 func newLiveLine(p *Process, plan load.Plan) *liveLine {
 	l := &liveLine{statusLine: newStatusLine(p), plan: plan}
-	l.write(plan.URL + ": connecting")
+	l.write("connecting  " + plan.URL)
 	return l
 }
 
@@ -98,7 +99,7 @@ func (l *liveLine) show(now load.Progress) {
 	if !now.Warmup {
 		l.errors += now.Interval.Errors
 	}
-	l.write(l.plan.URL + ": " + report.ProgressLine(l.plan, now, l.errors))
+	l.write(report.ProgressLine(l.plan, now, l.errors) + "  " + l.plan.URL)
 }
 
 // colorful reports whether standard output is a terminal that shows colours, and they
