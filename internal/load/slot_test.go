@@ -23,7 +23,7 @@ type slotRig struct {
 
 const ms = int64(time.Millisecond)
 
-// newSlotRig returns a rig whose measurement lasts longer than any test.
+// newSlotRig returns a rig whose measurement does not end.
 func newSlotRig(t testing.TB, plan func(p *Plan)) *slotRig {
 	p := Plan{Target: dial.Target{Network: "tcp"}, Conns: 1, Depth: 1, Duration: time.Hour, Timeout: time.Second, Verify: true}
 	p.Sizes, _ = ParseSizes("64")

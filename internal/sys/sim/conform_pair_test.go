@@ -45,7 +45,7 @@ type socket struct {
 	addr    [2]unix.Sockaddr // a listener's
 	backlog int
 	queued  []*socket // the clients in its accept queue, in order
-	far     *socket   // a connection's other end, nil before accept
+	peer    *socket   // a connection's other end, nil before accept
 	peered  bool      // a datagram socket that has a peer
 	spent   bool      // it was connected once, and has a port
 }

@@ -15,9 +15,9 @@ import (
 // meaning. On a TCP socket whose connection is closed, or that was shut down while it
 // listened, the number has no meaning.
 func (p *pair) outq(s *socket, o op) {
-	if p.domain == unix.AF_INET && s.far != nil {
+	if p.domain == unix.AF_INET && s.peer != nil {
 		for _, other := range p.sockets {
-			if other == s.far {
+			if other == s.peer {
 				p.sides[1].k.SetsockoptInt(other.fd[1], unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
 			}
 		}
@@ -104,19 +104,19 @@ func (p *pair) fill(s *socket, o op) {
 	switch {
 	case o.number == 0:
 		p.both("read it all", func(w *side, i int) string {
-			got, errno := p.drain(w, i, s.far, len(sent[i]))
+			got, errno := p.drain(w, i, s.peer, len(sent[i]))
 			return fmt.Sprint(bytes.HasPrefix(sent[i], got), len(got) == len(sent[i]), name(errno))
 		})
 	case o.flag:
 		p.linger(s, op{flag: true})
 		p.close(s, op{})
-		p.reachesReset(s.far)
+		p.reachesReset(s.peer)
 		p.both("read what is left", func(w *side, i int) string {
-			got, errno := p.drain(w, i, s.far, len(sent[i])+1)
+			got, errno := p.drain(w, i, s.peer, len(sent[i])+1)
 			return fmt.Sprint(bytes.HasPrefix(sent[i], got), name(errno))
 		})
 	default:
-		p.close(s.far, op{})
+		p.close(s.peer, op{})
 	}
 }
 
@@ -124,7 +124,7 @@ func (p *pair) fill(s *socket, o op) {
 func (p *pair) bothIdle(s *socket) bool {
 	open := 0
 	for _, other := range p.sockets {
-		if other == s || other == s.far {
+		if other == s || other == s.peer {
 			open++
 			if p.poll(0, other) != unix.POLLOUT {
 				return false

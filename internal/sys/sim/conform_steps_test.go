@@ -25,7 +25,7 @@ func conform(t *rapid.T, domain int, ops []op) {
 	}
 }
 
-// step returns what o does; nil if there is no socket for it.
+// step returns what o does; nil if no socket fits.
 func (p *pair) step(o op) func(op) {
 	any := []kind{fresh, listening, connected}
 	if p.domain == unix.AF_UNIX && !urgentOnUnix && strings.HasSuffix(o.kind, "urgent") {
@@ -179,8 +179,8 @@ func (p *pair) accept(l *socket, o op) {
 	p.made++
 	p.sockets = append(p.sockets, s)
 	if len(l.queued) > 0 {
-		s.far, l.queued = l.queued[0], l.queued[1:]
-		s.far.far = s
+		s.peer, l.queued = l.queued[0], l.queued[1:]
+		s.peer.peer = s
 	}
 	if p.domain == unix.AF_INET {
 		p.sides[1].k.SetsockoptInt(s.fd[1], unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)

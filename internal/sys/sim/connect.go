@@ -99,11 +99,11 @@ func (k *Kernel) connectUnix(d *descriptor, s *socket, path string) sys.Errno {
 			return unix.EAGAIN
 		}
 		p := &Peer{k: k}
-		client, far := newLocalPair()
+		client, peer := newLocalPair()
 		client.rcv, client.snd, client.inline = k.recvBuffer, k.sendBuffer, s.inline
-		far.rcv, far.snd = p.bufferSize, func() int { return k.RecvBuffer }
-		far.inline, far.notify = true, p.wake
-		p.end, p.server = far, &stream{k: k, end: client, domain: s.domain, linger: s.linger}
+		peer.rcv, peer.snd = p.bufferSize, func() int { return k.RecvBuffer }
+		peer.inline, peer.notify = true, p.wake
+		p.end, p.server = peer, &stream{k: k, end: client, domain: s.domain, linger: s.linger}
 		d.file = p.server
 		r.accept(p)
 		return 0
@@ -185,7 +185,7 @@ func (k *Kernel) sendSYN(a *attempt) bool {
 		return false
 	}
 	server := newTCP(nil, nil)
-	server.far, a.client.far = a.client, server
+	server.peer, a.client.peer = a.client, server
 	a.client.synSent = false
 	st := l.enqueue(server, a.addr)
 	if a.made != nil {
@@ -226,7 +226,7 @@ func (k *Kernel) resendSYNs() {
 	})
 }
 
-// Remote is a service on another machine, for a process that connects to it. The far
+// Remote is a service on another machine, for a process that connects to it. The other
 // end of each connection is a [Peer]. Its fields may be changed at any time.
 type Remote struct {
 	// Accept, if not nil, is called with each new connection.
@@ -255,10 +255,10 @@ func (k *Kernel) RemoteUnix(path string) *Remote {
 // connectRemote completes a TCP connection to r.
 func (k *Kernel) connectRemote(r *Remote, a *attempt) {
 	p := &Peer{k: k, server: a.stream, addr: a.stream.addr}
-	far := newTCP(p.bufferSize, func() int { return math.MaxInt })
-	far.inline, far.notify = true, p.wake
-	p.end = far
-	far.far, a.client.far = a.client, far
+	peer := newTCP(p.bufferSize, func() int { return math.MaxInt })
+	peer.inline, peer.notify = true, p.wake
+	p.end = peer
+	peer.peer, a.client.peer = a.client, peer
 	a.client.synSent = false
 	r.accept(p)
 	a.client.deliver()

@@ -15,7 +15,7 @@ import (
 // sender's buffer until it is read. There is no linger.
 type local struct {
 	side
-	far  *local
+	peer *local
 	in   []*chunk
 	oob  *chunk // u->oob_skb: the last byte sent with MSG_OOB, until it is read
 	shut int    // sk_shutdown
@@ -28,7 +28,7 @@ type chunk struct{ data []byte }
 // newLocalPair returns the two ends of a connection.
 func newLocalPair() (*local, *local) {
 	a, b := new(local), new(local)
-	a.far, b.far = b, a
+	a.peer, b.peer = b, a
 	return a, b
 }
 
@@ -46,7 +46,7 @@ func (s *local) unread() int {
 
 // outq is not 0 as long as the other end has something unread. The kernel counts its memory for
 // that (unix_outq_len). Here the number of bytes stands for it; an empty chunk counts as one.
-func (s *local) outq() int { return s.far.unread() + s.far.empty() }
+func (s *local) outq() int { return s.peer.unread() + s.peer.empty() }
 
 func (s *local) empty() int {
 	n := 0
@@ -58,7 +58,7 @@ func (s *local) empty() int {
 	return n
 }
 
-func (s *local) space() int { return max(s.snd()-s.far.unread(), 0) }
+func (s *local) space() int { return max(s.snd()-s.peer.unread(), 0) }
 
 // write is unix_stream_sendmsg. With MSG_OOB the last byte becomes a chunk of its own
 // (queue_oob); an earlier urgent byte that is still unread becomes an ordinary one.
@@ -71,7 +71,7 @@ func (s *local) write(p []byte, flags int) (int, sys.Errno) {
 		return 0, unix.EPIPE
 	case len(p) == 0:
 		return 0, 0
-	case s.far.closed || s.far.shut&rcvShutdown != 0:
+	case s.peer.closed || s.peer.shut&rcvShutdown != 0:
 		return 0, unix.EPIPE
 	}
 	n := min(len(p), s.space())
@@ -84,13 +84,13 @@ func (s *local) write(p []byte, flags int) (int, sys.Errno) {
 		body = p[:n-1]
 	}
 	if len(body) > 0 {
-		s.far.in = append(s.far.in, &chunk{slices.Clone(body)})
+		s.peer.in = append(s.peer.in, &chunk{slices.Clone(body)})
 	}
 	if oob {
-		s.far.oob = &chunk{[]byte{p[n-1]}}
-		s.far.in = append(s.far.in, s.far.oob)
+		s.peer.oob = &chunk{[]byte{p[n-1]}}
+		s.peer.in = append(s.peer.in, s.peer.oob)
 	}
-	s.far.changed()
+	s.peer.changed()
 	return n, 0
 }
 
@@ -103,12 +103,12 @@ func (s *local) shutdown(how int) sys.Errno {
 	}
 	s.shut |= bits
 	if bits&rcvShutdown != 0 {
-		s.far.shut |= sndShutdown
+		s.peer.shut |= sndShutdown
 	}
 	if bits&sndShutdown != 0 {
-		s.far.shut |= rcvShutdown
+		s.peer.shut |= rcvShutdown
 	}
-	s.far.changed()
+	s.peer.changed()
 	return 0
 }
 
@@ -124,24 +124,24 @@ func (s *local) close(reset bool) {
 
 func (s *local) disconnect(reset bool) {
 	s.closed, s.in = true, nil
-	if s.far.closed {
+	if s.peer.closed {
 		return
 	}
-	s.far.shut = allShutdown
+	s.peer.shut = allShutdown
 	if reset {
-		s.far.err = unix.ECONNRESET
+		s.peer.err = unix.ECONNRESET
 	}
-	s.far.changed()
+	s.peer.changed()
 }
 
 // lose applies an error that the script chose: the other end closes with unread input, and what
 // was sent to it is lost.
 func (s *local) lose(errno sys.Errno) {
-	s.far.disconnect(true)
+	s.peer.disconnect(true)
 	s.err = errno
-	s.far.err = unix.ECONNRESET
-	s.far.shut = allShutdown
-	s.far.changed()
+	s.peer.err = unix.ECONNRESET
+	s.peer.shut = allShutdown
+	s.peer.changed()
 }
 
 // ready is unix_poll.
@@ -163,7 +163,7 @@ func (s *local) ready() int16 {
 		events |= unix.POLLPRI
 	}
 	// unix_writable: only if three quarters of the buffer are free.
-	if 4*s.far.unread() <= s.snd() {
+	if 4*s.peer.unread() <= s.snd() {
 		events |= unix.POLLOUT
 	}
 	return events
@@ -200,7 +200,7 @@ func (s *local) read(p []byte, flags int) (int, sys.Errno) {
 		}
 	}
 	if !peek {
-		s.far.changed()
+		s.peer.changed()
 	}
 	switch {
 	case done || n > 0:
@@ -268,7 +268,7 @@ func (s *local) readUrgent(p []byte, flags int) (int, sys.Errno) {
 		if at > 0 && len(s.in[at-1].data) == 0 {
 			s.in = slices.Delete(s.in, at-1, at)
 		}
-		s.far.changed()
+		s.peer.changed()
 	}
 	return 1, 0
 }

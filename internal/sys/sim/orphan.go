@@ -41,7 +41,7 @@ func (k *Kernel) reapOrphans() {
 			o.left, o.until = left, k.clock+int64(orphanLife)
 		case k.clock >= o.until:
 			o.end.reset, o.end.out = true, nil
-			o.end.far.getReset()
+			o.end.peer.getReset()
 			return true
 		}
 		return false

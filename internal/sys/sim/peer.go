@@ -180,7 +180,7 @@ func (p *Peer) leave(reset bool) {
 // would arrive after the close and be answered by a reset.
 func (p *Peer) blocked() bool {
 	s, ok := p.end.(*tcp)
-	return ok && s.far != nil && len(s.far.out) > 0
+	return ok && s.peer != nil && len(s.peer.out) > 0
 }
 
 // Stall stops reading, until Resume.

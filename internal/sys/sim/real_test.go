@@ -49,8 +49,8 @@ func compare(t *testing.T, domain int, run func(*server)) {
 	}
 }
 
-// far is the other end of the connection.
-type far interface {
+// peer is the other end of the connection.
+type peer interface {
 	send(string)
 	sendUrgent(string)
 	closeWrite()
@@ -68,7 +68,7 @@ type server struct {
 	port     uint16
 	listener int
 	open     map[int]bool
-	far      far
+	peer     peer
 	log      []string
 }
 
@@ -116,17 +116,17 @@ func (s *server) connect() {
 	k, simulated := s.k.(*sim.Kernel)
 	switch {
 	case simulated && s.domain == unix.AF_UNIX:
-		s.far = simFar{k.DialUnix(s.addr)}
+		s.peer = simPeer{k.DialUnix(s.addr)}
 	case simulated:
-		s.far = simFar{k.Dial(s.port)}
+		s.peer = simPeer{k.Dial(s.port)}
 	default:
-		s.far = dialReal(s.t, map[int]string{unix.AF_INET: "tcp", unix.AF_UNIX: "unix"}[s.domain], s.addr)
+		s.peer = dialReal(s.t, map[int]string{unix.AF_INET: "tcp", unix.AF_UNIX: "unix"}[s.domain], s.addr)
 	}
 }
 
 // acceptQueued accepts the connection in the queue.
 func (s *server) acceptQueued() int {
-	if s.far != nil {
+	if s.peer != nil {
 		s.await(s.listener, unix.POLLIN)
 	}
 	return s.accept4()
@@ -204,7 +204,7 @@ func (s *server) peername(fd int) {
 		port := (*[2]byte)(unsafe.Pointer(&inet.Port))
 		from = netip.AddrPortFrom(netip.AddrFrom4(inet.Addr), binary.BigEndian.Uint16(port[:]))
 	}
-	s.note("getpeername: family %d, the peer's %v", name.Addr.Family, from == s.far.addr())
+	s.note("getpeername: family %d, the peer's %v", name.Addr.Family, from == s.peer.addr())
 }
 
 func (s *server) lingerOff(fd int) { s.must("setsockopt", s.k.SetsockoptLinger(fd, &unix.Linger{})) }
@@ -259,44 +259,44 @@ func (s *server) finish() {
 		s.k.Close(fd)
 	}
 	clear(s.open)
-	if s.far != nil {
-		s.note("the peer: %v", s.far.end())
+	if s.peer != nil {
+		s.note("the peer: %v", s.peer.end())
 	}
 }
 
-// simFar is the other end on the simulated kernel.
-type simFar struct{ p *sim.Peer }
+// simPeer is the other end on the simulated kernel.
+type simPeer struct{ p *sim.Peer }
 
-func (f simFar) send(text string)       { f.p.Send([]byte(text)) }
-func (f simFar) sendUrgent(text string) { f.p.SendUrgent([]byte(text)) }
-func (f simFar) closeWrite()            { f.p.CloseWrite() }
-func (f simFar) reset()                 { f.p.Reset() }
-func (f simFar) addr() netip.AddrPort   { return f.p.Addr() }
-func (f simFar) end() sim.End           { return f.p.End() }
+func (f simPeer) send(text string)       { f.p.Send([]byte(text)) }
+func (f simPeer) sendUrgent(text string) { f.p.SendUrgent([]byte(text)) }
+func (f simPeer) closeWrite()            { f.p.CloseWrite() }
+func (f simPeer) reset()                 { f.p.Reset() }
+func (f simPeer) addr() netip.AddrPort   { return f.p.Addr() }
+func (f simPeer) end() sim.End           { return f.p.End() }
 
-// realFar is the other end on the real one.
-type realFar struct {
+// realPeer is the other end on the real one.
+type realPeer struct {
 	t    *testing.T
 	conn net.Conn
 	gone bool
 }
 
-func dialReal(t *testing.T, network, addr string) *realFar {
+func dialReal(t *testing.T, network, addr string) *realPeer {
 	conn, err := net.Dial(network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &realFar{t: t, conn: conn}
+	return &realPeer{t: t, conn: conn}
 }
 
-func (f *realFar) send(text string) {
+func (f *realPeer) send(text string) {
 	if _, err := f.conn.Write([]byte(text)); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
-func (f *realFar) sendUrgent(text string) {
+func (f *realPeer) sendUrgent(text string) {
 	raw, err := f.conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		f.t.Fatal(err)
@@ -310,22 +310,22 @@ func (f *realFar) sendUrgent(text string) {
 	}
 }
 
-func (f *realFar) closeWrite() { f.conn.(interface{ CloseWrite() error }).CloseWrite() }
+func (f *realPeer) closeWrite() { f.conn.(interface{ CloseWrite() error }).CloseWrite() }
 
-func (f *realFar) reset() {
+func (f *realPeer) reset() {
 	f.conn.(*net.TCPConn).SetLinger(0)
 	f.conn.Close()
 	f.gone = true
 }
 
-func (f *realFar) addr() netip.AddrPort {
+func (f *realPeer) addr() netip.AddrPort {
 	if tcp, ok := f.conn.LocalAddr().(*net.TCPAddr); ok {
 		return tcp.AddrPort()
 	}
 	return netip.AddrPort{}
 }
 
-func (f *realFar) end() sim.End {
+func (f *realPeer) end() sim.End {
 	if f.gone {
 		return sim.Reset
 	}

@@ -12,26 +12,26 @@ var sequences = []struct {
 }{
 	{"data, then a FIN", func(s *server) {
 		c := s.accept()
-		s.far.send("hello")
+		s.peer.send("hello")
 		s.await(c, unix.POLLIN)
 		s.recv(c, 3)
 		s.recv(c, 10)
 		s.recv(c, 10)
-		s.far.closeWrite()
+		s.peer.closeWrite()
 		s.await(c, unix.POLLRDHUP)
 		s.recv(c, 10)
 		s.recv(c, 10)
 	}},
 	{"data sent before it is accepted", func(s *server) {
 		s.connect()
-		s.far.send("hello")
+		s.peer.send("hello")
 		c := s.acceptQueued()
 		s.await(c, unix.POLLIN)
 		s.recv(c, 10)
 	}},
 	{"a peek removes nothing", func(s *server) {
 		c := s.accept()
-		s.far.send("hello")
+		s.peer.send("hello")
 		s.await(c, unix.POLLIN)
 		s.peek(c, 10)
 		s.send(c, "hello")
@@ -39,7 +39,7 @@ var sequences = []struct {
 	}},
 	{"a reset of an idle connection, reported by recv", func(s *server) {
 		c := s.accept()
-		s.far.reset()
+		s.peer.reset()
 		s.await(c, unix.POLLHUP)
 		s.recv(c, 10)
 		s.recv(c, 10)
@@ -47,7 +47,7 @@ var sequences = []struct {
 	}},
 	{"a reset of an idle connection, reported by send", func(s *server) {
 		c := s.accept()
-		s.far.reset()
+		s.peer.reset()
 		s.await(c, unix.POLLHUP)
 		s.send(c, "x")
 		s.send(c, "x")
@@ -55,9 +55,9 @@ var sequences = []struct {
 	}},
 	{"a reset after data", func(s *server) {
 		c := s.accept()
-		s.far.send("hello")
+		s.peer.send("hello")
 		s.await(c, unix.POLLIN)
-		s.far.reset()
+		s.peer.reset()
 		s.await(c, unix.POLLHUP)
 		s.recv(c, 10)
 		s.recv(c, 10)
@@ -65,9 +65,9 @@ var sequences = []struct {
 	}},
 	{"a reset after a FIN", func(s *server) {
 		c := s.accept()
-		s.far.closeWrite()
+		s.peer.closeWrite()
 		s.await(c, unix.POLLRDHUP)
-		s.far.reset()
+		s.peer.reset()
 		s.await(c, unix.POLLHUP)
 		s.recv(c, 10)
 		s.send(c, "x")
@@ -76,21 +76,21 @@ var sequences = []struct {
 	{"getpeername until a reset", func(s *server) {
 		c := s.accept()
 		s.peername(c)
-		s.far.send("hello")
-		s.far.closeWrite()
+		s.peer.send("hello")
+		s.peer.closeWrite()
 		s.await(c, unix.POLLRDHUP)
 		s.peername(c)
-		s.far.reset()
+		s.peer.reset()
 		s.await(c, unix.POLLHUP)
 		s.peername(c)
 	}},
 	{"closed without linger, all sent", func(s *server) {
 		c := s.accept()
-		s.far.send("hello")
+		s.peer.send("hello")
 		s.await(c, unix.POLLIN)
 		s.recv(c, 10)
 		s.send(c, "hello")
-		s.far.closeWrite()
+		s.peer.closeWrite()
 		s.await(c, unix.POLLRDHUP)
 		s.recv(c, 10)
 		s.lingerOff(c)
@@ -105,7 +105,7 @@ var sequences = []struct {
 		s.close(s.listener)
 	}},
 	{"accept with an empty queue", func(s *server) {
-		s.far = nil
+		s.peer = nil
 		s.acceptQueued()
 	}},
 	{"an eventfd", func(s *server) {
@@ -122,7 +122,7 @@ var sequences = []struct {
 	{"select reports a reset as readable and writable", func(s *server) {
 		c := s.accept()
 		s.selects(c)
-		s.far.reset()
+		s.peer.reset()
 		s.await(c, unix.POLLHUP)
 		s.selects(c)
 	}},
@@ -132,13 +132,13 @@ var sequences = []struct {
 		s.note("epoll_create1: %v", errno)
 		s.control(ep, unix.EPOLL_CTL_ADD, c, unix.EPOLLIN)
 		s.epoll(ep)
-		s.far.send("hello")
+		s.peer.send("hello")
 		s.await(c, unix.POLLIN)
 		s.epoll(ep)
 		s.epoll(ep)
 		s.control(ep, unix.EPOLL_CTL_MOD, c, 0)
 		s.epoll(ep)
-		s.far.reset()
+		s.peer.reset()
 		s.await(c, unix.POLLHUP)
 		s.epoll(ep) // EPOLLHUP is reported without being asked for
 		s.control(ep, unix.EPOLL_CTL_DEL, c, 0)
@@ -149,18 +149,18 @@ var sequences = []struct {
 		s.inline(s.listener)
 		c := s.accept()
 		s.inline(c)
-		s.far.sendUrgent("abc")
+		s.peer.sendUrgent("abc")
 		s.await(c, unix.POLLIN)
 		s.recv(c, 9)
 		s.recv(c, 9)
 		s.recv(c, 9)
-		s.far.closeWrite()
+		s.peer.closeWrite()
 		s.await(c, unix.POLLRDHUP)
 		s.recv(c, 9)
 	}},
 	{"urgent data without SO_OOBINLINE", func(s *server) {
 		c := s.accept()
-		s.far.sendUrgent("abc")
+		s.peer.sendUrgent("abc")
 		s.await(c, unix.POLLIN)
 		s.recv(c, 9)
 		s.peek(c, 9)
@@ -183,10 +183,10 @@ var sequences = []struct {
 		s.shutdown(c, unix.SHUT_WR)
 		s.poll(c)
 		s.send(c, "x")
-		s.far.send("hello")
+		s.peer.send("hello")
 		s.await(c, unix.POLLIN)
 		s.recv(c, 9)
-		s.far.closeWrite()
+		s.peer.closeWrite()
 		s.await(c, unix.POLLRDHUP)
 		s.recv(c, 9)
 	}},
@@ -200,13 +200,13 @@ var unixSequences = []struct {
 }{
 	{"closed with unread bytes", false, func(s *server) {
 		c := s.accept()
-		s.far.send("hello")
+		s.peer.send("hello")
 		s.await(c, unix.POLLIN)
 		s.close(c)
 	}},
 	{"nothing but urgent data: POLLIN, and nothing to read", true, func(s *server) {
 		c := s.accept()
-		s.far.sendUrgent("x")
+		s.peer.sendUrgent("x")
 		s.await(c, unix.POLLIN)
 		s.peek(c, 9)
 		s.poll(c)
@@ -216,7 +216,7 @@ var unixSequences = []struct {
 	{"the listener's SO_OOBINLINE is not inherited", true, func(s *server) {
 		s.inline(s.listener)
 		c := s.accept()
-		s.far.sendUrgent("x")
+		s.peer.sendUrgent("x")
 		s.await(c, unix.POLLIN)
 		s.recv(c, 9)
 	}},
@@ -228,7 +228,7 @@ var unixSequences = []struct {
 		s.poll(s.listener)
 		s.accept4()
 		s.poll(s.listener)
-		s.far.closeWrite()
+		s.peer.closeWrite()
 		s.await(c, unix.POLLRDHUP)
 		s.recv(c, 9)
 	}},

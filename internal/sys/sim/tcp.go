@@ -12,7 +12,7 @@ import (
 // it.
 type tcp struct {
 	side
-	far *tcp // nil until the connection is established
+	peer *tcp // nil until the connection is established
 
 	in  []byte // the receive queue: arrived and unread
 	urg urgent // the urgent byte in it
@@ -92,19 +92,19 @@ func (s *tcp) write(p []byte, flags int) (int, sys.Errno) {
 // byte. Data for a closed socket, or for one that was shut down in both directions, is
 // answered by a reset (RFC 1122, 4.2.2.13; tcp_rcv_state_process).
 func (s *tcp) deliver() {
-	if s.reset || s.synSent || s.far == nil {
+	if s.reset || s.synSent || s.peer == nil {
 		return
 	}
-	far := s.far
-	if len(s.out) > 0 && (far.closed || far.shut == allShutdown && !far.fin) {
-		if s.mark >= 0 && !far.closed { // checked before the rest (tcp_urg)
-			far.checkUrgent(s.mark, s.out[s.mark])
+	peer := s.peer
+	if len(s.out) > 0 && (peer.closed || peer.shut == allShutdown && !peer.fin) {
+		if s.mark >= 0 && !peer.closed { // checked before the rest (tcp_urg)
+			peer.checkUrgent(s.mark, s.out[s.mark])
 		}
-		far.getReset()
+		peer.getReset()
 		s.getReset()
 		return
 	}
-	if n := min(len(s.out), max(far.rcv()-len(far.in), 0)); n > 0 {
+	if n := min(len(s.out), max(peer.rcv()-len(peer.in), 0)); n > 0 {
 		segment := s.out[:n]
 		s.out = s.out[n:]
 		at := s.mark
@@ -112,12 +112,12 @@ func (s *tcp) deliver() {
 			at = -1
 		}
 		s.mark = max(s.mark-n, -1)
-		far.arrive(segment, at)
-		defer far.changed()
+		peer.arrive(segment, at)
+		defer peer.changed()
 	}
 	if len(s.out) == 0 && s.finDue && !s.finSent {
-		s.finSent, far.fin = true, true
-		defer far.changed()
+		s.finSent, peer.fin = true, true
+		defer peer.changed()
 	}
 }
 
@@ -163,14 +163,14 @@ func (s *tcp) lose(errno sys.Errno) {
 	}
 	s.reset, s.out, s.mark = true, nil, -1
 	s.err = errno
-	if s.far != nil {
-		s.far.getReset()
+	if s.peer != nil {
+		s.peer.getReset()
 	}
 }
 
 func (s *tcp) pull() {
-	if s.far != nil {
-		s.far.deliver()
+	if s.peer != nil {
+		s.peer.deliver()
 	}
 }
 
@@ -183,7 +183,7 @@ func (s *tcp) close(reset bool) {
 		s.reset = true
 	case len(s.in) > 0 || reset:
 		s.reset, s.out = true, nil
-		s.far.getReset()
+		s.peer.getReset()
 	default:
 		s.finDue = true
 		s.deliver()
@@ -269,8 +269,8 @@ func (s *tcp) read(p []byte, flags int) (int, sys.Errno) {
 	if flags&unix.MSG_PEEK == 0 && passed > 0 {
 		s.remove(passed)
 		defer s.pull()
-		if s.far != nil {
-			defer s.far.changed()
+		if s.peer != nil {
+			defer s.peer.changed()
 		}
 	}
 	switch {
