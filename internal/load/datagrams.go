@@ -14,7 +14,7 @@ const headerSize = 16
 type datagrams struct {
 	content *content
 	verify  bool
-	run     uint32 // of this run
+	tag     uint32 // of this run
 	conn    int
 
 	first    uint64      // the number of pending[0]
@@ -48,7 +48,7 @@ func (f *datagrams) add(buf []byte, due, now int64, size int) []byte {
 	number := f.count()
 	f.enqueue(d)
 	p := buf[:size]
-	binary.BigEndian.PutUint32(p[0:], f.run)
+	binary.BigEndian.PutUint32(p[0:], f.tag)
 	binary.BigEndian.PutUint32(p[4:], uint32(f.conn))
 	binary.BigEndian.PutUint64(p[8:], number)
 	copy(p[headerSize:], f.content.at(f.startOf(number), int64(size-headerSize)))
@@ -88,7 +88,7 @@ type arrival struct {
 
 // receive says what p is, and takes its datagram off the pending ones.
 func (f *datagrams) receive(p []byte) arrival {
-	if len(p) < headerSize || binary.BigEndian.Uint32(p) != f.run {
+	if len(p) < headerSize || binary.BigEndian.Uint32(p) != f.tag {
 		return f.foreign(p, 0, "the datagram that was sent")
 	}
 	if conn := binary.BigEndian.Uint32(p[4:]); conn != uint32(f.conn) {

@@ -17,7 +17,7 @@ type flight struct {
 var someContent = newContent(1)
 
 func newFlight(n int) *flight {
-	f := &flight{datagrams: &datagrams{content: someContent, verify: true, run: 77, conn: 3}}
+	f := &flight{datagrams: &datagrams{content: someContent, verify: true, tag: 77, conn: 3}}
 	for range n {
 		f.send()
 	}
@@ -56,11 +56,11 @@ func TestArrivingDatagramIsClassified(t *testing.T) {
 			return figures{f.receive(f.sent[0]), f.receive(f.sent[1])}
 		}, figures{{}, answerTo(1)}},
 		{"of another run", func(f *flight) figures {
-			f.run++
+			f.tag++
 			return figures{f.receive(f.sent[0])}
 		}, figures{{stray: true}}},
 		{"of another run, the header alone", func(f *flight) figures {
-			f.run++
+			f.tag++
 			return figures{f.receive(f.sent[0][:headerSize])}
 		}, figures{{stray: true}}},
 		{"the header alone", func(f *flight) figures {

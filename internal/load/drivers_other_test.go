@@ -2,5 +2,5 @@
 
 package load
 
-// drivers are those of this platform: every test of a run is put to each.
-var drivers = map[string]func(*course) (driver, error){"net": newNetDriver}
+// drivers are those of this platform: every test of a run uses each of them.
+var drivers = map[string]func(*run) (driver, error){"net": newNetDriver}

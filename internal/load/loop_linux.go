@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"time"
 
@@ -15,28 +16,27 @@ import (
 	"echod/internal/sys"
 )
 
-// newDriver returns a loop where that is possible. It is not with TLS, nor with
-// connections that the caller makes.
-func newDriver(c *course) (driver, error) {
-	if c.Target.Network == "tls" || c.Target.Via != nil {
-		return newNetDriver(c)
+// newDriver returns a loop if possible. It cannot speak TLS, and cannot use connections that
+// the caller makes.
+func newDriver(r *run) (driver, error) {
+	if r.Target.Network == "tls" || r.Target.Via != nil {
+		return newNetDriver(r)
 	}
-	return newLoop(c, &sys.Linux{}, poll.NewEpoll)
+	return newLoop(r, &sys.Linux{})
 }
 
-// loop is the driver for speed: one thread waits for all sockets and makes the system
-// calls itself. A goroutine and a wake-up for each message would cost more than the
-// message.
+// loop is the fast driver: one thread waits until sockets are ready and makes the system
+// calls. A goroutine and a wake-up for each message would cost more than the message.
 type loop struct {
-	*course
+	*run
 	k      sys.Kernel
 	poller poll.Poller
 	addr   unix.Sockaddr
 	slots  []loopSlot
-	in     []byte // every receive writes here
-	out    []byte // datagrams are written here; nil for streams
+	in     []byte // the buffer of every receive
+	out    []byte // the buffer for datagrams to send; nil for streams
 
-	opened     int   // slots that have made a connection, or tried to
+	opened     int   // how many slots have connected or tried to
 	connecting int   // connects in progress
 	swept      int64 // when slots were last swept
 	nextSwept  int   // the slot to continue with
@@ -46,7 +46,7 @@ type loop struct {
 type loopSlot struct {
 	slot
 	fd       int             // -1: none
-	interest poll.Conditions // that the poller knows of; 0: it does not watch fd
+	interest poll.Conditions // what the poller watches fd for; 0: it does not watch it
 }
 
 const (
@@ -54,34 +54,34 @@ const (
 	// schedule, before the others have a turn.
 	receiveBatch  = 256
 	scheduleBatch = 256
-	// sweepEvery is how often slots are swept, sweepBatch is how many of them at once:
-	// with ten thousand of them no message is to wait for the sweep.
+	// A sweep is due every sweepEvery nanoseconds and looks at sweepBatch slots at most:
+	// with ten thousand slots it must not delay messages.
 	sweepEvery = int64(20 * time.Millisecond)
 	sweepBatch = 1000
 )
 
-func newLoop(c *course, k sys.Kernel, newPoller func(sys.Kernel) (poll.Poller, sys.Errno)) (driver, error) {
-	l := &loop{course: c, k: k, in: make([]byte, window), slots: make([]loopSlot, c.Conns)}
-	if c.udp() {
-		l.out = make([]byte, c.Sizes.Max())
+func newLoop(r *run, k sys.Kernel) (driver, error) {
+	l := &loop{run: r, k: k, in: make([]byte, window), slots: make([]loopSlot, r.Conns)}
+	if r.udp() {
+		l.out = make([]byte, r.Sizes.Max())
 	}
 	var err error
-	if l.addr, err = sockaddr(c.peer.addr); err != nil {
+	if l.addr, err = sockaddr(r.peer.addr); err != nil {
 		return nil, err
 	}
-	poller, errno := newPoller(k)
+	poller, errno := poll.NewEpoll(k)
 	if errno != 0 {
-		return nil, fmt.Errorf("make a poller: %w", errno)
+		return nil, os.NewSyscallError("epoll_create1", errno)
 	}
 	l.poller = poller
 	for i := range l.slots {
-		l.slots[i] = loopSlot{slot: newSlot(c, i), fd: -1}
+		l.slots[i] = loopSlot{slot: newSlot(r, i), fd: -1}
 	}
 	return l, nil
 }
 
-// open connects all slots, at the rate of the plan, and with no more connects at once
-// than the backlog of a listener usually has space for.
+// open connects all slots, at the rate of the plan. It limits the number of connects in
+// progress, because the backlog of the listener is limited.
 func (l *loop) open(ctx context.Context) {
 	if l.Churn {
 		return // its connections are part of the load
@@ -132,9 +132,9 @@ func (l *loop) drive(ctx context.Context) {
 	}
 }
 
-// pollTimeout returns how many milliseconds a wait may take. The next message is due at
-// a certain microsecond, and a wait takes whole milliseconds: so for the last one the
-// loop does not sleep.
+// pollTimeout returns how many milliseconds a wait may take. A wait takes whole milliseconds,
+// which is not precise enough for the schedule: in the last millisecond before a message is
+// due, the loop does not sleep.
 func (l *loop) pollTimeout() int {
 	const most = int(sweepEvery / int64(time.Millisecond))
 	if l.Rate == 0 {
@@ -143,8 +143,8 @@ func (l *loop) pollTimeout() int {
 	return max(0, min(most, int((l.schedule.due()-l.now())/int64(time.Millisecond))))
 }
 
-// turn waits for at most timeout milliseconds and serves the sockets that are ready.
-// No event is stale: serving an event closes no socket but its own.
+// turn waits for at most timeout milliseconds and serves the sockets that are ready. No event
+// is stale, because serving an event closes only the socket of that event.
 func (l *loop) turn(timeout int) {
 	events, _ := l.poller.Wait(timeout) // on an error there are none
 	now := l.now()
@@ -162,8 +162,7 @@ func (l *loop) turn(timeout int) {
 	}
 }
 
-// sweep looks through some of the slots for what is over its timeout, and for
-// connections that are to be made again.
+// sweep checks some of the slots: for timeouts, and for connections to make again.
 func (l *loop) sweep(now int64) {
 	l.swept = now
 	for range min(l.opened, sweepBatch) {
@@ -229,8 +228,8 @@ func (l *loop) advance(s *loopSlot, now int64) {
 	}
 }
 
-// watch tells the poller what to wait for. It returns false if that failed: then
-// nobody would notice an answer, so the connection is over.
+// watch tells the poller what to wait for. If that fails, the loop would not notice an answer:
+// watch ends the connection and returns false.
 func (l *loop) watch(s *loopSlot, interest poll.Conditions) bool {
 	if s.interest == interest {
 		return true
@@ -294,16 +293,16 @@ func (l *loop) connect(s *loopSlot) {
 		l.endConnect(s, 0)
 	case unix.EINPROGRESS:
 	case unix.EAGAIN:
-		// The backlog of a unix socket is full: connect(2) does not wait for space
-		// then. The next sweep tries again.
+		// The backlog of the unix socket is full: then connect(2) does not wait. The next
+		// sweep tries again.
 		l.closeSocket(s)
 	default:
 		l.endConnect(s, errno)
 	}
 }
 
-// socket makes a socket that is bound to its source address. It returns -1 only if
-// there is none.
+// socket makes a socket, and binds it to its source address. If bind(2) fails, it returns the
+// socket and the error.
 func (l *loop) socket(s *loopSlot) (int, sys.Errno) {
 	domain, typ := unix.AF_UNIX, unix.SOCK_STREAM
 	switch l.addr.(type) {
@@ -323,7 +322,8 @@ func (l *loop) socket(s *loopSlot) (int, sys.Errno) {
 		l.k.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
 	if n := len(l.Sources); n > 0 {
-		// Connect chooses the port, not bind: then one port can serve several peers.
+		// connect(2) chooses the port, not bind(2): so connections to several peers can use
+		// the same port.
 		l.k.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 		from, err := inet(netip.AddrPortFrom(l.Sources[s.id%n], 0))
 		if err != nil {
@@ -334,7 +334,7 @@ func (l *loop) socket(s *loopSlot) (int, sys.Errno) {
 	return fd, errno
 }
 
-// finishConnect asks for the result of a connect that has ended.
+// finishConnect gets the result of a connect.
 func (l *loop) finishConnect(s *loopSlot) {
 	pending, errno := l.k.SocketError(s.fd)
 	if errno == 0 {

@@ -2,4 +2,4 @@
 
 package load
 
-func newDriver(c *course) (driver, error) { return newNetDriver(c) }
+func newDriver(r *run) (driver, error) { return newNetDriver(r) }

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echod/internal/dial"
-	"echod/internal/poll"
 	"echod/internal/sys"
 	"echod/internal/sys/sim"
 )
@@ -25,7 +24,7 @@ import (
 type simulation struct {
 	k      *sim.Kernel
 	remote *sim.Remote
-	course *course
+	r      *run
 	loop   *loop
 	peers  []*sim.Peer
 	echoed map[*sim.Peer]int // bytes
@@ -55,10 +54,10 @@ func newSimulation(t testing.TB, network string, plan func(p *Plan)) *simulation
 	}
 	s.remote.Accept = func(p *sim.Peer) { s.peers = append(s.peers, p) }
 	s.serve = s.echo
-	s.course = newCourse(p, peer{to})
-	s.course.content = someContent
-	s.course.clock = s.k.Now
-	d, err := newLoop(s.course, s.k, poll.NewEpoll)
+	s.r = newRun(p, peer{to})
+	s.r.content = someContent
+	s.r.clock = s.k.Now
+	d, err := newLoop(s.r, s.k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +87,7 @@ func (s *simulation) run(t testing.TB) *tally {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	tl := s.course.tally
+	tl := s.r.tally
 	s.k.Fault = func(call sim.Call) (errno sys.Errno) {
 		if call == sim.EpollWait {
 			for _, p := range s.peers {
@@ -108,8 +107,8 @@ func (s *simulation) run(t testing.TB) *tally {
 		return errno
 	}
 	s.loop.open(ctx)
-	s.course.schedule.start(s.course.now(), s.course.Rate)
-	tl.begin(s.course.now, &s.course.schedule)
+	s.r.schedule.start(s.r.now(), s.r.Rate)
+	tl.begin(s.r.now, &s.r.schedule)
 	s.loop.drive(ctx)
 	s.loop.close()
 	if got := s.k.Violations(); len(got) > 0 {
@@ -118,7 +117,7 @@ func (s *simulation) run(t testing.TB) *tally {
 	if open := s.k.Open(); len(open) > 0 {
 		t.Errorf("descriptors are left open: %v", open)
 	}
-	if o := tl.outcomes; s.course.Rate > 0 && o.due != o.settled() {
+	if o := tl.outcomes; s.r.Rate > 0 && o.due != o.settled() {
 		t.Errorf("got %+v: want an outcome for each of %d messages", o, o.due)
 	}
 	return tl
@@ -177,12 +176,12 @@ func TestLoopSurvivesWhatIsNoFailure(t *testing.T) {
 			t.Run(load.name+"/"+fault.name, func(t *testing.T) {
 				s := newSimulation(t, load.network, load.plan)
 				if load.name == "large messages" && i > 0 {
-					s.course.Messages, s.course.tally.messages = 1, 1
+					s.r.Messages, s.r.tally.messages = 1, 1
 				}
 				s.k.Choose = fault.choose()
 				tl := s.run(t)
-				if tl.outcomes.answered < s.course.Messages || len(tl.result.Errors) > 0 || tl.result.Wrong != nil {
-					t.Errorf("got %+v, errors %v, wrong %+v; want %d answered", tl.outcomes, tl.result.Errors, tl.result.Wrong, s.course.Messages)
+				if tl.outcomes.answered < s.r.Messages || len(tl.result.Errors) > 0 || tl.result.Wrong != nil {
+					t.Errorf("got %+v, errors %v, wrong %+v; want %d answered", tl.outcomes, tl.result.Errors, tl.result.Wrong, s.r.Messages)
 				}
 			})
 		}
@@ -197,7 +196,7 @@ func TestLoopCountsFailures(t *testing.T) {
 		return func(s *simulation) {
 			done := false
 			s.fault = func(c sim.Call) sys.Errno {
-				if c != call || done || s.course.tally.from == never {
+				if c != call || done || s.r.tally.from == never {
 					return 0
 				}
 				done = true
@@ -271,7 +270,7 @@ func TestLoopCountsFailures(t *testing.T) {
 				tl := s.run(t)
 				if rate > 0 && tt.want[dial.Timeout] > 0 {
 					// Later messages are on the connection too, or find none.
-					if tl.result.Errors[dial.Timeout] == 0 || tl.outcomes.settled() != s.course.Messages {
+					if tl.result.Errors[dial.Timeout] == 0 || tl.outcomes.settled() != s.r.Messages {
 						t.Errorf("got %+v, errors %v; want timeouts", tl.outcomes, tl.result.Errors)
 					}
 					return
@@ -280,8 +279,8 @@ func TestLoopCountsFailures(t *testing.T) {
 					t.Errorf("errors (-want +got):\n%s", diff)
 				}
 				// In a closed loop other answers may come with the last one.
-				if o := tl.outcomes; o.lost != tt.lost || o.settled() < s.course.Messages || rate > 0 && o.settled() > s.course.Messages {
-					t.Errorf("got %+v; want %d outcomes, %d lost", o, s.course.Messages, tt.lost)
+				if o := tl.outcomes; o.lost != tt.lost || o.settled() < s.r.Messages || rate > 0 && o.settled() > s.r.Messages {
+					t.Errorf("got %+v; want %d outcomes, %d lost", o, s.r.Messages, tt.lost)
 				}
 			})
 		}
@@ -367,11 +366,11 @@ func TestLoopKeepsItsCountsWhateverFails(t *testing.T) {
 			}
 		}
 		tl := s.run(t)
-		if o := tl.outcomes; o.settled() < s.course.Messages || tl.result.Wrong != nil {
-			t.Errorf("got %+v, wrong %+v; want %d outcomes", o, tl.result.Wrong, s.course.Messages)
+		if o := tl.outcomes; o.settled() < s.r.Messages || tl.result.Wrong != nil {
+			t.Errorf("got %+v, wrong %+v; want %d outcomes", o, tl.result.Wrong, s.r.Messages)
 		}
 		if t.Failed() {
-			t.Fatalf("seed %d: %s, %d connections, rate %g, churn %t", seed, network, s.course.Conns, s.course.Rate, s.course.Churn)
+			t.Fatalf("seed %d: %s, %d connections, rate %g, churn %t", seed, network, s.r.Conns, s.r.Rate, s.r.Churn)
 		}
 	}
 }

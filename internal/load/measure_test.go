@@ -20,17 +20,17 @@ func (scripted) open(context.Context)        {}
 func (d scripted) drive(ctx context.Context) { d(ctx) }
 func (scripted) close()                      {}
 func idle(ctx context.Context)               { <-ctx.Done() }
-func courseOf(t *testing.T, p Plan) *course {
-	return newCourse(p, peer{})
+func runOf(t *testing.T, p Plan) *run {
+	return newRun(p, peer{})
 }
-func seconds(n float64) time.Duration         { return time.Duration(n * float64(time.Second)) }
-func (c *course) answerAfter(d time.Duration) { time.Sleep(d); c.tally.answered(c.now(), c.now(), 64) }
+func seconds(n float64) time.Duration      { return time.Duration(n * float64(time.Second)) }
+func (c *run) answerAfter(d time.Duration) { time.Sleep(d); c.tally.answered(c.now(), c.now(), 64) }
 
 func TestRunReportsTheWarmupAndEachSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := planOf(t, "tcp://127.0.0.1:7", "64")
 		p.Warmup, p.Duration = 3*time.Second, 2500*time.Millisecond
-		c := courseOf(t, p)
+		c := runOf(t, p)
 		type moment struct{ Clock, At, Of, Length time.Duration }
 		var got []moment
 		r, err := c.measure(t.Context(), scripted(func(ctx context.Context) {
@@ -64,32 +64,32 @@ func TestRunEndsAtItsEnd(t *testing.T) {
 	tests := []struct {
 		name        string
 		plan        func(p *Plan)
-		drive       func(ctx context.Context, c *course)
+		drive       func(ctx context.Context, c *run)
 		interrupt   time.Duration // 0: never
 		want        time.Duration // that it takes
 		interrupted bool
 	}{
 		{"a duration", func(p *Plan) { p.Duration = 90 * time.Second },
-			func(ctx context.Context, c *course) { c.answerAfter(seconds(1)); idle(ctx) }, 0, 90 * time.Second, false},
+			func(ctx context.Context, c *run) { c.answerAfter(seconds(1)); idle(ctx) }, 0, 90 * time.Second, false},
 		{"a number of messages", func(p *Plan) { p.Duration, p.Messages = 0, 3 },
-			func(ctx context.Context, c *course) {
+			func(ctx context.Context, c *run) {
 				for range 3 {
 					c.answerAfter(seconds(1.5))
 				}
 				idle(ctx)
 			}, 0, 4500 * time.Millisecond, false},
 		{"an interrupt", func(p *Plan) { p.Duration = time.Hour },
-			func(ctx context.Context, c *course) { c.answerAfter(seconds(1)); idle(ctx) }, 90 * time.Second, 90 * time.Second, true},
+			func(ctx context.Context, c *run) { c.answerAfter(seconds(1)); idle(ctx) }, 90 * time.Second, 90 * time.Second, true},
 		{"an interrupt before any answer", func(p *Plan) { p.Duration = time.Hour },
-			func(ctx context.Context, c *course) { idle(ctx) }, 90 * time.Second, 90 * time.Second, true},
+			func(ctx context.Context, c *run) { idle(ctx) }, 90 * time.Second, 90 * time.Second, true},
 		{"a wrong byte", func(p *Plan) { p.Duration = time.Hour },
-			func(ctx context.Context, c *course) {
+			func(ctx context.Context, c *run) {
 				time.Sleep(seconds(7))
 				c.tally.wrong(&Wrong{})
 				idle(ctx)
 			}, 0, 7 * time.Second, false},
 		{"a wrong byte in the warm-up", func(p *Plan) { p.Duration, p.Warmup = time.Hour, time.Hour },
-			func(ctx context.Context, c *course) {
+			func(ctx context.Context, c *run) {
 				time.Sleep(seconds(7))
 				c.tally.wrong(&Wrong{})
 				idle(ctx)
@@ -105,7 +105,7 @@ func TestRunEndsAtItsEnd(t *testing.T) {
 				}
 				p := planOf(t, "tcp://127.0.0.1:7", "64")
 				tt.plan(&p)
-				c := courseOf(t, p)
+				c := runOf(t, p)
 				r, err := c.measure(ctx, scripted(func(ctx context.Context) { tt.drive(ctx, c) }), func(Progress) {})
 				if err != nil || r.Interrupted != tt.interrupted {
 					t.Fatalf("got interrupted %t, %v; want %t and no error", r.Interrupted, err, tt.interrupted)
@@ -124,7 +124,7 @@ func TestNothingIsMeasuredInAnInterruptedWarmup(t *testing.T) {
 		defer cancel()
 		p := planOf(t, "tcp://127.0.0.1:7", "64")
 		p.Warmup = time.Minute
-		if r, err := courseOf(t, p).measure(ctx, scripted(idle), func(Progress) {}); r != nil || err != context.DeadlineExceeded {
+		if r, err := runOf(t, p).measure(ctx, scripted(idle), func(Progress) {}); r != nil || err != context.DeadlineExceeded {
 			t.Errorf("got %+v, %v; want nothing but %v", r, err, context.DeadlineExceeded)
 		}
 	})
@@ -137,29 +137,29 @@ func TestRunWaitsForScheduledMessages(t *testing.T) {
 	tests := []struct {
 		name  string
 		rate  float64
-		drive func(ctx context.Context, c *course)
+		drive func(ctx context.Context, c *run)
 		want  time.Duration
 	}{
-		{"closed loop", 0, func(ctx context.Context, c *course) { idle(ctx) }, time.Second},
-		{"all answers come in time", 2, func(ctx context.Context, c *course) {
+		{"closed loop", 0, func(ctx context.Context, c *run) { idle(ctx) }, time.Second},
+		{"all answers come in time", 2, func(ctx context.Context, c *run) {
 			c.tally.answered(0, c.now(), 64)
 			c.tally.answered(5e8, c.now(), 64)
 			idle(ctx)
 		}, time.Second},
-		{"the last answer is late", 2, func(ctx context.Context, c *course) {
+		{"the last answer is late", 2, func(ctx context.Context, c *run) {
 			c.tally.answered(0, c.now(), 64)
 			time.Sleep(seconds(3))
 			c.tally.answered(5e8, c.now(), 64)
 			idle(ctx)
 		}, 3 * time.Second},
-		{"the last answer never comes", 2, func(ctx context.Context, c *course) { idle(ctx) }, 12 * time.Second},
+		{"the last answer never comes", 2, func(ctx context.Context, c *run) { idle(ctx) }, 12 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := planOf(t, "tcp://127.0.0.1:7", "64")
 				p.Duration, p.Rate, p.Timeout = time.Second, tt.rate, 10*time.Second
-				c := courseOf(t, p)
+				c := runOf(t, p)
 				c.measure(t.Context(), scripted(func(ctx context.Context) {
 					time.Sleep(time.Nanosecond) // after the measurement has begun
 					tt.drive(ctx, c)
@@ -195,7 +195,7 @@ func TestResultSaysIfTheGeneratorWasTooSlow(t *testing.T) {
 	for _, tt := range tests {
 		r := &Result{Seconds: tt.seconds, SchedulingDelay: hist.New(), Wrong: tt.wrong}
 		r.SchedulingDelay.Record(tt.delay)
-		c := &course{Plan: Plan{Rate: tt.rate}, tally: &tally{outcomes: outcomes{inTime: tt.kept}}}
+		c := &run{Plan: Plan{Rate: tt.rate}, tally: &tally{outcomes: outcomes{inTime: tt.kept}}}
 		b := c.behind(r)
 		if (b != nil) != tt.behind {
 			t.Errorf("%s: got %+v, want behind %t", tt.name, b, tt.behind)
@@ -220,7 +220,7 @@ func TestRunWithoutAnAnswerIsAnError(t *testing.T) {
 		{"the most frequent of three reasons", Result{Errors: map[dial.Class]int64{dial.Reset: 2, dial.Refused: 3, dial.PrematureEOF: 1}}, dial.Refused},
 	}
 	for _, tt := range tests {
-		err := (&course{}).verdict(&tt.result)
+		err := (&run{}).verdict(&tt.result)
 		var unreachable *dial.UnreachableError
 		switch found := errors.As(err, &unreachable); {
 		case tt.want == "" && err != nil:

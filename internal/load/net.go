@@ -13,29 +13,29 @@ import (
 	"echod/internal/dial"
 )
 
-// netDriver is the driver on package net. It can do every network, on every platform.
-// Two goroutines serve a connection: one does what its slot asks for, and one reads.
+// netDriver is the driver on package net, for every network and platform. A connection has two
+// goroutines: one does what its slot asks for, the other one reads.
 type netDriver struct {
-	*course
+	*run
 	slots []*netSlot
 }
 
 // netSlot is a slot and its connection.
 type netSlot struct {
 	mu      sync.Mutex // guards all below
-	changed *sync.Cond // something happened to the slot, or the run is over
+	changed *sync.Cond // something has happened to the slot
 	slot
 	conn net.Conn // nil: none
-	out  []byte   // datagrams are written here
+	out  []byte   // the buffer for datagrams to send
 }
 
-func newNetDriver(c *course) (driver, error) {
-	d := &netDriver{course: c}
-	for id := range c.Conns {
-		s := &netSlot{slot: newSlot(c, id)}
+func newNetDriver(r *run) (driver, error) {
+	d := &netDriver{run: r}
+	for id := range r.Conns {
+		s := &netSlot{slot: newSlot(r, id)}
 		s.changed = sync.NewCond(&s.mu)
-		if c.udp() {
-			s.out = make([]byte, c.Sizes.Max())
+		if r.udp() {
+			s.out = make([]byte, r.Sizes.Max())
 		}
 		d.slots = append(d.slots, s)
 	}
@@ -68,7 +68,7 @@ func (d *netDriver) drive(ctx context.Context) {
 	var working sync.WaitGroup
 	for _, s := range d.slots {
 		s.mu.Lock()
-		s.start(d.now()) // before the schedule starts
+		s.start(d.now()) // before the first message of the schedule
 		s.mu.Unlock()
 		working.Go(func() { s.work(ctx) })
 	}
@@ -110,9 +110,9 @@ func (d *netDriver) close() {
 	}
 }
 
-// unlock is called after something happened to the slot. It wakes the worker, which
-// may also be in a write that only a close ends. Datagrams are sent at once: that does
-// not block.
+// unlock is called after something has happened to the slot. It wakes the worker, which may
+// be in a write that only closing the connection ends. It sends datagrams itself, because that
+// does not block.
 func (s *netSlot) unlock() {
 	s.sendDatagrams()
 	if s.state == closing && s.conn != nil {
@@ -129,7 +129,7 @@ func (s *netSlot) work(ctx context.Context) {
 	s.mu.Lock()
 	defer func() {
 		s.mu.Unlock()
-		s.end() // once more, for what was connected since
+		s.end() // again, for a connection that was made after the first time
 		reading.Wait()
 	}()
 	if conn := s.conn; conn != nil {
@@ -177,14 +177,14 @@ func (s *netSlot) work(ctx context.Context) {
 	}
 }
 
-// end wakes whoever waits, or is in a read or a write, at the end of the run.
+// end stops the slot at the end of the run. It wakes the worker, and ends reads and writes.
 func (s *netSlot) end() {
 	s.mu.Lock()
 	s.stop()
 	s.unlock()
 }
 
-// connect makes a connection. That may take long, so it does not hold the lock.
+// connect makes a connection. It does not hold the lock while it waits.
 func (s *netSlot) connect(ctx context.Context) {
 	s.connecting(s.now())
 	s.mu.Unlock()
@@ -230,8 +230,8 @@ func named(t dial.Target) *tls.Config {
 	return config
 }
 
-// write calls do without the lock. If that fails, the reader is told why, so write waits
-// for it.
+// write calls do without holding the lock. If do fails, the reader will get the reason, so
+// write waits for that.
 func (s *netSlot) write(do func(net.Conn) error) {
 	conn := s.conn
 	s.mu.Unlock()
@@ -251,7 +251,7 @@ func (s *netSlot) sendDatagrams() {
 	}
 }
 
-// read reports what arrives to the slot until the connection is over.
+// read reads until the connection is over, and reports to the slot what arrives.
 func (s *netSlot) read(conn net.Conn) {
 	size := min(window, max(4<<10, s.Sizes.Max()))
 	if s.udp() {

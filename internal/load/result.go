@@ -56,8 +56,7 @@ type Result struct {
 	Parts []Part `json:"parts,omitempty"`
 }
 
-// Part is what one of several generators, on a machine each, had to do with a
-// result.
+// Part is what one of several generators contributed to a result.
 type Part struct {
 	Echod       string      `json:"echod"`
 	Environment Environment `json:"environment"`

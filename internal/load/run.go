@@ -47,13 +47,13 @@ type driver interface {
 	close()
 }
 
-// course is a run, as its driver and its slots need to know it.
-type course struct {
+// run is what a driver and its slots need to know of their run.
+type run struct {
 	Plan
 	tally    *tally
 	content  *content
 	peer     peer
-	run      uint32 // tells the datagrams of this run from those of others
+	tag      uint32 // marks the datagrams of this run
 	clock    func() int64
 	schedule schedule
 }
@@ -61,44 +61,44 @@ type course struct {
 // peer is where all connections go: the address that was found first.
 type peer struct{ addr net.Addr }
 
-func newCourse(p Plan, to peer) *course {
+func newRun(p Plan, to peer) *run {
 	begun := time.Now()
-	return &course{Plan: p, tally: newTally(p), content: newContent(p.Seed), peer: to,
-		run:   rand.Uint32(), // not from the seed: a run that is repeated is another run
+	return &run{Plan: p, tally: newTally(p), content: newContent(p.Seed), peer: to,
+		tag:   rand.Uint32(), // not from the seed: two runs with one seed are different runs
 		clock: func() int64 { return int64(time.Since(begun)) }}
 }
 
 // now returns the time on the clock of the run, in nanoseconds.
-func (c *course) now() int64 { return c.clock() }
+func (r *run) now() int64 { return r.clock() }
 
-func (c *course) udp() bool { return c.Target.Network == "udp" }
+func (r *run) udp() bool { return r.Target.Network == "udp" }
 
 // maxConnecting is how many connects may be in progress, unless they are part of the
 // load.
 const maxConnecting = 128
 
 // connectAt returns when connection i is to be opened, if the first was at begun.
-func (c *course) connectAt(begun int64, i int) int64 {
-	if c.ConnectRate == 0 {
+func (r *run) connectAt(begun int64, i int) int64 {
+	if r.ConnectRate == 0 {
 		return begun
 	}
-	return begun + int64(float64(i)/c.ConnectRate*1e9)
+	return begun + int64(float64(i)/r.ConnectRate*1e9)
 }
 
 // nextScheduled takes the next message of an open loop if it is due, for the slots in
 // turn.
-func (c *course) nextScheduled(now int64) (slot int, due int64, ok bool) {
-	if c.Rate == 0 {
+func (r *run) nextScheduled(now int64) (slot int, due int64, ok bool) {
+	if r.Rate == 0 {
 		return 0, 0, false
 	}
-	i, due, ok := c.schedule.pop(now)
+	i, due, ok := r.schedule.pop(now)
 	if ok {
-		c.tally.scheduled(due, now)
+		r.tally.scheduled(due, now)
 	}
-	return int(i % int64(c.Conns)), due, ok
+	return int(i % int64(r.Conns)), due, ok
 }
 
-func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*course) (driver, error)) (*Result, error) {
+func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run) (driver, error)) (*Result, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
@@ -109,8 +109,8 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*cou
 	if err != nil {
 		return nil, cmp.Or(ctx.Err(), err)
 	}
-	c := newCourse(p, to)
-	d, err := make(c)
+	r := newRun(p, to)
+	d, err := make(r)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*cou
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return c.measure(ctx, d, observe)
+	return r.measure(ctx, d, observe)
 }
 
 // reach makes one connection first, so that a service that does not answer is one
@@ -144,80 +144,80 @@ func reach(ctx context.Context, p Plan) (peer, error) {
 
 // measure runs the driver through the warm-up and the measurement, and completes the
 // result.
-func (c *course) measure(ctx context.Context, d driver, observe func(Progress)) (*Result, error) {
+func (r *run) measure(ctx context.Context, d driver, observe func(Progress)) (*Result, error) {
 	driving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	c.schedule.start(c.now(), c.Rate)
+	r.schedule.start(r.now(), r.Rate)
 	var working sync.WaitGroup
 	working.Go(func() { d.drive(driving) })
-	working.Go(c.tally.archive)
-	measured := c.watch(ctx, observe)
+	working.Go(r.tally.archive)
+	measured := r.watch(ctx, observe)
 	stop()
-	close(c.tally.finished)
+	close(r.tally.finished)
 	working.Wait()
 	if !measured {
 		return nil, ctx.Err()
 	}
-	r := c.tally.total()
-	r.Interrupted = ctx.Err() != nil
-	r.Environment = environment()
-	r.Behind = c.behind(r)
-	return r, c.verdict(r)
+	result := r.tally.total()
+	result.Interrupted = ctx.Err() != nil
+	result.Environment = environment()
+	result.Behind = r.behind(result)
+	return result, r.verdict(result)
 }
 
 // watch keeps the time: of the warm-up, of each second, of the end. It returns false if
 // nothing was measured.
-func (c *course) watch(ctx context.Context, observe func(Progress)) bool {
-	observe(Progress{Warmup: true, Of: c.Duration})
-	if !c.wait(ctx, c.Warmup) {
-		return c.tally.stop(c.now)
+func (r *run) watch(ctx context.Context, observe func(Progress)) bool {
+	observe(Progress{Warmup: true, Of: r.Duration})
+	if !r.wait(ctx, r.Warmup) {
+		return r.tally.stop(r.now)
 	}
-	meter := newMeter(c.ServerPID)
-	c.tally.begin(c.now, &c.schedule)
+	meter := newMeter(r.ServerPID)
+	r.tally.begin(r.now, &r.schedule)
 	began := time.Now()
 	for going := true; going; {
 		next := time.Second
-		if c.Duration > 0 {
-			next = min(next, c.Duration-time.Since(began))
+		if r.Duration > 0 {
+			next = min(next, r.Duration-time.Since(began))
 		}
-		going = c.wait(ctx, next) && (c.Duration == 0 || time.Since(began) < c.Duration)
-		now := c.now()
+		going = r.wait(ctx, next) && (r.Duration == 0 || time.Since(began) < r.Duration)
+		now := r.now()
 		if !going {
-			c.tally.stop(c.now)
-			meter.read(&c.tally.result.CPU)
-			c.waitForScheduled(ctx)
+			r.tally.stop(r.now)
+			meter.read(&r.tally.result.CPU)
+			r.waitForScheduled(ctx)
 		}
-		second := c.tally.nextInterval(now, !going)
+		second := r.tally.nextInterval(now, !going)
 		meter.sample()
-		observe(Progress{At: time.Since(began), Of: c.Duration, Interval: second})
+		observe(Progress{At: time.Since(began), Of: r.Duration, Interval: second})
 	}
 	return true
 }
 
 // wait returns true after d, and false if ctx or the run ends before that.
-func (c *course) wait(ctx context.Context, d time.Duration) bool {
+func (r *run) wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-	case <-c.tally.enough:
+	case <-r.tally.enough:
 	}
 	return false
 }
 
 // waitForScheduled waits until all messages have an outcome that were due within the
 // measurement. Without that, a server that stalls at the end would look fast.
-func (c *course) waitForScheduled(ctx context.Context) {
-	if c.Rate == 0 {
+func (r *run) waitForScheduled(ctx context.Context) {
+	if r.Rate == 0 {
 		return
 	}
 	const (
 		interval = 5 * time.Millisecond
 		grace    = time.Second // for the driver to notice the last timeouts
 	)
-	for until := time.Now().Add(c.Timeout + grace); !c.tally.allSettled(&c.schedule) && time.Now().Before(until); {
-		if !c.wait(ctx, interval) {
+	for until := time.Now().Add(r.Timeout + grace); !r.tally.allSettled(&r.schedule) && time.Now().Before(until); {
+		if !r.wait(ctx, interval) {
 			return
 		}
 	}
@@ -231,13 +231,13 @@ const (
 )
 
 // behind returns the target and what was achieved, if the generator has not kept up.
-func (c *course) behind(r *Result) *Behind {
-	if c.Rate == 0 || r.Seconds == 0 || r.Wrong != nil {
+func (r *run) behind(result *Result) *Behind {
+	if r.Rate == 0 || result.Seconds == 0 || result.Wrong != nil {
 		return nil
 	}
-	inTime := float64(c.tally.outcomes.inTime)
-	b := &Behind{Target: c.Rate, Achieved: inTime / r.Seconds, SchedulingDelay: r.SchedulingDelay.Quantile(0.99)}
-	scheduled := c.Rate * r.Seconds
+	inTime := float64(r.tally.outcomes.inTime)
+	b := &Behind{Target: r.Rate, Achieved: inTime / result.Seconds, SchedulingDelay: result.SchedulingDelay.Quantile(0.99)}
+	scheduled := r.Rate * result.Seconds
 	if b.SchedulingDelay <= tooLate && inTime >= tooFew*scheduled-1 {
 		return nil
 	}
@@ -245,18 +245,18 @@ func (c *course) behind(r *Result) *Behind {
 }
 
 // verdict returns an error if nothing worked at all.
-func (c *course) verdict(r *Result) error {
-	if r.Messages > 0 || r.Wrong != nil || r.Interrupted {
+func (r *run) verdict(result *Result) error {
+	if result.Messages > 0 || result.Wrong != nil || result.Interrupted {
 		return nil
 	}
 	var most dial.Class
-	for class, n := range r.Errors {
-		if n > r.Errors[most] {
+	for class, n := range result.Errors {
+		if n > result.Errors[most] {
 			most = class
 		}
 	}
 	if most == "" {
 		most = dial.Timeout
 	}
-	return &dial.UnreachableError{Target: c.Target.String(), Class: most, Err: errors.New("not one message came back")}
+	return &dial.UnreachableError{Target: r.Target.String(), Class: most, Err: errors.New("not one message came back")}
 }

@@ -3,6 +3,11 @@ package load
 import (
 	"context"
 	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,4 +141,197 @@ func TestInterruptedRunReturnsWhatWasMeasured(t *testing.T) {
 			t.Errorf("got %+v, %v; want some messages, interrupted", r, err)
 		}
 	})
+}
+
+func TestInterruptedWarmupHasNoResult(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		p := planFor(t, url, "64")
+		p.Warmup = time.Hour
+		if r, err := run(ctx, p); err != context.DeadlineExceeded || r != nil {
+			t.Errorf("got %+v, %v; want nothing but the context's error", r, err)
+		}
+	})
+}
+
+func TestInterruptIsNoErrorOfTheService(t *testing.T) {
+	eachDriver(t, func(t *testing.T, run runner) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := run(ctx, planFor(t, "tcp://127.77.0.9:9", "64")); err != context.Canceled {
+			t.Errorf("got %v, want %v", err, context.Canceled)
+		}
+	})
+}
+
+func TestWrongByteInTheWarmupEndsIt(t *testing.T) {
+	url := echotest.NewBroken(t, echotest.SwapsBytes()).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		p := planFor(t, url, "64")
+		p.Warmup = time.Hour
+		if r, err := run(t.Context(), p); err != nil || r.Wrong == nil {
+			t.Errorf("got %+v, %v; want the wrong byte", r, err)
+		}
+	})
+}
+
+func TestChurnMakesAConnectionForEachMessage(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		for _, rate := range []float64{0, 400} {
+			p := planFor(t, url, "64")
+			p.Churn, p.Rate, p.Duration, p.Messages = true, rate, 0, 100
+			r, err := run(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Messages < 100 || r.Connect.Count() < r.Messages || r.Connect.Quantile(0.5) <= 0 || rate > 0 && r.Messages != 100 {
+				t.Errorf("rate %g: got %d messages by %d connections, p50 %v; want 100, and one each",
+					rate, r.Messages, r.Connect.Count(), r.Connect.Quantile(0.5))
+			}
+		}
+	})
+}
+
+func TestConnectionsComeFromTheSources(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has all of 127/8")
+	}
+	eachDriver(t, func(t *testing.T, run runner) {
+		seen := make(chan string, 64)
+		url := serveEach(t, func(c *net.TCPConn) {
+			host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
+			seen <- host
+			buf := make([]byte, 64)
+			for n, err := c.Read(buf); err == nil; n, err = c.Read(buf) {
+				c.Write(buf[:n])
+			}
+		})
+		p := planFor(t, url, "64")
+		p.Conns, p.Duration, p.Messages = 4, 0, 40
+		p.Sources = []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")}
+		if _, err := run(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for range 1 + p.Conns { // the first one only tests that the service answers
+			got[<-seen]++
+		}
+		if got["127.0.0.2"] != 3 || got["127.0.0.3"] != 2 {
+			t.Errorf("got connections from %v, want 3 from 127.0.0.2 and 2 from 127.0.0.3", got)
+		}
+	})
+}
+
+func TestConnectionsAreOpenedAtTheConnectRate(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		begun := time.Now()
+		p := planFor(t, url, "64")
+		p.Conns, p.ConnectRate, p.Duration, p.Messages = 5, 20, 0, 1
+		r, err := run(t.Context(), p)
+		if took := time.Since(begun); err != nil || took < 200*time.Millisecond || r.Connect.Count() != 5 {
+			t.Errorf("got %d connections in %v, %v; want 5, one each 50ms", r.Connect.Count(), took, err)
+		}
+	})
+}
+
+func TestServerProcessIsMeasured(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has /proc")
+	}
+	url := echotest.NewServer(t).URL()
+	eachDriver(t, func(t *testing.T, run runner) {
+		p := planFor(t, url, "64")
+		p.ServerPID = os.Getpid()
+		r, err := run(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := r.CPU; c.Client <= 0 || c.System <= 0 || c.Server == nil || *c.Server <= 0 || *c.ServerRSS < 1<<20 {
+			t.Errorf("got %+v, want time and memory of this process, which is client and server", c)
+		}
+	})
+}
+
+// However a run ends, it leaves no goroutine and no descriptor. The server, in the same
+// process, notices the end a little later.
+func TestRunLeavesNothingBehind(t *testing.T) {
+	honest, packets := echotest.NewServer(t).URL(), echotest.NewUDPServer(t).URL()
+	plans := []struct {
+		name string
+		url  string
+		plan func(p *Plan)
+	}{
+		{"done", honest, func(p *Plan) {}},
+		{"open loop", honest, func(p *Plan) { p.Rate = 500 }},
+		{"churn", honest, func(p *Plan) { p.Churn = true }},
+		{"datagrams", packets, func(p *Plan) {}},
+		{"interrupted while opening", honest, func(p *Plan) { p.ConnectRate = 1 }},
+		{"interrupted in the warm-up", honest, func(p *Plan) { p.Warmup = time.Hour }},
+		{"wrong", echotest.NewBroken(t, echotest.SendsBanner()).URL(), func(p *Plan) {}},
+		{"wrong datagrams", echotest.NewBroken(t, echotest.TruncatesDatagrams()).URL(), func(p *Plan) { p.Sizes, _ = ParseSizes("3000") }},
+	}
+	eachDriver(t, func(t *testing.T, run runner) {
+		descriptors := openDescriptors()
+		for _, tt := range plans {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			p := planFor(t, tt.url, "64")
+			tt.plan(&p)
+			run(ctx, p)
+			cancel()
+			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+				stacks, now := ownGoroutines(), openDescriptors()
+				if len(stacks) == 0 && now <= descriptors {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("%s: got %d descriptors, had %d; goroutines:\n%s", tt.name, now, descriptors, strings.Join(stacks, "\n\n"))
+				}
+			}
+		}
+	})
+}
+
+// ownGoroutines returns the stacks of the goroutines of a run.
+func ownGoroutines() (own []string) {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(stack, "internal/load.(*") {
+			own = append(own, stack)
+		}
+	}
+	return own
+}
+
+// openDescriptors returns how many this process has; 0 where that is not known.
+func openDescriptors() int {
+	names, _ := os.ReadDir("/proc/self/fd")
+	return len(names)
+}
+
+func TestObserverGetsTheWarmupAndEachSecond(t *testing.T) {
+	p := planFor(t, echotest.NewServer(t).URL(), "64")
+	p.Warmup, p.Duration = 10*time.Millisecond, 1200*time.Millisecond
+	var told []Progress
+	r, err := Run(t.Context(), p, func(now Progress) { told = append(told, now) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1+len(r.Intervals) || len(r.Intervals) == 0 || !told[0].Warmup {
+		t.Fatalf("got %d calls and %d intervals; want the warm-up, and each of these", len(told), len(r.Intervals))
+	}
+	var sum int64
+	for i, second := range r.Intervals {
+		shown := told[1+i]
+		if shown.Warmup || shown.Of != p.Duration || shown.Interval.Messages != second.Messages || !shown.Interval.Latency.Equal(second.Latency) {
+			t.Errorf("second %d: got %d messages, want the %d of the result", i, shown.Interval.Messages, second.Messages)
+		}
+		sum += second.Messages
+	}
+	if sum != r.Messages {
+		t.Errorf("got %d messages in the seconds, want %d", sum, r.Messages)
+	}
 }

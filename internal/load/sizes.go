@@ -8,27 +8,25 @@ import (
 	"strings"
 )
 
-// Sizes are the lengths of messages in bytes: one length, a range, or a list
-// with weights. It is written 64, 64-1024, or 64:9,64KiB:1, as a text in JSON,
-// too.
+// Sizes are the lengths of messages in bytes: one length, a range, or a list with weights. It
+// is written as 64, 64-1024 or 64:9,64KiB:1, in JSON too.
 type Sizes struct {
 	choices []choice
 	weights int // of all choices
 }
 
-// choice is a range of lengths, and how often it is taken.
+// choice is a range of lengths and its weight.
 type choice struct {
 	min, max int // bytes, both included
 	weight   int
 }
 
-// MaxSize is the longest message: what can be in flight has to fit in memory,
-// and in a file's offset on every platform.
+// MaxSize is the length of the longest message, in bytes. What is in flight must fit in memory.
 const MaxSize = 64 << 20
 
-// ParseSizes reads lengths in bytes, KiB or MiB: "64", a range "64-1KiB", from
-// which each length is taken as often, or a list "64:9,64KiB:1", of which 9 in
-// ten are of 64 bytes. The error says what would be right.
+// ParseSizes reads lengths in bytes, KiB or MiB: "64", a range "64-1KiB" whose lengths are
+// equally frequent, or a list "64:9,64KiB:1", of which 9 in 10 are 64 bytes. The error says what
+// is valid.
 func ParseSizes(text string) (Sizes, error) {
 	var s Sizes
 	for part := range strings.SplitSeq(text, ",") {
@@ -89,7 +87,7 @@ func lengthText(n int) string {
 	return strconv.Itoa(n)
 }
 
-// String is what ParseSizes would read; "" for the zero Sizes.
+// String returns the text that ParseSizes reads; "" for the zero Sizes.
 func (s Sizes) String() string {
 	var parts []string
 	for _, c := range s.choices {
@@ -105,10 +103,10 @@ func (s Sizes) String() string {
 	return strings.Join(parts, ",")
 }
 
-// MarshalText is String.
+// MarshalText returns String.
 func (s Sizes) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText is ParseSizes; of nothing it makes the zero Sizes.
+// UnmarshalText calls ParseSizes; the empty text is the zero Sizes.
 func (s *Sizes) UnmarshalText(text []byte) error {
 	*s = Sizes{}
 	if len(text) == 0 {
@@ -119,7 +117,7 @@ func (s *Sizes) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Min is the shortest length.
+// Min returns the shortest length.
 func (s Sizes) Min() int {
 	shortest := MaxSize
 	for _, c := range s.choices {
@@ -128,7 +126,7 @@ func (s Sizes) Min() int {
 	return shortest
 }
 
-// Max is the longest length; 0 for the zero Sizes.
+// Max returns the longest length; 0 for the zero Sizes.
 func (s Sizes) Max() int {
 	longest := 0
 	for _, c := range s.choices {
@@ -137,7 +135,7 @@ func (s Sizes) Max() int {
 	return longest
 }
 
-// pick is the length of the next message.
+// pick returns the length of the next message.
 func (s Sizes) pick(r *rand.Rand) int {
 	if len(s.choices) == 1 && s.choices[0].min == s.choices[0].max {
 		return s.choices[0].min

@@ -8,21 +8,24 @@ import (
 	"echod/internal/dial"
 )
 
-// slot is the place of one connection of the plan, and of those that replace it when
-// it ends. It is the policy of a load, without the I/O: when to connect, what to send
-// when, and what to do about an answer, a failure or a timeout. Both drivers have it.
-// It also reports every outcome to the tally.
+// slot is one of the connections of the plan: it has one connection at a time, and another
+// one when that ends. It is the policy of a load without the I/O: when to connect, what to
+// send when, and what to do after an answer, a failure or a timeout. Both drivers use it. It
+// also reports every outcome to the tally.
 //
-// A driver calls the methods below Next to say what happened, and after each of them
-// asks next what to do, until that is wait. It is for one goroutine at a time. Times
-// are nanoseconds on the clock of the run.
+// A driver reports what happened by calling the methods whose comments say "is called". After
+// each of them it calls next, and does what that returns, until it returns wait:
+//
+//	closed --connect--> connecting --connected--> open --ended, lost--> closing --disconnect--> closed
+//
+// A slot is for one goroutine at a time. Times are nanoseconds on the clock of the run.
 type slot struct {
-	*course
+	*run
 	id      int
 	sizes   *rand.Rand
 	state   state
 	started bool // the load has started; before that, connections are only opened
-	stopped bool // a byte was wrong
+	stopped bool // it makes no more connections
 
 	number  int        // of its connections so far
 	begun   int64      // when the last connect was started
@@ -44,12 +47,12 @@ type state uint8
 
 const (
 	closed     state = iota
-	connecting       // the driver is at it
+	connecting       // a connect is in progress
 	open
-	closing // the driver is to close the connection
+	closing // the driver must close the connection
 )
 
-// action is what a driver is to do for a slot.
+// action is what a driver must do for a slot.
 type action uint8
 
 const (
@@ -57,13 +60,13 @@ const (
 	connect                    // call connecting, then connected or connectFailed
 	send                       // send stream.next, and call stream.wrote
 	halfClose                  // send a FIN, and set halfClosed
-	sendDatagram               // send nextDatagram; call sendFailed on an error
+	sendDatagram               // send nextDatagram, and call sendFailed on an error
 	disconnect                 // close the connection, if there is one, and call disconnected
 )
 
-func newSlot(c *course, id int) slot {
-	s := slot{course: c, id: id, sizes: rand.New(rand.NewPCG(c.Seed, uint64(id)))}
-	s.datagrams = datagrams{content: c.content, verify: c.Verify, run: c.run, conn: id}
+func newSlot(r *run, id int) slot {
+	s := slot{run: r, id: id, sizes: rand.New(rand.NewPCG(r.Seed, uint64(id)))}
+	s.datagrams = datagrams{content: r.content, verify: r.Verify, tag: r.tag, conn: id}
 	return s
 }
 
@@ -107,7 +110,7 @@ func (s *slot) start(now int64) {
 	s.fill(now)
 }
 
-// fill keeps Depth messages in flight, in a closed loop.
+// fill adds messages until Depth of them are in flight, in a closed loop.
 func (s *slot) fill(now int64) {
 	if s.Rate > 0 || s.Churn || s.state != open || !s.started {
 		return
@@ -147,8 +150,8 @@ func (s *slot) connecting(now int64) {
 	s.number++
 }
 
-// connected is called when a connection has been made, or a datagram socket. With
-// churn its message is due since the connect started, unless a schedule says when.
+// connected is called when a connection has been made, or a datagram socket. With churn its
+// message counts as due since the start of the connect, unless a schedule says when.
 func (s *slot) connected(now int64) {
 	s.state = open
 	s.tally.connected(time.Duration(now - s.begun))
@@ -230,8 +233,8 @@ func (s *slot) nextDatagram(now int64, buf []byte) []byte {
 	return s.datagrams.add(buf, m.due, now, m.size)
 }
 
-// sendFailed is called when a datagram could not be sent. It counts as lost as well,
-// when its timeout has passed.
+// sendFailed is called when a datagram could not be sent. After its timeout the datagram counts
+// as lost too.
 func (s *slot) sendFailed(now int64, class dial.Class) { s.tally.connFailed(now, class) }
 
 // receivedDatagram is called with a datagram.
@@ -263,8 +266,8 @@ func (s *slot) receiveFailed(now int64, class dial.Class) {
 	}
 }
 
-// expire is called now and then. It gives up what has waited for an answer longer than
-// the timeout: a datagram, or a connection with all of its messages.
+// expire is called several times within a timeout. What has waited for an answer longer than
+// the timeout fails: a datagram, or a connection with all of its messages.
 func (s *slot) expire(now int64) {
 	before := now - int64(s.Timeout)
 	if m, ok := s.stream.pending.front(); ok && m.due < before {
@@ -286,7 +289,7 @@ func (s *slot) fail(now int64, class dial.Class) {
 	s.close()
 }
 
-// stop ends the slot: a byte was wrong, which ends the run.
+// stop ends the slot, at the end of the run or because a byte was wrong.
 func (s *slot) stop() {
 	s.stopped = true
 	s.close()

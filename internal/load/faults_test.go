@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -14,10 +15,10 @@ import (
 )
 
 // counted runs p and also returns the tally.
-func counted(t *testing.T, p Plan, make func(*course) (driver, error)) (*Result, *tally, error) {
+func counted(t *testing.T, p Plan, make func(*run) (driver, error)) (*Result, *tally, error) {
 	t.Helper()
-	var c *course
-	r, err := runWith(t.Context(), p, nil, func(of *course) (driver, error) {
+	var c *run
+	r, err := runWith(t.Context(), p, nil, func(of *run) (driver, error) {
 		c = of
 		return make(of)
 	})
@@ -213,5 +214,46 @@ func TestChurnSendsOnlyScheduledMessages(t *testing.T) {
 		if r, counts, _ := counted(t, p, make); counts.outcomes.due != 5 || r.Sent != 5 || errorsOf(r) != 5 || r.Seconds < 0.4 {
 			t.Errorf("%s: got %d due, %d sent, errors %v in %gs; want 5 of each, 0.1s apart", name, counts.outcomes.due, r.Sent, r.Errors, r.Seconds)
 		}
+	}
+}
+
+// Only the driver on package net speaks TLS: Run must choose it.
+func TestTLSIsPutUnderLoad(t *testing.T) {
+	tests := []struct {
+		name string
+		plan func(p *Plan)
+	}{
+		{"closed loop", func(p *Plan) {}},
+		{"four in flight", func(p *Plan) { p.Depth = 4; p.Sizes, _ = ParseSizes("1-100KiB") }},
+		{"open loop", func(p *Plan) { p.Rate = 500 }},
+		{"churn", func(p *Plan) { p.Churn = true }},
+	}
+	server := echotest.NewTLSServer(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := planFor(t, server.URL(), "64")
+			p.Target.TLS = server.TLS()
+			p.Duration, p.Messages = 0, 100
+			tt.plan(&p)
+			r, err := Run(t.Context(), p, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Messages < 100 || r.Wrong != nil || len(r.Errors) > 0 || r.Connect.Count() == 0 {
+				t.Errorf("got %d messages by %d connections, wrong %+v, errors %v; want 100, nothing wrong, no errors",
+					r.Messages, r.Connect.Count(), r.Wrong, r.Errors)
+			}
+		})
+	}
+}
+
+func TestCertificateThatIsNotTrustedIsTheError(t *testing.T) {
+	p := planFor(t, echotest.NewTLSServer(t).URL(), "64")
+	p.Target.TLS = &tls.Config{}
+	_, err := Run(t.Context(), p, nil)
+	var unreachable *dial.UnreachableError
+	if !errors.As(err, &unreachable) || unreachable.Class != dial.TLS {
+		t.Errorf("got %v, want %s", err, dial.TLS)
 	}
 }
