@@ -30,7 +30,7 @@ func TestFailureWithoutTheProgramIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := report.checkDirect(); err == nil || !strings.Contains(err.Error(), "a ends in fail: why") {
+	if err := report.checkDirect(); err == nil || !strings.Contains(err.Error(), "without the program, a: fail: why") {
 		t.Errorf("got %v", err)
 	}
 }
