@@ -43,7 +43,7 @@ bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . ./internal/...
 
 bench-engines: ## the engines against a C loop on epoll: ratios of interleaved pairs
-	cd lab/compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -peers=false $(BENCH)
+	cd lab/compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -go-servers=false $(BENCH)
 
 compare: ## echod against C and other Go servers; with QUICK=1 in three minutes
 	cd lab/compare && $(GO) run ./cmd/compare -out results $(if $(QUICK),-quick) $(COMPARE)

@@ -1,19 +1,19 @@
 /*
- * churn: connections that come and go, in C on epoll(7). `conns` of them are
- * open at any time, and each carries one message: connect, send it, half-close,
- * read until the server ends the connection too, close, and the next one.
+ * churn: many short connections, in C with epoll(7). `conns` of them are open
+ * at any time, each with one message: connect, send, half-close, read until the
+ * server closes the connection too, close.
  *
- * A message counts when all of it came back and the end after it was orderly.
- * One that did not makes it exit 1.
+ * A message counts if all of it has come back, followed by a FIN. Otherwise it
+ * exits with 1.
  *
- * Whoever ends a connection first keeps its pair of addresses in TIME_WAIT, and
- * that is the client here, for a minute each. Ports of one address would run
- * out: 64 addresses of 127.0.0.0/8 take turns. No socket option hides the wait.
+ * The side that closes first, here the client, has the connection in TIME_WAIT
+ * for a minute. One address does not have enough ports, so the connections use
+ * 64 addresses of 127.0.0.0/8 in turn.
  *
  *	churn -p PORT [-c conns] [-s size] [-t seconds] [-w warm-up]
  *	      [-u cpu,cpu] [-q server's pid]
  *
- * It prints the line that meter.h tells of. Compile it with:
+ * It prints the line described in meter.h. Compile it with:
  * cc -O2 -o churn churn.c
  */
 #define _GNU_SOURCE

@@ -1,12 +1,11 @@
 /*
- * echo: an echo server in C on epoll(7), as small and as fast as plain calls
- * make it. It is the yardstick for engines with one loop: whatever they cost
- * beyond this is what they cost beyond the kernel.
+ * echo: a minimal echo server in C with epoll(7). It is the base of the ratios
+ * of engines with one loop: what they cost in addition is their own cost.
  *
- * It is not an echo service. It keeps none of the promises that echod makes: no
- * bound on memory, no fairness, no timeout, no drain, no reset for an end that
- * came early, no account of anything, and it spins when it is out of
- * descriptors. What it leaves out is what the ratio shows.
+ * It is not an echo service. It keeps none of the promises of echod: it has no
+ * limit on memory, no fairness, no timeout, no drain, no reset for an early end
+ * and no statistics, and it has a busy loop when there are no descriptors. The
+ * ratio shows what these features cost.
  *
  *	echo PORT	listens on 127.0.0.1:PORT, 0 for any free port, and prints
  *			one line with the address it bound: url=tcp://127.0.0.1:PORT
@@ -26,14 +25,14 @@
 
 enum { BUFFER = 256 << 10, BATCH = 256, BACKLOG = 4096 };
 
-/* What a short send left over. A connection owns one only while it owes. */
+/* The rest of a short send. A connection has one only while it owes bytes. */
 struct held {
 	size_t off, len;
 	char data[];
 };
 
-static char buffer[BUFFER];	/* the one that every message passes through */
-static struct held **owed;	/* by descriptor; NULL where nothing is owed */
+static char buffer[BUFFER];	/* for every message */
+static struct held **owed;	/* by descriptor; NULL if no bytes are owed */
 static int epfd;
 
 static void die(const char *call)

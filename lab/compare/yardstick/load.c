@@ -1,21 +1,20 @@
 /*
- * load: a closed loop of echo clients in C on epoll(7), and so the least that
- * a generator of load can be. Each connection keeps `depth` messages in flight:
- * a new one is sent when one has come back whole, so the server is never asked
- * for more than it gives. One thread, one core.
+ * load: a minimal load generator in C with epoll(7), a closed loop. Each
+ * connection has `depth` messages in flight: it sends a new one when a complete
+ * one has come back. It uses one thread.
  *
- * It counts bytes and does not compare them; whether an echo is right is a
- * question for echod check. Latency at a given rate is not one for a closed
- * loop: it waits whenever the server does.
+ * It counts bytes and does not compare them; echod check does that. A closed
+ * loop cannot measure the latency at a given rate, because it waits when the
+ * server is slow.
  *
  *	load -p PORT [-c conns] [-s size] [-d depth] [-t seconds] [-w warm-up]
  *	     [-u cpu,cpu] [-q server's pid]
  *
- * After the warm-up it measures for -t seconds and prints the line that
- * meter.h tells of. Compile it with: cc -O2 -o load load.c
+ * After the warm-up it measures for -t seconds and prints the line
+ * described in meter.h. Compile it with: cc -O2 -o load load.c
  *
- * A connection that the server ends makes it exit 1: a figure that was measured
- * with less load than was asked for would be a lie.
+ * It exits with 1 when the server closes a connection, because a result with
+ * less load than requested would be wrong.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

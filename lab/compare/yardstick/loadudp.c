@@ -1,18 +1,18 @@
 /*
- * loadudp: a closed loop of datagrams in C on epoll(7), recvmmsg(2) and
- * sendmmsg(2). Each socket keeps a window of `depth` datagrams in flight, of
- * which each is one slot: an answer frees it, and a new datagram takes it.
+ * loadudp: a closed loop of datagrams in C with epoll(7), recvmmsg(2) and
+ * sendmmsg(2). Each socket has `depth` datagrams in flight, each in a slot: an
+ * answer frees the slot for a new datagram.
  *
- * A datagram may be lost, and then nothing would free its slot. So each says
- * which slot it has and when it was sent; a slot that is silent for a fifth of
- * a second is counted as lost and taken anew, and an answer that comes later
- * than that, or twice, is not counted as a message.
+ * A lost datagram would never free its slot. So each datagram has the number of
+ * its slot and the time when it was sent. A slot without an answer for 200 ms
+ * counts as lost and is reused. A later or a second answer does not count as a
+ * message.
  *
  *	loadudp -p PORT [-c sockets] [-s size] [-d window] [-t seconds]
  *		[-w warm-up] [-u cpu,cpu] [-q server's pid]
  *
- * It prints the line that meter.h tells of. A datagram that did not come back
- * with the length it had makes it exit 1. Compile it with:
+ * It prints the line described in meter.h. It exits with 1 if an answer has
+ * another length than its datagram. Compile it with:
  * cc -O2 -o loadudp loadudp.c
  */
 #define _GNU_SOURCE
@@ -27,7 +27,7 @@ enum { BATCH = 64, LARGEST = 65507, EVENTS = 256, TICK_MS = 20, ROOM = 1 << 20 }
 
 static const double given_up = 0.2;	/* seconds without an answer */
 
-/* What every datagram begins with. */
+/* The start of every datagram. */
 struct stamp {
 	uint32_t slot;
 	uint32_t turn;	/* of the slot: an answer to an earlier one is late */

@@ -1,16 +1,16 @@
 /*
- * meter: what the load generators share: clocks, the processor time that a
- * stretch of load costs, and the one line of JSON that says so. Included once
- * by each of them, so that a program is one file to compile.
+ * meter: what the load generators share: clocks, CPU time, and the line of JSON
+ * with the results. Each includes it once, so each program is compiled from one
+ * file.
  *
- *	messages	that came back whole, and how many that is a second
- *	lost		that were given up (datagrams; a stream loses none)
- *	cpu_seconds	by the processors named by -u (all, if none is), on anything
- *	client_seconds	by this process
- *	server_seconds	by the process named by -q
+ *	messages	complete messages that came back, and how many per second
+ *	lost		datagrams without an answer (0 for streams)
+ *	cpu_seconds	busy time of the CPUs of -u (default: all), by all processes
+ *	client_seconds	CPU time of this process
+ *	server_seconds	CPU time of the process of -q
  *
- * Neither of the last two says much alone: on loopback the sender's context
- * does the receiver's TCP work.
+ * Use only the sum of the last two: on loopback the sender does the TCP work of
+ * the receiver.
  */
 #ifndef METER_H
 #define METER_H
@@ -27,7 +27,7 @@
 
 enum { PATIENCE_S = 5, GRACE_S = 10 };
 
-/* What every generator is told. The names of their options are the same. */
+/* The options, which are the same in all generators. */
 struct plan {
 	int port;
 	int conns;

@@ -1,10 +1,9 @@
 /*
- * udp: an echo server for datagrams in C, as small and as fast as plain calls
- * make it: recvmmsg(2) takes up to 64 datagrams, sendmmsg(2) sends them back.
- * It is the yardstick for datagrams as echo.c is for streams.
+ * udp: a minimal UDP echo server in C: recvmmsg(2) receives up to 64 datagrams,
+ * sendmmsg(2) sends them back. It is the base of the ratios for datagrams.
  *
- * It is not an echo service: it asks nobody whether a datagram may be answered
- * (two of them would talk for ever), and has no account of anything.
+ * It is not an echo service: it answers every datagram (two of them would
+ * answer each other forever), and has no statistics.
  *
  *	udp PORT	binds 127.0.0.1:PORT, 0 for any free port, and prints one
  *			line with the address it bound: url=udp://127.0.0.1:PORT

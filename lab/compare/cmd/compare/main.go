@@ -1,12 +1,11 @@
-// Compare holds echod against servers in C and against other Go servers, on
-// this machine, and writes what it measured as ratios. It builds everything it
-// runs.
+// Compare compares echod with servers in C and with other Go servers on this machine. The
+// results are ratios. It builds everything that it runs.
 //
 //	go run ./cmd/compare -out results    everything, into results/
 //	go run ./cmd/compare -quick          the same with one short round
 //	go run ./cmd/compare -only 50x64x1   some workloads
 //	go run ./cmd/compare -aa             C against itself: the noise floor
-//	go run ./cmd/compare -render FILE    the tables and the picture of a report
+//	go run ./cmd/compare -render FILE    the tables and the chart of a report
 package main
 
 import (
@@ -21,14 +20,14 @@ import (
 	"syscall"
 	"time"
 
-	"echod/lab/compare/internal/contest"
+	"echod/lab/compare/internal/comparison"
 )
 
-var errShort = errors.New("-strict: a target was not met")
+var errMissed = errors.New("-strict: a target was not met")
 
 func main() {
-	// Children die with the thread that started them: let it be the first,
-	// which lives as long as the process.
+	// The kernel kills a child when the thread that started it ends. The first thread runs
+	// as long as the process.
 	runtime.LockOSThread()
 	opts, err := parse(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
@@ -51,7 +50,7 @@ func main() {
 
 func run(ctx context.Context, opts options) error {
 	if opts.render != "" {
-		report, err := contest.Open(opts.render)
+		report, err := comparison.Open(opts.render)
 		if err != nil {
 			return err
 		}
@@ -69,46 +68,46 @@ func run(ctx context.Context, opts options) error {
 	if err := save(opts, report); err != nil {
 		return err
 	}
-	return judge(opts, report)
+	return checkTargets(opts, report)
 }
 
-// measure builds everything in dir and plays all matches.
-func measure(ctx context.Context, opts options, dir string) (contest.Report, error) {
-	module, err := contest.ModuleDir(ctx)
+// measure builds everything in dir and runs all cases.
+func measure(ctx context.Context, opts options, dir string) (comparison.Report, error) {
+	module, err := comparison.ModuleDir(ctx)
 	if err != nil {
-		return contest.Report{}, err
+		return comparison.Report{}, err
 	}
 	programs, err := build(ctx, opts, module, dir)
 	if err != nil {
-		return contest.Report{}, err
+		return comparison.Report{}, err
 	}
 	bench := opts.bench
 	bench.Tools = programs.tools
-	matches := opts.chosen(programs.matches(opts))
-	report := contest.Report{
+	cases := opts.selected(programs.cases(opts))
+	report := comparison.Report{
 		Date:        time.Now().UTC().Truncate(time.Second),
-		Environment: bench.Look(ctx, module),
+		Environment: bench.Environment(ctx, module),
 		Warmup:      bench.Warmup.Seconds(),
 		Seconds:     bench.Measure.Seconds(),
 	}
-	told := newProgress(bench, matches)
-	for _, m := range matches {
-		result, err := bench.Play(ctx, m, told.round(m))
+	progress := newProgress(bench, cases)
+	for _, c := range cases {
+		result, err := bench.Run(ctx, c, progress.round(c))
 		if err != nil {
-			return contest.Report{}, err
+			return comparison.Report{}, err
 		}
 		report.Results = append(report.Results, result)
 	}
 	return report, nil
 }
 
-func judge(opts options, report contest.Report) error {
+func checkTargets(opts options, report comparison.Report) error {
 	if !opts.strict {
 		return nil
 	}
-	for _, claim := range report.Claims() {
-		if short := claim.Short(); len(short) > 0 {
-			return fmt.Errorf("%w: %s at %s: %s", errShort, claim.Entry.Name, claim.Result.Workload, strings.Join(short, ", "))
+	for _, check := range report.Checks() {
+		if missed := check.Missed(); len(missed) > 0 {
+			return fmt.Errorf("%w: %s at %s: %s", errMissed, check.ServerResult.Name, check.Result.Workload, strings.Join(missed, ", "))
 		}
 	}
 	return nil

@@ -9,35 +9,35 @@ import (
 	"strings"
 	"time"
 
-	"echod/lab/compare/internal/contest"
+	"echod/lab/compare/internal/comparison"
 )
 
-// options are the command line.
+// options are the flags.
 type options struct {
-	engines []string
-	peers   bool
-	only    []string // keys of matches; empty means all
-	rounds  int
-	bench   contest.Bench
-	quick   bool
-	aa      bool
-	strict  bool
-	echod   string
-	out     string
-	render  string
+	engines   []string
+	goServers bool
+	only      []string // keys of cases; empty means all
+	rounds    int
+	bench     comparison.Runner
+	quick     bool
+	aa        bool
+	strict    bool
+	echod     string
+	out       string
+	render    string
 }
 
 const usage = `Compare measures echod against servers in C and other Go servers, on this machine.
 
   go run ./cmd/compare -out results    everything, into results/
   go run ./cmd/compare -quick          the same with one short round: three minutes
-  go run ./cmd/compare -only churn,udp-16x64x32 -peers=false
-                                       some workloads, our engines alone
+  go run ./cmd/compare -only churn,udp-16x64x32 -go-servers=false
+                                       some workloads, only C and echod
   go run ./cmd/compare -engines epoll,poll,select
                                        other engines: net, select, poll, epoll
   go run ./cmd/compare -aa             C against itself: the noise floor
   go run ./cmd/compare -render results/DATE.json
-                                       tables and picture of a report, made anew
+                                       write the tables and the chart of a report again
 
 `
 
@@ -49,20 +49,20 @@ func parse(args []string) (options, error) {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
 	}
-	engines := flags.String("engines", "epoll,net", "the engines to measure, with commas between them; none is ''")
-	only := flags.String("only", "", "the workloads to measure, with commas between them: "+strings.Join(keys(), ", "))
-	seconds := flags.Float64("seconds", 1, "how long each sample is measured; a contender has two a round")
-	flags.BoolVar(&opts.peers, "peers", true, "measure the other Go servers too")
-	flags.IntVar(&opts.rounds, "rounds", 7, "how many rounds each workload gets")
-	flags.BoolVar(&opts.quick, "quick", false, "one round of samples of 0.2 s: to see that all of it works")
-	flags.BoolVar(&opts.aa, "aa", false, "measure C against itself instead of anybody else")
-	flags.BoolVar(&opts.strict, "strict", false, "exit 1 if a target is not met")
-	flags.StringVar(&opts.echod, "echod", "", "measure this program instead of building echod")
-	flags.StringVar(&opts.out, "out", "", "the directory to write the report into: DATE.json, DATE.md, DATE.svg")
-	flags.StringVar(&opts.render, "render", "", "measure nothing: write tables and picture of this report beside it")
-	flags.IntVar(&opts.bench.ServerCPU, "server-cpu", 0, "the processor that servers run on")
-	flags.IntVar(&opts.bench.ClientCPU, "client-cpu", 1, "the processor that the load comes from")
-	flags.IntVar(&opts.bench.Nice, "nice", 0, "the nice value of servers and load; below 0 (root's privilege) helps on a busy machine")
+	engines := flags.String("engines", "epoll,net", "the engines to measure, separated by commas; '' for none")
+	only := flags.String("only", "", "the workloads to measure, separated by commas: "+strings.Join(keys(), ", "))
+	seconds := flags.Float64("seconds", 1, "the duration of each sample; a server has two in a round")
+	flags.BoolVar(&opts.goServers, "go-servers", true, "also measure the other Go servers")
+	flags.IntVar(&opts.rounds, "rounds", 7, "the number of rounds of each workload")
+	flags.BoolVar(&opts.quick, "quick", false, "one round with samples of 0.2 s, to test that everything works")
+	flags.BoolVar(&opts.aa, "aa", false, "compare C only with itself")
+	flags.BoolVar(&opts.strict, "strict", false, "exit with 1 if a target is missed")
+	flags.StringVar(&opts.echod, "echod", "", "use this binary instead of building echod")
+	flags.StringVar(&opts.out, "out", "", "the directory of the report: DATE.json, DATE.md, DATE.svg")
+	flags.StringVar(&opts.render, "render", "", "measure nothing; write the tables and the chart of this report next to it")
+	flags.IntVar(&opts.bench.ServerCPU, "server-cpu", 0, "the CPU of the servers")
+	flags.IntVar(&opts.bench.ClientCPU, "client-cpu", 1, "the CPU of the load generators")
+	flags.IntVar(&opts.bench.Nice, "nice", 0, "the nice value of servers and load generators; below 0 (needs root) helps on a busy machine")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
@@ -95,12 +95,12 @@ func (o options) check(rest []string) error {
 	case o.bench.Nice < -20 || o.bench.Nice > 19:
 		return fmt.Errorf("-nice %d: want -20 to 19", o.bench.Nice)
 	case o.bench.ServerCPU == o.bench.ClientCPU:
-		return errors.New("-server-cpu and -client-cpu must differ: a shared processor measures the scheduler")
+		return errors.New("-server-cpu and -client-cpu must differ: one CPU for both would measure the scheduler")
 	}
 	return nil
 }
 
-// reactor is the first of the engines that has loops, "" if none has.
+// reactor returns the first engine with loops, or "".
 func (o options) reactor() string {
 	i := slices.IndexFunc(o.engines, func(engine string) bool { return engine != "net" })
 	if i < 0 {
@@ -109,17 +109,17 @@ func (o options) reactor() string {
 	return o.engines[i]
 }
 
-// chosen are the matches that were asked for.
-func (o options) chosen(all []contest.Match) []contest.Match {
-	return slices.DeleteFunc(all, func(m contest.Match) bool {
+// selected returns the cases of -only.
+func (o options) selected(all []comparison.Case) []comparison.Case {
+	return slices.DeleteFunc(all, func(m comparison.Case) bool {
 		return len(o.only) > 0 && !slices.Contains(o.only, m.Key())
 	})
 }
 
-// keys are what -only takes.
+// keys returns the valid values of -only.
 func keys() []string {
 	var all []string
-	for _, m := range (programs{}).matches(options{engines: []string{"epoll"}}) {
+	for _, m := range (programs{}).cases(options{engines: []string{"epoll"}}) {
 		all = append(all, m.Key())
 	}
 	return all

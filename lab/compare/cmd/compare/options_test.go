@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"echod/lab/compare/internal/contest"
+	"echod/lab/compare/internal/comparison"
 )
 
-func TestBadOptionsAreNamed(t *testing.T) {
+func TestErrorsNameTheFlag(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"extra", "unexpected argument"},
 		{"-rounds 0", "-rounds 0"},
@@ -25,26 +25,26 @@ func TestBadOptionsAreNamed(t *testing.T) {
 	}
 }
 
-func TestEveryWorkloadHasAKeyOfItsOwn(t *testing.T) {
+func TestKeysAreUnique(t *testing.T) {
 	all := keys()
 	unique := slices.Compact(slices.Sorted(slices.Values(all)))
 	if len(all) != len(unique) {
-		t.Errorf("got %v, want no key twice", all)
+		t.Errorf("got %v, want no duplicates", all)
 	}
 	for _, want := range []string{"1x64x1", "5000x64x1", "churn", "udp-16x64x32", "idle", "loops"} {
 		if !slices.Contains(all, want) {
-			t.Errorf("got %v, want %s among them", all, want)
+			t.Errorf("got %v, want %s in it", all, want)
 		}
 	}
 }
 
-func TestOnlyChooses(t *testing.T) {
+func TestOnlySelectsCases(t *testing.T) {
 	opts, err := parse([]string{"-only", "loops,churn"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, m := range opts.chosen(programs{}.matches(opts)) {
+	for _, m := range opts.selected(programs{}.cases(opts)) {
 		got = append(got, m.Key())
 	}
 	if want := []string{"churn", "loops"}; !slices.Equal(got, want) {
@@ -58,27 +58,26 @@ func TestQuickTakesLessThanThreeMinutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got float64
-	for _, m := range (programs{}).matches(opts) {
+	for _, m := range (programs{}).cases(opts) {
 		got += m.Expected(opts.bench).Seconds()
 	}
-	if got > 150 { // and half a minute to build
+	if got > 150 { // plus half a minute to build
 		t.Errorf("got %.0f s of measuring, want 150 at most", got)
 	}
 }
 
-// The engine net and its yardstick, io.Copy, must sit beside each other: order
-// plays neighbours close together.
-func TestNetSitsBesideIOCopy(t *testing.T) {
+// TestNetIsNextToIOCopy exists because order runs neighbours close together.
+func TestNetIsNextToIOCopy(t *testing.T) {
 	opts, err := parse(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range (programs{}).matches(opts)[:1] {
+	for _, m := range (programs{}).cases(opts)[:1] {
 		at := func(name string) int {
-			return slices.IndexFunc(m.Contenders, func(c contest.Contender) bool { return c.Name == name })
+			return slices.IndexFunc(m.Servers, func(c comparison.Server) bool { return c.Name == name })
 		}
-		if at(contest.IOCopy) != at(contest.EchodName("net"))+1 {
-			t.Errorf("got seats %d and %d, want neighbours", at(contest.EchodName("net")), at(contest.IOCopy))
+		if at(comparison.IOCopy) != at(comparison.EchodName("net"))+1 {
+			t.Errorf("got positions %d and %d, want neighbours", at(comparison.EchodName("net")), at(comparison.IOCopy))
 		}
 	}
 }

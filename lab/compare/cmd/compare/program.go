@@ -5,85 +5,85 @@ import (
 	"path/filepath"
 	"time"
 
-	"echod/lab/compare/internal/contest"
+	"echod/lab/compare/internal/comparison"
 )
 
-// programs are what was built.
+// programs are the programs that were built.
 type programs struct {
-	tools contest.Tools
+	tools comparison.Tools
 	echod string
-	peers string // a directory
+	dir   string // of the Go servers
 }
 
 func build(ctx context.Context, opts options, module, dir string) (programs, error) {
-	tools, err := contest.BuildTools(ctx, module, dir)
+	tools, err := comparison.BuildTools(ctx, module, dir)
 	if err != nil || opts.aa {
 		return programs{tools: tools}, err
 	}
-	p := programs{tools: tools, echod: opts.echod, peers: dir}
+	p := programs{tools: tools, echod: opts.echod, dir: dir}
 	if p.echod == "" {
-		if p.echod, err = contest.BuildEchod(ctx, filepath.Dir(module), dir); err != nil {
+		if p.echod, err = comparison.BuildEchod(ctx, filepath.Dir(filepath.Dir(module)), dir); err != nil {
 			return programs{}, err
 		}
 	}
-	if opts.peers {
-		err = contest.BuildPeers(ctx, module, p.peers)
+	if opts.goServers {
+		err = comparison.BuildGoServers(ctx, module, p.dir)
 	}
 	return p, err
 }
 
 const (
-	busyPoll  = 100 * time.Microsecond
-	idleMost  = 3    // rounds: memory hardly varies, and a round takes long
-	loopConns = 1000 // that several loops share
+	busyPoll   = 100 * time.Microsecond
+	idleRounds = 3    // at most: memory varies little, and a round takes long
+	loopConns  = 1000 // for several loops
 )
 
-// matches are all of them, before any is chosen.
-func (p programs) matches(opts options) []contest.Match {
-	var all []contest.Match
-	for _, w := range contest.Streams() {
-		who := p.who(opts, "tcp")
+// cases returns all cases.
+func (p programs) cases(opts options) []comparison.Case {
+	var all []comparison.Case
+	for _, w := range comparison.StreamWorkloads() {
+		servers := p.servers(opts, "tcp")
 		if w.Conns == 1 && w.Size == 64 && !opts.aa && opts.reactor() != "" {
-			who = append(who, contest.BusyPoll(p.echod, opts.reactor(), busyPoll))
+			servers = append(servers, comparison.BusyPoll(p.echod, opts.reactor(), busyPoll))
 		}
-		all = append(all, contest.Match{Workload: w, Contenders: who, Rounds: opts.rounds})
+		all = append(all, comparison.Case{Workload: w, Servers: servers, Rounds: opts.rounds})
 	}
-	all = append(all, contest.Match{Workload: contest.Comings(), Contenders: p.who(opts, "tcp"), Rounds: opts.rounds})
-	for _, w := range contest.UDP() {
-		all = append(all, contest.Match{Workload: w, Contenders: p.who(opts, "udp"), Rounds: opts.rounds})
+	all = append(all, comparison.Case{Workload: comparison.ChurnWorkload(), Servers: p.servers(opts, "tcp"), Rounds: opts.rounds})
+	for _, w := range comparison.DatagramWorkloads() {
+		all = append(all, comparison.Case{Workload: w, Servers: p.servers(opts, "udp"), Rounds: opts.rounds})
 	}
-	all = append(all, contest.Match{Workload: contest.Held(), Contenders: p.who(opts, "tcp"), Rounds: min(opts.rounds, idleMost)})
+	all = append(all, comparison.Case{Workload: comparison.IdleWorkload(), Servers: p.servers(opts, "tcp"), Rounds: min(opts.rounds, idleRounds)})
 	if opts.aa || opts.reactor() == "" {
 		return all
 	}
-	return append(all, contest.Match{
-		Workload: contest.Workload{Kind: contest.Stream, Conns: loopConns, Size: 64, Depth: 1},
-		Contenders: []contest.Contender{
-			contest.Loops(p.echod, opts.reactor(), "1"),
-			contest.Loops(p.echod, opts.reactor(), "2"),
+	return append(all, comparison.Case{
+		Workload: comparison.Workload{Kind: comparison.Stream, Conns: loopConns, Size: 64, Depth: 1},
+		Servers: []comparison.Server{
+			comparison.Loops(p.echod, opts.reactor(), "1"),
+			comparison.Loops(p.echod, opts.reactor(), "2"),
 		},
 		Rounds: opts.rounds,
 		Free:   true,
 	})
 }
 
-// who meets over a network: C, our engines, and the peers after them, so that
-// the engine net sits beside io.Copy if it comes last.
-func (p programs) who(opts options, network string) []contest.Contender {
-	base := contest.CStreams(p.tools)
+// servers returns the servers on a network: C, the engines of echod, and the Go servers. If
+// the engine net is the last engine, it is next to io.Copy.
+func (p programs) servers(opts options, network string) []comparison.Server {
+	base := comparison.CStreams(p.tools)
 	if network == "udp" {
-		base = contest.CDatagrams(p.tools)
+		base = comparison.CDatagrams(p.tools)
 	}
-	all := []contest.Contender{base}
+	all := []comparison.Server{base}
 	if opts.aa {
 		base.Name += " again"
 		return append(all, base)
 	}
 	for _, engine := range opts.engines {
-		all = append(all, contest.Echod(p.echod, engine, network))
+		all = append(all, comparison.Echod(p.echod, engine, network))
 	}
-	if opts.peers {
-		all = append(all, contest.Peers(p.peers, network)...)
+	if opts.goServers {
+		all = append(all, comparison.GoServers(p.dir, network)...)
 	}
 	return all
 }

@@ -6,13 +6,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"echod/lab/compare/internal/contest"
+	"echod/lab/compare/internal/comparison"
 )
 
-// save prints the tables and, where there is a directory for it, writes the
-// report there: DATE.json, and what publish makes of it. The report of a quick
-// run has a name that says so.
-func save(opts options, report contest.Report) error {
+// save prints the tables. If there is a directory, it also writes DATE.json and the files of
+// publish. A quick run has other names.
+func save(opts options, report comparison.Report) error {
 	if err := report.WriteMarkdown(os.Stdout); err != nil || opts.out == "" {
 		return err
 	}
@@ -29,9 +28,8 @@ func save(opts options, report contest.Report) error {
 	return publish(report, name)
 }
 
-// publish writes the tables and the picture of a report as name.md and
-// name.svg.
-func publish(report contest.Report, name string) error {
+// publish writes the tables of a report as name.md and the chart as name.svg.
+func publish(report comparison.Report, name string) error {
 	if err := write(name+".md", report.WriteMarkdown); err != nil {
 		return err
 	}

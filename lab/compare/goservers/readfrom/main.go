@@ -1,5 +1,5 @@
-// Readfrom is the echo of datagrams that the net package makes simplest: one
-// loop that reads one and writes it back.
+// Readfrom is the simplest UDP echo server with package net: one loop that reads a datagram
+// and writes it back.
 //
 //	readfrom
 package main

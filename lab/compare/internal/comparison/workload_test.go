@@ -1,11 +1,11 @@
-package contest
+package comparison
 
 import "testing"
 
-func TestWorkloadIsNamedAsItIsSpokenAndAsItIsTyped(t *testing.T) {
+func TestNamesOfWorkloads(t *testing.T) {
 	tests := []struct {
-		w             Workload
-		spoken, typed string
+		w         Workload
+		text, key string
 	}{
 		{Workload{Stream, 50, 64, 1}, "50×64 B", "50x64x1"},
 		{Workload{Stream, 1, 1500, 1}, "1×1500 B", "1x1500x1"},
@@ -16,11 +16,11 @@ func TestWorkloadIsNamedAsItIsSpokenAndAsItIsTyped(t *testing.T) {
 		{Workload{Idle, 15000, 64, 1}, "idle 15000×64 B", "idle"},
 	}
 	for _, tt := range tests {
-		if got := tt.w.String(); got != tt.spoken {
-			t.Errorf("spoken: got %q, want %q", got, tt.spoken)
+		if got := tt.w.String(); got != tt.text {
+			t.Errorf("String: got %q, want %q", got, tt.text)
 		}
-		if got := tt.w.Key(); got != tt.typed {
-			t.Errorf("typed: got %q, want %q", got, tt.typed)
+		if got := tt.w.Key(); got != tt.key {
+			t.Errorf("Key: got %q, want %q", got, tt.key)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package contest
+package comparison
 
 import (
 	"context"
@@ -10,20 +10,20 @@ import (
 	"testing"
 )
 
-// shell is a contender that is a script.
-func shell(script string) Contender {
-	return Contender{Name: "script", Argv: []string{"sh", "-c", script}}
+// shell returns a server that is a shell script.
+func shell(script string) Server {
+	return Server{Name: "script", Argv: []string{"sh", "-c", script}}
 }
 
-// start starts c for the rest of the test, on a thread that lives as long.
-func start(t *testing.T, ctx context.Context, c Contender) (*server, error) {
+// start starts c on a thread that runs as long as the test.
+func start(t *testing.T, ctx context.Context, c Server) (*process, error) {
 	t.Helper()
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
 	return c.start(ctx, "0", 0)
 }
 
-func TestAddressIsFoundInEveryFormThatServersLogItIn(t *testing.T) {
+func TestAddressIsFoundInEveryForm(t *testing.T) {
 	tests := []struct{ name, script string }{
 		{"plain", `echo listening url=tcp://127.0.0.1:4242; exec sleep 60`},
 		{"quoted, more to follow", `echo 'msg=listening url="tcp://127.0.0.1:4242" engine=epoll'; exec sleep 60`},
@@ -44,14 +44,14 @@ func TestAddressIsFoundInEveryFormThatServersLogItIn(t *testing.T) {
 	}
 }
 
-func TestServerThatDiesSaysWhy(t *testing.T) {
+func TestErrorHasTheOutputOfAServerThatDies(t *testing.T) {
 	_, err := start(t, t.Context(), shell(`echo unknown flag >&2; exit 2`))
 	if err == nil || !strings.Contains(err.Error(), "unknown flag") {
-		t.Errorf("got error %v, want one that holds what the server said", err)
+		t.Errorf("got error %v, want the output of the server", err)
 	}
 }
 
-func TestStoppedServerIsGone(t *testing.T) {
+func TestStopEndsTheServer(t *testing.T) {
 	s, err := start(t, t.Context(), shell(`echo url=tcp://127.0.0.1:1; exec sleep 60`))
 	if err != nil {
 		t.Fatal(err)
@@ -62,18 +62,18 @@ func TestStoppedServerIsGone(t *testing.T) {
 	}
 }
 
-func TestServerDiesWithItsContext(t *testing.T) {
+func TestServerEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := start(t, ctx, shell(`echo url=tcp://127.0.0.1:1; exec sleep 60`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	<-s.drained // ends only when the server's output does
+	<-s.drained // closed when the output of the server ends
 	s.stop()
 }
 
-func TestNiceValueReachesTheServer(t *testing.T) {
+func TestServerHasTheNiceValue(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	s, err := shell(`echo url=tcp://127.0.0.1:1; exec sleep 60`).start(t.Context(), "0", 5)
@@ -82,7 +82,7 @@ func TestNiceValueReachesTheServer(t *testing.T) {
 	}
 	defer s.stop()
 	got, err := syscall.Getpriority(syscall.PRIO_PROCESS, s.cmd.Process.Pid)
-	if want := 20 - 5; err != nil || got != want { // the bare call answers 20 less the nice value
+	if want := 20 - 5; err != nil || got != want { // the system call returns 20 minus the nice value
 		t.Errorf("got %d, %v, want %d", got, err, want)
 	}
 }

@@ -1,5 +1,5 @@
 // Netpoll is an echo server on github.com/cloudwego/netpoll, with one poller.
-// It knows no datagrams.
+// It does not support datagrams.
 //
 //	netpoll
 package main

@@ -1,5 +1,5 @@
-// Iocopy is the echo server that the net package makes simplest: a goroutine
-// and an io.Copy for each connection.
+// Iocopy is the simplest echo server with package net: a goroutine and an io.Copy for each
+// connection.
 //
 //	iocopy
 package main

@@ -1,4 +1,4 @@
-package contest
+package comparison
 
 import (
 	"io"
@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// here is a server in this process.
-func here(t *testing.T, addr net.Addr) *server {
+// here returns a server in this process.
+func here(t *testing.T, addr net.Addr) *process {
 	t.Helper()
 	_, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &server{port: port, cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}
+	return &process{port: port, cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}
 }
 
-// datagramServer lets answer say how often each datagram is sent back, and how
-// much of it; it counts those that came.
-func datagramServer(t *testing.T, answer func(i int64, datagram []byte) (times int, as []byte)) (*server, *atomic.Int64) {
+// datagramServer calls answer for each datagram: how often it is sent back, and with which
+// text. It counts the datagrams.
+func datagramServer(t *testing.T, answer func(i int64, datagram []byte) (times int, as []byte)) (*process, *atomic.Int64) {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	came := new(atomic.Int64)
+	received := new(atomic.Int64)
 	go func() {
 		buf := make([]byte, 2048)
 		for {
@@ -38,18 +38,18 @@ func datagramServer(t *testing.T, answer func(i int64, datagram []byte) (times i
 			if err != nil {
 				return
 			}
-			times, as := answer(came.Add(1), buf[:n])
+			times, as := answer(received.Add(1), buf[:n])
 			for range times {
 				conn.WriteToUDPAddrPort(as, from)
 			}
 		}
 	}()
-	return here(t, conn.LocalAddr()), came
+	return here(t, conn.LocalAddr()), received
 }
 
-func TestLostDatagramsAreCountedAndTheirSlotsUsedAnew(t *testing.T) {
-	b := smallBench(t)
-	b.Measure = time.Second // a slot is given up after a fifth of that
+func TestLostDatagramsAreCountedAndTheirSlotsReused(t *testing.T) {
+	b := shortRunner(t)
+	b.Measure = time.Second // a slot is reused after 200 ms
 	s, _ := datagramServer(t, func(i int64, datagram []byte) (int, []byte) {
 		if i%5 == 0 {
 			return 0, nil
@@ -60,27 +60,26 @@ func TestLostDatagramsAreCountedAndTheirSlotsUsedAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// With eight slots and a fifth lost, all would be stuck after about forty
-	// messages, most likely in the warm-up, if none were used anew.
+	// Without reuse, all eight slots would be lost after about forty messages.
 	if got.Lost < 1 || got.Messages < 1 {
 		t.Errorf("got %v lost and %v messages, want some of both", got.Lost, got.Messages)
 	}
 }
 
-func TestAnAnswerGivenTwiceIsOneMessage(t *testing.T) {
-	b := smallBench(t)
-	s, came := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) { return 2, datagram })
+func TestDuplicateAnswerIsOneMessage(t *testing.T) {
+	b := shortRunner(t)
+	s, received := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) { return 2, datagram })
 	got, err := b.load(t.Context(), s, Workload{Datagrams, 2, 64, 4}, "0,1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sent := float64(came.Load()); got.Messages > sent {
+	if sent := float64(received.Load()); got.Messages > sent {
 		t.Errorf("got %v messages of %v that were sent", got.Messages, sent)
 	}
 }
 
-func TestADatagramCutShortIsRefused(t *testing.T) {
-	b := smallBench(t)
+func TestTruncatedDatagramIsAnError(t *testing.T) {
+	b := shortRunner(t)
 	s, _ := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) { return 1, datagram[:32] })
 	got, err := b.load(t.Context(), s, Workload{Datagrams, 1, 64, 1}, "0,1")
 	if err == nil || !strings.Contains(err.Error(), "another length") {
@@ -88,8 +87,8 @@ func TestADatagramCutShortIsRefused(t *testing.T) {
 	}
 }
 
-// streamServer lets serve have each connection, and ends it after that.
-func streamServer(t *testing.T, serve func(net.Conn)) *server {
+// streamServer calls serve for each connection, and then closes it.
+func streamServer(t *testing.T, serve func(net.Conn)) *process {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -111,8 +110,8 @@ func streamServer(t *testing.T, serve func(net.Conn)) *server {
 	return here(t, listener.Addr())
 }
 
-func TestChurnTakesNothingButTheWholeMessageAndAnOrderlyEnd(t *testing.T) {
-	b := smallBench(t)
+func TestChurnChecksTheMessageAndTheEnd(t *testing.T) {
+	b := shortRunner(t)
 	all := func(conn net.Conn) []byte {
 		message, _ := io.ReadAll(conn)
 		return message
@@ -140,8 +139,8 @@ func TestChurnTakesNothingButTheWholeMessageAndAnOrderlyEnd(t *testing.T) {
 	}
 }
 
-func TestLoadGivesNoFigureWhenTheServerEndsAConnection(t *testing.T) {
-	b := smallBench(t)
+func TestLoadFailsWhenTheServerClosesAConnection(t *testing.T) {
+	b := shortRunner(t)
 	s := streamServer(t, func(c net.Conn) { io.CopyN(c, c, 6400) })
 	got, err := b.load(t.Context(), s, Workload{Stream, 1, 64, 1}, "0,1")
 	if err == nil {
@@ -150,13 +149,13 @@ func TestLoadGivesNoFigureWhenTheServerEndsAConnection(t *testing.T) {
 }
 
 func TestEveryGoServerEchoes(t *testing.T) {
-	b := smallBench(t)
+	b := shortRunner(t)
 	dir := t.TempDir()
-	if err := BuildPeers(t.Context(), "../..", dir); err != nil {
+	if err := BuildGoServers(t.Context(), "../..", dir); err != nil {
 		t.Fatal(err)
 	}
 	for network, w := range map[string]Workload{"tcp": {Stream, 2, 64, 1}, "udp": {Datagrams, 2, 64, 1}} {
-		for _, c := range Peers(dir, network) {
+		for _, c := range GoServers(dir, network) {
 			t.Run(network+" "+c.Name, func(t *testing.T) {
 				s, err := b.sample(t.Context(), c, w, false)
 				if err != nil || s.Messages == 0 {

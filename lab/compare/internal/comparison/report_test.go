@@ -1,4 +1,4 @@
-package contest
+package comparison
 
 import (
 	"encoding/xml"
@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// sampleReport has one of everything that a report may hold.
+// sampleReport has an example of everything in a report.
 func sampleReport() Report {
-	failed := Entry{Name: "netpoll", Failure: "load: exit status 1\nthe server | ended a connection"}
+	failed := ServerResult{Name: "netpoll", Failure: "load: exit status 1\nthe server | ended a connection"}
 	two := at("echod epoll --loops 2", 1.1, 1)
 	two.Shares = [][]int{{510, 490}}
 	return Report{
@@ -20,34 +20,34 @@ func sampleReport() Report {
 		Environment: Environment{Processor: "A & B", Processors: 2, ClientCPU: 1, Kernel: "6.18", Go: "go1.26", CC: "cc"},
 		Warmup:      0.3, Seconds: 1,
 		Results: []Result{
-			{Workload: Workload{Stream, 50, 64, 1}, Entries: []Entry{at(C, 1, 1), at("echod epoll", 0.99, 1.01), at("gnet", 0.125, 6), failed}},
-			{Workload: UDP()[1], Entries: []Entry{at(C, 1, 1), at("echod epoll", 0.9, 1)}},
-			{Workload: Held(), Entries: []Entry{held(C, 0), held("echod epoll", 120)}},
-			{Workload: Workload{Stream, 1000, 64, 1}, Free: true, Entries: []Entry{at("echod epoll --loops 1", 1, 1), two}},
+			{Workload: Workload{Stream, 50, 64, 1}, Servers: []ServerResult{at(C, 1, 1), at("echod epoll", 0.99, 1.01), at("gnet", 0.125, 6), failed}},
+			{Workload: DatagramWorkloads()[1], Servers: []ServerResult{at(C, 1, 1), at("echod epoll", 0.9, 1)}},
+			{Workload: IdleWorkload(), Servers: []ServerResult{held(C, 0), held("echod epoll", 120)}},
+			{Workload: Workload{Stream, 1000, 64, 1}, Free: true, Servers: []ServerResult{at("echod epoll --loops 1", 1, 1), two}},
 		},
 	}
 }
 
-func TestMarkdownTellsEverything(t *testing.T) {
+func TestMarkdownHasEverything(t *testing.T) {
 	var text strings.Builder
 	if err := sampleReport().WriteMarkdown(&text); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"| 50×64 B         | echod epoll           | C                     | 990 ",
-		"| UDP 16×64 B×32 ", "**short**: throughput",
+		"| UDP 16×64 B×32 ", "**missed**: throughput",
 		"| idle 15000×64 B | echod epoll | 120 ",
 		"| 510 490 ", "1.04",
 		"| failed  |",
 		"load: exit status 1 the server / ended a connection",
 	} {
 		if !strings.Contains(text.String(), want) {
-			t.Errorf("got no %q in:\n%s", want, &text)
+			t.Errorf("want %q in:\n%s", want, &text)
 		}
 	}
 }
 
-func TestRowsOfATableAreAsLongAsItsHead(t *testing.T) {
+func TestRowsHaveAsManyCellsAsTheHead(t *testing.T) {
 	var text strings.Builder
 	if err := sampleReport().WriteMarkdown(&text); err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestRowsOfATableAreAsLongAsItsHead(t *testing.T) {
 	}
 }
 
-func TestPictureIsWellFormedAndHasEveryDot(t *testing.T) {
+func TestChartIsWellFormedAndHasEveryDot(t *testing.T) {
 	var text strings.Builder
 	if err := sampleReport().WriteSVG(&text); err != nil {
 		t.Fatal(err)
@@ -82,18 +82,18 @@ func TestPictureIsWellFormedAndHasEveryDot(t *testing.T) {
 	}
 }
 
-func TestPictureHoldsRatiosAtItsEdge(t *testing.T) {
+func TestChartLimitsRatios(t *testing.T) {
 	tests := []struct{ ratio, want float64 }{
 		{0.01, 0}, {leastRatio, 0}, {1, panel / 2}, {mostRatio, panel}, {50, panel},
 	}
 	for _, tt := range tests {
-		if got := across(tt.ratio); got != tt.want {
-			t.Errorf("across(%v): got %v, want %v", tt.ratio, got, tt.want)
+		if got := xOffset(tt.ratio); got != tt.want {
+			t.Errorf("xOffset(%v): got %v, want %v", tt.ratio, got, tt.want)
 		}
 	}
 }
 
-func TestSavedReportMakesTheSameTables(t *testing.T) {
+func TestSavedReportHasTheSameTables(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "report.json")
 	if err := sampleReport().Save(name); err != nil {
 		t.Fatal(err)
