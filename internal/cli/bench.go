@@ -229,7 +229,7 @@ func deliverRun(p *Process, run report.Run, format string, file *outputFile) err
 		writeLine(p.Stderr, report.Line(run.Result))
 	}
 	if run.Result.Errors[dial.Local] > 0 {
-		fmt.Fprintf(p.Stderr, "echod: hint: %s\n", hintLocal)
+		writeHint(p.Stderr, hintLocal)
 	}
 	if file == nil && format == "text" {
 		return nil

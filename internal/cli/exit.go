@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 	"syscall"
 
 	"echod/internal/dial"
@@ -70,13 +69,6 @@ func complain(w io.Writer, err error) Code {
 		return code
 	}
 	fmt.Fprintf(w, "echod: %v\n", err)
-	if hint := hintFor(err); hint != "" {
-		text, command, found := strings.Cut("echod: hint: "+hint, " with: ")
-		words := strings.Fields(text)
-		if found {
-			words = append(words, "with:", command) // not folded: it is to be copied
-		}
-		io.WriteString(w, foldWords(words, terminalWidth(w), "", "  "))
-	}
+	writeHint(w, hintFor(err))
 	return code
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"slices"
@@ -27,6 +28,20 @@ func hintFor(err error) string {
 		return hintUnreachable(unreachable)
 	}
 	return ""
+}
+
+// writeHint writes a hint, unless it is empty. A command at its end is not folded, so that
+// it can be copied.
+func writeHint(w io.Writer, hint string) {
+	if hint == "" {
+		return
+	}
+	text, command, found := strings.Cut("echod: hint: "+hint, " with: ")
+	words := strings.Fields(text)
+	if found {
+		words = append(words, "with:", command)
+	}
+	io.WriteString(w, foldWords(words, terminalWidth(w), "", "  "))
 }
 
 // hintListen is for an address that cannot be bound.

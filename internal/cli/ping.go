@@ -104,10 +104,21 @@ func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) err
 			cancel()
 		}
 	}
-	config.OnProbe, config.OnConn = tally.Probe, tally.Conn
-	if !p.quiet {
-		config.OnProbe = func(probe ping.Probe) { tally.Probe(probe); check(out.Probe(probe)) }
-		config.OnConn = func(e ping.ConnEvent) { tally.Conn(e); check(out.Conn(e)) }
+	var lost *dial.UnreachableError // why the last probe was lost
+	config.OnProbe = func(probe ping.Probe) {
+		tally.Probe(probe)
+		if probe.Fate == ping.Lost {
+			lost = &dial.UnreachableError{Target: config.Target.String(), Class: probe.Class, Err: probe.Err}
+		}
+		if !p.quiet {
+			check(out.Probe(probe))
+		}
+	}
+	config.OnConn = func(e ping.ConnEvent) {
+		tally.Conn(e)
+		if !p.quiet {
+			check(out.Conn(e))
+		}
 	}
 	prober, err := ping.New(config)
 	if err != nil {
@@ -119,6 +130,9 @@ func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) err
 	verdicts := verdicts(f.thresholds, summary)
 	check(out.End(summary, verdicts))
 	f.writeSummary(p.Stderr, summary, verdicts)
+	if summary.Received == 0 && lost != nil {
+		writeHint(p.Stderr, hintFor(lost))
+	}
 	if config.Count > 0 && summary.Sent < int64(config.Count) {
 		err = interrupted(until)
 	}
