@@ -35,44 +35,44 @@ func compare(t *testing.T, what string, got, want []string) {
 func TestDatagramsAreReportedByTheirFate(t *testing.T) {
 	tests := []struct {
 		name string
-		do   func(c *farConn, p []byte) // with the second of four probes
-		want []string                   // before the fourth is answered
+		do   func(c *serviceConn, p []byte) // with the second of four probes
+		want []string                       // before the fourth is answered
 	}{
-		{"answered", func(c *farConn, p []byte) { c.Write(p) }, []string{"answered 1", "answered 2", "answered 3"}},
-		{"answered slowly", func(c *farConn, p []byte) { time.Sleep(200 * time.Millisecond); c.Write(p) },
+		{"answered", func(c *serviceConn, p []byte) { c.Write(p) }, []string{"answered 1", "answered 2", "answered 3"}},
+		{"answered slowly", func(c *serviceConn, p []byte) { time.Sleep(200 * time.Millisecond); c.Write(p) },
 			[]string{"answered 1", "answered 2 in 200ms", "answered 3"}},
-		{"dropped", func(c *farConn, p []byte) {}, []string{"answered 1", "answered 3", "lost 2: timeout"}},
-		{"doubled", func(c *farConn, p []byte) { c.Write(p); c.Write(p) },
+		{"dropped", func(c *serviceConn, p []byte) {}, []string{"answered 1", "answered 3", "lost 2: timeout"}},
+		{"doubled", func(c *serviceConn, p []byte) { c.Write(p); c.Write(p) },
 			[]string{"answered 1", "answered 2", "duplicated 2", "answered 3"}},
-		{"overtaken", func(c *farConn, p []byte) { c.Write(<-c.in); c.Write(p) },
+		{"overtaken", func(c *serviceConn, p []byte) { c.Write(<-c.in); c.Write(p) },
 			[]string{"answered 1", "answered 3", "answered 2 in 1s reordered"}},
-		{"late", func(c *farConn, p []byte) { c.Write(<-c.in); time.Sleep(600 * time.Millisecond); c.Write(p) },
+		{"late", func(c *serviceConn, p []byte) { c.Write(<-c.in); time.Sleep(600 * time.Millisecond); c.Write(p) },
 			[]string{"answered 1", "answered 3", "lost 2: timeout", "late 2 in 1.6s reordered"}},
-		{"late and doubled", func(c *farConn, p []byte) {
+		{"late and doubled", func(c *serviceConn, p []byte) {
 			third := <-c.in
 			time.Sleep(600 * time.Millisecond)
 			c.Write(p)
 			c.Write(p)
 			c.Write(third)
 		}, []string{"answered 1", "lost 2: timeout", "late 2 in 1.6s", "duplicated 2 in 1.6s", "answered 3 in 600ms"}},
-		{"altered", func(c *farConn, p []byte) { p[40] ^= 1; c.Write(p) },
+		{"altered", func(c *serviceConn, p []byte) { p[40] ^= 1; c.Write(p) },
 			[]string{"answered 1", "lost 2: corrupt", "answered 3"}},
-		{"cut", func(c *farConn, p []byte) { c.Write(p[:50]) },
+		{"cut", func(c *serviceConn, p []byte) { c.Write(p[:50]) },
 			[]string{"answered 1", "lost 2: corrupt", "answered 3"}},
-		{"doubled, and the second altered", func(c *farConn, p []byte) { c.Write(p); p[40] ^= 1; c.Write(p) },
+		{"doubled, and the second altered", func(c *serviceConn, p []byte) { c.Write(p); p[40] ^= 1; c.Write(p) },
 			[]string{"answered 1", "answered 2", "duplicated 2: corrupt", "answered 3"}},
-		{"forged under another number", func(c *farConn, p []byte) { p[7]++; c.Write(p) },
+		{"forged under another number", func(c *serviceConn, p []byte) { p[7]++; c.Write(p) },
 			[]string{"answered 1", "foreign 0", "answered 3", "lost 2: timeout"}},
-		{"forged at another time", func(c *farConn, p []byte) { p[15]++; c.Write(p) },
+		{"forged at another time", func(c *serviceConn, p []byte) { p[15]++; c.Write(p) },
 			[]string{"answered 1", "foreign 0", "answered 3", "lost 2: timeout"}},
-		{"forged, and answered", func(c *farConn, p []byte) { c.Write([]byte("hello")); c.Write(p) },
+		{"forged, and answered", func(c *serviceConn, p []byte) { c.Write([]byte("hello")); c.Write(p) },
 			[]string{"answered 1", "foreign 0", "answered 2", "answered 3"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got events
-				f := newFar(t, func(_ int, c *farConn) {
+				f := newService(t, func(_ int, c *serviceConn) {
 					c.Write(<-c.in)
 					tt.do(c, <-c.in)
 					c.echo()
@@ -89,7 +89,7 @@ func TestDatagramsAreReportedByTheirFate(t *testing.T) {
 func TestDatagramsAreSentOnScheduleWithoutAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
-		f := newFar(t, func(_ int, c *farConn) {
+		f := newService(t, func(_ int, c *serviceConn) {
 			for range c.in {
 				// never answered
 			}
@@ -126,7 +126,7 @@ func TestTimesAreThoseOfTheEvents(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got events
-				f := newFar(t, func(_ int, c *farConn) {
+				f := newService(t, func(_ int, c *serviceConn) {
 					first, second := <-c.in, <-c.in
 					c.Write(first)
 					time.Sleep(tt.after)
@@ -157,7 +157,7 @@ func TestTimesAreThoseOfTheEvents(t *testing.T) {
 func TestStreamReadsLateAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
-		f := newFar(t, func(_ int, c *farConn) {
+		f := newService(t, func(_ int, c *serviceConn) {
 			c.Write(<-c.in)
 			second := <-c.in
 			time.Sleep(2500 * time.Millisecond)
@@ -175,7 +175,7 @@ func TestStreamReadsLateAnswers(t *testing.T) {
 func TestStreamHasOneProbeInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
-		f := newFar(t, func(_ int, c *farConn) {
+		f := newService(t, func(_ int, c *serviceConn) {
 			for p := range c.in {
 				time.Sleep(1700 * time.Millisecond)
 				c.Write(p)
@@ -197,7 +197,7 @@ func TestStreamHasOneProbeInFlight(t *testing.T) {
 func TestStreamThatOwesTooManyAnswersIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
-		f := newFar(t, func(n int, c *farConn) {
+		f := newService(t, func(n int, c *serviceConn) {
 			if n > 1 {
 				c.echo()
 			}
@@ -218,24 +218,24 @@ func TestStreamThatOwesTooManyAnswersIsClosed(t *testing.T) {
 func TestBrokenStreamIsReplaced(t *testing.T) {
 	tests := []struct {
 		name  string
-		do    func(c *farConn, p []byte) // with the second of three probes
+		do    func(c *serviceConn, p []byte) // with the second of three probes
 		fates []string
 		why   string
 	}{
-		{"before it answers", func(c *farConn, p []byte) {}, []string{"answered 1", "lost 2: premature-eof", "answered 3"}, "premature-eof"},
-		{"between two probes", func(c *farConn, p []byte) { c.Write(p) }, []string{"answered 1", "answered 2", "answered 3"}, "premature-eof"},
-		{"in the middle of an answer", func(c *farConn, p []byte) { c.Write(p[:50]) },
+		{"before it answers", func(c *serviceConn, p []byte) {}, []string{"answered 1", "lost 2: premature-eof", "answered 3"}, "premature-eof"},
+		{"between two probes", func(c *serviceConn, p []byte) { c.Write(p) }, []string{"answered 1", "answered 2", "answered 3"}, "premature-eof"},
+		{"in the middle of an answer", func(c *serviceConn, p []byte) { c.Write(p[:50]) },
 			[]string{"answered 1", "lost 2: premature-eof", "answered 3"}, "premature-eof"},
-		{"for a wrong byte", func(c *farConn, p []byte) { p[63]++; c.Write(p); <-c.in },
+		{"for a wrong byte", func(c *serviceConn, p []byte) { p[63]++; c.Write(p); <-c.in },
 			[]string{"answered 1", "lost 2: corrupt", "answered 3"}, "corrupt"},
-		{"for one byte more", func(c *farConn, p []byte) { c.Write(p); c.Write([]byte{0}); <-c.in },
+		{"for one byte more", func(c *serviceConn, p []byte) { c.Write(p); c.Write([]byte{0}); <-c.in },
 			[]string{"answered 1", "answered 2", "foreign 0: corrupt", "answered 3"}, "corrupt"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got events
-				f := newFar(t, func(n int, c *farConn) {
+				f := newService(t, func(n int, c *serviceConn) {
 					if n == 1 {
 						c.Write(<-c.in)
 						tt.do(c, <-c.in)
@@ -255,7 +255,7 @@ func TestWrongByteIsReportedWithItsOffset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
 		var want ping.WrongError
-		f := newFar(t, func(_ int, c *farConn) {
+		f := newService(t, func(_ int, c *serviceConn) {
 			p := <-c.in
 			p[62] ^= 0xff
 			c.Write(p)
@@ -272,7 +272,7 @@ func TestWrongByteIsReportedWithItsOffset(t *testing.T) {
 func TestConnectIsRetriedAfterGrowingPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
-		f := newFar(t, func(n int, c *farConn) {
+		f := newService(t, func(n int, c *serviceConn) {
 			if n == 8 {
 				c.Write(<-c.in)
 				return
@@ -309,18 +309,18 @@ func TestConnectIsRetriedAfterGrowingPauses(t *testing.T) {
 func TestEndOfTheContextEndsEverything(t *testing.T) {
 	tests := []struct {
 		name  string
-		serve func(c *farConn)
+		serve func(c *serviceConn)
 		size  int
 		want  []string
 	}{
-		{"between two probes", func(c *farConn) { c.echo() }, 64, []string{"answered 1"}},
-		{"while an answer is due", func(c *farConn) { <-c.in; <-c.in }, 64, nil},
+		{"between two probes", func(c *serviceConn) { c.echo() }, 64, []string{"answered 1"}},
+		{"while an answer is due", func(c *serviceConn) { <-c.in; <-c.in }, 64, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got events
-				f := newFar(t, func(_ int, c *farConn) { tt.serve(c) })
+				f := newService(t, func(_ int, c *serviceConn) { tt.serve(c) })
 				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 				defer cancel()
 				f.run(ctx, got.every(time.Second, f.target("tcp"), 0))

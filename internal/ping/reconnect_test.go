@@ -15,7 +15,7 @@ import (
 func TestReconnectMeasuresEachPhase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
-		f := newFar(t, func(_ int, c *farConn) {
+		f := newService(t, func(_ int, c *serviceConn) {
 			p := <-c.in
 			time.Sleep(20 * time.Millisecond)
 			c.Write(p[:10])
@@ -49,7 +49,7 @@ func TestReconnectMeasuresEachPhase(t *testing.T) {
 func TestReconnectReportsTheFateOfEachProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
-		f := newFar(t, func(n int, c *farConn) {
+		f := newService(t, func(n int, c *serviceConn) {
 			p := <-c.in
 			switch n {
 			case 1:
@@ -115,10 +115,10 @@ func TestEndOfTheContextEndsWhatBlocks(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got events
-				f := newFar(t, nil)
+				f := newService(t, nil)
 				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 				defer cancel()
-				config := got.every(time.Second, ping.Target{Network: "tcp", Address: "far:7", Via: tt.dial}, 0)
+				config := got.every(time.Second, ping.Target{Network: "tcp", Address: "echo:7", Via: tt.dial}, 0)
 				config.Timeout = time.Hour
 				f.run(ctx, config)
 				compare(t, "fates", got.lines(), nil)
@@ -135,9 +135,9 @@ func TestEndOfTheContextEndsWhatBlocks(t *testing.T) {
 func TestTimeoutEndsWhatBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got events
-		f := newFar(t, nil)
+		f := newService(t, nil)
 		dials := 0
-		config := got.every(time.Second, ping.Target{Network: "tcp", Address: "far:7", Via: func(ctx context.Context) (net.Conn, error) {
+		config := got.every(time.Second, ping.Target{Network: "tcp", Address: "echo:7", Via: func(ctx context.Context) (net.Conn, error) {
 			if dials++; dials == 1 {
 				<-ctx.Done()
 				return nil, ctx.Err()

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -63,4 +64,11 @@ func TestControlCharactersOfAFileAreEscaped(t *testing.T) {
 	if i := strings.IndexFunc(got.String(), func(r rune) bool { return r < ' ' && r != '\n' }); i >= 0 {
 		t.Errorf("got %q in\n%s", got.String()[i], &got)
 	}
+}
+
+func TestLineHasTheMainFigures(t *testing.T) {
+	wantGolden(t, "line.txt", func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s\n%s\n", report.Line(sample(1, 10, 240*time.Microsecond)), report.Line(troubled()))
+		return err
+	})
 }

@@ -70,11 +70,11 @@ type following struct {
 	now     chan os.Signal
 	mu      sync.Mutex
 	applied []string
-	log     *far
+	log     *network
 }
 
 func follow(t *testing.T, text string) *following {
-	f := &following{path: filepath.Join(t.TempDir(), "targets"), now: make(chan os.Signal), log: newFar()}
+	f := &following{path: filepath.Join(t.TempDir(), "targets"), now: make(chan os.Signal), log: newNetwork()}
 	write(t, f.path, text)
 	file := &File{Path: f.path, Prepare: asIs, Log: slog.New(slog.NewTextHandler(f.log, nil))}
 	if _, err := file.Open(); err != nil {

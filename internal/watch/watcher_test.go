@@ -19,7 +19,7 @@ const name = "dns+tcp://echo:7"
 
 func TestOneOfThreeAddressesDiesAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFar("10.0.0.1", "10.0.0.2", "10.0.0.3")
+		f := newNetwork("10.0.0.1", "10.0.0.2", "10.0.0.3")
 		w := f.watch(t, f.config(t, name))
 		w.until(5500 * time.Millisecond)
 		w.wantLog("address added address=10.0.0.1:7 addresses=1", "address added address=10.0.0.2:7 addresses=2",
@@ -64,7 +64,7 @@ func wantWhole(t *testing.T, a AddressSnapshot) {
 
 func TestFewLostProbesAreNotAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFar()
+		f := newNetwork()
 		w := f.watch(t, f.config(t, "tcp://a:7"))
 		w.until(1500 * time.Millisecond)
 		f.kill("a:7")
@@ -79,7 +79,7 @@ func TestFewLostProbesAreNotAnOutage(t *testing.T) {
 
 func TestAddressIsNeitherUpNorDownAtFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFar()
+		f := newNetwork()
 		f.kill("a:7")
 		c := f.config(t, "tcp://a:7")
 		c.DownAfter = 4
@@ -117,7 +117,7 @@ func TestAddressesFollowTheResolver(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFar("10.0.0.1", "10.0.0.2")
+				f := newNetwork("10.0.0.1", "10.0.0.2")
 				w := f.watch(t, f.config(t, name))
 				w.until(5 * time.Second)
 				f.taken()
@@ -141,7 +141,7 @@ func TestAddressesFollowTheResolver(t *testing.T) {
 
 func TestRemovedAddressGetsNoMoreProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFar("10.0.0.1")
+		f := newNetwork("10.0.0.1")
 		w := f.watch(t, f.config(t, name))
 		w.until(5 * time.Second)
 		f.resolve(nil)
@@ -159,7 +159,7 @@ func TestRemovedAddressGetsNoMoreProbes(t *testing.T) {
 
 func TestFailureOfTheResolverIsLoggedAtItsStartAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFar("10.0.0.1")
+		f := newNetwork("10.0.0.1")
 		f.broken = context.DeadlineExceeded
 		w := f.watch(t, f.config(t, name))
 		w.until(35 * time.Second)
@@ -175,7 +175,7 @@ func TestFailureOfTheResolverIsLoggedAtItsStartAndEnd(t *testing.T) {
 
 func TestChangeOfTargetsDoesNotInterruptTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFar("10.0.0.1")
+		f := newNetwork("10.0.0.1")
 		w := f.watch(t, f.config(t, "tcp://a:7", name, "tcp://a:7"))
 		w.until(5500 * time.Millisecond)
 		w.want("a:7 up: 5 received, 0 lost", "10.0.0.1:7 up: 5 received, 0 lost")
@@ -194,7 +194,7 @@ func TestChangeOfTargetsDoesNotInterruptTheOthers(t *testing.T) {
 
 func TestAddressesBeyondTheLimitAreAddedWhenOthersAreRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFar("10.0.0.1", "10.0.0.2", "10.0.0.3")
+		f := newNetwork("10.0.0.1", "10.0.0.2", "10.0.0.3")
 		c := f.config(t, name)
 		c.MaxAddresses = 2
 		w := f.watch(t, c)
@@ -220,7 +220,7 @@ func TestAddressesBeyondTheLimitAreAddedWhenOthersAreRemoved(t *testing.T) {
 // times.
 func TestProbesAreSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFar("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
+		f := newNetwork("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
 		c := f.config(t, name)
 		var drawn time.Duration                          // by the one goroutine of the one target
 		c.Spread = func(d time.Duration) time.Duration { // a quarter of a second more each time
@@ -239,7 +239,7 @@ func TestProbesAreSpread(t *testing.T) {
 
 func TestResultsAreKeptAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFar("10.0.0.1", "10.0.0.2")
+		f := newNetwork("10.0.0.1", "10.0.0.2")
 		w := f.watch(t, f.config(t, name))
 		w.until(5500 * time.Millisecond)
 		w.stop() // the bubble would not end if a goroutine went on
@@ -262,7 +262,7 @@ func TestInvalidConfigIsRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newFar().config(t, name, "unix:///run/echo")
+			c := newNetwork().config(t, name, "unix:///run/echo")
 			tt.do(&c)
 			_, err := New(c)
 			if bad, ok := errors.AsType[*usage.Error](err); !ok || bad.Error() != tt.want {

@@ -17,9 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// far has services, over pipes, and a resolver that knows one name. It is used in a
+// network has services, over pipes, and a resolver that knows one name. It is used in a
 // bubble of synctest.
-type far struct {
+type network struct {
 	mu     sync.Mutex
 	found  []netip.Addr
 	broken error // of the resolver
@@ -32,14 +32,14 @@ type far struct {
 	log    []string
 }
 
-func newFar(found ...string) *far {
-	return &far{found: addrs(found...), conns: make(map[string][]net.Conn), dead: make(map[string]bool), began: time.Now()}
+func newNetwork(found ...string) *network {
+	return &network{found: addrs(found...), conns: make(map[string][]net.Conn), dead: make(map[string]bool), began: time.Now()}
 }
 
 // config returns a config with a probe each second and a look-up each ten seconds. The
 // delays are half a second: the first look-up is half a second after the start, and the
 // first probe of an address half a second after it was added.
-func (f *far) config(t *testing.T, urls ...string) Config {
+func (f *network) config(t *testing.T, urls ...string) Config {
 	c := Config{
 		Interval: time.Second, Timeout: 2 * time.Second, Size: 64, Resolve: 10 * time.Second, MaxAddresses: 100,
 		Lookup: f.lookup, Dial: f.dial, Spread: func(d time.Duration) time.Duration { return d / 2 },
@@ -61,7 +61,7 @@ func plain(_ []string, a slog.Attr) slog.Attr {
 }
 
 // Write adds a line of the log.
-func (f *far) Write(p []byte) (int, error) {
+func (f *network) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	line := strings.NewReplacer(`"`, "", "msg=", "", "target=dns+tcp://echo:7 ", "").Replace(string(p))
@@ -69,7 +69,7 @@ func (f *far) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (f *far) lookup(context.Context, string) ([]netip.Addr, error) {
+func (f *network) lookup(context.Context, string) ([]netip.Addr, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
@@ -77,13 +77,13 @@ func (f *far) lookup(context.Context, string) ([]netip.Addr, error) {
 }
 
 // resolve sets the result of look-ups from now on.
-func (f *far) resolve(broken error, found ...string) {
+func (f *network) resolve(broken error, found ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.broken, f.found = broken, addrs(found...)
 }
 
-func (f *far) dial(_ context.Context, _, address string) (net.Conn, error) {
+func (f *network) dial(_ context.Context, _, address string) (net.Conn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.dialed = append(f.dialed, time.Since(f.began))
@@ -113,7 +113,7 @@ func echo(conn net.Conn) {
 }
 
 // kill stops the service at an address until revive.
-func (f *far) kill(address string) {
+func (f *network) kill(address string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.dead[address] = true
@@ -122,7 +122,7 @@ func (f *far) kill(address string) {
 	}
 }
 
-func (f *far) revive(address string) {
+func (f *network) revive(address string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.dead, address)
@@ -130,7 +130,7 @@ func (f *far) revive(address string) {
 
 // watching is a Watcher that runs.
 type watching struct {
-	*far
+	*network
 	*Watcher
 	t       *testing.T
 	changes chan []Target
@@ -138,7 +138,7 @@ type watching struct {
 }
 
 // watch runs one in the bubble of t until it is stopped, or the test ends.
-func (f *far) watch(t *testing.T, c Config) *watching {
+func (f *network) watch(t *testing.T, c Config) *watching {
 	t.Helper()
 	w, err := New(c)
 	if err != nil {
@@ -162,7 +162,7 @@ func after(d time.Duration) {
 func (w *watching) until(d time.Duration) { after(time.Until(w.began.Add(d))) }
 
 // taken returns the log since the last call.
-func (f *far) taken() []string {
+func (f *network) taken() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	lines := f.log

@@ -12,29 +12,29 @@ import (
 	"echod/internal/ping"
 )
 
-// far is a service in the test, over pipes. One write there is one read here, like with
+// service is a service in the test, over pipes. One write there is one read here, like with
 // datagrams. Writes to it never block.
-type far struct {
+type service struct {
 	t     *testing.T
 	wg    sync.WaitGroup
 	dials []time.Duration // when, from the beginning of the test
 	began time.Time
-	serve func(n int, c *farConn) // connection n, from 1 on
+	serve func(n int, c *serviceConn) // connection n, from 1 on
 	// refuse, if set, may refuse connection n.
 	refuse func(n int) error
 }
 
-// newFar is called inside the bubble of synctest.Test.
-func newFar(t *testing.T, serve func(n int, c *farConn)) *far {
-	return &far{t: t, began: time.Now(), serve: serve}
+// newService is called inside the bubble of synctest.Test.
+func newService(t *testing.T, serve func(n int, c *serviceConn)) *service {
+	return &service{t: t, began: time.Now(), serve: serve}
 }
 
 // target returns the URL of the service on a network other than tls.
-func (f *far) target(network string) ping.Target {
-	return ping.Target{Network: network, Address: "far:7", Via: f.dial}
+func (f *service) target(network string) ping.Target {
+	return ping.Target{Network: network, Address: "echo:7", Via: f.dial}
 }
 
-func (f *far) dial(context.Context) (net.Conn, error) {
+func (f *service) dial(context.Context) (net.Conn, error) {
 	f.dials = append(f.dials, time.Since(f.began))
 	n := len(f.dials)
 	if f.refuse != nil {
@@ -43,7 +43,7 @@ func (f *far) dial(context.Context) (net.Conn, error) {
 		}
 	}
 	here, there := net.Pipe()
-	c := &farConn{Conn: there, in: make(chan []byte, 1000)}
+	c := &serviceConn{Conn: there, in: make(chan []byte, 1000)}
 	go c.receive()
 	f.wg.Go(func() {
 		defer there.Close()
@@ -53,7 +53,7 @@ func (f *far) dial(context.Context) (net.Conn, error) {
 }
 
 // run sends probes until the Prober and the service have ended.
-func (f *far) run(ctx context.Context, c ping.Config) {
+func (f *service) run(ctx context.Context, c ping.Config) {
 	f.t.Helper()
 	prober, err := ping.New(c)
 	if err != nil {
@@ -63,13 +63,13 @@ func (f *far) run(ctx context.Context, c ping.Config) {
 	f.wg.Wait()
 }
 
-// farConn is the service's end of a connection.
-type farConn struct {
+// serviceConn is the service's end of a connection.
+type serviceConn struct {
 	net.Conn
 	in chan []byte // closed when the prober has closed the connection
 }
 
-func (c *farConn) receive() {
+func (c *serviceConn) receive() {
 	defer close(c.in)
 	for {
 		p := make([]byte, 1<<16)
@@ -82,7 +82,7 @@ func (c *farConn) receive() {
 }
 
 // echo answers everything.
-func (c *farConn) echo() {
+func (c *serviceConn) echo() {
 	for p := range c.in {
 		c.Write(p)
 	}
