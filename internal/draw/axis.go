@@ -67,8 +67,8 @@ func Linear(high, step float64, label func(float64) string) Axis {
 }
 
 // Log returns a logarithmic axis that contains low and high, which are positive. It
-// starts and ends at 1, 2 or 5 times a power of ten. All such numbers have a tick if
-// there are no more than most of them, or fewer than two powers of ten; otherwise only
+// starts and ends at 1, 2 or 5 times a power of ten. All these numbers have a tick if they
+// are not more than most, or if fewer than two of them are powers of ten. Otherwise only
 // the powers of ten have one.
 func Log(low, high float64, most int, label func(float64) string) Axis {
 	from, to := int(math.Floor(math.Log10(low))), int(math.Ceil(math.Log10(high)))
