@@ -35,10 +35,10 @@ static char in[LARGEST + 1];
 static char out[LARGEST];
 static int epfd;
 
-/* leave_from binds a socket to the next of our addresses. Its port is chosen by
- * connect, which knows the whole pair and can use a port again (ip(7),
+/* bind_source binds a socket to the next source address. connect chooses the
+ * port: it knows both addresses, so it can reuse a port (ip(7),
  * IP_BIND_ADDRESS_NO_PORT). */
-static void leave_from(int fd)
+static void bind_source(int fd)
 {
 	static unsigned turn;
 	int one = 1;
@@ -53,9 +53,9 @@ static void leave_from(int fd)
 		die("bind");
 }
 
-/* begin opens a connection and says all that it has to say. On loopback connect
- * returns at once unless the server's queue is full. */
-static void begin(struct conn *c)
+/* start opens a connection, sends the message and half-closes. On loopback
+ * connect returns at once unless the backlog of the server is full. */
+static void start(struct conn *c)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
@@ -68,7 +68,7 @@ static void begin(struct conn *c)
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		die("socket");
-	leave_from(c->fd);
+	bind_source(c->fd);
 	if (connect(c->fd, (struct sockaddr *)&addr, sizeof addr) < 0)
 		die("connect");
 	if (send(c->fd, out, plan.size, MSG_NOSIGNAL) != (ssize_t)plan.size)
@@ -79,8 +79,8 @@ static void begin(struct conn *c)
 		die("epoll_ctl");
 }
 
-/* pull reads what came back; true at the end of the connection. */
-static bool pull(struct conn *c)
+/* receive reads the answer. It returns true at the end of the connection. */
+static bool receive(struct conn *c)
 {
 	ssize_t n = recv(c->fd, in, sizeof in, MSG_DONTWAIT);
 
@@ -109,11 +109,11 @@ static void run(double seconds)
 		for (int i = 0; i < n; i++) {
 			struct conn *c = events[i].data.ptr;
 
-			if (!pull(c))
+			if (!receive(c))
 				continue;
 			messages++;
 			close(c->fd);
-			begin(c);
+			start(c);
 		}
 	}
 }
@@ -130,6 +130,6 @@ int main(int argc, char **argv)
 	if (!conns)
 		die("calloc");
 	for (int i = 0; i < plan.conns; i++)
-		begin(&conns[i]);
+		start(&conns[i]);
 	measure(run);
 }

@@ -49,21 +49,21 @@ static void watch(int op, int fd, uint32_t events)
 		die("epoll_ctl");
 }
 
-static void hang_up(int fd)
+static void close_conn(int fd)
 {
 	free(owed[fd]);
 	owed[fd] = NULL;
 	close(fd);
 }
 
-/* hold keeps the rest and stops reading: while bytes are owed, only room to
- * send them is waited for, and the peer's own window holds it back. */
+/* hold keeps the owed bytes and stops reading: it waits only until the socket is
+ * writable, and the TCP window stops the peer. */
 static void hold(int fd, const char *rest, size_t len)
 {
 	struct held *h = malloc(sizeof *h + len);
 
 	if (!h) {
-		hang_up(fd);
+		close_conn(fd);
 		return;
 	}
 	h->off = 0;
@@ -73,15 +73,15 @@ static void hold(int fd, const char *rest, size_t len)
 	watch(EPOLL_CTL_MOD, fd, EPOLLOUT);
 }
 
-/* echo moves what one recv gives. A second recv to see EAGAIN would buy
- * nothing: epoll is level-triggered and says so if there is more. */
+/* echo echoes the bytes of one recv. A second recv that returns EAGAIN is not
+ * needed: epoll is level-triggered and reports the socket again. */
 static void echo(int fd)
 {
 	ssize_t got = recv(fd, buffer, sizeof buffer, 0);
 
 	if (got <= 0) {
 		if (got == 0 || errno != EAGAIN)
-			hang_up(fd);
+			close_conn(fd);
 		return;
 	}
 	ssize_t sent = send(fd, buffer, got, MSG_NOSIGNAL);
@@ -90,7 +90,7 @@ static void echo(int fd)
 		return;
 	if (sent < 0) {
 		if (errno != EAGAIN) {
-			hang_up(fd);
+			close_conn(fd);
 			return;
 		}
 		sent = 0;
@@ -105,7 +105,7 @@ static void flush(int fd)
 
 	if (sent < 0) {
 		if (errno != EAGAIN)
-			hang_up(fd);
+			close_conn(fd);
 		return;
 	}
 	h->off += sent;
@@ -124,7 +124,7 @@ static void take_in(int listener)
 		watch(EPOLL_CTL_ADD, fd, EPOLLIN);
 }
 
-/* listen_on sets TCP_NODELAY on the listener: accepted sockets inherit it. */
+/* listen_on sets TCP_NODELAY on the listener; accepted sockets inherit it. */
 static int listen_on(int port)
 {
 	struct sockaddr_in addr = {
@@ -153,9 +153,9 @@ static int listen_on(int port)
 	return fd;
 }
 
-/* make_room raises the soft limit on descriptors to the hard one, as Go does
- * for every program, and makes the table that long. */
-static void make_room(void)
+/* raise_limit raises the soft limit of descriptors to the hard limit, as Go does
+ * for every program, and allocates the table. */
+static void raise_limit(void)
 {
 	struct rlimit limit;
 
@@ -179,7 +179,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: echo PORT\n");
 		return 2;
 	}
-	make_room();
+	raise_limit();
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd < 0)
 		die("epoll_create1");

@@ -29,9 +29,9 @@ enum { BUFFER = 256 << 10, BATCH = 256, TICK_MS = 50 };
 
 struct conn {
 	int fd;
-	size_t part;	/* bytes received of the message that is coming back */
-	size_t unsent;	/* bytes of whole messages still to send */
-	bool blocked;	/* the socket was full: waiting for EPOLLOUT */
+	size_t part;	/* bytes received of the current answer */
+	size_t unsent;	/* bytes to send */
+	bool blocked;	/* waiting for EPOLLOUT */
 };
 
 static char in[BUFFER];
@@ -48,9 +48,9 @@ static void watch(int op, struct conn *c)
 		die("epoll_ctl");
 }
 
-/* push sends what is unsent, as far as the socket takes it, and asks to be
- * told of more room only while it is short of it. */
-static void push(struct conn *c)
+/* send_unsent sends what is unsent. It waits for EPOLLOUT only if the socket
+ * buffer is full. */
+static void send_unsent(struct conn *c)
 {
 	bool blocked = false;
 
@@ -70,8 +70,8 @@ static void push(struct conn *c)
 	}
 }
 
-/* pull takes what came back and owes a new message for each whole one. */
-static void pull(struct conn *c)
+/* receive reads answers, and adds a new message for each complete one. */
+static void receive(struct conn *c)
 {
 	ssize_t n = recv(c->fd, in, sizeof in, MSG_DONTWAIT);
 
@@ -83,14 +83,14 @@ static void pull(struct conn *c)
 		die("recv");
 	}
 	c->part += n;
-	size_t whole = c->part / plan.size;
+	size_t complete = c->part / plan.size;
 
-	c->part -= whole * plan.size;
-	c->unsent += whole * plan.size;
-	messages += whole;
+	c->part -= complete * plan.size;
+	c->unsent += complete * plan.size;
+	messages += complete;
 }
 
-/* run serves the connections for so long. */
+/* run serves the connections for some seconds. */
 static void run(double seconds)
 {
 	struct epoll_event events[BATCH];
@@ -105,9 +105,9 @@ static void run(double seconds)
 			struct conn *c = events[i].data.ptr;
 
 			if (events[i].events & ~EPOLLOUT)
-				pull(c);
+				receive(c);
 			if (c->unsent > 0)
-				push(c);
+				send_unsent(c);
 		}
 	}
 }
@@ -131,7 +131,7 @@ static void dial(struct conn *c)
 	watch(EPOLL_CTL_ADD, c);
 }
 
-/* dial_all opens every connection before the first byte is sent. */
+/* dial_all opens all connections before it sends the first byte. */
 static void dial_all(void)
 {
 	struct conn *conns = calloc(plan.conns, sizeof *conns);
@@ -142,7 +142,7 @@ static void dial_all(void)
 		dial(&conns[i]);
 	for (int i = 0; i < plan.conns; i++) {
 		conns[i].unsent = plan.size * plan.depth;
-		push(&conns[i]);
+		send_unsent(&conns[i]);
 	}
 }
 

@@ -25,12 +25,12 @@
 
 enum { BATCH = 64, LARGEST = 65507, EVENTS = 256, TICK_MS = 20, ROOM = 1 << 20 };
 
-static const double given_up = 0.2;	/* seconds without an answer */
+static const double timeout_s = 0.2;	/* of an answer */
 
 /* The start of every datagram. */
 struct stamp {
 	uint32_t slot;
-	uint32_t turn;	/* of the slot: an answer to an earlier one is late */
+	uint32_t turn;	/* of the slot: an answer with an earlier turn is late */
 };
 
 struct slot {
@@ -49,14 +49,14 @@ static struct iovec parts[BATCH];
 static struct mmsghdr msgs[BATCH];
 static int epfd;
 
-/* aim makes message i of the batch ready for len bytes, either way. */
-static void aim(int i, size_t len)
+/* prepare_message prepares message i of the batch for len bytes. */
+static void prepare_message(int i, size_t len)
 {
 	parts[i] = (struct iovec){data[i], len};
 	msgs[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
 }
 
-/* fill makes message i of the batch the next datagram of a slot. */
+/* fill writes the next datagram of a slot into message i of the batch. */
 static void fill(struct conn *c, int i, uint32_t slot, double at)
 {
 	struct slot *s = &c->slots[slot];
@@ -64,12 +64,12 @@ static void fill(struct conn *c, int i, uint32_t slot, double at)
 
 	s->sent = at;
 	memcpy(data[i], &stamp, sizeof stamp);
-	aim(i, plan.size);
+	prepare_message(i, plan.size);
 }
 
-/* ship sends the first n of the batch. What the kernel does not take is lost,
- * and its slots will be found silent. */
-static void ship(struct conn *c, int n)
+/* send_batch sends the first n messages of the batch. What the kernel does not
+ * accept is lost, and its slots time out. */
+static void send_batch(struct conn *c, int n)
 {
 	for (int done = 0; done < n;) {
 		int sent = sendmmsg(c->fd, msgs + done, n - done, MSG_DONTWAIT);
@@ -82,11 +82,11 @@ static void ship(struct conn *c, int n)
 	}
 }
 
-/* turn_over takes what came back on one socket and sends as many anew. */
-static void turn_over(struct conn *c, double at)
+/* receive reads answers from one socket and sends as many new datagrams. */
+static void receive(struct conn *c, double at)
 {
 	for (int i = 0; i < BATCH; i++)
-		aim(i, LARGEST);
+		prepare_message(i, LARGEST);
 	int got = recvmmsg(c->fd, msgs, BATCH, MSG_DONTWAIT, NULL);
 	int n = 0;
 
@@ -105,26 +105,26 @@ static void turn_over(struct conn *c, double at)
 		messages++;
 		fill(c, n++, stamp.slot, at);
 	}
-	ship(c, n);
+	send_batch(c, n);
 }
 
-/* refill takes the slots anew that have been silent for too long. At first all
- * of them are. */
+/* refill reuses the slots that have timed out. At the start these are all
+ * slots. */
 static void refill(struct conn *c, double at)
 {
 	int n = 0;
 
 	for (int slot = 0; slot < plan.depth; slot++) {
-		if (at - c->slots[slot].sent < given_up)
+		if (at - c->slots[slot].sent < timeout_s)
 			continue;
 		lost += c->slots[slot].turn > 0;
 		fill(c, n++, slot, at);
 		if (n == BATCH) {
-			ship(c, n);
+			send_batch(c, n);
 			n = 0;
 		}
 	}
-	ship(c, n);
+	send_batch(c, n);
 }
 
 static void run(double seconds)
@@ -144,7 +144,7 @@ static void run(double seconds)
 			die("epoll_wait");
 		at = now();
 		for (int i = 0; i < n; i++)
-			turn_over(events[i].data.ptr, at);
+			receive(events[i].data.ptr, at);
 	}
 }
 

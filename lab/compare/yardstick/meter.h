@@ -39,8 +39,8 @@ struct plan {
 };
 
 static struct plan plan = {.conns = 1, .size = 64, .depth = 1, .seconds = 1, .warmup = 0.1};
-static uint64_t messages;	/* that came back whole */
-static uint64_t lost;		/* that were given up */
+static uint64_t messages;	/* complete messages that came back */
+static uint64_t lost;		/* datagrams that timed out */
 
 static void die(const char *what)
 {
@@ -71,8 +71,7 @@ static double number(const char *arg, double least, double most)
 	return n;
 }
 
-/* parse fills in the plan. A message has min_size bytes at least and max_size
- * at most. */
+/* parse reads the options. A message has min_size to max_size bytes. */
 static void parse(int argc, char **argv, size_t min_size, size_t max_size)
 {
 	for (int opt; (opt = getopt(argc, argv, "p:c:s:d:t:w:u:q:")) != -1;) {
@@ -92,8 +91,8 @@ static void parse(int argc, char **argv, size_t min_size, size_t max_size)
 		usage();
 }
 
-/* prepare raises the soft limit on descriptors to the hard one, and sets an
- * end: a server that stops accepting would block connect for ever. */
+/* prepare raises the soft limit of descriptors to the hard limit, and sets an
+ * alarm: a server that stops accepting would block connect forever. */
 static void prepare(void)
 {
 	struct rlimit limit;
@@ -136,9 +135,9 @@ static bool chosen(int cpu)
 	return found;
 }
 
-/* cpu_seconds is how long the chosen processors have been busy since boot:
- * every state of proc_stat(5) but idle, iowait and steal, which belongs to
- * another machine. Its grain is a clock tick, usually 10 ms. */
+/* cpu_seconds returns the busy time of the CPUs of -u since boot: all states in
+ * proc_stat(5) except idle, iowait and steal. The resolution is a clock tick,
+ * usually 10 ms. */
 static double cpu_seconds(void)
 {
 	FILE *f = fopen("/proc/stat", "r");
@@ -157,8 +156,8 @@ static double cpu_seconds(void)
 	return (double)ticks / sysconf(_SC_CLK_TCK);
 }
 
-/* process_seconds is how long the threads of a process have run since it began:
- * clock_getcpuclockid(3), exact to the nanosecond. 0 is this process. */
+/* process_seconds returns the CPU time of all threads of a process, in
+ * nanosecond resolution (clock_getcpuclockid(3)). 0 is this process. */
 static double process_seconds(pid_t pid)
 {
 	clockid_t clock;
@@ -201,9 +200,9 @@ static void print(struct reading a, struct reading b)
 	       b.server - a.server);
 }
 
-/* measure lets run keep the load up for so many seconds: first for the warm-up,
- * which does not count, then for as long as was asked, or until one message
- * came back: a machine with other work may keep the processor for longer. */
+/* measure calls run first for the warm-up, which does not count, and then for the
+ * measuring time, or longer until one message has come back: on a busy machine
+ * the process may not run in time. */
 static void measure(void (*run)(double seconds))
 {
 	run(plan.warmup);

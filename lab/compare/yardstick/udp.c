@@ -43,7 +43,7 @@ static int bind_to(int port)
 
 	if (fd < 0)
 		die("socket");
-	/* The kernel grants what net.core.rmem_max allows of it. */
+	/* The kernel limits it to net.core.rmem_max. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) < 0)
 		die("setsockopt SO_RCVBUF");
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) < 0)
@@ -57,8 +57,8 @@ static int bind_to(int port)
 	return fd;
 }
 
-/* offer makes slot i ready to take a datagram of any size from anybody. */
-static void offer(int i)
+/* prepare_slot prepares slot i for a datagram of any size. */
+static void prepare_slot(int i)
 {
 	parts[i] = (struct iovec){data[i], LARGEST};
 	msgs[i].msg_hdr = (struct msghdr){
@@ -69,8 +69,8 @@ static void offer(int i)
 	};
 }
 
-/* answer sends the first n back. One that cannot be sent is dropped, as any
- * datagram may be, and the next one is tried. */
+/* answer sends the first n datagrams back. It drops one that cannot be sent, and
+ * tries the next. */
 static void answer(int fd, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -94,9 +94,9 @@ int main(int argc, char **argv)
 	int fd = bind_to(port);
 
 	for (int i = 0; i < BATCH; i++)
-		offer(i);
+		prepare_slot(i);
 	for (;;) {
-		/* It blocks for the first one only, and takes what else is there. */
+		/* It blocks only for the first datagram, and receives all that are there. */
 		int n = recvmmsg(fd, msgs, BATCH, MSG_WAITFORONE, NULL);
 
 		if (n < 0 && errno != EINTR)
@@ -105,6 +105,6 @@ int main(int argc, char **argv)
 			continue;
 		answer(fd, n);
 		for (int i = 0; i < n; i++)
-			offer(i);
+			prepare_slot(i);
 	}
 }

@@ -19,7 +19,7 @@ type echo struct {
 	network string
 }
 
-// OnBoot tells the port that the kernel chose: gnet knows only the one that it
+// OnBoot prints the port that the kernel chose: gnet knows only the one that it
 // was asked for, and hands out a copy of its socket.
 func (e *echo) OnBoot(engine gnet.Engine) gnet.Action {
 	fd, err := engine.Dup()

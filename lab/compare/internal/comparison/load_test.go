@@ -141,7 +141,7 @@ func TestChurnChecksTheMessageAndTheEnd(t *testing.T) {
 
 func TestLoadFailsWhenTheServerClosesAConnection(t *testing.T) {
 	b := shortRunner(t)
-	s := streamServer(t, func(c net.Conn) { io.CopyN(c, c, 6400) })
+	s := streamServer(t, func(c net.Conn) { io.CopyN(c, c, 64) })
 	got, err := b.load(t.Context(), s, Workload{Stream, 1, 64, 1}, "0,1")
 	if err == nil {
 		t.Errorf("got %+v, want an error", got)
