@@ -122,8 +122,12 @@ func (f *familyFlags) apply(ctx context.Context, addresses ...string) (context.C
 func (f *familyFlags) applyToListeners(ctx context.Context, specs []sock.Spec) (context.Context, error) {
 	var addresses []string
 	for i, spec := range specs {
-		if spec.Network != "unix" && spec.Host == "" {
-			specs[i].Host = map[string]string{"ip": "", "ip4": "0.0.0.0", "ip6": "::"}[f.network()]
+		switch {
+		case spec.Network == "unix" || spec.Host != "":
+		case f.v4:
+			specs[i].Host = "0.0.0.0"
+		case f.v6:
+			specs[i].Host = "::"
 		}
 		addresses = append(addresses, net.JoinHostPort(spec.Host, "0"))
 	}

@@ -34,8 +34,10 @@ func (f *outputFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.path, "output", "o", "", "write the report to this file")
 }
 
-// extensions of file names, and the formats that they stand for.
-var extensions = []struct{ name, format string }{
+// extension is the end of a file name, and the format that it stands for.
+type extension struct{ name, format string }
+
+var extensions = []extension{
 	{".txt", "text"}, {".json", "json"}, {".xml", "junit"}, {".tap", "tap"}, {".html", "html"}, {".htm", "html"},
 	{".csv", "csv"}, {".hgrm", "hgrm"}, {".md", "markdown"}, {".pdf", "pdf"}, {".yaml", "yaml"}, {".yml", "yaml"},
 }
@@ -47,22 +49,25 @@ func (f *outputFlags) open(flags *pflag.FlagSet) (*outputFile, error) {
 		return nil, nil
 	}
 	ext := strings.ToLower(filepath.Ext(f.path))
-	var valid []string
-	for _, e := range extensions {
-		if slices.Contains(f.formats, e.format) {
-			valid = append(valid, e.name)
+	i := slices.IndexFunc(extensions, func(e extension) bool { return e.name == ext })
+	if i >= 0 && !flags.Changed("format") {
+		if !slices.Contains(f.formats, extensions[i].format) {
+			return nil, usage.New("--output: cannot write "+ext, "want a name that ends in "+orList(f.extensions())+", or add --format")
 		}
-	}
-	for _, e := range extensions {
-		switch {
-		case e.name != ext || flags.Changed("format"):
-		case !slices.Contains(f.formats, e.format):
-			return nil, usage.New("--output: cannot write "+ext, "want a name that ends in "+orList(valid)+", or add --format")
-		default:
-			f.format = e.format
-		}
+		f.format = extensions[i].format
 	}
 	return newOutputFile("--output", f.path)
+}
+
+// extensions returns those of the formats that can be written.
+func (f *outputFlags) extensions() []string {
+	var names []string
+	for _, e := range extensions {
+		if slices.Contains(f.formats, e.format) {
+			names = append(names, e.name)
+		}
+	}
+	return names
 }
 
 // writeReport writes to file or, if that is nil, to standard output.

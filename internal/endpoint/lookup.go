@@ -36,6 +36,9 @@ func Network(ctx context.Context) string {
 	return "ip"
 }
 
+// families are the names of networks in errors.
+var families = map[string]string{"ip4": "IPv4 ", "ip6": "IPv6 "}
+
 // isOn reports whether addr is of the network "ip4", "ip6" or "ip".
 func isOn(addr netip.Addr, network string) bool {
 	return network == "ip" || addr.Is4() == (network == "ip4")
@@ -67,7 +70,7 @@ func Addresses(ctx context.Context, host string) ([]netip.Addr, error) {
 		}
 	}
 	if err == nil && len(addrs) == 0 {
-		err = &net.DNSError{Err: map[string]string{"ip": "no addresses", "ip4": "no IPv4 addresses", "ip6": "no IPv6 addresses"}[Network(ctx)], Name: host, IsNotFound: true}
+		err = &net.DNSError{Err: "no " + families[Network(ctx)] + "addresses", Name: host, IsNotFound: true}
 	}
 	if err != nil {
 		return nil, err
