@@ -132,7 +132,7 @@ func TestDatagramExpiresThatWasSentBeforeTheLimit(t *testing.T) {
 
 // An answer to a datagram that has expired is late; to one that was answered it is a
 // duplicate. That is known for as many datagrams as are remembered.
-func TestLateAnswerIsNoDuplicate(t *testing.T) {
+func TestLateAnswerIsNotADuplicate(t *testing.T) {
 	f := newFlight(int(remembered) + 1)
 	givenUp := func(seq int) bool { return seq/64%2 == 1 || seq%7 == 0 }
 	for seq, p := range f.sent {

@@ -75,7 +75,7 @@ func TestBytesAreComparedOnlyIfThePlanSaysSo(t *testing.T) {
 	})
 }
 
-func TestFailuresAreCountedAndConnectionsMadeAgain(t *testing.T) {
+func TestFailedConnectionsAreCountedAndReplaced(t *testing.T) {
 	answersOnce := func(end func(*net.TCPConn)) func(*net.TCPConn) {
 		return func(c *net.TCPConn) {
 			piece := make([]byte, 64)
@@ -218,7 +218,7 @@ func TestChurnSendsOnlyScheduledMessages(t *testing.T) {
 }
 
 // Only the driver on package net speaks TLS: Run must choose it.
-func TestTLSIsPutUnderLoad(t *testing.T) {
+func TestLoadOverTLSIsAnswered(t *testing.T) {
 	tests := []struct {
 		name string
 		plan func(p *Plan)

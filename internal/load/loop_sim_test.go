@@ -142,7 +142,7 @@ func failsWith(errno sys.Errno) func(sim.Call) byte {
 	return func(call sim.Call) byte { return sim.Fail(call, errno) }
 }
 
-func TestLoopSurvivesWhatIsNoFailure(t *testing.T) {
+func TestShortAndInterruptedCallsAreNoErrors(t *testing.T) {
 	loads := []struct {
 		name, network string
 		plan          func(p *Plan)

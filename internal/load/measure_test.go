@@ -60,7 +60,7 @@ func TestRunReportsTheWarmupAndEachSecond(t *testing.T) {
 	})
 }
 
-func TestRunEndsAtItsEnd(t *testing.T) {
+func TestRunEndsWhenItsPlanSaysSo(t *testing.T) {
 	tests := []struct {
 		name        string
 		plan        func(p *Plan)

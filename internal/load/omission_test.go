@@ -33,7 +33,7 @@ func stallsOnce(t *testing.T, after int, stall time.Duration) string {
 
 // The latency of a message that was due during a stall is the rest of the stall: for half
 // of these messages, half of the stall or more. A closed loop does not send them.
-func TestMessagesDueDuringAStallSeeIt(t *testing.T) {
+func TestMessagesDueDuringAStallWaitForItsEnd(t *testing.T) {
 	const (
 		stall = 500 * time.Millisecond
 		rate  = 200

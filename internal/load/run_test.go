@@ -51,7 +51,7 @@ func planOf(t *testing.T, url, sizes string) Plan {
 	return p
 }
 
-func TestEveryNetworkIsPutUnderLoad(t *testing.T) {
+func TestEveryNetworkAnswersTheLoad(t *testing.T) {
 	tcp, unix, udp := echotest.NewServer(t).URL(), echotest.NewUnixServer(t).URL(), echotest.NewUDPServer(t).URL()
 	tests := []struct {
 		name string
@@ -119,7 +119,7 @@ func TestNumberOfMessagesEndsARun(t *testing.T) {
 	})
 }
 
-func TestServiceThatIsNotThereIsOneError(t *testing.T) {
+func TestRefusedServiceIsOneError(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		_, err := run(t.Context(), planFor(t, "tcp://127.77.0.9:9", "64"))
 		var unreachable *dial.UnreachableError
@@ -156,7 +156,7 @@ func TestInterruptedWarmupHasNoResult(t *testing.T) {
 	})
 }
 
-func TestInterruptIsNoErrorOfTheService(t *testing.T) {
+func TestInterruptIsNotAnErrorOfTheService(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -258,7 +258,7 @@ func TestServerProcessIsMeasured(t *testing.T) {
 
 // However a run ends, it leaves no goroutine and no descriptor. The server, in the same
 // process, notices the end a little later.
-func TestRunLeavesNothingBehind(t *testing.T) {
+func TestRunLeavesNoGoroutineOrDescriptor(t *testing.T) {
 	honest, packets := echotest.NewServer(t).URL(), echotest.NewUDPServer(t).URL()
 	plans := []struct {
 		name string

@@ -117,7 +117,7 @@ func TestSchedulingDelayEndsWhenAMessageIsTaken(t *testing.T) {
 	}
 }
 
-func TestResultHasWhatItsPlanCanFill(t *testing.T) {
+func TestResultHasTheFieldsOfItsPlan(t *testing.T) {
 	tests := []struct {
 		network                   string
 		rate                      float64
