@@ -112,7 +112,7 @@ func (s *slot) start(now int64) {
 
 // fill adds messages until Depth of them are in flight, in a closed loop.
 func (s *slot) fill(now int64) {
-	if s.Rate > 0 || s.Churn || s.state != open || !s.started {
+	if s.Rate > 0 || s.state != open || !s.started {
 		return
 	}
 	for s.stream.pending.len()+s.datagrams.inFlight+s.unsent.len() < s.Depth {
@@ -146,7 +146,7 @@ func (s *slot) scheduled(due, now int64) {
 
 // connecting is called when a connect starts.
 func (s *slot) connecting(now int64) {
-	s.state, s.begun, s.retryAt = connecting, now, 0
+	s.state, s.begun = connecting, now
 	s.number++
 }
 

@@ -222,6 +222,21 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.pass(10 * ms)
 			r.connect()
 		}, "connect, datagram, disconnect, connect", outcomes{sent: 1}, map[dial.Class]int64{dial.Local: 2}},
+		{"datagrams: the pause is short again after an answer", both(udp, depth(2)), func(r *slotRig) {
+			r.up()
+			for range 3 {
+				r.receiveFailed(r.time, dial.Local)
+			}
+			r.act()
+			r.pass(10 * ms)
+			r.connect()
+			r.receivedDatagram(r.time, r.sent[0])
+			r.act()
+			r.receiveFailed(r.time, dial.Local)
+			r.act()
+			r.pass(10 * ms)
+		}, "connect, datagram, datagram, disconnect, connect, datagram, disconnect, connect",
+			outcomes{sent: 3, answered: 1}, map[dial.Class]int64{dial.Local: 4}},
 		{"datagrams: one that cannot be sent is lost", udp, func(r *slotRig) {
 			r.up()
 			r.sendFailed(r.time, dial.Local)
@@ -272,6 +287,19 @@ func TestChurnCountsLatencyFromItsConnect(t *testing.T) {
 	r.ended(r.time)
 	if got := r.tally.second.Latency.Max(); got < 69*time.Millisecond || got > 71*time.Millisecond {
 		t.Errorf("got %v, want 70ms: 30 for the connection, 40 for the answer", got)
+	}
+}
+
+func TestEachConnectionOfASlotHasItsOwnBytes(t *testing.T) {
+	r := newSlotRig(t, depth(1))
+	r.up()
+	first := r.stream.start
+	r.lost(r.time, dial.Reset)
+	r.act()
+	r.pass(10 * ms)
+	r.connect()
+	if r.stream.start == first {
+		t.Errorf("both streams start at %d", first)
 	}
 }
 
