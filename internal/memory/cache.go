@@ -120,17 +120,22 @@ func (b *Buffer) Release() {
 }
 
 // Reserve ensures that the next Get succeeds, whatever size it asks for. It returns false
-// if there is not enough memory. The reservation ends with that Get or with Unreserve.
+// if there is not enough memory, or if the queue has a Waiter, who comes first. The
+// reservation ends with that Get or with Unreserve. Until then Reserve has no effect and
+// returns true.
 func (c *Cache) Reserve() bool {
+	p := c.pool
 	c.mu.Lock()
-	if c.reserved > 0 {
+	if c.inUse || c.reserved > 0 && !p.Waiting() {
 		c.inUse, c.needed = true, true
 		c.mu.Unlock()
 		return true
 	}
 	c.mu.Unlock()
+	if p.Waiting() {
+		return false
+	}
 
-	p := c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.claim(int64(c.most)) {

@@ -220,6 +220,35 @@ func waitersAreServedInOrder(t *testing.T) {
 	}
 }
 
+// An event loop reserves memory in each iteration. If it took the memory again at once, a
+// waiter that runs on another processor would come too late each time.
+func TestReserveLeavesMemoryToWaiters(t *testing.T) {
+	p := NewPool(4*kib, nil)
+	loop, other := p.NewCache(4*kib), p.NewCache(4*kib)
+	loop.Reserve()
+	waiter := p.Wait()
+	if other.Get(1) != nil {
+		t.Error("got a buffer while all memory is reserved")
+	}
+	if !loop.Reserve() {
+		t.Error("got no memory while it is reserved already")
+	}
+	loop.Unreserve()
+	<-waiter.Woken()
+	if loop.Reserve() {
+		t.Error("reserved memory that another one waits for")
+	}
+	b := other.Get(1)
+	if b == nil {
+		t.Fatal("the waiter got no buffer")
+	}
+	waiter.Leave()
+	b.Release()
+	if !loop.Reserve() {
+		t.Error("got no memory after the waiter has left")
+	}
+}
+
 // TestOnSpareIsCalledOnce checks that Trim is needed only while there is spare memory.
 func TestOnSpareIsCalledOnce(t *testing.T) {
 	calls := 0

@@ -181,6 +181,11 @@ func (s *server) firstBuffer() int { return min(engine.MinBuffer, s.cfg.Buffer) 
 // be nil, comes first. arrived reports whether bytes have arrived: then they are owed,
 // and the stall timeout runs.
 func (c *conn) waitForMemory(arrived bool, timeout <-chan time.Time) error {
+	// It joins the queue only if it must: while there is a queue, streams that can go on
+	// without a buffer get none.
+	if c.getBuffer() {
+		return nil
+	}
 	if arrived {
 		c.lastMove.owe(c.server.clock.now.Load())
 	}

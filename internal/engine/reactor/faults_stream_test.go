@@ -337,3 +337,48 @@ func TestABusyPeerGetsOneRecvInAnIteration(t *testing.T) {
 		}
 	})
 }
+
+// The memory is for one buffer. A loop reserves it while it serves its streams.
+func TestALoopLeavesMemoryToOthers(t *testing.T) {
+	onEach(t, scenario{limit: engine.Limits{MaxMemory: rigBuffer}}, func(t *testing.T, r *rig) {
+		pool := r.budget.Pool()
+		other := pool.NewCache(rigBuffer)
+		defer other.Close()
+		available := func() bool {
+			b := other.Get(rigBuffer)
+			if b != nil {
+				b.Release()
+			}
+			return b != nil
+		}
+		duringSend := false
+		r.k.Fault = func(call sim.Call) sys.Errno {
+			if call == sim.Send {
+				duringSend = available()
+			}
+			return 0
+		}
+		p := r.dial()
+		r.send(p, 5)
+		r.runUntilIdle()
+		if duringSend {
+			t.Error("the loop has received bytes without memory for them")
+		}
+		if !available() {
+			t.Error("a loop that sleeps has memory reserved")
+		}
+		waiter := pool.Wait()
+		r.send(p, 5)
+		r.runUntilIdle()
+		if !duringSend {
+			t.Error("the loop has reserved memory that another one waits for")
+		}
+		waiter.Leave()
+		r.send(p, 5)
+		r.runUntilIdle()
+		if duringSend {
+			t.Error("after the waiter has left, the loop has received bytes without memory for them")
+		}
+		r.k.EndFaults()
+	})
+}

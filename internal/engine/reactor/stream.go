@@ -70,8 +70,8 @@ func (l *loop) serve(c *conn) (progress bool) {
 // and only then takes from the kernel what was sent. It copies everything twice, and is
 // used in two cases.
 //
-// When the memory for owed bytes is used up, streams go on, each at the pace of its
-// peer, and none is reset.
+// When the memory for owed bytes is used up, or when others wait for it, streams go on,
+// each at the pace of its peer, and none is reset.
 //
 // SO_LINGER has no effect on a unix socket. The only reset there is the ECONNRESET that
 // the kernel gives to the peer of a socket that was closed with unread bytes. Owed bytes
