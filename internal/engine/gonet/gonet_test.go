@@ -72,7 +72,7 @@ func dialListener(t testing.TB, s *server, i int) net.Conn {
 	t.Helper()
 	spec := s.Listeners()[i]
 	_, addr, _ := strings.Cut(spec.String(), "://")
-	conn, err := net.Dial(spec.Network, addr)
+	conn, err := net.Dial(spec.Transport(), addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,11 @@ package gonet
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -151,6 +153,7 @@ func (n interrupting) Calls() sock.Calls { return sock.Calls{Kernel: n.kernel} }
 
 type interruptingKernel struct {
 	sys.Linux
+	peeksOnly    bool // of the calls of recv(2), only those with MSG_PEEK are interrupted
 	recvs, sends atomic.Int64
 }
 
@@ -158,8 +161,7 @@ type interruptingKernel struct {
 func interrupt(calls *atomic.Int64) bool { return calls.Add(1)%200 < 100 }
 
 func (k *interruptingKernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
-	// A Consume that is interrupted too often ends the stream, so it is left alone.
-	if flags != 0 && interrupt(&k.recvs) {
+	if (flags != 0 || !k.peeksOnly) && interrupt(&k.recvs) {
 		return 0, syscall.EINTR
 	}
 	return k.Linux.Recv(fd, p, flags)
@@ -175,15 +177,43 @@ func (k *interruptingKernel) Send(fd int, p []byte, flags int) (int, sys.Errno) 
 // TestInterruptedCallsDelayNoBytes: the runtime's poller is edge-triggered, so bytes that
 // have arrived must not be waited for again.
 func TestInterruptedCallsDelayNoBytes(t *testing.T) {
-	for name, memory := range map[string]int64{"with memory": 0, "without memory": 1} {
-		t.Run(name, func(t *testing.T) {
-			s := serveWith(t, On(interrupting{kernel: new(interruptingKernel)}), engine.Config{
-				Listeners: []engine.Listener{{Spec: sock.Spec{Network: "unix", Path: filepath.Join(t.TempDir(), "s")}}},
-				Budget:    engine.NewBudget(engine.Limits{MaxMemory: memory}),
+	tests := []struct {
+		name    string
+		network string
+		memory  int64
+		// A Consume that is interrupted too often ends the stream, so it is left alone.
+		consumes bool
+	}{
+		{"tcp", "tcp", 0, false},
+		{"tcp without memory", "tcp", 1, true},
+		{"tls", "tls", 0, false},
+		{"unix", "unix", 0, true},
+		{"unix without memory", "unix", 1, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			kernel := &interruptingKernel{peeksOnly: tt.consumes}
+			listener := engine.Listener{Spec: sock.Spec{Network: tt.network, Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}}
+			switch tt.network {
+			case "unix":
+				listener.Spec = sock.Spec{Network: "unix", Path: filepath.Join(t.TempDir(), "s")}
+			case "tls":
+				listener.TLS = serverConfig(t)
+			}
+			s := serveWith(t, On(interrupting{kernel: kernel}), engine.Config{
+				Listeners: []engine.Listener{listener},
+				Budget:    engine.NewBudget(engine.Limits{MaxMemory: tt.memory}),
 			})
 			conn := dial(t, s)
+			if tt.network == "tls" {
+				conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+			}
+			message := make([]byte, 2*readAhead) // so that a wire receives more than once
 			for range 50 {
-				roundTrip(t, conn, []byte("echo"), make([]byte, 4))
+				roundTrip(t, conn, message, message)
+			}
+			if kernel.recvs.Load() < 100 {
+				t.Errorf("got %d calls of recv, want at least 100", kernel.recvs.Load())
 			}
 		})
 	}

@@ -135,8 +135,8 @@ func (d *datagramSocket) receiveFailed(l *loop, errno sys.Errno) (again bool) {
 }
 
 // startPause stops watching the socket for some time: the poller would report it again
-// and again. The pause doubles from 10 ms to a second. It stays at 10 ms if a stranger
-// can cause it: a datagram with a wrong checksum makes the socket readable, and then a
+// and again. The pause doubles from 10 ms to a second. It stays at 10 ms if a sender can
+// cause it: a datagram with a wrong checksum makes the socket readable, and then a
 // receive drops it and returns EAGAIN (udp(7), select(2) "Bugs").
 func (d *datagramSocket) startPause(l *loop, errno sys.Errno) {
 	if d.resumeAt == 0 {

@@ -119,6 +119,31 @@ func TestADatagramSocketPausesWithoutMemory(t *testing.T) {
 	}
 }
 
+// One failure less than maxFailures, then a datagram, and so on. The clock stands still, so a
+// pause would not end.
+func TestADatagramBetweenFailuresPreventsAPause(t *testing.T) {
+	k := sim.New(nil)
+	s := datagramServer(t, k, Epoll, "127.0.0.1:0")
+	receives := 0
+	k.Fault = func(call sim.Call) sys.Errno {
+		if call != sim.Recvmmsg {
+			return 0
+		}
+		if receives++; receives%maxFailures == 0 {
+			return 0
+		}
+		return unix.EIO
+	}
+	const batches = 3
+	deliver(t, k, s, batches*batchSize)
+	for range batches * maxFailures {
+		s.iterate(t)
+	}
+	if got := len(k.Answers(port(s))); got != batches*batchSize {
+		t.Errorf("got %d answers, want %d", got, batches*batchSize)
+	}
+}
+
 func TestOneBatchOfDatagramsIsAnsweredInAnIteration(t *testing.T) {
 	k := sim.New(nil)
 	s := datagramServer(t, k, Epoll, "127.0.0.1:0")

@@ -354,7 +354,7 @@ func TestADatagramSocketWhoseReceivesFailDoesNotSpin(t *testing.T) {
 			k.OnBlock = func(timeout int) sim.Wake { return sim.Timeout }
 			most := 200
 			if errno == unix.EAGAIN {
-				most = 60 * 100 * maxFailures // a stranger can cause it: the pause stays at 10 ms
+				most = 60 * 100 * maxFailures // a sender can cause it: the pause stays at 10 ms
 			}
 			l := s.loops[0]
 			for end := k.Now() + int64(time.Minute); k.Now() < end && receives <= most; {

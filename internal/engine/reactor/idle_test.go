@@ -16,9 +16,12 @@ import (
 	"echod/internal/sys"
 )
 
+// On a 32-bit machine a conn is smaller: a pointer has 4 bytes, and 64-bit fields are aligned
+// to 4 bytes.
 func TestConnectionIsOneCacheLine(t *testing.T) {
-	if got := unsafe.Sizeof(conn{}); got != 64 {
-		t.Errorf("size of conn: got %d bytes, want 64", got)
+	const pointerSize = unsafe.Sizeof(uintptr(0))
+	if got := unsafe.Sizeof(conn{}); got > 64 || pointerSize == 8 && got != 64 {
+		t.Errorf("size of conn: got %d bytes, want 64, or less on a 32-bit machine", got)
 	}
 }
 
