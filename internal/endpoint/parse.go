@@ -53,10 +53,10 @@ func ParseDNS(text string) (u URL, every bool, err error) {
 	return u, every, nil
 }
 
-// parser parses one URL. Its fields are what is valid and what errors say.
+// parser parses one URL. Its fields say what is valid.
 type parser struct {
-	text     string // as given
-	networks []string
+	text     string   // as given, for errors
+	networks []string // none if all are valid
 	listener bool
 	dns      bool   // the prefix dns+ is valid
 	prefix   string // dns+ if text has it
@@ -64,12 +64,12 @@ type parser struct {
 
 func (p parser) fail(got, want string) error { return BadURL(p.text, got, want) }
 
-// want says that a URL of this network is valid.
+// want returns the text of an error that shows a valid URL.
 func (p parser) want(network, rest string) string {
 	return "want " + p.prefix + network + "://" + rest
 }
 
-// forms lists every valid form of a URL.
+// forms returns the text of an error that shows every valid form of a URL.
 func (p parser) forms() string {
 	var all []string
 	for _, network := range p.valid() {
