@@ -98,13 +98,13 @@ func (p *pair) fill(s *socket, o op) {
 	p.both(fmt.Sprintf("fill %d", s.id), func(w *side, i int) string {
 		p.sent = before
 		var errno sys.Errno
-		sent[i], errno = p.stuff(w, i, s)
+		sent[i], errno = p.sendUntilFull(w, i, s)
 		return name(errno)
 	})
 	switch {
 	case o.number == 0:
 		p.both("read it all", func(w *side, i int) string {
-			got, errno := p.drain(w, i, s.peer, len(sent[i]))
+			got, errno := p.readAll(w, i, s.peer, len(sent[i]))
 			return fmt.Sprint(bytes.HasPrefix(sent[i], got), len(got) == len(sent[i]), name(errno))
 		})
 	case o.flag:
@@ -112,7 +112,7 @@ func (p *pair) fill(s *socket, o op) {
 		p.close(s, op{})
 		p.reachesReset(s.peer)
 		p.both("read what is left", func(w *side, i int) string {
-			got, errno := p.drain(w, i, s.peer, len(sent[i])+1)
+			got, errno := p.readAll(w, i, s.peer, len(sent[i])+1)
 			return fmt.Sprint(bytes.HasPrefix(sent[i], got), name(errno))
 		})
 	default:
@@ -139,8 +139,8 @@ func (p *pair) reachesReset(s *socket) {
 	p.eventually("hang-up", func(w *side, i int) string { return hup(i) })
 }
 
-// stuff sends until EAGAIN.
-func (p *pair) stuff(w *side, i int, s *socket) (all []byte, errno sys.Errno) {
+// sendUntilFull sends until EAGAIN.
+func (p *pair) sendUntilFull(w *side, i int, s *socket) (all []byte, errno sys.Errno) {
 	for {
 		b := p.payload(1 << 16)
 		n, errno := w.k.Send(s.fd[i], b, unix.MSG_NOSIGNAL)
@@ -152,8 +152,8 @@ func (p *pair) stuff(w *side, i int, s *socket) (all []byte, errno sys.Errno) {
 	}
 }
 
-// drain reads want bytes, or until an error or the end of file.
-func (p *pair) drain(w *side, i int, s *socket, want int) (all []byte, errno sys.Errno) {
+// readAll reads want bytes, or until an error or the end of file.
+func (p *pair) readAll(w *side, i int, s *socket, want int) (all []byte, errno sys.Errno) {
 	b := make([]byte, 1<<16)
 	for len(all) < want {
 		n, errno := w.k.Recv(s.fd[i], b, 0)
