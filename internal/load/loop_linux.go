@@ -169,8 +169,6 @@ func (l *loop) sweep(now int64) {
 		s := &l.slots[l.nextSwept]
 		l.nextSwept = (l.nextSwept + 1) % l.opened
 		switch {
-		case s.state == closed && l.connecting >= maxConnecting:
-			continue
 		case s.state == connecting && now-s.begun > int64(l.Timeout):
 			l.endConnect(s, unix.ETIMEDOUT)
 		case s.state == connecting && s.fd < 0:
@@ -188,6 +186,9 @@ func (l *loop) advance(s *loopSlot, now int64) {
 		interest := poll.Readable
 		switch s.next(now) {
 		case connect:
+			if l.connecting >= maxConnecting && !l.Churn {
+				return // until a sweep
+			}
 			s.connecting(l.now())
 			l.connecting++
 			l.connect(s)
