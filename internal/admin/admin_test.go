@@ -115,8 +115,8 @@ func TestAdminAnswers(t *testing.T) {
 	}
 }
 
-func TestPublicAddressNeedsPublic(t *testing.T) {
-	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:80", "example.com:80", "9090", "localhost"} {
+func TestPublicAndInvalidAddressesAreRefused(t *testing.T) {
+	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:80", "example.com:80", "9090", "localhost", "127.0.0.1:99999", "127.0.0.1:x"} {
 		_, err := Listen(Config{Addr: addr})
 		if _, ok := errors.AsType[*usage.Error](err); !ok {
 			t.Errorf("%s: got %v, want a *usage.Error", addr, err)

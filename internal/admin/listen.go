@@ -17,9 +17,12 @@ func listen(cfg Config) (net.Listener, string, error) {
 	if len(cfg.Addr) > 5 && strings.EqualFold(cfg.Addr[:5], "unix:") {
 		return listenUnix(cfg.Addr)
 	}
-	host, _, err := net.SplitHostPort(cfg.Addr)
+	host, port, err := net.SplitHostPort(cfg.Addr)
 	if err != nil {
 		return nil, "", invalidAddr(cfg.Addr, "not HOST:PORT", "want e.g. 127.0.0.1:9462 or unix:///run/echod/admin.sock")
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return nil, "", invalidAddr(cfg.Addr, fmt.Sprintf("invalid port %q", port), "want a number from 0 to 65535")
 	}
 	if !cfg.Public && !isLoopback(host) {
 		return nil, "", invalidAddr(cfg.Addr, "other machines can reach it", "want 127.0.0.1:PORT, or add --admin-public to allow it")
