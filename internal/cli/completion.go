@@ -46,8 +46,12 @@ func oneShell(_ *cobra.Command, args []string) error {
 }
 
 // completeFlags completes the values of the flags of a verb: words, file names with the
-// right extension, and nothing where a value is to be typed.
+// right extension, and nothing where a value is to be typed. No verb takes the name of a
+// file as its argument, unless it says so.
 func completeFlags(cmd *cobra.Command) {
+	if cmd.ValidArgsFunction == nil && cmd.ValidArgs == nil {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch {
 		case f.Value.Type() == "bool":

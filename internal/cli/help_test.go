@@ -159,7 +159,7 @@ func TestHelpFitsTheWidth(t *testing.T) {
 					line = strings.TrimSuffix(line, "\n")
 					limit := width
 					if block.kind == verbatim || block.kind == heading {
-						limit = 84
+						limit = 80
 					}
 					if utf8.RuneCountInString(line) > limit && len(strings.Fields(line)) > 1 {
 						t.Errorf("%s, %d columns: a line of %d: %s", cmd.Name(), width, len(line), line)
