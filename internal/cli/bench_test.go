@@ -57,7 +57,7 @@ func TestThresholdComparesTheFigureThatItNames(t *testing.T) {
 }
 
 func TestRateReadsNumbersPerSecond(t *testing.T) {
-	const wantRate = "want a number per second from 0 to 1000000000, e.g. 5000 or 5000/s"
+	const wantRate = "want a number per second from 0 to 100000000, e.g. 5000 or 5000/s"
 	tests := []struct {
 		text string
 		want float64

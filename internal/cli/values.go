@@ -261,7 +261,7 @@ func rate(perSecond *float64) pflag.Value {
 	return &value[float64]{p: perSecond, kind: "rate", parse: parseRate, text: func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }}
 }
 
-const maxRate = 1e9
+const maxRate = 1e8
 
 // parseRate reads 5000 or 5000/s.
 func parseRate(text string) (float64, error) {

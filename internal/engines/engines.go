@@ -23,9 +23,10 @@ func Lookup(name string) (engine.Engine, error) {
 		}
 		names = append(names, e.Name())
 	}
-	hint := ""
+	last := len(names) - 1
+	want := strings.Join(names[:last], ", ") + " or " + names[last]
 	if near, ok := nearest.Word(name, names); ok {
-		hint = fmt.Sprintf("did you mean %q? ", near)
+		want += " (did you mean " + near + "?)"
 	}
-	return nil, fmt.Errorf("unknown engine %q: %sthere are %s", name, hint, strings.Join(names, ", "))
+	return nil, fmt.Errorf("unknown engine %q: want %s", name, want)
 }

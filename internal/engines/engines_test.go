@@ -47,12 +47,12 @@ func TestAutoIsAnEngineThatWorksHere(t *testing.T) {
 }
 
 func TestLookupOfAnUnknownNameSuggestsTheNearest(t *testing.T) {
-	const all = "there are auto, net, select, poll, epoll"
+	const all = "want auto, net, select, poll or epoll"
 	tests := []struct{ name, want string }{
-		{"nte", `unknown engine "nte": did you mean "net"? ` + all},
-		{"EPOLL", `unknown engine "EPOLL": did you mean "epoll"? ` + all},
-		{"pol", `unknown engine "pol": did you mean "poll"? ` + all},
-		{"seletc", `unknown engine "seletc": did you mean "select"? ` + all},
+		{"nte", `unknown engine "nte": ` + all + ` (did you mean net?)`},
+		{"EPOLL", `unknown engine "EPOLL": ` + all + ` (did you mean epoll?)`},
+		{"pol", `unknown engine "pol": ` + all + ` (did you mean poll?)`},
+		{"seletc", `unknown engine "seletc": ` + all + ` (did you mean select?)`},
 		{"kqueue", `unknown engine "kqueue": ` + all},
 		{"", `unknown engine "": ` + all},
 	}

@@ -35,7 +35,7 @@ func ParseSizes(text string) (Sizes, error) {
 		var err error
 		if weighted {
 			if c.weight, err = strconv.Atoi(weight); err != nil || c.weight < 1 || c.weight > 1e6 {
-				return Sizes{}, fmt.Errorf("the weight %q must be a whole number from 1 to 1000000, e.g. 64:9,64KiB:1", weight)
+				return Sizes{}, fmt.Errorf("weight %q: want a number from 1 to 1000000, e.g. 64:9,64KiB:1", weight)
 			}
 		}
 		from, to, ranged := strings.Cut(lengths, "-")
@@ -48,7 +48,7 @@ func ParseSizes(text string) (Sizes, error) {
 			}
 		}
 		if c.max < c.min {
-			return Sizes{}, fmt.Errorf("the range %s ends before it begins; write %s-%s", lengths, to, from)
+			return Sizes{}, fmt.Errorf("want the smaller length first: %s-%s", to, from)
 		}
 		s.choices = append(s.choices, c)
 		s.weights += c.weight
@@ -66,9 +66,9 @@ func parseLength(text string) (int, error) {
 	n, err := strconv.Atoi(digits)
 	switch {
 	case err != nil:
-		return 0, errors.New("write bytes, KiB or MiB: one length (64), a range (64-1KiB), or a list with weights (64:9,64KiB:1)")
+		return 0, errors.New("want bytes, KiB or MiB: one length (64), a range (64-1KiB), or a list with weights (64:9,64KiB:1)")
 	case n < 1 || n > MaxSize/unit:
-		return 0, errors.New("a length must be from 1 to 64MiB")
+		return 0, errors.New("want a length from 1 to 64MiB")
 	}
 	return n * unit, nil
 }

@@ -36,13 +36,13 @@ func TestSizesAreReadAndWritten(t *testing.T) {
 func TestErrorOfInvalidSizesSaysWhatIsValid(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"", "one length (64), a range (64-1KiB)"},
-		{"64KB", "write bytes, KiB or MiB"},
-		{"-5", "write bytes, KiB or MiB"},
-		{"64,", "write bytes, KiB or MiB"},
+		{"64KB", "want bytes, KiB or MiB"},
+		{"-5", "want bytes, KiB or MiB"},
+		{"64,", "want bytes, KiB or MiB"},
 		{"0", "from 1 to 64MiB"},
 		{"65MiB", "from 1 to 64MiB"},
 		{"9000000000000000KiB", "from 1 to 64MiB"},
-		{"1024-64", "write 64-1024"},
+		{"1024-64", "want the smaller length first: 64-1024"},
 		{"64:0", "from 1 to 1000000"},
 		{"64:x", "from 1 to 1000000"},
 		{"64:1000001", "from 1 to 1000000"},
