@@ -86,7 +86,7 @@ type GuardConfig struct {
 	// empty list means none but port 0.
 	Deny []PortRange
 	// Local are the addresses of this machine, each with the length of its network's
-	// prefix, as net.InterfaceAddrs lists them. They tell which sources are our own if
+	// prefix, as net.InterfaceAddrs lists them. They determine which sources are our own if
 	// a listener is bound to every address, and which addresses are directed
 	// broadcasts. They need not contain loopback addresses.
 	Local []netip.Prefix

@@ -7,7 +7,7 @@ import "time"
 // their datagrams one follows. A client numbers its datagrams or sends more slowly.
 const (
 	LoopRepeats = 1000             // identical datagrams that make a loop
-	LoopGap     = time.Second      // the gap between any two of them is shorter
+	LoopGap     = time.Second      // the gap between one and the next is shorter
 	LoopMute    = 60 * time.Second // how long the payload is then not answered
 )
 

@@ -133,7 +133,7 @@ func TestPollersAllocateNothing(t *testing.T) {
 			add(t, p, fd, 1, Writable)
 			allocs := testing.AllocsPerRun(100, func() {
 				p.Modify(fd, 1, Readable|Writable)
-				if events, _ := p.Wait(-1); len(events) != 1 {
+				if events, _ := p.Wait(second); len(events) != 1 {
 					t.Error("nothing is ready")
 				}
 				p.Remove(fd)

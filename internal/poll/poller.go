@@ -60,8 +60,8 @@ type Poller interface {
 	//
 	// The slice is valid until the next Wait. An event is what was true when the
 	// call returned. If the caller closes fd and opens another descriptor with the
-	// same number before it looks at the event, the event is stale: its tag
-	// tells, provided that the caller gives each descriptor a new one.
+	// same number before it looks at the event, the event is stale. Its tag
+	// shows this if the caller gives each descriptor a new tag.
 	Wait(timeout int) ([]Event, sys.Errno)
 	// Close frees what the Poller itself holds. It closes no watched descriptor.
 	Close()

@@ -18,8 +18,8 @@ func handle(fd uintptr) int { return int(fd) }
 const CanRecv = true
 
 // Recv copies what has arrived on the non-blocking stream socket fd into p. It returns
-// 0 bytes at the end of the stream and with every errno, and EINTR after maxInterrupts
-// only.
+// 0 bytes at the end of the stream and with every errno. If a signal interrupts it
+// maxInterrupts times in a row, it returns EINTR, and the caller may call it again.
 func (Calls) Recv(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	return retry(func() (int, error) { return unix.Read(int(fd), p) })
 }
@@ -32,7 +32,7 @@ func (Calls) Peek(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	})
 }
 
-// maxInterrupts is how often in a row a call that a signal interrupts is made.
+// maxInterrupts is how many consecutive times an interrupted call is made.
 const maxInterrupts = 16
 
 func retry(call func() (int, error)) (int, syscall.Errno) {

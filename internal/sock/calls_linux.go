@@ -33,10 +33,10 @@ func (c Calls) kernel() sys.Kernel {
 }
 
 // Recv copies what has arrived on the non-blocking stream socket fd into p. It returns
-// 0 bytes at the end of the stream and with every errno. EINTR is returned after
-// maxInterrupts only: the caller may try again, and should look first whether it has to
-// stop. It is not reported as EAGAIN, because the runtime's poller is edge-triggered:
-// it would wait for bytes that come after those that are there.
+// 0 bytes at the end of the stream and with every errno. If a signal interrupts it
+// maxInterrupts times in a row, it returns EINTR, and the caller may call it again. It
+// does not return EAGAIN then: after EAGAIN the caller waits for the runtime's poller,
+// which is edge-triggered and does not report again what has arrived already.
 func (c Calls) Recv(fd uintptr, p []byte) (n int, errno syscall.Errno) { return c.recv(fd, p, 0) }
 
 // Peek is Recv with MSG_PEEK (recv(2)): the bytes stay unread.
@@ -73,7 +73,7 @@ func (c Calls) EchoUnread(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	return n, c.Consume(fd, p[:n])
 }
 
-// maxInterrupts is how often in a row a call that a signal interrupts is made.
+// maxInterrupts is how many consecutive times an interrupted call is made.
 const maxInterrupts = 16
 
 func (c Calls) recv(fd uintptr, p []byte, flags int) (n int, errno syscall.Errno) {
@@ -106,7 +106,7 @@ func (c Calls) SetOOBInline(raw syscall.RawConn) error {
 }
 
 // QueueLength returns how many connections are in the accept queue of the listening
-// socket fd. It is negative if the kernel does not tell: for a unix socket the kernel
+// socket fd. It is negative if this is unknown: for a unix socket the kernel
 // only reports whether the queue is empty.
 func QueueLength(k sys.Kernel, fd int) int {
 	if n, errno := k.AcceptQueue(fd); errno == 0 {

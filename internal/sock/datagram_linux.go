@@ -156,7 +156,7 @@ func Rebind(k sys.Kernel, fd int, s Spec) (rebound bool, err error) {
 	return true, nil
 }
 
-// vrfs tells which interfaces belong to a VRF. It reads files of sysfs and procfs. It
+// vrfs finds out which interfaces belong to a VRF. It reads files of sysfs and procfs. It
 // may be used from any goroutine.
 type vrfs struct {
 	sys     string      // /sys/class/net

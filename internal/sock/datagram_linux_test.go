@@ -42,8 +42,8 @@ func TestAnswerComesFromTheAddressThatTheDatagramWasSentTo(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			server := listenPktInfo(t, tt.listen)
-			asker := dial(t, netip.AddrPortFrom(netip.MustParseAddr(tt.sentTo), server.LocalAddr().(*net.UDPAddr).AddrPort().Port()), tt.from)
-			if _, err := asker.Write([]byte("hello")); err != nil {
+			client := dial(t, netip.AddrPortFrom(netip.MustParseAddr(tt.sentTo), server.LocalAddr().(*net.UDPAddr).AddrPort().Port()), tt.from)
+			if _, err := client.Write([]byte("hello")); err != nil {
 				t.Fatal(err)
 			}
 			got := answer(t, server)
@@ -52,8 +52,8 @@ func TestAnswerComesFromTheAddressThatTheDatagramWasSentTo(t *testing.T) {
 				t.Errorf("PktInfo (-want +got):\n%s", diff)
 			}
 			reply := make([]byte, 16)
-			asker.SetReadDeadline(time.Now().Add(10 * time.Second))
-			n, err := asker.Read(reply)
+			client.SetReadDeadline(time.Now().Add(10 * time.Second))
+			n, err := client.Read(reply)
 			if err != nil || string(reply[:n]) != "hello" {
 				t.Errorf("the client, connected to %s: got %q, %v; want %q", tt.sentTo, reply[:n], err, "hello")
 			}

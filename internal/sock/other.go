@@ -95,13 +95,13 @@ func (Calls) SetOOBInline(syscall.RawConn) error {
 	panic("sock: SetOOBInline without CanLeaveUnread")
 }
 
-// AcceptQueue returns a negative number: only Linux tells the length of the queue.
+// AcceptQueue returns a negative number: only Linux reports the length of the queue.
 func (Calls) AcceptQueue(syscall.Conn) int { return -1 }
 
 // Waiting returns nil: only on Linux can the queue be checked without waiting.
 func (Calls) Waiting(syscall.Conn) func() bool { return nil }
 
-// Undelivered returns 0: only Linux tells how much the peer has not acknowledged.
+// Undelivered returns 0: only Linux reports how much the peer has not acknowledged.
 func (Calls) Undelivered(syscall.Conn) (int, error) { return 0, nil }
 
 // RebindConn does nothing: no other system is known to unbind an open socket.

@@ -161,7 +161,7 @@ func zoneName(id uint32) string {
 
 // PktInfo is where a datagram arrived, from the control message that came with it
 // (IP_PKTINFO of ip(7)). On a socket that is bound to every address, nothing else
-// tells which address the datagram was sent to, and the answer must come from it.
+// says which address the datagram was sent to, and the answer must come from it.
 type PktInfo struct {
 	// Dst is the destination in the header of the datagram, so it may be a
 	// multicast or a broadcast address. IPv4-mapped IPv6 addresses are unmapped,

@@ -205,12 +205,12 @@ var peersCases = []testCase{
 		name:    "Peers works while connections open and close",
 		promise: "the methods of Server may be called from any goroutine; no two open streams have the same ID",
 		on:      "tcp tls unix",
-		run:     peersInCrowd,
+		run:     peersWhileClientsChange,
 	},
 	{
 		name:    "Peers returns the error of its context before Serve, and nothing after Shutdown",
 		promise: "Peers returns the error of its context if a loop does not run, and no peers after Shutdown",
-		run:     peersOfNobody,
+		run:     peersWithoutLoops,
 	},
 }
 
@@ -282,7 +282,7 @@ func (s *server) waitForWaiting(is func(engine.Peer) bool) (one engine.Peer) {
 	return one
 }
 
-func peersInCrowd(t trial) {
+func peersWhileClientsChange(t trial) {
 	s := t.serve(engine.Config{Loops: t.loops(2)})
 	const clients, calls, asked = 8, 10, 100
 	done := make(chan error, clients)
@@ -318,7 +318,7 @@ func peersInCrowd(t trial) {
 	}
 }
 
-func peersOfNobody(t trial) {
+func peersWithoutLoops(t trial) {
 	s := t.bind(engine.Config{})
 	now, cancel := context.WithCancel(context.Background())
 	cancel()

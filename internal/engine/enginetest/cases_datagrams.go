@@ -24,7 +24,7 @@ var datagramCases = []testCase{
 		name:    "each of many clients gets its own datagrams back",
 		promise: "U1: each answer is sent to the source of its datagram",
 		on:      "udp",
-		run:     manyAskers,
+		run:     manyClients,
 	},
 	{
 		name:    "Shutdown with datagrams in the queue answers none twice",
@@ -43,7 +43,7 @@ func exactDatagrams(t trial) {
 	t.wantDatagrams(s, 9, nil)
 }
 
-func manyAskers(t trial) {
+func manyClients(t trial) {
 	s := t.serve(engine.Config{})
 	const clients, rounds = 20, 10
 	all := make([]*datagramClient, clients)

@@ -50,7 +50,7 @@ var forgedCases = []testCase{
 		name:    "the answer comes from the address that the datagram was sent to",
 		promise: "U1: an answer leaves from the address and port that the datagram was sent to",
 		on:      "udp",
-		run:     askedOnEveryAddress,
+		run:     answeredFromEveryAddress,
 	},
 }
 
@@ -152,19 +152,19 @@ func forgedLoop(t trial) {
 func refusedAnswer(t trial) {
 	t.ownNetwork()
 	s := t.serve(engine.Config{})
-	refused, heard := t.dialDatagram(s.spec.Addr), t.dialDatagram(s.spec.Addr)
+	refused, answered := t.dialDatagram(s.spec.Addr), t.dialDatagram(s.spec.Addr)
 	t.configure(fmt.Sprintf("iptables -w -A OUTPUT -p udp --dport %d -j DROP", refused.addr().Port()))
 	for n := range uint64(3) {
 		refused.send(5)
 		t.wantDatagrams(s, n, map[echo.Drop]uint64{echo.DropRefused: n + 1})
-		heard.wantEcho(5)
+		answered.wantEcho(5)
 	}
 	t.configure("iptables -w -F OUTPUT")
 	refused.wantEcho(5)
 	t.wantDatagrams(s, 4, map[echo.Drop]uint64{echo.DropRefused: 3})
 }
 
-func askedOnEveryAddress(t trial) {
+func answeredFromEveryAddress(t trial) {
 	v4 := t.serve(engine.Config{Listeners: []engine.Listener{everyAddress("0.0.0.0")}})
 	for _, addr := range []string{"127.0.0.1", "127.0.0.2", "127.9.9.9"} {
 		t.dialDatagramAt(addr, v4.spec.Addr.Port()).wantEcho(5)
@@ -313,13 +313,13 @@ func answeredOnTheLinkV6(t trial) {
 // which has to arrive at the link at.
 func (t trial) wantAnswerOn(from, at, client string, s *server) {
 	t.Helper()
-	heard := t.listenOnLinks()
+	answered := t.listenOnLinks()
 	to := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), s.spec.Addr.Port())
 	forged := t.forgeOn(from)
 	got := ""
 	t.eventually(func() bool { // a link that has just come up may lose a datagram
 		forged.send(netip.AddrPortFrom(netip.MustParseAddr(client), 40000), to, "hello from "+from)
-		got = heard.arrival(to, netip.MustParseAddr(client))
+		got = answered.arrival(to, netip.MustParseAddr(client))
 		return got != ""
 	}, "an answer from %s to %s", to, client)
 	if got != at {

@@ -54,7 +54,7 @@ func (a *acceptor) run() {
 }
 
 // drain stops waiting for new connections. Those in the queue are still served. It
-// removes the file of a unix socket first, so that nobody joins the queue.
+// removes the file of a unix socket first, so that no connection can join the queue.
 func (a *acceptor) drain() {
 	a.unlink()
 	a.ln.Drain()

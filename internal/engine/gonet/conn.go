@@ -124,8 +124,8 @@ func causeOf(err error) engine.Cause {
 }
 
 // end closes the connection and counts why. Only a peer that has half-closed and was
-// sent everything gets an end of file. Every other close is a reset, so that nobody
-// takes a part of the echo for all of it.
+// sent everything gets an end of file. Every other close is a reset, so that no
+// client takes a part of the echo for all of it.
 func (c *conn) end(cause engine.Cause) {
 	if cause == engine.Finished {
 		cause = c.halfClose()

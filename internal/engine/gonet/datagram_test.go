@@ -116,7 +116,7 @@ func TestDestroyedDatagramSocketIsBoundAgain(t *testing.T) {
 	roundTrip(t, datagrams, []byte("echo"), make([]byte, 4))
 	for range 2 {
 		destroy(t, s.Listeners()[0].Addr)
-		eventually(t, func() bool { return askAgain(datagrams) }, "datagrams are answered again")
+		eventually(t, func() bool { return isAnswered(datagrams) }, "datagrams are answered again")
 	}
 	if got := s.Stats().DatagramErrors; got != 2 {
 		t.Errorf("failed reads: got %d counted, want 2", got)
@@ -124,8 +124,8 @@ func TestDestroyedDatagramSocketIsBoundAgain(t *testing.T) {
 	roundTrip(t, other, []byte("echo"), make([]byte, 4))
 }
 
-// askAgain sends a datagram and reports whether it is answered soon.
-func askAgain(conn net.Conn) bool {
+// isAnswered sends a datagram and reports whether it is answered soon.
+func isAnswered(conn net.Conn) bool {
 	conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	conn.Write([]byte(time.Now().String()))
 	_, err := conn.Read(make([]byte, 100))

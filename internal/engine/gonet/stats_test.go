@@ -20,8 +20,8 @@ func TestWaitingIsTheTimeInWhichNoOwedByteMoved(t *testing.T) {
 	const tick, sweep = longestTick, timeout / checksPerTimeout
 	synctest.Test(t, func(t *testing.T) {
 		s, conn := servePipe(engine.Config{StallTimeout: timeout})
-		time.Sleep(tick / 2) // so that every look is between two ticks
-		look := func(what string, in, out uint64, waiting time.Duration) {
+		time.Sleep(tick / 2) // so that every check is between two ticks
+		check := func(what string, in, out uint64, waiting time.Duration) {
 			t.Helper()
 			synctest.Wait()
 			want := []engine.Peer{{Network: "unix", BytesIn: in, BytesOut: out, Owed: in - out, Waiting: waiting}}
@@ -30,21 +30,21 @@ func TestWaitingIsTheTimeInWhichNoOwedByteMoved(t *testing.T) {
 				t.Errorf("%s: peers (-want +got), error %v:\n%s", what, err, diff)
 			}
 		}
-		look("before a byte", 0, 0, 0)
+		check("before a byte", 0, 0, 0)
 		conn.Write([]byte("echo"))
-		look("none of it read", 4, 0, 0)
+		check("none of it read", 4, 0, 0)
 		time.Sleep(3 * tick)
-		look("for three ticks", 4, 0, 3*tick)
+		check("for three ticks", 4, 0, 3*tick)
 		io.ReadFull(conn, make([]byte, 1))
-		look("one byte read, before the next check", 4, 0, 3*tick)
+		check("one byte read, before the next check", 4, 0, 3*tick)
 		time.Sleep(sweep - 3*tick) // the next check
-		look("after the check", 4, 1, 0)
+		check("after the check", 4, 1, 0)
 		time.Sleep(2 * tick)
-		look("no byte read for two ticks", 4, 1, 2*tick)
+		check("no byte read for two ticks", 4, 1, 2*tick)
 		io.ReadFull(conn, make([]byte, 3))
-		look("all read", 4, 4, 0)
+		check("all read", 4, 4, 0)
 		time.Sleep(24 * time.Hour)
-		look("silent since then", 4, 4, 0)
+		check("silent since then", 4, 4, 0)
 		conn.Close()
 		synctest.Wait()
 		if got, err := s.Peers(t.Context(), 5); len(got) > 0 || err != nil {

@@ -27,24 +27,24 @@ func TestTimeouts(t *testing.T) {
 		peer func(t *testing.T, conn net.Conn)
 		want engine.Cause
 	}{
-		{"resets a silent peer", idle, func(t *testing.T, conn net.Conn) { wantCut(t, conn) }, engine.Idle},
+		{"resets a silent peer", idle, func(t *testing.T, conn net.Conn) { wantTimeout(t, conn) }, engine.Idle},
 		{"resets a peer that has become silent", idle, func(t *testing.T, conn net.Conn) {
-			speak(t, conn, timeout-time.Second, 3)
-			wantCut(t, conn)
+			echoWithPauses(t, conn, timeout-time.Second, 3)
+			wantTimeout(t, conn)
 		}, engine.Idle},
 		{"keeps a peer that sends now and then", idle, func(t *testing.T, conn net.Conn) {
-			speak(t, conn, timeout-time.Second, 100)
+			echoWithPauses(t, conn, timeout-time.Second, 100)
 			conn.Close()
 		}, engine.Finished},
 		{"resets a peer that does not read", stall, func(t *testing.T, conn net.Conn) {
 			conn.Write([]byte("echo"))
-			wantGone(t, conn)
+			wantClosed(t, conn)
 		}, engine.Stalled},
 		{"resets a peer that stops reading", stall, func(t *testing.T, conn net.Conn) {
 			conn.Write([]byte("echo"))
 			time.Sleep(timeout / checksPerTimeout)
 			io.ReadFull(conn, make([]byte, 2))
-			wantGone(t, conn)
+			wantClosed(t, conn)
 		}, engine.Stalled},
 		{"keeps a peer that reads slowly", stall, func(t *testing.T, conn net.Conn) {
 			conn.Write(make([]byte, 100))
@@ -57,7 +57,7 @@ func TestTimeouts(t *testing.T) {
 			conn.Close()
 		}, engine.Finished},
 		{"keeps a silent peer without an idle timeout", stall, func(t *testing.T, conn net.Conn) {
-			speak(t, conn, 24*time.Hour, 2)
+			echoWithPauses(t, conn, 24*time.Hour, 2)
 			conn.Close()
 		}, engine.Finished},
 	}
@@ -105,8 +105,8 @@ func servePipe(cfg engine.Config) (*server, net.Conn) {
 	return s, client
 }
 
-// speak has a byte echoed this many times, with pauses.
-func speak(t *testing.T, conn net.Conn, pause time.Duration, times int) {
+// echoWithPauses has a byte echoed this many times, with a pause after each, and once more.
+func echoWithPauses(t *testing.T, conn net.Conn, pause time.Duration, times int) {
 	t.Helper()
 	for range times {
 		roundTrip(t, conn, []byte("e"), make([]byte, 1))
@@ -115,18 +115,18 @@ func speak(t *testing.T, conn net.Conn, pause time.Duration, times int) {
 	roundTrip(t, conn, []byte("e"), make([]byte, 1))
 }
 
-// wantCut waits until the server closes the connection, and checks when it does.
-func wantCut(t *testing.T, conn net.Conn) {
+// wantTimeout waits until the server closes the connection, and checks when it does.
+func wantTimeout(t *testing.T, conn net.Conn) {
 	t.Helper()
-	begun := time.Now()
+	began := time.Now()
 	conn.Read(make([]byte, 1))
-	if got := time.Since(begun); got < timeout || got > latest {
+	if got := time.Since(began); got < timeout || got > latest {
 		t.Errorf("closed after %v, want %v to %v", got, timeout, latest)
 	}
 }
 
-// wantGone reads nothing until the server must have closed the connection.
-func wantGone(t *testing.T, conn net.Conn) {
+// wantClosed reads nothing until the server must have closed the connection.
+func wantClosed(t *testing.T, conn net.Conn) {
 	t.Helper()
 	time.Sleep(latest)
 	synctest.Wait()

@@ -61,7 +61,7 @@ func (l *loop) serve(c *conn) (progress bool) {
 
 	progress = progress || sent > 0
 	if progress {
-		l.await(c, len(owed) > 0, true)
+		l.await(c, len(owed) > 0)
 	}
 	return progress
 }
@@ -104,7 +104,7 @@ func (l *loop) servePeeked(c *conn) (progress bool) {
 		l.moved.out += uint64(taken)
 		left -= taken
 	}
-	l.await(c, sent < n, sent > 0)
+	l.await(c, sent < n)
 	return true
 }
 
@@ -142,9 +142,9 @@ func (l *loop) callFailed(c *conn, errno sys.Errno) (ended bool) {
 	return true
 }
 
-// await leaves c until it is ready: for writing if bytes are owed, else for reading.
-// moved reports whether bytes moved, which starts its timeouts again.
-func (l *loop) await(c *conn, owing, moved bool) {
+// await leaves c, which has made progress, until it is ready: for writing if bytes are owed,
+// else for reading. Its timeouts start again.
+func (l *loop) await(c *conn, owing bool) {
 	want, next, list := poll.Readable, reading, uint8(idleList)
 	if owing {
 		want, next, list = poll.Writable, writing, owedList
@@ -162,11 +162,11 @@ func (l *loop) await(c *conn, owing, moved bool) {
 		}
 		c.want = want
 	}
-	if owing && (moved || c.phase != writing) {
+	if owing {
 		c.movedAt = l.milliseconds()
 	}
 	c.phase = next
-	if list != c.list || moved && l.timeOf(list) > 0 {
+	if list != c.list || l.timeOf(list) > 0 {
 		l.reschedule(c, list)
 	}
 }
