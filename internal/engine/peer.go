@@ -19,9 +19,9 @@ type Peer struct {
 	Network string
 	// BytesIn and BytesOut are the bytes received from the peer and sent back.
 	BytesIn, BytesOut uint64
-	// Owed is BytesIn less BytesOut. It does not include bytes that lie unread in
+	// Owed is BytesIn less BytesOut. It does not include bytes that are unread in
 	// the kernel until the peer has taken those before them. On a unix socket,
-	// and when there is no memory to hold bytes, all owed bytes lie there.
+	// and when there is no memory to hold bytes, all owed bytes are there.
 	Owed uint64
 	// Waiting is how long the peer has taken none of its owed bytes; 0 if there
 	// are none. It is exact to about a second, except for a peer that reads

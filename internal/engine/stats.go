@@ -80,7 +80,7 @@ func (s *Stats) Reset() uint64 {
 	return n
 }
 
-// Counters are the atomic counters from which Stats are taken. An engine has one
+// Counters are the atomic counters from which Stats are read. An engine has one
 // set, or one for each loop. Any goroutine may use them.
 type Counters struct {
 	Active    atomic.Int64

@@ -30,6 +30,9 @@ func TestDescriptorsAtTheEdgesOfWords(t *testing.T) {
 				p.Remove(high)
 				wantEvents(t, p)
 				k.Close(high)
+				if s, ok := p.(*selectPoller); ok && s.highest != -1 {
+					t.Errorf("no descriptor is watched: select scans up to %d, want no scan", s.highest)
+				}
 			}
 		})
 	}

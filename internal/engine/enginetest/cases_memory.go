@@ -169,25 +169,25 @@ func oneTLSBuffer() engine.Config {
 // useUpMemory connects a stalled reader and waits until its bytes use the only buffer.
 func (s *server) useUpMemory() *peer {
 	s.t.Helper()
-	stuck := s.t.dialNarrow(s)
-	stuck.flood(64 << 20)
+	stalled := s.t.dialNarrow(s)
+	stalled.flood(64 << 20)
 	s.waitQuiet()
 	if got := s.Stats().Held; got != engine.MinBuffer {
 		s.t.Fatalf("held for a peer that reads nothing: got %d, want %d", got, engine.MinBuffer)
 	}
-	return stuck
+	return stalled
 }
 
 func spentBudgetTLS(t trial) {
 	s := t.serve(oneTLSBuffer())
 	idle := t.dial(s)
 	idle.echo(100_000)
-	stuck := s.useUpMemory()
+	stalled := s.useUpMemory()
 	if _, err := t.tryEcho(s); !isReset(err) {
 		t.Errorf("a new client while all memory holds owed bytes: got %v, want a reset", err)
 	}
 	s.waitFor("the refusal is counted", func(st engine.Stats) bool { return st.Refused[engine.RefusedMemory] == 1 })
-	stuck.abort()
+	stalled.abort()
 	s.waitFor("memory is given back", func(st engine.Stats) bool { return st.Held == 0 })
 	for _, p := range []*peer{idle, t.dial(s)} {
 		p.echo(100_000)
@@ -234,12 +234,12 @@ func waitForMemory(t trial) {
 	s := t.serve(oneTLSBuffer())
 	waits := t.dial(s)
 	waits.echo(1)
-	stuck := s.useUpMemory()
+	stalled := s.useUpMemory()
 	waits.send(10)
 	t.eventually(func() bool {
 		return slices.ContainsFunc(s.peers(2), func(p engine.Peer) bool { return p.Addr == waits.name() && p.Waiting > 0 })
 	}, "the stream waits for memory")
-	stuck.abort()
+	stalled.abort()
 	waits.receive(10)
 	waits.echo(100_000)
 	waits.halfClose()

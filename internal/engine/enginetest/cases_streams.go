@@ -194,34 +194,34 @@ var resetCases = []testCase{
 // resetMidTransfer has clients reset at different points of a transfer.
 func resetMidTransfer(t trial) {
 	s := t.serve(engine.Config{})
-	witness := t.dial(s)
+	other := t.dial(s)
 	const clients = 20
 	for i := range clients {
 		p := t.dial(s)
 		p.flood(64 << 20)
 		p.receive(1 + i*50_000)
 		p.abort()
-		witness.echo(100)
+		other.echo(100)
 	}
-	s.wantLost(witness, clients)
+	s.wantLost(other, clients)
 }
 
 // closeUnread has clients close without reading, which is a reset.
 func closeUnread(t trial) {
 	s := t.serve(engine.Config{})
-	witness := t.dial(s)
+	other := t.dial(s)
 	clients := t.stall(s, 10)
 	s.waitQuiet()
 	for _, p := range clients {
 		p.Close()
-		witness.echo(100)
+		other.echo(100)
 	}
-	s.wantLost(witness, len(clients))
+	s.wantLost(other, len(clients))
 }
 
 func resetWhileOwed(t trial) {
 	s := t.serve(engine.Config{})
-	witness := t.dial(s)
+	other := t.dial(s)
 	clients := t.stall(s, 10)
 	st := s.waitQuiet()
 	if st.BytesIn <= st.BytesOut {
@@ -230,16 +230,16 @@ func resetWhileOwed(t trial) {
 	for _, p := range clients {
 		p.abort()
 	}
-	if st = s.wantLost(witness, len(clients)); st.Discarded == 0 {
+	if st = s.wantLost(other, len(clients)); st.Discarded == 0 {
 		t.Error("discarded: got 0 bytes, want those that were owed")
 	}
 }
 
-// wantLost waits until only the witness is open. It fails the trial unless n others ended
-// with a reset of theirs, their bytes are counted and the witness is still served.
-func (s *server) wantLost(witness *peer, n int) engine.Stats {
+// wantLost waits until only other is open. It fails the trial unless n peers have ended
+// with a reset of theirs, their bytes are counted and other is still served.
+func (s *server) wantLost(other *peer, n int) engine.Stats {
 	s.t.Helper()
-	witness.echo(1000)
+	other.echo(1000)
 	st := s.waitBalanced(1)
 	s.t.wantClosed(st, engine.PeerReset, uint64(n))
 	return st

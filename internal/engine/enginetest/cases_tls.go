@@ -114,8 +114,8 @@ func cutShort(t trial) {
 
 func garbageFirst(t trial) {
 	s := t.serve(engine.Config{})
-	witness := t.dial(s)
-	witness.echo(100)
+	other := t.dial(s)
+	other.echo(100)
 	for _, garbage := range []string{"what comes in goes out", "GET / HTTP/1.1\r\nHost: echo\r\n\r\n", strings.Repeat("\x00", 100_000)} {
 		conn := t.bare(s)
 		conn.Write([]byte(garbage)) // it may fail: the server may have reset already
@@ -123,7 +123,7 @@ func garbageFirst(t trial) {
 			t.Errorf("%.10q: got %q and %v, want nothing and a reset", garbage, got, err)
 		}
 	}
-	witness.echo(100)
+	other.echo(100)
 	st := s.waitBalanced(1)
 	t.wantHandshakes(st, map[engine.Handshake]uint64{engine.HandshakeOK: 1, engine.HandshakeFailed: 3})
 	if got := st.Refused[engine.RefusedHandshake]; got != 3 {
@@ -144,9 +144,9 @@ func garbageLater(t trial) {
 
 func stalledHandshake(t trial) {
 	s := t.serve(engine.Config{HandshakeTimeout: 100 * time.Millisecond})
-	silent, begun := t.bare(s), t.bare(s)
-	begun.Write([]byte{22, 3, 1, 2, 0, 1}) // of a record of 512 bytes
-	for _, conn := range []net.Conn{silent, begun} {
+	silent, partial := t.bare(s), t.bare(s)
+	partial.Write([]byte{22, 3, 1, 2, 0, 1}) // of a record of 512 bytes
+	for _, conn := range []net.Conn{silent, partial} {
 		if got, err := io.ReadAll(conn); !isReset(err) || len(got) > 0 {
 			t.Errorf("got %d bytes and %v, want nothing and a reset", len(got), err)
 		}

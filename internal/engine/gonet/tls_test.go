@@ -37,10 +37,10 @@ func serverConfig(t *testing.T) *tls.Config {
 func TestOnlyMaxHandshakesComputeAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := serverConfig(t)
-		var begun atomic.Int64
+		var started atomic.Int64
 		done := make(chan struct{})
 		config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			begun.Add(1)
+			started.Add(1)
 			<-done
 			return nil, nil
 		}
@@ -57,8 +57,8 @@ func TestOnlyMaxHandshakesComputeAtOnce(t *testing.T) {
 		}
 		for i := range int64(3) {
 			synctest.Wait()
-			if got := begun.Load(); got != maxHandshakes+i {
-				t.Errorf("after %d are done: got %d begun, want %d", i, got, maxHandshakes+i)
+			if got := started.Load(); got != maxHandshakes+i {
+				t.Errorf("after %d are done: got %d started, want %d", i, got, maxHandshakes+i)
 			}
 			done <- struct{}{}
 		}
@@ -239,7 +239,7 @@ func FuzzRecordTracker(f *testing.F) {
 				t.Fatalf("stopped at %d, which is not the end of a record", at)
 			}
 			if ends[at] != (r.seen == 0) {
-				t.Fatalf("at %d: got a record begun: %v, want %v", at, r.seen > 0, !ends[at])
+				t.Fatalf("at %d: got a record started: %v, want %v", at, r.seen > 0, !ends[at])
 			}
 		}
 	})

@@ -218,3 +218,19 @@ func TestInterruptedCallsDelayNoBytes(t *testing.T) {
 		})
 	}
 }
+
+func TestStreamTakesNoMemoryThatOthersWaitFor(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			budget := engine.NewBudget(engine.Limits{MaxMemory: engine.MinBuffer})
+			s := serve(t, network, engine.Config{Buffer: engine.MinBuffer, Budget: budget})
+			waiter := budget.Pool().Wait()
+			defer waiter.Leave()
+			conn := dial(t, s)
+			roundTrip(t, conn, []byte("echo"), make([]byte, 4))
+			if held, spare := budget.Memory(), budget.Pool().Spare(); held != 0 || spare != 0 {
+				t.Errorf("while another one waits for memory: got %d bytes held and %d spare, want none", held, spare)
+			}
+		})
+	}
+}

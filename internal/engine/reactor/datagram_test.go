@@ -204,13 +204,13 @@ func TestTheGuardChecksEachDatagram(t *testing.T) {
 		{"192.0.2.1:40000", "255.255.255.255", echo.DropBroadcast},
 	} {
 		before := s.Stats().Drops
-		asked := sim.Datagram{From: netip.MustParseAddrPort(d.from), To: netip.AddrPortFrom(netip.MustParseAddr(d.to), here), Payload: []byte("hello")}
-		if !k.Deliver(asked) {
+		sent := sim.Datagram{From: netip.MustParseAddrPort(d.from), To: netip.AddrPortFrom(netip.MustParseAddr(d.to), here), Payload: []byte("hello")}
+		if !k.Deliver(sent) {
 			t.Fatal("the datagram was not delivered")
 		}
 		s.iterate(t)
 		if d.drop == echo.Answer {
-			want = append(want, asked)
+			want = append(want, sent)
 		} else if got := s.Stats().Drops[d.drop] - before[d.drop]; got != 1 {
 			t.Errorf("from %s to %s: got %d counted as %v, want 1", d.from, d.to, got, d.drop)
 		}
@@ -302,8 +302,8 @@ func deliver(t *testing.T, k *sim.Kernel, s *steppedServer, n int) []sim.Datagra
 }
 
 // answersTo returns the expected answers: source and destination are exchanged.
-func answersTo(asked []sim.Datagram) []sim.Datagram {
-	answers := slices.Clone(asked)
+func answersTo(sent []sim.Datagram) []sim.Datagram {
+	answers := slices.Clone(sent)
 	for i, d := range answers {
 		answers[i].From, answers[i].To = d.To, d.From
 	}

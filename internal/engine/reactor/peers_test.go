@@ -104,34 +104,34 @@ func TestWaitingIsTheTimeWithoutProgress(t *testing.T) {
 	}
 	p := r.dial()
 	r.runUntilIdle()
-	look := func(what string, want time.Duration) {
+	check := func(what string, want time.Duration) {
 		t.Helper()
 		got := r.topPeers()
 		if len(got) != 1 || got[0].Waiting.Round(time.Second/2) != want {
 			t.Errorf("%s: got %+v, want one peer that has waited for %v", what, got, want)
 		}
 	}
-	look("before a byte", 0)
+	check("before a byte", 0)
 	p.Stall()
 	r.send(p, 8*rigBuffer)
 	r.runUntilIdle()
-	look("none of it read", 0)
+	check("none of it read", 0)
 	r.k.Advance(30 * time.Second)
-	look("before the first offer", 30*time.Second)
+	check("before the first offer", 30*time.Second)
 	for _, d := range []time.Duration{pause - 30*time.Second, pause, pause} {
 		r.k.Advance(d)
 		r.runUntilIdle()
 	}
-	look("after three offers without progress", 3*pause)
+	check("after three offers without progress", 3*pause)
 	p.Read(1)
 	r.k.Advance(pause)
 	r.runUntilIdle()
-	look("after an offer of which a byte was taken", 0)
+	check("after an offer of which a byte was taken", 0)
 	r.k.Advance(10 * time.Second)
-	look("and none since", 10*time.Second)
+	check("and none since", 10*time.Second)
 	p.Resume()
 	r.runUntilIdle()
-	look("all read", 0)
+	check("all read", 0)
 	if bad := r.failures(); bad != "" {
 		t.Error(bad)
 	}

@@ -258,8 +258,8 @@ func (r *rig) shutDown() {
 	if st.Active != 0 || st.Held != 0 || r.budget.Memory() != 0 {
 		r.problem("left: %d active, %d bytes held, %d reserved", st.Active, st.Held, r.budget.Memory())
 	}
-	if taken := r.budget.Slots.InUse(); taken != 0 {
-		r.problem("%d slots are still in use", taken)
+	if n := r.budget.Slots.InUse(); n != 0 {
+		r.problem("%d slots are still in use", n)
 	}
 	r.checkHonesty(st)
 }
