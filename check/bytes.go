@@ -46,7 +46,7 @@ func checkBytes(got, want []byte, more io.Reader, offset int64) *failure {
 		f.detail = fmt.Sprintf("%s missing at byte %d", count(n, "byte is", "bytes are"), f.offset)
 	} else if n := shift(got[bad:], want[bad:]); n > 0 {
 		f.class = ExtraBytes
-		f.detail = fmt.Sprintf("%s never sent arrived at byte %d", count(n, "byte", "bytes"), f.offset)
+		f.detail = fmt.Sprintf("%s arrived at byte %d", count(n, "extra byte", "extra bytes"), f.offset)
 	}
 	return f
 }

@@ -50,7 +50,7 @@ func Classes() []ClassMeaning {
 		{Late, "it came, but not in time"},
 		{Silent, "no FIN, no reset, no data"},
 		{Corrupt, "other bytes came back than were sent"},
-		{Truncated, "a datagram lost its end, or TLS a stream's"},
+		{Truncated, "the end is missing: of a datagram, or of a stream with TLS"},
 		{ExtraBytes, "bytes came back that were never sent"},
 		{Unbounded, "everything is received although the client reads nothing"},
 		{Answered, "a datagram was answered that must not be answered"},

@@ -84,6 +84,28 @@ func TestColorAddsOnlyEscapeSequences(t *testing.T) {
 	}
 }
 
+func TestSummaryCountsRulesWithoutAPass(t *testing.T) {
+	tests := []struct {
+		results []check.Verdict
+		want    string
+	}{
+		{[]check.Verdict{check.Pass}, "honest: 1 rule passed (0s)"},
+		{[]check.Verdict{check.Pass, check.Skip}, "honest: 1 rule passed, 1 skipped (0s)"},
+		{[]check.Verdict{check.Pass, check.Fail, check.Error}, "not honest: 1 of 3 rules failed, 1 inconclusive (0s)"},
+		{[]check.Verdict{check.Pass, check.Error, check.Skip}, "inconclusive: 1 of 3 rules, 1 skipped (0s)"},
+		{[]check.Verdict{check.Skip}, "inconclusive, 1 skipped (0s)"},
+	}
+	for _, tt := range tests {
+		report := new(check.Report)
+		for _, v := range tt.results {
+			report.Results = append(report.Results, check.Result{Verdict: v})
+		}
+		if got := report.Summary(); got != tt.want {
+			t.Errorf("%v: got %q, want %q", tt.results, got, tt.want)
+		}
+	}
+}
+
 func TestReportVerdict(t *testing.T) {
 	tests := []struct {
 		name    string

@@ -11,7 +11,7 @@ var backpressure = Rule{
 	Causes: []Cause{
 		{nil,
 			"reading continues although writing is blocked",
-			"stop reading while bytes are owed: TCP flow control then stops the client"},
+			"stop reading while bytes are owed: flow control then stops the client"},
 	},
 	stage: stalled,
 	run:   runBackpressure,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"echod/internal/dial"
@@ -71,9 +72,9 @@ func runIdle(p *probe) error {
 	if err != nil {
 		return err
 	}
-	detail := fmt.Sprintf("without keepalive it %v", off)
+	detail := fmt.Sprintf("without keepalive, the connection %v", off)
 	if on != (silence{}) {
-		detail += fmt.Sprintf("; with keepalive every %v it %v", keepalive, on)
+		detail += fmt.Sprintf("; with keepalive every %v, it %v", keepalive, on)
 	}
 	switch {
 	case off.fate == lost, on.fate == lost:
@@ -106,7 +107,7 @@ func (p *probe) findIdleLimit(keepAlive bool) (silence, error) {
 		if err != nil {
 			return silence{}, err
 		}
-		end, before := earliestEnd(all, low)
+		end, before := earliestEnd(all, low, (high-low)/idleConns)
 		if first == (silence{}) || end.fate != survived {
 			first = end // else the limit is at the very end of the second round
 		}
@@ -120,16 +121,20 @@ func (p *probe) findIdleLimit(keepAlive bool) (silence, error) {
 
 // earliestEnd returns the shortest silence that a connection did not survive, or the
 // longest if all survived, and the duration before it. A connection that sends at the
-// very moment of a timeout is reset; the fates of the others show what happened.
-func earliestEnd(all []silence, low time.Duration) (first silence, before time.Duration) {
+// very moment of a timeout is reset by its bytes: if another one ended without sending at
+// most one step later, that end is what happened. The step is the time between two
+// durations; a busy machine may send later than planned.
+func earliestEnd(all []silence, low, step time.Duration) (first silence, before time.Duration) {
 	last := len(all) - 1
 	for i, s := range all[:last] {
-		next := all[i+1].fate
+		endedAlone := func(o silence) bool {
+			return (o.fate == aborted || o.fate == finished) && o.after <= s.after+step
+		}
 		switch {
 		case s.fate == survived:
 			low = s.after
-		case s.fate == lateReset && (next == aborted || next == finished):
-			// The next one is more precise.
+		case s.fate == lateReset && slices.ContainsFunc(all[i+1:], endedAlone):
+			// The other one is more precise.
 		default:
 			return s, low
 		}
@@ -160,8 +165,9 @@ func (p *probe) stayIdle(d time.Duration, keepAlive bool) (silence, error) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return silence{fateOf(err, aborted), time.Since(start)}, p.ctx.Err()
 	}
+	silent := time.Since(start) // longer than d on a busy machine
 	if err := s.exchange(out, back, 64); err != nil {
-		return silence{fateOf(err, lateReset), d}, p.ctx.Err()
+		return silence{fateOf(err, lateReset), silent}, p.ctx.Err()
 	}
 	return silence{survived, d}, nil
 }

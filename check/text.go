@@ -45,18 +45,23 @@ func (r *Report) Summary() string {
 }
 
 func (r *Report) summary() string {
-	words := "inconclusive"
-	switch r.Verdict() {
-	case Pass:
+	var words string
+	inconclusive := r.count(Error)
+	switch verdict := r.Verdict(); {
+	case verdict == Pass:
 		words = "honest: " + count(r.count(Pass), "rule", "rules") + " passed"
-	case Fail:
+	case verdict == Fail:
 		words = fmt.Sprintf("not honest: %d of %s failed", r.count(Fail), count(len(r.Results), "rule", "rules"))
+		if inconclusive > 0 {
+			words += ", " + strconv.Itoa(inconclusive) + " inconclusive"
+		}
+	case inconclusive > 0:
+		words = fmt.Sprintf("inconclusive: %d of %s", inconclusive, count(len(r.Results), "rule", "rules"))
+	default: // no rule has a result
+		words = "inconclusive"
 	}
 	if r.Interrupted {
 		words = "interrupted: " + words
-	}
-	if n := r.count(Error); n > 0 {
-		words += ", " + strconv.Itoa(n) + " inconclusive"
 	}
 	if n := r.count(Skip); n > 0 {
 		words += ", " + strconv.Itoa(n) + " skipped"
