@@ -163,6 +163,7 @@ func TestErrorsListOnlyNetworksThatAreValid(t *testing.T) {
 			{"udp://localhost:7", "", wantTCP},
 			{"http://localhost:7", `unknown scheme "http"`, wantTCP},
 			{"upd://localhost:7", `unknown scheme "upd"`, wantTCP},
+			{"udp4://localhost:7", `unknown scheme "udp4"`, wantTCP},
 			{"tpc://localhost:7", `unknown scheme "tpc"`, "want tcp://localhost:7"},
 		})
 		wantErrors(t, parse, []string{"udp"}, []errorCase{

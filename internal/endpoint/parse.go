@@ -166,8 +166,10 @@ func (p parser) badScheme(scheme, rest string) error {
 	case "tcp", "tls", "udp", "unix":
 		return p.fail("", p.forms())
 	case "tcp4", "udp4", "tcp6", "udp6":
-		every := map[byte]string{'4': "0.0.0.0", '6': "[::]"}[lower[3]]
-		return p.fail(got, "the address selects the family, e.g. "+lower[:3]+"://"+every+":PORT")
+		if network := lower[:3]; slices.Contains(p.valid(), network) {
+			every := map[byte]string{'4': "0.0.0.0", '6': "[::]"}[lower[3]]
+			return p.fail(got, "the address selects the family, e.g. "+network+"://"+every+":PORT")
+		}
 	}
 	if meant, ok := nearest.Word(scheme, p.valid()); ok {
 		return p.fail(got, p.want(meant, rest))
