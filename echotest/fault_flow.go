@@ -85,7 +85,8 @@ func BlocksBehindStalledReader() Fault {
 	return Fault{Name: "blocks-behind-stalled-reader", Description: "writes to no client while the write to another one blocks", Network: "tcp", start: start}
 }
 
-// ServesOneAtATime accepts every client, and serves one when the one before has left.
+// ServesOneAtATime accepts every client, but serves each only after the one before has
+// left.
 func ServesOneAtATime() Fault {
 	start := func(t testing.TB) *Server {
 		var serving sync.Mutex
@@ -96,7 +97,7 @@ func ServesOneAtATime() Fault {
 			c.Close() // before the next client is served
 		})
 	}
-	return Fault{Name: "serves-one-at-a-time", Description: "accepts every client, and serves one when the one before has left", Network: "tcp", start: start}
+	return Fault{Name: "serves-one-at-a-time", Description: "accepts every client, but serves each only after the one before has left", Network: "tcp", start: start}
 }
 
 // echoAhead echoes, but reads on while up to limit bytes are owed. It waits for delay

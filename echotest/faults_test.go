@@ -1,6 +1,7 @@
 package echotest_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestEachFaultFailsItsRulesAndNoOthers(t *testing.T) {
 	}
 }
 
-func TestFaultsNameRulesAndSettingsNameFaults(t *testing.T) {
+func TestFaultsNameRulesAndTablesNameFaults(t *testing.T) {
 	faults := make(map[string]bool)
 	for _, row := range allRows() {
 		faults[row.name] = true
@@ -54,9 +55,9 @@ func TestFaultsNameRulesAndSettingsNameFaults(t *testing.T) {
 			t.Errorf("%s fails %q: want different rules that exist", row.name, rules)
 		}
 	}
-	for name := range settings {
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(settings)), slices.Collect(maps.Keys(patient))) {
 		if !faults[name] {
-			t.Errorf("settings has %s, which is not a fault", name)
+			t.Errorf("a table of this test has %s, which is not a fault", name)
 		}
 	}
 }

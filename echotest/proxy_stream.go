@@ -69,10 +69,10 @@ func ClosesHalfClosed(after time.Duration) ProxyFault {
 	})
 }
 
-// AcceptsBeforeConnecting accepts a client although nothing listens behind it, and
-// then resets.
+// AcceptsBeforeConnecting accepts a client before it connects to the server, and resets
+// if nothing listens there.
 func AcceptsBeforeConnecting() ProxyFault {
-	return streamProxyFault("accepts-before-connecting", "accepts a client although nothing listens behind it, and then resets",
+	return streamProxyFault("accepts-before-connecting", "accepts a client before it connects to the server, and resets if nothing listens there",
 		streamHooks{acceptsBeforeConnecting: true})
 }
 

@@ -77,7 +77,28 @@ type path struct {
 	agentUDP string // URL of the agent's UDP port
 	closed   string // URL of a port where nothing listens
 	unsafe   bool   // there is no proxy, so the source port that the server sees can be low
+	patient  bool   // reads wait for longer than the rules ask for
 	settings func(*check.Options)
+}
+
+// patient lists the faults that a rule detects only if the server acts within the second
+// for which the rule waits. A machine that stops the test for a second would hide them.
+// So reads wait on until the server has acted.
+var patient = map[string]bool{"sends-banner": true, "closes-after-first-answer": true}
+
+// patientConn adds time to the deadlines of reads.
+type patientConn struct{ *net.TCPConn }
+
+func (c patientConn) SetReadDeadline(t time.Time) error {
+	return c.TCPConn.SetReadDeadline(t.Add(20 * time.Second))
+}
+
+func dialPatient(ctx context.Context, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return patientConn{c.(*net.TCPConn)}, nil
 }
 
 // pathTo is the direct path to server.

@@ -2,6 +2,7 @@ package echotest_test
 
 import (
 	"context"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -49,6 +50,7 @@ func (r row) runs(t *testing.T) []run {
 	runs := []run{all}
 	for _, id := range r.separate(all) {
 		one := run{path: r.start(t)}
+		one.path.patient = patient[r.name]
 		one.options = one.path.options()
 		one.options.Rules = []string{id}
 		runs = append(runs, one)
@@ -140,5 +142,8 @@ func (r run) do() (*check.Report, error) {
 		return nil, err
 	}
 	target.TLS = r.path.tls
+	if address := target.Address; r.path.patient {
+		target.Dial = func(ctx context.Context) (net.Conn, error) { return dialPatient(ctx, address) }
+	}
 	return check.Run(context.Background(), target, r.options)
 }
