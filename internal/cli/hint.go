@@ -108,10 +108,10 @@ const hintLocal = "local errors are errors of this machine: --source 127.0.0.2,1
 // hintTLS is for a tls:// service whose handshake fails.
 func hintTLS(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "--tls-server-name NAME asks for a name that the certificate has"
+		return "--tls-server-name NAME sets the name that the certificate must have"
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "-k (--tls-insecure) ignores it; see the dates with: openssl s_client -connect HOST:PORT"
+		return "-k (--tls-insecure) accepts the certificate; see its dates with: openssl s_client -connect HOST:PORT"
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "--tls-ca FILE trusts the CA that signed it, -k (--tls-insecure) trusts every certificate"

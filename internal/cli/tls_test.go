@@ -82,7 +82,7 @@ func TestCheckAndBenchPresentAClientCertificate(t *testing.T) {
 			[]string{"(tls)", "hint: --tls-ca FILE trusts the CA that signed it, -k"}},
 		{"trusted blindly", "127.0.0.1", append([]string{"--tls-insecure"}, client(dir)...), OK, nil},
 		{"another name", "localhost", append(ca, client(dir)...), Unknown,
-			[]string{"(tls)", "hint: --tls-server-name NAME asks for a name that the certificate has"}},
+			[]string{"(tls)", "hint: --tls-server-name NAME sets the name that the certificate must have"}},
 	}
 	for verb, args := range verbs {
 		for _, tt := range tests {
@@ -131,7 +131,7 @@ func TestInvalidFlagsOfAClientCertificateAreRefused(t *testing.T) {
 // TestExpiredCertificateHasItsOwnHint, because another CA does not help.
 func TestExpiredCertificateHasItsOwnHint(t *testing.T) {
 	err := error(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Cert: &x509.Certificate{NotAfter: time.Unix(0, 0)}, Reason: x509.Expired}})
-	if got := hintFor(err); !strings.HasPrefix(got, "-k (--tls-insecure) ignores it") {
+	if got := hintFor(err); !strings.HasPrefix(got, "-k (--tls-insecure) accepts the certificate") {
 		t.Errorf("got %q", got)
 	}
 }
