@@ -89,6 +89,28 @@ func TestEchoUnreadConsumesOnlyWhatItSent(t *testing.T) {
 	}
 }
 
+// shortSends is a kernel that sends two bytes at most.
+type shortSends struct{ sys.Linux }
+
+func (k *shortSends) Send(fd int, p []byte, flags int) (int, sys.Errno) {
+	return k.Linux.Send(fd, p[:min(2, len(p))], flags)
+}
+
+func TestEchoUnreadLeavesUnreadWhatTheKernelDidNotTake(t *testing.T) {
+	here, there := streams(t)
+	b := make([]byte, 16)
+	write(t, there, "hello")
+	if n, errno := (Calls{Kernel: &shortSends{}}).EchoUnread(uintptr(here), b); n != 2 || errno != 0 {
+		t.Errorf("sent %d, %v; want 2", n, errno)
+	}
+	if n, err := unix.Read(there, b); string(b[:n]) != "he" || err != nil {
+		t.Errorf("the peer received: got %q, %v; want he", b[:n], err)
+	}
+	if n, _ := (Calls{}).Peek(uintptr(here), b); string(b[:n]) != "llo" {
+		t.Errorf("unread: got %q, want llo", b[:n])
+	}
+}
+
 func TestSetOOBInlineSetsTheOption(t *testing.T) {
 	raw, err := fileOf(t, "tcp4", "127.0.0.1:0").SyscallConn()
 	if err != nil {
