@@ -125,7 +125,7 @@ func createTemp(path string, mode fs.FileMode) (*os.File, error) {
 	err = causeOf(err)
 	dir := filepath.Dir(path)
 	if _, missing := os.Stat(dir); errors.Is(missing, fs.ErrNotExist) {
-		err = fmt.Errorf("no directory %s; make it first", dir)
+		err = fmt.Errorf("no directory %s: create it first", dir)
 	}
 	return nil, &fs.PathError{Op: "create", Path: path, Err: err}
 }

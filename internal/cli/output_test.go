@@ -105,7 +105,7 @@ func TestOutputThatIsNotARegularFileIsAUsageError(t *testing.T) {
 	for path, want := range map[string]string{
 		dir:                             "is a directory",
 		os.DevNull:                      "is not a regular file",
-		filepath.Join(dir, "no", "x"):   "create " + filepath.Join(dir, "no", "x") + ": no directory " + filepath.Join(dir, "no") + "; make it first",
+		filepath.Join(dir, "no", "x"):   "create " + filepath.Join(dir, "no", "x") + ": no directory " + filepath.Join(dir, "no") + ": create it first",
 		filepath.Join(dir, "file", "x"): "not a directory",
 		filepath.Join(dir, strings.Repeat("x", 300)): "file name too long",
 	} {
@@ -138,7 +138,7 @@ func TestOutputErrorNamesTheRequestedFile(t *testing.T) {
 		t.Errorf("while writing: got %v, want %s and ENOSPC", err, path)
 	}
 	err = file.write(sentence("honest"))
-	if want := "write " + path + ": no directory " + dir + "; make it first"; err == nil || err.Error() != want {
+	if want := "write " + path + ": no directory " + dir + ": create it first"; err == nil || err.Error() != want {
 		t.Errorf("no directory: got %v, want %s", err, want)
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {

@@ -3,7 +3,7 @@ package load
 import "time"
 
 // schedule says when the messages of an open loop are due: message i at i/rate after
-// the start, whatever became of the others.
+// the start. It does not depend on the other messages.
 type schedule struct {
 	begin int64   // ns on the clock of the run
 	every float64 // ns between two messages; 0 in a closed loop

@@ -39,7 +39,7 @@ func isOver(tl *tally) bool {
 }
 
 // In a closed loop the time at which something happens decides whether it counts. In an
-// open loop it is the time at which the message was due, whatever became of it.
+// open loop it is the time at which the message was due.
 func TestOutcomeCountsWithinTheMeasurement(t *testing.T) {
 	const long = int64(1e12)
 	tests := []struct {

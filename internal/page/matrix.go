@@ -34,7 +34,7 @@ type AddressState struct {
 	History     []BucketState `json:"history"` // of the last ten minutes, oldest first; empty buckets are omitted
 }
 
-// BucketState is the result of the probes that left within a few seconds.
+// BucketState is the result of the probes that were sent within a few seconds.
 type BucketState struct {
 	At          time.Time `json:"at"` // when it began
 	SpanSeconds float64   `json:"span_seconds"`

@@ -204,12 +204,12 @@ func TestPageIsSampledEachSecond(t *testing.T) {
 		}
 		before := state(t, p).Traffic.AcceptedTotal
 		if again := state(t, p).Traffic.AcceptedTotal; again != before {
-			t.Errorf("within a second it told of %d and %d", before, again)
+			t.Errorf("within a second: got %d and %d accepted, want the same", before, again)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if after := state(t, p).Traffic.AcceptedTotal; after != before+10 {
-			t.Errorf("a second later it told of %d, want %d", after, before+10)
+			t.Errorf("a second later: got %d accepted, want %d", after, before+10)
 		}
 	})
 }
@@ -222,14 +222,14 @@ func TestPeersAreRequestedOnlyWhileSomebodyLooks(t *testing.T) {
 			return peers(ctx, n)
 		}}, 100)
 		if asked != 0 {
-			t.Errorf("nobody looked, and streams were asked %d times", asked)
+			t.Errorf("without a reader: got %d requests for peers, want none", asked)
 		}
 		for range 10 {
 			body(t, p, "/")
 			body(t, p, "/state.json")
 		}
 		if asked != 1 {
-			t.Errorf("ten looked within a second, and streams were asked %d times, want 1", asked)
+			t.Errorf("ten readers within a second: got %d requests for peers, want 1", asked)
 		}
 	})
 }

@@ -116,8 +116,8 @@ func mergedBehind(whole *load.Result, results []*load.Result) *load.Behind {
 			continue
 		}
 		sum.Target += r.Plan.Rate
-		if left, ok := divide(float64(r.Sent), r.Seconds); ok {
-			sum.Achieved += left
+		if sent, ok := divide(float64(r.Sent), r.Seconds); ok {
+			sum.Achieved += sent
 		}
 	}
 	if whole.SchedulingDelay != nil {

@@ -141,7 +141,7 @@ func ProgressLine(plan load.Plan, now load.Progress, errors int64) string {
 		return "measuring"
 	}
 	words := []string{draw.Brief(now.At.Round(time.Second))}
-	if now.Of > 0 { // else nobody knows how long it takes
+	if now.Of > 0 { // 0: a number of messages decides
 		words[0] += " of " + draw.Brief(now.Of)
 	}
 	second := now.Interval

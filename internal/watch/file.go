@@ -128,7 +128,7 @@ func (f *File) parse(c contents) (list []Target, err error) {
 		list = append(list, t)
 	}
 	if len(list) == 0 {
-		return nil, errors.New(f.Path + ": no targets; write one URL per line, e.g. tcp://localhost:8080")
+		return nil, errors.New(f.Path + ": no targets: want one URL per line, e.g. tcp://localhost:8080")
 	}
 	return list, nil
 }

@@ -44,7 +44,7 @@ func TestListOfTargetsIsRead(t *testing.T) {
 		{"comments and room", "# ours\r\n\r\n  tcp://a:7 \n#tcp://b:7\ntcp://c:7", "tcp://a:7 tcp://c:7", ""},
 		{"a bad one", "tcp://a:7\n\ntcp://b\n", "", `LIST:3: invalid URL "tcp://b": no port: want tcp://b:PORT`},
 		{"one that is refused", "unix:///a\n", "", "LIST:1: no unix here"},
-		{"none", "# nobody\n", "", "LIST: no targets; write one URL per line, e.g. tcp://localhost:8080"},
+		{"none", "# nobody\n", "", "LIST: no targets: want one URL per line, e.g. tcp://localhost:8080"},
 		{"too much", strings.Repeat("#", maxFile+1), "", "LIST: a list of targets can have at most 1048576 bytes"},
 	}
 	for _, test := range tests {

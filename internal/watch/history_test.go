@@ -49,7 +49,7 @@ func TestHistoryKeepsTenMinutes(t *testing.T) {
 	}
 	h.probe(origin.Add(2990*time.Second), true, time.Millisecond)
 	if diff := cmp.Diff(got, h.all(now)); diff != "" {
-		t.Errorf("what left too long ago is counted (-want +got)\n%s", diff)
+		t.Errorf("a probe is counted that was sent before the oldest bucket (-want +got)\n%s", diff)
 	}
 	if got := h.all(now.Add(time.Hour)); len(got) != 0 {
 		t.Errorf("an hour later, got %d buckets, want none", len(got))
