@@ -45,6 +45,24 @@ func TestEveryCauseHasARemedyAndKnownClasses(t *testing.T) {
 	}
 }
 
+func TestTheFirstCauseThatFitsIsReported(t *testing.T) {
+	r := Rule{Causes: []Cause{
+		{[]Class{Reset, Timeout}, "one", "fix one"},
+		{[]Class{Timeout}, "two", "fix two"},
+		{nil, "any", "fix any"},
+	}}
+	for class, want := range map[Class]string{Reset: "one", Timeout: "one", Silent: "any", "": "any"} {
+		got := newResult(r, "", fail(class, "detail"))
+		if got.Cause != want || got.Remedy != "fix "+want {
+			t.Errorf("class %q: got the cause %q and the remedy %q, want those of %q", class, got.Cause, got.Remedy, want)
+		}
+	}
+	r.Causes = r.Causes[:2]
+	if got := newResult(r, "", fail(Silent, "detail")); got.Cause != "" || got.Remedy != "" {
+		t.Errorf("no cause fits: got the cause %q and the remedy %q", got.Cause, got.Remedy)
+	}
+}
+
 func TestARuleRunsOnlyWithTheFlagsThatItNeeds(t *testing.T) {
 	all := Options{Agent: "x", Closed: "x", Long: true, Unsafe: true}
 	for _, r := range Rules() {

@@ -153,6 +153,9 @@ func TestAnInterruptedRunReportsItsResults(t *testing.T) {
 	if diff := cmp.Diff(want, verdicts(report)); diff != "" {
 		t.Errorf("results differ (-want +got):\n%s", diff)
 	}
+	if got := report.Results[1].Detail; got != "interrupted" || !report.Interrupted {
+		t.Errorf("got detail %q and Interrupted %t, want \"interrupted\" and true", got, report.Interrupted)
+	}
 }
 
 // failAfter lets the first n connections through and fails the others by err.
