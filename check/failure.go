@@ -102,8 +102,8 @@ func inCase(name string, err error) error {
 	return f
 }
 
-// isTimeout reports whether err, a failure or not, is about time. Only such an error
-// can come from a machine or a server that is busy with something else.
+// isTimeout reports whether err, a failure or not, is a timeout. A busy machine or
+// server can cause a timeout, but no other error.
 func isTimeout(err error) bool {
 	var f *failure
 	if errors.As(err, &f) {

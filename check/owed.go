@@ -16,8 +16,8 @@ const (
 	// mostOwed does not fit into the buffers of the path: the server itself stalls,
 	// and a FIN arrives long after the reader has started.
 	mostOwed = 32 << 20
-	// standstill is when a writer whose bytes nobody reads counts as stalled. A busy
-	// machine may need longer to receive more; then a little less is owed.
+	// standstill is how long a writer makes no progress until it counts as stalled. A
+	// busy machine may receive more after a longer time; then a little less is owed.
 	standstill = 300 * time.Millisecond
 )
 

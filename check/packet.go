@@ -74,8 +74,8 @@ func openPacket(p *probe) (packetSocket, error) {
 	return openUnconnected(to, 0)
 }
 
-// openUnconnected opens a socket that sends to that address, from the given port or,
-// if it is 0, from any.
+// openUnconnected opens a socket that sends to that address, from the given port, or
+// from any port if it is 0.
 func openUnconnected(to netip.AddrPort, port int) (unconnectedSocket, error) {
 	network := "udp4"
 	if to.Addr().Is6() {

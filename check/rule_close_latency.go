@@ -16,7 +16,7 @@ var closeLatency = Rule{
 	run: runCloseLatency,
 }
 
-// maxCloseLatency is how long an end may take.
+// maxCloseLatency is the longest time from the client's FIN to the server's.
 const maxCloseLatency = time.Second
 
 // runCloseLatency fails only if the delay occurs three times in a row: the machine may

@@ -2,8 +2,8 @@ package check
 
 import "time"
 
-// quiet is how long nothing must happen. It is shorter than any reasonable timeout of
-// an idle stream.
+// quiet is how long a rule checks that nothing happens. It is shorter than any
+// reasonable timeout of an idle stream.
 const quiet = time.Second
 
 var noUnsolicited = Rule{

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -194,6 +195,9 @@ func TestAServerThatRunsOutOfConnectionsFailsConcurrency(t *testing.T) {
 	got := report.Results[0]
 	if got.Verdict != check.Fail || got.Class != check.Timeout {
 		t.Errorf("got %s %s (%s), want fail timeout", got.Verdict, got.Class, got.Detail)
+	}
+	if want := "10 clients: 7 of 10 failed, the first with: a connection could not be made: "; !strings.HasPrefix(got.Detail, want) {
+		t.Errorf("got detail %q, want one that begins with %q", got.Detail, want)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestIncompletePEMIsRefused truncates a file of two certificates at every byte. Only at
-// the end of a block the truncation cannot be detected.
+// TestIncompletePEMIsRefused truncates a file of two certificates at every byte. A
+// truncation at the end of a block cannot be detected.
 func TestIncompletePEMIsRefused(t *testing.T) {
 	ca, server, _ := newPairs(t)
 	one := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Cert.Raw})
@@ -38,6 +38,7 @@ func TestIncompletePEMIsRefused(t *testing.T) {
 		{"with text after it", append(both[:len(both):len(both)], "garbage"...), "incomplete or damaged: text after the last PEM block, number 2"},
 		{"with the first damaged", damaged, "incomplete or damaged: 1 of 2 PEM blocks are complete"},
 		{"with an invalid end", swapped, "incomplete or damaged: 1 of 2 PEM blocks are complete"},
+		{"without its first line", bytes.Replace(both, []byte("-----BEGIN CERTIFICATE-----\n"), nil, 1), "incomplete or damaged: 1 of 2 PEM blocks are complete"},
 		{"without a certificate", keyPEM(t, ca), errNoCertificate.Error()},
 		{"empty", nil, errNoCertificate.Error()},
 		{"with an invalid certificate", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), "PEM block 1: x509: malformed certificate"},

@@ -159,8 +159,8 @@ func dialDatagrams(ctx context.Context, addresses []string, dial dialFunc) (net.
 	return dial(ctx, cmp.Or(silent, refusing))
 }
 
-// probe reports whether address answers one datagram within answerDelay. The error is
-// nil if there was no answer, and says why there can be none if the address refuses.
+// probe reports whether address answers one datagram within answerDelay. If it cannot
+// answer, e.g. because it refuses, the error says why. A timeout is not an error.
 func probe(ctx context.Context, address string, dial dialFunc) (answered bool, err error) {
 	conn, err := dial(ctx, address)
 	if err != nil {

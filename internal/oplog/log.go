@@ -42,8 +42,8 @@ const (
 	maxKinds = 512
 	maxLines = 4096
 	maxBytes = 1 << 20
-	// quiet is how long no line of a kind must be suppressed before a summary reports
-	// the number of suppressed lines.
+	// quiet is the time after the last suppressed line of a kind, after which a summary
+	// reports how many lines of the kind were suppressed.
 	quiet = 5 * time.Second
 	// retryInterval is the time between two attempts to write to a file that another
 	// process has made non-blocking, so that a write fails instead of blocking.
