@@ -56,8 +56,8 @@ func newCheck(p *Process) *cobra.Command {
 func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags, o := cmd.Flags(), &f.options
 	flags.SortFlags = false
-	flags.Var(globs(&o.Rules), "rule", "run only this rule, an ID or a glob; repeatable")
-	flags.Var(globs(&o.Skip), "skip", "omit this rule, an ID or a glob; repeatable")
+	flags.Var(globs(&o.Rules), "rule", "run only this rule, an ID or a pattern; repeatable")
+	flags.Var(globs(&o.Skip), "skip", "omit this rule, an ID or a pattern; repeatable")
 	flags.BoolVar(&f.list, "list", false, "list the rules and exit")
 	flags.BoolVar(&o.Long, "long", false, "also run rules that take minutes")
 	flags.BoolVar(&o.Unsafe, "unsafe", false, "also run rules that may look like an attack")
@@ -86,7 +86,7 @@ func (f *checkFlags) run(ctx context.Context, p *Process, url string, file *outp
 	if err != nil {
 		return err
 	}
-	addresses := []string{path.Address, hostPort(f.options.Agent), hostPort(f.directAgent), hostPort(f.options.Closed)}
+	addresses := []string{path.Address, hostPort(f.options.Agent), hostPort(f.options.AgentUDP), hostPort(f.directAgent), hostPort(f.options.Closed)}
 	if direct != nil {
 		addresses = append(addresses, direct.Address)
 	}

@@ -28,7 +28,7 @@ func newSelftest(p *Process) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var(globs(&options.Rules), "rule", "run only this rule, an ID or a glob; repeatable")
+	flags.Var(globs(&options.Rules), "rule", "run only this rule, an ID or a pattern; repeatable")
 	flags.Var(seed(&options.Seed), "seed", "send the same bytes as an earlier test")
 	output.register(cmd)
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the last line, the verdict")
