@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -48,6 +50,9 @@ func (f *adminFlags) listen(log *slog.Logger) (*adminServer, error) {
 		return nil, nil
 	}
 	s, err := admin.Listen(admin.Config{Addr: f.addr, Public: f.public, Hosts: f.hosts, Pprof: f.pprof, Log: log})
+	if _, invalid := errors.AsType[*usage.Error](err); invalid {
+		return nil, fmt.Errorf("--admin: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}
