@@ -186,7 +186,8 @@ func (l *loop) advance(s *loopSlot, now int64) {
 		interest := poll.Readable
 		switch s.next(now) {
 		case connect:
-			if l.connecting >= maxConnecting && !l.Churn {
+			// With churn, connects are part of the load. Retries are not.
+			if l.connecting >= maxConnecting && (!l.Churn || s.backoff != backoff{}) {
 				return // until a sweep
 			}
 			s.connecting(l.now())
