@@ -329,45 +329,6 @@ func TestLoopConnectsAgainUntilTheServiceIsThere(t *testing.T) {
 	}
 }
 
-func TestLoopLimitsConnectsInProgress(t *testing.T) {
-	s := newSimulation(t, "tcp", func(p *Plan) { p.Conns, p.Rate, p.Messages = maxConnecting+20, 200, 300 })
-	most := 0
-	s.fault = func(sim.Call) sys.Errno {
-		most = max(most, s.loop.connecting)
-		return 0
-	}
-	s.serve = func(p *sim.Peer) {
-		if s.k.Now() > int64(time.Second)/2 {
-			s.remote.Full = true // every connection breaks, and no new one is made
-			p.Reset()
-			return
-		}
-		s.echo(p)
-	}
-	s.run(t)
-	if most != maxConnecting {
-		t.Errorf("got up to %d connects in progress, want %d", most, maxConnecting)
-	}
-}
-
-func TestLoopLimitsRetriesOfChurn(t *testing.T) {
-	s := newSimulation(t, "tcp", func(p *Plan) { p.Conns, p.Churn, p.Messages = maxConnecting+20, true, 400 })
-	s.remote.Full = true
-	first, retries := 0, 0
-	s.fault = func(sim.Call) sys.Errno {
-		if s.k.Now() < int64(s.r.Timeout) {
-			first = max(first, s.loop.connecting)
-		} else if s.r.tally.outcomes.failed >= int64(s.r.Conns) {
-			retries = max(retries, s.loop.connecting)
-		}
-		return 0
-	}
-	s.run(t)
-	if first != s.r.Conns || retries != maxConnecting {
-		t.Errorf("got up to %d connects in progress, and then %d retries; want %d and %d", first, retries, s.r.Conns, maxConnecting)
-	}
-}
-
 // Whatever fails, each message of the schedule has one outcome, nothing is left open, and
 // the loop does not spin.
 func TestLoopKeepsItsCountsWhateverFails(t *testing.T) {
