@@ -127,11 +127,11 @@ type simulatedPeer struct {
 	p *sim.Peer
 }
 
-func (a simulatedPeer) send(n int)  { a.r.send(a.p, n) }
-func (a simulatedPeer) closeWrite() { a.p.CloseWrite() }
-func (a simulatedPeer) reset()      { a.p.Reset() }
-func (a simulatedPeer) stall()      { a.p.Stall() }
-func (a simulatedPeer) resume()     { a.p.Resume() }
+func (s simulatedPeer) send(n int)  { s.r.send(s.p, n) }
+func (s simulatedPeer) closeWrite() { s.p.CloseWrite() }
+func (s simulatedPeer) reset()      { s.p.Reset() }
+func (s simulatedPeer) stall()      { s.p.Stall() }
+func (s simulatedPeer) resume()     { s.p.Resume() }
 
 // client is the source of the datagrams.
 var client = netip.MustParseAddrPort("127.0.0.1:40000")

@@ -4,6 +4,8 @@ package reactor
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -237,6 +239,28 @@ func TestAListenerWithoutDescriptorsAndConnectionsSleeps(t *testing.T) {
 		r.runFor(10 * time.Second)
 		if got := len(*times); got > 2 {
 			t.Errorf("accept4 was called %d times in 10 s; want 2 at the most", got)
+		}
+	})
+}
+
+// A connection that joins the queue after it was measured would be late.
+func TestADrainRemovesTheSocketFileBeforeItMeasuresTheQueue(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	onEach(t, scenario{network: "unix", path: path}, func(t *testing.T, r *rig) {
+		measured := false
+		r.k.Fault = func(call sim.Call) sys.Errno {
+			if call == sim.Getsockopt {
+				measured = true
+				if _, err := os.Lstat(path); err == nil {
+					t.Error("the queue is measured while the file exists")
+				}
+			}
+			return 0
+		}
+		r.srv.startDrain()
+		r.runUntilIdle()
+		if !measured {
+			t.Error("the queue was not measured")
 		}
 	})
 }

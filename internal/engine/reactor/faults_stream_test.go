@@ -100,8 +100,13 @@ func TestAResetBetweenRecvAndSendDiscardsTheOwedBytes(t *testing.T) {
 		r.runUntilIdle()
 		r.send(p, 5)
 		r.k.Fault = func(call sim.Call) sys.Errno {
-			if call == sim.Send {
+			switch call {
+			case sim.Send:
 				p.Reset() // between recv and send
+			case sim.Close:
+				if st := r.srv.Stats(); st.BytesIn != 5 || st.Discarded != 5 {
+					t.Errorf("when the connection is closed: in %d, discarded %d; want 5, 5", st.BytesIn, st.Discarded)
+				}
 			}
 			return 0
 		}

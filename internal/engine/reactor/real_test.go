@@ -51,14 +51,14 @@ func runReal(t *testing.T, e func(sys.Kernel) engine.Engine, sc scenario) []sim.
 	s := &realEnvironment{t: t, srv: srv.(*server), changed: make(chan struct{}, 1), served: make(chan error, 1), down: make(chan error, 1)}
 	go func() { s.served <- srv.Serve() }()
 	sc.steps(s)
-	for _, a := range s.peers {
-		a.resume()
-		a.closeWrite()
+	for _, p := range s.peers {
+		p.resume()
+		p.closeWrite()
 	}
 	s.runUntilIdle()
 	var ends []sim.End
-	for _, a := range s.peers {
-		ends = append(ends, a.result(t))
+	for _, p := range s.peers {
+		ends = append(ends, p.result(t))
 	}
 	s.drain()
 	if err := <-s.down; err != nil {
@@ -118,17 +118,17 @@ func (s *realEnvironment) dial() peer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	a := &realPeer{conn: conn.(duplex), seed: len(s.peers), changed: s.changed, writes: make(chan func(), 16)}
-	a.mayRead = sync.NewCond(&a.mu)
-	s.peers = append(s.peers, a)
-	go a.read()
-	go a.write()
+	p := &realPeer{conn: conn.(duplex), seed: len(s.peers), changed: s.changed, writes: make(chan func(), 16)}
+	p.mayRead = sync.NewCond(&p.mu)
+	s.peers = append(s.peers, p)
+	go p.read()
+	go p.write()
 	s.t.Cleanup(func() {
-		a.conn.Close()
-		a.resume()
-		close(a.writes)
+		p.conn.Close()
+		p.resume()
+		close(p.writes)
 	})
-	return a
+	return p
 }
 
 // runUntilIdle waits until every peer that reads has received what it sent.
@@ -166,77 +166,77 @@ type realPeer struct {
 	end      sim.End
 }
 
-func (a *realPeer) send(n int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (p *realPeer) send(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = byte(a.seed*31 + (len(a.sent)+i)*7 + (len(a.sent)+i)>>8)
+		b[i] = byte(p.seed*31 + (len(p.sent)+i)*7 + (len(p.sent)+i)>>8)
 	}
-	a.sent = append(a.sent, b...)
-	a.writes <- func() { a.conn.Write(b) }
+	p.sent = append(p.sent, b...)
+	p.writes <- func() { p.conn.Write(b) }
 }
 
-func (a *realPeer) closeWrite() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.finished {
+func (p *realPeer) closeWrite() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.finished {
 		return
 	}
-	a.finished = true
-	a.writes <- func() { a.conn.CloseWrite() }
+	p.finished = true
+	p.writes <- func() { p.conn.CloseWrite() }
 }
 
-func (a *realPeer) reset() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.end = sim.Reset
-	if tcp, ok := a.conn.(*net.TCPConn); ok {
+func (p *realPeer) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end = sim.Reset
+	if tcp, ok := p.conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0)
 	}
-	a.conn.Close()
+	p.conn.Close()
 }
 
-func (a *realPeer) stall() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.stalled = true
+func (p *realPeer) stall() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stalled = true
 }
 
-func (a *realPeer) resume() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.stalled = false
-	a.mayRead.Signal()
+func (p *realPeer) resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stalled = false
+	p.mayRead.Signal()
 }
 
-func (a *realPeer) write() {
-	for write := range a.writes {
+func (p *realPeer) write() {
+	for write := range p.writes {
 		write()
 	}
 }
 
-func (a *realPeer) read() {
+func (p *realPeer) read() {
 	b := make([]byte, 64<<10)
 	for {
-		a.mu.Lock()
-		for a.stalled {
-			a.mayRead.Wait()
+		p.mu.Lock()
+		for p.stalled {
+			p.mayRead.Wait()
 		}
-		a.mu.Unlock()
-		n, err := a.conn.Read(b)
-		a.mu.Lock()
-		a.received = append(a.received, b[:n]...)
+		p.mu.Unlock()
+		n, err := p.conn.Read(b)
+		p.mu.Lock()
+		p.received = append(p.received, b[:n]...)
 		switch {
-		case err == nil || a.end != sim.StillOpen:
+		case err == nil || p.end != sim.StillOpen:
 		case errors.Is(err, io.EOF):
-			a.end = sim.Clean
+			p.end = sim.Clean
 		case errors.Is(err, syscall.ECONNRESET):
-			a.end = sim.Reset
+			p.end = sim.Reset
 		}
-		a.mu.Unlock()
+		p.mu.Unlock()
 		select {
-		case a.changed <- struct{}{}:
+		case p.changed <- struct{}{}:
 		default:
 		}
 		if err != nil {
@@ -245,28 +245,28 @@ func (a *realPeer) read() {
 	}
 }
 
-// waits reports whether a waits for the server.
-func (a *realPeer) waits() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// waits reports whether p waits for the server.
+func (p *realPeer) waits() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	switch {
-	case a.end != sim.StillOpen || a.stalled:
+	case p.end != sim.StillOpen || p.stalled:
 		return false
-	case a.finished:
+	case p.finished:
 		return true
 	}
-	return len(a.received) < len(a.sent)
+	return len(p.received) < len(p.sent)
 }
 
-// result checks what a received, and returns what end it saw.
-func (a *realPeer) result(t *testing.T) sim.End {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !bytes.HasPrefix(a.sent, a.received) {
-		t.Errorf("peer %d received what it did not send", a.seed)
+// result checks what p received, and returns what end it saw.
+func (p *realPeer) result(t *testing.T) sim.End {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !bytes.HasPrefix(p.sent, p.received) {
+		t.Errorf("peer %d received what it did not send", p.seed)
 	}
-	if a.end == sim.Clean && len(a.received) != len(a.sent) {
-		t.Errorf("peer %d: a clean end after %d of %d bytes", a.seed, len(a.received), len(a.sent))
+	if p.end == sim.Clean && len(p.received) != len(p.sent) {
+		t.Errorf("peer %d: a clean end after %d of %d bytes", p.seed, len(p.received), len(p.sent))
 	}
-	return a.end
+	return p.end
 }
