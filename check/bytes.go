@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
+	"slices"
 )
 
 // payload returns the endless, incompressible stream of bytes that connection number
@@ -81,13 +82,28 @@ func shift(long, short []byte) int {
 
 const excerptLen = 16
 
-// excerpt returns the first bytes of b in hexadecimal.
+// excerpt returns the first bytes of b in hexadecimal and, if some of them are printable,
+// as text between bars, where a dot stands for each other byte.
 func excerpt(b []byte) string {
+	more := ""
 	if len(b) > excerptLen {
-		return fmt.Sprintf("% x …", b[:excerptLen])
+		b, more = b[:excerptLen], " …"
 	}
-	return fmt.Sprintf("% x", b)
+	hex := fmt.Sprintf("% x", b) + more
+	if !slices.ContainsFunc(b, printable) {
+		return hex
+	}
+	text := bytes.Clone(b)
+	for i, c := range text {
+		if !printable(c) {
+			text[i] = '.'
+		}
+	}
+	return fmt.Sprintf("%s  |%s|", hex, text)
 }
+
+// printable reports whether c is a printable ASCII character or a space.
+func printable(c byte) bool { return c >= ' ' && c <= '~' }
 
 func count(n int, one, many string) string {
 	if n == 1 {

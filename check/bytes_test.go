@@ -38,6 +38,19 @@ func TestCheckBytesFindsTheFirstWrongByteAndTellsLossFromChange(t *testing.T) {
 	}
 }
 
+func TestPrintableBytesAreShownAsText(t *testing.T) {
+	for got, want := range map[string]string{
+		"HTTP/1.1 400 Bad Request\r\n": "48 54 54 50 2f 31 2e 31 20 34 30 30 20 42 61 64 …  |HTTP/1.1 400 Bad|",
+		"\x00ok\xff~\x7f\r":            "00 6f 6b ff 7e 7f 0d  |.ok.~..|",
+		"\x00\xff":                     "00 ff",
+		"":                             "",
+	} {
+		if shown := excerpt([]byte(got)); shown != want {
+			t.Errorf("%q: got %q, want %q", got, shown, want)
+		}
+	}
+}
+
 func TestCheckBytesAcceptsWhatWasSent(t *testing.T) {
 	same := nextBytes(payload(1, "test", 0), 100)
 	if f := checkBytes(same, nextBytes(payload(1, "test", 0), 100), nil, 0); f != nil {

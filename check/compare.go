@@ -10,9 +10,16 @@ import (
 // Comparison is two reports of the same rules, one through a path and one
 // directly, and who is at fault for each failure.
 type Comparison struct {
-	Path   *Report
-	Direct *Report
-	Rules  []ComparedRule // in the order of Rules, then of the reports
+	Path    *Report
+	Direct  *Report
+	NotEcho *ComparedEcho  // set if one of the two is not an echo
+	Rules   []ComparedRule // in the order of Rules, then of the reports
+}
+
+// ComparedEcho says which of the two targets is not an echo.
+type ComparedEcho struct {
+	Blame  Blame
+	Detail string // one plain sentence
 }
 
 // ComparedRule is one rule of a Comparison.
@@ -38,7 +45,10 @@ const (
 // Compare compares two reports rule by rule. Both should have the same seed and
 // the same options.
 func Compare(path, direct *Report) *Comparison {
-	c := &Comparison{Path: path, Direct: direct}
+	c := &Comparison{Path: path, Direct: direct, NotEcho: compareEcho(path.NotEcho, direct.NotEcho)}
+	if c.NotEcho != nil {
+		return c
+	}
 	for _, rule := range ruleOrder(path, direct) {
 		compared := ComparedRule{Rule: rule, Path: path.result(rule), Direct: direct.result(rule)}
 		compared.Blame, compared.Detail = blame(compared.Path, compared.Direct)
@@ -46,6 +56,25 @@ func Compare(path, direct *Report) *Comparison {
 	}
 	return c
 }
+
+// compareEcho returns nil if both targets are an echo.
+func compareEcho(path, direct *NotEcho) *ComparedEcho {
+	switch {
+	case path == nil && direct == nil:
+		return nil
+	case direct == nil:
+		return &ComparedEcho{BlamePath, "through the path, " + path.Summary() + "; directly, it is one"}
+	case path == nil:
+		return &ComparedEcho{BlameDirectOnly, "directly, " + direct.Summary() + "; through the path, it is one"}
+	case path.Detail == direct.Detail:
+		return &ComparedEcho{BlameServer, "directly and through the path, " + direct.Summary()}
+	}
+	return &ComparedEcho{BlameServer, "directly, " + direct.Summary() + "; nor is it one through the path: " + path.Detail}
+}
+
+// notEcho returns the target to explain, which is not an echo. The server should be fixed
+// first.
+func (c *Comparison) notEcho() *NotEcho { return cmp.Or(c.Direct.NotEcho, c.Path.NotEcho) }
 
 // ruleOrder returns the rules of the reports, in the order of Rules. Unknown rules
 // come last.
@@ -163,6 +192,11 @@ func (c *Comparison) rows(rule ComparedRule) []row {
 }
 
 func (c *Comparison) testCases() []testCase {
+	if c.NotEcho != nil {
+		tc := c.notEcho().testCase(c.Elapsed())
+		tc.message, tc.rows = c.NotEcho.Detail, append([]row{{"blame", string(c.NotEcho.Blame)}}, tc.rows...)
+		return []testCase{tc}
+	}
 	cases := make([]testCase, 0, len(c.Rules))
 	for _, rule := range c.Rules {
 		shown := rule.shown()

@@ -138,3 +138,35 @@ func TestStreamsAreNotComparedWithDatagrams(t *testing.T) {
 		t.Errorf("udp and tcp: got %v, want an error that says why", err)
 	}
 }
+
+func TestCompareSaysWhichSideIsNotAnEcho(t *testing.T) {
+	echo := &check.Report{}
+	http := &check.Report{NotEcho: &check.NotEcho{Kind: check.KindHTTP, Detail: "it answers like HTTP"}}
+	silent := &check.Report{NotEcho: &check.NotEcho{Kind: check.KindSilent, Detail: "it accepts connections and never answers"}}
+	tests := []struct {
+		name         string
+		path, direct *check.Report
+		want         *check.ComparedEcho
+	}{
+		{"both are", echo, echo, nil},
+		{"the path is not", http, echo, &check.ComparedEcho{Blame: check.BlamePath,
+			Detail: "through the path, this is not an echo: it answers like HTTP; directly, it is one"}},
+		{"the server is not", echo, http, &check.ComparedEcho{Blame: check.BlameDirectOnly,
+			Detail: "directly, this is not an echo: it answers like HTTP; through the path, it is one"}},
+		{"both are not", http, http, &check.ComparedEcho{Blame: check.BlameServer,
+			Detail: "directly and through the path, this is not an echo: it answers like HTTP"}},
+		{"both are not, in different ways", silent, http, &check.ComparedEcho{Blame: check.BlameServer,
+			Detail: "directly, this is not an echo: it answers like HTTP; nor is it one through the path: it accepts connections and never answers"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := check.Compare(tt.path, tt.direct)
+			if diff := cmp.Diff(tt.want, c.NotEcho); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if c.Verdict() != check.Error {
+				t.Errorf("got the verdict %s, want error: no rule has run", c.Verdict())
+			}
+		})
+	}
+}

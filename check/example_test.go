@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -9,9 +10,9 @@ import (
 	"echod/check"
 )
 
-// serveWithoutReply serves each client with a common mistake: it reads everything that the
-// client sends, and closes the connection without a reply.
-func serveWithoutReply(l net.Listener) {
+// serveLines serves each client with a common mistake: it returns whole lines, and drops
+// what follows the last line end.
+func serveLines(l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -19,13 +20,20 @@ func serveWithoutReply(l net.Listener) {
 		}
 		go func() {
 			defer c.Close()
-			io.Copy(io.Discard, c)
+			r := bufio.NewReader(c)
+			for {
+				line, err := r.ReadString('\n')
+				if err != nil {
+					return
+				}
+				io.WriteString(c, line)
+			}
 		}()
 	}
 }
 
-// This program checks a server that never sends the reply that a half-closed client
-// waits for. Without Rules in the Options, it would run all rules for TCP.
+// This program checks a server that does not send all of the reply that a half-closed
+// client waits for. Without Rules in the Options, it would run all rules for TCP.
 func Example() {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -33,7 +41,7 @@ func Example() {
 		return
 	}
 	defer l.Close()
-	go serveWithoutReply(l)
+	go serveLines(l)
 
 	target, err := check.ParseTarget("tcp://" + l.Addr().String())
 	if err != nil {

@@ -66,6 +66,35 @@ func TestFormatsOfAReport(t *testing.T) {
 	}
 }
 
+// notEcho returns a report of a target that is not an echo.
+func notEcho() *check.Report {
+	r := sample()
+	r.Results = nil
+	r.NotEcho = &check.NotEcho{
+		Kind: check.KindText, Detail: `it said "SSH-2.0-x"`, Got: "53 53 48  |SSH|", Remedy: "check the port",
+		Seen: "64 bytes sent: 11 other bytes within 5s; sent again and half-closed: nothing within 5s",
+	}
+	return r
+}
+
+func TestFormatsOfATargetThatIsNotAnEcho(t *testing.T) {
+	echo := sample()
+	echo.Results = nil
+	c := check.Compare(notEcho(), echo)
+	for name, write := range map[string]func(io.Writer) error{
+		"not-echo.txt":             func(w io.Writer) error { return notEcho().WriteText(w, false) },
+		"not-echo.json":            notEcho().WriteJSON,
+		"not-echo.xml":             notEcho().WriteJUnit,
+		"not-echo.tap":             notEcho().WriteTAP,
+		"comparison-not-echo.txt":  func(w io.Writer) error { return c.WriteText(w, false) },
+		"comparison-not-echo.json": c.WriteJSON,
+		"comparison-not-echo.xml":  c.WriteJUnit,
+		"comparison-not-echo.tap":  c.WriteTAP,
+	} {
+		t.Run(name, func(t *testing.T) { wantGolden(t, name, write) })
+	}
+}
+
 // readBack returns the report after it was written and read as JSON.
 func readBack(t interface{ Fatal(...any) }, r *check.Report) *check.Report {
 	text, err := json.Marshal(r)
@@ -90,6 +119,10 @@ func TestJSONHoldsTheWholeReport(t *testing.T) {
 		}
 		fill(t, reflect.ValueOf(&want.Options).Elem())
 		want.Options.Token = ""
+		if rapid.Bool().Draw(t, "not an echo") {
+			want.NotEcho = new(check.NotEcho)
+			fill(t, reflect.ValueOf(want.NotEcho).Elem())
+		}
 		for range rapid.IntRange(0, 3).Draw(t, "results") {
 			var result check.Result
 			fill(t, reflect.ValueOf(&result).Elem())

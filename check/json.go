@@ -39,7 +39,16 @@ type reportJSON struct {
 	Summary     string       `json:"summary"`
 	Interrupted bool         `json:"interrupted"`
 	Elapsed     seconds      `json:"elapsed_seconds"`
+	NotEcho     *notEchoJSON `json:"not_echo,omitempty"`
 	Results     []resultJSON `json:"results"`
+}
+
+type notEchoJSON struct {
+	Kind   Kind   `json:"kind"`
+	Detail string `json:"detail"`
+	Seen   string `json:"seen"`
+	Got    string `json:"got,omitempty"`
+	Remedy string `json:"remedy,omitempty"`
 }
 
 type optionsJSON struct {
@@ -54,6 +63,7 @@ type optionsJSON struct {
 	IdleMax  seconds  `json:"idle_max_seconds"`
 	Long     bool     `json:"long"`
 	Unsafe   bool     `json:"unsafe"`
+	Anyway   bool     `json:"anyway"`
 	Closed   string   `json:"closed,omitempty"`
 	Agent    string   `json:"agent,omitempty"`
 	AgentUDP string   `json:"agent_udp,omitempty"`
@@ -97,7 +107,7 @@ func (r *Report) toJSON() reportJSON {
 		Target: r.Target.String(), Network: r.Target.Network, Address: r.Target.Address,
 		Options: r.Options.toJSON(), Seed: r.Seed(),
 		Verdict: r.Verdict(), Summary: r.Summary(), Interrupted: r.Interrupted,
-		Elapsed: seconds(r.Elapsed), Results: make([]resultJSON, 0, len(r.Results)),
+		Elapsed: seconds(r.Elapsed), NotEcho: (*notEchoJSON)(r.NotEcho), Results: make([]resultJSON, 0, len(r.Results)),
 	}
 	for _, result := range r.Results {
 		document.Results = append(document.Results, result.toJSON(r))
@@ -120,6 +130,7 @@ func (r *Report) UnmarshalJSON(text []byte) error {
 		Target:  Target{Network: document.Network, Address: document.Address},
 		Options: document.Options.options(document.Seed),
 		Elapsed: time.Duration(document.Elapsed), Interrupted: document.Interrupted,
+		NotEcho: (*NotEcho)(document.NotEcho),
 	}
 	for _, result := range document.Results {
 		r.Results = append(r.Results, result.result())
@@ -132,7 +143,7 @@ func (o Options) toJSON() optionsJSON {
 		Rules: o.Rules, Skip: o.Skip, Timeout: seconds(o.Timeout), Conns: o.Conns,
 		Absorb: o.Absorb, Parallel: o.Parallel,
 		Bulk: o.Bulk, Stall: seconds(o.Stall), IdleMax: seconds(o.IdleMax),
-		Long: o.Long, Unsafe: o.Unsafe, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP,
+		Long: o.Long, Unsafe: o.Unsafe, Anyway: o.Anyway, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP,
 	}
 }
 
@@ -141,7 +152,7 @@ func (o optionsJSON) options(seed uint64) Options {
 		Rules: o.Rules, Skip: o.Skip, Timeout: time.Duration(o.Timeout), Conns: o.Conns,
 		Absorb: o.Absorb, Parallel: o.Parallel,
 		Bulk: o.Bulk, Stall: time.Duration(o.Stall), IdleMax: time.Duration(o.IdleMax),
-		Long: o.Long, Unsafe: o.Unsafe, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP, Seed: seed,
+		Long: o.Long, Unsafe: o.Unsafe, Anyway: o.Anyway, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP, Seed: seed,
 	}
 }
 
@@ -178,9 +189,15 @@ type comparisonJSON struct {
 	Verdict Verdict            `json:"verdict"`
 	Summary string             `json:"summary"`
 	Elapsed seconds            `json:"elapsed_seconds"`
+	NotEcho *comparedEchoJSON  `json:"not_echo,omitempty"`
 	Rules   []comparedRuleJSON `json:"rules"`
 	Path    reportJSON         `json:"path"`
 	Direct  reportJSON         `json:"direct"`
+}
+
+type comparedEchoJSON struct {
+	Blame  Blame  `json:"blame"`
+	Detail string `json:"detail"`
 }
 
 type comparedRuleJSON struct {
@@ -197,7 +214,8 @@ func (c *Comparison) MarshalJSON() ([]byte, error) { return json.Marshal(c.toJSO
 func (c *Comparison) toJSON() comparisonJSON {
 	document := comparisonJSON{
 		Schema: Schema, Echod: c.Path.Echod, Verdict: c.Verdict(), Summary: c.Summary(), Elapsed: seconds(c.Elapsed()),
-		Rules: make([]comparedRuleJSON, 0, len(c.Rules)), Path: c.Path.toJSON(), Direct: c.Direct.toJSON(),
+		NotEcho: (*comparedEchoJSON)(c.NotEcho),
+		Rules:   make([]comparedRuleJSON, 0, len(c.Rules)), Path: c.Path.toJSON(), Direct: c.Direct.toJSON(),
 	}
 	for _, rule := range c.Rules {
 		document.Rules = append(document.Rules,

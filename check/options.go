@@ -27,6 +27,7 @@ type Options struct {
 	Closed  string        // URL, through the same path, of a port on which nothing listens
 	Long    bool          // also check what takes minutes
 	Unsafe  bool          // also do what a server or a network may take for an attack
+	Anyway  bool          // run the rules also if the target is not an echo
 
 	// Agent is the URL of the remote agent, tcp://host:port, as seen through the
 	// path. Without it, rules that need an agent are skipped. Token is the agent's
@@ -126,6 +127,7 @@ func (o Options) flags() []string {
 	add(o.IdleMax != DefaultIdleMax, "--idle-max", o.IdleMax.String())
 	add(o.Long, "--long")
 	add(o.Unsafe, "--unsafe")
+	add(o.Anyway, "--anyway")
 	add(o.Closed != "", "--closed", o.Closed)
 	add(o.Agent != "", "--agent", o.Agent)
 	add(o.AgentUDP != "", "--agent-udp", o.AgentUDP)

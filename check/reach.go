@@ -1,7 +1,6 @@
 package check
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -14,14 +13,9 @@ import (
 // Unreachable, TLS or Local, or "" if that is unknown.
 type UnreachableError = dial.UnreachableError
 
-// Reach returns nil if the target answers. Run does the same before it runs the rules.
-// The error is an *UnreachableError, or the error of ctx.
-func Reach(ctx context.Context, target Target, o Options) error {
-	return reach(&probe{ctx: ctx, rule: "reach", target: target, Options: o.withDefaults()})
-}
-
-// reach makes a target that does not answer one error, instead of a failure of each
-// rule.
+// reach returns nil if the target accepts a connection, or answers a datagram. A target
+// that does not is one error, instead of a failure of each rule: an *UnreachableError, or
+// the error of the context.
 func reach(p *probe) error {
 	try := reachStream
 	if p.target.Network == "udp" {
@@ -43,6 +37,9 @@ func reach(p *probe) error {
 
 func reachStream(p *probe) error {
 	s, err := p.open()
+	if f, ok := errors.AsType[*failure](err); ok && f.class == Reset {
+		return nil // the connection was accepted first
+	}
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,8 @@ const (
 type Report struct {
 	Echod       string // the version of echod that made it; "" if another program did
 	Target      Target
-	Options     Options // with the defaults and the seed filled in
+	Options     Options  // with the defaults and the seed filled in
+	NotEcho     *NotEcho // set if the target is not an echo: then no rule has run
 	Results     []Result
 	Elapsed     time.Duration
 	Interrupted bool // whether it was interrupted before every rule had finished
@@ -133,7 +134,7 @@ func (r Result) brief() string {
 	return string(r.Class)
 }
 
-// testCase is one rule as JUnit XML and TAP show it.
+// testCase is one rule, or the verdict that the target is not an echo, as JUnit XML and TAP show it.
 type testCase struct {
 	rule    string
 	verdict Verdict
@@ -144,6 +145,9 @@ type testCase struct {
 }
 
 func (r *Report) testCases() []testCase {
+	if r.NotEcho != nil {
+		return []testCase{r.NotEcho.testCase(r.Elapsed)}
+	}
 	cases := make([]testCase, 0, len(r.Results))
 	for _, result := range r.Results {
 		cases = append(cases, testCase{

@@ -2,10 +2,11 @@
 // byte that was sent comes back unchanged, and the end of a stream means what it says.
 //
 // [Run] checks a [Target] against the [Rules] that fit its network and returns a
-// [Report]. Each rule sends something over real sockets and examines what comes back.
-// A failure says what was seen, at which byte, and what that means; where it is known,
-// also a likely cause and a remedy. [Compare] takes two reports, one through a path
-// and one directly, and says whether the path or the server is at fault.
+// [Report]. First it finds out whether the target is an echo at all: see [NotEcho]. Each
+// rule sends something over real sockets and examines what comes back. A failure says what
+// was seen, at which byte, and what that means; where it is known, also a likely cause and
+// a remedy. [Compare] takes two reports, one through a path and one directly, and says
+// whether the path or the server is at fault.
 //
 // All bytes are made from a seed, so a check can be repeated exactly.
 package check
@@ -22,7 +23,8 @@ import (
 )
 
 // Run checks target against the rules that fit its network. A target that breaks
-// rules is not an error: see the Report.
+// rules is not an error: see the Report. Nor is a target that is not an echo at all: no
+// rule runs then, and the Report has a NotEcho, unless o.Anyway is set.
 //
 // The error is a *UsageError if target or o are invalid, and an *UnreachableError if
 // the target does not answer; then there is no report. If ctx ends, the error is that
@@ -37,8 +39,9 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := reach(&probe{ctx: ctx, rule: "reach", target: target, Options: o}); err != nil {
-		return nil, err
+	report, err := Identify(ctx, target, o)
+	if err != nil || report.NotEcho != nil {
+		return report, err
 	}
 	r := &runner{
 		ctx: ctx, target: target, options: o, results: make([]Result, len(rules)),
@@ -47,10 +50,8 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	for s := range numStages {
 		r.runStage(rules, s)
 	}
-	return &Report{
-		Target: target, Options: o, Results: r.results,
-		Elapsed: time.Since(start), Interrupted: ctx.Err() != nil,
-	}, ctx.Err()
+	report.Results, report.Elapsed, report.Interrupted = r.results, time.Since(start), ctx.Err() != nil
+	return report, ctx.Err()
 }
 
 // runner is the state of one Run.

@@ -174,20 +174,22 @@ func failAfter(n int, target check.Target, err error) func(context.Context) (net
 
 func TestAServerThatIsGoneIsInconclusive(t *testing.T) {
 	target := serve(t)
-	target.Dial = failAfter(1, target, net.UnknownNetworkError("gone"))
-	report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/first-byte"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := report.Verdict(); got != check.Error {
-		t.Errorf("got %s, want error: the result is inconclusive", got)
+	for conns := 1; conns <= 2; conns++ { // to reach and identify the target
+		target.Dial = failAfter(conns, check.Target{Network: "tcp", Address: target.Address}, net.UnknownNetworkError("gone"))
+		report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/first-byte"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := report.Verdict(); got != check.Error || report.NotEcho != nil {
+			t.Errorf("after %d connections: got %s, %v, want error: the result is inconclusive", conns, got, report.NotEcho)
+		}
 	}
 }
 
 func TestAServerThatRunsOutOfConnectionsFailsConcurrency(t *testing.T) {
 	target := serve(t)
-	// One to reach the target, one that stalls, five, and three of the ten.
-	target.Dial = failAfter(1+1+5+3, target, &net.OpError{Op: "dial", Err: errTimeout{}})
+	// Two to reach and identify the target, one that stalls, five, and three of the ten.
+	target.Dial = failAfter(2+1+5+3, target, &net.OpError{Op: "dial", Err: errTimeout{}})
 	report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/concurrency"}, Conns: 10})
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +322,7 @@ func TestProgressCountsARuleThatRunsTwiceOnce(t *testing.T) {
 	dialed := make(chan struct{}, 100)
 	echo.Dial = func(ctx context.Context) (net.Conn, error) {
 		to := echo.Address
-		if len(dialed) > 0 { // the first one checks that the target answers
+		if len(dialed) >= 2 { // the first two find out that the target is an echo
 			to = mute.Addr().String()
 		}
 		dialed <- struct{}{}

@@ -14,6 +14,9 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 	t := text{color: color}
 	t.line("%s  seed %d", r.Target, r.Seed())
 	t.line("")
+	if r.NotEcho != nil {
+		t.rows(r.NotEcho.rows())
+	}
 	width := 0
 	for _, result := range r.Results {
 		width = max(width, len(result.Rule))
@@ -45,6 +48,9 @@ func (r *Report) Summary() string {
 }
 
 func (r *Report) summary() string {
+	if r.NotEcho != nil {
+		return r.NotEcho.Summary()
+	}
 	var words string
 	inconclusive := r.count(Error)
 	switch verdict := r.Verdict(); {
@@ -57,7 +63,9 @@ func (r *Report) summary() string {
 		}
 	case inconclusive > 0:
 		words = fmt.Sprintf("inconclusive: %d of %s", inconclusive, count(len(r.Results), "rule", "rules"))
-	default: // no rule has a result
+	case len(r.Results) == 0:
+		words = "no rule has run"
+	default: // every rule was skipped
 		words = "inconclusive"
 	}
 	if r.Interrupted {
@@ -77,6 +85,19 @@ func (c *Comparison) WriteText(w io.Writer, color bool) error {
 	t.line("direct  %s", c.Direct.Target)
 	t.line("seed    %d", c.Path.Seed())
 	t.line("")
+	if c.NotEcho != nil {
+		t.rows(c.notEcho().rows())
+	} else {
+		t.comparedRules(c)
+	}
+	t.line("")
+	t.line("%s (%s)", t.paint(c.Verdict(), c.summary()), formatDuration(c.Elapsed()))
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+// comparedRules writes the table and the explanations.
+func (t *text) comparedRules(c *Comparison) {
 	width := 0
 	for _, rule := range c.Rules {
 		width = max(width, len(rule.Rule))
@@ -94,10 +115,6 @@ func (c *Comparison) WriteText(w io.Writer, color bool) error {
 			t.explain(rule.Rule, rule.Verdict(), rule.Detail, c.rows(rule))
 		}
 	}
-	t.line("")
-	t.line("%s (%s)", t.paint(c.Verdict(), c.summary()), formatDuration(c.Elapsed()))
-	_, err := io.WriteString(w, t.String())
-	return err
 }
 
 // Summary returns the result of the comparison in one line.
@@ -106,6 +123,9 @@ func (c *Comparison) Summary() string {
 }
 
 func (c *Comparison) summary() string {
+	if c.NotEcho != nil {
+		return c.NotEcho.Detail
+	}
 	var parts []string
 	for _, part := range []struct {
 		blame  Blame
@@ -157,6 +177,10 @@ func (t *text) cell(v Verdict) string {
 func (t *text) explain(rule string, v Verdict, brief string, rows []row) {
 	t.line("")
 	t.line("%s: %s", t.paint(v, rule), brief)
+	t.rows(rows)
+}
+
+func (t *text) rows(rows []row) {
 	for _, row := range rows {
 		t.line("  %-6s  %s", row.label, row.value)
 	}

@@ -29,6 +29,9 @@ func TestEachFaultFailsItsRulesAndNoOthers(t *testing.T) {
 					t.Skipf("%s: %s", r.Rule, r.Detail)
 				}
 			}
+			if report.NotEcho != nil {
+				t.Fatalf("a %s that %s: %s: %s", row.kind, row.description, report.NotEcho.Summary(), report.NotEcho.Seen)
+			}
 			got := withVerdict(report, check.Fail, check.Error)
 			if diff := cmp.Diff(inOrder(row.want(got)), got); diff != "" {
 				t.Errorf("a %s that %s fails other rules (-want +got):\n%s", row.kind, row.description, diff)

@@ -111,9 +111,12 @@ func (r row) join(t *testing.T, runs []run, found []*check.Report) *check.Report
 			}
 			one := runs[i]
 			one.options.Rules = []string{result.Rule}
-			if again, err := one.do(); err == nil {
+			if again, err := one.do(); err == nil && again.NotEcho == nil {
 				report.Results[n] = again.Results[0]
 			}
+		}
+		if report.NotEcho != nil {
+			return report
 		}
 		if i > 0 {
 			found[0].Results = append(found[0].Results, report.Results...)

@@ -52,12 +52,16 @@ func copyAndFinish(dst, src *net.TCPConn) {
 	dst.CloseWrite()
 }
 
-// copyAndClose closes both directions when one ends. It forwards the bytes only then, so
-// that no reply can be faster than the end.
+// copyAndClose closes both directions when one ends. It forwards blocks of 16 bytes, and
+// what remains only then, so that no reply to that can be faster than the end.
 func copyAndClose(dst, src *net.TCPConn) {
-	all, _ := io.ReadAll(src)
+	block := make([]byte, 16)
+	n, err := io.ReadFull(src, block)
+	for ; err == nil; n, err = io.ReadFull(src, block) {
+		dst.Write(block)
+	}
 	src.Close()
-	dst.Write(all)
+	dst.Write(block[:n])
 	dst.Close()
 }
 

@@ -10,7 +10,8 @@
 //
 // A failed rule says what was seen and what that means; where it is known, also a likely
 // cause and a remedy. A rule is skipped, with the reason, if it needs more than the
-// connections have, or an option that is not set.
+// connections have, or an option that is not set. If nothing comes back through the proxy,
+// no rule runs, and the test fails once.
 package checktest
 
 import (
@@ -59,6 +60,10 @@ func RunTarget(t *testing.T, target check.Target, opts ...Option) {
 	report, err := check.Run(t.Context(), target, o)
 	if report == nil {
 		t.Fatal(err)
+	}
+	if report.NotEcho != nil {
+		t.Errorf("%sseed    %d", report.NotEcho.Explain(), report.Seed())
+		return
 	}
 	for _, result := range report.Results {
 		// All rules have run already: a subtest reports the result of one.

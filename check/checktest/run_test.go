@@ -1,6 +1,7 @@
 package checktest_test
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -30,14 +31,15 @@ func TestBrokenProxyInAnotherProcess(t *testing.T) {
 	checktest.Run(t, through(t, copyAndClose), checktest.Only("stream/half-close", "stream/fin-only", "stream/idle"), short)
 }
 
-func TestAFailedRuleIsExplained(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestBrokenProxyInAnotherProcess$", "-test.v")
-	cmd.Env = append(os.Environ(), broken+"=1")
-	text, err := cmd.CombinedOutput()
-	if err == nil {
-		t.Error("a proxy that closes both directions at one FIN passes")
+func TestNoProxyInAnotherProcess(t *testing.T) {
+	if os.Getenv(broken) == "" {
+		t.Skip("TestATargetThatIsNotAnEchoIsOneFailure runs it in another process, where it fails")
 	}
-	for _, want := range []string{
+	checktest.Run(t, through(t, func(dst, src *net.TCPConn) { dst.Close() }), short)
+}
+
+func TestAFailedRuleIsExplained(t *testing.T) {
+	wantFailure(t, "TestBrokenProxyInAnotherProcess",
 		"--- FAIL: TestBrokenProxyInAnotherProcess/stream/half-close ",
 		"--- PASS: TestBrokenProxyInAnotherProcess/stream/fin-only ",
 		"--- SKIP: TestBrokenProxyInAnotherProcess/stream/idle ",
@@ -46,8 +48,32 @@ func TestAFailedRuleIsExplained(t *testing.T) {
 		"cause   a proxy or tunnel that closes both directions when the client sends a FIN",
 		"remedy  ",
 		"needs --long",
-		"seed    ",
-	} {
+		"seed    ")
+}
+
+func TestATargetThatIsNotAnEchoIsOneFailure(t *testing.T) {
+	text := wantFailure(t, "TestNoProxyInAnotherProcess",
+		"--- FAIL: TestNoProxyInAnotherProcess ",
+		"this is not an echo: it accepts connections and closes them at once",
+		"seen    64 bytes sent: nothing, and ",
+		"remedy  is the server behind it running?",
+		"seed    ")
+	if strings.Contains(text, "TestNoProxyInAnotherProcess/") {
+		t.Errorf("rules have run:\n%s", text)
+	}
+}
+
+// wantFailure runs a test in another process, and returns its output. The test must fail,
+// and the output must contain each of want.
+func wantFailure(t *testing.T, test string, want ...string) string {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.v")
+	cmd.Env = append(os.Environ(), broken+"=1")
+	text, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Errorf("%s passes", test)
+	}
+	for _, want := range want {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("missing: %s", want)
 		}
@@ -55,4 +81,5 @@ func TestAFailedRuleIsExplained(t *testing.T) {
 	if t.Failed() {
 		t.Logf("%s", text)
 	}
+	return string(text)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -180,8 +181,8 @@ func echoWithCheck(ctx context.Context, url string, clientTLS *tls.Config) error
 	if err != nil {
 		return err
 	}
-	if r := report.Results[0]; r.Verdict != check.Pass {
-		return fmt.Errorf("%s: %s", r.Verdict, r.Detail)
+	if report.Verdict() != check.Pass {
+		return errors.New(report.Summary())
 	}
 	return nil
 }

@@ -61,6 +61,7 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags.BoolVar(&f.list, "list", false, "list the rules and exit")
 	flags.BoolVar(&o.Long, "long", false, "also run rules that take minutes")
 	flags.BoolVar(&o.Unsafe, "unsafe", false, "also run rules that may look like an attack")
+	flags.BoolVar(&o.Anyway, "anyway", false, "run the rules also if the target is not an echo")
 	flags.Var(serviceURL(&o.Closed, "tcp", "tls", "unix"), "closed", "a port behind the path where nothing listens")
 	flags.Var(serviceURL(&f.direct), "direct", "the server without the path, to find out which is at fault")
 	flags.Var(serviceURL(&o.Agent, "tcp"), "agent", "the remote agent, through the path")
@@ -156,8 +157,12 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 		}
 		return report, nil
 	}
-	if err := f.reachBoth(ctx, path, *direct); err != nil {
+	comparison, err := f.identifyBoth(ctx, p, path, *direct)
+	if err != nil {
 		return nil, err
+	}
+	if comparison.NotEcho != nil {
+		return comparison, nil
 	}
 	through, err := f.runRules(ctx, p, path, f.options, "through")
 	if through == nil {
@@ -176,17 +181,29 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 	return check.Compare(through, directly), nil
 }
 
-// reachBoth connects to both, so that an error is found before the rules run.
-func (f *checkFlags) reachBoth(ctx context.Context, path, direct check.Target) error {
-	errPath := check.Reach(ctx, path, f.options)
-	errDirect := check.Reach(ctx, direct, f.options)
+// identifyBoth finds out whether both are an echo, before any rule runs. The comparison
+// has no rules.
+func (f *checkFlags) identifyBoth(ctx context.Context, p *Process, path, direct check.Target) (*check.Comparison, error) {
+	progress := newProgress(p, "")
+	defer progress.clear()
+	progress.write("connecting to " + path.String())
+	through, errPath := check.Identify(ctx, path, f.options)
+	options := f.options
+	if through != nil {
+		options.Seed = through.Seed()
+	}
+	progress.write("connecting to " + direct.String())
+	directly, errDirect := check.Identify(ctx, direct, options)
 	switch {
 	case errPath != nil && errDirect == nil:
-		return fmt.Errorf("%w; directly, %s can be reached", errPath, direct)
+		return nil, fmt.Errorf("%w; directly, %s can be reached", errPath, direct)
 	case errPath != nil:
-		return fmt.Errorf("%w; directly: %w", errPath, errDirect)
+		return nil, fmt.Errorf("%w; directly: %w", errPath, errDirect)
+	case errDirect != nil:
+		return nil, errDirect
 	}
-	return errDirect
+	through.Echod, directly.Echod = thisBuild().String(), thisBuild().String()
+	return check.Compare(through, directly), nil
 }
 
 // runRules runs the rules on one target and shows the progress; way says how the target is
@@ -195,6 +212,7 @@ func (f *checkFlags) reachBoth(ctx context.Context, path, direct check.Target) e
 func (f *checkFlags) runRules(ctx context.Context, p *Process, target check.Target, o check.Options, way string) (*check.Report, error) {
 	progress := newProgress(p, way+" "+target.String())
 	defer progress.clear()
+	progress.write("connecting to " + target.String())
 	o.Progress = progress.show
 	report, err := check.Run(ctx, target, o)
 	if report == nil {

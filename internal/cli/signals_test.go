@@ -47,7 +47,7 @@ func TestSecondInterruptEndsACheckAtOnce(t *testing.T) {
 	defer l.Close()
 	l.(*net.TCPListener).SetDeadline(time.Now().Add(testTimeout))
 
-	cmd := exec.Command(os.Args[0], "check", "--rule", "stream/first-byte", "--timeout", "1h", "tcp://"+l.Addr().String())
+	cmd := exec.Command(os.Args[0], "check", "--anyway", "--rule", "stream/first-byte", "--timeout", "1h", "tcp://"+l.Addr().String())
 	cmd.Env = append(os.Environ(), asEchod+"=1")
 	cmd.Stdout = fullPipe(t)
 	if err := cmd.Start(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -77,8 +78,10 @@ const wide = 200
 func TestProgressIsShownAndCleared(t *testing.T) {
 	url, direct := echotest.NewServer(t).URL(), echotest.NewServer(t).URL()
 	two := []string{"--parallel", "1", "--rule", "stream/first-byte", "--rule", "stream/fin-only"}
-	steps := func(what string) []string {
+	steps := func(way, url string) []string {
+		what := way + " " + url
 		return []string{
+			"connecting to " + url,
 			"0 of 2 " + what + ": stream/first-byte",
 			"1 of 2 " + what,
 			"1 of 2 " + what + ": stream/fin-only",
@@ -91,8 +94,9 @@ func TestProgressIsShownAndCleared(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"one way", []string{url}, steps("at " + url)},
-		{"two ways", []string{"--direct", direct, url}, append(steps("through "+url), steps("directly at "+direct)...)},
+		{"one way", []string{url}, steps("at", url)},
+		{"two ways", []string{"--direct", direct, url}, slices.Concat(
+			[]string{"connecting to " + url, "connecting to " + direct, ""}, steps("through", url), steps("directly at", direct))},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -30,12 +30,26 @@ const introduction = `# The rules
 An ID is permanent. A rule applies to the networks listed with it. It is skipped,
 never passed, if a flag that it needs is missing.
 
+Before the rules, check finds out whether the target is an echo at all. It sends 64 random
+bytes that end with a line end on each of two connections, one after the other, and
+half-closes the second; or it sends 64 bytes in each of four datagrams. If something of this
+comes back, late, changed or only a part of it, the rules run. If nothing does, no rule
+runs: the report has one verdict, which is inconclusive and says what the target does. This
+takes up to twice the timeout. ` + "`--anyway`" + ` runs the rules in any case. (A target that
+answers no datagram at all cannot be reached, which is an error.) The kinds of targets that
+are not an echo:
+
 `
 
 // document returns the text of docs/rules.md.
 func document() string {
 	var b strings.Builder
 	b.WriteString(introduction)
+	b.WriteString("| kind | the target |\n|---|---|\n")
+	for _, k := range check.Kinds() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", k.Kind, k.Meaning)
+	}
+	b.WriteByte('\n')
 	b.WriteString("| rule | networks | needs |\n|---|---|---|\n")
 	for _, r := range check.Rules() {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", r.ID, anchor(r.ID), strings.Join(r.Networks, ", "), quoted(r.Needs))
