@@ -234,3 +234,17 @@ func TestStreamTakesNoMemoryThatOthersWaitFor(t *testing.T) {
 		})
 	}
 }
+
+func TestStalledReaderWithoutMemoryIsReset(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			s := serve(t, network, engine.Config{
+				StallTimeout: 100 * time.Millisecond,
+				Budget:       engine.NewBudget(engine.Limits{MaxMemory: 1}),
+			})
+			conn := dial(t, s)
+			go conn.Write(make([]byte, 64<<20)) // more than all buffers hold
+			eventually(t, func() bool { return s.Stats().Closes[engine.Stalled] == 1 }, "the stream is counted as stalled")
+		})
+	}
+}
