@@ -29,7 +29,7 @@ func (p *probe) startScenario(scenario, group string, params agent.Params) (*age
 	conn, err := p.agentClient().Start(p.ctx, scenario, group, params)
 	var refusal *agent.Refusal
 	if errors.As(err, &refusal) && refusal.Permanent() {
-		return nil, skipped(err.Error())
+		return nil, skipBecause(err)
 	}
 	if err != nil {
 		return nil, err

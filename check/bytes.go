@@ -43,10 +43,12 @@ func checkBytes(got, want []byte, more io.Reader, offset int64) *failure {
 	want = append(want, nextBytes(more, excerptLen)...)
 	f := failAt(offset+int64(bad), Corrupt, "byte %d differs from the byte that was sent", offset+int64(bad))
 	f.got, f.want = excerpt(got[bad:]), excerpt(want[bad:])
+	f.evidence, f.due = Changed, want[bad:]
 	if n := shift(want[bad:], got[bad:]); n > 0 {
+		f.evidence = Missing
 		f.detail = fmt.Sprintf("%s missing at byte %d", count(n, "byte is", "bytes are"), f.offset)
 	} else if n := shift(got[bad:], want[bad:]); n > 0 {
-		f.class = ExtraBytes
+		f.class, f.evidence = ExtraBytes, Added
 		f.detail = fmt.Sprintf("%s arrived at byte %d", count(n, "extra byte", "extra bytes"), f.offset)
 	}
 	return f

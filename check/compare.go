@@ -154,6 +154,38 @@ func unanswered(r Result) string {
 	return "did not run"
 }
 
+// explainedBy returns the rule whose failure explains that of rule, if the same side is at
+// fault for both; else "".
+func (c *Comparison) explainedBy(rule ComparedRule) string {
+	by := rule.shown().ExplainedBy
+	for _, other := range c.Rules {
+		if other.Rule == by && other.Blame == rule.Blame && other.shown().ExplainedBy == "" {
+			return by
+		}
+	}
+	return ""
+}
+
+// explainFirst returns the rules, first those whose failures explain others.
+func (c *Comparison) explainFirst() []ComparedRule {
+	rules := slices.Clone(c.Rules)
+	slices.SortStableFunc(rules, func(a, b ComparedRule) int {
+		return min(1, len(c.explains(b.Rule))) - min(1, len(c.explains(a.Rule)))
+	})
+	return rules
+}
+
+// explains returns the rules that the failure of rule explains.
+func (c *Comparison) explains(rule string) []string {
+	var ids []string
+	for _, other := range c.Rules {
+		if c.explainedBy(other) == rule {
+			ids = append(ids, other.Rule)
+		}
+	}
+	return ids
+}
+
 // Verdict returns Fail if a rule failed directly or through the path, Pass if both
 // reports pass, and Error if the comparison is inconclusive.
 func (c *Comparison) Verdict() Verdict {
@@ -185,10 +217,12 @@ func (c *Comparison) count(blame Blame) int {
 
 // rows explains the result that rule.shown returns.
 func (c *Comparison) rows(rule ComparedRule) []row {
+	report, result := c.Path, rule.Path
 	if rule.Direct.Verdict == Fail {
-		return c.Direct.rows(rule.Direct)
+		report, result = c.Direct, rule.Direct
 	}
-	return c.Path.rows(rule.Path)
+	result.ExplainedBy = c.explainedBy(rule)
+	return report.rows(result)
 }
 
 func (c *Comparison) testCases() []testCase {

@@ -73,6 +73,18 @@ type failure struct {
 	got, want string
 	detail    string // one plain sentence without a full stop
 	cause     error  // the error of the kernel, where it says more than the class
+	evidence  Evidence
+	size      int64  // how many bytes had been sent and were due together; 0 if it is not about bytes
+	received  []byte // what came back, from the first wrong byte on; nil if no byte was wrong
+	due       []byte // what should have come back there
+}
+
+// about returns err as a failure of a message or an amount of n bytes, if it is one.
+func about(n int64, err error) error {
+	if f, ok := errors.AsType[*failure](err); ok {
+		f.size = n
+	}
+	return err
 }
 
 func (f *failure) Error() string { return string(f.class) + ": " + f.detail }
@@ -116,3 +128,6 @@ func isTimeout(err error) bool {
 type skipped string
 
 func (s skipped) Error() string { return string(s) }
+
+// skipBecause returns a skipped error with the reason err.
+func skipBecause(err error) error { return skipped(plainText(err)) }

@@ -50,6 +50,11 @@ func hard() *check.Report {
 			Got: "\"\\\x1b #<&>]]>", Want: "ä: - 'x'\nnext", Detail: "C:\\ # 1", Meaning: "Bytes differ."},
 		check.Result{Rule: "stream/slow-reader", Verdict: check.Pass, Offset: -1, Detail: "5 KiB: # exact", Elapsed: time.Second},
 		check.Result{Rule: "stream/churn", Verdict: check.Skip, Offset: -1, Detail: `needs --agent # \`},
+		check.Result{Rule: "stream/half-close-owed", Verdict: check.Fail, Class: check.PrematureEOF, Offset: 0, Size: 512 << 10,
+			Detail: "512.0 KiB owed: the stream ended after 0 of 524288 bytes", Meaning: "Owed bytes are dropped.",
+			Cause: "another cause", Remedy: "another remedy", ExplainedBy: "stream/half-close", Elapsed: time.Second},
+		check.Result{Rule: "stream/zero-window", Verdict: check.Error, Class: check.Local, Offset: -1,
+			Detail: "connect: this machine has no free local port", Elapsed: time.Second},
 		check.Result{Rule: "stream/size-sweep", Verdict: check.Error, Offset: -1, Detail: "interrupted"})
 	return r
 }

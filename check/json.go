@@ -70,18 +70,21 @@ type optionsJSON struct {
 }
 
 type resultJSON struct {
-	Rule    string  `json:"rule"`
-	Verdict Verdict `json:"verdict"`
-	Class   Class   `json:"class,omitempty"`
-	Offset  *int64  `json:"offset,omitempty"` // absent if there is none
-	Got     string  `json:"got,omitempty"`
-	Want    string  `json:"want,omitempty"`
-	Detail  string  `json:"detail,omitempty"`
-	Meaning string  `json:"meaning,omitempty"`
-	Cause   string  `json:"cause,omitempty"`
-	Remedy  string  `json:"remedy,omitempty"`
-	Repeat  string  `json:"repeat,omitempty"` // of a failure: the command line
-	Elapsed seconds `json:"elapsed_seconds"`
+	Rule        string   `json:"rule"`
+	Verdict     Verdict  `json:"verdict"`
+	Class       Class    `json:"class,omitempty"`
+	Evidence    Evidence `json:"evidence,omitempty"`
+	Size        int64    `json:"size_bytes,omitempty"`
+	ExplainedBy string   `json:"explained_by,omitempty"`
+	Offset      *int64   `json:"offset,omitempty"` // absent if there is none
+	Got         string   `json:"got,omitempty"`
+	Want        string   `json:"want,omitempty"`
+	Detail      string   `json:"detail,omitempty"`
+	Meaning     string   `json:"meaning,omitempty"`
+	Cause       string   `json:"cause,omitempty"`
+	Remedy      string   `json:"remedy,omitempty"`
+	Repeat      string   `json:"repeat,omitempty"` // of a failure: the command line
+	Elapsed     seconds  `json:"elapsed_seconds"`
 }
 
 // seconds is a duration in JSON.
@@ -158,7 +161,7 @@ func (o optionsJSON) options(seed uint64) Options {
 
 func (r Result) toJSON(of *Report) resultJSON {
 	document := resultJSON{
-		Rule: r.Rule, Verdict: r.Verdict, Class: r.Class,
+		Rule: r.Rule, Verdict: r.Verdict, Class: r.Class, Evidence: r.Evidence, Size: r.Size, ExplainedBy: r.ExplainedBy,
 		Got: r.Got, Want: r.Want, Detail: r.Detail, Meaning: r.Meaning,
 		Cause: r.Cause, Remedy: r.Remedy, Elapsed: seconds(r.Elapsed),
 	}
@@ -173,7 +176,7 @@ func (r Result) toJSON(of *Report) resultJSON {
 
 func (d resultJSON) result() Result {
 	r := Result{
-		Rule: d.Rule, Verdict: d.Verdict, Class: d.Class, Offset: -1,
+		Rule: d.Rule, Verdict: d.Verdict, Class: d.Class, Offset: -1, Evidence: d.Evidence, Size: d.Size, ExplainedBy: d.ExplainedBy,
 		Got: d.Got, Want: d.Want, Detail: d.Detail, Meaning: d.Meaning,
 		Cause: d.Cause, Remedy: d.Remedy, Elapsed: time.Duration(d.Elapsed),
 	}

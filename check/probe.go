@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,23 +45,34 @@ func atOnce(n int, call func(i int) error) error {
 	}
 	wg.Wait()
 	var first *failure
-	failed := 0
+	var firstError error
+	failed, inconclusive := 0, 0
 	for _, err := range errs {
 		var f *failure
-		if errors.As(err, &f) {
+		switch {
+		case errors.As(err, &f):
 			failed++
-			if first == nil {
-				first = f
-			}
+			first = cmp.Or(first, f)
+		case err != nil:
+			inconclusive++
+			firstError = cmp.Or(firstError, err)
 		}
 	}
-	if first == nil {
-		return errors.Join(errs...)
+	var skip skipped
+	switch {
+	case first != nil:
+		first.detail = share(failed, n) + " failed, the first with: " + first.detail
+		return first
+	case inconclusive < 2, errors.As(firstError, &skip):
+		return firstError
 	}
-	many := fmt.Sprintf("%d of %d", failed, n)
-	if failed == n {
-		many = "all"
+	return fmt.Errorf("%s failed, the first with: %w", share(inconclusive, n), firstError)
+}
+
+// share returns the words for k of n.
+func share(k, n int) string {
+	if k == n {
+		return "all"
 	}
-	first.detail = many + " failed, the first with: " + first.detail
-	return first
+	return fmt.Sprintf("%d of %d", k, n)
 }

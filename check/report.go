@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,17 +31,20 @@ type Report struct {
 
 // Result is the result of one rule.
 type Result struct {
-	Rule    string // its ID
-	Verdict Verdict
-	Class   Class  // how it failed, or why it is inconclusive; "" if there is no class
-	Offset  int64  // of the first wrong byte that came back; -1 if there is none
-	Got     string // what came back; "" where that does not help
-	Want    string // what should have come back
-	Detail  string // what was seen, in one plain sentence
-	Meaning string // of a failure: what it means
-	Cause   string // of a failure: a likely cause, where known
-	Remedy  string // of a failure: what fixes it, where known
-	Elapsed time.Duration
+	Rule        string // its ID
+	Verdict     Verdict
+	Class       Class    // how it failed, or why it is inconclusive; "" if there is no class
+	Evidence    Evidence // of a failure: what was seen beyond the class; "" if nothing
+	Size        int64    // of a failure: how many bytes were due together; 0 if it is not about bytes
+	Offset      int64    // of the first wrong byte that came back; -1 if there is none
+	Got         string   // what came back; "" where that does not help
+	Want        string   // what should have come back
+	Detail      string   // what was seen, in one plain sentence
+	Meaning     string   // of a failure: what it means
+	Cause       string   // of a failure: a likely cause, where known
+	Remedy      string   // of a failure: what fixes it, where known
+	ExplainedBy string   // of a failure: the rule whose failure probably has the same reason; "" if none
+	Elapsed     time.Duration
 }
 
 // interrupted is the Detail of a rule that was interrupted.
@@ -101,21 +105,22 @@ func quoteForShell(word string) string {
 // row is one labelled value, e.g. of the explanation of a failure.
 type row struct{ label, value string }
 
-// rows explains a result that failed. Other results have no rows.
+// rows explains a result that failed. Other results have no rows. The cause of a failure
+// that another one explains is that of the other.
 func (r *Report) rows(result Result) []row {
 	if result.Verdict != Fail {
 		return nil
 	}
+	explanation := []row{{"means", result.Meaning}, {"cause", result.Cause}, {"remedy", result.Remedy}}
+	if result.ExplainedBy != "" {
+		explanation = []row{{"explained_by", result.ExplainedBy}}
+	}
 	var rows []row
-	for _, row := range []row{
-		{"seen", result.Detail},
-		{"got", result.Got},
-		{"want", result.Want},
-		{"means", result.Meaning},
-		{"cause", result.Cause},
-		{"remedy", result.Remedy},
-		{"repeat", r.Command(result.Rule)},
-	} {
+	for _, row := range slices.Concat(
+		[]row{{"seen", result.Detail}, {"got", result.Got}, {"want", result.Want}},
+		explanation,
+		[]row{{"repeat", r.Command(result.Rule)}},
+	) {
 		if row.value != "" {
 			rows = append(rows, row)
 		}
@@ -126,6 +131,8 @@ func (r *Report) rows(result Result) []row {
 // brief returns the result in a few words.
 func (r Result) brief() string {
 	switch {
+	case r.Verdict == Error && r.Class != "":
+		return r.Detail + " (" + string(r.Class) + ")"
 	case r.Verdict != Fail:
 		return r.Detail
 	case r.Offset >= 0:

@@ -18,20 +18,13 @@ type Rule struct {
 	Needs    []string // flags of echod check without which it is skipped, e.g. "--long"
 	Sends    string   // what the client does
 	Expects  string   // what must come back
-	Meaning  string   // what a failure means, in one plain sentence
-	Causes   []Cause  // likely causes of a failure; a report contains the first that fits
+	Meaning  string   // what a failure means, in one plain sentence, unless a Cause says otherwise
+	Causes   []Cause  // likely causes of a failure; a report contains the first that fits, or one of CommonCauses
 
 	stage     stage
 	noRetry   bool                        // takes too long to run again
 	extraTime func(Options) time.Duration // what it may take beyond the usual limit; nil if nothing
 	run       func(*probe) error
-}
-
-// Cause is a likely cause of a failure, and what fixes it.
-type Cause struct {
-	Classes []Class // the classes that it explains; none means any
-	Text    string
-	Remedy  string
 }
 
 // stage is when a rule runs. Rules of one stage run concurrently, because they do not
@@ -107,16 +100,6 @@ func (r Rule) missing(o Options) string {
 		}
 	}
 	return ""
-}
-
-// cause returns the first likely cause of a failure with that class, if there is one.
-func (r Rule) cause(class Class) Cause {
-	for _, c := range r.Causes {
-		if len(c.Classes) == 0 || slices.Contains(c.Classes, class) {
-			return c
-		}
-	}
-	return Cause{}
 }
 
 // choose returns the rules that apply to network, are matched by only and not by skip.

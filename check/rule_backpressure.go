@@ -9,9 +9,10 @@ var backpressure = Rule{
 	Expects:  "that the writer stalls",
 	Meaning:  "Something on the path receives without limit what nobody reads: one client can use up its memory.",
 	Causes: []Cause{
-		{nil,
-			"reading continues although writing is blocked",
-			"stop reading while bytes are owed: flow control then stops the client"},
+		{
+			Text:   "reading continues although writing is blocked",
+			Remedy: "stop reading while bytes are owed: flow control then stops the client",
+		},
 	},
 	stage: stalled,
 	run:   runBackpressure,

@@ -8,7 +8,20 @@ var binaryExact = Rule{
 	Sends:    "all 256 byte values; then, on one connection each, the first bytes of telnet, HTTP, TLS and the PROXY protocol",
 	Expects:  "the same",
 	Meaning:  "Something on the path interprets the bytes and changes or answers them, instead of forwarding them.",
-	run:      runBinaryExact,
+	Causes: []Cause{
+		{
+			Classes:  []Class{Corrupt, ExtraBytes},
+			Evidence: []Evidence{Changed, Added},
+			Text:     "a proxy or a server that detects the protocol by the first bytes and answers, or a terminal on the path (telnet, a pty)",
+			Remedy:   "turn protocol detection off; stty raw -echo for a pty",
+		},
+		{
+			Classes: []Class{PrematureEOF, Reset},
+			Text:    "a proxy, a firewall or a server that detects the protocol by the first bytes and refuses it",
+			Remedy:  "turn protocol detection off, or allow the protocol",
+		},
+	},
+	run: runBinaryExact,
 }
 
 // openings are bytes that a protocol detector reacts to. Each has its own connection,

@@ -13,9 +13,11 @@ var churn = Rule{
 	Expects:  "that soon none of them is open at the agent",
 	Meaning:  "Connections that both sides have ended stay half open on the path, which runs out of them in time.",
 	Causes: []Cause{
-		{[]Class{Silent},
-			"a proxy that does not forward the end, or does not close a connection that both sides have ended",
-			"forward each FIN, and close both connections when both directions have ended"},
+		{
+			Classes: []Class{Silent},
+			Text:    "a proxy that does not forward the end, or does not close a connection that both sides have ended",
+			Remedy:  "forward each FIN, and close both connections when both directions have ended",
+		},
 	},
 	stage: crowd,
 	run:   runChurn,

@@ -9,9 +9,11 @@ var closeLatency = Rule{
 	Expects:  "a FIN within a second",
 	Meaning:  "A timer delays the end: every connection stays open for longer than it is used.",
 	Causes: []Cause{
-		{[]Class{Late, Silent},
-			"a lingering close, or a proxy that waits before it forwards the FIN",
-			"close as soon as everything is read and written"},
+		{
+			Classes: []Class{Late, Silent},
+			Text:    "a lingering close, or a proxy that waits before it forwards the FIN",
+			Remedy:  "close as soon as everything is read and written",
+		},
 	},
 	run: runCloseLatency,
 }

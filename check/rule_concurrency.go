@@ -1,6 +1,9 @@
 package check
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 var concurrency = Rule{
 	ID:       "stream/concurrency",
@@ -9,12 +12,43 @@ var concurrency = Rule{
 	Expects:  "its own bytes for each client",
 	Meaning:  "Clients disturb each other: a stalled one blocks the rest, bytes are mixed up, or connections run out.",
 	Causes: []Cause{
-		{[]Class{Timeout},
-			"more clients at once than the accept queue holds, so that some are never accepted (socat's backlog is 5); or clients served one after another",
-			"increase the backlog (socat: backlog=128; the limit is sysctl net.core.somaxconn); serve each connection independently of the others"},
-		{[]Class{Refused, Reset},
-			"a limit on connections or descriptors",
-			"raise the limit (ulimit -n); if it is intended, lower --conns"},
+		{
+			Evidence: []Evidence{StalledPeer},
+			Meaning:  "A client that does not read blocks the others.",
+			Text:     "a loop or a thread that serves several connections, and blocks in writing to the one that does not read",
+			Remedy:   "make the sockets non-blocking, or serve each connection in a thread of its own",
+		},
+		{
+			Classes:  []Class{Timeout},
+			Evidence: []Evidence{SlowPath},
+			Meaning:  "The path is too slow for this number of clients: all of them progress, and not all within the timeout.",
+			Text:     "a slow link, or a limit on the rate",
+			Remedy:   "increase --timeout, or lower --conns",
+		},
+		{
+			Classes:  []Class{Timeout, Refused, Reset, PrematureEOF},
+			Evidence: []Evidence{ConnectionLimit},
+			Meaning:  "Connections run out: further ones work only when others have ended.",
+			Text:     "a limit on the connections of the server or of a proxy (maxconn, descriptors), or a NAT that has used up its ports or its table",
+			Remedy:   "raise the limit (ulimit -n, maxconn; for a NAT more addresses or ports, sysctl net.netfilter.nf_conntrack_max); if it is intended, lower --conns",
+		},
+		{
+			Classes:  []Class{Timeout, Refused, Reset, PrematureEOF},
+			Evidence: []Evidence{Burst, Connecting},
+			Meaning:  "Clients that connect at the same moment are not all accepted.",
+			Text:     "more connects at once than the accept queue holds (socat's backlog is 5), or a limit on the rate of new connections",
+			Remedy:   "increase the backlog (socat: backlog=128; the limit is sysctl net.core.somaxconn), or raise the limit on the rate",
+		},
+		{
+			Classes: []Class{Timeout},
+			Text:    "clients served one after another, so that some are never accepted while others are connected",
+			Remedy:  "serve each connection independently of the others; if a proxy does it, increase its number of workers",
+		},
+		{
+			Classes: []Class{Refused, Reset},
+			Text:    "a limit on connections or descriptors",
+			Remedy:  "raise the limit (ulimit -n); if it is intended, lower --conns",
+		},
 	},
 	stage: crowd,
 	run:   runConcurrency,
@@ -25,17 +59,28 @@ func runConcurrency(p *probe) error {
 	if err != nil {
 		return err
 	}
-	defer stalled.abort()
+	defer func() { stalled.abort() }()
 	stalled.shrinkBuffer()
 	// A server that resets this one for not reading breaks another rule.
 	stalled.fill(p.payload(0), mostOwed, standstill)
 	for _, n := range []int{min(5, p.Conns), p.Conns} {
-		if err := runClients(p, n); err != nil {
+		err := runClients(p, n)
+		if f, ok := errors.AsType[*failure](err); ok && f.class == Timeout && f.evidence != SlowPath && f.evidence != Burst {
+			stalled.abort()
+			if runClients(p, n) == nil {
+				f.evidence = StalledPeer
+				f.detail += "; the same succeeds without the client that reads nothing"
+			}
+		}
+		if err != nil {
 			return inCase(count(n, "client", "clients"), err)
 		}
 	}
 	return nil
 }
+
+// perClient is how many bytes each client exchanges.
+const perClient = 16 << 10
 
 // runClients connects n clients, and when all are connected exchanges bytes on all at
 // once.
@@ -53,18 +98,63 @@ func runClients(p *probe, n int) error {
 		clients[i] = s
 		return connectFailure(err)
 	})
+	if f, ok := errors.AsType[*failure](err); ok {
+		tryOneMore(p, f)
+	}
 	if err != nil {
 		return err
 	}
-	return atOnce(n, func(i int) error {
+	err = atOnce(n, func(i int) error {
 		out, back := p.payload(i+1), p.payload(i+1)
-		for range 4 {
+		for range perClient / (4 << 10) {
 			if err := clients[i].exchange(out, back, 4<<10); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	f, ok := errors.AsType[*failure](err)
+	switch {
+	case !ok || f.class != Timeout:
+	case stillMoving(clients):
+		f.evidence = SlowPath
+		f.detail += "; bytes for other clients still arrived"
+	case slices.ContainsFunc(clients, func(s *stream) bool { return s.received == perClient }):
+		tryOneMore(p, f) // some are served, others are not
+	}
+	return err
+}
+
+// tryOneMore finds out, after some of many connections failed, whether one more connection
+// works while the others are open.
+func tryOneMore(p *probe, f *failure) {
+	s, err := p.open()
+	if err == nil {
+		defer s.Close()
+		err = s.exchange(p.payload(0), p.payload(0), 1)
+	}
+	if err == nil {
+		f.evidence = Burst
+		f.detail += "; one more connection a moment later works"
+	} else {
+		f.evidence = ConnectionLimit
+		f.detail += "; while the others are open, no further connection works"
+	}
+}
+
+// stillMoving reports whether some client received bytes in the last part of the time
+// in which another one waited in vain for the timeout.
+func stillMoving(clients []*stream) bool {
+	first, last := clients[0].arrived, clients[0].arrived
+	for _, s := range clients {
+		if s.arrived.Before(first) {
+			first = s.arrived
+		}
+		if s.arrived.After(last) {
+			last = s.arrived
+		}
+	}
+	return last.Sub(first) > clients[0].timeout/2
 }
 
 // connectFailure turns the error of a connect into a failure: in other rules such an
@@ -73,7 +163,9 @@ func runClients(p *probe, n int) error {
 func connectFailure(err error) error {
 	switch class := classify(err); class {
 	case Refused, Reset, Timeout, PrematureEOF, TLS:
-		return fail(class, "a connection could not be made: %v", errors.Unwrap(err))
+		f := fail(class, "a connection could not be made: %s", plainText(errors.Unwrap(err)))
+		f.evidence = Connecting
+		return f
 	}
 	return err
 }

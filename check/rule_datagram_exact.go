@@ -15,12 +15,16 @@ var datagramExact = Rule{
 	Expects:  "each of them unchanged",
 	Meaning:  "Datagrams of some sizes come back shorter, changed or not at all.",
 	Causes: []Cause{
-		{[]Class{Truncated},
-			"a receive buffer that is smaller than the datagram",
-			"receive into 64 KiB"},
-		{[]Class{Silent},
-			"fragments dropped on the path, an empty datagram that is ignored, or a limit on the size",
-			"allow fragments, or send less than the MTU of the path; answer empty datagrams, too"},
+		{
+			Classes: []Class{Truncated},
+			Text:    "a receive buffer that is smaller than the datagram",
+			Remedy:  "receive into 64 KiB",
+		},
+		{
+			Classes: []Class{Silent},
+			Text:    "fragments dropped on the path, an empty datagram that is ignored, or a limit on the size",
+			Remedy:  "allow fragments, or send less than the MTU of the path; answer empty datagrams, too",
+		},
 	},
 	run: runDatagramExact,
 }

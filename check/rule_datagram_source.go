@@ -7,9 +7,11 @@ var datagramSource = Rule{
 	Expects:  "the answer from the address that it was sent to",
 	Meaning:  "The answer comes from another address: firewalls and connected sockets drop it.",
 	Causes: []Cause{
-		{[]Class{WrongSource},
-			"a server bound to all addresses lets the kernel choose the source, or answers from a second socket",
-			"answer from the address that received the datagram (IP_PKTINFO, IPV6_PKTINFO), on the same socket"},
+		{
+			Classes: []Class{WrongSource},
+			Text:    "a server bound to all addresses lets the kernel choose the source, or answers from a second socket",
+			Remedy:  "answer from the address that received the datagram (IP_PKTINFO, IPV6_PKTINFO), on the same socket",
+		},
 	},
 	run: runDatagramSource,
 }

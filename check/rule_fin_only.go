@@ -7,12 +7,16 @@ var finOnly = Rule{
 	Expects:  "a FIN, no reset",
 	Meaning:  "A connection without data does not end in an orderly way: health checks hang or fail.",
 	Causes: []Cause{
-		{[]Class{Reset},
-			"the socket is closed with SO_LINGER 0, or before all input was read",
-			"read to the end of the stream, then close"},
-		{[]Class{Silent},
-			"the end of a stream without data is not noticed, or not forwarded",
-			"treat a read of 0 bytes as the end, and forward it"},
+		{
+			Classes: []Class{Reset},
+			Text:    "the socket is closed with SO_LINGER 0, or before all input was read",
+			Remedy:  "read to the end of the stream, then close",
+		},
+		{
+			Classes: []Class{Silent},
+			Text:    "the end of a stream without data is not noticed, or not forwarded",
+			Remedy:  "treat a read of 0 bytes as the end, and forward it",
+		},
 	},
 	run: func(p *probe) error {
 		s, err := p.openHalfClosable()

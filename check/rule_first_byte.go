@@ -7,9 +7,11 @@ var firstByte = Rule{
 	Expects:  "that byte within the timeout",
 	Meaning:  "The path stores bytes until the stream ends, or waits for more bytes to detect the protocol: an interactive session cannot start.",
 	Causes: []Cause{
-		{[]Class{Timeout},
-			"a store-and-forward proxy, or one that reads the first bytes to detect the protocol",
-			"turn buffering and protocol detection off, or send more bytes first"},
+		{
+			Classes: []Class{Timeout},
+			Text:    "a store-and-forward proxy, or one that reads the first bytes to detect the protocol",
+			Remedy:  "turn buffering and protocol detection off, or send more bytes first",
+		},
 	},
 	run: func(p *probe) error {
 		s, err := p.open()

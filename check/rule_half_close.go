@@ -7,9 +7,16 @@ var halfClose = Rule{
 	Expects:  "all of it, then a FIN",
 	Meaning:  "A client that has finished sending loses the reply (echo x | nc).",
 	Causes: []Cause{
-		{[]Class{PrematureEOF, Reset, Timeout},
-			"a proxy or tunnel that closes both directions when the client sends a FIN",
-			"nginx stream: proxy_half_close on; socat: a longer -t; others: forward the FIN and continue to read"},
+		{
+			Classes: []Class{PrematureEOF, Reset},
+			Text:    "a proxy or tunnel that closes both directions when the client sends a FIN",
+			Remedy:  "nginx stream: proxy_half_close on; socat: a longer -t; others: forward the FIN and continue to read",
+		},
+		{
+			Classes: []Class{Silent},
+			Text:    "the reply came, and the end did not: the server or a proxy does not forward the FIN",
+			Remedy:  "forward each FIN when it arrives (shutdown with SHUT_WR)",
+		},
 	},
 	run: runHalfClose,
 }

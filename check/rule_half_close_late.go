@@ -15,9 +15,11 @@ var halfCloseLate = Rule{
 	Expects:  "all of it, then a FIN",
 	Meaning:  "A connection on which only the server still sends is dropped after a while: late answers are lost.",
 	Causes: []Cause{
-		{[]Class{PrematureEOF, Reset},
-			"a timeout for half-closed connections, or a proxy that closes both directions when the client sends a FIN",
-			"nginx stream: proxy_half_close on; socat: a longer -t; haproxy: a longer timeout client-fin; others: a longer timeout after a FIN"},
+		{
+			Classes: []Class{PrematureEOF, Reset},
+			Text:    "a timeout for half-closed connections, or a proxy that closes both directions when the client sends a FIN",
+			Remedy:  "nginx stream: proxy_half_close on; socat: a longer -t; haproxy: a longer timeout client-fin; others: a longer timeout after a FIN",
+		},
 	},
 	run: runHalfCloseLate,
 }

@@ -12,9 +12,11 @@ var halfCloseOwed = Rule{
 	Expects:  "all of it, then a FIN",
 	Meaning:  "Bytes that are still owed when the client finishes are dropped: the end of a long reply is lost.",
 	Causes: []Cause{
-		{[]Class{PrematureEOF, Reset, Timeout},
-			"the connection is closed at the client's FIN, or a short time later, while bytes are unsent (socat: after -t seconds, by default 0.5)",
-			"nginx stream: proxy_half_close on; socat: a longer -t; others: write owed bytes before closing"},
+		{
+			Classes: []Class{PrematureEOF, Reset},
+			Text:    "the connection is closed at the client's FIN, or a short time later, while bytes are unsent (socat: after -t seconds, by default 0.5)",
+			Remedy:  "nginx stream: proxy_half_close on; socat: a longer -t; others: write owed bytes before closing",
+		},
 	},
 	stage: stalled,
 	run:   runHalfCloseOwed,

@@ -19,9 +19,11 @@ var idle = Rule{
 	Expects:  "all of them, or an end that both sides are informed of",
 	Meaning:  "A silent connection is dropped after a while and neither side is informed: the next bytes are lost, and a side that waits never learns of it.",
 	Causes: []Cause{
-		{[]Class{Silent},
-			"a NAT, firewall or load balancer that drops the state of silent connections without a reset (Azure: after 4 min, AWS: after 350 s)",
-			"send keepalives more often than that, or make it reset what it drops (Azure: enableTcpReset)"},
+		{
+			Classes: []Class{Silent},
+			Text:    "a NAT, firewall or load balancer that drops the state of silent connections without a reset (Azure: after 4 min, AWS: after 350 s)",
+			Remedy:  "send keepalives more often than that, or make it reset what it drops (Azure: enableTcpReset)",
+		},
 	},
 	stage:     stalled,
 	noRetry:   true,

@@ -14,9 +14,11 @@ var loopGuard = Rule{
 	Expects:  "no answer",
 	Meaning:  "A forged datagram makes the echo and another service that answers everything (echo, chargen, dns) answer each other forever.",
 	Causes: []Cause{
-		{[]Class{Answered},
-			"every source is answered, whatever its port",
-			"do not answer ports below 1024, or do not serve UDP to networks that you do not trust; a NAT on the path may also have changed the port"},
+		{
+			Classes: []Class{Answered},
+			Text:    "every source is answered, whatever its port",
+			Remedy:  "do not answer ports below 1024, or do not serve UDP to networks that you do not trust; a NAT on the path may also have changed the port",
+		},
 	},
 	run: runLoopGuard,
 }

@@ -21,9 +21,11 @@ var natIdle = Rule{
 	Expects:  "the answer after the longest silence, too",
 	Meaning:  "A client that waits in silence becomes unreachable after a while: datagrams of the server are dropped on the path, and nobody is informed.",
 	Causes: []Cause{
-		{[]Class{Silent},
-			"a NAT, firewall or UDP proxy that drops a silent mapping (Linux: after 30 s if only one side has sent, else after 2 min; RFC 4787 requires at least 2 min)",
-			"send something more often than that, or increase its timeout (Linux: sysctl net.netfilter.nf_conntrack_udp_timeout)"},
+		{
+			Classes: []Class{Silent},
+			Text:    "a NAT, firewall or UDP proxy that drops a silent mapping (Linux: after 30 s if only one side has sent, else after 2 min; RFC 4787 requires at least 2 min)",
+			Remedy:  "send something more often than that, or increase its timeout (Linux: sysctl net.netfilter.nf_conntrack_udp_timeout)",
+		},
 	},
 	stage:     stalled,
 	noRetry:   true,

@@ -12,9 +12,11 @@ var orderLoss = Rule{
 	Expects:  "at least one of them; the numbers lost, duplicated and out of order are reported and do not fail the rule",
 	Meaning:  "Single datagrams come back, but not one of many does.",
 	Causes: []Cause{
-		{[]Class{Silent},
-			"a rate limit that stops answering a source that sends fast",
-			"raise the limit, or drop only what exceeds it"},
+		{
+			Classes: []Class{Silent},
+			Text:    "a rate limit that stops answering a source that sends fast",
+			Remedy:  "raise the limit, or drop only what exceeds it",
+		},
 	},
 	stage: flood,
 	run:   runOrderLoss,

@@ -16,12 +16,16 @@ var refused = Rule{
 	Expects:  "a refusal",
 	Meaning:  "The path accepts connections for a server that is down: clients and health checks take the server for a running one.",
 	Causes: []Cause{
-		{[]Class{Reset, PrematureEOF, Silent},
-			"a proxy or tunnel that accepts before it has connected to the server (docker-proxy, ssh -L, most TCP proxies)",
-			"make health checks expect an answer, not only a connection"},
-		{[]Class{Timeout},
-			"a firewall that drops instead of rejecting",
-			"reject (iptables -j REJECT --reject-with tcp-reset)"},
+		{
+			Classes: []Class{Reset, PrematureEOF, Silent},
+			Text:    "a proxy or tunnel that accepts before it has connected to the server (docker-proxy, ssh -L, most TCP proxies)",
+			Remedy:  "make health checks expect an answer, not only a connection",
+		},
+		{
+			Classes: []Class{Timeout},
+			Text:    "a firewall that drops instead of rejecting",
+			Remedy:  "reject (iptables -j REJECT --reject-with tcp-reset)",
+		},
 	},
 	run: runRefused,
 }

@@ -4,9 +4,11 @@ import "echod/internal/agent"
 
 // resetHidden is the cause of each rule in this file.
 var resetHidden = []Cause{
-	{[]Class{PrematureEOF},
-		"a proxy that closes its second connection in an orderly way, however the first one ended",
-		"close the second connection with SO_LINGER 0 when a read or a write on the first failed with a reset"},
+	{
+		Classes: []Class{PrematureEOF},
+		Text:    "a proxy that closes its second connection in an orderly way, however the first one ended",
+		Remedy:  "close the second connection with SO_LINGER 0 when a read or a write on the first failed with a reset",
+	},
 }
 
 var rstToServer = Rule{
@@ -88,7 +90,7 @@ func runRSTAfterData(p *probe) error {
 		return err
 	}
 	if err := s.expectReset(nextBytes(p.payload(0), n)); err != nil {
-		return err
+		return about(n, err)
 	}
 	p.setNote("%s of %s arrived, then the reset", size(s.received), size(n))
 	return nil

@@ -15,12 +15,16 @@ var serverFIN = Rule{
 	Expects:  "the agent's FIN at once, and that the agent receives everything and then the client's FIN",
 	Meaning:  "After the server has finished sending, bytes from the client are lost: one-way streams break.",
 	Causes: []Cause{
-		{[]Class{PrematureEOF, Reset},
-			"a proxy that closes both directions when the server sends a FIN",
-			"nginx stream: proxy_half_close on; socat: a longer -t; others: forward the FIN and continue to read from the client"},
-		{[]Class{Silent},
-			"a proxy that forwards the server's FIN only after the client has sent one",
-			"forward each FIN when it arrives (shutdown with SHUT_WR)"},
+		{
+			Classes: []Class{PrematureEOF, Reset},
+			Text:    "a proxy that closes both directions when the server sends a FIN",
+			Remedy:  "nginx stream: proxy_half_close on; socat: a longer -t; others: forward the FIN and continue to read from the client",
+		},
+		{
+			Classes: []Class{Silent},
+			Text:    "a proxy that forwards the server's FIN only after the client has sent one",
+			Remedy:  "forward each FIN when it arrives (shutdown with SHUT_WR)",
+		},
 	},
 	run: runServerFIN,
 }
@@ -53,7 +57,7 @@ func runServerFIN(p *probe) error {
 	if err != nil {
 		return err
 	}
-	return receivedAll(report, nextBytes(p.payload(0), before+after))
+	return about(before+after, receivedAll(report, nextBytes(p.payload(0), before+after)))
 }
 
 // receivedAll returns nil if the agent received want and then a FIN; else the failure.

@@ -13,12 +13,16 @@ var noUnsolicited = Rule{
 	Expects:  "nothing",
 	Meaning:  "The server or the path sends bytes first: a banner, or a header in front of the stream.",
 	Causes: []Cause{
-		{[]Class{ExtraBytes},
-			"a greeting, or a PROXY protocol header that the server did not expect and echoes",
-			"serve a plain echo; do not send the PROXY header to a server that does not read it (haproxy: no send-proxy)"},
-		{[]Class{PrematureEOF, Reset},
-			"a server or a proxy that closes silent connections, or a proxy whose server is not running",
-			"increase the idle timeout; check that the server behind the proxy runs"},
+		{
+			Classes: []Class{ExtraBytes},
+			Text:    "a greeting, or a PROXY protocol header that the server did not expect and echoes",
+			Remedy:  "serve a plain echo; do not send the PROXY header to a server that does not read it (haproxy: no send-proxy)",
+		},
+		{
+			Classes: []Class{PrematureEOF, Reset},
+			Text:    "a server or a proxy that closes silent connections, or a proxy whose server is not running",
+			Remedy:  "increase the idle timeout; check that the server behind the proxy runs",
+		},
 	},
 	run: func(p *probe) error {
 		s, err := p.open()
@@ -37,9 +41,11 @@ var noEarlyFIN = Rule{
 	Expects:  "the bytes, and a stream that stays open",
 	Meaning:  "The server ends the stream before the client does: the next bytes of the client are lost.",
 	Causes: []Cause{
-		{[]Class{PrematureEOF, Reset},
-			"a server that answers once and closes, or a short idle timeout",
-			"loop until the client ends the stream (RFC 862); increase the idle timeout"},
+		{
+			Classes: []Class{PrematureEOF, Reset},
+			Text:    "a server that answers once and closes, or a short idle timeout",
+			Remedy:  "loop until the client ends the stream (RFC 862); increase the idle timeout",
+		},
 	},
 	run: func(p *probe) error {
 		s, err := p.open()

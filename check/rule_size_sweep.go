@@ -10,11 +10,15 @@ var sizeSweep = Rule{
 	Networks: streams,
 	Sends:    "incompressible messages of 1 B to 1 MiB, in steps of 20 bytes from 1200 to 1500, each after the one before came back",
 	Expects:  "the same",
-	Meaning:  "Messages up to some size come back and longer ones hang: packets that are too long for the path are dropped silently.",
+	Meaning:  "Messages of some size do not come back as they were sent.",
 	Causes: []Cause{
-		{[]Class{Timeout},
-			"an MTU black hole: a tunnel or VPN with a smaller MTU than the ends assume, and a firewall that drops the ICMP messages which report it",
-			"allow ICMP \"fragmentation needed\" and \"packet too big\", clamp the MSS (iptables -j TCPMSS --clamp-mss-to-pmtu), or lower the MTU"},
+		{
+			Classes:  []Class{Timeout},
+			Evidence: []Evidence{SizeLimit},
+			Meaning:  "Messages up to some size come back and longer ones hang: packets that are too long for the path are dropped silently.",
+			Text:     "an MTU black hole: a tunnel or VPN with a smaller MTU than the ends assume, and a firewall that drops the ICMP messages which report it",
+			Remedy:   "allow ICMP \"fragmentation needed\" and \"packet too big\", clamp the MSS (iptables -j TCPMSS --clamp-mss-to-pmtu), or lower the MTU",
+		},
 	},
 	run: runSizeSweep,
 }
@@ -64,7 +68,9 @@ func findLimit(p *probe, good, bad int, err error) error {
 			bad = middle
 		}
 	}
-	return fail(Timeout, "messages of up to %d bytes come back, messages of %d bytes hang", good, bad)
+	limit := fail(Timeout, "messages of up to %d bytes come back, messages of %d bytes hang", good, bad)
+	limit.evidence, limit.size = SizeLimit, int64(bad)
+	return limit
 }
 
 // comesBack reports whether one message of n bytes comes back on a new connection.

@@ -9,9 +9,11 @@ var slowReader = Rule{
 	Expects:  "all of it",
 	Meaning:  "A client that reads slowly is disconnected: a write timeout measures time instead of progress.",
 	Causes: []Cause{
-		{[]Class{PrematureEOF, Reset},
-			"a timeout on each write or on the whole connection",
-			"restart the timeout with each byte that moves, and increase it"},
+		{
+			Classes: []Class{PrematureEOF, Reset},
+			Text:    "a timeout on each write or on the whole connection",
+			Remedy:  "restart the timeout with each byte that moves, and increase it",
+		},
 	},
 	stage: stalled,
 	run:   runSlowReader,
@@ -27,7 +29,7 @@ func runSlowReader(p *probe) error {
 	const reads, perRead = 12, 256
 	for range reads {
 		if err := s.expect(back, perRead); err != nil {
-			return err
+			return about(owed, err)
 		}
 		p.pause(250 * time.Millisecond)
 	}

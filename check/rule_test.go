@@ -47,9 +47,9 @@ func TestEveryCauseHasARemedyAndKnownClasses(t *testing.T) {
 
 func TestTheFirstCauseThatFitsIsReported(t *testing.T) {
 	r := Rule{Causes: []Cause{
-		{[]Class{Reset, Timeout}, "one", "fix one"},
-		{[]Class{Timeout}, "two", "fix two"},
-		{nil, "any", "fix any"},
+		{Classes: []Class{Reset, Timeout}, Text: "one", Remedy: "fix one"},
+		{Classes: []Class{Timeout}, Text: "two", Remedy: "fix two"},
+		{Text: "any", Remedy: "fix any"},
 	}}
 	for class, want := range map[Class]string{Reset: "one", Timeout: "one", Silent: "any", "": "any"} {
 		got := newResult(r, "", fail(class, "detail"))

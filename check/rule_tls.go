@@ -13,12 +13,16 @@ var tlsHalfClose = Rule{
 	Expects:  "all of it, then close_notify",
 	Meaning:  "The end of a reply looks the same as a reply that was truncated on the path.",
 	Causes: []Cause{
-		{[]Class{Truncated, Reset},
-			"the socket is closed without shutting TLS down",
-			"send close_notify first (SSL_shutdown; Go: tls.Conn.Close)"},
-		{[]Class{PrematureEOF, Timeout},
-			"the server closes both directions at the client's close_notify, as TLS up to 1.2 required",
-			"continue to write after it (RFC 8446, section 6.1), or use TLS 1.3"},
+		{
+			Classes: []Class{Truncated, Reset},
+			Text:    "the socket is closed without shutting TLS down",
+			Remedy:  "send close_notify first (SSL_shutdown; Go: tls.Conn.Close)",
+		},
+		{
+			Classes: []Class{PrematureEOF, Timeout},
+			Text:    "the server closes both directions at the client's close_notify, as TLS up to 1.2 required",
+			Remedy:  "continue to write after it (RFC 8446, section 6.1), or use TLS 1.3",
+		},
 	},
 	run: runTLSHalfClose,
 }
@@ -53,12 +57,16 @@ var tlsTruncation = Rule{
 	Expects:  "an end without close_notify: an alert, a FIN or a reset",
 	Meaning:  "A truncated stream counts as complete: an attacker who can cut the connection can shorten what is sent.",
 	Causes: []Cause{
-		{[]Class{Truncated},
-			"every end of file counts as a close_notify",
-			"tell them apart (OpenSSL: SSL_R_UNEXPECTED_EOF_WHILE_READING; Go's crypto/tls does not between two records) and close the socket without close_notify"},
-		{[]Class{Silent},
-			"the FIN below TLS is not noticed",
-			"continue to read until the end of the stream"},
+		{
+			Classes: []Class{Truncated},
+			Text:    "every end of file counts as a close_notify",
+			Remedy:  "tell them apart (OpenSSL: SSL_R_UNEXPECTED_EOF_WHILE_READING; Go's crypto/tls does not between two records) and close the socket without close_notify",
+		},
+		{
+			Classes: []Class{Silent},
+			Text:    "the FIN below TLS is not noticed",
+			Remedy:  "continue to read until the end of the stream",
+		},
 	},
 	run: runTLSTruncation,
 }
@@ -92,7 +100,7 @@ func runTLSTruncation(p *probe) error {
 	case p.ctx.Err() != nil:
 		return p.ctx.Err()
 	default:
-		p.setNote("ended by %v", err) // an alert
+		p.setNote("ended by %s", plainText(err)) // an alert
 	}
 	return nil
 }

@@ -12,12 +12,17 @@ var zeroWindow = Rule{
 	Expects:  "all of it",
 	Meaning:  "A client that pauses is disconnected, or its stream never continues: a suspended download is lost.",
 	Causes: []Cause{
-		{[]Class{PrematureEOF, Reset},
-			"a timeout on each write, or a limit on how long a window may stay closed (haproxy: timeout client; nginx: proxy_timeout)",
-			"increase it beyond the pauses of clients"},
-		{[]Class{Timeout},
-			"the window update is not noticed, or not forwarded",
-			"check with tcpdump whether window updates and probes cross the path"},
+		{
+			Classes: []Class{PrematureEOF, Reset},
+			Text:    "a timeout on each write, or a limit on how long a window may stay closed (haproxy: timeout client; nginx: proxy_timeout)",
+			Remedy:  "increase it beyond the pauses of clients",
+		},
+		{
+			Classes: []Class{Timeout},
+			Meaning: "After a pause of the client, the stream does not continue.",
+			Text:    "the window update is not noticed, or not forwarded",
+			Remedy:  "check with tcpdump whether window updates and probes cross the path",
+		},
 	},
 	stage:     stalled,
 	extraTime: func(o Options) time.Duration { return 2 * o.Stall },

@@ -14,6 +14,7 @@ package check
 //go:generate go run echod/internal/rulesdoc ../docs/rules.md
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,7 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	for s := range numStages {
 		r.runStage(rules, s)
 	}
+	explain(r.results)
 	report.Results, report.Elapsed, report.Interrupted = r.results, time.Since(start), ctx.Err() != nil
 	return report, ctx.Err()
 }
@@ -123,6 +125,9 @@ func (r *runner) runRule(rule Rule) (result Result, timedOut bool) {
 	if err == nil {
 		err = rule.run(p)
 	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		p.locate(f)
+	}
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
 		err = errors.New(interrupted)
 	} else if err != nil && ctx.Err() != nil {
@@ -141,7 +146,7 @@ func (p *probe) skipReason(rule Rule) error {
 	}
 	if slices.Contains(rule.Needs, "--agent") {
 		if _, err := p.agentClient().Hello(p.ctx); err != nil && p.ctx.Err() == nil {
-			return skipped(err.Error())
+			return skipBecause(err)
 		}
 	}
 	return nil
@@ -158,13 +163,14 @@ func newResult(rule Rule, note string, err error) Result {
 		result.Verdict = Fail
 		result.Class, result.Offset = f.class, f.offset
 		result.Got, result.Want, result.Detail = f.got, f.want, f.detail
-		result.Meaning = rule.Meaning
-		cause := rule.cause(f.class)
+		result.Evidence, result.Size = f.evidence, f.size
+		cause := rule.cause(f.class, f.evidence)
+		result.Meaning = cmp.Or(cause.Meaning, rule.Meaning)
 		result.Cause, result.Remedy = cause.Text, cause.Remedy
 	case errors.As(err, &skip):
 		result.Verdict, result.Detail = Skip, skip.Error()
 	default:
-		result.Verdict, result.Class, result.Detail = Error, classify(err), err.Error()
+		result.Verdict, result.Class, result.Detail = Error, classify(err), plainText(err)
 	}
 	return result
 }

@@ -19,7 +19,8 @@ type stream struct {
 	net.Conn
 	writer   *backgroundWriter // still writing for fillTLS; nil if there is none
 	timeout  time.Duration
-	received int64 // bytes that came back and were right
+	received int64     // bytes that came back and were right
+	arrived  time.Time // when the last of them came, or the connection was made
 	release  func() bool
 }
 
@@ -39,7 +40,7 @@ func (p *probe) open() (*stream, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	release := context.AfterFunc(p.ctx, func() { dial.Transport(conn).Close() })
-	return &stream{Conn: conn, timeout: p.Timeout, release: release}, nil
+	return &stream{Conn: conn, timeout: p.Timeout, release: release, arrived: time.Now()}, nil
 }
 
 // halfCloser is a connection that can end one direction.
@@ -114,13 +115,15 @@ func (s *stream) expect(want io.Reader, n int) error {
 		k, err := s.Read(got[:min(n-done, len(got))])
 		if k > 0 {
 			if f := checkBytes(got[:k], nextBytes(want, k), want, s.received); f != nil {
-				return f
+				f.received = s.readEvidence(got[f.offset-s.received : k])
+				return about(int64(n), f)
 			}
 			done += k
 			s.received += int64(k)
+			s.arrived = time.Now()
 		}
 		if err != nil && done < n {
-			return s.readError(err, n-done)
+			return about(int64(n), s.readError(err, n-done))
 		}
 	}
 	return nil
@@ -215,9 +218,19 @@ func (s *stream) readError(err error, n int) error {
 	case Reset:
 		return failAt(s.received, class, "the connection was reset after %d of %d bytes", s.received, due)
 	case Timeout:
-		return failAt(s.received, class, "nothing arrived for %v after %d of %d bytes", s.timeout, s.received, due)
+		f := failAt(s.received, class, "nothing arrived for %v after %d of %d bytes", s.timeout, s.received, due)
+		f.evidence = s.nothingPassed()
+		return f
 	}
 	return fmt.Errorf("read: %w", err)
+}
+
+// nothingPassed returns the evidence that no byte has come back, if none has.
+func (s *stream) nothingPassed() Evidence {
+	if s.received == 0 {
+		return NothingPassed
+	}
+	return ""
 }
 
 // callError returns the failure of a call that a reset or a timeout ended.
@@ -228,7 +241,9 @@ func (s *stream) callError(doing string, err error) error {
 		f.cause = err
 		return f
 	case Timeout:
-		return failAt(s.received, class, "%s made no progress for %v", doing, s.timeout)
+		f := failAt(s.received, class, "%s made no progress for %v", doing, s.timeout)
+		f.evidence = s.nothingPassed()
+		return f
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -24,9 +24,13 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 	for _, result := range r.Results {
 		t.line("%-*s  %s  %7s  %s", width, result.Rule, t.cell(result.Verdict), formatDuration(result.Elapsed), result.brief())
 	}
-	for _, result := range r.Results {
+	for _, result := range r.explainFirst() {
+		if r.result(result.ExplainedBy).Verdict == Fail {
+			continue // in one line below that one
+		}
 		if result.Verdict == Fail || result.Verdict == Error && result.Detail != interrupted {
 			t.explain(result.Rule, result.Verdict, result.brief(), r.rows(result))
+			t.alsoFailed(r.explainedBy(result.Rule))
 		}
 	}
 	t.line("")
@@ -110,9 +114,10 @@ func (t *text) comparedRules(c *Comparison) {
 		}
 		t.line("%-*s  %s  %s   %s", width, rule.Rule, t.cell(rule.Path.Verdict), t.cell(rule.Direct.Verdict), brief)
 	}
-	for _, rule := range c.Rules {
-		if rule.Detail != "" && !rule.interrupted() {
+	for _, rule := range c.explainFirst() {
+		if rule.Detail != "" && !rule.interrupted() && c.explainedBy(rule) == "" {
 			t.explain(rule.Rule, rule.Verdict(), rule.Detail, c.rows(rule))
+			t.alsoFailed(c.explains(rule.Rule))
 		}
 	}
 }
@@ -160,8 +165,10 @@ type text struct {
 	color bool
 }
 
+// line writes one line, also if a value has several.
 func (t *text) line(format string, args ...any) {
-	t.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
+	t.WriteString(strings.TrimRight(line, " "))
 	t.WriteByte('\n')
 }
 
@@ -183,6 +190,13 @@ func (t *text) explain(rule string, v Verdict, brief string, rows []row) {
 func (t *text) rows(rows []row) {
 	for _, row := range rows {
 		t.line("  %-6s  %s", row.label, row.value)
+	}
+}
+
+// alsoFailed writes the rules whose failures the paragraph above explains, if any.
+func (t *text) alsoFailed(rules []string) {
+	if len(rules) > 0 {
+		t.line("  also failed, probably for the same reason: %s", strings.Join(rules, ", "))
 	}
 }
 

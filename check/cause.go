@@ -1,0 +1,111 @@
+package check
+
+import "slices"
+
+// Cause is a likely cause of a failure, and what fixes it.
+type Cause struct {
+	Classes  []Class    // the classes that it explains; none means any
+	Evidence []Evidence // what must have been seen, one of these; none means anything
+	Meaning  string     // what such a failure means, if it is not that of the rule
+	Text     string
+	Remedy   string
+}
+
+// fits reports whether the cause explains a failure with that class and evidence.
+func (c Cause) fits(class Class, evidence Evidence) bool {
+	return (len(c.Classes) == 0 || slices.Contains(c.Classes, class)) &&
+		(len(c.Evidence) == 0 || slices.Contains(c.Evidence, evidence))
+}
+
+// cause returns the first likely cause of a failure: one of the rule or, if none of them
+// fits, one that all rules for streams share.
+func (r Rule) cause(class Class, evidence Evidence) Cause {
+	causes := r.Causes
+	if !r.Fits("udp") {
+		causes = slices.Concat(causes, commonCauses)
+	}
+	for _, c := range causes {
+		if c.fits(class, evidence) {
+			return c
+		}
+	}
+	return Cause{}
+}
+
+// CommonCauses returns the likely causes of failures that every rule for streams may see.
+func CommonCauses() []Cause { return slices.Clone(commonCauses) }
+
+var commonCauses = []Cause{
+	{
+		Classes:  []Class{Corrupt},
+		Evidence: []Evidence{Moved},
+		Meaning:  "The bytes are right, and some of them arrive in the wrong order.",
+		Text:     "two threads or goroutines that write to one connection, a queue that does not keep the order, or parallel links below something that does not sort",
+		Remedy:   "let one thread write each direction of a connection, or hold a lock from the read to the end of the write",
+	},
+	{
+		Classes:  []Class{Corrupt},
+		Evidence: []Evidence{OtherConnection},
+		Meaning:  "Bytes of one client are sent to another: clients see each other's data.",
+		Text:     "a buffer that connections share and that is filled again before it was sent, or a descriptor that was closed, opened again by another connection, and still written to",
+		Remedy:   "give each connection its own buffer, or keep it until it is sent; close a descriptor only when nothing uses it",
+	},
+	{
+		Classes:  []Class{Corrupt},
+		Evidence: []Evidence{Repeated},
+		Meaning:  "Some bytes arrive twice: the stream is longer than what was sent.",
+		Text:     "a short write after which the whole buffer is written again, or a buffer that is sent before it is filled again",
+		Remedy:   "after a short write, continue with the bytes that were not written",
+	},
+	{
+		Classes:  []Class{Corrupt},
+		Evidence: []Evidence{Missing},
+		Meaning:  "Bytes of the stream are lost, and those after them arrive.",
+		Text:     "a short write whose remaining bytes are dropped, or a buffer that overflows",
+		Remedy:   "write in a loop until everything is written; stop reading while bytes are owed",
+	},
+	{
+		Classes: []Class{ExtraBytes},
+		Meaning: "Bytes arrive that the client never sent.",
+		Text:    "something on the path or in the server inserts bytes: a banner, a header, line ends that are converted",
+		Remedy:  "forward and echo the bytes as they are",
+	},
+	{
+		Classes: []Class{Corrupt},
+		Meaning: "Bytes are changed: no content that crosses this path can be trusted.",
+		Text:    "something on the path or in the server interprets or converts the bytes, or reuses a buffer too early; less often, memory or a network card changes bits (checksum offload)",
+		Remedy:  "run directly and through the path (--direct), to find out which changes them; forward and echo the bytes as they are; run again without the offloads (ethtool -K IF rx off tx off)",
+	},
+	{
+		Classes:  []Class{Timeout, Silent},
+		Evidence: []Evidence{Connecting},
+		Meaning:  "Connects are not answered.",
+		Text:     "a firewall that drops the SYN, a full accept queue, or a limit on connections",
+		Remedy:   "look with tcpdump on both sides where the SYN is lost",
+	},
+	{
+		Classes:  []Class{Timeout},
+		Evidence: []Evidence{NothingPassed},
+		Meaning:  "What is sent does not come back, from the first byte on.",
+		Text:     "bytes that are stored instead of forwarded, packets of this size that are dropped, or a server that does not answer any more",
+		Remedy:   "run stream/first-byte and stream/size-sweep, and look with tcpdump on both sides where the bytes stay",
+	},
+	{
+		Classes: []Class{Timeout},
+		Meaning: "The stream stops: some bytes came back and the rest does not.",
+		Text:    "packets of some size that are dropped, or a side that stops reading or forwarding",
+		Remedy:  "run stream/size-sweep, and look with tcpdump on both sides where the bytes stay",
+	},
+	{
+		Classes: []Class{Reset},
+		Meaning: "The connection is aborted while bytes are still due.",
+		Text:    "a process that ends or closes with unread bytes, or a firewall that rejects a packet in the middle of the connection",
+		Remedy:  "look with tcpdump on both sides who sends the reset",
+	},
+	{
+		Classes: []Class{PrematureEOF},
+		Meaning: "The connection ends while bytes are still due.",
+		Text:    "a server or a proxy that closes before everything is sent",
+		Remedy:  "close when everything is read and written",
+	},
+}

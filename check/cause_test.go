@@ -1,0 +1,97 @@
+package check_test
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"echod/check"
+	"echod/echotest"
+)
+
+func TestAnMTUHoleIsOneReason(t *testing.T) {
+	t.Parallel()
+	proxy := echotest.NewBrokenProxy(t, echotest.DropsLargeChunks(), echotest.NewServer(t).URL())
+	target, err := check.ParseTarget(proxy.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := check.Run(t.Context(), target, check.Options{
+		Timeout: time.Second, Rules: []string{"stream/chunking", "stream/size-sweep", "stream/half-close", "stream/concurrency"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	report.WriteText(&text, false)
+	if n := strings.Count(text.String(), "\n  remedy  "); n != 1 || !strings.Contains(text.String(), "\n  also failed, probably for the same reason: stream/chunking, stream/half-close, stream/concurrency\n") {
+		t.Errorf("got %d remedies, want one:\n%s", n, &text)
+	}
+}
+
+func TestOneByteThatHangsIsNotAnMTUHole(t *testing.T) {
+	t.Parallel()
+	got := runRule(t, echotest.NewBroken(t, echotest.WaitsForEightBytes()).URL(), "stream/size-sweep", check.Options{Timeout: time.Second})
+	if got.Verdict != check.Fail || got.Evidence != check.NothingPassed || strings.Contains(got.Cause, "MTU") {
+		t.Errorf("got %s %s: %s", got.Verdict, got.Evidence, got.Cause)
+	}
+}
+
+func TestConcurrencyTellsAStalledPeerFromServingOneAfterAnother(t *testing.T) {
+	for _, tt := range []struct {
+		fault    echotest.Fault
+		evidence check.Evidence
+		cause    string
+	}{
+		{echotest.BlocksBehindStalledReader(), check.StalledPeer, "blocks in writing"},
+		{echotest.ServesOneAtATime(), check.NothingPassed, "one after another"},
+	} {
+		t.Run(tt.fault.Name, func(t *testing.T) {
+			t.Parallel()
+			got := runRule(t, echotest.NewBroken(t, tt.fault).URL(), "stream/concurrency", check.Options{Timeout: 3 * time.Second})
+			if got.Evidence != tt.evidence || !strings.Contains(got.Cause, tt.cause) {
+				t.Errorf("got %q, %s, want %q, %s\n%s", got.Evidence, got.Cause, tt.evidence, tt.cause, got.Detail)
+			}
+		})
+	}
+}
+
+// A connect that fails in a crowd is about the accept queue only if a later one works.
+func TestConcurrencyTellsABurstFromALimit(t *testing.T) {
+	// One connection stalls, five and five more exchange bytes. The crowd of ten is refused
+	// from its sixth on.
+	const before = 1 + 5 + 5
+	for _, tt := range []struct {
+		name     string
+		refuses  int // connects
+		evidence check.Evidence
+	}{
+		{"burst", 5, check.Burst},
+		{"limit", 1000, check.ConnectionLimit},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			target := serve(t)
+			address := target.Address
+			var mu sync.Mutex
+			dials := 0
+			target.Dial = func(ctx context.Context) (net.Conn, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if dials++; dials > before && dials <= before+tt.refuses {
+					return nil, &net.OpError{Op: "dial", Err: errTimeout{}}
+				}
+				return new(net.Dialer).DialContext(ctx, "tcp", address)
+			}
+			rules := check.Rules()
+			rule := rules[slices.IndexFunc(rules, func(r check.Rule) bool { return r.ID == "stream/concurrency" })]
+			report := check.RunRule(t.Context(), target, check.Options{Conns: 10}, rule, nil)
+			if got := report.Results[0]; got.Verdict != check.Fail || got.Evidence != tt.evidence {
+				t.Errorf("got %s %s %q (%s), want %q", got.Verdict, got.Class, got.Evidence, got.Detail, tt.evidence)
+			}
+		})
+	}
+}

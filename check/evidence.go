@@ -1,0 +1,136 @@
+package check
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+)
+
+// Evidence is what was seen of a failure beyond its class, in one word that programs can
+// rely on. [Evidences] says what each means. A likely cause may require it.
+type Evidence string
+
+const (
+	NothingPassed   Evidence = "nothing-passed"
+	SizeLimit       Evidence = "size-limit"
+	Connecting      Evidence = "connecting"
+	ConnectionLimit Evidence = "connection-limit"
+	Burst           Evidence = "burst"
+	StalledPeer     Evidence = "stalled-peer"
+	SlowPath        Evidence = "slow-path"
+	Changed         Evidence = "changed"
+	Missing         Evidence = "missing"
+	Added           Evidence = "added"
+	Repeated        Evidence = "repeated"
+	Moved           Evidence = "moved"
+	OtherConnection Evidence = "other-connection"
+)
+
+// EvidenceMeaning is a kind of evidence and what it means.
+type EvidenceMeaning struct {
+	Evidence Evidence
+	Meaning  string
+}
+
+// Evidences returns all kinds of evidence, in the order of docs/rules.md.
+func Evidences() []EvidenceMeaning {
+	return []EvidenceMeaning{
+		{NothingPassed, "not one byte had come back on that connection"},
+		{SizeLimit, "messages up to some size come back, longer ones hang"},
+		{Connecting, "the connection could not be made"},
+		{ConnectionLimit, "while some connections were open, no further one worked"},
+		{Burst, "connects at the same time failed, and one a moment later succeeded"},
+		{StalledPeer, "the same exchange succeeded when the client that reads nothing had left"},
+		{SlowPath, "bytes for other connections still arrived"},
+		{Changed, "the bytes were not found anywhere in what was sent"},
+		{Missing, "bytes were left out, the bytes after them arrived"},
+		{Added, "bytes that were never sent arrived between those that were"},
+		{Repeated, "bytes that had arrived before arrived again"},
+		{Moved, "the bytes arrived in another order"},
+		{OtherConnection, "the bytes belong to another connection of the same rule"},
+	}
+}
+
+// maxEvidence is how many bytes are read after a wrong byte, to find where the received
+// bytes belong, and evidenceTime how long that may take.
+const (
+	maxEvidence  = 256 << 10
+	evidenceTime = 300 * time.Millisecond
+)
+
+// readEvidence returns got, which starts at a wrong byte, and what arrives after it.
+func (s *stream) readEvidence(got []byte) []byte {
+	s.SetReadDeadline(time.Now().Add(evidenceTime))
+	all := bytes.Clone(got)
+	for buf := make([]byte, 32<<10); len(all) < maxEvidence; {
+		n, err := s.Read(buf)
+		all = append(all, buf[:n]...)
+		if err != nil {
+			break
+		}
+	}
+	return all
+}
+
+// locate finds where the bytes belong that arrived in place of others: elsewhere in the
+// stream of their connection, or in that of another one. It changes the detail and the
+// evidence of f.
+func (p *probe) locate(f *failure) {
+	if f.class != Corrupt || len(f.received) < shiftLen || len(f.due) < shiftLen {
+		return
+	}
+	needle, due := f.received[:shiftLen], f.due[:shiftLen]
+	own := p.findStream(due, f.offset)
+	if own < 0 {
+		return // not a payload, e.g. an opening of stream/binary-exact
+	}
+	streamLen := int(f.offset) + len(due) + maxEvidence
+	at := int64(bytes.Index(nextBytes(p.payload(own), streamLen), needle))
+	switch {
+	case at > f.offset && bytes.Contains(f.received, due):
+		f.evidence = Moved
+		f.detail += fmt.Sprintf("; the bytes there belong to byte %d: the order changed", at)
+	case at > f.offset:
+		f.evidence = Missing
+		f.detail = fmt.Sprintf("%s missing at byte %d", count(int(at-f.offset), "byte is", "bytes are"), f.offset)
+	case at >= 0:
+		f.evidence = Repeated
+		f.detail += fmt.Sprintf("; the bytes there are those of byte %d, which had arrived before", at)
+	case p.locateInOthers(f, own, needle, streamLen):
+	default:
+		if n := bytes.Index(f.received, due); n > 0 {
+			f.class, f.evidence = ExtraBytes, Added
+			f.detail = fmt.Sprintf("%s arrived at byte %d", count(n, "extra byte", "extra bytes"), f.offset)
+		}
+	}
+}
+
+// maxSearch is how many bytes of the other connections are searched.
+const maxSearch = 1 << 30
+
+// locateInOthers searches the streams of the other connections of the rule, and reports
+// whether one of them has the bytes.
+func (p *probe) locateInOthers(f *failure, own int, needle []byte, streamLen int) bool {
+	for i := range min(p.Conns+1, maxSearch/streamLen) {
+		if i == own {
+			continue
+		}
+		if at := bytes.Index(nextBytes(p.payload(i), streamLen), needle); at >= 0 {
+			f.evidence = OtherConnection
+			f.detail += fmt.Sprintf("; the bytes there are those of byte %d of another connection", at)
+			return true
+		}
+	}
+	return false
+}
+
+// findStream returns the number of the connection whose payload has due at offset; -1 if
+// there is none.
+func (p *probe) findStream(due []byte, offset int64) int {
+	for i := range p.Conns + 1 {
+		if bytes.Equal(nextBytes(p.payload(i), int(offset)+len(due))[offset:], due) {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,105 @@
+package check
+
+import "slices"
+
+// explanation says that the failure of one rule explains failures of others: they
+// probably have the same reason, and the same remedy fixes them.
+type explanation struct {
+	by       string     // the rule that explains
+	classes  []Class    // how it must have failed; none means anyhow
+	evidence []Evidence // what must have been seen of it; none means anything
+	rules    []string   // the rules that it explains; none means all
+	fits     func(by, other Result) bool
+}
+
+// explanations are in the order of precedence: a failure is explained by the first that
+// fits. A failure that is explained explains no others.
+var explanations = slices.Concat(
+	[]explanation{
+		{by: noUnsolicited.ID, classes: []Class{ExtraBytes}, fits: wrongFirstByte},
+		{by: firstByte.ID, classes: []Class{Timeout}, evidence: []Evidence{NothingPassed}, fits: nothingPassed},
+		{by: sizeSweep.ID, classes: []Class{Timeout}, evidence: []Evidence{SizeLimit}, fits: largerHangs},
+	},
+	content(chunking, sizeSweep, halfClose, bulk, halfCloseOwed, slowReader, zeroWindow, concurrency),
+	[]explanation{
+		{by: finOnly.ID, rules: []string{halfClose.ID, halfCloseLate.ID, halfCloseOwed.ID, serverFIN.ID, churn.ID, closeLatency.ID}, fits: sameClass},
+		{by: halfClose.ID, classes: []Class{PrematureEOF, Reset, Silent}, rules: []string{halfCloseLate.ID, halfCloseOwed.ID, serverFIN.ID}, fits: sameClass},
+		{by: halfCloseLate.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{serverFIN.ID}, fits: sameClass},
+		{by: serverFIN.ID, classes: []Class{Silent}, rules: []string{churn.ID}, fits: sameClass},
+		{by: rstToServer.ID, rules: []string{rstToClient.ID, rstAfterData.ID}, fits: sameClass},
+		{by: rstToClient.ID, rules: []string{rstAfterData.ID}, fits: sameClass},
+		{by: slowReader.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{zeroWindow.ID}, fits: sameClass},
+	},
+)
+
+// content returns the explanations among rules that compare the same kind of stream: the
+// first that saw wrong bytes explains the others that saw bytes wrong in the same way.
+func content(rules ...Rule) []explanation {
+	var all []explanation
+	for _, r := range rules {
+		all = append(all, explanation{by: r.ID, classes: []Class{Corrupt, ExtraBytes}, fits: func(by, other Result) bool {
+			return sameClass(by, other) && by.Evidence == other.Evidence
+		}})
+	}
+	return all
+}
+
+func sameClass(by, other Result) bool { return by.Class == other.Class }
+
+// wrongFirstByte reports whether the stream of other was wrong from its start.
+func wrongFirstByte(_, other Result) bool {
+	return other.Offset == 0 && (other.Class == ExtraBytes || other.Class == Corrupt)
+}
+
+// nothingPassed reports whether other waited in vain on a connection on which nothing
+// ever came back.
+func nothingPassed(_, other Result) bool {
+	return other.Class == Timeout && other.Evidence == NothingPassed
+}
+
+// largerHangs reports whether other waited in vain for at least as many bytes as hang.
+func largerHangs(by, other Result) bool {
+	return (other.Class == Timeout || other.Class == Silent) && other.Size >= by.Size &&
+		(other.Evidence == "" || other.Evidence == NothingPassed)
+}
+
+// explain sets ExplainedBy of the failures that others explain.
+func explain(results []Result) {
+	failed := make(map[string]*Result)
+	for i := range results {
+		if results[i].Verdict == Fail {
+			failed[results[i].Rule] = &results[i]
+		}
+	}
+	for _, e := range explanations {
+		by := failed[e.by]
+		if by == nil || by.ExplainedBy != "" || !(Cause{Classes: e.classes, Evidence: e.evidence}).fits(by.Class, by.Evidence) {
+			continue
+		}
+		for id, other := range failed {
+			if id != e.by && other.ExplainedBy == "" && (len(e.rules) == 0 || slices.Contains(e.rules, id)) && e.fits(*by, *other) {
+				other.ExplainedBy = e.by
+			}
+		}
+	}
+}
+
+// explainFirst returns the results, first those that explain others.
+func (r *Report) explainFirst() []Result {
+	results := slices.Clone(r.Results)
+	slices.SortStableFunc(results, func(a, b Result) int {
+		return min(1, len(r.explainedBy(b.Rule))) - min(1, len(r.explainedBy(a.Rule)))
+	})
+	return results
+}
+
+// explainedBy returns the rules that the failure of rule explains.
+func (r *Report) explainedBy(rule string) []string {
+	var ids []string
+	for _, result := range r.Results {
+		if result.Verdict == Fail && result.ExplainedBy == rule {
+			ids = append(ids, result.Rule)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,132 @@
+package check
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// failed returns a result that failed.
+func failed(rule Rule, class Class, evidence Evidence, size int64) Result {
+	return Result{Rule: rule.ID, Verdict: Fail, Class: class, Evidence: evidence, Size: size, Offset: -1, Meaning: "M.", Cause: "c-" + rule.ID, Remedy: "r-" + rule.ID}
+}
+
+func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
+	hole := failed(sizeSweep, Timeout, SizeLimit, 1401)
+	tests := []struct {
+		name    string
+		results []Result
+		want    map[string]string // rule → the rule that explains it
+	}{
+		{"larger amounts hang, too", []Result{hole, failed(bulk, Timeout, NothingPassed, 4<<20), failed(chunking, Timeout, "", 4095), failed(rstAfterData, Silent, "", 64<<10)},
+			map[string]string{bulk.ID: sizeSweep.ID, chunking.ID: sizeSweep.ID, rstAfterData.ID: sizeSweep.ID}},
+		{"a smaller amount hangs for another reason", []Result{hole, failed(halfClose, Timeout, NothingPassed, 1)}, nil},
+		{"a reset is something else", []Result{hole, failed(bulk, Reset, "", 4<<20)}, nil},
+		{"a stalled peer is something else", []Result{hole, failed(concurrency, Timeout, StalledPeer, 4096)}, nil},
+		{"a connection limit is something else", []Result{hole, failed(concurrency, Timeout, ConnectionLimit, 0)}, nil},
+		{"a FIN that does not come is something else", []Result{hole, failed(finOnly, Silent, "", 0), failed(closeLatency, Silent, "", 0)},
+			map[string]string{closeLatency.ID: finOnly.ID}},
+		{"nothing passes at all", []Result{failed(firstByte, Timeout, NothingPassed, 1), failed(sizeSweep, Timeout, NothingPassed, 1), failed(concurrency, Timeout, NothingPassed, 4096), failed(bulk, Timeout, "", 4<<20)},
+			map[string]string{sizeSweep.ID: firstByte.ID, concurrency.ID: firstByte.ID}},
+		{"changed bytes", []Result{failed(chunking, Corrupt, Changed, 4096), failed(bulk, Corrupt, Changed, 4<<20), failed(concurrency, Corrupt, OtherConnection, 4096)},
+			map[string]string{bulk.ID: chunking.ID}},
+		{"the first of them passed", []Result{failed(bulk, Corrupt, Moved, 4<<20), failed(zeroWindow, Corrupt, Moved, 4<<20)},
+			map[string]string{zeroWindow.ID: bulk.ID}},
+		{"both directions closed at a FIN", []Result{failed(halfClose, PrematureEOF, "", 0), failed(halfCloseOwed, PrematureEOF, "", 1), failed(slowReader, PrematureEOF, "", 1)},
+			map[string]string{halfCloseOwed.ID: halfClose.ID}},
+		{"a banner", []Result{{Rule: noUnsolicited.ID, Verdict: Fail, Class: ExtraBytes}, {Rule: firstByte.ID, Verdict: Fail, Class: Corrupt}, {Rule: bulk.ID, Verdict: Fail, Class: Corrupt, Offset: 1 << 20}},
+			map[string]string{firstByte.ID: noUnsolicited.ID}},
+		{"a rule that passed explains nothing", []Result{{Rule: sizeSweep.ID, Verdict: Pass}, failed(bulk, Timeout, NothingPassed, 4<<20)}, nil},
+	}
+	for _, tt := range tests {
+		explain(tt.results)
+		var got map[string]string
+		for _, r := range tt.results {
+			if r.ExplainedBy != "" {
+				if got == nil {
+					got = make(map[string]string)
+				}
+				got[r.Rule] = r.ExplainedBy
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// explained is a report in which stream/size-sweep explains stream/chunking, and
+// stream/binary-exact stays on its own.
+func explained() *Report {
+	r := &Report{Target: Target{Network: "tcp", Address: "192.0.2.1:7"}, Results: []Result{
+		failed(chunking, Timeout, "", 4095), failed(binaryExact, Reset, "", 0), failed(sizeSweep, Timeout, SizeLimit, 1401),
+	}}
+	explain(r.Results)
+	return r
+}
+
+func TestTheReasonComesFirstWithItsRemedyAndTheOthersOnOneLine(t *testing.T) {
+	r := explained()
+	path, direct := Compare(r, &Report{Results: passes(r)}), Compare(r, r)
+	for name, write := range map[string]func(io.Writer, bool) error{
+		"report": r.WriteText, "only the path fails": path.WriteText, "both fail": direct.WriteText,
+	} {
+		var text strings.Builder
+		write(&text, false)
+		all := text.String()
+		first, other := strings.Index(all, "\nstream/size-sweep: "), strings.Index(all, "\nstream/binary-exact: ")
+		if first < 0 || other < first {
+			t.Errorf("%s: stream/size-sweep is not explained first:\n%s", name, &text)
+		}
+		if strings.Contains(all, "r-stream/chunking") || strings.Contains(all, "\nstream/chunking: ") {
+			t.Errorf("%s: stream/chunking has an explanation of its own:\n%s", name, &text)
+		}
+		if !strings.Contains(all, "\n  also failed, probably for the same reason: stream/chunking\n") {
+			t.Errorf("%s: stream/chunking is not mentioned:\n%s", name, &text)
+		}
+	}
+}
+
+// passes returns the results of r as if every rule had passed.
+func passes(r *Report) []Result {
+	var all []Result
+	for _, result := range r.Results {
+		all = append(all, Result{Rule: result.Rule, Verdict: Pass, Offset: -1})
+	}
+	return all
+}
+
+func TestAFailureIsNotFoldedBelowOneOfTheOtherSide(t *testing.T) {
+	r := explained()
+	direct := &Report{Results: passes(r)}
+	for i := range direct.Results {
+		if direct.Results[i].Rule == chunking.ID {
+			direct.Results[i] = failed(chunking, Timeout, "", 4095)
+		}
+	}
+	var text strings.Builder
+	Compare(r, direct).WriteText(&text, false)
+	if strings.Contains(text.String(), "also failed") || !strings.Contains(text.String(), "r-stream/chunking") {
+		t.Errorf("the server's failure is folded below the path's:\n%s", &text)
+	}
+}
+
+func TestJSONKeepsEverythingOfAnExplainedFailure(t *testing.T) {
+	r := explained()
+	var text strings.Builder
+	r.WriteJSON(&text)
+	for _, want := range []string{`"explained_by": "stream/size-sweep"`, `"remedy": "r-stream/chunking"`, `"size_bytes": 1401`, `"evidence": "size-limit"`} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("missing: %s", want)
+		}
+	}
+	for name, write := range map[string]func(io.Writer) error{"junit": r.WriteJUnit, "tap": r.WriteTAP} {
+		var text strings.Builder
+		write(&text)
+		if strings.Contains(text.String(), "r-stream/chunking") || !strings.Contains(text.String(), "explained_by: ") {
+			t.Errorf("%s: want the rule that explains in place of another remedy:\n%s", name, &text)
+		}
+	}
+}
