@@ -1,5 +1,6 @@
 // Package checktest tests a proxy, a tunnel or a server against the rules of package
-// check. Each rule is a subtest.
+// check. Each rule is a subtest, which runs the rule: go test -run 'TestProxy/stream/bulk$'
+// runs one.
 //
 // The test of a proxy starts an echo server, e.g. [echod/echotest.NewServer], and the
 // proxy in front of it, and passes a function that connects through the proxy:
@@ -10,13 +11,16 @@
 //
 // A failed rule says what was seen and what that means; where it is known, also a likely
 // cause and a remedy. A rule is skipped, with the reason, if it needs more than the
-// connections have, or an option that is not set. If nothing comes back through the proxy,
-// no rule runs, and the test fails once.
+// connections have, or an option that is not set.
 package checktest
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,7 +44,7 @@ func Skip(rules ...string) Option {
 // Run checks the streams that dial makes. Rules that half-close need connections with
 // CloseWrite() error, as a *net.TCPConn has; they are skipped otherwise.
 //
-// It takes about fifteen seconds, or five with -short.
+// It takes about fifteen seconds, or ten with -short.
 func Run(t *testing.T, dial func(ctx context.Context) (net.Conn, error), opts ...Option) {
 	t.Helper()
 	RunTarget(t, check.Target{Network: "tcp", Dial: dial}, opts...)
@@ -57,30 +61,73 @@ func RunTarget(t *testing.T, target check.Target, opts ...Option) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	report, err := check.Run(t.Context(), target, o)
-	if report == nil {
+	stages, err := check.Plan(target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := check.Identify(t.Context(), target, o)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if report.NotEcho != nil {
-		t.Errorf("%sseed    %d", report.NotEcho.Explain(), report.Seed())
-		return
+		t.Fatalf("%sseed    %d", report.NotEcho.Explain(), report.Seed())
 	}
-	for _, result := range report.Results {
-		// All rules have run already: a subtest reports the result of one.
-		t.Run(result.Rule, func(t *testing.T) {
-			switch result.Verdict {
-			case check.Pass:
-				if result.Detail != "" {
-					t.Log(result.Detail)
-				}
-			case check.Skip:
-				t.Skip(result.Detail)
-			default:
-				t.Errorf("%sseed    %d", report.Explain(result), report.Seed())
+	r := &runner{target: target, options: report.Options} // all rules have the same seed
+	for _, stage := range stages {
+		if stage.Name == sideBySide {
+			r.runTogether(t, stage.Rules)
+			continue
+		}
+		for _, rule := range stage.Rules {
+			t.Run(rule.ID, func(t *testing.T) { r.run(t, rule, nil) })
+		}
+	}
+}
+
+// sideBySide is the stage whose rules run at the same time. They wait, most of them for
+// seconds. The rules of other stages run one after another: a group of subtests that run
+// at the same time needs a subtest around it, and only one can have the name of the
+// family, which makes the name of each subtest the ID of its rule.
+const sideBySide = "stalled"
+
+// runner runs rules as subtests.
+type runner struct {
+	target  check.Target
+	options check.Options
+}
+
+// runTogether runs rules at the same time, those of one family in one group.
+func (r *runner) runTogether(t *testing.T, rules []check.Rule) {
+	var beside sync.RWMutex
+	families := make(map[string][]check.Rule)
+	for _, rule := range rules {
+		family, _, _ := strings.Cut(rule.ID, "/")
+		families[family] = append(families[family], rule)
+	}
+	for _, family := range slices.Sorted(maps.Keys(families)) {
+		t.Run(family, func(t *testing.T) {
+			for _, rule := range families[family] {
+				_, name, _ := strings.Cut(rule.ID, "/")
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					r.run(t, rule, &beside)
+				})
 			}
 		})
 	}
-	if err != nil {
-		t.Error(err)
+}
+
+// run runs one rule as the test t. beside is that of check.RunRule.
+func (r *runner) run(t *testing.T, rule check.Rule, beside *sync.RWMutex) {
+	report := check.RunRule(t.Context(), r.target, r.options, rule, beside)
+	switch result := report.Results[0]; result.Verdict {
+	case check.Pass:
+		if result.Detail != "" {
+			t.Log(result.Detail)
+		}
+	case check.Skip:
+		t.Skip(result.Detail)
+	default:
+		t.Errorf("%sseed    %d", report.Explain(result), report.Seed())
 	}
 }

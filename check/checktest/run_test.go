@@ -1,10 +1,14 @@
 package checktest_test
 
 import (
+	"context"
 	"net"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +40,62 @@ func TestNoProxyInAnotherProcess(t *testing.T) {
 		t.Skip("TestATargetThatIsNotAnEchoIsOneFailure runs it in another process, where it fails")
 	}
 	checktest.Run(t, through(t, func(dst, src *net.TCPConn) { dst.Close() }), short)
+}
+
+// counted is the environment variable of the process that counts the connects.
+const counted = "CHECKTEST_COUNTED"
+
+func TestCountedProxyInAnotherProcess(t *testing.T) {
+	if os.Getenv(counted) == "" {
+		t.Skip("TestOnlyTheSelectedRuleRuns runs it in another process")
+	}
+	dial, dials := through(t, copyAndFinish), new(atomic.Int64)
+	t.Cleanup(func() { t.Logf("connects: %d", dials.Load()) })
+	checktest.Run(t, func(ctx context.Context) (net.Conn, error) {
+		dials.Add(1)
+		return dial(ctx)
+	}, short)
+}
+
+// runCounted runs some of the rules in another process. It returns the number of connects,
+// and what go test says.
+func runCounted(t *testing.T, rules string) (connects int, text string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestCountedProxyInAnotherProcess$/"+rules, "-test.v")
+	cmd.Env = append(os.Environ(), counted+"=1")
+	out, err := cmd.CombinedOutput()
+	found := regexp.MustCompile(`connects: (\d+)`).FindSubmatch(out)
+	if err != nil || found == nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	connects, _ = strconv.Atoi(string(found[1]))
+	return connects, string(out)
+}
+
+func TestOnlyTheSelectedRuleRuns(t *testing.T) {
+	none, _ := runCounted(t, "^none$")
+	for _, tt := range []struct {
+		rule     string
+		connects int     // of the rule
+		atLeast  float64 // seconds, which the rule waits
+	}{
+		{"stream/first-byte", 1, 0},
+		{"stream/no-unsolicited", 1, 1},
+		{"stream/half-close", 3, 0},
+		{"stream/zero-window", 1, 1}, // of a stage whose rules run at the same time
+	} {
+		family, name, _ := strings.Cut(tt.rule, "/")
+		connects, text := runCounted(t, "^"+family+"$/^"+name+"$")
+		if connects != none+tt.connects {
+			t.Errorf("%s: got %d connects, want %d: other rules ran\n%s", tt.rule, connects-none, tt.connects, text)
+		}
+		line := regexp.MustCompile(`--- PASS: \S+/` + tt.rule + ` \((\S+)s\)`).FindStringSubmatch(text)
+		if line == nil {
+			t.Errorf("%s did not pass:\n%s", tt.rule, text)
+		} else if took, _ := strconv.ParseFloat(line[1], 64); took < tt.atLeast {
+			t.Errorf("%s took %vs, want its own time, at least %vs", tt.rule, took, tt.atLeast)
+		}
+	}
 }
 
 func TestAFailedRuleIsExplained(t *testing.T) {

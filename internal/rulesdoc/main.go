@@ -57,15 +57,38 @@ func document() string {
 	for _, r := range check.Rules() {
 		writeRule(&b, r)
 	}
+	b.WriteString(commonIntroduction)
+	writeCauses(&b, check.CommonCauses())
 	b.WriteString("\n## Classes\n\nHow a rule failed, or why its result is inconclusive, in one word.\n\n| class | meaning |\n|---|---|\n")
 	for _, c := range check.Classes() {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", c.Class, c.Meaning)
+	}
+	b.WriteString(evidenceIntroduction)
+	for _, e := range check.Evidences() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", e.Evidence, e.Meaning)
 	}
 	b.WriteString(faultsIntroduction)
 	writeTable(&b, "server", serverFaults())
 	writeTable(&b, "proxy", proxyFaults())
 	return b.String()
 }
+
+const commonIntroduction = `
+## Causes of all rules for streams
+
+A report has the first cause of the rule that fits the class of the failure and what was
+seen, or else the first of these that fits.
+`
+
+const evidenceIntroduction = `
+## Evidence
+
+What was seen of a failure beyond its class. A cause with evidence in its first column
+fits only if that was seen.
+
+| evidence | meaning |
+|---|---|
+`
 
 const faultsIntroduction = `
 ## Faults
@@ -139,13 +162,28 @@ func writeRule(b *strings.Builder, r check.Rule) {
 			fmt.Fprintf(b, "* **Detects [faults](#faults) of %s**: %s\n", faults.of, quoted(faults.names))
 		}
 	}
-	if len(r.Causes) == 0 {
-		return
+	if len(r.Causes) > 0 {
+		writeCauses(b, r.Causes)
 	}
-	b.WriteString("\n| class | likely cause | remedy |\n|---|---|---|\n")
-	for _, c := range r.Causes {
-		fmt.Fprintf(b, "| %s | %s | %s |\n", classes(c.Classes), cell(c.Text), cell(c.Remedy))
+}
+
+func writeCauses(b *strings.Builder, causes []check.Cause) {
+	b.WriteString("\n| class (evidence) | likely cause | remedy |\n|---|---|---|\n")
+	for _, c := range causes {
+		fmt.Fprintf(b, "| %s%s | %s | %s |\n", classes(c.Classes), evidence(c.Evidence), cell(c.Text), cell(c.Remedy))
 	}
+}
+
+// evidence returns what a cause requires, in parentheses; "" if nothing.
+func evidence(required []check.Evidence) string {
+	var words []string
+	for _, e := range required {
+		words = append(words, string(e))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + quoted(words) + ")"
 }
 
 func classes(classes []check.Class) string {
