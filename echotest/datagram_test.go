@@ -54,8 +54,8 @@ func TestProxyPausesAfterASocketError(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second-time.Millisecond)
 		defer cancel()
 		in := &brokenReader{ctx: ctx}
-		n := &nat{ctx: ctx, mappings: make(map[netip.AddrPort]net.Conn)}
-		n.forwardAnswers(netip.AddrPort{}, brokenConn{brokenReader: in})
+		n := &nat{ctx: ctx}
+		n.forwardAnswers(&mapping{server: brokenConn{brokenReader: in}})
 		if in.reads != 100 {
 			t.Errorf("%d reads in a second, want 100", in.reads)
 		}

@@ -3,10 +3,8 @@ package echotest
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -100,100 +98,27 @@ func ServesOneAtATime() Fault {
 	return Fault{Name: "serves-one-at-a-time", Description: "accepts every client, but serves each only after the one before has left", Network: "tcp", start: start}
 }
 
-// echoAhead echoes, but reads on while up to limit bytes are owed. It waits for delay
-// before it writes a batch of chunks. At the client's FIN it calls wait with a channel
-// that is closed when everything is written; when wait returns, it closes c.
+// echoAhead echoes, but reads on while up to limit bytes are owed. It holds each chunk
+// for delay. At the client's FIN it calls wait with a channel that is closed when
+// everything is written; when wait returns, it closes c.
 func echoAhead(ctx context.Context, c *net.TCPConn, limit int, delay time.Duration, wait func(written <-chan struct{})) {
-	q := newQueue(limit)
+	owed := newPipe(Way{Window: limit, Delay: delay}, limit)
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		defer q.close()
-		q.writeTo(ctx, c, delay)
+		owed.run(ctx, func(p parcel) error {
+			_, err := c.Write(p.data)
+			return err
+		})
 	}()
-	q.readFrom(c)
-	q.close()
+	chunk := make([]byte, 32<<10)
+	for open := true; open; {
+		n, err := c.Read(chunk)
+		open = err == nil && owed.push(chunk[:n], 0)
+	}
+	owed.end()
 	wait(written)
+	owed.stop()
 	c.Close()
 	<-written
-}
-
-// queue holds chunks that are read and not yet written, up to a limit. An honest
-// server has no queue: it reads only when no bytes are owed.
-type queue struct {
-	mu      sync.Mutex
-	changed sync.Cond
-	chunks  [][]byte
-	size    int // bytes in chunks
-	limit   int
-	closed  bool
-}
-
-// newQueue returns an empty queue. One batch in addition to limit may be in a write.
-func newQueue(limit int) *queue {
-	q := &queue{limit: limit}
-	q.changed.L = &q.mu
-	return q
-}
-
-// push appends a copy of chunk. It blocks while the queue is full.
-func (q *queue) push(chunk []byte) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for q.size+len(chunk) > q.limit && !q.closed {
-		q.changed.Wait()
-	}
-	q.chunks = append(q.chunks, slices.Clone(chunk))
-	q.size += len(chunk)
-	q.changed.Broadcast()
-}
-
-// popAll removes and returns all chunks. It blocks while there are none. It returns
-// none if the queue is closed and empty.
-func (q *queue) popAll() net.Buffers {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.chunks) == 0 && !q.closed {
-		q.changed.Wait()
-	}
-	chunks := q.chunks
-	q.chunks, q.size = nil, 0
-	q.changed.Broadcast()
-	return chunks
-}
-
-func (q *queue) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	q.changed.Broadcast()
-}
-
-// readFrom pushes what it reads, until the end of file; then it returns nil.
-func (q *queue) readFrom(r io.Reader) error {
-	chunk := make([]byte, 32<<10)
-	for {
-		n, err := r.Read(chunk)
-		if n > 0 {
-			q.push(chunk[:n])
-		}
-		if err != nil {
-			return ignoreEOF(err)
-		}
-	}
-}
-
-// writeTo writes all chunks, each batch after a delay, until the queue is closed and
-// empty.
-func (q *queue) writeTo(ctx context.Context, w io.Writer, delay time.Duration) error {
-	for {
-		chunks := q.popAll()
-		if len(chunks) == 0 {
-			return nil
-		}
-		sleep(ctx, delay)
-		if _, err := chunks.WriteTo(w); err != nil {
-			return err
-		}
-	}
 }

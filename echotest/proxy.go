@@ -1,15 +1,8 @@
 package echotest
 
 import (
-	"context"
-	"net"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"echod/internal/endpoint"
 )
 
 // ProxyFault is one way in which a proxy is broken. The proxy is honest in every other
@@ -18,165 +11,169 @@ type ProxyFault struct {
 	Name        string // e.g. "drops-fin"
 	Description string // e.g. "does not forward a FIN"
 	Network     string // what the proxy forwards: "tcp" or "udp"
+	Path        Path   // how the proxy differs from an honest one
 	Detection   Detection
-
-	stream   streamHooks   // for "tcp"
-	datagram datagramHooks // for "udp"
 }
 
-// NewProxy starts an honest proxy on loopback that forwards to upstream, e.g.
-// tcp://127.0.0.1:7 or udp://127.0.0.1:7. It forwards every byte, FIN and reset of both
-// sides, and holds at most one chunk of each direction. If nothing listens at upstream
-// when the proxy starts, the URL of the proxy is upstream, which refuses too. The proxy
-// runs until t ends or until [Server.Close].
+// NewProxy starts an honest proxy on loopback: a relay as [NewRelay] starts it, with an
+// honest path. It holds at most 64 KiB of each direction of a stream.
 func NewProxy(t testing.TB, upstream string) *Server {
 	t.Helper()
-	network, _, _ := strings.Cut(upstream, "://")
-	if network != "udp" {
-		network = "tcp"
-	}
-	return NewBrokenProxy(t, ProxyFault{Name: "an honest proxy", Network: network}, upstream)
+	return NewRelay(t, Path{}, upstream)
 }
 
 // NewBrokenProxy starts a proxy as [NewProxy] does, which has the fault f.
 func NewBrokenProxy(t testing.TB, f ProxyFault, upstream string) *Server {
 	t.Helper()
-	u, err := endpoint.Parse(upstream, f.Network)
-	if err != nil {
-		t.Fatalf("echotest: %s: %v", f.Name, err)
-	}
-	address := u.Address()
-	if f.Network == "udp" {
-		return startDatagramProxy(t, f.datagram, address)
-	}
-	hooks := f.stream.withDefaults()
-	proxy := startStreams(t, func(ctx context.Context, client *net.TCPConn) {
-		serveLink(ctx, client, address, hooks)
+	return NewRelay(t, f.Path, upstream)
+}
+
+func streamProxyFault(name, description string, path Path) ProxyFault {
+	return ProxyFault{Name: name, Description: description, Network: "tcp", Path: path}
+}
+
+func datagramProxyFault(name, description string, faults ...PathFault) ProxyFault {
+	return ProxyFault{Name: name, Description: description, Network: "udp", Path: Path{Faults: faults}}
+}
+
+// pathWith returns a path without a delay that has these faults.
+func pathWith(faults ...PathFault) Path { return Path{Faults: faults} }
+
+// ClosesBothOnFIN closes both directions at the FIN of one and drops what it has not
+// forwarded yet.
+func ClosesBothOnFIN() ProxyFault {
+	return streamProxyFault("closes-both-on-fin", "closes both directions at the FIN of one and drops what it has not forwarded yet", Path{
+		// The delay makes sure that the last answer is not forwarded yet.
+		ToClient: Way{Delay: 50 * time.Millisecond, Window: 1 << 20},
+		Faults:   []PathFault{{On: OnFIN, Do: Close}},
 	})
-	if !hooks.acceptsBeforeConnecting && !listens(address) {
-		// Another process could get the port of a proxy that is closed.
-		proxy.Close()
-		return newServer(t, upstream, func() {})
-	}
-	return proxy
 }
 
-func listens(address string) bool {
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		return false
-	}
-	c.Close()
-	return true
+// DropsFIN does not forward a FIN.
+func DropsFIN() ProxyFault {
+	return streamProxyFault("drops-fin", "does not forward a FIN", pathWith(PathFault{On: OnFIN, Do: Drop}))
 }
 
-// streamHooks replace parts of a proxy for streams. A hook that is not set is honest.
-type streamHooks struct {
-	acceptsBeforeConnecting bool // also listens if nothing listens at the server's address
-
-	forward func(l *link, d direction) error // forwards until the end of file of d.from; then returns nil
-	onFIN   func(l *link, d direction)       // d.from has sent a FIN
-	onReset func(l *link, d direction)       // d.from or d.to was reset
-	watch   func(l *link)                    // runs in a goroutine until l.ctx is canceled
+// TurnsFINIntoReset forwards a FIN as a reset.
+func TurnsFINIntoReset() ProxyFault {
+	return streamProxyFault("turns-fin-into-reset", "forwards a FIN as a reset", pathWith(PathFault{On: OnFIN, Do: Reset}))
 }
 
-func (h streamHooks) withDefaults() streamHooks {
-	if h.forward == nil {
-		h.forward = func(l *link, d direction) error { return l.copy(d, unchanged) }
-	}
-	if h.onFIN == nil {
-		h.onFIN = func(_ *link, d direction) { d.to.CloseWrite() }
-	}
-	if h.onReset == nil {
-		h.onReset = func(l *link, _ direction) { l.reset() }
-	}
-	if h.watch == nil {
-		h.watch = func(*link) {}
-	}
-	return h
+// TurnsResetIntoFIN forwards a reset as a FIN.
+func TurnsResetIntoFIN() ProxyFault {
+	return streamProxyFault("turns-reset-into-fin", "forwards a reset as a FIN", pathWith(PathFault{On: OnReset, Do: Close}))
 }
 
-// link is one connection through a proxy: the client's, and the proxy's own to the
-// server.
-type link struct {
-	ctx            context.Context // canceled when the link or the proxy is closed
-	client, server *net.TCPConn
-
-	progress  atomic.Int64 // time of the last write, in ns since 1970
-	serverFIN atomic.Bool  // the server has sent a FIN
-	forgotten atomic.Bool  // nothing is forwarded any more
+// LeaksCloseWait does not close its connection to the server when the server has sent
+// its FIN first. The connection stays in CLOSE-WAIT.
+func LeaksCloseWait() ProxyFault {
+	return streamProxyFault("leaks-close-wait", "does not close its connection to the server when the server has sent its FIN first",
+		pathWith(PathFault{On: OnFIN, Direction: ToServer, Second: true, Do: Hang}))
 }
 
-type direction struct {
-	from, to *net.TCPConn
-	toServer bool
+// ClosesHalfClosed closes both directions some time after the FIN of one.
+func ClosesHalfClosed(after time.Duration) ProxyFault {
+	return streamProxyFault("closes-half-closed", "closes both directions "+after.String()+" after the FIN of one",
+		pathWith(PathFault{On: OnFIN, After: after, Do: Close}))
 }
 
-// serveLink connects to the server and forwards until both directions have ended. If
-// the server refuses, it resets the client: it is too late to refuse.
-func serveLink(ctx context.Context, client *net.TCPConn, address string, hooks streamHooks) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil {
-		client.SetLinger(0)
-		return
-	}
-	server := conn.(*net.TCPConn)
-	defer server.Close()
-	release := context.AfterFunc(ctx, func() { server.Close() })
-	defer release()
-
-	ctx, cancel := context.WithCancel(ctx)
-	l := &link{ctx: ctx, client: client, server: server}
-	l.progress.Store(time.Now().UnixNano())
-	var directions, watch sync.WaitGroup
-	watch.Go(func() { hooks.watch(l) })
-	for _, d := range []direction{{client, server, true}, {server, client, false}} {
-		directions.Go(func() {
-			if err := hooks.forward(l, d); err != nil {
-				hooks.onReset(l, d)
-			} else {
-				hooks.onFIN(l, d)
-			}
-		})
-	}
-	directions.Wait()
-	cancel()
-	watch.Wait()
+// AcceptsBeforeConnecting accepts a client before it connects to the server, and resets
+// if nothing listens there.
+func AcceptsBeforeConnecting() ProxyFault {
+	return streamProxyFault("accepts-before-connecting", "accepts a client before it connects to the server, and resets if nothing listens there",
+		Path{AcceptsFirst: true})
 }
 
-// copy forwards change(chunk) for each chunk.
-func (l *link) copy(d direction, change func(chunk []byte) []byte) error {
-	return copyChunks(d.from, l.writer(d.to), change)
+// ClosesIdle closes a connection that was idle for some time.
+func ClosesIdle(after time.Duration) ProxyFault {
+	return streamProxyFault("closes-idle", "closes a connection that was idle for "+after.String(),
+		pathWith(PathFault{On: OnIdle, After: after, Do: Close}))
 }
 
-// close closes both connections and drops what is not forwarded yet.
-func (l *link) close() {
-	l.client.Close()
-	l.server.Close()
+// ResetsIdle resets a connection that was idle for some time.
+func ResetsIdle(after time.Duration) ProxyFault {
+	return streamProxyFault("resets-idle", "resets a connection that was idle for "+after.String(),
+		pathWith(PathFault{On: OnIdle, After: after, Do: Reset}))
 }
 
-// reset resets both connections.
-func (l *link) reset() {
-	l.client.SetLinger(0)
-	l.server.SetLinger(0)
-	l.close()
+// ForgetsIdle forwards nothing more and sends no FIN or reset after a connection was
+// idle for some time, as a NAT does.
+func ForgetsIdle(after time.Duration) ProxyFault {
+	return streamProxyFault("forgets-idle", "forwards nothing more and sends no FIN or reset after a connection was idle for "+after.String(),
+		pathWith(PathFault{On: OnIdle, After: after, Do: Hang}))
 }
 
-// idleTime is the time since the last write to either connection.
-func (l *link) idleTime() time.Duration {
-	return time.Since(time.Unix(0, l.progress.Load()))
+// StoresUntilFIN forwards nothing to the server before the client's FIN. It stores up
+// to 1 MiB, and forwards when more comes.
+func StoresUntilFIN() ProxyFault {
+	return streamProxyFault("stores-until-fin", "forwards nothing to the server before the client's FIN",
+		Path{ToServer: Way{StoresUntilFIN: true, Window: 1 << 20}})
 }
 
-// linkWriter writes to a connection of a link, and records the time.
-type linkWriter struct {
-	*link
-	to *net.TCPConn
+// DropsLargeChunks forwards nothing more after it has received more than 1400 bytes at
+// once, as a path with an MTU black hole does (RFC 2923).
+func DropsLargeChunks() ProxyFault {
+	return streamProxyFault("drops-large-chunks", "forwards nothing more after it has received more than 1400 bytes at once",
+		pathWith(PathFault{MinSize: 1401, Do: Hang}))
 }
 
-func (l *link) writer(to *net.TCPConn) linkWriter { return linkWriter{l, to} }
+// ChangesByte changes the byte at offset 5000 of what the server sends.
+func ChangesByte() ProxyFault {
+	return streamProxyFault("changes-byte", "changes the byte at offset 5000 of what the server sends",
+		pathWith(PathFault{Direction: ToClient, Offset: intact, Do: ChangeByte}))
+}
 
-func (w linkWriter) Write(chunk []byte) (int, error) {
-	n, err := w.to.Write(chunk)
-	w.progress.Store(time.Now().UnixNano())
-	return n, err
+// DropsUnreadBytes drops at the server's FIN what it has not forwarded yet, if the
+// client has once read nothing for 250 ms.
+func DropsUnreadBytes() ProxyFault {
+	return streamProxyFault("drops-unread-bytes", "drops at the server's FIN what it has not forwarded yet, if the client has once read nothing for 250 ms", Path{
+		// The small buffer: the proxy cannot drop what is in the kernel.
+		ToClient: Way{Delay: 100 * time.Millisecond, Window: 1 << 20, SendBuffer: 16 << 10},
+		Faults:   []PathFault{{On: OnFIN, Direction: ToClient, After: 250 * time.Millisecond, Do: DiscardIfStuck}},
+	})
+}
+
+// ReadsAheadWithoutLimit reads on from the server while the client does not read. It
+// stops at 256 MiB for each connection, to protect the test.
+func ReadsAheadWithoutLimit() ProxyFault {
+	return streamProxyFault("reads-ahead-without-limit", "reads on from the server while the client does not read",
+		Path{ToClient: Way{Window: 256 << 20}})
+}
+
+// DropsLargeDatagrams drops answers of more than 1472 bytes, as a path does that drops
+// fragments.
+func DropsLargeDatagrams() ProxyFault {
+	return datagramProxyFault("drops-large-datagrams", "drops answers of more than 1472 bytes",
+		PathFault{Direction: ToClient, MinSize: 1473, Do: Drop})
+}
+
+// DropsDatagrams drops every third answer to a client.
+func DropsDatagrams() ProxyFault {
+	return datagramProxyFault("drops-datagrams", "drops every third answer to a client",
+		PathFault{Direction: ToClient, Chunks: EveryNth(3), Do: Drop})
+}
+
+// DuplicatesDatagrams sends every third answer to a client twice.
+func DuplicatesDatagrams() ProxyFault {
+	return datagramProxyFault("duplicates-datagrams", "sends every third answer to a client twice",
+		PathFault{Direction: ToClient, Chunks: EveryNth(3), Do: Duplicate})
+}
+
+// ReordersDatagrams sends every third answer to a client after the next one.
+func ReordersDatagrams() ProxyFault {
+	return datagramProxyFault("reorders-datagrams", "sends every third answer to a client after the next one",
+		PathFault{Direction: ToClient, Chunks: EveryNth(3), Do: Reorder})
+}
+
+// ChangesSourcePort sends answers from another port than the client sent to.
+func ChangesSourcePort() ProxyFault {
+	return datagramProxyFault("changes-source-port", "sends answers from another port than the client sent to",
+		PathFault{Direction: ToClient, Do: FromAnotherPort})
+}
+
+// ForgetsMapping drops the server's datagrams to a client that was silent for some
+// time, as a NAT does.
+func ForgetsMapping(after time.Duration) ProxyFault {
+	return datagramProxyFault("forgets-mapping", "drops the server's datagrams to a client that was silent for "+after.String(),
+		PathFault{On: OnIdle, After: after, Do: Drop})
 }
