@@ -102,7 +102,7 @@ func ServesOneAtATime() Fault {
 // for delay. At the client's FIN it calls wait with a channel that is closed when
 // everything is written; when wait returns, it closes c.
 func echoAhead(ctx context.Context, c *net.TCPConn, limit int, delay time.Duration, wait func(written <-chan struct{})) {
-	owed := newPipe(Way{Window: limit, Delay: delay}, limit)
+	owed := newPipe(Way{Window: limit, Delay: delay}, limit, new(pacer))
 	written := make(chan struct{})
 	go func() {
 		defer close(written)

@@ -38,7 +38,7 @@ type Path struct {
 // Way describes one direction of a path.
 type Way struct {
 	Delay time.Duration // how long each byte and each FIN travels
-	Rate  int           // bytes per second; 0 for no limit
+	Rate  int           // bytes per second of all connections together; 0 for no limit
 
 	// Window is how many bytes are received and not yet sent. It bounds the memory of
 	// a direction. When it is used up, nothing more is read from a stream, and further

@@ -10,6 +10,7 @@ type relay struct {
 	path    Path
 	address string          // of the server
 	moved   [3]atomic.Int64 // bytes received for each Direction
+	pacers  [3]pacer
 }
 
 // flow is one direction of one connection, or of the datagrams of one client. It
@@ -31,8 +32,8 @@ type flow struct {
 // newFlows returns the two directions of connection n.
 func (r *relay) newFlows(n, window int) (toServer, toClient *flow) {
 	start := time.Now()
-	toServer = &flow{relay: r, conn: n, direction: ToServer, start: start, pipe: newPipe(r.path.ToServer, window)}
-	toClient = &flow{relay: r, conn: n, direction: ToClient, start: start, pipe: newPipe(r.path.ToClient, window)}
+	toServer = &flow{relay: r, conn: n, direction: ToServer, start: start, pipe: newPipe(r.path.ToServer, window, &r.pacers[ToServer])}
+	toClient = &flow{relay: r, conn: n, direction: ToClient, start: start, pipe: newPipe(r.path.ToClient, window, &r.pacers[ToClient])}
 	toServer.other, toClient.other = toClient, toServer
 	return toServer, toClient
 }

@@ -10,7 +10,8 @@ import (
 // pipe holds what one side has sent and the other side has not yet been sent, and makes
 // it wait as the way says. One goroutine pushes, another one calls run.
 type pipe struct {
-	way Way
+	way   Way
+	pacer *pacer
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -18,9 +19,8 @@ type pipe struct {
 	held    int       // bytes in queue, and in the parcel that is being sent
 	sending time.Time // when that parcel was passed to send; zero if there is none
 	slowest time.Duration
-	free    time.Time // when the rate allows the next byte
-	ended   bool      // nothing more is pushed
-	stored  bool      // StoresUntilFIN: still storing
+	ended   bool // nothing more is pushed
+	stored  bool // StoresUntilFIN: still storing
 	stopped chan struct{}
 }
 
@@ -32,12 +32,33 @@ type parcel struct {
 	end       bool // nothing is sent: the pipe ends when this is due
 }
 
+// pacer spaces the bytes of all pipes in one direction of a relay, which share a rate.
+type pacer struct {
+	mu   sync.Mutex
+	free time.Time // when the rate allows the next byte
+}
+
+// after returns when n more bytes have passed.
+func (p *pacer) after(n, rate int) time.Time {
+	now := time.Now()
+	if rate == 0 {
+		return now
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.free.Before(now) {
+		p.free = now
+	}
+	p.free = p.free.Add(time.Duration(int64(n) * int64(time.Second) / int64(rate)))
+	return p.free
+}
+
 // newPipe returns an empty pipe. window is the default of way.Window.
-func newPipe(way Way, window int) *pipe {
+func newPipe(way Way, window int, shared *pacer) *pipe {
 	if way.Window == 0 {
 		way.Window = window
 	}
-	p := &pipe{way: way, stored: way.StoresUntilFIN, stopped: make(chan struct{})}
+	p := &pipe{way: way, pacer: shared, stored: way.StoresUntilFIN, stopped: make(chan struct{})}
 	p.changed.L = &p.mu
 	return p
 }
@@ -88,17 +109,9 @@ func (p *pipe) add(data []byte, hold time.Duration, otherPort bool) bool {
 }
 
 // arrival returns when n bytes that were received now reach the other side: each byte
-// waits until the rate allows it, and then travels for the delay. p.mu is held.
+// waits until the rate allows it, and then travels for the delay.
 func (p *pipe) arrival(n int) time.Time {
-	now := time.Now()
-	if p.way.Rate > 0 {
-		if p.free.Before(now) {
-			p.free = now
-		}
-		p.free = p.free.Add(time.Duration(int64(n) * int64(time.Second) / int64(p.way.Rate)))
-		now = p.free
-	}
-	return now.Add(p.way.Delay)
+	return p.pacer.after(n, p.way.Rate).Add(p.way.Delay)
 }
 
 // end ends the pipe: run returns when everything is sent, and the delay has passed.

@@ -31,10 +31,13 @@ func listens(address string) bool {
 // startStreams serves connections to a free TCP port on loopback.
 func (r *relay) startStreams(t testing.TB) *Server {
 	t.Helper()
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(loopback))
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // it has no urgent data
+	ln, err := config.Listen(t.Context(), "tcp", loopback.String())
 	if err != nil {
 		t.Fatalf("echotest: %v", err)
 	}
+	l := ln.(*net.TCPListener)
 	if raw, err := l.SyscallConn(); err == nil {
 		r.setUrgent(raw)
 	}
@@ -131,8 +134,13 @@ func (r *relay) serve(ctx context.Context, n int, client *net.TCPConn) (wasReset
 		if f.direction == ToClient {
 			from, to = server, client
 		}
-		if size := f.way().SendBuffer; size > 0 {
-			to.SetWriteBuffer(size)
+		if f.way().SendBuffer > 0 {
+			to.SetWriteBuffer(f.way().SendBuffer)
+		}
+		if f.way().Rate > 0 {
+			// Like shrinkBuffer of package check: a large buffer would hold seconds of data,
+			// and a smaller one would open its window by less than a loopback segment.
+			from.SetReadBuffer(64 << 10)
 		}
 		directions.Go(func() { l.read(f, from, to) })
 		directions.Go(func() { l.write(linkCtx, f, to) })

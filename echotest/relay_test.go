@@ -18,7 +18,7 @@ func sendTimes(t *testing.T, way Way, push func(p *pipe)) (sent []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		p := newPipe(way, 1<<20)
+		p := newPipe(way, 1<<20, new(pacer))
 		go func() {
 			push(p)
 			p.end()
@@ -101,9 +101,25 @@ func TestPipeSendsWhenTheWaySays(t *testing.T) {
 	}
 }
 
+func TestPipesOfOneDirectionShareTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := &relay{path: Path{ToServer: Way{Rate: 10}}}
+		for conn, want := range []time.Duration{time.Second, 2 * time.Second} {
+			toServer, toClient := r.newFlows(conn, 100)
+			if got := toServer.pipe.arrival(10).Sub(start); got != want {
+				t.Errorf("connection %d: got %v, want %v", conn, got, want)
+			}
+			if got := toClient.pipe.arrival(10).Sub(start); got != 0 {
+				t.Errorf("the other direction waits for %v", got)
+			}
+		}
+	})
+}
+
 func TestPipeReadsAheadOnlyOneWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPipe(Way{Window: 100}, 0)
+		p := newPipe(Way{Window: 100}, 0, new(pacer))
 		pushed := 0
 		go func() {
 			for p.push(make([]byte, 10), 0) {
@@ -134,7 +150,7 @@ func TestPipeThatIsStoppedHoldsNothing(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			p := newPipe(Way{Delay: time.Hour, Window: 1}, 0)
+			p := newPipe(Way{Delay: time.Hour, Window: 1}, 0, new(pacer))
 			go stop(p, cancel)
 			go p.push([]byte("a"), 0)
 			p.run(ctx, func(parcel) error { return errors.New("something was sent") })
