@@ -55,9 +55,12 @@ func (r *relay) setUrgent(raw syscall.RawConn) {
 func (r *relay) accept(ctx context.Context, l *net.TCPListener) {
 	var links sync.WaitGroup
 	defer links.Wait()
-	slots := make(chan struct{}, max(1, r.path.MaxConns))
-	for n := 1; ; n++ {
-		if r.path.Queues {
+	var slots chan struct{} // nil without a limit
+	if r.path.MaxConns > 0 {
+		slots = make(chan struct{}, r.path.MaxConns)
+	}
+	for n := 1; ; {
+		if slots != nil && r.path.Queues {
 			select {
 			case slots <- struct{}{}:
 			case <-ctx.Done():
@@ -70,13 +73,12 @@ func (r *relay) accept(ctx context.Context, l *net.TCPListener) {
 		}
 		if err != nil {
 			sleep(ctx, errorPause)
-			n--
-			if r.path.Queues {
+			if slots != nil && r.path.Queues {
 				<-slots
 			}
 			continue
 		}
-		if r.path.MaxConns > 0 && !r.path.Queues {
+		if slots != nil && !r.path.Queues {
 			select {
 			case slots <- struct{}{}:
 			default:
@@ -85,9 +87,11 @@ func (r *relay) accept(ctx context.Context, l *net.TCPListener) {
 				continue
 			}
 		}
+		conn := n
+		n++
 		links.Go(func() {
-			wasReset := r.serve(ctx, n, c)
-			if r.path.MaxConns > 0 && !(wasReset && r.path.LeaksOnReset) {
+			wasReset := r.serve(ctx, conn, c)
+			if slots != nil && !(wasReset && r.path.LeaksOnReset) {
 				<-slots
 			}
 		})
