@@ -6,7 +6,7 @@ import (
 )
 
 // Detection is how package check detects a fault: the IDs of the rules that fail, and of
-// those that may fail in addition on a busy machine. All other rules pass. [Faults] and
+// those that may fail in addition, e.g. on a busy machine. All other rules pass. [Faults] and
 // [ProxyFaults] set it.
 type Detection struct {
 	Fails   []string
@@ -101,12 +101,26 @@ func ProxyFaults() []ProxyFault {
 		ChangesByte().fails(everyByte...).fails("stream/rst-after-data"),
 		DropsUnreadBytes().fails("stream/half-close-owed").mayFail("stream/half-close"),
 		ReadsAheadWithoutLimit().fails("stream/backpressure"),
+		HasBadServer().fails("stream/concurrency").mayFail(
+			"stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
+			"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/server-fin",
+			"stream/rst-to-server", "stream/rst-after-data", "stream/slow-reader", "stream/zero-window", "stream/churn",
+		),
+		LimitsConnections().fails("stream/concurrency").mayFail("stream/churn"),
+		QueuesConnections().fails("stream/concurrency").mayFail("stream/churn"),
+		SendsLateBanner().fails("stream/slow-reader", "stream/zero-window").mayFail("stream/half-close-owed"),
+		AnswersOK().fails(
+			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep",
+			"stream/bulk", "stream/half-close", "stream/half-close-owed", "stream/no-early-fin",
+			"stream/backpressure", "stream/slow-reader", "stream/zero-window", "stream/concurrency",
+		),
 		DropsLargeDatagrams().fails("datagram/exact"),
 		DropsDatagrams(),
 		DuplicatesDatagrams(),
 		ReordersDatagrams(),
 		ChangesSourcePort().fails("datagram/source"),
 		ForgetsMapping(idle).fails("datagram/nat-idle"),
+		AnswersOKToDatagrams().fails("datagram/exact", "datagram/order-loss"),
 	}
 }
 

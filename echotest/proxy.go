@@ -140,6 +140,42 @@ func ReadsAheadWithoutLimit() ProxyFault {
 		Path{ToClient: Way{Window: 256 << 20}})
 }
 
+// HasBadServer changes a byte on every fourth connection, as a balancer does that has
+// one bad server out of four.
+func HasBadServer() ProxyFault {
+	return streamProxyFault("has-bad-server", "changes a byte on every fourth connection",
+		pathWith(PathFault{Conns: EveryNth(4), Direction: ToClient, Offset: 100, Do: ChangeByte}))
+}
+
+// LimitsConnections resets a client if there are already ten others.
+func LimitsConnections() ProxyFault {
+	return streamProxyFault("limits-connections", "resets a client if there are already ten others", Path{MaxConns: 10})
+}
+
+// QueuesConnections leaves a client in the backlog if there are already ten others.
+func QueuesConnections() ProxyFault {
+	return streamProxyFault("queues-connections", "leaves a client in the backlog if there are already ten others",
+		Path{MaxConns: 10, Queues: true})
+}
+
+// SendsLateBanner sends a greeting 1.5 s after the client has connected.
+func SendsLateBanner() ProxyFault {
+	return streamProxyFault("sends-late-banner", "sends a greeting 1.5 s after the client has connected",
+		pathWith(PathFault{On: OnConnect, After: 1500 * time.Millisecond, Do: SendBanner}))
+}
+
+// AnswersOK sends "OK" in place of what the server sends.
+func AnswersOK() ProxyFault {
+	return streamProxyFault("answers-ok", "sends \"OK\" in place of what the server sends",
+		pathWith(PathFault{Direction: ToClient, Do: AnswerOK}))
+}
+
+// AnswersOKToDatagrams sends "OK" in place of each datagram of the server.
+func AnswersOKToDatagrams() ProxyFault {
+	return datagramProxyFault("answers-ok-to-datagrams", "sends \"OK\" in place of each datagram of the server",
+		PathFault{Direction: ToClient, Do: AnswerOK})
+}
+
 // DropsLargeDatagrams drops answers of more than 1472 bytes, as a path does that drops
 // fragments.
 func DropsLargeDatagrams() ProxyFault {

@@ -25,8 +25,7 @@ type Path struct {
 	ToServer, ToClient Way
 	Faults             []PathFault
 
-	// The rest is for streams only.
-
+	// This and the rest are for streams.
 	AcceptsFirst bool // accepts a client even if nothing listens at the server's address
 	DropsUrgent  bool // drops urgent data; otherwise, on Linux, it is forwarded in line
 
@@ -94,18 +93,20 @@ const (
 // and when. A condition that is not set is always true. Several faults can apply to the
 // same bytes, in the order of the list.
 type PathFault struct {
-	Do    Action
-	On    Event
-	After time.Duration // see Event and Action; otherwise: not before the connection is this old
+	Do Action
+	On Event
+
+	// After is the time of OnConnect, OnFIN, OnIdle, Delay and DiscardIfStuck. For all
+	// others, the connection must be this old.
+	After time.Duration
 
 	Conns     Selection // which connections, counted from 1; of datagrams: which clients
 	Direction Direction
 	Second    bool // only a FIN that follows the FIN of the other side
 
-	// The rest is for OnData. A chunk is what one read returns: up to 32 KiB of a stream,
-	// or a datagram.
-
-	Chunks           Selection // which chunks of a connection and direction
+	// This and the rest are for OnData. A chunk is what one read returns: up to 32 KiB of
+	// a stream, or a datagram.
+	Chunks           Selection // which chunks of a connection and direction, counted from 1
 	MinSize, MaxSize int       // only chunks of MinSize to MaxSize bytes; MaxSize 0 for no limit
 	OddSize          bool      // only chunks of an odd number of bytes
 	WhileBusy        bool      // only while the relay holds bytes of the other direction

@@ -20,7 +20,8 @@ type row struct {
 	start func(t *testing.T) path
 }
 
-// allRows returns the faults of servers, then those of proxies.
+// allRows returns the faults of servers, then those of proxies, then those that no rule
+// detects, and the slow paths.
 func allRows() []row {
 	var rows []row
 	for _, f := range echotest.Faults() {
@@ -31,7 +32,11 @@ func allRows() []row {
 				return p
 			}})
 	}
-	for _, f := range echotest.ProxyFaults() {
+	proxies := echotest.ProxyFaults()
+	for _, m := range missed {
+		proxies = append(proxies, m.ProxyFault)
+	}
+	for _, f := range append(proxies, slowPaths...) {
 		rows = append(rows, row{"proxy", f.Name, f.Description, f.Detection,
 			func(t *testing.T) path {
 				p := pathThrough(t, f.Network, func(upstream string) *echotest.Server {
@@ -46,12 +51,20 @@ func allRows() []row {
 
 // settings changes the options so that check detects a fault.
 var settings = map[string]func(*check.Options){
-	"changes-late-byte":     func(o *check.Options) { o.Bulk = 41 << 20 },
-	"resets-stalled-reader": func(o *check.Options) { o.Stall = 14 * time.Second },
-	"closes-idle":           longIdle,
-	"resets-idle":           longIdle,
-	"forgets-idle":          longIdle,
-	"forgets-mapping":       longIdle,
+	"changes-late-byte":        func(o *check.Options) { o.Bulk = 41 << 20 },
+	"resets-stalled-reader":    func(o *check.Options) { o.Stall = 14 * time.Second },
+	"closes-idle":              longIdle,
+	"resets-idle":              longIdle,
+	"forgets-idle":             longIdle,
+	"forgets-mapping":          longIdle,
+	"limits-connections":       fewAtOnce,
+	"queues-connections":       fewAtOnce,
+	"leaks-slots-on-reset":     func(o *check.Options) { o.Conns = 20 }, // the limit itself is no fault
+	"has-1600-kbit-per-second": briefly,
+	"has-800-kbit-per-second":  briefly,
+	"has-300-ms":               briefly,
+	"has-2500-ms":              briefly,
+	"stalls-2-s":               briefly,
 }
 
 // longIdle enables the rules about idle connections. It disables another rule that
@@ -60,6 +73,9 @@ func longIdle(o *check.Options) {
 	o.Long, o.IdleMax = true, 6*time.Second
 	o.Skip = append(o.Skip, "stream/half-close-late")
 }
+
+// fewAtOnce keeps other rules than stream/concurrency below a limit of ten connections.
+func fewAtOnce(o *check.Options) { o.Parallel = 2 }
 
 // want returns the rules that must fail, and those in got that may fail on a busy
 // machine.

@@ -96,7 +96,7 @@ const faultsIntroduction = `
 The package ` + "`echotest`" + ` has servers and proxies that are broken on purpose, each with one
 fault. Every rule fails with at least one fault, and a fault fails no other rules than
 those listed here. A test runs all rules against all faults. Rules in parentheses may
-fail in addition on a busy machine.
+fail in addition, e.g. on a busy machine.
 `
 
 // fault is a fault of a server or of a proxy.

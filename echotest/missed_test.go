@@ -1,0 +1,103 @@
+package echotest_test
+
+import (
+	"time"
+
+	"echod/check"
+	"echod/echotest"
+)
+
+// missed lists faults of paths that people have reported and that no rule detects, with
+// the reason. A rule that detects one fails the test: then the fault moves to
+// echotest.ProxyFaults, with the rule. MayFail has the rules that detect it by chance.
+var missed = []struct {
+	why string
+	echotest.ProxyFault
+}{
+	{"datagram/exact sends 1472 and 2048 bytes, and nothing between", echotest.ProxyFault{
+		Name: "has-a-hole", Description: "drops datagrams of 1473 to 1475 bytes", Network: "udp",
+		Path: faults(echotest.PathFault{MinSize: 1473, MaxSize: 1475, Do: echotest.Drop}),
+	}},
+	{"each datagram of datagram/exact is sent up to five times, and counts as soon as one comes back", echotest.ProxyFault{
+		Name: "loses-large-datagrams", Description: "drops 60 % of the datagrams above 1500 bytes", Network: "udp",
+		Path:      faults(echotest.PathFault{MinSize: 1501, Chunks: echotest.Chance(0.6), Do: echotest.Drop}),
+		Detection: echotest.Detection{MayFail: []string{"datagram/exact"}},
+	}},
+	{"datagram/order-loss and datagram/source send 64 bytes, and do not compare them", echotest.ProxyFault{
+		Name: "flips-a-bit-of-64-bytes", Description: "changes a byte of every datagram of 64 bytes", Network: "udp",
+		Path: faults(echotest.PathFault{Direction: echotest.ToClient, MinSize: 64, MaxSize: 64, Do: echotest.ChangeByte}),
+	}},
+	{"datagram/source sends 64 bytes only, and datagram/exact ignores the source", echotest.ProxyFault{
+		Name: "changes-the-port-of-large-datagrams", Description: "sends answers above 1472 bytes from another port", Network: "udp",
+		Path: faults(echotest.PathFault{Direction: echotest.ToClient, MinSize: 1473, Do: echotest.FromAnotherPort}),
+	}},
+	{"no rule resets many connections and then connects again", echotest.ProxyFault{
+		Name: "leaks-slots-on-reset", Description: "has 50 slots, and does not free that of a connection that was reset", Network: "tcp",
+		Path: echotest.Path{MaxConns: 50, LeaksOnReset: true},
+	}},
+	{"no rule sends urgent data", echotest.ProxyFault{
+		Name: "drops-urgent-data", Description: "drops urgent data", Network: "tcp",
+		Path: echotest.Path{DropsUrgent: true},
+	}},
+	{"the rules that send in both directions at once send even sizes; what a rule about owed bytes sends can be odd", echotest.ProxyFault{
+		Name: "changes-odd-sizes-when-busy", Description: "changes a byte of a chunk of odd size while the other direction is busy", Network: "tcp",
+		Path: faults(echotest.PathFault{Direction: echotest.ToClient, OddSize: true, WhileBusy: true, Do: echotest.ChangeByte}),
+		Detection: echotest.Detection{MayFail: []string{
+			"stream/chunking", "stream/half-close-owed", "stream/slow-reader", "stream/zero-window",
+		}},
+	}},
+	{"no rule measures how long a small message takes", echotest.ProxyFault{
+		Name: "holds-small-messages-40ms", Description: "holds messages of less than 1460 bytes for 40 ms", Network: "tcp",
+		Path: faults(echotest.PathFault{MaxSize: 1459, Do: echotest.Delay, After: 40 * time.Millisecond}),
+	}},
+	{"no rule measures how long a small message takes", echotest.ProxyFault{
+		Name: "holds-small-messages-200ms", Description: "holds messages of less than 1460 bytes for 200 ms", Network: "tcp",
+		Path: faults(echotest.PathFault{MaxSize: 1459, Do: echotest.Delay, After: 200 * time.Millisecond}),
+	}},
+	{"stream/bulk sends 64 MiB, and all rules together send less than 256 MiB", echotest.ProxyFault{
+		Name: "changes-a-byte-in-256-MiB", Description: "changes one byte in 256 MiB", Network: "tcp",
+		Path: faults(echotest.PathFault{Direction: echotest.ToClient, EveryBytes: 256 << 20, Do: echotest.ChangeByte}),
+	}},
+}
+
+func faults(f ...echotest.PathFault) echotest.Path { return echotest.Path{Seed: 1, Faults: f} }
+
+// slow lists paths that are honest and slow. Fails has the rules that are wrong about
+// them: an improved rule passes, and leaves this list.
+var slowPaths = []echotest.ProxyFault{
+	slowPath("has-1600-kbit-per-second", "has an uplink of 1.6 Mbit/s", uplink(200_000, 10*time.Millisecond)),
+	slowPath("has-800-kbit-per-second", "has an uplink of 800 kbit/s", uplink(100_000, 10*time.Millisecond)),
+	slowPath("has-300-ms", "has a round trip of 300 ms", uplink(0, 150*time.Millisecond)),
+	slowPath("has-2500-ms", "has a round trip of 2.5 s", uplink(0, 1250*time.Millisecond), "stream/close-latency"),
+	slowPath("stalls-2-s", "pauses for 2 s in each MiB", faults(echotest.PathFault{EveryBytes: 1 << 20, Do: echotest.Delay, After: 2 * time.Second})),
+	lossy("loses-1-percent", "loses 1 % of the datagrams", 0.01, 0),
+	lossy("loses-5-percent", "loses 5 % of the datagrams, and has a round trip of 300 ms", 0.05, 150*time.Millisecond),
+	lossy("loses-1-percent-slowly", "loses 1 % of the datagrams, and has a round trip of 2.5 s", 0.01, 1250*time.Millisecond),
+}
+
+func slowPath(name, description string, path echotest.Path, wrong ...string) echotest.ProxyFault {
+	return echotest.ProxyFault{Name: name, Description: description, Network: "tcp", Path: path, Detection: echotest.Detection{Fails: wrong}}
+}
+
+func lossy(name, description string, probability float64, oneWay time.Duration) echotest.ProxyFault {
+	path := uplink(0, oneWay)
+	path.Seed, path.Faults = 1, []echotest.PathFault{{Chunks: echotest.Chance(probability), Do: echotest.Drop}}
+	return echotest.ProxyFault{Name: name, Description: description, Network: "udp", Path: path}
+}
+
+// uplink is a path that is slow in the direction to the server.
+func uplink(bytesPerSecond int, oneWay time.Duration) echotest.Path {
+	return echotest.Path{
+		ToServer: echotest.Way{Rate: bytesPerSecond, Delay: oneWay, Window: 256 << 10},
+		ToClient: echotest.Way{Delay: oneWay, Window: 256 << 10},
+	}
+}
+
+// briefly runs the rules that send little, with a timeout that is longer than the round
+// trips.
+func briefly(o *check.Options) {
+	o.Timeout = check.DefaultTimeout
+	o.Skip = append(o.Skip,
+		"stream/half-close-owed", "stream/backpressure", "stream/slow-reader", "stream/zero-window", "stream/concurrency", "stream/churn",
+		"stream/chunking", "stream/size-sweep", "stream/bulk")
+}
