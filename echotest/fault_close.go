@@ -38,8 +38,8 @@ func DropsLastBytes() Fault {
 // ClosesOnFIN closes at the client's FIN and drops what it has not sent yet.
 func ClosesOnFIN() Fault {
 	return streamFault("closes-on-fin", "closes at the client's FIN and drops what it has not sent yet",
-		func(ctx context.Context, c *net.TCPConn) {
-			echoAhead(ctx, c, 1<<20, 50*time.Millisecond, func(<-chan struct{}) {})
+		func(_ context.Context, c *net.TCPConn) {
+			echoAhead(c, 1<<20, 50*time.Millisecond, func(<-chan struct{}) {})
 		})
 }
 
@@ -47,9 +47,9 @@ func ClosesOnFIN() Fault {
 // sent yet. The default of socat is similar.
 func ClosesSoonAfterFIN() Fault {
 	return streamFault("closes-soon-after-fin", "closes 250 ms after the client's FIN and drops what it has not sent yet",
-		func(ctx context.Context, c *net.TCPConn) {
+		func(_ context.Context, c *net.TCPConn) {
 			c.SetWriteBuffer(16 << 10) // the kernel sends what is in its buffer even after a close
-			echoAhead(ctx, c, 1<<20, 0, func(written <-chan struct{}) {
+			echoAhead(c, 1<<20, 0, func(written <-chan struct{}) {
 				select {
 				case <-written:
 				case <-time.After(250 * time.Millisecond):

@@ -13,8 +13,8 @@ import (
 // BuffersWithoutLimit reads on while the client does not read. It stops at 256 MiB for
 // each connection, to protect the test.
 func BuffersWithoutLimit() Fault {
-	return streamFault("buffers-without-limit", "reads on while the client does not read", func(ctx context.Context, c *net.TCPConn) {
-		echoAhead(ctx, c, 256<<20, 0, func(written <-chan struct{}) { <-written })
+	return streamFault("buffers-without-limit", "reads on while the client does not read", func(_ context.Context, c *net.TCPConn) {
+		echoAhead(c, 256<<20, 0, func(written <-chan struct{}) { <-written })
 	})
 }
 
@@ -101,12 +101,12 @@ func ServesOneAtATime() Fault {
 // echoAhead echoes, but reads on while up to limit bytes are owed. It holds each chunk
 // for delay. At the client's FIN it calls wait with a channel that is closed when
 // everything is written; when wait returns, it closes c.
-func echoAhead(ctx context.Context, c *net.TCPConn, limit int, delay time.Duration, wait func(written <-chan struct{})) {
+func echoAhead(c *net.TCPConn, limit int, delay time.Duration, wait func(written <-chan struct{})) {
 	owed := newPipe(Way{Window: limit, Delay: delay}, limit, new(pacer))
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		owed.run(ctx, func(p parcel) error {
+		owed.run(func(p queued) error {
 			_, err := c.Write(p.data)
 			return err
 		})

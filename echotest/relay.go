@@ -36,7 +36,7 @@ type Path struct {
 
 // Way describes one direction of a path.
 type Way struct {
-	Delay time.Duration // how long each byte and each FIN travels
+	Delay time.Duration // between the arrival of a byte or a FIN and its sending
 	Rate  int           // bytes per second of all connections together; 0 for no limit
 
 	// Window is how many bytes are received and not yet sent. It bounds the memory of

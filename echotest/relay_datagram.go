@@ -52,27 +52,27 @@ type datagramFlow struct {
 
 // forward pushes a datagram into the pipe, as the faults say.
 func (f *datagramFlow) forward(datagram []byte) {
-	t := f.treat(datagram)
-	f.stopped = f.stopped || t.stop != 0
-	if f.stopped || t.drop {
+	e := f.apply(datagram)
+	f.stopped = f.stopped || e.stop != 0
+	if f.stopped || e.drop {
 		return
 	}
-	if t.reorder && f.later == nil {
-		f.later = [][]byte{slices.Clone(t.data)}
+	if e.reorder && f.later == nil {
+		f.later = [][]byte{slices.Clone(e.data)}
 		return
 	}
-	f.pipe.offer(t.data, t.hold, t.otherPort)
-	if t.duplicate {
-		f.pipe.offer(t.data, t.hold, t.otherPort)
+	f.pipe.offer(e.data, e.hold, e.otherPort)
+	if e.duplicate {
+		f.pipe.offer(e.data, e.hold, e.otherPort)
 	}
 	for _, late := range f.later {
-		f.pipe.offer(late, t.hold, t.otherPort)
+		f.pipe.offer(late, e.hold, e.otherPort)
 	}
 	f.later = nil
 }
 
 func (n *nat) serve() {
-	defer n.running.Wait()
+	defer n.stop()
 	buf := make([]byte, 64<<10)
 	for {
 		length, from, err := n.conn.ReadFromUDPAddrPort(buf)
@@ -94,6 +94,18 @@ func (n *nat) serve() {
 	}
 }
 
+// stop ends all mappings and waits for them.
+func (n *nat) stop() {
+	n.mu.Lock()
+	for _, m := range n.mappings {
+		m.server.Close()
+		m.toServer.pipe.stop()
+		m.toClient.pipe.stop()
+	}
+	n.mu.Unlock()
+	n.running.Wait()
+}
+
 // mapping returns the mapping of a client, or nil if no socket can be opened.
 func (n *nat) mapping(client netip.AddrPort) *mapping {
 	n.mu.Lock()
@@ -108,15 +120,7 @@ func (n *nat) mapping(client netip.AddrPort) *mapping {
 	n.clients++
 	m := n.newMapping(client, server)
 	n.mappings[client] = m
-	n.running.Go(func() {
-		release := context.AfterFunc(n.ctx, func() {
-			server.Close()
-			m.toServer.pipe.stop()
-			m.toClient.pipe.stop()
-		})
-		defer release()
-		n.run(m)
-	})
+	n.running.Go(func() { n.run(m) })
 	return m
 }
 
@@ -133,13 +137,13 @@ func (n *nat) newMapping(client netip.AddrPort, server net.Conn) *mapping {
 func (n *nat) run(m *mapping) {
 	var writers sync.WaitGroup
 	writers.Go(func() {
-		m.toServer.pipe.run(n.ctx, func(p parcel) error {
+		m.toServer.pipe.run(func(p queued) error {
 			m.server.Write(p.data) // an error is that of an earlier datagram
 			return nil
 		})
 	})
 	writers.Go(func() {
-		m.toClient.pipe.run(n.ctx, func(p parcel) error {
+		m.toClient.pipe.run(func(p queued) error {
 			out := n.conn
 			if p.otherPort {
 				out = n.other

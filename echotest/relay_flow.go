@@ -57,8 +57,8 @@ func (f *flow) chosen(i int, fault PathFault) bool {
 		fault.Conns.has(f.conn, f.relay.path.Seed, uint64(i), uint64(f.conn))
 }
 
-// treatment is what all faults together do to a chunk.
-type treatment struct {
+// effect is what all faults together do to a chunk.
+type effect struct {
 	data      []byte
 	hold      time.Duration
 	drop      bool
@@ -68,55 +68,61 @@ type treatment struct {
 	stop      Action // Hang, Close or Reset; 0 to continue
 }
 
-// treat counts a chunk and returns its treatment. It may change the chunk.
-func (f *flow) treat(chunk []byte) treatment {
-	t := treatment{data: chunk}
+// apply counts a chunk and returns the effect of the faults. It may change the chunk.
+func (f *flow) apply(chunk []byte) effect {
+	e := effect{data: chunk}
 	size := int64(len(chunk))
-	first := f.bytes
-	firstOfAll := f.relay.moved[f.direction].Add(size) - size
+	before := f.bytes
+	beforeOfAll := f.relay.moved[f.direction].Add(size) - size
 	f.bytes += size
 	f.chunks++
 	for i, fault := range f.relay.path.Faults {
+		if fault.On != OnData || !f.chosen(i, fault) || !f.meetsConditions(i, fault, len(chunk)) {
+			continue
+		}
 		at := size / 2 // the byte that ChangeByte changes
 		switch {
-		case fault.On != OnData || !f.chosen(i, fault),
-			!fault.Chunks.has(f.chunks, f.relay.path.Seed, uint64(i), uint64(f.conn), uint64(f.direction), uint64(f.chunks)),
-			len(chunk) < fault.MinSize || fault.MaxSize > 0 && len(chunk) > fault.MaxSize,
-			fault.OddSize && len(chunk)%2 == 0,
-			fault.WhileBusy && !f.other.pipe.busy(),
-			fault.After > 0 && fault.Do != Delay && time.Since(f.start) < fault.After:
-			continue
+		case fault.Offset > 0:
+			at = fault.Offset - before
+		case fault.EveryBytes > 0:
+			at = fault.EveryBytes - 1 - beforeOfAll%fault.EveryBytes
 		}
-		if fault.Offset > 0 {
-			at = fault.Offset - first
-		} else if fault.EveryBytes > 0 {
-			at = fault.EveryBytes - 1 - firstOfAll%fault.EveryBytes
-		}
-		if at < 0 || at >= size && (size > 0 || fault.Offset > 0 || fault.EveryBytes > 0) {
-			continue
+		if (fault.Offset > 0 || fault.EveryBytes > 0) && (at < 0 || at >= size) {
+			continue // the chunk does not have this byte
 		}
 		switch fault.Do {
 		case Drop:
-			t.drop = true
+			e.drop = true
 		case ChangeByte:
 			if size > 0 {
 				chunk[at] ^= 0x55
 			}
 		case AnswerOK:
-			t.data = []byte("OK")
+			e.data = []byte("OK")
 		case Delay:
-			t.hold += fault.After
+			e.hold += fault.After
 		case Duplicate:
-			t.duplicate = true
+			e.duplicate = true
 		case Reorder:
-			t.reorder = true
+			e.reorder = true
 		case FromAnotherPort:
-			t.otherPort = true
+			e.otherPort = true
 		case Hang, Close, Reset:
-			t.stop = fault.Do
+			e.stop = fault.Do
 		}
 	}
-	return t
+	return e
+}
+
+// meetsConditions reports whether a chunk of size bytes, which is counted already, meets
+// the conditions of fault i that are not about a single byte.
+func (f *flow) meetsConditions(i int, fault PathFault, size int) bool {
+	seed, number := f.relay.path.Seed, f.chunks
+	return fault.Chunks.has(number, seed, uint64(i), uint64(f.conn), uint64(f.direction), uint64(number)) &&
+		size >= fault.MinSize && (fault.MaxSize == 0 || size <= fault.MaxSize) &&
+		(!fault.OddSize || size%2 == 1) &&
+		(!fault.WhileBusy || f.other.pipe.busy()) &&
+		(fault.Do == Delay || time.Since(f.start) >= fault.After)
 }
 
 // has reports whether the selection chooses number n. The parts identify what is

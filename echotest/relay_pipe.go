@@ -1,7 +1,6 @@
 package echotest
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
@@ -15,17 +14,17 @@ type pipe struct {
 
 	mu      sync.Mutex
 	changed sync.Cond
-	queue   []parcel
-	held    int       // bytes in queue, and in the parcel that is being sent
-	sending time.Time // when that parcel was passed to send; zero if there is none
-	slowest time.Duration
-	ended   bool // nothing more is pushed
-	stored  bool // StoresUntilFIN: still storing
+	queue   []queued
+	held    int           // bytes in queue, and in what is being sent
+	sending time.Time     // when that was passed to send; zero if there is nothing
+	slowest time.Duration // of the calls of send
+	ended   bool          // nothing more is pushed
+	stored  bool          // StoresUntilFIN: still storing
 	stopped chan struct{}
 }
 
-// parcel is a chunk or a datagram in a pipe.
-type parcel struct {
+// queued is a chunk in a pipe: bytes of a stream, or a datagram.
+type queued struct {
 	data      []byte
 	due       time.Time // when it has reached the other side
 	otherPort bool
@@ -102,14 +101,14 @@ func (p *pipe) add(data []byte, hold time.Duration, otherPort bool) bool {
 	if p.ended {
 		return false
 	}
-	p.queue = append(p.queue, parcel{data: slices.Clone(data), due: p.arrival(len(data)).Add(hold), otherPort: otherPort})
+	p.queue = append(p.queue, queued{data: slices.Clone(data), due: p.arrival(len(data)).Add(hold), otherPort: otherPort})
 	p.held += len(data)
 	p.changed.Broadcast()
 	return true
 }
 
 // arrival returns when n bytes that were received now reach the other side: each byte
-// waits until the rate allows it, and then travels for the delay.
+// waits until the rate allows it, and then for the delay.
 func (p *pipe) arrival(n int) time.Time {
 	return p.pacer.after(n, p.way.Rate).Add(p.way.Delay)
 }
@@ -119,7 +118,7 @@ func (p *pipe) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.ended {
-		p.queue = append(p.queue, parcel{due: p.arrival(0), end: true})
+		p.queue = append(p.queue, queued{due: p.arrival(0), end: true})
 	}
 	p.ended, p.stored = true, false
 	p.changed.Broadcast()
@@ -139,16 +138,16 @@ func (p *pipe) stop() {
 	p.changed.Broadcast()
 }
 
-// next removes and returns the first parcel when it is due. It returns false when there
+// next removes and returns the first chunk when it is due. It returns false when there
 // is none any more.
-func (p *pipe) next(ctx context.Context) (parcel, bool) {
+func (p *pipe) next() (queued, bool) {
 	p.mu.Lock()
 	for !p.ended && (len(p.queue) == 0 || p.stored) {
 		p.changed.Wait()
 	}
 	if len(p.queue) == 0 { // stopped
 		p.mu.Unlock()
-		return parcel{}, false
+		return queued{}, false
 	}
 	first := p.queue[0]
 	p.queue = p.queue[1:]
@@ -159,22 +158,20 @@ func (p *pipe) next(ctx context.Context) (parcel, bool) {
 		select {
 		case <-timer.C:
 		case <-p.stopped:
-			return parcel{}, false
-		case <-ctx.Done():
-			return parcel{}, false
+			return queued{}, false
 		}
 	}
 	return first, !first.end
 }
 
-// run calls send for each parcel when it is due, until the pipe has ended or stopped,
+// run calls send for each chunk when it is due, until the pipe has ended or stopped,
 // or send fails. It then stops the pipe.
-func (p *pipe) run(ctx context.Context, send func(parcel) error) error {
+func (p *pipe) run(send func(queued) error) error {
 	defer p.stop()
 	for {
-		next, ok := p.next(ctx)
+		next, ok := p.next()
 		if !ok {
-			return ctx.Err()
+			return nil
 		}
 		p.mu.Lock()
 		p.sending = time.Now()

@@ -128,9 +128,7 @@ func (r *relay) serve(ctx context.Context, n int, client *net.TCPConn) (wasReset
 	}
 	l := &link{client: client, server: server, stopped: make(chan struct{})}
 	l.toServer, l.toClient = r.newFlows(n, 32<<10)
-	release := context.AfterFunc(ctx, func() { l.stop(Close) })
-	defer release()
-
+	l.progress.Store(time.Now().UnixNano())
 	linkCtx, cancel := context.WithCancel(ctx)
 	var directions, watchers sync.WaitGroup
 	for _, f := range []*flow{l.toServer, l.toClient} {
@@ -147,11 +145,14 @@ func (r *relay) serve(ctx context.Context, n int, client *net.TCPConn) (wasReset
 			from.SetReadBuffer(64 << 10)
 		}
 		directions.Go(func() { l.read(f, from, to) })
-		directions.Go(func() { l.write(linkCtx, f, to) })
+		directions.Go(func() { l.write(f, to) })
 	}
-	l.progress.Store(time.Now().UnixNano())
-	watchers.Go(func() { l.watchConnect(linkCtx) })
-	watchers.Go(func() { l.watchIdle(linkCtx) })
+	watchers.Go(func() {
+		<-linkCtx.Done()
+		l.stop(Close)
+	})
+	watchers.Go(func() { l.watchConnect() })
+	watchers.Go(func() { l.watchIdle() })
 	directions.Wait()
 	cancel()
 	watchers.Wait()
@@ -167,12 +168,12 @@ func (l *link) read(f *flow, from, to *net.TCPConn) {
 	for {
 		n, err := from.Read(chunk)
 		if n > 0 {
-			t := f.treat(chunk[:n])
-			if t.stop != 0 {
-				l.stop(t.stop)
+			e := f.apply(chunk[:n])
+			if e.stop != 0 {
+				l.stop(e.stop)
 				return
 			}
-			if !t.drop && !f.pipe.push(t.data, t.hold) {
+			if !e.drop && !f.pipe.push(e.data, e.hold) {
 				return
 			}
 		}
@@ -209,19 +210,17 @@ func (l *link) discardIfStuck(f *flow, to *net.TCPConn, limit time.Duration) {
 }
 
 // write sends what the pipe of f holds, and then forwards the FIN or the reset.
-func (l *link) write(ctx context.Context, f *flow, to *net.TCPConn) {
-	err := f.pipe.run(ctx, func(p parcel) error {
+func (l *link) write(f *flow, to *net.TCPConn) {
+	err := f.pipe.run(func(p queued) error {
 		_, err := to.Write(p.data)
 		l.progress.Store(time.Now().UnixNano())
 		return err
 	})
-	select {
-	case <-l.stopped:
+	if l.isStopped() {
 		return
-	default:
 	}
 	if f.fin.Load() && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) { // see discardIfStuck
-		l.forwardFIN(ctx, f, to)
+		l.forwardFIN(f, to)
 		return
 	}
 	l.wasReset.Store(true)
@@ -232,7 +231,7 @@ func (l *link) write(ctx context.Context, f *flow, to *net.TCPConn) {
 	l.stop(how)
 }
 
-func (l *link) forwardFIN(ctx context.Context, f *flow, to *net.TCPConn) {
+func (l *link) forwardFIN(f *flow, to *net.TCPConn) {
 	for fault := range f.faults(OnFIN) {
 		switch {
 		case fault.Do == DiscardIfStuck:
@@ -240,7 +239,7 @@ func (l *link) forwardFIN(ctx context.Context, f *flow, to *net.TCPConn) {
 			return
 		case fault.After > 0:
 			to.CloseWrite()
-			if l.wait(ctx, fault.After) {
+			if l.wait(fault.After) {
 				l.stop(fault.Do)
 			}
 			return
@@ -274,23 +273,32 @@ func (l *link) stop(how Action) {
 	})
 }
 
+// isStopped reports whether how is set.
+func (l *link) isStopped() bool {
+	select {
+	case <-l.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait returns true after d. It returns false as soon as the link has ended.
-func (l *link) wait(ctx context.Context, d time.Duration) bool {
+func (l *link) wait(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
 	case <-l.stopped:
-	case <-ctx.Done():
+		return false
 	}
-	return false
 }
 
 // watchConnect does what the faults OnConnect say.
-func (l *link) watchConnect(ctx context.Context) {
+func (l *link) watchConnect() {
 	for fault := range l.toClient.faults(OnConnect) {
-		if !l.wait(ctx, fault.After) {
+		if !l.wait(fault.After) {
 			return
 		}
 		if fault.Do == SendBanner {
@@ -302,7 +310,7 @@ func (l *link) watchConnect(ctx context.Context) {
 }
 
 // watchIdle does what the first fault OnIdle says.
-func (l *link) watchIdle(ctx context.Context) {
+func (l *link) watchIdle() {
 	for fault := range l.toClient.faults(OnIdle) {
 		for {
 			idle := time.Since(time.Unix(0, l.progress.Load()))
@@ -310,7 +318,7 @@ func (l *link) watchIdle(ctx context.Context) {
 				l.stop(fault.Do)
 				return
 			}
-			if !l.wait(ctx, fault.After-idle) {
+			if !l.wait(fault.After - idle) {
 				return
 			}
 		}

@@ -1,9 +1,8 @@
 package echotest
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +22,7 @@ func sendTimes(t *testing.T, way Way, push func(p *pipe)) (sent []string) {
 			push(p)
 			p.end()
 		}()
-		err := p.run(t.Context(), func(x parcel) error {
+		err := p.run(func(x queued) error {
 			sent = append(sent, fmt.Sprintf("%s at %v", x.data, time.Since(start)))
 			return nil
 		})
@@ -46,7 +45,7 @@ func TestPipeSendsWhenTheWaySays(t *testing.T) {
 		{"no delay", Way{}, func(p *pipe) {
 			p.push([]byte("a"), 0)
 		}, []string{"a at 0s", "end at 0s"}},
-		{"each chunk and the FIN travel for the delay", Way{Delay: 150 * ms}, func(p *pipe) {
+		{"each chunk and the FIN wait for the delay", Way{Delay: 150 * ms}, func(p *pipe) {
 			p.push([]byte("a"), 0)
 			time.Sleep(100 * ms)
 			p.push([]byte("b"), 0)
@@ -126,10 +125,10 @@ func TestPipeReadsAheadOnlyOneWindow(t *testing.T) {
 				pushed += 10
 			}
 		}()
-		ctx, cancel := context.WithCancel(t.Context())
-		go p.run(ctx, func(parcel) error { // a side that does not read
-			<-ctx.Done()
-			return ctx.Err()
+		read := make(chan struct{})
+		go p.run(func(queued) error { // a side that does not read
+			<-read
+			return io.EOF
 		})
 		synctest.Wait()
 		if pushed != 100 {
@@ -138,27 +137,27 @@ func TestPipeReadsAheadOnlyOneWindow(t *testing.T) {
 		if time.Sleep(time.Second); !p.stuck(900*time.Millisecond) || p.stuck(1100*time.Millisecond) {
 			t.Error("stuck does not report that the write has taken a second")
 		}
-		cancel()
+		close(read)
 	})
 }
 
 func TestPipeThatIsStoppedHoldsNothing(t *testing.T) {
-	for _, stop := range []func(p *pipe, cancel func()){
-		func(p *pipe, _ func()) { p.stop() },
-		func(_ *pipe, cancel func()) { cancel() },
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			p := newPipe(Way{Delay: time.Hour, Window: 1}, 0, new(pacer))
-			go stop(p, cancel)
-			go p.push([]byte("a"), 0)
-			p.run(ctx, func(parcel) error { return errors.New("something was sent") })
-			if p.push([]byte("b"), 0) || p.busy() || time.Since(time.Unix(0, 0)) > 40*365*24*time.Hour {
-				t.Error("the pipe still holds bytes, or has waited for the delay")
-			}
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		p := newPipe(Way{Delay: time.Hour, Window: 1}, 0, new(pacer))
+		go p.push([]byte("a"), 0)
+		go p.push([]byte("b"), 0) // blocks: the window is used up
+		go func() {
+			synctest.Wait()
+			p.stop()
+		}()
+		if err := p.run(func(queued) error { return io.EOF }); err != nil {
+			t.Error("something was sent")
+		}
+		if p.push([]byte("c"), 0) || p.busy() || time.Since(start) > 0 {
+			t.Error("the pipe still holds bytes, or has waited for the delay")
+		}
+	})
 }
 
 // affected returns the numbers of the chunks of these sizes that a fault drops on a
@@ -171,7 +170,7 @@ func affected(r *relay, conn int, d Direction, sizes ...int) []int {
 	}
 	var dropped []int
 	for i, size := range sizes {
-		if f.treat(make([]byte, size)).drop {
+		if f.apply(make([]byte, size)).drop {
 			dropped = append(dropped, i+1)
 		}
 	}
@@ -219,7 +218,7 @@ func TestFaultWhileBusyWaitsForBytesOfTheOtherDirection(t *testing.T) {
 	r := &relay{path: Path{Faults: []PathFault{{WhileBusy: true, Do: Drop}}}}
 	toServer, toClient := r.newFlows(1, 100)
 	toServer.pipe.push([]byte("a"), 0)
-	if !toClient.treat([]byte("a")).drop || toServer.treat([]byte("a")).drop {
+	if !toClient.apply([]byte("a")).drop || toServer.apply([]byte("a")).drop {
 		t.Error("want the fault only in the direction whose other direction holds bytes")
 	}
 }
@@ -228,9 +227,9 @@ func TestFaultAfterATimeWaitsForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &relay{path: Path{Faults: []PathFault{{After: time.Second, Do: Drop}}}}
 		_, toClient := r.newFlows(1, 100)
-		early := toClient.treat([]byte("a")).drop
+		early := toClient.apply([]byte("a")).drop
 		time.Sleep(time.Second)
-		if late := toClient.treat([]byte("a")).drop; early || !late {
+		if late := toClient.apply([]byte("a")).drop; early || !late {
 			t.Errorf("got early %v, late %v", early, late)
 		}
 	})
@@ -256,7 +255,7 @@ func TestChangeByteChangesOneByte(t *testing.T) {
 	} {
 		tt.fault.Do = ChangeByte
 		_, toClient := (&relay{path: Path{Faults: []PathFault{tt.fault}}}).newFlows(1, 100)
-		first, second := toClient.treat([]byte("abcd")), toClient.treat([]byte("efgh"))
+		first, second := toClient.apply([]byte("abcd")), toClient.apply([]byte("efgh"))
 		if got := string(first.data) + " " + string(second.data); got != tt.want {
 			t.Errorf("%+v: got %q, want %q", tt.fault, got, tt.want)
 		}
@@ -276,14 +275,15 @@ func TestSeedDecidesWhatIsChosen(t *testing.T) {
 		}
 		return all
 	}
-	if chosen(1) != chosen(1) || chosen(1) == chosen(2) {
+	first, again, other := chosen(1), chosen(1), chosen(2)
+	if first != again || first == other {
 		t.Error("want the same decisions from the same seed, and others from another one")
 	}
 	r := &relay{path: Path{Seed: 1, Faults: []PathFault{{Chunks: Chance(0.05), Do: Drop}}}}
 	if got := len(affected(r, 1, ToClient, make([]int, 10000)...)); got < 450 || got > 550 {
 		t.Errorf("%d of 10000 chunks were chosen with probability 0.05", got)
 	}
-	if strings.Count(chosen(1), "[1") == 0 {
+	if !strings.Contains(first, "[1") {
 		t.Error("no connection was chosen with probability 0.25")
 	}
 }

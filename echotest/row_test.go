@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -34,7 +35,9 @@ func allRows() []row {
 	}
 	proxies := echotest.ProxyFaults()
 	for _, m := range missed {
-		proxies = append(proxies, m.ProxyFault)
+		if m.Name != readsAheadSlowly || os.Getenv("ECHOD_SOAK") != "" {
+			proxies = append(proxies, m.ProxyFault)
+		}
 	}
 	for _, f := range append(proxies, slowPaths...) {
 		rows = append(rows, row{"proxy", f.Name, f.Description, f.Detection,
@@ -64,6 +67,8 @@ var settings = map[string]func(*check.Options){
 	"has-800-kbit-per-second":  briefly,
 	"has-300-ms":               briefly,
 	"has-2500-ms":              briefly,
+	"loses-5-percent":          briefly,
+	"loses-1-percent-slowly":   briefly,
 	"stalls-2-s":               briefly,
 }
 
