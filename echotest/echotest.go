@@ -4,6 +4,10 @@
 // server. [NewBroken] starts a server with a [Fault], and [NewBrokenProxy] a proxy with
 // a [ProxyFault]. A client, a proxy or a test suite can show with them that it detects
 // the fault.
+//
+// [NewRelay] starts a relay between a client and a server. Its [Path] describes how slow
+// it is, what it loses, and which faults it has on which connections. Every proxy is a
+// relay: [ProxyFaults] has examples of paths.
 package echotest
 
 import (
