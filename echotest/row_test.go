@@ -59,6 +59,8 @@ var settings = map[string]func(*check.Options){
 	"closes-idle":              longIdle,
 	"resets-idle":              longIdle,
 	"forgets-idle":             longIdle,
+	"answers-ok":               anyway,
+	"answers-ok-to-datagrams":  anyway,
 	"forgets-mapping":          longIdle,
 	"limits-connections":       fewAtOnce,
 	"queues-connections":       fewAtOnce,
@@ -78,6 +80,9 @@ func longIdle(o *check.Options) {
 	o.Long, o.IdleMax = true, 6*time.Second
 	o.Skip = append(o.Skip, "stream/half-close-late")
 }
+
+// anyway runs the rules although the target is not an echo: check reports this instead.
+func anyway(o *check.Options) { o.Anyway = true }
 
 // fewAtOnce keeps other rules than stream/concurrency below a limit of ten connections.
 func fewAtOnce(o *check.Options) { o.Parallel = 2 }
