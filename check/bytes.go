@@ -41,7 +41,7 @@ func checkBytes(got, want []byte, more io.Reader, offset int64) *failure {
 		return nil
 	}
 	want = append(want, nextBytes(more, excerptLen)...)
-	f := failAt(offset+int64(bad), Corrupt, "byte %d differs from the byte that was sent", offset+int64(bad))
+	f := failAt(offset+int64(bad), Corrupt, "%s", differs(offset+int64(bad)))
 	f.got, f.want = excerpt(got[bad:]), excerpt(want[bad:])
 	f.evidence, f.due = Changed, want[bad:]
 	if n := shift(want[bad:], got[bad:]); n > 0 {
@@ -52,6 +52,11 @@ func checkBytes(got, want []byte, more io.Reader, offset int64) *failure {
 		f.detail = fmt.Sprintf("%s arrived at byte %d", count(n, "extra byte", "extra bytes"), f.offset)
 	}
 	return f
+}
+
+// differs is the detail of a failure at offset of which nothing more is known.
+func differs(offset int64) string {
+	return fmt.Sprintf("byte %d differs from the byte that was sent", offset)
 }
 
 // firstDifference returns the index of the first byte in which a and b, equally long,
@@ -79,7 +84,15 @@ func shift(long, short []byte) int {
 		return 0
 	}
 	i := bytes.Index(long[:min(len(long), excerptLen+shiftLen)], short[:shiftLen])
-	return max(i, 0)
+	if i < 0 {
+		return 0
+	}
+	// Texts may share eight bytes, e.g. HTTP/1.1, so more must agree if there are more.
+	both := min(len(long)-i, len(short), 2*shiftLen)
+	if !bytes.Equal(long[i:i+both], short[:both]) {
+		return 0
+	}
+	return i
 }
 
 const excerptLen = 16

@@ -21,6 +21,7 @@ func TestCheckBytesFindsTheFirstWrongByteAndTellsLossFromChange(t *testing.T) {
 		{"one missing", func(b []byte) []byte { return append(b[:5], b[6:]...) }, Corrupt, 1005, "1 byte is missing at byte 1005"},
 		{"ten missing", func(b []byte) []byte { return append(b[:5], b[15:]...) }, Corrupt, 1005, "10 bytes are missing at byte 1005"},
 		{"one too many", func(b []byte) []byte { return append([]byte{^b[0]}, b...) }, ExtraBytes, 1000, "1 extra byte arrived at byte 1000"},
+		{"one missing, and other bytes after it", func(b []byte) []byte { b = append(b[:5], b[6:]...); b[14] ^= 1; return b }, Corrupt, 1005, "byte 1005 differs from the byte that was sent"},
 		{"too close to the end to detect a shift", func(b []byte) []byte { b = append(b[:90], b[91:]...); return b[:92] }, Corrupt, 1090, "byte 1090 differs from the byte that was sent"},
 	}
 	for _, tt := range tests {

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -92,7 +93,7 @@ func (p *probe) locate(f *failure) {
 		f.detail += fmt.Sprintf("; the bytes there belong to byte %d: the order changed", at)
 	case at > f.offset:
 		f.evidence = Missing
-		f.detail = fmt.Sprintf("%s missing at byte %d", count(int(at-f.offset), "byte is", "bytes are"), f.offset)
+		f.restate("%s missing at byte %d", count(int(at-f.offset), "byte is", "bytes are"), f.offset)
 	case at >= 0:
 		f.evidence = Repeated
 		f.detail += fmt.Sprintf("; the bytes there are those of byte %d, which had arrived before", at)
@@ -100,8 +101,15 @@ func (p *probe) locate(f *failure) {
 	default:
 		if n := bytes.Index(f.received, due); n > 0 {
 			f.class, f.evidence = ExtraBytes, Added
-			f.detail = fmt.Sprintf("%s arrived at byte %d", count(n, "extra byte", "extra bytes"), f.offset)
+			f.restate("%s arrived at byte %d", count(n, "extra byte", "extra bytes"), f.offset)
 		}
+	}
+}
+
+// restate replaces what checkBytes found. The names of cases in front of it stay.
+func (f *failure) restate(format string, args ...any) {
+	if name, ok := strings.CutSuffix(f.detail, differs(f.offset)); ok {
+		f.detail = name + fmt.Sprintf(format, args...)
 	}
 }
 

@@ -30,6 +30,19 @@ func failureOf(t *testing.T, got []byte) *failure {
 	return f
 }
 
+// A case of a rule is named in front of what was found.
+func TestWhatWasFoundKeepsTheNameOfTheCase(t *testing.T) {
+	p := &probe{rule: concurrency.ID, Options: Options{Seed: 7, Conns: 5}}
+	sent := nextBytes(p.payload(1), 2000)
+	f := checkBytes(sent[500:], nextBytes(p.payload(1), 1500), p.payload(1), 0)
+	f.received = sent[500:]
+	inCase("5 clients", f)
+	p.locate(f)
+	if want := "5 clients: 500 bytes are missing at byte 0"; f.detail != want {
+		t.Errorf("got %q, want %q", f.detail, want)
+	}
+}
+
 func TestWrongBytesAreLookedForInEverythingThatWasSent(t *testing.T) {
 	sent := func(conn, from, to int) []byte {
 		return nextBytes(payload(7, concurrency.ID, conn), to)[from:]
@@ -48,7 +61,7 @@ func TestWrongBytesAreLookedForInEverythingThatWasSent(t *testing.T) {
 		{"two blocks of 9 KiB changed places", slices.Concat(sent(1, 0, at), sent(1, at+gap, at+2*gap), sent(1, at, at+gap), sent(1, at+2*gap, total)),
 			Corrupt, Moved, "byte 5000 differs from the byte that was sent; the bytes there belong to byte 14216: the order changed"},
 		{"two blocks of 10 bytes changed places", slices.Concat(sent(1, 0, at), sent(1, at+10, at+20), sent(1, at, at+10), sent(1, at+20, total)),
-			Corrupt, Moved, "10 bytes are missing at byte 5000; the bytes there belong to byte 5010: the order changed"},
+			Corrupt, Moved, "byte 5000 differs from the byte that was sent; the bytes there belong to byte 5010: the order changed"},
 		{"9 KiB missing", slices.Concat(sent(1, 0, at), sent(1, at+gap, total)), Corrupt, Missing, "9216 bytes are missing at byte 5000"},
 		{"1000 bytes twice", slices.Concat(sent(1, 0, at), sent(1, at-1000, total)),
 			Corrupt, Repeated, "byte 5000 differs from the byte that was sent; the bytes there are those of byte 4000, which had arrived before"},

@@ -10,10 +10,9 @@ var binaryExact = Rule{
 	Meaning:  "Something on the path interprets the bytes and changes or answers them, instead of forwarding them.",
 	Causes: []Cause{
 		{
-			Classes:  []Class{Corrupt, ExtraBytes},
-			Evidence: []Evidence{Changed, Added},
-			Text:     "a proxy or a server that detects the protocol by the first bytes and answers, or a terminal on the path (telnet, a pty)",
-			Remedy:   "turn protocol detection off; stty raw -echo for a pty",
+			Classes: []Class{Corrupt, ExtraBytes},
+			Text:    "a proxy or a server that detects the protocol by the first bytes and answers, or a terminal on the path (telnet, a pty)",
+			Remedy:  "turn protocol detection off; stty raw -echo for a pty",
 		},
 		{
 			Classes: []Class{PrematureEOF, Reset},

@@ -12,13 +12,17 @@ var halfClose = Rule{
 			Text:    "a proxy or tunnel that closes both directions when the client sends a FIN",
 			Remedy:  "nginx stream: proxy_half_close on; socat: a longer -t; others: forward the FIN and continue to read",
 		},
-		{
-			Classes: []Class{Silent},
-			Text:    "the reply came, and the end did not: the server or a proxy does not forward the FIN",
-			Remedy:  "forward each FIN when it arrives (shutdown with SHUT_WR)",
-		},
+		finMissing,
 	},
 	run: runHalfClose,
+}
+
+// finMissing is a cause of each rule that expects a FIN after a reply.
+var finMissing = Cause{
+	Classes: []Class{Silent},
+	Meaning: "The reply comes, and its end does not: a client that reads to the end waits forever.",
+	Text:    "a server or a proxy that does not forward the FIN",
+	Remedy:  "forward each FIN when it arrives (shutdown with SHUT_WR)",
 }
 
 func runHalfClose(p *probe) error {

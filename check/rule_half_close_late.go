@@ -20,6 +20,7 @@ var halfCloseLate = Rule{
 			Text:    "a timeout for half-closed connections, or a proxy that closes both directions when the client sends a FIN",
 			Remedy:  "nginx stream: proxy_half_close on; socat: a longer -t; haproxy: a longer timeout client-fin; others: a longer timeout after a FIN",
 		},
+		finMissing,
 	},
 	run: runHalfCloseLate,
 }

@@ -17,6 +17,7 @@ var halfCloseOwed = Rule{
 			Text:    "the connection is closed at the client's FIN, or a short time later, while bytes are unsent (socat: after -t seconds, by default 0.5)",
 			Remedy:  "nginx stream: proxy_half_close on; socat: a longer -t; others: write owed bytes before closing",
 		},
+		finMissing,
 	},
 	stage: stalled,
 	run:   runHalfCloseOwed,
