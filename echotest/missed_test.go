@@ -36,6 +36,14 @@ var missed = []struct {
 		Name: "leaks-slots-on-reset", Description: "has 50 slots, and does not free that of a connection that was reset", Network: "tcp",
 		Path: echotest.Path{MaxConns: 50, LeaksOnReset: true},
 	}},
+	{"each rule about a FIN uses few connections", echotest.ProxyFault{
+		Name: "drops-fin-on-one-server", Description: "does not forward a FIN on every twentieth connection", Network: "tcp",
+		Path: faults(echotest.PathFault{Conns: echotest.EveryNth(20), On: echotest.OnFIN, Do: echotest.Drop}),
+		Detection: echotest.Detection{MayFail: []string{
+			"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
+			"stream/fin-only", "stream/server-fin", "stream/churn", "stream/close-latency",
+		}},
+	}},
 	{"no rule sends urgent data", echotest.ProxyFault{
 		Name: "drops-urgent-data", Description: "drops urgent data", Network: "tcp",
 		Path: echotest.Path{DropsUrgent: true},

@@ -211,5 +211,5 @@ func ChangesSourcePort() ProxyFault {
 // time, as a NAT does.
 func ForgetsMapping(after time.Duration) ProxyFault {
 	return datagramProxyFault("forgets-mapping", "drops the server's datagrams to a client that was silent for "+after.String(),
-		PathFault{On: OnIdle, After: after, Do: Drop})
+		PathFault{On: OnIdle, After: after, Do: Close})
 }

@@ -1,6 +1,7 @@
 package echotest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -42,7 +43,8 @@ type Way struct {
 	// Window is how many bytes are received and not yet sent. It bounds the memory of
 	// a direction. When it is used up, nothing more is read from a stream, and further
 	// datagrams are dropped. The default is 32 KiB for a stream and 1 MiB for
-	// datagrams. A stream moves at most one window in each Delay.
+	// datagrams. A stream moves at most one window in each Delay, and a reset behind a
+	// window that is used up is not seen.
 	Window int
 
 	StoresUntilFIN bool // sends nothing before the FIN, unless the window is used up
@@ -73,20 +75,39 @@ const (
 type Action int
 
 const (
-	Drop       Action = iota // drops the bytes, the datagram or the FIN
-	ChangeByte               // changes the byte at Offset, or one byte of each chunk
-	AnswerOK                 // sends "OK" in place of the bytes
-	Delay                    // holds the bytes for After, and what follows behind them
-	SendBanner               // sends a greeting to the client
+	// OnData, and OnFIN for Drop.
+	Drop       Action = iota // drops the chunk, or does not forward the FIN
+	ChangeByte               // changes the byte at Offset, or one byte of the chunk
+	AnswerOK                 // sends "OK" in place of the chunk
+	Delay                    // holds the chunk for After, and what follows behind it
 
-	Hang           // forwards nothing more on this connection, without a FIN or a reset
-	Close          // closes both directions, and drops what is not sent yet
-	Reset          // resets both directions
-	DiscardIfStuck // drops what is not sent yet, if a write takes longer than After
+	// Every event. A reset can be followed by Hang and Close only.
+	Hang  // forwards nothing more on this connection, without a FIN or a reset
+	Close // closes both directions, and drops what is not sent yet; forgets a client that sends datagrams
+	Reset // resets both directions
 
+	SendBanner     // OnConnect: sends a greeting to the client
+	DiscardIfStuck // OnFIN: drops what is not sent yet, if a write takes longer than After
+
+	// OnData, for datagrams.
 	Duplicate       // sends the datagram twice
 	Reorder         // sends the datagram after the next one
 	FromAnotherPort // sends the answer from another port than the client sent to
+)
+
+// streamActions and datagramActions list the actions that each event allows.
+var (
+	streamActions = map[Event][]Action{
+		OnData:    {Drop, ChangeByte, AnswerOK, Delay, Hang, Close, Reset},
+		OnConnect: {Hang, Close, Reset, SendBanner},
+		OnFIN:     {Drop, Hang, Close, Reset, DiscardIfStuck},
+		OnReset:   {Hang, Close},
+		OnIdle:    {Hang, Close, Reset},
+	}
+	datagramActions = map[Event][]Action{
+		OnData: {Drop, ChangeByte, AnswerOK, Delay, Hang, Duplicate, Reorder, FromAnotherPort},
+		OnIdle: {Close},
+	}
 )
 
 // PathFault is one thing that goes wrong on a path: what happens, on which connections,
@@ -133,12 +154,22 @@ func Chance(p float64) Selection { return Selection{chance: p} }
 // tcp://127.0.0.1:7 or udp://127.0.0.1:7, as p describes. It forwards every byte, FIN
 // and reset of both sides, except for the faults of p. If nothing listens at upstream
 // when the relay starts, the URL of the relay is upstream, which refuses too. The relay
-// runs until t ends or until [Server.Close].
+// runs until t ends or until [Server.Close]. It is an error of the test if a fault has an
+// action that its event or its network does not have.
 func NewRelay(t testing.TB, p Path, upstream string) *Server {
 	t.Helper()
 	u, err := endpoint.Parse(upstream, "tcp", "udp")
 	if err != nil {
 		t.Fatalf("echotest: relay: %v", err)
+	}
+	actions := streamActions
+	if u.Network == "udp" {
+		actions = datagramActions
+	}
+	for i, fault := range p.Faults {
+		if !slices.Contains(actions[fault.On], fault.Do) {
+			t.Fatalf("echotest: relay: fault %d: action %d is not possible for %s at event %d", i, fault.Do, u.Network, fault.On)
+		}
 	}
 	r := &relay{path: p, address: u.Address()}
 	if u.Network == "udp" {

@@ -14,6 +14,42 @@ import (
 	"time"
 )
 
+// fatalTest records that Fatalf was called.
+type fatalTest struct {
+	testing.TB
+	failed bool
+}
+
+func (f *fatalTest) Fatalf(string, ...any) {
+	f.failed = true
+	runtime.Goexit()
+}
+
+func TestRelayRefusesAnActionThatAnEventDoesNotHave(t *testing.T) {
+	tcp, udp := NewServer(t).URL(), NewUDPServer(t).URL()
+	for _, tt := range []struct {
+		upstream string
+		fault    PathFault
+	}{
+		{tcp, PathFault{Do: Duplicate}},
+		{tcp, PathFault{On: OnReset, Do: Drop}},
+		{tcp, PathFault{On: OnIdle, Do: SendBanner}},
+		{udp, PathFault{Do: Reset}},
+		{udp, PathFault{On: OnFIN, Do: Drop}},
+		{"unix:///run/echo.sock", PathFault{}},
+	} {
+		f := &fatalTest{TB: t}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			NewRelay(f, pathWith(tt.fault), tt.upstream)
+		}()
+		if <-done; !f.failed {
+			t.Errorf("%s, %+v: was accepted", tt.upstream, tt.fault)
+		}
+	}
+}
+
 // limit is how long a test waits for what must come.
 const limit = 20 * time.Second
 
@@ -193,6 +229,41 @@ func TestRelayLeaksSlotsOnReset(t *testing.T) {
 			t.Error("two connections are served, want one: the other slot has leaked")
 		}
 		c.Close()
+	}
+}
+
+// TestResetReachesAClientThatDoesNotRead: the bytes before the reset wait for a client
+// that does not read, and the reset must not wait with them.
+func TestResetReachesAClientThatDoesNotRead(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	relay := NewRelay(t, Path{ToClient: Way{Window: 64 << 20}, MaxConns: 1, Queues: true}, "tcp://"+l.Addr().String())
+	server := make(chan *net.TCPConn)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server <- c.(*net.TCPConn)
+		}
+	}()
+	(<-server).Close() // NewRelay has asked whether the port is open
+
+	dialRelay(t, relay) // does not read
+	first := <-server
+	first.Write(make([]byte, 48<<20)) // more than the buffers of the client hold
+	first.SetLinger(0)
+	first.Close()
+	dialRelay(t, relay) // in the backlog until the first connection has ended
+	select {
+	case second := <-server:
+		second.Close()
+	case <-time.After(limit):
+		t.Error("the relay still has the connection that was reset")
 	}
 }
 
