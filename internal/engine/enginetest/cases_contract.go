@@ -236,18 +236,19 @@ func peersBusiest(t trial) {
 	}
 }
 
-// peersWaiting has idle peers, a stalled reader, and a peer that has moved more bytes than
-// the stalled reader.
+// peersWaiting has idle peers, a stalled reader, and a peer that moves more bytes than the
+// stalled reader can ever send.
 func peersWaiting(t trial) {
 	s := t.serve(engine.Config{Loops: t.loops(2), StallTimeout: 4 * waitLimit})
-	const most = 8 << 20
+	const most, piece = 8 << 20, 64 << 10
 	busy, stuck := t.dial(s), t.dialNarrow(s)
 	for range 20 {
 		t.dial(s).echo(1)
 	}
 	stuck.flood(most)
-	taken := s.waitQuiet().BytesIn
-	busy.echo(int(taken) + 1)
+	for moved := 0; moved <= most; moved += piece {
+		busy.echo(piece)
+	}
 
 	one := s.waitForWaiting(func(p engine.Peer) bool { return p.Waiting > 0 })
 	if one.Addr != stuck.name() {
