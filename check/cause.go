@@ -37,6 +37,13 @@ func CommonCauses() []Cause { return slices.Clone(commonCauses) }
 
 var commonCauses = []Cause{
 	{
+		Classes:  []Class{Corrupt, ExtraBytes},
+		Evidence: []Evidence{Sometimes},
+		Meaning:  "Some connections get wrong bytes, others do not.",
+		Text:     "one of several servers or paths behind a load balancer, or a fault that needs a certain moment",
+		Remedy:   "check each server directly (--direct), and repeat the rule a few times",
+	},
+	{
 		Classes:  []Class{Corrupt},
 		Evidence: []Evidence{Moved},
 		Meaning:  "The bytes are right, and some of them arrive in the wrong order.",

@@ -25,6 +25,7 @@ const (
 	Repeated        Evidence = "repeated"
 	Moved           Evidence = "moved"
 	OtherConnection Evidence = "other-connection"
+	Sometimes       Evidence = "sometimes"
 )
 
 // EvidenceMeaning is a kind of evidence and what it means.
@@ -49,6 +50,7 @@ func Evidences() []EvidenceMeaning {
 		{Repeated, "bytes that had arrived before arrived again"},
 		{Moved, "the bytes arrived in another order"},
 		{OtherConnection, "the bytes belong to another connection of the same rule"},
+		{Sometimes, "wrong bytes on one connection, while another rule sent more on another and got everything back"},
 	}
 }
 

@@ -38,7 +38,8 @@ func content(rules ...Rule) []explanation {
 	var all []explanation
 	for _, r := range rules {
 		all = append(all, explanation{by: r.ID, classes: []Class{Corrupt, ExtraBytes}, fits: func(by, other Result) bool {
-			return sameClass(by, other) && by.Evidence == other.Evidence
+			// What a protocol detector does to the openings of binary-exact is another reason.
+			return sameClass(by, other) && by.Evidence == other.Evidence && (other.Rule != binaryExact.ID || other.Offset == by.Offset)
 		}})
 	}
 	return all
@@ -63,8 +64,9 @@ func largerHangs(by, other Result) bool {
 		(other.Evidence == "" || other.Evidence == NothingPassed)
 }
 
-// explain sets ExplainedBy of the failures that others explain.
-func explain(results []Result) {
+// explain sets ExplainedBy of the failures that others explain, and finds wrong bytes
+// that only some connections have. bulkSize is Options.Bulk.
+func explain(results []Result, bulkSize int64) {
 	failed := make(map[string]*Result)
 	for i := range results {
 		if results[i].Verdict == Fail {
@@ -80,6 +82,33 @@ func explain(results []Result) {
 			if id != e.by && other.ExplainedBy == "" && (len(e.rules) == 0 || slices.Contains(e.rules, id)) && e.fits(*by, *other) {
 				other.ExplainedBy = e.by
 			}
+		}
+	}
+	for _, rule := range plainly {
+		if r := failed[rule.ID]; r != nil && r.ExplainedBy == "" {
+			findSometimes(r, rule, results, bulkSize)
+		}
+	}
+}
+
+// plainly are the rules that send and read at the same time on one connection, whatever
+// the state of other connections.
+var plainly = []Rule{chunking, sizeSweep, halfClose, bulk}
+
+// findSometimes changes the evidence of r, the result of rule, if it saw wrong bytes and
+// another rule sent at least as many bytes plainly and got them all back.
+func findSometimes(r *Result, rule Rule, results []Result, bulkSize int64) {
+	if r.Class != Corrupt && r.Class != ExtraBytes || !slices.Contains([]Evidence{Changed, Missing, Added}, r.Evidence) {
+		return
+	}
+	amounts := map[string]int64{chunking.ID: 256 << 10, sizeSweep.ID: 1 << 20, halfClose.ID: 256 << 10, bulk.ID: bulkSize}
+	for _, other := range results {
+		if other.Verdict == Pass && amounts[other.Rule] > r.Offset {
+			r.Evidence = Sometimes
+			r.Detail += "; " + other.Rule + " sent more and got everything back"
+			cause := rule.cause(r.Class, r.Evidence)
+			r.Meaning, r.Cause, r.Remedy = cause.Meaning, cause.Text, cause.Remedy
+			return
 		}
 	}
 }

@@ -32,6 +32,7 @@ func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
 			map[string]string{sizeSweep.ID: firstByte.ID, concurrency.ID: firstByte.ID}},
 		{"changed bytes", []Result{failed(chunking, Corrupt, Changed, 4096), failed(bulk, Corrupt, Changed, 4<<20), failed(concurrency, Corrupt, OtherConnection, 4096)},
 			map[string]string{bulk.ID: chunking.ID}},
+		{"a protocol detector beside changed bytes", []Result{{Rule: chunking.ID, Verdict: Fail, Class: Corrupt, Evidence: Changed, Offset: 5000}, {Rule: binaryExact.ID, Verdict: Fail, Class: Corrupt, Evidence: Changed, Offset: 0}}, nil},
 		{"the first of them passed", []Result{failed(bulk, Corrupt, Moved, 4<<20), failed(zeroWindow, Corrupt, Moved, 4<<20)},
 			map[string]string{zeroWindow.ID: bulk.ID}},
 		{"both directions closed at a FIN", []Result{failed(halfClose, PrematureEOF, "", 0), failed(halfCloseOwed, PrematureEOF, "", 1), failed(slowReader, PrematureEOF, "", 1)},
@@ -41,7 +42,7 @@ func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
 		{"a rule that passed explains nothing", []Result{{Rule: sizeSweep.ID, Verdict: Pass}, failed(bulk, Timeout, NothingPassed, 4<<20)}, nil},
 	}
 	for _, tt := range tests {
-		explain(tt.results)
+		explain(tt.results, DefaultBulk)
 		var got map[string]string
 		for _, r := range tt.results {
 			if r.ExplainedBy != "" {
@@ -57,13 +58,44 @@ func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
 	}
 }
 
+func TestWrongBytesThatAnotherRuleDoesNotSeeAreNotBlamedOnEveryConnection(t *testing.T) {
+	const amount = 64 << 20
+	wrong := func(rule Rule, evidence Evidence, offset int64) Result {
+		r := newResult(rule, "", &failure{class: Corrupt, evidence: evidence, offset: offset, detail: "seen"})
+		return r
+	}
+	passed := func(rule Rule) Result { return Result{Rule: rule.ID, Verdict: Pass, Offset: -1} }
+	tests := []struct {
+		name    string
+		results []Result
+		want    Evidence // of the first
+	}{
+		{"bulk compared more and passed", []Result{wrong(sizeSweep, Changed, 100), passed(bulk)}, Sometimes},
+		{"chunking compared more and passed", []Result{wrong(halfClose, Missing, 100), passed(chunking)}, Sometimes},
+		{"all fail", []Result{wrong(sizeSweep, Changed, 100), wrong(bulk, Changed, 100)}, Changed},
+		{"the other rules do not get that far", []Result{wrong(bulk, Changed, 40<<20), passed(chunking), passed(sizeSweep), passed(halfClose)}, Changed},
+		{"only in a crowd", []Result{wrong(concurrency, Changed, 100), passed(bulk)}, Changed},
+		{"bytes of another connection", []Result{wrong(sizeSweep, OtherConnection, 100), passed(bulk)}, OtherConnection},
+	}
+	for _, tt := range tests {
+		explain(tt.results, amount)
+		got := tt.results[0]
+		if got.Evidence != tt.want {
+			t.Errorf("%s: got %q (%s), want %q", tt.name, got.Evidence, got.Detail, tt.want)
+		}
+		if some := strings.Contains(got.Cause, "one of several servers"); some != (tt.want == Sometimes) {
+			t.Errorf("%s: got the cause %q", tt.name, got.Cause)
+		}
+	}
+}
+
 // explained is a report in which stream/size-sweep explains stream/chunking, and
 // stream/binary-exact stays on its own.
 func explained() *Report {
 	r := &Report{Target: Target{Network: "tcp", Address: "192.0.2.1:7"}, Results: []Result{
 		failed(chunking, Timeout, "", 4095), failed(binaryExact, Reset, "", 0), failed(sizeSweep, Timeout, SizeLimit, 1401),
 	}}
-	explain(r.Results)
+	explain(r.Results, DefaultBulk)
 	return r
 }
 

@@ -51,7 +51,7 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	for s := range numStages {
 		r.runStage(rules, s)
 	}
-	explain(r.results)
+	explain(r.results, o.Bulk)
 	report.Results, report.Elapsed, report.Interrupted = r.results, time.Since(start), ctx.Err() != nil
 	return report, ctx.Err()
 }
