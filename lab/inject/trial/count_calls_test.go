@@ -29,12 +29,21 @@ func TestCallsAreThoseOfTheBinary(t *testing.T) {
 		}
 	}
 	for _, target := range plan.Targets() {
-		var made map[string]int
-		var err error
-		OnLockedThread(func() { made, err = env.CountCalls(target) })
-		if err != nil {
-			t.Errorf("%s: %v", target.Name, err)
-			continue
+		made := make(map[string]bool)
+		missing := func(use plan.Use) bool { return !made[use.Call] }
+		// Which calls are made when memory is used up depends on which clients are served at
+		// the same time.
+		for run := 0; run == 0 || run < 5 && slices.ContainsFunc(target.Calls, missing); run++ {
+			var counts map[string]int
+			var err error
+			OnLockedThread(func() { counts, err = env.CountCalls(target) })
+			if err != nil {
+				t.Errorf("%s: %v", target.Name, err)
+				break
+			}
+			for call, n := range counts {
+				made[call] = made[call] || n > 0
+			}
 		}
 		for call := range made {
 			if !slices.Contains(listed[program(target)], call) && target.Excluded(call) == "" {
@@ -42,7 +51,7 @@ func TestCallsAreThoseOfTheBinary(t *testing.T) {
 			}
 		}
 		for _, use := range target.Calls {
-			if made[use.Call] == 0 {
+			if missing(use) {
 				t.Errorf("%s does not make the call %s, which Targets has", target.Name, use.Call)
 			}
 		}
