@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// fatalTest records that Fatalf was called.
+// fatalTest records that it was ended with an error.
 type fatalTest struct {
 	testing.TB
 	failed bool
