@@ -26,6 +26,13 @@ const (
 	Moved           Evidence = "moved"
 	OtherConnection Evidence = "other-connection"
 	Sometimes       Evidence = "sometimes"
+	LongPackets     Evidence = "long-packets"
+	ShortFragments  Evidence = "short-fragments"
+	Fragments       Evidence = "fragments"
+	PacketLimit     Evidence = "packet-limit"
+	DatagramLimit   Evidence = "datagram-limit"
+	LossBySize      Evidence = "loss-by-size"
+	Stopped         Evidence = "stopped"
 )
 
 // EvidenceMeaning is a kind of evidence and what it means.
@@ -37,7 +44,7 @@ type EvidenceMeaning struct {
 // Evidences returns all kinds of evidence, in the order of docs/rules.md.
 func Evidences() []EvidenceMeaning {
 	return []EvidenceMeaning{
-		{NothingPassed, "not one byte had come back on that connection"},
+		{NothingPassed, "not one byte had come back on that connection, or not one datagram"},
 		{SizeLimit, "messages up to some size come back, longer ones hang"},
 		{Connecting, "the connection could not be made"},
 		{ConnectionLimit, "while some connections were open, no further one worked"},
@@ -51,6 +58,13 @@ func Evidences() []EvidenceMeaning {
 		{Moved, "the bytes arrived in another order"},
 		{OtherConnection, "the bytes belong to another connection of the same rule"},
 		{Sometimes, "wrong bytes on one connection, while another rule sent more on another and got everything back"},
+		{LongPackets, "datagrams in one long packet are lost, longer ones, in fragments, come back"},
+		{ShortFragments, "datagrams are lost whose last fragment has less than 8 bytes"},
+		{Fragments, "all datagrams that need fragments are lost"},
+		{PacketLimit, "all datagrams above a size that fits into one packet are lost"},
+		{DatagramLimit, "all datagrams above a size that needs fragments are lost"},
+		{LossBySize, "some sizes are lost more often than others, but not always"},
+		{Stopped, "after an empty datagram nothing comes back"},
 	}
 }
 

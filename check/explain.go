@@ -29,8 +29,15 @@ var explanations = slices.Concat(
 		{by: rstToServer.ID, rules: []string{rstToClient.ID, rstAfterData.ID}, fits: sameClass},
 		{by: rstToClient.ID, rules: []string{rstAfterData.ID}, fits: sameClass},
 		{by: slowReader.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{zeroWindow.ID}, fits: sameClass},
+		{by: datagramExact.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed}, rules: otherDatagrams, fits: sameClass},
+		{by: datagramSource.ID, classes: []Class{WrongSource}, rules: []string{datagramExact.ID, orderLoss.ID, datagramEmpty.ID}, fits: sameClass},
+		{by: datagramExact.ID, classes: []Class{Corrupt, ExtraBytes, Truncated}, rules: otherDatagrams, fits: sameClass},
 	},
 )
+
+// otherDatagrams are the rules about datagrams that have the same reason to fail as
+// datagram/exact, if they fail in the same way.
+var otherDatagrams = []string{datagramSource.ID, orderLoss.ID, datagramEmpty.ID}
 
 // content returns the explanations among rules that compare the same kind of stream: the
 // first that saw wrong bytes explains the others that saw bytes wrong in the same way.

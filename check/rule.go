@@ -36,6 +36,7 @@ const (
 	stalled                // does not read what it is owed, and may block a bad server
 	crowd                  // many connections at once
 	flood                  // as much as the path carries
+	last                   // may stop a bad server for good
 	numStages              // how many stages there are
 )
 
@@ -78,6 +79,7 @@ func Rules() []Rule {
 		orderLoss,
 		natIdle,
 		loopGuard,
+		datagramEmpty,
 	}
 }
 

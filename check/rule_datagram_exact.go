@@ -2,8 +2,9 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"sync"
+	"time"
 
 	"echod/internal/dial"
 )
@@ -11,82 +12,309 @@ import (
 var datagramExact = Rule{
 	ID:       "datagram/exact",
 	Networks: datagrams,
-	Sends:    "datagrams of 0, 1, 512, 1472, 2048, 2049, 4097, 9000 and 65507 bytes",
-	Expects:  "each of them unchanged",
-	Meaning:  "Datagrams of some sizes come back shorter, changed or not at all.",
+	Sends:    "datagrams of 1 to 65507 bytes, most of them around the limits of one packet (1232 to 1500 bytes), each several times, with datagrams of 64 bytes between them",
+	Expects:  "each of them unchanged, and long ones lost no more often than the loss of small ones explains",
+	Meaning:  "Datagrams of some sizes come back shorter, changed, less often or not at all.",
 	Causes: []Cause{
+		smallBuffer,
+		otherSource,
+		joinedDatagrams,
+		changedAnswer,
+		nothingBack,
 		{
-			Classes: []Class{Truncated},
-			Text:    "a receive buffer that is smaller than the datagram",
-			Remedy:  "receive into 64 KiB",
+			Classes:  []Class{Silent},
+			Evidence: []Evidence{LongPackets},
+			Text:     "an MTU black hole: a link with a smaller MTU drops packets that must not be fragmented (DF), and the ICMP messages that report it are dropped too; the sender fragments longer datagrams itself, without DF",
+			Remedy:   "allow ICMP \"fragmentation needed\", set the MTU of the ends to that of the path, or send without DF (Linux: IP_MTU_DISCOVER; of the server, too)",
+		},
+		{
+			Classes:  []Class{Silent},
+			Evidence: []Evidence{ShortFragments},
+			Text:     "a firewall, NAT or load balancer that drops a fragment which is too short for the ports of a UDP header, although only the first fragment has that header",
+			Remedy:   "update what handles fragments on the path, or send less than the MTU",
+		},
+		{
+			Classes:  []Class{Silent},
+			Evidence: []Evidence{Fragments},
+			Text:     "fragments dropped on the path: by a firewall, by a NAT or load balancer that does not reassemble them, or on one of several paths",
+			Remedy:   "allow fragments, or send less than the MTU of the path",
+		},
+		{
+			Classes:  []Class{Silent},
+			Evidence: []Evidence{PacketLimit},
+			Text:     "a link with a smaller MTU than the ends assume, e.g. a tunnel, on a path that drops fragments and ICMP messages",
+			Remedy:   "lower the MTU of the ends to that of the path; allow fragments and ICMP \"packet too big\"",
+		},
+		{
+			Classes:  []Class{Silent},
+			Evidence: []Evidence{DatagramLimit},
+			Text:     "a limit on the size of a datagram, in the server or in a proxy: a small buffer, or too little memory for the fragments of one datagram",
+			Remedy:   "receive into 64 KiB; increase the receive buffer of the socket (SO_RCVBUF)",
+		},
+		{
+			Classes:  []Class{Silent},
+			Evidence: []Evidence{LossBySize},
+			Text:     "a queue or a receive buffer that overflows with the fragments of one datagram, a rate limit that counts bytes, or one of several paths that drops fragments",
+			Remedy:   "increase the queue or the receive buffer; compare the paths; or send less than the MTU",
 		},
 		{
 			Classes: []Class{Silent},
-			Text:    "fragments dropped on the path, an empty datagram that is ignored, or a limit on the size",
-			Remedy:  "allow fragments, or send less than the MTU of the path; answer empty datagrams, too",
+			Text:    "a program on the path that drops datagrams of these sizes",
+			Remedy:  "compare with --direct, and look at the counters of dropped packets on the path",
 		},
 	},
-	run: runDatagramExact,
+	noRetry: true, // it decides itself what to send again
+	run:     runDatagramExact,
 }
 
-// datagramSizes are the smallest size, the DNS limit, what fits into an Ethernet
-// frame, common buffer sizes and one byte more, and the largest that UDP over IPv4
-// carries (65535 − 20 − 8).
-var datagramSizes = []int{0, 1, 512, 1472, 2048, 2049, 4097, 9000, 65507}
+// datagramSizes are the smallest size, the DNS limits (512, 1232 and 1400), what fits
+// into the smallest packet of IPv6 (1232), into an Ethernet frame with IPv6 (1452) and
+// with IPv4 (1472), into two fragments (2952), common buffer sizes, and the largest that
+// UDP over IPv4 carries (65535 − 20 − 8). The first fragment has a multiple of 8 bytes,
+// so the last one of 1473 to 1480 bytes has 1 to 8. datagram/empty has the size 0.
+var datagramSizes = []int{
+	1, controlSize, 512, 1232, 1280, 1400, 1452, 1453, 1472, 1473, 1474, 1475, 1476, 1477, 1478, 1479, 1480,
+	1500, 2048, 2049, 2952, 2953, 3000, 4097, 8192, 9000, 16384, 65507,
+}
+
+const (
+	controlSize = 64 // bytes of the datagrams that measure the loss of the path
+	controls    = 2  // after each other datagram
+
+	// A datagram is sent when the one before is back, or after a pause.
+	pauseSmall = 30 * time.Millisecond
+	pauseLarge = 100 * time.Millisecond
+
+	// Everything is sent this many times, and more often while something that is lost
+	// is not yet significant: see maxChance.
+	minRounds    = 3
+	secondRounds = 5
+	maxRounds    = 12
+)
+
+// sizeMeasurement is the measurement of datagram/exact.
+type sizeMeasurement struct {
+	p      *probe
+	probes []*datagramProbe // one for each size
+	small  *datagramProbe   // that of controlSize
+}
 
 func runDatagramExact(p *probe) error {
-	errs := make([]error, len(datagramSizes))
-	var wg sync.WaitGroup
-	for i, n := range datagramSizes {
-		wg.Go(func() { errs[i] = exchangeSize(p, i, n) })
+	open, err := packetOpener(p)
+	if err != nil {
+		return err
 	}
-	wg.Wait()
-	// The failure is that of the smallest size, and names the others.
-	var first error
-	var failed, unsent []string
-	for i, err := range errs {
-		name := fmt.Sprintf("%d B", datagramSizes[i])
-		switch {
-		case dial.TooLong(err):
-			unsent = append(unsent, name)
-		case err != nil:
-			failed = append(failed, name)
-			if first == nil {
-				first = inCase(name, err)
+	m := &sizeMeasurement{p: p}
+	for i, n := range datagramSizes {
+		d, err := openDatagramProbe(p, open, i, n)
+		if err != nil {
+			return err
+		}
+		defer d.socket.Close()
+		m.probes = append(m.probes, d)
+		if n == controlSize {
+			m.small = d
+		}
+	}
+	start := time.Now()
+	for round := 1; p.ctx.Err() == nil; round++ {
+		m.sendRound()
+		if round == 1 && !m.awaitFirst(start.Add(p.Timeout)) && p.ctx.Err() == nil {
+			f := fail(Silent, "not one of %d datagrams came back", sumOf(m.probes).sent)
+			f.evidence = NothingPassed
+			return f
+		}
+		end := round == maxRounds || round > secondRounds && time.Since(start) > 2*p.Timeout
+		if round == minRounds || round == secondRounds || end {
+			awaitDatagrams(p, m.probes)
+			if end || m.decided() {
+				return m.verdict()
 			}
 		}
 	}
-	if f, ok := first.(*failure); ok && len(failed) > 1 {
-		f.detail += "; sizes that failed: " + strings.Join(failed, ", ")
-	}
-	if len(unsent) > 0 {
-		p.setNote("this machine does not send %s", strings.Join(unsent, ", "))
-	}
-	return first
+	return p.ctx.Err()
 }
 
-// exchangeSize uses a socket of its own, so that a late answer to another size is not
-// mistaken for the answer to this one. datagram/source checks where the answer is from.
-func exchangeSize(p *probe, i, n int) error {
-	socket, err := openPacket(p)
-	if err != nil {
-		return err
+// awaitFirst waits until something came back. It returns false if nothing did.
+func (m *sizeMeasurement) awaitFirst(deadline time.Time) bool {
+	for {
+		for _, d := range m.probes {
+			if d.back > 0 || d.err != nil && !dial.TooLong(d.err) {
+				return true
+			}
+			d.receive(time.Now())
+		}
+		if time.Now().After(deadline) || m.p.ctx.Err() != nil {
+			return false
+		}
 	}
-	defer socket.Close()
-	want := nextBytes(p.payload(i), n)
-	got, _, err := exchangeDatagram(p, socket, want)
-	if err != nil {
-		return err
+}
+
+// sendRound sends a datagram of each size, with small ones between them. It does not
+// send them together, because that could overflow a queue that holds each of them.
+func (m *sizeMeasurement) sendRound() {
+	for _, d := range m.probes {
+		pause := pauseSmall
+		if d.size > 4096 {
+			pause = pauseLarge
+		}
+		d.send()
+		d.receive(time.Now().Add(pause))
+		for range controls {
+			m.small.send()
+		}
+		if m.p.ctx.Err() != nil {
+			return
+		}
 	}
-	both := min(len(got), len(want))
-	if f := checkBytes(got[:both], want[:both:both], strings.NewReader(""), 0); f != nil {
-		return f
+	m.small.receive(time.Now().Add(pauseSmall))
+}
+
+// decided reports whether more rounds would hardly change the verdict: an answer was
+// wrong, or what was lost is lost always and significantly, or there is no more loss
+// than the small datagrams explain well.
+func (m *sizeMeasurement) decided() bool {
+	if slices.ContainsFunc(m.probes, func(d *datagramProbe) bool { return d.err != nil && !dial.TooLong(d.err) }) {
+		return true
 	}
-	switch {
-	case len(got) < len(want):
-		return failAt(int64(both), Truncated, "only the first %d bytes came back", both)
-	case len(got) > len(want):
-		return failAt(int64(both), ExtraBytes, "%d bytes came back", len(got))
+	small, holes := m.small.tally(), 0
+	for i, group := range m.groups() {
+		before := holes
+		for _, d := range group {
+			// Many packets explain much loss, but not above a size that is always lost.
+			hole := d.back == 0 && (holes > 0 || m.lossy(d))
+			early := d.back == 0 && d.err == nil && len(d.sent) < secondRounds
+			if !hole && (early || chance(small, d.tally(), packets(d.size)) < likely) {
+				return false
+			}
+			if hole {
+				holes++
+			}
+		}
+		if holes == before && chance(small, sumOf(group), packets(sizeGroups[i])) < likely {
+			return false
+		}
 	}
+	return true
+}
+
+// likely is a chance at which nothing needs to be sent again.
+const likely = 0.01
+
+func (m *sizeMeasurement) lossy(d *datagramProbe) bool {
+	return d.tally().exceeds(m.small.tally(), packets(d.size))
+}
+
+// packets returns in how many packets a datagram of n bytes may cross a path. It assumes
+// the smallest MTU of IPv6, 1280 bytes: more packets explain more loss.
+func packets(n int) int { return (n + 8 + 1231) / 1232 }
+
+func (m *sizeMeasurement) verdict() error {
+	// A wrong answer is the failure of the smallest size, and names the others.
+	var first error
+	var failed, unsent []*datagramProbe
+	for _, d := range m.probes {
+		name := sizeName(d.size)
+		_, wrong := d.err.(*failure)
+		switch {
+		case d.err == nil:
+		case dial.TooLong(d.err):
+			unsent = append(unsent, d)
+		case wrong:
+			failed = append(failed, d)
+			if len(failed) == 1 {
+				first = inCase(name, d.err)
+			}
+		case first == nil:
+			first = inCase(name, d.err)
+		}
+	}
+	if f, ok := first.(*failure); ok && len(failed) > 1 {
+		f.detail += "; sizes that failed: " + m.ranges(failed)
+	}
+	if first != nil {
+		return first
+	}
+	if lost := m.lossySizes(); len(lost) > 0 {
+		return m.lossFailure(lost)
+	}
+	var notes []string
+	if t := sumOf(m.probes); t.lost > 0 {
+		notes = append(notes, "lost: "+m.bySize())
+	}
+	for _, d := range m.probes {
+		if d != m.small && d.back == 0 && d.err == nil {
+			notes = append(notes, fmt.Sprintf("%s never came back, which the loss of single packets explains", sizeName(d.size)))
+		}
+	}
+	if len(unsent) > 0 {
+		notes = append(notes, "this machine does not send "+m.ranges(unsent))
+	}
+	m.p.setNote("%s", strings.Join(notes, "; "))
 	return nil
 }
+
+// sizeGroups are the largest sizes of groups whose loss is also added up: what is not
+// significant for one size may be for a group.
+var sizeGroups = []int{1472, 3000, 16384, 65507}
+
+// groups returns the sizes in each of sizeGroups, without the small datagrams.
+func (m *sizeMeasurement) groups() [][]*datagramProbe {
+	groups := make([][]*datagramProbe, len(sizeGroups))
+	for _, d := range m.probes {
+		i, _ := slices.BinarySearch(sizeGroups, d.size)
+		if d != m.small {
+			groups[i] = append(groups[i], d)
+		}
+	}
+	return groups
+}
+
+// lossySizes returns the sizes that have more loss than the small datagrams explain.
+func (m *sizeMeasurement) lossySizes() []*datagramProbe {
+	var lossy []*datagramProbe
+	small := m.small.tally()
+	for i, group := range m.groups() {
+		one := len(lossy)
+		for _, d := range group {
+			if m.lossy(d) {
+				lossy = append(lossy, d)
+			}
+		}
+		if len(lossy) == one && sumOf(group).exceeds(small, packets(sizeGroups[i])) {
+			lossy = append(lossy, group...)
+		}
+	}
+	if len(lossy) == 0 {
+		return nil
+	}
+	// What is lost too often, but not significantly, and is longer, belongs to it.
+	var all []*datagramProbe
+	for _, d := range m.probes {
+		if slices.Contains(lossy, d) || d.size > lossy[0].size && d.tally().lost > 1 && d.tally().excess(small, packets(d.size)) >= minExcess {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+func sumOf(probes []*datagramProbe) lossTally {
+	var t lossTally
+	for _, d := range probes {
+		t = t.add(d.tally())
+	}
+	return t
+}
+
+// bySize returns the loss of the small datagrams and of each group.
+func (m *sizeMeasurement) bySize() string {
+	words := []string{fmt.Sprintf("%v of 64 B", m.small.tally())}
+	for i, group := range m.groups() {
+		if t := sumOf(group); t.sent > 0 {
+			words = append(words, fmt.Sprintf("%v of up to %s", t, sizeName(sizeGroups[i])))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func sizeName(n int) string { return fmt.Sprintf("%d B", n) }

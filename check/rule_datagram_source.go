@@ -1,37 +1,65 @@
 package check
 
+import "time"
+
 var datagramSource = Rule{
 	ID:       "datagram/source",
 	Networks: datagrams,
-	Sends:    "a datagram from a socket that receives from any address",
-	Expects:  "the answer from the address that it was sent to",
-	Meaning:  "The answer comes from another address: firewalls and connected sockets drop it.",
-	Causes: []Cause{
-		{
-			Classes: []Class{WrongSource},
-			Text:    "a server bound to all addresses lets the kernel choose the source, or answers from a second socket",
-			Remedy:  "answer from the address that received the datagram (IP_PKTINFO, IPV6_PKTINFO), on the same socket",
-		},
-	},
-	run: runDatagramSource,
+	Sends:    "datagrams of 64, 1472, 2048 and 65507 bytes from sockets that receive from any address",
+	Expects:  "the answers from the address that they were sent to; that long ones are lost does not fail this rule",
+	Meaning:  "The answer comes from another address, so that firewalls and connected sockets drop it, or it is not what was sent.",
+	Causes:   []Cause{otherSource, smallBuffer, joinedDatagrams, changedAnswer, nothingBack},
+	noRetry:  true, // it sends everything five times
+	run:      runDatagramSource,
 }
 
 func runDatagramSource(p *probe) error {
 	if p.target.Dial != nil {
 		return skipped("needs a socket that is not connected, and the target has its own Dial")
 	}
-	socket, err := openPacket(p)
+	open, err := packetOpener(p)
 	if err != nil {
 		return err
 	}
-	defer socket.Close()
-	_, from, err := exchangeDatagram(p, socket, nextBytes(p.payload(0), 64))
-	if err != nil {
-		return err
+	var probes []*datagramProbe
+	for i, n := range []int{64, 1472, 2048, 65507} {
+		d, err := openDatagramProbe(p, open, i, n)
+		if err != nil {
+			return err
+		}
+		defer d.socket.Close()
+		probes = append(probes, d)
 	}
-	if to := socket.(unconnectedSocket).to; from != to {
-		f := fail(WrongSource, "sent to %v, answered by %v", to, from)
-		f.got, f.want = from.String(), to.String()
+	small := probes[0]
+	for attempt := 1; attempt <= attempts && p.ctx.Err() == nil; attempt++ {
+		missing := false
+		deadline := time.Now().Add(p.Timeout / attempts)
+		for _, d := range probes {
+			if d.back == 0 {
+				d.send()
+			}
+		}
+		for _, d := range probes {
+			d.receive(deadline)
+			missing = missing || d.back == 0 && d.err == nil
+		}
+		if !missing || small.err != nil || small.back > 0 && attempt > 1 {
+			break
+		}
+	}
+	for _, d := range probes {
+		if f, ok := d.err.(*failure); ok {
+			return inCase(sizeName(d.size), f)
+		}
+	}
+	switch {
+	case p.ctx.Err() != nil:
+		return p.ctx.Err()
+	case small.err != nil:
+		return small.err
+	case small.back == 0:
+		f := fail(Silent, "sent %d times, never answered", len(small.sent))
+		f.evidence = NothingPassed
 		return f
 	}
 	return nil

@@ -33,14 +33,18 @@ func runLoopGuard(p *probe) error {
 	}
 	defer socket.Close()
 	buf := make([]byte, maxDatagram)
+	request := nextBytes(p.payload(0), 64)
 	for range attempts {
-		if err := socket.send(nextBytes(p.payload(0), 64)); err != nil {
+		if err := socket.send(request); err != nil {
 			return err
 		}
 		socket.SetReadDeadline(time.Now().Add(quiet / attempts))
-		_, from, err := socket.receive(buf)
+		n, from, err := socket.receive(buf)
 		switch {
-		case err == nil && from == socket.to:
+		case err == nil && isForeign(socket, buf[:n], from, request):
+		case err == nil && from != socket.to:
+			return fail(Answered, "a datagram from port %d was answered, from another address: %v", port, from)
+		case err == nil:
 			return fail(Answered, "a datagram from port %d was answered", port)
 		case err != nil && classify(err) != Timeout:
 			return err

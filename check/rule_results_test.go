@@ -1,9 +1,13 @@
 package check_test
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -172,4 +176,66 @@ func mutePort(t *testing.T) string {
 	}
 	t.Cleanup(func() { l.Close() })
 	return l.Addr().String()
+}
+
+func dropsFrom(size int) echotest.ProxyFault {
+	return echotest.ProxyFault{Name: fmt.Sprintf("drops %d bytes and more", size), Network: "udp", Path: echotest.Path{
+		Faults: []echotest.PathFault{{MinSize: size, Do: echotest.Drop}},
+	}}
+}
+
+func TestExactSaysWhichSizesAreLost(t *testing.T) {
+	t.Parallel()
+	server := echotest.NewUDPServer(t)
+	for _, tt := range []struct {
+		fault         echotest.ProxyFault
+		detail, cause string
+	}{
+		{echotest.DropsShortFragments(), `^datagrams of 1473–1475 B never came back \(\d+ sent\); of all other sizes, 0 % \(0 of \d+\)$`, "too short for the ports"},
+		{echotest.DropsLongPackets(), `^datagrams of 1400–1472 B never came back`, "an MTU black hole"},
+		{dropsFrom(60_000), `^datagrams of 65507 B never came back \(12 sent\)`, "a limit on the size"},
+		{echotest.DropsLargeDatagrams(), `^datagrams of 1473–65507 B never came back`, "fragments dropped on the path"},
+		{echotest.LosesLargeDatagrams(), `^of the datagrams of 2048–65507 B, \d.* % \(\d+ of \d+\) were lost; of all other sizes, 0 % `, "overflows with the fragments"},
+	} {
+		t.Run(tt.fault.Name, func(t *testing.T) {
+			t.Parallel()
+			proxy := echotest.NewBrokenProxy(t, tt.fault, server.URL())
+			got := runRule(t, proxy.URL(), "datagram/exact", check.Options{})
+			wantDetail(t, got, check.Fail, check.Silent, tt.detail)
+			if !strings.Contains(got.Cause, tt.cause) {
+				t.Errorf("got the cause %q, want %q", got.Cause, tt.cause)
+			}
+		})
+	}
+}
+
+// TestNoFalseAlarmOnALossyPath runs the rules on paths that lose packets at random,
+// ECHOD_SOAK times, or once.
+func TestNoFalseAlarmOnALossyPath(t *testing.T) {
+	t.Parallel()
+	times, err := strconv.Atoi(cmp.Or(os.Getenv("ECHOD_SOAK"), "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := echotest.NewUDPServer(t)
+	for seed := range times {
+		for _, percent := range []int{1, 5} {
+			t.Run(fmt.Sprintf("%d%%/%d", percent, seed), func(t *testing.T) {
+				t.Parallel()
+				proxy := echotest.NewBrokenProxy(t, echotest.LosesPackets(percent, uint64(seed)), server.URL())
+				target, err := check.ParseTarget(proxy.URL())
+				if err != nil {
+					t.Fatal(err)
+				}
+				report, err := check.Run(t.Context(), target, check.Options{Seed: uint64(seed) + 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if report.Verdict() != check.Pass {
+					t.Errorf("got %s, want pass", report.Verdict())
+				}
+				report.WriteText(t.Output(), false)
+			})
+		}
+	}
 }

@@ -54,21 +54,30 @@ func Faults() []Fault {
 		ServesOneAtATime().fails("stream/concurrency"),
 		OmitsCloseNotify().fails("tls/half-close"),
 		AcceptsTruncation().fails("tls/truncation"),
-		TruncatesDatagrams().fails("datagram/exact"),
-		AnswersFromAnotherPort().fails("datagram/source"),
+		TruncatesDatagrams().fails("datagram/exact", "datagram/source"),
+		AnswersFromAnotherPort().fails(
+			"datagram/exact", "datagram/source", "datagram/order-loss", "datagram/empty",
+		),
 		AnswersLowPorts().fails("datagram/loop-guard"),
 		DropsBursts().fails("datagram/order-loss"),
+		AnswersLowPortsFromAnotherPort().fails("datagram/loop-guard"),
+		IgnoresEmptyDatagrams().fails("datagram/empty"),
+		StopsAtEmptyDatagram().fails("datagram/empty"),
 	}
 }
 
+// The timeouts of faults of proxies.
+const (
+	// less than the second for which rules keep connections half-closed
+	halfClosed = 600 * time.Millisecond
+	// more than the second for which rules are silent
+	idle = 4 * time.Second
+)
+
 // ProxyFaults returns all faults of proxies. Those with a timeout have a short one.
-func ProxyFaults() []ProxyFault {
-	const (
-		// less than the second for which rules keep connections half-closed
-		halfClosed = 600 * time.Millisecond
-		// more than the second for which rules are silent
-		idle = 4 * time.Second
-	)
+func ProxyFaults() []ProxyFault { return slices.Concat(streamProxyFaults(), datagramProxyFaults()) }
+
+func streamProxyFaults() []ProxyFault {
 	return []ProxyFault{
 		ClosesBothOnFIN().fails(
 			"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
@@ -119,13 +128,30 @@ func ProxyFaults() []ProxyFault {
 			"stream/bulk", "stream/half-close", "stream/half-close-owed", "stream/no-early-fin",
 			"stream/backpressure", "stream/slow-reader", "stream/zero-window", "stream/concurrency",
 		),
+	}
+}
+
+func datagramProxyFaults() []ProxyFault {
+	return []ProxyFault{
 		DropsLargeDatagrams().fails("datagram/exact"),
 		DropsDatagrams(),
 		DuplicatesDatagrams(),
 		ReordersDatagrams(),
-		ChangesSourcePort().fails("datagram/source"),
+		ChangesSourcePort().fails(
+			"datagram/exact", "datagram/source", "datagram/order-loss", "datagram/empty",
+		),
+		DropsShortFragments().fails("datagram/exact"),
+		DropsLongPackets().fails("datagram/exact"),
+		LosesLargeDatagrams().fails("datagram/exact"),
+		ChangesSmallDatagrams().fails(
+			"datagram/exact", "datagram/source", "datagram/order-loss", "datagram/empty",
+		),
+		ChangesLargeSourcePort().fails("datagram/exact", "datagram/source"),
+		LosesPackets(5, 1),
 		ForgetsMapping(idle).fails("datagram/nat-idle"),
-		AnswersOKToDatagrams().fails("datagram/exact", "datagram/order-loss"),
+		AnswersOKToDatagrams().fails(
+			"datagram/exact", "datagram/source", "datagram/order-loss", "datagram/empty",
+		),
 	}
 }
 
