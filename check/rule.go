@@ -54,6 +54,7 @@ func Rules() []Rule {
 		binaryExact,
 		chunking,
 		sizeSweep,
+		urgent,
 		bulk,
 		halfClose,
 		halfCloseLate,

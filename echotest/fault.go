@@ -6,8 +6,11 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"echod/internal/sock"
 )
 
 // Fault is one way in which an echo server is broken. The server is honest in every
@@ -40,10 +43,25 @@ func streamFault(name, description string, serve handler) Fault {
 // startStreams serves connections to a free TCP port on loopback, each in a goroutine.
 func startStreams(t testing.TB, serve handler) *Server {
 	t.Helper()
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(loopback))
+	// An urgent byte is part of the stream, as on the sockets of echod. It can be set on
+	// Linux only.
+	control := func(_, _ string, raw syscall.RawConn) error { return sock.Calls{}.SetOOBInline(raw) }
+	if !sock.CanLeaveUnread {
+		control = nil
+	}
+	return startStreamsWith(t, control, serve)
+}
+
+// startStreamsWith is startStreams with a function that sets options of the listener.
+func startStreamsWith(t testing.TB, control func(network, address string, raw syscall.RawConn) error, serve handler) *Server {
+	t.Helper()
+	lc := net.ListenConfig{Control: control}
+	lc.SetMultipathTCP(false) // its sockets refuse SO_OOBINLINE
+	listener, err := lc.Listen(context.Background(), "tcp", loopback.String())
 	if err != nil {
 		t.Fatalf("echotest: %v", err)
 	}
+	l := listener.(*net.TCPListener)
 	return startFunc(t, "tcp://"+l.Addr().String(), l, func(ctx context.Context) {
 		var conns sync.WaitGroup
 		defer conns.Wait()

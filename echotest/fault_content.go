@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"testing"
 )
 
 const (
@@ -48,6 +49,15 @@ func ChangesLateByte() Fault {
 		chunk[at] ^= 0x04
 		return chunk, true
 	})
+}
+
+// DropsUrgentByte drops a byte that TCP marks as urgent, as every server does whose
+// sockets are without SO_OOBINLINE.
+func DropsUrgentByte() Fault {
+	start := func(t testing.TB) *Server {
+		return startStreamsWith(t, nil, func(_ context.Context, c *net.TCPConn) { echo(c, unchanged) })
+	}
+	return Fault{Name: "drops-urgent-byte", Description: "drops a byte that TCP marks as urgent", Network: "tcp", start: start}
 }
 
 // damages calls damage once for each stream: for the chunk with the byte at offset,

@@ -45,6 +45,7 @@ func Faults() []Fault {
 		DropsByte().fails(everyByte...),
 		AddsByte().fails(everyByte...),
 		ChangesLateByte().fails("stream/bulk"),
+		DropsUrgentByte().fails("stream/urgent"),
 		BuffersWithoutLimit().fails("stream/backpressure"),
 		DisconnectsSlowReader().fails(
 			"stream/slow-reader", "stream/zero-window",
@@ -110,6 +111,7 @@ func streamProxyFaults() []ProxyFault {
 		ChangesByte().fails(everyByte...).fails("stream/rst-after-data"),
 		DropsUnreadBytes().fails("stream/half-close-owed").mayFail("stream/half-close"),
 		ReadsAheadWithoutLimit().fails("stream/backpressure"),
+		DropsUrgentData().fails("stream/urgent"),
 		HasBadServer().fails("stream/concurrency").mayFail(
 			"stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
 			"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/server-fin",

@@ -27,10 +27,6 @@ var missed = []struct {
 			"stream/fin-only", "stream/server-fin", "stream/churn", "stream/close-latency",
 		}},
 	}},
-	{"no rule sends urgent data", echotest.ProxyFault{
-		Name: "drops-urgent-data", Description: "drops urgent data", Network: "tcp",
-		Path: echotest.Path{DropsUrgent: true},
-	}},
 	{"the rules that send in both directions at once send even sizes; what a rule about owed bytes sends can be odd", echotest.ProxyFault{
 		Name: "changes-odd-sizes-when-busy", Description: "changes a byte of a chunk of odd size while the other direction is busy", Network: "tcp",
 		Path: faults(echotest.PathFault{Direction: echotest.ToClient, OddSize: true, WhileBusy: true, Do: echotest.ChangeByte}),

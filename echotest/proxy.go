@@ -140,6 +140,11 @@ func ReadsAheadWithoutLimit() ProxyFault {
 		Path{ToClient: Way{Window: 256 << 20}})
 }
 
+// DropsUrgentData drops urgent data, as a proxy does without SO_OOBINLINE.
+func DropsUrgentData() ProxyFault {
+	return streamProxyFault("drops-urgent-data", "drops urgent data", Path{DropsUrgent: true})
+}
+
 // HasBadServer changes a byte on every fourth connection, as a balancer does that has
 // one bad server out of four.
 func HasBadServer() ProxyFault {

@@ -1,0 +1,35 @@
+package check
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"echod/internal/dial"
+)
+
+// sendUrgent sends b, whose last byte is urgent (tcp(7)).
+func (s *stream) sendUrgent(b []byte) error {
+	c, ok := dial.Transport(s.Conn).(syscall.Conn)
+	if !ok {
+		return skipped("this connection cannot send urgent data")
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sendErr error
+	err = raw.Write(func(fd uintptr) bool {
+		sendErr = syscall.Sendto(int(fd), b, syscall.MSG_OOB|syscall.MSG_NOSIGNAL, nil)
+		return sendErr != syscall.EAGAIN && sendErr != syscall.EINTR
+	})
+	switch {
+	case errors.Is(sendErr, syscall.EOPNOTSUPP):
+		return skipped("this connection cannot send urgent data: " + sendErr.Error())
+	case sendErr != nil:
+		return s.callError("sending urgent data", os.NewSyscallError("send", sendErr))
+	case err != nil:
+		return s.callError("sending urgent data", err)
+	}
+	return nil
+}

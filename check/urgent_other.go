@@ -1,0 +1,7 @@
+//go:build !linux
+
+package check
+
+func (s *stream) sendUrgent([]byte) error {
+	return skipped("echod sends urgent data on Linux only")
+}
