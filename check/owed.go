@@ -45,6 +45,15 @@ func (p *probe) openOwed() (s *stream, owed int64, err error) {
 func (s *stream) shrinkBuffer() { s.setReadBuffer(64 << 10) }
 func (s *stream) growBuffer()   { s.setReadBuffer(1 << 20) }
 
+// shrinkWriteBuffer requests a small send buffer, so that a write that is blocked is
+// resumed after few bytes are received. With a large one, a slow receiver looks like one
+// that has stopped.
+func (s *stream) shrinkWriteBuffer() {
+	if c, ok := dial.Transport(s.Conn).(interface{ SetWriteBuffer(bytes int) error }); ok {
+		c.SetWriteBuffer(256 << 10)
+	}
+}
+
 func (s *stream) setReadBuffer(bytes int) {
 	if c, ok := dial.Transport(s.Conn).(interface{ SetReadBuffer(bytes int) error }); ok {
 		c.SetReadBuffer(bytes)
@@ -57,15 +66,21 @@ func (s *stream) fill(r io.Reader, limit int64, stallLimit time.Duration) (n int
 	if _, ok := s.Conn.(*tls.Conn); ok {
 		return s.fillTLS(r, limit, stallLimit)
 	}
+	progress := time.Now()
 	for n < limit {
 		piece := nextBytes(r, int(min(limit-n, 256<<10)))
 		for len(piece) > 0 {
-			s.SetWriteDeadline(time.Now().Add(stallLimit))
+			// Short, because a write that times out does not say when its last byte was
+			// accepted.
+			s.SetWriteDeadline(time.Now().Add(stallLimit / 4))
 			written, err := s.Write(piece)
 			n += int64(written)
 			piece = piece[written:]
+			if written > 0 {
+				progress = time.Now()
+			}
 			switch {
-			case classify(err) == Timeout && written == 0:
+			case classify(err) == Timeout && time.Since(progress) >= stallLimit:
 				return n, true, nil
 			case err != nil && classify(err) != Timeout:
 				return n, false, err

@@ -5,7 +5,7 @@ import "time"
 var backpressure = Rule{
 	ID:       "stream/backpressure",
 	Networks: streams,
-	Sends:    "up to 192 MiB, and never reads",
+	Sends:    "up to 192 MiB, on a slow path for up to 30 s, and never reads",
 	Expects:  "that the writer stalls",
 	Meaning:  "Something on the path receives without limit what nobody reads: one client can use up its memory.",
 	Causes: []Cause{
@@ -18,9 +18,16 @@ var backpressure = Rule{
 	run:   runBackpressure,
 }
 
-// backpressureStall is when the writer counts as stalled. It is long, because a pause
-// that is mistaken for a stall would hide an unbounded buffer.
-const backpressureStall = 1500 * time.Millisecond
+const (
+	// backpressureStall is when the writer counts as stalled. It is long, because a pause
+	// that is mistaken for a stall would hide an unbounded buffer.
+	backpressureStall = 3 * time.Second
+	// A path that receives for longer than slowLimit, and more than slowAbsorb, without
+	// one stall does not fill buffers: those of a fast path are full long before, and
+	// those of a slow path are smaller, because the kernel sizes them by the rate.
+	slowLimit  = 30 * time.Second
+	slowAbsorb = 16 << 20
+)
 
 func runBackpressure(p *probe) error {
 	s, err := p.open()
@@ -29,15 +36,26 @@ func runBackpressure(p *probe) error {
 	}
 	defer s.abort()
 	s.shrinkBuffer()
-	n, stalled, err := s.fill(p.payload(0), p.Absorb, backpressureStall)
-	switch {
-	case err != nil && classify(err) == Reset:
-		// A server that resets a stalled client limits its memory, too.
-		p.setNote("%s absorbed, then the connection was reset", size(n))
-		return nil
-	case err != nil:
-		return s.callError("sending", err)
-	case !stalled:
+	s.shrinkWriteBuffer()
+	start, out := time.Now(), p.payload(0)
+	n, stalled := int64(0), false
+	for !stalled && n < p.Absorb {
+		var accepted int64
+		accepted, stalled, err = s.fill(out, min(p.Absorb-n, 512<<10), backpressureStall)
+		n += accepted
+		switch elapsed := time.Since(start); {
+		case err != nil && classify(err) == Reset:
+			// A server that resets a stalled client limits its memory, too.
+			p.setNote("%s absorbed, then the connection was reset", size(n))
+			return nil
+		case err != nil:
+			return s.callError("sending", err)
+		case !stalled && elapsed > slowLimit && n > slowAbsorb:
+			return fail(Unbounded, "%s were received in %v (%s/s) while the client read nothing, and the writer never stalled: more than buffers hold at that rate",
+				size(n), elapsed.Round(time.Second), size(int64(float64(n)/elapsed.Seconds())))
+		}
+	}
+	if !stalled {
 		return fail(Unbounded, "%s were received while the client read nothing, and the writer never stalled", size(n))
 	}
 	p.setNote("%s absorbed, then the writer stalled", size(n))

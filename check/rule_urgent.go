@@ -13,9 +13,11 @@ var urgent = Rule{
 	Expects:  "the same, with the urgent byte in its place",
 	Meaning:  "A byte is missing without an error: TCP marks it as urgent, and it is part of the stream like any other (RFC 6093).",
 	Causes: []Cause{
-		{[]Class{Corrupt, Timeout},
-			"a server or a proxy without SO_OOBINLINE: its kernel takes the urgent byte out of the stream",
-			"set SO_OOBINLINE on the listener or on each accepted socket (RFC 6093, section 6; socat: oobinline); MPTCP sockets refuse it: turn MPTCP off (Go: ListenConfig.SetMultipathTCP)"},
+		{
+			Classes: []Class{Corrupt, Timeout},
+			Text:    "a server or a proxy without SO_OOBINLINE: its kernel takes the urgent byte out of the stream",
+			Remedy:  "set SO_OOBINLINE on the listener or on each accepted socket (RFC 6093, section 6; socat: oobinline); MPTCP sockets refuse it: turn MPTCP off (Go: ListenConfig.SetMultipathTCP)",
+		},
 	},
 	run: runUrgent,
 }

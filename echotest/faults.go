@@ -111,6 +111,7 @@ func streamProxyFaults() []ProxyFault {
 		ChangesByte().fails(everyByte...).fails("stream/rst-after-data"),
 		DropsUnreadBytes().fails("stream/half-close-owed").mayFail("stream/half-close"),
 		ReadsAheadWithoutLimit().fails("stream/backpressure"),
+		ReadsAheadSlowly().fails("stream/backpressure"),
 		DropsUrgentData().fails("stream/urgent"),
 		HasBadServer().fails("stream/concurrency").mayFail(
 			"stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",

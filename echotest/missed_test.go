@@ -46,16 +46,7 @@ var missed = []struct {
 		Name: "changes-a-byte-in-256-MiB", Description: "changes one byte in 256 MiB", Network: "tcp",
 		Path: faults(echotest.PathFault{Direction: echotest.ToClient, EveryBytes: 256 << 20, Do: echotest.ChangeByte}),
 	}},
-	{"stream/backpressure gives up before it has sent 192 MiB", echotest.ProxyFault{
-		Name: readsAheadSlowly, Description: "receives 1000 KiB/s without limit while the client does not read", Network: "tcp",
-		Path:      echotest.Path{ToServer: echotest.Way{Rate: 1000 << 10}, ToClient: echotest.Way{Window: 256 << 20}},
-		Detection: echotest.Detection{Fails: []string{"stream/backpressure"}},
-	}},
 }
-
-// readsAheadSlowly is a fault for which a rule takes minutes. It is only in a run with
-// ECHOD_SOAK.
-const readsAheadSlowly = "reads-ahead-slowly"
 
 func faults(f ...echotest.PathFault) echotest.Path { return echotest.Path{Seed: 1, Faults: f} }
 

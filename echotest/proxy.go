@@ -140,6 +140,13 @@ func ReadsAheadWithoutLimit() ProxyFault {
 		Path{ToClient: Way{Window: 256 << 20}})
 }
 
+// ReadsAheadSlowly receives 1000 KiB/s without limit while the client does not read. It
+// stops at 256 MiB for each connection, to protect the test.
+func ReadsAheadSlowly() ProxyFault {
+	return streamProxyFault("reads-ahead-slowly", "receives 1000 KiB/s without limit while the client does not read",
+		Path{ToServer: Way{Rate: 1000 << 10}, ToClient: Way{Window: 256 << 20}})
+}
+
 // DropsUrgentData drops urgent data, as a proxy does without SO_OOBINLINE.
 func DropsUrgentData() ProxyFault {
 	return streamProxyFault("drops-urgent-data", "drops urgent data", Path{DropsUrgent: true})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -35,9 +34,7 @@ func allRows() []row {
 	}
 	proxies := echotest.ProxyFaults()
 	for _, m := range missed {
-		if m.Name != readsAheadSlowly || os.Getenv("ECHOD_SOAK") != "" {
-			proxies = append(proxies, m.ProxyFault)
-		}
+		proxies = append(proxies, m.ProxyFault)
 	}
 	for _, f := range append(proxies, slowPaths...) {
 		rows = append(rows, row{"proxy", f.Name, f.Description, f.Detection,
