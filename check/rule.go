@@ -36,7 +36,7 @@ const (
 	stalled                // does not read what it is owed, and may block a bad server
 	crowd                  // many connections at once
 	flood                  // as much as the path carries
-	last                   // may stop a bad server for good
+	last                   // may stop a bad server, or leave a bad path without free connections
 	numStages              // how many stages there are
 )
 
@@ -71,6 +71,7 @@ func Rules() []Rule {
 		idle,
 		concurrency,
 		churn,
+		aborts,
 		closeLatency,
 		refused,
 		tlsHalfClose,

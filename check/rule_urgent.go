@@ -81,6 +81,7 @@ func urgentFailure(err error, sent io.Reader, urgent, n int) error {
 	}
 	switch f.class {
 	case Corrupt:
+		f.evidence, f.received = Missing, nil // the rule has located the bytes
 		f.detail = fmt.Sprintf("byte %d of the %d sent is missing: the urgent one", urgent, n)
 	case Timeout:
 		f.detail = fmt.Sprintf("byte %d of the %d sent, the urgent one, did not come back: %s", urgent, n, f.detail)

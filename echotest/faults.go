@@ -112,14 +112,15 @@ func streamProxyFaults() []ProxyFault {
 		DropsUnreadBytes().fails("stream/half-close-owed").mayFail("stream/half-close"),
 		ReadsAheadWithoutLimit().fails("stream/backpressure"),
 		ReadsAheadSlowly().fails("stream/backpressure"),
+		LeaksSlotsOnReset().fails("stream/aborts"),
 		DropsUrgentData().fails("stream/urgent"),
 		HasBadServer().fails("stream/concurrency").mayFail(
 			"stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
 			"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/server-fin",
 			"stream/rst-to-server", "stream/rst-after-data", "stream/slow-reader", "stream/zero-window", "stream/churn",
 		),
-		LimitsConnections().fails("stream/concurrency").mayFail("stream/churn"),
-		QueuesConnections().fails("stream/concurrency").mayFail("stream/churn"),
+		LimitsConnections().fails("stream/concurrency").mayFail("stream/churn", "stream/aborts"),
+		QueuesConnections().fails("stream/concurrency").mayFail("stream/churn", "stream/aborts"),
 		SendsLateBanner().fails("stream/slow-reader", "stream/zero-window").mayFail(
 			"stream/first-byte", "stream/no-unsolicited", "stream/binary-exact", "stream/chunking",
 			"stream/size-sweep", "stream/bulk", "stream/half-close", "stream/half-close-late",

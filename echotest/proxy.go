@@ -147,6 +147,12 @@ func ReadsAheadSlowly() ProxyFault {
 		Path{ToServer: Way{Rate: 1000 << 10}, ToClient: Way{Window: 256 << 20}})
 }
 
+// LeaksSlotsOnReset has 50 slots, and does not free that of a connection that was reset.
+func LeaksSlotsOnReset() ProxyFault {
+	return streamProxyFault("leaks-slots-on-reset", "has 50 slots, and does not free that of a connection that was reset",
+		Path{MaxConns: 50, LeaksOnReset: true})
+}
+
 // DropsUrgentData drops urgent data, as a proxy does without SO_OOBINLINE.
 func DropsUrgentData() ProxyFault {
 	return streamProxyFault("drops-urgent-data", "drops urgent data", Path{DropsUrgent: true})
