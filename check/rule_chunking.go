@@ -1,10 +1,16 @@
 package check
 
+import (
+	"io"
+	"slices"
+	"time"
+)
+
 var chunking = Rule{
 	ID:       "stream/chunking",
 	Networks: streams,
-	Sends:    "256 writes of one byte; then messages of 1, 4, 16, 32 and 64 KiB, each also with one byte less and one more",
-	Expects:  "the same",
+	Sends:    "256 writes of one byte; then messages of 1, 4, 16, 32 and 64 KiB, each also with one byte less and one more; 1 MiB in writes of an odd size; and messages of two bytes and of 32 KiB in turn",
+	Expects:  "the same; a note says if the small ones take longer than the large ones",
 	Meaning:  "Bytes are lost or changed at a buffer boundary.",
 	run:      runChunking,
 }
@@ -35,5 +41,81 @@ func runChunking(p *probe) error {
 			}
 		}
 	}
+	if err := s.exchangeOdd(out, back, 1<<20); err != nil {
+		return err
+	}
+	small, large, err := s.timeMessages(out, back)
+	if err != nil {
+		return err
+	}
+	if hold, why := heldTime(small, large); hold > 0 {
+		p.setNote("messages of 2 bytes take %v longer than those of 32 KiB%s", hold.Round(time.Millisecond), why)
+	}
 	return nil
+}
+
+// oddSize is a size of writes that is odd and fills no block of a power of two.
+const oddSize = 16<<10 - 1
+
+// exchangeOdd sends n bytes in writes of oddSize and reads at the same time, so that
+// both directions of the path have bytes under way.
+func (s *stream) exchangeOdd(out, back io.Reader, n int) error {
+	send := func() error {
+		for left := n; left > 0; left -= oddSize {
+			if err := s.send(nextBytes(out, min(left, oddSize))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s.expectWhile(send, back, n)
+}
+
+// timeMessages returns the round trip times of small and of large messages, sorted. The
+// two take turns, so that a busy path slows both. A small message is two writes of one
+// byte: Nagle's algorithm holds the second until the first is acknowledged (RFC 9293,
+// section 3.7.4).
+func (s *stream) timeMessages(out, back io.Reader) (small, large []time.Duration, err error) {
+	for i := range 12 {
+		start := time.Now()
+		for range 2 {
+			if err := s.send(nextBytes(out, 1)); err != nil {
+				return nil, nil, err
+			}
+		}
+		if err := s.expect(back, 2); err != nil {
+			return nil, nil, err
+		}
+		small = append(small, time.Since(start))
+		if i%2 == 1 {
+			start = time.Now()
+			if err := s.exchange(out, back, 32<<10); err != nil {
+				return nil, nil, err
+			}
+			large = append(large, time.Since(start))
+		}
+	}
+	slices.Sort(small)
+	slices.Sort(large)
+	return small, large, nil
+}
+
+// minHold is the least difference that is reported. A busy machine causes smaller ones.
+const minHold = 25 * time.Millisecond
+
+// heldTime returns how much longer small messages take than large ones, and the likely
+// reason. It returns 0 if they do not. The sorted times must differ clearly: three
+// quarters of the small messages are slower than three quarters of the large ones.
+func heldTime(small, large []time.Duration) (hold time.Duration, why string) {
+	hold = small[len(small)/2] - large[len(large)/2]
+	if hold < minHold || small[len(small)/4] <= large[len(large)*3/4] {
+		return 0, ""
+	}
+	// The usual timers of delayed ACKs, in one direction or in both.
+	for _, timer := range []time.Duration{40 * time.Millisecond, 80 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond} {
+		if (hold - timer).Abs() <= timer/4 {
+			return hold, ": Nagle's algorithm waits for a delayed ACK (set TCP_NODELAY on both connections of each proxy)"
+		}
+	}
+	return hold, ": something on the path holds them"
 }

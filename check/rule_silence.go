@@ -6,10 +6,14 @@ import "time"
 // reasonable timeout of an idle stream.
 const quiet = time.Second
 
+// bannerWait is how long stream/no-unsolicited waits for a late banner. It takes no
+// additional time, because the rules that run at the same time take longer.
+const bannerWait = 3 * time.Second
+
 var noUnsolicited = Rule{
 	ID:       "stream/no-unsolicited",
 	Networks: streams,
-	Sends:    "nothing",
+	Sends:    "nothing for 3 s",
 	Expects:  "nothing",
 	Meaning:  "The server or the path sends bytes first: a banner, or a header in front of the stream.",
 	Causes: []Cause{
@@ -24,13 +28,14 @@ var noUnsolicited = Rule{
 			Remedy:  "increase the idle timeout; check that the server behind the proxy runs",
 		},
 	},
+	stage: stalled,
 	run: func(p *probe) error {
 		s, err := p.open()
 		if err != nil {
 			return err
 		}
 		defer s.Close()
-		return s.expectSilence(quiet)
+		return s.expectSilence(bannerWait)
 	},
 }
 

@@ -8,7 +8,7 @@ import (
 var sizeSweep = Rule{
 	ID:       "stream/size-sweep",
 	Networks: streams,
-	Sends:    "incompressible messages of 1 B to 1 MiB, in steps of 20 bytes from 1200 to 1500, each after the one before came back",
+	Sends:    "incompressible messages of 1 B to 1 MiB, in steps of 20 bytes from 1200 to 1500, each after the one before came back; those above 1500 also with one byte more, in writes of an odd size",
 	Expects:  "the same",
 	Meaning:  "Messages of some size do not come back as they were sent.",
 	Causes: []Cause{
@@ -32,7 +32,7 @@ func sweepSizes() []int {
 		sizes = append(sizes, n)
 	}
 	for n := 2 << 10; n <= 1<<20; n *= 2 {
-		sizes = append(sizes, n)
+		sizes = append(sizes, n, n+1)
 	}
 	return sizes
 }
@@ -46,7 +46,11 @@ func runSizeSweep(p *probe) error {
 	out, back := p.payload(0), p.payload(0)
 	good := 0
 	for _, n := range sweepSizes() {
-		if err := s.exchange(out, back, n); err != nil {
+		exchange := s.exchange
+		if n%2 == 1 {
+			exchange = s.exchangeOdd
+		}
+		if err := exchange(out, back, n); err != nil {
 			return findLimit(p, good, n, err)
 		}
 		good = n

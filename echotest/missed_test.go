@@ -23,21 +23,6 @@ var missed = []struct {
 			"stream/fin-only", "stream/server-fin", "stream/churn", "stream/close-latency",
 		}},
 	}},
-	{"the rules that send in both directions at once send even sizes; what a rule about owed bytes sends can be odd", echotest.ProxyFault{
-		Name: "changes-odd-sizes-when-busy", Description: "changes a byte of a chunk of odd size while the other direction is busy", Network: "tcp",
-		Path: faults(echotest.PathFault{Direction: echotest.ToClient, OddSize: true, WhileBusy: true, Do: echotest.ChangeByte}),
-		Detection: echotest.Detection{MayFail: []string{
-			"stream/chunking", "stream/half-close-owed", "stream/slow-reader", "stream/zero-window",
-		}},
-	}},
-	{"no rule measures how long a small message takes", echotest.ProxyFault{
-		Name: "holds-small-messages-40ms", Description: "holds messages of less than 1460 bytes for 40 ms", Network: "tcp",
-		Path: faults(echotest.PathFault{MaxSize: 1459, Do: echotest.Delay, After: 40 * time.Millisecond}),
-	}},
-	{"no rule measures how long a small message takes", echotest.ProxyFault{
-		Name: "holds-small-messages-200ms", Description: "holds messages of less than 1460 bytes for 200 ms", Network: "tcp",
-		Path: faults(echotest.PathFault{MaxSize: 1459, Do: echotest.Delay, After: 200 * time.Millisecond}),
-	}},
 	{"stream/bulk sends 64 MiB, and all rules together send less than 256 MiB", echotest.ProxyFault{
 		Name: "changes-a-byte-in-256-MiB", Description: "changes one byte in 256 MiB", Network: "tcp",
 		Path: faults(echotest.PathFault{Direction: echotest.ToClient, EveryBytes: 256 << 20, Do: echotest.ChangeByte}),
