@@ -123,7 +123,7 @@ func streamProxyFaults() []ProxyFault {
 		HasBadServer().fails("stream/concurrency").mayFail(
 			"stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
 			"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/server-fin",
-			"stream/rst-to-server", "stream/rst-after-data", "stream/slow-reader", "stream/zero-window", "stream/churn",
+			"stream/rst-to-server", "stream/rst-after-data", "stream/slow-reader", "stream/zero-window", "stream/churn", "stream/aborts",
 		),
 		LimitsConnections().fails("stream/concurrency").mayFail("stream/churn", "stream/aborts"),
 		QueuesConnections().fails("stream/concurrency").mayFail("stream/churn", "stream/aborts"),
