@@ -36,7 +36,8 @@ func Only(rules ...string) Option {
 	return func(o *check.Options) { o.Rules = append(o.Rules, rules...) }
 }
 
-// Skip omits these rules, IDs or globs, e.g. those that the proxy breaks on purpose.
+// Skip omits these rules, IDs or globs, e.g. those that the proxy breaks on purpose. A
+// proxy with the sockets of net.Listen loses urgent data, and fails "stream/urgent".
 func Skip(rules ...string) Option {
 	return func(o *check.Options) { o.Skip = append(o.Skip, rules...) }
 }
