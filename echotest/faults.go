@@ -122,7 +122,6 @@ func streamProxyFaults() []ProxyFault {
 		ReadsAheadWithoutLimit().fails("stream/backpressure"),
 		ReadsAheadSlowly().fails("stream/backpressure"),
 		LeaksSlotsOnReset().fails("stream/aborts"),
-		ChangesOddSizes().fails("stream/bulk").mayFail(anyByte...),
 		HoldsSmallMessages(),
 		DropsUrgentData().fails("stream/urgent"),
 		HasBadServer().fails("stream/concurrency").mayFail(anyByte...),

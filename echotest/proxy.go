@@ -153,12 +153,6 @@ func LeaksSlotsOnReset() ProxyFault {
 		Path{MaxConns: 50, LeaksOnReset: true})
 }
 
-// ChangesOddSizes changes a byte of a chunk of odd size while the other direction is busy.
-func ChangesOddSizes() ProxyFault {
-	return streamProxyFault("changes-odd-sizes", "changes a byte of a chunk of odd size while the other direction is busy",
-		pathWith(PathFault{Direction: ToClient, OddSize: true, WhileBusy: true, Do: ChangeByte}))
-}
-
 // HoldsSmallMessages holds messages of less than 1460 bytes for 40 ms, in each
 // direction. No rule fails: stream/chunking passes with a note.
 func HoldsSmallMessages() ProxyFault {

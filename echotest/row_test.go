@@ -52,7 +52,6 @@ func allRows() []row {
 // settings changes the options so that check detects a fault.
 var settings = map[string]func(*check.Options){
 	"changes-late-byte":        func(o *check.Options) { o.Bulk = 41 << 20 },
-	"changes-odd-sizes":        func(o *check.Options) { o.Bulk = 128 << 20 }, // it is a matter of chance
 	"resets-stalled-reader":    func(o *check.Options) { o.Stall = 14 * time.Second },
 	"closes-idle":              longIdle,
 	"resets-idle":              longIdle,
