@@ -60,7 +60,7 @@ func runAborts(p *probe) error {
 	return nil
 }
 
-// serveOne makes a connection and expects bytes back. To abort it, it sends more, reads
+// serveOne makes a connection and expects what it sends. To abort it, it sends more, reads
 // nothing of that and resets the connection.
 func serveOne(p *probe, conn int, abort bool) error {
 	s, err := p.open()
