@@ -106,11 +106,14 @@ func (r *runner) start() error {
 	return r.checkRecovery()
 }
 
-// errorLines returns the lines that are neither log lines nor hints.
+// errorLines returns the lines that are neither log lines nor hints. The second and later
+// lines of a folded hint are indented.
 func errorLines(lines []string) []string {
 	var all []string
+	hint := false
 	for _, line := range lines {
-		if !logLine.MatchString(line) && !strings.HasPrefix(line, "echod: hint: ") {
+		hint = strings.HasPrefix(line, "echod: hint: ") || hint && strings.HasPrefix(line, "  ")
+		if !hint && !logLine.MatchString(line) {
 			all = append(all, line)
 		}
 	}

@@ -90,9 +90,13 @@ func TestErrorLinesAreNotLogLines(t *testing.T) {
 	got := errorLines([]string{
 		"2026-11-28 15:56:00.718 INFO  listening url=tcp://127.0.0.1:7",
 		"echod: listen tcp://127.0.0.1:7: bind: permission denied",
-		"echod: hint: ports below 1024 need CAP_NET_BIND_SERVICE",
+		"echod: hint: ports below 1024 need CAP_NET_BIND_SERVICE,",
+		"  or a lower limit: sysctl net.ipv4.ip_unprivileged_port_start",
+		"goroutine 1 [running]:",
+		"  main.main()",
 	})
-	if want := []string{"echod: listen tcp://127.0.0.1:7: bind: permission denied"}; !slices.Equal(got, want) {
+	want := []string{"echod: listen tcp://127.0.0.1:7: bind: permission denied", "goroutine 1 [running]:", "  main.main()"}
+	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
