@@ -146,9 +146,9 @@ func TestEveryKindOfEvidenceHasAMeaning(t *testing.T) {
 	}
 }
 
-// slowEcho echoes a few bytes at a time, and nothing on every fifth connection after the
-// first.
-func slowEcho(t *testing.T) Target {
+// serveEach calls serve for each connection, with its number, and closes the connection
+// after that.
+func serveEach(t *testing.T, serve func(n int, c net.Conn)) Target {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -162,17 +162,7 @@ func slowEcho(t *testing.T) Target {
 			}
 			go func() {
 				defer c.Close()
-				if n%5 == 4 {
-					io.Copy(io.Discard, c)
-					return
-				}
-				for buf := make([]byte, 256); ; time.Sleep(20 * time.Millisecond) {
-					n, err := c.Read(buf)
-					c.Write(buf[:n])
-					if err != nil {
-						return
-					}
-				}
+				serve(n, c)
 			}()
 		}
 	}()
@@ -180,11 +170,46 @@ func slowEcho(t *testing.T) Target {
 }
 
 func TestASlowPathIsNotABacklog(t *testing.T) {
-	report, err := Run(t.Context(), slowEcho(t), Options{Rules: []string{concurrency.ID}, Conns: 5, Timeout: time.Second})
+	wantConcurrencyEvidence(t, SlowPath, serveEach(t, func(n int, c net.Conn) {
+		if n%5 == 4 {
+			io.Copy(io.Discard, c)
+			return
+		}
+		for buf := make([]byte, 256); ; time.Sleep(20 * time.Millisecond) { // a slow link
+			n, err := c.Read(buf)
+			c.Write(buf[:n])
+			if err != nil {
+				return
+			}
+		}
+	}))
+}
+
+// A kernel whose accept queue was full sends its SYN-ACK again after 1 s, 3 s and 7 s. So
+// some clients are served late, and others not within the timeout.
+func TestABacklogIsNotASlowPath(t *testing.T) {
+	const timeout = time.Second
+	wantConcurrencyEvidence(t, Burst, serveEach(t, func(n int, c net.Conn) {
+		switch n % 7 { // each run has a stalled client, five others, and one more afterwards
+		case 3:
+			io.Copy(io.Discard, c)
+		case 4:
+			time.Sleep(timeout * 8 / 10)
+			fallthrough
+		default:
+			io.Copy(c, c)
+		}
+	}))
+}
+
+// wantConcurrencyEvidence fails t unless stream/concurrency fails with this evidence.
+func wantConcurrencyEvidence(t *testing.T, want Evidence, target Target) {
+	t.Helper()
+	report, err := Run(t.Context(), target, Options{Rules: []string{concurrency.ID}, Conns: 5, Timeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := report.Results[0]; got.Verdict != Fail || got.Evidence != SlowPath {
-		t.Errorf("got %s %s %s (%s), want %s", got.Verdict, got.Class, got.Evidence, got.Detail, SlowPath)
+	if got := report.Results[0]; got.Verdict != Fail || got.Evidence != want {
+		t.Errorf("got %s %s %s (%s), want %s", got.Verdict, got.Class, got.Evidence, got.Detail, want)
 	}
 }

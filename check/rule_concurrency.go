@@ -119,11 +119,13 @@ func runClients(p *probe, n int) error {
 	case stillMoving(clients):
 		f.evidence = SlowPath
 		f.detail += "; bytes for other clients still arrived"
-	case slices.ContainsFunc(clients, func(s *stream) bool { return s.received == perClient }):
+	case slices.ContainsFunc(clients, hasEverything):
 		tryOneMore(p, f) // some are served, others are not
 	}
 	return err
 }
+
+func hasEverything(s *stream) bool { return s.received == perClient }
 
 // tryOneMore finds out, after some of many connections failed, whether one more connection
 // works while the others are open.
@@ -142,8 +144,9 @@ func tryOneMore(p *probe, f *failure) {
 	}
 }
 
-// stillMoving reports whether some client received bytes in the last part of the time
-// in which another one waited in vain for the timeout.
+// stillMoving reports whether all clients are slow: some client received bytes in the last
+// part of the time in which another one waited in vain for the timeout, and none had all
+// of its bytes early. If one had, the path is fast, and those that wait are not served.
 func stillMoving(clients []*stream) bool {
 	first, last := clients[0].arrived, clients[0].arrived
 	for _, s := range clients {
@@ -154,7 +157,9 @@ func stillMoving(clients []*stream) bool {
 			last = s.arrived
 		}
 	}
-	return last.Sub(first) > clients[0].timeout/2
+	soon := first.Add(clients[0].timeout / 2)
+	early := func(s *stream) bool { return hasEverything(s) && s.arrived.Before(soon) }
+	return last.After(soon) && !slices.ContainsFunc(clients, early)
 }
 
 // connectFailure turns the error of a connect into a failure: in other rules such an
