@@ -27,11 +27,11 @@ func inNewNetwork(t *testing.T) bool {
 	out, err := child.CombinedOutput()
 	switch text := string(out); {
 	case err != nil && len(out) == 0:
-		t.Skipf("cannot start a process in a network namespace: %v", err)
+		skip(t, "cannot start a process in a network namespace: %v", err)
 	case err != nil:
 		t.Errorf("%v\n%s", err, text)
 	case strings.Contains(text, "--- SKIP"):
-		t.Skip(text)
+		skip(t, "%s", text)
 	default:
 		t.Log(text)
 	}
@@ -42,8 +42,17 @@ func configure(t *testing.T, line string) {
 	t.Helper()
 	words := strings.Fields(line)
 	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-		t.Skipf("%s: %v: %s", line, err, out)
+		skip(t, "%s: %v: %s", line, err, out)
 	}
+}
+
+// skip skips a test that cannot run on this machine. With ECHOD_REQUIRE it fails.
+func skip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("ECHOD_REQUIRE") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }
 
 // The kernel drops packets here, so DF, fragments and their sizes are real.

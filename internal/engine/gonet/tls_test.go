@@ -97,20 +97,27 @@ func TestHandshakeTimeoutIncludesTheWaitForASlot(t *testing.T) {
 	})
 }
 
+// halfClosedTLS returns a server in the bubble of t, and a client that has everything back
+// and has half-closed. The server's close_notify waits until the client reads.
+func halfClosedTLS(t *testing.T, stallTimeout time.Duration) (*server, *tls.Conn) {
+	s := newServer(engine.Config{StallTimeout: stallTimeout}.WithDefaults())
+	go s.Serve()
+	synctest.Wait()
+	wire, accepted := net.Pipe()
+	s.cfg.Budget.Slots.Acquire()
+	s.admit(accepted, serverConfig(t))
+	client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
+	roundTrip(t, client, []byte("echo"), make([]byte, 4))
+	if err := client.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	return s, client
+}
+
 // TestSlowReaderGetsCloseNotify: the client reads it half an hour later.
 func TestSlowReaderGetsCloseNotify(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(engine.Config{StallTimeout: time.Hour}.WithDefaults())
-		go s.Serve()
-		synctest.Wait()
-		wire, accepted := net.Pipe()
-		s.cfg.Budget.Slots.Acquire()
-		s.admit(accepted, serverConfig(t))
-		client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
-		roundTrip(t, client, []byte("echo"), make([]byte, 4))
-		if err := client.CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
+		s, client := halfClosedTLS(t, time.Hour)
 		time.Sleep(30 * time.Minute)
 		if n, err := client.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 			t.Errorf("got %d bytes and %v, want an end of file", n, err)
@@ -126,17 +133,7 @@ func TestSlowReaderGetsCloseNotify(t *testing.T) {
 // TestPeerThatNeverReadsCloseNotifyIsStalled: close_notify is owed like any byte.
 func TestPeerThatNeverReadsCloseNotifyIsStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(engine.Config{StallTimeout: time.Minute}.WithDefaults())
-		go s.Serve()
-		synctest.Wait()
-		wire, accepted := net.Pipe()
-		s.cfg.Budget.Slots.Acquire()
-		s.admit(accepted, serverConfig(t))
-		client := tls.Client(wire, &tls.Config{InsecureSkipVerify: true})
-		roundTrip(t, client, []byte("echo"), make([]byte, 4))
-		if err := client.CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
+		s, _ := halfClosedTLS(t, time.Minute)
 		time.Sleep(2 * time.Minute)
 		if got := s.Stats().Closes[engine.Stalled]; got != 1 {
 			t.Errorf("streams that stalled: got %d, want 1", got)
