@@ -3,7 +3,6 @@ package check
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"time"
@@ -65,9 +64,9 @@ func runIdle(p *probe) error {
 	var off, on silence
 	err := atOnce(2, func(i int) (err error) {
 		if i == 0 {
-			off, err = p.findIdleLimit(false)
+			off, err = p.findIdleLimit(0)
 		} else {
-			on, err = p.findIdleLimit(true)
+			on, err = p.findIdleLimit(keepalive)
 		}
 		return err
 	})
@@ -97,7 +96,7 @@ const idleConns = 16
 // A FIN or a reset arrives at that very moment. A silent loss happens between two of
 // the durations, so a second round of durations lies between those two. The result is
 // the zero silence if keepalive was requested and the connection does not support it.
-func (p *probe) findIdleLimit(keepAlive bool) (silence, error) {
+func (p *probe) findIdleLimit(keepAlive time.Duration) (silence, error) {
 	low, high := time.Duration(0), p.IdleMax
 	var first silence
 	for range 2 {
@@ -145,14 +144,17 @@ func earliestEnd(all []silence, low, step time.Duration) (first silence, before 
 }
 
 // stayIdle exchanges a few bytes, is silent for d, and exchanges a few more.
-func (p *probe) stayIdle(d time.Duration, keepAlive bool) (silence, error) {
+func (p *probe) stayIdle(d, keepAlive time.Duration) (silence, error) {
 	s, err := p.open()
 	if err != nil {
 		return silence{}, err
 	}
 	defer s.Close()
-	if !s.setKeepAlive(keepAlive) && keepAlive {
+	switch err := dial.SetKeepAlive(s.Conn, keepAlive); {
+	case errors.Is(err, errors.ErrUnsupported):
 		return silence{}, nil
+	case err != nil:
+		return silence{}, fmt.Errorf("setting keepalive: %w", err)
 	}
 	out, back := p.payload(0), p.payload(0)
 	if err := s.exchange(out, back, 64); err != nil {
@@ -190,13 +192,6 @@ func fateOf(err error, reset fate) fate {
 	return lost // a timeout: ours, or that of the keepalive
 }
 
+// keepalive is the time between two keepalive probes of the cases that have keepalive.
+// It is Go's default.
 const keepalive = 15 * time.Second
-
-// setKeepAlive turns keepalive on or off, and reports whether the connection supports
-// it.
-func (s *stream) setKeepAlive(on bool) bool {
-	c, ok := dial.Transport(s.Conn).(interface {
-		SetKeepAliveConfig(net.KeepAliveConfig) error
-	})
-	return ok && c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: on, Idle: keepalive, Interval: keepalive, Count: 4}) == nil
-}

@@ -35,24 +35,28 @@ func TestParametersAreAcceptedUpToTheirBounds(t *testing.T) {
 		params string
 		kind   Kind // "" is none
 	}{
-		{"id=x", ""},
-		{"id=x delay=9000 take=100 give=100", ""},
-		{"id=x delay=9001", overLimit},
-		{"id=x take=101", overLimit},
-		{"id=x take=5 give=6", overLimit},
-		{"id=x give=1", overLimit},
-		{"id=x delay=-1", malformed},
-		{"id=x delay=1.5", malformed},
-		{"id=x delay=", malformed},
-		{"id=x delay=99999999999999999999", malformed},
-		{"id=" + name(maxName), ""},
-		{"id=" + name(maxName+1), malformed},
-		{"id=x group=" + name(maxName), ""},
-		{"id=x group=" + name(maxName+1), malformed},
-		{"group=x", malformed},
+		{"reset id=x", ""},
+		{"reset id=x delay=9000 take=100 give=100", ""},
+		{"reset id=x delay=9001", overLimit},
+		{"reset id=x take=101", overLimit},
+		{"reset id=x take=5 give=6", overLimit},
+		{"reset id=x give=1", overLimit},
+		{"answer-late id=x keepalive=3600", ""},
+		{"answer-late id=x keepalive=3601", overLimit},
+		{"answer-late id=x keepalive=-1", malformed},
+		{"reset id=x keepalive=1", unknown},
+		{"reset id=x delay=-1", malformed},
+		{"reset id=x delay=1.5", malformed},
+		{"reset id=x delay=", malformed},
+		{"reset id=x delay=99999999999999999999", malformed},
+		{"reset id=" + name(maxName), ""},
+		{"reset id=" + name(maxName+1), malformed},
+		{"reset id=x group=" + name(maxName), ""},
+		{"reset id=x group=" + name(maxName+1), malformed},
+		{"reset group=x", malformed},
 	}
 	for _, tt := range tests {
-		r, err := parseRequest("echod-agent/1 RUN reset " + tt.params)
+		r, err := parseRequest("echod-agent/1 RUN " + tt.params)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +76,7 @@ func TestParametersAreAcceptedUpToTheirBounds(t *testing.T) {
 	r, _ := parseRequest("echod-agent/1 RUN reset id=x delay=7 take=6 give=5")
 	sc, _ := (&Server{}).findScenario(r)
 	got, err := sc.script(r, limits)
-	if diff := cmp.Diff(script{7 * time.Millisecond, 6, 5}, got, cmp.AllowUnexported(script{})); diff != "" || err != nil {
+	if diff := cmp.Diff(script{7 * time.Millisecond, 6, 5, 0}, got, cmp.AllowUnexported(script{})); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"echod/internal/dial"
 )
 
 // scenario is one way in which the agent can behave. It never sends more bytes than it
@@ -21,7 +23,7 @@ const maxKept = 1 << 20
 func scenarios() []scenario {
 	return []scenario{
 		{"take", nil, (*run).take, false},
-		{"answer-late", []string{"delay"}, (*run).answerLate, false},
+		{"answer-late", []string{"delay", "keepalive"}, (*run).answerLate, false},
 		{"fin-first", nil, (*run).finFirst, false},
 		{"reset", []string{"take", "give", "delay"}, (*run).takeAndReset, false},
 		{"datagram-late", []string{"delay"}, (*run).datagramLate, true},
@@ -52,10 +54,14 @@ func (s *Server) findScenario(r request) (scenario, error) {
 
 // script holds the parameters of a scenario.
 type script struct {
-	delay time.Duration
-	take  int // bytes to receive
-	give  int // bytes to send back
+	delay     time.Duration
+	take      int           // bytes to receive
+	give      int           // bytes to send back
+	keepAlive time.Duration // between two keepalive probes; 0 turns keepalive off
 }
+
+// maxKeepAlive is the longest time between two keepalive probes, in seconds.
+const maxKeepAlive = 3600
 
 func (s scenario) script(r request, limits Limits) (script, error) {
 	if err := r.allowOnly(append([]string{"id", "group"}, s.params...)...); err != nil {
@@ -81,7 +87,11 @@ func (s scenario) script(r request, limits Limits) (script, error) {
 	if err != nil {
 		return script{}, err
 	}
-	return script{time.Duration(delay) * time.Millisecond, int(take), int(give)}, nil
+	keepAlive, err := r.number("keepalive", maxKeepAlive)
+	if err != nil {
+		return script{}, err
+	}
+	return script{time.Duration(delay) * time.Millisecond, int(take), int(give), time.Duration(keepAlive) * time.Second}, nil
 }
 
 // take reads until the connection ends.
@@ -90,8 +100,12 @@ func (r *run) take() error {
 	return err
 }
 
-// answerLate reads until the FIN, waits, and sends everything back.
+// answerLate reads until the FIN, waits, and sends everything back. Nothing but the
+// keepalive that the client has asked for is sent in between.
 func (r *run) answerLate() error {
+	if err := dial.SetKeepAlive(r.conn, r.script.keepAlive); err != nil {
+		return err
+	}
 	r.maxBytes = min(r.maxBytes, maxKept)
 	kept, err := io.ReadAll(r)
 	if err != nil {

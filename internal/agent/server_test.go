@@ -36,7 +36,11 @@ func listen(t *testing.T) net.Listener {
 // start starts server. It runs until the test ends or until stop.
 func start(t *testing.T, server *Server) (c *Client, stop func()) {
 	t.Helper()
-	ln := listen(t)
+	return startOn(t, server, listen(t))
+}
+
+func startOn(t *testing.T, server *Server, ln net.Listener) (c *Client, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

@@ -5,8 +5,10 @@ package dial
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
+	"time"
 
 	"echod/internal/endpoint"
 )
@@ -75,4 +77,26 @@ func (t Target) dialer(network string) *net.Dialer {
 		dialer.LocalAddr = &net.UDPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}
 	}
 	return dialer
+}
+
+// keepAliveProbes is how many keepalive probes without an answer end a connection.
+const keepAliveProbes = 4
+
+// SetKeepAlive makes the kernel send a TCP keepalive probe whenever c, or the connection
+// below TLS, was silent for that long: whole seconds, tcp(7). 0 turns keepalive off. The
+// error is errors.ErrUnsupported if c is to have keepalive and does not support it.
+func SetKeepAlive(c net.Conn, every time.Duration) error {
+	conn, ok := Transport(c).(interface {
+		SetKeepAlive(on bool) error
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	})
+	switch {
+	case every == 0 && !ok:
+		return nil
+	case !ok:
+		return errors.ErrUnsupported
+	case every == 0:
+		return conn.SetKeepAlive(false)
+	}
+	return conn.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: every, Interval: every, Count: keepAliveProbes})
 }
