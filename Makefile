@@ -36,7 +36,7 @@ simulate: ## whole services on the simulated kernel, from N seeds, of which FIRS
 conformance: ## N random sequences of calls on the simulated and on the real kernel
 	ECHOD_SEQUENCES=$(or $(N),10000) $(GO) test -run '^TestConformance$$' -count 1 -timeout 6h -v ./internal/sys/sim
 
-soak: ## check reports no failure in 50 runs of an honest engine on a busy machine, and of lossy paths
+soak: ## check reports no failure in 50 runs of an honest engine on a busy machine, and of slow or lossy paths
 	ECHOD_SOAK=50 $(GO) test -run NoFalseAlarm -count 1 -parallel 12 -timeout 3h -v ./internal/engines ./check
 
 bench: ## Go benchmarks

@@ -124,6 +124,19 @@ func isTimeout(err error) bool {
 	return classify(err) == Timeout
 }
 
+// isRefused reports whether err says that a connection could not be used at all: it was
+// refused, or ended before anything came back. A limit on connections causes that when many
+// rules run at once.
+func isRefused(err error) bool {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f.offset == 0 && (f.class == Reset || f.class == PrematureEOF)
+	}
+	return classify(err) == Refused || classify(err) == Reset
+}
+
+// broken reports whether a connection was not made, or did not end as it should.
+func broken(class Class) bool { return class == Refused || class == Reset || class == PrematureEOF }
+
 // skipped is the error of a rule that cannot run on the target: the reason.
 type skipped string
 

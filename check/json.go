@@ -40,7 +40,16 @@ type reportJSON struct {
 	Interrupted bool         `json:"interrupted"`
 	Elapsed     seconds      `json:"elapsed_seconds"`
 	NotEcho     *notEchoJSON `json:"not_echo,omitempty"`
+	Measured    *pathJSON    `json:"measured,omitempty"`
+	Connections int          `json:"connections,omitempty"`
+	Retried     int          `json:"retried,omitempty"`
 	Results     []resultJSON `json:"results"`
+}
+
+// pathJSON is what the path carried at the start. It is absent if nothing is known.
+type pathJSON struct {
+	RoundTrip seconds `json:"round_trip_seconds"`
+	Rate      int64   `json:"bytes_per_second,omitempty"`
 }
 
 type notEchoJSON struct {
@@ -61,6 +70,8 @@ type optionsJSON struct {
 	Bulk     int64    `json:"bulk_bytes"`
 	Stall    seconds  `json:"stall_seconds"`
 	IdleMax  seconds  `json:"idle_max_seconds"`
+	Budget   seconds  `json:"budget_seconds,omitempty"`
+	Strict   bool     `json:"strict,omitempty"`
 	Long     bool     `json:"long"`
 	Unsafe   bool     `json:"unsafe"`
 	Anyway   bool     `json:"anyway"`
@@ -110,7 +121,11 @@ func (r *Report) toJSON() reportJSON {
 		Target: r.Target.String(), Network: r.Target.Network, Address: r.Target.Address,
 		Options: r.Options.toJSON(), Seed: r.Seed(),
 		Verdict: r.Verdict(), Summary: r.Summary(), Interrupted: r.Interrupted,
-		Elapsed: seconds(r.Elapsed), NotEcho: (*notEchoJSON)(r.NotEcho), Results: make([]resultJSON, 0, len(r.Results)),
+		Elapsed: seconds(r.Elapsed), NotEcho: (*notEchoJSON)(r.NotEcho),
+		Connections: r.Connections, Retried: r.Retried, Results: make([]resultJSON, 0, len(r.Results)),
+	}
+	if r.Path != (Path{}) {
+		document.Measured = &pathJSON{seconds(r.Path.RoundTrip), r.Path.Rate}
 	}
 	for _, result := range r.Results {
 		document.Results = append(document.Results, result.toJSON(r))
@@ -133,7 +148,10 @@ func (r *Report) UnmarshalJSON(text []byte) error {
 		Target:  Target{Network: document.Network, Address: document.Address},
 		Options: document.Options.options(document.Seed),
 		Elapsed: time.Duration(document.Elapsed), Interrupted: document.Interrupted,
-		NotEcho: (*NotEcho)(document.NotEcho),
+		NotEcho: (*NotEcho)(document.NotEcho), Connections: document.Connections, Retried: document.Retried,
+	}
+	if m := document.Measured; m != nil {
+		r.Path = Path{time.Duration(m.RoundTrip), m.Rate}
 	}
 	for _, result := range document.Results {
 		r.Results = append(r.Results, result.result())
@@ -145,7 +163,7 @@ func (o Options) toJSON() optionsJSON {
 	return optionsJSON{
 		Rules: o.Rules, Skip: o.Skip, Timeout: seconds(o.Timeout), Conns: o.Conns,
 		Absorb: o.Absorb, Parallel: o.Parallel,
-		Bulk: o.Bulk, Stall: seconds(o.Stall), IdleMax: seconds(o.IdleMax),
+		Bulk: o.Bulk, Stall: seconds(o.Stall), IdleMax: seconds(o.IdleMax), Budget: seconds(o.Budget), Strict: o.Strict,
 		Long: o.Long, Unsafe: o.Unsafe, Anyway: o.Anyway, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP,
 	}
 }
@@ -154,7 +172,7 @@ func (o optionsJSON) options(seed uint64) Options {
 	return Options{
 		Rules: o.Rules, Skip: o.Skip, Timeout: time.Duration(o.Timeout), Conns: o.Conns,
 		Absorb: o.Absorb, Parallel: o.Parallel,
-		Bulk: o.Bulk, Stall: time.Duration(o.Stall), IdleMax: time.Duration(o.IdleMax),
+		Bulk: o.Bulk, Stall: time.Duration(o.Stall), IdleMax: time.Duration(o.IdleMax), Budget: time.Duration(o.Budget), Strict: o.Strict,
 		Long: o.Long, Unsafe: o.Unsafe, Anyway: o.Anyway, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP, Seed: seed,
 	}
 }

@@ -25,6 +25,8 @@ type Options struct {
 	Stall   time.Duration // how long stream/zero-window does not read; default DefaultStall, with Long LongStall
 	IdleMax time.Duration // the longest silence of stream/idle and datagram/nat-idle; default DefaultIdleMax
 	Closed  string        // URL, through the same path, of a port on which nothing listens
+	Budget  time.Duration // limit on the whole run; default DefaultBudget, with Long none
+	Strict  bool          // a rule fails if it passes only when it runs again alone
 	Long    bool          // also check what takes minutes
 	Unsafe  bool          // also do what a server or a network may take for an attack
 	Anyway  bool          // run the rules also if the target is not an echo
@@ -54,6 +56,7 @@ const (
 	// LongStall is longer than the usual write timeouts, which are up to a minute.
 	LongStall      = time.Minute
 	DefaultIdleMax = 10 * time.Minute
+	DefaultBudget  = time.Minute
 )
 
 func (o Options) withDefaults() Options {
@@ -75,6 +78,9 @@ func (o Options) withDefaults() Options {
 	if o.IdleMax <= 0 {
 		o.IdleMax = DefaultIdleMax
 	}
+	if o.Budget <= 0 {
+		o.Budget = defaultBudget(o.Long, o.Stall)
+	}
 	if o.Parallel <= 0 {
 		o.Parallel = 4 * runtime.GOMAXPROCS(0)
 	}
@@ -92,6 +98,14 @@ func defaultStall(long bool) time.Duration {
 		return LongStall
 	}
 	return DefaultStall
+}
+
+// defaultBudget leaves time for a longer stall.
+func defaultBudget(long bool, stall time.Duration) time.Duration {
+	if long {
+		return 0
+	}
+	return DefaultBudget + 2*max(0, stall-DefaultStall)
 }
 
 // validate checks the URLs. The error is a *UsageError.
@@ -125,6 +139,8 @@ func (o Options) flags() []string {
 	add(o.Bulk != DefaultBulk, "--bulk", strconv.FormatInt(o.Bulk, 10))
 	add(o.Stall != defaultStall(o.Long), "--stall", o.Stall.String())
 	add(o.IdleMax != DefaultIdleMax, "--idle-max", o.IdleMax.String())
+	add(o.Budget != 0 && o.Budget != defaultBudget(o.Long, o.Stall), "--budget", o.Budget.String())
+	add(o.Strict, "--strict")
 	add(o.Long, "--long")
 	add(o.Unsafe, "--unsafe")
 	add(o.Anyway, "--anyway")

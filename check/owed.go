@@ -14,12 +14,25 @@ import (
 
 const (
 	// mostOwed does not fit into the buffers of the path: the server itself stalls,
-	// and a FIN arrives long after the reader has started.
+	// and a FIN arrives long after the reader has started. On a path below fastRate it is
+	// what the path carries in owedTime: more would take minutes to come back.
 	mostOwed = 32 << 20
+	fastRate = 4 << 20
+	owedTime = 3 * time.Second
+	// fillTime bounds one fill.
+	fillTime = 15 * time.Second
 	// standstill is how long a writer makes no progress until it counts as stalled. A
 	// busy machine may receive more after a longer time; then a little less is owed.
 	standstill = 300 * time.Millisecond
 )
+
+// mostOwed is the number of bytes that a server is made to owe.
+func (p *probe) mostOwed() int64 {
+	if p.path.Rate >= fastRate {
+		return mostOwed
+	}
+	return p.path.carries(owedTime, 64<<10, mostOwed)
+}
 
 // openOwed opens a stream and sends as much of the first payload as is received while
 // the client reads nothing. That many bytes are owed then.
@@ -28,7 +41,7 @@ func (p *probe) openOwed() (s *stream, owed int64, err error) {
 		return nil, 0, err
 	}
 	s.shrinkBuffer()
-	if owed, _, err = s.fill(p.payload(0), mostOwed, standstill); err != nil {
+	if owed, _, err = s.fill(p.payload(0), p.mostOwed(), standstill); err != nil {
 		s.Close()
 		return nil, 0, s.callError("sending", err)
 	}
@@ -60,23 +73,28 @@ func (s *stream) setReadBuffer(bytes int) {
 	}
 }
 
-// fill writes up to limit bytes of r and reads nothing, until no byte was accepted for
-// stallLimit. It returns how many were accepted, and whether the writer stalled.
+// fill writes up to limit bytes of r and reads nothing, until nothing has moved for
+// stallLimit, and not longer than fillTime. It returns how many bytes were accepted, and
+// whether the writer stalled.
 func (s *stream) fill(r io.Reader, limit int64, stallLimit time.Duration) (n int64, stalled bool, err error) {
 	if _, ok := s.Conn.(*tls.Conn); ok {
 		return s.fillTLS(r, limit, stallLimit)
 	}
-	progress := time.Now()
+	end, progress := time.Now().Add(fillTime), time.Now()
+	s.life.lastMoved(s.Conn)
 	for n < limit {
 		piece := nextBytes(r, int(min(limit-n, 256<<10)))
 		for len(piece) > 0 {
+			if time.Now().After(end) {
+				return n, false, nil
+			}
 			// Short, because a write that times out does not say when its last byte was
 			// accepted.
 			s.SetWriteDeadline(time.Now().Add(stallLimit / 4))
 			written, err := s.Write(piece)
 			n += int64(written)
 			piece = piece[written:]
-			if written > 0 {
+			if written > 0 || s.life.lastMoved(s.Conn).After(progress) {
 				progress = time.Now()
 			}
 			switch {
@@ -99,15 +117,18 @@ func (s *stream) fillTLS(r io.Reader, limit int64, stallLimit time.Duration) (n 
 	go func() { w.done <- w.run(s.Conn, r, limit) }()
 	ticker := time.NewTicker(stallLimit)
 	defer ticker.Stop()
-	for before := int64(0); ; before = n {
+	start := time.Now()
+	for before, looked := int64(0), start; ; before, looked = n, time.Now() {
 		select {
 		case err := <-w.done:
 			return w.count(), false, err
 		case <-ticker.C:
 		}
-		if n = w.count(); n == before {
+		n = w.count()
+		stalled := n == before && s.life.lastMoved(s.Conn).Before(looked)
+		if stalled || time.Since(start) > fillTime {
 			s.writer = w
-			return w.stop(), true, nil
+			return w.stop(), stalled, nil
 		}
 	}
 }

@@ -43,23 +43,24 @@ func Plan(target Target, o Options) ([]Stage, error) {
 // runs alone anyway has nil.
 func RunRule(ctx context.Context, target Target, o Options, rule Rule, beside *sync.RWMutex) *Report {
 	o = o.withDefaults()
-	r := &runner{ctx: ctx, target: target, options: o, progress: progress{report: o.Progress, now: Progress{Total: 1}}}
 	start := time.Now()
+	r := newRunner(ctx, target, o, 1)
 	alone := beside == nil
 	if alone {
 		beside = new(sync.RWMutex)
 	}
 	beside.RLock()
-	result, timedOut := r.runRule(rule)
+	result, mayRunAgain := r.runRule(ctx, rule)
 	beside.RUnlock()
-	if timedOut && !alone {
+	if mayRunAgain && !alone {
 		beside.Lock()
-		result, _ = r.runRule(rule)
+		result = r.runAgain(ctx, rule, result)
 		beside.Unlock()
 	}
 	r.progress.finished(result)
 	return &Report{
 		Target: target, Options: o, Results: []Result{result},
+		Retried: r.retried, Connections: r.connections.made,
 		Elapsed: time.Since(start), Interrupted: ctx.Err() != nil,
 	}
 }

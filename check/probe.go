@@ -15,6 +15,10 @@ type probe struct {
 	rule   string
 	target Target
 	Options
+	path Path
+
+	connections *connections // counts what open makes; nil if nothing does
+
 	note string
 }
 

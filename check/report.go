@@ -24,8 +24,11 @@ type Report struct {
 	Target      Target
 	Options     Options  // with the defaults and the seed filled in
 	NotEcho     *NotEcho // set if the target is not an echo: then no rule has run
+	Path        Path     // what the path carried at the start
 	Results     []Result
 	Elapsed     time.Duration
+	Connections int  // that the rules made
+	Retried     int  // rules that passed only when they ran again alone
 	Interrupted bool // whether it was interrupted before every rule had finished
 }
 
@@ -82,6 +85,9 @@ func (r *Report) Command(rule string) string {
 		return ""
 	}
 	words := []string{"echod", "check", "--rule", rule, "--seed", strconv.FormatUint(r.Seed(), 10)}
+	if rule == aliveRule { // it depends on all of them
+		words = slices.Delete(words, 2, 4)
+	}
 	words = append(words, r.Options.flags()...)
 	words = append(words, r.Target.flags()...)
 	words = append(words, r.Target.String())
@@ -115,9 +121,13 @@ func (r *Report) rows(result Result) []row {
 	if result.ExplainedBy != "" {
 		explanation = []row{{"explained_by", result.ExplainedBy}}
 	}
+	seen := result.Detail
+	if seen == result.brief() {
+		seen = "" // it is above
+	}
 	var rows []row
 	for _, row := range slices.Concat(
-		[]row{{"seen", result.Detail}, {"got", result.Got}, {"want", result.Want}},
+		[]row{{"seen", seen}, {"got", result.Got}, {"want", result.Want}},
 		explanation,
 		[]row{{"repeat", r.Command(result.Rule)}},
 	) {
@@ -133,7 +143,7 @@ func (r Result) brief() string {
 	switch {
 	case r.Verdict == Error && r.Class != "":
 		return r.Detail + " (" + string(r.Class) + ")"
-	case r.Verdict != Fail:
+	case r.Verdict != Fail, r.Rule == aliveRule:
 		return r.Detail
 	case r.Offset >= 0:
 		return string(r.Class) + " at byte " + strconv.FormatInt(r.Offset, 10)

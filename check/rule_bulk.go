@@ -5,7 +5,7 @@ import "time"
 var bulk = Rule{
 	ID:       "stream/bulk",
 	Networks: streams,
-	Sends:    "64 MiB (--bulk), and reads at the same time",
+	Sends:    "up to 64 MiB (--bulk) within 15 s, and reads at the same time",
 	Expects:  "the same",
 	Meaning:  "Under load, or far into a long stream, bytes are changed or lost, or the stream stops.",
 	Causes: []Cause{
@@ -38,13 +38,12 @@ var bulk = Rule{
 			Remedy:  "remove the limit; if it is intended, keep --bulk below it",
 		},
 	},
-	stage:     flood,
-	extraTime: func(o Options) time.Duration { return time.Duration(o.Bulk/minBulkRate) * time.Second },
-	run:       runBulk,
+	stage: flood,
+	run:   runBulk,
 }
 
-// minBulkRate is the rate in bytes a second below which bulk gives up: half a megabit.
-const minBulkRate = 64 << 10
+// bulkTime is how long bulk compares what comes back.
+const bulkTime = 15 * time.Second
 
 func runBulk(p *probe) error {
 	s, err := p.open()
@@ -53,10 +52,27 @@ func runBulk(p *probe) error {
 	}
 	defer s.Close()
 	start := time.Now()
-	if err := s.exchange(p.payload(0), p.payload(0), int(p.Bulk)); err != nil {
-		return err
+	end := start.Add(bulkTime)
+	if budget, ok := p.ctx.Deadline(); ok && budget.Add(-time.Second).Before(end) {
+		end = budget.Add(-time.Second)
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- s.sendFrom(p.payload(0), int(p.Bulk)) }()
+	back := p.payload(0)
+	for s.received < p.Bulk && time.Now().Before(end) {
+		if err := s.expect(back, int(min(p.Bulk-s.received, 64<<10))); err != nil {
+			s.Close()
+			return preferReset(err, <-sent)
+		}
 	}
 	elapsed := time.Since(start)
-	p.setNote("%s there and back, %s/s", size(p.Bulk), size(int64(float64(p.Bulk)/elapsed.Seconds())))
-	return nil
+	rate := size(int64(float64(s.received) / elapsed.Seconds()))
+	if s.received < p.Bulk {
+		s.abort()
+		<-sent
+		p.setNote("%s compared in %v, %s/s", size(s.received), elapsed.Round(time.Second), rate)
+		return nil
+	}
+	p.setNote("%s there and back, %s/s", size(p.Bulk), rate)
+	return <-sent
 }

@@ -2,7 +2,9 @@ package check
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 )
 
 var concurrency = Rule{
@@ -62,7 +64,7 @@ func runConcurrency(p *probe) error {
 	defer func() { stalled.abort() }()
 	stalled.shrinkBuffer()
 	// A server that resets this one for not reading breaks another rule.
-	stalled.fill(p.payload(0), mostOwed, standstill)
+	stalled.fill(p.payload(0), p.mostOwed(), standstill)
 	for _, n := range []int{min(5, p.Conns), p.Conns} {
 		err := runClients(p, n)
 		if f, ok := errors.AsType[*failure](err); ok && f.class == Timeout && f.evidence != SlowPath && f.evidence != Burst {
@@ -72,6 +74,13 @@ func runConcurrency(p *probe) error {
 				f.detail += "; the same succeeds without the client that reads nothing"
 			}
 		}
+		if f, ok := errors.AsType[*failure](err); ok && (f.evidence == ConnectionLimit || broken(f.class) && f.offset <= 0) {
+			stalled.abort()
+			if limit := mostConnections(p, n); limit > 0 && limit < n {
+				f.evidence = ConnectionLimit
+				f.detail += fmt.Sprintf("; the path takes at most %s at once", count(limit, "connection", "connections"))
+			}
+		}
 		if err != nil {
 			return inCase(count(n, "client", "clients"), err)
 		}
@@ -79,8 +88,27 @@ func runConcurrency(p *probe) error {
 	return nil
 }
 
-// perClient is how many bytes each client exchanges.
-const perClient = 16 << 10
+// mostConnections opens up to n connections, one after another, and returns how many of
+// them work at once. Those that were open before may take a moment to end.
+func mostConnections(p *probe, n int) int {
+	p.pause(500 * time.Millisecond)
+	short := *p
+	short.Timeout = min(p.Timeout, max(time.Second, 4*p.path.RoundTrip))
+	for i := range n {
+		s, err := short.open()
+		if err != nil {
+			return i
+		}
+		defer s.Close()
+		if err := s.exchange(p.payload(i), p.payload(i), 1); err != nil {
+			return i
+		}
+	}
+	return n
+}
+
+// rounds is how many messages each client exchanges.
+const rounds = 4
 
 // runClients connects n clients, and when all are connected exchanges bytes on all at
 // once.
@@ -104,10 +132,12 @@ func runClients(p *probe, n int) error {
 	if err != nil {
 		return err
 	}
+	// All clients together send no more at once than the path carries in a second.
+	piece := int(p.path.carries(time.Second/time.Duration(n), 16, 4<<10))
 	err = atOnce(n, func(i int) error {
 		out, back := p.payload(i+1), p.payload(i+1)
-		for range perClient / (4 << 10) {
-			if err := clients[i].exchange(out, back, 4<<10); err != nil {
+		for range rounds {
+			if err := clients[i].exchange(out, back, piece); err != nil {
 				return err
 			}
 		}

@@ -25,10 +25,10 @@ var halfCloseOwed = Rule{
 
 func runHalfCloseOwed(p *probe) error {
 	// 512 KiB fit into the buffers of the path: the FIN passes while they are owed.
-	if _, err := closeWriteOwed(p, 0, 512<<10, quiet); err != nil {
+	if _, err := closeWriteOwed(p, 0, min(512<<10, p.mostOwed()), quiet); err != nil {
 		return err
 	}
-	owed, err := closeWriteOwed(p, 1, mostOwed, 0)
+	owed, err := closeWriteOwed(p, 1, p.mostOwed(), 0)
 	if err != nil {
 		return err
 	}

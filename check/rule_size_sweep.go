@@ -3,6 +3,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 var sizeSweep = Rule{
@@ -45,7 +46,12 @@ func runSizeSweep(p *probe) error {
 	defer s.Close()
 	out, back := p.payload(0), p.payload(0)
 	good := 0
+	largest := int(p.path.carries(time.Second, 16<<10, 1<<20))
 	for _, n := range sweepSizes() {
+		if n > largest {
+			p.setNote("up to %s: %s/s", size(int64(good)), size(p.path.Rate))
+			break
+		}
 		exchange := s.exchange
 		if n%2 == 1 {
 			exchange = s.exchangeOdd
@@ -84,6 +90,6 @@ func comesBack(p *probe, n int) bool {
 		return false
 	}
 	defer s.Close()
-	s.timeout = p.Timeout / 4
+	s.timeout = max(p.Timeout/4, min(2*p.path.RoundTrip, p.Timeout))
 	return s.exchange(p.payload(n), p.payload(n), n) == nil
 }

@@ -1,10 +1,6 @@
 package check
 
-import (
-	"time"
-
-	"echod/internal/dial"
-)
+import "echod/internal/dial"
 
 var tlsHalfClose = Rule{
 	ID:       "tls/half-close",
@@ -43,7 +39,7 @@ func runTLSHalfClose(p *probe) error {
 	if err := s.expectWhile(sendAndCloseWrite, p.payload(0), n); err != nil {
 		return err
 	}
-	err = s.readToEnd()
+	err = s.discard()
 	if classify(err) == PrematureEOF && !dial.GotCloseNotify(s.Conn, err) {
 		return failAt(s.received, Truncated, "the stream ended by a FIN without a close_notify before it")
 	}
@@ -87,7 +83,7 @@ func runTLSTruncation(p *probe) error {
 	if err := bare.CloseWrite(); err != nil {
 		return s.callError("truncating the stream", err)
 	}
-	err = s.readToEnd()
+	err = s.discard()
 	switch {
 	case dial.GotCloseNotify(s.Conn, err):
 		return failAt(s.received, Truncated, "the server answered a truncated stream with an orderly close_notify")
@@ -103,15 +99,4 @@ func runTLSTruncation(p *probe) error {
 		p.setNote("ended by %s", plainText(err)) // an alert
 	}
 	return nil
-}
-
-// readToEnd discards what arrives, and returns how the stream ended.
-func (s *stream) readToEnd() error {
-	s.SetReadDeadline(time.Now().Add(s.timeout))
-	buf := make([]byte, 4<<10)
-	for {
-		if _, err := s.Read(buf); err != nil {
-			return err
-		}
-	}
 }

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -44,15 +45,21 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	if err != nil || report.NotEcho != nil {
 		return report, err
 	}
-	r := &runner{
-		ctx: ctx, target: target, options: o, results: make([]Result, len(rules)),
-		progress: progress{report: o.Progress, now: Progress{Total: len(rules)}},
+	r := newRunner(ctx, target, o, len(rules))
+	r.start = start
+	if target.Network != "udp" {
+		p := &probe{ctx: ctx, rule: "measure", target: target, Options: o}
+		p.Timeout = min(p.Timeout, mostMeasure)
+		r.path = measure(p)
+		r.runFirstByte(rules)
 	}
 	for s := range numStages {
 		r.runStage(rules, s)
 	}
-	explain(r.results, o.Bulk)
-	report.Results, report.Elapsed, report.Interrupted = r.results, time.Since(start), ctx.Err() != nil
+	results := r.allResults()
+	explain(results, o.Bulk)
+	report.Path, report.Results, report.Retried, report.Connections = r.path, results, r.retried, r.connections.made
+	report.Elapsed, report.Interrupted = time.Since(start), ctx.Err() != nil
 	return report, ctx.Err()
 }
 
@@ -61,43 +68,126 @@ type runner struct {
 	ctx      context.Context
 	target   Target
 	options  Options
+	path     Path
 	results  []Result
 	progress progress
+
+	start         time.Time
+	connections   connections
+	stoppedDuring []string // the rules that ran then
+	stopped       *Result  // the finding that the server stopped accepting; nil if it has not
+	skipReason    string   // why no further stage runs; "" if it does
+	storesBytes   bool     // stream/first-byte failed when it ran alone
+	retried       int      // rules that passed when they ran again
 }
 
-// runStage runs the rules of stage s concurrently. Rules that ran out of time then run
-// again, each alone: only a timeout of a rule that runs alone counts as slowness of
-// the target.
+func newRunner(ctx context.Context, target Target, o Options, rules int) *runner {
+	r := &runner{
+		ctx: ctx, start: time.Now(), target: target, options: o, results: make([]Result, rules),
+		progress: progress{report: o.Progress, now: Progress{Total: rules}, ended: map[string]time.Time{}},
+	}
+	r.connections.running = r.progress.running
+	return r
+}
+
+// runFirstByte runs stream/first-byte alone, if it is one of the rules. If it fails twice,
+// nothing comes back from an open stream: all other rules would wait for that in vain.
+func (r *runner) runFirstByte(rules []Rule) {
+	i := slices.IndexFunc(rules, func(rule Rule) bool { return rule.ID == firstByte.ID })
+	if i < 0 {
+		return
+	}
+	ctx, cancel := r.withBudget(rules, light)
+	defer cancel()
+	result, again := r.runRule(ctx, rules[i])
+	if again {
+		result = r.runAgain(ctx, rules[i], result)
+	}
+	r.setResult(i, result)
+	r.checkAlive()
+	r.storesBytes = result.Verdict == Fail && result.Class == Timeout
+}
+
+// runStage runs the rules of stage s concurrently. Rules that ran out of time, or of
+// connections, then run again, each alone: only a timeout of a rule that runs alone counts
+// as slowness of the target.
 func (r *runner) runStage(rules []Rule, s stage) {
 	var inStage []int // indexes of rules
 	for i, rule := range rules {
-		if rule.stage == s {
+		if rule.stage == s && r.results[i].Verdict == "" {
 			inStage = append(inStage, i)
 		}
 	}
+	if len(inStage) > 0 && r.target.Network != "udp" {
+		r.checkAliveBetween()
+	}
+	if r.storesBytes && s > light && r.skipReason == "" {
+		r.skipReason = "not run: nothing comes back from an open stream, see " + firstByte.ID
+	}
+	if r.skipReason != "" {
+		for _, i := range inStage {
+			reason := skipped(r.skipReason)
+			if flag := rules[i].missing(r.options); flag != "" {
+				reason = skipped("needs " + flag)
+			}
+			r.setResult(i, newResult(rules[i], "", reason))
+		}
+		return
+	}
+	ctx, cancel := r.withBudget(rules, s)
+	defer cancel()
 	var (
 		wg    sync.WaitGroup
 		slots = make(chan struct{}, r.options.Parallel)
 		again = make([]bool, len(rules))
+		first = make([]Result, len(rules))
 	)
 	alone := r.options.Parallel == 1 || len(inStage) == 1
 	for _, i := range inStage {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			result, timedOut := r.runRule(rules[i])
-			if again[i] = timedOut && !alone; !again[i] {
-				r.setResult(i, result)
+			first[i], again[i] = r.runRule(ctx, rules[i])
+			again[i] = again[i] && (!alone || broken(first[i].Class)) && !r.storesBytes
+			if !again[i] {
+				r.setResult(i, first[i])
 			}
 		})
 	}
 	wg.Wait()
+	r.checkAlive()
 	for _, i := range inStage {
-		if again[i] {
-			result, _ := r.runRule(rules[i])
-			r.setResult(i, result)
+		switch {
+		case !again[i]:
+		case r.stopped != nil:
+			r.setResult(i, first[i])
+		default:
+			r.setResult(i, r.runAgain(ctx, rules[i], first[i]))
+			r.checkAlive()
 		}
 	}
+}
+
+// runAgain runs a rule alone whose first result may be due to other rules. If it passes, the
+// note says that it did not at first. With Options.Strict the first result stands.
+func (r *runner) runAgain(ctx context.Context, rule Rule, first Result) Result {
+	if broken(first.Class) { // connections of other rules may take a moment to end
+		(&probe{ctx: ctx}).pause(askAfter)
+	}
+	again, _ := r.runRule(ctx, rule)
+	if again.Verdict != Pass {
+		return again
+	}
+	r.retried++
+	if r.options.Strict && first.Verdict == Fail {
+		return first
+	}
+	what := "failed (" + string(first.Class) + ")"
+	if first.Class == Timeout {
+		what = "timed out"
+	}
+	again.Detail = strings.TrimPrefix(again.Detail+"; "+what+" at first, passed when run again alone", "; ")
+	return again
 }
 
 func (r *runner) setResult(i int, result Result) {
@@ -105,22 +195,23 @@ func (r *runner) setResult(i int, result Result) {
 	r.progress.finished(result)
 }
 
-// runRule runs one rule once. It reports whether the rule ran out of time and may run
-// again.
-func (r *runner) runRule(rule Rule) (result Result, timedOut bool) {
+// runRule runs one rule once, until ctx ends. It reports whether the rule ran out of time
+// or of connections, and may run again.
+func (r *runner) runRule(ctx context.Context, rule Rule) (result Result, mayRunAgain bool) {
 	// Each single wait has its timeout, which a server that sends one byte at a time
 	// never exceeds. This bounds all of them together.
 	limit := 12*r.options.Timeout + time.Minute
 	if rule.extraTime != nil {
 		limit += rule.extraTime(r.options)
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, limit)
+	budget := ctx
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	r.progress.started(rule.ID)
 	defer r.progress.stopped(rule.ID)
 
 	start := time.Now()
-	p := &probe{ctx: ctx, rule: rule.ID, target: r.target, Options: r.options}
+	p := &probe{ctx: ctx, rule: rule.ID, target: r.target, Options: r.options, path: r.path, connections: &r.connections}
 	err := p.skipReason(rule)
 	if err == nil {
 		err = rule.run(p)
@@ -130,13 +221,21 @@ func (r *runner) runRule(rule Rule) (result Result, timedOut bool) {
 	}
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
 		err = errors.New(interrupted)
+	} else if err != nil && budget.Err() != nil {
+		err = skipped(fmt.Sprintf("did not fit into the budget of %v (--budget)", r.options.Budget))
 	} else if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("gave up after %v", limit)
 	}
 	result = newResult(rule, p.note, err)
 	result.Elapsed = time.Since(start)
-	return result, isTimeout(err) && !rule.noRetry
+	r.connections.countResult(result.Class)
+	refused := isRefused(err) && result.Elapsed < mostRefused
+	return result, (isTimeout(err) || refused) && !rule.noRetry
 }
+
+// mostRefused is how soon a rule fails that has met a limit on connections. A rule that
+// fails later has tested something.
+const mostRefused = time.Second
 
 // skipReason returns a skipped error if a flag that the rule needs is missing, or if
 // it needs an agent that cannot be used.
@@ -189,6 +288,8 @@ type progress struct {
 
 	mu  sync.Mutex
 	now Progress
+
+	ended map[string]time.Time // when a rule last stopped
 }
 
 func (p *progress) started(rule string) {
@@ -198,11 +299,33 @@ func (p *progress) started(rule string) {
 	p.send(nil)
 }
 
+// running returns the rules that run now or have stopped within a second: the end of a
+// connection can have an effect on the server a little later.
+func (p *progress) running() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rules := slices.Clone(p.now.Running)
+	for rule, at := range p.ended {
+		if time.Since(at) < time.Second && !slices.Contains(rules, rule) {
+			rules = append(rules, rule)
+		}
+	}
+	return rules
+}
+
+// forget omits rules that have stopped from those that running returns.
+func (p *progress) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.ended)
+}
+
 // stopped removes rule from the running ones and reports nothing: its result follows,
 // or the rule starts again.
 func (p *progress) stopped(rule string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.ended[rule] = time.Now()
 	if i := slices.Index(p.now.Running, rule); i >= 0 {
 		p.now.Running = slices.Delete(p.now.Running, i, i+1)
 	}

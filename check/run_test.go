@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,6 +173,18 @@ func failAfter(n int, target check.Target, err error) func(context.Context) (net
 	}
 }
 
+// failFor connects to target after this many connections of dial have failed.
+func failFor(n int, dial func(context.Context) (net.Conn, error), target check.Target) func(context.Context) (net.Conn, error) {
+	var failed atomic.Int64
+	return func(ctx context.Context) (net.Conn, error) {
+		c, err := dial(ctx)
+		if err != nil && failed.Add(1) > int64(n) {
+			return new(net.Dialer).DialContext(ctx, target.Network, target.Address)
+		}
+		return c, err
+	}
+}
+
 func TestAServerThatIsGoneIsInconclusive(t *testing.T) {
 	target := serve(t)
 	for conns := 1; conns <= 2; conns++ { // to reach and identify the target
@@ -188,8 +201,9 @@ func TestAServerThatIsGoneIsInconclusive(t *testing.T) {
 
 func TestAServerThatRunsOutOfConnectionsFailsConcurrency(t *testing.T) {
 	target := serve(t)
-	// Two to reach and identify the target, one that stalls, five, and three of the ten.
-	target.Dial = failAfter(2+1+5+3, target, &net.OpError{Op: "dial", Err: errTimeout{}})
+	// Two to reach and identify the target, one that measures the path, one that stalls,
+	// five, and three of the ten. The next ten fail: seven, and those that look for the reason.
+	target.Dial = failFor(10, failAfter(2+1+1+5+3, target, &net.OpError{Op: "dial", Err: errTimeout{}}), serve(t))
 	report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/concurrency"}, Conns: 10})
 	if err != nil {
 		t.Fatal(err)
@@ -329,7 +343,7 @@ func TestProgressCountsARuleThatRunsTwiceOnce(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, "tcp", to)
 	}
 	_, err = check.Run(t.Context(), echo, check.Options{
-		Rules: []string{"stream/first-byte", "stream/fin-only"}, Parallel: 2, Timeout: time.Second,
+		Rules: []string{"stream/half-close", "stream/fin-only"}, Parallel: 2, Timeout: time.Second,
 		Progress: func(p check.Progress) {
 			done, total = p.Done, p.Total
 			if n := len(p.Running); p.Result == nil {
@@ -341,7 +355,7 @@ func TestProgressCountsARuleThatRunsTwiceOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(started)
-	want := []string{"stream/fin-only", "stream/fin-only", "stream/first-byte", "stream/first-byte"}
+	want := []string{"stream/fin-only", "stream/fin-only", "stream/half-close", "stream/half-close"}
 	if diff := cmp.Diff(want, started); diff != "" {
 		t.Errorf("started rules (-want +got):\n%s", diff)
 	}

@@ -13,12 +13,13 @@ import (
 	"echod/internal/errno"
 )
 
-// stream is one connection of a rule. The timeout bounds every wait on it, and it is
-// closed when the check is interrupted.
+// stream is one connection of a rule. A wait on it fails if nothing moves for the timeout,
+// and it is closed when the check is interrupted.
 type stream struct {
 	net.Conn
 	writer   *backgroundWriter // still writing for fillTLS; nil if there is none
 	timeout  time.Duration
+	life     life
 	received int64     // bytes that came back and were right
 	arrived  time.Time // when the last of them came, or the connection was made
 	release  func() bool
@@ -30,6 +31,9 @@ func (p *probe) open() (*stream, error) {
 	ctx, cancel := p.withTimeout()
 	defer cancel()
 	conn, err := p.target.dialTarget().Dial(ctx)
+	if p.ctx.Err() == nil { // else the check ended it
+		p.connections.count(err)
+	}
 	switch {
 	case classify(err) == Reset:
 		// A reset in response to the SYN reads as a refusal: this one came later.
@@ -88,8 +92,7 @@ func (s *stream) closeWrite() error {
 
 // send writes p.
 func (s *stream) send(p []byte) error {
-	s.SetWriteDeadline(time.Now().Add(s.timeout))
-	if _, err := s.Write(p); err != nil {
+	if _, err := s.awaitWrite(p); err != nil {
 		return s.callError("sending", err)
 	}
 	return nil
@@ -111,8 +114,7 @@ func (s *stream) sendFrom(r io.Reader, n int) error {
 func (s *stream) expect(want io.Reader, n int) error {
 	got := make([]byte, min(n, 32<<10))
 	for done := 0; done < n; {
-		s.SetReadDeadline(time.Now().Add(s.timeout))
-		k, err := s.Read(got[:min(n-done, len(got))])
+		k, err := s.awaitRead(got[:min(n-done, len(got))])
 		if k > 0 {
 			if f := checkBytes(got[:k], nextBytes(want, k), want, s.received); f != nil {
 				f.received = s.readEvidence(got[f.offset-s.received : k])
@@ -179,9 +181,8 @@ func (s *stream) expectSilence(d time.Duration) error {
 
 // expectFIN expects the end of the stream and no byte before it.
 func (s *stream) expectFIN() error {
-	s.SetReadDeadline(time.Now().Add(s.timeout))
 	got := make([]byte, 64)
-	n, err := s.Read(got)
+	n, err := s.awaitRead(got)
 	if n > 0 {
 		return s.extraBytes(got[:n])
 	}
@@ -189,14 +190,7 @@ func (s *stream) expectFIN() error {
 }
 
 // discardToFIN expects the end of the stream and discards every byte before it.
-func (s *stream) discardToFIN() error {
-	s.SetReadDeadline(time.Now().Add(s.timeout))
-	_, err := io.Copy(io.Discard, s.Conn)
-	if err == nil {
-		err = io.EOF
-	}
-	return s.endError(err)
-}
+func (s *stream) discardToFIN() error { return s.endError(s.discard()) }
 
 // endError returns nil if err is an orderly end, which was due; else the failure.
 func (s *stream) endError(err error) error {

@@ -13,6 +13,9 @@ import (
 func (r *Report) WriteText(w io.Writer, color bool) error {
 	t := text{color: color}
 	t.line("%s  seed %d", r.Target, r.Seed())
+	if r.Path != (Path{}) {
+		t.line("%s", r.Path)
+	}
 	t.line("")
 	if r.NotEcho != nil {
 		t.rows(r.NotEcho.rows())
@@ -60,6 +63,8 @@ func (r *Report) summary() string {
 	switch verdict := r.Verdict(); {
 	case verdict == Pass:
 		words = "honest: " + count(r.count(Pass), "rule", "rules") + " passed"
+	case verdict == Fail && r.Results[0].Rule == aliveRule:
+		words = "not honest: " + r.Results[0].Detail
 	case verdict == Fail:
 		words = fmt.Sprintf("not honest: %d of %s failed", r.count(Fail), count(len(r.Results), "rule", "rules"))
 		if inconclusive > 0 {
@@ -77,6 +82,9 @@ func (r *Report) summary() string {
 	}
 	if n := r.count(Skip); n > 0 {
 		words += ", " + strconv.Itoa(n) + " skipped"
+	}
+	if r.Retried > 0 {
+		words += fmt.Sprintf(", %d passed only when run again (%s)", r.Retried, count(r.Connections, "connection", "connections"))
 	}
 	return words
 }

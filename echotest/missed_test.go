@@ -46,7 +46,7 @@ var slowPaths = []echotest.ProxyFault{
 	slowPath("has-1600-kbit-per-second", "has an uplink of 1.6 Mbit/s", uplink(200_000, 10*time.Millisecond)),
 	slowPath("has-800-kbit-per-second", "has an uplink of 800 kbit/s", uplink(100_000, 10*time.Millisecond)),
 	slowPath("has-300-ms", "has a round trip of 300 ms", uplink(0, 150*time.Millisecond)),
-	slowPath("has-2500-ms", "has a round trip of 2.5 s", uplink(0, 1250*time.Millisecond), "stream/close-latency"),
+	slowPath("has-2500-ms", "has a round trip of 2.5 s", uplink(0, 1250*time.Millisecond)),
 	slowPath("stalls-2-s", "pauses for 2 s in each MiB", faults(echotest.PathFault{EveryBytes: 1 << 20, Do: echotest.Delay, After: 2 * time.Second})),
 	lossy("loses-1-percent", "loses 1 % of the datagrams", 0.01, 0),
 	lossy("loses-5-percent", "loses 5 % of the datagrams, and has a round trip of 300 ms", 0.05, 150*time.Millisecond),

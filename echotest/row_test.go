@@ -196,7 +196,7 @@ func startAgent(t *testing.T) (streams, datagrams string) {
 // The timeout is longer than the delay of the fault closes-late.
 func (p path) options() check.Options {
 	o := check.Options{
-		Timeout: 3 * time.Second, Bulk: 4 << 20, Stall: 2 * time.Second,
+		Timeout: 3 * time.Second, Budget: 10 * time.Minute, Bulk: 4 << 20, Stall: 2 * time.Second,
 		Agent: p.agent, AgentUDP: p.agentUDP, Closed: p.closed, Unsafe: p.unsafe,
 	}
 	if p.settings != nil {

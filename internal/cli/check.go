@@ -75,6 +75,8 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(size(&o.Bulk, 1, 1<<40), "bulk", "bytes to send in stream/bulk")
 	flags.Var(durations{low: time.Millisecond, unset: draw.Brief(check.DefaultStall)}.value(&o.Stall), "stall", "how long stream/zero-window does not read")
 	flags.Var(durationOrZero(&o.IdleMax, time.Second), "idle-max", "the longest idle time to try")
+	flags.Var(durations{low: time.Second, unset: draw.Brief(check.DefaultBudget)}.value(&o.Budget), "budget", "how long the whole check may take")
+	flags.BoolVar(&o.Strict, "strict", false, "fail rules that pass only when they run again")
 	flags.Var(number(&o.Parallel, 1, 1024), "parallel", "rules to run at once")
 	f.output.register(cmd)
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the last line, the verdict")

@@ -170,6 +170,24 @@ func (c Calls) Undelivered(conn syscall.Conn) (n int, err error) {
 	return n, err
 }
 
+// SendQueue returns how many bytes are in the send queue of a connection: those that the
+// peer has not acknowledged. It does not report the pending error of the connection, which
+// a read then still gets. It returns false if the number is unknown.
+func (c Calls) SendQueue(conn syscall.Conn) (n int, ok bool) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	err = withFD(raw, func(fd int) error {
+		var errno syscall.Errno
+		if n, errno = c.kernel().Outq(fd); errno != 0 {
+			return os.NewSyscallError("ioctl SIOCOUTQ", errno)
+		}
+		return nil
+	})
+	return n, err == nil
+}
+
 // RebindConn is Rebind for a socket of package net.
 func (c Calls) RebindConn(conn syscall.Conn, s Spec) (rebound bool, err error) {
 	raw, err := conn.SyscallConn()

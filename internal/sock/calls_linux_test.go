@@ -266,6 +266,40 @@ func TestAcceptQueueCountsConnectionsNotYetAccepted(t *testing.T) {
 	}
 }
 
+// A reset that waits to be read stays for the read.
+func TestSendQueueLeavesThePendingError(t *testing.T) {
+	ln := listenTCP(t)
+	client := dialTCP(t, ln)
+	accepted, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := accepted.(*net.TCPConn)
+	defer server.Close()
+	if n, ok := (Calls{}).SendQueue(server); n != 0 || !ok {
+		t.Errorf("got %d, %v, want an empty queue", n, ok)
+	}
+	client.SetLinger(0)
+	client.Close()
+	waitFor(t, "the reset", func() bool {
+		raw, err := server.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ready := false
+		raw.Control(func(fd uintptr) {
+			fds := []unix.PollFd{{Fd: int32(fd)}}
+			unix.Poll(fds, 0)
+			ready = fds[0].Revents&unix.POLLERR != 0
+		})
+		return ready
+	})
+	(Calls{}).SendQueue(server)
+	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("got %v, want ECONNRESET", err)
+	}
+}
+
 func TestUndeliveredCountsBytesThatThePeerHasNotAcknowledged(t *testing.T) {
 	ln := listenTCP(t)
 	client := dialTCP(t, ln)

@@ -104,6 +104,9 @@ func (Calls) Waiting(syscall.Conn) func() bool { return nil }
 // Undelivered returns 0: only Linux reports how much the peer has not acknowledged.
 func (Calls) Undelivered(syscall.Conn) (int, error) { return 0, nil }
 
+// SendQueue returns false: only Linux reports how many bytes are in the send queue.
+func (Calls) SendQueue(syscall.Conn) (n int, ok bool) { return 0, false }
+
 // RebindConn does nothing: no other system is known to unbind an open socket.
 func (Calls) RebindConn(syscall.Conn, Spec) (rebound bool, err error) { return false, nil }
 

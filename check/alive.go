@@ -1,0 +1,170 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// This file finds out whether the server still accepts connections. A server that a rule
+// has ended would otherwise be one failure and many inconclusive rules.
+
+// aliveRule names the finding that the server stopped accepting. It has the place of a
+// rule in a report.
+const aliveRule = "target/alive"
+
+// connections counts the connections that rules have made, and remembers the rules that
+// ran when one was first refused, not answered or broken.
+type connections struct {
+	mu      sync.Mutex
+	made    int
+	failed  bool            // a connect was refused or not answered
+	during  []string        // the rules that ran at the first failure; nil if there is none
+	running func() []string // the rules that run now, or have just run
+}
+
+// count counts a connect that ended with err, nil if the connection was made.
+func (c *connections) count(err error) {
+	if c == nil {
+		return
+	}
+	class := classify(err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err == nil:
+		c.made++
+	case class == Refused || class == Timeout:
+		c.failed = true
+		c.remember()
+	}
+}
+
+// countResult remembers a rule whose connection was broken.
+func (c *connections) countResult(class Class) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if broken(class) {
+		c.remember()
+	}
+}
+
+func (c *connections) remember() {
+	if c.during == nil {
+		c.during = c.running()
+	}
+}
+
+// failures returns the rules that ran at the first failure since the last call, nil if there
+// was none, and whether a connect failed.
+func (c *connections) failures() (during []string, connects bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	during, connects = c.during, c.failed
+	c.during, c.failed = nil, false
+	return during, connects
+}
+
+const (
+	askAfter = time.Second // between two attempts, and before the first if a connect failed
+	mostAsks = 5
+)
+
+// checkAlive connects again, alone, if connections have failed. If the server accepts the
+// first attempt, they failed for another reason, e.g. a limit on connections. Otherwise the
+// server has stopped, and no more rules run.
+func (r *runner) checkAlive() {
+	during, connects := r.connections.failures()
+	r.connectAlone(during, connects)
+}
+
+// checkAliveBetween connects before a stage: then rules of the stage before have not
+// stopped the server.
+func (r *runner) checkAliveBetween() {
+	if during := r.progress.running(); len(during) > 0 {
+		r.connectAlone(during, false)
+	}
+	r.progress.forget()
+}
+
+// connectAlone is checkAlive for failures that the caller knows.
+func (r *runner) connectAlone(during []string, connects bool) {
+	if during == nil || r.stopped != nil || r.ctx.Err() != nil {
+		return
+	}
+	slices.Sort(during)
+	p := &probe{ctx: r.ctx, target: r.target, Options: r.options}
+	p.Timeout = min(p.Timeout, 2*time.Second)
+	start := time.Now()
+	for i := range mostAsks {
+		if i > 0 || connects {
+			p.pause(askAfter)
+		}
+		s, err := p.open()
+		if err == nil {
+			s.Close()
+		}
+		switch class := classify(err); {
+		case r.ctx.Err() != nil, i == 0 && class != Refused && class != Timeout:
+			return
+		case class != Refused && class != Timeout:
+			r.stop(during, fmt.Sprintf("came back after %v: restarted?", time.Since(start).Round(time.Second)))
+			return
+		}
+	}
+	r.stop(during, "did not come back")
+}
+
+// stop records the finding. what is what the server did then.
+func (r *runner) stop(during []string, what string) {
+	rules := strings.Join(during, ", ")
+	if n := len(during); n > 1 {
+		rules = strings.Join(during[:n-1], ", ") + " or " + during[n-1]
+	}
+	r.stopped = &Result{
+		Rule: aliveRule, Verdict: Fail, Class: Refused, Offset: -1,
+		Detail:  "the server stopped accepting during " + rules + " and " + what,
+		Meaning: "One client can end the service for all others.",
+		Cause:   "the process ended, e.g. by SIGPIPE when it wrote to a connection that the client had closed, or its accept loop ended with an error",
+		Remedy:  "ignore SIGPIPE (MSG_NOSIGNAL), and end only the connection on which an error occurs; the exit status and the log of the server say more",
+	}
+	r.stoppedDuring = during
+	r.skipReason = "not run: the server stopped accepting"
+}
+
+// allResults returns the results with the finding first. Rules that could not connect after
+// the server had stopped have not run. It is the cause of connections that broke then.
+func (r *runner) allResults() []Result {
+	if r.stopped == nil {
+		return r.results
+	}
+	for i, result := range r.results {
+		switch {
+		case result.Verdict == Error && (result.Class == Refused || result.Class == Timeout):
+			r.results[i] = Result{Rule: result.Rule, Verdict: Skip, Offset: -1, Detail: r.skipReason, Elapsed: result.Elapsed}
+		case result.Verdict == Fail && broken(result.Class) && slices.Contains(r.stoppedDuring, result.Rule):
+			r.results[i].Cause, r.results[i].Remedy = "the server ended, see "+aliveRule, ""
+		}
+	}
+	return append([]Result{*r.stopped}, r.results...)
+}
+
+// withBudget returns the context of the rules of a stage: the budget of the run ends it.
+// Later stages with rules keep a part of the budget.
+func (r *runner) withBudget(rules []Rule, s stage) (context.Context, context.CancelFunc) {
+	if r.options.Budget <= 0 {
+		return context.WithCancel(r.ctx)
+	}
+	share := 1.0
+	if slices.ContainsFunc(rules, func(rule Rule) bool { return rule.stage > s }) {
+		share = shares[s]
+	}
+	end := r.start.Add(time.Duration(share * float64(r.options.Budget)))
+	return context.WithDeadline(r.ctx, end)
+}
+
+// shares are the parts of the budget after which a stage has ended, if others follow.
+var shares = [numStages]float64{light: 0.5, stalled: 0.75, crowd: 0.85, flood: 1}

@@ -1,0 +1,117 @@
+package check_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"echod/check"
+)
+
+// stopsDuring returns an echo that stops accepting when the rule starts: its listener
+// is closed. It listens again after back, if that is not 0.
+func stopsDuring(t *testing.T, rule string, back time.Duration) (check.Target, func(check.Progress)) {
+	target := serve(t)
+	echo := target.Address
+	var stopped atomic.Int64 // when, in Unix nanoseconds
+	target.Dial = func(ctx context.Context) (net.Conn, error) {
+		if at := stopped.Load(); at != 0 && (back == 0 || time.Since(time.Unix(0, at)) < back) {
+			return new(net.Dialer).DialContext(ctx, "tcp", freePort(t, "tcp"))
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", echo)
+	}
+	return target, func(p check.Progress) {
+		if n := len(p.Running); p.Result == nil && p.Running[n-1] == rule {
+			stopped.CompareAndSwap(0, time.Now().UnixNano())
+		}
+	}
+}
+
+func TestAServerThatStopsAcceptingIsTheFirstFinding(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		back time.Duration
+		want string
+	}{
+		{"for good", 0, "the server stopped accepting during stream/zero-window and did not come back"},
+		{"and starts again", 1500 * time.Millisecond, "the server stopped accepting during stream/zero-window and came back after 2s: restarted?"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			target, progress := stopsDuring(t, "stream/zero-window", tt.back)
+			report, err := check.Run(t.Context(), target, check.Options{
+				Rules: []string{"stream/no-unsolicited", "stream/first-byte", "stream/zero-window", "stream/bulk"}, Progress: progress,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := report.Results[0]
+			if first.Verdict != check.Fail || first.Detail != tt.want {
+				t.Errorf("got %s %q, want fail %q", first.Verdict, first.Detail, tt.want)
+			}
+			if report.Verdict() != check.Fail {
+				t.Errorf("got %s, want fail", report.Verdict())
+			}
+			for _, result := range report.Results[1:] {
+				switch result.Rule {
+				case "stream/first-byte", "stream/no-unsolicited":
+					wantDetail(t, result, check.Pass, "", "")
+				default:
+					wantDetail(t, result, check.Skip, "", "^not run: the server stopped accepting$")
+				}
+			}
+			var text strings.Builder
+			report.WriteText(&text, false)
+			t.Log(text.String())
+		})
+	}
+}
+
+func TestARuleThatPassesWhenItRunsAgainIsNoted(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	for _, strict := range []bool{false, true} {
+		target := serve(t)
+		echo := target.Address
+		var dials atomic.Int64
+		target.Dial = func(ctx context.Context) (net.Conn, error) {
+			to := echo
+			if dials.Add(1) == 4 { // after those that reach, identify and measure
+				to = mute.Addr().String()
+			}
+			return new(net.Dialer).DialContext(ctx, "tcp", to)
+		}
+		report, err := check.Run(t.Context(), target, check.Options{
+			Rules: []string{"stream/first-byte"}, Timeout: time.Second, Strict: strict,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := report.Results[0]
+		if strict {
+			wantDetail(t, got, check.Fail, check.Timeout, "^nothing arrived for 1s")
+			continue
+		}
+		wantDetail(t, got, check.Pass, "", "^timed out at first, passed when run again alone$")
+		if want := ", 1 passed only when run again (2 connections)"; !strings.Contains(report.Summary(), want) {
+			t.Errorf("got %q, want it to contain %q", report.Summary(), want)
+		}
+	}
+}
+
+func TestWhatDoesNotFitIntoTheBudgetIsSkipped(t *testing.T) {
+	report, err := check.Run(t.Context(), serve(t), check.Options{
+		Rules: []string{"stream/first-byte", "stream/zero-window"}, Stall: 10 * time.Minute, Budget: time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantDetail(t, report.Results[0], check.Pass, "", "")
+	wantDetail(t, report.Results[1], check.Skip, "", `^did not fit into the budget of 1s \(--budget\)$`)
+}

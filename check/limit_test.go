@@ -1,0 +1,73 @@
+package check_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"echod/check"
+)
+
+// limitedConn is one of the connections that a path takes at once.
+type limitedConn struct {
+	*net.TCPConn
+	open   *atomic.Int64
+	closed atomic.Bool
+}
+
+func (c *limitedConn) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		c.open.Add(-1)
+	}
+	return c.TCPConn.Close()
+}
+
+// refusesAbove returns a path that refuses connections while this many are open.
+func refusesAbove(limit int64, target check.Target) check.Target {
+	address, open := target.Address, new(atomic.Int64)
+	target.Dial = func(ctx context.Context) (net.Conn, error) {
+		if open.Add(1) > limit {
+			open.Add(-1)
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+		}
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return &limitedConn{TCPConn: c.(*net.TCPConn), open: open}, nil
+	}
+	return target
+}
+
+func TestALimitOnConnectionsIsAFailureOfConcurrencyAlone(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		target check.Target
+	}{
+		{"refused", refusesAbove(10, serve(t))},
+		{"accepted and reset", slowPath{rate: 1 << 30, limit: 10}.start(t, serve(t))},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			report, err := check.Run(t.Context(), tt.target, check.Options{Skip: []string{"stream/zero-window", "stream/backpressure"}, Parallel: 16})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, result := range report.Results {
+				switch {
+				case result.Rule == "stream/concurrency":
+					if want := "the path takes at most 10 connections at once"; result.Verdict != check.Fail || !strings.Contains(result.Detail, want) {
+						t.Errorf("%s: got %s %q, want fail and %q", result.Rule, result.Verdict, result.Detail, want)
+					}
+				case result.Verdict != check.Pass && result.Verdict != check.Skip:
+					t.Errorf("%s: got %s %q", result.Rule, result.Verdict, result.Detail)
+				}
+			}
+			report.WriteText(t.Output(), false)
+		})
+	}
+}

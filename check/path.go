@@ -1,0 +1,76 @@
+package check
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// Path is what the path carried at the start of the run. What the rules measure is
+// compared with it. A zero is unknown.
+type Path struct {
+	RoundTrip time.Duration // from a byte that is sent to the same byte that comes back
+	Rate      int64         // bytes a second, there and back
+}
+
+// String returns the line of the text report.
+func (path Path) String() string {
+	words := "round trip " + formatDuration(path.RoundTrip)
+	if path.Rate > 0 {
+		words += fmt.Sprintf(", %s/s", size(path.Rate))
+	}
+	return words
+}
+
+const (
+	mostMeasure  = 15 * time.Second // the timeout, if it is not shorter
+	measurements = 8
+	measureTime  = 500 * time.Millisecond // no further exchange starts after it
+	rateBytes    = 128 << 10              // what the rate is measured with: a second at 1 Mbit/s
+)
+
+// measure measures the path on one connection, and takes the best of several exchanges:
+// a busy machine makes some of them slow. It stops at the first error, which a rule will
+// find again.
+func measure(p *probe) (path Path) {
+	s, err := p.open()
+	if err != nil {
+		return path
+	}
+	defer s.Close()
+	out, back := p.payload(0), p.payload(0)
+	for n, start := 0, time.Now(); n < measurements && (n == 0 || time.Since(start) < measureTime); n++ {
+		elapsed, err := timeExchange(s, out, back, 1)
+		if err != nil {
+			return path
+		}
+		if n == 0 || elapsed < path.RoundTrip {
+			path.RoundTrip = elapsed
+		}
+	}
+	for n, start := 0, time.Now(); n < measurements && (n == 0 || time.Since(start) < measureTime); n++ {
+		elapsed, err := timeExchange(s, out, back, rateBytes)
+		if err != nil {
+			return path
+		}
+		// The first byte takes a round trip. A busy machine can make that the whole time.
+		elapsed = max(elapsed-path.RoundTrip, elapsed/8)
+		path.Rate = max(path.Rate, int64(rateBytes/elapsed.Seconds()))
+	}
+	return path
+}
+
+func timeExchange(s *stream, out, back io.Reader, n int) (time.Duration, error) {
+	start := time.Now()
+	err := s.exchange(out, back, n)
+	return max(time.Since(start), time.Microsecond), err
+}
+
+// carries returns how many bytes the path carries in d, but not less than low and not more
+// than high. It returns high if the rate is unknown.
+func (path Path) carries(d time.Duration, low, high int64) int64 {
+	if path.Rate == 0 {
+		return high
+	}
+	return min(max(int64(float64(path.Rate)*d.Seconds()), low), high)
+}
