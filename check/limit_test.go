@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"echod/check"
+	"echod/echotest"
 )
 
 // limitedConn is one of the connections that a path takes at once.
@@ -48,12 +49,12 @@ func TestALimitOnConnectionsIsAFailureOfConcurrencyAlone(t *testing.T) {
 		name   string
 		target check.Target
 	}{
-		{"refused", refusesAbove(10, serve(t))},
-		{"accepted and reset", slowPath{rate: 1 << 30, limit: 10}.start(t, serve(t))},
+		{"refused", refusesAbove(10, parse(t, echotest.NewServer(t).URL()))},
+		{"accepted and reset", parse(t, echotest.NewRelay(t, echotest.Path{MaxConns: 10}, echotest.NewServer(t).URL()).URL())},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			report, err := check.Run(t.Context(), tt.target, check.Options{Skip: []string{"stream/zero-window", "stream/backpressure", "stream/urgent"}, Parallel: 16})
+			report, err := check.Run(t.Context(), tt.target, check.Options{Skip: []string{"stream/zero-window", "stream/backpressure"}, Parallel: 16})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -146,16 +146,14 @@ func runClients(p *probe, n int) error {
 	f, ok := errors.AsType[*failure](err)
 	switch {
 	case !ok || f.class != Timeout:
-	case stillMoving(clients):
+	case stillMoving(clients, int64(rounds*piece)):
 		f.evidence = SlowPath
 		f.detail += "; bytes for other clients still arrived"
-	case slices.ContainsFunc(clients, hasEverything):
+	case slices.ContainsFunc(clients, func(s *stream) bool { return s.received == int64(rounds*piece) }):
 		tryOneMore(p, f) // some are served, others are not
 	}
 	return err
 }
-
-func hasEverything(s *stream) bool { return s.received == perClient }
 
 // tryOneMore finds out, after some of many connections failed, whether one more connection
 // works while the others are open.
@@ -176,8 +174,8 @@ func tryOneMore(p *probe, f *failure) {
 
 // stillMoving reports whether all clients are slow: some client received bytes in the last
 // part of the time in which another one waited in vain for the timeout, and none had all
-// of its bytes early. If one had, the path is fast, and those that wait are not served.
-func stillMoving(clients []*stream) bool {
+// of its bytes, want of them, early. If one had, the path is fast, and those that wait are not served.
+func stillMoving(clients []*stream, want int64) bool {
 	first, last := clients[0].arrived, clients[0].arrived
 	for _, s := range clients {
 		if s.arrived.Before(first) {
@@ -188,7 +186,7 @@ func stillMoving(clients []*stream) bool {
 		}
 	}
 	soon := first.Add(clients[0].timeout / 2)
-	early := func(s *stream) bool { return hasEverything(s) && s.arrived.Before(soon) }
+	early := func(s *stream) bool { return s.received == want && s.arrived.Before(soon) }
 	return last.After(soon) && !slices.ContainsFunc(clients, early)
 }
 

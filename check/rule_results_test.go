@@ -19,16 +19,21 @@ import (
 // runRule runs one rule on the service at url.
 func runRule(t *testing.T, url, rule string, o check.Options) check.Result {
 	t.Helper()
-	target, err := check.ParseTarget(url)
-	if err != nil {
-		t.Fatal(err)
-	}
 	o.Rules = []string{rule}
-	report, err := check.Run(t.Context(), target, o)
+	report, err := check.Run(t.Context(), parse(t, url), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return report.Results[0]
+}
+
+func parse(t *testing.T, url string) check.Target {
+	t.Helper()
+	target, err := check.ParseTarget(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
 }
 
 // wantDetail compares a result; detail is a regular expression.

@@ -178,10 +178,11 @@ func (r *runner) runAgain(ctx context.Context, rule Rule, first Result) Result {
 	if again.Verdict != Pass {
 		return again
 	}
-	r.retried++
-	if r.options.Strict && first.Verdict == Fail {
+	if r.options.Strict {
+		first.Verdict = Fail
 		return first
 	}
+	r.retried++
 	what := "failed (" + string(first.Class) + ")"
 	if first.Class == Timeout {
 		what = "timed out"

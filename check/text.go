@@ -84,7 +84,7 @@ func (r *Report) summary() string {
 		words += ", " + strconv.Itoa(n) + " skipped"
 	}
 	if r.Retried > 0 {
-		words += fmt.Sprintf(", %d passed only when run again (%s)", r.Retried, count(r.Connections, "connection", "connections"))
+		words += fmt.Sprintf(", %d of %s failed at first", r.Retried, count(r.Connections, "connection", "connections"))
 	}
 	return words
 }
