@@ -11,6 +11,7 @@ import (
 )
 
 func TestHonestServerPassesEveryRule(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		network string
 		start   func(testing.TB) *echotest.Server
@@ -28,6 +29,7 @@ func TestHonestServerPassesEveryRule(t *testing.T) {
 }
 
 func TestHonestProxyPassesEveryRule(t *testing.T) {
+	t.Parallel()
 	for _, network := range []string{"tcp", "udp"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()

@@ -104,10 +104,13 @@ type path struct {
 	settings func(*check.Options)
 }
 
-// patient lists the faults that a rule detects only if the server acts within the second
-// for which the rule waits. A machine that stops the test for a second would hide them.
-// So reads wait on until the server has acted.
-var patient = map[string]bool{"sends-banner": true, "closes-after-first-answer": true}
+// patient lists the faults that a rule detects only if the server acts within the time
+// for which the rule is silent. A machine that stops the test for so long would hide
+// them. So the reads of this rule wait on until the server has acted.
+var patient = map[string]string{
+	"sends-banner":              "stream/no-unsolicited",
+	"closes-after-first-answer": "stream/no-early-fin",
+}
 
 // patientConn adds time to the deadlines of reads.
 type patientConn struct{ *net.TCPConn }

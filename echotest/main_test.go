@@ -1,0 +1,15 @@
+package echotest_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+// TestMain runs more tests side by side than there are processors: most of their time is
+// spent waiting.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "8")
+	os.Exit(m.Run())
+}
