@@ -20,7 +20,7 @@ var imports = map[string][]string{
 	"cmd/echod":                  {"internal/cli"},
 	"docs/engines/include":       {},
 	"docs/engines/naive":         {},
-	"echotest":                   {"internal/engine", "internal/engine/gonet", "internal/sock", "internal/endpoint", "internal/certs"},
+	"echotest":                   {"internal/engine", "internal/engine/gonet", "internal/sock", "internal/endpoint", "internal/certs", "internal/dial"},
 	"internal/accept":            {"internal/errno"},
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog", "internal/usage"},
 	"internal/agent":             {"internal/accept", "internal/dial", "internal/errno", "internal/sock", "internal/usage"},

@@ -3,17 +3,39 @@ package check
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
 
 	"echod/internal/agent"
+	"echod/internal/dial"
 )
 
-// agentClient returns a client of the remote agent. Run has validated its URL.
+// agentTarget returns the remote agent. Run has validated its URL.
+func (p *probe) agentTarget() dial.Target {
+	target, _ := dial.Parse(p.Agent)
+	target.TLS = p.target.TLS
+	return target
+}
+
 func (p *probe) agentClient() *agent.Client {
-	target, _ := ParseTarget(p.Agent)
-	return &agent.Client{Address: target.Address, Token: agent.NewSecret(p.Token), Timeout: p.Timeout}
+	return &agent.Client{Target: p.agentTarget(), Token: agent.NewSecret(p.Token), Timeout: p.Timeout}
+}
+
+// greetAgent asks the agent what it supports. It returns a skipped error if the agent cannot
+// be used for the target.
+func (p *probe) greetAgent() error {
+	agentNetwork := p.agentTarget().Network
+	if p.target.Network != "udp" && agentNetwork != p.target.Network {
+		return skipped(fmt.Sprintf("the target has %s:// and --agent has %s://: want the same", p.target.Network, agentNetwork))
+	}
+	hello, err := p.agentClient().Hello(p.ctx)
+	if err != nil && p.ctx.Err() == nil {
+		return skipBecause(err)
+	}
+	p.terminated = agentNetwork == "tls" && !hello.TLS
+	return nil
 }
 
 // agentStream is one connection to the remote agent, which runs a scenario on it.
@@ -34,8 +56,22 @@ func (p *probe) startScenario(scenario, group string, params agent.Params) (*age
 	if err != nil {
 		return nil, err
 	}
-	release := context.AfterFunc(p.ctx, func() { conn.Close() })
+	release := context.AfterFunc(p.ctx, func() { dial.Transport(conn.Conn).Close() })
 	return &agentStream{&stream{Conn: conn.Conn, timeout: p.Timeout, release: release}, p, conn}, nil
+}
+
+// startHalfClosable is startScenario for a scenario in which one side sends after the
+// other has finished.
+func (p *probe) startHalfClosable(scenario string, params agent.Params) (*agentStream, error) {
+	s, err := p.startScenario(scenario, "", params)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := s.Conn.(*tls.Conn); ok && c.ConnectionState().Version < tls.VersionTLS13 {
+		s.Close()
+		return nil, skipped("TLS 1.2 has no half-close: the first close_notify ends both directions (RFC 5246, section 7.2.1)")
+	}
+	return s, nil
 }
 
 // report returns what the agent saw on the connection. It waits for the scenario to
@@ -67,19 +103,27 @@ func (s *agentStream) expectReset(sent []byte) error {
 	}
 }
 
-// resetError returns nil if err is a reset, which was due; else the failure. sent is
-// how many bytes the agent sent before the reset.
+// resetError returns nil if err is a reset, which was due; else the failure. With TLS, any
+// end without close_notify is due, if a complete stream ends otherwise. sent is how many
+// bytes the agent sent before the reset.
 func (s *agentStream) resetError(err error, sent int) error {
 	offset, after := int64(-1), "the agent reset the connection"
 	if sent > 0 {
 		offset, after = s.received, fmt.Sprintf("the agent sent %d bytes and reset the connection; %d of them arrived", sent, s.received)
 	}
-	switch class := classify(err); class {
-	case Reset:
+	switch class := classify(err); {
+	case class == Reset:
 		return nil
-	case PrematureEOF:
-		return failAt(offset, class, "%s, and the client saw an orderly end", after)
-	case Timeout:
+	case isAlert(err):
+		s.p.setNote("the reset arrived as an alert: %s", plainText(err))
+		return nil
+	case class == PrematureEOF && s.endedByBareFIN(err):
+		return s.p.acceptBareFIN(offset, after)
+	case class == PrematureEOF:
+		f := failAt(offset, class, "%s, and the client saw an orderly end", after)
+		f.evidence = s.p.terminator()
+		return f
+	case class == Timeout:
 		return failAt(offset, Silent, "%s, and for %v there was neither a reset nor a FIN", after, s.timeout)
 	}
 	return fmt.Errorf("waiting for the reset: %w", err)

@@ -33,6 +33,7 @@ const (
 	DatagramLimit   Evidence = "datagram-limit"
 	LossBySize      Evidence = "loss-by-size"
 	Stopped         Evidence = "stopped"
+	Terminator      Evidence = "terminator"
 )
 
 // EvidenceMeaning is a kind of evidence and what it means.
@@ -65,6 +66,7 @@ func Evidences() []EvidenceMeaning {
 		{DatagramLimit, "all datagrams above a size that needs fragments are lost"},
 		{LossBySize, "some sizes are lost more often than others, but not always"},
 		{Stopped, "after an empty datagram nothing comes back"},
+		{Terminator, "TLS ends before the agent: a TLS terminator is on the path"},
 	}
 }
 

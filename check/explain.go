@@ -26,6 +26,8 @@ var explanations = slices.Concat(
 		{by: halfClose.ID, classes: []Class{PrematureEOF, Reset, Silent}, rules: []string{halfCloseLate.ID, halfCloseOwed.ID, serverFIN.ID}, fits: sameClass},
 		{by: halfCloseLate.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{serverFIN.ID}, fits: sameClass},
 		{by: serverFIN.ID, classes: []Class{Silent}, rules: []string{churn.ID}, fits: sameClass},
+		{by: tlsTruncationToServer.ID, classes: []Class{Truncated}, rules: []string{rstToServer.ID}, fits: hiddenByTerminator},
+		{by: tlsTruncationToClient.ID, classes: []Class{Truncated}, rules: []string{rstToClient.ID, rstAfterData.ID}, fits: hiddenByTerminator},
 		{by: rstToServer.ID, rules: []string{rstToClient.ID, rstAfterData.ID}, fits: sameClass},
 		{by: rstToClient.ID, rules: []string{rstAfterData.ID}, fits: sameClass},
 		{by: slowReader.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{zeroWindow.ID}, fits: sameClass},
@@ -53,6 +55,12 @@ func content(rules ...Rule) []explanation {
 }
 
 func sameClass(by, other Result) bool { return by.Class == other.Class }
+
+// hiddenByTerminator reports whether other is a reset that a TLS terminator hides, as it
+// hides a truncation.
+func hiddenByTerminator(by, other Result) bool {
+	return other.Class == PrematureEOF && by.Evidence == Terminator && other.Evidence == Terminator
+}
 
 // wrongFirstByte reports whether the stream of other was wrong from its start.
 func wrongFirstByte(_, other Result) bool {
@@ -91,6 +99,7 @@ func explain(results []Result, bulkSize int64) {
 			}
 		}
 	}
+	noteWorthlessCloseNotify(results, failed[tlsTruncationToClient.ID])
 	for _, rule := range plainly {
 		if r := failed[rule.ID]; r != nil && r.ExplainedBy == "" {
 			findSometimes(r, rule, results, bulkSize)

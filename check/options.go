@@ -31,8 +31,9 @@ type Options struct {
 	Unsafe  bool          // also do what a server or a network may take for an attack
 	Anyway  bool          // run the rules also if the target is not an echo
 
-	// Agent is the URL of the remote agent, tcp://host:port, as seen through the
-	// path. Without it, rules that need an agent are skipped. Token is the agent's
+	// Agent is the URL of the remote agent, tcp://host:port or tls://host:port, as seen
+	// through the path. Without it, or with another network than a stream target has,
+	// rules that need an agent are skipped. Target.TLS is for the agent too. Token is the agent's
 	// token. AgentUDP is the URL of the agent's UDP port as seen through the path,
 	// udp://host:port; by default it has the host and the port of Agent.
 	Agent    string
@@ -114,14 +115,14 @@ func (o Options) validate() error {
 	if o.Closed != "" {
 		_, errClosed = closedTarget(o.Closed)
 	}
-	return cmp.Or(validateAgent(o.Agent, "tcp"), validateAgent(o.AgentUDP, "udp"), errClosed)
+	return cmp.Or(validateAgent(o.Agent, "tcp", "tls"), validateAgent(o.AgentUDP, "udp"), errClosed)
 }
 
-func validateAgent(url, network string) error {
+func validateAgent(url string, networks ...string) error {
 	if url == "" {
 		return nil
 	}
-	_, err := endpoint.Parse(url, network)
+	_, err := endpoint.Parse(url, networks...)
 	return err
 }
 

@@ -19,7 +19,8 @@ type probe struct {
 
 	connections *connections // counts what open makes; nil if nothing does
 
-	note string
+	note       string
+	terminated bool // --agent is tls://, and the agent itself has no TLS: a terminator is in front of it
 }
 
 // setNote sets what the report says about the rule if it passes.

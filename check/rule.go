@@ -42,6 +42,7 @@ const (
 
 var (
 	streams   = []string{"tcp", "tls", "unix"}
+	withAgent = []string{"tcp", "tls"} // streams to the agent
 	secure    = []string{"tls"}
 	datagrams = []string{"udp"}
 )
@@ -76,6 +77,8 @@ func Rules() []Rule {
 		refused,
 		tlsHalfClose,
 		tlsTruncation,
+		tlsTruncationToServer,
+		tlsTruncationToClient,
 		datagramExact,
 		datagramSource,
 		orderLoss,

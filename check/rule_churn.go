@@ -7,7 +7,7 @@ import (
 
 var churn = Rule{
 	ID:       "stream/churn",
-	Networks: []string{"tcp"},
+	Networks: withAgent,
 	Needs:    []string{"--agent"},
 	Sends:    "40 connections to the agent, 8 at a time; the client half-closes one half of them first, the agent the other half",
 	Expects:  "that soon none of them is open at the agent",

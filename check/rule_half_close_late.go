@@ -9,7 +9,7 @@ import (
 
 var halfCloseLate = Rule{
 	ID:       "stream/half-close-late",
-	Networks: []string{"tcp"},
+	Networks: withAgent,
 	Needs:    []string{"--agent"},
 	Sends:    "data and a FIN to the agent, which answers 1 s later; with --long, also 10 s and 70 s later",
 	Expects:  "all of it, then a FIN",
@@ -39,7 +39,7 @@ func expectLateAnswer(p *probe, i int, delay time.Duration) (err error) {
 			err = inCase(fmt.Sprintf("answered %v after the FIN", delay), err)
 		}
 	}()
-	s, err := p.startScenario("answer-late", "", agent.Params{"delay": int(delay.Milliseconds())})
+	s, err := p.startHalfClosable("answer-late", agent.Params{"delay": int(delay.Milliseconds())})
 	if err != nil {
 		return err
 	}

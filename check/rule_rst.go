@@ -1,9 +1,13 @@
 package check
 
-import "echod/internal/agent"
+import (
+	"echod/internal/agent"
+	"echod/internal/dial"
+)
 
 // resetHidden is the cause of each rule in this file.
 var resetHidden = []Cause{
+	terminatorHidesAborts,
 	{
 		Classes: []Class{PrematureEOF},
 		Text:    "a proxy that closes its second connection in an orderly way, however the first one ended",
@@ -13,7 +17,7 @@ var resetHidden = []Cause{
 
 var rstToServer = Rule{
 	ID:       "stream/rst-to-server",
-	Networks: []string{"tcp"},
+	Networks: withAgent,
 	Needs:    []string{"--agent"},
 	Sends:    "a reset to the agent (a close with SO_LINGER 0)",
 	Expects:  "that the agent sees a reset, and no FIN",
@@ -28,7 +32,7 @@ func runRSTToServer(p *probe) error {
 		return err
 	}
 	defer s.Close()
-	if _, ok := s.Conn.(interface{ SetLinger(sec int) error }); !ok {
+	if _, ok := dial.Transport(s.Conn).(interface{ SetLinger(sec int) error }); !ok {
 		return skipped("this connection cannot be reset")
 	}
 	s.abort()
@@ -37,9 +41,15 @@ func runRSTToServer(p *probe) error {
 	case err != nil:
 		return err
 	case report.End == agent.FIN:
-		return fail(PrematureEOF, "the client reset the connection, and the agent saw a FIN")
+		f := fail(PrematureEOF, "the client reset the connection, and the agent saw a FIN")
+		f.evidence = p.terminator()
+		return f
 	case report.End == agent.Open:
 		return fail(Silent, "the client reset the connection, and %v later the agent had seen neither a reset nor a FIN", s.timeout)
+	}
+	if report.End == agent.Truncated {
+		p.setNote("the agent saw a FIN without close_notify after %d ms", report.EndMS)
+		return nil
 	}
 	p.setNote("the agent saw the reset after %d ms", report.EndMS)
 	return nil
@@ -47,7 +57,7 @@ func runRSTToServer(p *probe) error {
 
 var rstToClient = Rule{
 	ID:       "stream/rst-to-client",
-	Networks: []string{"tcp"},
+	Networks: withAgent,
 	Needs:    []string{"--agent"},
 	Sends:    "one byte to the agent, which then resets the connection",
 	Expects:  "a reset, and no FIN",
@@ -70,7 +80,7 @@ func runRSTToClient(p *probe) error {
 
 var rstAfterData = Rule{
 	ID:       "stream/rst-after-data",
-	Networks: []string{"tcp"},
+	Networks: withAgent,
 	Needs:    []string{"--agent"},
 	Sends:    "64 KiB to the agent, which sends them back and resets the connection",
 	Expects:  "a prefix of them and a reset, never a FIN",
@@ -92,6 +102,11 @@ func runRSTAfterData(p *probe) error {
 	if err := s.expectReset(nextBytes(p.payload(0), n)); err != nil {
 		return about(n, err)
 	}
-	p.setNote("%s of %s arrived, then the reset", size(s.received), size(n))
+	arrived := size(s.received) + " of " + size(n) + " arrived"
+	if p.note == "" {
+		p.setNote("%s, then the reset", arrived)
+	} else {
+		p.setNote("%s; %s", arrived, p.note)
+	}
 	return nil
 }

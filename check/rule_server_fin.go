@@ -9,7 +9,7 @@ import (
 
 var serverFIN = Rule{
 	ID:       "stream/server-fin",
-	Networks: []string{"tcp"},
+	Networks: withAgent,
 	Needs:    []string{"--agent"},
 	Sends:    "to the agent, which has sent a FIN: 1 KiB, a second later 64 KiB, and a FIN",
 	Expects:  "the agent's FIN at once, and that the agent receives everything and then the client's FIN",
@@ -30,7 +30,7 @@ var serverFIN = Rule{
 }
 
 func runServerFIN(p *probe) error {
-	s, err := p.startScenario("fin-first", "", nil)
+	s, err := p.startHalfClosable("fin-first", nil)
 	if err != nil {
 		return err
 	}

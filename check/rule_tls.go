@@ -40,7 +40,7 @@ func runTLSHalfClose(p *probe) error {
 		return err
 	}
 	err = s.discard()
-	if classify(err) == PrematureEOF && !dial.GotCloseNotify(s.Conn, err) {
+	if s.endedByBareFIN(err) {
 		return failAt(s.received, Truncated, "the stream ended by a FIN without a close_notify before it")
 	}
 	return s.endError(err)
@@ -88,7 +88,7 @@ func runTLSTruncation(p *probe) error {
 	case dial.GotCloseNotify(s.Conn, err):
 		return failAt(s.received, Truncated, "the server answered a truncated stream with an orderly close_notify")
 	case classify(err) == PrematureEOF:
-		p.setNote("ended by a FIN without close_notify")
+		return p.unlikeComplete()
 	case classify(err) == Reset:
 		p.setNote("ended by a reset")
 	case classify(err) == Timeout:
@@ -98,5 +98,26 @@ func runTLSTruncation(p *probe) error {
 	default:
 		p.setNote("ended by %s", plainText(err)) // an alert
 	}
+	return nil
+}
+
+// unlikeComplete is for a truncated stream that the server has ended with a FIN and without
+// close_notify. It returns a skipped error if a complete stream ends in the same way.
+func (p *probe) unlikeComplete() error {
+	s, err := p.openHalfClosable()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.exchange(p.payload(1), p.payload(1), 64); err != nil {
+		return err
+	}
+	if err := s.closeWrite(); err != nil {
+		return err
+	}
+	if err := s.discard(); s.endedByBareFIN(err) {
+		return skipped("inconclusive: a complete stream, too, ends with a FIN and without close_notify: see " + tlsHalfClose.ID)
+	}
+	p.setNote("ended by a FIN without close_notify")
 	return nil
 }

@@ -245,9 +245,7 @@ func (p *probe) skipReason(rule Rule) error {
 		return skipped("needs " + flag)
 	}
 	if slices.Contains(rule.Needs, "--agent") {
-		if _, err := p.agentClient().Hello(p.ctx); err != nil && p.ctx.Err() == nil {
-			return skipBecause(err)
-		}
+		return p.greetAgent()
 	}
 	return nil
 }

@@ -26,8 +26,8 @@ type Target struct {
 	// that is not connected.
 	Dial func(ctx context.Context) (net.Conn, error)
 
-	// TLS is for the network "tls". Nil trusts the roots of the system. The default
-	// ServerName is the host of Address.
+	// TLS is for the network "tls", and for an agent with TLS. Nil trusts the roots of the
+	// system. The default ServerName is the host of Address, or of the agent's URL.
 	TLS *tls.Config
 }
 

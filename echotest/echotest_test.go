@@ -30,11 +30,11 @@ func TestHonestServerPassesEveryRule(t *testing.T) {
 
 func TestHonestProxyPassesEveryRule(t *testing.T) {
 	t.Parallel()
-	for _, network := range []string{"tcp", "udp"} {
+	for _, network := range []string{"tcp", "tls", "udp"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()
 			report := wantHonest(t, pathThrough(t, network, func(upstream string) *echotest.Server {
-				return echotest.NewProxy(t, upstream)
+				return echotest.NewRelay(t, echotest.Path{TLS: network == "tls"}, upstream)
 			}))
 			skipped := slices.DeleteFunc(withVerdict(report, check.Skip), func(id string) bool {
 				// Two rules take minutes; loop-guard needs the source port, which a proxy replaces.

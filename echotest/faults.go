@@ -85,7 +85,9 @@ const (
 )
 
 // ProxyFaults returns all faults of proxies. Those with a timeout have a short one.
-func ProxyFaults() []ProxyFault { return slices.Concat(streamProxyFaults(), datagramProxyFaults()) }
+func ProxyFaults() []ProxyFault {
+	return slices.Concat(streamProxyFaults(), terminatorFaults(), datagramProxyFaults())
+}
 
 func streamProxyFaults() []ProxyFault {
 	return []ProxyFault{
@@ -137,6 +139,20 @@ func streamProxyFaults() []ProxyFault {
 			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep",
 			"stream/bulk", "stream/half-close", "stream/half-close-owed", "stream/no-early-fin",
 			"stream/backpressure", "stream/slow-reader", "stream/zero-window", "stream/concurrency",
+		),
+	}
+}
+
+func terminatorFaults() []ProxyFault {
+	return []ProxyFault{
+		HidesTruncation().fails(
+			"stream/rst-to-server", "stream/rst-to-client", "stream/rst-after-data",
+			"tls/truncation", "tls/truncation-to-server", "tls/truncation-to-client",
+		),
+		NeverSendsCloseNotify().fails("tls/half-close"),
+		NeverSendsResetOrCloseNotify().fails(
+			"stream/rst-to-server", "stream/rst-to-client", "stream/rst-after-data",
+			"tls/half-close", "tls/truncation-to-server",
 		),
 	}
 }

@@ -10,7 +10,7 @@ import (
 type ProxyFault struct {
 	Name        string // e.g. "drops-fin"
 	Description string // e.g. "does not forward a FIN"
-	Network     string // what the proxy forwards: "tcp" or "udp"
+	Network     string // the scheme of the proxy's URL: "tcp", "udp" or, if it ends TLS, "tls"
 	Path        Path   // how the proxy differs from an honest one
 	Detection   Detection
 }

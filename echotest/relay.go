@@ -27,6 +27,13 @@ type Path struct {
 	Faults             []PathFault
 
 	// This and the rest are for streams.
+
+	// TLS makes the relay a TLS terminator: its clients use tls://, and the server tcp://.
+	// It turns a close_notify into a FIN and a FIN into a close_notify, and a FIN of the
+	// client without close_notify into a reset. [Server.TLS] trusts its certificate.
+	TLS              bool
+	OmitsCloseNotify bool // with TLS: ends the client's stream with a FIN and without close_notify
+
 	AcceptsFirst bool // accepts a client even if nothing listens at the server's address
 	DropsUrgent  bool // drops urgent data; otherwise, on Linux, it is forwarded in line
 
@@ -162,6 +169,9 @@ func NewRelay(t testing.TB, p Path, upstream string) *Server {
 	if err != nil {
 		t.Fatalf("echotest: relay: %v", err)
 	}
+	if u.Network == "udp" && p.TLS {
+		t.Fatalf("echotest: relay: TLS is not for %s", upstream)
+	}
 	actions := streamActions
 	if u.Network == "udp" {
 		actions = datagramActions
@@ -177,7 +187,14 @@ func NewRelay(t testing.TB, p Path, upstream string) *Server {
 	}
 	if !p.AcceptsFirst && !listens(r.address) {
 		// Another process could get the port of a relay that is closed.
-		return newServer(t, upstream, func() {})
+		refusing := newServer(t, upstream, func() {})
+		if p.TLS {
+			refusing.url = endpoint.Format("tls", r.address)
+		}
+		return refusing
+	}
+	if p.TLS {
+		return r.startTLS(t)
 	}
 	return r.startStreams(t)
 }

@@ -1,6 +1,7 @@
 package echotest
 
 import (
+	"crypto/tls"
 	"sync/atomic"
 	"time"
 )
@@ -9,6 +10,7 @@ import (
 type relay struct {
 	path    Path
 	address string          // of the server
+	tls     *tls.Config     // of the client's side; nil without TLS
 	moved   [3]atomic.Int64 // bytes received for each Direction
 	pacers  [3]pacer
 }

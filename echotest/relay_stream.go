@@ -101,7 +101,7 @@ func (r *relay) accept(ctx context.Context, l *net.TCPListener) {
 // link is one connection through a relay: the client's, and the relay's own to the
 // server.
 type link struct {
-	client, server     *net.TCPConn
+	client, server     side
 	toServer, toClient *flow
 
 	progress atomic.Int64 // time of the last write, in ns since 1970
@@ -114,8 +114,12 @@ type link struct {
 // serve connects to the server and forwards until both directions have ended. It
 // reports whether the connection was reset. If the server refuses, it resets the
 // client: it is too late to refuse.
-func (r *relay) serve(ctx context.Context, n int, client *net.TCPConn) (wasReset bool) {
+func (r *relay) serve(ctx context.Context, n int, accepted *net.TCPConn) (wasReset bool) {
+	client, err := r.clientSide(ctx, accepted)
 	defer client.Close()
+	if err != nil {
+		return false
+	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.address)
 	if err != nil {
 		client.SetLinger(0)
@@ -132,7 +136,7 @@ func (r *relay) serve(ctx context.Context, n int, client *net.TCPConn) (wasReset
 	linkCtx, cancel := context.WithCancel(ctx)
 	var directions, watchers sync.WaitGroup
 	for _, f := range []*flow{l.toServer, l.toClient} {
-		from, to := client, server
+		from, to := client, side(server)
 		if f.direction == ToClient {
 			from, to = server, client
 		}
@@ -163,7 +167,7 @@ func (r *relay) serve(ctx context.Context, n int, client *net.TCPConn) (wasReset
 }
 
 // read pushes what it reads into the pipe of f.
-func (l *link) read(f *flow, from, to *net.TCPConn) {
+func (l *link) read(f *flow, from, to side) {
 	chunk := make([]byte, f.pipe.chunkSize())
 	for {
 		n, err := from.Read(chunk)
@@ -198,7 +202,7 @@ func (l *link) read(f *flow, from, to *net.TCPConn) {
 
 // discardIfStuck waits until the pipe is empty. If a write to to takes longer than
 // limit, it drops the rest.
-func (l *link) discardIfStuck(f *flow, to *net.TCPConn, limit time.Duration) {
+func (l *link) discardIfStuck(f *flow, to side, limit time.Duration) {
 	for f.pipe.busy() {
 		if f.pipe.stuck(limit) {
 			f.pipe.stop()
@@ -210,7 +214,7 @@ func (l *link) discardIfStuck(f *flow, to *net.TCPConn, limit time.Duration) {
 }
 
 // write sends what the pipe of f holds, and then forwards the FIN or the reset.
-func (l *link) write(f *flow, to *net.TCPConn) {
+func (l *link) write(f *flow, to side) {
 	err := f.pipe.run(func(p queued) error {
 		_, err := to.Write(p.data)
 		l.progress.Store(time.Now().UnixNano())
@@ -231,7 +235,7 @@ func (l *link) write(f *flow, to *net.TCPConn) {
 	l.stop(how)
 }
 
-func (l *link) forwardFIN(f *flow, to *net.TCPConn) {
+func (l *link) forwardFIN(f *flow, to side) {
 	for fault := range f.faults(OnFIN) {
 		switch {
 		case fault.Do == DiscardIfStuck:
@@ -258,7 +262,7 @@ func (l *link) stop(how Action) {
 		close(l.stopped)
 		l.toServer.pipe.stop()
 		l.toClient.pipe.stop()
-		for _, c := range []*net.TCPConn{l.client, l.server} {
+		for _, c := range []side{l.client, l.server} {
 			switch how {
 			case Hang:
 				c.SetDeadline(time.Now())

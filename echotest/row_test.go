@@ -133,29 +133,21 @@ func pathTo(t *testing.T, server *echotest.Server) path {
 }
 
 // pathThrough starts an honest server behind a proxy, and an agent behind another proxy
-// of the same kind.
+// of the same kind. A proxy of the network tls forwards to servers without TLS.
 func pathThrough(t *testing.T, network string, proxy func(upstream string) *echotest.Server) path {
 	agentURL, agentUDP := startAgent(t)
-	p := path{
-		agent:    proxyOf(network, "tcp", proxy, agentURL),
-		agentUDP: proxyOf(network, "udp", proxy, agentUDP),
-		closed:   proxyOf(network, "tcp", proxy, closedPort(t)),
-	}
+	server := echotest.NewServer
 	if network == "udp" {
-		p.url = proxy(echotest.NewUDPServer(t).URL()).URL()
+		server = echotest.NewUDPServer
+	}
+	echo := proxy(server(t).URL())
+	p := path{url: echo.URL(), tls: echo.TLS(), agent: agentURL, agentUDP: agentUDP, closed: closedPort(t)}
+	if network == "udp" {
+		p.agentUDP = proxy(agentUDP).URL()
 	} else {
-		p.url = proxy(echotest.NewServer(t).URL()).URL()
+		p.agent, p.closed = proxy(agentURL).URL(), proxy(p.closed).URL()
 	}
 	return p
-}
-
-// proxyOf returns the URL of upstream behind a proxy, if network is want. Otherwise it
-// returns upstream.
-func proxyOf(network, want string, proxy func(upstream string) *echotest.Server, upstream string) string {
-	if network != want {
-		return upstream
-	}
-	return proxy(upstream).URL()
 }
 
 // closedPort returns the URL of a TCP port where nothing listens. It is on an address

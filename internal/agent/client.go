@@ -18,7 +18,7 @@ import (
 // Client sends requests to an agent. Each call makes one connection. The error is a
 // *Refusal if the agent refuses the request.
 type Client struct {
-	Address string        // host:port
+	Target  dial.Target   // tcp or tls
 	Token   Secret        // the zero value sends none
 	Timeout time.Duration // of the connect, and of the answer
 }
@@ -122,11 +122,11 @@ func (c *Client) ask(ctx context.Context, verb string, params map[string]string,
 func (c *Client) open(ctx context.Context, r request, wait time.Duration) (net.Conn, string, error) {
 	dialCtx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	conn, err := dial.Target{Network: "tcp", Address: c.Address}.Dial(dialCtx)
+	conn, err := c.Target.Dial(dialCtx)
 	if err != nil {
 		return nil, "", fmt.Errorf("the agent cannot be reached: %w", err)
 	}
-	release := context.AfterFunc(ctx, func() { conn.Close() })
+	release := context.AfterFunc(ctx, func() { dial.Transport(conn).Close() })
 	defer release()
 	conn.SetDeadline(time.Now().Add(c.Timeout + wait))
 	_, err = io.WriteString(conn, r.line()+"\n")

@@ -30,7 +30,7 @@ func startReplying(t *testing.T, reply func(line string) string) *Client {
 		ln.Close()
 		<-done
 	})
-	return &Client{Address: ln.Addr().String(), Timeout: testTimeout}
+	return &Client{Target: tcpTo(ln), Timeout: testTimeout}
 }
 
 func TestClientErrorsNameTheCause(t *testing.T) {
@@ -71,7 +71,7 @@ func TestClientDoesNotMistakeAnEchoForAnAgent(t *testing.T) {
 
 func TestClientTimesOut(t *testing.T) {
 	ln := listen(t)
-	silent := &Client{Address: ln.Addr().String(), Timeout: 50 * time.Millisecond}
+	silent := &Client{Target: tcpTo(ln), Timeout: 50 * time.Millisecond}
 	if _, err := silent.Hello(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "the agent does not answer: ") {
 		t.Errorf("silent: got %v", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"echod/internal/dial"
 )
 
 const (
@@ -105,7 +107,7 @@ func (c *clientConn) answer(r request) error {
 	var err error
 	switch r.verb {
 	case verbHello:
-		body, err = Hello{c.server.scenarioNames(), c.server.Limits.maxDelay().Milliseconds()}, r.allowOnly()
+		body, err = c.server.hello(), r.allowOnly()
 	case verbReport:
 		body, err = c.report(r)
 	case verbCount:
@@ -127,7 +129,12 @@ func (c *clientConn) answer(r request) error {
 // Hello is the answer to HELLO.
 type Hello struct {
 	Scenarios  []string `json:"scenarios"`
-	MaxDelayMS int64    `json:"max_delay_ms"` // the longest delay of a scenario
+	MaxDelayMS int64    `json:"max_delay_ms"`  // the longest delay of a scenario
+	TLS        bool     `json:"tls,omitempty"` // the agent itself speaks TLS; otherwise a tls:// URL leads to a TLS terminator
+}
+
+func (s *Server) hello() Hello {
+	return Hello{s.scenarioNames(), s.Limits.maxDelay().Milliseconds(), s.TLS != nil}
 }
 
 type countAnswer struct {
@@ -184,7 +191,7 @@ func (c *clientConn) wait(run *run, d time.Duration) error {
 	if !c.server.idleConns.remove(c.idle) {
 		return net.ErrClosed
 	}
-	defer func() { c.idle = c.server.idleConns.add(c.Conn, true) }()
+	defer func() { c.idle = c.server.idleConns.add(dial.Transport(c.Conn), true) }()
 	c.SetReadDeadline(time.Time{})
 	clientLeft := make(chan struct{})
 	go func() {

@@ -23,7 +23,7 @@ type idleConns struct {
 }
 
 type idleConn struct {
-	conn     net.Conn
+	conn     net.Conn // below TLS, because a close_notify could block the caller of add
 	answered bool
 }
 

@@ -67,7 +67,7 @@ func TestOldestIdleConnectionIsDisplaced(t *testing.T) {
 // dialSilent opens a connection and sends nothing.
 func dialSilent(t *testing.T, c *Client) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", c.Address)
+	conn, err := net.Dial("tcp", c.Target.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestClientsAreAnsweredWhileStrangersConnect(t *testing.T) {
 	for range 4 {
 		connecting.Go(func() {
 			for range strangers / 4 {
-				conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.Address)
+				conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.Target.Address)
 				if errors.Is(err, syscall.ECONNRESET) {
 					continue // displaced before connect(2) returned
 				}

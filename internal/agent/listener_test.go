@@ -140,7 +140,7 @@ func TestReportHasTheErrorOfAClose(t *testing.T) {
 	io.WriteString(conn, "hello")
 	conn.CloseWrite()
 	io.Copy(io.Discard, in)
-	c := &Client{Address: ln.Addr().String(), Timeout: testTimeout}
+	c := &Client{Target: tcpTo(ln), Timeout: testTimeout}
 	ln.fails.Store(false)
 	report, err := c.Report(t.Context(), "a", testTimeout)
 	if err != nil || !strings.Contains(report.Error, syscall.ENOMEM.Error()) {

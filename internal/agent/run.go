@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"echod/internal/dial"
 	"echod/internal/errno"
 )
 
@@ -22,16 +24,17 @@ import (
 type End string
 
 const (
-	Open  End = "open"  // it has not ended yet
-	FIN   End = "fin"   // the client sent a FIN
-	Reset End = "reset" // the connection was reset
-	Acted End = "acted" // the agent ended it, as the scenario says
-	Limit End = "limit" // the agent ended it at a limit of time or bytes
-	Error End = "error" // anything else: see Report.Error
+	Open      End = "open"      // it has not ended yet
+	FIN       End = "fin"       // the client sent a FIN, with TLS a close_notify
+	Reset     End = "reset"     // the connection was reset
+	Truncated End = "truncated" // the client sent a FIN without the close_notify of TLS
+	Acted     End = "acted"     // the agent ended it, as the scenario says
+	Limit     End = "limit"     // the agent ended it at a limit of time or bytes
+	Error     End = "error"     // anything else: see Report.Error
 )
 
 // Ends returns all values of End, except Open.
-func Ends() []End { return []End{FIN, Reset, Acted, Limit, Error} }
+func Ends() []End { return []End{FIN, Reset, Truncated, Acted, Limit, Error} }
 
 // Report is what the agent saw of one connection, or of the datagrams of a scenario
 // that uses datagrams. Its bytes do not include the lines of the protocol.
@@ -77,8 +80,9 @@ func newRun(ctx context.Context, r request, sc script) *run {
 }
 
 var (
-	errBytes = errors.New("the client sent more bytes than the limit")
-	errKey   = fmt.Errorf("no datagram with the key came within %v", keyTimeout)
+	errBytes     = errors.New("the client sent more bytes than the limit")
+	errTruncated = errors.New("a FIN without close_notify")
+	errKey       = fmt.Errorf("no datagram with the key came within %v", keyTimeout)
 )
 
 // do answers ok, runs the scenario and closes the connection: with a FIN if the scenario
@@ -115,6 +119,9 @@ func (r *run) runAnswer() []byte {
 // Read reads from the client, counts the bytes, and records how the connection ended.
 func (r *run) Read(p []byte) (int, error) {
 	n, err := r.in.Read(p)
+	if r.truncated(err) {
+		err = errTruncated
+	}
 	if r.countReceived(p[:n]) > r.maxBytes {
 		err = errBytes
 	}
@@ -122,6 +129,12 @@ func (r *run) Read(p []byte) (int, error) {
 		r.setEnd(endOf(err), err)
 	}
 	return n, err
+}
+
+// truncated reports whether err is the end of a TLS stream without close_notify.
+func (r *run) truncated(err error) bool {
+	_, secure := r.conn.(*tls.Conn)
+	return secure && (err == io.ErrUnexpectedEOF || err == io.EOF && !dial.GotCloseNotify(r.conn, err))
 }
 
 // countReceived returns the number of bytes received so far.
@@ -188,6 +201,8 @@ func endOf(err error) End {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return FIN
+	case errors.Is(err, errTruncated):
+		return Truncated
 	case errno.Of(err) == syscall.ECONNRESET:
 		return Reset
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errBytes), errors.Is(err, errKey):

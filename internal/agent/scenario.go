@@ -2,6 +2,7 @@ package agent
 
 import (
 	"io"
+	"net"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ type scenario struct {
 	params []string
 	run    func(*run) error
 	udp    bool // it uses datagrams
+	tls    bool // it needs TLS
 }
 
 // maxKept is how many bytes a scenario keeps to send them back.
@@ -22,17 +24,19 @@ const maxKept = 1 << 20
 
 func scenarios() []scenario {
 	return []scenario{
-		{"take", nil, (*run).take, false},
-		{"answer-late", []string{"delay", "keepalive"}, (*run).answerLate, false},
-		{"fin-first", nil, (*run).finFirst, false},
-		{"reset", []string{"take", "give", "delay"}, (*run).takeAndReset, false},
-		{"datagram-late", []string{"delay"}, (*run).datagramLate, true},
+		{name: "take", run: (*run).take},
+		{name: "answer-late", params: []string{"delay", "keepalive"}, run: (*run).answerLate},
+		{name: "fin-first", run: (*run).finFirst},
+		{name: "reset", params: []string{"take", "give", "delay"}, run: (*run).takeAndReset},
+		{name: "truncate", params: []string{"take", "give", "delay"}, run: (*run).takeAndTruncate, tls: true},
+		{name: "datagram-late", params: []string{"delay"}, run: (*run).datagramLate, udp: true},
 	}
 }
 
-// scenarios returns the scenarios of this agent. Those with datagrams need a UDP socket.
+// scenarios returns the scenarios of this agent. Those with datagrams need a UDP socket,
+// and others need TLS.
 func (s *Server) scenarios() []scenario {
-	return slices.DeleteFunc(scenarios(), func(sc scenario) bool { return sc.udp && s.UDP == nil })
+	return slices.DeleteFunc(scenarios(), func(sc scenario) bool { return sc.udp && s.UDP == nil || sc.tls && s.TLS == nil })
 }
 
 func (s *Server) scenarioNames() []string {
@@ -118,7 +122,8 @@ func (r *run) answerLate() error {
 	return err
 }
 
-// finFirst sends a FIN at once, and reads until the connection ends.
+// finFirst sends a FIN, with TLS a close_notify, at once, and reads until the connection
+// ends.
 func (r *run) finFirst() error {
 	if err := r.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 		return err
@@ -128,7 +133,13 @@ func (r *run) finFirst() error {
 
 // takeAndReset reads some bytes, sends the first of them back, waits, and resets the
 // connection.
-func (r *run) takeAndReset() error {
+func (r *run) takeAndReset() error { return r.takeAndEnd(reset) }
+
+// takeAndTruncate reads some bytes, sends the first of them back, waits, and ends the
+// connection with a FIN without close_notify.
+func (r *run) takeAndTruncate() error { return r.takeAndEnd(truncate) }
+
+func (r *run) takeAndEnd(end func(net.Conn)) error {
 	kept, err := r.readExactly(r.script.take)
 	if err != nil {
 		return err
@@ -140,7 +151,7 @@ func (r *run) takeAndReset() error {
 		return err
 	}
 	r.setEnd(Acted, nil)
-	reset(r.conn)
+	end(r.conn)
 	return nil
 }
 

@@ -6,6 +6,7 @@ package agent
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"echod/internal/accept"
+	"echod/internal/dial"
 )
 
 // Limits bounds what an agent does for its clients.
@@ -62,6 +64,7 @@ type Server struct {
 	Token  Secret // of every request; the zero value accepts requests without one
 	Limits Limits
 	UDP    *net.UDPConn // nil disables the scenarios with datagrams
+	TLS    *tls.Config  // of the listener; nil for connections without TLS, and without the scenarios that need it
 	Log    *slog.Logger // nil discards the log
 
 	lineTimeout  time.Duration // default lineTimeout
@@ -107,7 +110,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	accepting := accept.NewListener(accept.Config{
-		Socket: ln, Slots: s.slots, URL: "tcp://" + ln.Addr().String(), Log: s.Log,
+		Socket: ln, Slots: s.slots, URL: s.network() + "://" + ln.Addr().String(), Log: s.Log,
 		Count: func(r accept.Reason) { s.accepts[r].Add(1) },
 	})
 	release := context.AfterFunc(ctx, func() { accepting.Close() })
@@ -135,12 +138,30 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			s.slots.Release()
 			continue
 		}
-		c := &clientConn{Conn: conn, server: s, in: bufio.NewReaderSize(conn, MaxLine), idle: s.idleConns.add(conn, false)}
+		c := s.newClientConn(conn)
 		conns.Go(func() {
 			defer s.slots.Release()
 			c.serve(ctx)
 		})
 	}
+}
+
+func (s *Server) network() string {
+	if s.TLS != nil {
+		return "tls"
+	}
+	return "tcp"
+}
+
+// newClientConn returns a client's connection. With TLS, the handshake is part of reading
+// the first line, and has its timeout.
+func (s *Server) newClientConn(conn net.Conn) *clientConn {
+	c := &clientConn{Conn: conn, server: s, idle: s.idleConns.add(conn, false)}
+	if s.TLS != nil {
+		c.Conn = dial.TLSServer(conn, s.TLS)
+	}
+	c.in = bufio.NewReaderSize(c.Conn, MaxLine)
+	return c
 }
 
 // authenticate refuses a request that does not have the token.
@@ -161,19 +182,23 @@ func (s *Server) authenticate(r request) error {
 // FIN could mean that a scenario ended normally.
 func resetOnClose(conn net.Conn) error { return setLinger(conn, 0) }
 
-// reset closes a connection with a reset.
+// reset closes a connection with a reset, and with TLS without close_notify.
 func reset(conn net.Conn) {
 	resetOnClose(conn)
-	conn.Close()
+	dial.Transport(conn).Close()
 }
 
-// closeWithFIN closes a connection with a FIN after everything that was sent. If the
-// linger option cannot be changed, the close is a reset, and an error is returned.
+// truncate closes a connection with a FIN, and with TLS without close_notify.
+func truncate(conn net.Conn) { closeWithFIN(dial.Transport(conn)) }
+
+// closeWithFIN closes a connection with a FIN after everything that was sent; with TLS, a
+// close_notify comes before the FIN. If the linger option cannot be changed, the close is
+// a reset, and an error is returned.
 func closeWithFIN(conn net.Conn) error { return errors.Join(setLinger(conn, -1), conn.Close()) }
 
-// setLinger sets SO_LINGER (socket(7)) on a TCP connection.
+// setLinger sets SO_LINGER (socket(7)) on a TCP connection, also below TLS.
 func setLinger(conn net.Conn, seconds int) error {
-	if c, ok := conn.(interface{ SetLinger(sec int) error }); ok {
+	if c, ok := dial.Transport(conn).(interface{ SetLinger(sec int) error }); ok {
 		return c.SetLinger(seconds)
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"echod/internal/dial"
 	"echod/internal/errno"
 )
 
@@ -31,6 +32,10 @@ func listen(t *testing.T) net.Listener {
 		t.Fatal(err)
 	}
 	return ln
+}
+
+func tcpTo(ln net.Listener) dial.Target {
+	return dial.Target{Network: "tcp", Address: ln.Addr().String()}
 }
 
 // start starts server. It runs until the test ends or until stop.
@@ -54,13 +59,13 @@ func startOn(t *testing.T, server *Server, ln net.Listener) (c *Client, stop fun
 		<-done
 	}
 	t.Cleanup(stop)
-	return &Client{Address: ln.Addr().String(), Token: server.Token, Timeout: testTimeout}, stop
+	return &Client{Target: tcpTo(ln), Token: server.Token, Timeout: testTimeout}, stop
 }
 
 // send sends text on a new connection, and returns the first line of the answer.
 func send(t *testing.T, c *Client, text string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", c.Address)
+	conn, err := net.Dial("tcp", c.Target.Address)
 	if err != nil {
 		t.Fatal(err)
 	}

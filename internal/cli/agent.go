@@ -16,6 +16,7 @@ import (
 	"echod/internal/metrics"
 	"echod/internal/oplog"
 	"echod/internal/page"
+	"echod/internal/server"
 	"echod/internal/sock"
 )
 
@@ -25,6 +26,7 @@ type agentFlags struct {
 	family familyFlags
 	token  string
 	limits agent.Limits
+	tls    serverTLSFlags
 	admin  adminFlags
 	log    logFlags
 }
@@ -33,6 +35,7 @@ func newAgent(p *Process) *cobra.Command {
 	f := agentFlags{
 		listen: mustParse("tcp://:7008"),
 		limits: agent.Limits{Time: agent.DefaultTime, Bytes: agent.DefaultBytes, Runs: agent.DefaultRuns},
+		tls:    serverTLSFlags{least: defaultTLS},
 		log:    logFlags{level: "info", format: "text"},
 	}
 	cmd := &cobra.Command{
@@ -51,6 +54,7 @@ func newAgent(p *Process) *cobra.Command {
 	flags.Var(duration(&f.limits.Time, time.Millisecond), "max-time", "how long one scenario may take")
 	flags.Var(size(&f.limits.Bytes, 1<<20, 1<<40), "max-bytes", "how many bytes one scenario may receive")
 	flags.Var(number(&f.limits.Runs, 1, 4096), "max-scenarios", "scenarios at once")
+	f.tls.register(cmd)
 	f.admin.register(cmd)
 	f.log.register(cmd)
 	return cmd
@@ -65,6 +69,13 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 		return err
 	}
 	log := f.log.open(p, oplog.DefaultLimit)
+	store, err := f.tls.open(f.listen.Network == "tls", log)
+	switch {
+	case err != nil:
+		return err
+	case f.listen.Network == "tls" && store == nil:
+		return server.NoCertificate(f.listen)
+	}
 	specs, err := listen[0].Resolve(ctx)
 	if err != nil {
 		return err
@@ -87,7 +98,12 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 	}
 	log.Info("listening", slog.String("url", spec.String()))
 	s := &agent.Server{Token: agent.NewSecret(f.token), Limits: f.limits, UDP: conn, Log: log}
-	web.serve(page.Config{Name: "echod agent", Agent: s.Snapshot, AgentURL: spec.String(), AgentLimits: f.limits}, nil, p.logMetrics(), metrics.Agent(s.Snapshot))
+	if store != nil {
+		s.TLS = store.Config()
+		followCertificate(ctx, store, log)
+	}
+	web.serve(page.Config{Name: "echod agent", Agent: s.Snapshot, AgentURL: spec.String(), AgentLimits: f.limits}, nil,
+		append(certificateMetrics(store), p.logMetrics(), metrics.Agent(s.Snapshot))...)
 	return s.Serve(ctx, ln)
 }
 

@@ -64,9 +64,9 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags.BoolVar(&o.Anyway, "anyway", false, "run the rules also if the target is not an echo")
 	flags.Var(serviceURL(&o.Closed, "tcp", "tls", "unix"), "closed", "a port behind the path where nothing listens")
 	flags.Var(serviceURL(&f.direct), "direct", "the server without the path, to find out which is at fault")
-	flags.Var(serviceURL(&o.Agent, "tcp"), "agent", "the remote agent, through the path")
+	flags.Var(serviceURL(&o.Agent, "tcp", "tls"), "agent", "the remote agent, through the path")
 	flags.Var(serviceURL(&o.AgentUDP, "udp"), "agent-udp", "the UDP port of the agent, through the path")
-	flags.Var(serviceURL(&f.directAgent, "tcp"), "direct-agent", "the agent without the path, for --direct")
+	flags.Var(serviceURL(&f.directAgent, "tcp", "tls"), "direct-agent", "the agent without the path, for --direct")
 	flags.Var(token(&o.Token), "token", "the token of the agent")
 	flags.VarP(seconds(&o.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a connection or a reply")
 	f.family.register(flags)
@@ -121,6 +121,12 @@ func hostPort(url string) string {
 	return target.Address
 }
 
+// network is the network of a URL that a flag has read already, "" if there is none.
+func network(url string) string {
+	target, _ := check.ParseTarget(url)
+	return target.Network
+}
+
 // targets returns what to check, and what to compare it with, nil if nothing.
 func (f *checkFlags) targets(url string) (path check.Target, direct *check.Target, err error) {
 	if f.options.AgentUDP != "" && f.options.Agent == "" {
@@ -133,7 +139,7 @@ func (f *checkFlags) targets(url string) (path check.Target, direct *check.Targe
 		if f.directAgent != "" {
 			return path, nil, usage.New("--direct-agent is for --direct", "add --direct URL, or use --agent alone")
 		}
-		path.TLS, err = f.tls.config(path.Network)
+		path.TLS, err = f.tls.config(path.Network, network(f.options.Agent))
 		return path, nil, err
 	}
 	other, err := check.ParseTarget(f.direct)
@@ -143,7 +149,7 @@ func (f *checkFlags) targets(url string) (path check.Target, direct *check.Targe
 	if err := check.Comparable(path, other); err != nil {
 		return path, nil, err
 	}
-	path.TLS, err = f.tls.config(path.Network, other.Network)
+	path.TLS, err = f.tls.config(path.Network, other.Network, network(f.options.Agent), network(f.directAgent))
 	other.TLS = path.TLS
 	return path, &other, err
 }

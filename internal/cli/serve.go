@@ -116,7 +116,8 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 		return err
 	}
 	cfg.Log = f.log.open(p, oplog.DefaultLimit)
-	store, err := f.tls.open(cfg.Listeners, cfg.Log)
+	secure := func(ln engine.Listener) bool { return ln.Spec.Network == "tls" }
+	store, err := f.tls.open(slices.ContainsFunc(cfg.Listeners, secure), cfg.Log)
 	if err != nil {
 		return err
 	}
@@ -252,10 +253,9 @@ func (f *serverTLSFlags) register(cmd *cobra.Command) {
 	flags.Var(choice(&f.least, tlsVersions), "tls-min", "the oldest TLS version to accept")
 }
 
-// open reads the certificate that listeners need. It returns nil if none of them is for
-// TLS, or if no certificate is given: the server then reports the listener that lacks it.
-func (f *serverTLSFlags) open(listeners []engine.Listener, log *slog.Logger) (*certs.Store, error) {
-	needed := slices.ContainsFunc(listeners, func(ln engine.Listener) bool { return ln.Spec.Network == "tls" })
+// open reads the certificate, which is needed if a listener is for TLS. It returns nil if
+// none is, or if no certificate is given: the caller reports the listener that lacks it.
+func (f *serverTLSFlags) open(needed bool, log *slog.Logger) (*certs.Store, error) {
 	switch {
 	case !needed && *f == (serverTLSFlags{least: defaultTLS}), needed && f.files == (certs.Files{}):
 		return nil, nil

@@ -335,15 +335,15 @@ func listeners(specs *[]sock.Spec) pflag.Value {
 	return newList(specs, "URL", func(text string) (sock.Spec, error) { return sock.Parse(text) }, sock.Spec.String, schemes...)
 }
 
-// agentListener is the address of an agent, which serves TCP and needs no engine.
+// agentListener is the address of an agent, which serves TCP or TLS and needs no engine.
 func agentListener(spec *sock.Spec) pflag.Value {
 	return &value[sock.Spec]{spec, "URL", func(text string) (sock.Spec, error) {
-		spec, err := sock.Parse(text, "tcp")
+		spec, err := sock.Parse(text, "tcp", "tls")
 		if err == nil && spec.Engine != "" {
-			err = endpoint.BadURL(text, "an agent has no engine", "want tcp://HOST:PORT")
+			err = endpoint.BadURL(text, "an agent has no engine", "want "+spec.Network+"://HOST:PORT")
 		}
 		return spec, err
-	}, sock.Spec.String, []string{"tcp://"}}
+	}, sock.Spec.String, []string{"tcp://", "tls://"}}
 }
 
 // serviceURL is a service to connect to, on one of networks, or on any if there are

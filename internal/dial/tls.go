@@ -72,8 +72,14 @@ func Transport(c net.Conn) net.Conn {
 	}
 }
 
-// GotCloseNotify reports whether c, a TLS stream of [Target.Dial] that a read has ended
-// with err, ended with a close_notify.
+// TLSServer returns the server's side of a TLS stream on conn, for [GotCloseNotify] and
+// [Transport]. The first read or write does the handshake.
+func TLSServer(conn net.Conn, config *tls.Config) *tls.Conn {
+	return tls.Server(&tlsTransport{Conn: conn}, config)
+}
+
+// GotCloseNotify reports whether c, a TLS stream of [Target.Dial] or [TLSServer] that a
+// read has ended with err, ended with a close_notify.
 func GotCloseNotify(c net.Conn, err error) bool {
 	return err == io.EOF && !c.(*tls.Conn).NetConn().(*tlsTransport).fin.Load()
 }

@@ -136,6 +136,7 @@ func TestAgentAndCertificateAreExported(t *testing.T) {
 		echod_agent_sessions_total{result="limit"} 0
 		echod_agent_sessions_total{result="refused"} 7
 		echod_agent_sessions_total{result="reset"} 0
+		echod_agent_sessions_total{result="truncated"} 0
 		# HELP echod_tls_certificate_expiry_timestamp_seconds When the certificate in use expires, in Unix time.
 		# TYPE echod_tls_certificate_expiry_timestamp_seconds gauge
 		echod_tls_certificate_expiry_timestamp_seconds 2e+09

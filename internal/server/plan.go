@@ -108,11 +108,16 @@ func (p *Plan) setTLS(ln *engine.Listener, e engine.Engine) error {
 			"omit ?engine=, then the "+p.cfg.TLSEngine+" engine serves it")
 	}
 	if p.cfg.TLS == nil {
-		return usage.New(ln.Spec.String()+" needs a certificate",
-			"add --tls-cert FILE --tls-key FILE; for tests, echod cert makes both")
+		return NoCertificate(ln.Spec)
 	}
 	ln.TLS = p.cfg.TLS
 	return nil
+}
+
+// NoCertificate is the error of a tls listener without a certificate.
+func NoCertificate(spec sock.Spec) error {
+	return usage.New(spec.String()+" needs a certificate",
+		"add --tls-cert FILE --tls-key FILE; for tests, echod cert makes both")
 }
 
 // assign appends ln to the group of e and returns the index of the group. It probes an
