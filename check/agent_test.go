@@ -67,6 +67,7 @@ func all(v check.Verdict) map[string]check.Verdict {
 }
 
 func TestAnHonestPathPassesTheRulesThatNeedAnAgent(t *testing.T) {
+	t.Parallel()
 	report, err := check.Run(t.Context(), serve(t), check.Options{
 		Rules: agentRules(), Agent: "tcp://" + startAgent(t, &agent.Server{}),
 	})
@@ -183,6 +184,7 @@ func forward(ctx context.Context, client *net.TCPConn, address string, end path)
 }
 
 func TestBrokenPathsFailTheirRules(t *testing.T) {
+	t.Parallel()
 	closesBoth := func(src, dst *net.TCPConn, reset bool) {
 		if reset {
 			honestPath(src, dst, true)

@@ -31,6 +31,7 @@ func stopsDuring(t *testing.T, rule string, back time.Duration) (check.Target, f
 }
 
 func TestAServerThatStopsAcceptingIsTheFirstFinding(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		back time.Duration
@@ -71,6 +72,7 @@ func TestAServerThatStopsAcceptingIsTheFirstFinding(t *testing.T) {
 }
 
 func TestARuleThatPassesWhenItRunsAgainIsNoted(t *testing.T) {
+	t.Parallel()
 	mute, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +108,7 @@ func TestARuleThatPassesWhenItRunsAgainIsNoted(t *testing.T) {
 }
 
 func TestWhatDoesNotFitIntoTheBudgetIsSkipped(t *testing.T) {
+	t.Parallel()
 	report, err := check.Run(t.Context(), serve(t), check.Options{
 		Rules: []string{"stream/first-byte", "stream/zero-window"}, Stall: 10 * time.Minute, Budget: time.Second,
 	})

@@ -42,6 +42,7 @@ func TestOneByteThatHangsIsNotAnMTUHole(t *testing.T) {
 }
 
 func TestConcurrencyTellsAStalledPeerFromServingOneAfterAnother(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		fault    echotest.Fault
 		evidence check.Evidence
@@ -62,6 +63,7 @@ func TestConcurrencyTellsAStalledPeerFromServingOneAfterAnother(t *testing.T) {
 
 // A connect that fails in a crowd is about the accept queue only if a later one works.
 func TestConcurrencyTellsABurstFromALimit(t *testing.T) {
+	t.Parallel()
 	// One connection stalls, five and five more exchange bytes. The crowd of ten is refused
 	// from its sixth on.
 	const before = 1 + 5 + 5

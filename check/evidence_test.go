@@ -170,6 +170,7 @@ func serveEach(t *testing.T, serve func(n int, c net.Conn)) Target {
 }
 
 func TestASlowPathIsNotABacklog(t *testing.T) {
+	t.Parallel()
 	wantConcurrencyEvidence(t, SlowPath, serveEach(t, func(n int, c net.Conn) {
 		if n%5 == 4 {
 			io.Copy(io.Discard, c)
@@ -188,6 +189,7 @@ func TestASlowPathIsNotABacklog(t *testing.T) {
 // A kernel whose accept queue was full sends its SYN-ACK again after 1 s, 3 s and 7 s. So
 // some clients are served late, and others not within the timeout.
 func TestABacklogIsNotASlowPath(t *testing.T) {
+	t.Parallel()
 	const timeout = time.Second
 	wantConcurrencyEvidence(t, Burst, serveEach(t, func(n int, c net.Conn) {
 		switch n % 7 { // each run has a stalled client, five others, and one more afterwards

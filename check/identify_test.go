@@ -352,6 +352,7 @@ func answerDatagrams(t *testing.T, answer func([]byte) []byte) check.Target {
 }
 
 func TestDatagramsThatAreNotEchoedAreOneVerdict(t *testing.T) {
+	t.Parallel()
 	n := 0
 	tests := []struct {
 		name   string

@@ -69,6 +69,7 @@ func (n natPath) run(t *testing.T, idleMax time.Duration) check.Result {
 }
 
 func TestNATIdleFindsTheMappingTimeout(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		fault   echotest.ProxyFault
@@ -103,6 +104,7 @@ func TestNATIdleFindsTheMappingTimeout(t *testing.T) {
 }
 
 func TestNATIdleIsSkippedIfTheAgentCannotBeReachedOverUDP(t *testing.T) {
+	t.Parallel()
 	path := throughNAT(t, echotest.DropsDatagrams(), agent.Limits{})
 	dead, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

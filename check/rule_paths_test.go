@@ -18,12 +18,14 @@ func TestChunkingNotesThatSmallMessagesAreHeld(t *testing.T) {
 }
 
 func TestNoUnsolicitedWaitsForALateBanner(t *testing.T) {
+	t.Parallel()
 	proxy := echotest.NewBrokenProxy(t, echotest.SendsLateBanner(), echotest.NewServer(t).URL())
 	got := runRule(t, proxy.URL(), "stream/no-unsolicited", check.Options{})
 	wantDetail(t, got, check.Fail, check.ExtraBytes, "")
 }
 
 func TestAbortsReportsHowManyUsedUpThePath(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		path    echotest.Path

@@ -57,6 +57,7 @@ func TestSizeSweepTellsAChangedByteFromAHang(t *testing.T) {
 }
 
 func TestIdlePassesAnEndAndFailsASilentLoss(t *testing.T) {
+	t.Parallel()
 	const after = time.Second
 	for _, tt := range []struct {
 		fault   echotest.ProxyFault
@@ -83,6 +84,7 @@ func TestIdleOnAUnixSocketHasNoKeepalive(t *testing.T) {
 }
 
 func TestRefusedFailsOnAPathThatAcceptsForADeadServer(t *testing.T) {
+	t.Parallel()
 	honest := echotest.NewServer(t)
 	for _, tt := range []struct {
 		name    string
@@ -150,6 +152,7 @@ func TestOrderLossCountsAndPasses(t *testing.T) {
 }
 
 func TestAFailedHandshakeIsOneError(t *testing.T) {
+	t.Parallel()
 	secure := echotest.NewTLSServer(t)
 	for _, tt := range []struct {
 		name, address string

@@ -200,6 +200,7 @@ func TestAServerThatIsGoneIsInconclusive(t *testing.T) {
 }
 
 func TestAServerThatRunsOutOfConnectionsFailsConcurrency(t *testing.T) {
+	t.Parallel()
 	target := serve(t)
 	// Two to reach and identify the target, one that measures the path, one that stalls,
 	// five, and three of the ten. The next ten fail: seven, and those that look for the reason.
@@ -224,6 +225,7 @@ func (errTimeout) Timeout() bool   { return true }
 func (errTimeout) Temporary() bool { return false }
 
 func TestAnUnreachableTargetIsOneError(t *testing.T) {
+	t.Parallel()
 	closed := func(network string) check.Target {
 		return check.Target{Network: network, Address: freePort(t, network)}
 	}
@@ -325,6 +327,7 @@ func TestProgressCountsFinishedRules(t *testing.T) {
 // A rule that timed out beside others runs again alone. It starts twice and is counted
 // once.
 func TestProgressCountsARuleThatRunsTwiceOnce(t *testing.T) {
+	t.Parallel()
 	echo := serve(t)
 	mute, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

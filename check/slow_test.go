@@ -37,6 +37,7 @@ func TestAFINThatTakesARoundTripIsNotLate(t *testing.T) {
 // What is slow and honest passes, or does not fit into the budget. Without ECHOD_SOAK only
 // some rules run.
 func TestNoFalseAlarmOnASlowHonestPath(t *testing.T) {
+	t.Parallel()
 	const second, slow = time.Second, 1250 * time.Millisecond
 	stalls := link(4<<20, 0)
 	stalls.Faults = []echotest.PathFault{{EveryBytes: 1 << 20, Do: echotest.Delay, After: 2 * time.Second}}

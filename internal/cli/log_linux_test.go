@@ -113,8 +113,12 @@ func serveUnread(t *testing.T, engine string, log io.Writer, env ...string) {
 
 // TestUnreadLogDoesNotBlockTheService: standard error is a full pipe.
 func TestUnreadLogDoesNotBlockTheService(t *testing.T) {
+	t.Parallel()
 	for _, engine := range engineNames() {
-		t.Run(engine, func(t *testing.T) { serveUnread(t, engine, fullPipe(t)) })
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			serveUnread(t, engine, fullPipe(t))
+		})
 	}
 }
 
@@ -133,8 +137,10 @@ func TestLogOnAFullDiskDoesNotBlockTheService(t *testing.T) {
 // TestServiceManagerThatDoesNotReadDoesNotBlockTheService: the queue of NOTIFY_SOCKET is
 // full, and the watchdog is on.
 func TestServiceManagerThatDoesNotReadDoesNotBlockTheService(t *testing.T) {
+	t.Parallel()
 	for _, engine := range engineNames() {
 		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
 			_, path := fullSocket(t)
 			serveUnread(t, engine, io.Discard, "NOTIFY_SOCKET="+path, "WATCHDOG_USEC=100000")
 		})
@@ -169,6 +175,7 @@ func TestServiceManagerThatReadsLateReceivesEveryState(t *testing.T) {
 // TestSecondSignalEndsTheDrainWhileNothingReadsTheLog: the service manager does not read,
 // either.
 func TestSecondSignalEndsTheDrainWhileNothingReadsTheLog(t *testing.T) {
+	t.Parallel()
 	_, manager := fullSocket(t)
 	path := filepath.Join(t.TempDir(), "s")
 	cmd := startUnderManager(t, fullPipe(t), nil, []string{"NOTIFY_SOCKET=" + manager}, "--listen", "unix://"+path, "--drain-timeout", "1h")
@@ -192,12 +199,14 @@ func TestSecondSignalEndsTheDrainWhileNothingReadsTheLog(t *testing.T) {
 
 // TestErrorThatNobodyReadsDoesNotBlockTheExit: the error goes through the log.
 func TestErrorThatNobodyReadsDoesNotBlockTheExit(t *testing.T) {
+	t.Parallel()
 	cmd := startUnderManager(t, fullPipe(t), nil, nil, "--listen", "unix:///nowhere/at/all/s")
 	wantExit(t, cmd, Failed)
 }
 
 // TestAgentAndWatchEndWhileTheirLogIsUnread: SIGTERM ends them while standard error is full.
 func TestAgentAndWatchEndWhileTheirLogIsUnread(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -207,6 +216,7 @@ func TestAgentAndWatchEndWhileTheirLogIsUnread(t *testing.T) {
 		{"watch", "tcp://127.0.0.1:1", "--interval", "50ms", "--down-after", "1"},
 	} {
 		t.Run(args[0], func(t *testing.T) {
+			t.Parallel()
 			admin := filepath.Join(t.TempDir(), "admin")
 			cmd := exec.Command(exe, append(args, "--admin", "unix://"+admin, "--log-level", "debug")...)
 			cmd.Env = append(os.Environ(), asEchod+"=1")

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"flag"
 	"os"
 	"testing"
 	"time"
@@ -15,9 +16,13 @@ const testTimeout = 20 * time.Second
 // process.
 const asEchod = "ECHOD_TEST_IS_ECHOD"
 
+// TestMain runs more tests side by side than there are processors: most of their time is
+// spent waiting.
 func TestMain(m *testing.M) {
 	if os.Getenv(asEchod) != "" {
 		os.Exit(Main())
 	}
+	flag.Parse()
+	flag.Set("test.parallel", "16")
 	os.Exit(m.Run())
 }
