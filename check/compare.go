@@ -117,6 +117,10 @@ func blame(path, direct Result) (Blame, string) {
 		return BlameNone, ""
 	case path.Rule == refused.ID && direct.Verdict == Skip && path.Verdict == Fail:
 		return BlamePath, "the path is at fault: no server listens behind that port"
+	case slices.Equal(ruleNetworks(path.Rule), secure) && direct.Verdict == "" && path.Verdict == Fail:
+		return BlamePath, "the path is at fault: directly there is no TLS"
+	case direct.Verdict == "" && path.Verdict == Skip:
+		return BlameNone, ""
 	case path.Verdict == Fail && direct.Verdict == Fail && path.Class != direct.Class:
 		return BlameServer, fmt.Sprintf("the server is at fault: it fails directly with %s, and through the path with %s", direct.Class, path.Class)
 	case path.Verdict == Fail && direct.Verdict == Fail:
@@ -141,6 +145,16 @@ func blame(path, direct Result) (Blame, string) {
 		return BlameNone, "passes through the path; the direct check " + unanswered(direct)
 	}
 	return BlameNone, ""
+}
+
+// ruleNetworks returns where the rule with that ID applies.
+func ruleNetworks(id string) []string {
+	for _, r := range Rules() {
+		if r.ID == id {
+			return r.Networks
+		}
+	}
+	return nil
 }
 
 // unanswered explains why a check neither passed nor failed.

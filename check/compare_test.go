@@ -63,6 +63,26 @@ func TestCompareFindsWhoIsAtFault(t *testing.T) {
 	}
 }
 
+// TestOnlyThePathCanFailTLSBeforeAServerWithoutTLS: directly, these rules do not run.
+func TestOnlyThePathCanFailTLSBeforeAServerWithoutTLS(t *testing.T) {
+	tests := []struct {
+		path   check.Result
+		blame  check.Blame
+		detail string
+	}{
+		{check.Result{Verdict: check.Pass}, check.BlameNone, "passes through the path; the direct check did not run"},
+		{check.Result{Verdict: check.Skip, Detail: "needs --agent"}, check.BlameNone, ""},
+		{check.Result{Verdict: check.Fail, Class: check.Truncated}, check.BlamePath, "the path is at fault: directly there is no TLS"},
+	}
+	for _, tt := range tests {
+		tt.path.Rule = "tls/truncation-to-server"
+		got := check.Compare(&check.Report{Results: []check.Result{tt.path}}, &check.Report{}).Rules[0]
+		if got.Blame != tt.blame || got.Detail != tt.detail {
+			t.Errorf("%s: got %q, %s; want %q, %s", tt.path.Verdict, got.Blame, got.Detail, tt.blame, tt.detail)
+		}
+	}
+}
+
 // TestOnlyThePathCanFailRefused: the closed port has no server that could be
 // checked directly.
 func TestOnlyThePathCanFailRefused(t *testing.T) {

@@ -1,8 +1,11 @@
 package check
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"echod/internal/dial"
@@ -42,9 +45,7 @@ func runRefused(p *probe) error {
 	elapsed := time.Since(start).Round(100 * time.Microsecond)
 	switch class := classify(err); {
 	case err == nil:
-		s := &stream{Conn: conn, timeout: p.Timeout, release: func() bool { return true }}
-		defer s.Close()
-		return acceptedFailure(p, s)
+		return acceptedFailure(ctx, p, closed, conn)
 	case class == Refused, class == Unreachable:
 		p.setNote("%s after %v", class, elapsed)
 		return nil
@@ -58,8 +59,22 @@ func runRefused(p *probe) error {
 	return fmt.Errorf("connect: %w", err)
 }
 
-// acceptedFailure returns what happened after a connect that should have been refused.
-func acceptedFailure(p *probe, s *stream) error {
+// acceptedFailure returns what happened after a connect to closed that should have been
+// refused. On the network tls, a TLS terminator may answer the handshake.
+func acceptedFailure(ctx context.Context, p *probe, closed Target, conn net.Conn) error {
+	accepted := "the connect was accepted"
+	if closed.Network == "tls" {
+		transport := conn
+		closed.TLS, closed.Dial = p.target.TLS, func(context.Context) (net.Conn, error) { return transport, nil }
+		var err error
+		if conn, err = closed.dialTarget().Dial(ctx); err != nil {
+			handshake, _ := errors.AsType[*dial.HandshakeError](err)
+			return fail(cmp.Or(classify(handshake.Err), TLS), "%s, and the TLS handshake failed: %s", accepted, plainText(handshake.Err))
+		}
+		accepted = "the connect and the TLS handshake were accepted"
+	}
+	s := &stream{Conn: conn, timeout: p.Timeout, release: func() bool { return true }}
+	defer s.Close()
 	start := time.Now()
 	err := s.exchange(p.payload(0), p.payload(0), 1)
 	elapsed := time.Since(start).Round(100 * time.Microsecond)
@@ -70,11 +85,11 @@ func acceptedFailure(p *probe, s *stream) error {
 	case !errors.As(err, &f):
 		return err
 	case f.class == Reset:
-		return fail(Reset, "the connect was accepted, then reset after %v", elapsed)
+		return fail(Reset, "%s, then reset after %v", accepted, elapsed)
 	case f.class == PrematureEOF:
-		return fail(PrematureEOF, "the connect was accepted, then ended by a FIN after %v", elapsed)
+		return fail(PrematureEOF, "%s, then ended by a FIN after %v", accepted, elapsed)
 	case f.class == Timeout:
-		return fail(Silent, "the connect was accepted, and then nothing arrived for %v", p.Timeout)
+		return fail(Silent, "%s, and then nothing arrived for %v", accepted, p.Timeout)
 	}
 	return f
 }

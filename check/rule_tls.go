@@ -11,13 +11,13 @@ var tlsHalfClose = Rule{
 	Causes: []Cause{
 		{
 			Classes: []Class{Truncated, Reset},
-			Text:    "the socket is closed without shutting TLS down",
-			Remedy:  "send close_notify first (SSL_shutdown; Go: tls.Conn.Close)",
+			Text:    "the socket is closed without shutting TLS down (nginx stream, after a close_notify of the client)",
+			Remedy:  "send close_notify first (SSL_shutdown; Go: tls.Conn.Close); nginx has no option for it",
 		},
 		{
 			Classes: []Class{PrematureEOF, Timeout},
-			Text:    "the server closes both directions at the client's close_notify, as TLS up to 1.2 required",
-			Remedy:  "continue to write after it (RFC 8446, section 6.1), or use TLS 1.3",
+			Text:    "the server, or a TLS terminator (hitch, nginx stream), closes both directions at the client's close_notify, as TLS up to 1.2 required",
+			Remedy:  "continue to write after it (RFC 8446, section 6.1), with TLS 1.3; nginx stream: proxy_half_close on and ssl_protocols TLSv1.2 TLSv1.3",
 		},
 	},
 	run: runTLSHalfClose,

@@ -14,8 +14,8 @@ import (
 var terminatorHidesAborts = Cause{
 	Classes:  []Class{PrematureEOF, Truncated},
 	Evidence: []Evidence{Terminator},
-	Text:     "a TLS terminator that closes its second connection in an orderly way, however the first one ended",
-	Remedy:   "end each message with its length or an end mark, so that the receiver notices what is missing",
+	Text:     "a TLS terminator that closes its second connection in an orderly way, however the first one ended (stunnel, hitch, nginx stream; haproxy does it for all except a reset of the client)",
+	Remedy:   "no option of these programs is known to change that: end each message with its length or an end mark, so that the receiver notices what is missing",
 }
 
 var tlsTruncationToServer = Rule{

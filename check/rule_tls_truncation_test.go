@@ -162,3 +162,24 @@ func TestAnAgentOnAnotherNetworkIsNotUsed(t *testing.T) {
 	}
 	wantDetail(t, report.Results[1], check.Skip, "", "^the target has tls:// and --agent has tcp://: want the same$")
 }
+
+func TestRefusedSaysThatATerminatorAnswersTheHandshake(t *testing.T) {
+	t.Parallel()
+	echo := terminator(t, echotest.Path{}, echotest.NewServer(t).URL())
+	target := parse(t, echo.URL())
+	target.TLS = echo.TLS()
+	for _, tt := range []struct {
+		closed string
+		class  check.Class
+		want   string
+	}{
+		{terminator(t, echotest.Path{AcceptsFirst: true}, "tcp://"+freePort(t, "tcp")).URL(), check.Reset, `^the connect and the TLS handshake were accepted, then reset after \S+$`},
+		{"tls://" + echotest.NewServer(t).Addr(), check.TLS, "^the connect was accepted, and the TLS handshake failed: "},
+	} {
+		report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/refused"}, Closed: tt.closed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantDetail(t, report.Results[0], check.Fail, tt.class, tt.want)
+	}
+}

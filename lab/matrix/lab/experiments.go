@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -27,6 +28,12 @@ var experiments = map[string]experiment{
 	"stream/rst-to-client":   {server: resetClient, client: with(expectReset)},
 	"stream/rst-after-data":  {server: sendAndReset, client: with(expectReset)},
 	"stream/refused":         {closed: true, client: connectClosed},
+
+	// For programs that end TLS.
+	"tls/half-close":           {server: echo, client: with(expectNotify)},
+	"tls/truncation":           {server: echo, client: with(truncateAndRead)},
+	"tls/truncation-to-server": {client: with(truncateToServer)},
+	"tls/truncation-to-client": {server: resetClient, client: with(expectNoNotify)},
 }
 
 const question = "a question\n"
@@ -42,11 +49,11 @@ func answerAfter(pause time.Duration) func(*net.TCPConn) {
 	}
 }
 
-func askAndHalfClose(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func askAndHalfClose(conn client, _ <-chan string) (string, bool) {
 	conn.Write([]byte(question))
 	conn.CloseWrite()
 	n, err := io.Copy(io.Discard, conn)
-	return fmt.Sprintf("after its FIN the client got %s, of %d bytes", ending(n, err), len(question)),
+	return fmt.Sprintf("after its FIN the client got %s, of %d bytes", conn.ending(n, err), len(question)),
 		err == nil && n == int64(len(question))
 }
 
@@ -59,27 +66,27 @@ func sendOwed(conn *net.TCPConn) {
 	conn.CloseWrite()
 }
 
-func halfCloseAndRead(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func halfCloseAndRead(conn client, _ <-chan string) (string, bool) {
 	conn.Write([]byte("?"))
 	time.Sleep(500 * time.Millisecond) // part of the experiment: many bytes are owed now
 	conn.CloseWrite()
 	time.Sleep(time.Second)
 	n, err := io.Copy(io.Discard, conn)
-	return fmt.Sprintf("a client that finished and then read got %s, of %d bytes", ending(n, err), owed),
+	return fmt.Sprintf("a client that finished and then read got %s, of %d bytes", conn.ending(n, err), owed),
 		err == nil && n == owed
 }
 
-func halfCloseAtOnce(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func halfCloseAtOnce(conn client, _ <-chan string) (string, bool) {
 	conn.CloseWrite()
 	n, err := io.Copy(io.Discard, conn)
-	return "a client that sent nothing and finished got " + ending(n, err), err == nil && n == 0
+	return "a client that sent nothing and finished got " + conn.ending(n, err), err == nil && n == 0
 }
 
-func writeWhileReading(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func writeWhileReading(conn client, _ <-chan string) (string, bool) {
 	const much = 16 << 20
 	go conn.Write(payload(much))
 	n, err := io.Copy(io.Discard, io.LimitReader(conn, much))
-	return fmt.Sprintf("a client that wrote and read at the same time got %s, of %d bytes", ending(n, err), much), n == much
+	return fmt.Sprintf("a client that wrote and read at the same time got %s, of %d bytes", conn.ending(n, err), much), n == much
 }
 
 func echo(conn *net.TCPConn) {
@@ -87,17 +94,17 @@ func echo(conn *net.TCPConn) {
 	conn.CloseWrite()
 }
 
-func writeThenRead(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func writeThenRead(conn client, _ <-chan string) (string, bool) {
 	go conn.Write(payload(owed))
 	time.Sleep(2 * time.Second) // part of the experiment: the client does not read
 	n, err := io.Copy(io.Discard, io.LimitReader(conn, owed))
-	return fmt.Sprintf("a client that read nothing for 2s and then everything got %s, of %d bytes", ending(n, err), owed),
+	return fmt.Sprintf("a client that read nothing for 2s and then everything got %s, of %d bytes", conn.ending(n, err), owed),
 		n == owed
 }
 
 // connectAll connects n clients at the same time.
 func connectAll(n int) func(string, <-chan string) (string, bool) {
-	return func(address string, _ <-chan string) (string, bool) {
+	return func(url string, _ <-chan string) (string, bool) {
 		var (
 			clients, connected sync.WaitGroup
 			mu                 sync.Mutex
@@ -108,7 +115,7 @@ func connectAll(n int) func(string, <-chan string) (string, bool) {
 		for range n {
 			clients.Go(func() {
 				start := time.Now()
-				conn, err := dial(address)
+				conn, err := dial(url)
 				if err == nil {
 					defer conn.Close()
 					conn.Write([]byte(question))
@@ -133,10 +140,10 @@ func connectAll(n int) func(string, <-chan string) (string, bool) {
 
 func halfCloseFirst(conn *net.TCPConn) { conn.CloseWrite() }
 
-func sendAfterFIN(conn *net.TCPConn, seen <-chan string) (string, bool) {
+func sendAfterFIN(conn client, seen <-chan string) (string, bool) {
 	n, err := io.Copy(io.Discard, conn)
 	if err != nil {
-		return "instead of the server's FIN the client got " + ending(n, err), false
+		return "instead of the server's FIN the client got " + conn.ending(n, err), false
 	}
 	time.Sleep(time.Second) // part of the experiment
 	conn.Write(payload(1 << 10))
@@ -148,7 +155,7 @@ func sendAfterFIN(conn *net.TCPConn, seen <-chan string) (string, bool) {
 		saw == ending(1<<10+1<<16, nil)
 }
 
-func resetServer(conn *net.TCPConn, seen <-chan string) (string, bool) {
+func resetServer(conn client, seen <-chan string) (string, bool) {
 	conn.Write([]byte(question))
 	time.Sleep(200 * time.Millisecond) // part of the experiment: the question has arrived
 	conn.SetLinger(0)
@@ -168,20 +175,48 @@ func sendAndReset(conn *net.TCPConn) {
 	resetClient(conn)
 }
 
-func expectReset(conn *net.TCPConn, _ <-chan string) (string, bool) {
+func expectReset(conn client, _ <-chan string) (string, bool) {
 	conn.Write([]byte(question))
 	n, err := io.Copy(io.Discard, conn)
-	return "when the server reset, the client got " + ending(n, err), errors.Is(err, syscall.ECONNRESET)
+	return "when the server reset, the client got " + conn.ending(n, err), errors.Is(err, syscall.ECONNRESET)
+}
+
+func expectNotify(conn client, _ <-chan string) (string, bool) {
+	conn.Write([]byte(question))
+	conn.CloseWrite()
+	n, err := io.Copy(io.Discard, conn)
+	return "after its close_notify the client got " + conn.ending(n, err), err == nil
+}
+
+func truncateAndRead(conn client, _ <-chan string) (string, bool) {
+	conn.Write([]byte(question))
+	conn.truncate()
+	n, err := io.Copy(io.Discard, conn)
+	return "after its FIN without close_notify the client got " + conn.ending(n, err), err != nil
+}
+
+func truncateToServer(conn client, seen <-chan string) (string, bool) {
+	conn.Write([]byte(question))
+	time.Sleep(200 * time.Millisecond) // part of the experiment: the question has arrived
+	conn.truncate()
+	saw := serverResult(seen)
+	return "when the client sent a FIN without close_notify, the server got " + saw, strings.HasSuffix(saw, " a reset")
+}
+
+func expectNoNotify(conn client, _ <-chan string) (string, bool) {
+	conn.Write([]byte(question))
+	n, err := io.Copy(io.Discard, conn)
+	return "when the server reset, the client got " + conn.ending(n, err), err != nil
 }
 
 // connectClosed connects to a port where nothing listens.
-func connectClosed(address string, _ <-chan string) (string, bool) {
-	conn, err := dial(address)
+func connectClosed(url string, _ <-chan string) (string, bool) {
+	conn, err := dial(url)
 	if err != nil {
 		return "the connect was refused", errors.Is(err, syscall.ECONNREFUSED)
 	}
 	defer conn.Close()
 	conn.Write([]byte(question))
 	n, err := io.Copy(io.Discard, conn)
-	return "the connect was accepted, and then the client got " + ending(n, err), false
+	return "the connect was accepted, and then the client got " + conn.ending(n, err), false
 }

@@ -17,10 +17,10 @@ import (
 type experiment struct {
 	closed bool               // the client connects to a port where nothing listens
 	server func(*net.TCPConn) // serves a connection; need not close it
-	client func(address string, seen <-chan string) (saw string, honest bool)
+	client func(url string, seen <-chan string) (saw string, honest bool)
 }
 
-// path has two addresses of a program: it forwards one to the server of the experiment, and
+// path has two URLs of a program, tcp://host:port or tls://host:port: it forwards one to the server of the experiment, and
 // the other to a port where nothing listens.
 type path struct{ open, closed string }
 
@@ -47,12 +47,12 @@ func plain(rule string, through path, server *net.TCPListener) (c Confirmation, 
 	if !ok {
 		return Confirmation{}, false
 	}
-	address := through.open
+	url := through.open
 	if e.closed {
-		address = through.closed
+		url = through.closed
 	}
 	for range Times {
-		saw, honest := e.once(address, server)
+		saw, honest := e.once(url, server)
 		if !honest {
 			c.Failed++
 		}
@@ -63,7 +63,7 @@ func plain(rule string, through path, server *net.TCPListener) (c Confirmation, 
 	return c, true
 }
 
-func (e experiment) once(address string, listener *net.TCPListener) (string, bool) {
+func (e experiment) once(url string, listener *net.TCPListener) (string, bool) {
 	var (
 		conns []net.Conn
 		mu    sync.Mutex
@@ -94,7 +94,7 @@ func (e experiment) once(address string, listener *net.TCPListener) (string, boo
 			}()
 		}
 	}()
-	saw, honest := e.client(address, seen)
+	saw, honest := e.client(url, seen)
 	listener.SetDeadline(time.Now())
 	<-ended
 	mu.Lock()
@@ -125,20 +125,10 @@ func ending(n int64, err error) string {
 	return fmt.Sprintf("%d bytes and %s", n, how)
 }
 
-// dial connects with a timeout.
-func dial(address string) (*net.TCPConn, error) {
-	conn, err := net.DialTimeout("tcp", address, experimentTimeout)
-	if err != nil {
-		return nil, err
-	}
-	conn.SetDeadline(time.Now().Add(experimentTimeout))
-	return conn.(*net.TCPConn), nil
-}
-
 // with returns a client with one connection.
-func with(talk func(*net.TCPConn, <-chan string) (string, bool)) func(string, <-chan string) (string, bool) {
-	return func(address string, seen <-chan string) (string, bool) {
-		conn, err := dial(address)
+func with(talk func(client, <-chan string) (string, bool)) func(string, <-chan string) (string, bool) {
+	return func(url string, seen <-chan string) (string, bool) {
+		conn, err := dial(url)
 		if err != nil {
 			return err.Error(), false
 		}

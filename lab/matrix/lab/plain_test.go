@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net"
+	"strings"
 	"testing"
 )
 
@@ -12,7 +13,11 @@ func TestExperimentsPassWithoutAProxy(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			far := listen(t)
-			c, _ := plain(rule, path{far.Addr().String(), closed(t)}, far)
+			open := far.Addr().String()
+			if strings.HasPrefix(rule, "tls/") {
+				open = "tls://" + terminate(t, open, false)
+			}
+			c, _ := plain(rule, path{open, closed(t)}, far)
 			if c.Failed != 0 {
 				t.Errorf("%s: %v", rule, c)
 			}
@@ -29,6 +34,20 @@ func TestExperimentsDetectAFullClose(t *testing.T) {
 			far := listen(t)
 			through := path{fullClose(t, far.Addr().String()), fullClose(t, closed(t))}
 			c, _ := plain(rule, through, far)
+			if c.Failed != Times {
+				t.Errorf("%s: %v, want %d failures", rule, c, Times)
+			}
+		})
+	}
+}
+
+// TestExperimentsDetectAHiddenTruncation uses a terminator that makes every end orderly.
+func TestExperimentsDetectAHiddenTruncation(t *testing.T) {
+	for _, rule := range []string{"tls/truncation", "tls/truncation-to-server", "tls/truncation-to-client", "stream/rst-to-client", "stream/rst-after-data"} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			far := listen(t)
+			c, _ := plain(rule, path{open: "tls://" + terminate(t, far.Addr().String(), true)}, far)
 			if c.Failed != Times {
 				t.Errorf("%s: %v, want %d failures", rule, c, Times)
 			}

@@ -29,6 +29,7 @@ type Setup struct {
 	Fixes    string // the fault that the configuration may fix; "" for the default
 	Plan     func(Place) Plan
 	IsServer bool     // the program is an echo server, not a proxy
+	EndsTLS  bool     // clients use TLS, and the program forwards without it; its plan makes ca.pem
 	Port     int      // the only port that the program can listen on; 0 for any
 	Remarks  []Remark // printed if their verdict is the result
 }

@@ -58,7 +58,7 @@ func (w *Env) Try(ctx context.Context, setup Setup, target Target, confirm bool)
 	}
 	report, err := w.check(ctx, setup.flags(place, target))
 	if err == nil && confirm && !setup.IsServer {
-		through := path{open: Local(place.Hops[toPlain].Listen), closed: Local(place.Hops[toNobody].Listen)}
+		through := path{open: setup.url(place, toPlain), closed: setup.url(place, toNobody)}
 		report.confirm(ctx, through, server)
 	}
 	return report, err
@@ -87,7 +87,7 @@ func newPlace(dir string, setup Setup, target Target, plain int, ports []int) Pl
 // ready waits until a byte is echoed, and until the other ports that check needs are open.
 // It does not connect to the hop of the experiments, which count connections.
 func (s Setup) ready(ctx context.Context, at Place) error {
-	if err := echoes(ctx, at.Hops[toEcho].Listen); err != nil {
+	if err := echoes(ctx, s.url(at, toEcho)); err != nil {
 		return fmt.Errorf("no byte was echoed: %w", err)
 	}
 	if s.IsServer {
@@ -103,17 +103,27 @@ func (s Setup) ready(ctx context.Context, at Place) error {
 
 // flags returns the flags and the argument of check.
 func (s Setup) flags(at Place, target Target) []string {
-	echo := "tcp://" + Local(at.Hops[toEcho].Listen)
 	if s.IsServer {
-		return []string{echo}
+		return []string{s.url(at, toEcho)}
 	}
-	return []string{
+	flags := []string{
 		"--direct", "tcp://" + Local(target.Echo),
-		"--agent", "tcp://" + Local(at.Hops[toAgent].Listen),
+		"--agent", s.url(at, toAgent),
 		"--direct-agent", "tcp://" + Local(target.Agent),
-		"--closed", "tcp://" + Local(at.Hops[toNobody].Listen),
-		echo,
+		"--closed", s.url(at, toNobody),
 	}
+	if s.EndsTLS {
+		flags = append(flags, "--tls-ca", filepath.Join(at.Dir, "ca.pem"))
+	}
+	return append(flags, s.url(at, toEcho))
+}
+
+// url returns the URL of the program's side of a hop.
+func (s Setup) url(at Place, hop int) string {
+	if s.EndsTLS {
+		return "tls://" + Local(at.Hops[hop].Listen)
+	}
+	return "tcp://" + Local(at.Hops[hop].Listen)
 }
 
 // startAll runs a plan. It returns the started processes also with an error.
@@ -167,10 +177,10 @@ func accepts(ctx context.Context, port int) error {
 	})
 }
 
-// echoes waits until port echoes a byte.
-func echoes(ctx context.Context, port int) error {
+// echoes waits until a byte comes back from url.
+func echoes(ctx context.Context, url string) error {
 	return retry(ctx, func() error {
-		conn, err := net.DialTimeout("tcp", Local(port), time.Second)
+		conn, err := dial(url)
 		if err != nil {
 			return err
 		}

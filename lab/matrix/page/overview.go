@@ -52,6 +52,7 @@ var letters = []struct{ class, letter, means string }{
 	{"silent", "S", "no FIN, no reset, no data (silent)"},
 	{"refused", "C", "the connect was refused"},
 	{"unbounded", "U", "reads without limit (unbounded)"},
+	{"truncated", "N", "a close_notify that is missing, or that follows a truncated stream (truncated)"},
 }
 
 // grid writes a row for each rule and a column for each setup.
@@ -117,7 +118,8 @@ func mark(report *lab.Report, rule string) string {
 }
 
 // questions are questions of users. The answer for a proxy is the first one of which it
-// fails all rules.
+// fails all rules. The last one, without rules, is for a proxy that passes all rules of the
+// question; one that skips a rule has no answer.
 var questions = []struct {
 	text    string
 	answers []answer
@@ -137,6 +139,11 @@ var questions = []struct {
 		{"**Only the client does**", []string{"stream/rst-to-server"}},
 		{"**Yes**", nil},
 	}},
+	{"A TLS terminator: the stream of one side is cut off. Does the other side see that?", []answer{
+		{"**No**: the server receives a FIN, the client a close_notify", []string{"tls/truncation-to-server", "tls/truncation-to-client"}},
+		{"**No**: the server receives a FIN, and the client never receives a close_notify, not even after a complete answer", []string{"tls/truncation-to-server", "tls/half-close"}},
+		{"**Yes**", nil},
+	}},
 }
 
 type answer struct {
@@ -153,6 +160,18 @@ func (a answer) matches(r *lab.Report) bool {
 	return true
 }
 
+// passes reports whether all rules of the answers pass.
+func passes(r *lab.Report, answers []answer) bool {
+	for _, a := range answers {
+		for _, rule := range a.fails {
+			if result, _ := r.Find(rule); result.Verdict != "pass" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // answers writes the answers to the questions.
 func (p *document) answers() {
 	p.line("## Answers\n")
@@ -164,6 +183,9 @@ func (p *document) answers() {
 				continue
 			}
 			for i, answer := range question.answers {
+				if len(answer.fails) == 0 && !passes(o.Report, question.answers) {
+					break
+				}
 				if answer.matches(o.Report) {
 					proxies[i] = append(proxies[i], name(o))
 					break

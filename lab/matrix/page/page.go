@@ -172,17 +172,23 @@ func (p *document) text() string {
 	return p.String()
 }
 
-// rules returns all rules that ran, in the order of check.
+// rules returns all rules of the reports, in the order of check: a rule that only some
+// reports have comes after the one before it there.
 func (p *document) rules() []string {
-	var longest []lab.Result
-	for _, o := range p.outcomes {
-		if o.Report != nil && len(o.Report.Results) > len(longest) {
-			longest = o.Report.Results
-		}
-	}
 	var all []string
-	for _, r := range longest {
-		all = append(all, r.Rule)
+	for _, o := range p.outcomes {
+		if o.Report == nil {
+			continue
+		}
+		next := 0
+		for _, r := range o.Report.Results {
+			i := slices.Index(all, r.Rule)
+			if i < 0 {
+				i = next
+				all = slices.Insert(all, i, r.Rule)
+			}
+			next = i + 1
+		}
 	}
 	return all
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,8 +73,15 @@ func TestConfigurationIsComparedWithTheDefault(t *testing.T) {
 func TestEveryProxyHasOneAnswerToEachQuestion(t *testing.T) {
 	outcome := func(name string, failing ...string) lab.Outcome {
 		r := &lab.Report{}
-		for _, rule := range failing {
-			r.Results = append(r.Results, lab.Result{Rule: "stream/" + rule, Verdict: "fail", Class: "reset"})
+		for _, rule := range []string{"half-close", "half-close-late", "server-fin", "rst-to-client", "rst-to-server"} {
+			result := lab.Result{Rule: "stream/" + rule, Verdict: "pass"}
+			switch {
+			case slices.Contains(failing, rule):
+				result.Verdict, result.Class = "fail", "reset"
+			case slices.Contains(failing, "skips "+rule):
+				result.Verdict = "skip"
+			}
+			r.Results = append(r.Results, result)
 		}
 		return lab.Outcome{Program: name, Report: r}
 	}
@@ -81,6 +89,7 @@ func TestEveryProxyHasOneAnswerToEachQuestion(t *testing.T) {
 		outcome("loses", "half-close", "half-close-late", "rst-to-client", "rst-to-server"),
 		outcome("hurries", "half-close-late", "rst-to-client"),
 		outcome("waits"),
+		outcome("unknown", "skips half-close-late", "skips server-fin", "skips rst-to-server"),
 	}}
 	p.answers()
 	for _, want := range []string{
@@ -95,6 +104,23 @@ func TestEveryProxyHasOneAnswerToEachQuestion(t *testing.T) {
 		if !strings.Contains(p.String(), want) {
 			t.Errorf("got %s\nwant %s", p.String(), want)
 		}
+	}
+	if strings.Contains(p.String(), "unknown") {
+		t.Errorf("got an answer for a proxy that skips a rule: %s", p.String())
+	}
+}
+
+func TestRulesOfDifferentReportsKeepTheirOrder(t *testing.T) {
+	report := func(rules ...string) lab.Outcome {
+		r := &lab.Report{}
+		for _, rule := range rules {
+			r.Results = append(r.Results, lab.Result{Rule: rule})
+		}
+		return lab.Outcome{Report: r}
+	}
+	p := document{outcomes: []lab.Outcome{report("a", "urgent", "c"), {}, report("a", "c", "tls"), report("a", "b", "c")}}
+	if got, want := strings.Join(p.rules(), " "), "a b urgent c tls"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -18,13 +18,14 @@ echod check ──▶ │ the program │──▶ echod agent   reports what th
 Everything runs on 127.0.0.1. Check also runs the same rules with the same bytes directly
 against the echo server. There all rules pass each time, so the program causes the failures
 below. The inetds are echo servers, not proxies. They are tested alone, without the rules
-that need an agent or a closed port.
+that need an agent or a closed port. Some programs are TLS terminators: check speaks TLS to
+them, and they speak TCP to the echo server and the agent.
 
 A verdict is valid for this version in this configuration on this day. A program that
 fails a rule is not a bad program: most of these rules are about the end of a connection,
 and many protocols do not depend on it. This page helps to find out whether yours does.
 
-Four terms:
+Five terms:
 
 * A **FIN** ends one direction: "I have sent everything". The other direction may continue.
   Such a connection is **half-closed**. ` + "`echo x | nc`" + `, ` + "`tar c | nc`" + `, and clients that send a
@@ -32,6 +33,9 @@ Four terms:
 * A **reset** ends both directions at once and means an error.
 * A **premature-eof** is a FIN that comes while bytes are still owed. It is the worst end of
   a connection, because the client believes that it has received everything.
+* A **close_notify** ends one direction of a stream of TLS. A FIN without it means that the
+  stream was **truncated**, by an attacker or by a process that died. A TLS terminator should
+  turn a FIN into a close_notify and a reset into an end without it, and the reverse.
 
 [rules.md](rules.md) describes each rule.
 `
@@ -67,6 +71,14 @@ $ echod check --direct tcp://127.0.0.1:7007 --agent tcp://127.0.0.1:9001 \
     --direct-agent tcp://127.0.0.1:7008 --closed tcp://127.0.0.1:9002 tcp://127.0.0.1:9000
 ` + "```" + `
 
+Before a TLS terminator, check needs URLs with tls:// and the CA of the certificate, which
+is that of ` + "`echod cert`" + ` in the directory of the program:
+
+` + "```" + `
+$ echod check --tls-ca ca.pem --direct tcp://127.0.0.1:7007 --agent tls://127.0.0.1:9001 \
+    --direct-agent tcp://127.0.0.1:7008 --closed tls://127.0.0.1:9002 tls://127.0.0.1:9000
+` + "```" + `
+
 These are the commands that were run here, with ` + "`--format json`" + `. The numbers in the summary
 are links to the reports. [lab/matrix/README.md](../lab/matrix/README.md) says how to get the
 programs.
@@ -75,5 +87,5 @@ programs.
 // notTested lists what no setup tests.
 const notTested = `* **Rules that take minutes** (` + "`--long`" + `: how long an idle connection is kept). They test
   timeouts that an operator configures, and most are documented.
-* **UDP and TLS**. These programs were tested with TCP only.
+* **UDP**. These programs were tested with TCP and TLS only.
 `

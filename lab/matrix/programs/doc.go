@@ -14,6 +14,7 @@ func All() []lab.Program {
 	return []lab.Program{
 		haproxy, nginx, socat, ncat, ssh, docker,
 		toxiproxy, chisel, frp, traefik, caddy,
+		stunnel, hitch, nginxTLS, haproxyTLS,
 		inetd, xinetd,
 	}
 }

@@ -19,19 +19,22 @@ var haproxy = lab.Program{
 
 func haproxyPlan(options string) func(lab.Place) lab.Plan {
 	return func(at lab.Place) lab.Plan {
-		config := `defaults
+		return lab.Plan{
+			Files:    []lab.File{haproxyConfig(at, "", options)},
+			Commands: []lab.Command{command("haproxy -db -f haproxy.cfg")},
+		}
+	}
+}
+
+func haproxyConfig(at lab.Place, bindOptions, options string) lab.File {
+	return lab.File{Name: "haproxy.cfg", Text: `defaults
 	mode tcp
 	timeout connect 5s
 	timeout client 50s
 	timeout server 50s
 ` + options + each(at.Hops, `
 listen hop%[3]d
-	bind 127.0.0.1:%[1]d
+	bind 127.0.0.1:%[1]d`+bindOptions+`
 	server far 127.0.0.1:%[2]d
-`)
-		return lab.Plan{
-			Files:    []lab.File{{Name: "haproxy.cfg", Text: config}},
-			Commands: []lab.Command{command("haproxy -db -f haproxy.cfg")},
-		}
-	}
+`)}
 }

@@ -18,20 +18,27 @@ var nginx = lab.Program{
 
 func nginxPlan(directives string) func(lab.Place) lab.Plan {
 	return func(at lab.Place) lab.Plan {
-		config := `load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+		return lab.Plan{
+			Files:    []lab.File{nginxConfig(at, "", directives)},
+			Commands: []lab.Command{nginxCommand(at)},
+		}
+	}
+}
+
+func nginxCommand(at lab.Place) lab.Command {
+	return command("nginx -e stderr -p %s -c nginx.conf", at.Dir)
+}
+
+func nginxConfig(at lab.Place, listenOptions, directives string) lab.File {
+	return lab.File{Name: "nginx.conf", Text: `load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
 pid nginx.pid;
 error_log stderr;
 events {}
 stream {
 ` + each(at.Hops, `	server {
-		listen 127.0.0.1:%[1]d;
+		listen 127.0.0.1:%[1]d`+listenOptions+`;
 		proxy_pass 127.0.0.1:%[2]d;
 `+directives+`	}
-`) + "}\n"
-		return lab.Plan{
-			Files:    []lab.File{{Name: "nginx.conf", Text: config}},
-			Commands: []lab.Command{command("nginx -e stderr -p %s -c nginx.conf", at.Dir)},
-		}
-	}
+`) + "}\n"}
 }
