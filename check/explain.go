@@ -79,6 +79,28 @@ func largerHangs(by, other Result) bool {
 		(other.Evidence == "" || other.Evidence == NothingPassed)
 }
 
+// explains reports whether by, a failure of e.by, explains other, a failure.
+func (e explanation) explains(by, other Result) bool {
+	return by.Rule == e.by && other.Rule != e.by && (Cause{Classes: e.classes, Evidence: e.evidence}).fits(by.Class, by.Evidence) &&
+		(len(e.rules) == 0 || slices.Contains(e.rules, other.Rule)) && e.fits(by, other)
+}
+
+// isExplained reports whether one of results, which are decided, explains that other failed.
+func isExplained(results []Result, other Result) bool {
+	return other.Verdict == Fail && slices.ContainsFunc(results, func(by Result) bool {
+		return by.Verdict == Fail && slices.ContainsFunc(explanations, func(e explanation) bool { return e.explains(by, other) })
+	})
+}
+
+// precedence returns the place of a rule among those that explain others: a smaller number
+// explains first.
+func precedence(rule Rule) int {
+	if i := slices.IndexFunc(explanations, func(e explanation) bool { return e.by == rule.ID }); i >= 0 {
+		return i
+	}
+	return len(explanations)
+}
+
 // explain sets ExplainedBy of the failures that others explain, and finds wrong bytes
 // that only some connections have. bulkSize is Options.Bulk.
 func explain(results []Result, bulkSize int64) {
@@ -90,16 +112,15 @@ func explain(results []Result, bulkSize int64) {
 	}
 	for _, e := range explanations {
 		by := failed[e.by]
-		if by == nil || by.ExplainedBy != "" || !(Cause{Classes: e.classes, Evidence: e.evidence}).fits(by.Class, by.Evidence) {
+		if by == nil || by.ExplainedBy != "" {
 			continue
 		}
-		for id, other := range failed {
-			if id != e.by && other.ExplainedBy == "" && (len(e.rules) == 0 || slices.Contains(e.rules, id)) && e.fits(*by, *other) {
+		for _, other := range failed {
+			if other.ExplainedBy == "" && e.explains(*by, *other) {
 				other.ExplainedBy = e.by
 			}
 		}
 	}
-	noteWorthlessCloseNotify(results, failed[tlsTruncationToClient.ID])
 	for _, rule := range plainly {
 		if r := failed[rule.ID]; r != nil && r.ExplainedBy == "" {
 			findSometimes(r, rule, results, bulkSize)

@@ -142,7 +142,7 @@ func (r *runner) runStage(rules []Rule, s stage) {
 		again = make([]bool, len(rules))
 		first = make([]Result, len(rules))
 	)
-	alone := r.options.Parallel == 1 || len(inStage) == 1
+	alone := r.options.Parallel == 1 || r.running(rules, inStage) == 1
 	for _, i := range inStage {
 		slots <- struct{}{}
 		wg.Go(func() {
@@ -156,16 +156,28 @@ func (r *runner) runStage(rules []Rule, s stage) {
 	}
 	wg.Wait()
 	r.checkAlive()
+	// A failure that is decided may explain others: those need not run again.
+	slices.SortStableFunc(inStage, func(a, b int) int { return precedence(rules[a]) - precedence(rules[b]) })
 	for _, i := range inStage {
 		switch {
 		case !again[i]:
-		case r.stopped != nil:
+		case r.stopped != nil, isExplained(r.results, first[i]):
 			r.setResult(i, first[i])
 		default:
 			r.setResult(i, r.runAgain(ctx, rules[i], first[i]))
 			r.checkAlive()
 		}
 	}
+}
+
+// running returns how many rules of inStage, their indexes, have the flags that they need.
+func (r *runner) running(rules []Rule, inStage []int) (n int) {
+	for _, i := range inStage {
+		if rules[i].missing(r.options) == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // runAgain runs a rule alone whose first result may be due to other rules. If it passes, the
