@@ -34,6 +34,8 @@ const (
 	LossBySize      Evidence = "loss-by-size"
 	Stopped         Evidence = "stopped"
 	Terminator      Evidence = "terminator"
+	SourceLimit     Evidence = "source-limit"
+	SourceChanged   Evidence = "source-changed"
 )
 
 // EvidenceMeaning is a kind of evidence and what it means.
@@ -57,7 +59,7 @@ func Evidences() []EvidenceMeaning {
 		{Added, "bytes that were never sent arrived between those that were"},
 		{Repeated, "bytes that had arrived before arrived again"},
 		{Moved, "the bytes arrived in another order"},
-		{OtherConnection, "the bytes belong to another connection of the same rule"},
+		{OtherConnection, "the bytes belong to another connection, or another datagram socket, of the same rule"},
 		{Sometimes, "wrong bytes on one connection, while another rule sent more on another and got everything back"},
 		{LongPackets, "datagrams in one long packet are lost, longer ones, in fragments, come back"},
 		{ShortFragments, "datagrams are lost whose last fragment has less than 8 bytes"},
@@ -65,8 +67,10 @@ func Evidences() []EvidenceMeaning {
 		{PacketLimit, "all datagrams above a size that fits into one packet are lost"},
 		{DatagramLimit, "all datagrams above a size that needs fragments are lost"},
 		{LossBySize, "some sizes are lost more often than others, but not always"},
-		{Stopped, "after an empty datagram nothing comes back"},
+		{Stopped, "from some moment on, e.g. after an empty datagram, nothing comes back"},
 		{Terminator, "TLS ends before the agent: a TLS terminator is on the path"},
+		{SourceLimit, "nothing comes back any more to sockets that have sent some datagrams; new ones are answered"},
+		{SourceChanged, "answers came from the right address first, then from another one"},
 	}
 }
 

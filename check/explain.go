@@ -31,9 +31,11 @@ var explanations = slices.Concat(
 		{by: rstToServer.ID, rules: []string{rstToClient.ID, rstAfterData.ID}, fits: sameClass},
 		{by: rstToClient.ID, rules: []string{rstAfterData.ID}, fits: sameClass},
 		{by: slowReader.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{zeroWindow.ID}, fits: sameClass},
-		{by: datagramExact.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed}, rules: otherDatagrams, fits: sameClass},
+		{by: datagramExact.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: otherDatagrams, fits: sameClass},
+		{by: orderLoss.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: []string{datagramEmpty.ID}, fits: silentFromTheStart},
 		{by: datagramSource.ID, classes: []Class{WrongSource}, rules: []string{datagramExact.ID, orderLoss.ID, datagramEmpty.ID}, fits: sameClass},
-		{by: datagramExact.ID, classes: []Class{Corrupt, ExtraBytes, Truncated}, rules: otherDatagrams, fits: sameClass},
+		{by: datagramExact.ID, classes: []Class{Corrupt, ExtraBytes, Truncated, WrongSource}, rules: otherDatagrams, fits: sameClass},
+		{by: orderLoss.ID, classes: []Class{Corrupt, ExtraBytes, Truncated, WrongSource}, rules: []string{datagramEmpty.ID}, fits: sameClass},
 	},
 )
 
@@ -52,6 +54,11 @@ func content(rules ...Rule) []explanation {
 		}})
 	}
 	return all
+}
+
+// silentFromTheStart reports whether other got no answer at all.
+func silentFromTheStart(_, other Result) bool {
+	return other.Class == Silent && other.Evidence == NothingPassed
 }
 
 func sameClass(by, other Result) bool { return by.Class == other.Class }

@@ -39,6 +39,12 @@ func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
 			map[string]string{halfCloseOwed.ID: halfClose.ID}},
 		{"a banner", []Result{{Rule: noUnsolicited.ID, Verdict: Fail, Class: ExtraBytes}, {Rule: firstByte.ID, Verdict: Fail, Class: Corrupt}, {Rule: bulk.ID, Verdict: Fail, Class: Corrupt, Offset: 1 << 20}},
 			map[string]string{firstByte.ID: noUnsolicited.ID}},
+		{"a server of datagrams that stops", []Result{failed(datagramExact, Silent, Stopped, 0), failed(orderLoss, Silent, NothingPassed, 0), failed(datagramEmpty, Silent, NothingPassed, 0)},
+			map[string]string{orderLoss.ID: datagramExact.ID, datagramEmpty.ID: datagramExact.ID}},
+		{"a server of datagrams that stops later", []Result{failed(orderLoss, Silent, Stopped, 0), failed(datagramEmpty, Silent, NothingPassed, 0)},
+			map[string]string{datagramEmpty.ID: orderLoss.ID}},
+		{"a hole does not explain silence", []Result{failed(datagramExact, Silent, Fragments, 0), failed(orderLoss, Silent, SourceLimit, 0)}, nil},
+		{"an empty datagram that is ignored is something else", []Result{failed(orderLoss, Silent, SourceLimit, 0), failed(datagramEmpty, Silent, "", 0)}, nil},
 		{"a rule that passed explains nothing", []Result{{Rule: sizeSweep.ID, Verdict: Pass}, failed(bulk, Timeout, NothingPassed, 4<<20)}, nil},
 	}
 	for _, tt := range tests {

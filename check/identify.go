@@ -29,11 +29,12 @@ func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 	start := time.Now()
 	o = o.withDefaults()
 	p := &probe{ctx: ctx, rule: "identify", target: target, Options: o}
-	if err := reach(p); err != nil {
+	echoes, err := reach(p)
+	if err != nil {
 		return nil, err
 	}
 	report := &Report{Target: target, Options: o}
-	if !o.Anyway {
+	if !o.Anyway && !echoes {
 		report.NotEcho = identify(p, start.Add(2*o.Timeout))
 	}
 	report.Elapsed = time.Since(start)

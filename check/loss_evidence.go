@@ -131,19 +131,19 @@ func (m *sizeMeasurement) sendWithoutDF(never []*datagramProbe) (sent, back int)
 		if err != nil {
 			break
 		}
-		defer socket.Close()
 		if !clearDF(socket) {
+			socket.Close()
 			break
 		}
-		probes = append(probes, &datagramProbe{p: m.p, number: len(datagramSizes) + i, size: d.size, socket: socket, buf: d.buf})
+		probes = append(probes, m.addSocket(socket, d.size))
 	}
 	for range attempts {
 		for _, d := range probes {
 			d.send()
-			d.receive(time.Now().Add(pauseSmall))
+			m.receive(time.Now().Add(pauseSmall), d)
 		}
 	}
-	awaitDatagrams(m.p, probes)
+	m.await(probes...)
 	for _, d := range probes {
 		sent += len(d.sent)
 		back += d.back

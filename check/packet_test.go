@@ -1,6 +1,8 @@
 package check
 
 import (
+	"bytes"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -9,11 +11,13 @@ import (
 // fakeSocket records what is sent.
 type fakeSocket struct{ to netip.AddrPort }
 
-func (f fakeSocket) peer() netip.AddrPort                      { return f.to }
-func (fakeSocket) send([]byte) error                           { return nil }
-func (fakeSocket) receive([]byte) (int, netip.AddrPort, error) { panic("not called") }
-func (fakeSocket) SetReadDeadline(time.Time) error             { return nil }
-func (fakeSocket) Close() error                                { return nil }
+func (f fakeSocket) peer() netip.AddrPort { return f.to }
+func (fakeSocket) send([]byte) error      { return nil }
+func (fakeSocket) receive([]byte) (int, netip.AddrPort, error) {
+	return 0, netip.AddrPort{}, net.ErrClosed
+}
+func (fakeSocket) SetReadDeadline(time.Time) error { return nil }
+func (fakeSocket) Close() error                    { return nil }
 
 func TestEveryAnswerAndItsSourceAreCompared(t *testing.T) {
 	var (
@@ -28,6 +32,9 @@ func TestEveryAnswerAndItsSourceAreCompared(t *testing.T) {
 	shorter := func(first, _ []byte) []byte { return first[:20] }
 	longer := func(first, _ []byte) []byte { return append(first, 1) }
 	changed := func(_, second []byte) []byte { second[63] ^= 1; return second }
+	var neighbour []byte // what another socket sent
+	other := func(_, _ []byte) []byte { return neighbour }
+	otherShort := func(_, _ []byte) []byte { return neighbour[:64] }
 	ok := func(_, _ []byte) []byte { return []byte("OK") }
 	for _, tt := range []struct {
 		name   string
@@ -35,32 +42,41 @@ func TestEveryAnswerAndItsSourceAreCompared(t *testing.T) {
 		from   netip.AddrPort
 		back   int
 		want   Class
+		seen   Evidence
 	}{
-		{"both", []answer{first, second}, server, 2, ""},
-		{"in another order", []answer{second, first}, server, 2, ""},
-		{"one of them twice", []answer{first, first}, server, 1, ""},
-		{"from another port", []answer{first}, otherPort, 0, WrongSource},
-		{"from another address", []answer{first}, stranger, 0, WrongSource},
-		{"something else, from another address", []answer{ok}, stranger, 0, ""},
-		{"something else", []answer{ok}, server, 0, Corrupt},
-		{"shorter", []answer{shorter}, server, 0, Truncated},
-		{"longer", []answer{longer}, server, 0, ExtraBytes},
-		{"the last byte is changed", []answer{first, changed}, server, 1, Corrupt},
+		{"both", []answer{first, second}, server, 2, "", ""},
+		{"in another order", []answer{second, first}, server, 2, "", ""},
+		{"one of them twice", []answer{first, first}, server, 1, "", ""},
+		{"from another port", []answer{first}, otherPort, 0, WrongSource, ""},
+		{"from another address", []answer{first}, stranger, 0, WrongSource, ""},
+		{"something else, from another address", []answer{ok}, stranger, 0, "", ""},
+		{"something else", []answer{ok}, server, 0, Corrupt, Changed},
+		{"shorter", []answer{shorter}, server, 0, Truncated, ""},
+		{"longer", []answer{longer}, server, 0, ExtraBytes, ""},
+		{"the last byte is changed", []answer{first, changed}, server, 1, Corrupt, Changed},
+		{"that of another socket", []answer{other}, server, 0, Corrupt, OtherConnection},
+		{"that of another socket, shorter", []answer{otherShort}, server, 0, Corrupt, OtherConnection},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := &datagramProbe{p: &probe{rule: "x"}, size: 64, socket: fakeSocket{server}}
+			s := newDatagramSet(&probe{ctx: t.Context(), rule: "x", Options: Options{Timeout: time.Minute}}, nil)
+			defer s.Close()
+			d := s.addSocket(fakeSocket{server}, 64)
+			n := s.addSocket(fakeSocket{server}, 100)
+			n.send()
+			neighbour = n.sent[0].data
 			d.send()
 			d.send()
 			one, two := d.sent[0].data, d.sent[1].data
 			for _, a := range tt.answer {
-				d.add(a(append([]byte(nil), one...), append([]byte(nil), two...)), tt.from)
+				d.add(arrival{data: a(bytes.Clone(one), bytes.Clone(two)), from: tt.from})
 			}
 			var got Class
+			var seen Evidence
 			if f, ok := d.err.(*failure); ok {
-				got = f.class
+				got, seen = f.class, f.evidence
 			}
-			if got != tt.want || d.back != tt.back {
-				t.Errorf("got %d back, class %q; want %d, %q", d.back, got, tt.back, tt.want)
+			if got != tt.want || seen != tt.seen || d.back != tt.back {
+				t.Errorf("got %d back, class %q, evidence %q; want %d, %q, %q", d.back, got, seen, tt.back, tt.want, tt.seen)
 			}
 		})
 	}

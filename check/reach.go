@@ -3,6 +3,8 @@ package check
 import (
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"time"
 
 	"echod/internal/dial"
@@ -13,26 +15,26 @@ import (
 // Unreachable, TLS or Local, or "" if that is unknown.
 type UnreachableError = dial.UnreachableError
 
-// reach returns nil if the target accepts a connection, or answers a datagram. A target
-// that does not is one error, instead of a failure of each rule: an *UnreachableError, or
-// the error of the context.
-func reach(p *probe) error {
-	try := reachStream
+// reach returns nil if the target accepts a connection, or answers a datagram, and
+// whether it is known to be an echo. A target that does neither is one error, instead of a
+// failure of each rule: an *UnreachableError, or the error of the context.
+func reach(p *probe) (echoes bool, err error) {
 	if p.target.Network == "udp" {
-		try = reachPacket
+		echoes, err = reachPacket(p)
+	} else {
+		err = reachStream(p)
 	}
-	err := try(p)
 	switch {
 	case err == nil:
-		return nil
+		return echoes, nil
 	case p.ctx.Err() != nil:
-		return p.ctx.Err()
+		return false, p.ctx.Err()
 	}
 	class := classify(err)
 	if _, ok := errors.AsType[*dial.HandshakeError](err); ok {
 		class = TLS // also if the handshake timed out
 	}
-	return &UnreachableError{Target: p.target.String(), Class: class, Err: err}
+	return false, &UnreachableError{Target: p.target.String(), Class: class, Err: err}
 }
 
 func reachStream(p *probe) error {
@@ -47,39 +49,62 @@ func reachStream(p *probe) error {
 	return dial.AwaitCertRejection(p.ctx, s.Conn, p.Timeout/8)
 }
 
-// reachPacket uses a connected socket first, because only that one learns that the
-// port is closed; then one that receives from any address.
-func reachPacket(p *probe) error {
+// reachPacket sends four datagrams from each of two sockets: from a connected one, because
+// only that one learns that the port is closed, and from one that receives from any
+// address. It waits for less than twice the timeout: an answer that comes after more than
+// the timeout is an error, which says so.
+func reachPacket(p *probe) (echoes bool, err error) {
+	const requests = 4
+	start := time.Now()
 	connected, err := openConnected(p)
 	if err != nil {
-		return err
+		return false, err
 	}
-	defer connected.Close()
-	if err := expectAnswer(p, connected, p.Timeout/8); err == nil || classify(err) == Refused || p.target.Dial != nil {
-		return err
+	set := newDatagramSet(p, nil)
+	defer set.Close()
+	set.addSocket(connected, identifyLen)
+	if to, ok := connected.(connectedSocket).RemoteAddr().(*net.UDPAddr); ok && p.target.Dial == nil {
+		unconnected, err := openUnconnected(unmapped(to.AddrPort()), 0)
+		if err != nil {
+			return false, err
+		}
+		set.addSocket(unconnected, identifyLen)
 	}
-	unconnected, err := openPacket(p)
-	if err != nil {
-		return err
-	}
-	defer unconnected.Close()
-	return expectAnswer(p, unconnected, p.Timeout/4)
-}
-
-// expectAnswer sends up to four datagrams until something arrives.
-func expectAnswer(p *probe, socket packetSocket, wait time.Duration) error {
-	buf := make([]byte, maxDatagram)
-	var err error
-	for range 4 {
-		if err = socket.send(nextBytes(p.payload(0), 32)); err == nil {
-			socket.SetReadDeadline(time.Now().Add(wait))
-			if _, _, err = socket.receive(buf); err == nil {
-				return nil
+	var sent []time.Time
+	for i := range requests {
+		until := start.Add(2*p.Timeout - p.Timeout/8)
+		sent = append(sent, time.Now())
+		for _, d := range set.probes {
+			if err := d.socket.send(p.request(i)); err != nil {
+				return false, err
 			}
 		}
-		if classify(err) != Timeout || p.ctx.Err() != nil {
-			return err
+		if i < requests-1 {
+			until = sent[i].Add(p.Timeout / 8)
+		}
+		if a, ok := set.next(until); ok {
+			return p.reached(a, sent)
 		}
 	}
-	return fmt.Errorf("no answer to 4 datagrams: %w", err)
+	return false, fmt.Errorf("no answer to %d datagrams: %w", requests, os.ErrDeadlineExceeded)
+}
+
+// reached judges the first thing that arrived after requests were sent at these times. It
+// reports whether it comes from one of them.
+func (p *probe) reached(a arrival, sent []time.Time) (echoes bool, err error) {
+	if a.err != nil {
+		return false, a.err
+	}
+	at := sent[len(sent)-1]
+	for i := range sent {
+		if request := p.request(i); comesFrom(a.data, request) || fewComeFrom(a.data, request) {
+			at, echoes = sent[i], true
+			break
+		}
+	}
+	if took := a.at.Sub(at); took > p.Timeout {
+		return false, fmt.Errorf("the first answer came after %s, and the timeout is %v: pass a longer one: %w",
+			formatDuration(took), p.Timeout, os.ErrDeadlineExceeded)
+	}
+	return echoes, nil
 }

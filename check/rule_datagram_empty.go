@@ -21,7 +21,9 @@ var datagramEmpty = Rule{
 			Text:    "an empty datagram that is ignored, e.g. because 0 bytes count as nothing received",
 			Remedy:  "answer empty datagrams, too",
 		},
+		sourceChanged,
 		otherSource,
+		otherClient,
 		joinedDatagrams,
 		changedAnswer,
 	},
@@ -34,58 +36,40 @@ const (
 	// emptyRounds is how many of each are sent. Ten of ten that are lost, and none of
 	// ten, is the smallest difference that is significant: see maxChance.
 	emptyRounds = 10
-	emptyPause  = 150 * time.Millisecond // some servers limit the rate of a source
+	emptyPause  = 120 * time.Millisecond // some servers limit the rate of a source
 )
 
 func runDatagramEmpty(p *probe) error {
-	open, err := packetOpener(p)
+	set, err := openDatagrams(p, 64, 0, 64)
 	if err != nil {
 		return err
 	}
-	var probes []*datagramProbe
-	for i, n := range []int{64, 0, 64} {
-		d, err := openDatagramProbe(p, open, i, n)
-		if err != nil {
-			return err
-		}
-		defer d.socket.Close()
-		probes = append(probes, d)
-	}
-	before, empty, after := probes[0], probes[1], probes[2]
+	defer set.Close()
+	before, empty, after := set.probes[0], set.probes[1], set.probes[2]
 	exchange := func(probes ...*datagramProbe) {
 		for range emptyRounds {
-			if p.ctx.Err() != nil {
-				return
-			}
 			for _, d := range probes {
 				d.send()
 			}
-			next := time.Now().Add(emptyPause)
-			for _, d := range probes {
-				d.receive(next)
-			}
+			set.receive(time.Now().Add(emptyPause), probes...)
 		}
-		awaitDatagrams(p, probes)
 	}
 	exchange(before)
-	if before.back == 0 { // it may be far away
-		before.receive(time.Now().Add(p.Timeout / 2))
-	}
-	if before.err == nil && before.back == 0 && p.ctx.Err() == nil {
-		f := fail(Silent, "not one of %d datagrams of 64 B came back", len(before.sent))
-		f.evidence = NothingPassed
-		return f
-	}
-	empty.rtt = before.rtt
 	exchange(empty, after)
-	for _, d := range probes {
+	set.await(before, empty, after)
+	if p.ctx.Err() != nil {
+		return p.ctx.Err()
+	}
+	for _, d := range set.probes {
 		if d.err != nil {
 			return inCase(sizeName(d.size), d.err)
 		}
 	}
 	switch {
-	case p.ctx.Err() != nil:
-		return p.ctx.Err()
+	case before.back+empty.back+after.back == 0:
+		f := fail(Silent, "not one of %d datagrams came back", sumOf(set.probes).sent)
+		f.evidence = NothingPassed
+		return f
 	case after.back == 0 && after.tally().exceeds(before.tally(), 1):
 		f := fail(Silent, "after an empty datagram nothing comes back: before it %d of %d datagrams of 64 B did, after it none of %d",
 			before.back, len(before.sent), len(after.sent))

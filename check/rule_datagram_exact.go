@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -12,15 +13,20 @@ import (
 var datagramExact = Rule{
 	ID:       "datagram/exact",
 	Networks: datagrams,
-	Sends:    "datagrams of 1 to 65507 bytes, most of them around the limits of one packet (1232 to 1500 bytes), each several times, with datagrams of 64 bytes between them",
+	Sends:    "datagrams of 1 to 65507 bytes, most of them around the limits of one packet (1232 to 1500 bytes), each several times, in a random order, with datagrams of 64 bytes between them",
 	Expects:  "each of them unchanged, and long ones lost no more often than the loss of small ones explains",
 	Meaning:  "Datagrams of some sizes come back shorter, changed, less often or not at all.",
 	Causes: []Cause{
 		smallBuffer,
+		sourceChanged,
 		otherSource,
+		otherClient,
 		joinedDatagrams,
 		changedAnswer,
 		nothingBack,
+		sourceLimit,
+		serverStopped,
+		lateAnswer,
 		{
 			Classes:  []Class{Silent},
 			Evidence: []Evidence{LongPackets},
@@ -79,7 +85,7 @@ var datagramSizes = []int{
 
 const (
 	controlSize = 64 // bytes of the datagrams that measure the loss of the path
-	controls    = 2  // after each other datagram
+	controls    = 2  // for each other datagram
 
 	// A datagram is sent when the one before is back, or after a pause.
 	pauseSmall = 30 * time.Millisecond
@@ -94,80 +100,68 @@ const (
 
 // sizeMeasurement is the measurement of datagram/exact.
 type sizeMeasurement struct {
-	p      *probe
+	*datagramSet
 	probes []*datagramProbe // one for each size
 	small  *datagramProbe   // that of controlSize
 }
 
 func runDatagramExact(p *probe) error {
-	open, err := packetOpener(p)
+	set, err := openDatagrams(p, datagramSizes...)
 	if err != nil {
 		return err
 	}
-	m := &sizeMeasurement{p: p}
-	for i, n := range datagramSizes {
-		d, err := openDatagramProbe(p, open, i, n)
-		if err != nil {
-			return err
-		}
-		defer d.socket.Close()
-		m.probes = append(m.probes, d)
-		if n == controlSize {
-			m.small = d
-		}
-	}
+	defer set.Close()
+	m := &sizeMeasurement{datagramSet: set, probes: slices.Clone(set.probes), small: set.probes[slices.Index(datagramSizes, controlSize)]}
 	start := time.Now()
 	for round := 1; p.ctx.Err() == nil; round++ {
-		m.sendRound()
-		if round == 1 && !m.awaitFirst(start.Add(p.Timeout)) && p.ctx.Err() == nil {
+		m.sendRound(round)
+		end := round == maxRounds || round > secondRounds && time.Since(start) > 2*p.Timeout
+		if round != minRounds && round != secondRounds && !end {
+			continue
+		}
+		m.await(m.probes...)
+		if m.nothingBack() && p.ctx.Err() == nil {
 			f := fail(Silent, "not one of %d datagrams came back", sumOf(m.probes).sent)
 			f.evidence = NothingPassed
 			return f
 		}
-		end := round == maxRounds || round > secondRounds && time.Since(start) > 2*p.Timeout
-		if round == minRounds || round == secondRounds || end {
-			awaitDatagrams(p, m.probes)
-			if end || m.decided() {
-				return m.verdict()
-			}
+		if end || m.decided() {
+			return m.verdict()
 		}
 	}
 	return p.ctx.Err()
 }
 
-// awaitFirst waits until something came back. It returns false if nothing did.
-func (m *sizeMeasurement) awaitFirst(deadline time.Time) bool {
-	for {
-		for _, d := range m.probes {
-			if d.back > 0 || d.err != nil && !dial.TooLong(d.err) {
-				return true
-			}
-			d.receive(time.Now())
-		}
-		if time.Now().After(deadline) || m.p.ctx.Err() != nil {
-			return false
-		}
-	}
+// nothingBack reports whether neither an answer nor an error came back.
+func (m *sizeMeasurement) nothingBack() bool {
+	return !slices.ContainsFunc(m.probes, func(d *datagramProbe) bool {
+		return d.back > 0 || d.err != nil && !dial.TooLong(d.err)
+	})
 }
 
-// sendRound sends a datagram of each size, with small ones between them. It does not
-// send them together, because that could overflow a queue that holds each of them.
-func (m *sizeMeasurement) sendRound() {
-	for _, d := range m.probes {
-		pause := pauseSmall
-		if d.size > 4096 {
-			pause = pauseLarge
-		}
+// sendRound sends a datagram of each size, and small ones, in a random order: a limit on the
+// rate would otherwise hit the same sizes in each round. It does not send them together,
+// because that could overflow a queue that holds each of them.
+func (m *sizeMeasurement) sendRound(round int) {
+	all := slices.Clone(m.probes)
+	for range controls * len(m.probes) {
+		all = append(all, m.small)
+	}
+	rand.New(rand.NewPCG(m.p.Seed, uint64(round))).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, d := range all {
 		d.send()
-		d.receive(time.Now().Add(pause))
-		for range controls {
-			m.small.send()
-		}
 		if m.p.ctx.Err() != nil {
 			return
 		}
+		switch {
+		case d == m.small:
+		case d.size <= 4096:
+			m.receive(time.Now().Add(pauseSmall), d)
+		default: // a slow path takes longer for long datagrams than for small ones
+			m.receive(time.Now().Add(pauseLarge+min(2*(m.longest-m.shortest), m.p.Timeout/attempts)), d)
+		}
 	}
-	m.small.receive(time.Now().Add(pauseSmall))
+	m.receive(time.Now().Add(pauseSmall), m.small)
 }
 
 // decided reports whether more rounds would hardly change the verdict: an answer was
@@ -210,48 +204,94 @@ func (m *sizeMeasurement) lossy(d *datagramProbe) bool {
 func packets(n int) int { return (n + 8 + 1231) / 1232 }
 
 func (m *sizeMeasurement) verdict() error {
-	// A wrong answer is the failure of the smallest size, and names the others.
+	if err := m.wrongAnswer(); err != nil {
+		return err
+	}
+	if m.p.ctx.Err() != nil {
+		return m.p.ctx.Err()
+	}
+	if f := m.lateSizes(); f != nil {
+		return f
+	}
+	if f := m.silence(m.probes); f != nil {
+		return f
+	}
+	if lost := m.lossySizes(); len(lost) > 0 {
+		return m.lossFailure(lost)
+	}
+	m.setNotes()
+	return nil
+}
+
+// wrongAnswer returns the failure of the smallest size with a wrong answer, and names the
+// others; or else the error of a socket.
+func (m *sizeMeasurement) wrongAnswer() error {
+	var failed []*datagramProbe
 	var first error
-	var failed, unsent []*datagramProbe
 	for _, d := range m.probes {
-		name := sizeName(d.size)
-		_, wrong := d.err.(*failure)
-		switch {
-		case d.err == nil:
-		case dial.TooLong(d.err):
-			unsent = append(unsent, d)
-		case wrong:
+		f, wrong := d.err.(*failure)
+		if wrong {
 			failed = append(failed, d)
-			if len(failed) == 1 {
-				first = inCase(name, d.err)
-			}
-		case first == nil:
-			first = inCase(name, d.err)
+		}
+		// That the bytes are those of another client says most.
+		more := wrong && f.evidence == OtherConnection
+		switch old, isFailure := first.(*failure); {
+		case d.err == nil || dial.TooLong(d.err):
+		case first == nil, wrong && !isFailure, more && old.evidence != OtherConnection:
+			first = d.err
+		}
+	}
+	for _, d := range m.probes {
+		if first != nil && d.err == first {
+			first = inCase(sizeName(d.size), first)
 		}
 	}
 	if f, ok := first.(*failure); ok && len(failed) > 1 {
 		f.detail += "; sizes that failed: " + m.ranges(failed)
 	}
-	if first != nil {
-		return first
+	return first
+}
+
+// lateSizes returns the failure of the sizes of which most answers came after more than
+// the timeout; nil if there are none.
+func (m *sizeMeasurement) lateSizes() *failure {
+	var sizes []*datagramProbe
+	late := 0
+	for _, d := range m.probes {
+		if d.late > 1 && 2*d.late > d.back {
+			sizes = append(sizes, d)
+			late += d.late
+		}
 	}
-	if lost := m.lossySizes(); len(lost) > 0 {
-		return m.lossFailure(lost)
+	if len(sizes) == 0 {
+		return nil
 	}
+	return fail(Late, "%d of %d answers to datagrams of %s came after more than the timeout of %v, the last one after %s",
+		late, sumOf(sizes).sent, m.ranges(sizes), m.p.Timeout, formatDuration(m.longest))
+}
+
+// setNotes reports what was lost, and what was not sent.
+func (m *sizeMeasurement) setNotes() {
 	var notes []string
-	if t := sumOf(m.probes); t.lost > 0 {
+	if sumOf(m.probes).lost > 0 {
 		notes = append(notes, "lost: "+m.bySize())
 	}
+	var never, unsent []*datagramProbe
 	for _, d := range m.probes {
-		if d != m.small && d.back == 0 && d.err == nil {
-			notes = append(notes, fmt.Sprintf("%s never came back, which the loss of single packets explains", sizeName(d.size)))
+		switch {
+		case d.err != nil:
+			unsent = append(unsent, d)
+		case d.back == 0:
+			never = append(never, d)
 		}
+	}
+	if len(never) > 0 {
+		notes = append(notes, m.ranges(never)+" never came back, which the loss of single packets explains")
 	}
 	if len(unsent) > 0 {
 		notes = append(notes, "this machine does not send "+m.ranges(unsent))
 	}
 	m.p.setNote("%s", strings.Join(notes, "; "))
-	return nil
 }
 
 // sizeGroups are the largest sizes of groups whose loss is also added up: what is not

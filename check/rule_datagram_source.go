@@ -8,7 +8,7 @@ var datagramSource = Rule{
 	Sends:    "datagrams of 64, 1472, 2048 and 65507 bytes from sockets that receive from any address",
 	Expects:  "the answers from the address that they were sent to; that long ones are lost does not fail this rule",
 	Meaning:  "The answer comes from another address, so that firewalls and connected sockets drop it, or it is not what was sent.",
-	Causes:   []Cause{otherSource, smallBuffer, joinedDatagrams, changedAnswer, nothingBack},
+	Causes:   []Cause{sourceChanged, otherSource, otherClient, smallBuffer, joinedDatagrams, changedAnswer, nothingBack},
 	noRetry:  true, // it sends everything five times
 	run:      runDatagramSource,
 }
@@ -17,20 +17,12 @@ func runDatagramSource(p *probe) error {
 	if p.target.Dial != nil {
 		return skipped("needs a socket that is not connected, and the target has its own Dial")
 	}
-	open, err := packetOpener(p)
+	set, err := openDatagrams(p, 64, 1472, 2048, 65507)
 	if err != nil {
 		return err
 	}
-	var probes []*datagramProbe
-	for i, n := range []int{64, 1472, 2048, 65507} {
-		d, err := openDatagramProbe(p, open, i, n)
-		if err != nil {
-			return err
-		}
-		defer d.socket.Close()
-		probes = append(probes, d)
-	}
-	small := probes[0]
+	defer set.Close()
+	probes, small := set.probes, set.probes[0]
 	for attempt := 1; attempt <= attempts && p.ctx.Err() == nil; attempt++ {
 		missing := false
 		deadline := time.Now().Add(p.Timeout / attempts)
@@ -40,7 +32,7 @@ func runDatagramSource(p *probe) error {
 			}
 		}
 		for _, d := range probes {
-			d.receive(deadline)
+			set.receive(deadline, d)
 			missing = missing || d.back == 0 && d.err == nil
 		}
 		if !missing || small.err != nil || small.back > 0 && attempt > 1 {

@@ -10,16 +10,22 @@ import (
 var orderLoss = Rule{
 	ID:       "datagram/order-loss",
 	Networks: datagrams,
-	Sends:    "1000 numbered datagrams in a second",
-	Expects:  "at least one of them, and none changed; the numbers lost, duplicated and out of order are reported and do not fail the rule",
+	Sends:    "1000 numbered datagrams in a second; if many are lost, 40 more in another second, and one from each of five new sockets",
+	Expects:  "at least one of them, none changed, and no end of the answers before the end of the datagrams; the numbers lost, duplicated and out of order, and a limit on the rate, are reported and do not fail the rule",
 	Meaning:  "Of many datagrams not one comes back, or some come back changed.",
 	Causes: []Cause{
 		{
-			Classes: []Class{Silent},
-			Text:    "a rate limit that stops answering a source that sends fast",
-			Remedy:  "raise the limit, or drop only what exceeds it",
+			Classes:  []Class{Silent},
+			Evidence: []Evidence{SourceLimit},
+			Meaning:  "A client that sends fast is not answered any more.",
+			Text:     "a limit on the rate or on the number of datagrams of one source, which ignores the source when it is exceeded",
+			Remedy:   "raise the limit, or drop only what exceeds it",
 		},
+		serverStopped,
+		nothingBack,
+		sourceChanged,
 		otherSource,
+		otherClient,
 		joinedDatagrams,
 		changedAnswer,
 	},
@@ -30,73 +36,166 @@ var orderLoss = Rule{
 const (
 	numbered      = 1000 // datagrams
 	numberedBurst = 10   // at a time
-	numberedSize  = 64   // bytes each
+	numberedPause = 10 * time.Millisecond
+	numberedSize  = 64 // bytes each
+
+	// After much loss, this many more are sent, one at a time.
+	slowNumbered = 40
+	slowPause    = 25 * time.Millisecond
 )
 
 func runOrderLoss(p *probe) error {
-	socket, err := openPacket(p)
+	set, err := openDatagrams(p, numberedSize)
 	if err != nil {
 		return err
 	}
-	defer socket.Close()
-	c := numberCount{socket: socket}
+	defer set.Close()
+	c := &numberCount{set: set, socket: set.probes[0].socket}
 	random := p.payload(0)
 	for i := range c.sent {
 		c.sent[i] = nextBytes(random, numberedSize)
 		binary.BigEndian.PutUint64(c.sent[i], uint64(i))
 	}
-	sent := make(chan error, 1)
-	go func() { sent <- c.send(p) }()
-	if err := c.receive(p, sent); err != nil {
+	if err := c.send(numbered, numberedBurst, numberedPause); err != nil {
 		return err
 	}
-	switch {
-	case c.wrong > 0:
-		c.first.detail = fmt.Sprintf("%s, the first: %s", count(c.wrong, "answer is wrong", "answers are wrong"), c.first.detail)
-		return c.first
-	case c.unique == 0:
-		return fail(Silent, "not one of %d datagrams came back", numbered)
+	if c.wrong > 0 {
+		c.firstWrong.detail = fmt.Sprintf("%s, the first: %s", count(c.wrong, "answer is wrong", "answers are wrong"), c.firstWrong.detail)
+		return c.firstWrong
 	}
-	p.setNote("%d sent: %d lost, %d duplicated, %d out of order", numbered, numbered-c.unique, c.duplicated, c.disordered)
+	note := fmt.Sprintf("%d sent: %d lost, %d duplicated, %d out of order", numbered, numbered-c.unique, c.duplicated, c.disordered)
+	if numbered-c.unique >= numbered/10 {
+		limit, err := c.examineLoss()
+		if err != nil {
+			return err
+		}
+		note += limit
+	}
+	p.setNote("%s", note)
 	return nil
+}
+
+// examineLoss finds out why many datagrams are lost. It returns a failure if nothing
+// comes back any more, and a note if the loss depends on the rate.
+func (c *numberCount) examineLoss() (note string, err error) {
+	if c.unique == 0 {
+		return "", c.noneBack()
+	}
+	fast, last := c.tally(0, numbered), 0
+	for i, back := range c.back[:numbered] {
+		if back {
+			last = i + 1
+		}
+	}
+	// The first half may have used up what a limit allows at once.
+	later := c.tally(numbered/2, numbered)
+	passed := float64(later.sent-later.lost) / c.at[numbered-1].Sub(c.at[numbered/2-1]).Seconds()
+	if err := c.send(len(c.sent), 1, slowPause); err != nil {
+		return "", err
+	}
+	slow := c.tally(numbered, len(c.sent))
+	if slow.lost < slow.sent {
+		return fast.slower(slow, passed), nil
+	}
+	before, after := c.tally(0, last), c.tally(last, len(c.sent))
+	fresh := c.set.sendFresh(c.set.probes[0])
+	switch answered := fresh.sent - fresh.lost; {
+	case answered == 0 && after.exceeds(before, 1):
+		return "", stopFailure(before, after, fresh)
+	case answered > 0 && after.exceeds(before.add(fresh), 1):
+		return "", limitFailure(last, after, fresh)
+	}
+	return "", nil
+}
+
+// noneBack returns the failure when nothing has come back.
+func (c *numberCount) noneBack() *failure {
+	fresh := c.set.sendFresh(c.set.probes[0])
+	f := fail(Silent, "not one of %d datagrams came back; of %d new sockets, %d got an answer", c.next, fresh.sent, fresh.sent-fresh.lost)
+	f.evidence = NothingPassed
+	if fresh.lost < fresh.sent {
+		f.evidence = SourceLimit
+	}
+	return f
 }
 
 // numberCount counts the numbers that come back.
 type numberCount struct {
-	socket     packetSocket
-	sent       [numbered][]byte
-	seen       [numbered]bool
-	highest    uint64
-	unique     int
+	set    *datagramSet
+	socket packetSocket
+	sent   [numbered + slowNumbered][]byte
+	at     [numbered + slowNumbered]time.Time // when it was sent
+	back   [numbered + slowNumbered]bool
+	next   int // the number to send next
+
+	highest    int
+	unique     int // how many came back
 	duplicated int
 	disordered int
 	wrong      int
-	first      *failure // the first wrong answer
+	firstWrong *failure
 }
 
-func (c *numberCount) send(p *probe) error {
-	for i, datagram := range c.sent {
-		if err := c.socket.send(datagram); err != nil {
+// send sends the datagrams up to number end, some at a time with a pause after them, and
+// counts what comes back.
+func (c *numberCount) send(end, burst int, pause time.Duration) error {
+	first := time.Now()
+	for c.next < end {
+		for range burst {
+			c.at[c.next] = time.Now() // before the answer can arrive
+			if err := c.socket.send(c.sent[c.next]); err != nil {
+				return err
+			}
+			c.next++
+		}
+		next := time.Now().Add(pause)
+		if err := c.receive(func() time.Time { return next }, false); err != nil {
 			return err
 		}
-		if i%numberedBurst == numberedBurst-1 {
-			p.pause(numberedBurst * time.Millisecond)
+	}
+	return c.receive(func() time.Time { return c.set.expected(first, c.at[end-1]) }, true)
+}
+
+// tally returns the loss of the numbers from first up to end.
+func (c *numberCount) tally(first, end int) lossTally {
+	t := lossTally{sent: end - first}
+	for _, back := range c.back[first:end] {
+		if !back {
+			t.lost++
 		}
 	}
-	return nil
+	return t
+}
+
+// receive counts what arrives until deadline. If early, it returns when everything that
+// was sent is back.
+func (c *numberCount) receive(deadline func() time.Time, early bool) error {
+	for !early || c.unique+c.wrong < c.next {
+		if time.Now().After(deadline()) { // a server answers without end
+			break
+		}
+		a, ok := c.set.next(deadline())
+		if !ok {
+			break
+		}
+		if a.err != nil {
+			return a.err
+		}
+		c.add(a.data, a.from, a.at)
+	}
+	return c.set.p.ctx.Err()
 }
 
 // add compares an answer with the datagram of its number.
-func (c *numberCount) add(got []byte, from netip.AddrPort) {
-	n := uint64(numbered)
+func (c *numberCount) add(got []byte, from netip.AddrPort, at time.Time) {
+	n := c.next
 	if len(got) >= 8 {
-		n = binary.BigEndian.Uint64(got)
+		n = int(min(binary.BigEndian.Uint64(got), uint64(c.next)))
 	}
-	if n >= numbered { // it was never sent: report how it differs from the first one
-		if isForeign(c.socket, got, from, nil) {
-			return
+	if n == c.next { // it was never sent: report how it differs from the first one
+		if !isForeign(c.socket, got, from, nil) {
+			c.addWrong(checkAnswer(c.socket, got, from, c.sent[0]))
 		}
-		c.addWrong(checkAnswer(c.socket, got, from, c.sent[0]))
 		return
 	}
 	if isForeign(c.socket, got, from, c.sent[n]) {
@@ -108,59 +207,25 @@ func (c *numberCount) add(got []byte, from netip.AddrPort) {
 		return
 	}
 	switch {
-	case c.seen[n]:
+	case c.back[n]:
 		c.duplicated++
 		return
 	case n < c.highest:
 		c.disordered++
 	}
-	c.seen[n] = true
+	c.set.addRoundTrip(at.Sub(c.at[n]))
+	c.back[n] = true
 	c.unique++
 	c.highest = max(c.highest, n)
 }
 
 func (c *numberCount) addWrong(f *failure) {
-	if c.wrong++; c.first == nil {
-		c.first = f
+	if c.wrong++; c.wrong > 1 {
+		return
 	}
-}
-
-// receive counts until there are as many answers as datagrams, or all are sent and
-// nothing more arrives.
-func (c *numberCount) receive(p *probe, sent <-chan error) error {
-	buf := make([]byte, maxDatagram)
-	start := time.Now()
-	var rtt time.Duration
-	for done := false; c.unique+c.wrong < numbered; {
-		if time.Since(start) > 2*p.Timeout { // a server answers without end
-			return nil
-		}
-		wait := p.Timeout / 2
-		if rtt > 0 {
-			wait = max(p.Timeout/attempts, min(2*rtt, p.Timeout))
-		}
-		c.socket.SetReadDeadline(time.Now().Add(wait))
-		n, from, err := c.socket.receive(buf)
-		switch {
-		case err == nil:
-			if rtt == 0 { // to the first datagram, or to one that was sent soon after
-				rtt = time.Since(start)
-			}
-			c.add(buf[:n], from)
-		case classify(err) != Timeout || p.ctx.Err() != nil:
-			return err
-		case done:
-			return nil
-		default:
-			select {
-			case err := <-sent:
-				if err != nil {
-					return err
-				}
-				done = true
-			default:
-			}
-		}
+	if f.class == WrongSource && c.unique > 0 {
+		f.evidence = SourceChanged
+		f.detail += fmt.Sprintf("; %s before it came from the right address", count(c.unique, "answer", "answers"))
 	}
-	return nil
+	c.firstWrong = f
 }

@@ -1,13 +1,10 @@
 package check_test
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -214,36 +211,5 @@ func TestExactSaysWhichSizesAreLost(t *testing.T) {
 				t.Errorf("got the cause %q, want %q", got.Cause, tt.cause)
 			}
 		})
-	}
-}
-
-// TestNoFalseAlarmOnALossyPath runs the rules on paths that lose packets at random,
-// ECHOD_SOAK times, or once.
-func TestNoFalseAlarmOnALossyPath(t *testing.T) {
-	t.Parallel()
-	times, err := strconv.Atoi(cmp.Or(os.Getenv("ECHOD_SOAK"), "1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := echotest.NewUDPServer(t)
-	for seed := range times {
-		for _, percent := range []int{1, 5} {
-			t.Run(fmt.Sprintf("%d%%/%d", percent, seed), func(t *testing.T) {
-				t.Parallel()
-				proxy := echotest.NewBrokenProxy(t, echotest.LosesPackets(percent, uint64(seed)), server.URL())
-				target, err := check.ParseTarget(proxy.URL())
-				if err != nil {
-					t.Fatal(err)
-				}
-				report, err := check.Run(t.Context(), target, check.Options{Seed: uint64(seed) + 1})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if report.Verdict() != check.Pass {
-					t.Errorf("got %s, want pass", report.Verdict())
-				}
-				report.WriteText(t.Output(), false)
-			})
-		}
 	}
 }

@@ -17,6 +17,13 @@ func TruncatesDatagrams() Fault {
 	})
 }
 
+// TruncatesShortDatagrams sends back only the first 512 bytes of a datagram.
+func TruncatesShortDatagrams() Fault {
+	return datagramFault("truncates-short-datagrams", "sends back only the first 512 bytes of a datagram", func(ctx context.Context, conn *net.UDPConn) {
+		echoDatagrams(ctx, conn, make([]byte, 512), conn, 1024)
+	})
+}
+
 // AnswersFromAnotherPort answers a datagram from another port than it was sent to.
 func AnswersFromAnotherPort() Fault {
 	return datagramFault("answers-from-another-port", "answers a datagram from another port than it was sent to", func(ctx context.Context, conn *net.UDPConn) {

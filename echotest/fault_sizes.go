@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // This file has faults that depend on the size of a datagram or on its source.
@@ -53,6 +54,18 @@ func ChangesSmallDatagrams() ProxyFault {
 func ChangesLargeSourcePort() ProxyFault {
 	return datagramProxyFault("changes-large-source-port", "sends answers of more than 1472 bytes from another port than the client sent to",
 		PathFault{Direction: ToClient, MinSize: 1473, Do: FromAnotherPort})
+}
+
+// DelaysLargeDatagrams sends answers of more than 1500 bytes 4 s late.
+func DelaysLargeDatagrams() ProxyFault {
+	return datagramProxyFault("delays-large-datagrams", "sends answers of more than 1500 bytes 4 s late",
+		PathFault{Direction: ToClient, MinSize: 1501, Do: Delay, After: 4 * time.Second})
+}
+
+// ChangesMapping sends answers from another port when a client is 300 ms old.
+func ChangesMapping() ProxyFault {
+	return datagramProxyFault("changes-mapping", "sends answers from another port when a client is 300 ms old",
+		PathFault{Direction: ToClient, After: 300 * time.Millisecond, Do: FromAnotherPort})
 }
 
 // AnswersLowPortsFromAnotherPort answers datagrams from source ports below 1024, from

@@ -65,6 +65,7 @@ func Faults() []Fault {
 		OmitsCloseNotify().fails("tls/half-close"),
 		AcceptsTruncation().fails("tls/truncation"),
 		TruncatesDatagrams().fails("datagram/exact", "datagram/source"),
+		TruncatesShortDatagrams().fails("datagram/exact", "datagram/source"),
 		AnswersFromAnotherPort().fails(
 			"datagram/exact", "datagram/source", "datagram/order-loss", "datagram/empty",
 		),
@@ -73,6 +74,10 @@ func Faults() []Fault {
 		AnswersLowPortsFromAnotherPort().fails("datagram/loop-guard"),
 		IgnoresEmptyDatagrams().fails("datagram/empty"),
 		StopsAtEmptyDatagram().fails("datagram/empty"),
+		MixesUpClients().fails("datagram/exact").mayFail("datagram/source", "datagram/order-loss", "datagram/empty"),
+		AnswersOnce().fails("datagram/exact", "datagram/order-loss"),
+		StopsAnswering().fails("datagram/exact", "datagram/order-loss"),
+		LimitsDatagramRate(),
 	}
 }
 
@@ -169,6 +174,8 @@ func datagramProxyFaults() []ProxyFault {
 		DropsShortFragments().fails("datagram/exact"),
 		DropsLongPackets().fails("datagram/exact"),
 		LosesLargeDatagrams().fails("datagram/exact"),
+		DelaysLargeDatagrams().fails("datagram/exact"),
+		ChangesMapping().fails("datagram/order-loss").mayFail("datagram/exact", "datagram/source", "datagram/empty"),
 		ChangesSmallDatagrams().fails(
 			"datagram/exact", "datagram/source", "datagram/order-loss", "datagram/empty",
 		),

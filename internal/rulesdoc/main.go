@@ -36,8 +36,8 @@ half-closes the second; or it sends 64 bytes in each of four datagrams. If somet
 comes back, late, changed or only a part of it, the rules run. If nothing does, no rule
 runs: the report has one verdict, which is inconclusive and says what the target does. This
 takes up to twice the timeout. ` + "`--anyway`" + ` runs the rules in any case. (A target that
-answers no datagram at all cannot be reached, which is an error.) The kinds of targets that
-are not an echo:
+answers no datagram within the timeout cannot be reached, which is an error.) The kinds of
+targets that are not an echo:
 
 `
 
