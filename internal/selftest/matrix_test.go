@@ -50,12 +50,12 @@ func sample() *selftest.Matrix {
 
 const sampleText = `seed 7
 
-tcp                     net     epoll
-stream/first-byte       pass    fail
-stream/churn            skip    skip
+tcp                net     epoll
+stream/first-byte  pass    fail
+stream/churn       skip    skip
 
-udp                     net     epoll
-datagram/exact          pass
+udp                net     epoll
+datagram/exact     pass
 
 epoll/tcp  stream/first-byte: reset
   seen    it was reset

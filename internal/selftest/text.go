@@ -32,18 +32,23 @@ func (m *Matrix) WriteText(w io.Writer, color bool) error {
 	return err
 }
 
-// ruleWidth returns the length of the longest ID.
-func ruleWidth() int {
+// ruleWidth returns the length of the longest ID in the tables.
+func (m *Matrix) ruleWidth() int {
 	width := 0
-	for _, r := range check.Rules() {
-		width = max(width, len(r.ID))
+	for _, c := range m.Columns {
+		if c.Report == nil {
+			continue
+		}
+		for _, r := range c.Report.Results {
+			width = max(width, len(r.Rule))
+		}
 	}
 	return width
 }
 
 // writeTable writes the table of one network.
 func (m *Matrix) writeTable(b *strings.Builder, network string, paint func(check.Verdict, string) string) {
-	heading := fmt.Sprintf("%-*s", ruleWidth(), network)
+	heading := fmt.Sprintf("%-*s", m.ruleWidth(), network)
 	for _, name := range m.engines() {
 		heading += fmt.Sprintf("  %-6s", name)
 	}
@@ -57,7 +62,7 @@ func (m *Matrix) writeTable(b *strings.Builder, network string, paint func(check
 			cells.WriteString("  " + paint(verdict, fmt.Sprintf("%-6s", verdict)))
 		}
 		if ran {
-			fmt.Fprintf(b, "%-*s%s\n", ruleWidth(), rule.ID, strings.TrimRight(cells.String(), " "))
+			fmt.Fprintf(b, "%-*s%s\n", m.ruleWidth(), rule.ID, strings.TrimRight(cells.String(), " "))
 		}
 	}
 }
