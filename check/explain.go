@@ -128,6 +128,7 @@ func explain(results []Result, bulkSize int64) {
 			}
 		}
 	}
+	noteWorthlessCloseNotify(results, failed[tlsTruncationToClient.ID])
 	for _, rule := range plainly {
 		if r := failed[rule.ID]; r != nil && r.ExplainedBy == "" {
 			findSometimes(r, rule, results, bulkSize)
