@@ -118,25 +118,56 @@ func (r *runner) connectAlone(during []string, connects bool) {
 	r.stop(during, "did not come back")
 }
 
-// stop records the finding. what is what the server did then.
+// stop records the finding. what is what the server did then. If no rule had a connection,
+// the server has served only the clients that identified it.
 func (r *runner) stop(during []string, what string) {
-	rules := strings.Join(during, ", ")
-	if n := len(during); n > 1 {
-		rules = strings.Join(during[:n-1], ", ") + " or " + during[n-1]
+	when := "during " + either(during)
+	cause := Cause{
+		Meaning: "One client can end the service for all others.",
+		Text:    "the process ended, e.g. by SIGPIPE when it wrote to a connection that the client had closed, or its accept loop ended with an error",
+		Remedy:  "ignore SIGPIPE (MSG_NOSIGNAL), and end only the connection on which an error occurs; the exit status and the log of the server say more",
+	}
+	if r.connections.made == 0 {
+		when = "after its first clients"
+		cause = Cause{
+			Meaning: "The service ends with its first clients.",
+			Text:    "a server that serves one client and ends (nc -l, socat without fork), or one that ends when a client leaves",
+			Remedy:  "accept further clients (ncat -l -k, socat fork); the exit status and the log of the server say more",
+		}
 	}
 	r.stopped = &Result{
 		Rule: aliveRule, Verdict: Fail, Class: Refused, Offset: -1,
-		Detail:  "the server stopped accepting during " + rules + " and " + what,
-		Meaning: "One client can end the service for all others.",
-		Cause:   "the process ended, e.g. by SIGPIPE when it wrote to a connection that the client had closed, or its accept loop ended with an error",
-		Remedy:  "ignore SIGPIPE (MSG_NOSIGNAL), and end only the connection on which an error occurs; the exit status and the log of the server say more",
+		Detail:  "the server stopped accepting " + when + " and " + what,
+		Meaning: cause.Meaning, Cause: cause.Text, Remedy: cause.Remedy,
 	}
 	r.stoppedDuring = during
-	r.skipReason = "not run: the server stopped accepting"
+	r.skipReason = notRunStopped
+}
+
+const notRunStopped = "not run: the server stopped accepting"
+
+// either returns "a", "a or b", or "a, b or c".
+func either(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// undecided returns the result of a rule whose failure, first, may be due to other rules, and
+// that cannot run again alone, because the server has stopped.
+func (r *runner) undecided(rule Rule, first Result) Result {
+	if first.Class != Timeout {
+		return first
+	}
+	skip := newResult(rule, "", skipped("timed out beside other rules, and did not run again: the server stopped accepting"))
+	skip.Elapsed = first.Elapsed
+	return skip
 }
 
 // allResults returns the results with the finding first. Rules that could not connect after
-// the server had stopped have not run. It is the cause of connections that broke then.
+// the server had stopped have not run. It explains connections that broke then.
 func (r *runner) allResults() []Result {
 	if r.stopped == nil {
 		return r.results
@@ -146,7 +177,7 @@ func (r *runner) allResults() []Result {
 		case result.Verdict == Error && (result.Class == Refused || result.Class == Timeout):
 			r.results[i] = Result{Rule: result.Rule, Verdict: Skip, Offset: -1, Detail: r.skipReason, Elapsed: result.Elapsed}
 		case result.Verdict == Fail && broken(result.Class) && slices.Contains(r.stoppedDuring, result.Rule):
-			r.results[i].Cause, r.results[i].Remedy = "the server ended, see "+aliveRule, ""
+			r.results[i].ExplainedBy = aliveRule
 		}
 	}
 	return append([]Result{*r.stopped}, r.results...)

@@ -184,7 +184,7 @@ func (c *Comparison) explainedBy(rule ComparedRule) string {
 func (c *Comparison) explainFirst() []ComparedRule {
 	rules := slices.Clone(c.Rules)
 	slices.SortStableFunc(rules, func(a, b ComparedRule) int {
-		return min(1, len(c.explains(b.Rule))) - min(1, len(c.explains(a.Rule)))
+		return place(a.Rule, len(c.explains(a.Rule))) - place(b.Rule, len(c.explains(b.Rule)))
 	})
 	return rules
 }

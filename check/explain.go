@@ -158,11 +158,26 @@ func findSometimes(r *Result, rule Rule, results []Result, bulkSize int64) {
 	}
 }
 
+// place returns where the explanation of a rule is in a report: a smaller number is above.
+// A server that stopped is first, then failures that explain others. An urgent byte is last:
+// most servers lose it, few clients send one, and it explains nothing else.
+func place(rule string, explained int) int {
+	switch {
+	case rule == aliveRule:
+		return 0
+	case explained > 0:
+		return 1
+	case rule == urgent.ID:
+		return 3
+	}
+	return 2
+}
+
 // explainFirst returns the results, first those that explain others.
 func (r *Report) explainFirst() []Result {
 	results := slices.Clone(r.Results)
 	slices.SortStableFunc(results, func(a, b Result) int {
-		return min(1, len(r.explainedBy(b.Rule))) - min(1, len(r.explainedBy(a.Rule)))
+		return place(a.Rule, len(r.explainedBy(a.Rule))) - place(b.Rule, len(r.explainedBy(b.Rule)))
 	})
 	return results
 }

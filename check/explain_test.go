@@ -105,6 +105,21 @@ func explained() *Report {
 	return r
 }
 
+func TestAnUrgentByteIsExplainedLastAndAStoppedServerFirst(t *testing.T) {
+	r := &Report{Results: []Result{
+		{Rule: aliveRule, Verdict: Fail, Class: Refused}, failed(urgent, Corrupt, "", 0), failed(bulk, Timeout, "", 4<<20), failed(sizeSweep, Timeout, SizeLimit, 1401), failed(rstToServer, Silent, "", 0),
+	}}
+	explain(r.Results, DefaultBulk)
+	var got []string
+	for _, result := range r.explainFirst() {
+		got = append(got, result.Rule)
+	}
+	want := []string{aliveRule, sizeSweep.ID, bulk.ID, rstToServer.ID, urgent.ID}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
 func TestTheReasonComesFirstWithItsRemedyAndTheOthersOnOneLine(t *testing.T) {
 	r := explained()
 	path, direct := Compare(r, &Report{Results: passes(r)}), Compare(r, r)

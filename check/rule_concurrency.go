@@ -38,8 +38,8 @@ var concurrency = Rule{
 			Classes:  []Class{Timeout, Refused, Reset, PrematureEOF},
 			Evidence: []Evidence{Burst, Connecting},
 			Meaning:  "Clients that connect at the same moment are not all accepted.",
-			Text:     "more connects at once than the accept queue holds (socat's backlog is 5), or a limit on the rate of new connections",
-			Remedy:   "increase the backlog (socat: backlog=128; the limit is sysctl net.core.somaxconn), or raise the limit on the rate",
+			Text:     "more connects at once than the accept queue holds (socat's backlog is 5), a limit on the rate of new connections, or a NAT whose few ports are still held by connections that have ended",
+			Remedy:   "increase the backlog (socat: backlog=128; the limit is sysctl net.core.somaxconn), raise the limit on the rate, or give the NAT more ports or addresses",
 		},
 		{
 			Classes: []Class{Timeout},

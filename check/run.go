@@ -161,7 +161,9 @@ func (r *runner) runStage(rules []Rule, s stage) {
 	for _, i := range inStage {
 		switch {
 		case !again[i]:
-		case r.stopped != nil, isExplained(r.results, first[i]):
+		case r.stopped != nil:
+			r.setResult(i, r.undecided(rules[i], first[i]))
+		case isExplained(r.results, first[i]):
 			r.setResult(i, first[i])
 		default:
 			r.setResult(i, r.runAgain(ctx, rules[i], first[i]))
