@@ -228,8 +228,8 @@ func echoWithBench(ctx context.Context, url string, clientTLS *tls.Config) error
 	if err != nil {
 		return err
 	}
-	if result.Messages == 0 {
-		return fmt.Errorf("not one message came back: %v", result.Errors)
+	if result.Answered == 0 {
+		return fmt.Errorf("not one message came back: %v", result.Failed)
 	}
 	return nil
 }

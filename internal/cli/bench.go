@@ -78,7 +78,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.VarP(number(&plan.Conns, 1, load.MaxConns), "conns", "c", "connections, or sockets for udp")
 	flags.VarP(rate(&plan.Rate), "rate", "r", "messages per second, on a schedule; 0: as fast as replies arrive")
 	flags.VarP(durations{low: time.Millisecond, unset: draw.Brief(defaultBenchDuration)}.value(&plan.Duration), "duration", "d", "how long to measure")
-	flags.VarP(number(&plan.Messages, 1, math.MaxInt64), "messages", "n", "measure this many messages, in place of --duration")
+	flags.VarP(number(&plan.Messages, 1, math.MaxInt64), "messages", "n", "send exactly this many messages, in place of --duration")
 	flags.VarP(sizes(&plan.Sizes), "size", "s", "bytes of a message: a size, a range, or a list with weights")
 	flags.Var(number(&plan.Depth, 1, load.MaxDepth), "depth", "messages in flight on each connection, without --rate")
 	flags.Var(durationOrZero(&plan.Warmup, time.Millisecond), "warmup", "how long to send before measuring")
@@ -111,13 +111,13 @@ func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *
 	live := newLiveLine(p, plan)
 	result, err := load.Run(ctx, plan, live.show)
 	live.clear()
-	if err != nil {
+	if result == nil || err != nil && result.Seconds == 0 && f.output.format == "text" { // nothing was measured
 		return cmp.Or(interrupted(ctx), err)
 	}
 	result.Echod = thisBuild().brief()
 	run := report.Run{Result: result, Verdicts: verdicts(f.thresholds, result)}
-	err = deliverRun(p, run, f.output.format, file)
-	if hdr != nil {
+	err = cmp.Or(deliverRun(p, run, f.output.format, file), err)
+	if hdr != nil && result.Seconds > 0 {
 		// In milliseconds, the unit of other tools.
 		err = cmp.Or(err, hdr.write(func(w io.Writer) error { return result.Latency.WriteHgrm(w, time.Millisecond) }))
 	}
@@ -145,7 +145,7 @@ func (f *benchFlags) planFor(url string) (load.Plan, error) {
 		return load.Plan{}, err
 	}
 	if target.Network != "udp" && f.bounds("loss") {
-		return load.Plan{}, usage.New("--threshold: loss is for udp:// targets", "want errors for streams, e.g. 'errors<1'")
+		return load.Plan{}, usage.New("--threshold: loss is for udp:// targets", "want failed for streams, e.g. 'failed<1'")
 	}
 	if pid := f.plan.ServerPID; pid > 0 && !canBeMeasured(pid) {
 		return load.Plan{}, usage.New(fmt.Sprintf("--server-pid: no process %d in /proc", pid), "want a process on this machine (Linux only), e.g. $(pidof echod)")
@@ -183,8 +183,10 @@ var benchMeasures = []measure[*load.Result]{
 	latencyOf("p90", quantile(0.9)), latencyOf("p50", quantile(0.5)),
 	latencyOf("max", (*hist.Hist).Max), latencyOf("mean", (*hist.Hist).Mean),
 	{"rate", ">", "1000", parseRate, answersPerSecond, draw.PerSecond.Write},
-	{"errors", "<", "1", parseWhole, errorsIn, wholeText},
-	{"loss", "<", "1%", parsePercent, lossIn, draw.Percentage},
+	{"failed", "<", "1", parseWhole, failedIn, wholeText},
+	{"success_ratio", ">", "99.9%", parsePercent, ratio(report.SuccessRatio), draw.Percentage},
+	{"loss", "<", "1%", parsePercent, ratio(report.LossRatio), draw.Percentage},
+	{"connects_failed", "<", "1", parseWhole, connectsFailedIn, wholeText},
 }
 
 func latencyOf(name string, of func(*hist.Hist) time.Duration) measure[*load.Result] {
@@ -201,21 +203,18 @@ func quantile(part float64) func(*hist.Hist) time.Duration {
 	return func(h *hist.Hist) time.Duration { return h.Quantile(part) }
 }
 
-func answersPerSecond(r *load.Result) float64 { return float64(r.Messages) / r.Seconds }
+func answersPerSecond(r *load.Result) float64 { return float64(r.Answered) / r.Seconds }
+func failedIn(r *load.Result) float64         { return float64(r.Failed.Total()) }
+func connectsFailedIn(r *load.Result) float64 { return float64(r.ConnectsFailed.Total()) }
 
-func errorsIn(r *load.Result) float64 {
-	var sum int64
-	for _, n := range r.Errors {
-		sum += n
-	}
-	return float64(sum)
-}
-
-func lossIn(r *load.Result) float64 {
-	if r.Datagrams == nil {
+// ratio returns NaN for a ratio that is not known.
+func ratio(of func(*load.Result) (float64, bool)) func(*load.Result) float64 {
+	return func(r *load.Result) float64 {
+		if part, ok := of(r); ok {
+			return part
+		}
 		return math.NaN()
 	}
-	return float64(r.Datagrams.Lost) / float64(r.Datagrams.Sent)
 }
 
 // deliverRun writes the report to file, or to standard output. What people must see and
@@ -228,7 +227,7 @@ func deliverRun(p *Process, run report.Run, format string, file *outputFile) err
 	if file != nil && !p.quiet {
 		writeLine(p.Stderr, report.Line(run.Result))
 	}
-	if run.Result.Errors[dial.Local] > 0 {
+	if r := run.Result; r.ConnectsFailed[dial.Local] > 0 || r.Failed[dial.Local] > 0 && r.Behind == nil {
 		writeHint(p.Stderr, hintLocal)
 	}
 	if file == nil && format == "text" {

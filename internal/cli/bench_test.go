@@ -14,11 +14,12 @@ import (
 )
 
 func TestThresholdComparesTheFigureThatItNames(t *testing.T) {
-	r := &load.Result{Seconds: 2, Messages: 100, Latency: hist.New(), Errors: map[dial.Class]int64{dial.Reset: 2, dial.Timeout: 1}}
+	r := &load.Result{Seconds: 2, Due: 103, Answered: 100, Latency: hist.New(),
+		Failed: load.Classes{dial.Reset: 2, dial.Timeout: 1}, ConnectsFailed: load.Classes{dial.Refused: 4}}
 	for i := range 100 {
 		r.Latency.Record(time.Duration(i+1) * time.Millisecond)
 	}
-	lossy := &load.Result{Latency: hist.New(), Datagrams: &load.Datagrams{Sent: 200, Lost: 1}}
+	lossy := &load.Result{Latency: hist.New(), Plan: load.Plan{URL: "udp://127.0.0.1:7"}, Due: 200, Answered: 199, Lost: 1}
 	tests := []struct {
 		threshold string
 		of        *load.Result
@@ -36,8 +37,12 @@ func TestThresholdComparesTheFigureThatItNames(t *testing.T) {
 		{"mean < 50ms", r, false, "50.5 ms"},
 		{"rate>49", r, true, "50.0/s"},
 		{"rate>50/s", r, false, "50.0/s"},
-		{"errors<4", r, true, "3"},
-		{"errors<3", r, false, "3"},
+		{"failed<4", r, true, "3"},
+		{"failed<3", r, false, "3"},
+		{"success_ratio>97%", r, true, "97.1 %"},
+		{"success_ratio>99.9%", r, false, "97.1 %"},
+		{"connects_failed<5", r, true, "4"},
+		{"connects_failed<4", r, false, "4"},
 		{"loss<1%", lossy, true, "0.500 %"},
 		{"loss<0.5%", lossy, false, "0.500 %"},
 		{"p99<1h", lossy, false, "not measured"},
@@ -96,7 +101,7 @@ func TestExitCodeOfBenchFollowsFromItsResult(t *testing.T) {
 		want Code
 	}{
 		{"fine", of(&load.Result{}, []report.Verdict{{Met: true}}), OK},
-		{"errors alone", of(&load.Result{Errors: map[dial.Class]int64{dial.Reset: 5}}, nil), OK},
+		{"failed messages alone", of(&load.Result{Failed: load.Classes{dial.Reset: 5}}, nil), OK},
 		{"a threshold is broken", of(&load.Result{}, broken), Failed},
 		{"a byte is wrong", of(&load.Result{Wrong: new(load.Wrong)}, nil), Failed},
 		{"the generator was too slow", of(&load.Result{Behind: new(load.Behind)}, nil), Unknown},
@@ -113,9 +118,9 @@ func TestExitCodeOfBenchFollowsFromItsResult(t *testing.T) {
 }
 
 func TestLiveLineShowsTheLastSecond(t *testing.T) {
-	second := load.Interval{Seconds: 1, Messages: 12345, Conns: 50, Latency: hist.New()}
+	second := load.Interval{Seconds: 1, Answered: 12345, Conns: 50, Latency: hist.New()}
 	second.Latency.Record(2 * time.Millisecond)
-	silent := load.Interval{Seconds: 1, Errors: 3, Conns: 49, Latency: hist.New()}
+	silent := load.Interval{Seconds: 1, Failed: 2, Lost: 1, Conns: 49, Latency: hist.New()}
 	var b strings.Builder
 	l := liveLine{statusLine: statusLine{&b}, plan: load.Plan{URL: "tcp://far:7", Warmup: 2 * time.Second}}
 	for _, tt := range []struct {
@@ -124,8 +129,8 @@ func TestLiveLineShowsTheLastSecond(t *testing.T) {
 	}{
 		{load.Progress{Warmup: true}, "warming up for 2s"},
 		{load.Progress{At: 1001 * time.Millisecond, Of: 10 * time.Second, Interval: second}, "1s of 10s  12,345/s  p99 2.00 ms  connections 50"},
-		{load.Progress{At: 2 * time.Second, Interval: silent}, "2s  0/s  connections 49  errors 3"},
-		{load.Progress{At: 3 * time.Second, Interval: second}, "3s  12,345/s  p99 2.00 ms  connections 50  errors 3"},
+		{load.Progress{At: 2 * time.Second, Interval: silent}, "2s  0/s  connections 49  failed 3"},
+		{load.Progress{At: 3 * time.Second, Interval: second}, "3s  12,345/s  p99 2.00 ms  connections 50  failed 3"},
 	} {
 		b.Reset()
 		l.show(tt.now)

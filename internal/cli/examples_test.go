@@ -116,7 +116,7 @@ func TestSampleOfPingIsWhatPingPrints(t *testing.T) {
 // machine.
 func TestSampleOfBenchHasTheFiguresThatBenchPrints(t *testing.T) {
 	_, out, complaint := runEchod(t, "bench", "--rate", "2000/s", "-d", "500ms", "-c", "1",
-		"--threshold", "p99<10ms", "--threshold", "errors<1", echotest.NewServer(t).URL())
+		"--threshold", "p99<10ms", "--threshold", "failed<1", echotest.NewServer(t).URL())
 	_, out, _ = strings.Cut(out, "\n\n") // after the plan
 	name := func(line string) string {
 		name, _, _ := strings.Cut(line, "  ")

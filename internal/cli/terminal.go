@@ -86,7 +86,7 @@ func andMore(words []string) string {
 type liveLine struct {
 	statusLine
 	plan   load.Plan
-	errors int64 // so far
+	failed int64 // messages so far, with those that were lost
 }
 
 func newLiveLine(p *Process, plan load.Plan) *liveLine {
@@ -97,9 +97,9 @@ func newLiveLine(p *Process, plan load.Plan) *liveLine {
 
 func (l *liveLine) show(now load.Progress) {
 	if !now.Warmup {
-		l.errors += now.Interval.Errors
+		l.failed += now.Interval.Failed + now.Interval.Lost
 	}
-	l.write(report.ProgressLine(l.plan, now, l.errors) + "  " + l.plan.URL)
+	l.write(report.ProgressLine(l.plan, now, l.failed) + "  " + l.plan.URL)
 }
 
 // colorful reports whether standard output is a terminal that shows colours, and they

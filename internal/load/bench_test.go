@@ -32,7 +32,7 @@ func BenchmarkClosedLoop(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.ReportMetric(float64(r.Messages)/r.Seconds, "messages/s")
+				b.ReportMetric(float64(r.Answered)/r.Seconds, "messages/s")
 			})
 		}
 	}

@@ -71,6 +71,15 @@ func (f *datagrams) enqueue(d *datagram) {
 	f.inFlight++
 }
 
+// unsend takes back the last datagram of add, which was not sent. Its number is not used
+// again.
+func (f *datagrams) unsend() {
+	last := len(f.pending) - 1
+	f.release(f.pending[last])
+	f.pending[last] = nil
+	f.skipAnswered()
+}
+
 // startOf returns the position in the content of what follows the header. Datagrams
 // with neighbouring numbers, or of neighbouring sockets, differ.
 func (f *datagrams) startOf(number uint64) uint64 { return uint64(f.conn)*65537 + number*1021 }

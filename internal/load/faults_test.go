@@ -14,25 +14,6 @@ import (
 	"echod/internal/dial"
 )
 
-// counted runs p and also returns the tally.
-func counted(t *testing.T, p Plan, make func(*run) (driver, error)) (*Result, *tally, error) {
-	t.Helper()
-	var c *run
-	r, err := runWith(t.Context(), p, nil, func(of *run) (driver, error) {
-		c = of
-		return make(of)
-	})
-	return r, c.tally, err
-}
-
-// errorsOf returns the number of errors of all classes.
-func errorsOf(r *Result) (n int64) {
-	for _, count := range r.Errors {
-		n += count
-	}
-	return n
-}
-
 func TestWrongByteEndsARun(t *testing.T) {
 	honest := echotest.NewServer(t).URL()
 	tests := []struct {
@@ -69,7 +50,7 @@ func TestBytesAreComparedOnlyIfThePlanSaysSo(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		p := planFor(t, url, "64")
 		p.Conns, p.Duration, p.Messages, p.Verify = 1, 0, 200, false // byte 5000 is in the 79th
-		if r, err := run(t.Context(), p); err != nil || r.Wrong != nil || r.Messages < 200 {
+		if r, err := run(t.Context(), p); err != nil || r.Wrong != nil || r.Answered < 200 {
 			t.Errorf("got %+v, %v; want 200 messages and nothing wrong", r, err)
 		}
 	})
@@ -109,15 +90,18 @@ func TestFailedConnectionsAreCountedAndReplaced(t *testing.T) {
 					p := planFor(t, serveEach(t, tt.serve), "64")
 					p.Conns, p.Rate, p.Churn, p.Timeout = 2, rate, tt.churn, 300*time.Millisecond
 					p.Duration, p.Messages = 0, 30
-					r, counts, err := counted(t, p, make)
-					if none := new(dial.UnreachableError); errors.As(err, &none) == (r.Messages > 0) {
-						t.Fatalf("got %d messages, %v", r.Messages, err)
+					r, err := runWith(t.Context(), p, nil, make)
+					if none := new(dial.UnreachableError); errors.As(err, &none) == (r.Answered > 0) {
+						t.Fatalf("got %d messages, %v", r.Answered, err)
 					}
-					if r.Errors[tt.want] < 2 || rate == 0 && !tt.churn && tt.want != dial.Timeout && r.Messages <= 6 {
-						t.Errorf("rate %g: got %d messages, errors %v; want more than 3 from each of 2 connections, and %s", rate, r.Messages, r.Errors, tt.want)
+					if r.Failed[tt.want] < 2 || rate == 0 && !tt.churn && tt.want != dial.Timeout && r.Answered <= 6 {
+						t.Errorf("rate %g: got %d messages, errors %v; want more than 3 from each of 2 connections, and %s", rate, r.Answered, r.Failed, tt.want)
 					}
-					if rate > 0 && (counts.outcomes.due != p.Messages || counts.outcomes.settled() != p.Messages || r.Messages+errorsOf(r) < p.Messages) {
-						t.Errorf("rate %g: got %d due, %d settled, %d answered, errors %v; want an outcome for each of %d", rate, counts.outcomes.due, counts.outcomes.settled(), r.Messages, r.Errors, p.Messages)
+					if r.Due != p.Messages || !r.Balanced() {
+						t.Errorf("rate %g: got %d due, %d answered, failed %v; want an outcome for each of %d", rate, r.Due, r.Answered, r.Failed, p.Messages)
+					}
+					if tt.want != dial.Timeout && r.Disconnects[tt.want] < 2 || tt.want != dial.Timeout && r.Connects < 3 {
+						t.Errorf("rate %g: got %d connections, disconnects %v; want some that ended with %s", rate, r.Connects, r.Disconnects, tt.want)
 					}
 				})
 			}
@@ -156,11 +140,11 @@ func TestEachDatagramOfABadPathHasAnOutcome(t *testing.T) {
 	honest := echotest.NewUDPServer(t).URL()
 	tests := []struct {
 		fault echotest.ProxyFault
-		want  func(d *Datagrams) bool
+		want  func(d *Result) bool
 	}{
-		{echotest.DropsDatagrams(), func(d *Datagrams) bool { return d.Lost > 0 }},
-		{echotest.DuplicatesDatagrams(), func(d *Datagrams) bool { return d.Duplicated > 0 && d.Lost == 0 }},
-		{echotest.ReordersDatagrams(), func(d *Datagrams) bool { return d.Reordered > 0 }},
+		{echotest.DropsDatagrams(), func(d *Result) bool { return d.Lost > 0 }},
+		{echotest.DuplicatesDatagrams(), func(d *Result) bool { return d.Duplicated > 0 && d.Lost == 0 }},
+		{echotest.ReordersDatagrams(), func(d *Result) bool { return d.Reordered > 0 }},
 	}
 	for name, make := range drivers {
 		for _, tt := range tests {
@@ -168,37 +152,35 @@ func TestEachDatagramOfABadPathHasAnOutcome(t *testing.T) {
 				t.Parallel()
 				p := planFor(t, echotest.NewBrokenProxy(t, tt.fault, honest).URL(), "64")
 				p.Rate, p.Duration, p.Messages, p.Timeout = 200, 0, 90, time.Second
-				r, counts, err := counted(t, p, make)
+				r, err := runWith(t.Context(), p, nil, make)
 				if err != nil {
 					t.Fatal(err)
 				}
-				d := r.Datagrams
-				if !tt.want(d) || r.Wrong != nil || len(r.Errors) > 0 {
-					t.Errorf("got %+v, wrong %+v, errors %v", *d, r.Wrong, r.Errors)
+				if !tt.want(r) || r.Wrong != nil || len(r.Failed) > 0 {
+					t.Errorf("got %d lost, %d duplicated, %d reordered, wrong %+v, failed %v", r.Lost, r.Duplicated, r.Reordered, r.Wrong, r.Failed)
 				}
-				if d.Received+d.Lost != 90 || d.Sent != 90 || r.Messages != d.Received || counts.outcomes.settled() != 90 {
-					t.Errorf("got %+v, %d settled; want 90 answered or lost", *d, counts.outcomes.settled())
+				if r.Answered+r.Lost != 90 || r.Sent != 90 || r.Due != 90 {
+					t.Errorf("got %d sent, %d answered, %d lost; want 90 answered or lost", r.Sent, r.Answered, r.Lost)
 				}
 			})
 		}
 	}
 }
 
-// The error says that an earlier datagram was refused. That datagram also counts as lost,
-// once.
-func TestRefusedDatagramIsLostOnce(t *testing.T) {
+// The error says that an earlier datagram was refused. One that was refused is not lost.
+func TestRefusedDatagramHasFailed(t *testing.T) {
 	for name, make := range drivers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := planFor(t, "udp://127.77.0.9:9", "64")
 			p.Rate, p.Duration, p.Messages, p.Timeout = 200, 0, 40, 200*time.Millisecond
-			r, counts, err := counted(t, p, make)
+			r, err := runWith(t.Context(), p, nil, make)
 			var unreachable *dial.UnreachableError
 			if !errors.As(err, &unreachable) || unreachable.Class != dial.Refused {
 				t.Errorf("got %v, want refused", err)
 			}
-			if r.Datagrams.Lost != 40 || counts.outcomes.settled() != 40 || r.Errors[dial.Refused] == 0 {
-				t.Errorf("got %+v, %d settled, errors %v; want 40 lost, and refusals", *r.Datagrams, counts.outcomes.settled(), r.Errors)
+			if r.Failed[dial.Refused] == 0 || r.Failed.Total()+r.Lost != 40 {
+				t.Errorf("got %d lost, failed %v; want 40 in all, and refusals", r.Lost, r.Failed)
 			}
 		})
 	}
@@ -211,8 +193,8 @@ func TestChurnSendsOnlyScheduledMessages(t *testing.T) {
 	for name, make := range drivers {
 		p := planFor(t, url, "64")
 		p.Conns, p.Churn, p.Rate, p.Duration, p.Messages = 1, true, 10, 0, 5
-		if r, counts, _ := counted(t, p, make); counts.outcomes.due != 5 || r.Sent != 5 || errorsOf(r) != 5 || r.Seconds < 0.4 {
-			t.Errorf("%s: got %d due, %d sent, errors %v in %gs; want 5 of each, 0.1s apart", name, counts.outcomes.due, r.Sent, r.Errors, r.Seconds)
+		if r, _ := runWith(t.Context(), p, nil, make); r.Due != 5 || r.Sent != 5 || r.Failed.Total() != 5 || r.Seconds < 0.4 {
+			t.Errorf("%s: got %d due, %d sent, failed %v in %gs; want 5 of each, 0.1s apart", name, r.Due, r.Sent, r.Failed, r.Seconds)
 		}
 	}
 }
@@ -240,9 +222,9 @@ func TestLoadOverTLSIsAnswered(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Messages < 100 || r.Wrong != nil || len(r.Errors) > 0 || r.Connect.Count() == 0 {
+			if r.Answered < 100 || r.Wrong != nil || len(r.Failed) > 0 || r.Connect.Count() == 0 {
 				t.Errorf("got %d messages by %d connections, wrong %+v, errors %v; want 100, nothing wrong, no errors",
-					r.Messages, r.Connect.Count(), r.Wrong, r.Errors)
+					r.Answered, r.Connect.Count(), r.Wrong, r.Failed)
 			}
 		})
 	}

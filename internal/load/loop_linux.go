@@ -112,6 +112,9 @@ func (l *loop) drive(ctx context.Context) {
 	for done := ctx.Done(); ; {
 		select {
 		case <-done:
+			for i := range l.slots {
+				l.slots[i].stop(l.now(), dial.Timeout)
+			}
 			return
 		default:
 		}
@@ -140,7 +143,7 @@ func (l *loop) pollTimeout() int {
 	if l.Rate == 0 {
 		return most
 	}
-	return max(0, min(most, int((l.schedule.due()-l.now())/int64(time.Millisecond))))
+	return int(max(0, min(int64(most), (l.schedule.due()-l.now())/int64(time.Millisecond))))
 }
 
 // turn waits for at most timeout milliseconds and serves the sockets that are ready. No event
@@ -215,10 +218,20 @@ func (l *loop) advance(s *loopSlot, now int64) {
 			continue
 		case sendDatagram:
 			sent := l.now()
-			if _, errno := l.k.Send(s.fd, s.nextDatagram(sent, l.out), unix.MSG_NOSIGNAL); errno != 0 && errno != unix.EAGAIN {
+			switch _, errno := l.k.Send(s.fd, s.nextDatagram(sent, l.out), unix.MSG_NOSIGNAL); errno {
+			case 0:
+				s.sentDatagram()
+				continue
+			case unix.EINTR:
+				s.sendAgain()
+				continue
+			case unix.EAGAIN:
+				s.sendAgain()
+				interest |= poll.Writable
+			default:
 				s.sendFailed(sent, dial.Classify(errno))
+				continue
 			}
-			continue
 		case wait:
 			if s.state == connecting {
 				interest = poll.Writable

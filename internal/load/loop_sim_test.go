@@ -108,7 +108,7 @@ func (s *simulation) run(t testing.TB) *tally {
 	}
 	s.loop.open(ctx)
 	s.r.schedule.start(s.r.now(), s.r.Rate)
-	tl.begin(s.r.now, &s.r.schedule)
+	tl.begin(s.r.now(), &s.r.schedule)
 	s.loop.drive(ctx)
 	s.loop.close()
 	if got := s.k.Violations(); len(got) > 0 {
@@ -117,8 +117,9 @@ func (s *simulation) run(t testing.TB) *tally {
 	if open := s.k.Open(); len(open) > 0 {
 		t.Errorf("descriptors are left open: %v", open)
 	}
-	if o := tl.outcomes; s.r.Rate > 0 && o.due != o.settled() {
-		t.Errorf("got %+v: want an outcome for each of %d messages", o, o.due)
+	tl.stop(s.k.Now(), &s.r.schedule)
+	if r := tl.total(); !r.Balanced() || r.Due != s.r.Messages {
+		t.Errorf("got %+v: want an outcome for each of %d messages", tl.outcomes, s.r.Messages)
 	}
 	return tl
 }
@@ -176,12 +177,12 @@ func TestShortAndInterruptedCallsAreNoErrors(t *testing.T) {
 			t.Run(load.name+"/"+fault.name, func(t *testing.T) {
 				s := newSimulation(t, load.network, load.plan)
 				if load.name == "large messages" && i > 0 {
-					s.r.Messages, s.r.tally.messages = 1, 1
+					s.r.Messages, s.r.tally.plan.Messages = 1, 1
 				}
 				s.k.Choose = fault.choose()
 				tl := s.run(t)
-				if tl.outcomes.answered < s.r.Messages || len(tl.result.Errors) > 0 || tl.result.Wrong != nil {
-					t.Errorf("got %+v, errors %v, wrong %+v; want %d answered", tl.outcomes, tl.result.Errors, tl.result.Wrong, s.r.Messages)
+				if tl.outcomes.answered < s.r.Messages || len(tl.result.Failed) > 0 || tl.result.Wrong != nil {
+					t.Errorf("got %+v, errors %v, wrong %+v; want %d answered", tl.outcomes, tl.result.Failed, tl.result.Wrong, s.r.Messages)
 				}
 			})
 		}
@@ -219,39 +220,39 @@ func TestLoopCountsFailures(t *testing.T) {
 		name, network string
 		plan          func(p *Plan)
 		set           func(s *simulation)
-		want          map[dial.Class]int64
+		want          Classes
 		lost          int64
 	}{
 		{"the service resets", "tcp", few(5), firstPeer(func(p *sim.Peer) {
 			if len(p.Received()) > 0 {
 				p.Reset()
 			}
-		}), map[dial.Class]int64{dial.Reset: 1}, 0},
+		}), Classes{dial.Reset: 1}, 0},
 		{"the service closes", "tcp", few(5), firstPeer(func(p *sim.Peer) {
 			if len(p.Received()) > 0 {
 				p.CloseWrite()
 			}
-		}), map[dial.Class]int64{dial.PrematureEOF: 1}, 0},
-		{"the service does not answer", "tcp", few(5), firstPeer(func(*sim.Peer) {}), map[dial.Class]int64{dial.Timeout: 1}, 0},
+		}), Classes{dial.PrematureEOF: 1}, 0},
+		{"the service does not answer", "tcp", few(5), firstPeer(func(*sim.Peer) {}), Classes{dial.Timeout: 1}, 0},
 		{"the service does not read", "tcp", both(few(2), func(p *Plan) { p.Sizes, _ = ParseSizes("300KiB") }), firstPeer(func(p *sim.Peer) { p.Stall() }),
-			map[dial.Class]int64{dial.Timeout: 1}, 0},
+			Classes{dial.Timeout: 1}, 0},
 		{"churn: the answer is cut off", "tcp", both(few(5), churn), firstPeer(func(p *sim.Peer) {
 			if p.End() == sim.Clean {
 				p.Send(p.Received()[:10])
 				p.CloseWrite()
 			}
-		}), map[dial.Class]int64{dial.PrematureEOF: 1}, 0},
-		{"send fails with ECONNRESET", "tcp", few(5), once(sim.Send, unix.ECONNRESET), map[dial.Class]int64{dial.Reset: 1}, 0},
-		{"send fails with ENOBUFS", "tcp", few(5), once(sim.Send, unix.ENOBUFS), map[dial.Class]int64{dial.Local: 1}, 0},
-		{"recv fails with ECONNRESET", "tcp", few(5), once(sim.Recv, unix.ECONNRESET), map[dial.Class]int64{dial.Reset: 1}, 0},
-		{"recv fails with ETIMEDOUT", "tcp", few(5), once(sim.Recv, unix.ETIMEDOUT), map[dial.Class]int64{dial.Timeout: 1}, 0},
-		{"churn: socket fails with EMFILE", "tcp", both(few(5), churn), once(sim.Socket, unix.EMFILE), map[dial.Class]int64{dial.Local: 1}, 0},
-		{"churn: connect fails with EADDRNOTAVAIL", "tcp", both(few(5), churn), once(sim.Connect, unix.EADDRNOTAVAIL), map[dial.Class]int64{dial.Local: 1}, 0},
-		{"churn: connect fails with ENETUNREACH", "tcp", both(few(5), churn), once(sim.Connect, unix.ENETUNREACH), map[dial.Class]int64{dial.Unreachable: 1}, 0},
+		}), Classes{dial.PrematureEOF: 1}, 0},
+		{"send fails with ECONNRESET", "tcp", few(5), once(sim.Send, unix.ECONNRESET), Classes{dial.Reset: 1}, 0},
+		{"send fails with ENOBUFS", "tcp", few(5), once(sim.Send, unix.ENOBUFS), Classes{dial.Local: 1}, 0},
+		{"recv fails with ECONNRESET", "tcp", few(5), once(sim.Recv, unix.ECONNRESET), Classes{dial.Reset: 1}, 0},
+		{"recv fails with ETIMEDOUT", "tcp", few(5), once(sim.Recv, unix.ETIMEDOUT), Classes{dial.Timeout: 1}, 0},
+		{"churn: socket fails with EMFILE", "tcp", both(few(5), churn), once(sim.Socket, unix.EMFILE), Classes{dial.Local: 1}, 0},
+		{"churn: connect fails with EADDRNOTAVAIL", "tcp", both(few(5), churn), once(sim.Connect, unix.EADDRNOTAVAIL), Classes{dial.Local: 1}, 0},
+		{"churn: connect fails with ENETUNREACH", "tcp", both(few(5), churn), once(sim.Connect, unix.ENETUNREACH), Classes{dial.Unreachable: 1}, 0},
 		{"churn: bind fails with EADDRINUSE", "tcp", both(both(few(5), churn), func(p *Plan) { p.Sources = []netip.Addr{netip.MustParseAddr("127.0.0.2")} }),
-			once(sim.Bind, unix.EADDRINUSE), map[dial.Class]int64{dial.Local: 1}, 0},
-		{"churn: epoll_ctl fails with ENOSPC", "tcp", both(few(5), churn), once(sim.EpollAdd, unix.ENOSPC), map[dial.Class]int64{dial.Local: 1}, 0},
-		{"churn: epoll_ctl fails with ENOMEM", "tcp", both(few(5), churn), once(sim.EpollMod, unix.ENOMEM), map[dial.Class]int64{dial.Local: 1}, 0},
+			once(sim.Bind, unix.EADDRINUSE), Classes{dial.Local: 1}, 0},
+		{"churn: epoll_ctl fails with ENOSPC", "tcp", both(few(5), churn), once(sim.EpollAdd, unix.ENOSPC), Classes{dial.Local: 1}, 0},
+		{"churn: epoll_ctl fails with ENOMEM", "tcp", both(few(5), churn), once(sim.EpollMod, unix.ENOMEM), Classes{dial.Local: 1}, 0},
 		{"udp: one is not answered", "udp", few(5), func(s *simulation) {
 			received := 0
 			s.remote.Receive = func(d sim.Datagram) {
@@ -259,8 +260,8 @@ func TestLoopCountsFailures(t *testing.T) {
 					s.reply(d)
 				}
 			}
-		}, map[dial.Class]int64{}, 1},
-		{"udp: one is not sent", "udp", few(5), once(sim.Send, unix.ENETUNREACH), map[dial.Class]int64{dial.Unreachable: 1}, 1},
+		}, Classes{}, 1},
+		{"udp: one is not sent", "udp", few(5), once(sim.Send, unix.ENETUNREACH), Classes{dial.Unreachable: 1}, 0},
 	}
 	for _, tt := range tests {
 		for _, rate := range []float64{0, 10} {
@@ -270,12 +271,12 @@ func TestLoopCountsFailures(t *testing.T) {
 				tl := s.run(t)
 				if rate > 0 && tt.want[dial.Timeout] > 0 {
 					// Later messages are on the connection too, or find none.
-					if tl.result.Errors[dial.Timeout] == 0 || tl.outcomes.settled() != s.r.Messages {
-						t.Errorf("got %+v, errors %v; want timeouts", tl.outcomes, tl.result.Errors)
+					if tl.result.Failed[dial.Timeout] == 0 || tl.outcomes.settled() != s.r.Messages {
+						t.Errorf("got %+v, errors %v; want timeouts", tl.outcomes, tl.result.Failed)
 					}
 					return
 				}
-				if diff := cmp.Diff(tt.want, tl.result.Errors); diff != "" {
+				if diff := cmp.Diff(tt.want, tl.result.Failed); diff != "" {
 					t.Errorf("errors (-want +got):\n%s", diff)
 				}
 				// In a closed loop other answers may come with the last one.
@@ -319,8 +320,8 @@ func TestLoopConnectsAgainUntilTheServiceIsThere(t *testing.T) {
 				return 0
 			}
 			tl := s.run(t)
-			if n := tl.result.Errors[tt.want]; tt.want != "" && n == 0 || len(tl.result.Errors) > 1 || tt.want == "" && tl.outcomes.failed > 0 {
-				t.Errorf("got errors %v, want some of class %q only", tl.result.Errors, tt.want)
+			if n := tl.result.Failed[tt.want]; tt.want != "" && n == 0 || len(tl.result.Failed) > 1 || tt.want == "" && tl.outcomes.failed > 0 {
+				t.Errorf("got errors %v, want some of class %q only", tl.result.Failed, tt.want)
 			}
 			if tl.outcomes.answered == 0 {
 				t.Errorf("got %+v, want answers once the service is there", tl.outcomes)

@@ -180,7 +180,7 @@ func (s *netSlot) work(ctx context.Context) {
 // end stops the slot at the end of the run. It wakes the worker, and ends reads and writes.
 func (s *netSlot) end() {
 	s.mu.Lock()
-	s.stop()
+	s.stop(s.now(), dial.Timeout)
 	s.unlock()
 }
 
@@ -247,6 +247,8 @@ func (s *netSlot) sendDatagrams() {
 		now := s.now()
 		if _, err := s.conn.Write(s.nextDatagram(now, s.out)); err != nil {
 			s.sendFailed(now, dial.Classify(err))
+		} else {
+			s.sentDatagram()
 		}
 	}
 }

@@ -56,8 +56,8 @@ func TestMessagesDueDuringAStallWaitForItsEnd(t *testing.T) {
 		if r.Behind != nil && r.Behind.SchedulingDelay >= stall/4 { // a busy machine may be late by itself
 			t.Errorf("got %+v, want the stall in the latency only", *r.Behind)
 		}
-		if r.Messages != r.Sent || r.Messages < 199 {
-			t.Errorf("got %d of %d messages back, want all of 200", r.Messages, r.Sent)
+		if r.Answered != r.Sent || r.Answered < 199 {
+			t.Errorf("got %d of %d messages back, want all of 200", r.Answered, r.Sent)
 		}
 
 		p = planFor(t, stallsOnce(t, 40, stall), "64")

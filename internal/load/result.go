@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"os"
 	"runtime"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // Format names the format of a result file and its version. A reader refuses any
 // other version. The version changes when a field goes away or changes its
 // meaning; a new field keeps it.
-const Format = "echod-bench/2"
+const Format = "echod-bench/3"
 
 // Result is what was measured while a plan was carried out. It contains whole histograms,
 // so that the results of several machines can be added up without loss.
@@ -26,15 +27,27 @@ type Result struct {
 	Seconds     float64     `json:"seconds"` // how long it lasted
 	Interrupted bool        `json:"interrupted,omitempty"`
 
-	Messages int64 `json:"messages"`  // answers that came back complete, and correct if that was compared
-	Sent     int64 `json:"sent"`      // messages sent
-	BytesIn  int64 `json:"bytes_in"`  // of these answers
-	BytesOut int64 `json:"bytes_out"` // of these messages
+	// Due counts the messages of the measurement: those whose time came, by the schedule or,
+	// in a closed loop, because a connection was free. Each of them was answered, has failed
+	// or was lost: Due = Answered + Failed + Lost, see [Result.Balanced].
+	Due        int64   `json:"due"`
+	Sent       int64   `json:"sent"`             // of these, given to a connection
+	Answered   int64   `json:"answered"`         // the answer came back complete, and correct if that was compared
+	Failed     Classes `json:"failed,omitempty"` // the connection failed, or there was none, or no answer came in time
+	Lost       int64   `json:"lost"`             // datagrams without an answer in time
+	Duplicated int64   `json:"duplicated"`       // datagrams that came twice
+	Reordered  int64   `json:"reordered"`        // answers that came after the answer to a later datagram
+	BytesIn    int64   `json:"bytes_in"`         // of the answers
+	BytesOut   int64   `json:"bytes_out"`        // of the messages that were sent
 
-	// Latency is the time from when a message was sent until its last byte came back;
-	// with churn, from the start of its connect until the end of the stream. In an open
-	// loop it counts from the time for which the message was scheduled, whenever it was
-	// sent.
+	// These count connections, or sockets for datagrams, of the whole run with its warm-up.
+	Connects       int64   `json:"connects"`                  // that were made
+	ConnectsFailed Classes `json:"connects_failed,omitempty"` // that could not be made
+	Disconnects    Classes `json:"disconnects,omitempty"`     // that failed later
+
+	// Latency is the time from when a message was due until its last byte came back, or,
+	// with churn, until the end of the stream. A message without an answer in time counts
+	// with the time that it was waited for; one whose connection failed does not count.
 	Latency *hist.Hist `json:"latency"`
 	// SchedulingDelay is how long after that time the generator gave messages to their
 	// connections; nil in a closed loop. The generator alone causes it: a delay because
@@ -44,11 +57,9 @@ type Result struct {
 	// Connect is how long connections took to make, handshakes included.
 	Connect *hist.Hist `json:"connect,omitempty"`
 
-	Errors    map[dial.Class]int64 `json:"errors,omitempty"` // connections and messages that failed
-	Datagrams *Datagrams           `json:"datagrams,omitempty"`
-	CPU       CPU                  `json:"cpu"`
-	Behind    *Behind              `json:"behind,omitempty"` // set when the generator could not keep up
-	Wrong     *Wrong               `json:"wrong,omitempty"`  // set when a byte was not the one that was sent
+	CPU    CPU     `json:"cpu"`
+	Behind *Behind `json:"behind,omitempty"` // set when the generator could not keep up
+	Wrong  *Wrong  `json:"wrong,omitempty"`  // set when a byte was not the one that was sent
 
 	Intervals []Interval `json:"intervals"` // one for each second, in order
 
@@ -63,17 +74,34 @@ type Part struct {
 	Plan        Plan        `json:"plan"`
 	Started     time.Time   `json:"started"`
 	Seconds     float64     `json:"seconds"`
-	Messages    int64       `json:"messages"`
+	Answered    int64       `json:"answered"`
 	CPU         CPU         `json:"cpu"`
 }
 
-// Datagrams counts what became of the datagrams that were sent.
-type Datagrams struct {
-	Sent       int64 `json:"sent"`
-	Received   int64 `json:"received"` // distinct ones
-	Lost       int64 `json:"lost"`     // no answer within the timeout
-	Duplicated int64 `json:"duplicated"`
-	Reordered  int64 `json:"reordered"` // came after the answer to one that was sent later
+// Balanced reports whether each message that was due has exactly one outcome.
+func (r *Result) Balanced() bool { return r.Due == r.Answered+r.Failed.Total()+r.Lost }
+
+// Classes counts failures by their class.
+type Classes map[dial.Class]int64
+
+func (c Classes) add(class dial.Class) { c[cmp.Or(class, dial.Local)]++ }
+
+// most returns the class that occurred most often; "" if there is none.
+func (c Classes) most() (most dial.Class) {
+	for class, n := range c {
+		if n > c[most] {
+			most = class
+		}
+	}
+	return most
+}
+
+// Total returns the sum of all classes.
+func (c Classes) Total() (sum int64) {
+	for _, n := range c {
+		sum += n
+	}
+	return sum
 }
 
 // CPU is processor time in seconds, during the measurement.
@@ -104,9 +132,10 @@ type Wrong struct {
 type Interval struct {
 	At       float64    `json:"at"`      // seconds from Started until it began
 	Seconds  float64    `json:"seconds"` // how long it was; the last may be short
-	Messages int64      `json:"messages"`
+	Answered int64      `json:"answered"`
 	BytesIn  int64      `json:"bytes_in"`
-	Errors   int64      `json:"errors,omitempty"`
+	Failed   int64      `json:"failed,omitempty"`
+	Lost     int64      `json:"lost,omitempty"`
 	Conns    int        `json:"conns"` // open at its end
 	Latency  *hist.Hist `json:"latency"`
 }

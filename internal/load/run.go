@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -27,9 +28,10 @@ type Progress struct {
 // Run carries out p. It calls observe once a second, always from the same goroutine;
 // observe may be nil.
 //
-// When ctx ends, the result covers what was measured until then, and says that it was
-// interrupted; there is none before the measurement began. A wrong byte also ends the
-// run: see Result.Wrong. The error is a *usage.Error, a *dial.UnreachableError or ctx's.
+// When ctx ends, nothing more is sent. The result covers what was due until then, and says
+// that it was interrupted; there is none before the measurement began. A wrong byte also
+// ends the run: see Result.Wrong. The error is a *usage.Error, ctx's, or a
+// *dial.UnreachableError, which comes with a result.
 func Run(ctx context.Context, p Plan, observe func(Progress)) (*Result, error) {
 	return runWith(ctx, p, observe, newDriver)
 }
@@ -106,8 +108,11 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run
 		observe = func(Progress) {}
 	}
 	to, err := reach(ctx, p)
-	if err != nil {
-		return nil, cmp.Or(ctx.Err(), err)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return unreached(p, err), err
 	}
 	r := newRun(p, to)
 	d, err := make(r)
@@ -142,55 +147,68 @@ func reach(ctx context.Context, p Plan) (peer, error) {
 	return peer{conn.RemoteAddr()}, nil
 }
 
+// unreached returns the result of a plan that found no service: nothing was measured.
+func unreached(p Plan, err error) *Result {
+	r := newTally(p).result
+	r.ConnectsFailed.add(dial.Classify(err))
+	r.Started, r.Environment = time.Now(), environment()
+	return r
+}
+
 // measure runs the driver through the warm-up and the measurement, and completes the
 // result.
 func (r *run) measure(ctx context.Context, d driver, observe func(Progress)) (*Result, error) {
 	driving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	r.schedule.start(r.now(), r.Rate)
-	var working sync.WaitGroup
+	var working, archiving sync.WaitGroup
+	end := func() { stop(); working.Wait() }
+	begin := r.now()
+	r.schedule.start(begin, r.Rate)
+	r.tally.begin(begin+int64(r.Warmup), &r.schedule)
 	working.Go(func() { d.drive(driving) })
-	working.Go(r.tally.archive)
-	measured := r.watch(ctx, observe)
-	stop()
+	archiving.Go(r.tally.archive)
+	observe(Progress{Warmup: true, Of: r.Duration})
+	measured := r.wait(ctx, r.Warmup)
+	if measured {
+		r.watch(ctx, observe, end)
+	} else {
+		r.tally.stop(r.now(), &r.schedule)
+		end()
+	}
 	close(r.tally.finished)
-	working.Wait()
-	if !measured {
+	archiving.Wait()
+	result := r.tally.total()
+	if !measured && result.Wrong == nil {
 		return nil, ctx.Err()
 	}
-	result := r.tally.total()
 	result.Interrupted = ctx.Err() != nil
 	result.Environment = environment()
 	result.Behind = r.behind(result)
 	return result, r.verdict(result)
 }
 
-// watch keeps the time: of the warm-up, of each second, of the end. It returns false if
-// nothing was measured.
-func (r *run) watch(ctx context.Context, observe func(Progress)) bool {
-	observe(Progress{Warmup: true, Of: r.Duration})
-	if !r.wait(ctx, r.Warmup) {
-		return r.tally.stop(r.now)
-	}
+// watch keeps the time of the measurement: of each second, and of the end. At the end
+// nothing more is sent, and what is under way is waited for. Without that, a server that
+// stalls at the end would look fast. Then it calls end, which stops the driver.
+func (r *run) watch(ctx context.Context, observe func(Progress), end func()) {
 	meter := newMeter(r.ServerPID)
-	r.tally.begin(r.now, &r.schedule)
-	began := time.Now()
+	r.tally.result.Started = time.Now()
 	for going := true; going; {
 		next := time.Second
 		if r.Duration > 0 {
-			next = min(next, r.Duration-time.Since(began))
+			next = min(next, time.Duration(r.tally.from-r.now())+r.Duration)
 		}
-		going = r.wait(ctx, next) && (r.Duration == 0 || time.Since(began) < r.Duration)
+		going = r.wait(ctx, next) && (r.Duration == 0 || r.now() < r.tally.from+int64(r.Duration))
 		now := r.now()
 		if !going {
-			r.tally.stop(r.now)
+			r.tally.stop(now, &r.schedule)
 			meter.read(&r.tally.result.CPU)
-			r.waitForScheduled(ctx)
+			r.drain()
+			end()
 		}
 		second := r.tally.nextInterval(now, !going)
 		meter.sample()
-		observe(Progress{At: time.Since(began), Of: r.Duration, Interval: second})
+		observe(Progress{At: time.Duration(now - r.tally.from), Of: r.Duration, Interval: second})
 	}
-	return true
 }
 
 // wait returns true after d, and false if ctx or the run ends before that.
@@ -206,20 +224,14 @@ func (r *run) wait(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// waitForScheduled waits until all messages have an outcome that were due within the
-// measurement. Without that, a server that stalls at the end would look fast.
-func (r *run) waitForScheduled(ctx context.Context) {
-	if r.Rate == 0 {
-		return
-	}
-	const (
-		interval = 5 * time.Millisecond
-		grace    = time.Second // for the driver to notice the last timeouts
-	)
-	for until := time.Now().Add(r.Timeout + grace); !r.tally.allSettled(&r.schedule) && time.Now().Before(until); {
-		if !r.wait(ctx, interval) {
-			return
-		}
+// drain waits until all messages that were due have an outcome. It waits for a second more
+// than the timeout, so that the driver notices the last timeouts.
+func (r *run) drain() {
+	timer := time.NewTimer(r.Timeout + time.Second)
+	defer timer.Stop()
+	select {
+	case <-r.tally.settled:
+	case <-timer.C:
 	}
 }
 
@@ -237,8 +249,7 @@ func (r *run) behind(result *Result) *Behind {
 	}
 	inTime := float64(r.tally.outcomes.inTime)
 	b := &Behind{Target: r.Rate, Achieved: inTime / result.Seconds, SchedulingDelay: result.SchedulingDelay.Quantile(0.99)}
-	scheduled := r.Rate * result.Seconds
-	if b.SchedulingDelay <= tooLate && inTime >= tooFew*scheduled-1 {
+	if b.SchedulingDelay <= tooLate && inTime >= tooFew*float64(result.Due)-1 {
 		return nil
 	}
 	return b
@@ -246,17 +257,15 @@ func (r *run) behind(result *Result) *Behind {
 
 // verdict returns an error if nothing worked at all.
 func (r *run) verdict(result *Result) error {
-	if result.Messages > 0 || result.Wrong != nil || result.Interrupted {
+	switch {
+	case !result.Balanced():
+		return fmt.Errorf("bench has counted wrongly, which is a bug: of %d messages %d were answered, %d failed and %d were lost",
+			result.Due, result.Answered, result.Failed.Total(), result.Lost)
+	case result.Answered > 0 || result.Wrong != nil || result.Interrupted:
 		return nil
+	case result.Due == 0:
+		return &dial.UnreachableError{Target: r.Target.String(), Class: cmp.Or(result.ConnectsFailed.most(), dial.Timeout), Err: errors.New("no connection was made")}
 	}
-	var most dial.Class
-	for class, n := range result.Errors {
-		if n > result.Errors[most] {
-			most = class
-		}
-	}
-	if most == "" {
-		most = dial.Timeout
-	}
-	return &dial.UnreachableError{Target: r.Target.String(), Class: most, Err: errors.New("not one message came back")}
+	return &dial.UnreachableError{Target: r.Target.String(), Class: cmp.Or(result.Failed.most(), dial.Timeout),
+		Err: fmt.Errorf("none of %d messages came back", result.Due)}
 }

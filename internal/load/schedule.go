@@ -1,6 +1,9 @@
 package load
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // schedule says when the messages of an open loop are due: message i at i/rate after
 // the start. It does not depend on the other messages.
@@ -8,17 +11,25 @@ type schedule struct {
 	begin int64   // ns on the clock of the run
 	every float64 // ns between two messages; 0 in a closed loop
 	next  int64   // the number of the next message
+
+	end atomic.Int64 // no message is due at that time or later; any goroutine may set it
 }
 
 func (s *schedule) start(now int64, rate float64) {
 	s.begin = now
+	s.end.Store(never)
 	if rate > 0 {
 		s.every = 1e9 / rate
 	}
 }
 
-// due returns when the next message is due.
-func (s *schedule) due() int64 { return s.at(s.next) }
+// due returns when the next message is due; never if there are no more.
+func (s *schedule) due() int64 {
+	if due := s.at(s.next); due < s.end.Load() {
+		return due
+	}
+	return never
+}
 
 // at returns when message i is due.
 func (s *schedule) at(i int64) int64 { return s.begin + int64(float64(i)*s.every) }

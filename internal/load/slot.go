@@ -37,10 +37,12 @@ type slot struct {
 	halfClosed bool // churn: the FIN is sent
 
 	datagrams datagrams
-	unsent    queue  // datagrams that are to be sent
-	errors    uint64 // of its datagram sockets
+	unsent    queue      // datagrams that are to be sent
+	errors    uint64     // of its datagram sockets
+	refused   int        // of these, the errors that no datagram has been counted for yet
+	reason    dial.Class // of the last of them
 
-	waiting queue // churn in an open loop: messages without a connection
+	waiting queue // churn: messages without a connection
 }
 
 type state uint8
@@ -60,7 +62,7 @@ const (
 	connect                    // call connecting, then connected or connectFailed
 	send                       // send stream.next, and call stream.wrote
 	halfClose                  // send a FIN, and set halfClosed
-	sendDatagram               // send nextDatagram, and call sendFailed on an error
+	sendDatagram               // send nextDatagram, and call sentDatagram, sendFailed or sendAgain
 	disconnect                 // close the connection, if there is one, and call disconnected
 )
 
@@ -98,10 +100,10 @@ func (s *slot) wantsConnection(now int64) bool {
 		return false
 	case !s.started:
 		return s.retryAt == 0 // one attempt each
-	case s.Churn && s.Rate > 0:
-		return s.waiting.len() > 0
+	case s.Churn && s.Rate == 0 && s.waiting.len() == 0 && s.tally.claim(now):
+		s.waiting.push(message{due: now})
 	}
-	return true
+	return !s.Churn || s.waiting.len() > 0
 }
 
 // start starts the load.
@@ -112,22 +114,22 @@ func (s *slot) start(now int64) {
 
 // fill adds messages until Depth of them are in flight, in a closed loop.
 func (s *slot) fill(now int64) {
-	if s.Rate > 0 || s.state != open || !s.started {
+	if s.Rate > 0 || s.Churn || s.state != open || !s.started {
 		return
 	}
-	for s.stream.pending.len()+s.datagrams.inFlight+s.unsent.len() < s.Depth {
-		s.ask(now, now)
+	for s.stream.pending.len()+s.datagrams.inFlight+s.unsent.len() < s.Depth && s.tally.claim(now) {
+		s.ask(now)
 	}
 }
 
 // ask gives one more message to the connection.
-func (s *slot) ask(due, now int64) {
+func (s *slot) ask(due int64) {
 	size := s.Sizes.pick(s.sizes)
 	if s.udp() {
 		s.unsent.push(message{due: due, size: size})
 		return
 	}
-	s.tally.sent(due, now, size)
+	s.tally.sent(due, size)
 	s.stream.add(due, size)
 }
 
@@ -138,7 +140,7 @@ func (s *slot) scheduled(due, now int64) {
 	case s.Churn:
 		s.waiting.push(message{due: due})
 	case s.state == open:
-		s.ask(due, now)
+		s.ask(due)
 	default:
 		s.tally.failed(due, now, cmp.Or(s.class, dial.Unreachable))
 	}
@@ -150,10 +152,9 @@ func (s *slot) connecting(now int64) {
 	s.number++
 }
 
-// connected is called when a connection has been made, or a datagram socket. With churn its
-// message counts as due since the start of the connect, unless a schedule says when.
+// connected is called when a connection has been made, or a datagram socket.
 func (s *slot) connected(now int64) {
-	s.state = open
+	s.state, s.class = open, ""
 	s.tally.connected(time.Duration(now - s.begun))
 	if s.udp() {
 		s.fill(now)
@@ -162,24 +163,20 @@ func (s *slot) connected(now int64) {
 	s.backoff = backoff{}
 	s.stream = stream{content: s.content, verify: s.Verify, conn: s.id, start: startOf(s.Seed, s.id, s.number), pending: s.stream.pending}
 	s.halfClosed = false
-	if !s.Churn {
-		s.fill(now)
-		return
-	}
-	due := s.begun
 	if m, ok := s.waiting.pop(); ok {
-		due = m.due
+		s.ask(m.due)
 	}
-	s.ask(due, now)
+	s.fill(now)
 }
 
-// connectFailed is called when a connection could not be made. With churn in an open
-// loop a message fails with it.
+// connectFailed is called when a connection could not be made. A message fails with it: in
+// a closed loop the one that would be sent on it now, with churn the one that waits for it.
 func (s *slot) connectFailed(now int64, class dial.Class) {
+	s.tally.connectFailed(class)
 	if m, ok := s.waiting.pop(); ok {
 		s.tally.failed(m.due, now, class)
-	} else {
-		s.tally.connFailed(now, class)
+	} else if s.started && s.Rate == 0 && s.tally.claim(now) {
+		s.tally.failed(now, now, class)
 	}
 	s.fail(now, class)
 }
@@ -191,7 +188,7 @@ func (s *slot) received(now int64, p []byte) {
 	}
 	if wrong := s.stream.receive(p); wrong != nil {
 		s.tally.wrong(wrong)
-		s.stop()
+		s.stop(now, dial.Corrupt)
 		return
 	}
 	if s.Churn {
@@ -211,7 +208,7 @@ func (s *slot) ended(now int64) {
 	if s.Churn {
 		if m, ok := s.stream.answered(); ok {
 			s.tally.answered(m.due, now, m.size)
-			s.close()
+			s.close("")
 			return
 		}
 	}
@@ -221,21 +218,33 @@ func (s *slot) ended(now int64) {
 // lost is called when the connection failed. Its messages fail with it.
 func (s *slot) lost(now int64, class dial.Class) {
 	if s.state == open {
-		s.tally.connLost(now, class, &s.stream.pending)
+		s.tally.failedAll(now, class, &s.stream.pending)
 		s.fail(now, class)
 	}
 }
 
-// nextDatagram writes the datagram to send into buf and returns it.
+// nextDatagram writes the datagram to send into buf and returns it. After it the driver calls
+// sentDatagram, sendFailed or sendAgain.
 func (s *slot) nextDatagram(now int64, buf []byte) []byte {
-	m, _ := s.unsent.pop()
-	s.tally.sent(m.due, now, m.size)
+	m, _ := s.unsent.front()
 	return s.datagrams.add(buf, m.due, now, m.size)
 }
 
-// sendFailed is called when a datagram could not be sent. After its timeout the datagram counts
-// as lost too.
-func (s *slot) sendFailed(now int64, class dial.Class) { s.tally.connFailed(now, class) }
+// sentDatagram is called when the socket has taken the datagram.
+func (s *slot) sentDatagram() {
+	m, _ := s.unsent.pop()
+	s.tally.sent(m.due, m.size)
+}
+
+// sendFailed is called when the datagram could not be sent.
+func (s *slot) sendFailed(now int64, class dial.Class) {
+	s.datagrams.unsend()
+	m, _ := s.unsent.pop()
+	s.tally.failed(m.due, now, class)
+}
+
+// sendAgain is called when the socket has no space for the datagram now.
+func (s *slot) sendAgain() { s.datagrams.unsend() }
 
 // receivedDatagram is called with a datagram.
 func (s *slot) receivedDatagram(now int64, p []byte) {
@@ -246,37 +255,55 @@ func (s *slot) receivedDatagram(now int64, p []byte) {
 	s.tally.received(now, a)
 	s.backoff = backoff{}
 	if a.wrong != nil {
-		s.stop()
+		s.stop(now, dial.Corrupt)
 		return
 	}
 	s.fill(now)
 }
 
 // receiveFailed is called when receiving from a datagram socket failed. Such an error
-// usually is about a datagram that was sent before, e.g. nobody listens at its port.
-// If there are more errors than datagrams, the socket itself is broken, and would
-// report the error again at once: it is replaced.
+// usually is about a datagram that was sent before, e.g. nobody listens at its port: the
+// next one whose time is over has failed, and is not lost. If there are more errors than
+// datagrams, the socket itself is broken, and would report the error again at once: it is
+// replaced.
 func (s *slot) receiveFailed(now int64, class dial.Class) {
 	if s.state != open {
 		return
 	}
-	s.tally.connFailed(now, class)
+	s.refused, s.reason = s.refused+1, class
 	if s.errors++; s.errors > s.datagrams.count() {
 		s.fail(now, class)
 	}
 }
 
-// expire is called several times within a timeout. What has waited for an answer longer than
-// the timeout fails: a datagram, or a connection with all of its messages.
+// expire is called several times within a timeout. What has waited longer than the timeout
+// fails: a datagram, a connection with all of its messages, or a message that has none.
 func (s *slot) expire(now int64) {
 	before := now - int64(s.Timeout)
 	if m, ok := s.stream.pending.front(); ok && m.due < before {
 		s.lost(now, dial.Timeout)
 	}
-	for due, ok := s.datagrams.expire(before); ok; due, ok = s.datagrams.expire(before) {
-		s.tally.lost(due, now)
+	s.expireDatagrams(before, now)
+	for _, waiting := range []*queue{&s.waiting, &s.unsent} {
+		for m, ok := waiting.front(); ok && m.due < before; m, ok = waiting.front() {
+			waiting.pop()
+			s.tally.failed(m.due, now, cmp.Or(s.class, dial.Timeout))
+		}
 	}
 	s.fill(now)
+}
+
+// expireDatagrams removes the datagrams that were sent before that time. As many as have
+// been refused have failed, and the others are lost.
+func (s *slot) expireDatagrams(before, now int64) {
+	for due, ok := s.datagrams.expire(before); ok; due, ok = s.datagrams.expire(before) {
+		if s.refused > 0 {
+			s.refused--
+			s.tally.failed(due, now, s.reason)
+		} else {
+			s.tally.lost(due, now)
+		}
+	}
 }
 
 // disconnected is called when the driver has closed the connection.
@@ -286,18 +313,24 @@ func (s *slot) disconnected() { s.state = closed }
 func (s *slot) fail(now int64, class dial.Class) {
 	s.class = class
 	s.retryAt = now + int64(s.backoff.next())
-	s.close()
+	s.close(class)
 }
 
-// stop ends the slot, at the end of the run or because a byte was wrong.
-func (s *slot) stop() {
+// stop ends the slot, at the end of the run or because a byte was wrong. What has no answer
+// then fails.
+func (s *slot) stop(now int64, class dial.Class) {
 	s.stopped = true
-	s.close()
+	s.expireDatagrams(never, now)
+	for _, q := range []*queue{&s.stream.pending, &s.unsent, &s.waiting} {
+		s.tally.failedAll(now, class, q)
+	}
+	s.close("")
 }
 
-func (s *slot) close() {
+// close has the driver close the connection. The class is why it failed, if it did.
+func (s *slot) close(class dial.Class) {
 	if s.state == open {
-		s.tally.disconnected()
+		s.tally.disconnected(class)
 	}
 	s.state = closing
 }

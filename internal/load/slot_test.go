@@ -19,6 +19,9 @@ type slotRig struct {
 	time int64
 	log  []string
 	sent [][]byte // datagrams
+
+	fails int  // how many of the next datagrams cannot be sent
+	full  bool // the socket has no space
 }
 
 const ms = int64(time.Millisecond)
@@ -29,7 +32,8 @@ func newSlotRig(t testing.TB, plan func(p *Plan)) *slotRig {
 	p.Sizes, _ = ParseSizes("64")
 	plan(&p)
 	c := &run{Plan: p, tally: newTally(p), content: someContent, tag: 77}
-	c.tally.begin(func() int64 { return 0 }, &c.schedule)
+	c.schedule.start(0, 0)
+	c.tally.begin(0, &c.schedule)
 	return &slotRig{slot: newSlot(c, 3)}
 }
 
@@ -50,6 +54,16 @@ func (r *slotRig) act() {
 		case sendDatagram:
 			r.log = append(r.log, "datagram")
 			r.sent = append(r.sent, slices.Clone(r.nextDatagram(r.time, make([]byte, 100))))
+			switch {
+			case r.fails > 0:
+				r.fails--
+				r.sendFailed(r.time, dial.Local)
+			case r.full:
+				r.sendAgain()
+				return
+			default:
+				r.sentDatagram()
+			}
 		case disconnect:
 			r.log = append(r.log, "disconnect")
 			r.disconnected()
@@ -91,12 +105,12 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 		do     func(r *slotRig)
 		want   string
 		counts outcomes
-		errors map[dial.Class]int64
+		failed Classes
 	}{
 		{"closed loop: the next message is sent after an answer", depth(1), func(r *slotRig) { r.up(); r.echo(40); r.echo(24) },
-			"connect, send 64, send 64", outcomes{sent: 2, answered: 1}, nil},
+			"connect, send 64, send 64", outcomes{due: 2, sent: 2, answered: 1}, nil},
 		{"closed loop: as many in flight as the depth", depth(3), func(r *slotRig) { r.up(); r.echo(128) },
-			"connect, send 192, send 128", outcomes{sent: 5, answered: 2}, nil},
+			"connect, send 192, send 128", outcomes{due: 5, sent: 5, answered: 2}, nil},
 		{"a connection that is opened before the start is idle", depth(1), func(r *slotRig) { r.act(); r.connect() },
 			"connect", outcomes{}, nil},
 		{"before the start a connect is tried once", depth(1), func(r *slotRig) {
@@ -104,29 +118,35 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.connectFailed(r.time, dial.Refused)
 			r.act()
 			r.pass(time.Hour.Nanoseconds())
-		}, "connect, disconnect", outcomes{failed: 1}, map[dial.Class]int64{dial.Refused: 1}},
+		}, "connect, disconnect", outcomes{}, nil},
 		{"after the start it is tried again", depth(1), func(r *slotRig) {
 			r.act()
 			r.connectFailed(r.time, dial.Refused)
 			r.pass(10 * ms)
 			r.up()
-		}, "connect, disconnect, connect, send 64", outcomes{sent: 1, failed: 1}, map[dial.Class]int64{dial.Refused: 1}},
+		}, "connect, disconnect, connect, send 64", outcomes{due: 1, sent: 1}, nil},
+		{"closed loop: a message fails if it has no connection", depth(1), func(r *slotRig) {
+			r.start(0)
+			r.act()
+			r.connectFailed(r.time, dial.Refused)
+			r.act()
+		}, "connect, disconnect", outcomes{due: 1, failed: 1}, Classes{dial.Refused: 1}},
 
 		{"open loop: a message is sent when it is due", openLoop, func(r *slotRig) { r.up(); r.due(); r.due(); r.echo(64) },
 			"connect, send 64, send 64", outcomes{due: 2, inTime: 2, sent: 2, answered: 1}, nil},
 		{"open loop: a message fails while there is no connection", openLoop, func(r *slotRig) { r.start(0); r.due() },
-			"connect", outcomes{due: 1, inTime: 1, failed: 1}, map[dial.Class]int64{dial.Unreachable: 1}},
+			"connect", outcomes{due: 1, inTime: 1, failed: 1}, Classes{dial.Unreachable: 1}},
 		{"open loop: the class is why the last connection failed", openLoop, func(r *slotRig) { r.up(); r.lost(0, dial.Reset); r.due() },
-			"connect, disconnect", outcomes{due: 1, inTime: 1, failed: 1}, map[dial.Class]int64{dial.Reset: 2}},
+			"connect, disconnect", outcomes{due: 1, inTime: 1, failed: 1}, Classes{dial.Reset: 1}},
 
 		{"churn: a connection for each message", churn, func(r *slotRig) {
 			r.up()
 			r.echo(64)
 			r.ended(r.time)
 			r.act()
-		}, "connect, send 64, half-close, disconnect, connect", outcomes{sent: 1, answered: 1}, nil},
+		}, "connect, send 64, half-close, disconnect, connect", outcomes{due: 2, sent: 1, answered: 1}, nil},
 		{"churn: an answer that is cut off fails", churn, func(r *slotRig) { r.up(); r.echo(63); r.ended(r.time); r.act() },
-			"connect, send 64, half-close, disconnect", outcomes{sent: 1, failed: 1}, map[dial.Class]int64{dial.PrematureEOF: 1}},
+			"connect, send 64, half-close, disconnect", outcomes{due: 1, sent: 1, failed: 1}, Classes{dial.PrematureEOF: 1}},
 		{"churn on a schedule: no connection for nothing", churnOpenLoop, func(r *slotRig) { r.start(0); r.act() }, "", outcomes{}, nil},
 		{"churn on a schedule: messages wait for their connections", churnOpenLoop, func(r *slotRig) {
 			r.start(0)
@@ -143,16 +163,16 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.connectFailed(r.time, dial.Refused)
 			r.act()
 			r.pass(10 * ms)
-		}, "connect, disconnect", outcomes{due: 1, inTime: 1, failed: 1}, map[dial.Class]int64{dial.Refused: 1}},
+		}, "connect, disconnect", outcomes{due: 1, inTime: 1, failed: 1}, Classes{dial.Refused: 1}},
 
 		{"a stream that ends fails with its messages", depth(2), func(r *slotRig) { r.up(); r.ended(r.time); r.act() },
-			"connect, send 128, disconnect", outcomes{sent: 2, failed: 2}, map[dial.Class]int64{dial.PrematureEOF: 2}},
+			"connect, send 128, disconnect", outcomes{due: 2, sent: 2, failed: 2}, Classes{dial.PrematureEOF: 2}},
 		{"it is replaced after a pause", depth(1), func(r *slotRig) {
 			r.up()
 			r.lost(r.time, dial.Reset)
 			r.pass(9 * ms)
 			r.pass(1 * ms)
-		}, "connect, send 64, disconnect, connect", outcomes{sent: 1, failed: 1}, map[dial.Class]int64{dial.Reset: 1}},
+		}, "connect, send 64, disconnect, connect", outcomes{due: 1, sent: 1, failed: 1}, Classes{dial.Reset: 1}},
 		{"the pause doubles", depth(1), func(r *slotRig) {
 			r.start(0)
 			r.act()
@@ -163,7 +183,7 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.act()
 			r.pass(19 * ms)
 			r.pass(1 * ms)
-		}, "connect, disconnect, connect, disconnect, connect", outcomes{failed: 2}, map[dial.Class]int64{dial.Refused: 2}},
+		}, "connect, disconnect, connect, disconnect, connect", outcomes{due: 2, failed: 2}, Classes{dial.Refused: 2}},
 		{"and is short again after a success", depth(1), func(r *slotRig) {
 			r.start(0)
 			r.act()
@@ -174,12 +194,12 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.lost(r.time, dial.Reset)
 			r.act()
 			r.pass(10 * ms)
-		}, "connect, disconnect, connect, send 64, disconnect, connect", outcomes{sent: 1, failed: 2}, map[dial.Class]int64{dial.Refused: 1, dial.Reset: 1}},
+		}, "connect, disconnect, connect, send 64, disconnect, connect", outcomes{due: 2, sent: 1, failed: 2}, Classes{dial.Refused: 1, dial.Reset: 1}},
 
 		{"an answer has until the timeout", depth(2), func(r *slotRig) { r.up(); r.pass(1000 * ms) },
-			"connect, send 128", outcomes{sent: 2}, nil},
+			"connect, send 128", outcomes{due: 2, sent: 2}, nil},
 		{"then the connection fails", depth(2), func(r *slotRig) { r.up(); r.pass(1000*ms + 1) },
-			"connect, send 128, disconnect", outcomes{sent: 2, failed: 2}, map[dial.Class]int64{dial.Timeout: 2}},
+			"connect, send 128, disconnect", outcomes{due: 2, sent: 2, failed: 2}, Classes{dial.Timeout: 2}},
 		{"what is late changes nothing", depth(1), func(r *slotRig) {
 			r.up()
 			r.lost(r.time, dial.Reset)
@@ -187,33 +207,32 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.ended(r.time)
 			r.lost(r.time, dial.PrematureEOF)
 			r.receiveFailed(r.time, dial.PrematureEOF)
-		}, "connect, send 64", outcomes{sent: 1, failed: 1}, map[dial.Class]int64{dial.Reset: 1}},
+		}, "connect, send 64", outcomes{due: 1, sent: 1, failed: 1}, Classes{dial.Reset: 1}},
 		{"a wrong byte ends the slot", depth(1), func(r *slotRig) {
 			r.up()
 			r.received(r.time, []byte("wrong"))
 			r.act()
 			r.pass(time.Hour.Nanoseconds())
-		}, "connect, send 64, disconnect", outcomes{sent: 1}, nil},
+		}, "connect, send 64, disconnect", outcomes{due: 1, sent: 1, failed: 1}, Classes{dial.Corrupt: 1}},
 
 		{"datagrams: as many in flight as the depth", both(udp, depth(2)), func(r *slotRig) {
 			r.up()
 			r.receivedDatagram(r.time, r.sent[1])
 			r.act()
-		}, "connect, datagram, datagram, datagram", outcomes{sent: 3, answered: 1}, nil},
+		}, "connect, datagram, datagram, datagram", outcomes{due: 3, sent: 3, answered: 1}, nil},
 		{"datagrams: one that is lost is replaced", udp, func(r *slotRig) { r.up(); r.pass(1000 * ms); r.pass(1) },
-			"connect, datagram, datagram", outcomes{sent: 2, lost: 1}, nil},
+			"connect, datagram, datagram", outcomes{due: 2, sent: 2, lost: 1}, nil},
 		{"datagrams: a late answer asks for nothing", udp, func(r *slotRig) {
 			r.up()
 			r.pass(1000*ms + 1)
 			r.receivedDatagram(r.time, r.sent[0])
 			r.act()
-		}, "connect, datagram, datagram", outcomes{sent: 2, lost: 1}, nil},
+		}, "connect, datagram, datagram", outcomes{due: 2, sent: 2, lost: 1}, nil},
 		{"datagrams: an error may be about a datagram", both(udp, depth(2)), func(r *slotRig) {
 			r.up()
 			r.receiveFailed(r.time, dial.Refused)
-			r.receiveFailed(r.time, dial.Refused)
-			r.act()
-		}, "connect, datagram, datagram", outcomes{sent: 2}, map[dial.Class]int64{dial.Refused: 2}},
+			r.pass(1000*ms + 1)
+		}, "connect, datagram, datagram, datagram, datagram", outcomes{due: 4, sent: 4, failed: 1, lost: 1}, Classes{dial.Refused: 1}},
 		{"datagrams: more errors than datagrams are the socket's", udp, func(r *slotRig) {
 			r.up()
 			r.receiveFailed(r.time, dial.Local)
@@ -221,7 +240,7 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.act()
 			r.pass(10 * ms)
 			r.connect()
-		}, "connect, datagram, disconnect, connect", outcomes{sent: 1}, map[dial.Class]int64{dial.Local: 2}},
+		}, "connect, datagram, disconnect, connect", outcomes{due: 1, sent: 1}, nil},
 		{"datagrams: the pause is short again after an answer", both(udp, depth(2)), func(r *slotRig) {
 			r.up()
 			for range 3 {
@@ -236,18 +255,28 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.act()
 			r.pass(10 * ms)
 		}, "connect, datagram, datagram, disconnect, connect, datagram, disconnect, connect",
-			outcomes{sent: 3, answered: 1}, map[dial.Class]int64{dial.Local: 4}},
-		{"datagrams: one that cannot be sent is lost", udp, func(r *slotRig) {
+			outcomes{due: 3, sent: 3, answered: 1}, nil},
+		{"datagrams: one that cannot be sent fails", both(udp, openLoop), func(r *slotRig) {
 			r.up()
-			r.sendFailed(r.time, dial.Local)
+			r.fails = 1
+			r.due()
 			r.pass(1000*ms + 1)
-		}, "connect, datagram, datagram", outcomes{sent: 2, lost: 1}, map[dial.Class]int64{dial.Local: 1}},
+		}, "connect, datagram", outcomes{due: 1, inTime: 1, failed: 1}, Classes{dial.Local: 1}},
+		{"datagrams: one that finds no space is sent later", both(udp, openLoop), func(r *slotRig) {
+			r.up()
+			r.full = true
+			r.due()
+			r.full = false
+			r.act()
+			r.receivedDatagram(r.time, r.sent[1])
+			r.act()
+		}, "connect, datagram, datagram", outcomes{due: 1, inTime: 1, sent: 1, answered: 1}, nil},
 		{"datagrams: a wrong byte ends the slot", udp, func(r *slotRig) {
 			r.up()
 			r.receivedDatagram(r.time, []byte("wrong"))
 			r.act()
 			r.pass(time.Hour.Nanoseconds())
-		}, "connect, datagram, disconnect", outcomes{sent: 1, lost: 1}, nil},
+		}, "connect, datagram, disconnect", outcomes{due: 1, sent: 1, lost: 1}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -259,11 +288,11 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			if diff := cmp.Diff(tt.counts, r.tally.outcomes, cmp.AllowUnexported(outcomes{})); diff != "" {
 				t.Errorf("outcomes (-want +got):\n%s", diff)
 			}
-			if tt.errors == nil {
-				tt.errors = map[dial.Class]int64{}
+			if tt.failed == nil {
+				tt.failed = Classes{}
 			}
-			if diff := cmp.Diff(tt.errors, r.tally.result.Errors); diff != "" {
-				t.Errorf("errors (-want +got):\n%s", diff)
+			if diff := cmp.Diff(tt.failed, r.tally.result.Failed); diff != "" {
+				t.Errorf("failed (-want +got):\n%s", diff)
 			}
 			if conns := map[bool]int{true: 1}[r.state == open]; r.tally.conns != conns {
 				t.Errorf("got %d open connections, want %d", r.tally.conns, conns)

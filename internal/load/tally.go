@@ -1,7 +1,6 @@
 package load
 
 import (
-	"cmp"
 	"sync"
 	"time"
 
@@ -12,33 +11,36 @@ import (
 // tally counts what the slots report. It is the only place where messages are
 // counted. Any goroutine may call it. Times are nanoseconds on the clock of the
 // run.
+//
+// A message is due at the time for which it was scheduled, or, in a closed loop, when a
+// slot takes it. The messages that are due within the measurement are counted, whenever
+// their outcome is known: each ends as exactly one of answered, failed and lost.
 type tally struct {
-	byDue    bool  // open loop: a message is measured if it was due within the measurement; else if its outcome was
-	messages int64 // the run ends when this many messages have an outcome; 0: when the time is over
+	plan Plan
 
 	mu       sync.Mutex
 	from, to int64 // the measurement: from is part of it, to is not
 	outcomes outcomes
 	result   *Result
-	second   *Interval // being filled; nil before and after the measurement
+	second   *Interval // being filled; nil before begin and after the last interval
 	conns    int       // open now
 
 	enough   chan struct{} // closed when the run is to end by itself
 	ended    bool          // enough is closed
+	stopped  bool          // no more messages become due
+	expected int64         // how many were due; known when stopped
+	settled  chan struct{} // closed when stopped and each of them has an outcome
 	finished chan *Interval
 }
 
-// outcomes counts what became of the messages of the measurement. Each message
-// that was due ends as exactly one of answered, failed and lost. In a closed loop
-// a connection that fails without a message counts as one failed message: it was an
-// attempt to send one.
+// outcomes counts what became of the messages of the measurement.
 type outcomes struct {
-	due      int64 // open loop: taken from the schedule
-	inTime   int64 // of these: taken before the measurement was over
+	due      int64 // taken by a slot, or from the schedule
+	inTime   int64 // open loop: taken from the schedule before the measurement was over
 	sent     int64 // given to a socket, or to the queue in front of it
 	answered int64 // the answer came back complete, and correct if that was compared
-	failed   int64 // the connection failed, or there was none
-	lost     int64 // datagrams: no answer came within the timeout
+	failed   int64 // the connection failed, or there was none, or the answer did not come in time
+	lost     int64 // datagrams: no answer came in time
 }
 
 // settled returns how many messages have an outcome.
@@ -47,27 +49,55 @@ func (o *outcomes) settled() int64 { return o.answered + o.failed + o.lost }
 const never = int64(1) << 62
 
 func newTally(p Plan) *tally {
-	t := &tally{byDue: p.Rate > 0, messages: p.Messages, from: never, to: never,
-		enough: make(chan struct{}), finished: make(chan *Interval, 16),
-		result: &Result{Format: Format, Plan: p, Latency: hist.New(), Errors: map[dial.Class]int64{}}}
-	if p.Rate > 0 {
+	t := &tally{plan: p, from: never, to: never,
+		enough: make(chan struct{}), settled: make(chan struct{}), finished: make(chan *Interval, 16),
+		result: &Result{Format: Format, Plan: p, Latency: hist.New(),
+			Failed: Classes{}, ConnectsFailed: Classes{}, Disconnects: Classes{}}}
+	if t.openLoop() {
 		t.result.SchedulingDelay = hist.New()
 	}
-	if p.Target.Network == "udp" {
-		t.result.Datagrams = new(Datagrams)
-	} else {
+	if p.Target.Network != "udp" {
 		t.result.Connect = hist.New()
 	}
 	return t
 }
 
-// measured reports whether a message that was due at one time, and had its outcome
-// at another, is part of the result.
-func (t *tally) measured(due, now int64) bool {
-	if t.byDue {
-		return due >= t.from && due < t.to
+func (t *tally) openLoop() bool { return t.plan.Rate > 0 }
+
+// measured reports whether a message that is due at that time is part of the result.
+func (t *tally) measured(due int64) bool { return due >= t.from && due < t.to }
+
+// begin says when the measurement begins, which is not before now, and starts the first
+// interval. The measurement lasts until stop, and not longer than the plan says.
+func (t *tally) begin(from int64, s *schedule) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.from = from
+	switch {
+	case t.plan.Duration > 0:
+		t.to = from + int64(t.plan.Duration)
+	case t.openLoop():
+		t.to = s.at(s.first(from) + t.plan.Messages)
 	}
-	return now >= t.from && now < t.to
+	s.end.Store(t.to)
+	t.second = &Interval{Latency: hist.New()}
+}
+
+// claim takes a message of the closed loop, which is due now. It returns false if no more
+// messages may be sent: the measurement is over, or all messages of the plan are taken.
+func (t *tally) claim(now int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.stopped || now >= t.to:
+		return false
+	case !t.measured(now):
+		return true
+	case t.plan.Messages > 0 && t.outcomes.due >= t.plan.Messages:
+		return false
+	}
+	t.outcomes.due++
+	return true
 }
 
 // scheduled counts a message that was taken from the schedule. The delay until then
@@ -76,7 +106,7 @@ func (t *tally) measured(due, now int64) bool {
 func (t *tally) scheduled(due, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.measured(due, now) {
+	if !t.measured(due) {
 		return
 	}
 	t.outcomes.due++
@@ -87,10 +117,10 @@ func (t *tally) scheduled(due, now int64) {
 }
 
 // sent counts a message that was given to its connection.
-func (t *tally) sent(due, now int64, size int) {
+func (t *tally) sent(due int64, size int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.measured(due, now) {
+	if t.measured(due) {
 		t.outcomes.sent++
 		t.result.BytesOut += int64(size)
 	}
@@ -100,15 +130,15 @@ func (t *tally) sent(due, now int64, size int) {
 func (t *tally) answered(due, now int64, size int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.measured(due, now) || t.second == nil {
+	if !t.measured(due) {
 		return
 	}
 	t.outcomes.answered++
 	t.result.BytesIn += int64(size)
-	t.second.Messages++
+	t.second.Answered++
 	t.second.BytesIn += int64(size)
 	t.second.Latency.Record(time.Duration(now - due))
-	t.checkEnough()
+	t.checkSettled()
 }
 
 // failed counts a message whose connection failed, or that had none.
@@ -118,62 +148,39 @@ func (t *tally) failed(due, now int64, class dial.Class) {
 	t.fail(due, now, class)
 }
 
-func (t *tally) fail(due, now int64, class dial.Class) {
-	if t.measured(due, now) {
-		t.addError(class)
-		t.outcomes.failed++
-		t.checkEnough()
+// failedAll counts all messages of a queue as failed, and empties it.
+func (t *tally) failedAll(now int64, class dial.Class, pending *queue) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for m, ok := pending.pop(); ok; m, ok = pending.pop() {
+		t.fail(m.due, now, class)
 	}
+}
+
+func (t *tally) fail(due, now int64, class dial.Class) {
+	if !t.measured(due) {
+		return
+	}
+	t.outcomes.failed++
+	t.result.Failed.add(class)
+	t.second.Failed++
+	if class == dial.Timeout {
+		t.second.Latency.Record(time.Duration(now - due))
+	}
+	t.checkSettled()
 }
 
 // lost counts a datagram without an answer within the timeout.
 func (t *tally) lost(due, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.measured(due, now) {
-		t.outcomes.lost++
-		t.checkEnough()
-	}
-}
-
-// connFailed counts an error that is not the outcome of a known message: of a
-// connection without one, or of a datagram socket, where the message counts as lost
-// later.
-func (t *tally) connFailed(now int64, class dial.Class) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.failConn(now, class)
-}
-
-func (t *tally) failConn(now int64, class dial.Class) {
-	if !t.measured(now, now) {
+	if !t.measured(due) {
 		return
 	}
-	t.addError(class)
-	if !t.byDue && t.result.Datagrams == nil {
-		t.outcomes.failed++
-		t.checkEnough()
-	}
-}
-
-// connLost counts the end of a connection: its pending messages fail with it. If
-// there are none, the connection itself counts as failed.
-func (t *tally) connLost(now int64, class dial.Class, pending *queue) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if pending.len() == 0 {
-		t.failConn(now, class)
-	}
-	for m, ok := pending.pop(); ok; m, ok = pending.pop() {
-		t.fail(m.due, now, class)
-	}
-}
-
-func (t *tally) addError(class dial.Class) {
-	t.result.Errors[cmp.Or(class, dial.Local)]++
-	if t.second != nil {
-		t.second.Errors++
-	}
+	t.outcomes.lost++
+	t.second.Lost++
+	t.second.Latency.Record(time.Duration(now - due))
+	t.checkSettled()
 }
 
 // received counts a datagram that arrived.
@@ -184,19 +191,16 @@ func (t *tally) received(now int64, a arrival) {
 	if a.wrong != nil {
 		t.wrong(a.wrong)
 	}
-	if !a.duplicate && !a.reordered {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now < t.from || now >= t.to {
+	if now < t.from {
 		return
 	}
 	if a.duplicate {
-		t.result.Datagrams.Duplicated++
+		t.result.Duplicated++
 	}
 	if a.reordered {
-		t.result.Datagrams.Reordered++
+		t.result.Reordered++
 	}
 }
 
@@ -205,16 +209,28 @@ func (t *tally) connected(took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.conns++
+	t.result.Connects++
 	if t.result.Connect != nil {
 		t.result.Connect.Record(took)
 	}
 }
 
-// disconnected counts the end of what connected counted.
-func (t *tally) disconnected() {
+// connectFailed counts a connection, or a datagram socket, that could not be made.
+func (t *tally) connectFailed(class dial.Class) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.result.ConnectsFailed.add(class)
+}
+
+// disconnected counts the end of what connected counted. The class is why it failed; ""
+// if the load ended it.
+func (t *tally) disconnected(class dial.Class) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.conns--
+	if class != "" {
+		t.result.Disconnects.add(class)
+	}
 }
 
 // wrong ends the run. The first wrong byte is kept.
@@ -227,11 +243,15 @@ func (t *tally) wrong(w *Wrong) {
 	t.end()
 }
 
-// checkEnough ends the run if it is limited to a number of messages and all of them
-// have an outcome.
-func (t *tally) checkEnough() {
-	if t.messages > 0 && t.outcomes.settled() >= t.messages {
+// checkSettled ends the run if it is limited to a number of messages and all of them have
+// an outcome.
+func (t *tally) checkSettled() {
+	settled := t.outcomes.settled()
+	if n := t.plan.Messages; n > 0 && settled >= n {
 		t.end()
+	}
+	if t.stopped && settled == t.expected {
+		close(t.settled)
 	}
 }
 
@@ -242,37 +262,21 @@ func (t *tally) end() {
 	}
 }
 
-// allSettled reports whether every message that was due within the measurement has
-// an outcome.
-func (t *tally) allSettled(s *schedule) bool {
+// stop ends the measurement at the latest now: no more messages become due. Those that
+// were due may still get their outcomes, until settled is closed.
+func (t *tally) stop(now int64, s *schedule) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.outcomes.settled() >= s.count(t.from, t.to)
-}
-
-// begin starts the measurement. It lasts until stop; in an open loop with a number
-// of messages, until that many were due. The clock is read under the lock: what is
-// counted later is either due later or not measured.
-func (t *tally) begin(clock func() int64, s *schedule) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.from = clock()
-	if t.byDue && t.messages > 0 {
-		t.to = s.at(s.first(t.from) + t.messages)
+	end := min(t.to, now)
+	t.stopped, t.expected = true, t.outcomes.due
+	if t.openLoop() {
+		t.to = end
+		s.end.Store(end)
+		t.expected = s.count(t.from, end)
 	}
-	t.result.Started = time.Now()
-	t.second = &Interval{Latency: hist.New()}
-}
-
-// stop ends the measurement. It reports whether the run had ended by itself.
-func (t *tally) stop(clock func() int64) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.to = min(t.to, clock())
-	if t.from != never {
-		t.result.Seconds = time.Duration(t.to - t.from).Seconds()
-	}
-	return t.ended
+	t.result.Seconds = max(0, time.Duration(end-t.from).Seconds())
+	t.second.Conns = t.conns
+	t.checkSettled()
 }
 
 // nextInterval ends one interval and starts the next one, unless it was the last.
@@ -285,7 +289,10 @@ func (t *tally) nextInterval(now int64, last bool) Interval {
 	t.mu.Lock()
 	done := t.second
 	next.At = time.Duration(now - t.from).Seconds()
-	done.Seconds, done.Conns = next.At-done.At, t.conns
+	done.Seconds = next.At - done.At
+	if !last {
+		done.Conns = t.conns
+	}
 	if t.second = next; last {
 		t.second = nil
 	}
@@ -308,14 +315,16 @@ func (t *tally) archive() {
 }
 
 // total copies the outcomes into the result and returns it. Call it when nothing is
-// counted any more.
+// counted any more. Messages that the generator did not even take from the schedule are due
+// and have failed.
 func (t *tally) total() *Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r, o := t.result, t.outcomes
-	r.Messages, r.Sent = o.answered, o.sent
-	if d := r.Datagrams; d != nil {
-		d.Sent, d.Received, d.Lost = o.sent, o.answered, o.lost
+	if untaken := t.expected - o.due; untaken > 0 {
+		o.due += untaken
+		r.Failed[dial.Local] += untaken
 	}
+	r.Due, r.Sent, r.Answered, r.Lost = o.due, o.sent, o.answered, o.lost
 	return r
 }

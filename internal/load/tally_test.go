@@ -1,6 +1,7 @@
 package load
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,13 +18,13 @@ const from, to = int64(1000), int64(2000)
 func tallyFor(t *testing.T, network string, rate float64, messages int64) *tally {
 	t.Helper()
 	p := planOf(t, "tcp://127.0.0.1:7", "64")
-	p.Target.Network, p.Rate = network, rate
+	p.Target.Network, p.Rate, p.Duration = network, rate, time.Duration(to-from)
 	if messages > 0 {
 		p.Duration, p.Messages = 0, messages
 	}
 	tl, s := newTally(p), new(schedule)
 	s.start(0, rate)
-	tl.begin(func() int64 { return from }, s)
+	tl.begin(from, s)
 	tl.to = to
 	return tl
 }
@@ -38,45 +39,81 @@ func isOver(tl *tally) bool {
 	}
 }
 
-// In a closed loop the time at which something happens decides whether it counts. In an
-// open loop it is the time at which the message was due.
-func TestOutcomeCountsWithinTheMeasurement(t *testing.T) {
+// The time at which a message was due decides whether it counts, and not that of its outcome.
+func TestOutcomeCountsIfItsMessageWasDueWithinTheMeasurement(t *testing.T) {
 	const long = int64(1e12)
 	tests := []struct {
 		name     string
-		rate     float64
 		due, now int64
 		want     int64
 	}{
-		{"closed loop, before", 0, from, from - 1, 0},
-		{"closed loop, at the start", 0, 0, from, 1},
-		{"closed loop, at the end", 0, from, to - 1, 1},
-		{"closed loop, after", 0, from, to, 0},
-		{"open loop, due before", 1, from - 1, from, 0},
-		{"open loop, due at the start", 1, from, from, 1},
-		{"open loop, due at the end, answered long after", 1, to - 1, long, 1},
-		{"open loop, due after", 1, to, to, 0},
+		{"due before", from - 1, from, 0},
+		{"due at the start", from, from, 1},
+		{"due at the end, answered long after", to - 1, long, 1},
+		{"due after", to, to, 0},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			tl := tallyFor(t, "udp", tt.rate, 0)
-			tl.sent(tt.due, tt.now, 64)
-			tl.answered(tt.due, tt.now, 64)
-			tl.failed(tt.due, tt.now, dial.Timeout)
-			tl.lost(tt.due, tt.now)
-			r := tl.total()
-			want := Datagrams{Sent: tt.want, Received: tt.want, Lost: tt.want}
-			if r.Sent != tt.want || r.Messages != tt.want || r.Errors[dial.Timeout] != tt.want || *r.Datagrams != want {
-				t.Errorf("got %d sent, %d back, errors %v, %+v; want %d of each", r.Sent, r.Messages, r.Errors, *r.Datagrams, tt.want)
+	for _, rate := range []float64{0, 1} {
+		for _, tt := range tests {
+			t.Run(fmt.Sprintf("rate %g/%s", rate, tt.name), func(t *testing.T) {
+				tl := tallyFor(t, "udp", rate, 0)
+				tl.sent(tt.due, 64)
+				tl.answered(tt.due, tt.now, 64)
+				tl.failed(tt.due, tt.now, dial.Timeout)
+				tl.lost(tt.due, tt.now)
+				r := tl.total()
+				if r.Sent != tt.want || r.Answered != tt.want || r.Failed[dial.Timeout] != tt.want || r.Lost != tt.want {
+					t.Errorf("got %d sent, %d answered, failed %v, %d lost; want %d of each", r.Sent, r.Answered, r.Failed, r.Lost, tt.want)
+				}
+				if r.BytesOut != 64*tt.want || r.BytesIn != 64*tt.want || tl.outcomes.settled() != 3*tt.want {
+					t.Errorf("got %d bytes out, %d in, %d settled; want 64, 64 and 3 for each", r.BytesOut, r.BytesIn, tl.outcomes.settled())
+				}
+				second := tl.second
+				if second.Answered != tt.want || second.BytesIn != 64*tt.want || second.Failed != tt.want || second.Lost != tt.want {
+					t.Errorf("the second: got %d answers of %d bytes, %d failed, %d lost; want %d of each", second.Answered, second.BytesIn, second.Failed, second.Lost, tt.want)
+				}
+			})
+		}
+	}
+}
+
+// A message without an answer counts with the time that it was waited for. One that was
+// refused was not waited for.
+func TestLatencyHasTheAgeOfWhatIsNotAnswered(t *testing.T) {
+	tl := tallyFor(t, "udp", 0, 0)
+	tl.lost(from, from+70)
+	tl.failed(from, from+90, dial.Timeout)
+	tl.failed(from, from+1, dial.Refused)
+	if h := tl.second.Latency; h.Count() != 2 || h.Min() != 70 || h.Max() != 90 {
+		t.Errorf("got %d from %v to %v; want 2 from 70ns to 90ns", h.Count(), h.Min(), h.Max())
+	}
+}
+
+// A closed loop takes a message when a connection is free, until the end of the measurement,
+// and not more than the plan has.
+func TestClaimTakesTheMessagesOfThePlan(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		messages  int64
+		at        []int64
+		want, due int64
+	}{
+		{"in the warm-up", 0, []int64{0, from - 1}, 2, 0},
+		{"in the measurement", 0, []int64{from, to - 1}, 2, 2},
+		{"after the end", 0, []int64{to, to + 1}, 0, 0},
+		{"more than the plan has", 2, []int64{0, from, from, from, from}, 3, 2},
+	} {
+		tl, claimed := tallyFor(t, "tcp", 0, tt.messages), int64(0)
+		for _, at := range tt.at {
+			if tl.claim(at) {
+				claimed++
 			}
-			if r.BytesOut != 64*tt.want || r.BytesIn != 64*tt.want || tl.outcomes.settled() != 3*tt.want {
-				t.Errorf("got %d bytes out, %d in, %d settled; want 64, 64 and 3 for each", r.BytesOut, r.BytesIn, tl.outcomes.settled())
-			}
-			second := tl.second
-			if second.Messages != tt.want || second.BytesIn != 64*tt.want || second.Errors != tt.want {
-				t.Errorf("the second: got %d messages of %d bytes, %d errors; want %d of each", second.Messages, second.BytesIn, second.Errors, tt.want)
-			}
-		})
+		}
+		if claimed != tt.want || tl.outcomes.due != tt.due {
+			t.Errorf("%s: got %d claimed, %d due; want %d and %d", tt.name, claimed, tl.outcomes.due, tt.want, tt.due)
+		}
+		if tl.stop(from+1, new(schedule)); tl.claim(from) {
+			t.Errorf("%s: a message was taken after the stop", tt.name)
+		}
 	}
 }
 
@@ -119,19 +156,19 @@ func TestSchedulingDelayEndsWhenAMessageIsTaken(t *testing.T) {
 
 func TestResultHasTheFieldsOfItsPlan(t *testing.T) {
 	tests := []struct {
-		network                   string
-		rate                      float64
-		delay, connect, datagrams bool
+		network        string
+		rate           float64
+		delay, connect bool
 	}{
-		{"tcp", 0, false, true, false},
-		{"unix", 1, true, true, false},
-		{"udp", 0, false, false, true},
-		{"udp", 1, true, false, true},
+		{"tcp", 0, false, true},
+		{"unix", 1, true, true},
+		{"udp", 0, false, false},
+		{"udp", 1, true, false},
 	}
 	for _, tt := range tests {
 		r := tallyFor(t, tt.network, tt.rate, 0).result
-		if (r.SchedulingDelay != nil) != tt.delay || (r.Connect != nil) != tt.connect || (r.Datagrams != nil) != tt.datagrams || r.Latency == nil {
-			t.Errorf("%s, rate %g: got scheduling delay %v, connect %v, datagrams %v", tt.network, tt.rate, r.SchedulingDelay, r.Connect, r.Datagrams)
+		if (r.SchedulingDelay != nil) != tt.delay || (r.Connect != nil) != tt.connect || r.Latency == nil {
+			t.Errorf("%s, rate %g: got scheduling delay %v, connect %v", tt.network, tt.rate, r.SchedulingDelay, r.Connect)
 		}
 	}
 }
@@ -150,13 +187,10 @@ func TestRunEndsWithTheOutcomeOfItsLastMessage(t *testing.T) {
 		{"more answers", "tcp", 0, func(tl *tally) { answer(tl, 5) }, true},
 		{"one fails", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.failed(from, from, dial.Timeout) }, true},
 		{"one is lost", "udp", 1, func(tl *tally) { answer(tl, 2); tl.lost(from, from) }, true},
-		{"a connection fails with one", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.connLost(from, dial.Reset, pending(1)) }, true},
-		{"a connection fails with three", "tcp", 1, func(tl *tally) { tl.connLost(from, dial.Reset, pending(3)) }, true},
-		{"an idle connection fails, closed loop", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.connLost(from, dial.Reset, pending(0)) }, true},
-		{"an idle connection fails, open loop", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.connLost(from, dial.Reset, pending(0)) }, false},
-		{"a connection cannot be made, closed loop", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.connFailed(from, dial.Refused) }, true},
-		{"a connection cannot be made, open loop", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.connFailed(from, dial.Refused) }, false},
-		{"a datagram socket fails", "udp", 0, func(tl *tally) { answer(tl, 2); tl.connFailed(from, dial.Refused) }, false},
+		{"one of a connection fails", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.failedAll(from, dial.Reset, pending(1)) }, true},
+		{"three of a connection fail", "tcp", 1, func(tl *tally) { tl.failedAll(from, dial.Reset, pending(3)) }, true},
+		{"an idle connection fails", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.disconnected(dial.Reset) }, false},
+		{"a connection cannot be made", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.connectFailed(dial.Refused) }, false},
 		{"a byte is wrong", "tcp", 0, func(tl *tally) { tl.wrong(&Wrong{}); tl.wrong(&Wrong{}) }, true},
 	}
 	for _, tt := range tests {
@@ -189,54 +223,47 @@ func pending(n int) *queue {
 	return q
 }
 
-func TestMessagesFailWithTheirConnection(t *testing.T) {
-	tests := []struct {
-		name    string
-		now     int64
-		class   dial.Class
-		pending int
-		want    map[dial.Class]int64
-	}{
-		{"idle", from, dial.Reset, 0, map[dial.Class]int64{dial.Reset: 1}},
-		{"with one", from, dial.Reset, 1, map[dial.Class]int64{dial.Reset: 1}},
-		{"with three", from, dial.PrematureEOF, 3, map[dial.Class]int64{dial.PrematureEOF: 3}},
-		{"for an unknown reason", from, "", 1, map[dial.Class]int64{dial.Local: 1}},
-		{"idle, in the warm-up", from - 1, dial.Reset, 0, map[dial.Class]int64{}},
-		{"with one, in the warm-up", from - 1, dial.Reset, 1, map[dial.Class]int64{}},
-		{"idle, after the end", to, dial.Reset, 0, map[dial.Class]int64{}},
-	}
-	for _, tt := range tests {
-		tl := tallyFor(t, "tcp", 0, 0)
-		tl.connLost(tt.now, tt.class, pending(tt.pending))
-		if diff := cmp.Diff(tt.want, tl.result.Errors); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
-		}
+// Messages and connections are counted apart.
+func TestFailuresAreCountedByClass(t *testing.T) {
+	tl := tallyFor(t, "tcp", 0, 0)
+	tl.failedAll(from, dial.PrematureEOF, pending(3))
+	tl.failedAll(from, "", pending(1)) // for an unknown reason
+	tl.connected(1)
+	tl.connected(1)
+	tl.disconnected(dial.PrematureEOF)
+	tl.disconnected("") // the load ended it
+	tl.connectFailed(dial.Refused)
+	r := tl.total()
+	got := []any{r.Failed, r.Connects, r.Disconnects, r.ConnectsFailed}
+	want := []any{Classes{dial.PrematureEOF: 3, dial.Local: 1}, int64(2), Classes{dial.PrematureEOF: 1}, Classes{dial.Refused: 1}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func TestArrivingDatagramIsCounted(t *testing.T) {
 	wrong := &Wrong{Conn: 1}
+	type counts struct{ Answered, Duplicated, Reordered int64 }
 	tests := []struct {
 		name string
 		now  int64
 		a    arrival
-		want Datagrams
+		want counts
 	}{
-		{"the answer", from, arrival{due: from, first: true}, Datagrams{Received: 1}},
-		{"reordered", from, arrival{due: from, first: true, reordered: true}, Datagrams{Received: 1, Reordered: 1}},
-		{"a duplicate", from, arrival{duplicate: true}, Datagrams{Duplicated: 1}},
-		{"a duplicate in the warm-up", from - 1, arrival{duplicate: true}, Datagrams{}},
-		{"a duplicate at the end", to - 1, arrival{duplicate: true}, Datagrams{Duplicated: 1}},
-		{"a duplicate after the end", to, arrival{duplicate: true}, Datagrams{}},
-		{"of another run", from, arrival{stray: true}, Datagrams{}},
-		{"wrong", from, arrival{wrong: wrong}, Datagrams{}},
+		{"the answer", from, arrival{due: from, first: true}, counts{Answered: 1}},
+		{"reordered", from, arrival{due: from, first: true, reordered: true}, counts{Answered: 1, Reordered: 1}},
+		{"a duplicate", from, arrival{duplicate: true}, counts{Duplicated: 1}},
+		{"a duplicate in the warm-up", from - 1, arrival{duplicate: true}, counts{}},
+		{"a duplicate while the last answers are waited for", to, arrival{duplicate: true}, counts{Duplicated: 1}},
+		{"of another run", from, arrival{stray: true}, counts{}},
+		{"wrong", from, arrival{wrong: wrong}, counts{}},
 	}
 	for _, tt := range tests {
 		tl := tallyFor(t, "udp", 0, 0)
 		tl.received(tt.now, tt.a)
-		tl.total()
-		if *tl.result.Datagrams != tt.want || tl.result.Wrong != tt.a.wrong {
-			t.Errorf("%s: got %+v, wrong %+v; want %+v, %+v", tt.name, *tl.result.Datagrams, tl.result.Wrong, tt.want, tt.a.wrong)
+		r := tl.total()
+		if got := (counts{r.Answered, r.Duplicated, r.Reordered}); got != tt.want || r.Wrong != tt.a.wrong {
+			t.Errorf("%s: got %+v, wrong %+v; want %+v, %+v", tt.name, got, r.Wrong, tt.want, tt.a.wrong)
 		}
 	}
 }
@@ -249,8 +276,8 @@ func TestFirstWrongByteIsKept(t *testing.T) {
 	if tl.result.Wrong != first {
 		t.Errorf("got %+v, want %+v", tl.result.Wrong, first)
 	}
-	if !tl.stop(func() int64 { return to }) {
-		t.Error("the run has not ended by itself")
+	if !isOver(tl) {
+		t.Error("the run goes on")
 	}
 }
 
@@ -264,51 +291,80 @@ func TestMeasurementStopsAtItsEarliestEnd(t *testing.T) {
 		{"stopped", 0, from + 5e8, 0.5},
 		{"all messages were due", 10, from + 9e9, 1},
 		{"stopped before that", 10, from + 5e8, 0.5},
+		{"stopped before it began", 10, from - 5, 0},
 	}
 	for _, tt := range tests {
 		p := planOf(t, "tcp://127.0.0.1:7", "64")
-		p.Rate, p.Messages = 10, tt.messages
+		p.Rate, p.Messages, p.Duration = 10, tt.messages, time.Hour
+		if tt.messages > 0 {
+			p.Duration = 0
+		}
 		tl, s := newTally(p), new(schedule)
 		s.start(from, p.Rate)
-		tl.begin(func() int64 { return from }, s)
-		tl.stop(func() int64 { return tt.stop })
-		if tl.result.Seconds != tt.want {
+		tl.begin(from, s)
+		if tl.stop(tt.stop, s); tl.result.Seconds != tt.want {
 			t.Errorf("%s: got %g s, want %g", tt.name, tl.result.Seconds, tt.want)
 		}
-	}
-	tl := newTally(planOf(t, "tcp://127.0.0.1:7", "64"))
-	if tl.stop(func() int64 { return 5e9 }); tl.result.Seconds != 0 {
-		t.Errorf("not begun: got %g s, want 0", tl.result.Seconds)
 	}
 }
 
 func TestAllIsSettledWhenEachDueMessageHasAnOutcome(t *testing.T) {
+	settled := func(tl *tally) bool {
+		select {
+		case <-tl.settled:
+			return true
+		default:
+			return false
+		}
+	}
 	tl, s := tallyFor(t, "tcp", 1, 0), new(schedule)
 	s.start(from, 1e9/500) // two are due from 1000 until 2000
 	answer(tl, 1)
-	if tl.allSettled(s) {
+	if tl.stop(to, s); settled(tl) {
 		t.Error("one of two is answered, and all is settled")
 	}
-	tl.failed(from, from, dial.Timeout)
-	if !tl.allSettled(s) {
+	if tl.failed(from, from, dial.Timeout); !settled(tl) {
 		t.Error("two of two have an outcome, and not all is settled")
+	}
+
+	closed := tallyFor(t, "tcp", 0, 0)
+	closed.claim(from)
+	if closed.stop(to, s); settled(closed) {
+		t.Error("closed loop: one is not answered, and all is settled")
+	}
+	if answer(closed, 1); !settled(closed) {
+		t.Error("closed loop: the only one is answered, and not all is settled")
+	}
+}
+
+// What the generator did not send in time is due all the same.
+func TestMessagesThatWereNotTakenHaveFailed(t *testing.T) {
+	tl, s := tallyFor(t, "tcp", 1, 0), new(schedule)
+	s.start(from, 1e9/100) // ten are due from 1000 until 2000
+	tl.scheduled(from, from)
+	answer(tl, 1)
+	tl.stop(to, s)
+	if r := tl.total(); r.Due != 10 || r.Failed[dial.Local] != 9 || !r.Balanced() {
+		t.Errorf("got %d due, %d answered, failed %v; want 10, 1 and 9 local", r.Due, r.Answered, r.Failed)
 	}
 }
 
 func TestIntervalsAddUpToTheResult(t *testing.T) {
 	p := planOf(t, "unix:///nowhere", "64")
+	p.Duration = time.Hour
 	tl := newTally(p)
-	tl.begin(func() int64 { return from }, new(schedule))
+	tl.begin(from, new(schedule))
 	tl.connected(3)
 	tl.connected(4)
 	at := func(seconds float64) int64 { return from + int64(seconds*1e9) }
 	tl.answered(from, from+50, 64)
 	first := tl.nextInterval(at(1), false)
-	tl.disconnected()
+	tl.disconnected(dial.Reset)
 	tl.answered(at(1), at(1)+70, 64)
 	tl.answered(at(1), at(1)+90, 64)
+	tl.stop(at(1.5), new(schedule))
+	tl.disconnected("")
 	last := tl.nextInterval(at(1.5), true)
-	tl.answered(at(1.5), at(1.5), 64) // after the last interval
 	close(tl.finished)
 	tl.archive()
 	type figures struct {
@@ -319,14 +375,14 @@ func TestIntervalsAddUpToTheResult(t *testing.T) {
 	want := []figures{{0, 1, 1, 2}, {1, 0.5, 2, 1}}
 	for i, got := range []Interval{first, last} {
 		kept := tl.result.Intervals[i]
-		if f := (figures{got.At, got.Seconds, got.Messages, got.Conns}); f != want[i] {
+		if f := (figures{got.At, got.Seconds, got.Answered, got.Conns}); f != want[i] {
 			t.Errorf("interval %d: got %+v, want %+v", i, f, want[i])
 		}
-		if f := (figures{kept.At, kept.Seconds, kept.Messages, kept.Conns}); f != want[i] || !kept.Latency.Equal(got.Latency) {
+		if f := (figures{kept.At, kept.Seconds, kept.Answered, kept.Conns}); f != want[i] || !kept.Latency.Equal(got.Latency) {
 			t.Errorf("interval %d is kept as %+v, want %+v", i, f, want[i])
 		}
 	}
-	if r := tl.total(); r.Messages != 3 || r.Latency.Count() != 3 || r.Latency.Max() != 90 || r.Connect.Count() != 2 || r.Connect.Max() != 4 {
-		t.Errorf("got %d messages, %d latencies up to %v, %d connects", r.Messages, r.Latency.Count(), r.Latency.Max(), r.Connect.Count())
+	if r := tl.total(); r.Answered != 3 || r.Latency.Count() != 3 || r.Latency.Max() != 90 || r.Connect.Count() != 2 || r.Connect.Max() != 4 {
+		t.Errorf("got %d messages, %d latencies up to %v, %d connects", r.Answered, r.Latency.Count(), r.Latency.Max(), r.Connect.Count())
 	}
 }

@@ -220,7 +220,7 @@ func throughput(runs []Run) chart {
 	high := 0.0
 	for _, run := range runs {
 		for _, in := range run.Result.Intervals {
-			v, _ := divide(float64(in.Messages), in.Seconds)
+			v, _ := divide(float64(in.Answered), in.Seconds)
 			high = max(high, v)
 		}
 	}
@@ -237,7 +237,7 @@ func throughput(runs []Run) chart {
 		}
 		var samples []sample
 		for _, in := range run.Result.Intervals {
-			v, ok := divide(float64(in.Messages), in.Seconds)
+			v, ok := divide(float64(in.Answered), in.Seconds)
 			samples = append(samples, sample{x: in.At + in.Seconds/2, y: v, label: draw.Clock(in.At) + ": " + draw.PerSecond.Write(v), gap: !ok})
 		}
 		c.add(name, lineClass(i), samples)

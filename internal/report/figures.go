@@ -21,19 +21,24 @@ type figure struct {
 	of    func(*load.Result) (float64, bool) // false if it was not measured
 	text  func(float64) string
 	bad   bool // any value other than 0 is bad
+	rare  bool // tables have it only if a result has another value than 0
 }
 
 // figures returns the figures of results, in the order of the table.
 func figures(results []*load.Result) []figure {
 	all := []figure{
-		{key: "messages_per_second", label: "throughput", of: perSecond(messages), text: draw.PerSecond.Write},
+		{key: "messages_per_second", label: "throughput", of: perSecond(answers), text: draw.PerSecond.Write},
 		{key: "bytes_per_second", label: "received", of: perSecond(bytesIn), text: draw.BytesPerSecond.Write},
 	}
 	all = append(all, durations("latency", latency, quantiles)...)
 	all = append(all, durations("scheduling delay", schedulingDelay, quantiles[2:])...)
 	all = append(all, durations("connect", connect, quantiles[:3])...)
-	all = append(all, failures(results)...)
-	return append(append(all, losses...), costs...)
+	all = append(all, outcomes...)
+	all = append(all, classes(figure{key: "failed", label: "failed"}, results, func(r *load.Result) load.Classes { return r.Failed })...)
+	all = append(all, losses...)
+	all = append(all, classes(figure{key: "connects_failed", label: "connects failed", rare: true}, results, func(r *load.Result) load.Classes { return r.ConnectsFailed })...)
+	all = append(all, classes(figure{key: "disconnects", label: "disconnects", rare: true}, results, func(r *load.Result) load.Classes { return r.Disconnects })...)
+	return append(all, costs...)
 }
 
 // quantile is a quantile with its names in JSON and in tables.
@@ -51,8 +56,8 @@ func latency(r *load.Result) *hist.Hist         { return r.Latency }
 func schedulingDelay(r *load.Result) *hist.Hist { return r.SchedulingDelay }
 func connect(r *load.Result) *hist.Hist         { return r.Connect }
 
-func messages(r *load.Result) int64 { return r.Messages }
-func bytesIn(r *load.Result) int64  { return r.BytesIn }
+func answers(r *load.Result) int64 { return r.Answered }
+func bytesIn(r *load.Result) int64 { return r.BytesIn }
 
 // durations returns the figures of a histogram: its quantiles.
 func durations(name string, of func(*load.Result) *hist.Hist, at []quantile) []figure {
@@ -85,48 +90,57 @@ func divide(a, b float64) (float64, bool) {
 	return v, true
 }
 
-// failures returns the figures of errors: all errors, and those of each class that any
-// result has.
-func failures(results []*load.Result) []figure {
-	classes := map[dial.Class]bool{}
+// outcomes are figures of what became of the messages.
+var outcomes = []figure{
+	{key: "due", label: "messages due", text: draw.Whole, of: func(r *load.Result) (float64, bool) { return float64(r.Due), true }},
+	{key: "success_ratio", label: "answered", text: draw.Percentage, of: SuccessRatio},
+}
+
+// SuccessRatio returns the part of the messages that were due and were answered, from 0 to
+// 1; false if none was due.
+func SuccessRatio(r *load.Result) (float64, bool) { return divide(float64(r.Answered), float64(r.Due)) }
+
+// classes completes the figure of some failures, and returns it and those of each class that
+// any result has.
+func classes(total figure, results []*load.Result, of func(*load.Result) load.Classes) []figure {
+	total.text, total.bad = draw.Whole, true
+	total.of = func(r *load.Result) (float64, bool) { return float64(of(r).Total()), true }
+	found := map[dial.Class]bool{}
 	for _, r := range results {
-		for class, n := range r.Errors {
-			classes[class] = classes[class] || n > 0
+		for class, n := range of(r) {
+			found[class] = found[class] || n > 0
 		}
 	}
-	all := []figure{{key: "errors", label: "errors", text: draw.Whole, bad: true,
-		of: func(r *load.Result) (float64, bool) { return float64(errorsOf(r)), true }}}
-	for _, class := range slices.Sorted(maps.Keys(classes)) {
-		if !classes[class] {
+	all := []figure{total}
+	for _, class := range slices.Sorted(maps.Keys(found)) {
+		if !found[class] {
 			continue
 		}
-		all = append(all, figure{key: "errors_" + string(class), label: "  " + string(cmp.Or(class, "other")), text: draw.Whole, bad: true,
-			of: func(r *load.Result) (float64, bool) { return float64(r.Errors[class]), true }})
+		all = append(all, figure{key: total.key + "_" + string(class), label: "  " + string(cmp.Or(class, "other")), text: draw.Whole, bad: true,
+			of: func(r *load.Result) (float64, bool) { return float64(of(r)[class]), true }})
 	}
 	return all
 }
 
-func errorsOf(r *load.Result) int64 {
-	var sum int64
-	for _, n := range r.Errors {
-		sum += n
-	}
-	return sum
-}
-
-// losses are figures of datagrams, as parts of those sent.
+// losses are figures of datagrams, as parts of those that were due.
 var losses = []figure{
-	{key: "lost_ratio", label: "lost", of: ofSent(func(d *load.Datagrams) int64 { return d.Lost }), text: draw.Percentage, bad: true},
-	{key: "duplicated_ratio", label: "duplicated", of: ofSent(func(d *load.Datagrams) int64 { return d.Duplicated }), text: draw.Percentage, bad: true},
-	{key: "reordered_ratio", label: "reordered", of: ofSent(func(d *load.Datagrams) int64 { return d.Reordered }), text: draw.Percentage},
+	{key: "lost_ratio", label: "lost", of: LossRatio, text: draw.Percentage, bad: true},
+	{key: "duplicated_ratio", label: "duplicated", of: ofDatagrams(func(r *load.Result) int64 { return r.Duplicated }), text: draw.Percentage, bad: true},
+	{key: "reordered_ratio", label: "reordered", of: ofDatagrams(func(r *load.Result) int64 { return r.Reordered }), text: draw.Percentage},
 }
 
-func ofSent(of func(*load.Datagrams) int64) func(*load.Result) (float64, bool) {
+// LossRatio returns the part of the datagrams that were due and got lost, from 0 to 1; false
+// if the result is of a stream, or none was due.
+func LossRatio(r *load.Result) (float64, bool) {
+	return ofDatagrams(func(r *load.Result) int64 { return r.Lost })(r)
+}
+
+func ofDatagrams(of func(*load.Result) int64) func(*load.Result) (float64, bool) {
 	return func(r *load.Result) (float64, bool) {
-		if r.Datagrams == nil {
+		if !strings.HasPrefix(r.Plan.URL, "udp:") {
 			return 0, false
 		}
-		return divide(float64(of(r.Datagrams)), float64(r.Datagrams.Sent))
+		return divide(float64(of(r)), float64(r.Due))
 	}
 }
 
@@ -153,7 +167,7 @@ var costs = []figure{
 			if r.CPU.System == 0 {
 				return 0, false
 			}
-			return divide(r.CPU.System, float64(r.Messages))
+			return divide(r.CPU.System, float64(r.Answered))
 		}},
 }
 
@@ -194,13 +208,13 @@ func heading(runs []Run) []cell {
 	return row
 }
 
-// row returns the row of a figure, nil if no result has it.
+// row returns the row of a figure, nil if no result has it, or it is rare and 0.
 func (f figure) row(results []*load.Result) []cell {
 	row, known := []cell{{Text: f.label}}, false
 	first, comparable := f.of(results[0])
 	for i, r := range results {
 		v, ok := f.of(r)
-		known = known || ok
+		known = known || ok && (v != 0 || !f.rare)
 		if !ok {
 			row = append(row, cell{Text: "-"})
 		} else {

@@ -118,7 +118,7 @@ func TestPageEscapesTextsFromFiles(t *testing.T) {
 	r.Echod, r.Plan.URL = hostile, hostile
 	r.Environment = load.Environment{Host: hostile, OS: hostile, Arch: hostile, Kernel: hostile, CPU: hostile, Go: hostile}
 	r.Wrong = &load.Wrong{Got: hostile, Want: hostile}
-	r.Errors = map[dial.Class]int64{dial.Class(hostile): 1}
+	r.Failed = load.Classes{dial.Class(hostile): 1}
 	for _, page := range []string{pageOf(t, report.Run{Result: r}), pageOf(t, report.Run{Name: hostile, Result: r}, report.Run{Name: hostile, Result: r})} {
 		seen := 0
 		elements(t, page, func(e xml.StartElement, text string) {
@@ -183,7 +183,7 @@ func TestLongRunHasFewPoints(t *testing.T) {
 	r := empty("alpha", 0)
 	r.Seconds = 1001
 	for i := range 1001 {
-		in := load.Interval{At: float64(i), Seconds: 1, Messages: 1, Latency: hist.New()}
+		in := load.Interval{At: float64(i), Seconds: 1, Answered: 1, Latency: hist.New()}
 		in.Latency.Record(time.Millisecond)
 		in.Latency.Fold()
 		r.Intervals = append(r.Intervals, in)
@@ -207,14 +207,15 @@ func TestAnyNumbersCanBeWritten(t *testing.T) {
 		for i := range r.Intervals {
 			in := &r.Intervals[i]
 			in.At, in.Seconds = number("at"), number("length")
-			in.Messages, in.Conns = whole("messages"), int(whole("conns"))
+			in.Answered, in.Conns = whole("messages"), int(whole("conns"))
 			in.Latency.Record(time.Duration(whole("latency")))
 		}
 		slices.SortFunc(r.Intervals, func(a, b load.Interval) int { return cmp.Compare(a.At, b.At) })
-		r.Seconds, r.Messages, r.Sent, r.BytesIn = number("seconds"), whole("messages"), whole("sent"), whole("bytes")
+		r.Seconds, r.Answered, r.Sent, r.BytesIn = number("seconds"), whole("answered"), whole("sent"), whole("bytes")
 		r.Plan.Rate, r.Plan.Conns, r.Plan.Duration = number("rate"), int(whole("conns")), time.Duration(whole("duration"))
 		r.CPU = load.CPU{Client: number("own"), System: number("system")}
-		r.Datagrams = &load.Datagrams{Sent: whole("sent"), Lost: whole("lost")}
+		r.Lost = whole("lost")
+		r.Due = r.Answered + r.Lost
 		r, err := report.Read("a.json", strings.NewReader(written(t, r)))
 		if err != nil {
 			t.Skip(err) // the file is refused

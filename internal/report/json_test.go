@@ -100,7 +100,7 @@ func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 
 func TestResultFileStartsWithItsFormat(t *testing.T) {
 	text := written(t, sample(1, 1, time.Millisecond))
-	if want := "{\n  \"format\": \"echod-bench/2\",\n  \"figures\": {\n"; !strings.HasPrefix(text, want) {
+	if want := "{\n  \"format\": \"echod-bench/3\",\n  \"figures\": {\n"; !strings.HasPrefix(text, want) {
 		t.Errorf("got %.80s, want %s", text, want)
 	}
 }
@@ -118,14 +118,15 @@ func TestBadFilesAreRefused(t *testing.T) {
 		{"not JSON", "seconds\n", "a.json: not JSON: line 1: invalid character 's' looking for beginning of value"},
 		{"a list", "[]", "a.json: not a result of echod bench: not a JSON object"},
 		{"something else", `{"schema":1}`, "a.json: not a result of echod bench: it has no format"},
-		{"an older format", `{"format":"echod-bench/1"}`, `a.json: format "echod-bench/1" is not supported; this echod reads echod-bench/2`},
-		{"a newer format", `{"format":"echod-bench/3"}`, `a.json: format "echod-bench/3" is not supported; this echod reads echod-bench/2`},
+		{"an older format", `{"format":"echod-bench/1"}`, `a.json: format "echod-bench/1" is not supported; this echod reads echod-bench/3`},
+		{"a newer format", `{"format":"echod-bench/4"}`, `a.json: format "echod-bench/4" is not supported; this echod reads echod-bench/3`},
 		{"cut off", good[:len(good)/2], "a.json: incomplete: the JSON ends too early"},
 		{"two of them", good + good, "a.json: not JSON: line "},
-		{"a word for a number", swap(`"messages": `, `"messages": "many", "x": `), "a.json: line 42: messages cannot be a string"},
-		{"no latency", `{"format":"echod-bench/2"}`, "a.json: no latency"},
+		{"a word for a number", swap(`"answered": `, `"answered": "many", "x": `), "a.json: line 48: answered cannot be a string"},
+		{"no latency", `{"format":"echod-bench/3"}`, "a.json: no latency"},
 		{"a bad histogram", swap(`"latency": "`, `"latency": "?`), "a.json: decode a histogram: illegal base64"},
-		{"negative", swap(`"messages": `, `"messages": -`), "a.json: messages, sent, bytes_in and bytes_out must not be negative"},
+		{"negative", swap(`"answered": `, `"answered": -`), "a.json: a count is negative"},
+		{"counts that do not add up", swap(`"lost": 0`, `"lost": 7`), "a.json: due is 2508: want the sum of answered, failed and lost, 2515"},
 		{"too long", swap(`"seconds": 2`, `"seconds": 1e300`), "a.json: seconds is 1e+300: want 0 to 1e+09"},
 		{"out of order", swap(`"at": 0`, `"at": 2`), "a.json: intervals[1] starts at 1 s and is 1 s long, which is impossible"},
 	}
@@ -142,7 +143,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 // FuzzRead checks that a file that can be read can be written in each format, and read
 // again.
 func FuzzRead(f *testing.F) {
-	f.Add([]byte(`{"format":"echod-bench/2"}`))
+	f.Add([]byte(`{"format":"echod-bench/3"}`))
 	f.Add([]byte(written(f, sample(1, 1, time.Millisecond))))
 	f.Add([]byte(written(f, troubled())))
 	f.Add([]byte(written(f, merged(f, share(empty("alpha", 1), 1, 1), share(empty("beta", 1), 1, 1)))))

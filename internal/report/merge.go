@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"echod/internal/dial"
 	"echod/internal/hist"
 	"echod/internal/load"
 )
@@ -47,7 +46,7 @@ func partsOf(r *load.Result) []load.Part {
 		return r.Parts
 	}
 	return []load.Part{{Echod: r.Echod, Environment: r.Environment, Plan: r.Plan,
-		Started: r.Started, Seconds: r.Seconds, Messages: r.Messages, CPU: r.CPU}}
+		Started: r.Started, Seconds: r.Seconds, Answered: r.Answered, CPU: r.CPU}}
 }
 
 // around returns the time from the first start to the last end.
@@ -67,29 +66,32 @@ func around(parts []load.Part) (started time.Time, seconds float64) {
 // add adds the counts of r to whole.
 func add(whole, r *load.Result) {
 	whole.Interrupted = whole.Interrupted || r.Interrupted
-	whole.Messages += r.Messages
+	whole.Due += r.Due
 	whole.Sent += r.Sent
+	whole.Answered += r.Answered
+	whole.Failed = sumOf(whole.Failed, r.Failed)
+	whole.Lost += r.Lost
+	whole.Duplicated += r.Duplicated
+	whole.Reordered += r.Reordered
+	whole.Connects += r.Connects
+	whole.ConnectsFailed = sumOf(whole.ConnectsFailed, r.ConnectsFailed)
+	whole.Disconnects = sumOf(whole.Disconnects, r.Disconnects)
 	whole.BytesIn += r.BytesIn
 	whole.BytesOut += r.BytesOut
 	whole.Latency.Add(r.Latency)
 	whole.SchedulingDelay = plus(whole.SchedulingDelay, r.SchedulingDelay)
 	whole.Connect = plus(whole.Connect, r.Connect)
 	whole.Wrong = cmp.Or(whole.Wrong, r.Wrong)
-	for class, n := range r.Errors {
-		if whole.Errors == nil {
-			whole.Errors = map[dial.Class]int64{}
-		}
-		whole.Errors[class] += n
+}
+
+// sumOf returns the sum of a and b, which do not change.
+func sumOf(a, b load.Classes) load.Classes {
+	sum := load.Classes{}
+	maps.Copy(sum, a)
+	for class, n := range b {
+		sum[class] += n
 	}
-	if d := r.Datagrams; d != nil {
-		sum := cmp.Or(whole.Datagrams, &load.Datagrams{})
-		sum.Sent += d.Sent
-		sum.Received += d.Received
-		sum.Lost += d.Lost
-		sum.Duplicated += d.Duplicated
-		sum.Reordered += d.Reordered
-		whole.Datagrams = sum
-	}
+	return sum
 }
 
 // plus adds b to a. Either may be nil.
@@ -135,9 +137,10 @@ type second struct {
 
 // count adds the counts of an interval.
 func (s *second) count(in load.Interval, latencies ...*hist.Hist) {
-	s.Messages += in.Messages
+	s.Answered += in.Answered
 	s.BytesIn += in.BytesIn
-	s.Errors += in.Errors
+	s.Failed += in.Failed
+	s.Lost += in.Lost
 	s.latencies = append(s.latencies, latencies...)
 }
 

@@ -21,7 +21,8 @@ func empty(host string, length int) *load.Result {
 		Format: load.Format, Echod: "0.5.0", Environment: load.Environment{Host: host, CPUs: 2, OS: "linux"},
 		Plan:    load.Plan{URL: "udp://192.0.2.7:7007", Depth: 1, Seed: 7},
 		Started: time.Date(2026, 11, 23, 2, 14, 39, 0, time.UTC), Seconds: float64(length),
-		Latency: hist.New(), SchedulingDelay: hist.New(), Errors: map[dial.Class]int64{}, Datagrams: &load.Datagrams{},
+		Latency: hist.New(), SchedulingDelay: hist.New(),
+		Failed: load.Classes{}, ConnectsFailed: load.Classes{}, Disconnects: load.Classes{},
 	}
 	for i := range length {
 		r.Intervals = append(r.Intervals, load.Interval{At: float64(i), Seconds: 1, Latency: hist.New()})
@@ -40,19 +41,25 @@ func happen(r *load.Result, e event) {
 	in := &r.Intervals[e.second]
 	r.Sent++
 	r.BytesOut += 64
-	r.Datagrams.Sent++
-	if e.class != "" {
-		r.Errors[e.class]++
-		in.Errors++
-		r.Datagrams.Lost++
+	r.Due++
+	r.Connects++
+	if e.class == dial.Timeout {
+		r.Lost++
+		in.Lost++
 		return
 	}
-	r.Messages++
+	if e.class != "" {
+		r.Failed[e.class]++
+		r.ConnectsFailed[e.class]++
+		r.Disconnects[e.class] += 2
+		in.Failed++
+		return
+	}
+	r.Answered++
 	r.BytesIn += 64
-	r.Datagrams.Received++
-	r.Datagrams.Duplicated += int64(e.second)
-	r.Datagrams.Reordered += 2 * int64(e.second)
-	in.Messages++
+	r.Duplicated += int64(e.second)
+	r.Reordered += 2 * int64(e.second)
+	in.Answered++
 	in.BytesIn += 64
 	r.Latency.Record(e.latency)
 	r.SchedulingDelay.Record(e.latency / 10)
@@ -115,8 +122,8 @@ func merged(t interface{ Fatal(...any) }, results ...*load.Result) *load.Result 
 
 func TestMergeDoesNotChangeItsInput(t *testing.T) {
 	a, b := sample(1, 3, time.Millisecond), sample(2, 3, time.Millisecond)
-	a.Errors, a.Datagrams = map[dial.Class]int64{dial.Reset: 1}, &load.Datagrams{Sent: 1}
-	b.Environment.Host, b.Errors, b.Datagrams = "beta", a.Errors, a.Datagrams
+	a.Failed, a.Due = load.Classes{dial.Reset: 1}, a.Due+1
+	b.Environment.Host, b.Failed, b.Due = "beta", a.Failed, b.Due+1
 	before := written(t, a)
 	merged(t, a, b)
 	if diff := cmp.Diff(before, written(t, a)); diff != "" {
@@ -140,7 +147,7 @@ func TestMergeAlignsSecondsByTheClock(t *testing.T) {
 		if interval.At != float64(i) || interval.Seconds != 1 {
 			t.Errorf("interval %d is from %v s for %v s", i, interval.At, interval.Seconds)
 		}
-		counts, conns = append(counts, interval.Messages), append(conns, interval.Conns)
+		counts, conns = append(counts, interval.Answered), append(conns, interval.Conns)
 	}
 	if diff := cmp.Diff([]int64{0, 2, 0, 1}, counts); diff != "" {
 		t.Errorf("messages (-want +got)\n%s", diff)

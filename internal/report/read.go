@@ -98,8 +98,10 @@ func valid(r *load.Result) error {
 		return errors.New("no latency")
 	case r.Seconds < 0 || r.Seconds > longestRun:
 		return fmt.Errorf("seconds is %v: want 0 to 1e+09", r.Seconds)
-	case r.Messages < 0 || r.Sent < 0 || r.BytesIn < 0 || r.BytesOut < 0:
-		return errors.New("messages, sent, bytes_in and bytes_out must not be negative")
+	case min(r.Due, r.Sent, r.Answered, r.Lost, r.Duplicated, r.Reordered, r.Connects, r.BytesIn, r.BytesOut, leastOf(r.Failed), leastOf(r.ConnectsFailed), leastOf(r.Disconnects)) < 0:
+		return errors.New("a count is negative")
+	case !r.Balanced():
+		return fmt.Errorf("due is %d: want the sum of answered, failed and lost, %d", r.Due, r.Answered+r.Failed.Total()+r.Lost)
 	}
 	for name, v := range map[string]float64{"cpu.client": r.CPU.Client, "cpu.system": r.CPU.System,
 		"cpu.server": *cmp.Or(r.CPU.Server, new(float64)), "plan.rate": r.Plan.Rate} {
@@ -110,6 +112,14 @@ func valid(r *load.Result) error {
 	return validIntervals(r)
 }
 
+// leastOf returns the smallest count, at most 0.
+func leastOf(c load.Classes) (least int64) {
+	for _, n := range c {
+		least = min(least, n)
+	}
+	return least
+}
+
 func validIntervals(r *load.Result) error {
 	end := 0.0
 	for i, interval := range r.Intervals {
@@ -118,7 +128,7 @@ func validIntervals(r *load.Result) error {
 			return fmt.Errorf("intervals[%d] has no latency", i)
 		case interval.At < end || interval.Seconds < 0 || interval.At+interval.Seconds > longestRun:
 			return fmt.Errorf("intervals[%d] starts at %v s and is %v s long, which is impossible", i, interval.At, interval.Seconds)
-		case interval.Messages < 0 || interval.BytesIn < 0 || interval.Errors < 0 || interval.Conns < 0:
+		case min(interval.Answered, interval.BytesIn, interval.Failed, interval.Lost, int64(interval.Conns)) < 0:
 			return fmt.Errorf("intervals[%d] has negative counts", i)
 		}
 		end = interval.At

@@ -78,14 +78,14 @@ func sample(seed uint64, length int, median time.Duration) *load.Result {
 			second.Latency.Record(d)
 			r.Latency.Record(d)
 		}
-		second.Messages = second.Latency.Count()
+		second.Answered = second.Latency.Count()
 		second.Latency.Fold()
-		second.BytesIn = second.Messages * 64
-		r.Messages += second.Messages
+		second.BytesIn = second.Answered * 64
+		r.Answered += second.Answered
 		r.BytesIn += second.BytesIn
 		r.Intervals = append(r.Intervals, second)
 	}
-	r.Sent, r.BytesOut = r.Messages, r.BytesIn
+	r.Due, r.Sent, r.BytesOut, r.Connects = r.Answered, r.Answered, r.BytesIn, 50
 	return r
 }
 
@@ -100,8 +100,10 @@ func troubled() *load.Result {
 	for i := range 1000 {
 		r.SchedulingDelay.Record(time.Duration(i) * 7 * time.Microsecond)
 	}
-	r.Errors = map[dial.Class]int64{dial.Timeout: 31, dial.Refused: 1204, "": 2, dial.Reset: 0}
-	r.Datagrams = &load.Datagrams{Sent: 20000, Received: 19400, Lost: 600, Duplicated: 2, Reordered: 0}
+	r.Failed = load.Classes{dial.Unreachable: 31, dial.Refused: 1204, "": 2, dial.Reset: 0}
+	r.Lost, r.Duplicated = 600, 2
+	r.Due += r.Failed.Total() + r.Lost
+	r.ConnectsFailed, r.Disconnects = load.Classes{dial.Local: 3}, load.Classes{dial.Refused: 1}
 	server, memory := 5.2, int64(13<<20)
 	r.CPU.Server, r.CPU.ServerRSS = &server, &memory
 	r.Behind = &load.Behind{Target: 5000, Achieved: 1834.4, SchedulingDelay: 7 * time.Millisecond}

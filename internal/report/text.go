@@ -118,7 +118,7 @@ func Line(r *load.Result) string {
 			words = append(words, fmt.Sprintf(lineFigures[f.key], f.text(v)))
 		}
 	}
-	words = append(words, count(int(errorsOf(r)), "error", "errors"))
+	words = append(words, draw.Whole(float64(r.Failed.Total()))+" failed")
 	return r.Plan.URL + ": " + strings.Join(words, ", ")
 }
 
@@ -132,8 +132,8 @@ var lineFigures = map[string]string{
 }
 
 // ProgressLine returns the state of a running load in one line, without its URL.
-// Errors is the number of errors so far.
-func ProgressLine(plan load.Plan, now load.Progress, errors int64) string {
+// Failed is the number of messages that have failed or were lost so far.
+func ProgressLine(plan load.Plan, now load.Progress, failed int64) string {
 	if now.Warmup {
 		if plan.Warmup > 0 {
 			return "warming up for " + draw.Brief(plan.Warmup)
@@ -145,13 +145,13 @@ func ProgressLine(plan load.Plan, now load.Progress, errors int64) string {
 		words[0] += " of " + draw.Brief(now.Of)
 	}
 	second := now.Interval
-	words = append(words, draw.PerSecond.Write(float64(second.Messages)/second.Seconds))
-	if second.Messages > 0 {
+	words = append(words, draw.PerSecond.Write(float64(second.Answered)/second.Seconds))
+	if second.Latency.Count() > 0 {
 		words = append(words, "p99 "+draw.Duration(second.Latency.Quantile(0.99)))
 	}
 	words = append(words, fmt.Sprintf("connections %d", second.Conns))
-	if errors > 0 {
-		words = append(words, fmt.Sprintf("errors %d", errors))
+	if failed > 0 {
+		words = append(words, fmt.Sprintf("failed %d", failed))
 	}
 	return strings.Join(words, "  ")
 }

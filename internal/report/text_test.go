@@ -56,7 +56,7 @@ func TestColourMarksOnlyWhatIsBad(t *testing.T) {
 func TestControlCharactersOfAFileAreEscaped(t *testing.T) {
 	r := troubled()
 	r.Environment.Host, r.Plan.URL, r.Wrong.Got = "\x1b[2J", "tcp://a\rb:7", "\a"
-	r.Errors["\x1b]0;title"] = 1
+	r.Failed["\x1b]0;title"] = 1
 	var got strings.Builder
 	if err := report.WriteText(&got, []report.Run{{Name: "\x1b[1m", Result: r}, {Name: "b", Result: r}}, false); err != nil {
 		t.Fatal(err)
