@@ -120,6 +120,9 @@ type Behind struct {
 	SchedulingDelay time.Duration `json:"scheduling_delay"` // the 99th percentile
 }
 
+// Few reports whether too few messages were sent in time, and not only late.
+func (b *Behind) Few() bool { return b.Achieved < tooFew*b.Target }
+
 // Wrong is the first byte that was not the one that was sent.
 type Wrong struct {
 	Conn   int    `json:"conn"`   // from 0

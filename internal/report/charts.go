@@ -139,6 +139,9 @@ func percentiles(h *hist.Hist) []sample {
 
 // quantileText writes q in percent, with enough digits to tell it from 100 %.
 func quantileText(q float64) string {
+	if q == 1 {
+		return "100 %"
+	}
 	decimals := max(1, int(math.Ceil(-math.Log10(1-q)))-1)
 	text := strconv.FormatFloat(q*100, 'f', decimals, 64)
 	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + " %"

@@ -93,7 +93,7 @@ func divide(a, b float64) (float64, bool) {
 // outcomes are figures of what became of the messages.
 var outcomes = []figure{
 	{key: "due", label: "messages due", text: draw.Whole, of: func(r *load.Result) (float64, bool) { return float64(r.Due), true }},
-	{key: "success_ratio", label: "answered", text: draw.Percentage, of: SuccessRatio},
+	{key: "success_ratio", label: "answered", text: quantileText, of: SuccessRatio},
 }
 
 // SuccessRatio returns the part of the messages that were due and were answered, from 0 to

@@ -92,8 +92,11 @@ func Warnings(r *load.Result) []string {
 		all = append(all, "interrupted: the measurement ended early")
 	}
 	if b := r.Behind; b != nil {
-		all = append(all, fmt.Sprintf("behind: target %s, achieved %s, scheduling delay p99 %s: the generator was too slow, and latency includes its delay",
-			draw.PerSecond.Write(b.Target), draw.PerSecond.Write(b.Achieved), draw.Duration(b.SchedulingDelay)))
+		late := fmt.Sprintf("1 in 100 messages was sent %s late or more", draw.Duration(b.SchedulingDelay))
+		if b.Few() {
+			late = fmt.Sprintf("%s of %s were sent in time, and %s", draw.PerSecond.Write(b.Achieved), draw.PerSecond.Write(b.Target), late)
+		}
+		all = append(all, "behind: the generator was too slow: "+late+". Latency includes this delay")
 	}
 	if w := r.Wrong; w != nil {
 		all = append(all, fmt.Sprintf("wrong bytes: connection %d at byte %d: got %s, want %s", w.Conn, w.Offset, w.Got, w.Want))
