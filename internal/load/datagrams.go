@@ -71,9 +71,9 @@ func (f *datagrams) enqueue(d *datagram) {
 	f.inFlight++
 }
 
-// unsend takes back the last datagram of add, which was not sent. Its number is not used
+// cancel takes back the last datagram of add, which was not sent. Its number is not used
 // again.
-func (f *datagrams) unsend() {
+func (f *datagrams) cancel() {
 	last := len(f.pending) - 1
 	f.release(f.pending[last])
 	f.pending[last] = nil

@@ -238,13 +238,13 @@ func (s *slot) sentDatagram() {
 
 // sendFailed is called when the datagram could not be sent.
 func (s *slot) sendFailed(now int64, class dial.Class) {
-	s.datagrams.unsend()
+	s.datagrams.cancel()
 	m, _ := s.unsent.pop()
 	s.tally.failed(m.due, now, class)
 }
 
 // sendAgain is called when the socket has no space for the datagram now.
-func (s *slot) sendAgain() { s.datagrams.unsend() }
+func (s *slot) sendAgain() { s.datagrams.cancel() }
 
 // receivedDatagram is called with a datagram.
 func (s *slot) receivedDatagram(now int64, p []byte) {
