@@ -38,6 +38,16 @@ func (p *probe) greetAgent() error {
 	return nil
 }
 
+// longestDelay returns most, or the longest delay that the agent allows if that is
+// shorter. Then limit is what a report says about it.
+func (p *probe) longestDelay(most time.Duration) (longest time.Duration, limit string, err error) {
+	hello, err := p.agentClient().Hello(p.ctx)
+	if allowed := time.Duration(hello.MaxDelayMS) * time.Millisecond; 0 < allowed && allowed < most {
+		return allowed, ", the longest that the agent allows (its --max-time)", err
+	}
+	return most, "", err
+}
+
 // agentStream is one connection to the remote agent, which runs a scenario on it.
 type agentStream struct {
 	*stream

@@ -36,6 +36,9 @@ const (
 	Terminator      Evidence = "terminator"
 	SourceLimit     Evidence = "source-limit"
 	SourceChanged   Evidence = "source-changed"
+	FINLost         Evidence = "fin-lost"
+	AnswerLost      Evidence = "answer-lost"
+	KeepaliveHelps  Evidence = "keepalive-helps"
 )
 
 // EvidenceMeaning is a kind of evidence and what it means.
@@ -71,6 +74,9 @@ func Evidences() []EvidenceMeaning {
 		{Terminator, "TLS ends before the agent: a TLS terminator is on the path"},
 		{SourceLimit, "nothing comes back any more to sockets that have sent some datagrams; new ones are answered"},
 		{SourceChanged, "answers came from the right address first, then from another one"},
+		{FINLost, "the agent received everything and no FIN"},
+		{AnswerLost, "the agent received everything and the FIN, and sent an answer that did not arrive"},
+		{KeepaliveHelps, "with keepalive at both ends, the same exchange succeeded"},
 	}
 }
 

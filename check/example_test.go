@@ -50,6 +50,7 @@ func Example() {
 	}
 	report, err := check.Run(context.Background(), target, check.Options{
 		Rules: []string{"stream/half-close", "stream/fin-only"},
+		Seed:  1, // a random first byte may be a line end
 	})
 	if err != nil {
 		fmt.Println(err)

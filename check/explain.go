@@ -25,6 +25,7 @@ var explanations = slices.Concat(
 		{by: finOnly.ID, rules: []string{halfClose.ID, halfCloseLate.ID, halfCloseOwed.ID, serverFIN.ID, churn.ID, closeLatency.ID}, fits: sameClass},
 		{by: halfClose.ID, classes: []Class{PrematureEOF, Reset, Silent}, rules: []string{halfCloseLate.ID, halfCloseOwed.ID, serverFIN.ID}, fits: sameClass},
 		{by: halfCloseLate.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{serverFIN.ID}, fits: sameClass},
+		{by: halfCloseLate.ID, evidence: []Evidence{AnswerLost, KeepaliveHelps}, rules: []string{serverFIN.ID}, fits: bothSilent},
 		{by: serverFIN.ID, classes: []Class{Silent}, rules: []string{churn.ID}, fits: sameClass},
 		{by: tlsTruncationToServer.ID, classes: []Class{Truncated}, rules: []string{rstToServer.ID}, fits: hiddenByTerminator},
 		{by: tlsTruncationToClient.ID, classes: []Class{Truncated}, rules: []string{rstToClient.ID, rstAfterData.ID}, fits: hiddenByTerminator},
@@ -67,6 +68,11 @@ func sameClass(by, other Result) bool { return by.Class == other.Class }
 // hides a truncation.
 func hiddenByTerminator(by, other Result) bool {
 	return other.Class == PrematureEOF && by.Evidence == Terminator && other.Evidence == Terminator
+}
+
+// bothSilent reports whether neither failure was an end that somebody was informed of.
+func bothSilent(by, other Result) bool {
+	return by.Class == Silent && (other.Class == Silent || other.Class == Timeout)
 }
 
 // wrongFirstByte reports whether the stream of other was wrong from its start.

@@ -66,7 +66,9 @@ func atOnce(n int, call func(i int) error) error {
 	var skip skipped
 	switch {
 	case first != nil:
-		first.detail = share(failed, n) + " failed, the first with: " + first.detail
+		if n > 1 {
+			first.detail = share(failed, n) + " failed, the first with: " + first.detail
+		}
 		return first
 	case inconclusive < 2, errors.As(firstError, &skip):
 		return firstError

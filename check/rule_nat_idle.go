@@ -18,13 +18,25 @@ var natIdle = Rule{
 	Networks: datagrams,
 	Needs:    []string{"--agent", "--long"},
 	Sends:    "single datagrams to the agent, each of which it answers after another silence of up to 10 min (--idle-max) (--long)",
-	Expects:  "the answer after the longest silence, too",
+	Expects:  "the answer after the longest silence, too, unchanged and from the address that the datagram was sent to",
 	Meaning:  "A client that waits in silence becomes unreachable after a while: datagrams of the server are dropped on the path, and nobody is informed.",
 	Causes: []Cause{
 		{
 			Classes: []Class{Silent},
 			Text:    "a NAT, firewall or UDP proxy that drops a silent mapping (Linux: after 30 s if only one side has sent, else after 2 min; RFC 4787 requires at least 2 min)",
 			Remedy:  "send something more often than that, or increase its timeout (Linux: sysctl net.netfilter.nf_conntrack_udp_timeout)",
+		},
+		{
+			Classes: []Class{WrongSource},
+			Meaning: "The server's datagrams arrive from another address than the client sends to: firewalls and connected sockets drop them.",
+			Text:    "a UDP proxy or a NAT that sends answers from another address or port than the one that clients send to",
+			Remedy:  "send answers from the socket that received the datagram",
+		},
+		{
+			Classes: []Class{Corrupt, Truncated, ExtraBytes},
+			Meaning: "The server's datagrams are changed on the path.",
+			Text:    changedAnswer.Text,
+			Remedy:  changedAnswer.Remedy,
 		},
 	},
 	stage:     stalled,
@@ -34,13 +46,9 @@ var natIdle = Rule{
 }
 
 func runNATIdle(p *probe) error {
-	hello, err := p.agentClient().Hello(p.ctx)
+	longest, limit, err := p.longestDelay(p.IdleMax)
 	if err != nil {
 		return err
-	}
-	longest, limit := p.IdleMax, ""
-	if most := time.Duration(hello.MaxDelayMS) * time.Millisecond; most < longest && most > 0 {
-		longest, limit = most, ", the longest that the agent allows (its --max-time)"
 	}
 	answered, err := p.answeredAfter(0)
 	if missing := (*undelivered)(nil); errors.As(err, &missing) {
@@ -148,24 +156,34 @@ func (p *probe) answeredAfter(d time.Duration) (bool, error) {
 	return s.keyArrives(socket, p.Timeout/attempts) // the agent may have answered late
 }
 
-// keyArrives reports whether the agent's answer, which is the key, arrives in time.
+// keyArrives reports whether the agent's answer, which is the key, arrives in time. It is
+// a failure if the answer arrives with other bytes, or from another address than the
+// datagram was sent to.
 func (s *agentStream) keyArrives(socket unconnectedSocket, within time.Duration) (bool, error) {
 	release := context.AfterFunc(s.p.ctx, func() { socket.Close() })
 	defer release()
 	socket.SetReadDeadline(time.Now().Add(within))
-	buf := make([]byte, maxDatagram)
+	buf, key := make([]byte, maxDatagram), []byte(s.run.Key)
+	var wrong error
 	for {
-		n, _, err := socket.receive(buf)
+		n, from, err := socket.receive(buf)
 		switch {
-		case err == nil && string(buf[:n]) == s.run.Key:
-			return true, nil
-		case err == nil: // some other datagram
+		case err == nil && isForeign(socket, buf[:n], from, key):
+		case err == nil:
+			f := checkAnswer(socket, buf[:n], from, key)
+			if f == nil {
+				return true, nil
+			}
+			if f.class == WrongSource {
+				return false, f
+			}
+			wrong = f // or a late copy of another answer, if the kernel has reused its port
 		case s.p.ctx.Err() != nil:
 			return false, s.p.ctx.Err()
 		case classify(err) != Timeout:
 			return false, err
 		default:
-			return false, nil
+			return false, wrong
 		}
 	}
 }

@@ -68,6 +68,11 @@ func (n natPath) run(t *testing.T, idleMax time.Duration) check.Result {
 	})
 }
 
+// changesAnswers changes a byte of what the agent sends.
+var changesAnswers = echotest.ProxyFault{Name: "changes-answers", Network: "udp", Path: echotest.Path{
+	Faults: []echotest.PathFault{{Direction: echotest.ToClient, Do: echotest.ChangeByte}},
+}}
+
 func TestNATIdleFindsTheMappingTimeout(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -88,7 +93,9 @@ func TestNATIdleFindsTheMappingTimeout(t *testing.T) {
 		{"some of the answers are lost", echotest.DropsDatagrams(), 300 * time.Millisecond, agent.Limits{},
 			check.Pass, "", `^survived 300ms of silence$`},
 		{"another source", echotest.ChangesSourcePort(), 300 * time.Millisecond, agent.Limits{},
-			check.Pass, "", `^survived 300ms of silence$`},
+			check.Fail, check.WrongSource, `^sent to 127\.0\.0\.1:\d+, answered by 127\.0\.0\.1:\d+$`},
+		{"other bytes", changesAnswers, 300 * time.Millisecond, agent.Limits{},
+			check.Fail, check.Corrupt, `^byte 13 differs from the byte that was sent$`},
 		{"no way back", echotest.ForgetsMapping(time.Nanosecond), 300 * time.Millisecond, agent.Limits{},
 			check.Fail, check.Silent, `^the agent's datagrams do not arrive, even without a silence$`},
 	} {
@@ -96,7 +103,7 @@ func TestNATIdleFindsTheMappingTimeout(t *testing.T) {
 			t.Parallel()
 			got := throughNAT(t, tt.fault, tt.limits).run(t, tt.idleMax)
 			wantDetail(t, got, tt.verdict, tt.class, tt.detail)
-			if cut := strings.Contains(got.Cause, "NAT"); cut != (tt.verdict == check.Fail) {
+			if cut := strings.Contains(got.Cause, "drops a silent mapping"); cut != (tt.class == check.Silent) {
 				t.Errorf("got the cause %q of a %s", got.Cause, got.Verdict)
 			}
 		})

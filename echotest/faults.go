@@ -113,6 +113,9 @@ func streamProxyFaults() []ProxyFault {
 		ClosesHalfClosed(halfClosed).fails(
 			"stream/half-close-late", "stream/server-fin",
 		).mayFail("stream/half-close", "stream/half-close-owed"),
+		ForgetsHalfClosed(halfClosed).fails(
+			"stream/half-close-late", "stream/server-fin",
+		).mayFail("stream/half-close", "stream/half-close-owed"),
 		ClosesIdle(idle).mayFail("stream/half-close-owed", "stream/slow-reader", "stream/zero-window"),
 		ResetsIdle(idle).mayFail("stream/half-close-owed", "stream/slow-reader", "stream/zero-window"),
 		ForgetsIdle(idle).fails("stream/idle").mayFail("stream/half-close-owed", "stream/slow-reader", "stream/zero-window"),

@@ -77,6 +77,14 @@ func ClosesHalfClosed(after time.Duration) ProxyFault {
 		pathWith(PathFault{On: OnFIN, After: after, Do: Close}))
 }
 
+// ForgetsHalfClosed forwards nothing more and sends no FIN or reset some time after the
+// FIN of one side, as a NAT does with a short timeout for half-closed connections. A relay
+// does not see TCP keepalive, so keepalive does not help.
+func ForgetsHalfClosed(after time.Duration) ProxyFault {
+	return streamProxyFault("forgets-half-closed", "forwards nothing more and sends no FIN or reset "+after.String()+" after the FIN of one side",
+		pathWith(PathFault{On: OnFIN, After: after, Do: Hang}))
+}
+
 // AcceptsBeforeConnecting accepts a client before it connects to the server, and resets
 // if nothing listens there.
 func AcceptsBeforeConnecting() ProxyFault {
