@@ -117,9 +117,9 @@ func blame(path, direct Result) (Blame, string) {
 		return BlameNone, ""
 	case path.Rule == refused.ID && direct.Verdict == Skip && path.Verdict == Fail:
 		return BlamePath, "the path is at fault: no server listens behind that port"
-	case slices.Equal(ruleNetworks(path.Rule), secure) && direct.Verdict == "" && path.Verdict == Fail:
+	case direct.Verdict == "" && path.Verdict == Fail && onlyForTLS(path.Rule):
 		return BlamePath, "the path is at fault: directly there is no TLS"
-	case direct.Verdict == "" && path.Verdict == Skip:
+	case direct.Verdict == "" && (path.Verdict == Skip || path.Verdict == Pass && onlyForTLS(path.Rule)):
 		return BlameNone, ""
 	case path.Verdict == Fail && direct.Verdict == Fail && path.Class != direct.Class:
 		return BlameServer, fmt.Sprintf("the server is at fault: it fails directly with %s, and through the path with %s", direct.Class, path.Class)
@@ -147,14 +147,9 @@ func blame(path, direct Result) (Blame, string) {
 	return BlameNone, ""
 }
 
-// ruleNetworks returns where the rule with that ID applies.
-func ruleNetworks(id string) []string {
-	for _, r := range Rules() {
-		if r.ID == id {
-			return r.Networks
-		}
-	}
-	return nil
+// onlyForTLS reports whether the rule with that ID applies to the network tls only.
+func onlyForTLS(id string) bool {
+	return slices.ContainsFunc(Rules(), func(r Rule) bool { return r.ID == id && slices.Equal(r.Networks, secure) })
 }
 
 // unanswered explains why a check neither passed nor failed.

@@ -55,7 +55,7 @@ var tlsTruncation = Rule{
 	Causes: []Cause{
 		{
 			Classes: []Class{Truncated},
-			Text:    "every end of file counts as a close_notify",
+			Text:    "every end of file counts as a close_notify (haproxy with TLS)",
 			Remedy:  "tell them apart (OpenSSL: SSL_R_UNEXPECTED_EOF_WHILE_READING; Go's crypto/tls does not between two records) and close the socket without close_notify",
 		},
 		{
