@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -43,6 +44,49 @@ func TestHalfCloseLateTellsThatKeepaliveHelps(t *testing.T) {
 	if got.Evidence != check.KeepaliveHelps {
 		t.Errorf("got the evidence %q, want %q", got.Evidence, check.KeepaliveHelps)
 	}
+}
+
+func TestHalfCloseLateSetsKeepaliveAtBothEnds(t *testing.T) {
+	t.Parallel()
+	if !inNewNetwork(t) {
+		return
+	}
+	o := check.Options{Agent: "tcp://" + startAgent(t, &agent.Server{}), Timeout: 10 * time.Second}
+	done := make(chan check.Result)
+	go func() {
+		done <- check.RunLateAnswers(t.Context(), o, []time.Duration{2 * time.Second}, time.Second)
+	}()
+	// Two connections: one has keepalive, the other does not.
+	want := map[string]int{"client, off": 1, "client, on": 1, "agent, off": 1, "agent, on": 1}
+	for got := (map[string]int{}); !maps.Equal(got, want); got = halfClosed(t) {
+		select {
+		case result := <-done:
+			t.Fatalf("got %v half-closed, want %v; %s: %s", got, want, result.Verdict, result.Detail)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	wantDetail(t, <-done, check.Pass, "", "")
+}
+
+// halfClosed counts the half-closed sockets of this network by their end and by their
+// keepalive timer, as /proc/net/tcp shows them (proc_net_tcp.txt in the kernel's
+// documentation).
+func halfClosed(t *testing.T) map[string]int {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for line := range strings.Lines(string(table)) {
+		fields := strings.Fields(line)
+		end := map[string]string{"05": "client", "08": "agent"}[fields[3]] // FIN-WAIT-2, CLOSE-WAIT
+		keepAlive := map[string]string{"00": "off", "02": "on"}[fields[5][:2]]
+		if end != "" {
+			count[end+", "+keepAlive]++
+		}
+	}
+	return count
 }
 
 func TestHalfCloseLatePassesANATWithALongTimeout(t *testing.T) {

@@ -14,7 +14,7 @@ var idle = Rule{
 	ID:       "stream/idle",
 	Networks: streams,
 	Needs:    []string{"--long"},
-	Sends:    "a few bytes, then nothing for up to 10 min (--idle-max), with keepalive off and on; then a few more (--long)",
+	Sends:    "a few bytes, then nothing for up to 10 min (--idle-max), with the client's keepalive off and on; then a few more (--long). The keepalive of the server stays as it is",
 	Expects:  "all of them, or an end that both sides are informed of",
 	Meaning:  "A silent connection is dropped after a while and neither side is informed: the next bytes are lost, and a side that waits never learns of it.",
 	Causes: []Cause{
@@ -73,7 +73,7 @@ func runIdle(p *probe) error {
 	if err != nil {
 		return err
 	}
-	detail := fmt.Sprintf("without keepalive, the connection %v", off)
+	detail := fmt.Sprintf("without keepalive of the client, the connection %v", off)
 	if on != (silence{}) {
 		detail += fmt.Sprintf("; with keepalive every %v, it %v", keepalive, on)
 	}

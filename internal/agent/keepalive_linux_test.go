@@ -34,19 +34,29 @@ func TestClientChoosesTheKeepaliveOfTheAgent(t *testing.T) {
 		{"the longest", Params{"keepalive": maxKeepAlive}, 1, maxKeepAlive},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			ln := recordingListener{listen(t), make(chan *net.TCPConn, 1)}
-			c, _ := startOn(t, &Server{}, ln)
-			conn, _ := startScenario(t, c, "answer-late", tt.params, "")
-			accepted := <-ln.accepted
-			waitFor(t, func() bool {
-				return option(t, accepted, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE) == tt.on &&
-					(tt.on == 0 || option(t, accepted, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE) == tt.every &&
-						option(t, accepted, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL) == tt.every)
-			})
+			ln := recordingListener{listen(t), make(chan *net.TCPConn, 2)}
+			plain, _ := startOn(t, &Server{}, ln)
+			secured := recordingListener{listen(t), make(chan *net.TCPConn, 2)}
+			secure := startTLSOn(t, &Server{}, secured)
+			conn, _ := startScenario(t, plain, "answer-late", tt.params, "")
+			wantKeepAlive(t, <-ln.accepted, tt.on, tt.every)
 			conn.CloseWrite()
 			wantEnd(t, conn, "", nil)
+			overTLS, _ := startOverTLS(t, secure, "answer-late", tt.params, "")
+			wantKeepAlive(t, <-secured.accepted, tt.on, tt.every)
+			overTLS.CloseWrite()
+			wantEnd(t, overTLS, "", nil)
 		})
 	}
+}
+
+func wantKeepAlive(t *testing.T, conn *net.TCPConn, on, every int) {
+	t.Helper()
+	waitFor(t, func() bool {
+		return option(t, conn, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE) == on &&
+			(on == 0 || option(t, conn, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE) == every &&
+				option(t, conn, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL) == every)
+	})
 }
 
 func option(t *testing.T, conn *net.TCPConn, level, name int) (value int) {

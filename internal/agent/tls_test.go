@@ -19,6 +19,11 @@ import (
 // startTLS starts an agent with TLS.
 func startTLS(t *testing.T, server *Server) *Client {
 	t.Helper()
+	return startTLSOn(t, server, listen(t))
+}
+
+func startTLSOn(t *testing.T, server *Server, ln net.Listener) *Client {
+	t.Helper()
 	end := time.Now().Add(time.Hour)
 	ca, err := certs.NewCA(end)
 	if err != nil {
@@ -31,7 +36,7 @@ func startTLS(t *testing.T, server *Server) *Client {
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{pair.Cert.Raw}, PrivateKey: pair.Key}}}
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.Cert)
-	c, _ := start(t, server)
+	c, _ := startOn(t, server, ln)
 	c.Target.Network, c.Target.TLS = "tls", &tls.Config{RootCAs: pool}
 	return c
 }
