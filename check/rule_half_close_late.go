@@ -200,6 +200,7 @@ func (p *probe) awaitLateAnswer(i int, delay, keepAlive time.Duration) (end sile
 // confirmLoss returns nil if the agent received want and a FIN, and sent its answer;
 // else why no answer came. f is the failure of the client.
 func (s *agentStream) confirmLoss(f *failure, want []byte) error {
+	s.timeout /= attempts // the agent has had the whole timeout to answer
 	report, err := s.report()
 	if err != nil {
 		return f // it is certain that no answer came
@@ -214,7 +215,7 @@ func (s *agentStream) confirmLoss(f *failure, want []byte) error {
 		return arrived
 	}
 	if report.Sent == 0 && report.Error == "" {
-		return fmt.Errorf("the agent had not answered %v after it should have", 2*s.timeout)
+		return fmt.Errorf("the agent had not answered %v after it should have", s.p.Timeout)
 	}
 	return nil
 }
