@@ -222,7 +222,9 @@ func TestPollersHaveTheSameShape(t *testing.T) {
 		pollers++
 		var got []string
 		for _, match := range method.FindAllSubmatch(s.text, -1) {
-			got = append(got, string(match[1]))
+			if name := string(match[1]); name != "WaitPrecisely" { // only bench needs it, and only of epoll
+				got = append(got, name)
+			}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s has methods %v, want %v in this order", s.path, got, want)

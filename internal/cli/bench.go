@@ -36,7 +36,7 @@ const defaultBenchDuration = 10 * time.Second
 
 func newBenchFlags() *benchFlags {
 	return &benchFlags{output: newOutputFlags("text", "json"), plan: load.Plan{
-		Conns: 50, Depth: 1, Sizes: mustParseSizes("64"), Timeout: 5 * time.Second, Verify: true,
+		Conns: 50, Depth: 1, Sizes: mustParseSizes("64"), Timeout: 5 * time.Second, Spin: load.DefaultSpin, Verify: true,
 	}}
 }
 
@@ -85,6 +85,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(rate(&plan.ConnectRate), "connect-rate", "connections to open per second; 0: no limit")
 	flags.BoolVar(&plan.Churn, "churn", false, "open a connection for each message")
 	flags.VarP(seconds(&plan.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a connection or a reply")
+	flags.Var(durationOrZero(&plan.Spin, time.Microsecond), "spin", "with --rate, how long before a message is due not to sleep")
 	f.family.register(flags)
 	flags.Var(newAddresses(&plan.Sources), "source", "connect from these addresses in turn")
 	flags.Var(seed(&plan.Seed), "seed", "send the same bytes as an earlier run")

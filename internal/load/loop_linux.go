@@ -27,7 +27,7 @@ func newDriver(r *run) (driver, error) {
 type loop struct {
 	*run
 	k      sys.Kernel
-	poller poll.Poller
+	poller *poll.Epoll
 	addr   unix.Sockaddr
 	slots  []loopSlot
 	in     []byte // the buffer of every receive
@@ -70,7 +70,7 @@ func newLoop(r *run, k sys.Kernel) (driver, error) {
 	if errno != 0 {
 		return nil, os.NewSyscallError("epoll_create1", errno)
 	}
-	l.poller = poller
+	l.poller = poller.(*poll.Epoll)
 	for i := range l.slots {
 		l.slots[i] = loopSlot{slot: newSlot(r, i), fd: -1}
 	}
@@ -92,14 +92,14 @@ func (l *loop) open(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		l.turn(1)
+		l.turn(time.Millisecond)
 		l.sweep(l.now())
 	}
 }
 
 func (l *loop) drive(ctx context.Context) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // and not unlocked: Go ends the thread, which has another timer slack
+	unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	l.opened = len(l.slots)
 	for i := range l.slots {
 		now := l.now()
@@ -115,7 +115,7 @@ func (l *loop) drive(ctx context.Context) {
 			return
 		default:
 		}
-		l.turn(l.pollTimeout())
+		l.turn(l.waitTime())
 		for range scheduleBatch {
 			now := l.now()
 			i, due, ok := l.nextScheduled(now)
@@ -132,21 +132,21 @@ func (l *loop) drive(ctx context.Context) {
 	}
 }
 
-// pollTimeout returns how many milliseconds a wait may take. A wait takes whole milliseconds,
-// which is not precise enough for the schedule: in the last millisecond before a message is
-// due, the loop does not sleep.
-func (l *loop) pollTimeout() int {
-	const most = int(sweepEvery / int64(time.Millisecond))
-	if l.Rate == 0 {
-		return most
+// waitTime returns how long the loop may wait. The kernel wakes a thread some microseconds
+// late. So a wait ends Spin before the next message is due, and until then the loop does not
+// sleep.
+func (l *loop) waitTime() time.Duration {
+	wait := time.Duration(sweepEvery)
+	if l.Rate > 0 {
+		wait = min(wait, time.Duration(l.schedule.due()-l.now())-l.Spin)
 	}
-	return int(max(0, min(int64(most), (l.schedule.due()-l.now())/int64(time.Millisecond))))
+	return max(0, wait)
 }
 
-// turn waits for at most timeout milliseconds and serves the sockets that are ready. No event
-// is stale, because serving an event closes only the socket of that event.
-func (l *loop) turn(timeout int) {
-	events, _ := l.poller.Wait(timeout) // on an error there are none
+// turn waits for at most that long and serves the sockets that are ready. No event is stale,
+// because serving an event closes only the socket of that event.
+func (l *loop) turn(wait time.Duration) {
+	events, _ := l.poller.WaitPrecisely(wait) // on an error there are none
 	now := l.now()
 	for _, event := range events {
 		s := &l.slots[event.Tag]

@@ -375,3 +375,26 @@ func TestLoopKeepsItsCountsWhateverFails(t *testing.T) {
 		}
 	}
 }
+
+// A generator that does not sleep takes time from the server on a busy machine.
+func TestLoopSleepsUntilShortlyBeforeAMessageIsDue(t *testing.T) {
+	for _, rate := range []float64{300, 1000, 3000} {
+		s := newSimulation(t, "tcp", both(openLoopAt(rate), func(p *Plan) { p.Messages, p.Spin = 200, DefaultSpin }))
+		waits := 0
+		s.fault = func(call sim.Call) sys.Errno {
+			if call == sim.EpollWait {
+				waits++
+				s.k.Advance(10 * time.Microsecond) // the call takes time
+			}
+			return 0
+		}
+		tl := s.run(t)
+		// Each message has a wait that sleeps, five that spin, and one for its answer.
+		if most := 10 * tl.outcomes.due; int64(waits) > most {
+			t.Errorf("rate %g: got %d waits for %d messages, want %d at most", rate, waits, tl.outcomes.due, most)
+		}
+		if late := tl.result.SchedulingDelay.Max(); late > 20*time.Microsecond {
+			t.Errorf("rate %g: got a message that was sent %v late", rate, late)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package poll
 
 import (
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -146,5 +147,32 @@ func TestPollersAllocateNothing(t *testing.T) {
 				t.Errorf("got %v allocations, want 0", allocs)
 			}
 		})
+	}
+}
+
+// An older kernel has no epoll_pwait2: then a timeout is cut to whole milliseconds.
+func TestEpollWaitsPrecisely(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		missing bool
+		want    time.Duration
+	}{
+		{"since Linux 5.11", false, 2500 * time.Microsecond},
+		{"before", true, 2 * time.Millisecond},
+	} {
+		k := sim.New(nil)
+		k.Fault = func(call sim.Call) sys.Errno {
+			if call == sim.EpollWait && tt.missing {
+				tt.missing = false // only the first call is epoll_pwait2
+				return unix.ENOSYS
+			}
+			return 0
+		}
+		p := newPoller(t, NewEpoll, k).(*Epoll)
+		start := k.Now()
+		events, errno := p.WaitPrecisely(2500 * time.Microsecond)
+		if took := time.Duration(k.Now() - start).Truncate(100 * time.Microsecond); len(events) != 0 || errno != 0 || took != tt.want {
+			t.Errorf("%s: got %v, %v after %v, want none after %v", tt.name, events, errno, took, tt.want)
+		}
 	}
 }

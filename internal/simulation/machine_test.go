@@ -141,6 +141,10 @@ func (m *machine) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (in
 	return m.wait(timeout, func(k *sim.Kernel) (int, sys.Errno) { return k.EpollWait(epfd, events, 0) })
 }
 
+func (m *machine) EpollPwait2(epfd int, events []unix.EpollEvent, timeout time.Duration) (int, sys.Errno) {
+	return m.EpollWait(epfd, events, int(timeout.Milliseconds()))
+}
+
 func (m *machine) Poll(fds []unix.PollFd, timeout int) (int, sys.Errno) {
 	return m.wait(timeout, func(k *sim.Kernel) (int, sys.Errno) { return k.Poll(fds, 0) })
 }

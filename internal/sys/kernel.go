@@ -89,6 +89,8 @@ type Kernel interface {
 	EpollCreate1(flags int) (fd int, errno Errno)
 	EpollCtl(epfd, op, fd int, event *unix.EpollEvent) Errno
 	EpollWait(epfd int, events []unix.EpollEvent, timeout int) (n int, errno Errno)
+	// EpollPwait2 is EpollWait with a timeout in nanoseconds, which is not negative.
+	EpollPwait2(epfd int, events []unix.EpollEvent, timeout time.Duration) (n int, errno Errno)
 
 	// Now reads the monotonic clock: nanoseconds since an arbitrary time.
 	Now() int64

@@ -174,6 +174,13 @@ func (*Linux) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, E
 		uintptr(len(events)), uintptr(timeout), 0, 0))
 }
 
+// EpollPwait2 is epoll_pwait2(2), since Linux 5.11.
+func (*Linux) EpollPwait2(epfd int, events []unix.EpollEvent, timeout time.Duration) (int, Errno) {
+	ts := unix.NsecToTimespec(int64(timeout))
+	return result(syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+		uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0))
+}
+
 // start is the time from which Now counts; time.Since reads only the monotonic clock.
 var start = time.Now()
 

@@ -318,7 +318,7 @@ func TestADrainOfAnEmptyQueueEndsThoughAcceptFails(t *testing.T) {
 		for _, errno := range []sys.Errno{unix.ENOMEM, unix.EPERM, unix.ENOSYS} {
 			t.Run(sc.network+"/"+unix.ErrnoName(errno), func(t *testing.T) {
 				onEach(t, sc, func(t *testing.T, r *rig) {
-					r.k.OnBlock = func(int) sim.Wake { return sim.Timeout }
+					r.k.OnBlock = func(time.Duration) sim.Wake { return sim.Timeout }
 					r.failing(sim.Accept4, errno)
 					r.srv.startDrain()
 					l, end := r.srv.loops[0], r.k.Now()+int64(2*time.Second)
@@ -351,7 +351,7 @@ func TestADatagramSocketWhoseReceivesFailDoesNotSpin(t *testing.T) {
 				return errno
 			}
 			deliver(t, k, s, 10)
-			k.OnBlock = func(timeout int) sim.Wake { return sim.Timeout }
+			k.OnBlock = func(time.Duration) sim.Wake { return sim.Timeout }
 			most := 200
 			if errno == unix.EAGAIN {
 				most = 60 * 100 * maxFailures // a sender can cause it: the pause stays at 10 ms

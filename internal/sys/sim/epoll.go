@@ -4,6 +4,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -67,6 +68,11 @@ func (k *Kernel) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) sys.Errno {
 // EpollWait is epoll_wait(2). What is reported moves to the end of the list: if more are ready
 // than fit in events, each has its turn, as in ep_send_events of fs/eventpoll.c.
 func (k *Kernel) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, sys.Errno) {
+	return k.EpollPwait2(epfd, events, milliseconds(timeout))
+}
+
+// EpollPwait2 is epoll_pwait2(2).
+func (k *Kernel) EpollPwait2(epfd int, events []unix.EpollEvent, timeout time.Duration) (int, sys.Errno) {
 	_, e := find[*epoll](k, EpollWait, epfd)
 	if e == nil {
 		return 0, unix.EBADF

@@ -51,7 +51,7 @@ type Kernel struct {
 	Fault func(Call) sys.Errno
 	// OnBlock, if not nil, is called when a wait would sleep, with the timeout of the wait
 	// in milliseconds.
-	OnBlock func(timeout int) Wake
+	OnBlock func(timeout time.Duration) Wake
 	// Coverage, if not nil, records every call.
 	Coverage *Coverage
 

@@ -16,7 +16,7 @@ const spinLimit = 32
 
 // wait is what the three calls share. look reports what is ready now, but not more than limit
 // allows, and returns how much.
-func (k *Kernel) wait(call Call, timeout int, look func(limit func(int) int) int) (int, sys.Errno) {
+func (k *Kernel) wait(call Call, timeout time.Duration, look func(limit func(int) int) int) (int, sys.Errno) {
 	d := k.decide(call)
 	if d.errno != 0 {
 		return 0, d.errno
@@ -36,12 +36,16 @@ func (k *Kernel) wait(call Call, timeout int, look func(limit func(int) int) int
 		case timeout < 0:
 			panic("sim: deadlock: " + call.String() + " would never return")
 		default:
-			k.Advance(time.Duration(timeout) * time.Millisecond)
+			k.Advance(timeout)
 			k.resetUnserved()
 			timeout = 0
 		}
 	}
 }
+
+// milliseconds returns the timeout of a call that counts in milliseconds; a negative one has
+// no limit.
+func milliseconds(timeout int) time.Duration { return time.Duration(timeout) * time.Millisecond }
 
 // Ready returns the events that poll(2) would report for fd. It is not a call of the program:
 // nothing is counted, and no time passes.
@@ -82,7 +86,7 @@ func (k *Kernel) Select(nfd int, r, w *unix.FdSet, timeout int) (int, sys.Errno)
 		return 0, unix.EINVAL
 	}
 	wantRead, wantWrite := *r, *w
-	return k.wait(Select, timeout, func(limit func(int) int) int {
+	return k.wait(Select, milliseconds(timeout), func(limit func(int) int) int {
 		r.Zero()
 		w.Zero()
 		readyRead := k.scan(nfd, &wantRead, unix.POLLIN|unix.POLLHUP|unix.POLLERR)
@@ -118,7 +122,7 @@ func (k *Kernel) set(s *unix.FdSet, ready []*descriptor, most int) int {
 
 // Poll is poll(2). POLLERR and POLLHUP are reported even if they were not asked for.
 func (k *Kernel) Poll(fds []unix.PollFd, timeout int) (int, sys.Errno) {
-	return k.wait(Poll, timeout, func(limit func(int) int) int {
+	return k.wait(Poll, milliseconds(timeout), func(limit func(int) int) int {
 		var ready []int
 		for i := range fds {
 			fds[i].Revents = 0
