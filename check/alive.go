@@ -99,6 +99,7 @@ func (r *runner) connectAlone(during []string, connects bool) {
 	p := &probe{ctx: r.ctx, target: r.target, Options: r.options}
 	p.Timeout = min(p.Timeout, 2*time.Second)
 	start := time.Now()
+	refused := false
 	for i := range mostAsks {
 		if i > 0 || connects {
 			p.pause(askAfter)
@@ -107,27 +108,46 @@ func (r *runner) connectAlone(during []string, connects bool) {
 		if err == nil {
 			s.Close()
 		}
-		switch class := classify(err); {
+		class := classify(err)
+		refused = refused || class == Refused
+		switch {
 		case r.ctx.Err() != nil, i == 0 && class != Refused && class != Timeout:
 			return
 		case class != Refused && class != Timeout:
-			r.stop(during, fmt.Sprintf("came back after %v: restarted?", time.Since(start).Round(time.Second)))
+			r.stop(during, refused, time.Since(start))
 			return
 		}
 	}
-	r.stop(during, "did not come back")
+	r.stop(during, refused, 0)
 }
 
-// stop records the finding. what is what the server did then. If no rule had a connection,
-// the server has served only the clients that identified it.
-func (r *runner) stop(during []string, what string) {
-	when := "during " + either(during)
+// stop records the finding. refused reports whether a connect was refused: that of a
+// process that ended is, and one that is only dropped has other reasons. back is after
+// which time the server accepted again, 0 if it did not. If no rule had a connection, the
+// server has served only the clients that identified it.
+func (r *runner) stop(during []string, refused bool, back time.Duration) {
+	what := "the server stopped accepting"
 	cause := Cause{
 		Meaning: "One client can end the service for all others.",
 		Text:    "the process ended, e.g. by SIGPIPE when it wrote to a connection that the client had closed, or its accept loop ended with an error",
 		Remedy:  "ignore SIGPIPE (MSG_NOSIGNAL), and end only the connection on which an error occurs; the exit status and the log of the server say more",
 	}
-	if r.connections.made == 0 {
+	class, when, after := Refused, "during "+either(during), "did not come back"
+	if back > 0 {
+		after = fmt.Sprintf("came back after %v: restarted?", back.Round(time.Second))
+	}
+	switch {
+	case !refused:
+		class, what, after = Timeout, "connects were not answered any more", "are still not answered"
+		if back > 0 {
+			after = fmt.Sprintf("were answered again after %v", back.Round(time.Second))
+		}
+		cause = Cause{
+			Meaning: "One client can use up what others need to connect.",
+			Text:    "a table of connections that is full (conntrack, a NAT), a firewall that blocks the client for its many connections, or a server that does not accept any more, so that its accept queue is full",
+			Remedy:  "look with tcpdump on both sides where the SYN is lost; make the table larger (sysctl net.netfilter.nf_conntrack_max), and its timeouts for closed connections shorter",
+		}
+	case r.connections.made == 0:
 		when = "after its first clients"
 		cause = Cause{
 			Meaning: "The service ends with its first clients.",
@@ -136,15 +156,12 @@ func (r *runner) stop(during []string, what string) {
 		}
 	}
 	r.stopped = &Result{
-		Rule: aliveRule, Verdict: Fail, Class: Refused, Offset: -1,
-		Detail:  "the server stopped accepting " + when + " and " + what,
+		Rule: aliveRule, Verdict: Fail, Class: class, Offset: -1, Detail: what + " " + when + " and " + after,
 		Meaning: cause.Meaning, Cause: cause.Text, Remedy: cause.Remedy,
 	}
 	r.stoppedDuring = during
-	r.skipReason = notRunStopped
+	r.skipReason = "not run: " + what
 }
-
-const notRunStopped = "not run: the server stopped accepting"
 
 // either returns "a", "a or b", or "a, b or c".
 func either(words []string) string {
@@ -161,7 +178,7 @@ func (r *runner) undecided(rule Rule, first Result) Result {
 	if first.Class != Timeout {
 		return first
 	}
-	skip := newResult(rule, "", skipped("timed out beside other rules, and did not run again: the server stopped accepting"))
+	skip := newResult(rule, "", skipped("timed out beside other rules, and then "+r.skipReason))
 	skip.Elapsed = first.Elapsed
 	return skip
 }

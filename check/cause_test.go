@@ -97,3 +97,37 @@ func TestConcurrencyTellsABurstFromALimit(t *testing.T) {
 		})
 	}
 }
+
+func TestAServerOfTextIsOneFinding(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		fault    echotest.Fault
+		rule     string
+		evidence check.Evidence
+		cause    string
+	}{
+		{echotest.EchoesLines(), "stream/first-byte", check.Lines, "reads lines"},
+		{echotest.DecodesText(), "stream/binary-exact", check.DecodedAsText, "decodes the bytes as text"},
+	} {
+		t.Run(tt.fault.Name, func(t *testing.T) {
+			t.Parallel()
+			report, err := check.Run(t.Context(), parse(t, echotest.NewBroken(t, tt.fault).URL()), check.Options{
+				Timeout: time.Second, Rules: []string{"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/no-early-fin"},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			report.WriteText(t.Output(), false)
+			for _, result := range report.Results {
+				switch {
+				case result.Rule == tt.rule:
+					if result.Evidence != tt.evidence || !strings.Contains(result.Cause, tt.cause) {
+						t.Errorf("got %q, %s, want %q, %s", result.Evidence, result.Cause, tt.evidence, tt.cause)
+					}
+				case result.Verdict == check.Fail && result.ExplainedBy != tt.rule:
+					t.Errorf("%s: explained by %q, want %s", result.Rule, result.ExplainedBy, tt.rule)
+				}
+			}
+		})
+	}
+}

@@ -14,6 +14,8 @@ type Evidence string
 const (
 	NothingPassed   Evidence = "nothing-passed"
 	SizeLimit       Evidence = "size-limit"
+	Lines           Evidence = "lines"
+	DecodedAsText   Evidence = "decoded-as-text"
 	Connecting      Evidence = "connecting"
 	ConnectionLimit Evidence = "connection-limit"
 	Burst           Evidence = "burst"
@@ -52,6 +54,8 @@ func Evidences() []EvidenceMeaning {
 	return []EvidenceMeaning{
 		{NothingPassed, "not one byte had come back on that connection, or not one datagram"},
 		{SizeLimit, "messages up to some size come back, longer ones hang"},
+		{Lines, "a byte with a line end comes back, one without hangs"},
+		{DecodedAsText, "bytes below 0x80 come back, those above as UTF-8"},
 		{Connecting, "the connection could not be made"},
 		{ConnectionLimit, "while some connections were open, no further one worked"},
 		{Burst, "connects at the same time failed, and one a moment later succeeded"},

@@ -18,7 +18,9 @@ var explanations = slices.Concat(
 	[]explanation{
 		{by: noUnsolicited.ID, classes: []Class{ExtraBytes}, fits: wrongFirstByte},
 		{by: firstByte.ID, classes: []Class{Timeout}, evidence: []Evidence{NothingPassed}, fits: nothingPassed},
+		{by: firstByte.ID, classes: []Class{Timeout}, evidence: []Evidence{Lines}, fits: sameClass},
 		{by: sizeSweep.ID, classes: []Class{Timeout}, evidence: []Evidence{SizeLimit}, fits: largerHangs},
+		{by: binaryExact.ID, evidence: []Evidence{DecodedAsText}, fits: changed},
 	},
 	content(chunking, sizeSweep, halfClose, bulk, halfCloseOwed, slowReader, zeroWindow, concurrency),
 	[]explanation{
@@ -73,6 +75,11 @@ func hiddenByTerminator(by, other Result) bool {
 // bothSilent reports whether neither failure was an end that somebody was informed of.
 func bothSilent(by, other Result) bool {
 	return by.Class == Silent && (other.Class == Silent || other.Class == Timeout)
+}
+
+// changed reports whether other saw bytes that were never sent.
+func changed(_, other Result) bool {
+	return (other.Class == Corrupt || other.Class == ExtraBytes) && other.Evidence != OtherConnection
 }
 
 // wrongFirstByte reports whether the stream of other was wrong from its start.

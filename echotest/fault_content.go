@@ -1,6 +1,7 @@
 package echotest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -102,6 +103,30 @@ func WaitsForEightBytes() Fault {
 				return
 			}
 			echo(c, unchanged)
+		})
+}
+
+// EchoesLines sends a line only when it has received the line end or the client's FIN, as a
+// server with readline does.
+func EchoesLines() Fault {
+	return streamFault("echoes-lines", "sends a line only when it has received the line end or the client's FIN",
+		func(_ context.Context, c *net.TCPConn) {
+			lines := bufio.NewReader(c)
+			for {
+				line, err := lines.ReadBytes('\n')
+				if _, failed := c.Write(line); err != nil || failed != nil {
+					return
+				}
+			}
+		})
+}
+
+// DecodesText decodes what it receives as UTF-8, and sends the text: each byte that is not
+// UTF-8 becomes the replacement character.
+func DecodesText() Fault {
+	return streamFault("decodes-text", "decodes what it receives as UTF-8, and sends the text",
+		func(_ context.Context, c *net.TCPConn) {
+			echo(c, func(chunk []byte) []byte { return []byte(string([]rune(string(chunk)))) })
 		})
 }
 

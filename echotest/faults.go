@@ -45,6 +45,10 @@ func Faults() []Fault {
 			"stream/no-early-fin", "stream/concurrency",
 		),
 		WaitsForEightBytes().fails("stream/first-byte", "stream/size-sweep"),
+		EchoesLines().fails(
+			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/concurrency",
+		).mayFail("stream/bulk", "stream/no-early-fin", "stream/slow-reader", "stream/zero-window"),
+		DecodesText().fails(everyByte...),
 		AnswersHTTP().fails("stream/binary-exact"),
 		SendsBanner().fails(everyByte...).fails(
 			"stream/first-byte", "stream/no-unsolicited", "stream/binary-exact",
