@@ -10,6 +10,6 @@ import (
 // spent waiting.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	flag.Set("test.parallel", "64")
+	flag.Set("test.parallel", "20")
 	os.Exit(m.Run())
 }

@@ -27,6 +27,8 @@ const (
 	measurements = 8
 	measureTime  = 500 * time.Millisecond // no further exchange starts after it
 	rateBytes    = 128 << 10              // what the rate is measured with: a second at 1 Mbit/s
+	slowBytes    = 4 << 10                // the same, if they take longer than slowTime
+	slowTime     = time.Second / 4
 )
 
 // measure measures the path on one connection, and takes the best of several exchanges:
@@ -48,6 +50,23 @@ func measure(p *probe) (path Path) {
 			path.RoundTrip = elapsed
 		}
 	}
+	// On a very slow path, rateBytes would take minutes, and delay what follows: they stay in
+	// the queues of the path even if the connection is closed.
+	slow := true
+	for n, start := 0, time.Now(); slow && n < measurements && (n == 0 || time.Since(start) < measureTime); n++ {
+		elapsed, err := timeExchange(s, out, back, slowBytes)
+		if err != nil {
+			return path
+		}
+		elapsed -= path.RoundTrip
+		if slow = elapsed > max(slowTime, path.RoundTrip/4); slow {
+			path.Rate = max(path.Rate, int64(slowBytes/elapsed.Seconds()))
+		}
+	}
+	if slow {
+		return path
+	}
+	path.Rate = 0
 	for n, start := 0, time.Now(); n < measurements && (n == 0 || time.Since(start) < measureTime); n++ {
 		elapsed, err := timeExchange(s, out, back, rateBytes)
 		if err != nil {

@@ -34,6 +34,20 @@ func TestAFINThatTakesARoundTripIsNotLate(t *testing.T) {
 	wantDetail(t, got, check.Pass, "", `^FIN after 1\.`)
 }
 
+// At 2 KiB/s, what the rate is measured with would take longer than the budget.
+func TestTheMeasurementOfAVerySlowPathLeavesTimeForTheRules(t *testing.T) {
+	t.Parallel()
+	target := echotest.NewRelay(t, link(2<<10, 0), echotest.NewServer(t).URL())
+	report, err := check.Run(t.Context(), parse(t, target.URL()), check.Options{Rules: []string{"stream/first-byte"}, Budget: 40 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantDetail(t, report.Results[0], check.Pass, "", "")
+	if rate := report.Path.Rate; rate < 1<<9 || rate > 4<<10 {
+		t.Errorf("got a rate of %d B/s, want about 2048", rate)
+	}
+}
+
 // What is slow and honest passes, or does not fit into the budget. Without ECHOD_SOAK only
 // some rules run.
 func TestNoFalseAlarmOnASlowHonestPath(t *testing.T) {

@@ -37,21 +37,25 @@ func allRows() []row {
 		proxies = append(proxies, m.ProxyFault)
 	}
 	for _, f := range append(proxies, slowPaths...) {
-		rows = append(rows, row{"proxy", f.Name, f.Description, f.Detection,
-			func(t *testing.T) path {
-				p := pathThrough(t, f.Network, func(upstream string) *echotest.Server {
-					return echotest.NewBrokenProxy(t, f, upstream)
-				})
-				p.settings = settings[f.Name]
-				return p
-			}})
+		rows = append(rows, proxyRow(f))
 	}
 	return rows
+}
+
+func proxyRow(f echotest.ProxyFault) row {
+	return row{"proxy", f.Name, f.Description, f.Detection, func(t *testing.T) path {
+		p := pathThrough(t, f.Network, func(upstream string) *echotest.Server {
+			return echotest.NewBrokenProxy(t, f, upstream)
+		})
+		p.settings = settings[f.Name]
+		return p
+	}}
 }
 
 // settings changes the options so that check detects a fault.
 var settings = map[string]func(*check.Options){
 	"changes-late-byte":        func(o *check.Options) { o.Bulk = 41 << 20 },
+	"disconnects-slow-reader":  func(o *check.Options) { o.Stall = 6 * time.Second },
 	"resets-stalled-reader":    func(o *check.Options) { o.Stall = 14 * time.Second },
 	"closes-idle":              longIdle,
 	"resets-idle":              longIdle,
