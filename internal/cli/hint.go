@@ -96,6 +96,8 @@ func hintUnreachable(err *dial.UnreachableError) string {
 		return "the server is not an echo, or a firewall drops the packets; --timeout is how long to wait"
 	case err.Class == dial.Unreachable:
 		return "this machine has no route there; see it with: ip route get ADDRESS"
+	case err.Class == dial.Local && !dial.TooLong(err.Err):
+		return "this machine lacks ports, open files or a permission; see them with: sysctl net.ipv4.ip_local_port_range"
 	case err.Class == dial.DNS:
 		return "check the spelling; neither /etc/hosts nor DNS has an address for that name"
 	}
@@ -103,7 +105,7 @@ func hintUnreachable(err *dial.UnreachableError) string {
 }
 
 // hintLocal is for errors of this machine during a load.
-const hintLocal = "local errors are errors of this machine: --source 127.0.0.2,127.0.0.3 gives more ports, ulimit -n more open files"
+const hintLocal = "local errors are errors of this machine: --source 127.0.0.2,127.0.0.3 or sysctl net.ipv4.ip_local_port_range gives more ports, ulimit -n more open files"
 
 // hintTLS is for a tls:// service whose handshake fails.
 func hintTLS(err error) string {

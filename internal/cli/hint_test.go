@@ -70,6 +70,7 @@ func TestHintFitsTheClassOfAnUnreachableService(t *testing.T) {
 		{"tcp://127.0.0.1:7", dial.Timeout, "the server is not an echo, or a firewall drops the packets; --timeout is how long to wait"},
 		{"tcp://192.0.2.1:7", dial.Unreachable, "this machine has no route there; see it with: ip route get ADDRESS"},
 		{"tcp://echo.example:7", dial.DNS, "check the spelling; neither /etc/hosts nor DNS has an address for that name"},
+		{"tcp://127.0.0.1:7", dial.Local, "this machine lacks ports, open files or a permission; see them with: sysctl net.ipv4.ip_local_port_range"},
 		{"tcp://127.0.0.1:7", dial.Reset, ""},
 		{"tcp://127.0.0.1:7", "", ""},
 	}

@@ -132,6 +132,8 @@ func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) err
 	f.writeSummary(p.Stderr, summary, verdicts)
 	if summary.Received == 0 && lost != nil {
 		writeHint(p.Stderr, hintFor(lost))
+	} else if summary.LostBy[dial.Local] > 0 {
+		writeHint(p.Stderr, hintLocal)
 	}
 	if config.Count > 0 && summary.Sent < int64(config.Count) {
 		err = interrupted(until)

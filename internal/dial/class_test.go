@@ -36,6 +36,7 @@ func TestClassify(t *testing.T) {
 		{"no network", call("connect", syscall.ENETUNREACH), Unreachable},
 		{"no descriptors", call("socket", syscall.EMFILE), Local},
 		{"no local port is free", call("connect", syscall.EADDRNOTAVAIL), Local},
+		{"the port space of the source address is used up", call("bind", syscall.EADDRINUSE), Local},
 		{"no permission", call("connect", syscall.EACCES), Local},
 		{"the kernel gave up", call("connect", syscall.ETIMEDOUT), Timeout},
 		{"keepalive found no peer", call("read", syscall.ENETRESET), Timeout},

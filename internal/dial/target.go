@@ -72,8 +72,10 @@ func (t Target) dialer(network string) *net.Dialer {
 	switch {
 	case !t.Source.IsValid():
 	case network == "tcp":
+		dialer.Control = bindWithoutPort
 		dialer.LocalAddr = &net.TCPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}
 	case network == "udp":
+		dialer.Control = bindWithoutPort
 		dialer.LocalAddr = &net.UDPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}
 	}
 	return dialer

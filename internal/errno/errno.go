@@ -46,6 +46,7 @@ var classes = map[syscall.Errno]Class{
 	syscall.ENOBUFS:       NoMemory,
 	syscall.ENOMEM:        NoMemory,
 	syscall.EADDRNOTAVAIL: NoAddress,
+	syscall.EADDRINUSE:    NoAddress,
 	syscall.EACCES:        NotPermitted,
 	syscall.EPERM:         Filtered,
 	syscall.EMSGSIZE:      TooLong,

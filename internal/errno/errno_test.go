@@ -53,8 +53,8 @@ func TestClassify(t *testing.T) {
 		syscall.EPROTO: Protocol, syscall.ENOPROTOOPT: Protocol,
 		syscall.EMFILE: NoDescriptors, syscall.ENFILE: NoDescriptors,
 		syscall.ENOBUFS: NoMemory, syscall.ENOMEM: NoMemory,
-		syscall.EADDRNOTAVAIL: NoAddress,
-		syscall.EACCES:        NotPermitted, syscall.EPERM: Filtered,
+		syscall.EADDRNOTAVAIL: NoAddress, syscall.EADDRINUSE: NoAddress,
+		syscall.EACCES: NotPermitted, syscall.EPERM: Filtered,
 		syscall.EMSGSIZE: TooLong,
 	} {
 		if got := Classify(number); got != want {

@@ -8,6 +8,7 @@ var winsock = map[syscall.Errno]syscall.Errno{
 	10013: syscall.EACCES,
 	10024: syscall.EMFILE,
 	10040: syscall.EMSGSIZE,
+	10048: syscall.EADDRINUSE,
 	10049: syscall.EADDRNOTAVAIL,
 	10050: syscall.ENETDOWN,
 	10051: syscall.ENETUNREACH,

@@ -17,6 +17,7 @@ func TestPOSIXTranslatesWinsockNumbers(t *testing.T) {
 		{"WSAEACCES", 10013, syscall.EACCES},
 		{"WSAEMFILE", 10024, syscall.EMFILE},
 		{"WSAEMSGSIZE", 10040, syscall.EMSGSIZE},
+		{"WSAEADDRINUSE", 10048, syscall.EADDRINUSE},
 		{"WSAEADDRNOTAVAIL", 10049, syscall.EADDRNOTAVAIL},
 		{"WSAENETDOWN", 10050, syscall.ENETDOWN},
 		{"WSAENETUNREACH", 10051, syscall.ENETUNREACH},

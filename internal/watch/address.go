@@ -66,6 +66,9 @@ func (a *address) probe(p ping.Probe) {
 		a.log.Warn("target down", slog.String("class", string(classOf(p))), slog.Any("error", p.Err))
 	case change == flapping:
 		a.log.Warn("target flaps, its changes are not logged until it is stable", slog.Int("changes", flapChanges), slog.Duration("in", flapTime))
+	case change == blocked:
+		a.log.Warn("probes cannot be sent, the state of the address is kept", slog.String("class", string(classOf(p))), slog.Any("error", p.Err),
+			slog.String("hint", "this machine lacks ports (sysctl net.ipv4.ip_local_port_range), open files or a permission"))
 	case change == stable:
 		a.log.Info("target is stable again", slog.Bool("up", o.up), slog.Int("changes", o.unlogged))
 	}
@@ -91,6 +94,9 @@ func (a *address) count(p ping.Probe) change {
 		sent = p.At // there was no connection
 	}
 	a.history.probe(sent, answered, p.RTT)
+	if !answered && classOf(p) == dial.Local {
+		return a.outage.notAsked(p.At)
+	}
 	return a.outage.probe(answered, p.At)
 }
 
@@ -127,6 +133,7 @@ const (
 	down     change = "down"
 	flapping change = "flapping" // it starts to flap
 	stable   change = "stable"   // it flaps no longer
+	blocked  change = "blocked"  // this machine cannot send probes
 )
 
 // outage knows whether an address is up, and which changes are worth a log line: no
@@ -139,7 +146,18 @@ type outage struct {
 	length    time.Duration // of the last outage that ended
 	changes   []time.Time   // the last flapChanges
 	flapping  bool
-	unlogged  int // changes while it flaps
+	unlogged  int       // changes while it flaps
+	blocked   time.Time // when it was last logged that probes cannot be sent
+}
+
+// notAsked counts a probe that this machine could not send. It says nothing about the
+// address. That is logged at most once in stableTime.
+func (o *outage) notAsked(at time.Time) change {
+	if !o.blocked.IsZero() && at.Sub(o.blocked) < stableTime {
+		return noChange
+	}
+	o.blocked = at
+	return blocked
 }
 
 // probe counts a probe, in the order of the events, and returns what is to be logged.

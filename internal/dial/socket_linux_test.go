@@ -1,0 +1,53 @@
+package dial
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"testing"
+)
+
+// TestTargetsDoNotShareThePortsOfASource has a network with two local ports, and two
+// services. It never unlocks the thread, so the namespace ends with the goroutine
+// (network_namespaces(7)).
+func TestTargetsDoNotShareThePortsOfASource(t *testing.T) {
+	runtime.LockOSThread()
+	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+		t.Skipf("a network namespace of its own: %v", os.NewSyscallError("unshare", err))
+	}
+	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		t.Skipf("ip link set lo up: %v: %s", err, out)
+	}
+	var targets []Target
+	for range 2 {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		targets = append(targets, Target{Network: "tcp", Address: ln.Addr().String(), Source: netip.MustParseAddr("127.0.0.2")})
+	}
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("30000 30001"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dial := func(to Target) error {
+		conn, err := to.Dial(t.Context())
+		if err == nil {
+			t.Cleanup(func() { conn.Close() })
+		}
+		return err
+	}
+	for i, to := range targets {
+		for range 2 {
+			if err := dial(to); err != nil {
+				t.Fatalf("service %d: %v, but no connection to it uses the port", i+1, err)
+			}
+		}
+	}
+	if err := dial(targets[0]); Classify(err) != Local {
+		t.Errorf("a third connection to one service: got %v of class %q, want class %q", err, Classify(err), Local)
+	}
+}
