@@ -102,11 +102,20 @@ func (d *datagramProbe) read() {
 	}
 }
 
+// Close ends the use of the set. While answers are on their way, the sockets stay open:
+// a new socket could get the port of a closed one, and then the answers to it.
 func (s *datagramSet) Close() {
 	close(s.closed)
-	for _, d := range s.probes {
-		d.socket.Close()
+	closeAll := func() {
+		for _, d := range s.probes {
+			d.socket.Close()
+		}
 	}
+	if s.longest == 0 || !slices.ContainsFunc(s.probes, (*datagramProbe).missing) {
+		closeAll()
+		return
+	}
+	time.AfterFunc(time.Until(s.expected(s.first, s.last)), closeAll)
 }
 
 // next returns what arrives next. It returns false if nothing arrives until deadline, or
@@ -135,7 +144,10 @@ func (d *datagramProbe) send() {
 	if d.err != nil {
 		return
 	}
-	data := nextBytes(d.set.p.payload(d.number<<16|len(d.sent)), d.size)
+	d.sendData(nextBytes(d.set.p.payload(d.number<<16|len(d.sent)), d.size))
+}
+
+func (d *datagramProbe) sendData(data []byte) {
 	now := time.Now() // before the answer can arrive
 	if err := d.socket.send(data); err != nil {
 		d.err = fmt.Errorf("send: %w", err)
@@ -159,8 +171,7 @@ func (s *datagramSet) await(probes ...*datagramProbe) {
 }
 
 func (s *datagramSet) receiveUntil(deadline func() time.Time, probes []*datagramProbe) {
-	missing := func(d *datagramProbe) bool { return d.err == nil && d.back < len(d.sent) }
-	for slices.ContainsFunc(probes, missing) {
+	for slices.ContainsFunc(probes, (*datagramProbe).missing) {
 		a, ok := s.next(deadline())
 		switch {
 		case !ok:
@@ -271,6 +282,9 @@ func (d *datagramProbe) locate(f *failure, got []byte) {
 		}
 	}
 }
+
+// missing reports whether an answer is due.
+func (d *datagramProbe) missing() bool { return d.err == nil && d.back < len(d.sent) }
 
 func (d *datagramProbe) tally() lossTally {
 	return lossTally{sent: len(d.sent), lost: len(d.sent) - d.back}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -77,6 +78,43 @@ func TestEveryAnswerAndItsSourceAreCompared(t *testing.T) {
 			}
 			if got != tt.want || seen != tt.seen || d.back != tt.back {
 				t.Errorf("got %d back, class %q, evidence %q; want %d, %q, %q", d.back, got, seen, tt.back, tt.want, tt.seen)
+			}
+		})
+	}
+}
+
+// closingSocket records that it was closed.
+type closingSocket struct {
+	fakeSocket
+	closed *bool
+}
+
+func (c closingSocket) Close() error { *c.closed = true; return nil }
+
+// A new socket that gets the port of a closed one would receive the answers to it.
+func TestSocketsStayOpenWhileAnswersAreOnTheirWay(t *testing.T) {
+	for _, back := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newDatagramSet(&probe{ctx: t.Context(), rule: "x", Options: Options{Timeout: 5 * time.Second}}, nil)
+			closed := false
+			d := s.addSocket(closingSocket{fakeSocket{}, &closed}, 64)
+			d.send()
+			time.Sleep(2 * time.Second)
+			d.add(arrival{data: d.sent[0].data, at: time.Now()})
+			if !back {
+				d.send()
+			}
+			s.Close()
+			if closed != back {
+				t.Errorf("all back: %v: closed at once: %v", back, closed)
+			}
+			time.Sleep(2 * time.Second) // a round trip
+			if closed != back {
+				t.Errorf("all back: %v: closed after 2 s: %v", back, closed)
+			}
+			time.Sleep(time.Second)
+			if !closed {
+				t.Errorf("all back: %v: not closed after 3 s", back)
 			}
 		})
 	}

@@ -70,41 +70,41 @@ func reachPacket(p *probe) (echoes bool, err error) {
 		}
 		set.addSocket(unconnected, identifyLen)
 	}
-	var sent []time.Time
 	for i := range requests {
-		until := start.Add(2*p.Timeout - p.Timeout/8)
-		sent = append(sent, time.Now())
 		for _, d := range set.probes {
-			if err := d.socket.send(p.request(i)); err != nil {
-				return false, err
+			if d.sendData(p.request(i)); d.err != nil {
+				return false, d.err
 			}
 		}
-		if i < requests-1 {
-			until = sent[i].Add(p.Timeout / 8)
+		until := set.last.Add(p.Timeout / 8)
+		if i == requests-1 {
+			until = start.Add(2*p.Timeout - p.Timeout/8)
 		}
 		if a, ok := set.next(until); ok {
-			return p.reached(a, sent)
+			return a.isEcho()
 		}
 	}
 	return false, fmt.Errorf("no answer to %d datagrams: %w", requests, os.ErrDeadlineExceeded)
 }
 
-// reached judges the first thing that arrived after requests were sent at these times. It
-// reports whether it comes from one of them.
-func (p *probe) reached(a arrival, sent []time.Time) (echoes bool, err error) {
+// isEcho reports whether a, the first thing that has arrived, comes from one of the
+// datagrams that its socket has sent. It is an error if a comes too late.
+func (a arrival) isEcho() (echoes bool, err error) {
 	if a.err != nil {
 		return false, a.err
 	}
-	at := sent[len(sent)-1]
-	for i := range sent {
-		if request := p.request(i); comesFrom(a.data, request) || fewComeFrom(a.data, request) {
-			at, echoes = sent[i], true
+	all := a.probe.sent
+	request := all[len(all)-1]
+	for _, sent := range all {
+		if comesFrom(a.data, sent.data) || fewComeFrom(a.data, sent.data) {
+			request, echoes = sent, true
 			break
 		}
 	}
-	if took := a.at.Sub(at); took > p.Timeout {
+	set, took := a.probe.set, a.at.Sub(request.at)
+	if set.addRoundTrip(took); took > set.p.Timeout {
 		return false, fmt.Errorf("the first answer came after %s, and the timeout is %v: pass a longer one: %w",
-			formatDuration(took), p.Timeout, os.ErrDeadlineExceeded)
+			formatDuration(took), set.p.Timeout, os.ErrDeadlineExceeded)
 	}
 	return echoes, nil
 }
