@@ -85,9 +85,19 @@ func textOf(report *check.Report) string {
 func TestOrderLossTellsALimitOnTheRateFromLoss(t *testing.T) {
 	t.Parallel()
 	random := echotest.ProxyFault{Path: echotest.Path{Seed: 1, Faults: []echotest.PathFault{{Chunks: echotest.Chance(0.5), Do: echotest.Drop}}}}
+	// An outage is not a limit, whether it ends with the datagrams or before.
+	outage := func(until int) string {
+		var faults []echotest.PathFault
+		for n := 300; n < until; n++ {
+			faults = append(faults, echotest.PathFault{Direction: echotest.ToServer, MinSize: 64, MaxSize: 64, Chunks: echotest.Nth(n), Do: echotest.Drop})
+		}
+		return echotest.NewRelay(t, echotest.Path{Faults: faults}, echotest.NewUDPServer(t).URL()).URL()
+	}
 	for _, tt := range []struct {
 		name, url, detail string
 	}{
+		{"outage", outage(700), `^1000 sent: 400 lost, 0 duplicated, 0 out of order; 400 of the lost ones in a row, within \d+ms$`},
+		{"outage at the end", outage(1001), `^1000 sent: 701 lost, 0 duplicated, 0 out of order; 701 of the lost ones in a row, within \d+ms$`},
 		{"limit", echotest.NewBroken(t, echotest.LimitsDatagramRate()).URL(),
 			`^1000 sent: \d+ lost, 0 duplicated, 0 out of order; of 40 sent at 40/s, 0 lost: something limits the rate, to about \d+ datagrams/s$`},
 		{"random loss", echotest.NewBrokenProxy(t, random, echotest.NewUDPServer(t).URL()).URL(),

@@ -37,6 +37,7 @@ var explanations = slices.Concat(
 		{by: datagramExact.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: otherDatagrams, fits: sameClass},
 		{by: orderLoss.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: []string{datagramEmpty.ID}, fits: silentFromTheStart},
 		{by: datagramSource.ID, classes: []Class{WrongSource}, rules: []string{datagramExact.ID, orderLoss.ID, datagramEmpty.ID}, fits: sameClass},
+		{by: datagramExact.ID, classes: []Class{Corrupt}, evidence: []Evidence{OtherConnection}, rules: otherDatagrams, fits: wrongDatagram},
 		{by: datagramExact.ID, classes: []Class{Corrupt, ExtraBytes, Truncated, WrongSource}, rules: otherDatagrams, fits: sameClass},
 		{by: orderLoss.ID, classes: []Class{Corrupt, ExtraBytes, Truncated, WrongSource}, rules: []string{datagramEmpty.ID}, fits: sameClass},
 	},
@@ -57,6 +58,11 @@ func content(rules ...Rule) []explanation {
 		}})
 	}
 	return all
+}
+
+// wrongDatagram reports whether other got a wrong datagram, which may also be an empty one.
+func wrongDatagram(_, other Result) bool {
+	return slices.Contains([]Class{Corrupt, ExtraBytes, Truncated}, other.Class)
 }
 
 // silentFromTheStart reports whether other got no answer at all.

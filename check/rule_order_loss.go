@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -82,10 +83,20 @@ func (c *numberCount) examineLoss() (note string, err error) {
 		return "", c.noneBack()
 	}
 	fast, last := c.tally(0, numbered), 0
+	gap, gapEnd := 0, 0 // the most numbers in a row that are lost
 	for i, back := range c.back[:numbered] {
 		if back {
 			last = i + 1
+		} else if i+1-last > gap {
+			gap, gapEnd = i+1-last, i
 		}
+	}
+	if gap > fast.lost/2 {
+		lasted := c.at[gapEnd].Sub(c.at[gapEnd+1-gap])
+		note = fmt.Sprintf("; %d of the lost ones in a row, within %s", gap, formatDuration(lasted))
+	}
+	if note != "" && last == numbered {
+		return note, nil
 	}
 	// The first half may have used up what a limit allows at once.
 	later := c.tally(numbered/2, numbered)
@@ -95,7 +106,7 @@ func (c *numberCount) examineLoss() (note string, err error) {
 	}
 	slow := c.tally(numbered, len(c.sent))
 	if slow.lost < slow.sent {
-		return fast.slower(slow, passed), nil
+		return cmp.Or(note, fast.slower(slow, passed)), nil
 	}
 	before, after := c.tally(0, last), c.tally(last, len(c.sent))
 	fresh := c.set.sendFresh(c.set.probes[0])
@@ -105,7 +116,7 @@ func (c *numberCount) examineLoss() (note string, err error) {
 	case answered > 0 && after.exceeds(before.add(fresh), 1):
 		return "", limitFailure(last, after, fresh)
 	}
-	return "", nil
+	return note, nil
 }
 
 // noneBack returns the failure when nothing has come back.
