@@ -42,6 +42,8 @@ type datagramProbe struct {
 	back   int   // how many of sent came back unchanged
 	late   int   // how many of these came after more than the timeout
 	err    error // a *failure if an answer was wrong, or the error of the socket
+
+	shortest time.Duration // round trip; 0 if nothing came back
 }
 
 type sentDatagram struct {
@@ -231,6 +233,9 @@ func (d *datagramProbe) add(a arrival) {
 	took := a.at.Sub(sent.at)
 	if took > d.set.p.Timeout {
 		d.late++
+	}
+	if d.back == 1 || took < d.shortest {
+		d.shortest = took
 	}
 	d.set.addRoundTrip(took)
 }

@@ -115,7 +115,7 @@ func runDatagramExact(p *probe) error {
 	start := time.Now()
 	for round := 1; p.ctx.Err() == nil; round++ {
 		m.sendRound(round)
-		end := round == maxRounds || round > secondRounds && time.Since(start) > 2*p.Timeout
+		end := round == maxRounds || round > secondRounds && time.Since(start) > m.enoughTime()
 		if round != minRounds && round != secondRounds && !end {
 			continue
 		}
@@ -130,6 +130,15 @@ func runDatagramExact(p *probe) error {
 		}
 	}
 	return p.ctx.Err()
+}
+
+// enoughTime returns after how much time the measurement ends, also if more rounds could
+// change the verdict. A size that has never come back is worth more of it.
+func (m *sizeMeasurement) enoughTime() time.Duration {
+	if slices.ContainsFunc(m.probes, func(d *datagramProbe) bool { return d.err == nil && d.back == 0 }) {
+		return 4 * m.p.Timeout
+	}
+	return 2 * m.p.Timeout
 }
 
 // nothingBack reports whether neither an answer nor an error came back.
@@ -149,19 +158,33 @@ func (m *sizeMeasurement) sendRound(round int) {
 	}
 	rand.New(rand.NewPCG(m.p.Seed, uint64(round))).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for _, d := range all {
+		large := d.size > 4096
+		if large { // it may need the whole queue
+			m.receive(time.Now().Add(pauseSmall), m.small)
+		}
 		d.send()
 		if m.p.ctx.Err() != nil {
 			return
 		}
 		switch {
-		case d == m.small:
-		case d.size <= 4096:
+		case large:
+			m.receive(time.Now().Add(pauseLarge+min(m.extraTime(d.size), m.p.Timeout/attempts)), d)
+		case d != m.small:
 			m.receive(time.Now().Add(pauseSmall), d)
-		default: // a slow path takes longer for long datagrams than for small ones
-			m.receive(time.Now().Add(pauseLarge+min(2*(m.longest-m.shortest), m.p.Timeout/attempts)), d)
 		}
 	}
 	m.receive(time.Now().Add(pauseSmall), m.small)
+}
+
+// extraTime returns how much longer a datagram of n bytes takes than a small one, as on a
+// slow path. It is known from the longest one that has come back.
+func (m *sizeMeasurement) extraTime(n int) time.Duration {
+	for _, d := range slices.Backward(m.probes) {
+		if d.back > 0 {
+			return (d.shortest - m.shortest) * time.Duration(n) / time.Duration(d.size)
+		}
+	}
+	return 0
 }
 
 // decided reports whether more rounds would hardly change the verdict: an answer was

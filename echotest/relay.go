@@ -145,11 +145,15 @@ type PathFault struct {
 // Selection chooses some of the connections or chunks. The zero value chooses all.
 type Selection struct {
 	nth, every int
+	from       int
 	chance     float64
 }
 
 // Nth chooses the n-th, counted from 1.
 func Nth(n int) Selection { return Selection{nth: n} }
+
+// From chooses the n-th and all later ones.
+func From(n int) Selection { return Selection{from: n} }
 
 // EveryNth chooses every n-th, as a balancer chooses one of n servers in turn.
 func EveryNth(n int) Selection { return Selection{every: n} }

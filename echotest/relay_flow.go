@@ -133,6 +133,8 @@ func (s Selection) has(n int, seed uint64, parts ...uint64) bool {
 	switch {
 	case s.nth > 0:
 		return n == s.nth
+	case s.from > 0:
+		return n >= s.from
 	case s.every > 0:
 		return n%s.every == 0
 	case s.chance > 0:
