@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"echod/internal/agent"
@@ -19,8 +20,21 @@ func (p *probe) agentTarget() dial.Target {
 	return target
 }
 
+// agentClient returns a client of the remote agent for requests that are not part of what
+// the rule checks.
 func (p *probe) agentClient() *agent.Client {
-	return &agent.Client{Target: p.agentTarget(), Token: agent.NewSecret(p.Token), Timeout: p.Timeout}
+	aside := *p
+	aside.batches, aside.opened = nil, nil
+	return aside.scenarioClient()
+}
+
+// scenarioClient returns a client of the remote agent whose connections are those of the
+// rule.
+func (p *probe) scenarioClient() *agent.Client {
+	target := p.agentTarget()
+	connect := target.DialTransport
+	target.Via = func(context.Context) (net.Conn, error) { return p.connect(connect) }
+	return &agent.Client{Target: target, Token: agent.NewSecret(p.Token), Timeout: p.Timeout}
 }
 
 // greetAgent asks the agent what it supports. It returns a skipped error if the agent cannot
@@ -58,7 +72,7 @@ type agentStream struct {
 // startScenario makes the agent run a scenario on a new connection. The agent counts
 // its open runs by group.
 func (p *probe) startScenario(scenario, group string, params agent.Params) (*agentStream, error) {
-	conn, err := p.agentClient().Start(p.ctx, scenario, group, params)
+	conn, err := p.scenarioClient().Start(p.ctx, scenario, group, params)
 	var refusal *agent.Refusal
 	if errors.As(err, &refusal) && refusal.Permanent() {
 		return nil, skipBecause(err)

@@ -19,11 +19,38 @@ const aliveRule = "target/alive"
 // connections counts the connections that rules have made, and remembers the rules that
 // ran when one was first refused, not answered or broken.
 type connections struct {
-	mu      sync.Mutex
-	made    int
-	failed  bool            // a connect was refused or not answered
-	during  []string        // the rules that ran at the first failure; nil if there is none
-	running func() []string // the rules that run now, or have just run
+	turn     sync.RWMutex // held for writing while the connections of several samples are made
+	mu       sync.Mutex
+	made     int
+	forgiven int             // failed at first, and passed when tried again
+	failed   bool            // a connect was refused or not answered
+	during   []string        // the rules that ran at the first failure; nil if there is none
+	running  func() []string // the rules that run now, or have just run
+}
+
+// enter waits until the caller may connect: while the connections of several samples are
+// made, nobody else connects. After a connect was not answered, nobody waits. It returns
+// the function that ends this.
+func (c *connections) enter(samples bool) (leave func()) {
+	if c == nil {
+		return func() {}
+	}
+	c.mu.Lock()
+	failed := c.failed
+	c.mu.Unlock()
+	if !samples || failed {
+		c.turn.RLock()
+		return c.turn.RUnlock
+	}
+	c.turn.Lock()
+	return c.turn.Unlock
+}
+
+// forgive counts connections that failed at first, and passed when tried again.
+func (c *connections) forgive(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgiven += n
 }
 
 // count counts a connect that ended with err, nil if the connection was made.

@@ -18,8 +18,17 @@ func (c Cause) fits(class Class, evidence Evidence) bool {
 }
 
 // cause returns the first likely cause of a failure: one of the rule or, if none of them
-// fits, one that all rules for streams share.
+// fits, one that all rules for streams share. If only some connections failed, the cause is
+// that of a server or a moment.
 func (r Rule) cause(class Class, evidence Evidence) Cause {
+	if evidence == SomeConnections {
+		some, own := someConnections, r.cause(class, "")
+		if own.Text != "" {
+			some.Text += ": " + own.Text
+			some.Remedy += "; then " + own.Remedy
+		}
+		return some
+	}
 	causes := r.Causes
 	if !r.Fits("udp") {
 		causes = slices.Concat(causes, commonCauses)
@@ -35,14 +44,16 @@ func (r Rule) cause(class Class, evidence Evidence) Cause {
 // CommonCauses returns the likely causes of failures that every rule for streams may see.
 func CommonCauses() []Cause { return slices.Clone(commonCauses) }
 
+// someConnections is the cause if the same passed on other connections.
+var someConnections = Cause{
+	Evidence: []Evidence{SomeConnections},
+	Meaning:  "Some connections are served, others are not.",
+	Text:     "one of several servers behind the address is broken, or the fault comes and goes",
+	Remedy:   "check each server by its own address: one that is broken fails always",
+}
+
 var commonCauses = []Cause{
-	{
-		Classes:  []Class{Corrupt, ExtraBytes},
-		Evidence: []Evidence{Sometimes},
-		Meaning:  "Some connections get wrong bytes, others do not.",
-		Text:     "one of several servers or paths behind a load balancer, or a fault that needs a certain moment",
-		Remedy:   "check each server directly (--direct), and repeat the rule a few times",
-	},
+	someConnections,
 	{
 		Classes:  []Class{Corrupt},
 		Evidence: []Evidence{Moved},

@@ -27,7 +27,7 @@ const (
 	Repeated        Evidence = "repeated"
 	Moved           Evidence = "moved"
 	OtherConnection Evidence = "other-connection"
-	Sometimes       Evidence = "sometimes"
+	SomeConnections Evidence = "some-connections"
 	LongPackets     Evidence = "long-packets"
 	ShortFragments  Evidence = "short-fragments"
 	Fragments       Evidence = "fragments"
@@ -67,7 +67,7 @@ func Evidences() []EvidenceMeaning {
 		{Repeated, "bytes that had arrived before arrived again"},
 		{Moved, "the bytes arrived in another order"},
 		{OtherConnection, "the bytes belong to another connection, or another datagram socket, of the same rule"},
-		{Sometimes, "wrong bytes on one connection, while another rule sent more on another and got everything back"},
+		{SomeConnections, "the same passed on other connections, or another rule sent more on another and got everything back"},
 		{LongPackets, "datagrams in one long packet are lost, longer ones, in fragments, come back"},
 		{ShortFragments, "datagrams are lost whose last fragment has less than 8 bytes"},
 		{Fragments, "all datagrams that need fragments are lost"},

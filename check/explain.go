@@ -14,7 +14,10 @@ type explanation struct {
 
 // explanations are in the order of precedence: a failure is explained by the first that
 // fits. A failure that is explained explains no others.
-var explanations = slices.Concat(
+var explanations = slices.Concat(onSomeConnections(), ofRules)
+
+// ofRules are the explanations that depend on what the rules are about.
+var ofRules = slices.Concat(
 	[]explanation{
 		{by: noUnsolicited.ID, classes: []Class{ExtraBytes}, fits: wrongFirstByte},
 		{by: firstByte.ID, classes: []Class{Timeout}, evidence: []Evidence{NothingPassed}, fits: nothingPassed},
@@ -46,6 +49,20 @@ var explanations = slices.Concat(
 // otherDatagrams are the rules about datagrams that have the same reason to fail as
 // datagram/exact, if they fail in the same way.
 var otherDatagrams = []string{datagramSource.ID, orderLoss.ID, datagramEmpty.ID}
+
+// onSomeConnections returns the explanations among rules that failed on some of their
+// connections, and of rules that have only one.
+func onSomeConnections() (all []explanation) {
+	sampled := make(map[string]bool)
+	for _, r := range Rules() {
+		if sampled[r.ID] = r.sampled; r.sampled {
+			all = append(all, explanation{by: r.ID, evidence: []Evidence{SomeConnections}, fits: func(by, other Result) bool {
+				return sameClass(by, other) && (other.Evidence == SomeConnections || !sampled[other.Rule])
+			}})
+		}
+	}
+	return all
+}
 
 // content returns the explanations among rules that compare the same kind of stream: the
 // first that saw wrong bytes explains the others that saw bytes wrong in the same way.
@@ -121,10 +138,10 @@ func isExplained(results []Result, other Result) bool {
 // precedence returns the place of a rule among those that explain others: a smaller number
 // explains first.
 func precedence(rule Rule) int {
-	if i := slices.IndexFunc(explanations, func(e explanation) bool { return e.by == rule.ID }); i >= 0 {
+	if i := slices.IndexFunc(ofRules, func(e explanation) bool { return e.by == rule.ID }); i >= 0 {
 		return i
 	}
-	return len(explanations)
+	return len(ofRules)
 }
 
 // explain sets ExplainedBy of the failures that others explain, and finds wrong bytes
@@ -150,7 +167,7 @@ func explain(results []Result, bulkSize int64) {
 	noteWorthlessCloseNotify(results, failed[tlsTruncationToClient.ID])
 	for _, rule := range plainly {
 		if r := failed[rule.ID]; r != nil && r.ExplainedBy == "" {
-			findSometimes(r, rule, results, bulkSize)
+			findSome(r, rule, results, bulkSize)
 		}
 	}
 }
@@ -159,16 +176,16 @@ func explain(results []Result, bulkSize int64) {
 // the state of other connections.
 var plainly = []Rule{chunking, sizeSweep, halfClose, bulk}
 
-// findSometimes changes the evidence of r, the result of rule, if it saw wrong bytes and
+// findSome changes the evidence of r, the result of rule, if it saw wrong bytes and
 // another rule sent at least as many bytes plainly and got them all back.
-func findSometimes(r *Result, rule Rule, results []Result, bulkSize int64) {
+func findSome(r *Result, rule Rule, results []Result, bulkSize int64) {
 	if r.Class != Corrupt && r.Class != ExtraBytes || !slices.Contains([]Evidence{Changed, Missing, Added}, r.Evidence) {
 		return
 	}
 	amounts := map[string]int64{chunking.ID: 256 << 10, sizeSweep.ID: 1 << 20, halfClose.ID: 256 << 10, bulk.ID: bulkSize}
 	for _, other := range results {
 		if other.Verdict == Pass && amounts[other.Rule] > r.Offset {
-			r.Evidence = Sometimes
+			r.Evidence = SomeConnections
 			r.Detail += "; " + other.Rule + " sent more and got everything back"
 			cause := rule.cause(r.Class, r.Evidence)
 			r.Meaning, r.Cause, r.Remedy = cause.Meaning, cause.Text, cause.Remedy

@@ -50,17 +50,18 @@ func RunRule(ctx context.Context, target Target, o Options, rule Rule, beside *s
 		beside = new(sync.RWMutex)
 	}
 	beside.RLock()
-	result, mayRunAgain := r.runRule(ctx, rule)
+	first := r.runRule(ctx, rule, nil)
 	beside.RUnlock()
-	if mayRunAgain && !alone {
+	result := first.result
+	if first.mayRunAgain && (!alone || first.some()) {
 		beside.Lock()
-		result = r.runAgain(ctx, rule, result)
+		result = r.runAgain(ctx, rule, first)
 		beside.Unlock()
 	}
 	r.progress.finished(result)
 	return &Report{
 		Target: target, Options: o, Results: []Result{result},
-		Retried: r.retried, Connections: r.connections.made,
+		Retried: r.connections.forgiven, Connections: r.connections.made,
 		Elapsed: time.Since(start), Interrupted: ctx.Err() != nil,
 	}
 }

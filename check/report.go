@@ -28,7 +28,7 @@ type Report struct {
 	Results     []Result
 	Elapsed     time.Duration
 	Connections int  // that the rules made
-	Retried     int  // rules that passed only when they ran again alone
+	Retried     int  // how many of them failed at first, and passed when tried again
 	Interrupted bool // whether it was interrupted before every rule had finished
 }
 

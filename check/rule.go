@@ -22,6 +22,7 @@ type Rule struct {
 	Causes   []Cause  // likely causes of a failure; a report contains the first that fits, or one of CommonCauses
 
 	stage     stage
+	sampled   bool                        // runs on several connections: its verdict depends on one
 	noRetry   bool                        // takes too long to run again
 	extraTime func(Options) time.Duration // what it may take beyond the usual limit; nil if nothing
 	run       func(*probe) error
@@ -86,6 +87,15 @@ func Rules() []Rule {
 		loopGuard,
 		datagramEmpty,
 	}
+}
+
+// Connections returns on how many connections the rule runs side by side, to meet each of
+// several servers behind a balancer.
+func (r Rule) Connections() int {
+	if r.sampled {
+		return samples
+	}
+	return 1
 }
 
 // Fits reports whether the rule applies to network.

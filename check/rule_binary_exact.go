@@ -29,7 +29,8 @@ var binaryExact = Rule{
 			Remedy:  "turn protocol detection off, or allow the protocol",
 		},
 	},
-	run: runBinaryExact,
+	sampled: true,
+	run:     runBinaryExact,
 }
 
 // openings are bytes that a protocol detector reacts to. Each has its own connection,

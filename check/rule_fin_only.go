@@ -18,6 +18,7 @@ var finOnly = Rule{
 			Remedy:  "treat a read of 0 bytes as the end, and forward it",
 		},
 	},
+	sampled: true,
 	run: func(p *probe) error {
 		s, err := p.openHalfClosable()
 		if err != nil {

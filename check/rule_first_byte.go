@@ -27,7 +27,8 @@ var firstByte = Rule{
 			Remedy:  "turn buffering and protocol detection off, or send more bytes first",
 		},
 	},
-	run: runFirstByte,
+	sampled: true,
+	run:     runFirstByte,
 }
 
 func runFirstByte(p *probe) error {

@@ -23,6 +23,7 @@ var rstToServer = Rule{
 	Expects:  "that the agent sees a reset, and no FIN",
 	Meaning:  "To the server, a client that aborts looks like one that has finished: half an upload counts as complete.",
 	Causes:   resetHidden,
+	sampled:  true,
 	run:      runRSTToServer,
 }
 
@@ -63,6 +64,7 @@ var rstToClient = Rule{
 	Expects:  "a reset, and no FIN",
 	Meaning:  "To the client, a server that aborts looks like one that has finished.",
 	Causes:   resetHidden,
+	sampled:  true,
 	run:      runRSTToClient,
 }
 
@@ -86,11 +88,12 @@ var rstAfterData = Rule{
 	Expects:  "a prefix of them and a reset, never a FIN",
 	Meaning:  "A reply that the server aborted ends as if it were complete: half a download counts as complete.",
 	Causes:   resetHidden,
+	sampled:  true,
 	run:      runRSTAfterData,
 }
 
 func runRSTAfterData(p *probe) error {
-	const n = 64 << 10
+	n := p.perSample(64 << 10)
 	s, err := p.startScenario("reset", "", agent.Params{"take": n, "give": n})
 	if err != nil {
 		return err
@@ -100,9 +103,9 @@ func runRSTAfterData(p *probe) error {
 		return err
 	}
 	if err := s.expectReset(nextBytes(p.payload(0), n)); err != nil {
-		return about(n, err)
+		return about(int64(n), err)
 	}
-	arrived := size(s.received) + " of " + size(n) + " arrived"
+	arrived := size(s.received) + " of " + size(int64(n)) + " arrived"
 	if p.note == "" {
 		p.setNote("%s, then the reset", arrived)
 	} else {

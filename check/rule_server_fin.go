@@ -26,7 +26,8 @@ var serverFIN = Rule{
 			Remedy:  "forward each FIN when it arrives (shutdown with SHUT_WR)",
 		},
 	},
-	run: runServerFIN,
+	sampled: true,
+	run:     runServerFIN,
 }
 
 func runServerFIN(p *probe) error {
@@ -41,7 +42,7 @@ func runServerFIN(p *probe) error {
 		}
 		return err
 	}
-	const before, after = 1 << 10, 64 << 10
+	before, after := 1<<10, p.perSample(64<<10)
 	out := p.payload(0)
 	if err := s.sendFrom(out, before); err != nil {
 		return err
@@ -57,7 +58,7 @@ func runServerFIN(p *probe) error {
 	if err != nil {
 		return err
 	}
-	return about(before+after, receivedAll(report, nextBytes(p.payload(0), before+after)))
+	return about(int64(before+after), receivedAll(report, nextBytes(p.payload(0), before+after)))
 }
 
 // receivedAll returns nil if the agent received want and then a FIN; else the failure.

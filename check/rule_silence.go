@@ -28,7 +28,8 @@ var noUnsolicited = Rule{
 			Remedy:  "increase the idle timeout; check that the server behind the proxy runs",
 		},
 	},
-	stage: stalled,
+	stage:   stalled,
+	sampled: true,
 	run: func(p *probe) error {
 		s, err := p.open()
 		if err != nil {
@@ -52,6 +53,7 @@ var noEarlyFIN = Rule{
 			Remedy:  "loop until the client ends the stream (RFC 862); increase the idle timeout",
 		},
 	},
+	sampled: true,
 	run: func(p *probe) error {
 		s, err := p.open()
 		if err != nil {

@@ -20,7 +20,8 @@ var tlsHalfClose = Rule{
 			Remedy:  "continue to write after it (RFC 8446, section 6.1), with TLS 1.3; nginx stream: proxy_half_close on and ssl_protocols TLSv1.2 TLSv1.3",
 		},
 	},
-	run: runTLSHalfClose,
+	sampled: true,
+	run:     runTLSHalfClose,
 }
 
 func runTLSHalfClose(p *probe) error {
@@ -29,7 +30,7 @@ func runTLSHalfClose(p *probe) error {
 		return err
 	}
 	defer s.Close()
-	const n = 64 << 10
+	n := p.perSample(64 << 10)
 	sendAndCloseWrite := func() error {
 		if err := s.sendFrom(p.payload(0), n); err != nil {
 			return err
@@ -64,7 +65,8 @@ var tlsTruncation = Rule{
 			Remedy:  "continue to read until the end of the stream",
 		},
 	},
-	run: runTLSTruncation,
+	sampled: true,
+	run:     runTLSTruncation,
 }
 
 func runTLSTruncation(p *probe) error {

@@ -38,7 +38,8 @@ var tlsTruncationToServer = Rule{
 			Remedy:  "continue to read until the end of the stream",
 		},
 	},
-	run: runTLSTruncationToServer,
+	sampled: true,
+	run:     runTLSTruncationToServer,
 }
 
 func runTLSTruncationToServer(p *probe) error {
@@ -97,7 +98,8 @@ var tlsTruncationToClient = Rule{
 			Remedy:  "forward each end when it arrives",
 		},
 	},
-	run: runTLSTruncationToClient,
+	sampled: true,
+	run:     runTLSTruncationToClient,
 }
 
 func runTLSTruncationToClient(p *probe) error {

@@ -58,7 +58,7 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	}
 	results := r.allResults()
 	explain(results, o.Bulk)
-	report.Path, report.Results, report.Retried, report.Connections = r.path, results, r.retried, r.connections.made
+	report.Path, report.Results, report.Retried, report.Connections = r.path, results, r.connections.forgiven, r.connections.made
 	report.Elapsed, report.Interrupted = time.Since(start), ctx.Err() != nil
 	return report, ctx.Err()
 }
@@ -78,7 +78,6 @@ type runner struct {
 	stopped       *Result  // the finding that the server stopped accepting; nil if it has not
 	skipReason    string   // why no further stage runs; "" if it does
 	storesBytes   bool     // stream/first-byte failed when it ran alone
-	retried       int      // rules that passed when they ran again
 }
 
 func newRunner(ctx context.Context, target Target, o Options, rules int) *runner {
@@ -99,13 +98,14 @@ func (r *runner) runFirstByte(rules []Rule) {
 	}
 	ctx, cancel := r.withBudget(rules, light)
 	defer cancel()
-	result, again := r.runRule(ctx, rules[i])
-	if again {
-		result = r.runAgain(ctx, rules[i], result)
+	first := r.runRule(ctx, rules[i], nil)
+	result := first.result
+	if first.mayRunAgain {
+		result = r.runAgain(ctx, rules[i], first)
 	}
 	r.setResult(i, result)
 	r.checkAlive()
-	r.storesBytes = result.Verdict == Fail && result.Class == Timeout
+	r.storesBytes = result.Verdict == Fail && result.Class == Timeout && result.Evidence != SomeConnections
 }
 
 // runStage runs the rules of stage s concurrently. Rules that ran out of time, or of
@@ -139,18 +139,19 @@ func (r *runner) runStage(rules []Rule, s stage) {
 	var (
 		wg    sync.WaitGroup
 		slots = make(chan struct{}, r.options.Parallel)
-		again = make([]bool, len(rules))
-		first = make([]Result, len(rules))
+		first = make([]outcome, len(rules))
 	)
 	alone := r.options.Parallel == 1 || r.running(rules, inStage) == 1
 	for _, i := range inStage {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			first[i], again[i] = r.runRule(ctx, rules[i])
-			again[i] = again[i] && (!alone || broken(first[i].Class)) && !r.storesBytes
-			if !again[i] {
-				r.setResult(i, first[i])
+			first[i] = r.runRule(ctx, rules[i], nil)
+			if result := first[i].result; r.storesBytes || alone && !broken(result.Class) && result.Class != Late && !first[i].some() {
+				first[i].mayRunAgain = false
+			}
+			if !first[i].mayRunAgain {
+				r.setResult(i, first[i].result)
 			}
 		})
 	}
@@ -158,13 +159,16 @@ func (r *runner) runStage(rules []Rule, s stage) {
 	r.checkAlive()
 	// A failure that is decided may explain others: those need not run again.
 	slices.SortStableFunc(inStage, func(a, b int) int { return precedence(rules[a]) - precedence(rules[b]) })
+	if slices.ContainsFunc(first, func(o outcome) bool { return o.mayRunAgain && broken(o.result.Class) }) {
+		(&probe{ctx: ctx}).pause(askAfter) // connections of other rules may take a moment to end
+	}
 	for _, i := range inStage {
 		switch {
-		case !again[i]:
+		case !first[i].mayRunAgain:
 		case r.stopped != nil:
-			r.setResult(i, r.undecided(rules[i], first[i]))
-		case isExplained(r.results, first[i]):
-			r.setResult(i, first[i])
+			r.setResult(i, r.undecided(rules[i], first[i].result))
+		case isExplained(r.results, first[i].result):
+			r.setResult(i, first[i].result)
 		default:
 			r.setResult(i, r.runAgain(ctx, rules[i], first[i]))
 			r.checkAlive()
@@ -182,23 +186,31 @@ func (r *runner) running(rules []Rule, inStage []int) (n int) {
 	return n
 }
 
+// outcome is what runRule returns.
+type outcome struct {
+	result      Result
+	samples     []sample
+	mayRunAgain bool // it failed, and other rules or a limit on connections may be the reason
+}
+
+// some reports whether some connections failed and others did not.
+func (o outcome) some() bool { return o.result.Evidence == SomeConnections }
+
 // runAgain runs a rule alone whose first result may be due to other rules. If it passes, the
 // note says that it did not at first. With Options.Strict the first result stands.
-func (r *runner) runAgain(ctx context.Context, rule Rule, first Result) Result {
-	if broken(first.Class) { // connections of other rules may take a moment to end
-		(&probe{ctx: ctx}).pause(askAfter)
-	}
-	again, _ := r.runRule(ctx, rule)
+func (r *runner) runAgain(ctx context.Context, rule Rule, first outcome) Result {
+	class := first.result.Class
+	again := r.runRule(ctx, rule, first.samples).result
 	if again.Verdict != Pass {
 		return again
 	}
 	if r.options.Strict {
-		first.Verdict = Fail
-		return first
+		first.result.Verdict = Fail
+		return first.result
 	}
-	r.retried++
-	what := "failed (" + string(first.Class) + ")"
-	if first.Class == Timeout {
+	r.connections.forgive(failedSamples(first.samples))
+	what := "failed (" + string(class) + ")"
+	if class == Timeout {
 		what = "timed out"
 	}
 	again.Detail = strings.TrimPrefix(again.Detail+"; "+what+" at first, passed when run again alone", "; ")
@@ -210,9 +222,9 @@ func (r *runner) setResult(i int, result Result) {
 	r.progress.finished(result)
 }
 
-// runRule runs one rule once, until ctx ends. It reports whether the rule ran out of time
-// or of connections, and may run again.
-func (r *runner) runRule(ctx context.Context, rule Rule) (result Result, mayRunAgain bool) {
+// runRule runs one rule once, until ctx ends. If it has run before, it runs on one
+// connection after another, and if one fails, the result is that of all together.
+func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcome {
 	// Each single wait has its timeout, which a server that sends one byte at a time
 	// never exceeds. This bounds all of them together.
 	limit := 12*r.options.Timeout + time.Minute
@@ -227,13 +239,15 @@ func (r *runner) runRule(ctx context.Context, rule Rule) (result Result, mayRunA
 
 	start := time.Now()
 	p := &probe{ctx: ctx, rule: rule.ID, target: r.target, Options: r.options, path: r.path, connections: &r.connections}
-	err := p.skipReason(rule)
-	if err == nil {
-		err = rule.run(p)
+	var all []sample
+	if err := p.skipReason(rule); err != nil {
+		all = []sample{{err: err}}
+	} else if before == nil {
+		all = p.runSamples(rule)
+	} else if all = p.runInTurn(rule); failedSamples(all) > 0 {
+		all = append(all, before...)
 	}
-	if f, ok := errors.AsType[*failure](err); ok {
-		p.locate(f)
-	}
+	note, err := join(all)
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
 		err = errors.New(interrupted)
 	} else if err != nil && budget.Err() != nil {
@@ -241,11 +255,10 @@ func (r *runner) runRule(ctx context.Context, rule Rule) (result Result, mayRunA
 	} else if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("gave up after %v", limit)
 	}
-	result = newResult(rule, p.note, err)
+	result := newResult(rule, note, err)
 	result.Elapsed = time.Since(start)
 	r.connections.countResult(result.Class)
-	refused := isRefused(err) && result.Elapsed < mostRefused
-	return result, (isTimeout(err) || refused) && !rule.noRetry
+	return outcome{result, all, mayRunAgain(all) && !rule.noRetry}
 }
 
 // mostRefused is how soon a rule fails that has met a limit on connections. A rule that

@@ -28,9 +28,7 @@ type stream struct {
 // open makes a connection. If that fails, the target has not failed the rule: reach
 // has shown that it answers.
 func (p *probe) open() (*stream, error) {
-	ctx, cancel := p.withTimeout()
-	defer cancel()
-	conn, err := p.target.dialTarget().Dial(ctx)
+	conn, err := p.connect(p.target.dialTarget().Dial)
 	if p.ctx.Err() == nil { // else the check ended it
 		p.connections.count(err)
 	}

@@ -30,6 +30,11 @@ const introduction = `# The rules
 An ID is permanent. A rule applies to the networks listed with it. It is skipped,
 never passed, if a flag that it needs is missing.
 
+A rule with "on 5 connections" runs on five side by side, which are made one directly after
+the other: each of up to five servers behind a balancer gets one. A failure on only some of
+them says on how many. If it may be due to the load of this run, the rule runs again, alone and
+on one connection after another.
+
 Before the rules, check finds out whether the target is an echo at all. It sends 64 random
 bytes that end with a line end on each of two connections, one after the other, and
 half-closes the second; or it sends 64 bytes in each of four datagrams. If something of this
@@ -153,7 +158,7 @@ func writeRule(b *strings.Builder, r check.Rule) {
 	if needs := r.Needs; len(needs) > 0 {
 		fmt.Fprintf(b, "* **Needs**: %s\n", quoted(needs))
 	}
-	fmt.Fprintf(b, "* **Sends**: %s\n* **Expects**: %s\n* **A failure means**: %s\n", r.Sends, r.Expects, r.Meaning)
+	fmt.Fprintf(b, "* **Sends**: %s%s\n* **Expects**: %s\n* **A failure means**: %s\n", onConnections(r), r.Sends, r.Expects, r.Meaning)
 	for _, faults := range []struct {
 		of    string
 		names []string
@@ -165,6 +170,13 @@ func writeRule(b *strings.Builder, r check.Rule) {
 	if len(r.Causes) > 0 {
 		writeCauses(b, r.Causes)
 	}
+}
+
+func onConnections(r check.Rule) string {
+	if n := r.Connections(); n > 1 {
+		return fmt.Sprintf("on %d connections, ", n)
+	}
+	return ""
 }
 
 func writeCauses(b *strings.Builder, causes []check.Cause) {
