@@ -40,7 +40,7 @@ func checkBytes(got, want []byte, more io.Reader, offset int64) *failure {
 	if bad < 0 {
 		return nil
 	}
-	want = append(want, nextBytes(more, excerptLen)...)
+	want = append(slices.Clone(want), nextBytes(more, excerptLen)...)
 	f := failAt(offset+int64(bad), Corrupt, "%s", differs(offset+int64(bad)))
 	f.got, f.want = excerpt(got[bad:]), excerpt(want[bad:])
 	f.evidence, f.due = Changed, want[bad:]
@@ -130,6 +130,8 @@ func count(n int, one, many string) string {
 // size formats a number of bytes for people.
 func size(n int64) string {
 	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 	case n >= 1<<20:
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	case n >= 1<<10:

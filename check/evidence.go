@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -117,8 +118,8 @@ func (p *probe) locate(f *failure) {
 	if own < 0 {
 		return // not a payload, e.g. an opening of stream/binary-exact
 	}
-	streamLen := int(f.offset) + len(due) + maxEvidence
-	at := int64(bytes.Index(nextBytes(p.payload(own), streamLen), needle))
+	streamLen := f.offset + int64(len(due)) + maxEvidence
+	at := indexIn(p.payload(own), needle, streamLen)
 	switch {
 	case at > f.offset && bytes.Contains(f.received, due):
 		f.evidence = Moved
@@ -150,12 +151,12 @@ const maxSearch = 1 << 30
 
 // locateInOthers searches the streams of the other connections of the rule, and reports
 // whether one of them has the bytes.
-func (p *probe) locateInOthers(f *failure, own int, needle []byte, streamLen int) bool {
-	for i := range min(p.Conns+1, maxSearch/streamLen) {
+func (p *probe) locateInOthers(f *failure, own int, needle []byte, streamLen int64) bool {
+	for i := range min(p.Conns+1, int(maxSearch/streamLen)) {
 		if i == own {
 			continue
 		}
-		if at := bytes.Index(nextBytes(p.payload(i), streamLen), needle); at >= 0 {
+		if at := indexIn(p.payload(i), needle, streamLen); at >= 0 {
 			f.evidence = OtherConnection
 			f.detail += fmt.Sprintf("; the bytes there are those of byte %d of another connection", at)
 			return true
@@ -168,9 +169,28 @@ func (p *probe) locateInOthers(f *failure, own int, needle []byte, streamLen int
 // there is none.
 func (p *probe) findStream(due []byte, offset int64) int {
 	for i := range p.Conns + 1 {
-		if bytes.Equal(nextBytes(p.payload(i), int(offset)+len(due))[offset:], due) {
+		stream := p.payload(i)
+		io.CopyN(io.Discard, stream, offset)
+		if bytes.Equal(nextBytes(stream, len(due)), due) {
 			return i
 		}
+	}
+	return -1
+}
+
+// indexIn returns where needle begins in the first n bytes of r; -1 if it does not. It keeps
+// one block in memory, because n can be gigabytes.
+func indexIn(r io.Reader, needle []byte, n int64) int64 {
+	block := make([]byte, 0, 1<<20)
+	for read := int64(0); read < n; {
+		more := int(min(n-read, int64(cap(block)-len(block))))
+		io.ReadFull(r, block[len(block):len(block)+more])
+		block = block[:len(block)+more]
+		read += int64(more)
+		if i := bytes.Index(block, needle); i >= 0 {
+			return read - int64(len(block)-i)
+		}
+		block = block[:copy(block, block[max(0, len(block)-len(needle)+1):])]
 	}
 	return -1
 }

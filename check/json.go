@@ -68,6 +68,7 @@ type optionsJSON struct {
 	Absorb   int64    `json:"absorb_bytes"`
 	Parallel int      `json:"parallel"`
 	Bulk     int64    `json:"bulk_bytes"`
+	BulkTime seconds  `json:"bulk_seconds"`
 	Stall    seconds  `json:"stall_seconds"`
 	IdleMax  seconds  `json:"idle_max_seconds"`
 	Budget   seconds  `json:"budget_seconds,omitempty"`
@@ -163,7 +164,7 @@ func (o Options) toJSON() optionsJSON {
 	return optionsJSON{
 		Rules: o.Rules, Skip: o.Skip, Timeout: seconds(o.Timeout), Conns: o.Conns,
 		Absorb: o.Absorb, Parallel: o.Parallel,
-		Bulk: o.Bulk, Stall: seconds(o.Stall), IdleMax: seconds(o.IdleMax), Budget: seconds(o.Budget), Strict: o.Strict,
+		Bulk: o.Bulk, BulkTime: seconds(o.BulkTime), Stall: seconds(o.Stall), IdleMax: seconds(o.IdleMax), Budget: seconds(o.Budget), Strict: o.Strict,
 		Long: o.Long, Unsafe: o.Unsafe, Anyway: o.Anyway, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP,
 	}
 }
@@ -172,7 +173,7 @@ func (o optionsJSON) options(seed uint64) Options {
 	return Options{
 		Rules: o.Rules, Skip: o.Skip, Timeout: time.Duration(o.Timeout), Conns: o.Conns,
 		Absorb: o.Absorb, Parallel: o.Parallel,
-		Bulk: o.Bulk, Stall: time.Duration(o.Stall), IdleMax: time.Duration(o.IdleMax), Budget: time.Duration(o.Budget), Strict: o.Strict,
+		Bulk: o.Bulk, BulkTime: time.Duration(o.BulkTime), Stall: time.Duration(o.Stall), IdleMax: time.Duration(o.IdleMax), Budget: time.Duration(o.Budget), Strict: o.Strict,
 		Long: o.Long, Unsafe: o.Unsafe, Anyway: o.Anyway, Closed: o.Closed, Agent: o.Agent, AgentUDP: o.AgentUDP, Seed: seed,
 	}
 }

@@ -21,15 +21,16 @@ type Options struct {
 	Seed     uint64        // every byte is made from it; 0 means a random seed, which the report contains
 	Parallel int           // rules that may run concurrently; default 4 for each processor
 
-	Bulk    int64         // bytes to send in stream/bulk; default DefaultBulk
-	Stall   time.Duration // how long stream/zero-window does not read; default DefaultStall, with Long LongStall
-	IdleMax time.Duration // the longest silence of stream/idle and datagram/nat-idle; default DefaultIdleMax
-	Closed  string        // URL, through the same path, of a port on which nothing listens
-	Budget  time.Duration // limit on the whole run; default DefaultBudget, with Long none
-	Strict  bool          // a rule fails if it passes only when it runs again alone
-	Long    bool          // also check what takes minutes
-	Unsafe  bool          // also do what a server or a network may take for an attack
-	Anyway  bool          // run the rules also if the target is not an echo
+	Bulk     int64         // bytes to send in stream/bulk; default DefaultBulk, or no limit if BulkTime is set
+	BulkTime time.Duration // how long stream/bulk sends at most; default DefaultBulkTime
+	Stall    time.Duration // how long stream/zero-window does not read; default DefaultStall, with Long LongStall
+	IdleMax  time.Duration // the longest silence of stream/idle and datagram/nat-idle; default DefaultIdleMax
+	Closed   string        // URL, through the same path, of a port on which nothing listens
+	Budget   time.Duration // limit on the whole run; default DefaultBudget, with Long none
+	Strict   bool          // a rule fails if it passes only when it runs again alone
+	Long     bool          // also check what takes minutes
+	Unsafe   bool          // also do what a server or a network may take for an attack
+	Anyway   bool          // run the rules also if the target is not an echo
 
 	// Agent is the URL of the remote agent, tcp://host:port or tls://host:port, as seen
 	// through the path. Without it, or with another network than a stream target has,
@@ -52,8 +53,11 @@ const (
 	// Linux lets a receive buffer grow to 32 MiB (tcp_rmem), and the server and each
 	// proxy have one.
 	DefaultAbsorb = 192 << 20
-	DefaultBulk   = 64 << 20
-	DefaultStall  = 10 * time.Second
+	// DefaultBulk takes little more than a second on loopback.
+	DefaultBulk     = 512 << 20
+	DefaultBulkTime = 15 * time.Second
+	MaxBulk         = 1 << 40
+	DefaultStall    = 10 * time.Second
 	// LongStall is longer than the usual write timeouts, which are up to a minute.
 	LongStall      = time.Minute
 	DefaultIdleMax = 10 * time.Minute
@@ -72,6 +76,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Bulk <= 0 {
 		o.Bulk = DefaultBulk
+		if o.BulkTime > 0 {
+			o.Bulk = MaxBulk
+		}
+	}
+	if o.BulkTime <= 0 {
+		o.BulkTime = DefaultBulkTime
 	}
 	if o.Stall <= 0 {
 		o.Stall = defaultStall(o.Long)
@@ -137,7 +147,8 @@ func (o Options) flags() []string {
 	}
 	add(o.Timeout != DefaultTimeout, "--timeout", o.Timeout.String())
 	add(o.Conns != DefaultConns, "--conns", strconv.Itoa(o.Conns))
-	add(o.Bulk != DefaultBulk, "--bulk", strconv.FormatInt(o.Bulk, 10))
+	add(o.Bulk != DefaultBulk && o.Bulk != MaxBulk, "--bulk", strconv.FormatInt(o.Bulk, 10))
+	add(o.Bulk == MaxBulk || o.BulkTime != DefaultBulkTime, "--bulk", o.BulkTime.String())
 	add(o.Stall != defaultStall(o.Long), "--stall", o.Stall.String())
 	add(o.IdleMax != DefaultIdleMax, "--idle-max", o.IdleMax.String())
 	add(o.Budget != 0 && o.Budget != defaultBudget(o.Long, o.Stall), "--budget", o.Budget.String())

@@ -17,7 +17,7 @@ func sample() *check.Report {
 		Target: check.Target{Network: "tcp", Address: "192.0.2.1:7"},
 		Options: check.Options{
 			Seed: 42, Timeout: check.DefaultTimeout, Conns: check.DefaultConns, Absorb: check.DefaultAbsorb, Parallel: 4,
-			Bulk: check.DefaultBulk, Stall: check.DefaultStall, IdleMax: check.DefaultIdleMax,
+			Bulk: check.DefaultBulk, BulkTime: check.DefaultBulkTime, Stall: check.DefaultStall, IdleMax: check.DefaultIdleMax,
 		},
 		Elapsed: 6600 * time.Millisecond,
 		Results: []check.Result{

@@ -5,7 +5,7 @@ import "time"
 var bulk = Rule{
 	ID:       "stream/bulk",
 	Networks: streams,
-	Sends:    "up to 64 MiB (--bulk) within 15 s, and reads at the same time",
+	Sends:    "up to 512 MiB within 15 s (--bulk), and reads at the same time; the first part in messages of odd sizes of which few are under way, the rest in writes of odd sizes",
 	Expects:  "the same",
 	Meaning:  "Under load, or far into a long stream, bytes are changed or lost, or the stream stops.",
 	Causes: []Cause{
@@ -42,9 +42,6 @@ var bulk = Rule{
 	run:   runBulk,
 }
 
-// bulkTime is how long bulk compares what comes back.
-const bulkTime = 15 * time.Second
-
 func runBulk(p *probe) error {
 	s, err := p.open()
 	if err != nil {
@@ -52,27 +49,29 @@ func runBulk(p *probe) error {
 	}
 	defer s.Close()
 	start := time.Now()
-	end := start.Add(bulkTime)
+	end := start.Add(p.BulkTime)
 	if budget, ok := p.ctx.Deadline(); ok && budget.Add(-time.Second).Before(end) {
 		end = budget.Add(-time.Second)
 	}
+	out, back, sizes := p.payload(0), p.payload(0), p.oddSizes()
+	busy, err := s.exchangeBusy(sizes, out, back, min(p.Bulk/2, busyBytes), p.BulkTime/10)
+	if err != nil {
+		return about(p.Bulk, err)
+	}
 	sent := make(chan error, 1)
-	go func() { sent <- s.sendFrom(p.payload(0), int(p.Bulk)) }()
-	back := p.payload(0)
+	go func() { sent <- s.sendOdd(sizes, out, p.Bulk-busy) }()
 	for s.received < p.Bulk && time.Now().Before(end) {
-		if err := s.expect(back, int(min(p.Bulk-s.received, 64<<10))); err != nil {
+		if err := s.expect(back, int(min(p.Bulk-s.received, 1<<20))); err != nil {
 			s.Close()
 			return preferReset(err, <-sent)
 		}
 	}
 	elapsed := time.Since(start)
-	rate := size(int64(float64(s.received) / elapsed.Seconds()))
+	p.setNote("%s compared in %v, %s/s", size(s.received), elapsed.Round(100*time.Millisecond), size(int64(float64(s.received)/elapsed.Seconds())))
 	if s.received < p.Bulk {
 		s.abort()
 		<-sent
-		p.setNote("%s compared in %v, %s/s", size(s.received), elapsed.Round(time.Second), rate)
 		return nil
 	}
-	p.setNote("%s there and back, %s/s", size(p.Bulk), rate)
 	return <-sent
 }

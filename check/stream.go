@@ -111,10 +111,12 @@ func (s *stream) sendFrom(r io.Reader, n int) error {
 // expect reads n bytes and compares them with the next n of want as they arrive.
 func (s *stream) expect(want io.Reader, n int) error {
 	got := make([]byte, min(n, 32<<10))
+	due := make([]byte, len(got))
 	for done := 0; done < n; {
 		k, err := s.awaitRead(got[:min(n-done, len(got))])
 		if k > 0 {
-			if f := checkBytes(got[:k], nextBytes(want, k), want, s.received); f != nil {
+			io.ReadFull(want, due[:k])
+			if f := checkBytes(got[:k], due[:k], want, s.received); f != nil {
 				f.received = s.readEvidence(got[f.offset-s.received : k])
 				return about(int64(n), f)
 			}

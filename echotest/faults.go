@@ -41,7 +41,7 @@ func Faults() []Fault {
 		ClosesAfterFirstAnswer().fails("stream/no-early-fin").mayFail("stream/concurrency"),
 		ClosesLate().fails("stream/close-latency"),
 		AnswersAfterFIN().fails(
-			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep",
+			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
 			"stream/no-early-fin", "stream/concurrency",
 		),
 		WaitsForEightBytes().fails("stream/first-byte", "stream/size-sweep"),
@@ -125,7 +125,7 @@ func streamProxyFaults() []ProxyFault {
 		ForgetsIdle(idle).fails("stream/idle").mayFail("stream/half-close-owed", "stream/slow-reader", "stream/zero-window"),
 		AcceptsBeforeConnecting().fails("stream/refused"),
 		StoresUntilFIN().fails(
-			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep",
+			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
 			"stream/no-early-fin", "stream/concurrency",
 		),
 		DropsLargeChunks().fails(everyByte...).fails(
@@ -138,6 +138,8 @@ func streamProxyFaults() []ProxyFault {
 		LeaksSlotsOnReset().fails("stream/aborts"),
 		HoldsSmallMessages(),
 		DropsUrgentData().fails("stream/urgent"),
+		ChangesOddSizesWhenBusy().fails("stream/bulk").mayFail(anyByte...),
+		ChangesRareByte().fails("stream/bulk"),
 		HasBadServer().fails("stream/concurrency").mayFail(anyByte...),
 		LimitsConnections().fails("stream/concurrency").mayFail("stream/churn", "stream/aborts"),
 		QueuesConnections().fails("stream/concurrency").mayFail("stream/churn", "stream/aborts"),

@@ -23,19 +23,6 @@ var missed = []struct {
 			"stream/fin-only", "stream/server-fin", "stream/churn", "stream/close-latency",
 		}},
 	}},
-	{"which chunks have an odd size while the other direction is busy is a matter of chance", echotest.ProxyFault{
-		Name: "changes-odd-sizes-when-busy", Description: "changes a byte of a chunk of odd size while the other direction is busy", Network: "tcp",
-		Path: faults(echotest.PathFault{Direction: echotest.ToClient, OddSize: true, WhileBusy: true, Do: echotest.ChangeByte}),
-		Detection: echotest.Detection{MayFail: []string{
-			"stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
-			"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/server-fin",
-			"stream/rst-after-data", "stream/slow-reader", "stream/zero-window", "stream/concurrency", "stream/aborts",
-		}},
-	}},
-	{"stream/bulk sends 64 MiB, and all rules together send less than 256 MiB", echotest.ProxyFault{
-		Name: "changes-a-byte-in-256-MiB", Description: "changes one byte in 256 MiB", Network: "tcp",
-		Path: faults(echotest.PathFault{Direction: echotest.ToClient, EveryBytes: 256 << 20, Do: echotest.ChangeByte}),
-	}},
 }
 
 func faults(f ...echotest.PathFault) echotest.Path { return echotest.Path{Seed: 1, Faults: f} }

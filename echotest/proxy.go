@@ -173,6 +173,22 @@ func DropsUrgentData() ProxyFault {
 	return streamProxyFault("drops-urgent-data", "drops urgent data", Path{DropsUrgent: true})
 }
 
+// ChangesOddSizesWhenBusy changes a byte of a chunk of odd size while the other direction is
+// busy. Its path takes a millisecond to the server: without a delay, a chunk has left the
+// proxy before the next one arrives.
+func ChangesOddSizesWhenBusy() ProxyFault {
+	return streamProxyFault("changes-odd-sizes-when-busy", "changes a byte of a chunk of odd size while the other direction is busy", Path{
+		ToServer: Way{Delay: time.Millisecond},
+		Faults:   []PathFault{{Direction: ToClient, OddSize: true, WhileBusy: true, Do: ChangeByte}},
+	})
+}
+
+// ChangesRareByte changes one byte in 256 MiB.
+func ChangesRareByte() ProxyFault {
+	return streamProxyFault("changes-rare-byte", "changes one byte in 256 MiB",
+		pathWith(PathFault{Direction: ToClient, EveryBytes: 256 << 20, Do: ChangeByte}))
+}
+
 // HasBadServer changes a byte on every fourth connection, as a balancer does that has
 // one bad server out of four.
 func HasBadServer() ProxyFault {

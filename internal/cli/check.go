@@ -3,12 +3,14 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"echod/check"
 	"echod/internal/draw"
@@ -18,6 +20,7 @@ import (
 // checkFlags are the flags of check, with their defaults.
 type checkFlags struct {
 	options     check.Options
+	bulk        amount
 	direct      string
 	directAgent string
 	family      familyFlags
@@ -29,8 +32,8 @@ type checkFlags struct {
 func newCheck(p *Process) *cobra.Command {
 	f := checkFlags{output: newOutputFlags("text", "json", "junit", "tap"), options: check.Options{
 		Timeout: check.DefaultTimeout, Conns: check.DefaultConns,
-		Bulk: check.DefaultBulk, IdleMax: check.DefaultIdleMax,
-	}}
+		IdleMax: check.DefaultIdleMax,
+	}, bulk: amount{bytes: check.DefaultBulk}}
 	cmd := &cobra.Command{
 		Use:               "check URL",
 		Short:             "check whether an echo, and the path to it, is honest",
@@ -72,7 +75,7 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	f.family.register(flags)
 	flags.Var(seed(&o.Seed), "seed", "send the same bytes as an earlier check")
 	flags.Var(number(&o.Conns, 1, 65536), "conns", "connections at once in stream/concurrency")
-	flags.Var(size(&o.Bulk, 1, 1<<40), "bulk", "bytes to send in stream/bulk")
+	flags.Var(sizeOrDuration(&f.bulk, check.MaxBulk), "bulk", "how much, or for how long, to send in stream/bulk")
 	flags.Var(durations{low: time.Millisecond, unset: draw.Brief(check.DefaultStall)}.value(&o.Stall), "stall", "how long stream/zero-window does not read")
 	flags.Var(durationOrZero(&o.IdleMax, time.Second), "idle-max", "the longest idle time to try")
 	flags.Var(durations{low: time.Second, unset: draw.Brief(check.DefaultBudget)}.value(&o.Budget), "budget", "how long the whole check may take")
@@ -85,6 +88,7 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 
 // run checks, and reports what it found even if it is interrupted.
 func (f *checkFlags) run(ctx context.Context, p *Process, url string, file *outputFile) error {
+	f.options.Bulk, f.options.BulkTime = f.bulk.bytes, f.bulk.time
 	path, direct, err := f.targets(url)
 	if err != nil {
 		return err
@@ -319,4 +323,33 @@ func verdictError(v check.Verdict) error {
 	default:
 		return &exitError{code: Unknown}
 	}
+}
+
+// amount is how much to do: a number of bytes or, if it is not 0, for how long.
+type amount struct {
+	bytes int64
+	time  time.Duration
+}
+
+// sizeOrDuration is a number of bytes from 1 to high, or at least a second.
+func sizeOrDuration(a *amount, high int64) pflag.Value {
+	return &value[amount]{p: a, kind: "size", parse: func(text string) (amount, error) {
+		if _, err := time.ParseDuration(text); err == nil && text != "0" {
+			d, err := durations{low: time.Second}.parse(text)
+			return amount{time: d}, err
+		}
+		n, err := parseSize(text)
+		switch {
+		case err == nil && (n < 1 || n > high):
+			return amount{}, fmt.Errorf("want a size from 1 to %s, or a duration", sizeText(high))
+		case err != nil && likelySize(text) == "":
+			return amount{}, errors.New("want a size, e.g. 64MiB, or a duration, e.g. 30s")
+		}
+		return amount{bytes: n}, err
+	}, text: func(a amount) string {
+		if a.time > 0 {
+			return draw.Brief(a.time)
+		}
+		return sizeText(a.bytes)
+	}}
 }
