@@ -51,6 +51,8 @@ func TestEveryAnswerAndItsSourceAreCompared(t *testing.T) {
 		{"from another port", []answer{first}, otherPort, 0, WrongSource, ""},
 		{"from another address", []answer{first}, stranger, 0, WrongSource, ""},
 		{"something else, from another address", []answer{ok}, stranger, 0, "", ""},
+		{"something else, from another port", []answer{ok}, otherPort, 0, "", ""},
+		{"shorter, from another port", []answer{shorter}, otherPort, 0, WrongSource, ""},
 		{"something else", []answer{ok}, server, 0, Corrupt, Changed},
 		{"shorter", []answer{shorter}, server, 0, Truncated, ""},
 		{"longer", []answer{longer}, server, 0, ExtraBytes, ""},
