@@ -3,6 +3,7 @@ package check_test
 import (
 	"context"
 	"net"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -108,8 +109,8 @@ func TestARuleThatPassesWhenItRunsAgainIsNoted(t *testing.T) {
 			continue
 		}
 		wantDetail(t, got, check.Pass, "", "^timed out at first, passed when run again alone$")
-		if want := ", 1 of 10 connections failed at first"; !strings.Contains(report.Summary(), want) {
-			t.Errorf("got %q, want it to contain %q", report.Summary(), want)
+		if want := regexp.MustCompile(`, 1 of 1\d connections failed at first`); !want.MatchString(report.Summary()) {
+			t.Errorf("got %q, want it to match %q", report.Summary(), want)
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 )
 
 // payload returns the endless, incompressible stream of bytes that connection number
-// conn of this rule sends, other ones in each sample. Each call returns the same bytes, so
-// a rule compares what comes back with a second payload and keeps no copy.
-func (p *probe) payload(conn int) io.Reader { return payload(p.Seed, p.rule, conn+p.sample<<20) }
+// conn of this rule sends. Each call returns the same bytes, so a rule compares what
+// comes back with a second payload and keeps no copy.
+func (p *probe) payload(conn int) io.Reader { return payload(p.Seed, p.rule, conn) }
 
 func payload(seed uint64, rule string, conn int) io.Reader {
 	name := fnv.New64a()

@@ -19,8 +19,7 @@ var urgent = Rule{
 			Remedy:  "set SO_OOBINLINE on the listener or on each accepted socket (RFC 6093, section 6; socat: oobinline); MPTCP sockets refuse it: turn MPTCP off (Go: ListenConfig.SetMultipathTCP)",
 		},
 	},
-	sampled: true,
-	run:     runUrgent,
+	run: runUrgent,
 }
 
 // urgentCases say how many bytes are sent before and after the urgent one. The first has
