@@ -84,7 +84,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(durationOrZero(&plan.Warmup, time.Millisecond), "warmup", "how long to send before measuring")
 	flags.Var(rate(&plan.ConnectRate), "connect-rate", "connections to open per second; 0: no limit")
 	flags.BoolVar(&plan.Churn, "churn", false, "open a connection for each message")
-	flags.VarP(seconds(&plan.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a connection or a reply")
+	flags.VarP(seconds(&plan.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a connection or a reply")
 	flags.Var(durationOrZero(&plan.Spin, time.Microsecond), "spin", "with --rate, how long before a message is due not to sleep")
 	f.family.register(flags)
 	flags.Var(newAddresses(&plan.Sources), "source", "connect from these addresses in turn")

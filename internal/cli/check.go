@@ -71,7 +71,7 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(serviceURL(&o.AgentUDP, "udp"), "agent-udp", "the UDP port of the agent, through the path")
 	flags.Var(serviceURL(&f.directAgent, "tcp", "tls"), "direct-agent", "the agent without the path, for --direct")
 	flags.Var(token(&o.Token), "token", "the token of the agent")
-	flags.VarP(seconds(&o.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a connection or a reply")
+	flags.VarP(seconds(&o.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a connection or a reply")
 	f.family.register(flags)
 	flags.Var(seed(&o.Seed), "seed", "send the same bytes as an earlier check")
 	flags.Var(number(&o.Conns, 1, 65536), "conns", "connections at once in stream/concurrency")

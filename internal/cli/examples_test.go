@@ -95,7 +95,7 @@ func normal(line string) string {
 }
 
 func TestSampleOfPingIsWhatPingPrints(t *testing.T) {
-	code, out, complaint := runEchod(t, "ping", "-c", "3", "-i", "0.001", "-w", "20", echotest.NewServer(t).URL())
+	code, out, complaint := runEchod(t, "ping", "-c", "3", "-i", "0.001", "-W", "20", echotest.NewServer(t).URL())
 	if code != OK {
 		t.Fatal(complaint)
 	}

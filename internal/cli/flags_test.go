@@ -104,7 +104,7 @@ func TestFamilyFlagsChooseTheAddressOfAName(t *testing.T) {
 	_, port, _ := strings.Cut(strings.TrimPrefix(server.URL(), "tcp://"), ":")
 	url := "localhost:" + port
 	for _, verb := range [][]string{
-		{"ping", "-c", "1", "-w", "20"}, {"check", "--rule", "stream/first-byte"}, {"bench", "-n", "1", "-c", "1"},
+		{"ping", "-c", "1", "-W", "20"}, {"check", "--rule", "stream/first-byte"}, {"bench", "-n", "1", "-c", "1"},
 	} {
 		for flag, want := range map[string]Code{"-4": OK, "-6": Unknown} {
 			code, _, complaint := runEchod(t, append(slices.Clone(verb), flag, url)...)
@@ -145,7 +145,7 @@ func TestQuietPrintsTheResultOnly(t *testing.T) {
 		want string
 	}{
 		{[]string{"check", "-q", "--rule", "stream/first-byte", url}, `^honest: .*\n$`},
-		{[]string{"ping", "-q", "-c", "2", "-i", "0.001", "-w", "20", url}, `^ping .*\n\n2 sent, 2 received`},
+		{[]string{"ping", "-q", "-c", "2", "-i", "0.001", "-W", "20", url}, `^ping .*\n\n2 sent, 2 received`},
 	}
 	for _, tt := range tests {
 		code, got, complaint := runEchod(t, tt.args...)

@@ -63,7 +63,8 @@ var shortFlags = map[string][]string{
 	"q": {"quiet"},
 	"r": {"rate"},
 	"s": {"size"},
-	"w": {"timeout"},
+	"W": {"timeout"},
+	"w": {"deadline"},
 }
 
 func TestShortFlagMeansTheSameInEveryVerb(t *testing.T) {

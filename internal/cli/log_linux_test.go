@@ -193,7 +193,9 @@ func TestSecondSignalEndsTheDrainWhileNothingReadsTheLog(t *testing.T) {
 		}
 	}
 	wantByte(t, conn)
-	cmd.Process.Signal(syscall.SIGTERM)
+	if err := signalUntilEnd(cmd.Process, syscall.SIGTERM, conn); err != nil {
+		t.Fatal(err)
+	}
 	wantExit(t, cmd, OK)
 }
 
@@ -311,7 +313,7 @@ func scrapeWhenServed(t *testing.T, path string) string {
 // TestThirdSignalEndsAHungProcess: nothing receives from stopSignals.
 func TestThirdSignalEndsAHungProcess(t *testing.T) {
 	if os.Getenv("ECHOD_TEST_HANGS") != "" {
-		stopSignals()
+		stopSignals(2)
 		os.Stdout.WriteString("x")
 		select {}
 	}

@@ -21,6 +21,7 @@ import (
 type pingFlags struct {
 	config     ping.Config
 	count      int64
+	deadline   time.Duration // 0: none
 	size       int64
 	thresholds []threshold[ping.Summary]
 	family     familyFlags
@@ -59,8 +60,9 @@ func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
 	flags.SortFlags = false
 	flags.VarP(number(&f.count, 1, maxNumber), "count", "c", "stop after this many probes")
 	flags.VarP(seconds(&c.Interval, ping.MinInterval), "interval", "i", "time from one probe to the next")
-	flags.VarP(seconds(&c.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a reply, or a connection")
+	flags.VarP(seconds(&c.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a reply, or a connection")
 	flags.VarP(size(&f.size, ping.MinSize, ping.MaxSize), "size", "s", "bytes of a probe")
+	flags.VarP(deadline(&f.deadline), "deadline", "w", "stop after this time")
 	f.family.register(flags)
 	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe, and show the time of each step")
 	flags.Var(address(&c.Target.Source), "source", "connect from this address")
@@ -94,7 +96,7 @@ func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) err
 	}
 	until, stop := untilSignal(ctx)
 	defer stop()
-	probing, cancel := context.WithCancel(until)
+	probing, cancel := withDeadline(until, f.deadline)
 	defer cancel()
 	out, tally := f.writer(p, config), ping.NewTally()
 	var failed error // the first of writing, which ends the ping

@@ -96,10 +96,27 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).servers[args[0]] = cmd
 }
 
-// signal NAME SIGNAL sends a signal to a process of start.
+// signal NAME SIGNAL [CLIENT] sends a signal to a process of start. With a client of dial, it
+// sends the signal until that connection ends: soon after another signal, one is ignored.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
 	number := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
-	ts.Check(stageOf(ts).servers[args[0]].Process.Signal(number))
+	process := stageOf(ts).servers[args[0]].Process
+	ts.Check(process.Signal(number))
+	if len(args) > 2 {
+		ts.Check(signalUntilEnd(process, number, stageOf(ts).clients[args[2]]))
+	}
+}
+
+// signalUntilEnd sends a signal again and again until conn ends.
+func signalUntilEnd(process *os.Process, s syscall.Signal, conn net.Conn) error {
+	for deadline := time.Now().Add(testTimeout); time.Now().Before(deadline); {
+		conn.SetReadDeadline(time.Now().Add(sameMoment / 5))
+		if _, err := conn.Read(make([]byte, 1)); err != nil && !os.IsTimeout(err) {
+			return nil
+		}
+		process.Signal(s)
+	}
+	return errors.New("the connection does not end")
 }
 
 // ended NAME CODE waits for a process of start to exit with that code; -1 means that a

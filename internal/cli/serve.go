@@ -134,7 +134,8 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 	}
 	defer web.close() // after the drain, so that it can be watched
 	// A signal may arrive as soon as the log says that the service listens.
-	signals := stopSignals()
+	signals, stop := stopSignals(2) // one starts the drain, the other ends it
+	defer stop()
 	followCertificate(ctx, store, cfg.Log)
 	service, err := plan.Bind()
 	if err != nil {

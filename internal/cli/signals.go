@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
+	"time"
 )
 
 // interruption is the end of a context by a signal.
@@ -13,25 +15,63 @@ type interruption struct{ signal syscall.Signal }
 
 func (i *interruption) Error() string { return i.signal.String() }
 
-// untilSignal returns a context that SIGINT or SIGTERM cancels. A second signal has its
-// default effect: it ends the process at once.
+// sameMoment is how soon after a signal another one is ignored: timeout(1) and some service
+// managers send two, to the process and to its group.
+const sameMoment = 500 * time.Millisecond
+
+// stopSignals receives the first n of SIGINT and SIGTERM. Then they have their default
+// effect, which is to end the process, even if it hangs.
+func stopSignals(n int) (signals <-chan os.Signal, stop func()) {
+	caught, received, stopped := make(chan os.Signal, 1), make(chan os.Signal, n), make(chan struct{})
+	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		defer signal.Stop(caught)
+		for range n {
+			select {
+			case s := <-caught:
+				received <- s
+			case <-stopped:
+				return
+			}
+			for ignored := time.After(sameMoment); ignored != nil; {
+				select {
+				case <-caught:
+				case <-ignored:
+					ignored = nil
+				case <-stopped:
+					return
+				}
+			}
+		}
+	}()
+	return received, sync.OnceFunc(func() { close(stopped) })
+}
+
+// untilSignal returns a context that SIGINT or SIGTERM cancels. A second signal ends the
+// process at once.
 func untilSignal(ctx context.Context) (until context.Context, stop func()) {
 	until, cancel := context.WithCancelCause(ctx)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signals, stopSignals := stopSignals(1)
 	go func() {
 		select {
 		case s := <-signals:
-			signal.Stop(signals)
 			number, _ := s.(syscall.Signal)
 			cancel(&interruption{number})
 		case <-until.Done():
 		}
 	}()
 	return until, func() {
-		signal.Stop(signals)
+		stopSignals()
 		cancel(nil)
 	}
+}
+
+// withDeadline returns a context that ends after d; if d is 0, only with ctx or by cancel.
+func withDeadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, d)
 }
 
 // interrupted returns the error of a verb whose context has ended, nil if it has not. Its
@@ -45,18 +85,4 @@ func interrupted(ctx context.Context) error {
 		code = Code(128 + int(by.signal))
 	}
 	return &exitError{code, errors.New("interrupted")}
-}
-
-// stopSignals receives the first two of SIGTERM and SIGINT: one starts the drain, the
-// other ends it. A third has its default effect, so it ends the process even if that
-// hangs.
-func stopSignals() <-chan os.Signal {
-	caught, signals := make(chan os.Signal, 2), make(chan os.Signal, 2)
-	signal.Notify(caught, syscall.SIGTERM, syscall.SIGINT)
-	go func() {
-		signals <- <-caught
-		signals <- <-caught
-		signal.Stop(caught)
-	}()
-	return signals
 }

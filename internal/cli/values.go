@@ -234,6 +234,11 @@ func seconds(d *time.Duration, low time.Duration) pflag.Value {
 	return durations{low: low, seconds: true}.value(d)
 }
 
+// deadline is how long a verb may run; 0, which cannot be given, is without a limit.
+func deadline(d *time.Duration) pflag.Value {
+	return durations{low: time.Millisecond, seconds: true}.value(d)
+}
+
 // choice is one of a few words.
 func choice(word *string, words []string) pflag.Value {
 	return &value[string]{word, "word", func(text string) (string, error) { return text, oneOf(text, words) }, itself, words}

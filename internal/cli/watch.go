@@ -26,14 +26,15 @@ import (
 
 // watchFlags are the flags of watch, with their defaults.
 type watchFlags struct {
-	config watch.Config
-	size   int64
-	source netip.Addr
-	file   string
-	family familyFlags
-	tls    tlsFlags
-	admin  adminFlags
-	log    logFlags
+	config   watch.Config
+	size     int64
+	deadline time.Duration // 0: none
+	source   netip.Addr
+	file     string
+	family   familyFlags
+	tls      tlsFlags
+	admin    adminFlags
+	log      logFlags
 }
 
 func newWatch(p *Process) *cobra.Command {
@@ -61,8 +62,9 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 	flags.Var(duration(&c.Resolve, watch.MinResolve), "resolve", "time from one look-up of a name to the next")
 	flags.Var(number(&c.MaxAddresses, 1, 1<<20), "max-addresses", "addresses to watch at once, of all targets")
 	flags.VarP(seconds(&c.Interval, watch.MinInterval), "interval", "i", "time from one probe of an address to the next")
-	flags.VarP(seconds(&c.Timeout, time.Millisecond), "timeout", "w", "how long to wait for a reply, or a connection")
+	flags.VarP(seconds(&c.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a reply, or a connection")
 	flags.VarP(size(&f.size, ping.MinSize, ping.MaxSize), "size", "s", "bytes of a probe")
+	flags.VarP(deadline(&f.deadline), "deadline", "w", "stop after this time")
 	f.family.register(flags)
 	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe")
 	flags.Var(number(&c.DownAfter, 1, 1000), "down-after", "lost probes in a row after which an address is down")
@@ -91,6 +93,8 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 	defer web.close()
 	ctx, stop := untilSignal(f.family.limit(ctx))
 	defer stop()
+	ctx, cancel := withDeadline(ctx, f.deadline)
+	defer cancel()
 	changes := targets.changes(ctx, f.config.Log)
 	web.serve(page.Config{Name: "echod watch", Watch: w.Snapshot}, nil, p.logMetrics(), metrics.Watch(w.Snapshot))
 	w.Run(ctx, changes)
