@@ -242,4 +242,4 @@ func (r *runner) withBudget(rules []Rule, s stage) (context.Context, context.Can
 }
 
 // shares are the parts of the budget after which a stage has ended, if others follow.
-var shares = [numStages]float64{light: 0.5, stalled: 0.75, crowd: 0.85, flood: 1}
+var shares = [numStages]float64{light: 0.5, stalled: 0.7, crowd: 0.9, flood: 1}

@@ -77,6 +77,7 @@ type failure struct {
 	size      int64  // how many bytes had been sent and were due together; 0 if it is not about bytes
 	received  []byte // what came back, from the first wrong byte on; nil if no byte was wrong
 	due       []byte // what should have come back there
+	decided   bool   // it was found within the budget; only what says more about it was not
 }
 
 // about returns err as a failure of a message or an amount of n bytes, if it is one.
@@ -85,6 +86,12 @@ func about(n int64, err error) error {
 		f.size = n
 	}
 	return err
+}
+
+// isDecided reports whether err is a failure that stands if the budget ends.
+func isDecided(err error) bool {
+	f, ok := errors.AsType[*failure](err)
+	return ok && f.decided
 }
 
 func (f *failure) Error() string { return string(f.class) + ": " + f.detail }

@@ -89,18 +89,22 @@ func runConcurrency(p *probe) error {
 }
 
 // mostConnections opens up to n connections, one after another, and returns how many of
-// them work at once. Those that were open before may take a moment to end.
+// them work at once; 0 if the budget ends before. Those that were open before may take a
+// moment to end.
 func mostConnections(p *probe, n int) int {
 	p.pause(500 * time.Millisecond)
 	short := *p
 	short.Timeout = min(p.Timeout, max(time.Second, 4*p.path.RoundTrip))
 	for i := range n {
 		s, err := short.open()
-		if err != nil {
-			return i
+		if err == nil {
+			defer s.Close()
+			err = s.exchange(p.payload(i), p.payload(i), 1)
 		}
-		defer s.Close()
-		if err := s.exchange(p.payload(i), p.payload(i), 1); err != nil {
+		switch {
+		case p.ctx.Err() != nil:
+			return 0
+		case err != nil:
 			return i
 		}
 	}
@@ -127,6 +131,7 @@ func runClients(p *probe, n int) error {
 		return connectFailure(err)
 	})
 	if f, ok := errors.AsType[*failure](err); ok {
+		f.decided = p.ctx.Err() == nil
 		tryOneMore(p, f)
 	}
 	if err != nil {
@@ -144,6 +149,9 @@ func runClients(p *probe, n int) error {
 		return nil
 	})
 	f, ok := errors.AsType[*failure](err)
+	if ok {
+		f.decided = p.ctx.Err() == nil
+	}
 	switch {
 	case !ok || f.class != Timeout:
 	case stillMoving(clients, int64(rounds*piece)):
@@ -156,17 +164,22 @@ func runClients(p *probe, n int) error {
 }
 
 // tryOneMore finds out, after some of many connections failed, whether one more connection
-// works while the others are open.
+// works while the others are open. It changes nothing if the budget ends before.
 func tryOneMore(p *probe, f *failure) {
+	short := *p
+	short.Timeout = min(p.Timeout, max(2*time.Second, 4*p.path.RoundTrip)) // a SYN that is lost is sent again after 1 s
+	p = &short
 	s, err := p.open()
 	if err == nil {
 		defer s.Close()
 		err = s.exchange(p.payload(0), p.payload(0), 1)
 	}
-	if err == nil {
+	switch {
+	case p.ctx.Err() != nil:
+	case err == nil:
 		f.evidence = Burst
 		f.detail += "; one more connection a moment later works"
-	} else {
+	default:
 		f.evidence = ConnectionLimit
 		f.detail += "; while the others are open, no further connection works"
 	}

@@ -250,9 +250,9 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 	note, err := join(all)
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
 		err = errors.New(interrupted)
-	} else if err != nil && budget.Err() != nil {
+	} else if err != nil && budget.Err() != nil && !isDecided(err) {
 		err = skipped(fmt.Sprintf("did not fit into the budget of %v (--budget)", r.options.Budget))
-	} else if err != nil && ctx.Err() != nil {
+	} else if err != nil && budget.Err() == nil && ctx.Err() != nil {
 		err = fmt.Errorf("gave up after %v", limit)
 	}
 	result := newResult(rule, note, err)
