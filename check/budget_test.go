@@ -31,7 +31,7 @@ func TestAFailureStandsThatTheBudgetEndsWhileMoreIsFoundOut(t *testing.T) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}}
 	r := newRunner(t.Context(), target, Options{Budget: 1}.withDefaults(), 1)
-	got, _ := r.runRule(budget, concurrency)
+	got := r.runRule(budget, concurrency, nil).result
 	if got.Verdict != Fail || got.Class != Refused || !strings.HasPrefix(got.Detail, "5 clients: ") {
 		t.Errorf("got %s %s: %s, want the failure of 5 clients", got.Verdict, got.Class, got.Detail)
 	}

@@ -215,3 +215,15 @@ func TestExactSaysWhichSizesAreLost(t *testing.T) {
 		})
 	}
 }
+
+func TestAStreamThatIsClosedWhileItIsSilentIsNotABanner(t *testing.T) {
+	t.Parallel()
+	proxy := echotest.NewRelay(t, echotest.Path{Faults: []echotest.PathFault{
+		{On: echotest.OnIdle, After: time.Second, Do: echotest.Close},
+	}}, echotest.NewServer(t).URL())
+	got := runRule(t, proxy.URL(), "stream/no-unsolicited", check.Options{})
+	wantDetail(t, got, check.Fail, check.PrematureEOF, `the server ended a stream that the client had not ended, after \d`)
+	if strings.Contains(got.Meaning, "banner") {
+		t.Errorf("got the meaning %q, want that of a stream that ended", got.Meaning)
+	}
+}

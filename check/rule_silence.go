@@ -24,8 +24,9 @@ var noUnsolicited = Rule{
 		},
 		{
 			Classes: []Class{PrematureEOF, Reset},
+			Meaning: "A client that connects and waits is disconnected.",
 			Text:    "a server or a proxy that closes silent connections, or a proxy whose server is not running",
-			Remedy:  "increase the idle timeout; check that the server behind the proxy runs",
+			Remedy:  "increase the idle timeout (haproxy: timeout client, timeout server); check that the server behind the proxy runs",
 		},
 	},
 	stage:   stalled,

@@ -163,6 +163,7 @@ func preferReset(read, write error) error {
 
 // expectSilence expects neither a byte nor an end for d.
 func (s *stream) expectSilence(d time.Duration) error {
+	start := time.Now()
 	s.SetReadDeadline(time.Now().Add(d))
 	got := make([]byte, 64)
 	n, err := s.Read(got)
@@ -173,7 +174,7 @@ func (s *stream) expectSilence(d time.Duration) error {
 	case Timeout:
 		return nil
 	case PrematureEOF:
-		return failAt(s.received, class, "the server ended a stream that the client had not ended")
+		return failAt(s.received, class, "the server ended a stream that the client had not ended, after %s", formatDuration(time.Since(start)))
 	default:
 		return s.callError("waiting", err)
 	}
