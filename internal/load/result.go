@@ -75,6 +75,7 @@ type Part struct {
 	Started     time.Time   `json:"started"`
 	Seconds     float64     `json:"seconds"`
 	Answered    int64       `json:"answered"`
+	BytesIn     int64       `json:"bytes_in"`
 	CPU         CPU         `json:"cpu"`
 }
 

@@ -27,8 +27,10 @@ type figure struct {
 // figures returns the figures of results, in the order of the table.
 func figures(results []*load.Result) []figure {
 	all := []figure{
-		{key: "messages_per_second", label: "throughput", of: perSecond(answers), text: draw.PerSecond.Write},
-		{key: "bytes_per_second", label: "received", of: perSecond(bytesIn), text: draw.BytesPerSecond.Write},
+		{key: "messages_per_second", label: "throughput", text: draw.PerSecond.Write,
+			of: perSecond(func(p load.Part) float64 { return float64(p.Answered) })},
+		{key: "bytes_per_second", label: "received", text: draw.BytesPerSecond.Write,
+			of: perSecond(func(p load.Part) float64 { return float64(p.BytesIn) })},
 	}
 	all = append(all, durations("latency", latency, quantiles)...)
 	all = append(all, durations("scheduling delay", schedulingDelay, quantiles[2:])...)
@@ -56,9 +58,6 @@ func latency(r *load.Result) *hist.Hist         { return r.Latency }
 func schedulingDelay(r *load.Result) *hist.Hist { return r.SchedulingDelay }
 func connect(r *load.Result) *hist.Hist         { return r.Connect }
 
-func answers(r *load.Result) int64 { return r.Answered }
-func bytesIn(r *load.Result) int64 { return r.BytesIn }
-
 // durations returns the figures of a histogram: its quantiles.
 func durations(name string, of func(*load.Result) *hist.Hist, at []quantile) []figure {
 	var all []figure
@@ -77,8 +76,16 @@ func durations(name string, of func(*load.Result) *hist.Hist, at []quantile) []f
 	return all
 }
 
-func perSecond(of func(*load.Result) int64) func(*load.Result) (float64, bool) {
-	return func(r *load.Result) (float64, bool) { return divide(float64(of(r)), r.Seconds) }
+// perSecond returns a figure that is the sum of the rates of all parts, each over its own
+// time: parts that do not begin together still measured the same load.
+func perSecond(of func(load.Part) float64) func(*load.Result) (float64, bool) {
+	return func(r *load.Result) (rate float64, ok bool) {
+		for _, p := range partsOf(r) {
+			v, known := divide(of(p), p.Seconds)
+			rate, ok = rate+v, ok || known
+		}
+		return rate, ok
+	}
 }
 
 // divide returns false if the result is not a finite number.
@@ -147,13 +154,13 @@ func ofDatagrams(of func(*load.Result) int64) func(*load.Result) (float64, bool)
 // costs are figures of CPU time, as parts of one core, and of memory.
 var costs = []figure{
 	{key: "client_cpu_cores", label: "client CPU", text: draw.Percentage,
-		of: func(r *load.Result) (float64, bool) { return divide(r.CPU.Client, r.Seconds) }},
+		of: perSecond(func(p load.Part) float64 { return p.CPU.Client })},
 	{key: "server_cpu_cores", label: "server CPU", text: draw.Percentage,
 		of: func(r *load.Result) (float64, bool) {
 			if r.CPU.Server == nil {
 				return 0, false
 			}
-			return divide(*r.CPU.Server, r.Seconds)
+			return divide(*r.CPU.Server, longestPart(r))
 		}},
 	{key: "server_memory_bytes", label: "server memory", text: draw.Bytes.Write,
 		of: func(r *load.Result) (float64, bool) {
@@ -169,6 +176,14 @@ var costs = []figure{
 			}
 			return divide(r.CPU.System, float64(r.Answered))
 		}},
+}
+
+// longestPart returns for how many seconds the longest part of r was measured.
+func longestPart(r *load.Result) (seconds float64) {
+	for _, p := range partsOf(r) {
+		seconds = max(seconds, p.Seconds)
+	}
+	return seconds
 }
 
 // cell is a cell of the table of figures.

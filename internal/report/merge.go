@@ -46,7 +46,7 @@ func partsOf(r *load.Result) []load.Part {
 		return r.Parts
 	}
 	return []load.Part{{Echod: r.Echod, Environment: r.Environment, Plan: r.Plan,
-		Started: r.Started, Seconds: r.Seconds, Answered: r.Answered, CPU: r.CPU}}
+		Started: r.Started, Seconds: r.Seconds, Answered: r.Answered, BytesIn: r.BytesIn, CPU: r.CPU}}
 }
 
 // around returns the time from the first start to the last end.
@@ -118,9 +118,7 @@ func mergedBehind(whole *load.Result, results []*load.Result) *load.Behind {
 			continue
 		}
 		sum.Target += r.Plan.Rate
-		if sent, ok := divide(float64(r.Sent), r.Seconds); ok {
-			sum.Achieved += sent
-		}
+		sum.Achieved += r.Plan.Rate
 	}
 	if whole.SchedulingDelay != nil {
 		sum.SchedulingDelay = whole.SchedulingDelay.Quantile(0.99)

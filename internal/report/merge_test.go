@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,36 @@ func TestMergeAlignsSecondsByTheClock(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{1, 2, 2, 1}, conns); diff != "" {
 		t.Errorf("connections (-want +got)\n%s", diff)
+	}
+}
+
+// Two generators of 300 messages a second put a load of 600 on the server, also if one began
+// later.
+func TestMergedRatesAreSums(t *testing.T) {
+	part := func(host string, offset time.Duration) *load.Result {
+		r := share(empty(host, 2), 10, 1)
+		r.Started = r.Started.Add(offset)
+		for i := range 600 {
+			happen(r, event{second: i / 300, latency: time.Millisecond})
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		offset time.Duration
+		warns  bool
+	}{{0, false}, {100 * time.Millisecond, false}, {time.Second, true}} {
+		var text strings.Builder
+		if err := report.WriteText(&text, one(merged(t, part("alpha", 0), part("beta", tt.offset))), false); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"throughput +600/s", "received +37.5 KiB/s", "client CPU +100 %"} {
+			if !regexp.MustCompile(`(?m)^` + line + `$`).MatchString(text.String()) {
+				t.Errorf("offset %v: want %q in\n%s", tt.offset, line, text.String())
+			}
+		}
+		if warns := strings.Contains(text.String(), "\napart: the parts have 1.00 s of 2.00 s in common, "); warns != tt.warns {
+			t.Errorf("offset %v: got a warning %t, want %t:\n%s", tt.offset, warns, tt.warns, text.String())
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -98,10 +99,24 @@ func Warnings(r *load.Result) []string {
 		}
 		all = append(all, "behind: the generator was too slow: "+late+". Latency includes this delay")
 	}
+	if common := commonTime(r); common < 0.9*longestPart(r) {
+		all = append(all, fmt.Sprintf("apart: the parts have %s of %s in common, by their clocks: rates are sums over different times, and latency is of less load than they say",
+			draw.Seconds.Write(common), draw.Seconds.Write(longestPart(r))))
+	}
 	if w := r.Wrong; w != nil {
 		all = append(all, fmt.Sprintf("wrong bytes: connection %d at byte %d: got %s, want %s", w.Conn, w.Offset, w.Got, w.Want))
 	}
 	return all
+}
+
+// commonTime returns for how many seconds all parts of r were measured at the same time.
+func commonTime(r *load.Result) float64 {
+	begin, end := 0.0, math.Inf(1) // since r.Started
+	for _, p := range partsOf(r) {
+		at := p.Started.Sub(r.Started).Seconds()
+		begin, end = max(begin, at), min(end, at+p.Seconds)
+	}
+	return max(0, end-begin)
 }
 
 // count writes a number of things.
