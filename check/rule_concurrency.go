@@ -138,7 +138,8 @@ func runClients(p *probe, n int) error {
 		return err
 	}
 	// All clients together send no more at once than the path carries in a second.
-	piece := int(p.path.carries(time.Second/time.Duration(n), 16, 4<<10))
+	const most = 4 << 10
+	piece := int(p.path.carries(time.Second/time.Duration(n), 16, most))
 	err = atOnce(n, func(i int) error {
 		out, back := p.payload(i+1), p.payload(i+1)
 		for range rounds {
@@ -159,6 +160,10 @@ func runClients(p *probe, n int) error {
 		f.detail += "; bytes for other clients still arrived"
 	case slices.ContainsFunc(clients, func(s *stream) bool { return s.received == int64(rounds*piece) }):
 		tryOneMore(p, f) // some are served, others are not
+		if f.evidence == Burst && piece < most {
+			// The queue of a slow path drops packets, and who lost several waits for seconds.
+			return skipped("inconclusive: the path is too slow for this number of clients at once: increase --timeout, or lower --conns")
+		}
 	}
 	return err
 }

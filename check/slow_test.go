@@ -48,6 +48,17 @@ func TestTheMeasurementOfAVerySlowPathLeavesTimeForTheRules(t *testing.T) {
 	}
 }
 
+// Some clients wait in vain on a slow path that serves the others: its queue may have dropped
+// what they sent.
+func TestALossOnASlowPathIsNotALimitOnConnections(t *testing.T) {
+	t.Parallel()
+	path := link(40<<10, 0)
+	path.Faults = []echotest.PathFault{{Conns: echotest.EveryNth(11), On: echotest.OnConnect, Do: echotest.Hang}}
+	target := echotest.NewRelay(t, path, echotest.NewServer(t).URL())
+	got := runRule(t, target.URL(), "stream/concurrency", check.Options{Conns: 20, Timeout: 10 * time.Second})
+	wantDetail(t, got, check.Skip, "", "the path is too slow for this number of clients")
+}
+
 // What is slow and honest passes, or does not fit into the budget. Without ECHOD_SOAK only
 // some rules run.
 func TestNoFalseAlarmOnASlowHonestPath(t *testing.T) {
