@@ -149,5 +149,14 @@ type skipped string
 
 func (s skipped) Error() string { return string(s) }
 
+// skippedFor is skipped because of a failure that is not the rule's own. If that is a timeout,
+// the rule runs again alone like one that has timed out.
+type skippedFor struct {
+	skipped
+	cause error
+}
+
+func (s skippedFor) Unwrap() []error { return []error{s.skipped, s.cause} }
+
 // skipBecause returns a skipped error with the reason err.
 func skipBecause(err error) error { return skipped(plainText(err)) }

@@ -57,7 +57,7 @@ func exchangeUrgent(p *probe, conn, before, after int) error {
 	defer s.Close()
 	out, back := p.payload(conn), p.payload(conn)
 	if err := s.exchange(out, back, plainLen); err != nil {
-		return skipped("bytes do not come back without an urgent one either: " + err.Error())
+		return skippedFor{skipped("bytes do not come back without an urgent one either: " + err.Error()), err}
 	}
 	if err := s.sendFrom(out, before); err != nil {
 		return err

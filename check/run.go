@@ -210,7 +210,7 @@ func (r *runner) runAgain(ctx context.Context, rule Rule, first outcome) Result 
 	}
 	r.connections.forgive(failedSamples(first.samples))
 	what := "failed (" + string(class) + ")"
-	if class == Timeout {
+	if class == Timeout || first.result.Verdict == Skip {
 		what = "timed out"
 	}
 	again.Detail = strings.TrimPrefix(again.Detail+"; "+what+" at first, passed when run again alone", "; ")
@@ -284,6 +284,8 @@ func newResult(rule Rule, note string, err error) Result {
 	var skip skipped
 	switch {
 	case err == nil:
+	case errors.As(err, &skip):
+		result.Verdict, result.Detail = Skip, skip.Error()
 	case errors.As(err, &f):
 		result.Verdict = Fail
 		result.Class, result.Offset = f.class, f.offset
@@ -292,8 +294,6 @@ func newResult(rule Rule, note string, err error) Result {
 		cause := rule.cause(f.class, f.evidence)
 		result.Meaning = cmp.Or(cause.Meaning, rule.Meaning)
 		result.Cause, result.Remedy = cause.Text, cause.Remedy
-	case errors.As(err, &skip):
-		result.Verdict, result.Detail = Skip, skip.Error()
 	default:
 		result.Verdict, result.Class, result.Detail = Error, classify(err), plainText(err)
 	}

@@ -105,28 +105,44 @@ func join(all []sample) (note string, err error) {
 		switch {
 		case s.err == nil, s.conns > first.conns:
 			passed++
-		case s.conns == first.conns:
+		case s.conns == first.conns && s.kind() != isSkip:
 			failed++
 		}
 	}
 	some := fmt.Sprintf("on %d of %d connections: ", failed, failed+passed)
-	if f, ok := errors.AsType[*failure](first.err); ok && passed > 0 {
+	switch kind := first.kind(); {
+	case kind == isSkip, passed == 0:
+		return note, first.err
+	case kind == isFailure:
+		f, _ := errors.AsType[*failure](first.err)
 		one := *f // the sample keeps its own
 		one.detail, one.evidence = some+one.detail, SomeConnections
 		return note, &one
 	}
-	if _, ok := errors.AsType[skipped](first.err); ok || passed == 0 {
-		return note, first.err
-	}
 	return note, fmt.Errorf("%s%w", some, first.err)
 }
 
-// before reports whether to report s and not other: a failure, then the one on an earlier
-// connection of its sample, so that the most others can have passed there.
+// The kinds of errors of samples, the one first that is reported rather than others.
+const (
+	isFailure = iota
+	isInconclusive
+	isSkip
+)
+
+func (s sample) kind() int {
+	if _, ok := errors.AsType[skipped](s.err); ok {
+		return isSkip
+	}
+	if _, ok := errors.AsType[*failure](s.err); ok {
+		return isFailure
+	}
+	return isInconclusive
+}
+
+// before reports whether to report s and not other. Of two errors of one kind that is the one
+// on an earlier connection of its sample: there, the most others can have passed.
 func (s sample) before(other sample) bool {
-	_, isFailure := errors.AsType[*failure](s.err)
-	_, otherIs := errors.AsType[*failure](other.err)
-	return isFailure && !otherIs || isFailure == otherIs && s.conns < other.conns
+	return cmp.Or(s.kind()-other.kind(), s.conns-other.conns) < 0
 }
 
 // failedSamples returns how many samples did not pass.
