@@ -123,7 +123,7 @@ func (r *runner) connectAlone(during []string, connects bool) {
 		return
 	}
 	slices.Sort(during)
-	p := &probe{ctx: r.ctx, target: r.target, Options: r.options}
+	p := &probe{ctx: r.ctx, target: r.target, pinned: r.pinned, Options: r.options}
 	p.Timeout = min(p.Timeout, 2*time.Second)
 	start := time.Now()
 	refused := false

@@ -33,7 +33,7 @@ func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Target: target, Options: o}
+	report := &Report{Target: target, Options: o, Addresses: findAddresses(p)}
 	if !o.Anyway && !echoes {
 		report.NotEcho = identify(p, start.Add(2*o.Timeout))
 	}
@@ -142,7 +142,7 @@ func speaksTLS(p *probe, deadline time.Time) bool {
 		return false
 	}
 	secure := dial.Target{
-		Network: "tls", Address: p.target.Address, Via: p.target.dialTarget().DialTransport,
+		Network: "tls", Address: p.target.Address, Via: p.dialTarget().DialTransport,
 		TLS: &tls.Config{InsecureSkipVerify: true}, // nothing is sent
 	}
 	conn, err := secure.Dial(ctx)

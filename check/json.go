@@ -28,22 +28,29 @@ func writeJSON(w io.Writer, document any) error {
 }
 
 type reportJSON struct {
-	Schema      int          `json:"schema"`
-	Echod       string       `json:"echod,omitempty"`
-	Target      string       `json:"target"`
-	Network     string       `json:"network"`
-	Address     string       `json:"address"`
-	Options     optionsJSON  `json:"options"`
-	Seed        uint64       `json:"seed"`
-	Verdict     Verdict      `json:"verdict"`
-	Summary     string       `json:"summary"`
-	Interrupted bool         `json:"interrupted"`
-	Elapsed     seconds      `json:"elapsed_seconds"`
-	NotEcho     *notEchoJSON `json:"not_echo,omitempty"`
-	Measured    *pathJSON    `json:"measured,omitempty"`
-	Connections int          `json:"connections,omitempty"`
-	Retried     int          `json:"retried,omitempty"`
-	Results     []resultJSON `json:"results"`
+	Schema      int           `json:"schema"`
+	Echod       string        `json:"echod,omitempty"`
+	Target      string        `json:"target"`
+	Network     string        `json:"network"`
+	Address     string        `json:"address"`
+	Addresses   []addressJSON `json:"addresses,omitempty"`
+	Options     optionsJSON   `json:"options"`
+	Seed        uint64        `json:"seed"`
+	Verdict     Verdict       `json:"verdict"`
+	Summary     string        `json:"summary"`
+	Interrupted bool          `json:"interrupted"`
+	Elapsed     seconds       `json:"elapsed_seconds"`
+	NotEcho     *notEchoJSON  `json:"not_echo,omitempty"`
+	Measured    *pathJSON     `json:"measured,omitempty"`
+	Connections int           `json:"connections,omitempty"`
+	Retried     int           `json:"retried,omitempty"`
+	Results     []resultJSON  `json:"results"`
+}
+
+type addressJSON struct {
+	Address string `json:"address"`
+	Checked bool   `json:"checked"`
+	Class   Class  `json:"class,omitempty"`
 }
 
 // pathJSON is what the path carried at the start. It is absent if nothing is known.
@@ -128,6 +135,9 @@ func (r *Report) toJSON() reportJSON {
 	if r.Path != (Path{}) {
 		document.Measured = &pathJSON{seconds(r.Path.RoundTrip), r.Path.Rate}
 	}
+	for _, a := range r.Addresses {
+		document.Addresses = append(document.Addresses, addressJSON(a))
+	}
 	for _, result := range r.Results {
 		document.Results = append(document.Results, result.toJSON(r))
 	}
@@ -153,6 +163,9 @@ func (r *Report) UnmarshalJSON(text []byte) error {
 	}
 	if m := document.Measured; m != nil {
 		r.Path = Path{time.Duration(m.RoundTrip), m.Rate}
+	}
+	for _, a := range document.Addresses {
+		r.Addresses = append(r.Addresses, Address(a))
 	}
 	for _, result := range document.Results {
 		r.Results = append(r.Results, result.result())

@@ -12,14 +12,14 @@ import (
 // one case for each rule. An inconclusive rule is an error, which those systems count
 // separately from failures.
 func (r *Report) WriteJUnit(w io.Writer) error {
-	return writeJUnit(w, r.Target.String(), r.Elapsed, r.properties(), r.testCases())
+	return writeJUnit(w, newJUnitSuite(r.Target.String(), r.Elapsed, r.properties(), r.testCases()))
 }
 
 // WriteJUnit writes the comparison as JUnit XML. Each rule is one case, which fails if
 // the rule failed directly or through the path. The message says who is at fault.
 func (c *Comparison) WriteJUnit(w io.Writer) error {
 	name := c.Path.Target.String() + " and directly " + c.Direct.Target.String()
-	return writeJUnit(w, name, c.Elapsed(), c.properties(), c.testCases())
+	return writeJUnit(w, newJUnitSuite(name, c.Elapsed(), c.properties(), c.testCases()))
 }
 
 type junitSuites struct {
@@ -59,7 +59,7 @@ type junitOutcome struct {
 	Text    string `xml:",chardata"`
 }
 
-func writeJUnit(w io.Writer, name string, elapsed time.Duration, properties []row, cases []testCase) error {
+func newJUnitSuite(name string, elapsed time.Duration, properties []row, cases []testCase) junitSuite {
 	suite := junitSuite{Name: name, Tests: len(cases), Time: junitTime(elapsed)}
 	for _, p := range properties {
 		suite.Properties = append(suite.Properties, junitProperty{p.label, p.value})
@@ -67,12 +67,16 @@ func writeJUnit(w io.Writer, name string, elapsed time.Duration, properties []ro
 	for _, c := range cases {
 		suite.add(c)
 	}
+	return suite
+}
+
+func writeJUnit(w io.Writer, suites ...junitSuite) error {
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
 	out := xml.NewEncoder(w)
 	out.Indent("", "  ")
-	if err := out.Encode(junitSuites{Suites: []junitSuite{suite}}); err != nil {
+	if err := out.Encode(junitSuites{Suites: suites}); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, "\n")

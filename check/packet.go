@@ -62,7 +62,7 @@ func (u unconnectedSocket) receive(buf []byte) (int, netip.AddrPort, error) {
 func openConnected(p *probe) (packetSocket, error) {
 	ctx, cancel := p.withTimeout()
 	defer cancel()
-	conn, err := p.target.dialTarget().Dial(ctx)
+	conn, err := p.dialTarget().Dial(ctx)
 	if err != nil {
 		return nil, err
 	}

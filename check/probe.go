@@ -15,6 +15,7 @@ type probe struct {
 	ctx    context.Context
 	rule   string
 	target Target
+	pinned string // the address of the target's name that it connects to; "" for any
 	Options
 	path Path
 

@@ -46,6 +46,7 @@ func reachStream(p *probe) error {
 		return err
 	}
 	defer s.Close()
+	p.pinTo(s.Conn)
 	return dial.AwaitCertRejection(p.ctx, s.Conn, p.Timeout/8)
 }
 
@@ -59,6 +60,9 @@ func reachPacket(p *probe) (echoes bool, err error) {
 	connected, err := openConnected(p)
 	if err != nil {
 		return false, err
+	}
+	if c, ok := connected.(connectedSocket); ok {
+		p.pinTo(c.Conn)
 	}
 	set := newDatagramSet(p, nil)
 	defer set.Close()

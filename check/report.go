@@ -22,9 +22,10 @@ const (
 type Report struct {
 	Echod       string // the version of echod that made it; "" if another program did
 	Target      Target
-	Options     Options  // with the defaults and the seed filled in
-	NotEcho     *NotEcho // set if the target is not an echo: then no rule has run
-	Path        Path     // what the path carried at the start
+	Addresses   []Address // of the target's name; none if it has no name
+	Options     Options   // with the defaults and the seed filled in
+	NotEcho     *NotEcho  // set if the target is not an echo: then no rule has run
+	Path        Path      // what the path carried at the start
 	Results     []Result
 	Elapsed     time.Duration
 	Connections int  // that the rules made
@@ -177,7 +178,7 @@ func (r *Report) testCases() []testCase {
 
 // properties describe the whole report in JUnit XML and TAP.
 func (r *Report) properties() []row {
-	rows := []row{{"target", r.Target.String()}, {"seed", strconv.FormatUint(r.Seed(), 10)}}
+	rows := []row{{"target", r.target()}, {"seed", strconv.FormatUint(r.Seed(), 10)}}
 	if r.Echod != "" {
 		rows = append(rows, row{"echod", r.Echod})
 	}

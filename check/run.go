@@ -46,9 +46,10 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 		return report, err
 	}
 	r := newRunner(ctx, target, o, len(rules))
+	r.pinned = report.pinned()
 	r.start = start
 	if target.Network != "udp" {
-		p := &probe{ctx: ctx, rule: "measure", target: target, Options: o}
+		p := &probe{ctx: ctx, rule: "measure", target: target, pinned: r.pinned, Options: o}
 		p.Timeout = min(p.Timeout, mostMeasure)
 		r.path = measure(p)
 		r.runFirstByte(rules)
@@ -67,6 +68,7 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 type runner struct {
 	ctx      context.Context
 	target   Target
+	pinned   string // the address of its name that all connections go to; "" if it has no name
 	options  Options
 	path     Path
 	results  []Result
@@ -238,7 +240,7 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 	defer r.progress.stopped(rule.ID)
 
 	start := time.Now()
-	p := &probe{ctx: ctx, rule: rule.ID, target: r.target, Options: r.options, path: r.path, connections: &r.connections}
+	p := &probe{ctx: ctx, rule: rule.ID, target: r.target, pinned: r.pinned, Options: r.options, path: r.path, connections: &r.connections}
 	var all []sample
 	if err := p.skipReason(rule); err != nil {
 		all = []sample{{err: err}}

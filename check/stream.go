@@ -28,7 +28,7 @@ type stream struct {
 // open makes a connection. If that fails, the target has not failed the rule: reach
 // has shown that it answers.
 func (p *probe) open() (*stream, error) {
-	conn, err := p.connect(p.target.dialTarget().Dial)
+	conn, err := p.connect(p.dialTarget().Dial)
 	if p.ctx.Err() == nil { // else the check ended it
 		p.connections.count(err)
 	}

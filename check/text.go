@@ -12,7 +12,10 @@ import (
 // failure, and the verdict in one line. Color marks verdicts with ANSI escape sequences.
 func (r *Report) WriteText(w io.Writer, color bool) error {
 	t := text{color: color}
-	t.line("%s  seed %d", r.Target, r.Seed())
+	t.line("%s  seed %d", r.target(), r.Seed())
+	for _, line := range r.unchecked() {
+		t.line("%s", line)
+	}
 	if r.Path != (Path{}) {
 		t.line("%s", r.Path)
 	}
@@ -93,8 +96,8 @@ func (r *Report) summary() string {
 // verdicts, then who is at fault for each failure and why, then a summary line.
 func (c *Comparison) WriteText(w io.Writer, color bool) error {
 	t := text{color: color}
-	t.line("path    %s", c.Path.Target)
-	t.line("direct  %s", c.Direct.Target)
+	t.line("path    %s", c.Path.target())
+	t.line("direct  %s", c.Direct.target())
 	t.line("seed    %d", c.Path.Seed())
 	t.line("")
 	if c.NotEcho != nil {

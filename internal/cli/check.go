@@ -24,6 +24,7 @@ type checkFlags struct {
 	direct      string
 	directAgent string
 	family      familyFlags
+	eachAddress bool
 	tls         tlsFlags
 	output      outputFlags
 	list        bool
@@ -73,6 +74,7 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(token(&o.Token), "token", "the token of the agent")
 	flags.VarP(seconds(&o.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a connection or a reply")
 	f.family.register(flags)
+	flags.BoolVar(&f.eachAddress, "all-addresses", false, "check each address of the name in turn")
 	flags.Var(seed(&o.Seed), "seed", "send the same bytes as an earlier check")
 	flags.Var(number(&o.Conns, 1, 65536), "conns", "connections at once in stream/concurrency")
 	flags.Var(sizeOrDuration(&f.bulk, check.MaxBulk), "bulk", "how much, or for how long, to send in stream/bulk")
@@ -139,6 +141,9 @@ func (f *checkFlags) targets(url string) (path check.Target, direct *check.Targe
 	if path, err = check.ParseTarget(url); err != nil {
 		return path, nil, err
 	}
+	if f.eachAddress && f.direct != "" {
+		return path, nil, usage.New("--all-addresses and --direct exclude each other", "omit one of them")
+	}
 	if f.direct == "" {
 		if f.directAgent != "" {
 			return path, nil, usage.New("--direct-agent is for --direct", "add --direct URL, or use --agent alone")
@@ -162,6 +167,9 @@ func (f *checkFlags) targets(url string) (path check.Target, direct *check.Targe
 // bytes. It does not run both at once: the load through the path could make the server
 // fail directly, too.
 func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, direct *check.Target) (finding, error) {
+	if f.eachAddress {
+		return f.findEach(ctx, p, path)
+	}
 	if direct == nil {
 		report, err := f.runRules(ctx, p, path, f.options, "at")
 		if report == nil {
@@ -191,6 +199,30 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 		return through, err
 	}
 	return check.Compare(through, directly), nil
+}
+
+// findEach runs the rules on each address of the name in turn, with the same bytes. An
+// address that cannot be reached is a part of the result.
+func (f *checkFlags) findEach(ctx context.Context, p *Process, name check.Target) (finding, error) {
+	targets, err := check.AddressesOf(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	var all check.AddressReports
+	options := f.options
+	for _, target := range targets {
+		report, err := f.runRules(ctx, p, target, options, "at")
+		if report != nil {
+			options.Seed = report.Seed()
+		} else if _, ok := errors.AsType[*check.UnreachableError](err); !ok {
+			return nil, err
+		}
+		all = append(all, check.AddressReport{Target: target, Report: report, Err: err})
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return all, nil
 }
 
 // identifyBoth finds out whether both are an echo, before any rule runs. The comparison
