@@ -76,7 +76,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags, plan := cmd.Flags(), &f.plan
 	flags.SortFlags = false
 	flags.VarP(number(&plan.Conns, 1, load.MaxConns), "conns", "c", "connections, or sockets for udp")
-	flags.VarP(rate(&plan.Rate), "rate", "r", "messages per second, on a schedule; 0: as fast as replies arrive")
+	flags.VarP(schedule(&plan.Rate), "rate", "r", "messages per second, on a schedule; 0: as fast as replies arrive")
 	flags.VarP(durations{low: time.Millisecond, unset: draw.Brief(defaultBenchDuration)}.value(&plan.Duration), "duration", "d", "how long to measure")
 	flags.VarP(number(&plan.Messages, 1, math.MaxInt64), "messages", "n", "send exactly this many messages, in place of --duration")
 	flags.VarP(sizes(&plan.Sizes), "size", "s", "bytes of a message: a size, a range, or a list with weights")
@@ -154,7 +154,7 @@ func (f *benchFlags) planFor(url string) (load.Plan, error) {
 	plan := f.plan
 	plan.URL, plan.Target = target.String(), target
 	if plan.Messages == 0 {
-		plan.Duration = cmp.Or(plan.Duration, defaultBenchDuration)
+		plan.Duration = cmp.Or(plan.Duration, plan.Rate.Duration(), defaultBenchDuration)
 	}
 	for plan.Seed == 0 {
 		plan.Seed = uint64(rand.Uint32()) // short enough to type

@@ -88,7 +88,7 @@ func TestFailedConnectionsAreCountedAndReplaced(t *testing.T) {
 				t.Run(name+"/"+tt.name, func(t *testing.T) {
 					t.Parallel()
 					p := planFor(t, serveEach(t, tt.serve), "64")
-					p.Conns, p.Rate, p.Churn, p.Timeout = 2, rate, tt.churn, 300*time.Millisecond
+					p.Conns, p.Rate, p.Churn, p.Timeout = 2, PerSecond(rate), tt.churn, 300*time.Millisecond
 					p.Duration, p.Messages = 0, 30
 					r, err := runWith(t.Context(), p, nil, make)
 					if none := new(dial.UnreachableError); errors.As(err, &none) == (r.Answered > 0) {
@@ -151,7 +151,7 @@ func TestEachDatagramOfABadPathHasAnOutcome(t *testing.T) {
 			t.Run(name+"/"+tt.fault.Name, func(t *testing.T) {
 				t.Parallel()
 				p := planFor(t, echotest.NewBrokenProxy(t, tt.fault, honest).URL(), "64")
-				p.Rate, p.Duration, p.Messages, p.Timeout = 200, 0, 90, time.Second
+				p.Rate, p.Duration, p.Messages, p.Timeout = PerSecond(200), 0, 90, time.Second
 				r, err := runWith(t.Context(), p, nil, make)
 				if err != nil {
 					t.Fatal(err)
@@ -173,7 +173,7 @@ func TestRefusedDatagramHasFailed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := planFor(t, "udp://127.77.0.9:9", "64")
-			p.Rate, p.Duration, p.Messages, p.Timeout = 200, 0, 40, 200*time.Millisecond
+			p.Rate, p.Duration, p.Messages, p.Timeout = PerSecond(200), 0, 40, 200*time.Millisecond
 			r, err := runWith(t.Context(), p, nil, make)
 			var unreachable *dial.UnreachableError
 			if !errors.As(err, &unreachable) || unreachable.Class != dial.Refused {
@@ -192,7 +192,7 @@ func TestChurnSendsOnlyScheduledMessages(t *testing.T) {
 	url := serveEach(t, func(c *net.TCPConn) { c.Read(make([]byte, 64)) })
 	for name, make := range drivers {
 		p := planFor(t, url, "64")
-		p.Conns, p.Churn, p.Rate, p.Duration, p.Messages = 1, true, 10, 0, 5
+		p.Conns, p.Churn, p.Rate, p.Duration, p.Messages = 1, true, PerSecond(10), 0, 5
 		if r, _ := runWith(t.Context(), p, nil, make); r.Due != 5 || r.Sent != 5 || r.Failed.Total() != 5 || r.Seconds < 0.4 {
 			t.Errorf("%s: got %d due, %d sent, failed %v in %gs; want 5 of each, 0.1s apart", name, r.Due, r.Sent, r.Failed, r.Seconds)
 		}
@@ -207,7 +207,7 @@ func TestLoadOverTLSIsAnswered(t *testing.T) {
 	}{
 		{"closed loop", func(p *Plan) {}},
 		{"four in flight", func(p *Plan) { p.Depth = 4; p.Sizes, _ = ParseSizes("1-100KiB") }},
-		{"open loop", func(p *Plan) { p.Rate = 500 }},
+		{"open loop", func(p *Plan) { p.Rate = PerSecond(500) }},
 		{"churn", func(p *Plan) { p.Churn = true }},
 	}
 	server := echotest.NewTLSServer(t)

@@ -137,7 +137,7 @@ func (l *loop) drive(ctx context.Context) {
 // sleep.
 func (l *loop) waitTime() time.Duration {
 	wait := time.Duration(sweepEvery)
-	if l.Rate > 0 {
+	if !l.Rate.IsZero() {
 		wait = min(wait, time.Duration(l.schedule.due()-l.now())-l.Spin)
 	}
 	return max(0, wait)

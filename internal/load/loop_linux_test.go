@@ -49,7 +49,7 @@ func TestLoopReplacesABrokenDatagramSocketAfterAPause(t *testing.T) {
 }
 
 func TestLoopLimitsConnectsInProgress(t *testing.T) {
-	s := newSimulation(t, "tcp", func(p *Plan) { p.Conns, p.Rate, p.Messages = maxConnecting+20, 200, 300 })
+	s := newSimulation(t, "tcp", func(p *Plan) { p.Conns, p.Rate, p.Messages = maxConnecting+20, PerSecond(200), 300 })
 	most := 0
 	s.fault = func(sim.Call) sys.Errno {
 		most = max(most, s.loop.connecting)

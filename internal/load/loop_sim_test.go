@@ -189,7 +189,7 @@ func TestShortAndInterruptedCallsAreNoErrors(t *testing.T) {
 	}
 }
 
-func openLoopAt(rate float64) func(*Plan) { return func(p *Plan) { p.Rate = rate } }
+func openLoopAt(rate float64) func(*Plan) { return func(p *Plan) { p.Rate = PerSecond(rate) } }
 
 func TestLoopCountsFailures(t *testing.T) {
 	few := func(n int64) func(*Plan) { return func(p *Plan) { p.Messages, p.Conns = n, 1 } }
@@ -337,7 +337,7 @@ func TestLoopKeepsItsCountsWhateverFails(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		network := []string{"tcp", "tcp", "unix", "udp"}[r.IntN(4)]
 		s := newSimulation(t, network, func(p *Plan) {
-			p.Conns, p.Rate, p.Messages = 1+r.IntN(4), []float64{10, 100, 1000}[r.IntN(3)], 50
+			p.Conns, p.Rate, p.Messages = 1+r.IntN(4), PerSecond([]float64{10, 100, 1000}[r.IntN(3)]), 50
 			p.Churn = network != "udp" && r.IntN(2) == 0
 			p.Sizes, _ = ParseSizes([]string{"64", "16-2000"}[r.IntN(2)])
 		})
@@ -371,7 +371,7 @@ func TestLoopKeepsItsCountsWhateverFails(t *testing.T) {
 			t.Errorf("got %+v, wrong %+v; want %d outcomes", o, tl.result.Wrong, s.r.Messages)
 		}
 		if t.Failed() {
-			t.Fatalf("seed %d: %s, %d connections, rate %g, churn %t", seed, network, s.r.Conns, s.r.Rate, s.r.Churn)
+			t.Fatalf("seed %d: %s, %d connections, rate %s, churn %t", seed, network, s.r.Conns, s.r.Rate, s.r.Churn)
 		}
 	}
 }

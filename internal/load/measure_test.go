@@ -168,7 +168,7 @@ func TestRunWaitsForMessagesThatWereDue(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := planOf(t, "tcp://127.0.0.1:7", "64")
-				p.Duration, p.Rate, p.Timeout = time.Second, tt.rate, 10*time.Second
+				p.Duration, p.Rate, p.Timeout = time.Second, PerSecond(tt.rate), 10*time.Second
 				c := runOf(t, p)
 				c.measure(t.Context(), scripted(func(ctx context.Context) {
 					tt.drive(ctx, c)
@@ -204,7 +204,7 @@ func TestResultSaysIfTheGeneratorWasTooSlow(t *testing.T) {
 	for _, tt := range tests {
 		r := &Result{Seconds: tt.seconds, Due: int64(tt.rate * tt.seconds), SchedulingDelay: hist.New(), Wrong: tt.wrong}
 		r.SchedulingDelay.Record(tt.delay)
-		c := &run{Plan: Plan{Rate: tt.rate}, tally: &tally{outcomes: outcomes{inTime: tt.kept}}}
+		c := &run{Plan: Plan{Rate: PerSecond(tt.rate)}, tally: &tally{outcomes: outcomes{inTime: tt.kept}}}
 		b := c.behind(r)
 		if (b != nil) != tt.behind {
 			t.Errorf("%s: got %+v, want behind %t", tt.name, b, tt.behind)

@@ -81,7 +81,7 @@ func (d *netDriver) drive(ctx context.Context) {
 			}
 		}
 	})
-	if d.Rate > 0 {
+	if !d.Rate.IsZero() {
 		working.Go(func() { d.keepSchedule(ctx) })
 	}
 	working.Wait()

@@ -41,7 +41,7 @@ func TestMessagesDueDuringAStallWaitForItsEnd(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		t.Parallel()
 		p := planFor(t, stallsOnce(t, 40, stall), "64")
-		p.Conns, p.Rate, p.Duration = 4, rate, time.Second
+		p.Conns, p.Rate, p.Duration = 4, PerSecond(rate), time.Second
 		r, err := run(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +79,7 @@ func TestTooSlowGeneratorSaysSo(t *testing.T) {
 	url := stallsOnce(t, -1, 0)
 	eachDriver(t, func(t *testing.T, run runner) {
 		p := planFor(t, url, "64")
-		p.Conns, p.Rate, p.Duration, p.Timeout = 2, 1e8, 50*time.Millisecond, 100*time.Millisecond
+		p.Conns, p.Rate, p.Duration, p.Timeout = 2, PerSecond(1e8), 50*time.Millisecond, 100*time.Millisecond
 		r, err := run(t.Context(), p)
 		if r == nil {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func TestSchedulingDelayIsNotTheServersDelay(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		t.Parallel()
 		p := planFor(t, url, "64")
-		p.Conns, p.Churn, p.Rate, p.Duration, p.Messages = 1, true, 100, 0, 20
+		p.Conns, p.Churn, p.Rate, p.Duration, p.Messages = 1, true, PerSecond(100), 0, 20
 		r, err := run(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)

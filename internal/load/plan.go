@@ -27,8 +27,8 @@ type Plan struct {
 
 	// Rate is the number of messages per second that are sent on a schedule, over all
 	// connections (open loop). 0 sends the next message when an answer has come
-	// (closed loop).
-	Rate float64 `json:"rate,omitempty"`
+	// (closed loop). If it has stages, Duration is their sum.
+	Rate Rate `json:"rate,omitzero"`
 	// Depth is the number of messages in flight on each connection in a closed loop. It
 	// is not used in an open loop.
 	Depth int `json:"depth"`
@@ -79,7 +79,6 @@ func (p Plan) Check() error {
 		{p.Conns < 1 || p.Conns > MaxConns, fmt.Sprintf("%d connections", p.Conns), fmt.Sprintf("want 1 to %d", MaxConns)},
 		{p.Depth < 1 || p.Depth > MaxDepth, fmt.Sprintf("%d messages in flight", p.Depth), fmt.Sprintf("want 1 to %d", MaxDepth)},
 		{p.Sizes.Max() == 0, "messages without a length", "want at least 1 byte"},
-		{!(p.Rate >= 0 && p.Rate <= 1e8), fmt.Sprintf("a rate of %g", p.Rate), "want 0 (as fast as answers come) to 100000000 per second"},
 		{!(p.ConnectRate >= 0 && p.ConnectRate <= 1e8), fmt.Sprintf("%g connects per second", p.ConnectRate),
 			"want 0 (no limit) to 100000000"},
 		{p.Duration < 0 || p.Warmup < 0, "a negative time", "omit it"},
@@ -88,7 +87,11 @@ func (p Plan) Check() error {
 		{p.Timeout <= 0, "no time for an answer", "want a timeout, e.g. 5s"},
 		{p.Duration == 0 && p.Messages == 0, "no end", "want a duration or a number of messages"},
 		{p.Duration > 0 && p.Messages > 0, "--duration and --messages exclude each other", "omit one of them"},
-		{p.Rate > 0 && p.Depth > 1, "--rate and --depth exclude each other", "omit --depth, because the schedule decides how much is in flight"},
+		{!p.Rate.valid(), "a rate of " + p.Rate.String(), "want 0 (as fast as answers come) to 100000000 per second"},
+		{!p.Rate.IsZero() && p.Depth > 1, "--rate and --depth exclude each other", "omit --depth, because the schedule decides how much is in flight"},
+		{p.Rate.Duration() > 0 && (p.Messages > 0 || p.Duration != p.Rate.Duration()),
+			"--rate with stages says how long to measure", "omit --duration and --messages"},
+		{p.Rate.Duration() > 0 && p.Warmup > 0, "--warmup and --rate with stages exclude each other", "omit --warmup, and begin with a stage"},
 		{p.Churn && p.Depth > 1, "--churn and --depth exclude each other", "omit --depth, because each connection has one message"},
 		{p.Churn && udp, "--churn has no effect over udp", "omit --churn"},
 		{p.Churn && p.ConnectRate > 0, "--churn and --connect-rate exclude each other", "want --rate, because each message has a connection"},

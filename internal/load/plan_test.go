@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"testing"
+	"time"
 )
 
 func TestCheckFindsWhatIsWrongInAPlan(t *testing.T) {
@@ -31,10 +32,14 @@ func TestCheckFindsWhatIsWrongInAPlan(t *testing.T) {
 		{"the greatest depth", func(p *Plan) { p.Depth = MaxDepth }, true},
 		{"too great a depth", func(p *Plan) { p.Depth = MaxDepth + 1 }, false},
 		{"no sizes", func(p *Plan) { p.Sizes = Sizes{} }, false},
-		{"the highest rate", func(p *Plan) { p.Rate = 1e8 }, true},
-		{"too high a rate", func(p *Plan) { p.Rate = 1e8 + 1 }, false},
-		{"a negative rate", func(p *Plan) { p.Rate = -1 }, false},
-		{"a rate that is not a number", func(p *Plan) { p.Rate = math.NaN() }, false},
+		{"the highest rate", func(p *Plan) { p.Rate = PerSecond(MaxRate) }, true},
+		{"too high a rate", func(p *Plan) { p.Rate = PerSecond(MaxRate + 1) }, false},
+		{"a negative rate", func(p *Plan) { p.Rate = PerSecond(-1) }, false},
+		{"a rate that is not a number", func(p *Plan) { p.Rate = PerSecond(math.NaN()) }, false},
+		{"stages as long as the measurement", func(p *Plan) { p.Rate = stages("1..9/1s,0/1s"); p.Duration = 2 * time.Second }, true},
+		{"stages and another duration", func(p *Plan) { p.Rate = stages("1..9/1s"); p.Duration = 2 * time.Second }, false},
+		{"stages and a number of messages", func(p *Plan) { p.Rate = stages("1..9/1s"); p.Duration, p.Messages = 0, 5 }, false},
+		{"stages after a warm-up", func(p *Plan) { p.Rate = stages("1..9/1s"); p.Duration, p.Warmup = time.Second, time.Second }, false},
 		{"the highest rate of connects", func(p *Plan) { p.ConnectRate = 1e8 }, true},
 		{"too high a rate of connects", func(p *Plan) { p.ConnectRate = 1e8 + 1 }, false},
 		{"a negative rate of connects", func(p *Plan) { p.ConnectRate = -1 }, false},
@@ -49,7 +54,7 @@ func TestCheckFindsWhatIsWrongInAPlan(t *testing.T) {
 		{"no timeout", func(p *Plan) { p.Timeout = 0 }, false},
 		{"the shortest timeout", func(p *Plan) { p.Timeout = 1 }, true},
 		{"a depth in a closed loop", func(p *Plan) { p.Depth = 2 }, true},
-		{"rate and depth", func(p *Plan) { p.Rate, p.Depth = 5, 2 }, false},
+		{"rate and depth", func(p *Plan) { p.Rate, p.Depth = PerSecond(5), 2 }, false},
 		{"churn", func(p *Plan) { p.Churn = true }, true},
 		{"churn and depth", func(p *Plan) { p.Churn, p.Depth = true, 2 }, false},
 		{"churn and a rate of connects", func(p *Plan) { p.Churn, p.ConnectRate = true, 1 }, false},

@@ -136,6 +136,7 @@ type Wrong struct {
 type Interval struct {
 	At       float64    `json:"at"`      // seconds from Started until it began
 	Seconds  float64    `json:"seconds"` // how long it was; the last may be short
+	Due      int64      `json:"due"`     // messages that were taken by a connection, or from the schedule
 	Answered int64      `json:"answered"`
 	BytesIn  int64      `json:"bytes_in"`
 	Failed   int64      `json:"failed,omitempty"`

@@ -90,7 +90,7 @@ func (r *run) connectAt(begun int64, i int) int64 {
 // nextScheduled takes the next message of an open loop if it is due, for the slots in
 // turn.
 func (r *run) nextScheduled(now int64) (slot int, due int64, ok bool) {
-	if r.Rate == 0 {
+	if r.Rate.IsZero() {
 		return 0, 0, false
 	}
 	i, due, ok := r.schedule.pop(now)
@@ -244,11 +244,11 @@ const (
 
 // behind returns the target and what was achieved, if the generator has not kept up.
 func (r *run) behind(result *Result) *Behind {
-	if r.Rate == 0 || result.Seconds == 0 || result.Wrong != nil {
+	if r.Rate.IsZero() || result.Seconds == 0 || result.Wrong != nil {
 		return nil
 	}
 	inTime := float64(r.tally.outcomes.inTime)
-	b := &Behind{Target: r.Rate, Achieved: inTime / result.Seconds, SchedulingDelay: result.SchedulingDelay.Quantile(0.99)}
+	b := &Behind{Target: float64(result.Due) / result.Seconds, Achieved: inTime / result.Seconds, SchedulingDelay: result.SchedulingDelay.Quantile(0.99)}
 	if b.SchedulingDelay <= tooLate && inTime >= tooFew*float64(result.Due)-1 {
 		return nil
 	}

@@ -62,14 +62,14 @@ func TestEveryNetworkAnswersTheLoad(t *testing.T) {
 		{"tcp, closed loop", func(p *Plan) {}, tcp, "64"},
 		{"tcp, four in flight", func(p *Plan) { p.Depth = 4 }, tcp, "1-100KiB"},
 		{"tcp, more than the buffers hold", func(p *Plan) { p.Depth, p.Conns, p.Duration, p.Messages = 4, 2, 0, 4 }, tcp, "4MiB"},
-		{"tcp, open loop", func(p *Plan) { p.Rate = 500 }, tcp, "64:9,4KiB:1"},
+		{"tcp, open loop", func(p *Plan) { p.Rate = PerSecond(500) }, tcp, "64:9,4KiB:1"},
 		{"tcp, churn", func(p *Plan) { p.Churn = true }, tcp, "64"},
-		{"tcp, churn on a schedule", func(p *Plan) { p.Churn, p.Rate = true, 100 }, tcp, "64"},
+		{"tcp, churn on a schedule", func(p *Plan) { p.Churn, p.Rate = true, PerSecond(100) }, tcp, "64"},
 		{"tcp, not verified", func(p *Plan) { p.Verify = false }, tcp, "64"},
 		{"unix, closed loop", func(p *Plan) {}, unix, "64"},
 		{"unix, churn", func(p *Plan) { p.Churn = true }, unix, "64"},
 		{"udp, closed loop", func(p *Plan) { p.Depth = 8 }, udp, "16-1400"},
-		{"udp, open loop", func(p *Plan) { p.Rate = 500 }, udp, "64"},
+		{"udp, open loop", func(p *Plan) { p.Rate = PerSecond(500) }, udp, "64"},
 	}
 	eachDriver(t, func(t *testing.T, run runner) {
 		for _, tt := range tests {
@@ -77,7 +77,7 @@ func TestEveryNetworkAnswersTheLoad(t *testing.T) {
 				t.Parallel()
 				p := planFor(t, tt.url, tt.size)
 				tt.plan(&p)
-				if p.Rate == 0 && p.Messages == 0 {
+				if p.Rate.IsZero() && p.Messages == 0 {
 					p.Duration, p.Messages = 0, 100 // a busy machine may take long for them
 				}
 				r, err := run(t.Context(), p)
@@ -106,7 +106,7 @@ func TestNumberOfMessagesEndsARun(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		for _, rate := range []float64{0, 2000} {
 			p := planFor(t, url, "64")
-			p.Duration, p.Messages, p.Rate = 0, 100, rate
+			p.Duration, p.Messages, p.Rate = 0, 100, PerSecond(rate)
 			r, err := run(t.Context(), p)
 			if err != nil {
 				t.Fatal(err)
@@ -181,7 +181,7 @@ func TestChurnMakesAConnectionForEachMessage(t *testing.T) {
 	eachDriver(t, func(t *testing.T, run runner) {
 		for _, rate := range []float64{0, 400} {
 			p := planFor(t, url, "64")
-			p.Churn, p.Rate, p.Duration, p.Messages = true, rate, 0, 100
+			p.Churn, p.Rate, p.Duration, p.Messages = true, PerSecond(rate), 0, 100
 			r, err := run(t.Context(), p)
 			if err != nil {
 				t.Fatal(err)
@@ -265,7 +265,7 @@ func TestRunLeavesNoGoroutineOrDescriptor(t *testing.T) {
 		plan func(p *Plan)
 	}{
 		{"done", honest, func(p *Plan) {}},
-		{"open loop", honest, func(p *Plan) { p.Rate = 500 }},
+		{"open loop", honest, func(p *Plan) { p.Rate = PerSecond(500) }},
 		{"churn", honest, func(p *Plan) { p.Churn = true }},
 		{"datagrams", packets, func(p *Plan) {}},
 		{"interrupted while opening", honest, func(p *Plan) { p.ConnectRate = 1 }},

@@ -5,22 +5,19 @@ import (
 	"time"
 )
 
-// schedule says when the messages of an open loop are due: message i at i/rate after
-// the start. It does not depend on the other messages.
+// schedule says when the messages of an open loop are due: message i is due when the rate
+// since the start adds up to i. It does not depend on the other messages.
 type schedule struct {
-	begin int64   // ns on the clock of the run
-	every float64 // ns between two messages; 0 in a closed loop
-	next  int64   // the number of the next message
+	begin int64 // ns on the clock of the run
+	rate  Rate
+	next  int64 // the number of the next message
 
 	end atomic.Int64 // no message is due at that time or later; any goroutine may set it
 }
 
-func (s *schedule) start(now int64, rate float64) {
-	s.begin = now
+func (s *schedule) start(now int64, rate Rate) {
+	s.begin, s.rate = now, rate
 	s.end.Store(never)
-	if rate > 0 {
-		s.every = 1e9 / rate
-	}
 }
 
 // due returns when the next message is due; never if there are no more.
@@ -31,15 +28,34 @@ func (s *schedule) due() int64 {
 	return never
 }
 
-// at returns when message i is due.
-func (s *schedule) at(i int64) int64 { return s.begin + int64(float64(i)*s.every) }
+// at returns when message i is due; never if the stages have fewer messages.
+func (s *schedule) at(i int64) int64 {
+	begin, n := s.begin, float64(i)
+	for _, stage := range s.rate.stages {
+		if total := stage.total(); n >= total {
+			begin, n = begin+int64(stage.length), n-total
+			continue
+		}
+		return begin + int64(stage.after(n)*1e9)
+	}
+	return never
+}
 
 // count returns how many messages are due within [from, to).
 func (s *schedule) count(from, to int64) int64 { return s.first(to) - s.first(from) }
 
 // first returns the number of the first message that is due at that time or later.
 func (s *schedule) first(time int64) int64 {
-	i := max(int64(float64(time-s.begin)/s.every)-1, 0)
+	begin, before := s.begin, 0.0
+	for _, stage := range s.rate.stages {
+		left := time - begin
+		if stage.length == 0 || left < int64(stage.length) {
+			before += stage.messages(max(0, float64(left)/1e9))
+			break
+		}
+		begin, before = begin+int64(stage.length), before+stage.total()
+	}
+	i := max(int64(before)-1, 0)
 	for s.at(i) < time {
 		i++
 	}

@@ -100,7 +100,7 @@ func (s *slot) wantsConnection(now int64) bool {
 		return false
 	case !s.started:
 		return s.retryAt == 0 // one attempt each
-	case s.Churn && s.Rate == 0 && s.waiting.len() == 0 && s.tally.claim(now):
+	case s.Churn && s.Rate.IsZero() && s.waiting.len() == 0 && s.tally.claim(now):
 		s.waiting.push(message{due: now})
 	}
 	return !s.Churn || s.waiting.len() > 0
@@ -114,7 +114,7 @@ func (s *slot) start(now int64) {
 
 // fill adds messages until Depth of them are in flight, in a closed loop.
 func (s *slot) fill(now int64) {
-	if s.Rate > 0 || s.Churn || s.state != open || !s.started {
+	if !s.Rate.IsZero() || s.Churn || s.state != open || !s.started {
 		return
 	}
 	for s.stream.pending.len()+s.datagrams.inFlight+s.unsent.len() < s.Depth && s.tally.claim(now) {
@@ -175,7 +175,7 @@ func (s *slot) connectFailed(now int64, class dial.Class) {
 	s.tally.connectFailed(class)
 	if m, ok := s.waiting.pop(); ok {
 		s.tally.failed(m.due, now, class)
-	} else if s.started && s.Rate == 0 && s.tally.claim(now) {
+	} else if s.started && s.Rate.IsZero() && s.tally.claim(now) {
 		s.tally.failed(now, now, class)
 	}
 	s.fail(now, class)

@@ -32,7 +32,7 @@ func newSlotRig(t testing.TB, plan func(p *Plan)) *slotRig {
 	p.Sizes, _ = ParseSizes("64")
 	plan(&p)
 	c := &run{Plan: p, tally: newTally(p), content: someContent, tag: 77}
-	c.schedule.start(0, 0)
+	c.schedule.start(0, Rate{})
 	c.tally.begin(0, &c.schedule)
 	return &slotRig{slot: newSlot(c, 3)}
 }
@@ -90,9 +90,9 @@ func (r *slotRig) pass(d int64) { r.time += d; r.expire(r.time); r.act() }
 
 func (r *slotRig) due() { r.tally.scheduled(r.time, r.time); r.scheduled(r.time, r.time); r.act() }
 
-func openLoop(p *Plan)      { p.Rate = 1 }
+func openLoop(p *Plan)      { p.Rate = PerSecond(1) }
 func churn(p *Plan)         { p.Churn = true }
-func churnOpenLoop(p *Plan) { p.Churn, p.Rate = true, 1 }
+func churnOpenLoop(p *Plan) { p.Churn, p.Rate = true, PerSecond(1) }
 func udp(p *Plan)           { p.Target.Network = "udp" }
 func depth(n int) func(*Plan) {
 	return func(p *Plan) { p.Depth = n }

@@ -62,7 +62,7 @@ func newTally(p Plan) *tally {
 	return t
 }
 
-func (t *tally) openLoop() bool { return t.plan.Rate > 0 }
+func (t *tally) openLoop() bool { return !t.plan.Rate.IsZero() }
 
 // measured reports whether a message that is due at that time is part of the result.
 func (t *tally) measured(due int64) bool { return due >= t.from && due < t.to }
@@ -97,6 +97,7 @@ func (t *tally) claim(now int64) bool {
 		return false
 	}
 	t.outcomes.due++
+	t.second.Due++
 	return true
 }
 
@@ -110,6 +111,7 @@ func (t *tally) scheduled(due, now int64) {
 		return
 	}
 	t.outcomes.due++
+	t.second.Due++
 	t.result.SchedulingDelay.Record(time.Duration(now - due))
 	if now < t.to+int64(tooLate) {
 		t.outcomes.inTime++

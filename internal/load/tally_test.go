@@ -18,12 +18,12 @@ const from, to = int64(1000), int64(2000)
 func tallyFor(t *testing.T, network string, rate float64, messages int64) *tally {
 	t.Helper()
 	p := planOf(t, "tcp://127.0.0.1:7", "64")
-	p.Target.Network, p.Rate, p.Duration = network, rate, time.Duration(to-from)
+	p.Target.Network, p.Rate, p.Duration = network, PerSecond(rate), time.Duration(to-from)
 	if messages > 0 {
 		p.Duration, p.Messages = 0, messages
 	}
 	tl, s := newTally(p), new(schedule)
-	s.start(0, rate)
+	s.start(0, PerSecond(rate))
 	tl.begin(from, s)
 	tl.to = to
 	return tl
@@ -295,7 +295,7 @@ func TestMeasurementStopsAtItsEarliestEnd(t *testing.T) {
 	}
 	for _, tt := range tests {
 		p := planOf(t, "tcp://127.0.0.1:7", "64")
-		p.Rate, p.Messages, p.Duration = 10, tt.messages, time.Hour
+		p.Rate, p.Messages, p.Duration = PerSecond(10), tt.messages, time.Hour
 		if tt.messages > 0 {
 			p.Duration = 0
 		}
@@ -318,7 +318,7 @@ func TestAllIsSettledWhenEachDueMessageHasAnOutcome(t *testing.T) {
 		}
 	}
 	tl, s := tallyFor(t, "tcp", 1, 0), new(schedule)
-	s.start(from, 1e9/500) // two are due from 1000 until 2000
+	s.start(from, PerSecond(1e9/500)) // two are due from 1000 until 2000
 	answer(tl, 1)
 	if tl.stop(to, s); settled(tl) {
 		t.Error("one of two is answered, and all is settled")
@@ -340,7 +340,7 @@ func TestAllIsSettledWhenEachDueMessageHasAnOutcome(t *testing.T) {
 // What the generator did not send in time is due all the same.
 func TestMessagesThatWereNotTakenHaveFailed(t *testing.T) {
 	tl, s := tallyFor(t, "tcp", 1, 0), new(schedule)
-	s.start(from, 1e9/100) // ten are due from 1000 until 2000
+	s.start(from, PerSecond(1e9/100)) // ten are due from 1000 until 2000
 	tl.scheduled(from, from)
 	answer(tl, 1)
 	tl.stop(to, s)

@@ -223,7 +223,7 @@ func throughput(runs []Run) chart {
 	high := 0.0
 	for _, run := range runs {
 		for _, in := range run.Result.Intervals {
-			v, _ := divide(float64(in.Answered), in.Seconds)
+			v, _ := divide(float64(max(in.Answered, in.Due)), in.Seconds)
 			high = max(high, v)
 		}
 	}
@@ -245,7 +245,20 @@ func throughput(runs []Run) chart {
 		}
 		c.add(name, lineClass(i), samples)
 	}
+	if len(runs) == 1 && !runs[0].Result.Plan.Rate.IsZero() {
+		c.add("due", lineClass(1), dueSamples(runs[0].Result))
+	}
 	return c
+}
+
+// dueSamples returns how many messages per second were due.
+func dueSamples(r *load.Result) []sample {
+	var samples []sample
+	for _, in := range r.Intervals {
+		v, ok := divide(float64(in.Due), in.Seconds)
+		samples = append(samples, sample{x: in.At + in.Seconds/2, y: v, label: draw.Clock(in.At) + ": " + draw.PerSecond.Write(v) + " due", gap: !ok})
+	}
+	return samples
 }
 
 // maxIntervals is how many intervals a chart can show.

@@ -77,7 +77,7 @@ func TestPageShowsEveryRunInEveryChart(t *testing.T) {
 		charts, lines int
 	}{
 		{"one", []report.Run{{Result: sample(1, 10, time.Millisecond)}}, 3, 1 + 3 + 1},
-		{"one of an open loop", []report.Run{{Result: troubled()}}, 3, 2 + 3 + 1},
+		{"one of an open loop", []report.Run{{Result: troubled()}}, 3, 2 + 3 + 2},
 		{"several", three(), 5, 5 * 3},
 	}
 	for _, test := range tests {
@@ -212,7 +212,7 @@ func TestAnyNumbersCanBeWritten(t *testing.T) {
 		}
 		slices.SortFunc(r.Intervals, func(a, b load.Interval) int { return cmp.Compare(a.At, b.At) })
 		r.Seconds, r.Answered, r.Sent, r.BytesIn = number("seconds"), whole("answered"), whole("sent"), whole("bytes")
-		r.Plan.Rate, r.Plan.Conns, r.Plan.Duration = number("rate"), int(whole("conns")), time.Duration(whole("duration"))
+		r.Plan.Rate, r.Plan.Conns, r.Plan.Duration = load.PerSecond(number("rate")), int(whole("conns")), time.Duration(whole("duration"))
 		r.CPU = load.CPU{Client: number("own"), System: number("system")}
 		r.Lost = whole("lost")
 		r.Due = r.Answered + r.Lost

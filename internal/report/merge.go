@@ -117,8 +117,10 @@ func mergedBehind(whole *load.Result, results []*load.Result) *load.Behind {
 			sum.SchedulingDelay = max(sum.SchedulingDelay, r.Behind.SchedulingDelay)
 			continue
 		}
-		sum.Target += r.Plan.Rate
-		sum.Achieved += r.Plan.Rate
+		if asked, ok := divide(float64(r.Due), r.Seconds); ok {
+			sum.Target += asked
+			sum.Achieved += asked
+		}
 	}
 	if whole.SchedulingDelay != nil {
 		sum.SchedulingDelay = whole.SchedulingDelay.Quantile(0.99)
@@ -135,6 +137,7 @@ type second struct {
 
 // count adds the counts of an interval.
 func (s *second) count(in load.Interval, latencies ...*hist.Hist) {
+	s.Due += in.Due
 	s.Answered += in.Answered
 	s.BytesIn += in.BytesIn
 	s.Failed += in.Failed
@@ -197,7 +200,7 @@ func mergedPlan(results []*load.Result) load.Plan {
 	for _, r := range results[1:] {
 		whole.Conns += r.Plan.Conns
 		whole.ConnectRate += r.Plan.ConnectRate
-		whole.Rate += r.Plan.Rate
+		whole.Rate = whole.Rate.Plus(r.Plan.Rate)
 		whole.Messages += r.Plan.Messages
 		whole.Sources = append(whole.Sources, r.Plan.Sources...)
 	}

@@ -220,9 +220,9 @@ func TestMergeKeepsWarnings(t *testing.T) {
 
 func TestMergeAddsUpHowFarGeneratorsAreBehind(t *testing.T) {
 	a, b := share(empty("alpha", 2), 1, 1), share(empty("beta", 2), 1, 1)
-	a.Plan.Rate, b.Plan.Rate = 1000, 500
+	a.Plan.Rate, b.Plan.Rate = load.PerSecond(1000), load.PerSecond(500)
 	a.Behind = &load.Behind{Target: 1000, Achieved: 800, SchedulingDelay: time.Millisecond}
-	b.Sent = 1000
+	b.Due = 1000
 	b.SchedulingDelay.Record(2 * time.Second)
 	got := merged(t, a, b)
 	want := &load.Behind{Target: 1500, Achieved: 1300, SchedulingDelay: got.SchedulingDelay.Max()}
@@ -240,7 +240,7 @@ func TestOnlyPartsOfOneRunAreMerged(t *testing.T) {
 		{"another server", func(r *load.Result) { r.Plan.URL = "udp://192.0.2.8:7" }, "url is udp://192.0.2.7:7007 in one plan and udp://192.0.2.8:7 in the other"},
 		{"another depth", func(r *load.Result) { r.Plan.Depth = 2 }, "depth is 1 in one plan and 2 in the other"},
 		{"not compared", func(r *load.Result) { r.Plan.Verify = true }, "verify is false in one plan and true in the other"},
-		{"an open loop", func(r *load.Result) { r.Plan.Rate = 5 }, "one is an open loop, the other a closed one"},
+		{"an open loop", func(r *load.Result) { r.Plan.Rate = load.PerSecond(5) }, "one is an open loop, the other a closed one"},
 		{"a number of messages", func(r *load.Result) { r.Plan.Messages = 5 }, "one ends after a duration, the other after a number of messages"},
 		{"itself", func(r *load.Result) { r.Environment.Host = "alpha" }, "both have the same measurement"},
 		{"another day", func(r *load.Result) { r.Started = r.Started.Add(10 * time.Second) }, "one ended 8.00 s before the other began, by their clocks"},

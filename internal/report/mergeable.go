@@ -56,8 +56,10 @@ var common = []struct {
 // differ returns why two plans cannot be merged, "" if they can.
 func differ(a, b load.Plan) string {
 	switch {
-	case (a.Rate > 0) != (b.Rate > 0):
+	case a.Rate.IsZero() != b.Rate.IsZero():
 		return "one is an open loop, the other a closed one"
+	case !a.Rate.SameTimes(b.Rate):
+		return fmt.Sprintf("the stages of %s and %s have different lengths", a.Rate, b.Rate)
 	case (a.Messages > 0) != (b.Messages > 0):
 		return "one ends after a duration, the other after a number of messages"
 	}

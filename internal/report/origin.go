@@ -39,8 +39,8 @@ func originOf(run Run) origin {
 // share returns the part of the plan that one of several machines had.
 func share(p load.Plan) string {
 	words := count(p.Conns, "connection", "connections")
-	if p.Rate > 0 {
-		words += " at " + draw.PerSecond.Write(p.Rate)
+	if !p.Rate.IsZero() {
+		words += " at " + rateWords(p.Rate)
 	}
 	return words + fmt.Sprintf(", seed %d", p.Seed)
 }
@@ -48,8 +48,8 @@ func share(p load.Plan) string {
 // planWords returns a plan in one line, without its seed.
 func planWords(p load.Plan) string {
 	words := []string{count(p.Conns, "connection", "connections"), "size " + p.Sizes.String()}
-	if p.Rate > 0 {
-		words = append(words, "open loop at "+draw.PerSecond.Write(p.Rate))
+	if !p.Rate.IsZero() {
+		words = append(words, "open loop at "+rateWords(p.Rate))
 	} else {
 		words = append(words, fmt.Sprintf("closed loop, depth %d", p.Depth))
 	}
@@ -68,6 +68,14 @@ func planWords(p load.Plan) string {
 		words = append(words, "bytes not compared")
 	}
 	return strings.Join(words, ", ")
+}
+
+// rateWords writes a rate for people: 5,000/s, or its stages.
+func rateWords(r load.Rate) string {
+	if n, ok := r.Constant(); ok {
+		return draw.PerSecond.Write(n)
+	}
+	return r.String()
 }
 
 // environmentWords returns the machine and its software in one line.

@@ -104,7 +104,7 @@ func valid(r *load.Result) error {
 		return fmt.Errorf("due is %d: want the sum of answered, failed and lost, %d", r.Due, r.Answered+r.Failed.Total()+r.Lost)
 	}
 	for name, v := range map[string]float64{"cpu.client": r.CPU.Client, "cpu.system": r.CPU.System,
-		"cpu.server": *cmp.Or(r.CPU.Server, new(float64)), "plan.rate": r.Plan.Rate} {
+		"cpu.server": *cmp.Or(r.CPU.Server, new(float64))} {
 		if v < 0 || v > largest {
 			return fmt.Errorf("%s is %v: want 0 to %v", name, v, largest)
 		}
@@ -128,7 +128,7 @@ func validIntervals(r *load.Result) error {
 			return fmt.Errorf("intervals[%d] has no latency", i)
 		case interval.At < end || interval.Seconds < 0 || interval.At+interval.Seconds > longestRun:
 			return fmt.Errorf("intervals[%d] starts at %v s and is %v s long, which is impossible", i, interval.At, interval.Seconds)
-		case min(interval.Answered, interval.BytesIn, interval.Failed, interval.Lost, int64(interval.Conns)) < 0:
+		case min(interval.Due, interval.Answered, interval.BytesIn, interval.Failed, interval.Lost, int64(interval.Conns)) < 0:
 			return fmt.Errorf("intervals[%d] has negative counts", i)
 		}
 		end = interval.At

@@ -79,6 +79,7 @@ func sample(seed uint64, length int, median time.Duration) *load.Result {
 			r.Latency.Record(d)
 		}
 		second.Answered = second.Latency.Count()
+		second.Due = second.Answered
 		second.Latency.Fold()
 		second.BytesIn = second.Answered * 64
 		r.Answered += second.Answered
@@ -95,7 +96,7 @@ func one(r *load.Result) []report.Run { return []report.Run{{Result: r}} }
 // troubled returns a run with every kind of problem that a report can show.
 func troubled() *load.Result {
 	r := sample(3, 6, 300*time.Microsecond)
-	r.Plan.URL, r.Plan.Rate, r.Plan.Verify, r.Interrupted = "udp://192.0.2.7:7007", 5000, false, true
+	r.Plan.URL, r.Plan.Rate, r.Plan.Verify, r.Interrupted = "udp://192.0.2.7:7007", load.PerSecond(5000), false, true
 	r.SchedulingDelay = hist.New()
 	for i := range 1000 {
 		r.SchedulingDelay.Record(time.Duration(i) * 7 * time.Microsecond)
