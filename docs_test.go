@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -168,6 +169,9 @@ func TestReadmeAgreesWithTheMatrix(t *testing.T) {
 	var programs, lossy, reset []string
 	for _, match := range row.FindAllStringSubmatch(read(t, "docs/matrix.md"), -1) {
 		name, failed := match[1], match[2]
+		if strings.HasSuffix(name, "'s") || slices.Contains(programs, name) {
+			continue // an echo server, e.g. xinetd's echo; a program that is also there with TLS
+		}
 		programs = append(programs, name)
 		if strings.Contains(failed, "half-close-owed") {
 			lossy = append(lossy, name)
@@ -176,8 +180,8 @@ func TestReadmeAgreesWithTheMatrix(t *testing.T) {
 			reset = append(reset, name)
 		}
 	}
-	if len(programs) != 11 || len(lossy) != 7 || len(reset) != 11 {
-		t.Errorf("docs/matrix.md has %d programs, %d that lose bytes and %d that do not pass on a reset: README.md says 11, 7 and 11",
+	if len(programs) != 13 || len(lossy) != 8 || len(reset) != 13 {
+		t.Errorf("docs/matrix.md has %d programs, %d that lose bytes and %d that do not pass on a reset: README.md says 13, 8 and 13",
 			len(programs), len(lossy), len(reset))
 	}
 	readme := strings.Join(strings.Fields(read(t, "README.md")), " ")

@@ -45,7 +45,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "run these programs, by name, separated by commas, and write nothing")
 	flag.StringVar(&o.root, "root", "", "a directory with Debian packages that dpkg-deb -x has unpacked")
 	flag.StringVar(&o.docs, "docs", "../../docs", "the directory of matrix.md and matrix/")
-	flag.StringVar(&o.echod, "echod", "", "use this echod instead of buildTimeout one")
+	flag.StringVar(&o.echod, "echod", "", "use this echod instead of building one")
 	flag.IntVar(&o.parallel, "parallel", 3, "run this many setups at the same time")
 	flag.DurationVar(&o.timeout, "timeout", time.Hour, "stop after this time")
 	flag.Parse()

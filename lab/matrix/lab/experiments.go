@@ -185,7 +185,8 @@ func expectNotify(conn client, _ <-chan string) (string, bool) {
 	conn.Write([]byte(question))
 	conn.CloseWrite()
 	n, err := io.Copy(io.Discard, conn)
-	return "after its close_notify the client got " + conn.ending(n, err), err == nil
+	return fmt.Sprintf("after its close_notify the client got %s, of %d bytes", conn.ending(n, err), len(question)),
+		err == nil && n == int64(len(question))
 }
 
 func truncateAndRead(conn client, _ <-chan string) (string, bool) {

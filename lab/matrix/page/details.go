@@ -42,7 +42,7 @@ func (p *document) common() {
 			p.line("### All proxies\n")
 			first = false
 		}
-		p.line("* %s\n  *%s: fails in all %d configurations of proxies.*", remark.Text, short(remark.Rule), n)
+		p.line("* %s\n  *%s: fails in each of the %d configurations of proxies where it ran.*", remark.Text, short(remark.Rule), n)
 	}
 }
 
@@ -113,9 +113,13 @@ func (p *document) change(i int, o lab.Outcome) {
 		return
 	}
 	before, now := failed(p.outcomes[first].Report), failed(o.Report)
-	fixed, broken := without(before, now), without(now, before)
+	decided := without(before, slices.Concat(withVerdict(o.Report, "error"), withVerdict(o.Report, "skip")))
+	fixed, broken, inconclusive := without(decided, now), without(now, before), without(before, decided)
 	switch {
 	case len(before) == 0 && len(now) == 0:
+	case len(inconclusive) > 0:
+		p.line("Compared with the default, these rules pass: %s. These fail in addition: %s. These are inconclusive or skipped: %s.\n",
+			orNone(fixed), orNone(broken), strings.Join(inconclusive, ", "))
 	case len(fixed) == 0 && len(broken) == 0:
 		p.line("The same rules fail as with the default.\n")
 	case len(broken) == 0:
@@ -125,6 +129,13 @@ func (p *document) change(i int, o lab.Outcome) {
 	default:
 		p.line("Compared with the default, these rules pass: %s. These fail in addition: %s.\n", strings.Join(fixed, ", "), strings.Join(broken, ", "))
 	}
+}
+
+func orNone(rules []string) string {
+	if len(rules) == 0 {
+		return "none"
+	}
+	return strings.Join(rules, ", ")
 }
 
 // without returns the elements of all that are not in some.

@@ -33,10 +33,12 @@ func verdict(r *lab.Report) string {
 }
 
 // failed returns the rules that failed, without their common prefix.
-func failed(r *lab.Report) []string {
+func failed(r *lab.Report) []string { return withVerdict(r, "fail") }
+
+func withVerdict(r *lab.Report, verdict string) []string {
 	var all []string
 	for _, result := range r.Results {
-		if result.Verdict == "fail" {
+		if result.Verdict == verdict {
 			all = append(all, short(result.Rule))
 		}
 	}
@@ -50,7 +52,8 @@ var letters = []struct{ class, letter, means string }{
 	{"timeout", "T", "a timeout: bytes are missing (timeout)"},
 	{"late", "L", "too late (late)"},
 	{"silent", "S", "no FIN, no reset, no data (silent)"},
-	{"refused", "C", "the connect was refused"},
+	{"corrupt", "B", "wrong or missing bytes (corrupt)"},
+	{"refused", "C", "a connect was refused (refused)"},
 	{"unbounded", "U", "reads without limit (unbounded)"},
 	{"truncated", "N", "a close_notify that is missing, or that follows a truncated stream (truncated)"},
 }

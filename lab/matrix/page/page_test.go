@@ -42,8 +42,15 @@ func TestRemarkIsPrintedOnlyForTheSameVerdict(t *testing.T) {
 func TestConfigurationIsComparedWithTheDefault(t *testing.T) {
 	report := func(failing ...string) *lab.Report {
 		r := &lab.Report{}
-		for _, rule := range failing {
-			r.Results = append(r.Results, lab.Result{Rule: "stream/" + rule, Verdict: "fail", Class: "reset"})
+		for _, rule := range []string{"a", "b"} {
+			result := lab.Result{Rule: "stream/" + rule, Verdict: "pass"}
+			switch {
+			case slices.Contains(failing, rule):
+				result.Verdict, result.Class = "fail", "reset"
+			case slices.Contains(failing, "?"+rule):
+				result.Verdict = "error"
+			}
+			r.Results = append(r.Results, result)
 		}
 		return r
 	}
@@ -55,6 +62,7 @@ func TestConfigurationIsComparedWithTheDefault(t *testing.T) {
 		{report(), report(), ""},
 		{report("a"), report("a"), "The same rules fail as with the default.\n"},
 		{report("a"), report("a", "b"), "Compared with the default, these rules fail in addition: b.\n"},
+		{report("a", "b"), report("?a"), "Compared with the default, these rules pass: b. These fail in addition: none. These are inconclusive or skipped: a.\n"},
 		{report("a"), report("b"), "Compared with the default, these rules pass: a. These fail in addition: b.\n"},
 	}
 	for _, tt := range tests {

@@ -32,7 +32,8 @@ func Missing() []Absent { return []Absent{gost, newerTraefik} }
 // ignored, because the programs fail differently.
 func Common() []lab.Remark {
 	return []lab.Remark{
-		{Rule: "stream/rst-to-client", Text: "The reset of a server that crashes arrives at the client as a FIN. So a protocol needs the length of an answer or an end mark, so that the client knows that the answer is complete."},
+		{Rule: "stream/urgent", Text: "A byte of urgent data (MSG_OOB) is lost, or the stream hangs at it. A proxy needs SO_OOBINLINE to forward it; socat has the option oobinline. Few protocols use urgent data, e.g. telnet."},
+		{Rule: "stream/rst-to-client", Text: "The reset of a server that crashes arrives at the client as a FIN, and behind TLS mostly as a close_notify. So a protocol needs the length of an answer or an end mark, so that the client knows that the answer is complete."},
 		{Rule: "stream/rst-after-data", Text: "The same happens in the middle of an answer: the client receives the first part, and then a FIN."},
 		{Rule: "stream/refused", Text: "A client can connect although the server is down. Each proxy accepts the connection first, and connects to the server afterwards. So a health check through a proxy must wait for a byte. After the accept comes a FIN or a reset: mostly a FIN if the proxy has read the first byte of the client, and a reset if not."},
 	}
