@@ -40,7 +40,7 @@ type watchFlags struct {
 func newWatch(p *Process) *cobra.Command {
 	f := watchFlags{
 		size:   64,
-		config: watch.Config{Interval: time.Second, Timeout: 2 * time.Second, Resolve: 10 * time.Second, DownAfter: watch.DefaultDownAfter, MaxAddresses: 4096},
+		config: watch.Config{Interval: time.Second, Timeout: 2 * time.Second, Resolve: 10 * time.Second, Keep: watch.DefaultKeep, DownAfter: watch.DefaultDownAfter, MaxAddresses: 4096},
 		log:    logFlags{level: "info", format: "text"},
 	}
 	cmd := &cobra.Command{
@@ -60,6 +60,7 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 	flags.SortFlags = false
 	flags.StringVar(&f.file, "targets", "", "also watch the URLs in this file")
 	flags.Var(duration(&c.Resolve, watch.MinResolve), "resolve", "time from one look-up of a name to the next")
+	flags.Var(durationOrZero(&c.Keep, time.Second), "keep", "how long to watch an address that is down and has left the name")
 	flags.Var(number(&c.MaxAddresses, 1, 1<<20), "max-addresses", "addresses to watch at once, of all targets")
 	flags.VarP(seconds(&c.Interval, watch.MinInterval), "interval", "i", "time from one probe of an address to the next")
 	flags.VarP(seconds(&c.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a reply, or a connection")

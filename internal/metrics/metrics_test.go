@@ -72,9 +72,9 @@ func everyCollector() []prometheus.Collector {
 func watching() watch.Snapshot {
 	var times watch.Times
 	times.Counts[2], times.Counts[len(watch.Bounds)], times.Sum = 3, 1, 7*time.Second
-	return watch.Snapshot{Targets: []watch.TargetSnapshot{{URL: "dns+tcp://echoes:7", Failures: 2, Addresses: []watch.AddressSnapshot{
+	return watch.Snapshot{Targets: []watch.TargetSnapshot{{URL: "dns+tcp://echoes:7", Failures: map[watch.Failure]uint64{{Network: "ip6", Reason: "server"}: 2}, Addresses: []watch.AddressSnapshot{
 		{Address: "192.0.2.1:7"},
-		{Address: "192.0.2.2:7", Known: true, Up: true, Sent: 9, Received: 4, Times: times,
+		{Address: "192.0.2.2:7", Resolved: true, Known: true, Up: true, Sent: 9, Received: 4, Times: times,
 			Lost: map[dial.Class]uint64{dial.Refused: 3, watch.Other: 2}},
 	}}}}
 }
@@ -152,6 +152,28 @@ func TestAgentAndCertificateAreExported(t *testing.T) {
 	}
 }
 
+// TestAddressHasAFixedNumberOfSeries: docs/watch.md says how many, and --max-addresses
+// limits the addresses.
+func TestAddressHasAFixedNumberOfSeries(t *testing.T) {
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(Watch(watching))
+	series := 0
+	for _, f := range gather(t, r) {
+		for _, m := range f.GetMetric() {
+			if !slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == "192.0.2.2:7" }) {
+				continue
+			}
+			series++
+			if h := m.GetHistogram(); h != nil {
+				series += len(h.GetBucket()) + 2 // the last bucket, and the sum
+			}
+		}
+	}
+	if series != 34 {
+		t.Errorf("an address has %d series, docs/watch.md says 34", series)
+	}
+}
+
 func TestAddressesOfAWatchAreExported(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
 	r.MustRegister(Watch(watching))
@@ -176,7 +198,7 @@ func TestAddressesOfAWatchAreExported(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
-		"addresses": 2, "resolve_failures_total": 2,
+		"addresses": 2, "resolve_failures_total ip6 server": 2, "address_resolved 192.0.2.2:7": 1,
 		"probes_sent_total 192.0.2.2:7": 9, "probes_received_total 192.0.2.2:7": 4, "up 192.0.2.2:7": 1,
 		"probes_lost_total 192.0.2.2:7 refused": 3, "probes_lost_total 192.0.2.2:7 other": 2,
 		"rtt_seconds 192.0.2.2:7 count": 4, "rtt_seconds 192.0.2.2:7 sum": 7, "rtt_seconds 192.0.2.2:7 le 5e-05": 0,

@@ -11,8 +11,7 @@ func Watch(snapshot func() watch.Snapshot) prometheus.Collector {
 	return collector[watch.Snapshot]{snapshot, []metric[watch.Snapshot]{
 		gauge("echod_watch_addresses", "Addresses that the target has now.", []string{"target"},
 			forTarget(func(t *watch.TargetSnapshot) float64 { return float64(len(t.Addresses)) })),
-		counter("echod_watch_resolve_failures_total", "Failed look-ups of the target's name.", []string{"target"},
-			forTarget(func(t *watch.TargetSnapshot) float64 { return float64(t.Failures) })),
+		counter("echod_watch_resolve_failures_total", "Failed look-ups of the target's name, by network and reason.", []string{"target", "network", "reason"}, failedLookups),
 
 		counter("echod_watch_probes_sent_total", "Probes that were answered or lost.", byAddress(),
 			forAddress(func(a *watch.AddressSnapshot, emit emit) { emit(float64(a.Sent)) })),
@@ -30,6 +29,8 @@ func Watch(snapshot func() watch.Snapshot) prometheus.Collector {
 					emit(truth(a.Up))
 				}
 			})),
+		gauge("echod_watch_address_resolved", "1 if the last answer of the resolver has the address, 0 while it is kept without that.", byAddress(),
+			forAddress(func(a *watch.AddressSnapshot, emit emit) { emit(truth(a.Resolved)) })),
 		{prometheus.NewDesc("echod_watch_rtt_seconds", "Round trips, from the first byte sent to the last byte received.", byAddress(), nil), roundTrips},
 	}}
 }
@@ -51,6 +52,15 @@ func forAddress(of func(*watch.AddressSnapshot, emit)) func(*watch.Snapshot, emi
 			for _, a := range t.Addresses {
 				of(&a, func(v float64, labels ...string) { emit(v, append([]string{t.URL, a.Address}, labels...)...) })
 			}
+		}
+	}
+}
+
+// failedLookups emits the failed look-ups of each target.
+func failedLookups(s *watch.Snapshot, emit emit) {
+	for _, t := range s.Targets {
+		for _, f := range watch.Failures() {
+			emit(float64(t.Failures[f]), t.URL, f.Network, f.Reason)
 		}
 	}
 }

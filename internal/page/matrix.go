@@ -14,13 +14,14 @@ type MatrixState struct {
 // TargetState is a target, and the addresses that it has now.
 type TargetState struct {
 	URL       string         `json:"url"`
-	Problem   string         `json:"problem,omitempty"` // why its name has no addresses
+	Problem   string         `json:"problem,omitempty"` // why not all its addresses are known or monitored
 	Addresses []AddressState `json:"addresses"`
 }
 
 // AddressState is one address of a target. A time of null was not measured.
 type AddressState struct {
 	Address     string        `json:"address"`
+	Resolved    bool          `json:"resolved"` // false: it has left the answers of the resolver
 	Up          bool          `json:"up"`
 	Sent        uint64        `json:"sent_total"`
 	Received    uint64        `json:"received_total"`
@@ -60,7 +61,7 @@ func matrix(snap watch.Snapshot) *MatrixState {
 func addressState(a watch.AddressSnapshot) AddressState {
 	of := a.Quantiles(0.5, 0.99, 1)
 	s := AddressState{
-		Address: a.Address, Up: a.Up, Sent: a.Sent, Received: a.Received, Lost: a.LostTotal(),
+		Address: a.Address, Resolved: a.Resolved, Up: a.Up, Sent: a.Sent, Received: a.Received, Lost: a.LostTotal(),
 		LastSeconds: secondsOf(a.Last), P50Seconds: secondsOf(of[0]), P99Seconds: secondsOf(of[1]), MaxSeconds: secondsOf(of[2]),
 		Error: string(a.Class), ErrorAt: a.Failed, History: []BucketState{},
 	}

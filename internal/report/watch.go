@@ -23,7 +23,7 @@ func WriteWatch(w io.Writer, s watch.Snapshot, now time.Time) error {
 			fmt.Fprintf(&out, "%-7s  %s  %s\n", upDown(a), name, addressSummary(a))
 		}
 		if len(t.Addresses) == 0 {
-			fmt.Fprintf(&out, "%-7s  %s  no addresses; %d failed look-ups\n", "unknown", t.URL, t.Failures)
+			fmt.Fprintf(&out, "%-7s  %s  no addresses; %d failed look-ups\n", "unknown", t.URL, t.FailedLookups())
 		}
 	}
 	fmt.Fprintf(&out, "watched for %v\n", now.Sub(s.Started).Round(time.Second))

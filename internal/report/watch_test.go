@@ -21,7 +21,7 @@ func TestWatchSummaryHasALineForEachAddress(t *testing.T) {
 				Lost: map[dial.Class]uint64{dial.Timeout: 5, dial.Refused: 20}},
 		}},
 		{URL: "unix:///run/echo", Addresses: []watch.AddressSnapshot{{Address: "/run/echo"}}},
-		{URL: "dns+udp://gone.example:7", All: true, Failures: 3},
+		{URL: "dns+udp://gone.example:7", All: true, Failures: map[watch.Failure]uint64{{Network: "ip4", Reason: "server"}: 1, {Network: "ip6", Reason: "timeout"}: 2}},
 	}}
 	want := `up       dns+tcp://echo.example:7 10.0.0.1:7  100 sent, 100 received, 0 lost (0 %); of the last 3 p50 2.00 ms, p99 3.00 ms, max 3.00 ms
 down     dns+tcp://echo.example:7 10.0.0.2:7  100 sent, 75 received, 25 lost (25.0 %): 20 refused, 5 timeout; of the last 1 p50 1.00 ms, p99 1.00 ms, max 1.00 ms

@@ -16,11 +16,12 @@ import (
 )
 
 // nameServer answers each query for IPv4 addresses with those that it has, and all
-// others with an empty answer (RFC 1035, section 4.1).
+// others with an empty answer (RFC 1035, section 4.1) or an error.
 type nameServer struct {
 	net.PacketConn
-	mu    sync.Mutex
-	found []netip.Addr
+	mu     sync.Mutex
+	found  []netip.Addr
+	broken bool // it answers SERVFAIL to queries for IPv6 addresses
 }
 
 func newNameServer(t *testing.T, found ...string) *nameServer {
@@ -47,15 +48,18 @@ func (s *nameServer) serve() {
 }
 
 func (s *nameServer) answer(question []byte) []byte {
-	const header, kindA = 12, 1
+	const header, kindA, servfail = 12, 1, 2
 	end := header + slices.Index(question[header:], 0) + 1 // of the name
 	answer := slices.Clone(question[:end+4])
 	copy(answer[2:header], []byte{0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}) // a recursive answer to one question
-	if binary.BigEndian.Uint16(question[end:]) != kindA {
-		return answer
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if binary.BigEndian.Uint16(question[end:]) != kindA {
+		if s.broken {
+			answer[3] |= servfail
+		}
+		return answer
+	}
 	answer[7] = byte(len(s.found))
 	for _, addr := range s.found {
 		answer = append(answer, 0xc0, header, 0, kindA, 0, 1, 0, 0, 0, 0, 0, 4) // the name of the question; lives for 0 s
@@ -65,11 +69,37 @@ func (s *nameServer) answer(question []byte) []byte {
 }
 
 // lookup sends a query to s with Go's own resolver.
-func (s *nameServer) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+func (s *nameServer) lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	resolver := &net.Resolver{PreferGo: true, StrictErrors: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", s.LocalAddr().String())
 	}}
-	return resolver.LookupNetIP(ctx, "ip", host)
+	return resolver.LookupNetIP(ctx, network, host)
+}
+
+// TestFailedQueryForIPv6DoesNotHideIPv4Addresses: Go's resolver returns an error for both
+// families if the server fails for one.
+func TestFailedQueryForIPv6DoesNotHideIPv4Addresses(t *testing.T) {
+	dns := newNameServer(t, "127.77.0.1")
+	dns.broken = true
+	log := make(lines, 1000)
+	w, err := New(Config{
+		Targets:  []Target{mustParse(t, "dns+tcp://echo.test.:7")},
+		Interval: MinInterval, Resolve: MinResolve, Timeout: time.Minute, Size: 64, MaxAddresses: 3,
+		Lookup: dns.lookup, Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() { defer close(over); w.Run(ctx, nil) }()
+	defer func() { stop(); <-over }()
+	log.await(t, "name not resolved", "network=ip6", "server misbehaving")
+	log.await(t, "address added", "127.77.0.1:7")
+	got := w.Snapshot().Targets[0]
+	if n := got.Failures[Failure{"ip6", "server"}]; n == 0 || n != got.FailedLookups() {
+		t.Errorf("got the failed look-ups %v, want only ip6 of the server", got.Failures)
+	}
 }
 
 // service is an echo service that can stop and start again.
@@ -139,7 +169,7 @@ func (l lines) await(t *testing.T, words ...string) {
 }
 
 // TestNameOfThreeAddressesOnTheLoopback resolves a name with Go's resolver. A service
-// listens on each address. One stops, starts again, and is removed from the name. Nothing
+// listens on each address. One stops, starts again, stops, and is removed from the name. Nothing
 // else uses 127.77.0.0/24, so a closed port there stays closed.
 func TestNameOfThreeAddressesOnTheLoopback(t *testing.T) {
 	first := &service{addr: "127.77.0.1:0"}
@@ -181,6 +211,8 @@ func TestNameOfThreeAddressesOnTheLoopback(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	second.die()
+	log.await(t, "target down", second.addr)
 	dns.mu.Lock()
 	dns.found = addrs("127.77.0.1", "127.77.0.3")
 	dns.mu.Unlock()

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,23 +13,38 @@ import (
 // monitor is a target that is monitored.
 type monitor struct {
 	Target
-	w       *Watcher
-	log     *slog.Logger
-	ctx     context.Context
-	stop    context.CancelFunc
-	members members
-	probers sync.WaitGroup
-	failing time.Time // when look-ups began to fail; zero: they do not
+	w        *Watcher
+	log      *slog.Logger
+	ctx      context.Context
+	stop     context.CancelFunc
+	families []*family
+	probers  sync.WaitGroup
+	shortage string // why not all known addresses are monitored; "" if they are
 
-	mu        sync.Mutex
+	mu        sync.Mutex // also guards the members of the families
 	addresses []*address // in the order in which they were added
-	failures  uint64
+	failures  map[Failure]uint64
 	problem   string
 }
 
+// family is the addresses of a target on one network.
+type family struct {
+	network string // "ip4" or "ip6"; of a target that is not looked up: any
+	members members
+	looked  time.Time // when it was last looked up; zero: never
+	failing time.Time // when look-ups began to fail; zero: they do not
+
+	// found and err are the result of the last look-up.
+	found []string
+	err   error
+}
+
 func (w *Watcher) newMonitor(ctx context.Context, t Target) *monitor {
-	m := &monitor{Target: t, w: w, members: newMembers(), log: w.config.Log.With(slog.String("target", t.URL))}
+	m := &monitor{Target: t, w: w, failures: make(map[Failure]uint64), log: w.config.Log.With(slog.String("target", t.URL))}
 	m.ctx, m.stop = context.WithCancel(ctx)
+	for _, network := range t.networks(ctx) {
+		m.families = append(m.families, &family{network: network, members: make(members)})
+	}
 	return m
 }
 
@@ -57,65 +72,116 @@ func (m *monitor) run() {
 // lookupTimeout is the timeout of a look-up.
 const lookupTimeout = 10 * time.Second
 
-// resolve looks up the addresses of the target. If that fails, the addresses stay.
+// resolve looks up the addresses of the target on all its networks at the same time. The
+// addresses of a network whose look-up fails stay.
 func (m *monitor) resolve() {
 	ctx, cancel := context.WithTimeout(m.ctx, lookupTimeout)
 	defer cancel()
-	found, err := m.lookUp(ctx, m.w.config.Lookup)
+	var queries sync.WaitGroup
+	for _, f := range m.families {
+		queries.Go(func() { f.found, f.err = m.lookUp(ctx, f.network, m.w.config.Lookup) })
+	}
+	queries.Wait()
 	if m.ctx.Err() != nil {
 		return
 	}
-	if err != nil {
-		m.mu.Lock()
-		m.failures++
-		m.problem = err.Error()
-		m.mu.Unlock()
-		if m.failing.IsZero() {
-			m.failing = time.Now()
-			m.log.Warn("name not resolved, its last addresses are kept", slog.Int("addresses", len(m.addresses)), slog.Any("error", err))
+	added := make([][]string, len(m.families))
+	for i, f := range m.families {
+		added[i] = m.update(f)
+	}
+	omitted := 0
+	for i, f := range m.families {
+		for _, name := range added[i] {
+			if !m.add(f, name) {
+				omitted++
+			}
 		}
-		return
 	}
-	if !m.failing.IsZero() {
-		m.log.Info("name resolved again", slog.Duration("failed_for", time.Since(m.failing)))
-		m.failing = time.Time{}
+	m.setProblem(omitted)
+}
+
+// update handles the result of the last look-up of f. It removes addresses, and returns
+// those that are new.
+func (m *monitor) update(f *family) (added []string) {
+	before := f.looked
+	f.looked = time.Now()
+	if f.err != nil {
+		m.mu.Lock()
+		m.failures[Failure{f.network, reasonOf(f.err)}]++
+		m.mu.Unlock()
+		if f.failing.IsZero() {
+			f.failing = f.looked
+			m.log.Warn("name not resolved, its last addresses are kept", slog.String("network", f.network),
+				slog.Int("addresses", len(f.members)), slog.Any("error", f.err))
+		}
+		return nil
 	}
-	added, removed := m.members.update(found)
+	if !f.failing.IsZero() {
+		m.log.Info("name resolved again", slog.String("network", f.network), slog.Duration("failed_for", f.looked.Sub(f.failing)))
+		f.failing = time.Time{}
+	}
+	m.mu.Lock()
+	added, removed := f.members.update(f.found, f.looked.Sub(before), m.w.config.Keep, m.isUp)
+	m.mu.Unlock()
 	for _, name := range removed {
 		m.remove(name)
 	}
-	omitted := 0
-	for _, name := range added {
-		if !m.add(name) {
-			omitted++
+	return added
+}
+
+// isUp reports whether an address answers.
+func (m *monitor) isUp(name string) bool {
+	a := m.addresses[m.index(name)]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.outage.up
+}
+
+func (m *monitor) index(name string) int {
+	return slices.IndexFunc(m.addresses, func(a *address) bool { return a.name == name })
+}
+
+// setProblem remembers why not all addresses are known or monitored. It logs when others
+// than failed look-ups begin.
+func (m *monitor) setProblem(omitted int) {
+	var all []string
+	found, shortage := 0, ""
+	for _, f := range m.families {
+		found += len(f.found)
+		if f.err != nil {
+			all = append(all, map[string]string{"ip4": "IPv4", "ip6": "IPv6"}[f.network]+" addresses not known: "+f.err.Error())
 		}
 	}
-	m.setProblem(len(found), omitted)
-}
-
-// setProblem remembers why not all addresses are monitored, and logs it when it
-// changes.
-func (m *monitor) setProblem(found, omitted int) {
-	problem := ""
 	switch {
-	case found == 0:
-		problem = "the name has no addresses"
 	case omitted > 0:
-		problem = fmt.Sprintf("%d of %d addresses omitted: the limit of %d addresses is reached", omitted, found, m.w.config.MaxAddresses)
+		shortage = fmt.Sprintf("%d of %d addresses omitted: the limit of %d addresses is reached", omitted, found, m.w.config.MaxAddresses)
+	case found == 0 && len(all) == 0:
+		shortage = "the name has no addresses"
+	}
+	if shortage != "" {
+		all = append(all, shortage)
 	}
 	m.mu.Lock()
-	before := m.problem
-	m.problem = problem
+	m.problem = strings.Join(all, "; ")
 	m.mu.Unlock()
-	if problem != "" && problem != before {
-		m.log.Warn("not all addresses are monitored", slog.String("why", problem))
+	if shortage != "" && shortage != m.shortage {
+		m.log.Warn("not all addresses are monitored", slog.String("why", shortage))
 	}
+	m.shortage = shortage
 }
 
-// add starts to monitor an address. It reports false if the limit is reached.
-func (m *monitor) add(name string) bool {
+// add starts to monitor an address of f. If the limit is reached, it removes an address
+// that has left the answers. If there is none, it reports false.
+func (m *monitor) add(f *family, name string) bool {
 	if !m.w.acquire() {
-		return false
+		left := m.longestMissing()
+		if left == "" {
+			return false
+		}
+		m.remove(left)
+		if !m.w.acquire() {
+			return false // another target was faster
+		}
 	}
 	a := newAddress(name, m.w.started, m.w.config.DownAfter, m.log)
 	prober, err := m.w.config.prober(m.Target, a)
@@ -124,8 +190,8 @@ func (m *monitor) add(name string) bool {
 	}
 	ctx, stop := context.WithCancel(m.ctx)
 	a.stop = stop
-	m.members.add(name)
 	m.mu.Lock()
+	f.members[name] = 0
 	m.addresses = append(m.addresses, a)
 	m.mu.Unlock()
 	if m.All {
@@ -144,49 +210,30 @@ func (m *monitor) add(name string) bool {
 	return true
 }
 
+// longestMissing returns the address that has been missing from the answers for the
+// longest time, "" if none is.
+func (m *monitor) longestMissing() (name string) {
+	longest := time.Duration(0)
+	for _, f := range m.families {
+		for member, missing := range f.members {
+			if missing > longest {
+				name, longest = member, missing
+			}
+		}
+	}
+	return name
+}
+
 // remove stops to monitor an address, and forgets its results.
 func (m *monitor) remove(name string) {
-	i := slices.IndexFunc(m.addresses, func(a *address) bool { return a.name == name })
+	i := m.index(name)
 	m.addresses[i].stop()
 	m.mu.Lock()
 	m.addresses = slices.Delete(m.addresses, i, i+1)
+	for _, f := range m.families {
+		delete(f.members, name)
+	}
 	m.mu.Unlock()
 	m.w.release()
 	m.log.Info("address removed", slog.String("address", name), slog.Int("addresses", len(m.addresses)))
 }
-
-// maxMissed is how many consecutive answers of the resolver may lack an address before
-// it is removed. An address that is not ready for a moment keeps its history. Failed
-// look-ups do not count.
-const maxMissed = 3
-
-// members are the addresses of a target. It does no I/O.
-type members struct {
-	missed map[string]int // by address: the consecutive answers that lacked it
-}
-
-func newMembers() members { return members{make(map[string]int)} }
-
-// update compares the members with an answer of the resolver. It returns the addresses
-// that are new, and removes and returns those that were missing too often. A new address
-// is a member only after add.
-func (s members) update(answer []string) (added, removed []string) {
-	for _, address := range answer {
-		if _, known := s.missed[address]; !known {
-			added = append(added, address)
-		}
-	}
-	for _, address := range slices.Sorted(maps.Keys(s.missed)) {
-		if slices.Contains(answer, address) {
-			s.missed[address] = 0
-			continue
-		}
-		if s.missed[address]++; s.missed[address] >= maxMissed {
-			delete(s.missed, address)
-			removed = append(removed, address)
-		}
-	}
-	return added, removed
-}
-
-func (s members) add(address string) { s.missed[address] = 0 }

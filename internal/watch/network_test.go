@@ -22,8 +22,9 @@ import (
 type network struct {
 	mu     sync.Mutex
 	found  []netip.Addr
-	broken error // of the resolver
-	asked  int   // look-ups
+	broken map[string]error // of the resolver, by network
+	rotate int              // how many of found an answer has, the next ones each time; 0: all
+	asked  int              // look-ups of IPv4 addresses
 	conns  map[string][]net.Conn
 	dead   map[string]bool
 	dialed []time.Duration // when, from the beginning of the test
@@ -41,7 +42,7 @@ func newNetwork(found ...string) *network {
 // first probe of an address half a second after it was added.
 func (f *network) config(t *testing.T, urls ...string) Config {
 	c := Config{
-		Interval: time.Second, Timeout: 2 * time.Second, Size: 64, Resolve: 10 * time.Second, MaxAddresses: 100,
+		Interval: time.Second, Timeout: 2 * time.Second, Size: 64, Resolve: 10 * time.Second, Keep: 30 * time.Second, MaxAddresses: 100,
 		Lookup: f.lookup, Dial: f.dial, Spread: func(d time.Duration) time.Duration { return d / 2 },
 		Log: slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{ReplaceAttr: plain})),
 	}
@@ -69,18 +70,40 @@ func (f *network) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (f *network) lookup(context.Context, string) ([]netip.Addr, error) {
+func (f *network) lookup(_ context.Context, network, _ string) ([]netip.Addr, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.asked++
-	return f.found, f.broken
+	if network == "ip4" {
+		f.asked++
+	}
+	if err := f.broken[network]; err != nil {
+		return nil, err
+	}
+	if f.rotate == 0 {
+		return f.found, nil
+	}
+	var answer []netip.Addr
+	for i := range f.rotate {
+		answer = append(answer, f.found[(f.asked*f.rotate+i)%len(f.found)])
+	}
+	return answer, nil
 }
 
 // resolve sets the result of look-ups from now on.
-func (f *network) resolve(broken error, found ...string) {
+func (f *network) resolve(found ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.broken, f.found = broken, addrs(found...)
+	f.broken, f.found = nil, addrs(found...)
+}
+
+// breakResolver makes look-ups on a network fail from now on.
+func (f *network) breakResolver(network string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken == nil {
+		f.broken = make(map[string]error)
+	}
+	f.broken[network] = err
 }
 
 func (f *network) dial(_ context.Context, _, address string) (net.Conn, error) {

@@ -18,9 +18,9 @@ type Snapshot struct {
 // TargetSnapshot is the state of one target.
 type TargetSnapshot struct {
 	URL      string
-	All      bool   // whether all addresses of the name are monitored
-	Failures uint64 // failed look-ups of the name
-	Problem  string // why not all its addresses are known or monitored; "" if they are
+	All      bool               // whether all addresses of the name are monitored
+	Failures map[Failure]uint64 // failed look-ups of the name, by one of Failures
+	Problem  string             // why not all its addresses are known or monitored; "" if they are
 
 	Addresses []AddressSnapshot
 }
@@ -28,6 +28,7 @@ type TargetSnapshot struct {
 // AddressSnapshot is the state of one address. Counts grow as long as it is monitored.
 type AddressSnapshot struct {
 	Address   string // host:port, or a path
+	Resolved  bool   // the last answer of the resolver has it; true for a target that is not looked up
 	Known     bool   // whether Up is known
 	Up        bool   // it answers; false after Config.DownAfter consecutive lost probes
 	Connected bool   // there is a connection, or a socket for datagrams; undefined with Config.Reconnect
@@ -62,6 +63,14 @@ func (a AddressSnapshot) Quantiles(parts ...float64) []time.Duration {
 	return all
 }
 
+// FailedLookups returns the failed look-ups of all kinds.
+func (t TargetSnapshot) FailedLookups() (n uint64) {
+	for _, failed := range t.Failures {
+		n += failed
+	}
+	return n
+}
+
 // LostTotal returns the lost probes of all classes.
 func (a AddressSnapshot) LostTotal() uint64 { return a.Sent - a.Received }
 
@@ -81,11 +90,21 @@ func (w *Watcher) Snapshot() Snapshot {
 func (m *monitor) snapshot() TargetSnapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := TargetSnapshot{URL: m.URL, All: m.All, Failures: m.failures, Problem: m.problem}
+	s := TargetSnapshot{URL: m.URL, All: m.All, Failures: maps.Clone(m.failures), Problem: m.problem}
 	for _, a := range m.addresses {
-		s.Addresses = append(s.Addresses, a.snapshot())
+		of := a.snapshot()
+		of.Resolved = m.isListed(a.name)
+		s.Addresses = append(s.Addresses, of)
 	}
 	return s
+}
+
+// isListed reports whether the last answer of the resolver has the address.
+func (m *monitor) isListed(name string) bool {
+	return slices.ContainsFunc(m.families, func(f *family) bool {
+		missing, member := f.members[name]
+		return member && missing == 0
+	})
 }
 
 func (a *address) snapshot() AddressSnapshot {

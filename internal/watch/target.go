@@ -42,20 +42,30 @@ func Parse(url string) (Target, error) {
 	return Target{URL: url, Dial: dial.Target{Network: u.Network, Address: u.Address()}, All: all}, nil
 }
 
-// Lookup returns the addresses of a name.
-type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+// Lookup returns the addresses of a name on network, which is "ip4" or "ip6", as
+// [net.Resolver.LookupNetIP] does.
+type Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-// resolver fails if one of its queries does. It would omit addresses otherwise.
+// resolver fails if a query for one of the search domains fails. It would answer that the
+// name does not exist otherwise.
 var resolver = &net.Resolver{StrictErrors: true}
 
-func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	return resolver.LookupNetIP(ctx, endpoint.Network(ctx), host)
+// networks returns the networks whose addresses t can have. Each is looked up separately,
+// because a resolver returns no addresses at all if it fails for one of two networks.
+func (t Target) networks(ctx context.Context) []string {
+	all := []string{endpoint.Network(ctx)}
+	if t.All && all[0] == "ip" {
+		all = []string{"ip4", "ip6"}
+	}
+	return slices.DeleteFunc(all, func(network string) bool {
+		from := t.Dial.Source
+		return t.All && from.IsValid() && from.Is4() != (network == "ip4")
+	})
 }
 
-// lookUp returns the addresses of t: host:port, or a path. A name that does not exist has
-// no addresses, which is not an error. Addresses of another family than t's source
-// address are omitted.
-func (t Target) lookUp(ctx context.Context, lookup Lookup) ([]string, error) {
+// lookUp returns the addresses of t on one of its networks: host:port, or a path. A name
+// that has none is not an error.
+func (t Target) lookUp(ctx context.Context, network string, lookup Lookup) ([]string, error) {
 	if !t.All {
 		return []string{t.Dial.Address}, nil
 	}
@@ -63,14 +73,13 @@ func (t Target) lookUp(ctx context.Context, lookup Lookup) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up %s: %w", t.URL, err)
 	}
-	found, err := lookup(ctx, host)
-	if notFound(err) {
-		return nil, nil
+	found, err := lookup(ctx, network, host)
+	if err != nil && !notFound(err) {
+		return nil, err
 	}
 	var here []netip.Addr
 	for _, addr := range found {
-		addr = addr.Unmap()
-		if from := t.Dial.Source; !from.IsValid() || from.Is4() == addr.Is4() {
+		if addr = addr.Unmap(); addr.Is4() == (network == "ip4") {
 			here = append(here, addr)
 		}
 	}
@@ -79,13 +88,50 @@ func (t Target) lookUp(ctx context.Context, lookup Lookup) ([]string, error) {
 	for _, addr := range slices.Compact(here) {
 		all = append(all, net.JoinHostPort(addr.String(), port))
 	}
-	return all, err
+	return all, nil
 }
 
-// notFound reports whether the name does not exist.
+// notFound reports whether the name does not exist, or has no address on the network.
+// Package net returns a *net.AddrError if a file or the name itself has only an address of
+// the other family.
 func notFound(err error) bool {
+	if _, ok := errors.AsType[*net.AddrError](err); ok {
+		return true
+	}
 	failed, ok := errors.AsType[*net.DNSError](err)
 	return ok && failed.IsNotFound
+}
+
+// Failure is a kind of failed look-ups.
+type Failure struct{ Network, Reason string }
+
+// The reasons of failed look-ups.
+const (
+	lookupTimedOut = "timeout" // no answer in time
+	lookupServer   = "server"  // a server answered that it failed, e.g. SERVFAIL or REFUSED
+	lookupOther    = "other"   // e.g. the server could not be reached
+)
+
+// Failures returns all kinds of failed look-ups.
+func Failures() (all []Failure) {
+	for _, network := range []string{"ip4", "ip6"} {
+		for _, reason := range []string{lookupTimedOut, lookupServer, lookupOther} {
+			all = append(all, Failure{network, reason})
+		}
+	}
+	return all
+}
+
+// reasonOf returns the reason of a failed look-up.
+func reasonOf(err error) string {
+	failed, ok := errors.AsType[*net.DNSError](err)
+	switch {
+	case ok && failed.IsTimeout, errors.Is(err, context.DeadlineExceeded):
+		return lookupTimedOut
+	case ok && (failed.IsTemporary || failed.Err == "server misbehaving"): // the text of package net for SERVFAIL and REFUSED
+		return lookupServer
+	}
+	return lookupOther
 }
 
 // at returns the target of one address of t. Its certificate must be valid for the name,

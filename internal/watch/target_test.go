@@ -72,6 +72,7 @@ func addrs(all ...string) []netip.Addr {
 
 func TestAddressesOfAName(t *testing.T) {
 	failed := errors.New("server misbehaving")
+	both := addrs("10.0.0.10", "10.0.0.9", "fd00::1", "::ffff:10.0.0.9")
 	tests := []struct {
 		name    string
 		url     string
@@ -83,9 +84,9 @@ func TestAddressesOfAName(t *testing.T) {
 	}{
 		{"not a name for all addresses", "tcp://echo.example:7", netip.Addr{}, nil, failed, []string{"echo.example:7"}, nil},
 		{"a path", "unix:///run/echo", netip.Addr{}, nil, failed, []string{"/run/echo"}, nil},
-		{"sorted, each once", "dns+tcp://echo.example:7", netip.Addr{}, addrs("10.0.0.10", "10.0.0.9", "fd00::1", "::ffff:10.0.0.9"), nil,
-			[]string{"10.0.0.9:7", "10.0.0.10:7", "[fd00::1]:7"}, nil},
-		{"of the family of the source", "dns+tcp://echo.example:7", netip.MustParseAddr("10.0.0.1"), addrs("10.0.0.9", "fd00::1"), nil, []string{"10.0.0.9:7"}, nil},
+		{"sorted, each once", "dns+tcp://echo.example:7", netip.Addr{}, both, nil, []string{"10.0.0.9:7", "10.0.0.10:7", "[fd00::1]:7"}, nil},
+		{"of the family of an IPv4 source", "dns+tcp://echo.example:7", netip.MustParseAddr("10.0.0.1"), both, nil, []string{"10.0.0.9:7", "10.0.0.10:7"}, nil},
+		{"of the family of an IPv6 source", "dns+tcp://echo.example:7", netip.MustParseAddr("fd00::9"), both, nil, []string{"[fd00::1]:7"}, nil},
 		{"the name does not exist", "dns+tcp://echo.example:7", netip.Addr{}, nil, &net.DNSError{IsNotFound: true}, nil, nil},
 		{"the resolver fails", "dns+tcp://echo.example:7", netip.Addr{}, nil, failed, nil, failed},
 	}
@@ -93,16 +94,37 @@ func TestAddressesOfAName(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			target := mustParse(t, tt.url)
 			target.Dial.Source = tt.source
-			got, err := target.lookUp(t.Context(), func(_ context.Context, host string) ([]netip.Addr, error) {
-				if host != "echo.example" {
-					t.Errorf("%q is looked up", host)
+			var got []string
+			for _, network := range target.networks(t.Context()) {
+				found, err := target.lookUp(t.Context(), network, func(_ context.Context, _, host string) ([]netip.Addr, error) {
+					if host != "echo.example" {
+						t.Errorf("%q is looked up", host)
+					}
+					return tt.found, tt.err
+				})
+				if !errors.Is(err, tt.wantErr) {
+					t.Errorf("%s: got %v, want %v", network, err, tt.wantErr)
 				}
-				return tt.found, tt.err
-			})
-			if diff := cmp.Diff(tt.want, got); diff != "" || !errors.Is(err, tt.wantErr) {
-				t.Errorf("got %v, want %v; addresses (-want +got)\n%s", err, tt.wantErr, diff)
+				got = append(got, found...)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("addresses (-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAddressOfOneFamilyIsNoFailureOfTheOther: package net has an error of its own for an
+// IPv4 address that is looked up as IPv6, also if it is from /etc/hosts.
+func TestAddressOfOneFamilyIsNoFailureOfTheOther(t *testing.T) {
+	for host, want := range map[string][2][]string{"127.0.0.1": {{"127.0.0.1:7"}, nil}, "[::1]": {nil, {"[::1]:7"}}} {
+		target := mustParse(t, "dns+tcp://"+host+":7")
+		for i, network := range []string{"ip4", "ip6"} {
+			got, err := target.lookUp(t.Context(), network, resolver.LookupNetIP)
+			if diff := cmp.Diff(want[i], got); diff != "" || err != nil {
+				t.Errorf("%s on %s: got %v, want none; addresses (-want +got)\n%s", host, network, err, diff)
+			}
+		}
 	}
 }
 

@@ -3,7 +3,7 @@
 // resolver change.
 //
 // Package ping sends the probes. Which addresses of a name are monitored (members, in
-// monitor.go), and when an address counts as up or down (outage, in address.go), is
+// members.go), and when an address counts as up or down (outage, in address.go), is
 // decided without I/O.
 package watch
 
@@ -29,6 +29,7 @@ type Config struct {
 	Reconnect bool          // a new connection for each probe
 	DownAfter int           // consecutive lost probes that make an address down; 0: DefaultDownAfter
 	Resolve   time.Duration // between two look-ups of a name, more or less by a tenth
+	Keep      time.Duration // how long an address that does not answer is monitored after it left the answers
 
 	// MaxAddresses limits the addresses that are monitored at once, and so the memory
 	// for them. The addresses beyond it are logged and not monitored.

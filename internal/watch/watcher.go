@@ -25,7 +25,7 @@ func New(c Config) (*Watcher, error) {
 		return nil, err
 	}
 	if c.Lookup == nil {
-		c.Lookup = lookup
+		c.Lookup = resolver.LookupNetIP
 	}
 	if c.Spread == nil {
 		c.Spread = rand.N[time.Duration]

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"echod/internal/dial"
 	"echod/internal/usage"
@@ -97,64 +99,121 @@ func TestAddressIsNeitherUpNorDownAtFirst(t *testing.T) {
 
 func TestAddressesFollowTheResolver(t *testing.T) {
 	gone := &net.DNSError{Err: "no such host", Name: "echo", IsNotFound: true}
-	broken := errors.New("server misbehaving")
+	broken := &net.DNSError{Err: "server misbehaving", Name: "echo", IsTemporary: true}
+	slow := &net.DNSError{Err: "i/o timeout", Name: "echo", IsTimeout: true}
+	three := []string{"10.0.0.1", "10.0.0.2", "fd00::1"}
 	tests := []struct {
 		name     string
-		broken   error
 		found    []string
-		want     []string // 40 s later
+		ip4, ip6 error
+		dead     []string
+		want     []string // 60 s later; * is not in the last answer
 		log      []string
-		failures uint64
+		failures map[Failure]uint64
 		problem  string
 	}{
-		{"all the same", nil, []string{"10.0.0.2", "10.0.0.1"}, []string{"10.0.0.1:7", "10.0.0.2:7"}, nil, 0, ""},
-		{"one is added", nil, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}, []string{"10.0.0.1:7", "10.0.0.2:7", "10.0.0.3:7"},
-			[]string{"address added address=10.0.0.3:7 addresses=3", "target up address=10.0.0.3:7"}, 0, ""},
-		{"one is removed", nil, []string{"10.0.0.2"}, []string{"10.0.0.2:7"}, []string{"address removed address=10.0.0.1:7 addresses=1"}, 0, ""},
-		{"the resolver fails", broken, nil, []string{"10.0.0.1:7", "10.0.0.2:7"},
-			[]string{"name not resolved, its last addresses are kept addresses=2"}, 4, "server misbehaving"},
-		{"the name does not exist", gone, nil, nil, []string{"address removed address=10.0.0.1:7 addresses=1",
-			"address removed address=10.0.0.2:7 addresses=0", "not all addresses are monitored why=the name has no addresses"}, 0, "the name has no addresses"},
+		{name: "all the same", found: []string{"fd00::1", "10.0.0.2", "10.0.0.1"}, want: []string{"10.0.0.1:7", "10.0.0.2:7", "[fd00::1]:7"}},
+		{name: "one is added", found: append(three, "10.0.0.3"), want: []string{"10.0.0.1:7", "10.0.0.2:7", "[fd00::1]:7", "10.0.0.3:7"},
+			log: []string{"address added address=10.0.0.3:7 addresses=4", "target up address=10.0.0.3:7"}},
+		{name: "one leaves and answers", found: three[1:], want: []string{"10.0.0.1:7*", "10.0.0.2:7", "[fd00::1]:7"}},
+		{name: "one leaves and dies", found: three[1:], dead: []string{"10.0.0.1:7"}, want: []string{"10.0.0.2:7", "[fd00::1]:7"},
+			log: []string{"target down address=10.0.0.1:7 class=refused", "address removed address=10.0.0.1:7 addresses=2"}},
+		{name: "all leave and one dies", dead: []string{"10.0.0.1:7"}, want: []string{"10.0.0.2:7*", "[fd00::1]:7*"}, problem: "the name has no addresses",
+			log: []string{"target down address=10.0.0.1:7 class=refused", "address removed address=10.0.0.1:7 addresses=2",
+				"not all addresses are monitored why=the name has no addresses"}},
+		{name: "the resolver fails", ip4: broken, ip6: slow, want: []string{"10.0.0.1:7", "10.0.0.2:7", "[fd00::1]:7"},
+			log:      []string{"name not resolved, its last addresses are kept network=ip4 addresses=2", "name not resolved, its last addresses are kept network=ip6 addresses=1"},
+			failures: map[Failure]uint64{{"ip4", "server"}: 6, {"ip6", "timeout"}: 6},
+			problem:  "IPv4 addresses not known: lookup echo: server misbehaving; IPv6 addresses not known: lookup echo: i/o timeout"},
+		{name: "the resolver fails for IPv6", found: append(three[:2:2], "10.0.0.3"), ip6: broken, dead: []string{"[fd00::1]:7"},
+			want: []string{"10.0.0.1:7", "10.0.0.2:7", "[fd00::1]:7", "10.0.0.3:7"}, problem: "IPv6 addresses not known: lookup echo: server misbehaving",
+			log: []string{"name not resolved, its last addresses are kept network=ip6 addresses=1", "target down address=[fd00::1]:7 class=refused",
+				"address added address=10.0.0.3:7 addresses=4", "target up address=10.0.0.3:7"},
+			failures: map[Failure]uint64{{"ip6", "server"}: 6}},
+		{name: "the resolver fails for IPv4", ip4: errors.New("no server"), want: []string{"10.0.0.1:7", "10.0.0.2:7", "[fd00::1]:7*"},
+			problem:  "IPv4 addresses not known: no server",
+			log:      []string{"name not resolved, its last addresses are kept network=ip4 addresses=2"},
+			failures: map[Failure]uint64{{"ip4", "other"}: 6}},
+		{name: "the name does not exist", ip4: gone, ip6: gone, dead: []string{"10.0.0.1:7", "10.0.0.2:7", "[fd00::1]:7"}, problem: "the name has no addresses",
+			log: []string{"target down address=10.0.0.1:7 class=refused", "target down address=10.0.0.2:7 class=refused", "target down address=[fd00::1]:7 class=refused",
+				"address removed address=10.0.0.1:7 addresses=2", "address removed address=10.0.0.2:7 addresses=1", "address removed address=[fd00::1]:7 addresses=0",
+				"not all addresses are monitored why=the name has no addresses"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newNetwork("10.0.0.1", "10.0.0.2")
+				f := newNetwork(three...)
 				w := f.watch(t, f.config(t, name))
 				w.until(5 * time.Second)
 				f.taken()
-				f.resolve(tt.broken, tt.found...)
-				w.until(45 * time.Second)
+				f.resolve(tt.found...)
+				f.breakResolver("ip4", tt.ip4)
+				f.breakResolver("ip6", tt.ip6)
+				for _, address := range tt.dead {
+					f.kill(address)
+				}
+				w.until(65 * time.Second)
 				w.wantLog(tt.log...)
 				got, addresses := w.Snapshot().Targets[0], []string(nil)
 				for _, a := range got.Addresses {
-					addresses = append(addresses, a.Address)
+					addresses = append(addresses, a.Address+map[bool]string{false: "*"}[a.Resolved])
 				}
 				if diff := cmp.Diff(tt.want, addresses); diff != "" {
 					t.Errorf("addresses (-want +got)\n%s", diff)
 				}
-				if got.Failures != tt.failures || got.Problem != tt.problem {
-					t.Errorf("got %d failures and %q, want %d and %q", got.Failures, got.Problem, tt.failures, tt.problem)
+				if diff := cmp.Diff(tt.failures, got.Failures, cmpopts.EquateEmpty()); diff != "" || got.Problem != tt.problem {
+					t.Errorf("got the problem %q, want %q; failed look-ups (-want +got)\n%s", got.Problem, tt.problem, diff)
 				}
 			})
 		})
 	}
 }
 
+// TestAddressesThatRotateAreNotRemoved: an answer has 3 of 10 addresses. One of them dies
+// and comes back. Each has one history, and all its counts.
+func TestAddressesThatRotateAreNotRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []string
+		for i := range 10 {
+			all = append(all, fmt.Sprintf("10.0.0.%d", i))
+		}
+		f := newNetwork(all...)
+		f.rotate = 3
+		c := f.config(t, name)
+		c.Keep = DefaultKeep
+		w := f.watch(t, c)
+		w.until(time.Minute)
+		if n := len(f.taken()); n != 20 {
+			t.Errorf("got %d lines of the log, want that each of 10 is added and up", n)
+		}
+		sent := w.Snapshot().Targets[0].Addresses
+		f.kill("10.0.0.4:7")
+		w.until(10 * time.Minute)
+		f.revive("10.0.0.4:7")
+		w.until(11 * time.Minute)
+		w.wantLog("target down address=10.0.0.4:7 class=refused", "target up again address=10.0.0.4:7 was_down=9m1.001s")
+		for i, a := range w.Snapshot().Targets[0].Addresses {
+			if a.Sent != sent[i].Sent+600 || a.Address != sent[i].Address {
+				t.Errorf("got %d probes of %s, want 600 more than %d of %s", a.Sent, a.Address, sent[i].Sent, sent[i].Address)
+			}
+		}
+	})
+}
+
 func TestRemovedAddressGetsNoMoreProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newNetwork("10.0.0.1")
-		w := f.watch(t, f.config(t, name))
+		c := f.config(t, name)
+		c.Reconnect = true
+		w := f.watch(t, c)
 		w.until(5 * time.Second)
-		f.resolve(nil)
-		w.until(40 * time.Second)
-		for _, conn := range f.conns["10.0.0.1:7"] {
-			if _, err := conn.Write([]byte("x")); err == nil {
-				t.Error("its connection is open")
-			}
-		}
-		if w.Watcher.used != 0 {
-			t.Errorf("%d addresses are counted, want 0", w.Watcher.used)
+		f.resolve()
+		f.kill("10.0.0.1:7")
+		w.until(time.Minute)
+		dialed := len(f.dialed)
+		w.until(time.Hour)
+		if n := len(f.dialed) - dialed; n != 0 || w.Watcher.used != 0 {
+			t.Errorf("%d connections are made, and %d addresses are counted, want 0 of both", n, w.Watcher.used)
 		}
 	})
 }
@@ -162,15 +221,15 @@ func TestRemovedAddressGetsNoMoreProbes(t *testing.T) {
 func TestFailureOfTheResolverIsLoggedAtItsStartAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newNetwork("10.0.0.1")
-		f.broken = context.DeadlineExceeded
+		f.breakResolver("ip4", context.DeadlineExceeded)
 		w := f.watch(t, f.config(t, name))
 		w.until(35 * time.Second)
-		w.wantLog("name not resolved, its last addresses are kept addresses=0")
-		f.resolve(nil, "10.0.0.1")
+		w.wantLog("name not resolved, its last addresses are kept network=ip4 addresses=0")
+		f.resolve("10.0.0.1")
 		w.until(65 * time.Second)
-		w.wantLog("name resolved again failed_for=40s", "address added address=10.0.0.1:7 addresses=1", "target up address=10.0.0.1:7")
-		if got := w.Snapshot().Targets[0]; got.Failures != 4 || got.Problem != "" {
-			t.Errorf("got %d failures and %q, want 4 and none now", got.Failures, got.Problem)
+		w.wantLog("name resolved again network=ip4 failed_for=40s", "address added address=10.0.0.1:7 addresses=1", "target up address=10.0.0.1:7")
+		if got := w.Snapshot().Targets[0]; got.Failures[Failure{"ip4", "timeout"}] != 4 || got.Problem != "" {
+			t.Errorf("got the failed look-ups %v and %q, want 4 timeouts and none now", got.Failures, got.Problem)
 		}
 	})
 }
@@ -194,7 +253,7 @@ func TestChangeOfTargetsDoesNotInterruptTheOthers(t *testing.T) {
 	})
 }
 
-func TestAddressesBeyondTheLimitAreAddedWhenOthersAreRemoved(t *testing.T) {
+func TestAddressesBeyondTheLimitAreAddedWhenOthersLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newNetwork("10.0.0.1", "10.0.0.2", "10.0.0.3")
 		c := f.config(t, name)
@@ -206,11 +265,10 @@ func TestAddressesBeyondTheLimitAreAddedWhenOthersAreRemoved(t *testing.T) {
 		if got := w.Snapshot().Targets[0].Problem; got != problem {
 			t.Errorf("got %q, want %q", got, problem)
 		}
-		f.resolve(nil, "10.0.0.2", "10.0.0.3")
+		f.resolve("10.0.0.2", "10.0.0.3") // the first one answers, but those in the answer have priority
 		w.until(45 * time.Second)
 		w.wantLog("address added address=10.0.0.1:7 addresses=1", "address added address=10.0.0.2:7 addresses=2",
 			"target up address=10.0.0.1:7", "target up address=10.0.0.2:7", "not all addresses are monitored why="+problem,
-			"not all addresses are monitored why=1 of 2 addresses omitted: the limit of 2 addresses is reached",
 			"address removed address=10.0.0.1:7 addresses=1", "address added address=10.0.0.3:7 addresses=2", "target up address=10.0.0.3:7")
 		w.changes <- []Target{mustParse(t, "tcp://a:7"), mustParse(t, "tcp://b:7"), mustParse(t, "tcp://c:7")}
 		w.until(46 * time.Second)
