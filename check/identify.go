@@ -156,9 +156,14 @@ func speaksTLS(p *probe, deadline time.Time) bool {
 }
 
 // request returns what identify sends on connection number i, or in datagram number i.
-// The line end makes servers answer that read lines, e.g. those of HTTP.
+// The line end makes servers answer that read lines, e.g. those of HTTP. The bytes before it
+// are ASCII: they come back from a server that decodes what it receives as text.
 func (p *probe) request(i int) []byte {
-	return append(nextBytes(p.payload(i), identifyLen-2), '\r', '\n')
+	request := append(nextBytes(p.payload(i), identifyLen-2), '\r', '\n')
+	for i := identifyLen - 8; i < identifyLen; i++ {
+		request[i] &= 0x7f
+	}
+	return request
 }
 
 // comesFrom reports whether got has something of sent: four consecutive bytes, or a

@@ -280,6 +280,7 @@ func TestABrokenEchoIsAnEcho(t *testing.T) {
 			return b
 		})},
 		{"changes every second byte", changed("", each(func(i int, b byte) byte { return b + byte(i%2)*byte(i) }))},
+		{"decodes UTF-8", changed("", func(b []byte) []byte { return []byte(string([]rune(string(b)))) })},
 		{"clears the top bit", changed("", each(func(_ int, b byte) byte { return b & 0x7f }))},
 		{"inverts all bits", changed("", each(func(_ int, b byte) byte { return ^b }))},
 		{"adds one to each byte", changed("", each(func(_ int, b byte) byte { return b + 1 }))},

@@ -26,13 +26,13 @@ func (c *limitedConn) Close() error {
 	return c.TCPConn.Close()
 }
 
-// refusesAbove returns a path that refuses connections while this many are open.
-func refusesAbove(limit int64, target check.Target) check.Target {
+// failsAbove returns a path on which connects fail by err while this many connections are open.
+func failsAbove(limit int64, target check.Target, err error) check.Target {
 	address, open := target.Address, new(atomic.Int64)
 	target.Dial = func(ctx context.Context) (net.Conn, error) {
 		if open.Add(1) > limit {
 			open.Add(-1)
-			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+			return nil, err
 		}
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err != nil {
@@ -49,7 +49,7 @@ func TestALimitOnConnectionsIsAFailureOfConcurrencyAlone(t *testing.T) {
 		name   string
 		target check.Target
 	}{
-		{"refused", refusesAbove(10, parse(t, echotest.NewServer(t).URL()))},
+		{"refused", failsAbove(10, parse(t, echotest.NewServer(t).URL()), &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED})},
 		{"accepted and reset", parse(t, echotest.NewRelay(t, echotest.Path{MaxConns: 10}, echotest.NewServer(t).URL()).URL())},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

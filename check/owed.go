@@ -21,9 +21,10 @@ const (
 	owedTime = 3 * time.Second
 	// fillTime bounds one fill.
 	fillTime = 15 * time.Second
-	// standstill is how long a writer makes no progress until it counts as stalled. A
-	// busy machine may receive more after a longer time; then a little less is owed.
-	standstill = 300 * time.Millisecond
+	// standstill is how long a writer makes no progress until it counts as stalled. A busy
+	// machine may pause a server for longer: the writer continues while the rule does
+	// something else.
+	standstill = time.Second
 )
 
 // mostOwed is the number of bytes that a server is made to owe.
@@ -34,18 +35,18 @@ func (p *probe) mostOwed() int64 {
 	return p.path.carries(owedTime, 64<<10, mostOwed)
 }
 
-// openOwed opens a stream and sends as much of the first payload as is received while
-// the client reads nothing. That many bytes are owed then.
-func (p *probe) openOwed() (s *stream, owed int64, err error) {
+// openOwed opens a stream and sends the first payload, while the client reads nothing, until
+// nothing has moved for stallLimit. The writer then waits, and continues if more is received.
+func (p *probe) openOwed(stallLimit time.Duration) (s *stream, stalled bool, err error) {
 	if s, err = p.open(); err != nil {
-		return nil, 0, err
+		return nil, false, err
 	}
 	s.shrinkBuffer()
-	if owed, _, err = s.fill(p.payload(0), p.mostOwed(), standstill); err != nil {
+	if stalled, err = s.fill(p.payload(0), p.mostOwed(), stallLimit); err != nil {
 		s.Close()
-		return nil, 0, s.callError("sending", err)
+		return nil, false, err
 	}
-	return s, owed, nil
+	return s, stalled, nil
 }
 
 // shrinkBuffer requests a small receive buffer, so that few bytes stall the other
@@ -74,84 +75,102 @@ func (s *stream) setReadBuffer(bytes int) {
 }
 
 // fill writes up to limit bytes of r and reads nothing, until nothing has moved for
-// stallLimit, and not longer than fillTime. It returns how many bytes were accepted, and
-// whether the writer stalled.
-func (s *stream) fill(r io.Reader, limit int64, stallLimit time.Duration) (n int64, stalled bool, err error) {
-	if _, ok := s.Conn.(*tls.Conn); ok {
-		return s.fillTLS(r, limit, stallLimit)
-	}
-	end, progress := time.Now().Add(fillTime), time.Now()
-	s.life.lastMoved(s.Conn)
-	for n < limit {
-		piece := nextBytes(r, int(min(limit-n, 256<<10)))
-		for len(piece) > 0 {
-			if time.Now().After(end) {
-				return n, false, nil
-			}
-			// Short, because a write that times out does not say when its last byte was
-			// accepted.
-			s.SetWriteDeadline(time.Now().Add(stallLimit / 4))
-			written, err := s.Write(piece)
-			n += int64(written)
-			piece = piece[written:]
-			if written > 0 || s.life.lastMoved(s.Conn).After(progress) {
-				progress = time.Now()
-			}
-			switch {
-			case classify(err) == Timeout && time.Since(progress) >= stallLimit:
-				return n, true, nil
-			case err != nil && classify(err) != Timeout:
-				return n, false, err
-			}
-		}
-	}
-	return n, false, nil
+// stallLimit, or for fillTime and stallLimit together. It reports whether the writer stalled.
+// Then it still waits: stopFill ends it and returns how many bytes were accepted.
+func (s *stream) fill(r io.Reader, limit int64, stallLimit time.Duration) (stalled bool, err error) {
+	s.startFill(r, limit)
+	return s.waitStall(stallLimit, fillTime+stallLimit)
 }
 
-// fillTLS is fill for a connection that a write deadline would break. When it
-// returns, the last piece is still being written: it counts as accepted, and is sent
-// as soon as the other side reads.
-func (s *stream) fillTLS(r io.Reader, limit int64, stallLimit time.Duration) (n int64, stalled bool, err error) {
-	w := &backgroundWriter{done: make(chan error, 1)}
+// startFill starts to write up to limit bytes of r in the background.
+func (s *stream) startFill(r io.Reader, limit int64) {
+	w := &writer{done: make(chan struct{}), moved: time.Now()}
+	s.writer = w
 	s.SetWriteDeadline(time.Time{})
-	go func() { w.done <- w.run(s.Conn, r, limit) }()
-	ticker := time.NewTicker(stallLimit)
+	go func() {
+		defer close(w.done)
+		w.err = w.run(s.Conn, r, limit)
+	}()
+}
+
+// waitStall waits until nothing has moved for stallLimit, until the writer of startFill has
+// ended, and not longer than limit. It reports whether the writer stalled.
+func (s *stream) waitStall(stallLimit, limit time.Duration) (stalled bool, err error) {
+	ticker := time.NewTicker(stallLimit / 8)
 	defer ticker.Stop()
-	start := time.Now()
-	for before, looked := int64(0), start; ; before, looked = n, time.Now() {
+	for start := time.Now(); ; {
 		select {
-		case err := <-w.done:
-			return w.count(), false, err
+		case <-s.writer.done:
+			return false, s.fillError()
 		case <-ticker.C:
 		}
-		n = w.count()
-		stalled := n == before && s.life.lastMoved(s.Conn).Before(looked)
-		if stalled || time.Since(start) > fillTime {
-			s.writer = w
-			return w.stop(), stalled, nil
+		switch moved := s.writer.lastMoved(s.life.lastMoved(s.Conn)); {
+		case time.Since(moved) >= stallLimit:
+			return true, nil
+		case time.Since(start) >= limit:
+			return false, nil
 		}
 	}
 }
 
-// backgroundWriter keeps writing after fillTLS has returned. A deadline could stop it,
-// but a *tls.Conn whose Write has failed once sends nothing more, not even its
-// close_notify.
-type backgroundWriter struct {
-	mu      sync.Mutex
-	started int64 // bytes passed to Write, including the piece that is stuck
-	stopped bool
-	done    chan error // how it ended; nil if it was stopped, or everything is written
+// stopFill ends the writer of fill. It returns how many bytes were accepted, and the failure
+// of the writer. With TLS, the last piece is still being written: it counts as accepted, and
+// is sent as soon as the other side reads. A deadline could stop it, but a *tls.Conn whose
+// Write has failed once sends nothing more, not even its close_notify.
+func (s *stream) stopFill() (n int64, err error) {
+	w := s.writer
+	w.stop()
+	if _, ok := s.Conn.(*tls.Conn); !ok {
+		s.SetWriteDeadline(time.Now())
+		<-w.done
+		s.SetWriteDeadline(time.Time{})
+	}
+	if w.ended() {
+		err = s.fillError()
+	}
+	return w.count(), err
+}
+
+// readOwed ends the writer of fill and reads at once what is still owed. It returns how many
+// bytes the server received.
+func (s *stream) readOwed(want io.Reader) (owed int64, err error) {
+	owed, sent := s.stopFill()
+	s.growBuffer()
+	if err := s.expect(want, int(owed-s.received)); err != nil {
+		return owed, preferReset(about(owed, err), sent)
+	}
+	return owed, sent
+}
+
+// fillError returns the failure of the writer of fill, which has ended.
+func (s *stream) fillError() error {
+	if err := s.writer.err; err != nil {
+		return s.callError("sending", err)
+	}
+	return nil
+}
+
+// writer writes in the background.
+type writer struct {
+	mu       sync.Mutex
+	accepted int64 // bytes passed to Write; without those that it did not accept, if it failed
+	stopped  bool
+	seen     int64         // accepted, when lastMoved was last called
+	moved    time.Time     // when something last moved
+	done     chan struct{} // closed when it has ended
+	err      error         // how it ended; nil if it was stopped, or everything is written
 }
 
 // run writes up to limit bytes of r, in pieces of one TLS record.
-func (w *backgroundWriter) run(to io.Writer, r io.Reader, limit int64) error {
+func (w *writer) run(to io.Writer, r io.Reader, limit int64) error {
 	for left := limit; left > 0; {
 		piece := nextBytes(r, int(min(left, 16<<10)))
 		if !w.start(len(piece)) {
 			return nil
 		}
-		if _, err := to.Write(piece); err != nil {
-			return err
+		n, err := to.Write(piece)
+		if err != nil {
+			return w.failed(len(piece)-n, err)
 		}
 		left -= int64(len(piece))
 	}
@@ -159,33 +178,67 @@ func (w *backgroundWriter) run(to io.Writer, r io.Reader, limit int64) error {
 }
 
 // start counts a piece of n bytes. It returns false if the writer was stopped.
-func (w *backgroundWriter) start(n int) bool {
+func (w *writer) start(n int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.stopped {
-		w.started += int64(n)
+		w.accepted += int64(n)
 	}
 	return !w.stopped
 }
 
-func (w *backgroundWriter) count() int64 {
+// failed subtracts n bytes that were not accepted. It returns err, or nil if it is that of the
+// deadline of stopFill.
+func (w *writer) failed(n int, err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.started
+	w.accepted -= int64(n)
+	if w.stopped && classify(err) == Timeout {
+		return nil
+	}
+	return err
 }
 
-// stop makes the piece that was started the last one, and returns the count.
-func (w *backgroundWriter) stop() int64 {
+func (w *writer) count() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.accepted
+}
+
+// lastMoved returns when something last moved: bytes were accepted, or something moved on the
+// connection.
+func (w *writer) lastMoved(conn time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.accepted != w.seen {
+		w.seen, w.moved = w.accepted, time.Now()
+	}
+	if conn.After(w.moved) {
+		w.moved = conn
+	}
+	return w.moved
+}
+
+func (w *writer) ended() bool {
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop makes the piece that was started the last one.
+func (w *writer) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stopped = true
-	return w.started
 }
 
 // thenCloseWrite half-closes c after the last piece.
-func (w *backgroundWriter) thenCloseWrite(c halfCloser) {
+func (w *writer) thenCloseWrite(c halfCloser) {
 	go func() {
-		if <-w.done == nil {
+		if <-w.done; w.err == nil {
 			c.CloseWrite()
 		}
 	}()

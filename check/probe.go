@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,10 +18,10 @@ type probe struct {
 	Options
 	path Path
 
-	connections *connections  // counts what open makes; nil if nothing does
-	sample      int           // which of several connections the rule runs on
-	opened      *atomic.Int32 // how many connections this sample has made; nil if nobody asks
-	batches     *batches      // makes the connections of all samples; nil if there is one sample
+	connections *connections // counts what open makes; nil if nothing does
+	sample      int          // which of several connections the rule runs on
+	opened      *opened      // how many connections this sample has made; nil if nobody asks
+	batches     *batches     // makes the connections of all samples; nil if there is one sample
 
 	note       string
 	terminated bool // --agent is tls://, and the agent itself has no TLS: a terminator is in front of it

@@ -37,19 +37,19 @@ func runBackpressure(p *probe) error {
 	defer s.abort()
 	s.shrinkBuffer()
 	s.shrinkWriteBuffer()
-	start, out := time.Now(), p.payload(0)
-	n, stalled := int64(0), false
-	for !stalled && n < p.Absorb {
-		var accepted int64
-		accepted, stalled, err = s.fill(out, min(p.Absorb-n, 512<<10), backpressureStall)
-		n += accepted
+	start, stalled := time.Now(), false
+	n := int64(0)
+	s.startFill(p.payload(0), p.Absorb)
+	for !stalled && !s.writer.ended() {
+		stalled, err = s.waitStall(backpressureStall, time.Second)
+		n = s.writer.count()
 		switch elapsed := time.Since(start); {
 		case err != nil && classify(err) == Reset:
 			// A server that resets a stalled client limits its memory, too.
 			p.setNote("%s absorbed, then the connection was reset", size(n))
 			return nil
 		case err != nil:
-			return s.callError("sending", err)
+			return err
 		case !stalled && elapsed > slowLimit && n > slowAbsorb:
 			return fail(Unbounded, "%s were received in %v (%s/s) while the client read nothing, and the writer never stalled: more than buffers hold at that rate",
 				size(n), elapsed.Round(time.Second), size(int64(float64(n)/elapsed.Seconds())))

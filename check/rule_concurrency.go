@@ -66,7 +66,11 @@ func runConcurrency(p *probe) error {
 	// A server that resets this one for not reading breaks another rule.
 	stalled.fill(p.payload(0), p.mostOwed(), standstill)
 	for _, n := range []int{min(5, p.Conns), p.Conns} {
+		before := stalled.writer.count()
 		err := runClients(p, n)
+		if err == nil && stalled.writer.count() > before {
+			err = runClients(p, n) // the server had not stalled yet
+		}
 		if f, ok := errors.AsType[*failure](err); ok && f.class == Timeout && f.evidence != SlowPath && f.evidence != Burst {
 			stalled.abort()
 			if runClients(p, n) == nil {

@@ -38,7 +38,8 @@ func runFirstByte(p *probe) error {
 	}
 	defer s.Close()
 	n := 0
-	for nextBytes(p.payload(n), 1)[0] == '\n' { // a server that reads lines would return it
+	// A server that reads lines returns a line end, and one that decodes text returns ASCII.
+	for !printable(nextBytes(p.payload(n), 1)[0]) {
 		n++
 	}
 	err = s.exchange(p.payload(n), p.payload(n), 1)

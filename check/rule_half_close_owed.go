@@ -59,7 +59,9 @@ func closeWriteOwed(p *probe, i int, limit int64, wait time.Duration) (owed int6
 	}
 	defer s.Close()
 	s.shrinkBuffer()
-	owed, _, err = s.fill(p.payload(i), limit, standstill)
+	if _, err = s.fill(p.payload(i), limit, standstill); err == nil {
+		owed, err = s.stopFill()
+	}
 	if err != nil {
 		// A server that closes a stalled connection early breaks another rule.
 		return owed, fmt.Errorf("before the FIN: %w", err)

@@ -5,7 +5,7 @@ import "time"
 var slowReader = Rule{
 	ID:       "stream/slow-reader",
 	Networks: streams,
-	Sends:    "without reading, until the writer stalls; then reads 1 KiB/s for 3 s, and the rest at once",
+	Sends:    "without reading, until the writer stalls; then reads 1 KiB/s for 3 s and writes on, and reads the rest at once",
 	Expects:  "all of it",
 	Meaning:  "A client that reads slowly is disconnected: a write timeout measures time instead of progress.",
 	Causes: []Cause{
@@ -20,7 +20,7 @@ var slowReader = Rule{
 }
 
 func runSlowReader(p *probe) error {
-	s, owed, err := p.openOwed()
+	s, _, err := p.openOwed(standstill)
 	if err != nil {
 		return err
 	}
@@ -29,11 +29,12 @@ func runSlowReader(p *probe) error {
 	const reads, perRead = 12, 256
 	for range reads {
 		if err := s.expect(back, perRead); err != nil {
-			return about(owed, err)
+			owed, sent := s.stopFill()
+			return preferReset(about(owed, err), sent)
 		}
 		p.pause(250 * time.Millisecond)
 	}
+	owed, err := s.readOwed(back)
 	p.setNote("%s owed to the slow reader", size(owed))
-	s.growBuffer()
-	return s.expect(back, int(owed)-reads*perRead)
+	return err
 }

@@ -49,9 +49,7 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	r.pinned = report.pinned()
 	r.start = start
 	if target.Network != "udp" {
-		p := &probe{ctx: ctx, rule: "measure", target: target, pinned: r.pinned, Options: o}
-		p.Timeout = min(p.Timeout, mostMeasure)
-		r.path = measure(p)
+		r.path = measure(r.measureProbe(ctx))
 		r.runFirstByte(rules)
 	}
 	for s := range numStages {
@@ -138,6 +136,9 @@ func (r *runner) runStage(rules []Rule, s stage) {
 	}
 	ctx, cancel := r.withBudget(rules, s)
 	defer cancel()
+	if s > light && len(inStage) > 0 {
+		r.measureAgain(ctx)
+	}
 	var (
 		wg    sync.WaitGroup
 		slots = make(chan struct{}, r.options.Parallel)
@@ -263,7 +264,7 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 	return outcome{result, all, mayRunAgain(all) && !rule.noRetry}
 }
 
-// mostRefused is how soon a rule fails that has met a limit on connections. A rule that
+// mostRefused is how soon a connection fails that has met a limit on connections. One that
 // fails later has tested something.
 const mostRefused = time.Second
 

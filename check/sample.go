@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -30,8 +29,8 @@ func (p *probe) perSample(n int) int {
 type sample struct {
 	err     error
 	note    string
-	conns   int // how many connections it made: if it failed, on the last of them
-	elapsed time.Duration
+	conns   int           // how many connections it made: if it failed, on the last of them
+	elapsed time.Duration // since the last of them was made, or its connect failed
 }
 
 // mayPass reports whether the sample failed, and a busy machine or a limit on connections
@@ -77,13 +76,36 @@ func (p *probe) runInTurn(rule Rule) (all []sample) {
 }
 
 func (p *probe) runSample(rule Rule) sample {
-	start := time.Now()
-	p.opened = new(atomic.Int32)
+	p.opened = &opened{last: time.Now()}
 	err := rule.run(p)
 	if f, ok := errors.AsType[*failure](err); ok {
 		p.locate(f)
 	}
-	return sample{err, p.note, int(p.opened.Load()), time.Since(start)}
+	conns, elapsed := p.opened.read()
+	return sample{err, p.note, conns, elapsed}
+}
+
+// opened is how many connections a sample has made, and when the last of them.
+type opened struct {
+	mu    sync.Mutex
+	conns int
+	last  time.Time
+}
+
+// add counts a connection that was made, or could not be made.
+func (o *opened) add() {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.conns, o.last = o.conns+1, time.Now()
+}
+
+func (o *opened) read() (conns int, elapsed time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.conns, time.Since(o.last)
 }
 
 // join returns the note and the error of all samples together. A failure takes precedence
@@ -207,9 +229,7 @@ type dialer func(context.Context) (net.Conn, error)
 // connections it makes one for each sample, and meanwhile no other rule connects: a
 // balancer that takes its servers in turn uses a different one for each.
 func (p *probe) connect(dial dialer) (net.Conn, error) {
-	if p.opened != nil {
-		p.opened.Add(1)
-	}
+	defer p.opened.add()
 	if p.batches == nil {
 		defer p.connections.enter(false)()
 		ctx, cancel := p.withTimeout()

@@ -17,7 +17,7 @@ import (
 // and it is closed when the check is interrupted.
 type stream struct {
 	net.Conn
-	writer   *backgroundWriter // still writing for fillTLS; nil if there is none
+	writer   *writer // of startFill; nil if there is none
 	timeout  time.Duration
 	life     life
 	received int64     // bytes that came back and were right
@@ -78,7 +78,7 @@ func (s *stream) abort() {
 
 // closeWrite half-closes the connection: nothing more is sent, and everything is read.
 func (s *stream) closeWrite() error {
-	if s.writer != nil {
+	if s.writer != nil && !s.writer.ended() {
 		s.writer.thenCloseWrite(s.Conn.(halfCloser))
 		return nil
 	}

@@ -95,8 +95,9 @@ func longIdle(o *check.Options) {
 // anyway runs the rules although the target is not an echo: check reports this instead.
 func anyway(o *check.Options) { o.Anyway = true }
 
-// fewAtOnce keeps other rules than stream/concurrency below a limit of ten connections.
-func fewAtOnce(o *check.Options) { o.Parallel = 2 }
+// fewAtOnce keeps other rules than stream/concurrency below a limit of ten connections: a rule
+// makes up to five at once, and those of the rule before may take a moment to end.
+func fewAtOnce(o *check.Options) { o.Parallel = 1 }
 
 // want returns the rules that must fail, and those in got that may fail on a busy
 // machine.
