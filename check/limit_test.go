@@ -68,6 +68,9 @@ func TestALimitOnConnectionsIsAFailureOfConcurrencyAlone(t *testing.T) {
 					t.Errorf("%s: got %s %q", result.Rule, result.Verdict, result.Detail)
 				}
 			}
+			if report.Retried == 0 {
+				t.Error("connections failed at first, and the report has no count of them")
+			}
 			report.WriteText(t.Output(), false)
 		})
 	}

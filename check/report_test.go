@@ -160,3 +160,18 @@ func TestCommandHasTheTLSFlags(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func TestSummaryCountsWhatFailedAtFirst(t *testing.T) {
+	passed := []check.Result{{Rule: "x", Verdict: check.Pass, Offset: -1}}
+	for _, tt := range []struct {
+		report check.Report
+		want   string
+	}{
+		{check.Report{Target: check.Target{Network: "tcp"}, Results: passed, Retried: 1, Connections: 41}, "1 of 41 connections failed at first"},
+		{check.Report{Target: check.Target{Network: "udp"}, Results: passed, Retried: 2}, "2 rules failed at first"},
+	} {
+		if got := tt.report.Summary(); !strings.Contains(got, tt.want) {
+			t.Errorf("got %q, want %q in it", got, tt.want)
+		}
+	}
+}

@@ -39,7 +39,7 @@ func runAborts(p *probe) error {
 		}
 		return skipped("a single connection is not served either: " + err.Error())
 	}
-	var aborted atomic.Int64
+	var aborted, failed atomic.Int64
 	const total = manyConns + freshConns
 	together, note := min(8, p.Conns), ""
 	for done := 0; done < total; {
@@ -47,7 +47,10 @@ func runAborts(p *probe) error {
 		err := atOnce(n, func(i int) error {
 			abort := (done+i)%abortEvery == 0 && done < manyConns
 			err := serveOne(p, i, abort)
-			if abort && err == nil {
+			switch {
+			case err != nil:
+				failed.Add(1)
+			case abort:
 				aborted.Add(1)
 			}
 			return err
@@ -63,6 +66,7 @@ func runAborts(p *probe) error {
 		}
 		done += n
 	}
+	p.connections.forgive(int(failed.Load()))
 	p.setNote("%d of %d connections were aborted, the others were served%s", aborted.Load(), total, note)
 	return nil
 }

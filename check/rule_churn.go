@@ -2,6 +2,7 @@ package check
 
 import (
 	"crypto/rand"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,18 +27,26 @@ var churn = Rule{
 func runChurn(p *probe) error {
 	const rounds, perRound = 5, 8
 	group := rand.Text()
+	var resets atomic.Int64 // for the note: what comes before the end is checked by other rules
 	for range rounds {
-		err := atOnce(perRound, func(i int) error { return openAndClose(p, group, i%2 == 0) })
+		err := atOnce(perRound, func(i int) error { return openAndClose(p, group, i%2 == 0, &resets) })
 		if err != nil {
 			return err
 		}
 	}
-	return expectNoneOpen(p, group, rounds*perRound)
+	if err := expectNoneOpen(p, group, rounds*perRound); err != nil {
+		return err
+	}
+	p.setNote("%d connections ended on both sides", rounds*perRound)
+	if n := resets.Load(); n > 0 {
+		p.setNote("%s, %d of them with a reset", p.note, n)
+	}
+	return nil
 }
 
 // openAndClose ends both directions of a new connection, first that of the client or
 // that of the agent. Other rules check what is received before the end.
-func openAndClose(p *probe, group string, clientFirst bool) error {
+func openAndClose(p *probe, group string, clientFirst bool, resets *atomic.Int64) error {
 	scenario := "fin-first"
 	if clientFirst {
 		scenario = "answer-late"
@@ -51,7 +60,9 @@ func openAndClose(p *probe, group string, clientFirst bool) error {
 	if clientFirst {
 		s.closeWrite()
 	}
-	s.discardToFIN()
+	if classify(s.discard()) == Reset {
+		resets.Add(1)
+	}
 	return nil
 }
 
@@ -64,7 +75,6 @@ func expectNoneOpen(p *probe, group string, total int) error {
 		case err != nil:
 			return err
 		case open == 0:
-			p.setNote("%d connections ended on both sides", total)
 			return nil
 		case time.Now().After(deadline):
 			return fail(Silent, "%d of %d connections were still open at the agent %v after the client had closed them all", open, total, p.Timeout)

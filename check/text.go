@@ -86,7 +86,11 @@ func (r *Report) summary() string {
 	if n := r.count(Skip); n > 0 {
 		words += ", " + strconv.Itoa(n) + " skipped"
 	}
-	if r.Retried > 0 {
+	switch {
+	case r.Retried == 0:
+	case r.Target.Network == "udp": // one socket for each rule
+		words += ", " + count(r.Retried, "rule", "rules") + " failed at first"
+	default:
 		words += fmt.Sprintf(", %d of %s failed at first", r.Retried, count(r.Connections, "connection", "connections"))
 	}
 	return words
