@@ -34,7 +34,7 @@ func starts(t *testing.T, target check.Target, o check.Options) map[string]int {
 func TestARuleThatRanAloneDoesNotRunAgain(t *testing.T) {
 	t.Parallel()
 	target := parse(t, echotest.NewBroken(t, echotest.ServesOneAtATime()).URL())
-	got := starts(t, target, check.Options{Timeout: 500 * time.Millisecond, Rules: []string{"stream/concurrency", "stream/churn"}})
+	got := starts(t, target, check.Options{Timeout: 2 * time.Second, Rules: []string{"stream/concurrency", "stream/churn"}})
 	if n := got["stream/concurrency"]; n != 1 {
 		t.Errorf("stream/concurrency started %d times, want 1", n)
 	}
@@ -45,7 +45,7 @@ func TestARuleThatRanAloneDoesNotRunAgain(t *testing.T) {
 func TestARuleThatAnotherExplainsDoesNotRunAgain(t *testing.T) {
 	t.Parallel()
 	target := parse(t, echotest.NewBrokenProxy(t, echotest.DropsLargeChunks(), echotest.NewServer(t).URL()).URL())
-	got := starts(t, target, check.Options{Timeout: 500 * time.Millisecond, Parallel: 8, Rules: []string{"stream/size-sweep", "stream/chunking", "stream/half-close"}})
+	got := starts(t, target, check.Options{Timeout: 2 * time.Second, Parallel: 8, Rules: []string{"stream/size-sweep", "stream/chunking", "stream/half-close"}})
 	if got["stream/size-sweep"] != 2 || got["stream/chunking"] != 1 || got["stream/half-close"] != 1 {
 		t.Errorf("got %v starts, want size-sweep to run again and no other", got)
 	}

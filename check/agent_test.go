@@ -229,7 +229,7 @@ func TestBrokenPathsFailTheirRules(t *testing.T) {
 			t.Parallel()
 			address := startAgent(t, &agent.Server{})
 			report, err := check.Run(t.Context(), serve(t), check.Options{
-				Rules: agentRules(), Agent: "tcp://" + through(t, address, tt.end), Timeout: time.Second,
+				Rules: agentRules(), Agent: "tcp://" + through(t, address, tt.end), Timeout: 3 * time.Second,
 			})
 			if err != nil {
 				t.Fatal(err)

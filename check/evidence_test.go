@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -146,32 +147,49 @@ func TestEveryKindOfEvidenceHasAMeaning(t *testing.T) {
 	}
 }
 
-// serveEach calls serve for each connection, with its number, and closes the connection
-// after that.
-func serveEach(t *testing.T, serve func(n int, c net.Conn)) Target {
+// wantConcurrencyEvidence fails t unless stream/concurrency fails with this evidence on a
+// server that calls serve for each connection. n is the number of the connection since the
+// rule has started: 0 is the stalled client, then come the five others.
+func wantConcurrencyEvidence(t *testing.T, want Evidence, timeout time.Duration, serve func(n int, c net.Conn)) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
+	var next atomic.Int64
 	go func() {
-		for n := 0; ; n++ {
+		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			n := int(next.Add(1)) - 1
 			go func() {
 				defer c.Close()
 				serve(n, c)
 			}()
 		}
 	}()
-	return Target{Network: "tcp", Address: l.Addr().String()}
+	report, err := Run(t.Context(), Target{Network: "tcp", Address: l.Addr().String()}, Options{
+		Rules: []string{concurrency.ID}, Conns: 5, Timeout: timeout,
+		Progress: func(p Progress) {
+			if p.Result == nil {
+				next.Store(0)
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := report.Results[0]; got.Verdict != Fail || got.Evidence != want {
+		t.Errorf("got %s %s %s (%s), want %s", got.Verdict, got.Class, got.Evidence, got.Detail, want)
+	}
 }
 
 func TestASlowPathIsNotABacklog(t *testing.T) {
 	t.Parallel()
-	wantConcurrencyEvidence(t, SlowPath, serveEach(t, func(n int, c net.Conn) {
+	wantConcurrencyEvidence(t, SlowPath, time.Second, func(n int, c net.Conn) {
 		if n%5 == 4 {
 			io.Copy(io.Discard, c)
 			return
@@ -183,35 +201,23 @@ func TestASlowPathIsNotABacklog(t *testing.T) {
 				return
 			}
 		}
-	}))
+	})
 }
 
 // A kernel whose accept queue was full sends its SYN-ACK again after 1 s, 3 s and 7 s. So
 // some clients are served late, and others not within the timeout.
 func TestABacklogIsNotASlowPath(t *testing.T) {
 	t.Parallel()
-	const timeout = time.Second
-	wantConcurrencyEvidence(t, Burst, serveEach(t, func(n int, c net.Conn) {
-		switch n % 7 { // each run has a stalled client, five others, and one more afterwards
+	const timeout = 6 * time.Second
+	wantConcurrencyEvidence(t, Burst, timeout, func(n int, c net.Conn) {
+		switch n {
 		case 3:
 			io.Copy(io.Discard, c)
 		case 4:
-			time.Sleep(timeout * 8 / 10)
+			time.Sleep(timeout * 2 / 3)
 			fallthrough
 		default:
 			io.Copy(c, c)
 		}
-	}))
-}
-
-// wantConcurrencyEvidence fails t unless stream/concurrency fails with this evidence.
-func wantConcurrencyEvidence(t *testing.T, want Evidence, target Target) {
-	t.Helper()
-	report, err := Run(t.Context(), target, Options{Rules: []string{concurrency.ID}, Conns: 5, Timeout: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := report.Results[0]; got.Verdict != Fail || got.Evidence != want {
-		t.Errorf("got %s %s %s (%s), want %s", got.Verdict, got.Class, got.Evidence, got.Detail, want)
-	}
+	})
 }

@@ -374,7 +374,8 @@ func TestDatagramsThatAreNotEchoedAreOneVerdict(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			report, err := check.Identify(t.Context(), answerDatagrams(t, tt.answer), check.Options{Timeout: 800 * time.Millisecond})
+			t.Parallel()
+			report, err := check.Identify(t.Context(), answerDatagrams(t, tt.answer), check.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -158,7 +158,7 @@ func TestAFailedHandshakeIsOneError(t *testing.T) {
 	}{
 		{"plain echo", serve(t).Address, 10 * time.Second, "tls handshake: "},
 		{"unknown authority", secure.Addr(), 10 * time.Second, "certificate signed by unknown authority"},
-		{"nothing comes", mutePort(t), 300 * time.Millisecond, "tls handshake: "},
+		{"nothing comes", mutePort(t), 2 * time.Second, "tls handshake: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
