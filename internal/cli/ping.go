@@ -96,7 +96,9 @@ func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) err
 	}
 	until, stop := untilSignal(ctx)
 	defer stop()
-	probing, cancel := withDeadline(until, f.deadline)
+	sending, enough := withDeadline(until, f.deadline)
+	defer enough()
+	probing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out, tally := f.writer(p, config), ping.NewTally()
 	var failed error // the first of writing, which ends the ping
@@ -106,6 +108,7 @@ func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) err
 			cancel()
 		}
 	}
+	config.Stop = sending.Done()
 	var lost *dial.UnreachableError // why the last probe was lost
 	config.OnProbe = func(probe ping.Probe) {
 		tally.Probe(probe)

@@ -13,14 +13,17 @@ import (
 	"echod/internal/dial"
 )
 
-// connection is a connection or a socket for datagrams, and the goroutine that reads
-// it.
+// connection is a connection or a socket for datagrams, and the goroutines that read it
+// and, if it is a stream, write to it.
 type connection struct {
 	net.Conn
-	phases Phases
-	stream stream
-	done   chan struct{}
-	writes atomic.Int64 // probes that were written, including failed writes
+	phases   Phases
+	stream   stream
+	inFlight int       // of its probes
+	heard    time.Time // when bytes arrived last, or when it was made
+	outbox   outbox
+	done     chan struct{}
+	writes   atomic.Int64 // probes that were written, including failed writes
 }
 
 // arrival is the result of one read: bytes, an error, or both.
@@ -48,7 +51,68 @@ func connect(ctx context.Context, target Target) (*connection, error) {
 	if err != nil {
 		return &connection{phases: phases}, err
 	}
-	return &connection{Conn: conn, phases: phases, done: make(chan struct{})}, nil
+	c := &connection{Conn: conn, phases: phases, heard: time.Now(), done: make(chan struct{})}
+	c.outbox.added = make(chan struct{}, 1)
+	return c, nil
+}
+
+// outbox is the probes that are to be written to a stream. A write may block, and
+// further probes are due in the meantime.
+type outbox struct {
+	mu    sync.Mutex
+	list  []*flight
+	idle  bool          // the writer waits
+	added chan struct{} // has a token if the list is not empty
+}
+
+// add adds f. If nothing is written at this moment, the round trip of f begins when its
+// first byte is written, otherwise when it was due.
+func (o *outbox) add(f *flight) {
+	o.mu.Lock()
+	f.first = o.idle && len(o.list) == 0
+	o.list = append(o.list, f)
+	o.mu.Unlock()
+	select {
+	case o.added <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the list and empties it.
+func (o *outbox) take() []*flight {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	list := o.list
+	o.list, o.idle = nil, len(list) == 0
+	return list
+}
+
+// writeLoop writes the probes of the outbox to a stream until the connection is shut
+// down or broken.
+func (c *connection) writeLoop(payloads *payloads, to chan<- arrival) {
+	for {
+		list := c.outbox.take()
+		if len(list) == 0 {
+			select {
+			case <-c.outbox.added:
+			case <-c.done:
+				return
+			}
+		}
+		for _, f := range list {
+			bytes := payloads.probe(f.seq, f.stamp)
+			if f.first {
+				f.wrote.Store(int64(time.Since(f.sent)))
+			}
+			if _, err := c.Write(bytes); err != nil {
+				select {
+				case to <- arrival{conn: c, at: time.Now(), err: err}:
+				case <-c.done:
+				}
+				return
+			}
+		}
+	}
 }
 
 // stopwatch measures the phases of a connection. Package net may call it from several
@@ -145,103 +209,6 @@ func (c *connection) shutdown(abort bool) {
 	c.Close()
 }
 
-// The pause between two attempts to connect. It doubles until an answer arrives. Probes
-// that are due in the meantime are lost for the reason of the last attempt.
-const (
-	minRetryPause = 50 * time.Millisecond
-	maxRetryPause = 500 * time.Millisecond
-)
-
-// outage is a time without a connection.
-type outage struct {
-	since  time.Time // its start; zero if there is a connection
-	tried  time.Time // the start of the last attempt to connect
-	pause  time.Duration
-	err    error  // of the last attempt
-	phases Phases // of the last attempt
-}
-
-// mayRetry reports whether the pause is over. It counts as an attempt then.
-func (o *outage) mayRetry(now time.Time) bool {
-	if o.err != nil && now.Sub(o.tried) < o.pause {
-		return false
-	}
-	o.tried, o.pause = now, min(max(2*o.pause, minRetryPause), maxRetryPause)
-	return true
-}
-
-// connect makes the connection. In the pause between two attempts it returns the error
-// of the last one.
-func (r *run) connect(ctx context.Context, now time.Time) error {
-	o := &r.outage
-	if !o.mayRetry(now) {
-		return o.err
-	}
-	bounded, cancel := context.WithTimeout(ctx, r.Timeout)
-	defer cancel()
-	c, err := connect(bounded, r.Target)
-	o.phases = c.phases
-	if err != nil {
-		if o.err = err; ctx.Err() == nil {
-			r.reportDown(err, "")
-		}
-		return err
-	}
-	r.conn = c
-	r.readers.Go(func() { c.readLoop(r.Size, r.datagrams(), r.arrivals) })
-	r.reportUp(c)
-	return nil
-}
-
-// reportUp reports that there is a connection. It does not report a socket for
-// datagrams to the same address again, after that address refused.
-func (r *run) reportUp(c *connection) {
-	at := time.Now()
-	event := ConnEvent{Up: true, At: at, Addr: c.addr(), Phases: c.phases}
-	if r.datagrams() && r.outage.since.IsZero() && event.Addr == r.reported {
-		return
-	}
-	r.reported = event.Addr
-	if o := &r.outage; !o.since.IsZero() {
-		event.Down, o.since = at.Sub(o.since), time.Time{}
-	}
-	r.reportConn(event)
-}
-
-// reportDown reports that there is no connection, once in an outage.
-func (r *run) reportDown(err error, addr string) {
-	if !r.outage.since.IsZero() {
-		return
-	}
-	r.outage.since = time.Now()
-	r.reportConn(ConnEvent{At: r.outage.since, Addr: addr, Class: classify(err), Err: err})
-}
-
-func (r *run) reportConn(e ConnEvent) {
-	if r.OnConn != nil && !r.Reconnect {
-		r.OnConn(e)
-	}
-}
-
-// disconnect ends a connection that broke. The probes in flight on it are lost.
-func (r *run) disconnect(err error) {
-	addr := r.conn.addr()
-	r.closeConn(true)
-	r.outage.err = err
-	r.reportDown(err, addr)
-	for f := r.flights.first(); f != nil; f = r.flights.first() {
-		r.lose(f, time.Now(), err)
-	}
-}
-
-// closeConn closes the connection if there is one. Abort resets it.
-func (r *run) closeConn(abort bool) {
-	if r.conn != nil {
-		r.conn.shutdown(abort)
-		r.conn = nil
-	}
-}
-
 // classify returns the class of an error of a probe or a connection.
 func classify(err error) dial.Class {
 	if _, wrong := errors.AsType[*WrongError](err); wrong {
@@ -250,6 +217,8 @@ func classify(err error) dial.Class {
 	class := dial.Classify(err)
 	op, _ := errors.AsType[*net.OpError](err)
 	switch {
+	case errors.As(err, new(*notSentError)):
+		return NotSent
 	case class == "" && dial.TooLong(err):
 		return dial.Local
 	case class == "" && op != nil && op.Op == "remote error":

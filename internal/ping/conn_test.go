@@ -1,6 +1,7 @@
 package ping
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -172,23 +173,21 @@ func (c *writeConn) Write(p []byte) (int, error) {
 func TestProbeIsWrittenAgainAfterTheErrorOfAnother(t *testing.T) {
 	refused, full := error(syscall.ECONNREFUSED), error(syscall.ENOBUFS)
 	tests := []struct {
-		name    string
-		network string
-		errors  []error
-		writes  int
-		want    error
+		name   string
+		errors []error
+		writes int
+		want   error
 	}{
-		{"no error", "udp", nil, 1, nil},
-		{"refused", "udp", []error{refused}, 2, nil},
-		{"refused twice", "udp", []error{refused, refused}, 2, refused},
-		{"an error of its own", "udp", []error{full}, 1, full},
-		{"a stream", "tcp", []error{refused}, 1, refused},
+		{"no error", nil, 1, nil},
+		{"refused", []error{refused}, 2, nil},
+		{"refused twice", []error{refused, refused}, 2, refused},
+		{"an error of its own", []error{full}, 1, full},
 	}
 	for _, tt := range tests {
-		r := newRun(Config{Target: Target{Network: tt.network}, Timeout: time.Second, Size: 64})
+		r := newRun(Config{Target: Target{Network: "udp"}, Timeout: time.Second, Size: 64})
 		conn := &writeConn{errors: tt.errors}
 		c := &connection{Conn: conn}
-		if err := r.write(c, &flight{seq: 1}); err != tt.want {
+		if err := r.writeDatagram(c, &flight{seq: 1}); err != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
 		}
 		if conn.writes != tt.writes || c.writes.Load() != int64(tt.writes) {
@@ -233,6 +232,47 @@ func TestErrorsThatNoProbeCausedDoNotSpin(t *testing.T) {
 		<-read
 		if !slices.Equal(conn.reads, want) {
 			t.Errorf("read at %v, want %v", conn.reads, want)
+		}
+	})
+}
+
+// TestStreamHasALimit: a probe that is due while a stream owes too many answers is lost,
+// with its reason.
+func TestStreamHasALimit(t *testing.T) {
+	var got []Probe
+	r := newRun(Config{Target: Target{Network: "tcp"}, Interval: time.Second, Timeout: time.Second, Size: 64, OnProbe: func(p Probe) { got = append(got, p) }})
+	r.conn = &connection{stream: stream{owed: make([]*flight, maxOwed)}}
+	r.send(t.Context(), r.due)
+	if len(got) != 1 || got[0].Fate != Lost || got[0].Class != NotSent || got[0].Err.Error() != "not sent: 65536 are in flight" || r.conn.inFlight != 0 {
+		t.Errorf("got %+v, want one probe that was not sent", got)
+	}
+}
+
+// TestTimeInTheOutboxIsPartOfTheRoundTrip: a stream takes no bytes for a while. The round
+// trip of the probes that wait behind the first one begins when they are due.
+func TestTimeInTheOutboxIsPartOfTheRoundTrip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		go func() {
+			time.Sleep(3500 * time.Millisecond)
+			for p := make([]byte, 64); ; there.Write(p) {
+				if _, err := there.Read(p); err != nil {
+					return
+				}
+			}
+		}()
+		var got []time.Duration
+		p, err := New(Config{
+			Target: Target{Network: "tcp", Via: func(context.Context) (net.Conn, error) { return here, nil }},
+			Count:  4, Interval: time.Second, Timeout: time.Minute, Size: 64, OnProbe: func(p Probe) { got = append(got, p.RTT) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Run(t.Context())
+		const ms = time.Millisecond
+		if want := []time.Duration{3500 * ms, 2500 * ms, 1500 * ms, 500 * ms}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
 		}
 	})
 }

@@ -1,6 +1,9 @@
 package ping
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // maxRemembered is how many finished datagram probes are remembered, to tell a duplicate
 // from a late answer. An answer to an older one counts as late. On a stream there are no
@@ -10,11 +13,20 @@ const maxRemembered = 1024
 // flight is a probe that is in flight or remembered.
 type flight struct {
 	seq    uint64
-	stamp  int64     // the time in its bytes, Unix nanoseconds
-	sent   time.Time // just before its first byte was written
+	stamp  int64       // the time in its bytes, Unix nanoseconds
+	sent   time.Time   // when it was given to its connection, or began to wait for one
+	conn   *connection // nil while there is none, and with Config.Reconnect
 	phases Phases
 	fate   Fate // "" while it is in flight
+
+	// On a stream, wrote is how long after sent its first byte was written, if it was
+	// the first in the outbox.
+	first bool
+	wrote atomic.Int64
 }
+
+// began returns when the round trip of f began.
+func (f *flight) began() time.Time { return f.sent.Add(time.Duration(f.wrote.Load())) }
 
 // flights are the probes of a run by their sequence numbers. It does no I/O.
 type flights struct {
@@ -61,7 +73,21 @@ func (s *flights) find(seq uint64) *flight {
 // finish sets the fate of f, which is in flight.
 func (s *flights) finish(f *flight, fate Fate) {
 	f.fate = fate
+	if f.conn != nil {
+		f.conn.inFlight--
+	}
 	s.inFlight--
+}
+
+// on returns the probes in flight on c, in the order of sending.
+func (s *flights) on(c *connection) []*flight {
+	var all []*flight
+	for _, f := range s.list {
+		if f.fate == "" && f.conn == c {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // answer records an answer to a probe that was sent, and returns what it means.
@@ -105,7 +131,7 @@ func (s *stream) read(p []byte, at time.Time, payloads *payloads) (rest []byte, 
 	if s.got < payloads.size {
 		return nil, nil, nil
 	}
-	f.phases.FirstByte = s.first.Sub(f.sent)
+	f.phases.FirstByte = s.first.Sub(f.began())
 	s.owed, s.got = s.owed[1:], 0
 	return p[len(part):], f, nil
 }

@@ -1,6 +1,7 @@
 package ping_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -46,7 +47,7 @@ func configure(t *testing.T, line string) string {
 // third datagram to the service, and one that drops every fifth from it.
 func TestLossAgreesWithTheKernelsCount(t *testing.T) {
 	ownNetwork(t)
-	// The sockets are made by this goroutine, whose network is the other one.
+	// All sockets are made by this goroutine, whose network is the other one.
 	server, err := net.ListenPacket("udp", "127.0.0.1:7007")
 	if err != nil {
 		t.Fatal(err)
@@ -66,9 +67,13 @@ func TestLossAgreesWithTheKernelsCount(t *testing.T) {
 	configure(t, "iptables -A INPUT -p udp --sport 7007 -m statistic --mode nth --every 5 --packet 0 -j DROP")
 
 	const count = 60
+	client, err := net.Dial("udp", "127.0.0.1:7007")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tally := ping.NewTally()
 	run(t, ping.Config{
-		Target: ping.Target{Network: "udp", Address: "127.0.0.1:7007"}, Count: count,
+		Target: ping.Target{Network: "udp", Address: "127.0.0.1:7007", Via: func(context.Context) (net.Conn, error) { return client, nil }}, Count: count,
 		Interval: time.Millisecond, Timeout: 2 * time.Second, Size: 64, OnProbe: tally.Probe,
 	})
 	got := tally.Summary()

@@ -25,6 +25,7 @@ const (
 // goroutine at a time.
 type payloads struct {
 	size int
+	key  []byte
 	mac  hash.Hash
 	sum  [sha256.Size]byte
 
@@ -36,8 +37,15 @@ type payloads struct {
 func newPayloads(size int) *payloads {
 	var key [sha256.Size]byte
 	rand.Read(key[:]) // never fails
-	return &payloads{size: size, mac: hmac.New(sha256.New, key[:]), last: make([]byte, size)}
+	return payloadsOf(size, key[:])
 }
+
+func payloadsOf(size int, key []byte) *payloads {
+	return &payloads{size: size, key: key, mac: hmac.New(sha256.New, key), last: make([]byte, size)}
+}
+
+// clone returns payloads of the same run for another goroutine.
+func (s *payloads) clone() *payloads { return payloadsOf(s.size, s.key) }
 
 // probe returns the bytes of a probe. They are valid until the next call.
 func (s *payloads) probe(seq uint64, stamp int64) []byte {

@@ -30,6 +30,9 @@ type Config struct {
 	// Without it, a connection is used until it breaks.
 	Reconnect bool
 
+	// Stop, when it is closed, ends the sending. Nil: it never ends.
+	Stop <-chan struct{}
+
 	// OnProbe is called for each event of a probe. OnConn is called for each event of
 	// the connection, unless Reconnect is set. Either may be nil. Both are called by
 	// the goroutine of [Prober.Run], one at a time and in the order of the events. No
@@ -43,7 +46,7 @@ const (
 	MinSize     = headerSize // enough to tell a probe from all others
 	MaxSize     = 65507      // the largest payload of UDP over IPv4; also for streams
 	MinInterval = time.Millisecond
-	maxInFlight = 1 << 16 // datagrams
+	maxInFlight = 1 << 16
 )
 
 // Check reports whether c is valid. The error is a *usage.Error.

@@ -12,6 +12,9 @@ func (r *run) receive(a arrival) {
 	if a.conn != r.conn {
 		return
 	}
+	if !r.datagrams() && len(a.data) > 0 {
+		a.conn.heard = a.at
+	}
 	r.expire(a.at) // at the time of the arrival, which may be earlier than now
 	switch {
 	case a.conn != r.conn: // expire has closed it
@@ -35,7 +38,7 @@ func (r *run) receiveStream(a arrival) {
 			return
 		}
 		if whole != nil {
-			r.answered(whole.seq, whole.sent, a.at, nil)
+			r.answered(whole.seq, whole.began(), a.at, nil)
 		}
 	}
 	if a.err != nil && a.conn == r.conn {
@@ -95,7 +98,7 @@ func (r *run) receiveError(a arrival) {
 func (r *run) answered(seq uint64, sent, at time.Time, wrong *WrongError) {
 	f := r.flights.find(seq)
 	fate, reordered := r.flights.answer(seq)
-	p := Probe{Fate: fate, Seq: seq, Sent: sent, At: at, RTT: at.Sub(sent), Reordered: reordered}
+	p := Probe{Fate: fate, Seq: seq, Sent: sent, At: at, RTT: at.Sub(sent), Reordered: reordered && !r.Reconnect}
 	if f != nil {
 		p.Phases = r.phases(f)
 	}
@@ -104,7 +107,4 @@ func (r *run) answered(seq uint64, sent, at time.Time, wrong *WrongError) {
 	}
 	r.outage.pause, r.outage.err = 0, nil
 	r.report(p)
-	if r.Reconnect && fate == Answered {
-		r.closeConn(false)
-	}
 }

@@ -17,6 +17,7 @@ import (
 type service struct {
 	t     *testing.T
 	wg    sync.WaitGroup
+	mu    sync.Mutex
 	dials []time.Duration // when, from the beginning of the test
 	began time.Time
 	serve func(n int, c *serviceConn) // connection n, from 1 on
@@ -35,15 +36,17 @@ func (f *service) target(network string) ping.Target {
 }
 
 func (f *service) dial(context.Context) (net.Conn, error) {
+	f.mu.Lock()
 	f.dials = append(f.dials, time.Since(f.began))
 	n := len(f.dials)
+	f.mu.Unlock()
 	if f.refuse != nil {
 		if err := f.refuse(n); err != nil {
 			return nil, err
 		}
 	}
 	here, there := net.Pipe()
-	c := &serviceConn{Conn: there, in: make(chan []byte, 1000)}
+	c := &serviceConn{Conn: there, in: make(chan []byte, 10000)}
 	go c.receive()
 	f.wg.Go(func() {
 		defer there.Close()

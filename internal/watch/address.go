@@ -17,7 +17,7 @@ const Other dial.Class = "other"
 
 // Classes returns all classes of lost probes.
 func Classes() []dial.Class {
-	return []dial.Class{dial.Timeout, dial.Refused, dial.Reset, dial.PrematureEOF, dial.Unreachable, dial.DNS, dial.TLS, dial.Local, dial.Corrupt, Other}
+	return []dial.Class{dial.Timeout, dial.Refused, dial.Reset, dial.PrematureEOF, dial.Unreachable, dial.DNS, dial.TLS, dial.Local, dial.Corrupt, ping.NotSent, Other}
 }
 
 // classOf returns one of Classes.
@@ -26,6 +26,12 @@ func classOf(p ping.Probe) dial.Class {
 		return p.Class
 	}
 	return Other
+}
+
+// hints say why this machine cannot send probes, by class.
+var hints = map[dial.Class]string{
+	dial.Local:   "this machine lacks ports (sysctl net.ipv4.ip_local_port_range), open files or a permission",
+	ping.NotSent: "too many earlier probes are in flight: use a longer interval or a shorter timeout",
 }
 
 // address is an address that is monitored, and its results.
@@ -68,7 +74,7 @@ func (a *address) probe(p ping.Probe) {
 		a.log.Warn("target flaps, its changes are not logged until it is stable", slog.Int("changes", flapChanges), slog.Duration("in", flapTime))
 	case change == blocked:
 		a.log.Warn("probes cannot be sent, the state of the address is kept", slog.String("class", string(classOf(p))), slog.Any("error", p.Err),
-			slog.String("hint", "this machine lacks ports (sysctl net.ipv4.ip_local_port_range), open files or a permission"))
+			slog.String("hint", hints[classOf(p)]))
 	case change == stable:
 		a.log.Info("target is stable again", slog.Bool("up", o.up), slog.Int("changes", o.unlogged))
 	}
@@ -94,7 +100,7 @@ func (a *address) count(p ping.Probe) change {
 		sent = p.At // there was no connection
 	}
 	a.history.probe(sent, answered, p.RTT)
-	if !answered && classOf(p) == dial.Local {
+	if !answered && (classOf(p) == dial.Local || classOf(p) == ping.NotSent) {
 		return a.outage.notAsked(p.At)
 	}
 	return a.outage.probe(answered, p.At)
