@@ -46,12 +46,21 @@ func checkBytes(got, want []byte, more io.Reader, offset int64) *failure {
 	f.evidence, f.due = Changed, want[bad:]
 	if n := shift(want[bad:], got[bad:]); n > 0 {
 		f.evidence = Missing
-		f.detail = fmt.Sprintf("%s missing at byte %d", count(n, "byte is", "bytes are"), f.offset)
+		f.detail = missingAt(n, f.offset)
 	} else if n := shift(got[bad:], want[bad:]); n > 0 {
 		f.class, f.evidence = ExtraBytes, Added
-		f.detail = fmt.Sprintf("%s arrived at byte %d", count(n, "extra byte", "extra bytes"), f.offset)
+		f.detail = addedAt(n, f.offset)
 	}
+	f.found = f.detail
 	return f
+}
+
+func missingAt(n int, offset int64) string {
+	return fmt.Sprintf("%s missing at byte %d", count(n, "byte is", "bytes are"), offset)
+}
+
+func addedAt(n int, offset int64) string {
+	return fmt.Sprintf("%s arrived at byte %d", count(n, "extra byte", "extra bytes"), offset)
 }
 
 // differs is the detail of a failure at offset of which nothing more is known.

@@ -108,6 +108,9 @@ func TestAServerOfTextIsOneFinding(t *testing.T) {
 	}{
 		{echotest.EchoesLines(), "stream/first-byte", check.Lines, "reads lines"},
 		{echotest.DecodesText(), "stream/binary-exact", check.DecodedAsText, "decodes the bytes as text"},
+		{echotest.ClearsHighBit(), "stream/binary-exact", check.SevenBit, "seven data bits"},
+		{echotest.SendsCRLF(), "stream/binary-exact", check.LineEnds, "text mode"},
+		{echotest.SendsLF(), "stream/binary-exact", check.LineEnds, "text mode"},
 	} {
 		t.Run(tt.fault.Name, func(t *testing.T) {
 			t.Parallel()
@@ -127,6 +130,41 @@ func TestAServerOfTextIsOneFinding(t *testing.T) {
 				case result.Verdict == check.Fail && result.ExplainedBy != tt.rule:
 					t.Errorf("%s: explained by %q, want %s", result.Rule, result.ExplainedBy, tt.rule)
 				}
+			}
+		})
+	}
+}
+
+func TestEachKindOfWrongBytesHasItsCause(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		fault    echotest.Fault
+		class    check.Class
+		evidence check.Evidence
+		cause    string
+	}{
+		{echotest.SendsZeros(), check.Corrupt, check.Zeros, "before it is filled"},
+		{echotest.SendsBlockTwice(), check.Corrupt, check.Repeated, "short write"},
+		{echotest.DropsBlock(), check.Corrupt, check.Missing, "short write"},
+		{echotest.SwapsBlocks(), check.Corrupt, check.Moved, "two threads"},
+		{echotest.SwapsBytes(), check.Corrupt, check.Moved, "two threads"},
+		{echotest.SendsNextBlock(), check.Corrupt, check.Overwritten, "filled again"},
+		{echotest.FlipsBits(), check.Corrupt, check.FlippedBit, "network card"},
+		{echotest.ClearsHighBit(), check.Corrupt, check.SevenBit, "seven data bits"},
+		{echotest.SendsCRLF(), check.Corrupt, check.LineEnds, "text mode"},
+		{echotest.SendsLF(), check.Corrupt, check.LineEnds, "text mode"},
+		{echotest.DecodesText(), check.Corrupt, check.DecodedAsText, "decodes the bytes as text"},
+		{echotest.AddsByte(), check.ExtraBytes, check.Added, "inserts bytes"},
+	} {
+		t.Run(tt.fault.Name, func(t *testing.T) {
+			t.Parallel()
+			got := runRule(t, echotest.NewBroken(t, tt.fault).URL(), "stream/bulk", check.Options{Bulk: 4 << 20, Seed: 7})
+			t.Log(got.Detail)
+			if got.Verdict != check.Fail || got.Class != tt.class || got.Evidence != tt.evidence || !strings.Contains(got.Cause, tt.cause) {
+				t.Errorf("got %s %s %q: %s\nwant %s %q: %s", got.Verdict, got.Class, got.Evidence, got.Cause, tt.class, tt.evidence, tt.cause)
+			}
+			if hardware := strings.Contains(got.Cause, "network card"); hardware != (tt.evidence == check.FlippedBit) {
+				t.Errorf("%s: the cause blames hardware: %s", tt.evidence, got.Cause)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -49,8 +50,11 @@ func TestWrongBytesAreLookedForInEverythingThatWasSent(t *testing.T) {
 		return nextBytes(payload(7, concurrency.ID, conn), to)[from:]
 	}
 	const at, gap, total = 5000, 9 << 10, 60 << 10
-	changed := sent(1, 0, total)
-	changed[at] ^= 0x55
+	damaged := func(change func(b []byte)) []byte {
+		b := sent(1, 0, total)
+		change(b[at:])
+		return b
+	}
 	tests := []struct {
 		name     string
 		got      []byte
@@ -58,7 +62,24 @@ func TestWrongBytesAreLookedForInEverythingThatWasSent(t *testing.T) {
 		evidence Evidence
 		detail   string
 	}{
-		{"one changed", changed, Corrupt, Changed, "byte 5000 differs from the byte that was sent"},
+		{"one changed", damaged(func(b []byte) { b[0] ^= 0x55 }), Corrupt, Changed, "byte 5000 differs from the byte that was sent"},
+		{"one bit in each 8 KiB", damaged(func(b []byte) {
+			for i := 0; i < len(b); i += 8 << 10 {
+				b[i] ^= 0x10
+			}
+		}), Corrupt, FlippedBit, "one bit (0x10) of byte 5000 is wrong"},
+		{"two bytes swapped", damaged(func(b []byte) { b[0], b[3] = b[3], b[0] }), Corrupt, Moved, "bytes 5000 to 5003 arrived in another order"},
+		{"a block of zeros", damaged(func(b []byte) { clear(b[:gap]) }), Corrupt, Zeros, "9216 zero bytes are in place of those from byte 5000 on"},
+		{"zeros up to the end", damaged(func(b []byte) { clear(b) }), Corrupt, Zeros, "56440 zero bytes are in place of those from byte 5000 on"},
+		{"earlier bytes in place of a block", damaged(func(b []byte) { copy(b, sent(1, at-4096, at)) }), Corrupt, Overwritten,
+			"4096 bytes from byte 5000 on are those of byte 904; the bytes after them are right"},
+		{"later bytes in place of a block", damaged(func(b []byte) { copy(b[:4096], b[4096:]) }), Corrupt, Overwritten,
+			"4096 bytes from byte 5000 on are those of byte 9096; the bytes after them are right"},
+		{"4 KiB twice", slices.Concat(sent(1, 0, at), sent(1, at-4096, total)), Corrupt, Repeated,
+			"byte 5000 differs from the byte that was sent; the bytes there are those of byte 904, which had arrived before"},
+		{"12 bytes twice", slices.Concat(sent(1, 0, at), sent(1, at-12, total)), Corrupt, Repeated,
+			"byte 5000 differs from the byte that was sent; the bytes there are those of byte 4988, which had arrived before"},
+		{"4 KiB missing", slices.Concat(sent(1, 0, at), sent(1, at+4096, total)), Corrupt, Missing, "4096 bytes are missing at byte 5000"},
 		{"two blocks of 9 KiB changed places", slices.Concat(sent(1, 0, at), sent(1, at+gap, at+2*gap), sent(1, at, at+gap), sent(1, at+2*gap, total)),
 			Corrupt, Moved, "byte 5000 differs from the byte that was sent; the bytes there belong to byte 14216: the order changed"},
 		{"two blocks of 10 bytes changed places", slices.Concat(sent(1, 0, at), sent(1, at+10, at+20), sent(1, at, at+10), sent(1, at+20, total)),
@@ -78,6 +99,61 @@ func TestWrongBytesAreLookedForInEverythingThatWasSent(t *testing.T) {
 				t.Errorf("got  %s, %s at %d: %s\nwant %s, %s at %d: %s", f.class, f.evidence, f.offset, f.detail, tt.class, tt.evidence, at, tt.detail)
 			}
 		})
+	}
+}
+
+func TestConvertedBytesAreToldFromDamagedOnes(t *testing.T) {
+	text := strings.NewReplacer("\n", "\r\n")
+	tests := []struct {
+		name    string
+		convert func(sent string) string
+		want    Evidence
+		found   string
+	}{
+		{"LF to CR LF", text.Replace, LineEnds, "LF is converted to CR LF"},
+		{"CR LF to LF", func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }, LineEnds, "CR LF is converted to LF"},
+		{"CR to LF", func(s string) string { return strings.ReplaceAll(s, "\r", "\n") }, LineEnds, "CR is converted to LF"},
+		{"a terminal", func(s string) string { return text.Replace(strings.ReplaceAll(s, "\r", "\n")) }, LineEnds, "CR and LF are converted to CR LF"},
+		{"without CR", func(s string) string { return strings.ReplaceAll(s, "\r", "") }, LineEnds, "CR is removed"},
+		{"seven bits", func(s string) string { return string(above(func(c byte) byte { return c & 0x7f })([]byte(s))) }, SevenBit, "the highest bit of each byte is cleared"},
+		{"question marks", func(s string) string { return string(above(func(byte) byte { return '?' })([]byte(s))) }, DecodedAsText, "to a question mark"},
+		{"replacement characters", func(s string) string { return string([]rune(s)) }, DecodedAsText, "to UTF-8"},
+		{"one replacement character for several bytes", func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }, DecodedAsText, "to UTF-8"},
+		{"ISO 8859-1 to UTF-8", func(s string) string {
+			var runes []rune
+			for _, c := range []byte(s) {
+				runes = append(runes, rune(c))
+			}
+			return string(runes)
+		}, DecodedAsText, "to UTF-8"},
+		{"a reply in ASCII", func(string) string { return "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n" }, Changed, ""},
+		{"another reply", func(string) string { return "Ungültige Anfrage: die Verbindung wird beendet\r\n" }, Changed, ""},
+	}
+	for _, tt := range tests {
+		sent := nextBytes(payload(7, concurrency.ID, 1), 256<<10) // with some CR LF
+		f := failureOf(t, []byte(tt.convert(string(sent))))
+		if f.evidence != tt.want || !strings.Contains(f.detail, tt.found) || f.class != Corrupt {
+			t.Errorf("%s: got %s %s (%s), want %s (%s)", tt.name, f.class, f.evidence, f.detail, tt.want, tt.found)
+		}
+	}
+}
+
+// The first message of stream/binary-exact is short, and is not a payload.
+func TestConversionsAreRecognizedInAllValues(t *testing.T) {
+	all := []byte(allValues())
+	for _, c := range conversions {
+		got := c.convert(all)
+		got = got[:min(len(got), len(all))]
+		bad := firstDifference(got, all[:len(got)])
+		if bad < 0 {
+			continue // there is no CR LF
+		}
+		f := checkBytes(got, all[:len(got)], bytes.NewReader(all[len(got):]), 0)
+		f.received = got[bad:]
+		(&probe{}).locate(f)
+		if f.evidence != c.evidence || f.detail != c.found {
+			t.Errorf("%s: got %s, %s", c.found, f.evidence, f.detail)
+		}
 	}
 }
 
@@ -104,6 +180,15 @@ func TestCausesFitWhatWasSeen(t *testing.T) {
 		{bulk, Corrupt, Moved, "order", []string{hardware}},
 		{bulk, Corrupt, OtherConnection, "Bytes of one client", []string{hardware}},
 		{bulk, Corrupt, Missing, "short write", []string{hardware}},
+		{bulk, Corrupt, FlippedBit, hardware, []string{"buffer"}},
+		{bulk, Corrupt, Overwritten, "filled again", []string{hardware}},
+		{bulk, Corrupt, Zeros, "before it is filled", []string{hardware}},
+		{bulk, Corrupt, LineEnds, "text mode", []string{hardware}},
+		{bulk, Corrupt, SevenBit, "serial line", []string{hardware}},
+		{bulk, Corrupt, DecodedAsText, "decodes the bytes as text", []string{hardware}},
+		{binaryExact, Corrupt, LineEnds, "text mode", []string{"protocol"}},
+		{binaryExact, Corrupt, SevenBit, "serial line", []string{"protocol"}},
+		{binaryExact, ExtraBytes, Added, "protocol", []string{hardware}},
 		{bulk, Reset, "", conntrack, nil},
 		{bulk, Timeout, "", "deadlock", []string{conntrack}},
 		{bulk, Timeout, NothingPassed, "stream/size-sweep", []string{"deadlock"}},

@@ -1,6 +1,9 @@
 package check
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // explanation says that the failure of one rule explains failures of others: they
 // probably have the same reason, and the same remedy fixes them.
@@ -23,7 +26,7 @@ var ofRules = slices.Concat(
 		{by: firstByte.ID, classes: []Class{Timeout}, evidence: []Evidence{NothingPassed}, fits: nothingPassed},
 		{by: firstByte.ID, classes: []Class{Timeout}, evidence: []Evidence{Lines}, fits: sameClass},
 		{by: sizeSweep.ID, classes: []Class{Timeout}, evidence: []Evidence{SizeLimit}, fits: largerHangs},
-		{by: binaryExact.ID, evidence: []Evidence{DecodedAsText}, fits: changed},
+		{by: binaryExact.ID, evidence: []Evidence{DecodedAsText, LineEnds, SevenBit}, fits: changed},
 	},
 	content(chunking, sizeSweep, halfClose, bulk, halfCloseOwed, slowReader, zeroWindow, concurrency),
 	[]explanation{
@@ -145,8 +148,9 @@ func precedence(rule Rule) int {
 }
 
 // explain sets ExplainedBy of the failures that others explain, and finds wrong bytes
-// that only some connections have. bulkSize is Options.Bulk.
-func explain(results []Result, bulkSize int64) {
+// that only some connections have. compared is how many bytes came back to each rule on one
+// connection.
+func explain(results []Result, compared map[string]int64) {
 	failed := make(map[string]*Result)
 	for i := range results {
 		if results[i].Verdict == Fail {
@@ -167,24 +171,35 @@ func explain(results []Result, bulkSize int64) {
 	noteWorthlessCloseNotify(results, failed[tlsTruncationToClient.ID])
 	for _, rule := range plainly {
 		if r := failed[rule.ID]; r != nil && r.ExplainedBy == "" {
-			findSome(r, rule, results, bulkSize)
+			findSome(r, rule, results, compared)
 		}
 	}
 }
 
 // plainly are the rules that send and read at the same time on one connection, whatever
-// the state of other connections.
+// the state of other connections. They set probe.compared.
 var plainly = []Rule{chunking, sizeSweep, halfClose, bulk}
 
+// compared is how many bytes came back to each of the rules in plainly on one connection.
+type compared struct {
+	mu    sync.Mutex
+	bytes map[string]int64
+}
+
+func (c *compared) add(rule string, n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes[rule] = max(c.bytes[rule], n)
+}
+
 // findSome changes the evidence of r, the result of rule, if it saw wrong bytes and
-// another rule sent at least as many bytes plainly and got them all back.
-func findSome(r *Result, rule Rule, results []Result, bulkSize int64) {
-	if r.Class != Corrupt && r.Class != ExtraBytes || !slices.Contains([]Evidence{Changed, Missing, Added}, r.Evidence) {
+// another rule sent more bytes plainly and got them all back.
+func findSome(r *Result, rule Rule, results []Result, compared map[string]int64) {
+	if r.Class != Corrupt && r.Class != ExtraBytes || !slices.Contains([]Evidence{Changed, Missing, Added, Zeros}, r.Evidence) {
 		return
 	}
-	amounts := map[string]int64{chunking.ID: 256 << 10, sizeSweep.ID: 1 << 20, halfClose.ID: 256 << 10, bulk.ID: bulkSize}
 	for _, other := range results {
-		if other.Verdict == Pass && amounts[other.Rule] > r.Offset {
+		if other.Verdict == Pass && compared[other.Rule] > r.Offset {
 			r.Evidence = SomeConnections
 			r.Detail += "; " + other.Rule + " sent more and got everything back"
 			cause := rule.cause(r.Class, r.Evidence)

@@ -51,7 +51,7 @@ func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
 		{"a rule that passed explains nothing", []Result{{Rule: sizeSweep.ID, Verdict: Pass}, failed(bulk, Timeout, NothingPassed, 4<<20)}, nil},
 	}
 	for _, tt := range tests {
-		explain(tt.results, DefaultBulk)
+		explain(tt.results, nil)
 		var got map[string]string
 		for _, r := range tt.results {
 			if r.ExplainedBy != "" {
@@ -68,26 +68,33 @@ func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
 }
 
 func TestWrongBytesThatAnotherRuleDoesNotSeeAreNotBlamedOnEveryConnection(t *testing.T) {
-	const amount = 64 << 20
 	wrong := func(rule Rule, evidence Evidence, offset int64) Result {
 		r := newResult(rule, "", &failure{class: Corrupt, evidence: evidence, offset: offset, detail: "seen"})
 		return r
 	}
-	passed := func(rule Rule) Result { return Result{Rule: rule.ID, Verdict: Pass, Offset: -1} }
+	passed := func(rule Rule, compared int64) Result {
+		return Result{Rule: rule.ID, Verdict: Pass, Offset: -1, Size: compared} // of a pass, only here
+	}
 	tests := []struct {
 		name    string
 		results []Result
 		want    Evidence // of the first
 	}{
-		{"bulk compared more and passed", []Result{wrong(sizeSweep, Changed, 100), passed(bulk)}, SomeConnections},
-		{"chunking compared more and passed", []Result{wrong(halfClose, Missing, 100), passed(chunking)}, SomeConnections},
+		{"bulk compared more and passed", []Result{wrong(sizeSweep, Changed, 100), passed(bulk, 64<<20)}, SomeConnections},
+		{"chunking compared more and passed", []Result{wrong(halfClose, Missing, 100), passed(chunking, 1<<20)}, SomeConnections},
+		{"bulk ran out of time before it had compared as much", []Result{wrong(sizeSweep, Changed, 500<<10), passed(bulk, 400<<10)}, Changed},
+		{"half-close sent less on a slow path", []Result{wrong(sizeSweep, Changed, 100<<10), passed(halfClose, 8<<10)}, Changed},
 		{"all fail", []Result{wrong(sizeSweep, Changed, 100), wrong(bulk, Changed, 100)}, Changed},
-		{"the other rules do not get that far", []Result{wrong(bulk, Changed, 40<<20), passed(chunking), passed(sizeSweep), passed(halfClose)}, Changed},
-		{"only in a crowd", []Result{wrong(concurrency, Changed, 100), passed(bulk)}, Changed},
-		{"bytes of another connection", []Result{wrong(sizeSweep, OtherConnection, 100), passed(bulk)}, OtherConnection},
+		{"the other rules do not get that far", []Result{wrong(bulk, Changed, 40<<20), passed(chunking, 1<<20), passed(sizeSweep, 1<<20), passed(halfClose, 256<<10)}, Changed},
+		{"only in a crowd", []Result{wrong(concurrency, Changed, 100), passed(bulk, 64<<20)}, Changed},
+		{"bytes of another connection", []Result{wrong(sizeSweep, OtherConnection, 100), passed(bulk, 64<<20)}, OtherConnection},
 	}
 	for _, tt := range tests {
-		explain(tt.results, amount)
+		compared := make(map[string]int64)
+		for _, r := range tt.results {
+			compared[r.Rule] = r.Size
+		}
+		explain(tt.results, compared)
 		got := tt.results[0]
 		if got.Evidence != tt.want {
 			t.Errorf("%s: got %q (%s), want %q", tt.name, got.Evidence, got.Detail, tt.want)
@@ -104,7 +111,7 @@ func explained() *Report {
 	r := &Report{Target: Target{Network: "tcp", Address: "192.0.2.1:7"}, Results: []Result{
 		failed(chunking, Timeout, "", 4095), failed(binaryExact, Reset, "", 0), failed(sizeSweep, Timeout, SizeLimit, 1401),
 	}}
-	explain(r.Results, DefaultBulk)
+	explain(r.Results, nil)
 	return r
 }
 
@@ -112,7 +119,7 @@ func TestAnUrgentByteIsExplainedLastAndAStoppedServerFirst(t *testing.T) {
 	r := &Report{Results: []Result{
 		{Rule: aliveRule, Verdict: Fail, Class: Refused}, failed(urgent, Corrupt, "", 0), failed(bulk, Timeout, "", 4<<20), failed(sizeSweep, Timeout, SizeLimit, 1401), failed(rstToServer, Silent, "", 0),
 	}}
-	explain(r.Results, DefaultBulk)
+	explain(r.Results, nil)
 	var got []string
 	for _, result := range r.explainFirst() {
 		got = append(got, result.Rule)

@@ -78,6 +78,7 @@ type failure struct {
 	received  []byte // what came back, from the first wrong byte on; nil if no byte was wrong
 	due       []byte // what should have come back there
 	decided   bool   // it was found within the budget; only what says more about it was not
+	found     string // what checkBytes found: detail ends with it
 }
 
 // about returns err as a failure of a message or an amount of n bytes, if it is one.

@@ -147,8 +147,11 @@ func (o Options) flags() []string {
 	}
 	add(o.Timeout != DefaultTimeout, "--timeout", o.Timeout.String())
 	add(o.Conns != DefaultConns, "--conns", strconv.Itoa(o.Conns))
-	add(o.Bulk != DefaultBulk && o.Bulk != MaxBulk, "--bulk", strconv.FormatInt(o.Bulk, 10))
-	add(o.Bulk == MaxBulk || o.BulkTime != DefaultBulkTime, "--bulk", o.BulkTime.String())
+	if o.Bulk != DefaultBulk && o.Bulk != MaxBulk { // a command line cannot have a time in addition
+		add(true, "--bulk", strconv.FormatInt(o.Bulk, 10))
+	} else {
+		add(o.Bulk == MaxBulk || o.BulkTime != DefaultBulkTime, "--bulk", o.BulkTime.String())
+	}
 	add(o.Stall != defaultStall(o.Long), "--stall", o.Stall.String())
 	add(o.IdleMax != DefaultIdleMax, "--idle-max", o.IdleMax.String())
 	add(o.Budget != 0 && o.Budget != defaultBudget(o.Long, o.Stall), "--budget", o.Budget.String())

@@ -24,7 +24,8 @@ type probe struct {
 	batches     *batches     // makes the connections of all samples; nil if there is one sample
 
 	note       string
-	terminated bool // --agent is tls://, and the agent itself has no TLS: a terminator is in front of it
+	compared   int64 // how many bytes came back on one connection, if the rule is in plainly
+	terminated bool  // --agent is tls://, and the agent itself has no TLS: a terminator is in front of it
 }
 
 // setNote sets what the report says about the rule if it passes.

@@ -140,6 +140,28 @@ func TestCommandRepeatsWithTheSameOptions(t *testing.T) {
 	}
 }
 
+func TestCommandRepeatsBulkWithOneFlag(t *testing.T) {
+	for _, tt := range []struct {
+		bytes int64
+		time  time.Duration
+		want  string
+	}{
+		{check.DefaultBulk, check.DefaultBulkTime, ""},
+		{16 << 20, check.DefaultBulkTime, "--bulk 16777216 "},
+		{check.MaxBulk, 3 * time.Second, "--bulk 3s "},
+		{check.MaxBulk, check.DefaultBulkTime, "--bulk 15s "},
+		{check.DefaultBulk, 3 * time.Second, "--bulk 3s "},
+		{16 << 20, 5 * time.Minute, "--bulk 16777216 "},
+	} {
+		report := sample()
+		report.Options.Bulk, report.Options.BulkTime = tt.bytes, tt.time
+		want := "echod check --rule stream/bulk --seed 42 " + tt.want + "tcp://192.0.2.1:7"
+		if got := report.Command("stream/bulk"); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestCommandIsQuotedForAShell(t *testing.T) {
 	report := sample()
 	report.Target = check.Target{Network: "unix", Address: "/tmp/it's $HOME"}

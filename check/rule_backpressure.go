@@ -43,6 +43,7 @@ func runBackpressure(p *probe) error {
 	for !stalled && !s.writer.ended() {
 		stalled, err = s.waitStall(backpressureStall, time.Second)
 		n = s.writer.count()
+		p.setNote("%s were received, and the writer has not stalled yet", size(n))
 		switch elapsed := time.Since(start); {
 		case err != nil && classify(err) == Reset:
 			// A server that resets a stalled client limits its memory, too.

@@ -1,9 +1,6 @@
 package check
 
-import (
-	"bytes"
-	"errors"
-)
+import "bytes"
 
 var binaryExact = Rule{
 	ID:       "stream/binary-exact",
@@ -13,15 +10,9 @@ var binaryExact = Rule{
 	Meaning:  "Something on the path interprets the bytes and changes or answers them, instead of forwarding them.",
 	Causes: []Cause{
 		{
-			Evidence: []Evidence{DecodedAsText},
-			Meaning:  "Only ASCII text passes: bytes of 0x80 and above are changed.",
-			Text:     "a server or a proxy that decodes the bytes as text, and encodes the text as UTF-8",
-			Remedy:   "handle bytes, not strings (Node: no setEncoding; Python: no decode; Java: InputStream, not Reader)",
-		},
-		{
-			Classes: []Class{Corrupt, ExtraBytes},
-			Text:    "a proxy or a server that detects the protocol by the first bytes and answers, or a terminal on the path (telnet, a pty)",
-			Remedy:  "turn protocol detection off; stty raw -echo for a pty",
+			Evidence: []Evidence{Changed, Missing, Added},
+			Text:     "a proxy or a server that detects the protocol by the first bytes and answers, or a terminal on the path (telnet, a pty)",
+			Remedy:   "turn protocol detection off; stty raw -echo for a pty",
 		},
 		{
 			Classes: []Class{PrematureEOF, Reset},
@@ -59,24 +50,10 @@ func allValues() string {
 func runBinaryExact(p *probe) error {
 	for i, opening := range openings {
 		if err := exchangeOpening(p, i, []byte(opening.bytes)); err != nil {
-			if f, ok := errors.AsType[*failure](err); ok && i == 0 && f.offset == 0x80 && isUTF8Of0x80(f.received) {
-				f.evidence = DecodedAsText
-			}
 			return inCase(opening.name, err)
 		}
 	}
 	return nil
-}
-
-// isUTF8Of0x80 reports whether got begins with UTF-8 for what was the byte 0x80: the
-// replacement character, or that byte of ISO 8859-1 or of Windows-1252 (a euro sign).
-func isUTF8Of0x80(got []byte) bool {
-	for _, char := range []string{"\uFFFD", "\u0080", "\u20AC"} {
-		if bytes.HasPrefix(got, []byte(char)) {
-			return true
-		}
-	}
-	return false
 }
 
 // exchangeOpening also sends a second message, which finds bytes that were inserted

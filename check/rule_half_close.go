@@ -34,6 +34,7 @@ func runHalfClose(p *probe) error {
 		if err := exchangeAndCloseWrite(p, i, n); err != nil {
 			return inCase(size(int64(n)), err)
 		}
+		p.compared = max(p.compared, int64(n))
 	}
 	return nil
 }

@@ -46,10 +46,11 @@ func runSizeSweep(p *probe) error {
 	defer s.Close()
 	out, back := p.payload(0), p.payload(0)
 	good := 0
-	largest := int(p.path.carries(time.Second, 16<<10, 1<<20))
-	for _, n := range sweepSizes() {
+	sizes := sweepSizes()
+	largest := int(p.path.carries(time.Second, 16<<10, int64(sizes[len(sizes)-1])))
+	for _, n := range sizes {
 		if n > largest {
-			p.setNote("up to %s: %s/s", size(int64(good)), size(p.path.Rate))
+			p.setNote("messages of up to %s, because the path carries %s/s", size(int64(good)), size(p.path.Rate))
 			break
 		}
 		exchange := s.exchange
@@ -60,6 +61,7 @@ func runSizeSweep(p *probe) error {
 			return findLimit(p, good, n, err)
 		}
 		good = n
+		p.compared = s.received
 	}
 	return nil
 }

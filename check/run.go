@@ -56,7 +56,7 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 		r.runStage(rules, s)
 	}
 	results := r.allResults()
-	explain(results, o.Bulk)
+	explain(results, r.compared.bytes)
 	report.Path, report.Results, report.Retried, report.Connections = r.path, results, r.connections.forgiven, r.connections.made
 	report.Elapsed, report.Interrupted = time.Since(start), ctx.Err() != nil
 	return report, ctx.Err()
@@ -72,6 +72,7 @@ type runner struct {
 	results  []Result
 	progress progress
 
+	compared      compared
 	start         time.Time
 	connections   connections
 	stoppedDuring []string // the rules that ran then
@@ -83,6 +84,7 @@ type runner struct {
 func newRunner(ctx context.Context, target Target, o Options, rules int) *runner {
 	r := &runner{
 		ctx: ctx, start: time.Now(), target: target, options: o, results: make([]Result, rules),
+		compared: compared{bytes: make(map[string]int64)},
 		progress: progress{report: o.Progress, now: Progress{Total: rules}, ended: map[string]time.Time{}},
 	}
 	r.connections.running = r.progress.running
@@ -254,15 +256,21 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
 		err = errors.New(interrupted)
 	} else if err != nil && budget.Err() != nil && !isDecided(err) {
-		err = skipped(fmt.Sprintf("did not fit into the budget of %v (--budget)", r.options.Budget))
+		err = skipped(soFar(fmt.Sprintf("did not fit into the budget of %v (--budget)", r.options.Budget), note))
 	} else if err != nil && budget.Err() == nil && ctx.Err() != nil {
-		err = fmt.Errorf("gave up after %v", limit)
+		err = errors.New(soFar(fmt.Sprintf("gave up after %v", limit), note))
 	}
 	result := newResult(rule, note, err)
 	result.Elapsed = time.Since(start)
+	for _, s := range all {
+		r.compared.add(rule.ID, s.compared)
+	}
 	r.connections.countResult(result.Class)
 	return outcome{result, all, mayRunAgain(all) && !rule.noRetry}
 }
+
+// soFar returns why a rule ended early, and what it had noted until then.
+func soFar(why, note string) string { return strings.TrimSuffix(why+": "+note, ": ") }
 
 // mostRefused is how soon a connection fails that has met a limit on connections. One that
 // fails later has tested something.

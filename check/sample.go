@@ -22,15 +22,16 @@ const samples = 5
 // perSample returns n, or fewer bytes on a slow path: all samples of a rule together send no
 // more than the path carries in a second.
 func (p *probe) perSample(n int) int {
-	return int(p.path.carries(time.Second/samples, 4<<10, int64(n)))
+	return int(p.path.carries(time.Second/samples, 8<<10, int64(n)))
 }
 
 // sample is the result of a rule on one of the connections.
 type sample struct {
-	err     error
-	note    string
-	conns   int           // how many connections it made: if it failed, on the last of them
-	elapsed time.Duration // since the last of them was made, or its connect failed
+	err      error
+	note     string
+	compared int64         // as in probe
+	conns    int           // how many connections it made: if it failed, on the last of them
+	elapsed  time.Duration // since the last of them was made, or its connect failed
 }
 
 // mayPass reports whether the sample failed, and a busy machine or a limit on connections
@@ -82,7 +83,7 @@ func (p *probe) runSample(rule Rule) sample {
 		p.locate(f)
 	}
 	conns, elapsed := p.opened.read()
-	return sample{err, p.note, conns, elapsed}
+	return sample{err, p.note, p.compared, conns, elapsed}
 }
 
 // opened is how many connections a sample has made, and when the last of them.

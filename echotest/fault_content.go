@@ -52,6 +52,105 @@ func ChangesLateByte() Fault {
 	})
 }
 
+// SendsZeros sends zeros in place of up to 4 KiB after 5000 bytes.
+func SendsZeros() Fault {
+	return damagesBlock("sends-zeros", "sends zeros in place of up to 4 KiB after 5000 bytes", func(before, block, after []byte) []byte {
+		return slices.Concat(before, make([]byte, len(block)), after)
+	})
+}
+
+// SendsBlockTwice sends up to 4 KiB twice after 5000 bytes.
+func SendsBlockTwice() Fault {
+	return damagesBlock("sends-block-twice", "sends up to 4 KiB twice after 5000 bytes", func(before, block, after []byte) []byte {
+		return slices.Concat(before, block, block, after)
+	})
+}
+
+// DropsBlock drops up to 4 KiB after 5000 bytes.
+func DropsBlock() Fault {
+	return damagesBlock("drops-block", "drops up to 4 KiB after 5000 bytes", func(before, block, after []byte) []byte {
+		return slices.Concat(before, after)
+	})
+}
+
+// SwapsBlocks sends up to 4 KiB after 5000 bytes behind what follows them.
+func SwapsBlocks() Fault {
+	return damagesBlock("swaps-blocks", "sends up to 4 KiB after 5000 bytes behind what follows them", func(before, block, after []byte) []byte {
+		return slices.Concat(before, after, block)
+	})
+}
+
+// SendsNextBlock sends bytes in place of up to 4 KiB before them, as a server does that fills
+// a buffer again before it was sent.
+func SendsNextBlock() Fault {
+	return damagesBlock("sends-next-block", "sends bytes also in place of up to 4 KiB before them, after 5000 bytes", func(before, block, after []byte) []byte {
+		return slices.Concat(before, after[:len(block)], after)
+	})
+}
+
+// damagesBlock damages one block of each stream, of up to 4 KiB after 5000 bytes. In its chunk,
+// at least as many bytes are behind it.
+func damagesBlock(name, description string, damage func(before, block, after []byte) []byte) Fault {
+	return damages(name, description, intact, func(chunk []byte, at int) ([]byte, bool) {
+		n := min(4<<10, (len(chunk)-at)/2)
+		if n < 16 {
+			return chunk, false
+		}
+		return damage(chunk[:at], chunk[at:at+n], chunk[at+n:]), true
+	})
+}
+
+// FlipsBits flips one bit in each 64 KiB, the first time after 5000 bytes.
+func FlipsBits() Fault {
+	return streamFault("flips-bits", "flips one bit in each 64 KiB, the first time after 5000 bytes", func(_ context.Context, c *net.TCPConn) {
+		const distance = 64 << 10
+		next := intact // offset in the chunk
+		echo(c, func(chunk []byte) []byte {
+			for ; next < len(chunk); next += distance {
+				chunk[next] ^= 0x04
+			}
+			next -= len(chunk)
+			return chunk
+		})
+	})
+}
+
+// ClearsHighBit clears the highest bit of each byte, as a terminal does with seven data bits.
+func ClearsHighBit() Fault {
+	return converts("clears-high-bit", "clears the highest bit of each byte", func(chunk []byte) []byte {
+		for i := range chunk {
+			chunk[i] &= 0x7f
+		}
+		return chunk
+	})
+}
+
+// SendsCRLF sends CR LF in place of LF, as a terminal or a stream in text mode does.
+func SendsCRLF() Fault {
+	return converts("sends-crlf", "sends CR LF in place of LF", func(chunk []byte) []byte {
+		return bytes.ReplaceAll(chunk, []byte("\n"), []byte("\r\n"))
+	})
+}
+
+// SendsLF sends LF in place of CR LF, as a stream in text mode does.
+func SendsLF() Fault {
+	return converts("sends-lf", "sends LF in place of CR LF", func(chunk []byte) []byte {
+		return bytes.ReplaceAll(chunk, []byte("\r\n"), []byte("\n"))
+	})
+}
+
+// DecodesText decodes what it receives as UTF-8, and sends the text: each byte that is not
+// UTF-8 becomes the replacement character.
+func DecodesText() Fault {
+	return converts("decodes-text", "decodes what it receives as UTF-8, and sends the text", func(chunk []byte) []byte {
+		return []byte(string([]rune(string(chunk))))
+	})
+}
+
+func converts(name, description string, change func(chunk []byte) []byte) Fault {
+	return streamFault(name, description, func(_ context.Context, c *net.TCPConn) { echo(c, change) })
+}
+
 // DropsUrgentByte drops a byte that TCP marks as urgent, as every server does whose
 // sockets are without SO_OOBINLINE.
 func DropsUrgentByte() Fault {
@@ -118,15 +217,6 @@ func EchoesLines() Fault {
 					return
 				}
 			}
-		})
-}
-
-// DecodesText decodes what it receives as UTF-8, and sends the text: each byte that is not
-// UTF-8 becomes the replacement character.
-func DecodesText() Fault {
-	return streamFault("decodes-text", "decodes what it receives as UTF-8, and sends the text",
-		func(_ context.Context, c *net.TCPConn) {
-			echo(c, func(chunk []byte) []byte { return []byte(string([]rune(string(chunk)))) })
 		})
 }
 

@@ -19,6 +19,9 @@ var everyByte = []string{
 	"stream/slow-reader", "stream/zero-window", "stream/concurrency",
 }
 
+// withoutBulk is everyByte without stream/bulk, which sends the most.
+var withoutBulk = slices.DeleteFunc(slices.Clone(everyByte), func(id string) bool { return id == "stream/bulk" })
+
 // anyByte lists the rules that detect by chance what is wrong with some bytes or some
 // connections.
 var anyByte = []string{
@@ -51,7 +54,10 @@ func Faults() []Fault {
 		EchoesLines().fails(
 			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/concurrency",
 		).mayFail("stream/bulk", "stream/no-early-fin", "stream/slow-reader", "stream/zero-window"),
-		DecodesText().fails(everyByte...).fails("stream/binary-exact", "stream/no-early-fin"),
+		DecodesText().fails(everyByte...).fails("stream/binary-exact", "stream/no-early-fin").mayFail("stream/first-byte"),
+		ClearsHighBit().fails(everyByte...).fails("stream/binary-exact", "stream/no-early-fin").mayFail("stream/first-byte"),
+		SendsCRLF().fails(everyByte...).fails("stream/binary-exact").mayFail("stream/first-byte", "stream/no-early-fin"),
+		SendsLF().fails("stream/binary-exact", "stream/bulk").mayFail(withoutBulk...),
 		AnswersHTTP().fails("stream/binary-exact"),
 		SendsBanner().fails(everyByte...).fails(
 			"stream/first-byte", "stream/no-unsolicited", "stream/binary-exact",
@@ -60,6 +66,12 @@ func Faults() []Fault {
 		SwapsBytes().fails(everyByte...),
 		DropsByte().fails(everyByte...),
 		AddsByte().fails(everyByte...),
+		SendsZeros().fails(everyByte...),
+		SendsBlockTwice().fails(everyByte...),
+		DropsBlock().fails(everyByte...),
+		SwapsBlocks().fails(everyByte...),
+		SendsNextBlock().fails(everyByte...),
+		FlipsBits().fails(everyByte...),
 		ChangesLateByte().fails("stream/bulk"),
 		DropsUrgentByte().fails("stream/urgent"),
 		BuffersWithoutLimit().fails("stream/backpressure"),
