@@ -130,7 +130,7 @@ func conversion(got, due []byte) (kind Evidence, found string) {
 // isDecoded reports whether got is UTF-8 with the same ASCII characters as due. Decoders
 // differ in how many replacement characters they make of bytes that are not UTF-8.
 func isDecoded(got, due []byte) bool {
-	if len(got) < 2*shiftLen || bytes.Equal(ascii(got), got) {
+	if len(got) < 2*shiftLen || bytes.Equal(onlyASCII(got), got) {
 		return false
 	}
 	for range utf8.UTFMax - 1 { // the last character may be incomplete
@@ -138,13 +138,13 @@ func isDecoded(got, due []byte) bool {
 			got = got[:len(got)-1]
 		}
 	}
-	a, b := ascii(got), ascii(due)
+	a, b := onlyASCII(got), onlyASCII(due)
 	n := min(len(a), len(b))
 	return utf8.Valid(got) && bytes.Equal(a[:n], b[:n])
 }
 
-// ascii returns the bytes of b that are ASCII characters.
-func ascii(b []byte) []byte {
+// onlyASCII returns the bytes of b that are ASCII characters.
+func onlyASCII(b []byte) []byte {
 	return slices.DeleteFunc(bytes.Clone(b), func(c byte) bool { return c >= utf8.RuneSelf })
 }
 
