@@ -138,7 +138,7 @@ func (f *watchFlags) prepare(t watch.Target, config *tls.Config) (watch.Target, 
 		t.Dial.TLS = config
 	}
 	t.Dial.Source = f.source
-	return t, ping.Config{Target: t.Dial, Interval: f.config.Interval, Timeout: f.config.Timeout, Size: f.config.Size}.Check()
+	return t, f.config.CheckTarget(t)
 }
 
 // watched is what to watch: the targets on the command line, and those in a file.
@@ -178,7 +178,7 @@ func (f *watchFlags) targets(args []string) (*watched, error) {
 	if f.file == "" {
 		return &found, nil
 	}
-	found.file = watch.File{Path: f.file, Prepare: prepare, Log: f.config.Log}
+	found.file = watch.File{Path: f.file, Prepare: prepare}
 	if found.listed, err = found.file.Open(); err != nil {
 		return nil, fileError(err)
 	}
@@ -195,16 +195,16 @@ const targetsInterval = 5 * time.Second
 // changes sends the targets when the file has changed and on SIGHUP, until ctx ends.
 // Without a file, SIGHUP has no effect: a service manager sends it to reload, and it must
 // not end the watch.
-func (w *watched) changes(ctx context.Context, log *slog.Logger) <-chan []watch.Target {
-	lists, hangups := make(chan []watch.Target), make(chan os.Signal, 1)
+func (w *watched) changes(ctx context.Context, log *slog.Logger) <-chan watch.List {
+	lists, hangups := make(chan watch.List), make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	if w.file.Path == "" {
 		go ignoreHangups(ctx, hangups, log)
 		return lists
 	}
-	go w.file.Follow(ctx, targetsInterval, hangups, func(listed []watch.Target) {
+	go w.file.Follow(ctx, targetsInterval, hangups, func(listed []watch.Target, err error) {
 		select {
-		case lists <- slices.Concat(w.named, listed):
+		case lists <- watch.List{Targets: slices.Concat(w.named, listed), Err: err}:
 		case <-ctx.Done():
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func everyCollector() []prometheus.Collector {
 func watching() watch.Snapshot {
 	var times watch.Times
 	times.Counts[2], times.Counts[len(watch.Bounds)], times.Sum = 3, 1, 7*time.Second
-	return watch.Snapshot{Targets: []watch.TargetSnapshot{{URL: "dns+tcp://echoes:7", Failures: map[watch.Failure]uint64{{Network: "ip6", Reason: "server"}: 2}, Addresses: []watch.AddressSnapshot{
+	return watch.Snapshot{RejectedLists: 3, Outdated: true, Targets: []watch.TargetSnapshot{{URL: "dns+tcp://echoes:7", Failures: map[watch.Failure]uint64{{Network: "ip6", Reason: "server"}: 2}, Addresses: []watch.AddressSnapshot{
 		{Address: "192.0.2.1:7"},
 		{Address: "192.0.2.2:7", Resolved: true, Known: true, Up: true, Sent: 9, Received: 4, Times: times,
 			Lost: map[dial.Class]uint64{dial.Refused: 3, watch.Other: 2}},
@@ -152,6 +153,52 @@ func TestAgentAndCertificateAreExported(t *testing.T) {
 	}
 }
 
+// TestLabelsOfATargetAreOnAllItsMetrics: targets can have different ones.
+func TestLabelsOfATargetAreOnAllItsMetrics(t *testing.T) {
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(Watch(func() watch.Snapshot {
+		s := watching()
+		other := s.Targets[0]
+		s.Targets[0].Labels, other.URL, other.Labels = map[string]string{"env": "prod"}, "tcp://other:7", map[string]string{"rack": "12"}
+		s.Targets = append(s.Targets, other)
+		return s
+	}))
+	for _, f := range gather(t, r) {
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			want := map[string][2]string{"dns+tcp://echoes:7": {"prod", ""}, "tcp://other:7": {"", "12"}}[labels["target"]]
+			if labels["env"] != want[0] || labels["rack"] != want[1] {
+				t.Errorf("%s has the labels %v", f.GetName(), labels)
+			}
+		}
+	}
+}
+
+// TestListCannotHaveTheLabelsOfMetrics: two labels of a metric would have the same name.
+func TestListCannotHaveTheLabelsOfMetrics(t *testing.T) {
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(Watch(watching))
+	names := []string{"le", "quantile", "job", "instance"} // of histograms, and of Prometheus
+	for _, f := range gather(t, r) {
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			names = append(names, l.GetName())
+		}
+	}
+	for _, name := range append(names, "env") {
+		path := filepath.Join(t.TempDir(), "list.yml")
+		if err := os.WriteFile(path, []byte("- targets: [a:7]\n  labels: {"+name+": x}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file := watch.File{Path: path, Prepare: func(target watch.Target) (watch.Target, error) { return target, nil }}
+		if _, err := file.Open(); (err == nil) != (name == "env") {
+			t.Errorf("label %s: got %v", name, err)
+		}
+	}
+}
+
 // TestAddressHasAFixedNumberOfSeries: docs/watch.md says how many, and --max-addresses
 // limits the addresses.
 func TestAddressHasAFixedNumberOfSeries(t *testing.T) {
@@ -198,7 +245,7 @@ func TestAddressesOfAWatchAreExported(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
-		"addresses": 2, "resolve_failures_total ip6 server": 2, "address_resolved 192.0.2.2:7": 1,
+		"addresses": 2, "target_list_errors_total": 3, "resolve_failures_total ip6 server": 2, "address_resolved 192.0.2.2:7": 1,
 		"probes_sent_total 192.0.2.2:7": 9, "probes_received_total 192.0.2.2:7": 4, "up 192.0.2.2:7": 1,
 		"probes_lost_total 192.0.2.2:7 refused": 3, "probes_lost_total 192.0.2.2:7 other": 2,
 		"rtt_seconds 192.0.2.2:7 count": 4, "rtt_seconds 192.0.2.2:7 sum": 7, "rtt_seconds 192.0.2.2:7 le 5e-05": 0,

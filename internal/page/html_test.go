@@ -75,7 +75,7 @@ func TestPageEscapesTextsFromElsewhere(t *testing.T) {
 	}
 	monitored := func() watch.Snapshot {
 		return watch.Snapshot{Targets: []watch.TargetSnapshot{
-			{URL: bad, Problem: bad, Addresses: []watch.AddressSnapshot{{Address: bad, Class: bad}}},
+			{URL: bad, Labels: map[string]string{"env": bad}, Problem: bad, Addresses: []watch.AddressSnapshot{{Address: bad, Class: bad}}},
 			{URL: bad, Addresses: []watch.AddressSnapshot{{Address: bad}}}}}
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestPageShowsWhichAddressesAnswer(t *testing.T) {
 		text := html.UnescapeString(body(t, running(t, page.Config{Name: "echod watch", Watch: targets}, 1), "/"))
 		for _, want := range []string{
 			`<p class="state down">1 of 2 up</p>`,
-			"dns+tcp://echo.example:7 <span>1 of 2 up</span>",
+			"dns+tcp://echo.example:7 <span>env=prod</span> <span>1 of 2 up</span>",
 			`dns+tcp://gone.example:7 <span class="bad">no such host</span>`,
 			`<span class="state down">down</span> <span class="class">refused</span>`,
 			`aria-label="The last ten minutes: 5 probes, 0 lost, round-trip times from 1.00 ms to 2.00 ms."`,

@@ -13,9 +13,10 @@ type MatrixState struct {
 
 // TargetState is a target, and the addresses that it has now.
 type TargetState struct {
-	URL       string         `json:"url"`
-	Problem   string         `json:"problem,omitempty"` // why not all its addresses are known or monitored
-	Addresses []AddressState `json:"addresses"`
+	URL       string            `json:"url"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	Problem   string            `json:"problem,omitempty"` // why not all its addresses are known or monitored
+	Addresses []AddressState    `json:"addresses"`
 }
 
 // AddressState is one address of a target. A time of null was not measured.
@@ -49,7 +50,7 @@ type BucketState struct {
 func matrix(snap watch.Snapshot) *MatrixState {
 	all := &MatrixState{Targets: []TargetState{}}
 	for _, t := range snap.Targets {
-		target := TargetState{URL: t.URL, Problem: t.Problem, Addresses: []AddressState{}}
+		target := TargetState{URL: t.URL, Labels: t.Labels, Problem: t.Problem, Addresses: []AddressState{}}
 		for _, a := range t.Addresses {
 			target.Addresses = append(target.Addresses, addressState(a))
 		}

@@ -103,7 +103,7 @@ func targets() watch.Snapshot {
 	now := time.Now()
 	answered := []time.Duration{time.Millisecond, time.Millisecond, 2 * time.Millisecond}
 	return watch.Snapshot{Targets: []watch.TargetSnapshot{
-		{URL: "dns+tcp://echo.example:7", Addresses: []watch.AddressSnapshot{
+		{URL: "dns+tcp://echo.example:7", Labels: map[string]string{"env": "prod"}, Addresses: []watch.AddressSnapshot{
 			{Address: "192.0.2.1:7", Resolved: true, Up: true, Sent: 10, Received: 10, Last: time.Millisecond, Recent: answered,
 				History: []watch.Bucket{{At: now.Add(-10 * time.Second), Sent: 5, Min: time.Millisecond, Sum: 5 * time.Millisecond, Max: 2 * time.Millisecond}}},
 			{Address: "192.0.2.2:7", Sent: 10, Class: "refused", Failed: now,

@@ -5,19 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// File is a list of targets, which may change: one URL per line. Empty lines and lines
-// that begin with # are ignored. Its methods are for one goroutine at a time.
+// File is a list of targets, which may change. If its name ends in .yml, .yaml or .json, it
+// is a list of groups as in Prometheus's file_sd_configs, else it has one URL per line. Its
+// methods are for one goroutine at a time.
 type File struct {
 	Path    string
 	Prepare func(Target) (Target, error) // completes a target, or returns why it is invalid
-	Log     *slog.Logger
 
 	last  contents // that were read last
 	tried contents // that were parsed last
@@ -57,10 +55,10 @@ func (f *File) Open() ([]Target, error) {
 }
 
 // Follow reads the file once a period until ctx ends. When the file has changed, it calls
-// apply with the new targets. It waits until two reads return the same, since a file that
-// is being written is incomplete. A receive from now reads and applies it at once. An
-// invalid list is logged and not applied.
-func (f *File) Follow(ctx context.Context, period time.Duration, now <-chan os.Signal, apply func([]Target)) {
+// apply with the new targets, or with the error of an invalid list. It waits until two
+// reads return the same, since a file that is being written is incomplete. A receive from
+// now reads and applies it at once.
+func (f *File) Follow(ctx context.Context, period time.Duration, now <-chan os.Signal, apply func([]Target, error)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
 	for {
@@ -69,25 +67,14 @@ func (f *File) Follow(ctx context.Context, period time.Duration, now <-chan os.S
 			return
 		case <-now:
 			f.last = f.read()
-			f.replace(apply)
+			apply(f.parse(f.last))
 		case <-tick.C:
 			before := f.last
 			if f.last = f.read(); f.last == before && f.last != f.tried {
-				f.replace(apply)
+				apply(f.parse(f.last))
 			}
 		}
 	}
-}
-
-// replace applies the list that was read last, if it is valid.
-func (f *File) replace(apply func([]Target)) {
-	list, err := f.parse(f.last)
-	if err != nil {
-		f.Log.Error("targets not reloaded, the old ones are kept", slog.Any("error", err))
-		return
-	}
-	f.Log.Info("targets reloaded", slog.String("file", f.Path), slog.Int("targets", len(list)))
-	apply(list)
 }
 
 func (f *File) read() contents {
@@ -106,29 +93,10 @@ func (f *File) read() contents {
 	return contents{text: string(text)}
 }
 
-func (f *File) parse(c contents) (list []Target, err error) {
+func (f *File) parse(c contents) ([]Target, error) {
 	f.tried = c
 	if c.problem != "" {
 		return nil, &readError{c}
 	}
-	number := 0
-	for line := range strings.Lines(c.text) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		t, err := Parse(line)
-		if err == nil {
-			t, err = f.Prepare(t)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", f.Path, number, err)
-		}
-		list = append(list, t)
-	}
-	if len(list) == 0 {
-		return nil, errors.New(f.Path + ": no targets: want one URL per line, e.g. tcp://localhost:8080")
-	}
-	return list, nil
+	return parseList(f.Path, c.text, f.Prepare)
 }

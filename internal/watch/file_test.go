@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +44,8 @@ func TestListOfTargetsIsRead(t *testing.T) {
 		{"a bad one", "tcp://a:7\n\ntcp://b\n", "", `LIST:3: invalid URL "tcp://b": no port: want tcp://b:PORT`},
 		{"one that is refused", "unix:///a\n", "", "LIST:1: no unix here"},
 		{"none", "# nobody\n", "", "LIST: no targets: want one URL per line, e.g. tcp://localhost:8080"},
+		{"a byte order mark", "\ufefftcp://a:7\r\ntcp://b:7\r\n", "tcp://a:7 tcp://b:7", ""},
+		{"a bad one after a byte order mark", "\ufeff# ours\r\ntcp://b\r\n", "", `LIST:2: invalid URL "tcp://b": no port: want tcp://b:PORT`},
 		{"too much", strings.Repeat("#", maxFile+1), "", "LIST: a list of targets can have at most 1048576 bytes"},
 	}
 	for _, test := range tests {
@@ -69,14 +70,13 @@ type following struct {
 	path    string
 	now     chan os.Signal
 	mu      sync.Mutex
-	applied []string
-	log     *network
+	applied []string // the targets of each list, or why it is invalid
 }
 
 func follow(t *testing.T, text string) *following {
-	f := &following{path: filepath.Join(t.TempDir(), "targets"), now: make(chan os.Signal), log: newNetwork()}
+	f := &following{path: filepath.Join(t.TempDir(), "targets"), now: make(chan os.Signal)}
 	write(t, f.path, text)
-	file := &File{Path: f.path, Prepare: asIs, Log: slog.New(slog.NewTextHandler(f.log, nil))}
+	file := &File{Path: f.path, Prepare: asIs}
 	if _, err := file.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -84,9 +84,13 @@ func follow(t *testing.T, text string) *following {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		file.Follow(ctx, time.Second, f.now, func(list []Target) {
+		file.Follow(ctx, time.Second, f.now, func(list []Target, err error) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
+			if err != nil {
+				f.applied = append(f.applied, strings.ReplaceAll(err.Error(), f.path, "LIST"))
+				return
+			}
 			f.applied = append(f.applied, urls(list))
 		})
 	}()
@@ -123,7 +127,7 @@ func TestChangedListIsAppliedWhenItNoLongerChanges(t *testing.T) {
 	})
 }
 
-func TestInvalidListIsLoggedOnceAndNotApplied(t *testing.T) {
+func TestInvalidListIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := follow(t, "tcp://a:7\n")
 		write(t, f.path, "tcp://b\n")
@@ -132,10 +136,7 @@ func TestInvalidListIsLoggedOnceAndNotApplied(t *testing.T) {
 			t.Fatal(err)
 		}
 		after(10 * time.Second)
-		f.want(t)
-		if lines := f.log.log; len(lines) != 2 || !strings.Contains(lines[0], "no port") || !strings.Contains(lines[1], "no such file") {
-			t.Errorf("got the log %q, want a line for each problem", lines)
-		}
+		f.want(t, `LIST:1: invalid URL "tcp://b": no port: want tcp://b:PORT`, "open LIST: no such file or directory")
 		write(t, f.path, "tcp://b:7\n")
 		after(2 * time.Second)
 		f.want(t, "tcp://b:7")

@@ -22,6 +22,7 @@ type monitor struct {
 	shortage string // why not all known addresses are monitored; "" if they are
 
 	mu        sync.Mutex // also guards the members of the families
+	labels    map[string]string
 	addresses []*address // in the order in which they were added
 	failures  map[Failure]uint64
 	problem   string
@@ -40,7 +41,7 @@ type family struct {
 }
 
 func (w *Watcher) newMonitor(ctx context.Context, t Target) *monitor {
-	m := &monitor{Target: t, w: w, failures: make(map[Failure]uint64), log: w.config.Log.With(slog.String("target", t.URL))}
+	m := &monitor{Target: t, w: w, labels: t.Labels, failures: make(map[Failure]uint64), log: w.config.Log.With(slog.String("target", t.URL))}
 	m.ctx, m.stop = context.WithCancel(ctx)
 	for _, network := range t.networks(ctx) {
 		m.families = append(m.families, &family{network: network, members: make(members)})
@@ -48,11 +49,18 @@ func (w *Watcher) newMonitor(ctx context.Context, t Target) *monitor {
 	return m
 }
 
+// setLabels replaces the labels of the target.
+func (m *monitor) setLabels(labels map[string]string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.labels = labels
+}
+
 // run resolves the target again and again until it is stopped. It returns when the
 // probers have ended. Their results are kept.
 func (m *monitor) run() {
 	config := &m.w.config
-	timer := time.NewTimer(config.Spread(min(config.Interval, time.Second)))
+	timer := time.NewTimer(config.Spread(min(config.ping(m.Target, m.Dial).Interval, time.Second)))
 	defer timer.Stop()
 	for m.ctx.Err() == nil {
 		select {
@@ -197,7 +205,7 @@ func (m *monitor) add(f *family, name string) bool {
 	if m.All {
 		m.log.Info("address added", slog.String("address", name), slog.Int("addresses", len(m.addresses)))
 	}
-	delay := m.w.config.Spread(m.w.config.Interval) // so that addresses get their probes at different times
+	delay := m.w.config.Spread(m.w.config.ping(m.Target, m.Dial).Interval) // so that addresses get their probes at different times
 	m.probers.Go(func() {
 		timer := time.NewTimer(delay)
 		defer timer.Stop()

@@ -156,7 +156,7 @@ type watching struct {
 	*network
 	*Watcher
 	t       *testing.T
-	changes chan []Target
+	changes chan List
 	stop    func() // and wait until it has ended
 }
 
@@ -168,7 +168,7 @@ func (f *network) watch(t *testing.T, c Config) *watching {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	over, changes := make(chan struct{}), make(chan []Target)
+	over, changes := make(chan struct{}), make(chan List)
 	go func() { defer close(over); w.Run(ctx, changes) }()
 	stop := func() { cancel(); <-over; f.served.Wait() }
 	t.Cleanup(stop)

@@ -13,11 +13,15 @@ import (
 type Snapshot struct {
 	Started time.Time        // when Run began
 	Targets []TargetSnapshot // in the order in which they were given
+
+	RejectedLists uint64 // new lists of targets that were invalid
+	Outdated      bool   // the last list was, and the one before is in use
 }
 
 // TargetSnapshot is the state of one target.
 type TargetSnapshot struct {
 	URL      string
+	Labels   map[string]string  // must not be changed
 	All      bool               // whether all addresses of the name are monitored
 	Failures map[Failure]uint64 // failed look-ups of the name, by one of Failures
 	Problem  string             // why not all its addresses are known or monitored; "" if they are
@@ -79,7 +83,7 @@ func (a AddressSnapshot) LostTotal() uint64 { return a.Sent - a.Received }
 func (w *Watcher) Snapshot() Snapshot {
 	w.mu.Lock()
 	monitors := slices.Clone(w.monitors)
-	s := Snapshot{Started: w.started}
+	s := Snapshot{Started: w.started, RejectedLists: w.rejected, Outdated: w.outdated}
 	w.mu.Unlock()
 	for _, m := range monitors {
 		s.Targets = append(s.Targets, m.snapshot())
@@ -90,7 +94,7 @@ func (w *Watcher) Snapshot() Snapshot {
 func (m *monitor) snapshot() TargetSnapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := TargetSnapshot{URL: m.URL, All: m.All, Failures: maps.Clone(m.failures), Problem: m.problem}
+	s := TargetSnapshot{URL: m.URL, Labels: m.labels, All: m.All, Failures: maps.Clone(m.failures), Problem: m.problem}
 	for _, a := range m.addresses {
 		of := a.snapshot()
 		of.Resolved = m.isListed(a.name)

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"echod/internal/dial"
 	"echod/internal/endpoint"
@@ -23,6 +24,11 @@ type Target struct {
 	// All means to monitor each address of the name separately. Without it, one
 	// connection is made to any of them.
 	All bool
+
+	// What a list says of this target. Zero values are those of the Config.
+	Interval, Timeout time.Duration
+	Size              int
+	Labels            map[string]string // of its metrics; not changed
 }
 
 // Parse reads a URL as [endpoint.ParseDNS] does: dns+tcp://, dns+tls:// and dns+udp://

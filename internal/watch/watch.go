@@ -8,6 +8,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -59,7 +60,7 @@ func (c Config) Check() error {
 	case c.Resolve < MinResolve:
 		return usage.New(fmt.Sprintf("resolve interval %v", c.Resolve), fmt.Sprintf("want at least %v", MinResolve))
 	}
-	if err := c.ping(dial.Target{}).Check(); err != nil {
+	if err := c.CheckTarget(Target{}); err != nil {
 		return err
 	}
 	return c.checkTargets(c.Targets)
@@ -71,17 +72,30 @@ func (c Config) checkTargets(targets []Target) error {
 	if n := len(targets); n > c.MaxAddresses {
 		return usage.New(fmt.Sprintf("%d targets", n), fmt.Sprintf("at most %d addresses can be monitored at once", c.MaxAddresses))
 	}
+	seen := make(map[string]Target, len(targets))
 	for _, t := range targets {
-		if err := c.ping(t.Dial).Check(); err != nil {
+		if err := c.CheckTarget(t); err != nil {
 			return err
 		}
+		if other, ok := seen[t.URL]; ok && !sameTarget(t, other) {
+			return usage.New(t.URL+" is given twice with different labels or settings", "want it once")
+		}
+		seen[t.URL] = t
 	}
 	return nil
 }
 
-// ping returns the configuration of the probes to one address.
-func (c Config) ping(to dial.Target) ping.Config {
-	return ping.Config{Target: to, Interval: c.Interval, Timeout: c.Timeout, Size: c.Size, Reconnect: c.Reconnect}
+// CheckTarget reports whether a target can be monitored. The error is a *usage.Error.
+func (c Config) CheckTarget(t Target) error {
+	if t.Interval != 0 && t.Interval < MinInterval {
+		return usage.New(fmt.Sprintf("interval %v", t.Interval), fmt.Sprintf("want at least %v", MinInterval))
+	}
+	return c.ping(t, t.Dial).Check()
+}
+
+// ping returns the configuration of the probes to one address of t.
+func (c Config) ping(t Target, to dial.Target) ping.Config {
+	return ping.Config{Target: to, Interval: cmp.Or(t.Interval, c.Interval), Timeout: cmp.Or(t.Timeout, c.Timeout), Size: cmp.Or(t.Size, c.Size), Reconnect: c.Reconnect}
 }
 
 // prober returns the Prober of a, which is an address of t.
@@ -94,7 +108,7 @@ func (c Config) prober(t Target, a *address) (*ping.Prober, error) {
 		}
 		to.Via = func(ctx context.Context) (net.Conn, error) { return c.Dial(ctx, network, a.name) }
 	}
-	probing := c.ping(to)
+	probing := c.ping(t, to)
 	probing.OnProbe, probing.OnConn = a.probe, a.conn
 	return ping.New(probing)
 }

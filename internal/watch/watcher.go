@@ -16,6 +16,8 @@ type Watcher struct {
 	mu       sync.Mutex
 	started  time.Time
 	monitors []*monitor // in the order in which the targets were given
+	rejected uint64     // lists that were invalid
+	outdated bool       // the last list was
 	used     int        // addresses of all targets, at most config.MaxAddresses
 }
 
@@ -33,10 +35,16 @@ func New(c Config) (*Watcher, error) {
 	return &Watcher{config: c}, nil
 }
 
-// Run monitors until ctx ends. Each list from changes replaces the targets. Targets that
-// are in the old and the new list go on without interruption. When Run returns, all its
+// List is a new list of targets, or why it is invalid.
+type List struct {
+	Targets []Target
+	Err     error
+}
+
+// Run monitors until ctx ends. Each valid list from changes replaces the targets. Targets
+// that are in the old and the new list, with the same settings, go on without interruption. When Run returns, all its
 // goroutines and connections have ended.
-func (w *Watcher) Run(ctx context.Context, changes <-chan []Target) {
+func (w *Watcher) Run(ctx context.Context, changes <-chan List) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w.mu.Lock()
@@ -48,15 +56,29 @@ func (w *Watcher) Run(ctx context.Context, changes <-chan []Target) {
 	for {
 		select {
 		case list := <-changes:
-			if err := w.config.checkTargets(list); err != nil {
-				w.config.Log.Error("targets not changed, the old ones are kept", slog.Any("error", err))
+			if list.Err == nil {
+				list.Err = w.config.checkTargets(list.Targets)
+			}
+			w.judge(list.Err)
+			if list.Err != nil {
 				continue
 			}
-			added, removed := w.apply(ctx, &running, list)
+			added, removed := w.apply(ctx, &running, list.Targets)
 			w.config.Log.Info("targets changed", slog.Int("targets", len(w.monitors)), slog.Int("added", added), slog.Int("removed", removed))
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// judge counts a list that is invalid, and logs it.
+func (w *Watcher) judge(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.outdated = err != nil
+	if err != nil {
+		w.rejected++
+		w.config.Log.Error("targets not reloaded, the old ones are kept", slog.Any("error", err))
 	}
 }
 
@@ -67,11 +89,12 @@ func (w *Watcher) apply(ctx context.Context, running *sync.WaitGroup, list []Tar
 	before := w.monitors
 	w.monitors = nil
 	for _, t := range list {
-		same := func(m *monitor) bool { return m.URL == t.URL }
+		same := func(m *monitor) bool { return sameSettings(m.Target, t) }
 		if slices.ContainsFunc(w.monitors, same) {
 			continue
 		}
 		if i := slices.IndexFunc(before, same); i >= 0 {
+			before[i].setLabels(t.Labels)
 			w.monitors = append(w.monitors, before[i])
 			before = slices.Delete(before, i, i+1)
 			continue

@@ -241,7 +241,7 @@ func TestChangeOfTargetsDoesNotInterruptTheOthers(t *testing.T) {
 		w.until(5500 * time.Millisecond)
 		w.want("a:7 up: 5 received, 0 lost", "10.0.0.1:7 up: 5 received, 0 lost")
 		f.taken()
-		w.changes <- []Target{mustParse(t, "tcp://b:7"), mustParse(t, "tcp://a:7")}
+		w.changes <- List{Targets: []Target{mustParse(t, "tcp://b:7"), mustParse(t, "tcp://a:7")}}
 		w.until(10200 * time.Millisecond)
 		w.want("b:7 up: 4 received, 0 lost", "a:7 up: 10 received, 0 lost")
 		w.wantLog("targets changed targets=2 added=1 removed=1", "target up target=tcp://b:7 address=b:7")
@@ -270,9 +270,9 @@ func TestAddressesBeyondTheLimitAreAddedWhenOthersLeave(t *testing.T) {
 		w.wantLog("address added address=10.0.0.1:7 addresses=1", "address added address=10.0.0.2:7 addresses=2",
 			"target up address=10.0.0.1:7", "target up address=10.0.0.2:7", "not all addresses are monitored why="+problem,
 			"address removed address=10.0.0.1:7 addresses=1", "address added address=10.0.0.3:7 addresses=2", "target up address=10.0.0.3:7")
-		w.changes <- []Target{mustParse(t, "tcp://a:7"), mustParse(t, "tcp://b:7"), mustParse(t, "tcp://c:7")}
+		w.changes <- List{Targets: []Target{mustParse(t, "tcp://a:7"), mustParse(t, "tcp://b:7"), mustParse(t, "tcp://c:7")}}
 		w.until(46 * time.Second)
-		w.wantLog("targets not changed, the old ones are kept")
+		w.wantLog("targets not reloaded, the old ones are kept")
 	})
 }
 
