@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,12 +31,14 @@ type benchFlags struct {
 	tls        tlsFlags
 	output     outputFlags
 	hdr        string
+
+	percentiles []float64
 }
 
 const defaultBenchDuration = 10 * time.Second
 
 func newBenchFlags() *benchFlags {
-	return &benchFlags{output: newOutputFlags("text", "json"), plan: load.Plan{
+	return &benchFlags{output: newOutputFlags(resultFormats...), plan: load.Plan{
 		Conns: 50, Depth: 1, Sizes: mustParseSizes("64"), Timeout: 5 * time.Second, Spin: load.DefaultSpin, Verify: true,
 	}}
 }
@@ -90,10 +93,11 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(newAddresses(&plan.Sources), "source", "connect from these addresses in turn")
 	flags.Var(seed(&plan.Seed), "seed", "send the same bytes as an earlier run")
 	flags.BoolVar(&plan.Verify, "verify", true, "compare every byte")
-	flags.Var(thresholds(&f.thresholds, benchMeasures), "threshold", "a limit for a figure, e.g. p99<2ms; repeatable")
+	flags.Var(thresholds(&f.thresholds, benchMeasures, percentileOf), "threshold", "a limit for a figure, e.g. p99<2ms; repeatable")
+	flags.Var(percentiles(&f.percentiles), "percentiles", "the percentiles of latency in the report")
 	flags.Var(number(&plan.ServerPID, 1, 1<<22), "server-pid", "also measure CPU and memory of this process")
 	f.output.register(cmd)
-	flags.StringVar(&f.hdr, "hdr", "", "write the percentiles of latency to this file (HdrHistogram)")
+	flags.StringVar(&f.hdr, "hdr", "", "also write the latency to this file (HdrHistogram)")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print no progress, only the report")
 	f.tls.register(flags)
 }
@@ -116,11 +120,14 @@ func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *
 		return cmp.Or(interrupted(ctx), err)
 	}
 	result.Echod = thisBuild().brief()
-	run := report.Run{Result: result, Verdicts: verdicts(f.thresholds, result)}
+	run := report.Run{Result: result, Verdicts: verdicts(f.thresholds, result), Percentiles: f.percentiles}
 	err = cmp.Or(deliverRun(p, run, f.output.format, file), err)
 	if hdr != nil && result.Seconds > 0 {
-		// In milliseconds, the unit of other tools.
-		err = cmp.Or(err, hdr.write(func(w io.Writer) error { return result.Latency.WriteHgrm(w, time.Millisecond) }))
+		format := "hgrm"
+		if strings.HasSuffix(f.hdr, ".hlog") {
+			format = "hlog"
+		}
+		err = cmp.Or(err, hdr.write(func(w io.Writer) error { return writeRuns(w, []report.Run{run}, format, false) }))
 	}
 	return cmp.Or(err, interrupted(ctx), benchError(run))
 }
@@ -181,7 +188,7 @@ func canBeMeasured(pid int) bool {
 // benchMeasures are the figures of a load that can have a threshold.
 var benchMeasures = []measure[*load.Result]{
 	latencyOf("p99.99", quantile(0.9999)), latencyOf("p99.9", quantile(0.999)), latencyOf("p99", quantile(0.99)),
-	latencyOf("p90", quantile(0.9)), latencyOf("p50", quantile(0.5)),
+	latencyOf("p95", quantile(0.95)), latencyOf("p90", quantile(0.9)), latencyOf("p50", quantile(0.5)),
 	latencyOf("max", (*hist.Hist).Max), latencyOf("mean", (*hist.Hist).Mean),
 	{"rate", ">", "1000", parseRate, answersPerSecond, draw.PerSecond.Write},
 	{"failed", "<", "1", parseWhole, failedIn, wholeText},
@@ -198,6 +205,13 @@ func latencyOf(name string, of func(*hist.Hist) time.Duration) measure[*load.Res
 		return of(r.Latency).Seconds()
 	}
 	return measure[*load.Result]{name, "<", "2ms", parseSeconds, figure, draw.Seconds.Write}
+}
+
+// percentileOf returns the measure of any percentile, e.g. p97.5.
+func percentileOf(name string) (measure[*load.Result], bool) {
+	digits, found := strings.CutPrefix(name, "p")
+	percent, err := parsePercentile(digits)
+	return latencyOf(name, quantile(percent/100)), found && err == nil
 }
 
 func quantile(part float64) func(*hist.Hist) time.Duration {

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,12 +16,13 @@ import (
 
 // reportFlags are the flags of report, with their defaults.
 type reportFlags struct {
-	merge  bool
-	output outputFlags
+	merge       bool
+	percentiles []float64
+	output      outputFlags
 }
 
 func newReport(p *Process) *cobra.Command {
-	f := reportFlags{output: newOutputFlags("text", "json", "html")}
+	f := reportFlags{output: newOutputFlags(resultFormats...)}
 	cmd := &cobra.Command{
 		Use:   "report FILE...",
 		Short: "show, compare or merge results of bench",
@@ -38,12 +41,16 @@ func newReport(p *Process) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(runs) > 1 && slices.Contains(formatsOfOne, f.output.format) {
+				return usage.New(fmt.Sprintf("--format %s has one run, got %d", f.output.format, len(runs)), "want one file, or --merge")
+			}
 			return p.writeReport(file, func(w io.Writer, color bool) error { return writeRuns(w, runs, f.output.format, color) })
 		},
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().BoolVar(&f.merge, "merge", false, "merge the files, which are parts of one run")
 	f.output.register(cmd)
+	cmd.Flags().Var(percentiles(&f.percentiles), "percentiles", "the percentiles of latency in the report")
 	return cmd
 }
 
@@ -59,7 +66,7 @@ func (f *reportFlags) read(paths []string) ([]report.Run, error) {
 		if err != nil {
 			return nil, err
 		}
-		run.Name = names[i]
+		run.Name, run.Percentiles = names[i], f.percentiles
 		runs = append(runs, run)
 	}
 	if !f.merge {
@@ -69,7 +76,7 @@ func (f *reportFlags) read(paths []string) ([]report.Run, error) {
 	if err != nil {
 		return nil, &exitError{Usage, err}
 	}
-	return []report.Run{{Result: whole}}, nil
+	return []report.Run{{Result: whole, Percentiles: f.percentiles}}, nil
 }
 
 // readRun reads the result in a file.
@@ -102,12 +109,23 @@ func runNames(paths []string) []string {
 	return short
 }
 
+// resultFormats are the formats of results of bench. Those for other programs have one run.
+var resultFormats = append([]string{"text", "json", "html"}, formatsOfOne...)
+
+var formatsOfOne = []string{"csv", "hgrm", "hlog"}
+
 func writeRuns(w io.Writer, runs []report.Run, format string, color bool) error {
 	switch format {
 	case "html":
 		return report.WriteHTML(w, runs)
 	case "json":
 		return report.WriteJSON(w, runs)
+	case "csv":
+		return report.WriteCSV(w, runs[0])
+	case "hgrm":
+		return report.WriteHgrm(w, runs[0])
+	case "hlog":
+		return report.WriteHlog(w, runs[0])
 	}
 	return report.WriteText(w, runs, color)
 }

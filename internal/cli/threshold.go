@@ -30,14 +30,14 @@ type measure[R any] struct {
 }
 
 // parseThreshold reads e.g. p99<2ms, rate>1000, errors<1 or loss<1%. Of two names that are
-// equally near to a wrong one, it suggests the first of measures.
-func parseThreshold[R any](text string, measures []measure[R]) (threshold[R], error) {
+// equally near to a wrong one, it suggests the first of measures. Others know more of them.
+func parseThreshold[R any](text string, measures []measure[R], others ...func(name string) (measure[R], bool)) (threshold[R], error) {
 	i := strings.IndexAny(text, "<>=")
 	if i < 0 {
 		return threshold[R]{}, errors.New("want a figure and a limit in quotes, e.g. 'p99<2ms' or 'loss<1%'")
 	}
 	name, bound := strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+1:])
-	m, err := measureOf(name, measures)
+	m, err := measureOf(name, measures, others)
 	if err != nil {
 		return threshold[R]{}, err
 	}
@@ -60,13 +60,18 @@ func measureNames[R any](measures []measure[R]) []string {
 	return names
 }
 
-func measureOf[R any](name string, measures []measure[R]) (measure[R], error) {
+func measureOf[R any](name string, measures []measure[R], others []func(string) (measure[R], bool)) (measure[R], error) {
 	var names []string
 	for _, m := range measures {
 		if m.name == name {
 			return m, nil
 		}
 		names = append(names, m.name)
+	}
+	for _, other := range others {
+		if m, ok := other(name); ok {
+			return m, nil
+		}
 	}
 	return measure[R]{}, errors.New("want a limit for " + withSuggestion(name, names, orList(names)))
 }
@@ -123,7 +128,7 @@ func verdicts[R any](all []threshold[R], r R) []report.Verdict {
 func broken(v report.Verdict) bool { return !v.Met }
 
 // thresholds are limits for figures of a result.
-func thresholds[R any](all *[]threshold[R], measures []measure[R]) pflag.Value {
-	parse := func(text string) (threshold[R], error) { return parseThreshold(text, measures) }
+func thresholds[R any](all *[]threshold[R], measures []measure[R], others ...func(name string) (measure[R], bool)) pflag.Value {
+	parse := func(text string) (threshold[R], error) { return parseThreshold(text, measures, others...) }
 	return newList(all, "threshold", parse, func(t threshold[R]) string { return t.text }, measureNames(measures)...)
 }

@@ -16,7 +16,6 @@ import (
 	"echod/internal/agent"
 	"echod/internal/draw"
 	"echod/internal/endpoint"
-	"echod/internal/load"
 	"echod/internal/sock"
 	"echod/internal/usage"
 )
@@ -259,30 +258,6 @@ func orList(words []string) string {
 		return strings.Join(words, "")
 	}
 	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
-// rate is a number per second.
-func rate(perSecond *float64) pflag.Value {
-	return &value[float64]{p: perSecond, kind: "rate", parse: parseRate, text: func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }}
-}
-
-// schedule is a constant rate or stages.
-func schedule(r *load.Rate) pflag.Value {
-	return &value[load.Rate]{p: r, kind: "rate", parse: load.ParseRate, text: load.Rate.String}
-}
-
-// parseRate reads 5000 or 5000/s.
-func parseRate(text string) (float64, error) {
-	n, err := strconv.ParseFloat(strings.TrimSuffix(text, "/s"), 64)
-	if err != nil || !(n >= 0 && n <= load.MaxRate) {
-		return 0, fmt.Errorf("want a number per second from 0 to %.0f, e.g. 5000 or 5000/s", load.MaxRate)
-	}
-	return n, nil
-}
-
-// sizes are the lengths of messages.
-func sizes(sizes *load.Sizes) pflag.Value {
-	return &value[load.Sizes]{p: sizes, kind: "sizes", parse: load.ParseSizes, text: load.Sizes.String}
 }
 
 // address is an IP address of this machine.

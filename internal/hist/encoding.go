@@ -14,11 +14,14 @@ import (
 
 // MarshalJSON writes all counts as one string: HdrHistogram's V2 encoding, compressed, in
 // base64, which the libraries of other languages read. Values are nanoseconds.
-func (h *Hist) MarshalJSON() ([]byte, error) {
+func (h *Hist) MarshalJSON() ([]byte, error) { return json.Marshal(h.Encoded()) }
+
+// Encoded returns the string that MarshalJSON writes.
+func (h *Hist) Encoded() string {
 	if h.folded != nil {
-		return json.Marshal(string(h.folded))
+		return string(h.folded)
 	}
-	return json.Marshal(string(encode(h.counters())))
+	return string(encode(h.counters()))
 }
 
 // UnmarshalJSON reads what MarshalJSON or another library wrote, if it has three digits from

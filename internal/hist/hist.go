@@ -130,6 +130,50 @@ type Point struct {
 	Value    time.Duration
 }
 
+// Bucket counts the durations up to To, and above To of the bucket before it.
+type Bucket struct {
+	To    time.Duration
+	Count int64
+}
+
+// limits are the limits of buckets in each power of ten, times ten, from fine to coarse.
+var limits = [][]time.Duration{{10, 15, 20, 30, 50, 70}, {10, 20, 50}, {10}}
+
+// Buckets returns the counts in buckets whose limits are round numbers, from the shortest to
+// the longest duration: at most that many, but not fewer than one for each power of ten.
+// There are none if nothing was recorded.
+func (h *Hist) Buckets(most int) (buckets []Bucket) {
+	counters := h.counters()
+	if counters.TotalCount() == 0 {
+		return nil
+	}
+	bars := counters.Distribution()
+	for _, in := range limits {
+		if buckets = bucketsOf(bars, in); len(buckets) <= most {
+			break
+		}
+	}
+	return buckets
+}
+
+func bucketsOf(bars []hdrhistogram.Bar, limits []time.Duration) []Bucket {
+	var buckets []Bucket
+	for power := lowest; len(bars) > 0; power *= 10 {
+		for _, limit := range limits {
+			b := Bucket{To: power * limit / 10}
+			for len(bars) > 0 && time.Duration(bars[0].To) <= b.To {
+				b.Count += bars[0].Count
+				bars = bars[1:]
+			}
+			first, twice := len(buckets) == 0, len(buckets) > 0 && b.To == buckets[len(buckets)-1].To // 1.5 ns is 1 ns
+			if b.Count > 0 || !first && !twice && len(bars) > 0 {
+				buckets = append(buckets, b)
+			}
+		}
+	}
+	return buckets
+}
+
 // pointsPerHalving is how many points of a curve there are each time that the rest of the
 // durations becomes half as many.
 const pointsPerHalving = 5

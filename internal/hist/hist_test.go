@@ -267,3 +267,27 @@ func TestHgrmEndsAsTheOutputOfTheLibrary(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestBucketsCountEveryDurationOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := hist.New()
+		durations := rapid.SliceOfN(rapid.Int64Range(1, int64(time.Hour)), 1, 50).Draw(t, "durations")
+		for _, d := range durations {
+			h.Record(time.Duration(d))
+		}
+		var count int64
+		var last time.Duration
+		for i, b := range h.Buckets(16) {
+			if b.To <= last || i == 0 && b.Count == 0 {
+				t.Fatalf("bucket %d: %+v after %v", i, b, last)
+			}
+			count, last = count+b.Count, b.To
+		}
+		if count != int64(len(durations)) || last < h.Max() || len(h.Buckets(16)) > 16 {
+			t.Fatalf("got %d durations up to %v in %d buckets, want %d up to %v", count, last, len(h.Buckets(16)), len(durations), h.Max())
+		}
+	})
+	if got := hist.New().Buckets(16); got != nil {
+		t.Errorf("got %v of an empty histogram", got)
+	}
+}

@@ -24,17 +24,23 @@ type figure struct {
 	rare  bool // tables have it only if a result has another value than 0
 }
 
-// figures returns the figures of results, in the order of the table.
-func figures(results []*load.Result) []figure {
+// figures returns the figures of results, with these percentiles of latency, in the order of
+// the table.
+func figures(results []*load.Result, percentiles []float64) []figure {
+	if percentiles == nil {
+		percentiles = DefaultPercentiles
+	}
 	all := []figure{
 		{key: "messages_per_second", label: "throughput", text: draw.PerSecond.Write,
 			of: perSecond(func(p load.Part) float64 { return float64(p.Answered) })},
 		{key: "bytes_per_second", label: "received", text: draw.BytesPerSecond.Write,
 			of: perSecond(func(p load.Part) float64 { return float64(p.BytesIn) })},
 	}
-	all = append(all, durations("latency", latency, quantiles)...)
-	all = append(all, durations("scheduling delay", schedulingDelay, quantiles[2:])...)
-	all = append(all, durations("connect", connect, quantiles[:3])...)
+	of := append(quantilesAt(percentiles...), maximum)
+	all = append(all, durations("latency", latency, of)...)
+	all = append(all, figure{key: "latency_mean_seconds", label: "latency mean", text: draw.Seconds.Write, of: meanLatency})
+	all = append(all, durations("scheduling delay", schedulingDelay, append(quantilesAt(99, 99.9, 99.99), maximum))...)
+	all = append(all, durations("connect", connect, quantilesAt(50, 90, 99))...)
 	all = append(all, outcomes...)
 	all = append(all, classes(figure{key: "failed", label: "failed"}, results, func(r *load.Result) load.Classes { return r.Failed })...)
 	all = append(all, losses...)
@@ -49,14 +55,29 @@ type quantile struct {
 	part       float64
 }
 
-var quantiles = []quantile{
-	{"p50", "p50", 0.5}, {"p90", "p90", 0.9}, {"p99", "p99", 0.99},
-	{"p999", "p99.9", 0.999}, {"p9999", "p99.99", 0.9999}, {"max", "max", 1},
+var maximum = quantile{"max", "max", 1}
+
+// quantilesAt returns the quantiles at these percentiles: 99.9 is p999 in JSON and p99.9 in
+// tables.
+func quantilesAt(percentiles ...float64) []quantile {
+	var all []quantile
+	for _, p := range percentiles {
+		digits := strconv.FormatFloat(p, 'f', -1, 64)
+		all = append(all, quantile{"p" + strings.ReplaceAll(digits, ".", ""), "p" + digits, p / 100})
+	}
+	return all
 }
 
 func latency(r *load.Result) *hist.Hist         { return r.Latency }
 func schedulingDelay(r *load.Result) *hist.Hist { return r.SchedulingDelay }
 func connect(r *load.Result) *hist.Hist         { return r.Connect }
+
+func meanLatency(r *load.Result) (float64, bool) {
+	if r.Latency.Count() == 0 {
+		return 0, false
+	}
+	return r.Latency.Mean().Seconds(), true
+}
 
 // durations returns the figures of a histogram: its quantiles.
 func durations(name string, of func(*load.Result) *hist.Hist, at []quantile) []figure {
@@ -204,7 +225,7 @@ func table(runs []Run) [][]cell {
 	if len(runs) > 1 {
 		rows = append(rows, heading(runs))
 	}
-	for _, f := range figures(results) {
+	for _, f := range figures(results, runs[0].Percentiles) {
 		if row := f.row(results); row != nil {
 			rows = append(rows, row)
 		}

@@ -17,10 +17,11 @@ type file struct {
 	*load.Result
 }
 
-// figuresOf returns the figures of r by their keys.
-func figuresOf(r *load.Result) map[string]float64 {
+// figuresOf returns the figures of a run by their keys.
+func figuresOf(run Run) map[string]float64 {
 	all := map[string]float64{}
-	for _, f := range figures([]*load.Result{r}) {
+	r := run.Result
+	for _, f := range figures([]*load.Result{r}, run.Percentiles) {
 		if v, ok := f.of(r); ok {
 			all[f.key] = v
 		}
@@ -53,7 +54,7 @@ func WriteJSON(w io.Writer, runs []Run) error {
 }
 
 func fileOf(run Run) file {
-	return file{run.Result.Format, figuresOf(run.Result), run.Verdicts, run.Result}
+	return file{run.Result.Format, figuresOf(run), run.Verdicts, run.Result}
 }
 
 func encode(w io.Writer, v any) error {

@@ -122,7 +122,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 		{"a newer format", `{"format":"echod-bench/4"}`, `a.json: format "echod-bench/4" is not supported; this echod reads echod-bench/3`},
 		{"cut off", good[:len(good)/2], "a.json: incomplete: the JSON ends too early"},
 		{"two of them", good + good, "a.json: not JSON: line "},
-		{"a word for a number", swap(`"answered": `, `"answered": "many", "x": `), "a.json: line 48: answered cannot be a string"},
+		{"a word for a number", swap(`"answered": `, `"answered": "many", "x": `), "a.json: line 50: answered cannot be a string"},
 		{"no latency", `{"format":"echod-bench/3"}`, "a.json: no latency"},
 		{"a bad histogram", swap(`"latency": "`, `"latency": "?`), "a.json: decode a histogram: illegal base64"},
 		{"negative", swap(`"answered": `, `"answered": -`), "a.json: a count is negative"},

@@ -1,5 +1,6 @@
 // Package report writes the results of bench, ping and watch. A result of bench has the
-// formats text, JSON and HTML; several are merged into one, or compared side by side. A ping
+// formats text, JSON, HTML, CSV, and those of HdrHistogram; several are merged into one, or
+// compared side by side. A ping
 // has the formats text, JSON and CSV, a watch has text.
 package report
 
@@ -16,7 +17,14 @@ type Run struct {
 	Name     string // needed where there are several
 	Result   *load.Result
 	Verdicts []Verdict // of the thresholds, which are not part of the result
+
+	// Percentiles of latency to write, in percent, each above 0 and below 100; nil for
+	// DefaultPercentiles. Of several runs those of the first count.
+	Percentiles []float64
 }
+
+// DefaultPercentiles are those that reports have, in percent.
+var DefaultPercentiles = []float64{50, 90, 95, 99, 99.9, 99.99}
 
 // Verdict is the outcome of a threshold.
 type Verdict struct {

@@ -28,6 +28,9 @@ func WriteText(w io.Writer, runs []Run, color bool) error {
 		t.origin(o)
 	}
 	t.table(runs)
+	if len(runs) == 1 {
+		t.histogram(runs[0].Result)
+	}
 	for _, o := range origins {
 		t.warnings(o)
 	}
@@ -80,6 +83,33 @@ func (t *text) table(runs []Run) {
 	}
 }
 
+// histogramWidth is the length of the longest bar.
+const histogramWidth = 40
+
+// histogram draws the distribution of latency.
+func (t *text) histogram(r *load.Result) {
+	buckets := r.Latency.Buckets(maxBuckets)
+	total := r.Latency.Count()
+	most := int64(0)
+	for _, b := range buckets {
+		most = max(most, b.Count)
+	}
+	for i, b := range buckets {
+		if i == 0 {
+			fmt.Fprintln(t, "\nlatency up to")
+		}
+		// A bucket with few messages has a bar that can be seen.
+		bar := strings.Repeat("█", int(b.Count*histogramWidth/most))
+		if bar == "" && b.Count > 0 {
+			bar = "▏"
+		}
+		fmt.Fprintf(t, "%10s  %-*s  %s\n", draw.Duration(b.To), histogramWidth, bar, draw.Percentage(float64(b.Count)/float64(total)))
+	}
+}
+
+// maxBuckets is how many bars a histogram has at most.
+const maxBuckets = 16
+
 func (t *text) warnings(o origin) {
 	name := o.Name
 	if name != "" {
@@ -113,7 +143,7 @@ func printable(words string) string {
 // Line returns a result in one line.
 func Line(r *load.Result) string {
 	var words []string
-	for _, f := range figures([]*load.Result{r}) {
+	for _, f := range figures([]*load.Result{r}, nil) {
 		if v, ok := f.of(r); ok && lineFigures[f.key] != "" {
 			words = append(words, fmt.Sprintf(lineFigures[f.key], f.text(v)))
 		}
