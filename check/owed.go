@@ -21,9 +21,9 @@ const (
 	owedTime = 3 * time.Second
 	// fillTime bounds one fill.
 	fillTime = 15 * time.Second
-	// standstill is how long a writer makes no progress until it counts as stalled. A busy
-	// machine may pause a server for longer: the writer continues while the rule does
-	// something else.
+	// standstill is how long a writer makes no progress until it counts as stalled, on a path
+	// without a delay. A busy machine may pause a server for longer: the writer continues
+	// while the rule does something else.
 	standstill = time.Second
 )
 
@@ -34,6 +34,9 @@ func (p *probe) mostOwed() int64 {
 	}
 	return p.path.carries(owedTime, 64<<10, mostOwed)
 }
+
+// standstill is how long a writer of p makes no progress until it counts as stalled.
+func (p *probe) standstill() time.Duration { return max(standstill, 2*p.path.RoundTrip) }
 
 // openOwed opens a stream and sends the first payload, while the client reads nothing, until
 // nothing has moved for stallLimit. The writer then waits, and continues if more is received.

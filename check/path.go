@@ -26,7 +26,8 @@ func (path Path) String() string {
 const (
 	mostMeasure  = 15 * time.Second // the timeout, if it is not shorter
 	measurements = 8
-	measureTime  = 500 * time.Millisecond // no further exchange starts after it
+	measureTime  = 500 * time.Millisecond // no fourth exchange starts after it
+	longMeasure  = 2 * time.Second        // no second or third one starts after it
 	rateBytes    = 128 << 10              // what the rate is measured with: a second at 1 Mbit/s
 	slowBytes    = 4 << 10                // the same, if they take longer than slowTime
 	slowTime     = time.Second / 4
@@ -42,7 +43,7 @@ func measure(p *probe) (path Path) {
 	}
 	defer s.Close()
 	out, back := p.payload(0), p.payload(0)
-	for n, start := 0, time.Now(); n < measurements && (n == 0 || time.Since(start) < measureTime); n++ {
+	for n, start := 0, time.Now(); measureMore(n, time.Since(start)); n++ {
 		elapsed, err := timeExchange(s, out, back, 1)
 		if err != nil {
 			return path
@@ -54,7 +55,7 @@ func measure(p *probe) (path Path) {
 	// On a very slow path, rateBytes would take minutes, and delay what follows: they stay in
 	// the queues of the path even if the connection is closed.
 	slow := true
-	for n, start := 0, time.Now(); slow && n < measurements && (n == 0 || time.Since(start) < measureTime); n++ {
+	for n, start := 0, time.Now(); slow && measureMore(n, time.Since(start)); n++ {
 		elapsed, err := timeExchange(s, out, back, slowBytes)
 		if err != nil {
 			return path
@@ -68,7 +69,7 @@ func measure(p *probe) (path Path) {
 		return path
 	}
 	path.Rate = 0
-	for n, start := 0, time.Now(); n < measurements && (n == 0 || time.Since(start) < measureTime); n++ {
+	for n, start := 0, time.Now(); measureMore(n, time.Since(start)); n++ {
 		elapsed, err := timeExchange(s, out, back, rateBytes)
 		if err != nil {
 			return path
@@ -78,6 +79,18 @@ func measure(p *probe) (path Path) {
 		path.Rate = max(path.Rate, int64(rateBytes/elapsed.Seconds()))
 	}
 	return path
+}
+
+// measureMore reports whether another exchange follows n exchanges. A single one that a busy
+// machine delays is no measurement of the path.
+func measureMore(n int, elapsed time.Duration) bool {
+	switch {
+	case n == 0:
+		return true
+	case n < 3:
+		return elapsed < longMeasure
+	}
+	return n < measurements && elapsed < measureTime
 }
 
 // measureProbe returns the probe of a measurement.

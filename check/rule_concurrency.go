@@ -64,7 +64,7 @@ func runConcurrency(p *probe) error {
 	defer func() { stalled.abort() }()
 	stalled.shrinkBuffer()
 	// A server that resets this one for not reading breaks another rule.
-	stalled.fill(p.payload(0), p.mostOwed(), standstill)
+	stalled.fill(p.payload(0), p.mostOwed(), p.standstill())
 	for _, n := range []int{min(5, p.Conns), p.Conns} {
 		before := stalled.writer.count()
 		err := runClients(p, n)

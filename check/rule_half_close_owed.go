@@ -59,7 +59,7 @@ func closeWriteOwed(p *probe, i int, limit int64, wait time.Duration) (owed int6
 	}
 	defer s.Close()
 	s.shrinkBuffer()
-	if _, err = s.fill(p.payload(i), limit, standstill); err == nil {
+	if _, err = s.fill(p.payload(i), limit, p.standstill()); err == nil {
 		owed, err = s.stopFill()
 	}
 	if err != nil {

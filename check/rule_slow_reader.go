@@ -20,7 +20,7 @@ var slowReader = Rule{
 }
 
 func runSlowReader(p *probe) error {
-	s, _, err := p.openOwed(standstill)
+	s, _, err := p.openOwed(p.standstill())
 	if err != nil {
 		return err
 	}

@@ -162,6 +162,11 @@ func (r *runner) runStage(rules []Rule, s stage) {
 	}
 	wg.Wait()
 	r.checkAlive()
+	r.runStageAgain(ctx, rules, inStage, first)
+}
+
+// runStageAgain runs the rules of a stage again whose first outcome may be due to other rules.
+func (r *runner) runStageAgain(ctx context.Context, rules []Rule, inStage []int, first []outcome) {
 	// A failure that is decided may explain others: those need not run again.
 	slices.SortStableFunc(inStage, func(a, b int) int { return precedence(rules[a]) - precedence(rules[b]) })
 	if slices.ContainsFunc(first, func(o outcome) bool { return o.mayRunAgain && broken(o.result.Class) }) {
@@ -175,8 +180,12 @@ func (r *runner) runStage(rules []Rule, s stage) {
 		case isExplained(r.results, first[i].result):
 			r.setResult(i, first[i].result)
 		default:
-			r.setResult(i, r.runAgain(ctx, rules[i], first[i]))
+			again := r.runAgain(ctx, rules[i], first[i])
 			r.checkAlive()
+			if r.stopped != nil && (again.Class == Timeout || again.Class == Refused) {
+				again = r.undecided(rules[i], first[i].result) // it met a server that had stopped
+			}
+			r.setResult(i, again)
 		}
 	}
 }
@@ -272,8 +281,8 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 // soFar returns why a rule ended early, and what it had noted until then.
 func soFar(why, note string) string { return strings.TrimSuffix(why+": "+note, ": ") }
 
-// mostRefused is how soon a connection fails that has met a limit on connections. One that
-// fails later has tested something.
+// mostRefused is how soon a sample fails that has met a limit on connections: see
+// sample.elapsed. One that fails later has tested something.
 const mostRefused = time.Second
 
 // skipReason returns a skipped error if a flag that the rule needs is missing, or if

@@ -31,7 +31,7 @@ type sample struct {
 	note     string
 	compared int64         // as in probe
 	conns    int           // how many connections it made: if it failed, on the last of them
-	elapsed  time.Duration // since the last of them was made, or its connect failed
+	elapsed  time.Duration // of a rule on several connections, since this sample made its last one
 }
 
 // mayPass reports whether the sample failed, and a busy machine or a limit on connections
@@ -77,12 +77,16 @@ func (p *probe) runInTurn(rule Rule) (all []sample) {
 }
 
 func (p *probe) runSample(rule Rule) sample {
-	p.opened = &opened{last: time.Now()}
+	start := time.Now()
+	p.opened = &opened{last: start}
 	err := rule.run(p)
 	if f, ok := errors.AsType[*failure](err); ok {
 		p.locate(f)
 	}
 	conns, elapsed := p.opened.read()
+	if !rule.sampled { // e.g. stream/aborts: it has used up what later connections need
+		elapsed = time.Since(start)
+	}
 	return sample{err, p.note, p.compared, conns, elapsed}
 }
 

@@ -18,9 +18,15 @@ func BuffersWithoutLimit() Fault {
 	})
 }
 
+// smallBuffer is the send buffer of servers that a write blocks. That of the kernel depends on
+// the size of segments: on loopback it holds megabytes, and on Ethernet about this much until
+// the path is known to be fast (tcp_sndbuf_expand in the kernel's tcp_input.c).
+const smallBuffer = 64 << 10
+
 // DisconnectsSlowReader closes when a write takes more than 2 s.
 func DisconnectsSlowReader() Fault {
 	return streamFault("disconnects-slow-reader", "closes when a write takes more than 2 s", func(_ context.Context, c *net.TCPConn) {
+		c.SetWriteBuffer(smallBuffer)
 		echo(c, func(chunk []byte) []byte {
 			c.SetWriteDeadline(time.Now().Add(2 * time.Second))
 			return chunk
@@ -32,6 +38,7 @@ func DisconnectsSlowReader() Fault {
 func ResetsStalledReader() Fault {
 	return streamFault("resets-stalled-reader", "resets a client that receives nothing of its owed bytes for 6 s",
 		func(_ context.Context, c *net.TCPConn) {
+			c.SetWriteBuffer(smallBuffer)
 			chunk := make([]byte, 32<<10)
 			for {
 				n, err := c.Read(chunk)
@@ -65,6 +72,7 @@ func BlocksBehindStalledReader() Fault {
 	start := func(t testing.TB) *Server {
 		var writing sync.Mutex
 		return startStreams(t, func(_ context.Context, c *net.TCPConn) {
+			c.SetWriteBuffer(smallBuffer)
 			chunk := make([]byte, 32<<10)
 			for {
 				n, err := c.Read(chunk)
