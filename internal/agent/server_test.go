@@ -77,7 +77,8 @@ func send(t *testing.T, c *Client, text string) string {
 }
 
 func TestEveryFirstLineIsAnsweredByOneLine(t *testing.T) {
-	c, _ := start(t, &Server{Token: NewSecret("right"), Limits: Limits{Time: 30 * time.Second}, lineTimeout: 300 * time.Millisecond})
+	t.Parallel() // one line is too late
+	c, _ := start(t, &Server{Token: NewSecret("right"), Limits: Limits{Time: 30 * time.Second}, lineTimeout: 3 * time.Second})
 	tests := []struct{ name, line, want string }{
 		{"hello", "echod-agent/1 HELLO token=right\n", `ok {"scenarios":["take","answer-late","fin-first","reset"],"max_delay_ms":27000}`},
 		{"no token", "echod-agent/1 HELLO\n", "error token-needed "},

@@ -100,6 +100,9 @@ func TestEveryClientTriesEachAddressOfAName(t *testing.T) {
 					t.Skipf("this machine has no %s", at)
 				}
 				l := serveHere(t.Context(), t, endpoint.URL{Network: network, Host: at}.String(), serverTLS)[0]
+				for other := map[string]string{"127.0.0.1": "::1", "::1": "127.0.0.1"}[at]; machineHas(other) && !holdPort(t, network, other, l.Addr.Port()); {
+					l = serveHere(t.Context(), t, endpoint.URL{Network: network, Host: at}.String(), serverTLS)[0]
+				}
 				url := endpoint.URL{Network: network, Host: "localhost", Port: l.Addr.Port()}.String()
 				for resolver, addrs := range resolvers {
 					wantEchoForEveryClient(resolving(t.Context(), addrs...), t, url, resolver, clientTLS)
@@ -107,6 +110,30 @@ func TestEveryClientTriesEachAddressOfAName(t *testing.T) {
 			})
 		}
 	}
+}
+
+// holdPort takes a port of addr until the test ends, so that no other process serves there.
+// Nothing listens on it: a socket with a peer refuses all others. It reports whether the port
+// was free.
+func holdPort(t *testing.T, network, addr string, port uint16) bool {
+	t.Helper()
+	ip := net.ParseIP(addr)
+	peer, err := net.Listen("tcp", net.JoinHostPort(addr, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { peer.Close() })
+	dialer, to := net.Dialer{LocalAddr: &net.TCPAddr{IP: ip, Port: int(port)}}, peer.Addr()
+	if network == "udp" {
+		dialer.LocalAddr, to = &net.UDPAddr{IP: ip, Port: int(port)}, &net.UDPAddr{IP: ip, Port: peer.Addr().(*net.TCPAddr).Port}
+	}
+	conn, err := dialer.Dial(to.Network(), to.String())
+	if err != nil {
+		t.Logf("port %d of %s is in use: %v", port, addr, err)
+		return false
+	}
+	t.Cleanup(func() { conn.Close() })
+	return true
 }
 
 // serveHere serves url until the test ends, and returns what it listens on.
