@@ -136,7 +136,7 @@ func wantReasons(t *testing.T, there map[string]metric, text string) {
 	for _, of := range [][2]string{
 		{"echod_closes_total", "cause"}, {"echod_connections_refused_total", "reason"},
 		{"echod_accept_errors_total", "reason"}, {"echod_datagrams_dropped_total", "reason"},
-		{"echod_tls_handshakes_total", "result"}, {"echod_watch_probes_lost_total", "class"}, {"echod_watch_resolve_failures_total", "reason"},
+		{"echod_tls_handshakes_total", "result"}, {"echod_watch_probes_lost_total", "class"}, {"echod_watch_resolve_failures_total", "reason"}, {"echod_watch_on_change_total", "result"},
 	} {
 		words := there[of[0]][of[1]]
 		if len(words) == 0 {

@@ -31,6 +31,7 @@ type watchFlags struct {
 	deadline time.Duration // 0: none
 	source   netip.Addr
 	file     string
+	command  string // of --on-change; "": none
 	family   familyFlags
 	tls      tlsFlags
 	admin    adminFlags
@@ -62,6 +63,7 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 	flags.Var(duration(&c.Resolve, watch.MinResolve), "resolve", "time from one look-up of a name to the next")
 	flags.Var(durationOrZero(&c.Keep, time.Second), "keep", "how long to watch an address that is down and has left the name")
 	flags.Var(number(&c.MaxAddresses, 1, 1<<20), "max-addresses", "addresses to watch at once, of all targets")
+	flags.StringVar(&f.command, "on-change", "", "run this command when an address goes up or down")
 	flags.VarP(seconds(&c.Interval, watch.MinInterval), "interval", "i", "time from one probe of an address to the next")
 	flags.VarP(seconds(&c.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a reply, or a connection")
 	flags.VarP(size(&f.size, ping.MinSize, ping.MaxSize), "size", "s", "bytes of a probe")
@@ -83,6 +85,9 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 		return err
 	}
 	f.config.Targets = targets.all()
+	if f.command != "" {
+		f.config.OnChange = onChange(f.command)
+	}
 	w, err := watch.New(f.config)
 	if err != nil {
 		return err

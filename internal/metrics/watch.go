@@ -13,6 +13,12 @@ func Watch(snapshot func() watch.Snapshot) prometheus.Collector {
 	return watchCollector{collector[watch.Snapshot]{snapshot, []metric[watch.Snapshot]{
 		counter("echod_watch_target_list_errors_total", "New lists of targets that were invalid. The old one was kept.", nil,
 			func(s *watch.Snapshot, emit emit) { emit(float64(s.RejectedLists)) }),
+		counter("echod_watch_on_change_total", "Commands of --on-change, by result. A replaced one was not run, because its address had changed again.", []string{"result"},
+			func(s *watch.Snapshot, emit emit) {
+				for _, result := range watch.CallResults() {
+					emit(float64(s.Calls[result]), result)
+				}
+			}),
 		gauge("echod_watch_target_list_valid", "1 if the newest list of targets is in use, 0 if it is invalid and an old one is.", nil,
 			func(s *watch.Snapshot, emit emit) { emit(truth(!s.Outdated)) }),
 	}}}

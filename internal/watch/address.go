@@ -39,6 +39,8 @@ type address struct {
 	name string
 	log  *slog.Logger
 	stop context.CancelFunc
+	// changed is called for each transition, and must not block. It completes it. Nil: not.
+	changed func(Transition)
 
 	mu        sync.Mutex
 	state     AddressSnapshot // without what the other fields have
@@ -61,8 +63,12 @@ func (a *address) probe(p ping.Probe) {
 	if p.Fate != ping.Answered && p.Fate != ping.Lost {
 		return // e.g. a duplicate: the probe has been counted
 	}
-	change := a.count(p)
 	o := &a.outage // only this goroutine changes it
+	known, wasUp := o.known, o.up
+	change := a.count(p)
+	if t, ok := o.transition(known, wasUp, p.At); ok && a.changed != nil {
+		a.changed(t)
+	}
 	switch {
 	case change == up && o.length == 0:
 		a.log.Info("target up", slog.Duration("rtt", p.RTT))

@@ -15,6 +15,7 @@ type monitor struct {
 	Target
 	w        *Watcher
 	log      *slog.Logger
+	running  context.Context // as long as the Watcher runs
 	ctx      context.Context
 	stop     context.CancelFunc
 	families []*family
@@ -41,7 +42,7 @@ type family struct {
 }
 
 func (w *Watcher) newMonitor(ctx context.Context, t Target) *monitor {
-	m := &monitor{Target: t, w: w, labels: t.Labels, failures: make(map[Failure]uint64), log: w.config.Log.With(slog.String("target", t.URL))}
+	m := &monitor{Target: t, w: w, running: ctx, labels: t.Labels, failures: make(map[Failure]uint64), log: w.config.Log.With(slog.String("target", t.URL))}
 	m.ctx, m.stop = context.WithCancel(ctx)
 	for _, network := range t.networks(ctx) {
 		m.families = append(m.families, &family{network: network, members: make(members)})
@@ -192,6 +193,10 @@ func (m *monitor) add(f *family, name string) bool {
 		}
 	}
 	a := newAddress(name, m.w.started, m.w.config.DownAfter, m.log)
+	if m.w.caller.onChange != nil {
+		waiting := &waiting{caller: m.w.caller, log: a.log}
+		a.changed = func(t Transition) { waiting.add(m.running, m.complete(t, a)) }
+	}
 	prober, err := m.w.config.prober(m.Target, a)
 	if err != nil {
 		panic(err) // the Config was checked
@@ -216,6 +221,17 @@ func (m *monitor) add(f *family, name string) bool {
 		}
 	})
 	return true
+}
+
+// complete adds to t what a and its target know.
+func (m *monitor) complete(t Transition, a *address) Transition {
+	m.mu.Lock()
+	t.Target, t.Address, t.Labels = m.URL, a.name, m.labels
+	m.mu.Unlock()
+	a.mu.Lock()
+	t.Class = a.state.Class
+	a.mu.Unlock()
+	return t
 }
 
 // longestMissing returns the address that has been missing from the answers for the

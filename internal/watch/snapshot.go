@@ -14,8 +14,9 @@ type Snapshot struct {
 	Started time.Time        // when Run began
 	Targets []TargetSnapshot // in the order in which they were given
 
-	RejectedLists uint64 // new lists of targets that were invalid
-	Outdated      bool   // the last list was, and the one before is in use
+	RejectedLists uint64            // new lists of targets that were invalid
+	Calls         map[string]uint64 // of Config.OnChange, by one of CallResults
+	Outdated      bool              // the last list was, and the one before is in use
 }
 
 // TargetSnapshot is the state of one target.
@@ -83,7 +84,7 @@ func (a AddressSnapshot) LostTotal() uint64 { return a.Sent - a.Received }
 func (w *Watcher) Snapshot() Snapshot {
 	w.mu.Lock()
 	monitors := slices.Clone(w.monitors)
-	s := Snapshot{Started: w.started, RejectedLists: w.rejected, Outdated: w.outdated}
+	s := Snapshot{Started: w.started, RejectedLists: w.rejected, Outdated: w.outdated, Calls: w.caller.counts()}
 	w.mu.Unlock()
 	for _, m := range monitors {
 		s.Targets = append(s.Targets, m.snapshot())

@@ -36,6 +36,10 @@ type Config struct {
 	// for them. The addresses beyond it are logged and not monitored.
 	MaxAddresses int
 
+	// OnChange is called when an address has gone up or down, unless it is nil: for each
+	// address one call at a time, which ends when ctx does, and at most MaxCalls.
+	OnChange func(ctx context.Context, t Transition) error
+
 	Lookup Lookup // nil: the system's resolver
 	// Dial makes the connections; nil: package net.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -12,6 +12,7 @@ import (
 // Watcher monitors targets.
 type Watcher struct {
 	config Config
+	caller *caller
 
 	mu       sync.Mutex
 	started  time.Time
@@ -32,7 +33,7 @@ func New(c Config) (*Watcher, error) {
 	if c.Spread == nil {
 		c.Spread = rand.N[time.Duration]
 	}
-	return &Watcher{config: c}, nil
+	return &Watcher{config: c, caller: newCaller(c.OnChange)}, nil
 }
 
 // List is a new list of targets, or why it is invalid.
@@ -50,6 +51,7 @@ func (w *Watcher) Run(ctx context.Context, changes <-chan List) {
 	w.mu.Lock()
 	w.started = time.Now()
 	w.mu.Unlock()
+	defer w.caller.calls.Wait() // after the probers, which start calls
 	var running sync.WaitGroup
 	defer running.Wait()
 	w.apply(ctx, &running, w.config.Targets)
