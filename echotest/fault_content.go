@@ -80,8 +80,8 @@ func SwapsBlocks() Fault {
 	})
 }
 
-// SendsNextBlock sends bytes in place of up to 4 KiB before them, as a server does that fills
-// a buffer again before it was sent.
+// SendsNextBlock sends bytes also in place of up to 4 KiB before them, after 5000 bytes, as a
+// server does that fills a buffer again before it was sent.
 func SendsNextBlock() Fault {
 	return damagesBlock("sends-next-block", "sends bytes also in place of up to 4 KiB before them, after 5000 bytes", func(before, block, after []byte) []byte {
 		return slices.Concat(before, after[:len(block)], after)

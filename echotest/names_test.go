@@ -19,7 +19,7 @@ import (
 // the description of the fault.
 func TestNamesAndDocCommentsAgree(t *testing.T) {
 	comments := make(map[string]string) // by the name of the fault
-	words := regexp.MustCompile(`FIN|HTTP|OK|[A-Z][a-z]*`)
+	words := regexp.MustCompile(`FIN|HTTP|OK|CRLF|LF|[A-Z][a-z]*`)
 	for name, comment := range docComments(t) {
 		fault := strings.ToLower(strings.Join(words.FindAllString(name, -1), "-"))
 		comments[fault] = strings.TrimPrefix(strings.Join(strings.Fields(comment), " "), name+" ")
