@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"echod/internal/dial"
-	"echod/internal/endpoint"
 )
 
 // This file is about names with several addresses. A run checks one of them: otherwise each
@@ -51,13 +50,12 @@ func findAddresses(p *probe) []Address {
 		return nil
 	}
 	all := []Address{{Address: p.pinned, Checked: true}}
-	host, port, _ := net.SplitHostPort(p.target.Address)
-	found, err := endpoint.Addresses(p.ctx, host)
+	found, err := p.target.dialTarget().Addresses(p.ctx)
 	if err != nil {
 		return all
 	}
-	for _, addr := range found {
-		if other := net.JoinHostPort(addr.String(), port); other != p.pinned && len(all) <= mostAddresses {
+	for _, other := range found {
+		if other != p.pinned && len(all) <= mostAddresses {
 			all = append(all, Address{Address: other})
 		}
 	}
@@ -86,14 +84,13 @@ func AddressesOf(ctx context.Context, target Target) ([]Target, error) {
 	if !target.dialTarget().HasName() {
 		return []Target{target}, nil
 	}
-	host, port, _ := net.SplitHostPort(target.Address)
-	found, err := endpoint.Addresses(ctx, host)
+	found, err := target.dialTarget().Addresses(ctx)
 	if err != nil {
 		return nil, &UnreachableError{Target: target.String(), Class: classify(err), Err: err}
 	}
 	var all []Target
-	for _, addr := range found {
-		all = append(all, target.at(net.JoinHostPort(addr.String(), port)))
+	for _, address := range found {
+		all = append(all, target.at(address))
 	}
 	return all, nil
 }

@@ -62,21 +62,8 @@ func (t Target) dialTarget() dial.Target {
 // at returns the target with address, one of its name, in place of the name. TLS keeps the
 // name.
 func (t Target) at(address string) Target {
-	host, _, _ := net.SplitHostPort(t.Address)
-	t.Address, t.TLS = address, named(t.TLS, host)
+	t.Address, t.TLS = address, dial.Named(t.TLS, t.Address)
 	return t
-}
-
-// named returns config with the server name host, unless it has one.
-func named(config *tls.Config, host string) *tls.Config {
-	config = config.Clone() // the clone of nil is nil
-	if config == nil {
-		config = new(tls.Config)
-	}
-	if config.ServerName == "" {
-		config.ServerName = host
-	}
-	return config
 }
 
 // flags returns the flags of echod check for the TLS of the target.

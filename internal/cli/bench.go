@@ -89,6 +89,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.BoolVar(&plan.Churn, "churn", false, "open a connection for each message")
 	flags.VarP(seconds(&plan.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a connection or a reply")
 	flags.Var(durationOrZero(&plan.Spin, time.Microsecond), "spin", "with --rate, how long before a message is due not to sleep")
+	flags.BoolVar(&plan.AllAddresses, "all-addresses", false, "spread the connections over all addresses of the name")
 	f.family.register(flags)
 	flags.Var(newAddresses(&plan.Sources), "source", "connect from these addresses in turn")
 	flags.Var(seed(&plan.Seed), "seed", "send the same bytes as an earlier run")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"os"
@@ -27,9 +28,40 @@ func (t Target) HasName() bool {
 	return hostErr != nil && portErr == nil
 }
 
-// dialName connects to one address of the name.
-func (t Target) dialName(ctx context.Context, network string) (net.Conn, error) {
+// At returns the target with address, one of its name, in place of the name. A certificate
+// must be valid for the name.
+func (t Target) At(address string) Target {
+	if t.Network == "tls" {
+		t.TLS = Named(t.TLS, t.Address)
+	}
+	t.Address = address
+	return t
+}
+
+// Named returns a copy of config with the host of address as the server name, unless it has
+// one. Config may be nil.
+func Named(config *tls.Config, address string) *tls.Config {
+	config = config.Clone() // the clone of nil is nil
+	if config == nil {
+		config = new(tls.Config)
+	}
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		config.ServerName = cmp.Or(config.ServerName, host)
+	}
+	return config
+}
+
+// Addresses returns the addresses of the name, as IP:PORT, to which t may connect from its
+// source address. A target without a name has its own address.
+func (t Target) Addresses(ctx context.Context) ([]string, error) {
+	if !t.HasName() {
+		return []string{t.Address}, nil
+	}
 	host, port, _ := net.SplitHostPort(t.Address)
+	network := t.Network
+	if network == "tls" {
+		network = "tcp"
+	}
 	found, err := endpoint.Addresses(ctx, host)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
@@ -42,6 +74,15 @@ func (t Target) dialName(ctx context.Context, network string) (net.Conn, error) 
 	}
 	if len(addresses) == 0 {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.AddrError{Err: "no address has the family of the source address", Addr: host}}
+	}
+	return addresses, nil
+}
+
+// dialName connects to one address of the name.
+func (t Target) dialName(ctx context.Context, network string) (net.Conn, error) {
+	addresses, err := t.Addresses(ctx)
+	if err != nil {
+		return nil, err
 	}
 	dial := func(ctx context.Context, address string) (net.Conn, error) {
 		return t.dialer(network).DialContext(ctx, network, address)

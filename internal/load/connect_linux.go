@@ -15,7 +15,7 @@ import (
 func (l *loop) connect(s *loopSlot) {
 	fd, errno := l.socket(s)
 	if s.fd = fd; errno == 0 {
-		errno = l.k.Connect(fd, l.addr)
+		errno = l.k.Connect(fd, l.addrOf(s))
 	}
 	switch errno {
 	case 0:
@@ -30,11 +30,14 @@ func (l *loop) connect(s *loopSlot) {
 	}
 }
 
+// addrOf returns the peer of a slot.
+func (l *loop) addrOf(s *loopSlot) unix.Sockaddr { return l.addrs[s.id%len(l.addrs)] }
+
 // socket makes a socket, and binds it to its source address. If bind(2) fails, it returns the
 // socket and the error.
 func (l *loop) socket(s *loopSlot) (int, sys.Errno) {
 	domain, typ := unix.AF_UNIX, unix.SOCK_STREAM
-	switch l.addr.(type) {
+	switch l.addrOf(s).(type) {
 	case *unix.SockaddrInet4:
 		domain = unix.AF_INET
 	case *unix.SockaddrInet6:

@@ -28,7 +28,7 @@ type loop struct {
 	*run
 	k      sys.Kernel
 	poller *poll.Epoll
-	addr   unix.Sockaddr
+	addrs  []unix.Sockaddr // of the peers
 	slots  []loopSlot
 	in     []byte // the buffer of every receive
 	out    []byte // the buffer for datagrams to send; nil for streams
@@ -62,9 +62,12 @@ func newLoop(r *run, k sys.Kernel) (driver, error) {
 	if r.udp() {
 		l.out = make([]byte, r.Sizes.Max())
 	}
-	var err error
-	if l.addr, err = sockaddr(r.peer.addr); err != nil {
-		return nil, err
+	for _, peer := range r.peers {
+		addr, err := sockaddr(peer)
+		if err != nil {
+			return nil, err
+		}
+		l.addrs = append(l.addrs, addr)
 	}
 	poller, errno := poll.NewEpoll(k)
 	if errno != 0 {

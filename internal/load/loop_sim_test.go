@@ -54,7 +54,7 @@ func newSimulation(t testing.TB, network string, plan func(p *Plan)) *simulation
 	}
 	s.remote.Accept = func(p *sim.Peer) { s.peers = append(s.peers, p) }
 	s.serve = s.echo
-	s.r = newRun(p, peer{to})
+	s.r = newRun(p, []net.Addr{to})
 	s.r.content = someContent
 	s.r.clock = s.k.Now
 	d, err := newLoop(s.r, s.k)
@@ -83,7 +83,7 @@ func (s *simulation) echo(p *sim.Peer) {
 
 // run runs the load until each of its messages has an outcome, or for an hour. It returns
 // what was counted.
-func (s *simulation) run(t testing.TB) *tally {
+func (s *simulation) run(t testing.TB) account {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

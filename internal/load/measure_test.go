@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +22,7 @@ func (d scripted) drive(ctx context.Context) { d(ctx) }
 func (scripted) close()                      {}
 func idle(ctx context.Context)               { <-ctx.Done() }
 func runOf(t *testing.T, p Plan) *run {
-	return newRun(p, peer{})
+	return newRun(p, []net.Addr{nil})
 }
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
@@ -204,7 +205,7 @@ func TestResultSaysIfTheGeneratorWasTooSlow(t *testing.T) {
 	for _, tt := range tests {
 		r := &Result{Seconds: tt.seconds, Due: int64(tt.rate * tt.seconds), SchedulingDelay: hist.New(), Wrong: tt.wrong}
 		r.SchedulingDelay.Record(tt.delay)
-		c := &run{Plan: Plan{Rate: PerSecond(tt.rate)}, tally: &tally{outcomes: outcomes{inTime: tt.kept}}}
+		c := &run{Plan: Plan{Rate: PerSecond(tt.rate)}, tally: account{tally: &tally{outcomes: outcomes{inTime: tt.kept}}}}
 		b := c.behind(r)
 		if (b != nil) != tt.behind {
 			t.Errorf("%s: got %+v, want behind %t", tt.name, b, tt.behind)

@@ -3,7 +3,6 @@ package load
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -208,26 +207,12 @@ func (s *netSlot) dial(ctx context.Context) (net.Conn, error) {
 	defer cancel()
 	target := s.Target
 	if target.Network != "unix" {
-		target.Address = s.peer.addr.String()
-		target.TLS = named(s.Target)
+		target = target.At(s.peerOf(s.id).String())
 	}
 	if n := len(s.Sources); n > 0 {
 		target.Source = s.Sources[s.id%n]
 	}
 	return target.Dial(ctx)
-}
-
-// named returns the TLS configuration for a target whose host name was replaced by an
-// address.
-func named(t dial.Target) *tls.Config {
-	config := t.TLS.Clone()
-	if config == nil {
-		config = new(tls.Config)
-	}
-	if host, _, err := net.SplitHostPort(t.Address); err == nil && config.ServerName == "" {
-		config.ServerName = host
-	}
-	return config
 }
 
 // write calls do without holding the lock. If do fails, the reader will get the reason, so

@@ -37,7 +37,7 @@ func TestBrokenDatagramSocketIsReplacedAfterAPause(t *testing.T) {
 		p := planOf(t, "udp://127.0.0.1:7", "64")
 		p.Conns, p.Depth = 1, 2
 		p.Target.Via = func(context.Context) (net.Conn, error) { return &brokenConn{reads: &reads}, nil }
-		d, err := newNetDriver(newRun(p, peer{&net.UDPAddr{}}))
+		d, err := newNetDriver(newRun(p, []net.Addr{&net.UDPAddr{}}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,10 @@ type Plan struct {
 	URL    string      `json:"url"`
 	Target dial.Target `json:"-"` // what URL says, and how to speak TLS with it
 
+	// AllAddresses spreads the connections over all addresses of the name, and counts each
+	// of them apart.
+	AllAddresses bool `json:"all_addresses,omitempty"`
+
 	// Conns is the number of connections, or of sockets for datagrams. ConnectRate is
 	// how many of them are opened per second; 0: no limit.
 	Conns       int     `json:"conns"`
@@ -76,6 +80,7 @@ func (p Plan) Check() error {
 		made      bool
 		got, want string
 	}{
+		{p.AllAddresses && (!p.Target.HasName()), "--all-addresses without a name", "want a URL with the name of a host"},
 		{p.Conns < 1 || p.Conns > MaxConns, fmt.Sprintf("%d connections", p.Conns), fmt.Sprintf("want 1 to %d", MaxConns)},
 		{p.Depth < 1 || p.Depth > MaxDepth, fmt.Sprintf("%d messages in flight", p.Depth), fmt.Sprintf("want 1 to %d", MaxDepth)},
 		{p.Sizes.Max() == 0, "messages without a length", "want at least 1 byte"},

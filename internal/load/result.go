@@ -45,6 +45,10 @@ type Result struct {
 	ConnectsFailed Classes `json:"connects_failed,omitempty"` // that could not be made
 	Disconnects    Classes `json:"disconnects,omitempty"`     // that failed later
 
+	// Addresses are the parts of what was counted above that went to each address of the name,
+	// if the plan says so.
+	Addresses []Address `json:"addresses,omitempty"`
+
 	// Latency is the time from when a message was due until its last byte came back, or,
 	// with churn, until the end of the stream. A message without an answer in time counts
 	// with the time that it was waited for; one whose connection failed does not count.
@@ -78,6 +82,20 @@ type Part struct {
 	BytesIn     int64       `json:"bytes_in"`
 	CPU         CPU         `json:"cpu"`
 }
+
+// Address is what became of the messages to one address of a name.
+type Address struct {
+	Address        string     `json:"address"` // IP:PORT
+	Answered       int64      `json:"answered"`
+	Failed         Classes    `json:"failed,omitempty"`
+	Lost           int64      `json:"lost"`
+	Connects       int64      `json:"connects"`
+	ConnectsFailed Classes    `json:"connects_failed,omitempty"`
+	Latency        *hist.Hist `json:"latency"`
+}
+
+// Due returns how many messages were due to a.
+func (a *Address) Due() int64 { return a.Answered + a.Failed.Total() + a.Lost }
 
 // Balanced reports whether each message that was due has exactly one outcome.
 func (r *Result) Balanced() bool { return r.Due == r.Answered+r.Failed.Total()+r.Lost }

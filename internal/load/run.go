@@ -11,10 +11,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/hist"
+	"echod/internal/usage"
 )
 
 // Progress is the state of a run, for a line that a person watches.
@@ -52,22 +55,37 @@ type driver interface {
 // run is what a driver and its slots need to know of their run.
 type run struct {
 	Plan
-	tally    *tally
+	tally    account
 	content  *content
-	peer     peer
-	tag      uint32 // marks the datagrams of this run
+	peers    []net.Addr // where connections go, in turn
+	tag      uint32     // marks the datagrams of this run
 	clock    func() int64
 	schedule schedule
 }
 
-// peer is where all connections go: the address that was found first.
-type peer struct{ addr net.Addr }
-
-func newRun(p Plan, to peer) *run {
+func newRun(p Plan, peers []net.Addr) *run {
 	begun := time.Now()
-	return &run{Plan: p, tally: newTally(p), content: newContent(p.Seed), peer: to,
+	r := &run{Plan: p, tally: account{newTally(p), nil}, content: newContent(p.Seed), peers: peers,
 		tag:   rand.Uint32(), // not from the seed: two runs with one seed are different runs
 		clock: func() int64 { return int64(time.Since(begun)) }}
+	if p.AllAddresses {
+		for _, peer := range peers {
+			r.tally.result.Addresses = append(r.tally.result.Addresses,
+				Address{Address: peer.String(), Failed: Classes{}, ConnectsFailed: Classes{}, Latency: hist.New()})
+		}
+	}
+	return r
+}
+
+// peerOf returns where the connections of a slot go.
+func (r *run) peerOf(slot int) net.Addr { return r.peers[slot%len(r.peers)] }
+
+// accountOf returns the tally for a slot.
+func (r *run) accountOf(slot int) account {
+	if !r.AllAddresses {
+		return r.tally
+	}
+	return account{r.tally.tally, &r.tally.result.Addresses[slot%len(r.peers)]}
 }
 
 // now returns the time on the clock of the run, in nanoseconds.
@@ -111,6 +129,8 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case isUsage(err):
+		return nil, err
 	case err != nil:
 		return unreached(p, err), err
 	}
@@ -127,24 +147,67 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run
 	return r.measure(ctx, d, observe)
 }
 
-// reach makes one connection first, so that a service that does not answer is one
-// error. All others go to the same address, and the name is looked up only once.
-func reach(ctx context.Context, p Plan) (peer, error) {
+// reach makes one connection first, so that a service that does not answer is one error. It
+// returns the address of that connection, or all addresses of the name if the plan says so:
+// then one that does not answer is part of what is measured. The name is looked up only once.
+func reach(ctx context.Context, p Plan) ([]net.Addr, error) {
+	unreachable := func(err error) error {
+		return &dial.UnreachableError{Target: p.Target.String(), Class: dial.Classify(err), Err: err}
+	}
+	if !p.AllAddresses {
+		addr, err := reachOne(ctx, p, p.Target)
+		if err != nil {
+			return nil, unreachable(err)
+		}
+		return []net.Addr{addr}, nil
+	}
+	found, err := p.Target.Addresses(ctx)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	if len(found) > p.Conns {
+		return nil, usage.New(fmt.Sprintf("--conns %d: the name has %d addresses", p.Conns, len(found)), fmt.Sprintf("want %d or more", len(found)))
+	}
+	var peers []net.Addr
+	var failed []error
+	for _, address := range found {
+		if _, err := reachOne(ctx, p, p.Target.At(address)); err != nil {
+			failed = append(failed, err)
+		}
+		peers = append(peers, peerAddr(p.Target.Network, address))
+	}
+	if len(failed) == len(peers) {
+		return nil, unreachable(failed[0])
+	}
+	return peers, nil
+}
+
+// peerAddr returns an address of a name, which is IP:PORT.
+func peerAddr(network, address string) net.Addr {
+	at, _ := netip.ParseAddrPort(address)
+	if network == "udp" {
+		return net.UDPAddrFromAddrPort(at)
+	}
+	return net.TCPAddrFromAddrPort(at)
+}
+
+func reachOne(ctx context.Context, p Plan, target dial.Target) (net.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	target := p.Target
 	if len(p.Sources) > 0 {
 		target.Source = p.Sources[0]
 	}
 	conn, err := target.Dial(ctx)
 	if err != nil {
-		return peer{}, &dial.UnreachableError{Target: p.Target.String(), Class: dial.Classify(err), Err: err}
+		return nil, err
 	}
 	defer conn.Close()
-	if err := dial.AwaitCertRejection(ctx, conn, p.Timeout/8); err != nil {
-		return peer{}, &dial.UnreachableError{Target: p.Target.String(), Class: dial.Classify(err), Err: err}
-	}
-	return peer{conn.RemoteAddr()}, nil
+	return conn.RemoteAddr(), dial.AwaitCertRejection(ctx, conn, p.Timeout/8)
+}
+
+func isUsage(err error) bool {
+	_, ok := errors.AsType[*usage.Error](err)
+	return ok
 }
 
 // unreached returns the result of a plan that found no service: nothing was measured.

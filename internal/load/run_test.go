@@ -13,6 +13,7 @@ import (
 
 	"echod/echotest"
 	"echod/internal/dial"
+	"echod/internal/endpoint"
 )
 
 // eachDriver runs f once for each driver.
@@ -333,4 +334,39 @@ func TestObserverGetsTheWarmupAndEachSecond(t *testing.T) {
 	if sum != r.Answered {
 		t.Errorf("got %d messages in the seconds, want %d", sum, r.Answered)
 	}
+}
+
+// One of the addresses of the name refuses. The connections are spread over both, and each is
+// told apart.
+func TestLoadIsSpreadOverAllAddressesOfAName(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has all of 127/8")
+	}
+	address := strings.TrimPrefix(echotest.NewServer(t).URL(), "tcp://")
+	_, port, _ := net.SplitHostPort(address)
+	ctx := endpoint.WithLookup(t.Context(), func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("127.77.0.9"), netip.MustParseAddr("127.0.0.1")}, nil
+	})
+	eachDriver(t, func(t *testing.T, run runner) {
+		p := planFor(t, "tcp://echo.test:"+port, "64")
+		p.AllAddresses, p.Conns, p.Rate, p.Duration, p.Messages = true, 4, PerSecond(500), 0, 100
+		r, err := run(ctx, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Addresses) != 2 || !r.Balanced() {
+			t.Fatalf("got %+v, want two addresses", r.Addresses)
+		}
+		bad, good := r.Addresses[0], r.Addresses[1]
+		if bad.Address != "127.77.0.9:"+port || bad.Answered != 0 || bad.Failed[dial.Refused] != 50 || bad.ConnectsFailed[dial.Refused] == 0 {
+			t.Errorf("got %+v, want 50 refused", bad)
+		}
+		if good.Address != address || good.Answered != 50 || good.Due() != 50 || good.Connects != 2 || good.Latency.Count() != 50 {
+			t.Errorf("got %+v, want 50 answered on 2 connections", good)
+		}
+		p.Conns = 1
+		if _, err := run(ctx, p); err == nil || err.Error() != "--conns 1: the name has 2 addresses: want 2 or more" {
+			t.Errorf("one connection: got %v", err)
+		}
+	})
 }

@@ -21,6 +21,7 @@ import (
 // A slot is for one goroutine at a time. Times are nanoseconds on the clock of the run.
 type slot struct {
 	*run
+	tally   account // for its address
 	id      int
 	sizes   *rand.Rand
 	state   state
@@ -67,7 +68,7 @@ const (
 )
 
 func newSlot(r *run, id int) slot {
-	s := slot{run: r, id: id, sizes: rand.New(rand.NewPCG(r.Seed, uint64(id)))}
+	s := slot{run: r, tally: r.accountOf(id), id: id, sizes: rand.New(rand.NewPCG(r.Seed, uint64(id)))}
 	s.datagrams = datagrams{content: r.content, verify: r.Verify, tag: r.tag, conn: id}
 	return s
 }

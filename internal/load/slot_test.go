@@ -31,7 +31,7 @@ func newSlotRig(t testing.TB, plan func(p *Plan)) *slotRig {
 	p := Plan{Target: dial.Target{Network: "tcp"}, Conns: 1, Depth: 1, Duration: time.Hour, Timeout: time.Second, Verify: true}
 	p.Sizes, _ = ParseSizes("64")
 	plan(&p)
-	c := &run{Plan: p, tally: newTally(p), content: someContent, tag: 77}
+	c := &run{Plan: p, tally: account{newTally(p), nil}, content: someContent, tag: 77}
 	c.schedule.start(0, Rate{})
 	c.tally.begin(0, &c.schedule)
 	return &slotRig{slot: newSlot(c, 3)}

@@ -128,8 +128,14 @@ func (t *tally) sent(due int64, size int) {
 	}
 }
 
+// account is the tally for one address.
+type account struct {
+	*tally
+	address *Address // nil: addresses are not told apart
+}
+
 // answered counts a message whose answer came back complete.
-func (t *tally) answered(due, now int64, size int) {
+func (t account) answered(due, now int64, size int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.measured(due) {
@@ -139,19 +145,22 @@ func (t *tally) answered(due, now int64, size int) {
 	t.result.BytesIn += int64(size)
 	t.second.Answered++
 	t.second.BytesIn += int64(size)
-	t.second.Latency.Record(time.Duration(now - due))
+	if t.address != nil {
+		t.address.Answered++
+	}
+	t.record(now - due)
 	t.checkSettled()
 }
 
 // failed counts a message whose connection failed, or that had none.
-func (t *tally) failed(due, now int64, class dial.Class) {
+func (t account) failed(due, now int64, class dial.Class) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.fail(due, now, class)
 }
 
 // failedAll counts all messages of a queue as failed, and empties it.
-func (t *tally) failedAll(now int64, class dial.Class, pending *queue) {
+func (t account) failedAll(now int64, class dial.Class, pending *queue) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for m, ok := pending.pop(); ok; m, ok = pending.pop() {
@@ -159,21 +168,24 @@ func (t *tally) failedAll(now int64, class dial.Class, pending *queue) {
 	}
 }
 
-func (t *tally) fail(due, now int64, class dial.Class) {
+func (t account) fail(due, now int64, class dial.Class) {
 	if !t.measured(due) {
 		return
 	}
 	t.outcomes.failed++
 	t.result.Failed.add(class)
 	t.second.Failed++
+	if t.address != nil {
+		t.address.Failed.add(class)
+	}
 	if class == dial.Timeout {
-		t.second.Latency.Record(time.Duration(now - due))
+		t.record(now - due)
 	}
 	t.checkSettled()
 }
 
 // lost counts a datagram without an answer within the timeout.
-func (t *tally) lost(due, now int64) {
+func (t account) lost(due, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.measured(due) {
@@ -181,12 +193,23 @@ func (t *tally) lost(due, now int64) {
 	}
 	t.outcomes.lost++
 	t.second.Lost++
-	t.second.Latency.Record(time.Duration(now - due))
+	if t.address != nil {
+		t.address.Lost++
+	}
+	t.record(now - due)
 	t.checkSettled()
 }
 
+// record records a latency.
+func (t account) record(ns int64) {
+	t.second.Latency.Record(time.Duration(ns))
+	if t.address != nil {
+		t.address.Latency.Record(time.Duration(ns))
+	}
+}
+
 // received counts a datagram that arrived.
-func (t *tally) received(now int64, a arrival) {
+func (t account) received(now int64, a arrival) {
 	if a.first {
 		t.answered(a.due, now, a.size)
 	}
@@ -207,26 +230,32 @@ func (t *tally) received(now int64, a arrival) {
 }
 
 // connected counts a connection, or a datagram socket, and how long it took to make.
-func (t *tally) connected(took time.Duration) {
+func (t account) connected(took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.conns++
 	t.result.Connects++
+	if t.address != nil {
+		t.address.Connects++
+	}
 	if t.result.Connect != nil {
 		t.result.Connect.Record(took)
 	}
 }
 
 // connectFailed counts a connection, or a datagram socket, that could not be made.
-func (t *tally) connectFailed(class dial.Class) {
+func (t account) connectFailed(class dial.Class) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.result.ConnectsFailed.add(class)
+	if t.address != nil {
+		t.address.ConnectsFailed.add(class)
+	}
 }
 
 // disconnected counts the end of what connected counted. The class is why it failed; ""
 // if the load ended it.
-func (t *tally) disconnected(class dial.Class) {
+func (t account) disconnected(class dial.Class) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.conns--

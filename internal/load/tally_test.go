@@ -15,14 +15,14 @@ import (
 const from, to = int64(1000), int64(2000)
 
 // tallyFor returns the tally of a plan, with these limits of the measurement.
-func tallyFor(t *testing.T, network string, rate float64, messages int64) *tally {
+func tallyFor(t *testing.T, network string, rate float64, messages int64) account {
 	t.Helper()
 	p := planOf(t, "tcp://127.0.0.1:7", "64")
 	p.Target.Network, p.Rate, p.Duration = network, PerSecond(rate), time.Duration(to-from)
 	if messages > 0 {
 		p.Duration, p.Messages = 0, messages
 	}
-	tl, s := newTally(p), new(schedule)
+	tl, s := account{newTally(p), nil}, new(schedule)
 	s.start(0, PerSecond(rate))
 	tl.begin(from, s)
 	tl.to = to
@@ -30,7 +30,7 @@ func tallyFor(t *testing.T, network string, rate float64, messages int64) *tally
 }
 
 // isOver reports whether the run is over.
-func isOver(tl *tally) bool {
+func isOver(tl account) bool {
 	select {
 	case <-tl.enough:
 		return true
@@ -179,19 +179,19 @@ func TestRunEndsWithTheOutcomeOfItsLastMessage(t *testing.T) {
 		name    string
 		network string
 		rate    float64
-		do      func(tl *tally)
+		do      func(tl account)
 		over    bool
 	}{
-		{"two answers", "tcp", 0, func(tl *tally) { answer(tl, 2) }, false},
-		{"three answers", "tcp", 0, func(tl *tally) { answer(tl, 3) }, true},
-		{"more answers", "tcp", 0, func(tl *tally) { answer(tl, 5) }, true},
-		{"one fails", "tcp", 1, func(tl *tally) { answer(tl, 2); tl.failed(from, from, dial.Timeout) }, true},
-		{"one is lost", "udp", 1, func(tl *tally) { answer(tl, 2); tl.lost(from, from) }, true},
-		{"one of a connection fails", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.failedAll(from, dial.Reset, pending(1)) }, true},
-		{"three of a connection fail", "tcp", 1, func(tl *tally) { tl.failedAll(from, dial.Reset, pending(3)) }, true},
-		{"an idle connection fails", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.disconnected(dial.Reset) }, false},
-		{"a connection cannot be made", "tcp", 0, func(tl *tally) { answer(tl, 2); tl.connectFailed(dial.Refused) }, false},
-		{"a byte is wrong", "tcp", 0, func(tl *tally) { tl.wrong(&Wrong{}); tl.wrong(&Wrong{}) }, true},
+		{"two answers", "tcp", 0, func(tl account) { answer(tl, 2) }, false},
+		{"three answers", "tcp", 0, func(tl account) { answer(tl, 3) }, true},
+		{"more answers", "tcp", 0, func(tl account) { answer(tl, 5) }, true},
+		{"one fails", "tcp", 1, func(tl account) { answer(tl, 2); tl.failed(from, from, dial.Timeout) }, true},
+		{"one is lost", "udp", 1, func(tl account) { answer(tl, 2); tl.lost(from, from) }, true},
+		{"one of a connection fails", "tcp", 0, func(tl account) { answer(tl, 2); tl.failedAll(from, dial.Reset, pending(1)) }, true},
+		{"three of a connection fail", "tcp", 1, func(tl account) { tl.failedAll(from, dial.Reset, pending(3)) }, true},
+		{"an idle connection fails", "tcp", 0, func(tl account) { answer(tl, 2); tl.disconnected(dial.Reset) }, false},
+		{"a connection cannot be made", "tcp", 0, func(tl account) { answer(tl, 2); tl.connectFailed(dial.Refused) }, false},
+		{"a byte is wrong", "tcp", 0, func(tl account) { tl.wrong(&Wrong{}); tl.wrong(&Wrong{}) }, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestRunEndsWithTheOutcomeOfItsLastMessage(t *testing.T) {
 	}
 }
 
-func answer(tl *tally, n int) {
+func answer(tl account, n int) {
 	for range n {
 		tl.answered(from, from, 64)
 	}
@@ -299,7 +299,7 @@ func TestMeasurementStopsAtItsEarliestEnd(t *testing.T) {
 		if tt.messages > 0 {
 			p.Duration = 0
 		}
-		tl, s := newTally(p), new(schedule)
+		tl, s := account{newTally(p), nil}, new(schedule)
 		s.start(from, p.Rate)
 		tl.begin(from, s)
 		if tl.stop(tt.stop, s); tl.result.Seconds != tt.want {
@@ -309,7 +309,7 @@ func TestMeasurementStopsAtItsEarliestEnd(t *testing.T) {
 }
 
 func TestAllIsSettledWhenEachDueMessageHasAnOutcome(t *testing.T) {
-	settled := func(tl *tally) bool {
+	settled := func(tl account) bool {
 		select {
 		case <-tl.settled:
 			return true
@@ -352,7 +352,7 @@ func TestMessagesThatWereNotTakenHaveFailed(t *testing.T) {
 func TestIntervalsAddUpToTheResult(t *testing.T) {
 	p := planOf(t, "unix:///nowhere", "64")
 	p.Duration = time.Hour
-	tl := newTally(p)
+	tl := account{newTally(p), nil}
 	tl.begin(from, new(schedule))
 	tl.connected(3)
 	tl.connected(4)

@@ -233,6 +233,28 @@ func table(runs []Run) [][]cell {
 	return rows
 }
 
+// addressTable returns a row for each address of a run, after a row of names; nil if addresses
+// are not told apart.
+func addressTable(r *load.Result) [][]cell {
+	if len(r.Addresses) == 0 {
+		return nil
+	}
+	rows := [][]cell{{{}, {Text: "due"}, {Text: "answered"}, {Text: "p50"}, {Text: "p99"}, {Text: "max"}, {Text: "connects failed"}}}
+	for _, a := range r.Addresses {
+		answered := cell{Text: "-"}
+		if part, ok := divide(float64(a.Answered), float64(a.Due())); ok {
+			answered = cell{quantileText(part), part < 1}
+		}
+		failed := a.ConnectsFailed.Total()
+		row := []cell{{Text: a.Address}, {Text: draw.Whole(float64(a.Due()))}, answered}
+		for _, q := range []float64{0.5, 0.99, 1} {
+			row = append(row, cell{Text: draw.Duration(a.Latency.Quantile(q))})
+		}
+		rows = append(rows, append(row, cell{draw.Whole(float64(failed)), failed > 0}))
+	}
+	return rows
+}
+
 func heading(runs []Run) []cell {
 	row := []cell{{}}
 	for i, run := range runs {

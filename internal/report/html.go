@@ -31,6 +31,8 @@ type page struct {
 	Origins []origin
 	Charts  []chart
 	Table   [][]cell
+
+	Addresses [][]cell // of a single run whose addresses are told apart
 }
 
 // WriteHTML writes one run, or several in the same charts, as a self-contained page.
@@ -40,6 +42,9 @@ func WriteHTML(w io.Writer, runs []Run) error {
 		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s", digest(pageCSS), digest(pageJS)),
 		Style:  template.CSS(pageCSS), Script: template.JS(pageJS),
 		Charts: charts(runs), Table: table(runs),
+	}
+	if len(runs) == 1 {
+		p.Addresses = addressTable(runs[0].Result)
 	}
 	for _, run := range runs {
 		p.Origins = append(p.Origins, originOf(run))

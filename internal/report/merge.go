@@ -78,10 +78,29 @@ func add(whole, r *load.Result) {
 	whole.Disconnects = sumOf(whole.Disconnects, r.Disconnects)
 	whole.BytesIn += r.BytesIn
 	whole.BytesOut += r.BytesOut
+	whole.Addresses = addAddresses(whole.Addresses, r.Addresses)
 	whole.Latency.Add(r.Latency)
 	whole.SchedulingDelay = plus(whole.SchedulingDelay, r.SchedulingDelay)
 	whole.Connect = plus(whole.Connect, r.Connect)
 	whole.Wrong = cmp.Or(whole.Wrong, r.Wrong)
+}
+
+// addAddresses adds the counts of each address in more to those in sum.
+func addAddresses(sum, more []load.Address) []load.Address {
+	for _, a := range more {
+		i := slices.IndexFunc(sum, func(s load.Address) bool { return s.Address == a.Address })
+		if i < 0 {
+			sum, i = append(sum, load.Address{Address: a.Address, Latency: hist.New()}), len(sum)
+		}
+		s := &sum[i]
+		s.Answered += a.Answered
+		s.Failed = sumOf(s.Failed, a.Failed)
+		s.Lost += a.Lost
+		s.Connects += a.Connects
+		s.ConnectsFailed = sumOf(s.ConnectsFailed, a.ConnectsFailed)
+		s.Latency.Add(a.Latency)
+	}
+	return sum
 }
 
 // sumOf returns the sum of a and b, which do not change.

@@ -46,6 +46,7 @@ var common = []struct {
 	{"url", func(p load.Plan) any { return p.URL }},
 	{"depth", func(p load.Plan) any { return p.Depth }},
 	{"sizes", func(p load.Plan) any { return p.Sizes }},
+	{"all_addresses", func(p load.Plan) any { return p.AllAddresses }},
 	{"churn", func(p load.Plan) any { return p.Churn }},
 	{"warmup", func(p load.Plan) any { return p.Warmup }},
 	{"duration", func(p load.Plan) any { return p.Duration }},

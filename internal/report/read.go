@@ -103,6 +103,11 @@ func valid(r *load.Result) error {
 	case !r.Balanced():
 		return fmt.Errorf("due is %d: want the sum of answered, failed and lost, %d", r.Due, r.Answered+r.Failed.Total()+r.Lost)
 	}
+	for i, a := range r.Addresses {
+		if a.Latency == nil || min(a.Answered, a.Lost, a.Connects, leastOf(a.Failed), leastOf(a.ConnectsFailed)) < 0 {
+			return fmt.Errorf("addresses[%d] has no latency, or a negative count", i)
+		}
+	}
 	for name, v := range map[string]float64{"cpu.client": r.CPU.Client, "cpu.system": r.CPU.System,
 		"cpu.server": *cmp.Or(r.CPU.Server, new(float64))} {
 		if v < 0 || v > largest {

@@ -27,8 +27,12 @@ func WriteText(w io.Writer, runs []Run, color bool) error {
 	for _, o := range origins {
 		t.origin(o)
 	}
-	t.table(runs)
+	t.rows(table(runs))
 	if len(runs) == 1 {
+		if rows := addressTable(runs[0].Result); rows != nil {
+			fmt.Fprintln(&t)
+			t.rows(rows)
+		}
 		t.histogram(runs[0].Result)
 	}
 	for _, o := range origins {
@@ -59,9 +63,8 @@ func (t *text) origin(o origin) {
 	fmt.Fprintln(t)
 }
 
-// table writes the table of figures with aligned columns.
-func (t *text) table(runs []Run) {
-	rows := table(runs)
+// rows writes a table with aligned columns.
+func (t *text) rows(rows [][]cell) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"echod/internal/dial"
+	"echod/internal/hist"
+	"echod/internal/load"
 	"echod/internal/report"
 )
 
@@ -29,6 +32,17 @@ func three() []report.Run {
 
 func TestTextOfSeveralRuns(t *testing.T) {
 	wantGolden(t, "three.txt", func(w io.Writer) error { return report.WriteText(w, three(), false) })
+}
+
+func TestTextTellsAddressesApart(t *testing.T) {
+	r := sample(1, 2, time.Millisecond)
+	slow := sample(2, 1, 20*time.Millisecond)
+	r.Addresses = []load.Address{
+		{Address: "192.0.2.7:7007", Answered: r.Answered, Latency: r.Latency, Connects: 25},
+		{Address: "[2001:db8::7]:7007", Answered: 90, Failed: load.Classes{dial.Refused: 10}, ConnectsFailed: load.Classes{dial.Refused: 3}, Latency: slow.Latency},
+		{Address: "192.0.2.9:7007", ConnectsFailed: load.Classes{dial.Timeout: 25}, Latency: hist.New()},
+	}
+	wantGolden(t, "addresses.txt", func(w io.Writer) error { return report.WriteText(w, one(r), false) })
 }
 
 func TestTextOfAMergedRunNamesItsParts(t *testing.T) {

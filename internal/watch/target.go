@@ -1,9 +1,7 @@
 package watch
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -143,16 +141,10 @@ func reasonOf(err error) string {
 // at returns the target of one address of t. Its certificate must be valid for the name,
 // not for the address.
 func (t Target) at(address string) dial.Target {
+	if t.All {
+		return t.Dial.At(address)
+	}
 	to := t.Dial
 	to.Address = address
-	if t.All && to.Network == "tls" {
-		config := new(tls.Config)
-		if to.TLS != nil {
-			config = to.TLS.Clone()
-		}
-		host, _, _ := net.SplitHostPort(t.Dial.Address)
-		config.ServerName = cmp.Or(config.ServerName, host)
-		to.TLS = config
-	}
 	return to
 }
