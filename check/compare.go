@@ -179,7 +179,7 @@ func (c *Comparison) explainedBy(rule ComparedRule) string {
 func (c *Comparison) explainFirst() []ComparedRule {
 	rules := slices.Clone(c.Rules)
 	slices.SortStableFunc(rules, func(a, b ComparedRule) int {
-		return place(a.Rule, len(c.explains(a.Rule))) - place(b.Rule, len(c.explains(b.Rule)))
+		return place(a.Rule, a.Verdict(), len(c.explains(a.Rule))) - place(b.Rule, b.Verdict(), len(c.explains(b.Rule)))
 	})
 	return rules
 }

@@ -139,10 +139,11 @@ func TestFormatsOfAComparison(t *testing.T) {
 	direct.Results[3].Verdict, direct.Results[3].Detail = check.Pass, ""
 	c := check.Compare(path, direct)
 	for name, write := range map[string]func(io.Writer) error{
-		"comparison.txt":  func(w io.Writer) error { return c.WriteText(w, false) },
-		"comparison.json": c.WriteJSON,
-		"comparison.xml":  c.WriteJUnit,
-		"comparison.tap":  c.WriteTAP,
+		"comparison.txt":       func(w io.Writer) error { return c.WriteText(w, false) },
+		"comparison-brief.txt": func(w io.Writer) error { return c.WriteBrief(w, false) },
+		"comparison.json":      c.WriteJSON,
+		"comparison.xml":       c.WriteJUnit,
+		"comparison.tap":       c.WriteTAP,
 	} {
 		t.Run(name, func(t *testing.T) { wantGolden(t, name, write) })
 	}

@@ -60,18 +60,24 @@ func (all AddressReports) Summary() string {
 
 // WriteText writes the report of each address, then a line about all.
 func (all AddressReports) WriteText(w io.Writer, color bool) error {
-	t := text{color: color}
+	return writeText(w, all.text, text{color: color, verbose: true})
+}
+
+// WriteBrief is WriteText without the rules that have nothing to say, as in a Report.
+func (all AddressReports) WriteBrief(w io.Writer, color bool) error {
+	return writeText(w, all.text, text{color: color})
+}
+
+func (all AddressReports) text(t *text) {
 	for _, a := range all {
 		if a.Report == nil {
-			t.line("%s: %s", t.paint(Error, "error"), a.Err)
+			t.heading(Error, "error", a.Err.Error())
 		} else {
-			a.Report.WriteText(&t, color)
+			a.Report.text(t)
 		}
 		t.line("")
 	}
-	t.line("%s", t.paint(all.Verdict(), all.Summary()))
-	_, err := io.WriteString(w, t.String())
-	return err
+	t.verdict(all.Verdict(), all.Summary())
 }
 
 type addressReportsJSON struct {

@@ -210,12 +210,15 @@ func findSome(r *Result, rule Rule, results []Result, compared map[string]int64)
 }
 
 // place returns where the explanation of a rule is in a report: a smaller number is above.
-// A server that stopped is first, then failures that explain others. An urgent byte is last:
-// most servers lose it, few clients send one, and it explains nothing else.
-func place(rule string, explained int) int {
+// A server that stopped is first, then failures that explain others. An urgent byte is the last
+// failure: most servers lose it, few clients send one, and it explains nothing else. What is
+// inconclusive is below all failures.
+func place(rule string, v Verdict, explained int) int {
 	switch {
 	case rule == aliveRule:
 		return 0
+	case v != Fail:
+		return 4
 	case explained > 0:
 		return 1
 	case rule == urgent.ID:
@@ -228,7 +231,7 @@ func place(rule string, explained int) int {
 func (r *Report) explainFirst() []Result {
 	results := slices.Clone(r.Results)
 	slices.SortStableFunc(results, func(a, b Result) int {
-		return place(a.Rule, len(r.explainedBy(a.Rule))) - place(b.Rule, len(r.explainedBy(b.Rule)))
+		return place(a.Rule, a.Verdict, len(r.explainedBy(a.Rule))) - place(b.Rule, b.Verdict, len(r.explainedBy(b.Rule)))
 	})
 	return results
 }

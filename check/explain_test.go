@@ -115,16 +115,16 @@ func explained() *Report {
 	return r
 }
 
-func TestAnUrgentByteIsExplainedLastAndAStoppedServerFirst(t *testing.T) {
+func TestFailuresAreAboveWhatIsInconclusiveAndAStoppedServerIsFirst(t *testing.T) {
 	r := &Report{Results: []Result{
-		{Rule: aliveRule, Verdict: Fail, Class: Refused}, failed(urgent, Corrupt, "", 0), failed(bulk, Timeout, "", 4<<20), failed(sizeSweep, Timeout, SizeLimit, 1401), failed(rstToServer, Silent, "", 0),
+		{Rule: chunking.ID, Verdict: Error, Class: Refused}, {Rule: aliveRule, Verdict: Fail, Class: Refused}, failed(urgent, Corrupt, "", 0), failed(bulk, Timeout, "", 4<<20), failed(sizeSweep, Timeout, SizeLimit, 1401), failed(rstToServer, Silent, "", 0),
 	}}
 	explain(r.Results, nil)
 	var got []string
 	for _, result := range r.explainFirst() {
 		got = append(got, result.Rule)
 	}
-	want := []string{aliveRule, sizeSweep.ID, bulk.ID, rstToServer.ID, urgent.ID}
+	want := []string{aliveRule, sizeSweep.ID, bulk.ID, rstToServer.ID, urgent.ID, chunking.ID}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}

@@ -55,7 +55,7 @@ stream/chunking: corrupt at byte 9
   means   Bytes are lost.
   repeat  echod check --rule stream/chunking --seed 42 tcp://192.0.2.1:7
 
-stream/concurrency: connect: too many open files
+stream/concurrency: inconclusive: connect: too many open files
 
 not honest: 2 of 5 rules failed, 1 inconclusive, 1 skipped (6.6s)
 `
@@ -103,6 +103,22 @@ func TestSummaryCountsRulesWithoutAPass(t *testing.T) {
 		if got := report.Summary(); got != tt.want {
 			t.Errorf("%v: got %q, want %q", tt.results, got, tt.want)
 		}
+	}
+}
+
+func TestSummaryNamesRulesThatDidNotFitIntoTheBudget(t *testing.T) {
+	report := &check.Report{Options: check.Options{Budget: time.Minute}, Results: []check.Result{
+		{Rule: "stream/first-byte", Verdict: check.Pass},
+		{Rule: "stream/idle", Verdict: check.Skip, Detail: "needs --long"},
+		{Rule: "stream/bulk", Verdict: check.Skip, Detail: "did not fit into the budget of 1m (--budget)"},
+		{Rule: "stream/aborts", Verdict: check.Skip, Detail: "did not fit into the budget of 1m (--budget)"},
+	}}
+	const not = "; 2 did not fit into the budget of 1m: stream/bulk, stream/aborts (0s)"
+	if got, want := report.Summary(), "honest: 1 rule passed, 1 skipped"+not; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := check.Compare(report, report).Summary(), "honest, directly and through the path: 1 rule passed"+not; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -265,7 +265,7 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
 		err = errors.New(interrupted)
 	} else if err != nil && budget.Err() != nil && !isDecided(err) {
-		err = skipped(soFar(fmt.Sprintf("did not fit into the budget of %v (--budget)", r.options.Budget), note))
+		err = skipped(soFar(overBudget(r.options), note))
 	} else if err != nil && budget.Err() == nil && ctx.Err() != nil {
 		err = errors.New(soFar(fmt.Sprintf("gave up after %v", limit), note))
 	}

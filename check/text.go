@@ -1,20 +1,39 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"echod/internal/draw"
 )
 
 // WriteText writes the report for people: a table of all rules, an explanation of each
-// failure, and the verdict in one line. Color marks verdicts with ANSI escape sequences.
+// failure, and the verdict. Color marks verdicts with ANSI escape sequences.
 func (r *Report) WriteText(w io.Writer, color bool) error {
-	t := text{color: color}
+	return writeText(w, r.text, text{color: color, verbose: true})
+}
+
+// WriteBrief is WriteText without the rules that have nothing to say: those that passed or
+// were skipped are only named. An honest report has the notes of rules that passed.
+func (r *Report) WriteBrief(w io.Writer, color bool) error {
+	return writeText(w, r.text, text{color: color})
+}
+
+func writeText(w io.Writer, write func(*text), t text) error {
+	write(&t)
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+func (r *Report) text(t *text) {
 	t.line("%s  seed %d", r.target(), r.Seed())
 	for _, line := range r.unchecked() {
-		t.line("%s", line)
+		t.fold(line, "", "  ")
 	}
 	if r.Path != (Path{}) {
 		t.line("%s", r.Path)
@@ -23,26 +42,44 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 	if r.NotEcho != nil {
 		t.rows(r.NotEcho.rows())
 	}
-	width := 0
-	for _, result := range r.Results {
-		width = max(width, len(result.Rule))
-	}
-	for _, result := range r.Results {
-		t.line("%-*s  %s  %7s  %s", width, result.Rule, t.cell(result.Verdict), formatDuration(result.Elapsed), result.brief())
-	}
+	t.table(r)
 	for _, result := range r.explainFirst() {
 		if r.result(result.ExplainedBy).Verdict == Fail {
 			continue // in one line below that one
 		}
-		if result.Verdict == Fail || result.Verdict == Error && result.Detail != interrupted {
-			t.explain(result.Rule, result.Verdict, result.brief(), r.rows(result))
+		switch {
+		case result.Verdict == Fail:
+			t.explain(result.Rule, Fail, result.brief(), r.rows(result))
 			t.alsoFailed(r.explainedBy(result.Rule))
+		case result.Verdict == Error && result.Detail != interrupted:
+			t.explain(result.Rule, Error, "inconclusive: "+result.brief(), nil)
 		}
 	}
 	t.line("")
-	t.line("%s (%s)", t.paint(r.Verdict(), r.summary()), formatDuration(r.Elapsed))
-	_, err := io.WriteString(w, t.String())
-	return err
+	t.verdict(r.Verdict(), r.Summary())
+}
+
+// table writes a line for each rule or, if t is brief, for each rule of an honest report that
+// has a note, and the names of those that have no line and no explanation.
+func (t *text) table(r *Report) {
+	var rows []Result
+	var named groups
+	for _, result := range r.Results {
+		note := result.Verdict == Pass && result.Detail != "" && r.count(Fail) == 0
+		if t.verbose || note {
+			rows = append(rows, result)
+		} else {
+			named.add(result.Rule, result.Verdict, result.Detail)
+		}
+	}
+	width := 0
+	for _, result := range rows {
+		width = max(width, len(result.Rule))
+	}
+	for _, result := range rows {
+		t.row(fmt.Sprintf("%-*s  ", width, result.Rule), []Verdict{result.Verdict}, fmt.Sprintf("%7s  ", formatDuration(result.Elapsed)), result.brief())
+	}
+	t.groups(named)
 }
 
 // Explain returns what WriteText writes about one result that is not a pass.
@@ -83,7 +120,8 @@ func (r *Report) summary() string {
 	if r.Interrupted {
 		words = "interrupted: " + words
 	}
-	if n := r.count(Skip); n > 0 {
+	budget, over := notInBudget(r.Options, r.Results)
+	if n := r.count(Skip) - over; n > 0 {
 		words += ", " + strconv.Itoa(n) + " skipped"
 	}
 	switch {
@@ -93,13 +131,21 @@ func (r *Report) summary() string {
 	default:
 		words += fmt.Sprintf(", %d of %s failed at first", r.Retried, count(r.Connections, "connection", "connections"))
 	}
-	return words
+	return words + budget
 }
 
 // WriteText writes the comparison for people: a table of all rules with both
-// verdicts, then who is at fault for each failure and why, then a summary line.
+// verdicts, then who is at fault for each failure and why, then a summary.
 func (c *Comparison) WriteText(w io.Writer, color bool) error {
-	t := text{color: color}
+	return writeText(w, c.text, text{color: color, verbose: true})
+}
+
+// WriteBrief is WriteText without the rules that have nothing to say, as in a Report.
+func (c *Comparison) WriteBrief(w io.Writer, color bool) error {
+	return writeText(w, c.text, text{color: color})
+}
+
+func (c *Comparison) text(t *text) {
 	t.line("path    %s", c.Path.target())
 	t.line("direct  %s", c.Direct.target())
 	t.line("seed    %d", c.Path.Seed())
@@ -110,25 +156,37 @@ func (c *Comparison) WriteText(w io.Writer, color bool) error {
 		t.comparedRules(c)
 	}
 	t.line("")
-	t.line("%s (%s)", t.paint(c.Verdict(), c.summary()), formatDuration(c.Elapsed()))
-	_, err := io.WriteString(w, t.String())
-	return err
+	t.verdict(c.Verdict(), c.Summary())
 }
 
 // comparedRules writes the table and the explanations.
 func (t *text) comparedRules(c *Comparison) {
-	width := 0
+	var rows []ComparedRule
+	var named groups
 	for _, rule := range c.Rules {
+		note := rule.Verdict() == Pass && rule.shown().Detail != "" && c.Verdict() == Pass
+		switch {
+		case t.verbose || note:
+			rows = append(rows, rule)
+		case rule.Detail == "" || rule.interrupted():
+			named.add(rule.Rule, rule.Verdict(), rule.shown().Detail)
+		}
+	}
+	width := 0
+	for _, rule := range rows {
 		width = max(width, len(rule.Rule))
 	}
-	t.line("%-*s  PATH   DIRECT", width, "")
-	for _, rule := range c.Rules {
+	if len(rows) > 0 {
+		t.line("%-*s  PATH   DIRECT", width, "")
+	}
+	for _, rule := range rows {
 		brief := rule.shown().brief()
 		if rule.Blame != BlameNone && rule.Blame != Inconclusive {
 			brief = string(rule.Blame) + ": " + brief
 		}
-		t.line("%-*s  %s  %s   %s", width, rule.Rule, t.cell(rule.Path.Verdict), t.cell(rule.Direct.Verdict), brief)
+		t.row(fmt.Sprintf("%-*s  ", width, rule.Rule), []Verdict{rule.Path.Verdict, rule.Direct.Verdict}, " ", brief)
 	}
+	t.groups(named)
 	for _, rule := range c.explainFirst() {
 		if rule.Detail != "" && !rule.interrupted() && c.explainedBy(rule) == "" {
 			t.explain(rule.Rule, rule.Verdict(), rule.Detail, c.rows(rule))
@@ -171,13 +229,27 @@ func (c *Comparison) summary() string {
 	if c.Interrupted() {
 		words = "interrupted: " + words
 	}
-	return words
+	var over []Result // on either side
+	for _, rule := range c.Rules {
+		if result := rule.Path; isOverBudget(result.Detail) {
+			over = append(over, result)
+		} else {
+			over = append(over, rule.Direct)
+		}
+	}
+	budget, _ := notInBudget(c.Path.Options, over)
+	return words + budget
 }
+
+// textWidth is how many columns a line has. Only a word that is longer is not folded, or a
+// command, which is there to be copied.
+const textWidth = 100
 
 // text is a report for people as it is built.
 type text struct {
 	strings.Builder
-	color bool
+	color   bool
+	verbose bool // a line for each rule
 }
 
 // line writes one line, also if a value has several.
@@ -187,32 +259,60 @@ func (t *text) line(format string, args ...any) {
 	t.WriteByte('\n')
 }
 
-// cell is a verdict in a table.
-func (t *text) cell(v Verdict) string {
-	if v == "" {
-		return "-    "
+// fold writes words as lines that begin with first and then with rest.
+func (t *text) fold(words, first, rest string) {
+	t.WriteString(draw.Fold(words, textWidth, first, rest))
+}
+
+// row writes one line of a table, or more if brief is long.
+func (t *text) row(rule string, verdicts []Verdict, elapsed, brief string) {
+	line, width := rule, len(rule)+7*len(verdicts)+utf8.RuneCountInString(elapsed)
+	for _, v := range verdicts {
+		line += t.paint(v, fmt.Sprintf("%-5s", cmp.Or(v, "-"))) + "  "
 	}
-	return t.paint(v, fmt.Sprintf("%-5s", v))
+	indent := strings.Repeat(" ", width)
+	folded := strings.TrimLeft(draw.Fold(brief, textWidth, indent, indent), " ")
+	if line += elapsed; folded == "\n" {
+		line = strings.TrimRight(line, " ")
+	}
+	t.WriteString(line + folded)
 }
 
 // explain writes a paragraph about one rule.
 func (t *text) explain(rule string, v Verdict, brief string, rows []row) {
 	t.line("")
-	t.line("%s: %s", t.paint(v, rule), brief)
+	t.heading(v, rule, brief)
 	t.rows(rows)
+}
+
+// heading writes what a paragraph is about, in the color of v, and words.
+func (t *text) heading(v Verdict, about, words string) {
+	folded := draw.Fold(about+": "+words, textWidth, "", "  ")
+	t.WriteString(t.paint(v, about) + strings.TrimPrefix(folded, about))
 }
 
 func (t *text) rows(rows []row) {
 	for _, row := range rows {
-		t.line("  %-6s  %s", row.label, row.value)
+		first := fmt.Sprintf("  %-6s  ", row.label)
+		switch row.label {
+		case "repeat", "got", "want":
+			t.line("%s%s", first, row.value)
+		default:
+			t.fold(row.value, first, strings.Repeat(" ", len(first)))
+		}
 	}
 }
 
 // alsoFailed writes the rules whose failures the paragraph above explains, if any.
 func (t *text) alsoFailed(rules []string) {
 	if len(rules) > 0 {
-		t.line("  also failed, probably for the same reason: %s", strings.Join(rules, ", "))
+		t.fold(strings.Join(rules, ", "), "  also failed, probably for the same reason: ", "    ")
 	}
+}
+
+// verdict writes the last line.
+func (t *text) verdict(v Verdict, summary string) {
+	t.WriteString(t.paint(v, strings.TrimSuffix(draw.Fold(summary, textWidth, "", "  "), "\n")) + "\n")
 }
 
 func (t *text) paint(v Verdict, words string) string {

@@ -27,6 +27,7 @@ type checkFlags struct {
 	eachAddress bool
 	tls         tlsFlags
 	output      outputFlags
+	verbose     bool
 	list        bool
 }
 
@@ -84,6 +85,7 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags.BoolVar(&o.Strict, "strict", false, "fail rules that pass only when they run again")
 	flags.Var(number(&o.Parallel, 1, 1024), "parallel", "rules to run at once")
 	f.output.register(cmd)
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print a line for each rule")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the last line, the verdict")
 	f.tls.register(flags)
 }
@@ -108,7 +110,7 @@ func (f *checkFlags) run(ctx context.Context, p *Process, url string, file *outp
 	if found == nil {
 		return cmp.Or(interrupted(ctx), err)
 	}
-	write := func(w io.Writer, color bool) error { return writeFinding(w, found, f.output.format, color) }
+	write := func(w io.Writer, color bool) error { return f.writeFinding(w, found, color) }
 	if p.quiet && f.output.format == "text" && file == nil {
 		write = func(w io.Writer, _ bool) error { return writeLine(w, found.Summary()) }
 	}
@@ -302,7 +304,7 @@ func writeRules(w io.Writer, rows []ruleRow, width int) error {
 			{"sends", row.Sends}, {"expects", row.Expects}, {"means", row.Meaning}, {"needs", strings.Join(row.Needs, ", ")},
 		} {
 			if line.text != "" {
-				b.WriteString(fold(line.text, width, fmt.Sprintf("  %-9s", line.name), strings.Repeat(" ", 11)))
+				b.WriteString(draw.Fold(line.text, width, fmt.Sprintf("  %-9s", line.name), strings.Repeat(" ", 11)))
 			}
 		}
 	}
@@ -323,21 +325,24 @@ type finding interface {
 	Verdict() check.Verdict
 	Summary() string
 	WriteText(w io.Writer, color bool) error
+	WriteBrief(w io.Writer, color bool) error
 	WriteJSON(io.Writer) error
 	WriteJUnit(io.Writer) error
 	WriteTAP(io.Writer) error
 }
 
-func writeFinding(w io.Writer, found finding, format string, color bool) error {
-	switch format {
-	case "json":
+func (f *checkFlags) writeFinding(w io.Writer, found finding, color bool) error {
+	switch {
+	case f.output.format == "json":
 		return found.WriteJSON(w)
-	case "junit":
+	case f.output.format == "junit":
 		return found.WriteJUnit(w)
-	case "tap":
+	case f.output.format == "tap":
 		return found.WriteTAP(w)
+	case f.verbose:
+		return found.WriteText(w, color)
 	}
-	return found.WriteText(w, color)
+	return found.WriteBrief(w, color)
 }
 
 func writeLine(w io.Writer, line string) error {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"echod/internal/draw"
 )
 
 //go:embed help/*.txt
@@ -143,40 +145,15 @@ const textColumn = 25
 func (b block) render(width int) string {
 	switch {
 	case b.kind == paragraph:
-		return fold(b.text, width, b.indent, b.indent)
+		return draw.Fold(b.text, width, b.indent, b.indent)
 	case b.kind != entry:
 		return b.text + "\n"
 	case width < 2*b.column:
-		return b.indent + b.term + "\n" + fold(b.text, width, "      ", "      ")
+		return b.indent + b.term + "\n" + draw.Fold(b.text, width, "      ", "      ")
 	}
 	first, rest := b.indent+b.term, strings.Repeat(" ", b.column)
 	if utf8.RuneCountInString(first) > b.column-2 {
-		return first + "\n" + fold(b.text, width, rest, rest)
+		return first + "\n" + draw.Fold(b.text, width, rest, rest)
 	}
-	return fold(b.text, width, fmt.Sprintf("%-*s", b.column, first), rest)
-}
-
-// fold returns text as lines of at most width columns, which begin with first and then
-// with rest. A word that is longer has a line of its own.
-func fold(text string, width int, first, rest string) string {
-	return foldWords(strings.Fields(text), width, first, rest)
-}
-
-func foldWords(words []string, width int, first, rest string) string {
-	var b strings.Builder
-	line, begin := first, first
-	for _, word := range words {
-		if line != begin && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
-			b.WriteString(line + "\n")
-			line, begin = rest, rest
-		}
-		if line != begin {
-			line += " "
-		}
-		line += word
-	}
-	if line == begin {
-		line = strings.TrimRight(line, " ")
-	}
-	return b.String() + line + "\n"
+	return draw.Fold(b.text, width, fmt.Sprintf("%-*s", b.column, first), rest)
 }

@@ -63,6 +63,7 @@ var shortFlags = map[string][]string{
 	"q": {"quiet"},
 	"r": {"rate"},
 	"s": {"size"},
+	"v": {"verbose"},
 	"W": {"timeout"},
 	"w": {"deadline"},
 }
@@ -167,28 +168,6 @@ func TestHelpFitsTheWidth(t *testing.T) {
 					}
 				}
 			}
-		}
-	}
-}
-
-func TestFoldBreaksLinesBetweenWords(t *testing.T) {
-	tests := []struct {
-		text  string
-		width int
-		want  string
-	}{
-		{"", 10, "> \n"},
-		{"one two", 10, "> one two\n"},
-		{"one two three", 10, "> one two\n  three\n"},
-		{"one  two\nthree", 10, "> one two\n  three\n"},
-		{"a-very-long-word two", 10, "> a-very-long-word\n  two\n"},
-		{"one a-very-long-word", 10, "> one\n  a-very-long-word\n"},
-		{"µs µs µs", 7, "> µs µs\n  µs\n"},
-	}
-	for _, tt := range tests {
-		want := strings.ReplaceAll(tt.want, "> \n", ">\n")
-		if got := fold(tt.text, tt.width, "> ", "  "); got != want {
-			t.Errorf("%q in %d columns: got %q, want %q", tt.text, tt.width, got, want)
 		}
 	}
 }

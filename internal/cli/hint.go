@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"echod/internal/dial"
+	"echod/internal/draw"
 	"echod/internal/sock"
 )
 
@@ -41,7 +42,7 @@ func writeHint(w io.Writer, hint string) {
 	if found {
 		words = append(words, "with:", command)
 	}
-	io.WriteString(w, foldWords(words, terminalWidth(w), "", "  "))
+	io.WriteString(w, draw.FoldWords(words, terminalWidth(w), "", "  "))
 }
 
 // hintListen is for an address that cannot be bound.

@@ -1,4 +1,4 @@
-// Package draw writes numbers with their units, and the parts of SVG charts that the
+// Package draw writes numbers with their units, folded lines, and the parts of SVG charts that the
 // live page and the HTML report share: axes with their ticks, and paths.
 package draw
 
