@@ -1,7 +1,9 @@
 package check_test
 
 import (
+	"cmp"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,41 +27,66 @@ func wantShort(t *testing.T, report *check.Report) string {
 			t.Errorf("got a line of %d columns, want at most %d: %s", n, mostColumns, line)
 		}
 	}
-	t.Log("\n" + text.String())
+	if t.Failed() {
+		t.Log("\n" + text.String())
+	}
 	return text.String()
 }
 
-// With ECHOD_SOAK the checks have their usual budget.
+// Without ECHOD_SOAK only the HTTP server is checked: the others take up to a minute.
 func TestTheBriefReportOfOneFindingFitsOnAScreen(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(nil)
 	t.Cleanup(web.Close)
 	server := echotest.NewServer(t).URL()
-	balancer := badServers[3]
-	options := check.Options{Timeout: time.Second, Stall: time.Second, Budget: 15 * time.Second}
-	if soakRuns() > 0 {
-		options = check.Options{}
-	}
 	for _, tt := range []struct {
 		name, url string
 		want      string // is in the report
 	}{
 		{"an HTTP server", "tcp://" + web.Listener.Addr().String(), "this is not an echo: it answers like HTTP"},
 		{"an MTU hole", echotest.NewBrokenProxy(t, echotest.DropsLargeChunks(), server).URL(), "also failed, probably for the same reason: "},
-		{"one bad backend of three", echotest.NewRelay(t, balancer.onEvery(3), server).URL(), "cause one of several servers behind the address is broken"},
+		{"one bad backend of three", echotest.NewRelay(t, badServers[3].onEvery(3), server).URL(), "cause one of several servers behind the address is broken"},
 		{"a slow uplink", echotest.NewRelay(t, link(100<<10, 0), server).URL(), "did not fit into the budget of "},
-	} {
+	}[:min(4, 1+3*soakRuns())] {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			report, err := check.Run(t.Context(), parse(t, tt.url), options)
+			report, err := check.Run(t.Context(), parse(t, tt.url), check.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			report.Options.Timeout, report.Options.Stall = check.DefaultTimeout, check.DefaultStall // in the commands
-			report.Options.Budget = check.DefaultBudget
 			if got := wantShort(t, report); !strings.Contains(strings.Join(strings.Fields(got), " "), tt.want) {
 				t.Errorf("the report lacks %q", tt.want)
 			}
 		})
+	}
+}
+
+// The longest words of every rule leave room for seven rules with the same reason.
+func TestTheBriefReportOfEveryCauseFitsOnAScreen(t *testing.T) {
+	rules := slices.DeleteFunc(check.Rules(), func(r check.Rule) bool { return !r.Fits("tcp") })
+	for i, rule := range rules {
+		for _, cause := range slices.Concat(rule.Causes, check.CommonCauses()) {
+			report := sample()
+			report.Path = check.Path{RoundTrip: time.Millisecond, Rate: 1 << 20}
+			report.Results = nil
+			for k, other := range rules {
+				result := check.Result{Rule: other.ID, Verdict: check.Pass, Offset: -1, Detail: "a note"}
+				switch {
+				case k == i:
+					result = check.Result{Rule: rule.ID, Verdict: check.Fail, Class: check.PrematureEOF, Offset: 512 << 20,
+						Detail:  strings.Repeat("what was seen in some words ", 3),
+						Meaning: cmp.Or(cause.Meaning, rule.Meaning), Cause: cause.Text, Remedy: cause.Remedy}
+				case len(other.Needs) > 0 && !slices.Equal(other.Needs, rule.Needs):
+					result.Verdict, result.Detail = check.Skip, "needs "+other.Needs[0]
+				case k%3 == 0 && len(other.Needs) == 0:
+					result.Verdict, result.ExplainedBy = check.Fail, rule.ID
+				}
+				report.Results = append(report.Results, result)
+			}
+			wantShort(t, report)
+			if t.Failed() {
+				return
+			}
+		}
 	}
 }

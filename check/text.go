@@ -63,13 +63,13 @@ func (r *Report) text(t *text) {
 // has a note, and the names of those that have no line and no explanation.
 func (t *text) table(r *Report) {
 	var rows []Result
-	var named groups
+	var others briefly
 	for _, result := range r.Results {
 		note := result.Verdict == Pass && result.Detail != "" && r.count(Fail) == 0
 		if t.verbose || note {
 			rows = append(rows, result)
 		} else {
-			named.add(result.Rule, result.Verdict, result.Detail)
+			others.add(result.Rule, result.Verdict, result.Detail)
 		}
 	}
 	width := 0
@@ -79,7 +79,7 @@ func (t *text) table(r *Report) {
 	for _, result := range rows {
 		t.row(fmt.Sprintf("%-*s  ", width, result.Rule), []Verdict{result.Verdict}, fmt.Sprintf("%7s  ", formatDuration(result.Elapsed)), result.brief())
 	}
-	t.groups(named)
+	t.briefly(others)
 }
 
 // Explain returns what WriteText writes about one result that is not a pass.
@@ -162,14 +162,14 @@ func (c *Comparison) text(t *text) {
 // comparedRules writes the table and the explanations.
 func (t *text) comparedRules(c *Comparison) {
 	var rows []ComparedRule
-	var named groups
+	var others briefly
 	for _, rule := range c.Rules {
 		note := rule.Verdict() == Pass && rule.shown().Detail != "" && c.Verdict() == Pass
 		switch {
 		case t.verbose || note:
 			rows = append(rows, rule)
 		case rule.Detail == "" || rule.interrupted():
-			named.add(rule.Rule, rule.Verdict(), rule.shown().Detail)
+			others.add(rule.Rule, rule.Verdict(), rule.shown().Detail)
 		}
 	}
 	width := 0
@@ -186,7 +186,7 @@ func (t *text) comparedRules(c *Comparison) {
 		}
 		t.row(fmt.Sprintf("%-*s  ", width, rule.Rule), []Verdict{rule.Path.Verdict, rule.Direct.Verdict}, " ", brief)
 	}
-	t.groups(named)
+	t.briefly(others)
 	for _, rule := range c.explainFirst() {
 		if rule.Detail != "" && !rule.interrupted() && c.explainedBy(rule) == "" {
 			t.explain(rule.Rule, rule.Verdict(), rule.Detail, c.rows(rule))
