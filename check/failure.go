@@ -3,6 +3,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"echod/internal/dial"
 )
@@ -74,11 +75,12 @@ type failure struct {
 	detail    string // one plain sentence without a full stop
 	cause     error  // the error of the kernel, where it says more than the class
 	evidence  Evidence
-	size      int64  // how many bytes had been sent and were due together; 0 if it is not about bytes
-	received  []byte // what came back, from the first wrong byte on; nil if no byte was wrong
-	due       []byte // what should have come back there
-	decided   bool   // it was found within the budget; only what says more about it was not
-	found     string // what checkBytes found: detail ends with it
+	size      int64     // how many bytes had been sent and were due together; 0 if it is not about bytes
+	received  []byte    // what came back, from the first wrong byte on; nil if no byte was wrong
+	due       []byte    // what should have come back there
+	decided   bool      // it was found within the budget; only what says more about it was not
+	at        time.Time // when it was found: a rule may then wait for its other connections
+	found     string    // what checkBytes found: detail ends with it
 }
 
 // about returns err as a failure of a message or an amount of n bytes, if it is one.
@@ -105,7 +107,7 @@ func fail(class Class, format string, args ...any) *failure {
 
 // failAt returns a failure at one byte.
 func failAt(offset int64, class Class, format string, args ...any) *failure {
-	return &failure{class: class, offset: offset, detail: fmt.Sprintf(format, args...)}
+	return &failure{class: class, offset: offset, detail: fmt.Sprintf(format, args...), at: time.Now()}
 }
 
 // inCase returns err with the name of the case of a rule that it is about.

@@ -80,14 +80,16 @@ func (p *probe) runSample(rule Rule) sample {
 	start := time.Now()
 	p.opened = &opened{last: start}
 	err := rule.run(p)
+	end := time.Now()
 	if f, ok := errors.AsType[*failure](err); ok {
+		end = f.at
 		p.locate(f)
 	}
-	conns, elapsed := p.opened.read()
+	conns, last := p.opened.read()
 	if !rule.sampled { // e.g. stream/aborts: it has used up what later connections need
-		elapsed = time.Since(start)
+		last = start
 	}
-	return sample{err, p.note, p.compared, conns, elapsed}
+	return sample{err, p.note, p.compared, conns, end.Sub(last)}
 }
 
 // opened is how many connections a sample has made, and when the last of them.
@@ -107,10 +109,10 @@ func (o *opened) add() {
 	o.conns, o.last = o.conns+1, time.Now()
 }
 
-func (o *opened) read() (conns int, elapsed time.Duration) {
+func (o *opened) read() (conns int, last time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.conns, time.Since(o.last)
+	return o.conns, o.last
 }
 
 // join returns the note and the error of all samples together. A failure takes precedence

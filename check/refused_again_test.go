@@ -1,0 +1,35 @@
+package check
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A limit on connections refuses one at once, and the rule then waits for its others.
+func TestARefusalIsEarlyWhateverTheRuleWaitsForThen(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		before, after time.Duration // the refusal
+		want          bool          // whether the rule may pass when it runs again
+	}{
+		{"at once", 0, 0, true},
+		{"at once, beside slow connections", 0, time.Minute, true},
+		{"after something was tested", time.Minute, 0, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			run := func(p *probe) error {
+				p.opened.add()
+				time.Sleep(tt.before)
+				f := failAt(0, Reset, "refused")
+				time.Sleep(tt.after)
+				return f
+			}
+			got := (&probe{ctx: context.Background()}).runSample(Rule{run: run})
+			if got.mayPass() != tt.want {
+				t.Errorf("%s: got %t, want %t", tt.name, got.mayPass(), tt.want)
+			}
+		})
+	}
+}
