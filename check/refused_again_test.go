@@ -33,3 +33,19 @@ func TestARefusalIsEarlyWhateverTheRuleWaitsForThen(t *testing.T) {
 		})
 	}
 }
+
+// A rule that runs on one connection, or on as many as it likes, has no samples to compare.
+func TestARuleThatFailsAgainElsewhereDoesNotFailOnSomeConnections(t *testing.T) {
+	run := func(p *probe) error {
+		for range 3 {
+			p.opened.add()
+		}
+		return failAt(0, Reset, "refused again")
+	}
+	r := newRunner(t.Context(), Target{Network: "tcp"}, Options{Timeout: time.Second}.withDefaults(), 1)
+	before := []sample{{err: failAt(0, Reset, "refused"), conns: 1}}
+	got := r.runRule(t.Context(), Rule{ID: "x", run: run}, before).result
+	if got.Verdict != Fail || got.Evidence == SomeConnections || got.Detail != "refused again" {
+		t.Errorf("got %s %q: %s", got.Verdict, got.Evidence, got.Detail)
+	}
+}

@@ -237,7 +237,7 @@ func (r *runner) setResult(i int, result Result) {
 }
 
 // runRule runs one rule once, until ctx ends. If it has run before, it runs on one
-// connection after another, and if one fails, the result is that of all together.
+// connection after another; if it is sampled and one fails, the result is that of all together.
 func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcome {
 	// Each single wait has its timeout, which a server that sends one byte at a time
 	// never exceeds. This bounds all of them together.
@@ -258,7 +258,7 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 		all = []sample{{err: err}}
 	} else if before == nil {
 		all = p.runSamples(rule)
-	} else if all = p.runInTurn(rule); failedSamples(all) > 0 {
+	} else if all = p.runInTurn(rule); rule.sampled && failedSamples(all) > 0 {
 		all = append(all, before...)
 	}
 	note, err := join(all)
