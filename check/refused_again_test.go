@@ -34,7 +34,7 @@ func TestARefusalIsEarlyWhateverTheRuleWaitsForThen(t *testing.T) {
 	}
 }
 
-// A rule that runs on one connection, or on as many as it likes, has no samples to compare.
+// The connections of a rule that is not sampled cannot be compared.
 func TestARuleThatFailsAgainElsewhereDoesNotFailOnSomeConnections(t *testing.T) {
 	run := func(p *probe) error {
 		for range 3 {
