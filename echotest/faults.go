@@ -104,8 +104,8 @@ func Faults() []Fault {
 const (
 	// less than the second for which rules keep connections half-closed
 	halfClosed = 600 * time.Millisecond
-	// more than the 3 s for which rules are silent
-	idle = 4 * time.Second
+	// more than the 3 s for which rules are silent, also on a busy machine
+	idle = 6 * time.Second
 )
 
 // ProxyFaults returns all faults of proxies. Those with a timeout have a short one.

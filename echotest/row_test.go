@@ -88,7 +88,7 @@ func onlyEnds(o *check.Options) { o.Skip = append(o.Skip, large...) }
 // longIdle enables the rules about idle connections. It disables another rule that
 // would then take long.
 func longIdle(o *check.Options) {
-	o.Long, o.IdleMax = true, 6*time.Second
+	o.Long, o.IdleMax = true, 8*time.Second
 	o.Skip = append(o.Skip, "stream/half-close-late")
 }
 

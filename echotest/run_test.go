@@ -20,10 +20,10 @@ type run struct {
 // activeRuns is how many runs of all rules there are at the same time, and activeRules how
 // many of a single rule, which is mostly waiting. With more of them the machine would be
 // busy.
-const activeRuns, activeRules = 24, 80
+const activeRuns, activeRules = 32, 80
 
 // longest lists the rows whose runs start first: they take half a minute.
-var longest = []string{"reads-ahead-slowly", "loses-1-percent-slowly", "has-2500-ms"}
+var longest = []string{"reads-ahead-slowly", "loses-1-percent-slowly", "has-2500-ms", "closes-idle", "resets-idle"}
 
 // startRuns runs all rules against every row.
 func startRuns(t *testing.T, rows []row) []chan *check.Report {
