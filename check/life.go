@@ -41,6 +41,14 @@ func (l *life) lastMoved(c net.Conn) time.Time {
 	return l.moved
 }
 
+// unacknowledged returns how many bytes are in the send queue of c; 0 if this is unknown.
+func (l *life) unacknowledged(c net.Conn) int {
+	l.lastMoved(c)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queued
+}
+
 // looksPerTimeout is how often in a timeout a wait finds out whether something moved.
 const looksPerTimeout = 20
 

@@ -38,19 +38,37 @@ func (p *probe) mostOwed() int64 {
 // standstill is how long a writer of p makes no progress until it counts as stalled.
 func (p *probe) standstill() time.Duration { return max(standstill, 2*p.path.RoundTrip) }
 
-// openOwed opens a stream and sends the first payload, while the client reads nothing, until
-// nothing has moved for stallLimit. The writer then waits, and continues if more is received.
+// openOwed opens a stream and makes the server owe bytes on it: see owe.
 func (p *probe) openOwed(stallLimit time.Duration) (s *stream, stalled bool, err error) {
 	if s, err = p.open(); err != nil {
 		return nil, false, err
 	}
-	s.shrinkBuffer()
-	if stalled, err = s.fill(p.payload(0), p.mostOwed(), stallLimit); err != nil {
+	if stalled, err = s.owe(p, stallLimit); err != nil {
 		s.Close()
 		return nil, false, err
 	}
 	return s, stalled, nil
 }
+
+// owe sends the first payload, while the client reads nothing, until nothing has moved for
+// stallLimit, or until the other side has acknowledged all that fits the path. It reports
+// whether the writer stalled: then it waits, and continues if more is received.
+func (s *stream) owe(p *probe, stallLimit time.Duration) (stalled bool, err error) {
+	s.shrinkBuffer()
+	if stalled, err = s.fill(p.payload(0), p.mostOwed(), stallLimit); err != nil || stalled {
+		return stalled, err
+	}
+	// The kernel of the client has accepted all of it. A busy server may not have read it.
+	for start := time.Now(); s.life.unacknowledged(s.Conn) > 0 && time.Since(start) < fillTime; p.pause(stallLimit / 8) {
+		if time.Since(s.lastMoved()) >= stallLimit {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// lastMoved returns when something last moved on a connection with a writer.
+func (s *stream) lastMoved() time.Time { return s.writer.lastMoved(s.life.lastMoved(s.Conn)) }
 
 // shrinkBuffer requests a small receive buffer, so that few bytes stall the other
 // side. growBuffer requests one that does not limit the speed on a long path. The
@@ -107,7 +125,7 @@ func (s *stream) waitStall(stallLimit, limit time.Duration) (stalled bool, err e
 			return false, s.fillError()
 		case <-ticker.C:
 		}
-		switch moved := s.writer.lastMoved(s.life.lastMoved(s.Conn)); {
+		switch moved := s.lastMoved(); {
 		case time.Since(moved) >= stallLimit:
 			return true, nil
 		case time.Since(start) >= limit:

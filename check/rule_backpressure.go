@@ -40,7 +40,7 @@ func runBackpressure(p *probe) error {
 	start, stalled := time.Now(), false
 	n := int64(0)
 	s.startFill(p.payload(0), p.Absorb)
-	for !stalled && !s.writer.ended() {
+	for !stalled && n < p.Absorb {
 		stalled, err = s.waitStall(backpressureStall, time.Second)
 		n = s.writer.count()
 		p.setNote("%s were received, and the writer has not stalled yet", size(n))

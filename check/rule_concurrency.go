@@ -62,13 +62,12 @@ func runConcurrency(p *probe) error {
 		return err
 	}
 	defer func() { stalled.abort() }()
-	stalled.shrinkBuffer()
 	// A server that resets this one for not reading breaks another rule.
-	stalled.fill(p.payload(0), p.mostOwed(), p.standstill())
+	stalled.owe(p, p.standstill())
 	for _, n := range []int{min(5, p.Conns), p.Conns} {
-		before := stalled.writer.count()
+		start := time.Now()
 		err := runClients(p, n)
-		if err == nil && stalled.writer.count() > before {
+		if err == nil && stalled.lastMoved().After(start) {
 			err = runClients(p, n) // the server had not stalled yet
 		}
 		if f, ok := errors.AsType[*failure](err); ok && f.class == Timeout && f.evidence != SlowPath && f.evidence != Burst {
