@@ -54,7 +54,7 @@ type targetMetric struct {
 }
 
 var targetMetrics = []targetMetric{
-	{"echod_watch_addresses", "Addresses that the target has now.", nil,
+	{"echod_watch_addresses", "Addresses of the target that are monitored now.", nil,
 		ofTarget(prometheus.GaugeValue, func(t *watch.TargetSnapshot, emit emit) { emit(float64(len(t.Addresses))) })},
 	{"echod_watch_resolve_failures_total", "Failed look-ups of the target's name, by network and reason.", []string{"network", "reason"},
 		ofTarget(prometheus.CounterValue, func(t *watch.TargetSnapshot, emit emit) {

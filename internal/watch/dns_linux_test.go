@@ -80,7 +80,9 @@ func (s *nameServer) lookup(ctx context.Context, network, host string) ([]netip.
 // families if the server fails for one.
 func TestFailedQueryForIPv6DoesNotHideIPv4Addresses(t *testing.T) {
 	dns := newNameServer(t, "127.77.0.1")
+	dns.mu.Lock()
 	dns.broken = true
+	dns.mu.Unlock()
 	log := make(lines, 1000)
 	w, err := New(Config{
 		Targets:  []Target{mustParse(t, "dns+tcp://echo.test.:7")},

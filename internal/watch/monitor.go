@@ -19,6 +19,7 @@ type monitor struct {
 	ctx      context.Context
 	stop     context.CancelFunc
 	families []*family
+	full     chan struct{} // another target needs room for an address; at most one request waits
 	probers  sync.WaitGroup
 	shortage string // why not all known addresses are monitored; "" if they are
 
@@ -42,7 +43,7 @@ type family struct {
 }
 
 func (w *Watcher) newMonitor(ctx context.Context, t Target) *monitor {
-	m := &monitor{Target: t, w: w, running: ctx, labels: t.Labels, failures: make(map[Failure]uint64), log: w.config.Log.With(slog.String("target", t.URL))}
+	m := &monitor{Target: t, w: w, full: make(chan struct{}, 1), running: ctx, labels: t.Labels, failures: make(map[Failure]uint64), log: w.config.Log.With(slog.String("target", t.URL))}
 	m.ctx, m.stop = context.WithCancel(ctx)
 	for _, network := range t.networks(ctx) {
 		m.families = append(m.families, &family{network: network, members: make(members)})
@@ -66,6 +67,8 @@ func (m *monitor) run() {
 	for m.ctx.Err() == nil {
 		select {
 		case <-m.ctx.Done():
+		case <-m.full:
+			m.makeRoom()
 		case <-timer.C:
 			m.resolve()
 			timer.Reset(config.Resolve*9/10 + config.Spread(config.Resolve/5))
@@ -180,17 +183,12 @@ func (m *monitor) setProblem(omitted int) {
 }
 
 // add starts to monitor an address of f. If the limit is reached, it removes an address
-// that has left the answers. If there is none, it reports false.
+// that has left the answers. If there is none, it asks the other targets to do so, and
+// reports false.
 func (m *monitor) add(f *family, name string) bool {
-	if !m.w.acquire() {
-		left := m.longestMissing()
-		if left == "" {
-			return false
-		}
-		m.remove(left)
-		if !m.w.acquire() {
-			return false // another target was faster
-		}
+	if !m.w.acquire() && (!m.makeRoom() || !m.w.acquire()) {
+		m.w.askForRoom()
+		return false
 	}
 	a := newAddress(name, m.w.started, m.w.config.DownAfter, m.log)
 	if m.w.caller.onChange != nil {
@@ -234,10 +232,10 @@ func (m *monitor) complete(t Transition, a *address) Transition {
 	return t
 }
 
-// longestMissing returns the address that has been missing from the answers for the
-// longest time, "" if none is.
-func (m *monitor) longestMissing() (name string) {
-	longest := time.Duration(0)
+// makeRoom removes the address that has been missing from the answers for the longest time.
+// It reports false if none is missing.
+func (m *monitor) makeRoom() bool {
+	name, longest := "", time.Duration(0)
 	for _, f := range m.families {
 		for member, missing := range f.members {
 			if missing > longest {
@@ -245,7 +243,10 @@ func (m *monitor) longestMissing() (name string) {
 			}
 		}
 	}
-	return name
+	if longest > 0 {
+		m.remove(name)
+	}
+	return longest > 0
 }
 
 // remove stops to monitor an address, and forgets its results.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"echod/internal/dial"
@@ -103,8 +105,12 @@ func notFound(err error) bool {
 		return true
 	}
 	failed, ok := errors.AsType[*net.DNSError](err)
-	return ok && failed.IsNotFound
+	return ok && (failed.IsNotFound || failed.Err == noData)
 }
+
+// noData is the text of WSANO_DATA, with which Windows answers that a name has only
+// addresses of the other family. Package net does not call it not found.
+var noData = os.NewSyscallError("getaddrinfow", syscall.Errno(11004)).Error()
 
 // Failure is a kind of failed look-ups.
 type Failure struct{ Network, Reason string }

@@ -88,6 +88,7 @@ func TestAddressesOfAName(t *testing.T) {
 		{"of the family of an IPv4 source", "dns+tcp://echo.example:7", netip.MustParseAddr("10.0.0.1"), both, nil, []string{"10.0.0.9:7", "10.0.0.10:7"}, nil},
 		{"of the family of an IPv6 source", "dns+tcp://echo.example:7", netip.MustParseAddr("fd00::9"), both, nil, []string{"[fd00::1]:7"}, nil},
 		{"the name does not exist", "dns+tcp://echo.example:7", netip.Addr{}, nil, &net.DNSError{IsNotFound: true}, nil, nil},
+		{"no address of this family, on Windows", "dns+tcp://echo.example:7", netip.Addr{}, nil, &net.DNSError{Err: noData}, nil, nil},
 		{"the resolver fails", "dns+tcp://echo.example:7", netip.Addr{}, nil, failed, nil, failed},
 	}
 	for _, tt := range tests {

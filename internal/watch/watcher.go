@@ -123,6 +123,18 @@ func (w *Watcher) acquire() bool {
 	return true
 }
 
+// askForRoom asks each target to remove an address that has left the answers.
+func (w *Watcher) askForRoom() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.monitors {
+		select {
+		case m.full <- struct{}{}:
+		default: // it has been asked
+		}
+	}
+}
+
 // release undoes acquire.
 func (w *Watcher) release() {
 	w.mu.Lock()

@@ -276,6 +276,25 @@ func TestAddressesBeyondTheLimitAreAddedWhenOthersLeave(t *testing.T) {
 	})
 }
 
+// TestAddressThatLeftMakesRoomForAnotherTarget: it would be kept, because it answers.
+func TestAddressThatLeftMakesRoomForAnotherTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newNetwork("10.0.0.1", "10.0.0.2")
+		c := f.config(t, name)
+		c.MaxAddresses = 2
+		w := f.watch(t, c)
+		w.until(5 * time.Second)
+		f.resolve("10.0.0.1")
+		w.until(15 * time.Second)
+		f.taken()
+		w.changes <- List{Targets: []Target{mustParse(t, name), mustParse(t, "tcp://a:7")}}
+		w.until(30 * time.Second)
+		w.want("10.0.0.1:7 up: 29 received, 0 lost", "a:7 up: 4 received, 0 lost")
+		w.wantLog("targets changed targets=2 added=1 removed=0", "address removed address=10.0.0.2:7 addresses=1", "target up target=tcp://a:7 address=a:7",
+			"not all addresses are monitored target=tcp://a:7 why=1 of 1 addresses omitted: the limit of 2 addresses is reached")
+	})
+}
+
 // TestProbesAreSpread: addresses that are added together get their probes at different
 // times.
 func TestProbesAreSpread(t *testing.T) {
