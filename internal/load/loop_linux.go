@@ -27,7 +27,7 @@ func newDriver(r *run) (driver, error) {
 type loop struct {
 	*run
 	k      sys.Kernel
-	poller *poll.Epoll
+	poller poll.Precise
 	addrs  []unix.Sockaddr // of the peers
 	slots  []loopSlot
 	in     []byte // the buffer of every receive
@@ -73,7 +73,7 @@ func newLoop(r *run, k sys.Kernel) (driver, error) {
 	if errno != 0 {
 		return nil, os.NewSyscallError("epoll_create1", errno)
 	}
-	l.poller = poller.(*poll.Epoll)
+	l.poller = poller.(poll.Precise)
 	for i := range l.slots {
 		l.slots[i] = loopSlot{slot: newSlot(r, i), fd: -1}
 	}

@@ -10,12 +10,12 @@ import (
 	"echod/internal/sys"
 )
 
-// Epoll is a Poller that waits with epoll(7). The kernel keeps the list of watched descriptors,
+// epollPoller waits with epoll(7). The kernel keeps the list of watched descriptors,
 // and a call of epoll_ctl(2) changes one entry of it. When a socket becomes ready,
 // the kernel puts it on a second list, and epoll_wait(2) returns what is on that
 // list. So the cost of a wait depends on how many descriptors are ready, not on how
 // many are watched.
-type Epoll struct {
+type epollPoller struct {
 	k      sys.Kernel
 	epfd   int
 	change unix.EpollEvent   // for epoll_ctl; a field, so that no call allocates one
@@ -28,20 +28,20 @@ type Epoll struct {
 // epollBatch is how many events one epoll_wait returns at most.
 const epollBatch = 512
 
-// NewEpoll returns an *Epoll that watches nothing.
+// NewEpoll returns a Poller that waits with epoll(7). It is a Precise.
 func NewEpoll(k sys.Kernel) (Poller, sys.Errno) {
 	epfd, errno := k.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if errno != 0 {
 		return nil, errno
 	}
-	return &Epoll{k: k, epfd: epfd, ready: make([]unix.EpollEvent, epollBatch), events: make([]Event, 0, epollBatch)}, 0
+	return &epollPoller{k: k, epfd: epfd, ready: make([]unix.EpollEvent, epollBatch), events: make([]Event, 0, epollBatch)}, 0
 }
 
-func (p *Epoll) Add(fd int, tag uint32, interest Conditions) sys.Errno {
+func (p *epollPoller) Add(fd int, tag uint32, interest Conditions) sys.Errno {
 	return p.control(unix.EPOLL_CTL_ADD, fd, tag, interest)
 }
 
-func (p *Epoll) Modify(fd int, tag uint32, interest Conditions) sys.Errno {
+func (p *epollPoller) Modify(fd int, tag uint32, interest Conditions) sys.Errno {
 	return p.control(unix.EPOLL_CTL_MOD, fd, tag, interest)
 }
 
@@ -49,19 +49,19 @@ func (p *Epoll) Modify(fd int, tag uint32, interest Conditions) sys.Errno {
 // shares that file, e.g. an inherited listener, closing fd does not end the watch:
 // the kernel would go on to report it, under a number that may mean another
 // descriptor by then. Hence the call.
-func (p *Epoll) Remove(fd int) { p.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
+func (p *epollPoller) Remove(fd int) { p.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
 
 // The kernel takes a file off the list when its last descriptor is closed. Without a call
 // for that, a short connection costs seven system calls instead of eight.
-func (p *Epoll) CloseFD(fd int) { p.k.Close(fd) }
+func (p *epollPoller) CloseFD(fd int) { p.k.Close(fd) }
 
-func (p *Epoll) Wait(timeout int) ([]Event, sys.Errno) {
+func (p *epollPoller) Wait(timeout int) ([]Event, sys.Errno) {
 	return p.reported(p.k.EpollWait(p.epfd, p.ready, timeout))
 }
 
-// WaitPrecisely is Wait with a timeout in nanoseconds, which is not negative. Before Linux 5.11,
-// which has no call for that, the timeout is cut to whole milliseconds.
-func (p *Epoll) WaitPrecisely(timeout time.Duration) ([]Event, sys.Errno) {
+// WaitPrecisely calls epoll_pwait2(2). Before Linux 5.11, which has no such call, the timeout is
+// cut to whole milliseconds.
+func (p *epollPoller) WaitPrecisely(timeout time.Duration) ([]Event, sys.Errno) {
 	if timeout > 0 && !p.imprecise {
 		n, errno := p.k.EpollPwait2(p.epfd, p.ready, timeout)
 		if errno != unix.ENOSYS {
@@ -73,7 +73,7 @@ func (p *Epoll) WaitPrecisely(timeout time.Duration) ([]Event, sys.Errno) {
 }
 
 // reported returns the events of the first n entries of ready.
-func (p *Epoll) reported(n int, errno sys.Errno) ([]Event, sys.Errno) {
+func (p *epollPoller) reported(n int, errno sys.Errno) ([]Event, sys.Errno) {
 	if errno == unix.EINTR {
 		return nil, 0
 	}
@@ -88,11 +88,11 @@ func (p *Epoll) reported(n int, errno sys.Errno) ([]Event, sys.Errno) {
 	return p.events, 0
 }
 
-func (p *Epoll) Close() { p.k.Close(p.epfd) }
+func (p *epollPoller) Close() { p.k.Close(p.epfd) }
 
 // control calls epoll_ctl(2). The kernel keeps 64 bits of ours with each entry and
 // returns them in its events: the descriptor and the tag.
-func (p *Epoll) control(op, fd int, tag uint32, interest Conditions) sys.Errno {
+func (p *epollPoller) control(op, fd int, tag uint32, interest Conditions) sys.Errno {
 	p.change = unix.EpollEvent{Events: uint32(interest), Fd: int32(fd), Pad: int32(tag)}
 	return p.k.EpollCtl(p.epfd, op, fd, &p.change)
 }

@@ -168,7 +168,7 @@ func TestEpollWaitsPrecisely(t *testing.T) {
 			}
 			return 0
 		}
-		p := newPoller(t, NewEpoll, k).(*Epoll)
+		p := newPoller(t, NewEpoll, k).(Precise)
 		start := k.Now()
 		events, errno := p.WaitPrecisely(2500 * time.Microsecond)
 		if took := time.Duration(k.Now() - start).Truncate(100 * time.Microsecond); len(events) != 0 || errno != 0 || took != tt.want {

@@ -24,6 +24,8 @@
 package poll
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"echod/internal/sys"
@@ -65,6 +67,13 @@ type Poller interface {
 	Wait(timeout int) ([]Event, sys.Errno)
 	// Close frees what the Poller itself holds. It closes no watched descriptor.
 	Close()
+}
+
+// Precise is a Poller that can also wait for less than a millisecond.
+type Precise interface {
+	Poller
+	// WaitPrecisely is Wait with a timeout in nanoseconds, which is not negative.
+	WaitPrecisely(timeout time.Duration) ([]Event, sys.Errno)
 }
 
 // Event reports that one descriptor is ready.

@@ -248,7 +248,11 @@ func addressTable(r *load.Result) [][]cell {
 		failed := a.ConnectsFailed.Total()
 		row := []cell{{Text: a.Address}, {Text: draw.Whole(float64(a.Due()))}, answered}
 		for _, q := range []float64{0.5, 0.99, 1} {
-			row = append(row, cell{Text: draw.Duration(a.Latency.Quantile(q))})
+			latency := "-"
+			if a.Latency.Count() > 0 {
+				latency = draw.Duration(a.Latency.Quantile(q))
+			}
+			row = append(row, cell{Text: latency})
 		}
 		rows = append(rows, append(row, cell{draw.Whole(float64(failed)), failed > 0}))
 	}

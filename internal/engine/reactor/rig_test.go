@@ -64,7 +64,7 @@ func newRig(e func(sys.Kernel) engine.Engine, sc scenario, script []byte, covera
 	k.RecvBuffer, k.SendBuffer, k.Coverage = 3*rigBuffer/2, 2*rigBuffer, coverage
 	r := &rig{k: k, path: sc.path}
 	k.OnBlock = func(timeout time.Duration) sim.Wake {
-		if timeout >= 0 && time.Duration(timeout)*time.Millisecond <= longestPause {
+		if timeout >= 0 && timeout <= longestPause {
 			return sim.Timeout
 		}
 		r.asleep = true
