@@ -169,3 +169,32 @@ func TestEachKindOfWrongBytesHasItsCause(t *testing.T) {
 		})
 	}
 }
+
+// The client waits for the lost bytes before it sends more, so none follow by themselves.
+func TestLostBytesAtTheEndOfARoundAreNoDeadlock(t *testing.T) {
+	t.Parallel()
+	target := servedBy(t, func(c net.Conn) {
+		buf := make([]byte, 32<<10)
+		for passed := 0; ; {
+			n, err := c.Read(buf)
+			if err != nil {
+				return
+			}
+			kept := n
+			if passed < 5000 && passed+n >= 5000 {
+				kept = 5000 - passed
+			}
+			passed += n
+			c.Write(buf[:kept])
+		}
+	})
+	report, err := check.Run(t.Context(), target, check.Options{Rules: []string{"stream/bulk"}, Seed: 7, Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := report.Results[0]
+	wantDetail(t, got, check.Fail, check.Corrupt, `^\d+ bytes are missing at byte 5000$`)
+	if got.Evidence != check.Missing {
+		t.Errorf("got the evidence %q", got.Evidence)
+	}
+}

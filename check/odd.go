@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"io"
 	"math/rand/v2"
 	"time"
@@ -15,6 +16,7 @@ const (
 	mostInRound = 16 // messages under way
 	// A server that detects protocols may wait for the first few bytes.
 	shortest = 9
+	lostTime = 3 * time.Second // a round trip of a slow path
 )
 
 // oddSizes returns a function that returns odd numbers up to high. The same seed gives the
@@ -84,10 +86,31 @@ func (s *stream) exchangeRound(sizes []int, underWay int, out, back io.Reader) (
 		n += int64(size)
 		if err := s.expect(back, size); err != nil {
 			close(failed)
+			if isTimeout(err) {
+				if <-sent == nil {
+					err = s.lost(err, out, back)
+				}
+				s.Close()
+				return n, err
+			}
 			s.Close()
 			return n, preferReset(err, <-sent)
 		}
 		<-slots
 	}
 	return n, <-sent
+}
+
+// lost returns what is wrong if bytes that are sent now arrive in place of those that did
+// not come in time: these are lost. Otherwise it returns err, the timeout.
+func (s *stream) lost(err error, out, back io.Reader) error {
+	const n = 1 << 10
+	s.timeout = min(s.timeout, lostTime)
+	if s.send(nextBytes(out, n)) != nil {
+		return err
+	}
+	if f, ok := errors.AsType[*failure](s.expect(back, n)); ok && f.class == Corrupt {
+		return f
+	}
+	return err
 }
