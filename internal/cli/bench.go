@@ -114,9 +114,13 @@ func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	live := newLiveLine(p, plan)
-	result, err := load.Run(ctx, plan, live.show)
-	live.clear()
+	status, screen := newStatus(p), report.NewScreen(plan)
+	status.show(screen.Lines)
+	result, err := load.Run(ctx, plan, func(now load.Progress) {
+		screen.Add(now)
+		status.show(screen.Lines)
+	})
+	status.clear()
 	if result == nil || err != nil && result.Seconds == 0 && f.output.format == "text" { // nothing was measured
 		return cmp.Or(interrupted(ctx), err)
 	}

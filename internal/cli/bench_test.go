@@ -117,29 +117,6 @@ func TestExitCodeOfBenchFollowsFromItsResult(t *testing.T) {
 	}
 }
 
-func TestLiveLineShowsTheLastSecond(t *testing.T) {
-	second := load.Interval{Seconds: 1, Answered: 12345, Conns: 50, Latency: hist.New()}
-	second.Latency.Record(2 * time.Millisecond)
-	silent := load.Interval{Seconds: 1, Failed: 2, Lost: 1, Conns: 49, Latency: hist.New()}
-	var b strings.Builder
-	l := liveLine{statusLine: statusLine{&b}, plan: load.Plan{URL: "tcp://far:7", Warmup: 2 * time.Second}}
-	for _, tt := range []struct {
-		now  load.Progress
-		want string
-	}{
-		{load.Progress{Warmup: true}, "warming up for 2s"},
-		{load.Progress{At: 1001 * time.Millisecond, Of: 10 * time.Second, Interval: second}, "1s of 10s  12,345/s  p99 2.00 ms  connections 50"},
-		{load.Progress{At: 2 * time.Second, Interval: silent}, "2s  0/s  connections 49  failed 3"},
-		{load.Progress{At: 3 * time.Second, Interval: second}, "3s  12,345/s  p99 2.00 ms  connections 50  failed 3"},
-	} {
-		b.Reset()
-		l.show(tt.now)
-		if got, want := b.String(), clearLine+tt.want+"  tcp://far:7"; got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
 func TestPlanHasADefaultForWhatWasNotGiven(t *testing.T) {
 	tests := []struct {
 		args     string

@@ -288,7 +288,7 @@ func (f *checkFlags) listRules(p *Process, file *outputFile) error {
 	case "json":
 		return p.writeReport(file, func(w io.Writer, _ bool) error { return writeJSON(w, rows) })
 	case "text":
-		return p.writeReport(file, func(w io.Writer, _ bool) error { return writeRules(w, rows, terminalWidth(w)) })
+		return p.writeReport(file, func(w io.Writer, _ bool) error { return writeRules(w, rows, terminalSize(w).columns) })
 	}
 	return usage.New("--list cannot be written as "+f.output.format, "want text or json")
 }

@@ -66,7 +66,7 @@ func helpForVariables(cmd *cobra.Command) string {
 
 // writeHelp writes the help of a verb, or of echod itself, for the width of w.
 func writeHelp(w io.Writer, cmd *cobra.Command) error {
-	width := terminalWidth(w)
+	width := terminalSize(w).columns
 	var b strings.Builder
 	for _, block := range parseHelp(helpFor(cmd)) {
 		b.WriteString(block.render(width))

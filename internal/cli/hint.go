@@ -42,7 +42,7 @@ func writeHint(w io.Writer, hint string) {
 	if found {
 		words = append(words, "with:", command)
 	}
-	io.WriteString(w, draw.FoldWords(words, terminalWidth(w), "", "  "))
+	io.WriteString(w, draw.FoldWords(words, terminalSize(w).columns, "", "  "))
 }
 
 // hintListen is for an address that cannot be bound.

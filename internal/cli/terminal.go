@@ -1,36 +1,66 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"unicode/utf8"
 
 	"echod/check"
-	"echod/internal/load"
-	"echod/internal/report"
 )
 
-// statusLine is a line on a terminal that is written again and again. It is cut to the
-// width of the terminal: what has wrapped cannot be cleared.
-type statusLine struct{ w io.Writer } // nil: there is no terminal
-
-func newStatusLine(p *Process) statusLine {
-	if p.quiet || !isTerminal(p.Stderr) {
-		return statusLine{}
-	}
-	return statusLine{p.Stderr}
+// status is a block of lines on a terminal that is written again and again. The cursor is
+// on the line below it, where the terminal echoes a ^C.
+type status struct {
+	w     io.Writer // nil: there is no terminal
+	size  func() windowSize
+	lines []string // on the screen
 }
 
-func (l statusLine) write(text string) {
-	if l.w != nil {
-		fmt.Fprint(l.w, clearLine, cut(text, terminalWidth(l.w)-1))
+// newStatus returns the status on standard error, if that is a terminal that can move its
+// cursor.
+func newStatus(p *Process) *status {
+	if p.quiet || p.Getenv("TERM") == "dumb" || !isTerminal(p.Stderr) {
+		return &status{}
 	}
+	return &status{w: p.Stderr, size: func() windowSize { return terminalSize(p.Stderr) }}
 }
 
-func (l statusLine) clear() {
-	if l.w != nil {
-		fmt.Fprint(l.w, clearLine)
+// show replaces the lines by those that make returns for this many columns. They are cut to
+// the size of the terminal, because the cursor cannot reach what has left the screen. The
+// last column stays empty, because some terminals wrap there.
+func (s *status) show(make func(columns int) []string) {
+	if s.w == nil {
+		return
 	}
+	size := s.size()
+	lines := make(size.columns - 1)
+	lines = lines[:min(len(lines), size.rows-1)]
+	for i, line := range lines {
+		lines[i] = cut(line, size.columns-1)
+	}
+	fmt.Fprint(s.w, s.erasure(size.columns), strings.Join(append(lines, ""), "\n"))
+	s.lines = lines
+}
+
+func (s *status) write(line string) { s.show(func(int) []string { return []string{line} }) }
+
+func (s *status) clear() { s.show(func(int) []string { return nil }) }
+
+// erasure moves the cursor to the first line of the block and clears the screen from there
+// on. Since the block was written, the terminal may have become narrower: most then wrap long
+// lines.
+func (s *status) erasure(columns int) string {
+	rows := 0
+	for _, line := range s.lines {
+		rows += max(1, (utf8.RuneCountInString(line)+columns-1)/columns)
+	}
+	if rows == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\r\x1b[%dA\x1b[J", rows)
 }
 
 // cut returns the first n characters of text.
@@ -41,29 +71,30 @@ func cut(text string, n int) string {
 	return text
 }
 
-const clearLine = "\r\x1b[K"
+// windowSize is the size of a terminal in characters.
+type windowSize struct{ columns, rows int }
 
-// defaultWidth is the width of output that does not go to a terminal.
-const defaultWidth = 80
+// defaultSize is the size of output that does not go to a terminal.
+var defaultSize = windowSize{80, 24}
 
-// terminalWidth is the number of columns of the terminal that w is, defaultWidth if it
-// is none.
-func terminalWidth(w io.Writer) int {
+// terminalSize returns the size of the terminal that w is, and defaultSize for what is not
+// known or if it is none.
+func terminalSize(w io.Writer) windowSize {
+	size := defaultSize
 	if file, ok := w.(*os.File); ok {
-		if width := windowWidth(file); width > 0 {
-			return width
-		}
+		found := sizeOf(file)
+		size.columns, size.rows = cmp.Or(found.columns, size.columns), cmp.Or(found.rows, size.rows)
 	}
-	return defaultWidth
+	return size
 }
 
 // progress shows how far a check is.
 type progress struct {
-	statusLine
+	*status
 	what string // what is checked, e.g. "at tcp://127.0.0.1:7"
 }
 
-func newProgress(p *Process, what string) *progress { return &progress{newStatusLine(p), what} }
+func newProgress(p *Process, what string) *progress { return &progress{newStatus(p), what} }
 
 func (p *progress) show(now check.Progress) {
 	line := fmt.Sprintf("%d of %d %s", now.Done, now.Total, p.what)
@@ -79,27 +110,6 @@ func andMore(words []string) string {
 		return words[0]
 	}
 	return fmt.Sprintf("%s and %d more", words[0], len(words)-1)
-}
-
-// liveLine shows the load of the last second. The URL is last, where a narrow terminal cuts
-// the line.
-type liveLine struct {
-	statusLine
-	plan   load.Plan
-	failed int64 // messages so far, with those that were lost
-}
-
-func newLiveLine(p *Process, plan load.Plan) *liveLine {
-	l := &liveLine{statusLine: newStatusLine(p), plan: plan}
-	l.write("connecting  " + plan.URL)
-	return l
-}
-
-func (l *liveLine) show(now load.Progress) {
-	if !now.Warmup {
-		l.failed += now.Interval.Failed + now.Interval.Lost
-	}
-	l.write(report.ProgressLine(l.plan, now, l.failed) + "  " + l.plan.URL)
 }
 
 // colorful reports whether standard output is a terminal that shows colours, and they

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -72,6 +73,18 @@ func onTerminal(t *testing.T, columns uint16, out bool, want Code, args ...strin
 	return strings.ReplaceAll(string(text), "\r\n", "\n")
 }
 
+var erasures = regexp.MustCompile(`\r\x1b\[[0-9]+A\x1b\[J`)
+
+// states returns what the status on a terminal was, one after the other; "" if it was cleared
+// in the end.
+func states(text string) []string {
+	states := erasures.Split(text, -1)
+	for i, state := range states {
+		states[i] = strings.TrimSuffix(state, "\n")
+	}
+	return states
+}
+
 // wide is wider than every line.
 const wide = 200
 
@@ -86,7 +99,6 @@ func TestProgressIsShownAndCleared(t *testing.T) {
 			"1 of 2 " + what,
 			"1 of 2 " + what + ": stream/fin-only",
 			"2 of 2 " + what,
-			"",
 		}
 	}
 	tests := []struct {
@@ -94,14 +106,14 @@ func TestProgressIsShownAndCleared(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"one way", []string{url}, steps("at", url)},
+		{"one way", []string{url}, append(steps("at", url), "")},
 		{"two ways", []string{"--direct", direct, url}, slices.Concat(
-			[]string{"connecting to " + url, "connecting to " + direct, ""}, steps("through", url), steps("directly at", direct))},
+			[]string{"connecting to " + url, "connecting to " + direct}, steps("through", url), steps("directly at", direct), []string{""})},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			text := onTerminal(t, wide, false, OK, append(append([]string{"check"}, two...), tt.args...)...)
-			if diff := cmp.Diff(append([]string{""}, tt.want...), strings.Split(text, clearLine)); diff != "" {
+			if diff := cmp.Diff(tt.want, states(text)); diff != "" {
 				t.Errorf("lines (-want +got):\n%s", diff)
 			}
 		})
@@ -109,7 +121,7 @@ func TestProgressIsShownAndCleared(t *testing.T) {
 }
 
 func TestProgressOfSelftestCountsAllResults(t *testing.T) {
-	lines := strings.Split(onTerminal(t, wide, false, OK, "selftest", "--rule", "stream/first-byte", "--rule", "datagram/exact"), clearLine)
+	lines := states(onTerminal(t, wide, false, OK, "selftest", "--rule", "stream/first-byte", "--rule", "datagram/exact"))
 	past, of := 0, 0
 	if _, err := fmt.Sscanf(lines[len(lines)-2], "%d of %d by selftest", &past, &of); err != nil || past != of || past < 3 {
 		t.Errorf("got %q in the end (%v), want all of at least 3", lines[len(lines)-2], err)
@@ -141,7 +153,7 @@ func TestProgressIsOnlyForTerminals(t *testing.T) {
 func TestProgressIsCutToTheWidthOfTheTerminal(t *testing.T) {
 	url := echotest.NewServer(t).URL()
 	text := onTerminal(t, 40, false, OK, "check", "--rule", "stream/first-byte", "--rule", "stream/half-close-owed", url)
-	lines := strings.Split(text, clearLine)
+	lines := states(text)
 	longest := 0
 	for _, line := range lines {
 		longest = max(longest, utf8.RuneCountInString(line))
@@ -153,25 +165,27 @@ func TestProgressIsCutToTheWidthOfTheTerminal(t *testing.T) {
 
 func TestProgressOfBenchIsCutToTheWidthOfTheTerminal(t *testing.T) {
 	url := echotest.NewServer(t).URL()
-	for _, line := range strings.Split(onTerminal(t, 20, false, OK, "bench", "-c", "1", "-n", "10", url), clearLine) {
-		if n := utf8.RuneCountInString(line); n > 19 {
-			t.Errorf("got a line of %d columns, want 19: %q", n, line)
+	for _, state := range states(onTerminal(t, 20, false, OK, "bench", "-c", "1", "-n", "10", url)) {
+		for line := range strings.Lines(state) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 19 {
+				t.Errorf("got a line of %d columns, want 19: %q", n, line)
+			}
 		}
 	}
 }
 
-func TestProgressOutsideOfATerminalHas80Columns(t *testing.T) {
+func TestProgressIsOneLine(t *testing.T) {
 	var screen bytes.Buffer
-	p := &progress{statusLine: statusLine{&screen}, what: "at tcp://" + strings.Repeat("host.", 20) + "example:7"}
+	p := &progress{status: &status{w: &screen, size: func() windowSize { return defaultSize }}, what: "at tcp://" + strings.Repeat("host.", 20) + "example:7"}
 	p.show(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
-	want := clearLine + ("12 of 23 at tcp://" + strings.Repeat("host.", 20))[:defaultWidth-1]
+	want := ("12 of 23 at tcp://" + strings.Repeat("host.", 20))[:79] + "\n"
 	if diff := cmp.Diff(want, screen.String()); diff != "" {
 		t.Errorf("screen (-want +got):\n%s", diff)
 	}
 	screen.Reset()
 	p.what = "at tcp://:7"
 	p.show(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
-	if diff := cmp.Diff(clearLine+"12 of 23 at tcp://:7: stream/bulk and 2 more", screen.String()); diff != "" {
+	if diff := cmp.Diff("\r\x1b[1A\x1b[J12 of 23 at tcp://:7: stream/bulk and 2 more\n", screen.String()); diff != "" {
 		t.Errorf("screen (-want +got):\n%s", diff)
 	}
 }

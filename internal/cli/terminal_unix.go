@@ -10,18 +10,17 @@ import (
 	"unsafe"
 )
 
-// windowWidth returns the columns of a terminal, 0 if file is none: TIOCGWINSZ of
-// ioctl_tty(2).
-func windowWidth(file *os.File) int {
+// sizeOf returns the size of a terminal, 0 if file is none: TIOCGWINSZ of ioctl_tty(2).
+func sizeOf(file *os.File) windowSize {
 	var size struct{ rows, columns, x, y uint16 }
 	raw, err := file.SyscallConn()
 	if err != nil {
-		return 0
+		return windowSize{}
 	}
 	raw.Control(func(fd uintptr) {
 		syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
 	})
-	return int(size.columns)
+	return windowSize{int(size.columns), int(size.rows)}
 }
 
 // isJournal reports whether w is the stream to the journal that JOURNAL_STREAM names by

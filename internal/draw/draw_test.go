@@ -2,6 +2,7 @@ package draw
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,32 @@ func TestFoldBreaksLinesBetweenWords(t *testing.T) {
 		want := strings.ReplaceAll(tt.want, "> \n", ">\n")
 		if got := Fold(tt.text, tt.width, "> ", "  "); got != want {
 			t.Errorf("%q in %d columns: got %q, want %q", tt.text, tt.width, got, want)
+		}
+	}
+}
+
+func TestSparkline(t *testing.T) {
+	lowest, highest := slices.Min[[]float64], slices.Max[[]float64]
+	nan := math.NaN()
+	tests := []struct {
+		name   string
+		values []float64
+		width  int
+		pick   func([]float64) float64
+		want   string
+	}{
+		{"nothing", nil, 5, highest, ""},
+		{"only zeros", []float64{0, 0}, 5, highest, "  "},
+		{"from 0 to the highest", []float64{1, 2, 3, 4, 5, 6, 7, 8}, 8, highest, "▁▂▃▄▅▆▇█"},
+		{"a value above 0 has a bar", []float64{1e-9, 1e9}, 5, highest, "▁█"},
+		{"what is not known has none", []float64{1, nan, 1}, 5, highest, "█ █"},
+		{"two share a bar", []float64{8, 1, 4, 2, 1}, 3, highest, "█▄▁"},
+		{"the lowest of two", []float64{8, 1, 4, 2, 1}, 3, lowest, "▄█▄"},
+		{"one bar", []float64{8, 1, 4}, 1, highest, "█"},
+	}
+	for _, tt := range tests {
+		if got := Sparkline(tt.values, tt.width, tt.pick); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }

@@ -32,30 +32,35 @@ func (c *run) answerAfter(d time.Duration) {
 	c.tally.answered(c.now(), c.now(), 64)
 }
 
-func TestRunReportsTheWarmupAndEachSecond(t *testing.T) {
+func TestRunReportsTheWarmupEachSecondAndTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := planOf(t, "tcp://127.0.0.1:7", "64")
 		p.Warmup, p.Duration = 3*time.Second, 2500*time.Millisecond
 		c := runOf(t, p)
-		type moment struct{ Clock, At, Of, Length time.Duration }
+		type moment struct {
+			Clock, At, Of, Length time.Duration
+			Draining              bool
+			Answered              int64
+		}
 		var got []moment
 		r, err := c.measure(t.Context(), scripted(func(ctx context.Context) {
-			c.answerAfter(seconds(4))
+			c.answerAfter(seconds(3.5))
 			idle(ctx)
 		}), func(shown Progress) {
 			if shown.Warmup != (len(got) == 0) {
 				t.Errorf("call %d: got warm-up %t", len(got), shown.Warmup)
 			}
-			got = append(got, moment{time.Duration(c.now()), shown.At, shown.Of, seconds(shown.Interval.Seconds)})
+			got = append(got, moment{time.Duration(c.now()), shown.At, shown.Of, seconds(shown.Interval.Seconds), shown.Draining, shown.Total.Answered})
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := []moment{
-			{0, 0, p.Duration, 0},
-			{4 * time.Second, time.Second, p.Duration, time.Second},
-			{5 * time.Second, 2 * time.Second, p.Duration, time.Second},
-			{5500 * time.Millisecond, p.Duration, p.Duration, 500 * time.Millisecond},
+			{0, 0, p.Duration, 0, false, 0},
+			{4 * time.Second, time.Second, p.Duration, time.Second, false, 1},
+			{5 * time.Second, 2 * time.Second, p.Duration, time.Second, false, 1},
+			{5500 * time.Millisecond, p.Duration, p.Duration, 0, true, 1},
+			{5500 * time.Millisecond, p.Duration, p.Duration, 500 * time.Millisecond, false, 1},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("moments (-want +got):\n%s", diff)

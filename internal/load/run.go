@@ -25,11 +25,22 @@ type Progress struct {
 	At       time.Duration // since the measurement began
 	Of       time.Duration // how long it will take; 0 if the number of messages decides
 	Warmup   bool          // nothing is measured yet
-	Interval Interval      // the last second; empty during the warm-up
+	Draining bool          // nothing more is sent, and replies are awaited
+	Interval Interval      // the last second; empty during the warm-up and while draining
+	Total    Outcomes      // since the measurement began
 }
 
-// Run carries out p. It calls observe once a second, always from the same goroutine;
-// observe may be nil.
+// Outcomes counts messages by what became of them so far.
+type Outcomes struct {
+	Due, Answered, Lost int64
+	Failed              Classes
+}
+
+// UnderWay returns how many messages have no outcome yet.
+func (o Outcomes) UnderWay() int64 { return o.Due - o.Answered - o.Failed.Total() - o.Lost }
+
+// Run carries out p. It calls observe when the warm-up begins, once a second, and when the
+// load ends, always from the same goroutine; observe may be nil.
 //
 // When ctx ends, nothing more is sent. The result covers what was due until then, and says
 // that it was interrupted; there is none before the measurement began. A wrong byte also
@@ -265,12 +276,13 @@ func (r *run) watch(ctx context.Context, observe func(Progress), end func()) {
 		if !going {
 			r.tally.stop(now, &r.schedule)
 			meter.read(&r.tally.result.CPU)
+			observe(Progress{At: time.Duration(now - r.tally.from), Of: r.Duration, Draining: true, Total: r.tally.soFar()})
 			r.drain()
 			end()
 		}
 		second := r.tally.nextInterval(now, !going)
 		meter.sample()
-		observe(Progress{At: time.Duration(now - r.tally.from), Of: r.Duration, Interval: second})
+		observe(Progress{At: time.Duration(now - r.tally.from), Of: r.Duration, Interval: second, Total: r.tally.soFar()})
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -312,7 +314,7 @@ func openDescriptors() int {
 	return len(names)
 }
 
-func TestObserverGetsTheWarmupAndEachSecond(t *testing.T) {
+func TestObserverGetsTheWarmupEachSecondAndTheEnd(t *testing.T) {
 	p := planFor(t, echotest.NewServer(t).URL(), "64")
 	p.Warmup, p.Duration = 10*time.Millisecond, 1200*time.Millisecond
 	var told []Progress
@@ -320,9 +322,14 @@ func TestObserverGetsTheWarmupAndEachSecond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(told) != 1+len(r.Intervals) || len(r.Intervals) == 0 || !told[0].Warmup {
-		t.Fatalf("got %d calls and %d intervals; want the warm-up, and each of these", len(told), len(r.Intervals))
+	if len(told) != 2+len(r.Intervals) || len(r.Intervals) == 0 || !told[0].Warmup || !told[len(told)-2].Draining {
+		t.Fatalf("got %d calls and %d intervals; want the warm-up, each of these, and the end before the last", len(told), len(r.Intervals))
 	}
+	want := Outcomes{Due: r.Due, Answered: r.Answered, Lost: r.Lost, Failed: r.Failed}
+	if got := told[len(told)-1].Total; !reflect.DeepEqual(got, want) || got.UnderWay() != 0 {
+		t.Errorf("got %+v in the end, want %+v", got, want)
+	}
+	told = slices.DeleteFunc(told, func(now Progress) bool { return now.Draining })
 	var sum int64
 	for i, second := range r.Intervals {
 		shown := told[1+i]

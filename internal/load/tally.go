@@ -1,6 +1,7 @@
 package load
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -333,6 +334,13 @@ func (t *tally) nextInterval(now int64, last bool) Interval {
 	shown.Latency.Add(done.Latency)
 	t.finished <- done
 	return shown
+}
+
+// soFar returns what became of the messages until now.
+func (t *tally) soFar() Outcomes {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return Outcomes{Due: t.outcomes.due, Answered: t.outcomes.answered, Lost: t.outcomes.lost, Failed: maps.Clone(t.result.Failed)}
 }
 
 // archive adds the finished intervals to the result until there are no more. It

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"echod/internal/draw"
@@ -162,29 +161,4 @@ var lineFigures = map[string]string{
 	"latency_p99_seconds": "p99 %s",
 	"latency_max_seconds": "max %s",
 	"lost_ratio":          "%s lost",
-}
-
-// ProgressLine returns the state of a running load in one line, without its URL.
-// Failed is the number of messages that have failed or were lost so far.
-func ProgressLine(plan load.Plan, now load.Progress, failed int64) string {
-	if now.Warmup {
-		if plan.Warmup > 0 {
-			return "warming up for " + draw.Brief(plan.Warmup)
-		}
-		return "measuring"
-	}
-	words := []string{draw.Brief(now.At.Round(time.Second))}
-	if now.Of > 0 { // 0: a number of messages decides
-		words[0] += " of " + draw.Brief(now.Of)
-	}
-	second := now.Interval
-	words = append(words, draw.PerSecond.Write(float64(second.Answered)/second.Seconds))
-	if second.Latency.Count() > 0 {
-		words = append(words, "p99 "+draw.Duration(second.Latency.Quantile(0.99)))
-	}
-	words = append(words, fmt.Sprintf("connections %d", second.Conns))
-	if failed > 0 {
-		words = append(words, fmt.Sprintf("failed %d", failed))
-	}
-	return strings.Join(words, "  ")
 }
