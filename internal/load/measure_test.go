@@ -71,6 +71,24 @@ func TestRunReportsTheWarmupEachSecondAndTheEnd(t *testing.T) {
 	})
 }
 
+// TestRunThatEndsAtOnceHasAResult: all messages have an outcome before the run waits for the
+// end of its warm-up, which takes no time.
+func TestRunThatEndsAtOnceHasAResult(t *testing.T) {
+	for range 20 {
+		p := planOf(t, "tcp://127.0.0.1:7", "64")
+		p.Duration, p.Messages = 0, 1
+		c := runOf(t, p)
+		r, err := c.measure(t.Context(), scripted(func(ctx context.Context) { c.answerAfter(0); idle(ctx) }), func(now Progress) {
+			if now.Warmup {
+				<-c.tally.enough
+			}
+		})
+		if err != nil || r == nil || r.Answered != 1 {
+			t.Fatalf("got %+v (%v), want one message", r, err)
+		}
+	}
+}
+
 func TestRunEndsWhenItsPlanSaysSo(t *testing.T) {
 	tests := []struct {
 		name        string

@@ -241,7 +241,8 @@ func (r *run) measure(ctx context.Context, d driver, observe func(Progress)) (*R
 	working.Go(func() { d.drive(driving) })
 	archiving.Go(r.tally.archive)
 	observe(Progress{Warmup: true, Of: r.Duration})
-	measured := r.wait(ctx, r.Warmup)
+	// All messages of a plan may have their outcomes as soon as the warm-up is over.
+	measured := r.wait(ctx, r.Warmup) || r.now() >= r.tally.from
 	if measured {
 		r.watch(ctx, observe, end)
 	} else {
