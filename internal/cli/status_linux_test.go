@@ -17,10 +17,10 @@ import (
 	"echod/internal/report"
 )
 
-// vt is a terminal that wraps long lines, also those that were there when it became narrower.
+// fakeTerminal is a terminal that wraps long lines, also those that were there when it became narrower.
 // It knows what a status writes (console_codes(4)), and keeps the rows that have left the
 // top.
-type vt struct {
+type fakeTerminal struct {
 	t       *testing.T
 	columns int
 	rows    []string
@@ -28,7 +28,7 @@ type vt struct {
 }
 
 // write interprets text, which ends in column 0.
-func (v *vt) write(text string) {
+func (v *fakeTerminal) write(text string) {
 	for text != "" {
 		var up, size int
 		if n, _ := fmt.Sscanf(text, "\r\x1b[%dA\x1b[J%n", &up, &size); n >= 1 {
@@ -50,7 +50,7 @@ func (v *vt) write(text string) {
 	}
 }
 
-func (v *vt) resize(columns int) {
+func (v *fakeTerminal) resize(columns int) {
 	var rows []string
 	for _, row := range v.rows {
 		rows = append(rows, wrapped(row, columns)...)
@@ -89,11 +89,11 @@ func screens() []load.Progress {
 	return append(all, load.Progress{At: 4 * time.Second, Of: time.Minute, Draining: true, Total: total})
 }
 
-// onVT shows screens on a terminal of that size. Before each, change may change the terminal.
-func onVT(t *testing.T, columns, rows int, change func(i int, v *vt, resize func(columns int))) *vt {
+// onFakeTerminal shows screens on a terminal of that size. Before each, change may change the terminal.
+func onFakeTerminal(t *testing.T, columns, rows int, change func(i int, v *fakeTerminal, resize func(columns int))) *fakeTerminal {
 	t.Helper()
 	terminal, _ := openTerminal(t, uint16(columns))
-	v := &vt{t: t, columns: columns}
+	v := &fakeTerminal{t: t, columns: columns}
 	resize := func(columns int) {
 		if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(rows), Col: uint16(columns)}); err != nil {
 			t.Fatal(err)
@@ -188,7 +188,7 @@ p90           250 ms  highest      250 ms  ▁▁ █
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var got string
-			onVT(t, tt.columns, tt.rows, func(i int, v *vt, _ func(int)) {
+			onFakeTerminal(t, tt.columns, tt.rows, func(i int, v *fakeTerminal, _ func(int)) {
 				if i == tt.after {
 					got = "\n" + strings.Join(v.rows[1:], "\n") + "\n"
 				}
@@ -205,7 +205,7 @@ func TestScreenSurvivesResizes(t *testing.T) {
 	for _, widths := range [][]int{{80, 40, 80}, {200, 41, 20, 10}, {30, 200}, {80, 79, 78, 3, 2, 1}} {
 		t.Run(fmt.Sprint(widths), func(t *testing.T) {
 			t.Parallel()
-			onVT(t, widths[0], 24, func(i int, _ *vt, resize func(int)) {
+			onFakeTerminal(t, widths[0], 24, func(i int, _ *fakeTerminal, resize func(int)) {
 				if i < len(widths) {
 					resize(widths[i])
 				}
@@ -215,7 +215,7 @@ func TestScreenSurvivesResizes(t *testing.T) {
 }
 
 func TestBenchLeavesNothingOfItsScreen(t *testing.T) {
-	v := &vt{t: t, columns: 80}
+	v := &fakeTerminal{t: t, columns: 80}
 	v.write(onTerminal(t, 80, false, OK, "bench", "-c", "1", "-n", "10", echotest.NewServer(t).URL()))
 	if len(v.rows) > 0 {
 		t.Errorf("left on the screen: %q", v.rows)
