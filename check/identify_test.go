@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -32,7 +33,15 @@ func newPipe() (client, server pipeConn) {
 	return pipeConn{fromServer, toServer}, pipeConn{fromClient, toClient}
 }
 
-func (c pipeConn) Write(p []byte) (int, error)        { return c.out.Write(p) }
+// Write fails as that of a socket does if the other end is closed.
+func (c pipeConn) Write(p []byte) (int, error) {
+	n, err := c.out.Write(p)
+	if errors.Is(err, io.ErrClosedPipe) {
+		err = syscall.EPIPE
+	}
+	return n, err
+}
+
 func (c pipeConn) CloseWrite() error                  { return c.out.Close() }
 func (c pipeConn) SetWriteDeadline(t time.Time) error { return c.out.SetWriteDeadline(t) }
 

@@ -139,8 +139,15 @@ func (r row) join(t *testing.T, runs []run, found []*check.Report) *check.Report
 	return found[0]
 }
 
+// hidden lists the faults that a rule does not detect on a busy machine, and why.
+var hidden = map[string]string{
+	// All messages that are under way come back at once: the two directions are busy in turn.
+	"changes-odd-sizes-when-busy": "stream/bulk",
+}
+
 // needsRetry reports whether a busy machine may be the cause of result: it is
-// inconclusive, the agent did not answer, or there was a timeout where nothing may fail.
+// inconclusive, the agent did not answer, there was a timeout where nothing may fail, or the
+// fault is hidden.
 func (r row) needsRetry(result check.Result) bool {
 	expected := slices.Contains(r.Fails, result.Rule)
 	timeout := slices.Contains([]check.Class{check.Timeout, check.Silent, check.Late}, result.Class)
@@ -149,6 +156,8 @@ func (r row) needsRetry(result check.Result) bool {
 		return true
 	case check.Skip:
 		return expected
+	case check.Pass:
+		return hidden[r.name] == result.Rule
 	}
 	return timeout && !expected && !slices.Contains(r.MayFail, result.Rule)
 }
