@@ -26,7 +26,7 @@ var imports = map[string][]string{
 	"internal/agent":             {"internal/accept", "internal/dial", "internal/errno", "internal/sock", "internal/usage"},
 	"internal/certs":             {},
 	"internal/cli":               {"check", "internal/admin", "internal/agent", "internal/certs", "internal/dial", "internal/draw", "internal/endpoint", "internal/engine", "internal/engines", "internal/hist", "internal/load", "internal/metrics", "internal/nearest", "internal/oplog", "internal/page", "internal/ping", "internal/report", "internal/selftest", "internal/server", "internal/sock", "internal/watch", "internal/usage"},
-	"internal/dial":              {"internal/endpoint", "internal/errno"},
+	"internal/dial":              {"internal/endpoint", "internal/errno", "internal/usage"},
 	"internal/drain":             {},
 	"internal/draw":              {},
 	"internal/echo":              {},

@@ -67,7 +67,7 @@ func findAddresses(p *probe) []Address {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(p.ctx, min(p.Timeout, addressWait))
 			defer cancel()
-			conn, err := new(net.Dialer).DialContext(ctx, "tcp", all[1+i].Address)
+			conn, err := p.target.at(all[1+i].Address).dialTarget().DialTransport(ctx)
 			if err == nil {
 				conn.Close()
 			}

@@ -17,7 +17,7 @@ import (
 func (p *probe) agentTarget() dial.Target {
 	target, _ := dial.Parse(p.Agent)
 	target.TLS = p.target.TLS
-	return target
+	return p.target.sameSockets(target)
 }
 
 // agentClient returns a client of the remote agent for requests that are not part of what

@@ -28,6 +28,9 @@ const (
 func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 	start := time.Now()
 	o = o.withDefaults()
+	if err := target.check(); err != nil {
+		return nil, err
+	}
 	p := &probe{ctx: ctx, rule: "identify", target: target, Options: o}
 	echoes, err := reach(p)
 	if err != nil {

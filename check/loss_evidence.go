@@ -127,7 +127,7 @@ func (m *sizeMeasurement) sendWithoutDF(never []*datagramProbe) (sent, back int)
 		if d.size > onePacketIPv4 || i == 4 {
 			break
 		}
-		socket, err := openUnconnected(m.small.socket.peer(), 0)
+		socket, err := openUnconnected(m.p, m.small.socket.peer(), 0)
 		if err != nil {
 			break
 		}

@@ -88,17 +88,17 @@ func packetOpener(p *probe) (open func() (packetSocket, error), err error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() (packetSocket, error) { return openUnconnected(to, 0) }, nil
+	return func() (packetSocket, error) { return openUnconnected(p, to, 0) }, nil
 }
 
 // openUnconnected opens a socket that sends to that address, from the given port, or
 // from any port if it is 0.
-func openUnconnected(to netip.AddrPort, port int) (unconnectedSocket, error) {
+func openUnconnected(p *probe, to netip.AddrPort, port int) (unconnectedSocket, error) {
 	network := "udp4"
 	if to.Addr().Is6() {
 		network = "udp6"
 	}
-	conn, err := net.ListenUDP(network, &net.UDPAddr{Port: port})
+	conn, err := p.target.dialTarget().ListenUDP(p.ctx, network, port)
 	if err != nil {
 		return unconnectedSocket{}, err
 	}

@@ -68,7 +68,7 @@ func reachPacket(p *probe) (echoes bool, err error) {
 	defer set.Close()
 	set.addSocket(connected, identifyLen)
 	if to, ok := connected.(connectedSocket).RemoteAddr().(*net.UDPAddr); ok && p.target.Dial == nil {
-		unconnected, err := openUnconnected(unmapped(to.AddrPort()), 0)
+		unconnected, err := openUnconnected(p, unmapped(to.AddrPort()), 0)
 		if err != nil {
 			return false, err
 		}

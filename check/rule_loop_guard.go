@@ -62,7 +62,7 @@ func openLowPort(p *probe) (socket unconnectedSocket, port int, err error) {
 		return socket, 0, err
 	}
 	for port = 1023; port > 512; port-- {
-		socket, err = openUnconnected(to, port)
+		socket, err = openUnconnected(p, to, port)
 		if err == nil {
 			return socket, port, nil
 		}

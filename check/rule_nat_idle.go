@@ -135,7 +135,7 @@ func (p *probe) answeredAfter(d time.Duration) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	socket, err := openUnconnected(unmapped(to.AddrPort()), 0)
+	socket, err := openUnconnected(p, unmapped(to.AddrPort()), 0)
 	if err != nil {
 		return false, err
 	}
@@ -196,6 +196,7 @@ func (p *probe) agentUDPAddr(s *agentStream) (*net.UDPAddr, error) {
 		return net.UDPAddrFromAddrPort(s.RemoteAddr().(*net.TCPAddr).AddrPort()), nil
 	}
 	target, err := dial.Parse(p.AgentUDP)
+	target = p.target.sameSockets(target)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,8 @@ func TestNATIdleComparesTheSourceAndTheBytes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			sender := map[bool]*net.UDPConn{true: listenUDP(t), false: listenUDP(t)}
-			socket, err := openUnconnected(sender[true].LocalAddr().(*net.UDPAddr).AddrPort(), 0)
+			p := &probe{ctx: t.Context()}
+			socket, err := openUnconnected(p, sender[true].LocalAddr().(*net.UDPAddr).AddrPort(), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,7 +42,7 @@ func TestNATIdleComparesTheSourceAndTheBytes(t *testing.T) {
 			for _, d := range tt.arrive {
 				sender[d.fromAgent].WriteToUDP([]byte(d.text), &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 			}
-			s := &agentStream{p: &probe{ctx: t.Context()}, run: &agent.Conn{Key: key}}
+			s := &agentStream{p: p, run: &agent.Conn{Key: key}}
 			arrived, err := s.keyArrives(socket, 100*time.Millisecond)
 			f, _ := errors.AsType[*failure](err)
 			if arrived != tt.arrived || (f == nil) != (tt.class == "") || f != nil && f.class != tt.class {

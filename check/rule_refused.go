@@ -41,7 +41,7 @@ func runRefused(p *probe) error {
 	ctx, cancel := p.withTimeout()
 	defer cancel()
 	start := time.Now()
-	conn, err := closed.dialTarget().DialTransport(ctx)
+	conn, err := p.target.sameSockets(closed.dialTarget()).DialTransport(ctx)
 	elapsed := time.Since(start).Round(100 * time.Microsecond)
 	switch class := classify(err); {
 	case err == nil:

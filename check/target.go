@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 
 	"echod/internal/dial"
 	"echod/internal/endpoint"
@@ -29,7 +30,15 @@ type Target struct {
 	// TLS is for the network "tls", and for an agent with TLS. Nil trusts the roots of the
 	// system. The default ServerName is the host of Address, or of the agent's URL.
 	TLS *tls.Config
+
+	// Source is the source address; if it is zero, the kernel chooses one. Socket is the
+	// options of the sockets. Neither is for unix sockets, or used with Dial.
+	Source netip.Addr
+	Socket SocketOptions
 }
+
+// SocketOptions are the options of the client's sockets.
+type SocketOptions = dial.Socket
 
 // String returns the URL of the target, or its network and address in parentheses if
 // it has a Dial.
@@ -56,7 +65,24 @@ func ParseTarget(url string) (Target, error) {
 
 // dialTarget returns the target as package dial has it.
 func (t Target) dialTarget() dial.Target {
-	return dial.Target{Network: t.Network, Address: t.Address, TLS: t.TLS, Via: t.Dial}
+	return dial.Target{Network: t.Network, Address: t.Address, TLS: t.TLS, Source: t.Source, Socket: t.Socket, Via: t.Dial}
+}
+
+// check reports whether the sockets of the target can be made.
+func (t Target) check() error {
+	switch {
+	case t.Dial != nil:
+		return nil
+	case t.Source.IsValid() && t.Network == "unix":
+		return usage.New("--source has no effect for a unix socket", "omit it")
+	}
+	return t.Socket.Check(t.Network)
+}
+
+// sameSockets returns to with the source and the options of the sockets of t.
+func (t Target) sameSockets(to dial.Target) dial.Target {
+	to.Source, to.Socket = t.Source, t.Socket
+	return to
 }
 
 // at returns the target with address, one of its name, in place of the name. TLS keeps the
@@ -66,8 +92,25 @@ func (t Target) at(address string) Target {
 	return t
 }
 
-// flags returns the flags of echod check for the TLS of the target.
+// flags returns the flags of echod check for the sockets and the TLS of the target.
 func (t Target) flags() []string {
+	var words []string
+	if t.Socket.Interface != "" {
+		words = append(words, "--interface", t.Socket.Interface)
+	}
+	if t.Source.IsValid() {
+		words = append(words, "--source", t.Source.String())
+	}
+	if t.Socket.TOS != 0 {
+		words = append(words, "--tos", dial.TOSText(t.Socket.TOS))
+	}
+	if t.Socket.Discovery != "" {
+		words = append(words, "--pmtudisc", string(t.Socket.Discovery))
+	}
+	return append(words, t.tlsFlags()...)
+}
+
+func (t Target) tlsFlags() []string {
 	var words []string
 	switch config := t.TLS; {
 	case t.Network != "tls" || config == nil:

@@ -3,9 +3,11 @@ package check_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"echod/check"
 )
@@ -25,16 +27,17 @@ func TestParseTargetReadsURLs(t *testing.T) {
 		{"udp://echo.example:7", check.Target{Network: "udp", Address: "echo.example:7"}},
 		{"UNIX:///a%20b", check.Target{Network: "unix", Address: "/a b"}},
 	}
+	addrs := cmpopts.EquateComparable(netip.Addr{})
 	for _, tt := range tests {
 		got, err := check.ParseTarget(tt.url)
 		if err != nil {
 			t.Errorf("%s: %v", tt.url, err)
 			continue
 		}
-		if diff := cmp.Diff(tt.want, got); diff != "" {
+		if diff := cmp.Diff(tt.want, got, addrs); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.url, diff)
 		}
-		if again, err := check.ParseTarget(got.String()); err != nil || !cmp.Equal(again, got) {
+		if again, err := check.ParseTarget(got.String()); err != nil || !cmp.Equal(again, got, addrs) {
 			t.Errorf("%s: %s is read back as %+v, %v", tt.url, got, again, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type benchFlags struct {
 	plan       load.Plan
 	thresholds []threshold[*load.Result]
 	family     familyFlags
+	socket     socketFlags
 	tls        tlsFlags
 	output     outputFlags
 	hdr        string
@@ -92,6 +94,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.BoolVar(&plan.AllAddresses, "all-addresses", false, "spread the connections over all addresses of the name")
 	f.family.register(flags)
 	flags.Var(newAddresses(&plan.Sources), "source", "connect from these addresses in turn")
+	f.socket.register(flags)
 	flags.Var(seed(&plan.Seed), "seed", "send the same bytes as an earlier run")
 	flags.BoolVar(&plan.Verify, "verify", true, "compare every byte")
 	flags.Var(thresholds(&f.thresholds, benchMeasures, percentileOf), "threshold", "a limit for a figure, e.g. p99<2ms; repeatable")
@@ -164,6 +167,9 @@ func (f *benchFlags) planFor(url string) (load.Plan, error) {
 		return load.Plan{}, usage.New(fmt.Sprintf("--server-pid: no process %d in /proc", pid), "want a process on this machine (Linux only), e.g. $(pidof echod)")
 	}
 	plan := f.plan
+	if err := f.setSocket(&plan, target.Network); err != nil {
+		return load.Plan{}, err
+	}
 	plan.URL, plan.Target = target.String(), target
 	if plan.Messages == 0 {
 		plan.Duration = cmp.Or(plan.Duration, plan.Rate.Duration(), defaultBenchDuration)
@@ -172,6 +178,19 @@ func (f *benchFlags) planFor(url string) (load.Plan, error) {
 		plan.Seed = uint64(rand.Uint32()) // short enough to type
 	}
 	return plan, plan.Check()
+}
+
+// setSocket adds the options of sockets to a plan.
+func (f *benchFlags) setSocket(plan *load.Plan, network string) error {
+	var source netip.Addr // any of --source
+	if len(plan.Sources) > 0 {
+		source = plan.Sources[0]
+	}
+	socket, source, err := f.socket.options(source, network)
+	if plan.Socket = socket; len(plan.Sources) == 0 && source.IsValid() {
+		plan.Sources = []netip.Addr{source}
+	}
+	return err
 }
 
 // bounds reports whether there is a threshold for that figure.

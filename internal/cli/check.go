@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ type checkFlags struct {
 	direct      string
 	directAgent string
 	family      familyFlags
+	source      netip.Addr
+	socket      socketFlags
 	eachAddress bool
 	tls         tlsFlags
 	output      outputFlags
@@ -75,6 +78,8 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(token(&o.Token), "token", "the token of the agent")
 	flags.VarP(seconds(&o.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a connection or a reply")
 	f.family.register(flags)
+	flags.Var(address(&f.source), "source", "connect from this address")
+	f.socket.register(flags)
 	flags.BoolVar(&f.eachAddress, "all-addresses", false, "check each address of the name in turn")
 	flags.Var(seed(&o.Seed), "seed", "send the same bytes as an earlier check")
 	flags.Var(number(&o.Conns, 1, 65536), "conns", "connections at once in stream/concurrency")
@@ -143,6 +148,9 @@ func (f *checkFlags) targets(url string) (path check.Target, direct *check.Targe
 	if path, err = check.ParseTarget(url); err != nil {
 		return path, nil, err
 	}
+	if path.Socket, path.Source, err = f.socket.options(f.source, path.Network); err != nil {
+		return path, nil, err
+	}
 	if f.eachAddress && f.direct != "" {
 		return path, nil, usage.New("--all-addresses and --direct exclude each other", "omit one of them")
 	}
@@ -161,7 +169,7 @@ func (f *checkFlags) targets(url string) (path check.Target, direct *check.Targe
 		return path, nil, err
 	}
 	path.TLS, err = f.tls.config(path.Network, other.Network, network(f.options.Agent), network(f.directAgent))
-	other.TLS = path.TLS
+	other.TLS, other.Socket, other.Source = path.TLS, path.Socket, path.Source
 	return path, &other, err
 }
 

@@ -51,6 +51,9 @@ func TestHelpListsEveryFlagWithItsShortForm(t *testing.T) {
 // shortFlags maps each short flag to its long forms, which have one meaning: -c is how
 // many there are of what the verb makes.
 var shortFlags = map[string][]string{
+	"I": {"interface"},
+	"M": {"pmtudisc"},
+	"Q": {"tos"},
 	"4": {"ipv4"},
 	"6": {"ipv6"},
 	"c": {"count", "conns"},

@@ -106,7 +106,7 @@ func hintUnreachable(err *dial.UnreachableError) string {
 }
 
 // hintLocal is for errors of this machine during a load.
-const hintLocal = "local errors are errors of this machine: --source 127.0.0.2,127.0.0.3 or sysctl net.ipv4.ip_local_port_range gives more ports, ulimit -n more open files"
+const hintLocal = "local errors are errors of this machine: --source 127.0.0.2,127.0.0.3 or sysctl net.ipv4.ip_local_port_range gives more ports, ulimit -n more open files; a smaller --size helps datagrams that are too long"
 
 // hintTLS is for a tls:// service whose handshake fails.
 func hintTLS(err error) string {

@@ -25,6 +25,7 @@ type pingFlags struct {
 	size       int64
 	thresholds []threshold[ping.Summary]
 	family     familyFlags
+	socket     socketFlags
 	tls        tlsFlags
 	format     string
 	timestamps bool
@@ -66,6 +67,7 @@ func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
 	f.family.register(flags)
 	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe, and show the time of each step")
 	flags.Var(address(&c.Target.Source), "source", "connect from this address")
+	f.socket.register(flags)
 	flags.Var(thresholds(&f.thresholds, pingMeasures), "threshold", "a limit for a figure, e.g. p99<2ms; repeatable")
 	flags.Var(choice(&f.format, pingFormats), "format", "how to write the result: "+orList(pingFormats))
 	flags.BoolVar(&f.timestamps, "timestamps", false, "start each line of text with the time")
@@ -83,7 +85,9 @@ func (f *pingFlags) configFor(url string) (ping.Config, error) {
 		return ping.Config{}, err
 	}
 	c := f.config
-	target.Source = c.Target.Source
+	if target.Socket, target.Source, err = f.socket.options(c.Target.Source, target.Network); err != nil {
+		return ping.Config{}, err
+	}
 	c.Target, c.Count, c.Size = target, int(f.count), int(f.size)
 	return c, c.Check()
 }
@@ -137,7 +141,7 @@ func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) err
 	f.writeSummary(p.Stderr, summary, verdicts)
 	if summary.Received == 0 && lost != nil {
 		writeHint(p.Stderr, hintFor(lost))
-	} else if summary.LostBy[dial.Local] > 0 {
+	} else if summary.LostBy[dial.Local] > 0 && !dial.TooLong(lost.Err) {
 		writeHint(p.Stderr, hintLocal)
 	}
 	if config.Count > 0 && summary.Sent < int64(config.Count) {

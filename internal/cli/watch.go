@@ -33,6 +33,7 @@ type watchFlags struct {
 	file     string
 	command  string // of --on-change; "": none
 	family   familyFlags
+	socket   socketFlags
 	tls      tlsFlags
 	admin    adminFlags
 	log      logFlags
@@ -72,6 +73,7 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe")
 	flags.Var(number(&c.DownAfter, 1, 1000), "down-after", "lost probes in a row after which an address is down")
 	flags.Var(address(&f.source), "source", "connect from this address")
+	f.socket.register(flags)
 	f.tls.register(flags)
 	f.admin.register(cmd)
 	f.log.register(cmd)
@@ -142,7 +144,10 @@ func (f *watchFlags) prepare(t watch.Target, config *tls.Config) (watch.Target, 
 	if t.Dial.Network == "tls" {
 		t.Dial.TLS = config
 	}
-	t.Dial.Source = f.source
+	var err error
+	if t.Dial.Socket, t.Dial.Source, err = f.socket.options(f.source, t.Dial.Network); err != nil {
+		return t, err
+	}
 	return t, f.config.CheckTarget(t)
 }
 

@@ -23,7 +23,7 @@ const (
 	DNS          Class = "dns"           // the name cannot be resolved
 	TLS          Class = "tls"           // the handshake failed
 	Corrupt      Class = "corrupt"       // other bytes came back than were sent
-	Local        Class = "local"         // this machine lacks a descriptor, memory, a port or a permission
+	Local        Class = "local"         // this machine lacks a descriptor, memory, a port or a permission, or a datagram is too long
 )
 
 // Classify returns the class of an error of package net; "" if it has none, or err
@@ -48,7 +48,7 @@ func Classify(err error) Class {
 		return Unreachable
 	case errno.TimedOut:
 		return Timeout
-	case errno.NoDescriptors, errno.NoMemory, errno.NoAddress, errno.NotPermitted, errno.Filtered:
+	case errno.NoDescriptors, errno.NoMemory, errno.NoAddress, errno.NotPermitted, errno.Filtered, errno.TooLong:
 		return Local
 	}
 	timeout, ok := errors.AsType[net.Error](err)

@@ -85,7 +85,7 @@ func (t Target) dialName(ctx context.Context, network string) (net.Conn, error) 
 		return nil, err
 	}
 	dial := func(ctx context.Context, address string) (net.Conn, error) {
-		return t.dialer(network).DialContext(ctx, network, address)
+		return t.connect(ctx, network, address)
 	}
 	switch {
 	case len(addresses) == 1:

@@ -10,17 +10,33 @@ import (
 	"testing"
 )
 
-// TestTargetsDoNotShareThePortsOfASource has a network with two local ports, and two
-// services. It never unlocks the thread, so the namespace ends with the goroutine
+// inNewNetwork moves the rest of the test into a network that has only a loopback, with
+// that MTU. It never unlocks the thread, so the namespace ends with the goroutine
 // (network_namespaces(7)).
-func TestTargetsDoNotShareThePortsOfASource(t *testing.T) {
+func inNewNetwork(t *testing.T, mtu string) {
+	t.Helper()
 	runtime.LockOSThread()
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		t.Skipf("a network namespace of its own: %v", os.NewSyscallError("unshare", err))
+		skip(t, "a network namespace of its own: %v", os.NewSyscallError("unshare", err))
 	}
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Skipf("ip link set lo up: %v: %s", err, out)
+	if out, err := exec.Command("ip", "link", "set", "lo", "up", "mtu", mtu).CombinedOutput(); err != nil {
+		skip(t, "ip link set lo up mtu %s: %v: %s", mtu, err, out)
 	}
+}
+
+// skip skips a test that cannot run on this machine. With ECHOD_REQUIRE it fails.
+func skip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("ECHOD_REQUIRE") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// TestTargetsDoNotShareThePortsOfASource has a network with two local ports, and two
+// services.
+func TestTargetsDoNotShareThePortsOfASource(t *testing.T) {
+	inNewNetwork(t, "65536")
 	var targets []Target
 	for range 2 {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -2,7 +2,30 @@
 
 package dial
 
-import "syscall"
+import (
+	"errors"
+	"net"
+	"runtime"
+)
 
 // bindWithoutPort does nothing: only Linux has the option.
-func bindWithoutPort(_, _ string, _ syscall.RawConn) error { return nil }
+func bindWithoutPort(int) {}
+
+// The options that this system has.
+const hasInterface, hasTOS, hasDiscovery = false, runtime.GOOS != "windows", false
+
+// set gives the options to a socket that is not connected. [Socket.Check] has refused
+// those that this system does not have.
+func (s Socket) set(fd int, ipv6 bool) error { return s.setTOS(fd, ipv6) }
+
+// receiveTTL does nothing, so that [ReadTTL] returns 0.
+func receiveTTL(int, bool) error { return nil }
+
+func tryInterface(string) error { return errors.ErrUnsupported }
+
+// MTU returns an error: only Linux has IP_MTU.
+func MTU(net.Conn) (int, error) { return 0, errors.ErrUnsupported }
+
+const controlSize = 0
+
+func parseTTL([]byte) int { return 0 }

@@ -3,11 +3,15 @@
 package dial
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"echod/internal/endpoint"
@@ -24,6 +28,10 @@ type Target struct {
 	// Source is the source address; if it is zero, the kernel chooses one. It is not
 	// for unix sockets.
 	Source netip.Addr
+	// Socket is the options of the sockets. [Socket.Check] reports whether they can be set.
+	Socket Socket
+	// ReceiveTTL makes [ReadTTL] return the TTL of datagrams, on Linux.
+	ReceiveTTL bool
 	// Via, if set, makes the connections instead of package net. For the network
 	// "tls" it makes the connections below TLS.
 	Via func(ctx context.Context) (net.Conn, error)
@@ -64,21 +72,60 @@ func (t Target) DialTransport(ctx context.Context) (net.Conn, error) {
 	if t.HasName() {
 		return t.dialName(ctx, network)
 	}
-	return t.dialer(network).DialContext(ctx, network, t.Address)
+	return t.connect(ctx, network, t.Address)
 }
 
-func (t Target) dialer(network string) *net.Dialer {
+// connect makes a socket and connects it to one address.
+func (t Target) connect(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := new(net.Dialer)
+	options := t.Socket != (Socket{}) || t.ReceiveTTL
+	if network != "unix" && (t.Source.IsValid() || options) {
+		dialer.Control = t.control
+	}
 	switch {
 	case !t.Source.IsValid():
 	case network == "tcp":
-		dialer.Control = bindWithoutPort
 		dialer.LocalAddr = &net.TCPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}
 	case network == "udp":
-		dialer.Control = bindWithoutPort
 		dialer.LocalAddr = &net.UDPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}
 	}
-	return dialer
+	conn, err := dialer.DialContext(ctx, network, address)
+	if udp, ok := conn.(*net.UDPConn); ok && options {
+		return &datagramConn{udp, t.ReceiveTTL}, err
+	}
+	return conn, err
+}
+
+// ListenUDP opens a socket for datagrams that is not connected, with the source and the
+// options of t. Network is "udp4" or "udp6". Port 0 is any port.
+func (t Target) ListenUDP(ctx context.Context, network string, port int) (*net.UDPConn, error) {
+	host := ""
+	if t.Source.IsValid() {
+		host = t.Source.String()
+	}
+	t.Source = netip.Addr{} // bind(2) chooses the port: nothing is connected
+	config := net.ListenConfig{Control: t.control}
+	conn, err := config.ListenPacket(ctx, network, net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+// control gives the options to a new socket. It is a Control of net.Dialer and
+// net.ListenConfig.
+func (t Target) control(network, _ string, c syscall.RawConn) error {
+	var err error
+	failed := c.Control(func(fd uintptr) {
+		if t.Source.IsValid() {
+			bindWithoutPort(int(fd))
+		}
+		ipv6 := strings.HasSuffix(network, "6")
+		if err = t.Socket.set(int(fd), ipv6); err == nil && t.ReceiveTTL && strings.HasPrefix(network, "udp") {
+			err = receiveTTL(int(fd), ipv6)
+		}
+	})
+	return cmp.Or(failed, err)
 }
 
 // keepAliveProbes is how many keepalive probes without an answer end a connection.

@@ -13,10 +13,10 @@ import (
 	"echod/internal/sys"
 )
 
-// newDriver returns a loop if possible. It cannot speak TLS, and cannot use connections that
-// the caller makes.
+// newDriver returns a loop if possible. It cannot speak TLS, cannot use connections that
+// the caller makes, and sets no options of sockets.
 func newDriver(r *run) (driver, error) {
-	if r.Target.Network == "tls" || r.Target.Via != nil {
+	if r.Target.Network == "tls" || r.Target.Via != nil || r.Socket != (dial.Socket{}) {
 		return newNetDriver(r)
 	}
 	return newLoop(r, &sys.Linux{})

@@ -29,6 +29,10 @@ type Plan struct {
 	// 28,000 ports on Linux (ip_local_port_range).
 	Sources []netip.Addr `json:"sources,omitempty"`
 
+	// Socket is the options of the sockets. With any of them, the driver is that on package
+	// net, also on Linux.
+	Socket dial.Socket `json:"socket,omitzero"`
+
 	// Rate is the number of messages per second that are sent on a schedule, over all
 	// connections (open loop). 0 sends the next message when an answer has come
 	// (closed loop). If it has stages, Duration is their sum.

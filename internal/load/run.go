@@ -136,6 +136,7 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run
 	if observe == nil {
 		observe = func(Progress) {}
 	}
+	p.Target.Socket = p.Socket
 	to, err := reach(ctx, p)
 	switch {
 	case ctx.Err() != nil:

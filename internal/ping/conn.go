@@ -187,7 +187,7 @@ func (c *connection) readLoop(size int, datagrams bool, to chan<- arrival) {
 // error is about one datagram: an ICMP message came back (udp(7)).
 func transient(err error) bool {
 	class := dial.Classify(err)
-	return class == dial.Refused || class == dial.Unreachable
+	return class == dial.Refused || class == dial.Unreachable || dial.TooLong(err)
 }
 
 // addr returns the address of the peer.
@@ -219,8 +219,6 @@ func classify(err error) dial.Class {
 	switch {
 	case errors.As(err, new(*notSentError)):
 		return NotSent
-	case class == "" && dial.TooLong(err):
-		return dial.Local
 	case class == "" && op != nil && op.Op == "remote error":
 		// A TLS alert. A server rejects our certificate after the handshake (RFC 8446,
 		// section 2).

@@ -282,7 +282,7 @@ func (r *run) lose(f *flight, at time.Time, err error) {
 // name: this one refused, and nothing has been sent since. Other probes may be in
 // flight: one error may be about several, and then there always are some.
 func (r *run) tryOtherAddress(err error) bool {
-	return r.datagrams() && transient(err) && r.Target.HasName() && !r.flights.find(r.flights.last).sent.After(r.icmp.at)
+	return r.datagrams() && transient(err) && !dial.TooLong(err) && r.Target.HasName() && !r.flights.find(r.flights.last).sent.After(r.icmp.at)
 }
 
 // phases returns the phases of f that are reported.

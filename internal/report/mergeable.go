@@ -51,6 +51,7 @@ var common = []struct {
 	{"warmup", func(p load.Plan) any { return p.Warmup }},
 	{"duration", func(p load.Plan) any { return p.Duration }},
 	{"timeout", func(p load.Plan) any { return p.Timeout }},
+	{"socket", func(p load.Plan) any { return p.Socket }},
 	{"verify", func(p load.Plan) any { return p.Verify }},
 }
 

@@ -1,0 +1,77 @@
+package dial
+
+import (
+	"fmt"
+	"net"
+)
+
+// datagramConn is a UDP socket with options.
+type datagramConn struct {
+	*net.UDPConn
+	ttl bool // the kernel reports the TTL of datagrams
+}
+
+// TooLongError is returned for a datagram that is longer than the path takes, if it must
+// not be fragmented. It may be about an earlier datagram: a router has reported it (RFC
+// 1191, section 4; RFC 8201, section 4).
+type TooLongError struct {
+	MTU int // of the path, as far as the kernel knows, in bytes
+	Max int // the longest datagram that fits, without its headers
+	Err error
+}
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("%v: the path has an MTU of %d bytes as far as the kernel knows, so that at most %d fit", e.Err, e.MTU, e.Max)
+}
+
+func (e *TooLongError) Unwrap() error { return e.Err }
+
+func (c *datagramConn) Write(p []byte) (int, error) {
+	n, err := c.UDPConn.Write(p)
+	return n, c.explain(err)
+}
+
+func (c *datagramConn) Read(p []byte) (int, error) {
+	n, err := c.UDPConn.Read(p)
+	return n, c.explain(err)
+}
+
+// explain adds the MTU to an error about a datagram that is too long.
+func (c *datagramConn) explain(err error) error {
+	if err == nil || !TooLong(err) {
+		return err
+	}
+	mtu, unknown := MTU(c)
+	if unknown != nil {
+		return err
+	}
+	return &TooLongError{mtu, mtu - Headers(c), err}
+}
+
+// Headers returns how many bytes the headers of IP and UDP take in each datagram of c, without
+// options and extensions: 28 or, with IPv6, 48 (RFC 791, RFC 8200, RFC 768).
+func Headers(c net.Conn) int {
+	if isIPv6(c) {
+		return 48
+	}
+	return 28
+}
+
+func isIPv6(c net.Conn) bool {
+	local, ok := c.LocalAddr().(*net.UDPAddr)
+	return ok && local.IP.To4() == nil
+}
+
+// ReadTTL reads from c and returns the TTL, or the hop limit, that the datagram had when it
+// arrived. It is 0 if that is not known: for streams, for targets without
+// ReceiveTTL, and on systems other than Linux.
+func ReadTTL(c net.Conn, p []byte) (n, ttl int, err error) {
+	datagrams, ok := c.(*datagramConn)
+	if !ok || !datagrams.ttl {
+		n, err = c.Read(p)
+		return n, 0, err
+	}
+	control := make([]byte, controlSize)
+	n, got, _, _, err := datagrams.ReadMsgUDPAddrPort(p, control)
+	return n, parseTTL(control[:got]), datagrams.explain(err)
+}
