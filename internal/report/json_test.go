@@ -98,6 +98,13 @@ func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 	}
 }
 
+// TestByteOrderMarkIsSkipped: shells of Windows begin a file with one.
+func TestByteOrderMarkIsSkipped(t *testing.T) {
+	if _, err := report.Read("a.json", strings.NewReader("\ufeff"+written(t, sample(1, 2, time.Millisecond)))); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestResultFileStartsWithItsFormat(t *testing.T) {
 	text := written(t, sample(1, 1, time.Millisecond))
 	if want := "{\n  \"format\": \"echod-bench/3\",\n  \"figures\": {\n"; !strings.HasPrefix(text, want) {

@@ -31,7 +31,7 @@ func Read(name string, in io.Reader) (*load.Result, error) {
 	if err != nil {
 		return nil, &FileError{name, err}
 	}
-	r, err := parse(text)
+	r, err := parse(bytes.TrimPrefix(text, []byte("\ufeff"))) // the byte order mark of UTF-8
 	if err != nil {
 		return nil, &FileError{name, err}
 	}

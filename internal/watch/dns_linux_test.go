@@ -96,8 +96,7 @@ func TestFailedQueryForIPv6DoesNotHideIPv4Addresses(t *testing.T) {
 	over := make(chan struct{})
 	go func() { defer close(over); w.Run(ctx, nil) }()
 	defer func() { stop(); <-over }()
-	log.await(t, "name not resolved", "network=ip6", "server misbehaving")
-	log.await(t, "address added", "127.77.0.1:7")
+	log.awaitAll(t, []string{"name not resolved", "network=ip6", "server misbehaving"}, []string{"address added", "127.77.0.1:7"})
 	got := w.Snapshot().Targets[0]
 	if n := got.Failures[Failure{"ip6", "server"}]; n == 0 || n != got.FailedLookups() {
 		t.Errorf("got the failed look-ups %v, want only ip6 of the server", got.Failures)
@@ -157,15 +156,21 @@ func (l lines) Write(p []byte) (int, error) {
 // await waits for a line that contains all words.
 func (l lines) await(t *testing.T, words ...string) {
 	t.Helper()
+	l.awaitAll(t, words)
+}
+
+// awaitAll waits for several such lines, in any order.
+func (l lines) awaitAll(t *testing.T, all ...[]string) {
+	t.Helper()
 	deadline := time.After(time.Minute)
-	for {
+	for len(all) > 0 {
 		select {
 		case line := <-l:
-			if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
-				return
-			}
+			all = slices.DeleteFunc(all, func(words []string) bool {
+				return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) })
+			})
 		case <-deadline:
-			t.Fatalf("the log never said %q", words)
+			t.Fatalf("the log never said %q", all)
 		}
 	}
 }

@@ -89,27 +89,28 @@ const lookupTimeout = 10 * time.Second
 func (m *monitor) resolve() {
 	ctx, cancel := context.WithTimeout(m.ctx, lookupTimeout)
 	defer cancel()
-	var queries sync.WaitGroup
+	answered := make(chan *family, len(m.families))
 	for _, f := range m.families {
-		queries.Go(func() { f.found, f.err = m.lookUp(ctx, f.network, m.w.config.Lookup) })
-	}
-	queries.Wait()
-	if m.ctx.Err() != nil {
-		return
-	}
-	added := make([][]string, len(m.families))
-	for i, f := range m.families {
-		added[i] = m.update(f)
+		go func() {
+			f.found, f.err = m.lookUp(ctx, f.network, m.w.config.Lookup)
+			answered <- f
+		}()
 	}
 	omitted := 0
-	for i, f := range m.families {
-		for _, name := range added[i] {
+	for range m.families {
+		f := <-answered // the one that is answered first does not wait for the other
+		if m.ctx.Err() != nil {
+			continue
+		}
+		for _, name := range m.update(f) {
 			if !m.add(f, name) {
 				omitted++
 			}
 		}
 	}
-	m.setProblem(omitted)
+	if m.ctx.Err() == nil {
+		m.setProblem(omitted)
+	}
 }
 
 // update handles the result of the last look-up of f. It removes addresses, and returns

@@ -23,6 +23,7 @@ type network struct {
 	mu     sync.Mutex
 	found  []netip.Addr
 	broken map[string]error // of the resolver, by network
+	silent string           // a network whose look-ups are not answered
 	rotate int              // how many of found an answer has, the next ones each time; 0: all
 	asked  int              // look-ups of IPv4 addresses
 	conns  map[string][]net.Conn
@@ -70,7 +71,14 @@ func (f *network) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (f *network) lookup(_ context.Context, network, _ string) ([]netip.Addr, error) {
+func (f *network) lookup(ctx context.Context, network, _ string) ([]netip.Addr, error) {
+	if f.silent == network {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if network == "ip6" {
+		time.Sleep(time.Millisecond) // so that the order of the log is always the same
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if network == "ip4" {

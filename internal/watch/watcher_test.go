@@ -169,6 +169,21 @@ func TestAddressesFollowTheResolver(t *testing.T) {
 	}
 }
 
+// TestSilentResolverForIPv6DoesNotDelayIPv4Addresses: e.g. a firewall drops the queries.
+func TestSilentResolverForIPv6DoesNotDelayIPv4Addresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newNetwork("10.0.0.1")
+		f.silent = "ip6"
+		w := f.watch(t, f.config(t, name))
+		w.until(5500 * time.Millisecond)
+		w.want("10.0.0.1:7 up: 5 received, 0 lost")
+		w.until(11 * time.Second)
+		if got := w.Snapshot().Targets[0]; got.Failures[Failure{"ip6", "timeout"}] != 1 || got.FailedLookups() != 1 {
+			t.Errorf("got the failed look-ups %v, want a timeout of ip6", got.Failures)
+		}
+	})
+}
+
 // TestAddressesThatRotateAreNotRemoved: an answer has 3 of 10 addresses. One of them dies
 // and comes back. Each has one history, and all its counts.
 func TestAddressesThatRotateAreNotRemoved(t *testing.T) {
@@ -227,7 +242,7 @@ func TestFailureOfTheResolverIsLoggedAtItsStartAndEnd(t *testing.T) {
 		w.wantLog("name not resolved, its last addresses are kept network=ip4 addresses=0")
 		f.resolve("10.0.0.1")
 		w.until(65 * time.Second)
-		w.wantLog("name resolved again network=ip4 failed_for=40s", "address added address=10.0.0.1:7 addresses=1", "target up address=10.0.0.1:7")
+		w.wantLog("name resolved again network=ip4 failed_for=40.004s", "address added address=10.0.0.1:7 addresses=1", "target up address=10.0.0.1:7")
 		if got := w.Snapshot().Targets[0]; got.Failures[Failure{"ip4", "timeout"}] != 4 || got.Problem != "" {
 			t.Errorf("got the failed look-ups %v and %q, want 4 timeouts and none now", got.Failures, got.Problem)
 		}
