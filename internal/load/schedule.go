@@ -32,7 +32,7 @@ func (s *schedule) due() int64 {
 func (s *schedule) at(i int64) int64 {
 	begin, n := s.begin, float64(i)
 	for _, stage := range s.rate.stages {
-		if total := stage.total(); n >= total {
+		if total := stage.total(); n > total-rounding {
 			begin, n = begin+int64(stage.length), n-total
 			continue
 		}
@@ -40,6 +40,10 @@ func (s *schedule) at(i int64) int64 {
 	}
 	return never
 }
+
+// rounding is less than a message, and more than the error of the floating-point numbers in a
+// stage: a message at the very end of a stage belongs to the next one.
+const rounding = 1e-6
 
 // count returns how many messages are due within [from, to).
 func (s *schedule) count(from, to int64) int64 { return s.first(to) - s.first(from) }

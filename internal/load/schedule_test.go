@@ -45,3 +45,18 @@ func TestMessagesAfterAPauseAreDueAtTheirTimes(t *testing.T) {
 		t.Error("got an eleventh before it is due")
 	}
 }
+
+// While the last answers are waited for, nothing more is sent.
+func TestNoMessageIsDueAfterTheEnd(t *testing.T) {
+	var s schedule
+	s.start(1000, PerSecond(1e6))
+	s.end.Store(3000)
+	for i := range int64(2) {
+		if got, _, ok := s.pop(9000); !ok || got != i {
+			t.Errorf("got message %d, %t; want %d", got, ok, i)
+		}
+	}
+	if got, due, ok := s.pop(9000); ok || s.due() != never {
+		t.Errorf("got message %d, due at %d, next at %d; want none", got, due, s.due())
+	}
+}

@@ -7,10 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
-
 	"echod/internal/dial"
+	"github.com/google/go-cmp/cmp"
 )
 
 // slotRig is a slot, a clock, and a driver that only writes down what it is asked for.
@@ -157,6 +155,29 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.ended(r.time)
 			r.act()
 		}, "connect, send 64, half-close, disconnect, connect", outcomes{due: 2, inTime: 2, sent: 1, answered: 1}, nil},
+		{"churn on a schedule: a message waits for its connection until the timeout", churnOpenLoop, func(r *slotRig) {
+			r.start(0)
+			r.due()
+			r.due()
+			r.pass(1000*ms + 1)
+		}, "connect", outcomes{due: 2, inTime: 2, failed: 2}, Classes{dial.Timeout: 2}},
+		{"at the end what waits for a connection or an answer fails", churnOpenLoop, func(r *slotRig) {
+			r.start(0)
+			r.due()
+			r.due()
+			r.connect()
+			r.stop(r.time, dial.Timeout)
+		}, "connect, send 64, half-close", outcomes{due: 2, inTime: 2, sent: 1, failed: 2}, Classes{dial.Timeout: 2}},
+		{"at the end datagrams in flight are lost", both(udp, depth(2)), func(r *slotRig) {
+			r.up()
+			r.stop(r.time, dial.Timeout)
+		}, "connect, datagram, datagram", outcomes{due: 2, sent: 2, lost: 2}, nil},
+		{"datagrams that find no space wait until the timeout", both(udp, openLoop), func(r *slotRig) {
+			r.up()
+			r.full = true
+			r.due()
+			r.pass(1000*ms + 1)
+		}, "connect, datagram", outcomes{due: 1, inTime: 1, failed: 1}, Classes{dial.Timeout: 1}},
 		{"churn on a schedule: a message fails with its connect", churnOpenLoop, func(r *slotRig) {
 			r.start(0)
 			r.due()
@@ -329,52 +350,5 @@ func TestEachConnectionOfASlotHasItsOwnBytes(t *testing.T) {
 	r.connect()
 	if r.stream.start == first {
 		t.Errorf("both streams start at %d", first)
-	}
-}
-
-// Whatever happens to a connection, each message of the schedule has one outcome, or is
-// still waiting for it.
-func TestEachScheduledMessageHasOneOutcome(t *testing.T) {
-	plans := map[string]func(*Plan){"tcp": openLoop, "tcp, churn": churnOpenLoop, "udp": both(udp, openLoop)}
-	for name, plan := range plans {
-		t.Run(name, func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) {
-				r := newSlotRig(nil, plan)
-				r.start(0)
-				for range rapid.IntRange(1, 100).Draw(t, "steps") {
-					r.time += rapid.Int64Range(0, 400*ms).Draw(t, "pause")
-					switch rapid.IntRange(0, 8).Draw(t, "step") {
-					case 0, 1, 2:
-						r.due()
-					case 3:
-						if r.state == connecting {
-							r.connected(r.time)
-						}
-					case 4:
-						if r.state == connecting {
-							r.connectFailed(r.time, dial.Refused)
-						}
-					case 5:
-						if n := r.stream.written - r.stream.echoed; n > 0 {
-							r.echo(int(rapid.Int64Range(1, n).Draw(t, "bytes")))
-						} else if len(r.sent) > 0 {
-							r.receivedDatagram(r.time, rapid.SampledFrom(r.sent).Draw(t, "datagram"))
-						}
-					case 6:
-						r.ended(r.time)
-					case 7:
-						r.lost(r.time, dial.Reset)
-					case 8:
-						r.expire(r.time)
-					}
-					r.act()
-					o := r.tally.outcomes
-					waiting := int64(r.stream.pending.len() + r.datagrams.inFlight + r.unsent.len() + r.waiting.len())
-					if o.due != o.settled()+waiting {
-						t.Fatalf("%v: got %+v and %d waiting for an outcome", r.log, o, waiting)
-					}
-				}
-			})
-		})
 	}
 }
