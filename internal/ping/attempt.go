@@ -15,6 +15,7 @@ type outcome struct {
 	sent   time.Time // zero if there was no connection
 	at     time.Time
 	phases Phases
+	ttl    int
 	err    error   // nil if it was answered
 	others []Probe // what was received besides
 }
@@ -38,7 +39,7 @@ func (r *run) attempt(ctx context.Context, f *flight) {
 func (r *run) finished(o outcome) {
 	r.attempts--
 	f := o.flight
-	f.sent, f.phases = o.sent, o.phases
+	f.sent, f.phases, f.ttl = o.sent, o.phases, o.ttl
 	if o.err != nil {
 		r.lose(f, o.at, o.err)
 	} else {
@@ -76,7 +77,8 @@ func (o *outcome) exchange(ctx context.Context, config *Config, payloads *payloa
 func (o *outcome) receive(c *connection, config *Config, payloads *payloads) error {
 	f, buf := o.flight, make([]byte, config.Size+1)
 	for got := 0; got < config.Size; {
-		n, err := c.Read(buf)
+		n, ttl, err := dial.ReadTTL(c.Conn, buf)
+		o.ttl = ttl
 		part, at := buf[:max(n, 0)], time.Now()
 		if config.Target.Network == "udp" && err == nil {
 			seq, stamp, ok := payloads.parse(part)

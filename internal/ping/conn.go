@@ -30,6 +30,7 @@ type connection struct {
 type arrival struct {
 	conn *connection
 	data []byte
+	ttl  int // of a datagram, 0 if it is not known
 	at   time.Time
 	err  error
 }
@@ -38,6 +39,7 @@ type arrival struct {
 func connect(ctx context.Context, target Target) (*connection, error) {
 	w := stopwatch{start: time.Now()}
 	bare := target
+	bare.ReceiveTTL = true
 	target.Via = func(ctx context.Context) (net.Conn, error) {
 		conn, err := bare.DialTransport(ctx)
 		w.mark(&w.connected)
@@ -157,8 +159,8 @@ func (c *connection) readLoop(size int, datagrams bool, to chan<- arrival) {
 	buf := make([]byte, size+1)
 	failed, pause := int64(0), time.Duration(0)
 	for {
-		n, err := c.Read(buf)
-		a := arrival{c, slices.Clone(buf[:max(n, 0)]), time.Now(), err}
+		n, ttl, err := dial.ReadTTL(c.Conn, buf)
+		a := arrival{c, slices.Clone(buf[:max(n, 0)]), ttl, time.Now(), err}
 		select {
 		case to <- a:
 		case <-c.done:

@@ -17,6 +17,7 @@ type flight struct {
 	sent   time.Time   // when it was given to its connection, or began to wait for one
 	conn   *connection // nil while there is none, and with Config.Reconnect
 	phases Phases
+	ttl    int  // of the last answer
 	fate   Fate // "" while it is in flight
 
 	// On a stream, wrote is how long after sent its first byte was written, if it was

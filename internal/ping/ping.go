@@ -96,6 +96,10 @@ type Probe struct {
 	// Phases are known if Config.Reconnect is set.
 	Phases Phases
 
+	// TTL is the TTL of the answer, or its hop limit, when it arrived. It is 0 if that is
+	// not known: on a stream, and on systems other than Linux. See [Hops].
+	TTL int
+
 	// Class and Err say why the probe was lost, or what is wrong with a later event,
 	// e.g. with a duplicate. Class is "" if it is not known.
 	Class dial.Class

@@ -68,7 +68,7 @@ func (r *run) receiveDatagram(a arrival) {
 	}
 	f, wrong, sent := r.flights.find(seq), r.payloads.compareWhole(a.data, seq, stamp), time.Unix(0, stamp)
 	if f != nil {
-		sent = f.sent
+		sent, f.ttl = f.sent, a.ttl
 	}
 	switch inFlight := f != nil && f.fate == ""; {
 	case inFlight && wrong != nil:
@@ -100,7 +100,7 @@ func (r *run) answered(seq uint64, sent, at time.Time, wrong *WrongError) {
 	fate, reordered := r.flights.answer(seq)
 	p := Probe{Fate: fate, Seq: seq, Sent: sent, At: at, RTT: at.Sub(sent), Reordered: reordered && !r.Reconnect}
 	if f != nil {
-		p.Phases = r.phases(f)
+		p.Phases, p.TTL = r.phases(f), f.ttl
 	}
 	if wrong != nil {
 		p.Class, p.Err = dial.Corrupt, wrong

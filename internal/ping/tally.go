@@ -31,6 +31,8 @@ type Summary struct {
 	// last few most. 0 if there are fewer than two answers.
 	Jitter time.Duration
 
+	LowestTTL, HighestTTL int // of the answers; 0 if no TTL is known
+
 	DNS, Connect, TLS, FirstByte hist.Summary // with Config.Reconnect
 }
 
@@ -44,6 +46,7 @@ type Tally struct {
 	last   time.Duration // the RTT of the last answer
 	moved  time.Duration // the sum of the differences
 	phases map[string]*hist.Hist
+	ttl    ttlRange
 	had    bool      // a connection
 	down   time.Time // start of the time without a connection; zero if there is one
 	seen   time.Time // of the last event
@@ -62,6 +65,7 @@ func (t *Tally) Probe(p Probe) {
 	case Answered:
 		c.Sent++
 		c.Received++
+		t.ttl.add(p.TTL)
 		t.time(p)
 	case Lost:
 		c.Sent++
@@ -122,6 +126,7 @@ func (t *Tally) Conn(e ConnEvent) {
 func (t *Tally) Summary() Summary {
 	s := t.counts
 	s.RTT = t.rtt.Summary()
+	s.LowestTTL, s.HighestTTL = t.ttl.lowest, t.ttl.highest
 	s.LostBy = maps.Clone(s.LostBy)
 	if !t.down.IsZero() {
 		s.Down += t.seen.Sub(t.down)

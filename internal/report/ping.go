@@ -167,6 +167,9 @@ func WritePingSummary(w io.Writer, s ping.Summary, verdicts []Verdict, color boo
 	if s.Reconnects > 0 || s.Down > 0 {
 		fmt.Fprintf(&b, "reconnects  %d, and %s without a connection\n", s.Reconnects, draw.Duration(s.Down))
 	}
+	if s.LowestTTL > 0 {
+		fmt.Fprintf(&b, "distance    %s\n", distance(s))
+	}
 	if s.Received > 0 {
 		writePingTimes(&b, s)
 	}
@@ -174,6 +177,22 @@ func WritePingSummary(w io.Writer, s ping.Summary, verdicts []Verdict, color boo
 		return err
 	}
 	return WriteVerdicts(w, verdicts, color)
+}
+
+// distance says with which TTLs the answers arrived, and how many hops that probably is.
+func distance(s ping.Summary) string {
+	if s.LowestTTL == s.HighestTTL {
+		return fmt.Sprintf("ttl %d, about %s", s.LowestTTL, hops(ping.Hops(s.LowestTTL)))
+	}
+	far, near := ping.Hops(s.LowestTTL), ping.Hops(s.HighestTTL)
+	return fmt.Sprintf("ttl %d to %d, about %d to %s: the path changes", s.LowestTTL, s.HighestTTL, min(far, near), hops(max(far, near)))
+}
+
+func hops(n int) string {
+	if n == 1 {
+		return "1 hop"
+	}
+	return fmt.Sprintf("%d hops", n)
 }
 
 // writePingTimes writes a row for each time that was measured.

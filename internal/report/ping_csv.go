@@ -34,6 +34,7 @@ var pingColumns = []struct {
 	{"down_seconds", func(e pingEvent) string { return decimal(e.Down) }},
 	{"address", func(e pingEvent) string { return e.Address }},
 	{"class", func(e pingEvent) string { return string(e.Class) }},
+	{"ttl", func(e pingEvent) string { return unlessZero(e.TTL, strconv.Itoa(e.TTL)) }},
 	{"error", func(e pingEvent) string { return e.Error }},
 }
 
@@ -42,7 +43,7 @@ func decimal(seconds float64) string {
 	return unlessZero(seconds, strconv.FormatFloat(seconds, 'f', 9, 64))
 }
 
-func unlessZero[N uint64 | float64](n N, text string) string {
+func unlessZero[N int | uint64 | float64](n N, text string) string {
 	if n == 0 {
 		return ""
 	}

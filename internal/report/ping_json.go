@@ -61,6 +61,7 @@ type pingEvent struct {
 	Sent      *time.Time `json:"sent,omitempty"`
 	RTT       float64    `json:"rtt_seconds,omitempty"`
 	Reordered bool       `json:"reordered,omitempty"`
+	TTL       int        `json:"ttl,omitempty"`
 	Address   string     `json:"address,omitempty"`
 	DNS       float64    `json:"dns_seconds,omitempty"`
 	Connect   float64    `json:"connect_seconds,omitempty"`
@@ -73,7 +74,7 @@ type pingEvent struct {
 
 func probeEvent(p ping.Probe) pingEvent {
 	e := pingEvent{
-		Event: string(p.Fate), At: p.At.UTC(), Seq: p.Seq, RTT: p.RTT.Seconds(), Reordered: p.Reordered,
+		Event: string(p.Fate), At: p.At.UTC(), Seq: p.Seq, RTT: p.RTT.Seconds(), Reordered: p.Reordered, TTL: p.TTL,
 		Class: p.Class, Error: errorText(p.Err),
 	}
 	if !p.Sent.IsZero() {
@@ -115,11 +116,20 @@ type pingSummary struct {
 	Down       float64              `json:"down_seconds"`
 	RTT        *pingTimes           `json:"rtt,omitempty"`
 	Jitter     *float64             `json:"jitter_seconds,omitempty"`
+	TTL        *pingTTL             `json:"ttl,omitempty"`
 	DNS        *pingTimes           `json:"dns,omitempty"`
 	Connect    *pingTimes           `json:"connect,omitempty"`
 	TLS        *pingTimes           `json:"tls,omitempty"`
 	FirstByte  *pingTimes           `json:"first_byte,omitempty"`
 	Thresholds []Verdict            `json:"thresholds,omitempty"`
+}
+
+// pingTTL is what the TTLs of answers say about the distance. The hops are guesses.
+type pingTTL struct {
+	Lowest      int `json:"lowest"`
+	Highest     int `json:"highest"`
+	HopsLowest  int `json:"hops_guess_of_lowest"`
+	HopsHighest int `json:"hops_guess_of_highest"`
 }
 
 // pingTimes are a distribution.
@@ -143,6 +153,9 @@ func summaryOf(s ping.Summary, verdicts []Verdict) pingSummary {
 	if s.Received > 1 {
 		jitter := s.Jitter.Seconds()
 		all.Jitter = &jitter
+	}
+	if s.LowestTTL > 0 {
+		all.TTL = &pingTTL{s.LowestTTL, s.HighestTTL, ping.Hops(s.LowestTTL), ping.Hops(s.HighestTTL)}
 	}
 	return all
 }

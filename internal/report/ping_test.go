@@ -100,6 +100,17 @@ connect      2.00 ms   2.00 ms   2.00 ms   2.00 ms   2.00 ms
 round trip   2.00 ms   2.00 ms   2.00 ms   2.00 ms   2.00 ms    500 µs
 `},
 	}
+	for ttls, want := range map[[2]int]string{
+		{64, 64}:   "ttl 64, about 0 hops",
+		{127, 127}: "ttl 127, about 1 hop",
+		{55, 57}:   "ttl 55 to 57, about 7 to 9 hops: the path changes",
+	} {
+		var b strings.Builder
+		report.WritePingSummary(&b, ping.Summary{LowestTTL: ttls[0], HighestTTL: ttls[1]}, nil, false)
+		if !strings.Contains(b.String(), "\ndistance    "+want+"\n") {
+			t.Errorf("got %s, want a line with %q", b.String(), want)
+		}
+	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b strings.Builder
