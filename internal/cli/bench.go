@@ -28,6 +28,7 @@ import (
 type benchFlags struct {
 	plan       load.Plan
 	thresholds []threshold[*load.Result]
+	find       findFlags
 	family     familyFlags
 	socket     socketFlags
 	tls        tlsFlags
@@ -40,7 +41,7 @@ type benchFlags struct {
 const defaultBenchDuration = 10 * time.Second
 
 func newBenchFlags() *benchFlags {
-	return &benchFlags{output: newOutputFlags(resultFormats...), plan: load.Plan{
+	return &benchFlags{output: newOutputFlags(resultFormats...), find: findFlags{max: load.MaxRate, precision: defaultPrecision}, plan: load.Plan{
 		Conns: 50, Depth: 1, Sizes: mustParseSizes("64"), Timeout: 5 * time.Second, Spin: load.DefaultSpin, Verify: true,
 	}}
 }
@@ -100,6 +101,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(thresholds(&f.thresholds, benchMeasures, percentileOf), "threshold", "a limit for a figure, e.g. p99<2ms; repeatable")
 	flags.Var(percentiles(&f.percentiles), "percentiles", "the percentiles of latency in the report")
 	flags.Var(number(&plan.ServerPID, 1, 1<<22), "server-pid", "also measure CPU and memory of this process")
+	f.find.register(cmd)
 	f.output.register(cmd)
 	flags.StringVar(&f.hdr, "hdr", "", "also write the latency to this file (HdrHistogram)")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print no progress, only the report")
@@ -117,13 +119,10 @@ func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	status, screen := newStatus(p), report.NewScreen(plan)
-	status.show(screen.Lines)
-	result, err := load.Run(ctx, plan, func(now load.Progress) {
-		screen.Add(now)
-		status.show(screen.Lines)
-	})
-	status.clear()
+	if len(f.find.limits) > 0 {
+		return f.findRate(ctx, p, plan, file)
+	}
+	result, err := runShown(ctx, p, plan)
 	if result == nil || err != nil && result.Seconds == 0 && f.output.format == "text" { // nothing was measured
 		return cmp.Or(interrupted(ctx), err)
 	}
@@ -138,6 +137,17 @@ func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *
 		err = cmp.Or(err, hdr.write(func(w io.Writer) error { return writeRuns(w, []report.Run{run}, format, false) }))
 	}
 	return cmp.Or(err, interrupted(ctx), benchError(run))
+}
+
+// runShown carries out plan, and shows it on a terminal meanwhile.
+func runShown(ctx context.Context, p *Process, plan load.Plan) (*load.Result, error) {
+	status, screen := newStatus(p), report.NewScreen(plan)
+	defer status.clear()
+	status.show(screen.Lines)
+	return load.Run(ctx, plan, func(now load.Progress) {
+		screen.Add(now)
+		status.show(screen.Lines)
+	})
 }
 
 func (f *benchFlags) openHdr() (*outputFile, error) {
@@ -160,11 +170,16 @@ func (f *benchFlags) planFor(url string) (load.Plan, error) {
 	if target.TLS, err = f.tls.config(target.Network); err != nil {
 		return load.Plan{}, err
 	}
-	if target.Network != "udp" && f.bounds("loss") {
-		return load.Plan{}, usage.New("--threshold: loss is for udp:// targets", "want failed for streams, e.g. 'failed<1'")
+	for flag, limits := range map[string][]threshold[*load.Result]{"--threshold": f.thresholds, "--find": f.find.limits} {
+		if target.Network != "udp" && limited(limits, "loss") {
+			return load.Plan{}, usage.New(flag+": loss is for udp:// targets", "want failed for streams, e.g. 'failed<1'")
+		}
 	}
 	if pid := f.plan.ServerPID; pid > 0 && !canBeMeasured(pid) {
 		return load.Plan{}, usage.New(fmt.Sprintf("--server-pid: no process %d in /proc", pid), "want a process on this machine (Linux only), e.g. $(pidof echod)")
+	}
+	if err := f.find.check(f); err != nil {
+		return load.Plan{}, err
 	}
 	plan := f.plan
 	if err := f.setSocket(&plan, target.Network); err != nil {
@@ -193,14 +208,9 @@ func (f *benchFlags) setSocket(plan *load.Plan, network string) error {
 	return err
 }
 
-// bounds reports whether there is a threshold for that figure.
-func (f *benchFlags) bounds(measure string) bool {
-	for _, t := range f.thresholds {
-		if t.of.name == measure {
-			return true
-		}
-	}
-	return false
+// limited reports whether there is a limit for one of these figures.
+func limited(limits []threshold[*load.Result], figures ...string) bool {
+	return slices.ContainsFunc(limits, func(t threshold[*load.Result]) bool { return slices.Contains(figures, t.of.name) })
 }
 
 // canBeMeasured reports whether /proc has the CPU and memory of a process: proc(5).

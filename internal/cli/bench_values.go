@@ -23,6 +23,17 @@ func schedule(r *load.Rate) pflag.Value {
 	return &value[load.Rate]{p: r, kind: "rate", parse: load.ParseRate, text: load.Rate.String}
 }
 
+// percentage is a part of 1 from 1 % to 50 %.
+func percentage(part *float64) pflag.Value {
+	return &value[float64]{p: part, kind: "percentage", parse: func(text string) (float64, error) {
+		n, err := parsePercent(text)
+		if err != nil || n < 0.01 || n > 0.5 {
+			return 0, errors.New("want a percentage from 1% to 50%, e.g. 5%")
+		}
+		return n, nil
+	}, text: func(n float64) string { return strconv.FormatFloat(n*100, 'f', -1, 64) + "%" }}
+}
+
 // parseRate reads 5000 or 5000/s.
 func parseRate(text string) (float64, error) {
 	n, err := strconv.ParseFloat(strings.TrimSuffix(text, "/s"), 64)

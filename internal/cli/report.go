@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"echod/internal/load"
 	"echod/internal/report"
 	"echod/internal/usage"
 )
@@ -37,9 +38,15 @@ func newReport(p *Process) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			runs, err := f.read(args)
+			runs, search, err := f.read(args)
 			if err != nil {
 				return err
+			}
+			if search != nil {
+				if err := findFormat(f.output.format, f.percentiles); err != nil {
+					return err
+				}
+				return p.writeReport(file, func(w io.Writer, color bool) error { return writeFind(w, search, f.output.format, color) })
 			}
 			if len(runs) > 1 && slices.Contains(formatsOfOne, f.output.format) {
 				return usage.New(fmt.Sprintf("--format %s has one run, got %d", f.output.format, len(runs)), "want one file, or --merge")
@@ -54,43 +61,47 @@ func newReport(p *Process) *cobra.Command {
 	return cmd
 }
 
-// read reads all files, and merges them with --merge.
-func (f *reportFlags) read(paths []string) ([]report.Run, error) {
+// read reads all files, and merges them with --merge. A search is alone: then it returns no runs.
+func (f *reportFlags) read(paths []string) ([]report.Run, *report.Find, error) {
 	names := runNames(paths)
 	if f.merge {
 		names = paths // errors tell which files do not fit together
 	}
 	var runs []report.Run
 	for i, path := range paths {
-		run, err := readRun(path)
-		if err != nil {
-			return nil, err
+		result, search, err := readResult(path)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case search != nil && len(paths) == 1 && !f.merge:
+			return nil, search, nil
+		case search != nil:
+			return nil, nil, usage.New(path+" is a search of bench --find, which cannot be compared or merged", "want it alone")
 		}
-		run.Name, run.Percentiles = names[i], f.percentiles
-		runs = append(runs, run)
+		runs = append(runs, report.Run{Name: names[i], Result: result, Percentiles: f.percentiles})
 	}
 	if !f.merge {
-		return runs, nil
+		return runs, nil, nil
 	}
 	whole, err := report.Merge(runs)
 	if err != nil {
-		return nil, &exitError{Usage, err}
+		return nil, nil, &exitError{Usage, err}
 	}
-	return []report.Run{{Result: whole, Percentiles: f.percentiles}}, nil
+	return []report.Run{{Result: whole, Percentiles: f.percentiles}}, nil, nil
 }
 
-// readRun reads the result in a file.
-func readRun(path string) (report.Run, error) {
+// readResult reads the result, or the search, in a file.
+func readResult(path string) (*load.Result, *report.Find, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return report.Run{}, fileError(err)
+		return nil, nil, fileError(err)
 	}
 	defer file.Close()
-	result, err := report.Read(path, file)
+	result, search, err := report.Read(path, file)
 	if err != nil {
-		return report.Run{}, fileError(err)
+		return nil, nil, fileError(err)
 	}
-	return report.Run{Result: result}, nil
+	return result, search, nil
 }
 
 // runNames are what files are called when their runs stand side by side: their

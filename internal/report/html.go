@@ -28,21 +28,30 @@ type page struct {
 	Policy  string
 	Style   template.CSS
 	Script  template.JS
+	Lead    string // the result in words; "": the figures come first
 	Origins []origin
 	Charts  []chart
-	Table   [][]cell
 
-	Addresses [][]cell // of a single run whose addresses are told apart
+	TableTitle string
+	Table      [][]cell
+	Heading    bool     // the first row of the table has the names of its columns
+	Addresses  [][]cell // of a single run whose addresses are told apart
+}
+
+// newPage returns a page with its style and script.
+func newPage(title string) page {
+	return page{
+		Title:  title,
+		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s", digest(pageCSS), digest(pageJS)),
+		Style:  template.CSS(pageCSS), Script: template.JS(pageJS),
+	}
 }
 
 // WriteHTML writes one run, or several in the same charts, as a self-contained page.
 func WriteHTML(w io.Writer, runs []Run) error {
-	p := page{
-		Title:  title(runs),
-		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s", digest(pageCSS), digest(pageJS)),
-		Style:  template.CSS(pageCSS), Script: template.JS(pageJS),
-		Charts: charts(runs), Table: table(runs),
-	}
+	p := newPage(title(runs))
+	p.Charts = charts(runs)
+	p.TableTitle, p.Table, p.Heading = "Figures", table(runs), len(runs) > 1
 	if len(runs) == 1 {
 		p.Addresses = addressTable(runs[0].Result)
 	}
@@ -69,8 +78,8 @@ func digest(text string) string {
 // Several reports whether there is more than one run.
 func (p page) Several() bool { return len(p.Origins) > 1 }
 
-// Head reports whether a row of the table has the names of the runs.
-func (p page) Head(row int) bool { return row == 0 && p.Several() }
+// Head reports whether a row of the table has the names of its columns.
+func (p page) Head(row int) bool { return row == 0 && p.Heading }
 
 // Readable returns the points of all lines, for the script.
 func (c chart) Readable() [][]point {

@@ -36,7 +36,7 @@ var planLike = cmp.Options{
 func TestResultFileHoldsTheWholeResult(t *testing.T) {
 	for name, want := range map[string]*load.Result{"fine": sample(1, 3, time.Millisecond), "troubled": troubled()} {
 		t.Run(name, func(t *testing.T) {
-			got, err := report.Read("a.json", strings.NewReader(written(t, want)))
+			got, _, err := report.Read("a.json", strings.NewReader(written(t, want)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestThresholdsAreInTheFileAndNotInTheResult(t *testing.T) {
 	if diff := cmp.Diff(want, got.Thresholds); diff != "" {
 		t.Errorf("thresholds (-want +got)\n%s", diff)
 	}
-	read, err := report.Read("a.json", strings.NewReader(text.String()))
+	read, _, err := report.Read("a.json", strings.NewReader(text.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 		t.Fatalf("got %d runs of format %q, want 3 of %q", len(got.Runs), got.Format, report.ReportFormat)
 	}
 	for i, want := range three() {
-		r, err := report.Read("run", bytes.NewReader(got.Runs[i]))
+		r, _, err := report.Read("run", bytes.NewReader(got.Runs[i]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 
 // TestByteOrderMarkIsSkipped: shells of Windows begin a file with one.
 func TestByteOrderMarkIsSkipped(t *testing.T) {
-	if _, err := report.Read("a.json", strings.NewReader("\ufeff"+written(t, sample(1, 2, time.Millisecond)))); err != nil {
+	if _, _, err := report.Read("a.json", strings.NewReader("\ufeff"+written(t, sample(1, 2, time.Millisecond)))); err != nil {
 		t.Error(err)
 	}
 }
@@ -139,7 +139,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := report.Read("a.json", strings.NewReader(test.text))
+			_, _, err := report.Read("a.json", strings.NewReader(test.text))
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
@@ -154,12 +154,17 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(written(f, sample(1, 1, time.Millisecond))))
 	f.Add([]byte(written(f, troubled())))
 	f.Add([]byte(written(f, merged(f, share(empty("alpha", 1), 1, 1), share(empty("beta", 1), 1, 1)))))
+	f.Add([]byte(writtenFind(f, sampleFind())))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := report.Read("fuzzed", bytes.NewReader(text))
+		r, search, err := report.Read("fuzzed", bytes.NewReader(text))
 		if err != nil {
 			return
 		}
-		again, err := report.Read("again", strings.NewReader(written(t, r)))
+		if search != nil {
+			wantReadAgain(t, search)
+			return
+		}
+		again, _, err := report.Read("again", strings.NewReader(written(t, r)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -259,7 +259,7 @@ func TestOnlyPartsOfOneRunAreMerged(t *testing.T) {
 
 func TestPartIsNotMergedTwice(t *testing.T) {
 	a, b := empty("alpha", 2), empty("beta", 2)
-	both, err := report.Read("both.json", strings.NewReader(written(t, merged(t, a, b))))
+	both, _, err := report.Read("both.json", strings.NewReader(written(t, merged(t, a, b))))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,9 +90,10 @@ func environmentWords(e load.Environment, echod string) string {
 }
 
 // when returns when a result was measured, and for how long.
-func when(r *load.Result) string {
-	return r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + draw.Seconds.Write(r.Seconds)
-}
+func when(r *load.Result) string { return startOf(r) + ", " + draw.Seconds.Write(r.Seconds) }
+
+// startOf returns when the measurement of a result began.
+func startOf(r *load.Result) string { return r.Started.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // Warnings returns the reasons not to trust the figures of r, one line each.
 func Warnings(r *load.Result) []string {

@@ -25,40 +25,47 @@ func (e *FileError) Unwrap() error { return e.Err }
 // maxFile is the largest file that is read. A result of a day is smaller.
 const maxFile = 1 << 30
 
-// Read reads a result file. The error is a *FileError with that name.
-func Read(name string, in io.Reader) (*load.Result, error) {
+// Read reads a result file, or the file of a search. One of the two that it returns is nil.
+// The error is a *FileError with that name.
+func Read(name string, in io.Reader) (*load.Result, *Find, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
 	if err != nil {
-		return nil, &FileError{name, err}
+		return nil, nil, &FileError{name, err}
 	}
-	r, err := parse(bytes.TrimPrefix(text, []byte("\ufeff"))) // the byte order mark of UTF-8
+	r, f, err := parse(bytes.TrimPrefix(text, []byte("\ufeff"))) // the byte order mark of UTF-8
 	if err != nil {
-		return nil, &FileError{name, err}
+		return nil, nil, &FileError{name, err}
 	}
-	return r, nil
+	return r, f, nil
 }
 
-func parse(text []byte) (*load.Result, error) {
+func parse(text []byte) (*load.Result, *Find, error) {
 	if len(text) > maxFile {
-		return nil, fmt.Errorf("larger than %s, which no result is", draw.Bytes.Write(maxFile))
+		return nil, nil, fmt.Errorf("larger than %s, which no result is", draw.Bytes.Write(maxFile))
 	}
 	var head struct {
 		Format *string `json:"format"`
 	}
 	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, jsonError(text, err)
+		return nil, nil, jsonError(text, err)
 	}
 	switch {
 	case head.Format == nil:
-		return nil, errors.New("not a result of echod bench: it has no format")
+		return nil, nil, errors.New("not a result of echod bench: it has no format")
+	case *head.Format == FindFormat:
+		f := new(Find)
+		if err := json.Unmarshal(text, f); err != nil {
+			return nil, nil, jsonError(text, err)
+		}
+		return nil, f, f.valid()
 	case *head.Format != load.Format:
-		return nil, fmt.Errorf("format %q is not supported; this echod reads %s", *head.Format, load.Format)
+		return nil, nil, fmt.Errorf("format %q is not supported; this echod reads %s and %s", *head.Format, load.Format, FindFormat)
 	}
 	r := new(load.Result)
 	if err := json.Unmarshal(text, r); err != nil {
-		return nil, jsonError(text, err)
+		return nil, nil, jsonError(text, err)
 	}
-	return r, valid(r)
+	return r, nil, valid(r)
 }
 
 // jsonError returns an error of encoding/json with its place.
