@@ -94,8 +94,8 @@ func ofLatency(t threshold[*load.Result]) bool {
 	return percentile || t.of.name == "max" || t.of.name == "mean"
 }
 
-// messages returns how many messages a step needs: so many that ten are slower than each quantile
-// with a limit, and at least 1,000.
+// messages returns how many messages a step needs: ten that are slower than each quantile with a
+// limit, and at least 1,000.
 func (f *findFlags) messages() float64 {
 	most := 1000.0
 	for _, t := range f.limits {

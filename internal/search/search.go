@@ -154,9 +154,8 @@ func Round(rate float64) float64 {
 	return rounded
 }
 
-// Confidence returns the confidence of an interval for the median: that the median of what is
-// measured lies between the lowest and the highest of n independent measurements. Each of them is
-// above the median, or below, with probability 1/2; only if all n are on one side, the median is
-// not between them. So it is 1 - 2/2ⁿ, which is 0.9375 for 5. H. A. David and H. N. Nagaraja,
-// Order Statistics, section 7.1.
+// Confidence returns the confidence of an interval for the median: the probability that the median
+// of all possible measurements lies between the lowest and the highest of n independent ones. Each
+// is above the median, or below, with probability 1/2; only if all n are on one side, the median is
+// not between them. So it is 1 - 2/2ⁿ, whatever the distribution, e.g. 0.9375 for 5.
 func Confidence(n int) float64 { return max(0, 1-math.Pow(2, 1-float64(n))) }
