@@ -23,7 +23,10 @@ type connections struct {
 	mu       sync.Mutex
 	made     int
 	forgiven int             // failed at first, and passed when tried again
+	most     int             // that were open at the same time
+	open     int             // now
 	failed   bool            // a connect was refused or not answered
+	refused  time.Time       // when connects were refused after a connection broke; zero if they were not
 	during   []string        // the rules that ran at the first failure; nil if there is none
 	running  func() []string // the rules that run now, or have just run
 }
@@ -70,6 +73,30 @@ func (c *connections) count(err error) {
 	}
 }
 
+// opened counts a connection that is open. closed is called when it is closed.
+func (c *connections) opened() (closed func()) {
+	if c == nil {
+		return func() {}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open++
+	c.most = max(c.most, c.open)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.open--
+	}
+}
+
+// belowMost reports whether fewer connections are open than worked at the same time before: a
+// connect that is refused then has not met a limit on connections.
+func (c *connections) belowMost() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open < c.most
+}
+
 // countResult remembers a rule whose connection was broken.
 func (c *connections) countResult(class Class) {
 	c.mu.Lock()
@@ -86,13 +113,13 @@ func (c *connections) remember() {
 }
 
 // failures returns the rules that ran at the first failure since the last call, nil if there
-// was none, and whether a connect failed.
-func (c *connections) failures() (during []string, connects bool) {
+// was none, whether a connect failed, and when the server was found to refuse connects.
+func (c *connections) failures() (during []string, connects bool, refused time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	during, connects = c.during, c.failed
-	c.during, c.failed = nil, false
-	return during, connects
+	during, connects, refused = c.during, c.failed, c.refused
+	c.during, c.failed, c.refused = nil, false, time.Time{}
+	return during, connects, refused
 }
 
 const (
@@ -104,29 +131,62 @@ const (
 // first attempt, they failed for another reason, e.g. a limit on connections. Otherwise the
 // server has stopped, and no more rules run.
 func (r *runner) checkAlive() {
-	during, connects := r.connections.failures()
-	r.connectAlone(during, connects)
+	during, connects, refused := r.connections.failures()
+	r.connectAlone(during, connects, refused)
+}
+
+// askAtOnce finds out, when a connection of a rule has been broken, whether the server is
+// gone: one that is restarted may be back before the stage has ended.
+func (r *runner) askAtOnce(broken Class) {
+	if broken != Reset && broken != PrematureEOF {
+		return
+	}
+	const attempts, between = 3, askAfter / 3
+	p := &probe{ctx: r.ctx, target: r.target, pinned: r.pinned, Options: r.options}
+	start := time.Now()
+	for range attempts {
+		if !r.connections.belowMost() {
+			return
+		}
+		leave := r.connections.enter(false)
+		s, err := p.open()
+		leave()
+		if err == nil {
+			s.Close()
+		}
+		if classify(err) != Refused {
+			return
+		}
+		p.pause(between)
+	}
+	r.connections.mu.Lock()
+	defer r.connections.mu.Unlock()
+	r.connections.refused = start
+	r.connections.remember()
 }
 
 // checkAliveBetween connects before a stage: then rules of the stage before have not
 // stopped the server.
 func (r *runner) checkAliveBetween() {
 	if during := r.progress.running(); len(during) > 0 {
-		r.connectAlone(during, false)
+		r.connectAlone(during, false, time.Time{})
 	}
 	r.progress.forget()
 }
 
-// connectAlone is checkAlive for failures that the caller knows.
-func (r *runner) connectAlone(during []string, connects bool) {
+// connectAlone is checkAlive for failures that the caller knows. gone is when the server was
+// found to refuse connects, zero if it was not.
+func (r *runner) connectAlone(during []string, connects bool, gone time.Time) {
 	if during == nil || r.stopped != nil || r.ctx.Err() != nil {
 		return
 	}
 	slices.Sort(during)
 	p := &probe{ctx: r.ctx, target: r.target, pinned: r.pinned, Options: r.options}
 	p.Timeout = min(p.Timeout, 2*time.Second)
-	start := time.Now()
-	refused := false
+	start, refused, back := time.Now(), !gone.IsZero(), "after"
+	if refused {
+		start, back = gone, "within"
+	}
 	for i := range mostAsks {
 		if i > 0 || connects {
 			p.pause(askAfter)
@@ -138,21 +198,21 @@ func (r *runner) connectAlone(during []string, connects bool) {
 		class := classify(err)
 		refused = refused || class == Refused
 		switch {
-		case r.ctx.Err() != nil, i == 0 && class != Refused && class != Timeout:
+		case r.ctx.Err() != nil, i == 0 && gone.IsZero() && class != Refused && class != Timeout:
 			return
 		case class != Refused && class != Timeout:
-			r.stop(during, refused, time.Since(start))
+			r.stop(during, refused, fmt.Sprintf("%s %v", back, time.Since(start).Round(time.Second)))
 			return
 		}
 	}
-	r.stop(during, refused, 0)
+	r.stop(during, refused, "")
 }
 
 // stop records the finding. refused reports whether a connect was refused: that of a
-// process that ended is, and one that is only dropped has other reasons. back is after
-// which time the server accepted again, 0 if it did not. If no rule had a connection, the
+// process that ended is, and one that is only dropped has other reasons. back is when
+// the server accepted again, e.g. "after 2s", "" if it did not. If no rule had a connection, the
 // server has served only the clients that identified it.
-func (r *runner) stop(during []string, refused bool, back time.Duration) {
+func (r *runner) stop(during []string, refused bool, back string) {
 	what := "the server stopped accepting"
 	cause := Cause{
 		Meaning: "One client can end the service for all others.",
@@ -160,14 +220,14 @@ func (r *runner) stop(during []string, refused bool, back time.Duration) {
 		Remedy:  "ignore SIGPIPE (MSG_NOSIGNAL), and end only the connection on which an error occurs; the exit status and the log of the server say more",
 	}
 	class, when, after := Refused, "during "+either(during), "did not come back"
-	if back > 0 {
-		after = fmt.Sprintf("came back after %v: restarted?", back.Round(time.Second))
+	if back != "" {
+		after = "came back " + back + ": restarted?"
 	}
 	switch {
 	case !refused:
 		class, what, after = Timeout, "connects were not answered any more", "are still not answered"
-		if back > 0 {
-			after = fmt.Sprintf("were answered again after %v", back.Round(time.Second))
+		if back != "" {
+			after = "were answered again " + back
 		}
 		cause = Cause{
 			Meaning: "One client can use up what others need to connect.",

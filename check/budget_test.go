@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Of the clients of stream/concurrency, all are refused, and the budget ends before the rule
@@ -37,5 +38,23 @@ func TestAFailureStandsThatTheBudgetEndsWhileMoreIsFoundOut(t *testing.T) {
 	}
 	if got.Evidence == ConnectionLimit {
 		t.Error("got a limit on connections: what the end of the budget broke is no evidence")
+	}
+}
+
+// A server that accepts and never answers is known for one after two waits, which the budget
+// bounds, too.
+func TestTheBudgetBoundsWhatRunsBeforeTheRules(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // its kernel accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	report, err := Run(t.Context(), Target{Network: "tcp", Address: l.Addr().String()}, Options{Timeout: time.Hour, Budget: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.NotEcho == nil || report.NotEcho.Kind != KindSilent {
+		t.Errorf("got %+v, want a silent target", report.NotEcho)
 	}
 }

@@ -13,7 +13,6 @@ const (
 	ConnectionLimit Evidence = "connection-limit"
 	Burst           Evidence = "burst"
 	StalledPeer     Evidence = "stalled-peer"
-	SlowPath        Evidence = "slow-path"
 	Changed         Evidence = "changed"
 	Missing         Evidence = "missing"
 	Added           Evidence = "added"
@@ -58,7 +57,6 @@ func Evidences() []EvidenceMeaning {
 		{ConnectionLimit, "while some connections were open, no further one worked"},
 		{Burst, "connects at the same time failed, and one a moment later succeeded"},
 		{StalledPeer, "the same exchange succeeded when the client that reads nothing had left"},
-		{SlowPath, "bytes for other connections still arrived"},
 		{Changed, "the bytes were not found anywhere in what was sent, and nothing below explains them"},
 		{Missing, "bytes were left out, the bytes after them arrived"},
 		{Added, "bytes that were never sent arrived between those that were"},

@@ -39,7 +39,10 @@ var ofRules = slices.Concat(
 		{by: tlsTruncationToClient.ID, classes: []Class{Truncated}, rules: []string{rstToClient.ID, rstAfterData.ID}, fits: hiddenByTerminator},
 		{by: rstToServer.ID, rules: []string{rstToClient.ID, rstAfterData.ID}, fits: sameClass},
 		{by: rstToClient.ID, rules: []string{rstAfterData.ID}, fits: sameClass},
+		{by: noUnsolicited.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{slowReader.ID, zeroWindow.ID, idle.ID}, fits: bothBroken},
 		{by: slowReader.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{zeroWindow.ID}, fits: sameClass},
+		{by: bulk.ID, classes: []Class{Timeout}, evidence: []Evidence{""}, rules: []string{halfClose.ID, halfCloseOwed.ID, slowReader.ID, zeroWindow.ID}, fits: bothStop},
+		{by: concurrency.ID, evidence: []Evidence{ConnectionLimit, Burst}, rules: []string{aborts.ID}, fits: notServed},
 		{by: datagramExact.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: otherDatagrams, fits: sameClass},
 		{by: orderLoss.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: []string{datagramEmpty.ID}, fits: silentFromTheStart},
 		{by: datagramSource.ID, classes: []Class{WrongSource}, rules: []string{datagramExact.ID, orderLoss.ID, datagramEmpty.ID}, fits: sameClass},
@@ -96,6 +99,18 @@ func sameClass(by, other Result) bool { return by.Class == other.Class }
 // hides a truncation.
 func hiddenByTerminator(by, other Result) bool {
 	return other.Class == PrematureEOF && by.Evidence == Terminator && other.Evidence == Terminator
+}
+
+// bothBroken reports whether other was ended, too: a timeout for idle connections ends those
+// with a FIN that are owed nothing, and resets the others.
+func bothBroken(_, other Result) bool { return broken(other.Class) }
+
+// bothStop reports whether other stopped in the middle of its bytes, as by did.
+func bothStop(_, other Result) bool { return other.Class == Timeout && other.Evidence == "" }
+
+// notServed reports whether other had a connection on which nothing came back.
+func notServed(_, other Result) bool {
+	return other.Offset <= 0 && (other.Class == Timeout || broken(other.Class))
 }
 
 // bothSilent reports whether neither failure was an end that somebody was informed of.

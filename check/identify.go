@@ -24,7 +24,8 @@ const (
 
 // Identify connects to the target and finds out whether it is an echo. Run does the same
 // before it runs the rules. The report has no results; its NotEcho is set if the target
-// is not an echo. The errors are those of Run. It takes up to twice the timeout.
+// is not an echo. The errors are those of Run. It takes up to twice the timeout, and not longer
+// than two thirds of the budget.
 func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 	start := time.Now()
 	o = o.withDefaults()
@@ -32,13 +33,16 @@ func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 		return nil, err
 	}
 	p := &probe{ctx: ctx, rule: "identify", target: target, Options: o}
+	if o.Budget > 0 {
+		p.Timeout = min(p.Timeout, o.Budget/3)
+	}
 	echoes, err := reach(p)
 	if err != nil {
 		return nil, err
 	}
 	report := &Report{Target: target, Options: o, Addresses: findAddresses(p)}
 	if !o.Anyway && !echoes {
-		report.NotEcho = identify(p, start.Add(2*o.Timeout))
+		report.NotEcho = identify(p, start.Add(2*p.Timeout))
 	}
 	report.Elapsed = time.Since(start)
 	if err := ctx.Err(); err != nil {

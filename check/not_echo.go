@@ -84,7 +84,7 @@ func describeStreams(first, halfClosed contact) *NotEcho {
 		return &NotEcho{Kind: KindDiscards, Detail: "it discards what it receives", Remedy: checkThePort}
 	}
 	return &NotEcho{Kind: KindSilent, Detail: "it accepts connections and never answers",
-		Remedy: "is the server stopped, or slower than --timeout? If not, " + checkThePort}
+		Remedy: "is the server stopped, or slower than --timeout or a third of --budget? If not, " + checkThePort}
 }
 
 // describeBytes says what a target is that sent got.

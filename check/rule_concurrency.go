@@ -21,13 +21,6 @@ var concurrency = Rule{
 			Remedy:   "make the sockets non-blocking, or serve each connection in a thread of its own",
 		},
 		{
-			Classes:  []Class{Timeout},
-			Evidence: []Evidence{SlowPath},
-			Meaning:  "The path is too slow for this number of clients: all of them progress, and not all within the timeout.",
-			Text:     "a slow link, or a limit on the rate",
-			Remedy:   "increase --timeout, or lower --conns",
-		},
-		{
 			Classes:  []Class{Timeout, Refused, Reset, PrematureEOF},
 			Evidence: []Evidence{ConnectionLimit},
 			Meaning:  "Connections run out: further ones work only when others have ended.",
@@ -70,7 +63,7 @@ func runConcurrency(p *probe) error {
 		if err == nil && stalled.lastMoved().After(start) {
 			err = runClients(p, n) // the server had not stalled yet
 		}
-		if f, ok := errors.AsType[*failure](err); ok && f.class == Timeout && f.evidence != SlowPath && f.evidence != Burst {
+		if f, ok := errors.AsType[*failure](err); ok && f.class == Timeout && f.evidence != Burst {
 			stalled.abort()
 			if runClients(p, n) == nil {
 				f.evidence = StalledPeer
@@ -92,23 +85,29 @@ func runConcurrency(p *probe) error {
 }
 
 // mostConnections opens up to n connections, one after another, and returns how many of
-// them work at once; 0 if the budget ends before. Those that were open before may take a
-// moment to end.
+// them work at once; 0 if the budget ends before. Those that were open before take a moment
+// to end, so one that does not work is tried again up to mostRetries times.
 func mostConnections(p *probe, n int) int {
+	const mostRetries = 3
 	p.pause(500 * time.Millisecond)
 	short := *p
 	short.Timeout = min(p.Timeout, max(time.Second, 4*p.path.RoundTrip))
-	for i := range n {
+	for works, retries := 0, 0; works < n; {
 		s, err := short.open()
 		if err == nil {
-			defer s.Close()
-			err = s.exchange(p.payload(i), p.payload(i), 1)
+			err = s.exchange(p.payload(works), p.payload(works), 1) // closes it if it fails
 		}
 		switch {
 		case p.ctx.Err() != nil:
 			return 0
-		case err != nil:
-			return i
+		case err == nil:
+			defer s.Close()
+			works, retries = works+1, 0
+		case retries == mostRetries:
+			return works
+		default:
+			retries++
+			p.pause(500 * time.Millisecond)
 		}
 	}
 	return n
@@ -159,17 +158,19 @@ func runClients(p *probe, n int) error {
 	switch {
 	case !ok || f.class != Timeout:
 	case stillMoving(clients, int64(rounds*piece)):
-		f.evidence = SlowPath
-		f.detail += "; bytes for other clients still arrived"
+		return tooSlow
 	case slices.ContainsFunc(clients, func(s *stream) bool { return s.received == int64(rounds*piece) }):
 		tryOneMore(p, f) // some are served, others are not
 		if f.evidence == Burst && piece < most {
 			// The queue of a slow path drops packets, and who lost several waits for seconds.
-			return skipped("inconclusive: the path is too slow for this number of clients at once: increase --timeout, or lower --conns")
+			return tooSlow
 		}
 	}
 	return err
 }
+
+// tooSlow is the error if all clients progress, and not all within the timeout.
+const tooSlow = skipped("inconclusive: the path is too slow for this number of clients at once: increase --timeout, or lower --conns")
 
 // tryOneMore finds out, after some of many connections failed, whether one more connection
 // works while the others are open. It changes nothing if the budget ends before.

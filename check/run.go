@@ -152,6 +152,7 @@ func (r *runner) runStage(rules []Rule, s stage) {
 		wg.Go(func() {
 			defer func() { <-slots }()
 			first[i] = r.runRule(ctx, rules[i], nil)
+			r.askAtOnce(first[i].result.Class)
 			if result := first[i].result; r.storesBytes || alone && !broken(result.Class) && result.Class != Late && !first[i].some() {
 				first[i].mayRunAgain = false
 			}

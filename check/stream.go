@@ -41,7 +41,15 @@ func (p *probe) open() (*stream, error) {
 	case err != nil:
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	release := context.AfterFunc(p.ctx, func() { dial.Transport(conn).Close() })
+	closed := p.connections.opened()
+	stop := context.AfterFunc(p.ctx, func() { dial.Transport(conn).Close() })
+	release := func() bool {
+		first := stop()
+		if first {
+			closed()
+		}
+		return first
+	}
 	return &stream{Conn: conn, timeout: p.Timeout, release: release, arrived: time.Now()}, nil
 }
 

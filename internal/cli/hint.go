@@ -125,6 +125,11 @@ func hintTLS(err error) string {
 	if remote, ok := errors.AsType[*net.OpError](err); ok && remote.Op == "remote error" && slices.Contains(certAlerts, remote.Err.Error()) {
 		return "the server wants a certificate that it trusts; --tls-cert FILE and --tls-key FILE give one"
 	}
+	if handshake, ok := errors.AsType[*dial.HandshakeError](err); ok {
+		if class := dial.Classify(handshake.Err); class == dial.Timeout || class == dial.PrematureEOF {
+			return "the server may not speak TLS on that port: try tcp://; --timeout is how long to wait"
+		}
+	}
 	return ""
 }
 

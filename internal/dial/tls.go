@@ -15,7 +15,15 @@ import (
 // failed.
 type HandshakeError struct{ Err error }
 
-func (e *HandshakeError) Error() string { return "tls handshake: " + e.Err.Error() }
+func (e *HandshakeError) Error() string {
+	switch Classify(e.Err) {
+	case Timeout:
+		return "tls handshake: no answer within the timeout"
+	case PrematureEOF:
+		return "tls handshake: the connection ended"
+	}
+	return "tls handshake: " + e.Err.Error()
+}
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
 // startTLS does the TLS handshake on conn.
