@@ -90,3 +90,11 @@ func TestTheBriefReportOfEveryCauseFitsOnAScreen(t *testing.T) {
 		}
 	}
 }
+
+func TestTheBriefReportHasNoEmptyParagraph(t *testing.T) {
+	report := sample()
+	report.Results = report.Results[1:2]
+	if got := wantShort(t, report); strings.Contains(got, "\n\n\n") {
+		t.Errorf("got two empty lines:\n%s", got)
+	}
+}

@@ -41,20 +41,17 @@ func TestAFailureStandsThatTheBudgetEndsWhileMoreIsFoundOut(t *testing.T) {
 	}
 }
 
-// A server that accepts and never answers is known for one after two waits, which the budget
-// bounds, too.
-func TestTheBudgetBoundsWhatRunsBeforeTheRules(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // its kernel accepts
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	report, err := Run(t.Context(), Target{Network: "tcp", Address: l.Addr().String()}, Options{Timeout: time.Hour, Budget: 300 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if report.NotEcho == nil || report.NotEcho.Kind != KindSilent {
-		t.Errorf("got %+v, want a silent target", report.NotEcho)
+func TestALongTimeoutLeavesTimeForTheRules(t *testing.T) {
+	const s = time.Second
+	for _, tt := range []struct{ timeout, budget, want time.Duration }{
+		{5 * s, 60 * s, 5 * s},
+		{60 * s, 60 * s, 20 * s},
+		{60 * s, 0, 60 * s},
+		{60 * s, 3 * s, 5 * s},
+		{s, 3 * s, s},
+	} {
+		if got := identifyTimeout(Options{Timeout: tt.timeout, Budget: tt.budget}); got != tt.want {
+			t.Errorf("timeout %v, budget %v: got %v, want %v", tt.timeout, tt.budget, got, tt.want)
+		}
 	}
 }

@@ -24,8 +24,7 @@ const (
 
 // Identify connects to the target and finds out whether it is an echo. Run does the same
 // before it runs the rules. The report has no results; its NotEcho is set if the target
-// is not an echo. The errors are those of Run. It takes up to twice the timeout, and not longer
-// than two thirds of the budget.
+// is not an echo. The errors are those of Run. It takes up to twice identifyTimeout.
 func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 	start := time.Now()
 	o = o.withDefaults()
@@ -33,9 +32,7 @@ func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 		return nil, err
 	}
 	p := &probe{ctx: ctx, rule: "identify", target: target, Options: o}
-	if o.Budget > 0 {
-		p.Timeout = min(p.Timeout, o.Budget/3)
-	}
+	p.Timeout = identifyTimeout(o)
 	echoes, err := reach(p)
 	if err != nil {
 		return nil, err
@@ -49,6 +46,16 @@ func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 		return nil, err
 	}
 	return report, nil
+}
+
+// identifyTimeout is the timeout of Identify. One that is longer than the default does not use
+// up the budget. A budget that is shorter than a few round trips does not make an echo look
+// like something else.
+func identifyTimeout(o Options) time.Duration {
+	if o.Budget <= 0 {
+		return o.Timeout
+	}
+	return min(o.Timeout, max(o.Budget/3, DefaultTimeout))
 }
 
 // identify returns nil if something of what was sent comes back, or if a connection could

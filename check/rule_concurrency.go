@@ -74,7 +74,8 @@ func runConcurrency(p *probe) error {
 			stalled.abort()
 			if limit := mostConnections(p, n); limit > 0 && limit < n {
 				f.evidence = ConnectionLimit
-				f.detail += fmt.Sprintf("; the path takes at most %s at once", count(limit, "connection", "connections"))
+				f.detail += fmt.Sprintf("; the path takes at most %s at once, besides any that it still holds for clients that have left",
+					count(limit, "connection", "connections"))
 			}
 		}
 		if err != nil {

@@ -55,7 +55,7 @@ func (r *Report) text(t *text) {
 			t.explain(result.Rule, Error, "inconclusive: "+result.brief(), nil)
 		}
 	}
-	t.line("")
+	t.blank()
 	t.verdict(r.Verdict(), r.Summary())
 }
 
@@ -155,7 +155,7 @@ func (c *Comparison) text(t *text) {
 	} else {
 		t.comparedRules(c)
 	}
-	t.line("")
+	t.blank()
 	t.verdict(c.Verdict(), c.Summary())
 }
 
@@ -259,6 +259,13 @@ func (t *text) line(format string, args ...any) {
 	t.WriteByte('\n')
 }
 
+// blank writes an empty line, if the last one is not empty.
+func (t *text) blank() {
+	if !strings.HasSuffix(t.String(), "\n\n") {
+		t.line("")
+	}
+}
+
 // fold writes words as lines that begin with first and then with rest.
 func (t *text) fold(words, first, rest string) {
 	t.WriteString(draw.Fold(words, textWidth, first, rest))
@@ -280,7 +287,7 @@ func (t *text) row(rule string, verdicts []Verdict, elapsed, brief string) {
 
 // explain writes a paragraph about one rule.
 func (t *text) explain(rule string, v Verdict, brief string, rows []row) {
-	t.line("")
+	t.blank()
 	t.heading(v, rule, brief)
 	t.rows(rows)
 }
