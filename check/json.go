@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/netip"
 	"time"
 )
 
@@ -34,6 +35,8 @@ type reportJSON struct {
 	Network     string        `json:"network"`
 	Address     string        `json:"address"`
 	Addresses   []addressJSON `json:"addresses,omitempty"`
+	Source      netip.Addr    `json:"source,omitzero"`
+	Socket      SocketOptions `json:"socket,omitzero"`
 	Options     optionsJSON   `json:"options"`
 	Seed        uint64        `json:"seed"`
 	Verdict     Verdict       `json:"verdict"`
@@ -127,6 +130,7 @@ func (r *Report) toJSON() reportJSON {
 	document := reportJSON{
 		Schema: Schema, Echod: r.Echod,
 		Target: r.Target.String(), Network: r.Target.Network, Address: r.Target.Address,
+		Source: r.Target.Source, Socket: r.Target.Socket,
 		Options: r.Options.toJSON(), Seed: r.Seed(),
 		Verdict: r.Verdict(), Summary: r.Summary(), Interrupted: r.Interrupted,
 		Elapsed: seconds(r.Elapsed), NotEcho: (*notEchoJSON)(r.NotEcho),
@@ -156,7 +160,7 @@ func (r *Report) UnmarshalJSON(text []byte) error {
 	}
 	*r = Report{
 		Echod:   document.Echod,
-		Target:  Target{Network: document.Network, Address: document.Address},
+		Target:  Target{Network: document.Network, Address: document.Address, Source: document.Source, Socket: document.Socket},
 		Options: document.Options.options(document.Seed),
 		Elapsed: time.Duration(document.Elapsed), Interrupted: document.Interrupted,
 		NotEcho: (*NotEcho)(document.NotEcho), Connections: document.Connections, Retried: document.Retried,
