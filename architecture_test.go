@@ -60,7 +60,7 @@ var imports = map[string][]string{
 }
 
 // kernelPackages are the packages that may import golang.org/x/sys/unix.
-var kernelPackages = []string{"docs/engines/naive", "internal/dial", "internal/engine/reactor", "internal/load", "internal/poll", "internal/sock", "internal/sys", "internal/sys/sim"}
+var kernelPackages = []string{"docs/engines/naive", "internal/dial", "internal/engine/reactor", "internal/load", "internal/ping", "internal/poll", "internal/sock", "internal/sys", "internal/sys/sim"}
 
 // otherModules are directories that hold modules of their own.
 var otherModules = []string{"lab", "packaging"}

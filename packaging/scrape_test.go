@@ -30,7 +30,7 @@ func scrapeAll(t *testing.T) map[string]metric {
 	socket := "unix://" + filepath.Join(dir, "echo")
 	start(t, dir, echod, "serve", "--listen", socket, "--listen", "udp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0",
 		"--tls-cert", "server.pem", "--tls-key", "server-key.pem", "--admin", "unix://"+filepath.Join(dir, "serve"))
-	start(t, dir, echod, "watch", "--admin", "unix://"+filepath.Join(dir, "watch"), socket)
+	start(t, dir, echod, "watch", "--reconnect", "--admin", "unix://"+filepath.Join(dir, "watch"), socket)
 	start(t, dir, echod, "agent", "--listen", "tcp://127.0.0.1:0", "--admin", "unix://"+filepath.Join(dir, "agent"))
 	all := map[string]metric{}
 	for verb, last := range map[string]string{"serve": "echod_connections_active", "watch": "echod_watch_up", "agent": "echod_agent_sessions_active"} {

@@ -34,7 +34,7 @@ type pingFlags struct {
 var pingFormats = []string{"text", "json", "csv"}
 
 func newPingFlags() *pingFlags {
-	return &pingFlags{format: "text", size: 64, config: ping.Config{Interval: time.Second, Timeout: 2 * time.Second}}
+	return &pingFlags{format: "text", size: 64, config: ping.Config{Interval: time.Second, Timeout: 2 * time.Second, Resolve: 10 * time.Second}}
 }
 
 func newPing(p *Process) *cobra.Command {
@@ -65,6 +65,7 @@ func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
 	flags.VarP(size(&f.size, ping.MinSize, ping.MaxSize), "size", "s", "bytes of a probe")
 	flags.VarP(deadline(&f.deadline), "deadline", "w", "stop after this time")
 	f.family.register(flags)
+	flags.Var(duration(&c.Resolve, ping.MinResolve), "resolve", "time from one look-up of a name to the next")
 	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe, and show the time of each step")
 	flags.Var(address(&c.Target.Source), "source", "connect from this address")
 	f.socket.register(flags)
@@ -127,6 +128,12 @@ func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) err
 		tally.Conn(e)
 		if !p.quiet {
 			check(out.Conn(e))
+		}
+	}
+	config.OnPause = func(pause ping.Pause) {
+		tally.Pause(pause)
+		if pause.For >= ping.LongPause && !p.quiet {
+			check(out.Pause(pause))
 		}
 	}
 	prober, err := ping.New(config)

@@ -113,3 +113,24 @@ func parseTTL(control []byte) int {
 	}
 	return 0
 }
+
+// Retransmits returns how many segments the kernel has sent again on c, or on the
+// connection below TLS: right after the connect, SYNs (tcp(7), TCP_INFO). It is 0 if that
+// is not known.
+func Retransmits(c net.Conn) int64 {
+	conn, ok := Transport(c).(*net.TCPConn)
+	if !ok {
+		return 0
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	n := int64(0)
+	raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			n = int64(info.Total_retrans)
+		}
+	})
+	return n
+}

@@ -67,3 +67,26 @@ func TestTargetsDoNotShareThePortsOfASource(t *testing.T) {
 		t.Errorf("a third connection to one service: got %v of class %q, want class %q", err, Classify(err), Local)
 	}
 }
+
+// TestSYNsThatAreSentAgainAreCounted drops the first SYN. The kernel sends the next one
+// after a second (RFC 6298, section 2).
+func TestSYNsThatAreSentAgainAreCounted(t *testing.T) {
+	t.Parallel()
+	inNewNetwork(t, "65536")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if out, err := exec.Command("iptables", "-A", "OUTPUT", "-p", "tcp", "--syn", "-m", "statistic", "--mode", "nth", "--every", "2", "--packet", "0", "-j", "DROP").CombinedOutput(); err != nil {
+		skip(t, "iptables: %v: %s", err, out)
+	}
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if n := Retransmits(conn); n != 1 {
+		t.Errorf("got %d, want 1", n)
+	}
+}

@@ -29,3 +29,6 @@ func MTU(net.Conn) (int, error) { return 0, errors.ErrUnsupported }
 const controlSize = 0
 
 func parseTTL([]byte) int { return 0 }
+
+// Retransmits returns 0: it is not known here.
+func Retransmits(net.Conn) int64 { return 0 }

@@ -76,7 +76,8 @@ func watching() watch.Snapshot {
 	return watch.Snapshot{RejectedLists: 3, Outdated: true, Calls: map[string]uint64{watch.CallTimedOut: 4}, Targets: []watch.TargetSnapshot{{URL: "dns+tcp://echoes:7", Failures: map[watch.Failure]uint64{{Network: "ip6", Reason: "server"}: 2}, Addresses: []watch.AddressSnapshot{
 		{Address: "192.0.2.1:7"},
 		{Address: "192.0.2.2:7", Resolved: true, Known: true, Up: true, Sent: 9, Received: 4, Times: times,
-			Lost: map[dial.Class]uint64{dial.Refused: 3, watch.Other: 2}},
+			Lost: map[dial.Class]uint64{dial.Refused: 3, watch.Other: 2}, Late: 21, Duplicated: 22, Reordered: 23, Foreign: 24, Paused: 25, Moved: 26, Stale: 27,
+			Connecting: watch.Connecting{Retransmits: 28, Connect: times}},
 	}}}}
 }
 
@@ -199,7 +200,7 @@ func TestListCannotHaveTheLabelsOfMetrics(t *testing.T) {
 	}
 }
 
-// TestAddressHasAFixedNumberOfSeries: docs/watch.md says how many, and --max-addresses
+// TestAddressHasAFixedNumberOfSeries without --reconnect: docs/watch.md says how many, and --max-addresses
 // limits the addresses.
 func TestAddressHasAFixedNumberOfSeries(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
@@ -207,7 +208,7 @@ func TestAddressHasAFixedNumberOfSeries(t *testing.T) {
 	series := 0
 	for _, f := range gather(t, r) {
 		for _, m := range f.GetMetric() {
-			if !slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == "192.0.2.2:7" }) {
+			if f.GetName() == "echod_watch_connect_seconds" || !slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == "192.0.2.2:7" }) {
 				continue
 			}
 			series++
@@ -251,6 +252,11 @@ func TestAddressesOfAWatchAreExported(t *testing.T) {
 	want := map[string]float64{
 		"addresses": 2, "target_list_errors_total": 3, "on_change_total timeout": 4, "resolve_failures_total ip6 server": 2, "address_resolved 192.0.2.2:7": 1,
 		"probes_sent_total 192.0.2.2:7": 9, "probes_received_total 192.0.2.2:7": 4, "up 192.0.2.2:7": 1,
+		"answers_besides_total 192.0.2.2:7 late": 21, "answers_besides_total 192.0.2.2:7 duplicated": 22,
+		"answers_besides_total 192.0.2.2:7 reordered": 23, "answers_besides_total 192.0.2.2:7 foreign": 24, "probes_paused_total 192.0.2.2:7": 25,
+		"flows_replaced_total 192.0.2.2:7 moved": 26, "flows_replaced_total 192.0.2.2:7 stale": 27, "syn_retransmits_total 192.0.2.2:7": 28,
+		"connect_seconds 192.0.2.2:7 connect count": 4, "connect_seconds 192.0.2.2:7 connect sum": 7, "connect_seconds 192.0.2.2:7 connect le 5e-05": 0,
+		"connect_seconds 192.0.2.2:7 connect le 0.0001": 3, "connect_seconds 192.0.2.2:7 connect le 0.0002": 3,
 		"probes_lost_total 192.0.2.2:7 refused": 3, "probes_lost_total 192.0.2.2:7 other": 2,
 		"rtt_seconds 192.0.2.2:7 count": 4, "rtt_seconds 192.0.2.2:7 sum": 7, "rtt_seconds 192.0.2.2:7 le 5e-05": 0,
 		"rtt_seconds 192.0.2.2:7 le 0.0001": 3, "rtt_seconds 192.0.2.2:7 le 0.0002": 3,

@@ -73,6 +73,23 @@ var targetMetrics = []targetMetric{
 				emit(float64(a.Lost[class]), string(class))
 			}
 		})},
+	{"echod_watch_answers_besides_total", "What was received besides the answers in time, by kind; reordered answers may be in time.", byAddress("kind"),
+		ofAddress(prometheus.CounterValue, func(a *watch.AddressSnapshot, emit emit) {
+			emit(float64(a.Late), "late")
+			emit(float64(a.Duplicated), "duplicated")
+			emit(float64(a.Reordered), "reordered")
+			emit(float64(a.Foreign), "foreign")
+		})},
+	{"echod_watch_probes_paused_total", "Probes that were due or in flight while this process did not run. They are neither sent nor lost.", byAddress(),
+		ofAddress(prometheus.CounterValue, func(a *watch.AddressSnapshot, emit emit) { emit(float64(a.Paused)) })},
+	{"echod_watch_flows_replaced_total", "Connections and sockets that were replaced: moved if the name has another address, stale if a new socket was answered and the old one was not.", byAddress("reason"),
+		ofAddress(prometheus.CounterValue, func(a *watch.AddressSnapshot, emit emit) {
+			emit(float64(a.Moved), "moved")
+			emit(float64(a.Stale), "stale")
+		})},
+	{"echod_watch_syn_retransmits_total", "SYNs that were sent again until a connection was made. 0 where the system does not say.", byAddress(),
+		ofAddress(prometheus.CounterValue, func(a *watch.AddressSnapshot, emit emit) { emit(float64(a.Connecting.Retransmits)) })},
+	{"echod_watch_connect_seconds", "The phases of connections that were made, with --reconnect: dns, connect, tls. Absent if there were none.", byAddress("phase"), connecting},
 	{"echod_watch_up", "1 if the address answers, 0 after --down-after lost probes in a row. Absent until one of them is known.", byAddress(),
 		ofAddress(prometheus.GaugeValue, func(a *watch.AddressSnapshot, emit emit) {
 			if a.Known {
@@ -104,12 +121,25 @@ func ofAddress(kind prometheus.ValueType, read func(*watch.AddressSnapshot, emit
 // roundTrips collects a histogram for each address.
 func roundTrips(t *watch.TargetSnapshot, desc *prometheus.Desc, to chan<- prometheus.Metric) {
 	for _, a := range t.Addresses {
-		below, all := map[float64]uint64{}, uint64(0) // below: how many were no longer than each bound
-		for i, bound := range watch.Bounds {
-			all += a.Times.Counts[i]
-			below[bound.Seconds()] = all
-		}
-		all += a.Times.Counts[len(watch.Bounds)]
-		to <- prometheus.MustNewConstHistogram(desc, all, a.Times.Sum.Seconds(), below, a.Address)
+		to <- histogram(desc, &a.Times, a.Address)
 	}
+}
+
+// connecting collects a histogram for each phase of connecting that an address has.
+func connecting(t *watch.TargetSnapshot, desc *prometheus.Desc, to chan<- prometheus.Metric) {
+	for _, a := range t.Addresses {
+		for _, phase := range a.Connecting.Phases() {
+			to <- histogram(desc, phase.Times, a.Address, phase.Name)
+		}
+	}
+}
+
+func histogram(desc *prometheus.Desc, times *watch.Times, labels ...string) prometheus.Metric {
+	below, all := map[float64]uint64{}, uint64(0) // below: how many were no longer than each bound
+	for i, bound := range watch.Bounds {
+		all += times.Counts[i]
+		below[bound.Seconds()] = all
+	}
+	all += times.Counts[len(watch.Bounds)]
+	return prometheus.MustNewConstHistogram(desc, all, times.Sum.Seconds(), below, labels...)
 }

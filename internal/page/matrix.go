@@ -27,6 +27,16 @@ type AddressState struct {
 	Sent        uint64        `json:"sent_total"`
 	Received    uint64        `json:"received_total"`
 	Lost        uint64        `json:"lost_total"`
+	Late        uint64        `json:"late_total"`
+	Duplicated  uint64        `json:"duplicated_total"`
+	Reordered   uint64        `json:"reordered_total"`
+	Foreign     uint64        `json:"foreign_total"`
+	Paused      uint64        `json:"paused_total"` // due or in flight while this process did not run
+	Moved       uint64        `json:"moved_total"`  // the connection followed the name
+	Stale       uint64        `json:"stale_total"`  // a new socket was answered, and the old one was not
+	Retransmits uint64        `json:"syn_retransmits_total"`
+	Connecting  []PhaseState  `json:"connecting,omitempty"` // with --reconnect
+	Besides     string        `json:"-"`                    // some of these, in words
 	LastSeconds figure        `json:"rtt_last_seconds"`
 	P50Seconds  figure        `json:"rtt_p50_seconds"`
 	P99Seconds  figure        `json:"rtt_p99_seconds"`
@@ -34,6 +44,26 @@ type AddressState struct {
 	Error       string        `json:"last_error,omitempty"` // its class
 	ErrorAt     time.Time     `json:"last_error_at,omitzero"`
 	History     []BucketState `json:"history"` // of the last ten minutes, oldest first; empty buckets are omitted
+}
+
+// PhaseState is a phase of connecting: a histogram of its durations.
+type PhaseState struct {
+	Phase      string    `json:"phase"`
+	SumSeconds float64   `json:"sum_seconds"`
+	UpTo       []float64 `json:"up_to_seconds"` // upper bounds; there is one count more than bounds
+	Counts     []uint64  `json:"counts"`
+}
+
+func phaseStates(c watch.Connecting) []PhaseState {
+	var all []PhaseState
+	for _, p := range c.Phases() {
+		state := PhaseState{Phase: p.Name, SumSeconds: p.Times.Sum.Seconds(), Counts: p.Times.Counts[:]}
+		for _, bound := range watch.Bounds {
+			state.UpTo = append(state.UpTo, bound.Seconds())
+		}
+		all = append(all, state)
+	}
+	return all
 }
 
 // BucketState is the result of the probes that were sent within a few seconds.
@@ -63,6 +93,8 @@ func addressState(a watch.AddressSnapshot) AddressState {
 	of := a.Quantiles(0.5, 0.99, 1)
 	s := AddressState{
 		Address: a.Address, Resolved: a.Resolved, Up: a.Up, Sent: a.Sent, Received: a.Received, Lost: a.LostTotal(),
+		Late: a.Late, Duplicated: a.Duplicated, Reordered: a.Reordered, Foreign: a.Foreign, Paused: a.Paused, Moved: a.Moved, Stale: a.Stale,
+		Retransmits: a.Connecting.Retransmits, Connecting: phaseStates(a.Connecting), Besides: a.Besides(),
 		LastSeconds: secondsOf(a.Last), P50Seconds: secondsOf(of[0]), P99Seconds: secondsOf(of[1]), MaxSeconds: secondsOf(of[2]),
 		Error: string(a.Class), ErrorAt: a.Failed, History: []BucketState{},
 	}

@@ -39,6 +39,9 @@ func (r *run) attempt(ctx context.Context, f *flight) {
 func (r *run) finished(o outcome) {
 	r.attempts--
 	f := o.flight
+	if f.fate == paused {
+		return
+	}
 	f.sent, f.phases, f.ttl = o.sent, o.phases, o.ttl
 	if o.err != nil {
 		r.lose(f, o.at, o.err)

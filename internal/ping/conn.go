@@ -22,6 +22,7 @@ type connection struct {
 	inFlight int       // of its probes
 	heard    time.Time // when bytes arrived last, or when it was made
 	outbox   outbox
+	retired  retirement
 	done     chan struct{}
 	writes   atomic.Int64 // probes that were written, including failed writes
 }
@@ -43,6 +44,9 @@ func connect(ctx context.Context, target Target) (*connection, error) {
 	target.Via = func(ctx context.Context) (net.Conn, error) {
 		conn, err := bare.DialTransport(ctx)
 		w.mark(&w.connected)
+		if err == nil {
+			w.retransmits = dial.Retransmits(conn)
+		}
 		return conn, err
 	}
 	conn, err := target.Dial(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -122,6 +126,7 @@ func (c *connection) writeLoop(payloads *payloads, to chan<- arrival) {
 type stopwatch struct {
 	mu                                  sync.Mutex
 	start, dnsStart, dnsDone, connected time.Time
+	retransmits                         int64
 }
 
 // mark sets one of the times to now.
@@ -134,7 +139,7 @@ func (w *stopwatch) mark(t *time.Time) {
 func (w *stopwatch) phases(network string) Phases {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var p Phases
+	p := Phases{Retransmits: w.retransmits}
 	if !w.dnsStart.IsZero() && !w.dnsDone.IsZero() {
 		p.DNS = w.dnsDone.Sub(w.dnsStart)
 	}

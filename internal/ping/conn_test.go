@@ -81,36 +81,34 @@ func TestErrorsAreClassified(t *testing.T) {
 	}
 }
 
-// TestRefusingAddressIsLeftWhileProbesAreInFlight: several probes are in flight when an
+// TestRefusedSocketIsReplacedWhileProbesAreInFlight: several probes are in flight when an
 // error arrives, so none of them is known to be lost before it expires. By then there
-// are others. An address that refuses all of them is left nevertheless.
-func TestRefusingAddressIsLeftWhileProbesAreInFlight(t *testing.T) {
+// are others. A socket that is refused for all of them is replaced nevertheless.
+func TestRefusedSocketIsReplacedWhileProbesAreInFlight(t *testing.T) {
 	tests := []struct {
 		name    string
-		address string
 		refused time.Duration // when the last error arrived; the probes were sent at 0s, 1s and 2s
-		want    bool          // the address is left when the first is lost, after 2s
+		want    bool          // the socket is replaced when the first is lost, after 2s
 	}{
-		{"the last was refused", "echo.example:7", 2500 * time.Millisecond, true},
-		{"the last may yet be answered", "echo.example:7", 1500 * time.Millisecond, false},
-		{"there is no other address", "192.0.2.1:7", 2500 * time.Millisecond, false},
+		{"the last was refused", 2500 * time.Millisecond, true},
+		{"the last may yet be answered", 1500 * time.Millisecond, false},
 	}
 	for _, tt := range tests {
 		began := time.Unix(1000, 0)
 		here, there := net.Pipe()
 		defer there.Close()
-		r := newRun(Config{Target: Target{Network: "udp", Address: tt.address}, Timeout: 2 * time.Second, Size: 64})
+		r := newRun(Config{Target: Target{Network: "udp", Address: "192.0.2.1:7"}, Timeout: 2 * time.Second, Size: 64})
 		r.conn = &connection{Conn: here, done: make(chan struct{})}
 		for i := range 3 {
-			r.flights.add(&flight{sent: began.Add(time.Duration(i) * time.Second)})
+			r.flights.add(&flight{conn: r.conn, sent: began.Add(time.Duration(i) * time.Second)})
 		}
 		r.receiveError(arrival{conn: r.conn, at: began.Add(tt.refused), err: syscall.ECONNREFUSED})
 		if r.flights.inFlight != 3 {
 			t.Errorf("%s: an error that may be about any of three: %d in flight, want 3", tt.name, r.flights.inFlight)
 		}
 		r.expire(began.Add(2500 * time.Millisecond))
-		if got := r.conn == nil; got != tt.want {
-			t.Errorf("%s: left: got %t, want %t", tt.name, got, tt.want)
+		if got := r.renewal.due(DefaultRenewAfter, began.Add(2500*time.Millisecond)); got != tt.want {
+			t.Errorf("%s: replaced: got %t, want %t", tt.name, got, tt.want)
 		}
 		if r.flights.inFlight != 2 {
 			t.Errorf("%s: %d in flight, want 2", tt.name, r.flights.inFlight)

@@ -1,6 +1,7 @@
 package ping
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -37,6 +38,7 @@ type flights struct {
 	oldest   uint64    // no probe before it is in flight
 	inFlight int
 	highest  uint64 // the highest sequence number that was answered
+	paused   uint64 // probes that were in flight in a pause
 }
 
 // add gives f the next sequence number. Its fate may be known already.
@@ -74,21 +76,29 @@ func (s *flights) find(seq uint64) *flight {
 // finish sets the fate of f, which is in flight.
 func (s *flights) finish(f *flight, fate Fate) {
 	f.fate = fate
+	if fate == paused {
+		s.paused++
+	}
 	if f.conn != nil {
 		f.conn.inFlight--
 	}
 	s.inFlight--
 }
 
-// on returns the probes in flight on c, in the order of sending.
-func (s *flights) on(c *connection) []*flight {
+// all returns the probes in flight, in the order of sending.
+func (s *flights) all() []*flight {
 	var all []*flight
 	for _, f := range s.list {
-		if f.fate == "" && f.conn == c {
+		if f.fate == "" {
 			all = append(all, f)
 		}
 	}
 	return all
+}
+
+// on returns the probes in flight on c, in the order of sending.
+func (s *flights) on(c *connection) []*flight {
+	return slices.DeleteFunc(s.all(), func(f *flight) bool { return f.conn != c })
 }
 
 // answer records an answer to a probe that was sent, and returns what it means.

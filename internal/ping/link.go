@@ -33,6 +33,7 @@ func (o *outage) mayRetry(now time.Time) bool {
 // dialed is the result of an attempt to connect.
 type dialed struct {
 	conn *connection // also of an attempt that failed, with its phases
+	at   time.Time
 	err  error
 }
 
@@ -51,7 +52,7 @@ func (r *run) dial(ctx context.Context, now time.Time) bool {
 		defer cancel()
 		c, err := connect(bounded, r.Target)
 		select {
-		case r.dials <- dialed{c, err}:
+		case r.dials <- dialed{c, time.Now(), err}:
 		case <-ctx.Done():
 			if err == nil {
 				c.shutdown(false)
@@ -64,10 +65,13 @@ func (r *run) dial(ctx context.Context, now time.Time) bool {
 // connected handles the result of an attempt to connect. The probes that waited for it
 // are sent, or lost.
 func (r *run) connected(d dialed) {
-	waiting := r.flights.on(nil)
 	r.dialing, r.outage.phases = false, d.conn.phases
-	first := !r.begun
+	first, waiting := !r.begun, r.flights.on(nil)
 	if d.err != nil {
+		if r.conn != nil || r.dialPaused {
+			r.dialPaused = false
+			return // the connection stays in use, or the pause may be the reason
+		}
 		r.outage.err = d.err
 		r.reportDown(d.err, "")
 		for _, f := range waiting {
@@ -75,13 +79,16 @@ func (r *run) connected(d dialed) {
 		}
 		return
 	}
+	r.dialPaused = false
+	old := r.conn
 	r.conn = d.conn
 	r.workers.Go(func() { d.conn.readLoop(r.Size, r.datagrams(), r.arrivals) })
 	if !r.datagrams() {
 		payloads := r.payloads.clone()
 		r.workers.Go(func() { d.conn.writeLoop(payloads, r.arrivals) })
 	}
-	r.reportUp(d.conn)
+	r.resolveAt = time.Now().Add(r.Resolve)
+	r.reportUp(d.conn, r.retire(old))
 	if first && len(waiting) > 0 {
 		waiting = r.begin()
 	}
@@ -104,13 +111,16 @@ func (r *run) begin() []*flight {
 
 // reportUp reports that there is a connection. It does not report a socket for
 // datagrams to the same address again, after that address refused.
-func (r *run) reportUp(c *connection) {
+func (r *run) reportUp(c *connection, from string) {
 	at := time.Now()
 	event := ConnEvent{Up: true, At: at, Addr: c.addr(), Phases: c.phases}
 	if r.datagrams() && r.outage.since.IsZero() && event.Addr == r.reported {
 		return
 	}
 	r.reported = event.Addr
+	if from != event.Addr {
+		event.From = from
+	}
 	if o := &r.outage; !o.since.IsZero() {
 		event.Down, o.since = at.Sub(o.since), time.Time{}
 	}
@@ -129,15 +139,20 @@ func (r *run) reportDown(err error, addr string) {
 func (r *run) reportConn(e ConnEvent) {
 	if r.OnConn != nil && !r.Reconnect {
 		r.OnConn(e)
+		r.alive = time.Now()
 	}
 }
 
 // disconnect ends a connection that broke. The probes in flight on it are lost.
-func (r *run) disconnect(err error) {
-	c, addr := r.conn, r.conn.addr()
-	r.closeConn(true)
-	r.outage.err = err
-	r.reportDown(err, addr)
+func (r *run) disconnect(c *connection, err error) {
+	if c == r.conn {
+		addr := c.addr()
+		r.closeConn(true)
+		r.outage.err = err
+		r.reportDown(err, addr)
+	} else {
+		r.closeRetired(c, true)
+	}
 	for _, f := range r.flights.on(c) {
 		r.lose(f, time.Now(), err)
 	}

@@ -30,15 +30,24 @@ type Config struct {
 	// Without it, a connection is used until it breaks.
 	Reconnect bool
 
+	// Resolve is the time between two look-ups of the target's name. If the address in use
+	// is no longer among its addresses, a new connection replaces the old one. 0: the name
+	// is only looked up to connect.
+	Resolve time.Duration
+	// RenewAfter is how many consecutive lost datagrams mean that a new socket is tried,
+	// after a new look-up. 0: DefaultRenewAfter.
+	RenewAfter int
+
 	// Stop, when it is closed, ends the sending. Nil: it never ends.
 	Stop <-chan struct{}
 
 	// OnProbe is called for each event of a probe. OnConn is called for each event of
-	// the connection, unless Reconnect is set. Either may be nil. Both are called by
-	// the goroutine of [Prober.Run], one at a time and in the order of the events. No
-	// probe is sent while one of them runs.
+	// the connection, unless Reconnect is set. OnPause is called when this process did not
+	// run. Each may be nil. They are called by the goroutine of [Prober.Run], one at a time
+	// and in the order of the events. No probe is sent while one of them runs.
 	OnProbe func(Probe)
 	OnConn  func(ConnEvent)
+	OnPause func(Pause)
 }
 
 // The limits of a Config.
@@ -46,8 +55,12 @@ const (
 	MinSize     = headerSize // enough to tell a probe from all others
 	MaxSize     = 65507      // the largest payload of UDP over IPv4; also for streams
 	MinInterval = time.Millisecond
+	MinResolve  = 100 * time.Millisecond
 	maxInFlight = 1 << 16
 )
+
+// DefaultRenewAfter is the default of Config.RenewAfter.
+const DefaultRenewAfter = 3
 
 // Check reports whether c is valid. The error is a *usage.Error.
 func (c Config) Check() error {
@@ -78,6 +91,8 @@ const (
 	Late       Fate = "late"       // answered after it was reported as lost; it still counts as lost
 	Duplicated Fate = "duplicated" // answered again
 	Foreign    Fate = "foreign"    // received, but no answer to a probe of this Prober
+
+	paused Fate = "paused" // in flight in a Pause; it is not reported
 )
 
 // Probe is an event of a probe. The first event of each probe is [Answered] or [Lost].
@@ -113,6 +128,10 @@ type Phases struct {
 	Connect   time.Duration // from the addresses to a connection, including failed attempts
 	TLS       time.Duration // the handshake
 	FirstByte time.Duration // from sending to the first byte of the answer
+
+	// Retransmits is how many SYNs were sent again: each makes Connect longer, by 1 s, 2 s
+	// and so on (RFC 6298). It is known on Linux.
+	Retransmits int64
 }
 
 // ConnEvent is an event of the connection, or of the socket for datagrams.
@@ -123,9 +142,27 @@ type ConnEvent struct {
 	Phases Phases        // of connecting
 	Down   time.Duration // how long there was no connection before; 0 for the first
 
+	// From is the address before, if the name has another one now.
+	From string
+	// Stale means that nothing has changed, but that a new socket is answered and the
+	// old one to the same address is not: a device on the path, e.g. a NAT, leads the
+	// flow of the old one elsewhere.
+	Stale bool
+
 	// Class and Err say why it is not Up. Class is "" if it is not known.
 	Class dial.Class
 	Err   error
+}
+
+// Pause is a time in which this process did not run: it was stopped, the machine was
+// suspended or too busy, or OnProbe or OnConn took long. It says nothing about the service.
+// Each probe that is due has one fate: it is answered, lost, or counted here.
+type Pause struct {
+	At  time.Time     // its end
+	For time.Duration // its length
+	// Probes is how many probes were not sent, and how many were in flight and are neither
+	// answered nor lost: their time is not known.
+	Probes int64
 }
 
 // WrongError is the first wrong byte of an answer.

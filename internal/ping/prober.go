@@ -1,6 +1,7 @@
 package ping
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -38,6 +39,9 @@ func (p *Prober) Run(ctx context.Context) {
 	r.loop(ctx)
 	cancel()
 	r.closeConn(r.flights.inFlight > 0)
+	for _, c := range r.retired {
+		c.shutdown(c.inFlight > 0)
+	}
 	r.workers.Wait()
 }
 
@@ -49,13 +53,24 @@ type run struct {
 	due      time.Time // when the next probe is sent
 	begun    bool      // there was a connection, or a probe was lost
 
-	conn     *connection // nil while there is none
-	dialing  bool        // an attempt to connect is in progress
-	dials    chan dialed
-	arrivals chan arrival
-	outcomes chan outcome // with Config.Reconnect
-	attempts int          // in progress, with Config.Reconnect
-	workers  sync.WaitGroup
+	conn       *connection // nil while there is none
+	dialing    bool        // an attempt to connect is in progress
+	dialPaused bool        // and was in a pause
+	dials      chan dialed
+	arrivals   chan arrival
+	outcomes   chan outcome // with Config.Reconnect
+	attempts   int          // in progress, with Config.Reconnect
+	workers    sync.WaitGroup
+
+	retired   []*connection
+	renewal   renewal
+	resolveAt time.Time // when the name is looked up again
+	lookups   chan []string
+
+	alive     time.Time            // when the loop last knew that it runs
+	suspended func() time.Duration // how long the machine has been suspended since it started
+	seen      time.Duration        // the last result of suspended
+
 	outage   outage
 	icmp     arrival // the last transient error of a socket for datagrams
 	reported string  // the address of the last socket for datagrams that OnConn got
@@ -64,8 +79,9 @@ type run struct {
 func newRun(c Config) *run {
 	r := &run{
 		Config: c, payloads: newPayloads(c.Size), due: time.Now(),
-		dials: make(chan dialed), arrivals: make(chan arrival, 64), outcomes: make(chan outcome, 64),
+		dials: make(chan dialed), arrivals: make(chan arrival, 64), outcomes: make(chan outcome, 64), lookups: make(chan []string), suspended: suspended,
 	}
+	r.seen, r.alive = r.suspended(), r.due
 	if r.datagrams() {
 		r.flights.remember = maxRemembered
 	}
@@ -80,7 +96,7 @@ func (r *run) more() bool {
 	case <-r.Stop:
 		return false
 	default:
-		return r.Count == 0 || r.flights.last < uint64(r.Count)
+		return r.Count == 0 || r.flights.last < uint64(r.Count)+r.flights.paused
 	}
 }
 
@@ -89,9 +105,11 @@ func (r *run) loop(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		// Answers that have arrived come first, so that no answered probe expires.
+		now := r.afterWork(r.more())
 		r.receiveAll()
-		now := time.Now()
 		r.expire(now)
+		r.renew(ctx, now)
+		r.follow(ctx, now)
 		more, stop := r.more(), r.Stop
 		if !more && r.flights.inFlight == 0 {
 			return
@@ -103,51 +121,88 @@ func (r *run) loop(ctx context.Context) {
 		if !more {
 			stop = nil // it is closed, perhaps
 		}
-		timer.Reset(time.Until(r.next(more)))
+		wake := r.next(more)
+		timer.Reset(time.Until(wake))
+		var next event
 		select {
-		case a := <-r.arrivals:
-			r.receive(a)
-		case d := <-r.dials:
-			r.connected(d)
-		case o := <-r.outcomes:
-			r.finished(o)
+		case next.arrival = <-r.arrivals:
+		case next.dialed = <-r.dials:
+		case next.outcome = <-r.outcomes:
+		case addresses := <-r.lookups:
+			r.resolved(ctx, addresses)
 		case <-timer.C:
 		case <-stop:
 		case <-ctx.Done():
 		}
+		r.afterWait(wake, next, more)
 	}
 }
 
-// receiveAll handles the arrivals in the queue. It takes at most one queue, so that
+// event is what the loop waits for: one of its fields is set, or none.
+type event struct {
+	arrival arrival
+	dialed  dialed
+	outcome outcome
+}
+
+func (e event) at() time.Time { return cmp.Or(e.arrival.at, e.dialed.at, e.outcome.at) }
+
+func (r *run) handle(e event) {
+	switch {
+	case !e.arrival.at.IsZero():
+		r.receive(e.arrival)
+	case e.dialed.conn != nil:
+		r.connected(e.dialed)
+	case e.outcome.flight != nil:
+		r.finished(e.outcome)
+	}
+}
+
+// poll returns the next event in the queues.
+func (r *run) poll() (e event, ok bool) {
+	select {
+	case e.arrival = <-r.arrivals:
+	case e.dialed = <-r.dials:
+	case e.outcome = <-r.outcomes:
+	default:
+		return e, false
+	}
+	return e, true
+}
+
+// receiveAll handles the events in the queues. It takes at most one queue, so that
 // endless arrivals cannot hold up the loop.
 func (r *run) receiveAll() {
 	for range cap(r.arrivals) {
-		select {
-		case a := <-r.arrivals:
-			r.receive(a)
-		case d := <-r.dials:
-			r.connected(d)
-		case o := <-r.outcomes:
-			r.finished(o)
-		default:
+		e, ok := r.poll()
+		if !ok {
 			return
 		}
+		r.handle(e)
 	}
 }
 
-// next returns when the next probe is due, if there are more, or the first one in flight
-// expires.
+// next returns when the loop has something to do.
 func (r *run) next(more bool) time.Time {
-	first := r.flights.first()
-	switch {
-	case first == nil || r.Reconnect && more:
-		return r.due
-	case r.Reconnect:
-		return time.Now().Add(r.Timeout) // the attempts have their own timeouts
-	case !more || first.sent.Add(r.Timeout).Before(r.due):
-		return first.sent.Add(r.Timeout)
+	next := time.Now().Add(time.Hour)
+	earliest := func(t time.Time) {
+		if t.Before(next) {
+			next = t
+		}
 	}
-	return r.due
+	if more {
+		earliest(r.due)
+	}
+	if first := r.flights.first(); first != nil && !r.Reconnect {
+		earliest(first.sent.Add(r.Timeout))
+	}
+	for _, c := range r.retired {
+		earliest(r.until(c))
+	}
+	if r.Resolve > 0 && r.conn != nil && r.resolveAt.After(time.Now()) {
+		earliest(r.resolveAt)
+	}
+	return next
 }
 
 // NotSent is the class of a probe that was lost because too many others are in flight.
@@ -166,8 +221,8 @@ func (e *notSentError) Error() string { return fmt.Sprintf("not sent: %d are in 
 
 // send sends a probe, or starts to connect.
 func (r *run) send(ctx context.Context, now time.Time) {
-	missed := now.Sub(r.due) / r.Interval
-	r.due = r.due.Add((missed + 1) * r.Interval) // the next time on the schedule
+	r.missed(now, now.Sub(r.due), 0)
+	r.due = r.due.Add(r.Interval)
 	f := &flight{stamp: now.UnixNano(), sent: now}
 	switch {
 	case r.Reconnect && r.attempts >= maxAttempts:
@@ -210,7 +265,7 @@ func (r *run) write(f *flight) {
 	}
 	at := time.Now()
 	if transient(err) {
-		r.icmp = arrival{at: at, err: err}
+		r.icmp = arrival{conn: c, at: at, err: err}
 	}
 	r.lose(f, at, err)
 }
@@ -243,14 +298,15 @@ func (r *run) expire(now time.Time) {
 	}
 	for f := r.flights.first(); f != nil && now.Sub(f.sent) >= r.Timeout; f = r.flights.first() {
 		err := error(&noAnswerError{r.Timeout})
-		if r.icmp.at.After(f.sent) {
+		if r.icmp.conn == f.conn && r.icmp.at.After(f.sent) {
 			err = r.icmp.err
 		}
 		r.lose(f, now, err)
 	}
 	if c := r.conn; c != nil && len(c.stream.owed)-c.inFlight > maxForgotten && now.Sub(c.heard) >= maxForgotten*max(r.Interval, r.Timeout) {
-		r.disconnect(&noAnswerError{r.Timeout})
+		r.disconnect(c, &noAnswerError{r.Timeout})
 	}
+	r.sweep(now)
 }
 
 // noAnswerError is returned when an answer did not arrive in time.
@@ -273,16 +329,15 @@ func (r *run) lose(f *flight, at time.Time, err error) {
 		p.Sent = f.sent
 	}
 	r.report(p)
-	if r.tryOtherAddress(err) {
-		r.closeConn(true)
-	}
+	r.renewal.lost++
+	r.renewal.refused = r.renewal.refused || r.refuses(err)
 }
 
-// tryOtherAddress reports whether the next datagram should go to another address of the
-// name: this one refused, and nothing has been sent since. Other probes may be in
-// flight: one error may be about several, and then there always are some.
-func (r *run) tryOtherAddress(err error) bool {
-	return r.datagrams() && transient(err) && !dial.TooLong(err) && r.Target.HasName() && !r.flights.find(r.flights.last).sent.After(r.icmp.at)
+// refuses reports whether err shows that datagrams are refused: nothing has been sent
+// since. Other probes may be in flight: one error may be about several, and then there
+// always are some.
+func (r *run) refuses(err error) bool {
+	return r.datagrams() && transient(err) && !dial.TooLong(err) && !r.flights.find(r.flights.last).sent.After(r.icmp.at)
 }
 
 // phases returns the phases of f that are reported.
@@ -296,5 +351,6 @@ func (r *run) phases(f *flight) Phases {
 func (r *run) report(p Probe) {
 	if r.OnProbe != nil {
 		r.OnProbe(p)
+		r.alive = time.Now()
 	}
 }

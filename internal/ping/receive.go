@@ -9,7 +9,7 @@ import (
 // receive handles what arrived on a connection. Arrivals on a connection that was closed
 // in the meantime are ignored.
 func (r *run) receive(a arrival) {
-	if a.conn != r.conn {
+	if !r.reads(a.conn) {
 		return
 	}
 	if !r.datagrams() && len(a.data) > 0 {
@@ -17,7 +17,7 @@ func (r *run) receive(a arrival) {
 	}
 	r.expire(a.at) // at the time of the arrival, which may be earlier than now
 	switch {
-	case a.conn != r.conn: // expire has closed it
+	case !r.reads(a.conn): // expire has closed it
 	case r.datagrams():
 		r.receiveDatagram(a)
 	default:
@@ -28,21 +28,21 @@ func (r *run) receive(a arrival) {
 // receiveStream handles bytes of a stream, which may be parts of several answers.
 func (r *run) receiveStream(a arrival) {
 	for rest := a.data; len(rest) > 0; {
-		if a.conn != r.conn || len(a.conn.stream.owed) == 0 {
+		if !r.reads(a.conn) || len(a.conn.stream.owed) == 0 {
 			r.unexpected(a, rest)
 			return
 		}
 		whole, wrong := (*flight)(nil), (*WrongError)(nil)
 		if rest, whole, wrong = a.conn.stream.read(rest, a.at, r.payloads); wrong != nil {
-			r.disconnect(wrong)
+			r.disconnect(a.conn, wrong)
 			return
 		}
-		if whole != nil {
+		if whole != nil && whole.fate != paused {
 			r.answered(whole.seq, whole.began(), a.at, nil)
 		}
 	}
-	if a.err != nil && a.conn == r.conn {
-		r.disconnect(a.err)
+	if a.err != nil && r.reads(a.conn) {
+		r.disconnect(a.conn, a.err)
 	}
 }
 
@@ -50,8 +50,8 @@ func (r *run) receiveStream(a arrival) {
 func (r *run) unexpected(a arrival, bytes []byte) {
 	err := &WrongError{0, excerpt(bytes), "nothing: no answer is due"}
 	r.report(Probe{Fate: Foreign, At: a.at, Class: dial.Corrupt, Err: err})
-	if a.conn == r.conn {
-		r.disconnect(err)
+	if r.reads(a.conn) {
+		r.disconnect(a.conn, err)
 	}
 }
 
@@ -65,6 +65,12 @@ func (r *run) receiveDatagram(a arrival) {
 	if !ok {
 		r.report(Probe{Fate: Foreign, At: a.at})
 		return
+	}
+	if c := a.conn; c != r.conn {
+		c.retired.answered = true
+		if f := r.flights.find(seq); f != nil && f.conn != c {
+			return // the answer to a control probe
+		}
 	}
 	f, wrong, sent := r.flights.find(seq), r.payloads.compareWhole(a.data, seq, stamp), time.Unix(0, stamp)
 	if f != nil {
@@ -84,12 +90,12 @@ func (r *run) receiveDatagram(a arrival) {
 // one of the probes in flight. Which one is known only if there is one.
 func (r *run) receiveError(a arrival) {
 	if !transient(a.err) {
-		r.disconnect(a.err)
+		r.disconnect(a.conn, a.err)
 		return
 	}
 	r.icmp = a
-	if r.flights.inFlight == 1 {
-		r.lose(r.flights.first(), a.at, a.err)
+	if on := r.flights.on(a.conn); len(on) == 1 {
+		r.lose(on[0], a.at, a.err)
 	}
 }
 
@@ -97,6 +103,9 @@ func (r *run) receiveError(a arrival) {
 // that was finished before.
 func (r *run) answered(seq uint64, sent, at time.Time, wrong *WrongError) {
 	f := r.flights.find(seq)
+	if f != nil && f.fate == paused {
+		return
+	}
 	fate, reordered := r.flights.answer(seq)
 	p := Probe{Fate: fate, Seq: seq, Sent: sent, At: at, RTT: at.Sub(sent), Reordered: reordered && !r.Reconnect}
 	if f != nil {
@@ -106,5 +115,9 @@ func (r *run) answered(seq uint64, sent, at time.Time, wrong *WrongError) {
 		p.Class, p.Err = dial.Corrupt, wrong
 	}
 	r.outage.pause, r.outage.err = 0, nil
+	if fate == Answered {
+		r.renewal = renewal{}
+		r.compare(f)
+	}
 	r.report(p)
 }

@@ -119,6 +119,9 @@ func (t *events) connLines() []string {
 	var all []string
 	for _, l := range t.conns {
 		words := map[bool]dial.Class{true: "up", false: l.Class}[l.Up]
+		if l.Stale {
+			words = "stale"
+		}
 		if l.Down > 0 {
 			words += dial.Class(fmt.Sprintf(" after %v", l.Down))
 		}

@@ -22,6 +22,16 @@ type Summary struct {
 
 	LostBy map[dial.Class]int64 // Lost, by class
 
+	// Paused are the probes that were due or in flight while this process did not run, and
+	// PausedFor is how long that was. They are neither sent nor lost.
+	Paused    int64
+	PausedFor time.Duration
+
+	Retransmits int64 // SYNs that were sent again
+
+	Moved int64 // times that the name got another address
+	Stale int64 // times that a new socket was answered, and the old one was not
+
 	Reconnects int64         // connections after the first
 	Down       time.Duration // without a connection, until the last event
 
@@ -71,6 +81,9 @@ func (t *Tally) Probe(p Probe) {
 		c.Sent++
 		c.Lost++
 		c.LostBy[p.Class]++
+		if !p.Sent.IsZero() {
+			t.connecting(p.Phases)
+		}
 	case Late:
 		c.Late++
 	case Duplicated:
@@ -92,12 +105,16 @@ func (t *Tally) time(p Probe) {
 	}
 	t.last = p.RTT
 	t.rtt.Record(p.RTT)
-	if p.Phases == (Phases{}) {
+	t.connecting(p.Phases)
+}
+
+// connecting counts the phases of a probe whose connection was made.
+func (t *Tally) connecting(p Phases) {
+	t.counts.Retransmits += p.Retransmits
+	if p == (Phases{}) {
 		return
 	}
-	for name, d := range map[string]time.Duration{
-		"dns": p.Phases.DNS, "connect": p.Phases.Connect, "tls": p.Phases.TLS, "first byte": p.Phases.FirstByte,
-	} {
+	for name, d := range map[string]time.Duration{"dns": p.DNS, "connect": p.Connect, "tls": p.TLS, "first byte": p.FirstByte} {
 		if d == 0 {
 			continue
 		}
@@ -108,9 +125,22 @@ func (t *Tally) time(p Probe) {
 	}
 }
 
+// Pause counts a pause of this process.
+func (t *Tally) Pause(p Pause) {
+	t.counts.Paused += p.Probes
+	t.counts.PausedFor += p.For
+}
+
 // Conn counts an event of the connection.
 func (t *Tally) Conn(e ConnEvent) {
 	t.seen = e.At
+	if e.From != "" {
+		t.counts.Moved++
+	}
+	if e.Stale {
+		t.counts.Stale++
+		return
+	}
 	if !e.Up {
 		t.down = e.At
 		return
@@ -119,6 +149,7 @@ func (t *Tally) Conn(e ConnEvent) {
 		t.counts.Reconnects++
 	}
 	t.had, t.down = true, time.Time{}
+	t.counts.Retransmits += e.Phases.Retransmits
 	t.counts.Down += e.Down
 }
 

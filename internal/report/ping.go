@@ -22,6 +22,8 @@ type Ping interface {
 	Start() error
 	Probe(ping.Probe) error
 	Conn(ping.ConnEvent) error
+	// Pause is called for pauses of at least [ping.LongPause].
+	Pause(ping.Pause) error
 	End(ping.Summary, []Verdict) error
 }
 
@@ -68,6 +70,9 @@ func (t *pingText) answer(p ping.Probe) string {
 			fmt.Fprintf(&b, " %s=%s", strings.ReplaceAll(part.name, " ", "-"), draw.Duration(part.took))
 		}
 	}
+	if p.Phases.Retransmits > 0 {
+		fmt.Fprintf(&b, " syn-retransmits=%d", p.Phases.Retransmits)
+	}
 	fmt.Fprintf(&b, " time=%s", draw.Duration(p.RTT))
 	if p.Fate != ping.Answered {
 		fmt.Fprintf(&b, " (%s)", p.Fate)
@@ -96,6 +101,9 @@ func (t *pingText) Conn(l ping.ConnEvent) error {
 	if !l.Up {
 		return t.line(l.At, red, "no connection: "+classAndError(l.Class, l.Err))
 	}
+	if l.Stale {
+		return t.line(l.At, yellow, "a new flow to "+l.Addr+" is answered: the old one's mapping was stale")
+	}
 	words := "connected"
 	if t.config.Target.Network == "udp" {
 		words = "socket" // it does not show that a service is there
@@ -109,11 +117,21 @@ func (t *pingText) Conn(l ping.ConnEvent) error {
 			parts = append(parts, part.name+" "+draw.Duration(part.took))
 		}
 	}
+	if n := l.Phases.Retransmits; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d SYN sent again", n))
+	}
 	words += ": " + strings.Join(parts, ", ")
+	if l.From != "" {
+		words += ", the name had " + l.From + " before"
+	}
 	if l.Down > 0 {
 		words += ", after " + draw.Duration(l.Down) + " without a connection"
 	}
 	return t.line(l.At, plain, words)
+}
+
+func (t *pingText) Pause(p ping.Pause) error {
+	return t.line(p.At, yellow, fmt.Sprintf("paused: this process did not run for %s; %d probes are not counted", draw.Duration(p.For), p.Probes))
 }
 
 func (t *pingText) line(at time.Time, c ansiColor, words string) error {
@@ -164,6 +182,9 @@ func WritePingSummary(w io.Writer, s ping.Summary, verdicts []Verdict, color boo
 	if rare := rareEvents(s); rare != "" {
 		fmt.Fprintf(&b, "also        %s\n", rare)
 	}
+	if s.Paused > 0 {
+		fmt.Fprintf(&b, "paused      %d probes are not counted: this process did not run for %s\n", s.Paused, draw.Duration(s.PausedFor))
+	}
 	if s.Reconnects > 0 || s.Down > 0 {
 		fmt.Fprintf(&b, "reconnects  %d, and %s without a connection\n", s.Reconnects, draw.Duration(s.Down))
 	}
@@ -200,11 +221,11 @@ func writePingTimes(w io.Writer, s ping.Summary) {
 	row := func(name string, cells ...string) {
 		fmt.Fprintf(w, "%-10s", name)
 		for _, cell := range cells {
-			fmt.Fprintf(w, "  %8s", cell)
+			fmt.Fprintf(w, " %8s", cell)
 		}
 		fmt.Fprintln(w)
 	}
-	row("", "min", "avg", "p50", "p99", "max", "jitter")
+	row("", "min", "avg", "p50", "p99", "p99.9", "max", "jitter")
 	for _, part := range []struct {
 		name string
 		of   hist.Summary
@@ -222,7 +243,7 @@ func writePingTimes(w io.Writer, s ping.Summary) {
 
 func timeCells(s hist.Summary) []string {
 	var cells []string
-	for _, d := range []time.Duration{s.Min, s.Mean, s.P50, s.P99, s.Max} {
+	for _, d := range []time.Duration{s.Min, s.Mean, s.P50, s.P99, s.P999, s.Max} {
 		cells = append(cells, draw.Duration(d))
 	}
 	return cells
@@ -245,7 +266,7 @@ func rareEvents(s ping.Summary) string {
 	for _, of := range []struct {
 		n    int64
 		name string
-	}{{s.Late, "late"}, {s.Corrupt, "corrupt"}, {s.Foreign, "foreign"}} {
+	}{{s.Late, "late"}, {s.Corrupt, "corrupt"}, {s.Foreign, "foreign"}, {s.Retransmits, "SYN sent again"}, {s.Moved, "moved"}, {s.Stale, "stale"}} {
 		if of.n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", of.n, of.name))
 		}

@@ -36,6 +36,10 @@ var pingColumns = []struct {
 	{"class", func(e pingEvent) string { return string(e.Class) }},
 	{"ttl", func(e pingEvent) string { return unlessZero(e.TTL, strconv.Itoa(e.TTL)) }},
 	{"error", func(e pingEvent) string { return e.Error }},
+	{"syn_retransmits", func(e pingEvent) string { return unlessZero(uint64(e.SYNs), strconv.FormatInt(e.SYNs, 10)) }},
+	{"from", func(e pingEvent) string { return e.From }},
+	{"probes", func(e pingEvent) string { return unlessZero(uint64(e.Probes), strconv.FormatInt(e.Probes, 10)) }},
+	{"for_seconds", func(e pingEvent) string { return decimal(e.For) }},
 }
 
 // decimal writes seconds to the nanosecond, and nothing for 0.
@@ -61,6 +65,8 @@ func (t *pingCSV) Start() error {
 func (t *pingCSV) Probe(p ping.Probe) error { return t.event(probeEvent(p)) }
 
 func (t *pingCSV) Conn(l ping.ConnEvent) error { return t.event(connEvent(l)) }
+
+func (t *pingCSV) Pause(p ping.Pause) error { return t.event(pauseEvent(p)) }
 
 func (t *pingCSV) End(ping.Summary, []Verdict) error { return nil }
 

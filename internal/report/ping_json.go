@@ -48,6 +48,8 @@ func (t *pingJSON) Probe(p ping.Probe) error { return t.lines.Encode(probeEvent(
 
 func (t *pingJSON) Conn(l ping.ConnEvent) error { return t.lines.Encode(connEvent(l)) }
 
+func (t *pingJSON) Pause(p ping.Pause) error { return t.lines.Encode(pauseEvent(p)) }
+
 func (t *pingJSON) End(s ping.Summary, verdicts []Verdict) error {
 	return t.lines.Encode(summaryOf(s, verdicts))
 }
@@ -55,7 +57,7 @@ func (t *pingJSON) End(s ping.Summary, verdicts []Verdict) error {
 // pingEvent is one event of a probe or a connection. Times that are not known are
 // omitted.
 type pingEvent struct {
-	Event     string     `json:"event"` // answered, lost, late, duplicated, foreign; connected, disconnected
+	Event     string     `json:"event"` // answered, lost, late, duplicated, foreign; connected, disconnected, stale; paused
 	At        time.Time  `json:"at"`
 	Seq       uint64     `json:"seq,omitempty"`
 	Sent      *time.Time `json:"sent,omitempty"`
@@ -68,6 +70,10 @@ type pingEvent struct {
 	TLS       float64    `json:"tls_seconds,omitempty"`
 	FirstByte float64    `json:"first_byte_seconds,omitempty"`
 	Down      float64    `json:"down_seconds,omitempty"` // how long there was no connection before
+	SYNs      int64      `json:"syn_retransmits,omitempty"`
+	From      string     `json:"from,omitempty"`   // the address before, if the name has moved
+	Probes    int64      `json:"probes,omitempty"` // that a pause concerns
+	For       float64    `json:"for_seconds,omitempty"`
 	Class     dial.Class `json:"class,omitempty"`
 	Error     string     `json:"error,omitempty"`
 }
@@ -89,14 +95,22 @@ func connEvent(l ping.ConnEvent) pingEvent {
 	e := pingEvent{
 		Event: "disconnected", At: l.At.UTC(), Address: l.Addr, Down: l.Down.Seconds(), Class: l.Class, Error: errorText(l.Err),
 	}
-	if l.Up {
+	switch e.From = l.From; {
+	case l.Stale:
+		e.Event = "stale"
+	case l.Up:
 		e.Event = "connected"
 	}
 	e.phases(l.Phases)
 	return e
 }
 
+func pauseEvent(p ping.Pause) pingEvent {
+	return pingEvent{Event: "paused", At: p.At.UTC(), Probes: p.Probes, For: p.For.Seconds()}
+}
+
 func (e *pingEvent) phases(p ping.Phases) {
+	e.SYNs = p.Retransmits
 	e.DNS, e.Connect, e.TLS, e.FirstByte = p.DNS.Seconds(), p.Connect.Seconds(), p.TLS.Seconds(), p.FirstByte.Seconds()
 }
 
@@ -112,6 +126,11 @@ type pingSummary struct {
 	Reordered  int64                `json:"reordered"`
 	Corrupt    int64                `json:"corrupt"`
 	Foreign    int64                `json:"foreign"`
+	Paused     int64                `json:"paused"`
+	PausedFor  float64              `json:"paused_seconds"`
+	SYNs       int64                `json:"syn_retransmits"`
+	Moved      int64                `json:"moved"`
+	Stale      int64                `json:"stale"`
 	Reconnects int64                `json:"reconnects"`
 	Down       float64              `json:"down_seconds"`
 	RTT        *pingTimes           `json:"rtt,omitempty"`
@@ -134,18 +153,20 @@ type pingTTL struct {
 
 // pingTimes are a distribution.
 type pingTimes struct {
-	Min float64 `json:"min_seconds"`
-	Avg float64 `json:"avg_seconds"`
-	P50 float64 `json:"p50_seconds"`
-	P90 float64 `json:"p90_seconds"`
-	P99 float64 `json:"p99_seconds"`
-	Max float64 `json:"max_seconds"`
+	Min  float64 `json:"min_seconds"`
+	Avg  float64 `json:"avg_seconds"`
+	P50  float64 `json:"p50_seconds"`
+	P90  float64 `json:"p90_seconds"`
+	P99  float64 `json:"p99_seconds"`
+	P999 float64 `json:"p999_seconds"`
+	Max  float64 `json:"max_seconds"`
 }
 
 func summaryOf(s ping.Summary, verdicts []Verdict) pingSummary {
 	all := pingSummary{
 		Event: "summary", Sent: s.Sent, Received: s.Received, Lost: s.Lost, LostBy: s.LostBy, Late: s.Late,
 		Duplicated: s.Duplicated, Reordered: s.Reordered, Corrupt: s.Corrupt, Foreign: s.Foreign,
+		Paused: s.Paused, PausedFor: s.PausedFor.Seconds(), SYNs: s.Retransmits, Moved: s.Moved, Stale: s.Stale,
 		Reconnects: s.Reconnects, Down: s.Down.Seconds(),
 		Thresholds: verdicts,
 		RTT:        distributionOf(s.RTT), DNS: distributionOf(s.DNS), Connect: distributionOf(s.Connect), TLS: distributionOf(s.TLS), FirstByte: distributionOf(s.FirstByte),
@@ -164,7 +185,7 @@ func distributionOf(s hist.Summary) *pingTimes {
 	if s.Count == 0 {
 		return nil
 	}
-	return &pingTimes{s.Min.Seconds(), s.Mean.Seconds(), s.P50.Seconds(), s.P90.Seconds(), s.P99.Seconds(), s.Max.Seconds()}
+	return &pingTimes{s.Min.Seconds(), s.Mean.Seconds(), s.P50.Seconds(), s.P90.Seconds(), s.P99.Seconds(), s.P999.Seconds(), s.Max.Seconds()}
 }
 
 // errorText returns the text of err, "" for nil.

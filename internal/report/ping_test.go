@@ -40,6 +40,10 @@ var pinged = []struct {
 		text: "no connection: reset: read: connection reset by peer"},
 	{conn: ping.ConnEvent{Up: true, Addr: "127.0.0.1:7", Down: 3e9, Phases: ping.Phases{Connect: 2e6}},
 		text: "connected to 127.0.0.1:7: connect 2.00 ms, after 3.00 s without a connection"},
+	{conn: ping.ConnEvent{Up: true, Addr: "127.0.0.2:7", From: "127.0.0.1:7", Phases: ping.Phases{Connect: 1e9, Retransmits: 1}},
+		text: "connected to 127.0.0.2:7: connect 1.00 s, 1 SYN sent again, the name had 127.0.0.1:7 before"},
+	{probe: ping.Probe{Fate: ping.Answered, Seq: 5, RTT: 3e6, Phases: ping.Phases{Connect: 1e9, Retransmits: 1, FirstByte: 2e6}},
+		text: "64 bytes from tcp://far:7: seq=5 connect=1.00 s first-byte=2.00 ms syn-retransmits=1 time=3.00 ms"},
 }
 
 func pingConfig() ping.Config {
@@ -58,6 +62,18 @@ func TestPingTextHasALineForEachEvent(t *testing.T) {
 		if got := b.String(); got != tt.text+"\n" {
 			t.Errorf("got  %swant %s", got, tt.text)
 		}
+	}
+}
+
+func TestPingTextSaysWhatItsProcessDid(t *testing.T) {
+	var b strings.Builder
+	out := report.PingText(&b, pingConfig(), false, false)
+	out.Pause(ping.Pause{For: 5e9, Probes: 52})
+	out.Conn(ping.ConnEvent{Up: true, Stale: true, Addr: "127.0.0.1:7"})
+	const want = "paused: this process did not run for 5.00 s; 52 probes are not counted\n" +
+		"a new flow to 127.0.0.1:7 is answered: the old one's mapping was stale\n"
+	if got := b.String(); got != want {
+		t.Errorf("got  %swant %s", got, want)
 	}
 }
 
@@ -90,14 +106,16 @@ func TestPingSummaryOmitsWhatDidNotHappen(t *testing.T) {
 		{"much", ping.Summary{
 			Sent: 8, Received: 5, Lost: 3, Late: 1, Duplicated: 2, Reordered: 1, Corrupt: 1, Foreign: 4,
 			LostBy: map[dial.Class]int64{dial.Refused: 1, dial.Timeout: 2}, Reconnects: 1, Down: 1600 * time.Millisecond,
+			Retransmits: 3, Moved: 5, Stale: 6, Paused: 7, PausedFor: 2 * time.Second,
 			Connect: one.Summary(), RTT: one.Summary(), Jitter: 500 * time.Microsecond,
 		}, `8 sent, 5 received, 3 lost (37.5 %), 2 duplicated, 1 reordered
 lost        2 timeout, 1 refused
-also        1 late, 1 corrupt, 4 foreign
+also        1 late, 1 corrupt, 4 foreign, 3 SYN sent again, 5 moved, 6 stale
+paused      7 probes are not counted: this process did not run for 2.00 s
 reconnects  1, and 1.60 s without a connection
-                 min       avg       p50       p99       max    jitter
-connect      2.00 ms   2.00 ms   2.00 ms   2.00 ms   2.00 ms
-round trip   2.00 ms   2.00 ms   2.00 ms   2.00 ms   2.00 ms    500 µs
+                min      avg      p50      p99    p99.9      max   jitter
+connect     2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms
+round trip  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms   500 µs
 `},
 	}
 	for ttls, want := range map[[2]int]string{

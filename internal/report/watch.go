@@ -48,6 +48,9 @@ func addressSummary(a watch.AddressSnapshot) string {
 	if lost > 0 {
 		text += ": " + classCounts(a.Lost)
 	}
+	if besides := a.Besides(); besides != "" {
+		text += "; also " + besides
+	}
 	if n := len(a.Recent); n > 0 {
 		of := a.Quantiles(0.5, 0.99, 1)
 		text += fmt.Sprintf("; of the last %d p50 %s, p99 %s, max %s", n, draw.Duration(of[0]), draw.Duration(of[1]), draw.Duration(of[2]))

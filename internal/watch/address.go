@@ -61,7 +61,8 @@ func newAddress(name string, origin time.Time, downAfter int, log *slog.Logger) 
 // events.
 func (a *address) probe(p ping.Probe) {
 	if p.Fate != ping.Answered && p.Fate != ping.Lost {
-		return // e.g. a duplicate: the probe has been counted
+		a.countOther(p) // e.g. a duplicate: the probe has been counted
+		return
 	}
 	o := &a.outage // only this goroutine changes it
 	known, wasUp := o.known, o.up
@@ -86,6 +87,31 @@ func (a *address) probe(p ping.Probe) {
 	}
 }
 
+// countOther counts what was received besides the answers in time.
+func (a *address) countOther(p ping.Probe) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := &a.state
+	switch p.Fate {
+	case ping.Late:
+		s.Late++
+	case ping.Duplicated:
+		s.Duplicated++
+	case ping.Foreign:
+		s.Foreign++
+	}
+	if p.Reordered {
+		s.Reordered++
+	}
+}
+
+// pause counts a pause of this process.
+func (a *address) pause(p ping.Pause) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state.Paused += uint64(p.Probes)
+}
+
 // count counts a probe that was answered or lost.
 func (a *address) count(p ping.Probe) change {
 	a.mu.Lock()
@@ -101,9 +127,14 @@ func (a *address) count(p ping.Probe) change {
 		a.lost[classOf(p)]++
 		s.Class, s.Err, s.Failed = classOf(p), p.Err, p.At
 	}
+	if p.Reordered {
+		s.Reordered++
+	}
 	sent := p.Sent
 	if sent.IsZero() {
 		sent = p.At // there was no connection
+	} else {
+		s.Connecting.add(p.Phases)
 	}
 	a.history.probe(sent, answered, p.RTT)
 	if !answered && (classOf(p) == dial.Local || classOf(p) == ping.NotSent) {
@@ -116,7 +147,23 @@ func (a *address) count(p ping.Probe) change {
 func (a *address) conn(e ping.ConnEvent) {
 	a.mu.Lock()
 	a.connected = e.Up
+	a.state.Connecting.Retransmits += uint64(e.Phases.Retransmits)
+	if e.From != "" {
+		a.state.Moved++
+	}
+	if e.Stale {
+		a.state.Stale++
+	}
 	a.mu.Unlock()
+	if n := e.Phases.Retransmits; n > 0 {
+		a.log.Warn("SYNs were lost, the connect took long", slog.Int64("syns", n), slog.Duration("connect", e.Phases.Connect))
+	}
+	switch {
+	case e.From != "":
+		a.log.Info("the name has another address", slog.String("from", e.From), slog.String("to", e.Addr))
+	case e.Stale:
+		a.log.Warn("a new flow is answered: the old one's mapping was stale", slog.String("to", e.Addr))
+	}
 	if e.Up {
 		a.log.Debug("connected", slog.Duration("connect", e.Phases.Connect))
 		return

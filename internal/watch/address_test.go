@@ -1,12 +1,16 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/ping"
 )
 
 // TestOutageReportsWhatIsWorthALogLine has one probe per second: a dot is an answer, an x
@@ -69,4 +73,53 @@ func (o *outageOf) probes(all string) (log []string) {
 		log = append(log, words)
 	}
 	return log
+}
+
+// TestAddressCountsWhatIsNoAnswerInTime: each event has a figure of its own, and none of
+// them changes whether the address is up.
+func TestAddressCountsWhatIsNoAnswerInTime(t *testing.T) {
+	a := newAddress("a:7", time.Unix(1e9, 0), 1, slog.New(slog.DiscardHandler))
+	at := time.Unix(1e9+1, 0)
+	connected := ping.Phases{DNS: time.Millisecond, Connect: 2 * time.Second, Retransmits: 1}
+	a.probe(ping.Probe{Fate: ping.Answered, Sent: at, At: at, RTT: 1, Reordered: true, Phases: connected})
+	a.probe(ping.Probe{Fate: ping.Late, Sent: at, At: at, Reordered: true})
+	for range 3 {
+		a.probe(ping.Probe{Fate: ping.Duplicated, Sent: at, At: at})
+	}
+	for range 4 {
+		a.probe(ping.Probe{Fate: ping.Foreign, At: at})
+	}
+	a.pause(ping.Pause{At: at, For: time.Second, Probes: 5})
+	a.conn(ping.ConnEvent{Up: true, From: "b:7", Phases: ping.Phases{Retransmits: 6}})
+	a.conn(ping.ConnEvent{Up: true, Stale: true})
+	a.probe(ping.Probe{Fate: ping.Lost, At: at, Class: ping.NotSent, Err: errors.New("too many")})
+	got := a.snapshot()
+	want := "1 late, 3 duplicated, 2 reordered, 4 foreign, 5 paused, 1 moved, 1 stale, 7 SYN sent again"
+	if words := got.Besides(); words != want || got.Sent != 2 || got.Received != 1 || !got.Up {
+		t.Errorf("%d sent, %d received, up %v, %s; want 2, 1, true, %s", got.Sent, got.Received, got.Up, words, want)
+	}
+	var phases []string
+	for _, p := range got.Connecting.Phases() {
+		phases = append(phases, fmt.Sprint(p.Name, " ", p.Times.Sum))
+	}
+	if diff := cmp.Diff([]string{"dns 1ms", "connect 2s"}, phases); diff != "" {
+		t.Errorf("phases (-want +got)\n%s", diff)
+	}
+}
+
+// TestPauseIsLoggedOnceForAllAddresses: each address sees the same pause.
+func TestPauseIsLoggedOnceForAllAddresses(t *testing.T) {
+	f := newNetwork()
+	w := &Watcher{config: f.config(t)}
+	at := time.Unix(1e9, 0)
+	for range 3 {
+		w.logPause(ping.Pause{At: at, For: 5 * time.Second})
+		at = at.Add(time.Millisecond)
+	}
+	w.logPause(ping.Pause{At: at.Add(time.Minute), For: time.Millisecond})
+	w.logPause(ping.Pause{At: at.Add(time.Hour), For: 2 * time.Second})
+	want := []string{"this process did not run, probes are not counted for=5s", "this process did not run, probes are not counted for=2s"}
+	if diff := cmp.Diff(want, f.taken()); diff != "" {
+		t.Errorf("log (-want +got)\n%s", diff)
+	}
 }

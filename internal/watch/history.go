@@ -1,6 +1,11 @@
 package watch
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"echod/internal/ping"
+)
 
 // The history of an address: ten minutes in buckets, and the last answers.
 const (
@@ -112,4 +117,31 @@ func (t *Times) add(d time.Duration) {
 	}
 	t.Counts[i]++
 	t.Sum += d
+}
+
+// Connecting counts the phases of connections that were made.
+type Connecting struct {
+	DNS, Connect, TLS Times  // those that were needed
+	Retransmits       uint64 // SYNs that were sent again
+}
+
+// Phase is a phase of connecting.
+type Phase struct {
+	Name  string
+	Times *Times
+}
+
+// Phases returns the phases that some connection had.
+func (c *Connecting) Phases() []Phase {
+	all := []Phase{{"dns", &c.DNS}, {"connect", &c.Connect}, {"tls", &c.TLS}}
+	return slices.DeleteFunc(all, func(p Phase) bool { return p.Times.Counts == [len(Bounds) + 1]uint64{} })
+}
+
+func (c *Connecting) add(p ping.Phases) {
+	c.Retransmits += uint64(p.Retransmits)
+	for times, d := range map[*Times]time.Duration{&c.DNS: p.DNS, &c.Connect: p.Connect, &c.TLS: p.TLS} {
+		if d > 0 {
+			times.add(d)
+		}
+	}
 }

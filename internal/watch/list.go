@@ -190,7 +190,7 @@ const (
 var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 // reservedLabels are those that metrics of a watch have, and those that Prometheus adds.
-var reservedLabels = []string{"address", "class", "instance", "job", "le", "network", "quantile", "reason", "result", "target"}
+var reservedLabels = []string{"address", "class", "instance", "job", "kind", "le", "network", "phase", "quantile", "reason", "result", "target"}
 
 // parseLabels reads the labels of a group.
 func parseLabels(node *yaml.Node) (map[string]string, error) {

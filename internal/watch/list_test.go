@@ -63,7 +63,7 @@ func TestGroupsOfTargetsAreRead(t *testing.T) {
 		{"a name of Prometheus", "- targets: [a:7]\n  labels: {__param_module: x}\n", nil,
 			"LIST:2: label __param_module: names that begin with __ are reserved for Prometheus: want another name"},
 		{"a name of a metric", "- targets: [a:7]\n  labels: {job: x}\n", nil,
-			"LIST:2: label job: metrics have a label of this name: want another than address, class, instance, job, le, network, quantile, reason, result, target"},
+			"LIST:2: label job: metrics have a label of this name: want another than address, class, instance, job, kind, le, network, phase, quantile, reason, result, target"},
 		{"a long name", "- targets: [a:7]\n  labels: {" + strings.Repeat("x", 65) + ": x}\n", nil, "LIST:2: the name of a label has 65 bytes: want at most 64"},
 		{"a long value", "- targets: [a:7]\n  labels: {env: " + strings.Repeat("x", 129) + "}\n", nil, "LIST:2: label env: the value has 129 bytes: want at most 128"},
 		{"too many", "- targets: [a:7]\n  labels: {" + sixteen + "}\n", nil, "LIST:2: 17 labels: want at most 16"},

@@ -196,7 +196,7 @@ func (m *monitor) add(f *family, name string) bool {
 		waiting := &waiting{caller: m.w.caller, log: a.log}
 		a.changed = func(t Transition) { waiting.add(m.running, m.complete(t, a)) }
 	}
-	prober, err := m.w.config.prober(m.Target, a)
+	prober, err := m.w.prober(m.Target, a)
 	if err != nil {
 		panic(err) // the Config was checked
 	}

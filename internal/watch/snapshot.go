@@ -1,9 +1,11 @@
 package watch
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"echod/internal/dial"
@@ -42,6 +44,16 @@ type AddressSnapshot struct {
 	Received uint64
 	Lost     map[dial.Class]uint64 // by one of Classes
 
+	Late       uint64 // of the lost ones, those answered later
+	Duplicated uint64 // further answers to a probe
+	Reordered  uint64 // answers that arrived after the answer to a later probe
+	Foreign    uint64 // received, but no answers
+	Paused     uint64 // probes that were due or in flight while this process did not run: neither received nor lost
+	Moved      uint64 // times that the connection followed the name to another address
+	Stale      uint64 // times that a new socket was answered, and the old one to the same address was not
+
+	Connecting Connecting // with Config.Reconnect, except its Retransmits
+
 	Times Times
 	Last  time.Duration // round trip of the last answer; 0 if there was none
 	// Recent are the last round trips, at most 600, in no order.
@@ -74,6 +86,23 @@ func (t TargetSnapshot) FailedLookups() (n uint64) {
 		n += failed
 	}
 	return n
+}
+
+// Besides returns in words what there was besides answers and losses, e.g. 3 late, 1 stale.
+func (a AddressSnapshot) Besides() string {
+	var words []string
+	for _, of := range []struct {
+		n    uint64
+		name string
+	}{
+		{a.Late, "late"}, {a.Duplicated, "duplicated"}, {a.Reordered, "reordered"}, {a.Foreign, "foreign"},
+		{a.Paused, "paused"}, {a.Moved, "moved"}, {a.Stale, "stale"}, {a.Connecting.Retransmits, "SYN sent again"},
+	} {
+		if of.n > 0 {
+			words = append(words, fmt.Sprint(of.n, " ", of.name))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // LostTotal returns the lost probes of all classes.

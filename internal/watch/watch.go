@@ -99,11 +99,13 @@ func (c Config) CheckTarget(t Target) error {
 
 // ping returns the configuration of the probes to one address of t.
 func (c Config) ping(t Target, to dial.Target) ping.Config {
-	return ping.Config{Target: to, Interval: cmp.Or(t.Interval, c.Interval), Timeout: cmp.Or(t.Timeout, c.Timeout), Size: cmp.Or(t.Size, c.Size), Reconnect: c.Reconnect}
+	return ping.Config{Target: to, Interval: cmp.Or(t.Interval, c.Interval), Timeout: cmp.Or(t.Timeout, c.Timeout), Size: cmp.Or(t.Size, c.Size), Reconnect: c.Reconnect,
+		Resolve: c.Resolve, RenewAfter: c.DownAfter}
 }
 
 // prober returns the Prober of a, which is an address of t.
-func (c Config) prober(t Target, a *address) (*ping.Prober, error) {
+func (w *Watcher) prober(t Target, a *address) (*ping.Prober, error) {
+	c := w.config
 	to := t.at(a.name)
 	if c.Dial != nil {
 		network := to.Network
@@ -114,5 +116,6 @@ func (c Config) prober(t Target, a *address) (*ping.Prober, error) {
 	}
 	probing := c.ping(t, to)
 	probing.OnProbe, probing.OnConn = a.probe, a.conn
+	probing.OnPause = func(p ping.Pause) { a.pause(p); w.logPause(p) }
 	return ping.New(probing)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"echod/internal/ping"
 )
 
 // Watcher monitors targets.
@@ -20,6 +22,7 @@ type Watcher struct {
 	rejected uint64     // lists that were invalid
 	outdated bool       // the last list was
 	used     int        // addresses of all targets, at most config.MaxAddresses
+	paused   time.Time  // the end of the last long pause
 }
 
 // New returns a Watcher that has not started. The error is a *usage.Error.
@@ -140,4 +143,20 @@ func (w *Watcher) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.used--
+}
+
+// logPause logs a long pause of this process, once for all addresses.
+func (w *Watcher) logPause(p ping.Pause) {
+	if p.For < ping.LongPause {
+		return
+	}
+	w.mu.Lock()
+	same := p.At.Add(-p.For).Before(w.paused)
+	if !same {
+		w.paused = p.At
+	}
+	w.mu.Unlock()
+	if !same {
+		w.config.Log.Warn("this process did not run, probes are not counted", slog.Duration("for", p.For.Round(time.Millisecond)))
+	}
 }
