@@ -27,8 +27,8 @@ var withoutBulk = slices.DeleteFunc(slices.Clone(everyByte), func(id string) boo
 var anyByte = []string{
 	"stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
 	"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/server-fin",
-	"stream/rst-to-server", "stream/rst-after-data", "stream/slow-reader", "stream/zero-window",
-	"stream/concurrency", "stream/churn", "stream/aborts",
+	"stream/rst-to-server", "stream/rst-to-client", "stream/rst-after-data", "stream/slow-reader",
+	"stream/zero-window", "stream/concurrency", "stream/churn", "stream/aborts",
 }
 
 // Faults returns all faults of servers.
