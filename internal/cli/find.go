@@ -112,7 +112,8 @@ func (f *findFlags) length(rate float64) time.Duration {
 	return max(time.Duration(seconds*float64(time.Second)), shortestStep).Round(time.Millisecond)
 }
 
-// outcome returns the outcome of a step.
+// outcome returns the outcome of a step. It is inconclusive if the generator was behind, late, or
+// could not make its connections, e.g. because it had no ports.
 func (f *findFlags) outcome(r *load.Result) search.Outcome {
 	if r.Behind != nil {
 		return search.Inconclusive
@@ -122,7 +123,7 @@ func (f *findFlags) outcome(r *load.Result) search.Outcome {
 		if t.verdict(r).Met {
 			continue
 		}
-		if !ofLatency(t) || !late(t, r) {
+		if !late(t, r) && r.Failed[dial.Local]+r.ConnectsFailed[dial.Local] == 0 {
 			return search.Broken
 		}
 		outcome = search.Inconclusive
@@ -133,6 +134,9 @@ func (f *findFlags) outcome(r *load.Result) search.Outcome {
 // late reports whether the scheduling delay, which the generator alone causes, takes half of a
 // limit for latency.
 func late(t threshold[*load.Result], r *load.Result) bool {
+	if !ofLatency(t) {
+		return false
+	}
 	delay := *r
 	delay.Latency = r.SchedulingDelay
 	return t.of.figure(&delay) >= t.bound/2
@@ -338,7 +342,10 @@ func pause(ctx context.Context, d time.Duration) {
 
 // deliver writes the rest of the report: the end of the text on standard output, or all of it.
 func (s *rateSearch) deliver(p *Process, format string, file *outputFile) error {
-	local := func(step report.Step) bool { return step.Result.ConnectsFailed[dial.Local] > 0 }
+	local := func(step report.Step) bool {
+		r := step.Result
+		return r.ConnectsFailed[dial.Local] > 0 || r.Failed[dial.Local] > 0 && r.Behind == nil
+	}
 	if slices.ContainsFunc(s.doc.Steps, local) {
 		writeHint(p.Stderr, hintLocal)
 	}

@@ -138,11 +138,13 @@ func TestServiceThatAnswersNothingAtARateHasBrokenTheLimits(t *testing.T) {
 		t.Errorf("got %g, %v; want 1000", s.doc.Rate, err)
 	}
 
-	s = searchOf(t, func(plan load.Plan) (*load.Result, error) {
-		return &load.Result{Plan: plan, Latency: hist.New()}, unreachable
-	}, "--find", "p99<5ms")
-	if err := s.find(); codeOf(findError(s.doc, err)) != Unknown || len(s.doc.Steps) != 1 {
-		t.Errorf("nothing at all: got %v after %d steps, want exit code 3 after 1", err, len(s.doc.Steps))
+	for name, seconds := range map[string]float64{"nothing listens": 0, "nothing comes back": 1} {
+		s = searchOf(t, func(plan load.Plan) (*load.Result, error) {
+			return &load.Result{Plan: plan, Seconds: seconds, Latency: hist.New()}, unreachable
+		}, "--find", "p99<5ms")
+		if err := s.find(); codeOf(findError(s.doc, err)) != Unknown || len(s.doc.Steps) != 1 {
+			t.Errorf("%s: got %v after %d steps, want exit code 3 after 1", name, err, len(s.doc.Steps))
+		}
 	}
 }
 
@@ -169,6 +171,8 @@ func TestOutcomeOfAStep(t *testing.T) {
 		{"half of the limit is the generator's", 6 * time.Millisecond, 3 * time.Millisecond, nil, "inconclusive"},
 		{"less than half is", 6 * time.Millisecond, 2 * time.Millisecond, nil, "broken"},
 		{"a slow generator, and failures", 6 * time.Millisecond, 3 * time.Millisecond, failed, "broken"},
+		{"no ports", time.Millisecond, time.Microsecond, func(r *load.Result) { r.Answered, r.Failed = r.Due-100, load.Classes{dial.Local: 100} }, "inconclusive"},
+		{"no ports, and yet met", time.Millisecond, time.Microsecond, func(r *load.Result) { r.ConnectsFailed = load.Classes{dial.Local: 1} }, "met"},
 		{"a slow generator, and yet met", 4 * time.Millisecond, 3 * time.Millisecond, nil, "met"},
 	}
 	for _, tt := range tests {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 
 	"echod/internal/draw"
 )
@@ -18,7 +19,7 @@ func WriteFindHTML(w io.Writer, f *Find) error {
 	return pageTemplate.Execute(w, p)
 }
 
-// table returns a row for each step, and the heading.
+// table returns the heading and a row for each step. The outcome is third, where a phone shows it.
 func (f *Find) table() [][]cell {
 	var heading []cell
 	for _, name := range stepHeading {
@@ -27,6 +28,10 @@ func (f *Find) table() [][]cell {
 	rows := [][]cell{heading}
 	for _, step := range f.Steps {
 		rows = append(rows, step.cells())
+	}
+	for i, row := range rows {
+		last := len(row) - 1
+		rows[i] = slices.Insert(row[:last:last], 2, row[last])
 	}
 	return rows
 }

@@ -47,7 +47,7 @@ func sampleFind() *report.Find {
 	for range 5 {
 		f.Steps = append(f.Steps, stepAt(search.Repeat, 10000, time.Millisecond, search.Met))
 	}
-	f.Steps[9] = stepAt(search.Repeat, 10000, 4*time.Millisecond, search.Broken)
+	f.Steps[12] = stepAt(search.Repeat, 10000, 4*time.Millisecond, search.Broken)
 	return f
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"echod/internal/dial"
 	"echod/internal/draw"
 	"echod/internal/load"
 	"echod/internal/search"
@@ -113,6 +114,9 @@ func (s Step) cells() []cell {
 func (s Step) outcome() string {
 	switch s.Outcome {
 	case search.Inconclusive:
+		if r := s.Result; r.Behind == nil && r.Failed[dial.Local]+r.ConnectsFailed[dial.Local] > 0 {
+			return "local failures"
+		}
 		return "generator too slow"
 	case search.Broken:
 		var limits []string
@@ -150,7 +154,7 @@ func (f *Find) plot() string {
 		outcome search.Outcome
 		sign    rune
 		words   string
-	}{{search.Met, '*', ", met"}, {search.Broken, 'x', ", broken"}, {search.Inconclusive, '?', ", generator too slow"}} {
+	}{{search.Met, '*', ", met"}, {search.Broken, 'x', ", broken"}, {search.Inconclusive, '?', ", inconclusive"}} {
 		if !slices.ContainsFunc(places, func(at place) bool { return at.outcome == mark.outcome }) {
 			continue
 		}
