@@ -117,18 +117,18 @@ func TestSampleOfPingIsWhatPingPrints(t *testing.T) {
 func TestSampleOfBenchHasTheFiguresThatBenchPrints(t *testing.T) {
 	_, out, complaint := runEchod(t, "bench", "--rate", "5000/s", "-d", "500ms", "-c", "1",
 		"--threshold", "p99<10ms", "--threshold", "failed<1", echotest.NewServer(t).URL())
-	_, out, _ = strings.Cut(out, "\n\n") // after the plan
+	out = strings.SplitN(out, "\n\n", 3)[2] // after the plan and the result
 	name := func(line string) string {
 		name, _, _ := strings.Cut(line, "  ")
 		return name
 	}
 	var want, got []string
-	// Without the second line of the command, and a blank line.
-	for _, line := range sampleOutput(t, newBench(&Process{}), "bench --rate 5000/s --duration 5s")[2:] {
+	// Without the second line of the command, the result, and blank lines.
+	for _, line := range sampleOutput(t, newBench(&Process{}), "bench --rate 5000/s --duration 5s")[5:] {
 		want = append(want, name(line))
 	}
 	for line := range strings.Lines(out) {
-		if line = strings.TrimSuffix(line, "\n"); !strings.HasPrefix(line, "behind: ") {
+		if line = strings.TrimSuffix(line, "\n"); !strings.HasPrefix(line, "behind: ") && !strings.HasPrefix(line, "  in") {
 			got = append(got, name(line))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"echod/internal/draw"
 	"echod/internal/hist"
@@ -19,6 +20,7 @@ type chart struct {
 	Says  string // what it shows, in a sentence
 	X, Y  draw.Axis
 	Lines []line
+	Marks []mark
 }
 
 // line is one run in a chart, or one quantile of a run.
@@ -74,12 +76,20 @@ func lineClass(i int) string {
 	return fmt.Sprintf("line c%d d%d", i%colours, i/colours%3)
 }
 
-// charts returns the pictures of runs: the distribution of latency, and latency and
+// charts returns the pictures of runs: the distribution of latency, and failures, latency and
 // throughput over time.
 func charts(runs []Run) []chart {
 	runs = thinned(runs)
-	all := append([]chart{distribution(runs)}, overTime(runs)...)
-	return append(all, throughput(runs))
+	timed := append(overTime(runs), throughput(runs))
+	if picture, found := failures(runs); found {
+		timed = append([]chart{picture}, timed...)
+	}
+	if len(runs) == 1 {
+		for i := range timed {
+			timed[i].marks(runs[0].Result)
+		}
+	}
+	return append([]chart{distribution(runs)}, timed...)
 }
 
 // distribution shows latency by percentile, and for a single run of an open loop the
@@ -102,7 +112,8 @@ func distribution(runs []Run) chart {
 	low, high, most := math.Inf(1), 0.0, int64(0)
 	for _, c := range curves {
 		if c.h.Count() > 0 {
-			low, high = min(low, c.h.Min().Seconds()), max(high, c.h.Max().Seconds())
+			// A delay of 0 would take most of the axis for few messages.
+			low, high = min(low, max(c.h.Quantile(0.01), time.Nanosecond).Seconds()), max(high, c.h.Max().Seconds())
 			most = max(most, c.h.Count())
 		}
 	}
@@ -218,12 +229,59 @@ func longest(runs []Run) float64 {
 	return length
 }
 
-// throughput shows messages per second over time.
+// rates is a line of a chart of rates: what is counted of a run.
+type rates struct {
+	name string
+	run  Run
+	of   func(load.Interval) int64
+}
+
+// throughput shows messages per second over time, and for a single run of an open loop those
+// that were due.
 func throughput(runs []Run) chart {
-	high := 0.0
+	var lines []rates
 	for _, run := range runs {
-		for _, in := range run.Result.Intervals {
-			v, _ := divide(float64(max(in.Answered, in.Due)), in.Seconds)
+		lines = append(lines, rates{run.Name, run, func(in load.Interval) int64 { return in.Answered }})
+	}
+	if len(runs) == 1 {
+		lines[0].name = "answered"
+		if !runs[0].Result.Plan.Rate.IsZero() {
+			lines = append(lines, rates{"due", runs[0], func(in load.Interval) int64 { return in.Due }})
+		}
+	}
+	return ratesOverTime("Throughput over time", "Messages per second.", runs, lines)
+}
+
+// failures shows over time the messages that have failed and those that were lost. The legend
+// has the classes of a single run, which are known of the whole run only. It returns false if
+// there are none.
+func failures(runs []Run) (picture chart, found bool) {
+	var lines []rates
+	for _, run := range runs {
+		r := run.Result
+		found = found || r.Failed.Total() > 0 || r.Lost > 0
+		lines = append(lines, rates{run.Name, run, func(in load.Interval) int64 { return in.Failed + in.Lost }})
+	}
+	if len(runs) == 1 {
+		r := runs[0].Result
+		lines = nil
+		if r.Failed.Total() > 0 {
+			lines = append(lines, rates{"failed (" + classWords(r.Failed) + ")", runs[0], func(in load.Interval) int64 { return in.Failed }})
+		}
+		if r.Lost > 0 {
+			lines = append(lines, rates{"lost (" + draw.Whole(float64(r.Lost)) + ")", runs[0], func(in load.Interval) int64 { return in.Lost }})
+		}
+	}
+	return ratesOverTime("Failures over time", "Messages per second that failed or were lost, when this was noticed.", runs, lines), found
+}
+
+// ratesOverTime shows lines over the time of runs.
+func ratesOverTime(title, says string, runs []Run, lines []rates) chart {
+	all, high := make([][]sample, len(lines)), 0.0
+	for i, l := range lines {
+		for _, in := range l.run.Result.Intervals {
+			v, ok := divide(float64(l.of(in)), in.Seconds)
+			all[i] = append(all[i], sample{x: in.At + in.Seconds/2, y: v, label: draw.Clock(in.At) + ": " + draw.PerSecond.Write(v), gap: !ok})
 			high = max(high, v)
 		}
 	}
@@ -231,34 +289,38 @@ func throughput(runs []Run) chart {
 		high = 1
 	}
 	step := draw.RoundUp(high/5, 1, 2, 2.5, 5)
-	c := chart{Title: "Throughput over time", Says: "Answers per second.",
-		X: draw.Time(longest(runs)), Y: draw.Linear(high, step, draw.PerSecond.Write).Upward()}
-	for i, run := range runs {
-		name := run.Name
-		if len(runs) == 1 {
-			name = "messages"
-		}
-		var samples []sample
-		for _, in := range run.Result.Intervals {
-			v, ok := divide(float64(in.Answered), in.Seconds)
-			samples = append(samples, sample{x: in.At + in.Seconds/2, y: v, label: draw.Clock(in.At) + ": " + draw.PerSecond.Write(v), gap: !ok})
-		}
-		c.add(name, lineClass(i), samples)
-	}
-	if len(runs) == 1 && !runs[0].Result.Plan.Rate.IsZero() {
-		c.add("due", lineClass(1), dueSamples(runs[0].Result))
+	c := chart{Title: title, Says: says, X: draw.Time(longest(runs)), Y: draw.Linear(high, step, draw.PerSecond.Write).Upward()}
+	for i, l := range lines {
+		c.add(l.name, lineClass(i), all[i])
 	}
 	return c
 }
 
-// dueSamples returns how many messages per second were due.
-func dueSamples(r *load.Result) []sample {
-	var samples []sample
-	for _, in := range r.Intervals {
-		v, ok := divide(float64(in.Due), in.Seconds)
-		samples = append(samples, sample{x: in.At + in.Seconds/2, y: v, label: draw.Clock(in.At) + ": " + draw.PerSecond.Write(v) + " due", gap: !ok})
+// mark is an event at a time of a single run.
+type mark struct {
+	At    float64 // in percent of the width
+	Label string
+	Left  bool // the label is left of the mark
+}
+
+// marks adds what happened when in a single run.
+func (c *chart) marks(r *load.Result) {
+	add := func(at float64, label string) {
+		place := draw.Hundredths(c.X.Place(at) * 100)
+		c.Marks = append(c.Marks, mark{place, label + " " + draw.Clock(at), place > 60})
 	}
-	return samples
+	for _, in := range r.Intervals {
+		if in.Failed+in.Lost > 0 {
+			add(in.At, "first failure")
+			break
+		}
+	}
+	switch {
+	case r.Wrong != nil:
+		add(r.Seconds, "wrong byte")
+	case r.Interrupted:
+		add(r.Seconds, "interrupted")
+	}
 }
 
 // maxIntervals is how many intervals a chart can show.

@@ -77,8 +77,9 @@ func TestPageShowsEveryRunInEveryChart(t *testing.T) {
 		charts, lines int
 	}{
 		{"one", []report.Run{{Result: sample(1, 10, time.Millisecond)}}, 3, 1 + 3 + 1},
-		{"one of an open loop", []report.Run{{Result: troubled()}}, 3, 2 + 3 + 2},
-		{"several", three(), 5, 5 * 3},
+		{"one of an open loop with failures", []report.Run{{Result: troubled()}}, 4, 2 + 2 + 3 + 2},
+		{"several, one with failures", three(), 6, 6 * 3},
+		{"several", three()[:2], 5, 5 * 2},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -10,19 +10,23 @@ import (
 	"echod/internal/load"
 )
 
-// origin describes a run: the URL, the plan, the time, the machines and the warnings.
+// origin describes a run: the URL, the plan, the time, the machines, and what it shows.
 type origin struct {
-	Name     string
-	URL      string
-	When     string
-	Plan     string
-	Machines []string
-	Warnings []string
+	Name       string
+	URL        string
+	When       string
+	Plan       string
+	Machines   []string
+	Headline   string
+	Conclusion conclusion
+	Verdicts   []Verdict
+	Warnings   []string
 }
 
 func originOf(run Run) origin {
 	r := run.Result
-	o := origin{Name: run.Name, URL: r.Plan.URL, When: when(r), Plan: planWords(r.Plan), Warnings: Warnings(r)}
+	o := origin{Name: run.Name, URL: r.Plan.URL, When: when(r), Plan: planWords(r.Plan),
+		Headline: headline(r), Conclusion: conclude(run), Verdicts: run.Verdicts, Warnings: Warnings(r)}
 	for _, p := range partsOf(r) {
 		words := environmentWords(p.Environment, p.Echod)
 		if len(r.Parts) > 0 {

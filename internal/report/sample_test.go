@@ -103,6 +103,10 @@ func troubled() *load.Result {
 	}
 	r.Failed = load.Classes{dial.Unreachable: 31, dial.Refused: 1204, "": 2, dial.Reset: 0}
 	r.Lost, r.Duplicated = 600, 2
+	for i, n := range []struct{ failed, lost int64 }{2: {31, 0}, 3: {900, 100}, 4: {306, 500}} {
+		in := &r.Intervals[i]
+		in.Failed, in.Lost, in.Due = n.failed, n.lost, in.Due+n.failed+n.lost
+	}
 	r.Due += r.Failed.Total() + r.Lost
 	r.ConnectsFailed, r.Disconnects = load.Classes{dial.Local: 3}, load.Classes{dial.Refused: 1}
 	server, memory := 5.2, int64(13<<20)

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,8 +12,8 @@ import (
 	"echod/internal/load"
 )
 
-// WriteText writes runs side by side for people: what was measured and where, the
-// figures, warnings and thresholds. Each run after the first has a column of its
+// WriteText writes runs side by side for people: what was measured and where, the result in
+// a sentence, the figures, warnings and thresholds. Each run after the first has a column of its
 // figures as multiples of the first. Color marks what is bad by ANSI escape sequences.
 func WriteText(w io.Writer, runs []Run, color bool) error {
 	var origins []origin
@@ -56,10 +57,31 @@ func (t *text) origin(o origin) {
 	if o.Name != "" {
 		fmt.Fprintln(t, printable(o.Name))
 	}
-	for _, line := range append([]string{o.URL + "  " + o.When, o.Plan}, o.Machines...) {
-		fmt.Fprintln(t, printable(line))
+	fmt.Fprintln(t, printable(o.URL+"  "+o.When))
+	for _, line := range append([]string{o.Plan}, o.Machines...) {
+		t.folded(line, false)
 	}
+	if o.Name == "" {
+		fmt.Fprintln(t)
+	}
+	if o.Conclusion.Text != "" {
+		t.folded(o.Conclusion.Text, !o.Conclusion.Good)
+	}
+	t.folded(o.Headline, false)
 	fmt.Fprintln(t)
+}
+
+// textColumns is the width of a report, except for tables that need more.
+const textColumns = 80
+
+// word is what is not folded. Spaces in quotes are part of what was received.
+var word = regexp.MustCompile(`("(\\.|[^"\\])*"|\S)+`)
+
+// folded writes a paragraph.
+func (t *text) folded(words string, bad bool) {
+	for line := range strings.Lines(draw.FoldWords(word.FindAllString(printable(words), -1), textColumns, "", "  ")) {
+		fmt.Fprintln(t, t.mark(strings.TrimSuffix(line, "\n"), bad))
+	}
 }
 
 // rows writes a table with aligned columns.
@@ -105,7 +127,7 @@ func (t *text) histogram(r *load.Result) {
 		if bar == "" && b.Count > 0 {
 			bar = "▏"
 		}
-		fmt.Fprintf(t, "%10s  %-*s  %s\n", draw.Duration(b.To), histogramWidth, bar, draw.Percentage(float64(b.Count)/float64(total)))
+		fmt.Fprintf(t, "%10s  %-*s  %10s  %9s\n", draw.Duration(b.To), histogramWidth, bar, draw.Whole(float64(b.Count)), draw.Percentage(float64(b.Count)/float64(total)))
 	}
 }
 
@@ -121,7 +143,7 @@ func (t *text) warnings(o origin) {
 		if i == 0 {
 			fmt.Fprintln(t)
 		}
-		fmt.Fprintln(t, t.mark(printable(name+warning), true))
+		t.folded(name+warning, true)
 	}
 }
 
@@ -140,25 +162,4 @@ func printable(words string) string {
 	}
 	quoted := strconv.Quote(words)
 	return quoted[1 : len(quoted)-1]
-}
-
-// Line returns a result in one line.
-func Line(r *load.Result) string {
-	var words []string
-	for _, f := range figures([]*load.Result{r}, nil) {
-		if v, ok := f.of(r); ok && lineFigures[f.key] != "" {
-			words = append(words, fmt.Sprintf(lineFigures[f.key], f.text(v)))
-		}
-	}
-	words = append(words, draw.Whole(float64(r.Failed.Total()))+" failed")
-	return r.Plan.URL + ": " + strings.Join(words, ", ")
-}
-
-// lineFigures are the figures of Line, with the words around each.
-var lineFigures = map[string]string{
-	"messages_per_second": "%s",
-	"latency_p50_seconds": "p50 %s",
-	"latency_p99_seconds": "p99 %s",
-	"latency_max_seconds": "max %s",
-	"lost_ratio":          "%s lost",
 }

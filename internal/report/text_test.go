@@ -67,6 +67,14 @@ func TestColourMarksOnlyWhatIsBad(t *testing.T) {
 	}
 }
 
+func TestFoldingKeepsWhatWasReceived(t *testing.T) {
+	r := troubled()
+	r.Wrong.Got = `"a  \"b   ` + strings.Repeat(" c", 40) + `"`
+	if want := "got\n  " + r.Wrong.Got + ",\n"; !strings.Contains(textOf(t, report.Run{Result: r}), want) {
+		t.Errorf("got no %q in\n%s", want, textOf(t, report.Run{Result: r}))
+	}
+}
+
 func TestControlCharactersOfAFileAreEscaped(t *testing.T) {
 	r := troubled()
 	r.Environment.Host, r.Plan.URL, r.Wrong.Got = "\x1b[2J", "tcp://a\rb:7", "\a"
