@@ -267,7 +267,7 @@ func (f *checkFlags) runRules(ctx context.Context, p *Process, target check.Targ
 	progress := newProgress(p, way+" "+target.String())
 	defer progress.clear()
 	progress.write("connecting to " + target.String())
-	o.Progress = progress.show
+	o.Progress = progress.showResult
 	report, err := check.Run(ctx, target, o)
 	if report == nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -91,17 +92,34 @@ func terminalSize(w io.Writer) windowSize {
 // progress shows how far a check is.
 type progress struct {
 	*status
-	what string // what is checked, e.g. "at tcp://127.0.0.1:7"
+	what   string   // what is checked, e.g. "at tcp://127.0.0.1:7"
+	failed []string // a line for each rule that has not passed, above the progress
 }
 
-func newProgress(p *Process, what string) *progress { return &progress{newStatus(p), what} }
+// mostFailed is how many lines progress shows of rules that have not passed: the newest.
+const mostFailed = 10
+
+func newProgress(p *Process, what string) *progress {
+	return &progress{status: newStatus(p), what: what}
+}
+
+// showResult is show, and from then on there is a line for a rule that has not passed.
+func (p *progress) showResult(now check.Progress) {
+	if r := now.Result; r != nil && r.Verdict == check.Fail {
+		p.failed = append(p.failed, r.Rule+" failed: "+r.Detail)
+	} else if r != nil && r.Verdict == check.Error {
+		p.failed = append(p.failed, r.Rule+" is inconclusive: "+r.Detail)
+	}
+	p.show(now)
+}
 
 func (p *progress) show(now check.Progress) {
 	line := fmt.Sprintf("%d of %d %s", now.Done, now.Total, p.what)
 	if len(now.Running) > 0 {
 		line += ": " + andMore(now.Running)
 	}
-	p.write(line)
+	failed := p.failed[max(0, len(p.failed)-mostFailed):]
+	p.status.show(func(int) []string { return append(slices.Clone(failed), line) })
 }
 
 // andMore is the first word and the number of the others.

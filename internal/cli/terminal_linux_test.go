@@ -120,6 +120,24 @@ func TestProgressIsShownAndCleared(t *testing.T) {
 	}
 }
 
+func TestAFailureIsAboveTheProgressUntilTheReport(t *testing.T) {
+	url := echotest.NewBroken(t, echotest.ClosesOnFIN()).URL()
+	args := []string{"check", "--parallel", "1", "--rule", "stream/half-close", "--rule", "stream/fin-only", url}
+	lines := states(onTerminal(t, wide, false, Failed, args...))
+	i := slices.IndexFunc(lines, func(state string) bool { return strings.HasPrefix(state, "stream/half-close failed: ") })
+	if i < 0 {
+		t.Fatalf("got no line for the failure:\n%q", lines)
+	}
+	for _, state := range lines[i : len(lines)-1] {
+		if failure, now, _ := strings.Cut(state, "\n"); !strings.HasPrefix(failure, "stream/half-close failed: ") || !strings.Contains(now, " of 2 at "+url) {
+			t.Errorf("got %q, want the failure and the progress", state)
+		}
+	}
+	if last := lines[len(lines)-1]; last != "" {
+		t.Errorf("got %q left on the screen, want nothing", last)
+	}
+}
+
 func TestProgressOfSelftestCountsAllResults(t *testing.T) {
 	lines := states(onTerminal(t, wide, false, OK, "selftest", "--rule", "stream/first-byte", "--rule", "datagram/exact"))
 	past, of := 0, 0
