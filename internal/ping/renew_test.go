@@ -42,7 +42,7 @@ func TestStaleFlowIsReplaced(t *testing.T) {
 
 // TestServerThatComesBackIsNoStaleFlow: no socket is answered for a while, and then each is.
 func TestServerThatComesBackIsNoStaleFlow(t *testing.T) {
-	for _, back := range []time.Duration{5500 * time.Millisecond, 7500 * time.Millisecond, 20500 * time.Millisecond} {
+	for _, back := range []time.Duration{3900 * time.Millisecond, 5500 * time.Millisecond, 20500 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			var got events
 			began := time.Now()

@@ -44,6 +44,8 @@ type Summary struct {
 	LowestTTL, HighestTTL int // of the answers; 0 if no TTL is known
 
 	DNS, Connect, TLS, FirstByte hist.Summary // with Config.Reconnect
+	// Buckets are the histograms of these, by "dns", "connect", "tls" and "first byte".
+	Buckets map[string][]hist.Bucket
 }
 
 // Loss returns the part of the probes that was lost, 0 if there were none.
@@ -153,6 +155,9 @@ func (t *Tally) Conn(e ConnEvent) {
 	t.counts.Down += e.Down
 }
 
+// maxBuckets is how fine the histograms of phases are.
+const maxBuckets = 30
+
 // Summary returns the result so far.
 func (t *Tally) Summary() Summary {
 	s := t.counts
@@ -170,6 +175,10 @@ func (t *Tally) Summary() Summary {
 	} {
 		if h := t.phases[name]; h != nil {
 			*to = h.Summary()
+			if s.Buckets == nil {
+				s.Buckets = map[string][]hist.Bucket{}
+			}
+			s.Buckets[name] = h.Buckets(maxBuckets)
 		}
 	}
 	return s

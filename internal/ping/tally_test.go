@@ -65,6 +65,19 @@ func TestTallySeparatesPhases(t *testing.T) {
 	if diff := cmp.Diff([]time.Duration{1, 2, 3, 4, 9}, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
+	// Connecting has figures also if the answer was lost, but not if there was no connection.
+	lost := ping.Probe{Fate: ping.Lost, Class: dial.Timeout, Phases: ping.Phases{Connect: 2, Retransmits: 1}}
+	tally.Probe(lost)
+	lost.Sent = time.Unix(1, 0)
+	tally.Probe(lost)
+	s = tally.Summary()
+	count := int64(0)
+	for _, b := range s.Buckets["connect"] {
+		count += b.Count
+	}
+	if s.Connect.Count != 2 || count != 2 || s.Retransmits != 1 || len(s.Buckets) != 4 {
+		t.Errorf("got %d connects, %d in buckets of %d phases, %d SYNs sent again; want 2, 2, 4, 1", s.Connect.Count, count, len(s.Buckets), s.Retransmits)
+	}
 }
 
 func TestInvalidConfigIsRefused(t *testing.T) {

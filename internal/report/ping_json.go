@@ -160,6 +160,14 @@ type pingTimes struct {
 	P99  float64 `json:"p99_seconds"`
 	P999 float64 `json:"p999_seconds"`
 	Max  float64 `json:"max_seconds"`
+
+	Buckets []pingBucket `json:"buckets,omitempty"` // of the phases
+}
+
+// pingBucket counts the durations up to To, and above that of the bucket before it.
+type pingBucket struct {
+	To    float64 `json:"to_seconds"`
+	Count int64   `json:"count"`
 }
 
 func summaryOf(s ping.Summary, verdicts []Verdict) pingSummary {
@@ -169,7 +177,8 @@ func summaryOf(s ping.Summary, verdicts []Verdict) pingSummary {
 		Paused: s.Paused, PausedFor: s.PausedFor.Seconds(), SYNs: s.Retransmits, Moved: s.Moved, Stale: s.Stale,
 		Reconnects: s.Reconnects, Down: s.Down.Seconds(),
 		Thresholds: verdicts,
-		RTT:        distributionOf(s.RTT), DNS: distributionOf(s.DNS), Connect: distributionOf(s.Connect), TLS: distributionOf(s.TLS), FirstByte: distributionOf(s.FirstByte),
+		RTT:        distributionOf(s.RTT, nil), DNS: distributionOf(s.DNS, s.Buckets["dns"]), Connect: distributionOf(s.Connect, s.Buckets["connect"]),
+		TLS: distributionOf(s.TLS, s.Buckets["tls"]), FirstByte: distributionOf(s.FirstByte, s.Buckets["first byte"]),
 	}
 	if s.Received > 1 {
 		jitter := s.Jitter.Seconds()
@@ -181,11 +190,15 @@ func summaryOf(s ping.Summary, verdicts []Verdict) pingSummary {
 	return all
 }
 
-func distributionOf(s hist.Summary) *pingTimes {
+func distributionOf(s hist.Summary, buckets []hist.Bucket) *pingTimes {
 	if s.Count == 0 {
 		return nil
 	}
-	return &pingTimes{s.Min.Seconds(), s.Mean.Seconds(), s.P50.Seconds(), s.P90.Seconds(), s.P99.Seconds(), s.P999.Seconds(), s.Max.Seconds()}
+	all := &pingTimes{Min: s.Min.Seconds(), Avg: s.Mean.Seconds(), P50: s.P50.Seconds(), P90: s.P90.Seconds(), P99: s.P99.Seconds(), P999: s.P999.Seconds(), Max: s.Max.Seconds()}
+	for _, b := range buckets {
+		all.Buckets = append(all.Buckets, pingBucket{b.To.Seconds(), b.Count})
+	}
+	return all
 }
 
 // errorText returns the text of err, "" for nil.
