@@ -57,7 +57,7 @@ func runConcurrency(p *probe) error {
 	defer func() { stalled.abort() }()
 	// A server that resets this one for not reading breaks another rule.
 	stalled.owe(p, p.standstill())
-	for _, n := range []int{min(5, p.Conns), p.Conns} {
+	for _, n := range []int{min(few, p.Conns), p.Conns} {
 		start := time.Now()
 		err := runClients(p, n)
 		if err == nil && stalled.lastMoved().After(start) {
@@ -114,6 +114,9 @@ func mostConnections(p *probe, n int) int {
 	return n
 }
 
+// few is how many clients begin.
+const few = 5
+
 // rounds is how many messages each client exchanges.
 const rounds = 4
 
@@ -140,9 +143,13 @@ func runClients(p *probe, n int) error {
 	if err != nil {
 		return err
 	}
-	// All clients together send no more at once than the path carries in a second.
-	const most = 4 << 10
-	piece := int(p.path.carries(time.Second/time.Duration(n), 16, most))
+	// All clients together send no more at once than the path carries in a second. But a few
+	// send enough to meet a fault some kilobytes into a stream, on every path.
+	least, most := int64(16), int64(4<<10)
+	if n <= few {
+		least = 3 << 9
+	}
+	piece := int(p.path.carries(time.Second/time.Duration(n), least, most))
 	err = atOnce(n, func(i int) error {
 		out, back := p.payload(i+1), p.payload(i+1)
 		for range rounds {
@@ -162,7 +169,7 @@ func runClients(p *probe, n int) error {
 		return tooSlow
 	case slices.ContainsFunc(clients, func(s *stream) bool { return s.received == int64(rounds*piece) }):
 		tryOneMore(p, f) // some are served, others are not
-		if f.evidence == Burst && piece < most {
+		if f.evidence == Burst && int64(piece) < most {
 			// The queue of a slow path drops packets, and who lost several waits for seconds.
 			return tooSlow
 		}
