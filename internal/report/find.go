@@ -178,8 +178,8 @@ const LowestRate = 0.001
 // shortest is the shortest duration of a histogram, in seconds.
 const shortest = 1e-9
 
-// axes returns the axes of the chart of f: rates, and latency with the limit. The label of a
-// tick is short.
+// axes returns the axes of the chart of a search: rates, and latency with the limit, which has at
+// most that many ticks unless all are powers of ten.
 func axes(places []place, limit *Limit, most int) (rates, durations draw.Axis) {
 	low, high := places[0].latency.Quantile(0.5).Seconds(), 0.0
 	for _, p := range places {
@@ -188,6 +188,9 @@ func axes(places []place, limit *Limit, most int) (rates, durations draw.Axis) {
 	if limit != nil {
 		low, high = min(low, limit.Bound), max(high, limit.Bound)
 	}
-	return draw.Log(places[0].rate, places[len(places)-1].rate, most, draw.PerSecond.Label),
-		draw.Log(low, high, most, draw.Seconds.Label)
+	rates = draw.Log(places[0].rate, places[len(places)-1].rate, 10, draw.PerSecond.Label)
+	for i, tick := range rates.Ticks {
+		rates.Ticks[i].Minor = len(rates.Ticks) > 4 && !strings.HasPrefix(tick.Label, "1")
+	}
+	return rates, draw.Log(low, high, most, draw.Seconds.Label)
 }
