@@ -3,8 +3,9 @@
 // measure one direction.
 //
 // payload.go makes the bytes of probes. flights.go knows the probes in flight, without
-// I/O. conn.go makes and reads connections. prober.go is the loop that sends, and
-// receive.go handles the answers.
+// I/O. conn.go makes, reads and writes connections; link.go and renew.go decide when one is
+// made and when it is replaced; attempt.go is a probe on a connection of its own. prober.go is
+// the loop that sends, receive.go handles the answers, and pause.go what this process missed.
 package ping
 
 import (
