@@ -29,6 +29,7 @@ type pingFlags struct {
 	tls        tlsFlags
 	format     string
 	timestamps bool
+	mtu        bool // search the MTU of the path
 }
 
 var pingFormats = []string{"text", "json", "csv"}
@@ -49,6 +50,12 @@ func newPing(p *Process) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if f.mtu {
+				if err := f.checkMTU(cmd.Flags()); err != nil {
+					return err
+				}
+				return f.searchMTU(cmd.Context(), p, config)
+			}
 			return f.run(cmd.Context(), p, config)
 		},
 	}
@@ -67,6 +74,7 @@ func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
 	f.family.register(flags)
 	flags.Var(duration(&c.Resolve, ping.MinResolve), "resolve", "time from one look-up of a name to the next")
 	flags.BoolVar(&c.Reconnect, "reconnect", false, "open a connection for each probe, and show the time of each step")
+	flags.BoolVar(&f.mtu, "mtu", false, "search the largest datagram that the path takes in one packet")
 	flags.Var(address(&c.Target.Source), "source", "connect from this address")
 	f.socket.register(flags)
 	flags.Var(thresholds(&f.thresholds, pingMeasures), "threshold", "a limit for a figure, e.g. p99<2ms; repeatable")

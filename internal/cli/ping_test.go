@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 	"testing"
 
+	"echod/internal/dial"
 	"echod/internal/ping"
 	"echod/internal/report"
 )
@@ -35,6 +37,28 @@ func TestExitCodeOfPingFollowsFromItsSummary(t *testing.T) {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestExitCodeOfMTUFollowsFromItsLimit(t *testing.T) {
+	found := func(limit ping.SizeFate) ping.MTU { return ping.MTU{Payload: 1372, Limit: limit} }
+	tests := []struct {
+		of   ping.MTU
+		err  error
+		want Code
+	}{
+		{found(ping.SizeLocal), nil, OK},
+		{found(ping.SizeICMP), nil, OK},
+		{found(ping.SizeMaximum), nil, OK},
+		{found(ping.SizeSilent), nil, Failed},
+		{found(""), &ping.WrongError{}, Failed},
+		{found(""), context.DeadlineExceeded, Unknown},
+		{ping.MTU{}, &dial.UnreachableError{Err: context.DeadlineExceeded}, Unknown},
+	}
+	for _, tt := range tests {
+		if got := codeOf(mtuError(tt.of, tt.err)); got != tt.want {
+			t.Errorf("limit %q, %v: got %d, want %d", tt.of.Limit, tt.err, got, tt.want)
+		}
 	}
 }
 

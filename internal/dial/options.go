@@ -36,7 +36,7 @@ const (
 	DiscoverDo    Discovery = "do"    // set DF and never fragment; refuse longer datagrams
 	DiscoverWant  Discovery = "want"  // set DF, and fragment what is longer than the known MTU
 	DiscoverDont  Discovery = "dont"  // do not set DF
-	discoverProbe Discovery = "probe" // set DF, and ignore the known MTU of the path
+	DiscoverProbe Discovery = "probe" // set DF, and ignore the known MTU of the path
 )
 
 // Discoveries are the modes that users can choose.
@@ -51,7 +51,7 @@ func (s Socket) Check(network string) error {
 	}{
 		{"--interface", s.Interface != "", hasInterface},
 		{"--tos", s.TOS != 0, hasTOS},
-		{"--pmtudisc", s.Discovery != "", hasDiscovery},
+		{"--pmtudisc", s.Discovery != "", HasDiscovery},
 	} {
 		switch {
 		case !option.set:

@@ -49,7 +49,7 @@ func TestOptionsThatTheSystemLacksAreRefused(t *testing.T) {
 		want bool
 	}{
 		{Socket{TOS: 8}, hasTOS},
-		{Socket{Discovery: DiscoverDo}, hasDiscovery},
+		{Socket{Discovery: DiscoverDo}, HasDiscovery},
 	} {
 		if err := tt.s.Check("udp"); (err == nil) != tt.want {
 			t.Errorf("%+v on %s: got %v", tt.s, runtime.GOOS, err)

@@ -18,12 +18,12 @@ func bindWithoutPort(fd int) {
 	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 }
 
-// The options that this system has.
-const hasInterface, hasTOS, hasDiscovery = true, true, true
+// HasDiscovery and the others report which options of [Socket] this system has.
+const hasInterface, hasTOS, HasDiscovery = true, true, true
 
 var discoveries = map[Discovery]int{
 	DiscoverDo: unix.IP_PMTUDISC_DO, DiscoverWant: unix.IP_PMTUDISC_WANT,
-	DiscoverDont: unix.IP_PMTUDISC_DONT, discoverProbe: unix.IP_PMTUDISC_PROBE,
+	DiscoverDont: unix.IP_PMTUDISC_DONT, DiscoverProbe: unix.IP_PMTUDISC_PROBE,
 } // IPv6 has the same numbers (ipv6(7))
 
 // set gives the options to a socket that is not connected.

@@ -11,8 +11,8 @@ import (
 // bindWithoutPort does nothing: only Linux has the option.
 func bindWithoutPort(int) {}
 
-// The options that this system has.
-const hasInterface, hasTOS, hasDiscovery = false, runtime.GOOS != "windows", false
+// HasDiscovery and the others report which options of [Socket] this system has.
+const hasInterface, hasTOS, HasDiscovery = false, runtime.GOOS != "windows", false
 
 // set gives the options to a socket that is not connected. [Socket.Check] has refused
 // those that this system does not have.

@@ -23,9 +23,18 @@ func ownNetwork(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread()
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		t.Skipf("a network namespace of its own: %v", os.NewSyscallError("unshare", err))
+		skip(t, "a network namespace of its own: %v", os.NewSyscallError("unshare", err))
 	}
 	configure(t, "ip link set lo up")
+}
+
+// skip skips a test that cannot run on this machine. With ECHOD_REQUIRE it fails.
+func skip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("ECHOD_REQUIRE") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }
 
 // configure runs a command of the system in the test's network and returns what it
@@ -35,7 +44,7 @@ func configure(t *testing.T, line string) string {
 	words := strings.Fields(line)
 	out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
-		t.Skipf("the command %s is not there", words[0])
+		skip(t, "the command %s is not there", words[0])
 	}
 	if err != nil {
 		t.Fatalf("%s: %v: %s", line, err, out)
