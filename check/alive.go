@@ -182,7 +182,6 @@ func (r *runner) connectAlone(during []string, connects bool, gone time.Time) {
 	}
 	slices.Sort(during)
 	p := &probe{ctx: r.ctx, target: r.target, pinned: r.pinned, Options: r.options}
-	p.Timeout = min(p.Timeout, 2*time.Second)
 	start, refused, back := time.Now(), !gone.IsZero(), "after"
 	if refused {
 		start, back = gone, "within"
@@ -195,6 +194,8 @@ func (r *runner) connectAlone(during []string, connects bool, gone time.Time) {
 		if err == nil {
 			s.Close()
 		}
+		// A busy machine may take seconds to answer a connect. Only the first has that time.
+		p.Timeout = min(p.Timeout, 2*time.Second)
 		class := classify(err)
 		refused = refused || class == Refused
 		switch {

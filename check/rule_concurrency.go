@@ -137,7 +137,7 @@ func runClients(p *probe, n int) error {
 		return connectFailure(err)
 	})
 	if f, ok := errors.AsType[*failure](err); ok {
-		f.decided = p.ctx.Err() == nil
+		f.decided = !ended(p.ctx)
 		tryOneMore(p, f)
 	}
 	if err != nil {
@@ -161,7 +161,7 @@ func runClients(p *probe, n int) error {
 	})
 	f, ok := errors.AsType[*failure](err)
 	if ok {
-		f.decided = p.ctx.Err() == nil
+		f.decided = !ended(p.ctx)
 	}
 	switch {
 	case !ok || f.class != Timeout:

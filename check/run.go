@@ -265,9 +265,9 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 	note, err := join(all)
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
 		err = errors.New(interrupted)
-	} else if err != nil && budget.Err() != nil && !isDecided(err) {
+	} else if err != nil && ended(budget) && !isDecided(err) {
 		err = skipped(soFar(overBudget(r.options), note))
-	} else if err != nil && budget.Err() == nil && ctx.Err() != nil {
+	} else if err != nil && !ended(budget) && ended(ctx) {
 		err = errors.New(soFar(fmt.Sprintf("gave up after %v", limit), note))
 	}
 	result := newResult(rule, note, err)
@@ -277,6 +277,13 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 	}
 	r.connections.countResult(result.Class)
 	return outcome{result, all, mayRunAgain(all) && !rule.noRetry}
+}
+
+// ended reports whether ctx has ended. A dial that finds its deadline in the past returns
+// before the timer of the context sets its error.
+func ended(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // soFar returns why a rule ended early, and what it had noted until then.

@@ -29,7 +29,7 @@ type stream struct {
 // has shown that it answers.
 func (p *probe) open() (*stream, error) {
 	conn, err := p.connect(p.dialTarget().Dial)
-	if p.ctx.Err() == nil { // else the check ended it
+	if !ended(p.ctx) { // else the check ended it
 		p.connections.count(err)
 	}
 	switch {
