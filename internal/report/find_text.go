@@ -39,7 +39,8 @@ func WriteFindHead(w io.Writer, f *Find) error {
 // WriteFindEnd writes the result in a sentence, warnings, and latency against rate.
 func WriteFindEnd(w io.Writer, f *Find, color bool) error {
 	t := text{color: color}
-	fmt.Fprintf(&t, "\n%s\n", printable(f.Summary))
+	fmt.Fprintln(&t)
+	t.folded(f.Summary, false)
 	t.warnings(f.origin())
 	if plot := f.plot(); plot != "" {
 		t.WriteString("\n" + plot)

@@ -17,7 +17,7 @@ type origin struct {
 	When       string
 	Plan       string
 	Machines   []string
-	Headline   string
+	Headline   string // "": the result is elsewhere
 	Conclusion conclusion
 	Verdicts   []Verdict
 	Warnings   []string

@@ -61,13 +61,15 @@ func (t *text) origin(o origin) {
 	for _, line := range append([]string{o.Plan}, o.Machines...) {
 		t.folded(line, false)
 	}
-	if o.Name == "" {
+	if o.Name == "" && o.Headline != "" {
 		fmt.Fprintln(t)
 	}
 	if o.Conclusion.Text != "" {
 		t.folded(o.Conclusion.Text, !o.Conclusion.Good)
 	}
-	t.folded(o.Headline, false)
+	if o.Headline != "" {
+		t.folded(o.Headline, false)
+	}
 	fmt.Fprintln(t)
 }
 
