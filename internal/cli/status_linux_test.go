@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,38 +25,58 @@ type fakeTerminal struct {
 	t       *testing.T
 	columns int
 	rows    []string
-	at      int // the row of the cursor, which is in column 0
+	at      int // the row of the cursor, which is in column 0; len(rows) if it is below all
 }
 
 // write interprets text, which ends in column 0.
 func (v *fakeTerminal) write(text string) {
 	for text != "" {
-		var up, size int
-		if n, _ := fmt.Sscanf(text, "\r\x1b[%dA\x1b[J%n", &up, &size); n >= 1 {
-			_, text, _ = strings.Cut(text, "\x1b[J")
-			v.at -= up
-			if v.at < 0 {
-				v.t.Fatalf("the cursor moves %d rows above the top", -v.at)
+		var rows int
+		if after, found := strings.CutPrefix(text, "\r\x1b["); found {
+			number, rest, _ := strings.Cut(after, "A")
+			if n, err := fmt.Sscan(number, &rows); n != 1 || rows > v.at {
+				v.t.Fatalf("got %q (%v) in row %d", text, err, v.at)
 			}
-			v.rows = v.rows[:v.at]
+			v.at, text = v.at-rows, rest
 			continue
 		}
 		line, rest, found := strings.Cut(text, "\n")
+		line, erased := strings.CutSuffix(line, "\x1b[K")
 		if !found || strings.ContainsAny(line, "\r\x1b") {
 			v.t.Fatalf("got %q, want lines", text)
 		}
-		v.rows = append(v.rows, wrapped(line, v.columns)...)
-		v.at = len(v.rows)
+		for _, row := range wrapped(line, v.columns) {
+			if v.at == len(v.rows) {
+				v.rows = append(v.rows, "")
+			}
+			if !erased {
+				row += strings.TrimPrefix(v.rows[v.at], row)
+			}
+			v.rows[v.at] = row
+			v.at++
+		}
 		text = rest
 	}
 }
 
+// shown returns the rows with something in them.
+func (v *fakeTerminal) shown() []string {
+	return slices.DeleteFunc(slices.Clone(v.rows), func(row string) bool { return row == "" })
+}
+
 func (v *fakeTerminal) resize(columns int) {
 	var rows []string
-	for _, row := range v.rows {
+	at := 0
+	for i, row := range v.rows {
+		if i == v.at {
+			at = len(rows)
+		}
 		rows = append(rows, wrapped(row, columns)...)
 	}
-	v.columns, v.rows, v.at = columns, rows, len(rows)
+	if v.at == len(v.rows) {
+		at = len(rows)
+	}
+	v.columns, v.rows, v.at = columns, rows, at
 }
 
 func wrapped(line string, columns int) (rows []string) {
@@ -118,8 +139,8 @@ func onFakeTerminal(t *testing.T, columns, rows int, change func(i int, v *fakeT
 	change(len(screens()), v, resize)
 	s.clear()
 	v.write(written.String())
-	if left := strings.Join(v.rows, ""); left != "$ echod bench tcp://echo.example:7" {
-		t.Errorf("left on the screen: %q", left)
+	if left := strings.Join(v.shown(), ""); left != "$ echod bench tcp://echo.example:7" || v.at != len(v.shown()) {
+		t.Errorf("left on the screen: %q, and the cursor in row %d", left, v.at)
 	}
 	return v
 }
@@ -190,7 +211,7 @@ p90           250 ms  highest      250 ms  ▁▁ █
 			var got string
 			onFakeTerminal(t, tt.columns, tt.rows, func(i int, v *fakeTerminal, _ func(int)) {
 				if i == tt.after {
-					got = "\n" + strings.Join(v.rows[1:], "\n") + "\n"
+					got = "\n" + strings.Join(v.shown()[1:], "\n") + "\n"
 				}
 			})
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -217,7 +238,7 @@ func TestScreenSurvivesResizes(t *testing.T) {
 func TestBenchLeavesNothingOfItsScreen(t *testing.T) {
 	v := &fakeTerminal{t: t, columns: 80}
 	v.write(onTerminal(t, 80, false, OK, "bench", "-c", "1", "-n", "10", echotest.NewServer(t).URL()))
-	if len(v.rows) > 0 {
-		t.Errorf("left on the screen: %q", v.rows)
+	if len(v.shown()) > 0 || v.at != 0 {
+		t.Errorf("left on the screen: %q, and the cursor in row %d", v.rows, v.at)
 	}
 }

@@ -42,7 +42,17 @@ func (s *status) show(make func(columns int) []string) {
 	for i, line := range lines {
 		lines[i] = cut(line, size.columns-1)
 	}
-	fmt.Fprint(s.w, s.erasure(size.columns), strings.Join(append(lines, ""), "\n"))
+	rows := s.rows(size.columns)
+	var b strings.Builder
+	b.WriteString(up(rows))
+	for i := range max(rows, len(lines)) {
+		if i < len(lines) {
+			b.WriteString(lines[i])
+		}
+		b.WriteString("\x1b[K\n") // not all at once: some terminals keep a screen that is cleared whole
+	}
+	b.WriteString(up(rows - len(lines)))
+	io.WriteString(s.w, b.String())
 	s.lines = lines
 }
 
@@ -50,18 +60,21 @@ func (s *status) write(line string) { s.show(func(int) []string { return []strin
 
 func (s *status) clear() { s.show(func(int) []string { return nil }) }
 
-// erasure moves the cursor to the first line of the block and clears the screen from there
-// on. Since the block was written, the terminal may have become narrower: most then wrap long
-// lines.
-func (s *status) erasure(columns int) string {
-	rows := 0
+// rows returns how many rows of the screen the block has. Since it was written, the terminal
+// may have become narrower: most then wrap long lines.
+func (s *status) rows(columns int) (rows int) {
 	for _, line := range s.lines {
 		rows += max(1, (utf8.RuneCountInString(line)+columns-1)/columns)
 	}
-	if rows == 0 {
+	return rows
+}
+
+// up moves the cursor to the start of a row above.
+func up(rows int) string {
+	if rows <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("\r\x1b[%dA\x1b[J", rows)
+	return fmt.Sprintf("\r\x1b[%dA", rows)
 }
 
 // cut returns the first n characters of text.
