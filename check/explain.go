@@ -41,7 +41,6 @@ var ofRules = slices.Concat(
 		{by: rstToClient.ID, rules: []string{rstAfterData.ID}, fits: sameClass},
 		{by: noUnsolicited.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{slowReader.ID, zeroWindow.ID, idle.ID}, fits: bothBroken},
 		{by: slowReader.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{zeroWindow.ID}, fits: sameClass},
-		{by: bulk.ID, classes: []Class{Timeout}, evidence: []Evidence{""}, rules: []string{chunking.ID, halfClose.ID, halfCloseOwed.ID, slowReader.ID, zeroWindow.ID}, fits: bothStop},
 		{by: concurrency.ID, evidence: []Evidence{ConnectionLimit, Burst}, rules: []string{aborts.ID}, fits: notServed},
 		{by: datagramExact.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: otherDatagrams, fits: sameClass},
 		{by: orderLoss.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: []string{datagramEmpty.ID}, fits: silentFromTheStart},
@@ -50,6 +49,7 @@ var ofRules = slices.Concat(
 		{by: datagramExact.ID, classes: []Class{Corrupt, ExtraBytes, Truncated, WrongSource}, rules: otherDatagrams, fits: sameClass},
 		{by: orderLoss.ID, classes: []Class{Corrupt, ExtraBytes, Truncated, WrongSource}, rules: []string{datagramEmpty.ID}, fits: sameClass},
 	},
+	stops(bulk, halfCloseOwed, slowReader, zeroWindow),
 )
 
 // otherDatagrams are the rules about datagrams that have the same reason to fail as
@@ -83,6 +83,23 @@ func content(rules ...Rule) []explanation {
 	return all
 }
 
+// stops returns the explanations among rules that send much at once: the first whose stream
+// stopped in the middle explains the others that stopped in the same way, and streams that
+// send less.
+func stops(rules ...Rule) []explanation {
+	others := []string{chunking.ID, halfClose.ID}
+	for _, r := range rules {
+		others = append(others, r.ID)
+	}
+	var all []explanation
+	for _, r := range rules {
+		all = append(all, explanation{by: r.ID, classes: []Class{Timeout}, evidence: []Evidence{""}, rules: others, fits: func(by, other Result) bool {
+			return sameClass(by, other) && other.Evidence == ""
+		}})
+	}
+	return all
+}
+
 // wrongDatagram reports whether other got a wrong datagram, which may also be an empty one.
 func wrongDatagram(_, other Result) bool {
 	return slices.Contains([]Class{Corrupt, ExtraBytes, Truncated}, other.Class)
@@ -104,9 +121,6 @@ func hiddenByTerminator(by, other Result) bool {
 // bothBroken reports whether other was ended, too: a timeout for idle connections ends those
 // with a FIN that are owed nothing, and resets the others.
 func bothBroken(_, other Result) bool { return broken(other.Class) }
-
-// bothStop reports whether other stopped in the middle of its bytes, as by did.
-func bothStop(_, other Result) bool { return other.Class == Timeout && other.Evidence == "" }
 
 // notServed reports whether other had a connection on which nothing came back.
 func notServed(_, other Result) bool {

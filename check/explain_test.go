@@ -41,6 +41,8 @@ func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
 			map[string]string{slowReader.ID: noUnsolicited.ID, zeroWindow.ID: noUnsolicited.ID}},
 		{"a deadlock", []Result{failed(bulk, Timeout, "", 4<<20), failed(halfCloseOwed, Timeout, "", 1<<20), failed(slowReader, Timeout, "", 1<<20), failed(zeroWindow, Timeout, NothingPassed, 1)},
 			map[string]string{halfCloseOwed.ID: bulk.ID, slowReader.ID: bulk.ID}},
+		{"a deadlock, and stream/bulk did not fit into the budget", []Result{{Rule: bulk.ID, Verdict: Skip}, failed(halfCloseOwed, PrematureEOF, "", 1<<20), failed(slowReader, Timeout, "", 1<<20), failed(zeroWindow, Timeout, "", 1)},
+			map[string]string{zeroWindow.ID: slowReader.ID}},
 		{"a limit on connections", []Result{failed(concurrency, Reset, ConnectionLimit, 0), failed(aborts, Reset, "", 0)},
 			map[string]string{aborts.ID: concurrency.ID}},
 		{"slots that are not freed", []Result{failed(concurrency, Timeout, StalledPeer, 0), failed(aborts, Timeout, "", 0)}, nil},
