@@ -35,11 +35,20 @@ func (n *briefly) add(rule string, v Verdict, detail string) {
 	}
 }
 
+// mostNamed is how many rules that were skipped for one reason are named. A verbose report
+// names all.
+const mostNamed = 2
+
 // briefly writes a line for each kind that has rules.
 func (t *text) briefly(n briefly) {
 	var skipped []string
 	for _, reason := range n.reasons {
-		skipped = append(skipped, reason+": "+strings.Join(n.skipped[reason], ", "))
+		rules := n.skipped[reason]
+		words := strings.Join(rules, ", ")
+		if len(rules) > mostNamed {
+			words = count(len(rules), "rule", "rules")
+		}
+		skipped = append(skipped, reason+": "+words)
 	}
 	for _, kind := range []struct {
 		name  string
