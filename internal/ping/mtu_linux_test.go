@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"echod/internal/dial"
 	"echod/internal/ping"
 )
@@ -226,7 +228,12 @@ func TestPathThroughARouter(t *testing.T) {
 		t.Errorf("got %+v, want a second probe that the kernel refuses", p)
 	}
 	configure(t, "ip route flush cache") // the kernel forgets what it has learned
-	found := search(t, ping.MTUConfig{Target: target, Timeout: 500 * time.Millisecond})
+	fates := map[int]ping.SizeFate{}
+	found := search(t, ping.MTUConfig{Target: target, Timeout: 500 * time.Millisecond, OnSize: func(s ping.MTUSize) { fates[s.Payload] = s.Fate }})
+	want := map[int]ping.SizeFate{32: ping.SizeAnswered, 1472: ping.SizeICMP, 1372: ping.SizeAnswered, 1373: ping.SizeICMP}
+	if diff := cmp.Diff(want, fates); diff != "" {
+		t.Errorf("sizes (-want +got)\n%s", diff)
+	}
 	if found.Payload != 1372 || found.Limit != ping.SizeICMP || found.KernelBefore != 1500 || found.Kernel != 1400 {
 		t.Errorf("got %+v, want 1372 bytes with the limit %q", found, ping.SizeICMP)
 	}
