@@ -247,6 +247,7 @@ func (r *run) measure(ctx context.Context, d driver, observe func(Progress)) (*R
 	if measured {
 		r.watch(ctx, observe, end)
 	} else {
+		r.tally.result.Started = time.Now() // nothing was measured; a wrong byte is reported with this time
 		r.tally.stop(r.now(), &r.schedule)
 		end()
 	}

@@ -84,8 +84,8 @@ func (f *Find) origin() origin {
 	}
 	r := f.Steps[0].Result
 	o := originOf(Run{Result: r})
-	o.Headline, o.Conclusion = "", conclusion{} // they are of one step
 	o.When, o.Plan = startOf(r), searchWords(r.Plan, f.Limits)+fmt.Sprintf(", seed %d", r.Plan.Seed)
+	o.Headline, o.Conclusion = "", conclusion{} // they are of one step
 	o.Warnings = slices.Clone(f.Warnings)
 	for _, step := range f.Steps {
 		if w := step.Result.Wrong; w != nil {
