@@ -69,8 +69,8 @@ func (t *text) origin(o origin) {
 	}
 	if o.Headline != "" {
 		t.folded(o.Headline, false)
-		fmt.Fprintln(t)
 	}
+	fmt.Fprintln(t)
 }
 
 // textColumns is the width of a report, except for tables that need more.
