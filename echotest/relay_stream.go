@@ -116,10 +116,10 @@ type link struct {
 // client: it is too late to refuse.
 func (r *relay) serve(ctx context.Context, n int, accepted *net.TCPConn) (wasReset bool) {
 	client, err := r.clientSide(ctx, accepted)
-	defer client.Close()
 	if err != nil {
 		return false
 	}
+	defer client.Close()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.address)
 	if err != nil {
 		client.SetLinger(0)

@@ -35,14 +35,18 @@ func (r *relay) startTLS(t testing.TB) *Server {
 }
 
 // clientSide returns the client's side of a connection, after the handshake if the relay ends
-// TLS. It returns a side also with an error.
+// TLS. With an error the connection is closed.
 func (r *relay) clientSide(ctx context.Context, conn *net.TCPConn) (side, error) {
 	if r.tls == nil {
 		return conn, nil
 	}
 	s := &tlsSide{Conn: dial.TLSServer(conn, r.tls), transport: conn}
 	s.omitsNotify.Store(r.path.OmitsCloseNotify)
-	return s, s.HandshakeContext(ctx)
+	if err := s.HandshakeContext(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // tlsSide is the client's side of a relay that ends TLS.
