@@ -109,7 +109,7 @@ func others() []Target {
 		{Name: "agent/log", Verb: "agent", Focus: Scenario, Calls: []Use{{"write", Log}}},
 		{Name: "agent/start", Verb: "agent", Focus: Scenario, Phase: Starting,
 			Calls: slices.Concat(starts, []Use{{"getsockopt", Any}})},
-		{Name: "watch/kept", Verb: "watch", Focus: Probes, Calls: transfers},
+		{Name: "watch/kept", Verb: "watch", Focus: Probes, Calls: append([]Use{{"recvmsg", Any}}, transfers...)},
 		{Name: "watch/reconnect", Verb: "watch", Focus: Probes, Calls: dials},
 		drain("agent", "", Scenario, []Use{{"setsockopt", Any}, {"epoll_ctl", Any}, {"write", Log}}),
 		drain("watch", "", Probes, []Use{{"epoll_ctl", Any}}),
@@ -146,6 +146,8 @@ func (t Target) Excluded(call string) string {
 		return "only the Go runtime makes it, to read the limits of its control group"
 	case "getrandom":
 		return "Go ends the process when it fails, to avoid weak keys"
+	case "clock_gettime":
+		return "it does not fail with a clock that the kernel has"
 	case "fcntl":
 		return "F_GETFD, F_GETFL and F_SETFL on an open descriptor do not fail"
 	case "close":
