@@ -2,11 +2,13 @@ package check
 
 import (
 	"context"
+	"io"
 	"net"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -53,5 +55,52 @@ func TestALongTimeoutLeavesTimeForTheRules(t *testing.T) {
 		if got := identifyTimeout(Options{Timeout: tt.timeout, Budget: tt.budget}); got != tt.want {
 			t.Errorf("timeout %v, budget %v: got %v, want %v", tt.timeout, tt.budget, got, tt.want)
 		}
+	}
+}
+
+func TestAFailureStandsThatAnInterruptEndsWhileMoreIsFoundOut(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	rule := Rule{ID: "stream/test", run: func(p *probe) error {
+		f := fail(Corrupt, "found before")
+		f.decided = true
+		interrupt()
+		return f
+	}}
+	r := newRunner(ctx, Target{Network: "tcp"}, Options{}.withDefaults(), 1)
+	if got := r.runRule(ctx, rule, nil).result; got.Verdict != Fail || got.Class != Corrupt {
+		t.Errorf("got %s %s: %s, want the failure", got.Verdict, got.Class, got.Detail)
+	}
+}
+
+func TestARuleThatNeedsAFlagSaysSoWhenTheBudgetHasEnded(t *testing.T) {
+	budget, end := context.WithCancel(t.Context())
+	end()
+	r := newRunner(t.Context(), Target{Network: "tcp"}, Options{}.withDefaults(), 1)
+	if got := r.runRule(budget, idle, nil).result; got.Verdict != Skip || got.Detail != "needs --long" {
+		t.Errorf("got %s: %s, want that the rule needs --long", got.Verdict, got.Detail)
+	}
+}
+
+// stores accepts everything and sends nothing back, in a synctest bubble.
+func stores(context.Context) (net.Conn, error) {
+	client, server := net.Pipe()
+	go io.Copy(io.Discard, server)
+	return client, nil
+}
+
+// Nothing comes back, and that takes a large part of the budget to find out.
+func TestAShortBudgetDoesNotMakeAServerHonestThatSendsNothingBack(t *testing.T) {
+	for budget := 6 * time.Second; budget <= 60*time.Second; budget += 3 * time.Second {
+		synctest.Test(t, func(t *testing.T) {
+			report, err := Run(t.Context(), Target{Network: "tcp", Dial: stores}, Options{
+				Rules: []string{firstByte.ID, noUnsolicited.ID, chunking.ID}, Budget: budget, Anyway: true,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Verdict() == Pass {
+				t.Errorf("budget %v: got %s", budget, report.Summary())
+			}
+		})
 	}
 }

@@ -197,6 +197,12 @@ func explain(results []Result, compared map[string]int64) {
 			}
 		}
 	}
+	for _, other := range failed {
+		// A later explanation may explain what explains other.
+		for by := failed[other.ExplainedBy]; by != nil && by.ExplainedBy != ""; by = failed[by.ExplainedBy] {
+			other.ExplainedBy = by.ExplainedBy
+		}
+	}
 	noteWorthlessCloseNotify(results, failed[tlsTruncationToClient.ID])
 	for _, rule := range plainly {
 		if r := failed[rule.ID]; r != nil && r.ExplainedBy == "" {

@@ -48,6 +48,8 @@ func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
 		{"slots that are not freed", []Result{failed(concurrency, Timeout, StalledPeer, 0), failed(aborts, Timeout, "", 0)}, nil},
 		{"a banner", []Result{{Rule: noUnsolicited.ID, Verdict: Fail, Class: ExtraBytes}, {Rule: firstByte.ID, Verdict: Fail, Class: Corrupt}, {Rule: bulk.ID, Verdict: Fail, Class: Corrupt, Offset: 1 << 20}},
 			map[string]string{firstByte.ID: noUnsolicited.ID}},
+		{"a banner of one of several servers", []Result{{Rule: firstByte.ID, Verdict: Fail, Class: Corrupt, Evidence: SomeConnections}, {Rule: noUnsolicited.ID, Verdict: Fail, Class: ExtraBytes, Evidence: SomeConnections}, {Rule: bulk.ID, Verdict: Fail, Class: Corrupt, Offset: 64}},
+			map[string]string{firstByte.ID: noUnsolicited.ID, bulk.ID: noUnsolicited.ID}},
 		{"a server of datagrams that stops", []Result{failed(datagramExact, Silent, Stopped, 0), failed(orderLoss, Silent, NothingPassed, 0), failed(datagramEmpty, Silent, NothingPassed, 0)},
 			map[string]string{orderLoss.ID: datagramExact.ID, datagramEmpty.ID: datagramExact.ID}},
 		{"datagrams of other clients", []Result{failed(datagramExact, Corrupt, OtherConnection, 0), failed(datagramSource, Corrupt, Changed, 0), failed(datagramEmpty, Truncated, "", 0)},

@@ -78,7 +78,7 @@ type failure struct {
 	size      int64     // how many bytes had been sent and were due together; 0 if it is not about bytes
 	received  []byte    // what came back, from the first wrong byte on; nil if no byte was wrong
 	due       []byte    // what should have come back there
-	decided   bool      // it was found within the budget; only what says more about it was not
+	decided   bool      // it was found before the context ended; only what says more about it was not
 	at        time.Time // when it was found: a rule may then wait for its other connections
 	found     string    // what checkBytes found: detail ends with it
 }
@@ -91,7 +91,7 @@ func about(n int64, err error) error {
 	return err
 }
 
-// isDecided reports whether err is a failure that stands if the budget ends.
+// isDecided reports whether err is a failure that stands if the time of its rule ends.
 func isDecided(err error) bool {
 	f, ok := errors.AsType[*failure](err)
 	return ok && f.decided
@@ -142,6 +142,12 @@ func isRefused(err error) bool {
 		return f.offset == 0 && (f.class == Reset || f.class == PrematureEOF)
 	}
 	return classify(err) == Refused || classify(err) == Reset
+}
+
+// isWrong reports whether err says that wrong bytes came back. No limit on connections causes that.
+func isWrong(err error) bool {
+	f, ok := errors.AsType[*failure](err)
+	return ok && f.received != nil
 }
 
 // broken reports whether a connection was not made, or did not end as it should.

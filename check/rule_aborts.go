@@ -55,7 +55,7 @@ func runAborts(p *probe) error {
 			}
 			return err
 		})
-		if err != nil && together > 1 && !p.Strict {
+		if err != nil && together > 1 && !p.Strict && !isWrong(err) {
 			// A path that takes few connections frees those that have ended a little later.
 			together, note = 1, "; one at a time, after: "+plainText(err)
 			p.pause(askAfter)

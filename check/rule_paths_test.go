@@ -45,6 +45,16 @@ func TestAbortsReportsHowManyUsedUpThePath(t *testing.T) {
 	}
 }
 
+// One of the connections has a wrong byte: with fewer connections at a time, it would be met by
+// none.
+func TestAbortsDoesNotForgiveAWrongByte(t *testing.T) {
+	t.Parallel()
+	path := echotest.Path{Faults: []echotest.PathFault{{Conns: echotest.Nth(60), Direction: echotest.ToClient, Offset: 100, Do: echotest.ChangeByte}}}
+	proxy := echotest.NewRelay(t, path, echotest.NewServer(t).URL())
+	got := runRule(t, proxy.URL(), "stream/aborts", check.Options{})
+	wantDetail(t, got, check.Fail, check.Corrupt, `^after [45]\d connections, 1\d of them aborted: 1 of 8 failed, the first with: `)
+}
+
 func TestUrgentNamesTheMissingByte(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

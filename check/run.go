@@ -92,13 +92,14 @@ func newRunner(ctx context.Context, target Target, o Options, rules int) *runner
 }
 
 // runFirstByte runs stream/first-byte alone, if it is one of the rules. If it fails twice,
-// nothing comes back from an open stream: all other rules would wait for that in vain.
+// nothing comes back from an open stream: all other rules would wait for that in vain. It has
+// the whole budget: a report in which it did not fit, and others passed, would look honest.
 func (r *runner) runFirstByte(rules []Rule) {
 	i := slices.IndexFunc(rules, func(rule Rule) bool { return rule.ID == firstByte.ID })
 	if i < 0 {
 		return
 	}
-	ctx, cancel := r.withBudget(rules, light)
+	ctx, cancel := r.withBudget(rules, last)
 	defer cancel()
 	first := r.runRule(ctx, rules[i], nil)
 	result := first.result
@@ -263,11 +264,14 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 		all = append(all, before...)
 	}
 	note, err := join(all)
-	if cause := context.Cause(r.ctx); err != nil && cause != nil {
+	switch {
+	case err == nil, isDecided(err):
+	case r.ctx.Err() != nil:
 		err = errors.New(interrupted)
-	} else if err != nil && ended(budget) && !isDecided(err) {
+	case rule.missing(r.options) != "": // it does not fit into a longer budget either
+	case ended(budget):
 		err = skipped(soFar(overBudget(r.options), note))
-	} else if err != nil && !ended(budget) && ended(ctx) {
+	case ended(ctx):
 		err = errors.New(soFar(fmt.Sprintf("gave up after %v", limit), note))
 	}
 	result := newResult(rule, note, err)
