@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"echod/internal/dial"
@@ -37,10 +38,13 @@ func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Target: target, Options: o, Addresses: findAddresses(p)}
+	report := &Report{Target: target, Options: o}
+	var others sync.WaitGroup
+	others.Go(func() { report.Addresses = findAddresses(p) }) // meanwhile: it may take seconds
 	if !o.Anyway && !echoes {
 		report.NotEcho = identify(p, start.Add(2*p.Timeout))
 	}
+	others.Wait()
 	report.Elapsed = time.Since(start)
 	if err := ctx.Err(); err != nil {
 		return nil, err
