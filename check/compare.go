@@ -50,7 +50,7 @@ func Compare(path, direct *Report) *Comparison {
 		return c
 	}
 	for _, rule := range ruleOrder(path, direct) {
-		compared := ComparedRule{Rule: rule, Path: path.result(rule), Direct: direct.result(rule)}
+		compared := ComparedRule{Rule: rule, Path: path.compared(rule), Direct: direct.compared(rule)}
 		compared.Blame, compared.Detail = blame(compared.Path, compared.Direct)
 		c.Rules = append(c.Rules, compared)
 	}
@@ -106,6 +106,16 @@ func (r *Report) result(rule string) Result {
 		}
 	}
 	return Result{Rule: rule, Offset: -1}
+}
+
+// compared is result for a comparison. A server that did not stop has no result about that: it
+// passed, if the rules have run to the end.
+func (r *Report) compared(rule string) Result {
+	result := r.result(rule)
+	if rule == aliveRule && result.Verdict == "" && !r.Interrupted {
+		result.Verdict = Pass
+	}
+	return result
 }
 
 // blame compares two results of one rule and explains what they mean together.

@@ -191,3 +191,30 @@ func TestCompareSaysWhichSideIsNotAnEcho(t *testing.T) {
 		})
 	}
 }
+
+func TestAServerThatStopsOnlyOnOneSideIsNotInconclusive(t *testing.T) {
+	rule := check.Result{Rule: "stream/first-byte", Verdict: check.Pass}
+	stopped := &check.Report{Results: []check.Result{{Rule: "target/alive", Verdict: check.Fail, Class: check.Refused}, rule}}
+	runs := &check.Report{Results: []check.Result{rule}}
+	interrupted := &check.Report{Results: []check.Result{rule}, Interrupted: true}
+	for _, tt := range []struct {
+		name         string
+		path, direct *check.Report
+		want         check.Blame
+	}{
+		{"through the path", stopped, runs, check.BlamePath},
+		{"directly", runs, stopped, check.BlameDirectOnly},
+		{"on both sides", stopped, stopped, check.BlameServer},
+		{"through the path, and the direct check was interrupted", stopped, interrupted, check.Inconclusive},
+	} {
+		var got []check.Blame
+		for _, rule := range check.Compare(tt.path, tt.direct).Rules {
+			if rule.Rule == "target/alive" {
+				got = append(got, rule.Blame)
+			}
+		}
+		if diff := cmp.Diff([]check.Blame{tt.want}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}

@@ -75,15 +75,11 @@ func runTLSTruncation(p *probe) error {
 		return err
 	}
 	defer s.Close()
-	bare, ok := dial.Transport(s.Conn).(halfCloser)
-	if !ok {
-		return skipped("the connection below TLS cannot be half-closed")
-	}
 	if err := s.exchange(p.payload(0), p.payload(0), 64); err != nil {
 		return err
 	}
-	if err := bare.CloseWrite(); err != nil {
-		return s.callError("truncating the stream", err)
+	if err := s.truncate(); err != nil {
+		return err
 	}
 	err = s.discard()
 	switch {

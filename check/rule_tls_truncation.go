@@ -145,7 +145,7 @@ func runTLSTruncationToClient(p *probe) error {
 }
 
 // truncate ends the client's direction with a FIN and without close_notify.
-func (s *agentStream) truncate() error {
+func (s *stream) truncate() error {
 	bare, ok := dial.Transport(s.Conn).(halfCloser)
 	if !ok {
 		return skipped("the connection below TLS cannot be half-closed")
