@@ -293,10 +293,6 @@ func ended(ctx context.Context) bool {
 // soFar returns why a rule ended early, and what it had noted until then.
 func soFar(why, note string) string { return strings.TrimSuffix(why+": "+note, ": ") }
 
-// mostRefused is how soon a sample fails that has met a limit on connections: see
-// sample.elapsed. One that fails later has tested something.
-const mostRefused = time.Second
-
 // skipReason returns a skipped error if a flag that the rule needs is missing, or if
 // it needs an agent that cannot be used.
 func (p *probe) skipReason(rule Rule) error {

@@ -34,6 +34,10 @@ type sample struct {
 	elapsed  time.Duration // of a rule on several connections, since this sample made its last one
 }
 
+// mostRefused is how soon a sample fails that has met a limit on connections: see
+// sample.elapsed. One that fails later has tested something.
+const mostRefused = time.Second
+
 // mayPass reports whether the sample failed, and a busy machine or a limit on connections
 // may be the reason.
 func (s sample) mayPass() bool {
