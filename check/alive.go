@@ -271,6 +271,17 @@ func (r *runner) undecided(rule Rule, first Result) Result {
 	return skip
 }
 
+// notRepeated returns the result of a rule that failed at first, and that the budget ended when
+// it ran again, as again says. Other rules may have caused a timeout; but that a connection was
+// refused or broken is a failure.
+func (r *runner) notRepeated(first outcome, again Result) Result {
+	if r.options.Strict || slices.ContainsFunc(first.samples, func(s sample) bool { return s.err != nil && !isTimeout(s.err) }) {
+		return first.result
+	}
+	again.Detail += "; " + string(first.result.Class) + " at first"
+	return again
+}
+
 // allResults returns the results with the finding first. Rules that could not connect after
 // the server had stopped have not run. It explains connections that broke then.
 func (r *runner) allResults() []Result {

@@ -104,3 +104,26 @@ func TestAShortBudgetDoesNotMakeAServerHonestThatSendsNothingBack(t *testing.T) 
 		})
 	}
 }
+
+func TestAFailureIsNotHiddenByABudgetThatEndsBeforeTheRuleRunsAgain(t *testing.T) {
+	budget, end := context.WithCancel(t.Context())
+	end()
+	rule := Rule{ID: "stream/test", run: func(p *probe) error { return p.ctx.Err() }}
+	for _, tt := range []struct {
+		class  Class
+		strict bool
+		want   Verdict
+		detail string
+	}{
+		{Reset, false, Fail, "seen"},
+		{Timeout, true, Fail, "seen"},
+		{Timeout, false, Skip, "did not fit into the budget of 1m (--budget); timeout at first"},
+	} {
+		r := newRunner(t.Context(), Target{Network: "tcp"}, Options{Strict: tt.strict}.withDefaults(), 1)
+		err := failAt(0, tt.class, "seen")
+		first := outcome{result: newResult(rule, "", err), samples: []sample{{err: err}}, mayRunAgain: true}
+		if got := r.runAgain(budget, rule, first); got.Verdict != tt.want || got.Detail != tt.detail {
+			t.Errorf("%s, strict %v: got %s: %s, want %s: %s", tt.class, tt.strict, got.Verdict, got.Detail, tt.want, tt.detail)
+		}
+	}
+}

@@ -39,6 +39,13 @@ func (p *probe) pause(d time.Duration) {
 	}
 }
 
+// ended reports whether ctx has ended. A dial that finds its deadline in the past returns
+// before the timer of the context sets its error.
+func ended(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
+}
+
 // withTimeout returns a context that bounds one step, e.g. a connect.
 func (p *probe) withTimeout() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(p.ctx, p.Timeout)

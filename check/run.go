@@ -217,7 +217,10 @@ func (o outcome) some() bool { return o.result.Evidence == SomeConnections }
 func (r *runner) runAgain(ctx context.Context, rule Rule, first outcome) Result {
 	class := first.result.Class
 	again := r.runRule(ctx, rule, first.samples).result
-	if again.Verdict != Pass {
+	switch {
+	case again.Verdict == Skip && isOverBudget(again.Detail) && first.result.Verdict == Fail:
+		return r.notRepeated(first, again)
+	case again.Verdict != Pass:
 		return again
 	}
 	if r.options.Strict {
@@ -281,13 +284,6 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 	}
 	r.connections.countResult(result.Class)
 	return outcome{result, all, mayRunAgain(all) && !rule.noRetry}
-}
-
-// ended reports whether ctx has ended. A dial that finds its deadline in the past returns
-// before the timer of the context sets its error.
-func ended(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // soFar returns why a rule ended early, and what it had noted until then.
