@@ -3,8 +3,10 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"time"
 
 	"echod/internal/watch"
@@ -33,8 +35,8 @@ func onChange(command string) func(ctx context.Context, t watch.Transition) erro
 		var output tail
 		cmd.Stdout, cmd.Stderr = &output, &output
 		err := cmd.Run()
-		if err == nil {
-			return nil
+		if err == nil || ctx.Err() == nil && errors.Is(err, exec.ErrWaitDelay) {
+			return nil // the second: it has exited with 0, and a process that it started runs on
 		}
 		if ctx.Err() != nil {
 			err = fmt.Errorf("killed after %v: %w", watch.CallTimeout, err)

@@ -24,6 +24,17 @@ func TestCommandHasTheTransitionInItsEnvironment(t *testing.T) {
 	}
 }
 
+// TestCommandMayLeaveAProcess that has its output open: its exit code counts.
+func TestCommandMayLeaveAProcess(t *testing.T) {
+	t.Parallel()
+	if err := onChange(`sleep 5 &`)(t.Context(), watch.Transition{}); err != nil {
+		t.Errorf("got %v, want no failure", err)
+	}
+	if err := onChange(`sleep 5 & exit 3`)(t.Context(), watch.Transition{}); err == nil {
+		t.Error("got no failure, want exit status 3")
+	}
+}
+
 func TestFailureOfACommandHasTheEndOfItsOutput(t *testing.T) {
 	err := onChange(`head -c 100000 /dev/zero | tr '\0' x; echo; echo no route >&2; exit 3`)(t.Context(), watch.Transition{})
 	if err == nil || !strings.HasPrefix(err.Error(), "exit status 3: x") || !strings.HasSuffix(err.Error(), "x\nno route") || len(err.Error()) > 2*maxOutput {

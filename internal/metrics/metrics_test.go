@@ -188,7 +188,14 @@ func TestListCannotHaveTheLabelsOfMetrics(t *testing.T) {
 			names = append(names, l.GetName())
 		}
 	}
+	text, err := os.ReadFile("../../docs/watch.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range append(names, "env") {
+		if name != "env" && !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("docs/watch.md does not say that lists cannot have the label %s", name)
+		}
 		path := filepath.Join(t.TempDir(), "list.yml")
 		if err := os.WriteFile(path, []byte("- targets: [a:7]\n  labels: {"+name+": x}\n"), 0o600); err != nil {
 			t.Fatal(err)

@@ -301,6 +301,36 @@ func TestConnectIsRetriedAfterGrowingPauses(t *testing.T) {
 	})
 }
 
+// TestProbesLostForOneFailureSaySo: three are in flight when the stream ends. Each attempt to
+// connect is refused, and some probes are due in the pause after it.
+func TestProbesLostForOneFailureSaySo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got events
+		f := newService(t, func(_ int, c *serviceConn) {
+			for range 3 {
+				<-c.in
+			}
+		})
+		f.refuse = func(n int) error {
+			if n == 1 {
+				return nil
+			}
+			return syscall.ECONNREFUSED
+		}
+		c := got.every(20*time.Millisecond, f.target("tcp"), 9)
+		c.Timeout = time.Second
+		f.run(t.Context(), c)
+		var lines []string
+		for _, p := range got.probes {
+			lines = append(lines, fmt.Sprintf("%d %s %t", p.Seq, p.Class, p.SameFailure))
+		}
+		compare(t, "lost probes", lines, []string{
+			"1 premature-eof false", "2 premature-eof true", "3 premature-eof true",
+			"4 refused false", "5 refused true", "6 refused true", "7 refused true", "8 refused true", "9 refused false",
+		})
+	})
+}
+
 // TestEndOfTheContextEndsEverything: between two probes, and with a probe in flight.
 func TestEndOfTheContextEndsEverything(t *testing.T) {
 	tests := []struct {

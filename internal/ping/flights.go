@@ -20,6 +20,7 @@ type flight struct {
 	phases Phases
 	ttl    int  // of the last answer
 	fate   Fate // "" while it is in flight
+	shared bool // see Probe.SameFailure
 
 	// On a stream, wrote is how long after sent its first byte was written, if it was
 	// the first in the outbox.

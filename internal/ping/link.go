@@ -18,6 +18,7 @@ type outage struct {
 	tried  time.Time // the start of the last attempt to connect
 	pause  time.Duration
 	err    error  // of the last attempt
+	lost   bool   // a probe was lost for err
 	phases Phases // of the last attempt
 }
 
@@ -72,11 +73,9 @@ func (r *run) connected(d dialed) {
 			r.dialPaused = false
 			return // the connection stays in use, or the pause may be the reason
 		}
-		r.outage.err = d.err
+		r.outage.err, r.outage.lost = d.err, len(waiting) > 0
 		r.reportDown(d.err, "")
-		for _, f := range waiting {
-			r.lose(f, time.Now(), d.err)
-		}
+		r.loseAll(waiting, d.err)
 		return
 	}
 	r.dialPaused = false
@@ -145,15 +144,22 @@ func (r *run) reportConn(e ConnEvent) {
 
 // disconnect ends a connection that broke. The probes in flight on it are lost.
 func (r *run) disconnect(c *connection, err error) {
+	lost := r.flights.on(c)
 	if c == r.conn {
 		addr := c.addr()
 		r.closeConn(true)
-		r.outage.err = err
+		r.outage.err, r.outage.lost = err, len(lost) > 0
 		r.reportDown(err, addr)
 	} else {
 		r.closeRetired(c, true)
 	}
-	for _, f := range r.flights.on(c) {
+	r.loseAll(lost, err)
+}
+
+// loseAll finishes probes that were lost for one failure.
+func (r *run) loseAll(all []*flight, err error) {
+	for i, f := range all {
+		f.shared = i > 0
 		r.lose(f, time.Now(), err)
 	}
 }

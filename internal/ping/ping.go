@@ -120,6 +120,10 @@ type Probe struct {
 	// e.g. with a duplicate. Class is "" if it is not known.
 	Class dial.Class
 	Err   error
+
+	// SameFailure means that an earlier probe was lost for the same failure: the connection
+	// of both broke, or the attempt to connect for which both waited failed.
+	SameFailure bool
 }
 
 // Phases are the parts of a round trip on a new connection. A phase that was not

@@ -226,27 +226,28 @@ func (r *run) send(ctx context.Context, now time.Time) {
 	f := &flight{stamp: now.UnixNano(), sent: now}
 	switch {
 	case r.Reconnect && r.attempts >= maxAttempts:
-		r.loseUnsent(&notSentError{r.attempts})
+		r.loseUnsent(&notSentError{r.attempts}, false)
 	case r.Reconnect:
 		r.flights.add(f)
 		r.attempt(ctx, f)
 	case r.conn != nil && len(r.conn.stream.owed) >= maxOwed:
-		r.loseUnsent(&notSentError{maxOwed})
+		r.loseUnsent(&notSentError{maxOwed}, false)
 	case r.conn != nil:
 		r.flights.add(f)
 		r.write(f)
 	case r.dial(ctx, now):
 		r.flights.add(f)
 	default:
-		r.loseUnsent(r.outage.err)
+		r.loseUnsent(r.outage.err, r.outage.lost)
+		r.outage.lost = true
 	}
 }
 
-// loseUnsent loses a probe that is not sent.
-func (r *run) loseUnsent(err error) {
+// loseUnsent loses a probe that is not sent. Shared means that one was lost for err before.
+func (r *run) loseUnsent(err error, shared bool) {
 	f := &flight{fate: Lost}
 	r.flights.add(f)
-	r.report(Probe{Fate: Lost, Seq: f.seq, At: time.Now(), Class: classify(err), Err: err})
+	r.report(Probe{Fate: Lost, Seq: f.seq, At: time.Now(), Class: classify(err), Err: err, SameFailure: shared})
 }
 
 // write sends f on the connection.
@@ -324,7 +325,7 @@ func (e *noAnswerError) Temporary() bool { return true }
 func (r *run) lose(f *flight, at time.Time, err error) {
 	r.begun = true
 	r.flights.finish(f, Lost)
-	p := Probe{Fate: Lost, Seq: f.seq, At: at, Phases: r.phases(f), Class: classify(err), Err: err}
+	p := Probe{Fate: Lost, Seq: f.seq, At: at, Phases: r.phases(f), Class: classify(err), Err: err, SameFailure: f.shared}
 	if f.conn != nil || r.Reconnect {
 		p.Sent = f.sent
 	}

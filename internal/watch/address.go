@@ -34,6 +34,14 @@ var hints = map[dial.Class]string{
 	ping.NotSent: "too many earlier probes are in flight: use a longer interval or a shorter timeout",
 }
 
+// hintOf returns why this machine could not send p.
+func hintOf(p ping.Probe) string {
+	if dial.TooLong(p.Err) {
+		return "the datagram is longer than the path takes: use a smaller --size, or omit --pmtudisc"
+	}
+	return hints[classOf(p)]
+}
+
 // address is an address that is monitored, and its results.
 type address struct {
 	name string
@@ -81,7 +89,7 @@ func (a *address) probe(p ping.Probe) {
 		a.log.Warn("target flaps, its changes are not logged until it is stable", slog.Int("changes", flapChanges), slog.Duration("in", flapTime))
 	case change == blocked:
 		a.log.Warn("probes cannot be sent, the state of the address is kept", slog.String("class", string(classOf(p))), slog.Any("error", p.Err),
-			slog.String("hint", hints[classOf(p)]))
+			slog.String("hint", hintOf(p)))
 	case change == stable:
 		a.log.Info("target is stable again", slog.Bool("up", o.up), slog.Int("changes", o.unlogged))
 	}
@@ -139,6 +147,9 @@ func (a *address) count(p ping.Probe) change {
 	a.history.probe(sent, answered, p.RTT)
 	if !answered && (classOf(p) == dial.Local || classOf(p) == ping.NotSent) {
 		return a.outage.notAsked(p.At)
+	}
+	if p.SameFailure {
+		return noChange // its failure has been counted
 	}
 	return a.outage.probe(answered, p.At)
 }

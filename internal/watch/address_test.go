@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"echod/internal/dial"
 	"echod/internal/ping"
 )
 
@@ -104,6 +107,40 @@ func TestAddressCountsWhatIsNoAnswerInTime(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"dns 1ms", "connect 2s"}, phases); diff != "" {
 		t.Errorf("phases (-want +got)\n%s", diff)
+	}
+}
+
+// TestOneFailureIsOneLoss for --down-after: a stream breaks with many probes in flight, and
+// two attempts to connect fail.
+func TestOneFailureIsOneLoss(t *testing.T) {
+	a := newAddress("a:7", time.Unix(1e9, 0), 3, slog.New(slog.DiscardHandler))
+	at := time.Unix(1e9+1, 0)
+	a.probe(ping.Probe{Fate: ping.Answered, Sent: at, At: at, RTT: 1})
+	for failure := range 3 {
+		if got := a.snapshot(); !got.Up {
+			t.Errorf("down after %d failures, want after 3", failure)
+		}
+		for i := range 5 {
+			a.probe(ping.Probe{Fate: ping.Lost, At: at, Class: dial.Reset, Err: syscall.ECONNRESET, SameFailure: i > 0})
+		}
+	}
+	if got := a.snapshot(); got.Up || got.LostTotal() != 15 {
+		t.Errorf("after 3 failures: up %v, %d lost; want down, 15", got.Up, got.LostTotal())
+	}
+}
+
+func TestHintIsAboutTheError(t *testing.T) {
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{syscall.EMFILE, "open files"},
+		{os.NewSyscallError("write", syscall.EMSGSIZE), "use a smaller --size"},
+	}
+	for _, tt := range tests {
+		if got := hintOf(ping.Probe{Class: dial.Local, Err: tt.err}); !strings.Contains(got, tt.want) {
+			t.Errorf("%v: got %q, want %q in it", tt.err, got, tt.want)
+		}
 	}
 }
 

@@ -102,10 +102,16 @@ func parseYAML(text string, prepare func(Target) (Target, error)) (list []Target
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, targets...)
+		if list = append(list, targets...); len(list) > maxTargets {
+			return nil, at(node.Line, "too many targets: want at most %d", maxTargets)
+		}
 	}
 	return list, nil
 }
+
+// maxTargets limits the targets of a list of groups: an alias can repeat a whole group, so a
+// short file can have any number of them.
+const maxTargets = maxFile / len("tcp://10.0.0.1:7")
 
 // resolved returns the node that an alias stands for.
 func resolved(node *yaml.Node) *yaml.Node {
@@ -122,8 +128,13 @@ func parseGroup(node *yaml.Node, prepare func(Target) (Target, error)) (list []T
 	}
 	var common Target // what all targets of the group have
 	var targets []*yaml.Node
+	seen := make(map[string]bool)
 	for i := 0; i < len(node.Content); i += 2 {
 		key, value := node.Content[i], resolved(node.Content[i+1])
+		if seen[key.Value] {
+			return nil, at(key.Line, "%s is given twice: want it once", key.Value)
+		}
+		seen[key.Value] = true
 		switch key.Value {
 		case "targets":
 			if value.Kind != yaml.SequenceNode {
@@ -205,6 +216,9 @@ func parseLabels(node *yaml.Node) (map[string]string, error) {
 		}
 		if value.Kind != yaml.ScalarNode {
 			return nil, at(value.Line, "label %s: want a text", name.Value)
+		}
+		if _, twice := labels[name.Value]; twice {
+			return nil, at(name.Line, "label %s is given twice: want it once", name.Value)
 		}
 		labels[name.Value] = value.Value
 	}

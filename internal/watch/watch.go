@@ -28,7 +28,7 @@ type Config struct {
 	Timeout   time.Duration // timeout of a whole answer; also of a connection
 	Size      int           // bytes of a probe
 	Reconnect bool          // a new connection for each probe
-	DownAfter int           // consecutive lost probes that make an address down; 0: DefaultDownAfter
+	DownAfter int           // consecutive lost probes that make an address down, see ping.Probe.SameFailure; 0: DefaultDownAfter
 	Resolve   time.Duration // between two look-ups of a name, more or less by a tenth
 	Keep      time.Duration // how long an address that does not answer is monitored after it left the answers
 
