@@ -61,17 +61,20 @@ func (r *run) pause(from time.Time, length time.Duration, next event, more bool)
 
 // beforePause handles the events that happened before the pause and returns the others.
 func (r *run) beforePause(from time.Time, next event) (after []event) {
-	for range 1 + cap(r.arrivals) {
-		if next.at().Before(from) {
-			r.handle(next)
-		} else {
-			after = append(after, next)
-		}
+	events := []event{next}
+	for range cap(r.arrivals) {
 		e, ok := r.poll()
 		if !ok {
 			break
 		}
-		next = e
+		events = append(events, e)
+	}
+	for _, e := range events {
+		if e.at().Before(from) {
+			r.handle(e)
+		} else {
+			after = append(after, e)
+		}
 	}
 	return after
 }

@@ -47,6 +47,21 @@ func TestPauseIsNotTheLossOfThePath(t *testing.T) {
 	})
 }
 
+// TestPauseDropsNoEvents: more of them are waiting than are handled at once. Without one
+// arrival, the rest of a stream looks corrupt.
+func TestPauseDropsNoEvents(t *testing.T) {
+	r := newRun(Config{Target: Target{Network: "tcp"}, Interval: time.Second, Timeout: time.Second, Size: 64})
+	began := time.Unix(1000, 0)
+	r.outcomes <- outcome{at: began}
+	for range cap(r.arrivals) {
+		r.arrivals <- arrival{at: began}
+	}
+	n := len(r.beforePause(began, event{arrival: arrival{at: began}})) + len(r.arrivals) + len(r.outcomes)
+	if want := 1 + cap(r.arrivals) + 1; n != want {
+		t.Errorf("%d of %d events are left", n, want)
+	}
+}
+
 // TestPauseWhileTheLoopWorksIsAPause: the process can be stopped at any moment, not only
 // while it waits. A long OnProbe is none: arrivals are read meanwhile.
 func TestPauseWhileTheLoopWorksIsAPause(t *testing.T) {
