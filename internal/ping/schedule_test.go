@@ -161,14 +161,14 @@ func TestEveryProbeThatIsDueHasOneFate(t *testing.T) {
 			}
 			time.AfterFunc(3*time.Second, func() { ended = time.Now(); close(stop) })
 			f.run(t.Context(), config)
-			wantBooks(t, seed, got, uint64(ended.Sub(began)/config.Interval)+1)
+			wantOneFateEach(t, seed, got, uint64(ended.Sub(began)/config.Interval)+1)
 		})
 	}
 }
 
-// wantBooks compares the fates with how many probes were due since the schedule began: at
+// wantOneFateEach compares the fates with how many probes were due since the schedule began: at
 // the first connection, or with the first attempt if a probe was lost before.
-func wantBooks(t *testing.T, seed uint64, got events, due uint64) {
+func wantOneFateEach(t *testing.T, seed uint64, got events, due uint64) {
 	t.Helper()
 	fates := map[uint64]int{}
 	last := uint64(0)

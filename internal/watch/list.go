@@ -244,6 +244,8 @@ func checkLabel(name, value string) error {
 		return fmt.Errorf("label %s: the value has %d bytes: want at most %d", name, len(value), maxLabelValue)
 	case !utf8.ValidString(value):
 		return fmt.Errorf("label %s: the value is not UTF-8", name)
+	case strings.Contains(value, "\x00"): // no environment variable of --on-change can have it
+		return fmt.Errorf("label %s: the value has a NUL byte: want text", name)
 	}
 	return nil
 }

@@ -66,6 +66,7 @@ func TestGroupsOfTargetsAreRead(t *testing.T) {
 			"LIST:2: label job: metrics have a label of this name: want another than address, class, instance, job, kind, le, network, phase, quantile, reason, result, target"},
 		{"a long name", "- targets: [a:7]\n  labels: {" + strings.Repeat("x", 65) + ": x}\n", nil, "LIST:2: the name of a label has 65 bytes: want at most 64"},
 		{"a long value", "- targets: [a:7]\n  labels: {env: " + strings.Repeat("x", 129) + "}\n", nil, "LIST:2: label env: the value has 129 bytes: want at most 128"},
+		{"NUL in a value", "- targets: [a:7]\n  labels: {env: \"a\\0b\"}\n", nil, "LIST:2: label env: the value has a NUL byte: want text"},
 		{"targets twice", "- targets: [a:7]\n  targets: [b:7]\n", nil, "LIST:2: targets is given twice: want it once"},
 		{"a label twice", "- targets: [a:7]\n  labels:\n    env: prod\n    env: test\n", nil, "LIST:4: label env is given twice: want it once"},
 		{"aliases that repeat a group", "- &x {targets: [" + strings.Repeat("a:7,", 1000) + "]}\n" + strings.Repeat("- *x\n", 300), nil,

@@ -17,8 +17,8 @@ type Snapshot struct {
 	Targets []TargetSnapshot // in the order in which they were given
 
 	RejectedLists uint64            // new lists of targets that were invalid
-	Calls         map[string]uint64 // of Config.OnChange, by one of CallResults
 	Outdated      bool              // the last list was, and the one before is in use
+	Calls         map[string]uint64 // of Config.OnChange, by one of CallResults
 }
 
 // TargetSnapshot is the state of one target.

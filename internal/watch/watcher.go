@@ -46,8 +46,8 @@ type List struct {
 }
 
 // Run monitors until ctx ends. Each valid list from changes replaces the targets. Targets
-// that are in the old and the new list, with the same settings, go on without interruption. When Run returns, all its
-// goroutines and connections have ended.
+// that are in the old and the new list, with the same settings, go on without interruption.
+// When Run returns, all its goroutines and connections have ended.
 func (w *Watcher) Run(ctx context.Context, changes <-chan List) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
