@@ -197,10 +197,11 @@ func TestPageShowsWhichAddressesAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := html.UnescapeString(body(t, running(t, page.Config{Name: "echod watch", Watch: targets}, 1), "/"))
 		for _, want := range []string{
-			`<p class="state down">1 of 2 up</p>`,
+			`<p class="state down">1 of 3 up</p>`,
 			"dns+tcp://echo.example:7 <span>env=prod</span> <span>1 of 2 up</span>",
 			`dns+tcp://gone.example:7 <span class="bad">no such host</span>`,
 			`<span class="state down">down</span> <span class="class">refused</span>`,
+			`<td role="cell" class="updown"><span class="class">not known yet</span></td>`,
 			`aria-label="The last ten minutes: 5 probes, 0 lost, round-trip times from 1.00 ms to 2.00 ms."`,
 			`aria-label="The last ten minutes: 5 probes, 5 lost."`,
 			`<td role="cell" data-head="lost (10 min)" class="bad">100 %</td>`,

@@ -23,6 +23,7 @@ type TargetState struct {
 type AddressState struct {
 	Address     string        `json:"address"`
 	Resolved    bool          `json:"resolved"` // false: it has left the answers of the resolver
+	Known       bool          `json:"known"`    // whether up is: an answer, or an outage, was seen
 	Up          bool          `json:"up"`
 	Sent        uint64        `json:"sent_total"`
 	Received    uint64        `json:"received_total"`
@@ -92,7 +93,7 @@ func matrix(snap watch.Snapshot) *MatrixState {
 func addressState(a watch.AddressSnapshot) AddressState {
 	of := a.Quantiles(0.5, 0.99, 1)
 	s := AddressState{
-		Address: a.Address, Resolved: a.Resolved, Up: a.Up, Sent: a.Sent, Received: a.Received, Lost: a.LostTotal(),
+		Address: a.Address, Resolved: a.Resolved, Known: a.Known, Up: a.Up, Sent: a.Sent, Received: a.Received, Lost: a.LostTotal(),
 		Late: a.Late, Duplicated: a.Duplicated, Reordered: a.Reordered, Foreign: a.Foreign, Paused: a.Paused, Moved: a.Moved, Stale: a.Stale,
 		Retransmits: a.Connecting.Retransmits, Connecting: phaseStates(a.Connecting), Besides: a.Besides(),
 		LastSeconds: secondsOf(a.Last), P50Seconds: secondsOf(of[0]), P99Seconds: secondsOf(of[1]), MaxSeconds: secondsOf(of[2]),

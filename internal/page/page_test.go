@@ -97,19 +97,20 @@ func peers(context.Context, int) ([]engine.Peer, error) {
 	}, nil
 }
 
-// targets returns a target with an address that answers and one that does not, and a
-// target without addresses.
+// targets returns a target with an address that answers and one that does not, a target
+// without a probe yet, and one without addresses.
 func targets() watch.Snapshot {
 	now := time.Now()
 	answered := []time.Duration{time.Millisecond, time.Millisecond, 2 * time.Millisecond}
 	return watch.Snapshot{Targets: []watch.TargetSnapshot{
 		{URL: "dns+tcp://echo.example:7", Labels: map[string]string{"env": "prod"}, Addresses: []watch.AddressSnapshot{
-			{Address: "192.0.2.1:7", Resolved: true, Up: true, Sent: 10, Received: 10, Last: time.Millisecond, Recent: answered,
+			{Address: "192.0.2.1:7", Resolved: true, Known: true, Up: true, Sent: 10, Received: 10, Last: time.Millisecond, Recent: answered,
 				Late: 3, Duplicated: 4, Reordered: 5, Foreign: 6, Paused: 7, Moved: 8, Stale: 9, Connecting: watch.Connecting{Retransmits: 10, DNS: watch.Times{Counts: [18]uint64{1, 2}, Sum: time.Second}},
 				History: []watch.Bucket{{At: now.Add(-10 * time.Second), Sent: 5, Min: time.Millisecond, Sum: 5 * time.Millisecond, Max: 2 * time.Millisecond}}},
-			{Address: "192.0.2.2:7", Sent: 10, Class: "refused", Failed: now,
+			{Address: "192.0.2.2:7", Known: true, Sent: 10, Class: "refused", Failed: now,
 				History: []watch.Bucket{{At: now.Add(-10 * time.Second), Sent: 5, Lost: 5}}},
 		}},
+		{URL: "tcp://new.example:7", Addresses: []watch.AddressSnapshot{{Address: "new.example:7", Resolved: true}}},
 		{URL: "dns+tcp://gone.example:7", Problem: "no such host"},
 	}}
 }
