@@ -10,8 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"echod/echotest"
 	"echod/internal/dial"
 	"echod/internal/hist"
+	"echod/internal/usage"
 )
 
 // scripted is a driver without connections: a function is its drive.
@@ -263,5 +265,46 @@ func TestRunWithoutAnAnswerIsAnError(t *testing.T) {
 		case tt.want != "" && (!found || unreachable.Class != tt.want):
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 		}
+	}
+}
+
+func TestInterruptAfterTheEndDoesNotShortenTheMeasurement(t *testing.T) {
+	p := planFor(t, echotest.NewServer(t).URL(), "64")
+	p.Duration = 20 * time.Millisecond
+	for name, make := range drivers {
+		ctx, cancel := context.WithCancel(t.Context())
+		r, err := runWith(ctx, p, func(now Progress) {
+			if now.Draining {
+				cancel()
+			}
+		}, make)
+		if err != nil || r.Interrupted {
+			t.Errorf("%s: got interrupted %t, %v; want a whole measurement", name, r.Interrupted, err)
+		}
+	}
+}
+
+// A machine may be too busy to send anything within a millisecond.
+func TestMeasurementTooShortForAMessageIsNoFaultOfTheService(t *testing.T) {
+	r := newRun(planFor(t, "tcp://127.0.0.1:7", "64"), nil)
+	err := r.verdict(&Result{Connects: 1, Seconds: 0.001})
+	if _, ok := errors.AsType[*usage.Error](err); !ok {
+		t.Errorf("got %v, want a longer duration", err)
+	}
+}
+
+// The driver goes on while the caller of stop, which has the time already, waits for the lock.
+func TestMessageThatWasTakenBeforeStopHasAnOutcome(t *testing.T) {
+	tl, s := tallyFor(t, "tcp", 1, 0), new(schedule)
+	s.start(from, PerSecond(1e9/100)) // due at 1000, 1100, ...
+	for due := from; due <= from+300; due += 100 {
+		tl.scheduled(due, due)
+	}
+	tl.stop(from+250, s)
+	for due := from; due <= from+300; due += 100 {
+		tl.answered(due, to, 64)
+	}
+	if r := tl.total(); r.Due != 4 || !r.Balanced() {
+		t.Errorf("got %d due and %d answered, want 4 of 4", r.Due, r.Answered)
 	}
 }

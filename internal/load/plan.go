@@ -101,6 +101,7 @@ func (p Plan) Check() error {
 		{p.Rate.Duration() > 0 && (p.Messages > 0 || p.Duration != p.Rate.Duration()),
 			"--rate with stages says how long to measure", "omit --duration and --messages"},
 		{p.Rate.Duration() > 0 && p.Warmup > 0, "--warmup and --rate with stages exclude each other", "omit --warmup, and begin with a stage"},
+		{p.nothingIsDue(), fmt.Sprintf("a rate of %s: nothing is due in %s", p.Rate, brief(p.Duration)), "want a higher rate or a longer duration"},
 		{p.Churn && p.Depth > 1, "--churn and --depth exclude each other", "omit --depth, because each connection has one message"},
 		{p.Churn && udp, "--churn has no effect over udp", "omit --churn"},
 		{p.Churn && p.ConnectRate > 0, "--churn and --connect-rate exclude each other", "want --rate, because each message has a connection"},
@@ -114,4 +115,14 @@ func (p Plan) Check() error {
 		}
 	}
 	return nil
+}
+
+// nothingIsDue reports whether the schedule has no message within the measurement.
+func (p Plan) nothingIsDue() bool {
+	if p.Rate.IsZero() || !p.Rate.valid() || p.Duration <= 0 || p.Warmup < 0 {
+		return false
+	}
+	var s schedule
+	s.start(0, p.Rate)
+	return s.count(int64(p.Warmup), int64(p.Warmup+p.Duration)) == 0
 }

@@ -40,6 +40,8 @@ func TestCheckFindsWhatIsWrongInAPlan(t *testing.T) {
 		{"stages and another duration", func(p *Plan) { p.Rate = stages("1..9/1s"); p.Duration = 2 * time.Second }, false},
 		{"stages and a number of messages", func(p *Plan) { p.Rate = stages("1..9/1s"); p.Duration, p.Messages = 0, 5 }, false},
 		{"stages after a warm-up", func(p *Plan) { p.Rate = stages("1..9/1s"); p.Duration, p.Warmup = time.Second, time.Second }, false},
+		{"a rate with a message in the measurement", func(p *Plan) { p.Rate, p.Warmup, p.Duration = PerSecond(0.1), 9*time.Second, 2*time.Second }, true},
+		{"a rate without one", func(p *Plan) { p.Rate, p.Warmup, p.Duration = PerSecond(0.1), time.Second, time.Second }, false},
 		{"the highest rate of connects", func(p *Plan) { p.ConnectRate = 1e8 }, true},
 		{"too high a rate of connects", func(p *Plan) { p.ConnectRate = 1e8 + 1 }, false},
 		{"a negative rate of connects", func(p *Plan) { p.ConnectRate = -1 }, false},

@@ -257,7 +257,6 @@ func (r *run) measure(ctx context.Context, d driver, observe func(Progress)) (*R
 	if !measured && result.Wrong == nil {
 		return nil, ctx.Err()
 	}
-	result.Interrupted = ctx.Err() != nil
 	result.Environment = environment()
 	result.Behind = r.behind(result)
 	return result, r.verdict(result)
@@ -277,6 +276,7 @@ func (r *run) watch(ctx context.Context, observe func(Progress), end func()) {
 		going = r.wait(ctx, next) && (r.Duration == 0 || r.now() < r.tally.from+int64(r.Duration))
 		now := r.now()
 		if !going {
+			r.tally.result.Interrupted = ctx.Err() != nil // not later: the measurement is complete then
 			r.tally.stop(now, &r.schedule)
 			meter.read(&r.tally.result.CPU)
 			observe(Progress{At: time.Duration(now - r.tally.from), Of: r.Duration, Draining: true, Total: r.tally.soFar()})
@@ -341,6 +341,8 @@ func (r *run) verdict(result *Result) error {
 			result.Due, result.Answered, result.Failed.Total(), result.Lost)
 	case result.Answered > 0 || result.Wrong != nil || result.Interrupted:
 		return nil
+	case result.Due == 0 && result.Connects > 0:
+		return usage.New(fmt.Sprintf("no message was sent within %g s", result.Seconds), "want a longer duration")
 	case result.Due == 0:
 		return &dial.UnreachableError{Target: r.Target.String(), Class: cmp.Or(result.ConnectsFailed.most(), dial.Timeout), Err: errors.New("no connection was made")}
 	}

@@ -36,7 +36,7 @@ func (s *schedule) at(i int64) int64 {
 			begin, n = begin+int64(stage.length), n-total
 			continue
 		}
-		return begin + int64(stage.after(n)*1e9)
+		return begin + int64(min(stage.after(n)*1e9, float64(never)))
 	}
 	return never
 }

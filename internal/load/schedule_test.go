@@ -46,6 +46,18 @@ func TestMessagesAfterAPauseAreDueAtTheirTimes(t *testing.T) {
 	}
 }
 
+// The time between two messages is longer than a clock can count.
+func TestMessageOfAVeryLowRateIsNeverDue(t *testing.T) {
+	var s schedule
+	s.start(1000, PerSecond(1e-12))
+	if _, due, ok := s.pop(1000); !ok || due != 1000 {
+		t.Errorf("the first: got due at %d, %t; want due at 1000", due, ok)
+	}
+	if _, due, ok := s.pop(1e18); ok {
+		t.Errorf("the second: got due at %d, want never", due)
+	}
+}
+
 // While the last answers are waited for, nothing more is sent.
 func TestNoMessageIsDueAfterTheEnd(t *testing.T) {
 	var s schedule

@@ -135,10 +135,11 @@ func (s *slot) ask(due int64) {
 }
 
 // scheduled is called for a message of the open loop that is due. With churn it waits
-// for a connection of its own. Else it fails if there is no connection.
+// for a connection of its own. Else it fails if there is no connection. It also fails if the
+// slot makes no more connections.
 func (s *slot) scheduled(due, now int64) {
 	switch {
-	case s.Churn:
+	case s.Churn && !s.stopped:
 		s.waiting.push(message{due: due})
 	case s.state == open:
 		s.ask(due)
@@ -171,13 +172,14 @@ func (s *slot) connected(now int64) {
 }
 
 // connectFailed is called when a connection could not be made. A message fails with it: in
-// a closed loop the one that would be sent on it now, with churn the one that waits for it.
+// a closed loop the one that would be sent on it, which has waited since the connect started,
+// with churn the one that waits for it.
 func (s *slot) connectFailed(now int64, class dial.Class) {
 	s.tally.connectFailed(class)
 	if m, ok := s.waiting.pop(); ok {
 		s.tally.failed(m.due, now, class)
-	} else if s.started && s.Rate.IsZero() && s.tally.claim(now) {
-		s.tally.failed(now, now, class)
+	} else if s.started && s.Rate.IsZero() && s.tally.claim(s.begun) {
+		s.tally.failed(s.begun, now, class)
 	}
 	s.fail(now, class)
 }
@@ -320,7 +322,7 @@ func (s *slot) fail(now int64, class dial.Class) {
 // stop ends the slot, at the end of the run or because a byte was wrong. What has no answer
 // then fails.
 func (s *slot) stop(now int64, class dial.Class) {
-	s.stopped = true
+	s.stopped, s.class = true, class
 	s.expireDatagrams(never, now)
 	for _, q := range []*queue{&s.stream.pending, &s.unsent, &s.waiting} {
 		s.tally.failedAll(now, class, q)

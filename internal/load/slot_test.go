@@ -326,6 +326,29 @@ func both(a, b func(*Plan)) func(*Plan) {
 	return func(p *Plan) { a(p); b(p) }
 }
 
+func TestMessageThatIsDueAfterTheSlotStoppedHasFailed(t *testing.T) {
+	for name, plan := range map[string]func(*Plan){"tcp": openLoop, "churn": churnOpenLoop, "udp": both(udp, openLoop)} {
+		r := newSlotRig(t, plan)
+		r.up()
+		r.stop(r.time, dial.Corrupt)
+		r.due()
+		if got := r.tally.result.Failed; got[dial.Corrupt] != 1 {
+			t.Errorf("%s: got %v, want one failed: corrupt", name, got)
+		}
+	}
+}
+
+func TestConnectThatTimesOutCountsWithItsTime(t *testing.T) {
+	r := newSlotRig(t, depth(1))
+	r.start(0)
+	r.act()
+	r.time += 1000 * ms
+	r.connectFailed(r.time, dial.Timeout)
+	if got := r.tally.second.Latency; got.Count() != 1 || got.Max() < time.Second {
+		t.Errorf("got %d latencies up to %v, want one of at least 1s", got.Count(), got.Max())
+	}
+}
+
 func TestChurnCountsLatencyFromItsConnect(t *testing.T) {
 	r := newSlotRig(t, churn)
 	r.start(0)

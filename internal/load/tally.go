@@ -22,6 +22,7 @@ type tally struct {
 	mu       sync.Mutex
 	from, to int64 // the measurement: from is part of it, to is not
 	outcomes outcomes
+	latest   int64 // open loop: when the last message was due that was taken from the schedule
 	result   *Result
 	second   *Interval // being filled; nil before begin and after the last interval
 	conns    int       // open now
@@ -111,6 +112,7 @@ func (t *tally) scheduled(due, now int64) {
 	if !t.measured(due) {
 		return
 	}
+	t.latest = due
 	t.outcomes.due++
 	t.second.Due++
 	t.result.SchedulingDelay.Record(time.Duration(now - due))
@@ -295,11 +297,13 @@ func (t *tally) end() {
 }
 
 // stop ends the measurement at the latest now: no more messages become due. Those that
-// were due may still get their outcomes, until settled is closed.
+// were due may still get their outcomes, until settled is closed. The driver may have taken
+// messages from the schedule since the caller got the time: they are counted, so they are due
+// before the end.
 func (t *tally) stop(now int64, s *schedule) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	end := min(t.to, now)
+	end := min(t.to, max(now, t.latest+1))
 	t.stopped, t.expected = true, t.outcomes.due
 	if t.openLoop() {
 		t.to = end
