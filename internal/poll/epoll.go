@@ -22,7 +22,7 @@ type epollPoller struct {
 	ready  []unix.EpollEvent // filled by epoll_wait
 	events []Event
 
-	imprecise bool // the kernel has no epoll_pwait2
+	imprecise bool // there is no epoll_pwait2
 }
 
 // epollBatch is how many events one epoll_wait returns at most.
@@ -59,12 +59,13 @@ func (p *epollPoller) Wait(timeout int) ([]Event, sys.Errno) {
 	return p.reported(p.k.EpollWait(p.epfd, p.ready, timeout))
 }
 
-// WaitPrecisely calls epoll_pwait2(2). Before Linux 5.11, which has no such call, the timeout is
-// cut to whole milliseconds.
+// WaitPrecisely calls epoll_pwait2(2). Without this call, the timeout is cut to whole
+// milliseconds: Linux before 5.11 has none, and older seccomp filters of containers refuse it with
+// EPERM.
 func (p *epollPoller) WaitPrecisely(timeout time.Duration) ([]Event, sys.Errno) {
 	if timeout > 0 && !p.imprecise {
 		n, errno := p.k.EpollPwait2(p.epfd, p.ready, timeout)
-		if errno != unix.ENOSYS {
+		if errno != unix.ENOSYS && errno != unix.EPERM {
 			return p.reported(n, errno)
 		}
 		p.imprecise = true
