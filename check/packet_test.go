@@ -111,10 +111,12 @@ func TestSocketsStayOpenWhileAnswersAreOnTheirWay(t *testing.T) {
 				t.Errorf("all back: %v: closed at once: %v", back, closed)
 			}
 			time.Sleep(2 * time.Second) // a round trip
+			synctest.Wait()
 			if closed != back {
 				t.Errorf("all back: %v: closed after 2 s: %v", back, closed)
 			}
 			time.Sleep(time.Second)
+			synctest.Wait()
 			if !closed {
 				t.Errorf("all back: %v: not closed after 3 s", back)
 			}

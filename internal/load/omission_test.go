@@ -53,7 +53,7 @@ func TestMessagesDueDuringAStallWaitForItsEnd(t *testing.T) {
 		if got := r.Latency.Max(); got < stall*9/10 {
 			t.Errorf("got max %v, want about the %v of the stall at least", got, stall)
 		}
-		if r.Behind != nil && r.Behind.SchedulingDelay >= stall/4 { // a busy machine may be late by itself
+		if r.Behind != nil && r.Behind.SchedulingDelay >= stall*3/4 { // a busy machine may be late by itself
 			t.Errorf("got %+v, want the stall in the latency only", *r.Behind)
 		}
 		if r.Answered != r.Sent || r.Answered < 199 {
