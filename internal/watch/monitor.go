@@ -192,16 +192,16 @@ func (m *monitor) add(f *family, name string) bool {
 		return false
 	}
 	a := newAddress(name, m.w.started, m.w.config.DownAfter, m.log)
+	ctx, stop := context.WithCancel(m.ctx)
+	a.stop = stop
 	if m.w.caller.onChange != nil {
-		waiting := &waiting{caller: m.w.caller, log: a.log}
+		waiting := &waiting{caller: m.w.caller, log: a.log, alive: ctx}
 		a.changed = func(t Transition) { waiting.add(m.running, m.complete(t, a)) }
 	}
 	prober, err := m.w.prober(m.Target, a)
 	if err != nil {
 		panic(err) // the Config was checked
 	}
-	ctx, stop := context.WithCancel(m.ctx)
-	a.stop = stop
 	m.mu.Lock()
 	f.members[name] = 0
 	m.addresses = append(m.addresses, a)

@@ -80,6 +80,7 @@ func (c *caller) counts() map[string]uint64 {
 type waiting struct {
 	caller *caller
 	log    *slog.Logger
+	alive  context.Context // ends when the address is removed: nothing waits for a call then
 
 	mu      sync.Mutex
 	next    *Transition
@@ -101,16 +102,19 @@ func (w *waiting) add(ctx context.Context, t Transition) {
 	}
 }
 
-// run calls until no transition waits, or ctx ends.
+// run calls until no transition waits, or the address is removed.
 func (w *waiting) run(ctx context.Context) {
 	for {
 		select {
 		case w.caller.slots <- struct{}{}:
-		case <-ctx.Done():
+		case <-w.alive.Done():
 			return
 		}
 		w.mu.Lock()
 		t := w.next
+		if w.alive.Err() != nil {
+			t = nil
+		}
 		w.next, w.calling = nil, t != nil
 		w.mu.Unlock()
 		if t != nil {

@@ -152,6 +152,26 @@ func TestCallsAreLimitedInNumberAndTime(t *testing.T) {
 	})
 }
 
+// TestTransitionsOfARemovedTargetAreDropped, except those whose calls run: 40 addresses go
+// down, and the calls hang.
+func TestTransitionsOfARemovedTargetAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, h := newNetwork(), &hook{takes: time.Hour}
+		var urls []string
+		for i := range 40 {
+			urls = append(urls, fmt.Sprintf("tcp://a%d:7", i))
+			f.kill(fmt.Sprintf("a%d:7", i))
+		}
+		w := hooked(t, f, h, urls...)
+		w.until(5 * time.Second)
+		w.changes <- List{Targets: []Target{mustParse(t, "tcp://b:7")}}
+		w.until(5*time.Second + 2*CallTimeout)
+		if n := len(h.taken()); n != MaxCalls || w.Snapshot().Calls[CallTimedOut] != MaxCalls {
+			t.Errorf("got %d calls with the results %v, want only the %d that ran", n, w.Snapshot().Calls, MaxCalls)
+		}
+	})
+}
+
 // TestEndOfAWatchEndsItsCalls: the bubble would not end if one went on.
 func TestEndOfAWatchEndsItsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
