@@ -354,7 +354,9 @@ func (s *rateSearch) deliver(p *Process, format string, file *outputFile) error 
 	if format == "text" && file == nil {
 		return p.writeReport(nil, func(w io.Writer, color bool) error { return report.WriteFindEnd(w, &s.doc, color) })
 	}
-	writeLine(p.Stderr, s.doc.Summary)
+	for _, line := range append([]string{s.doc.Summary}, s.doc.Warnings...) {
+		writeLine(p.Stderr, line)
+	}
 	return p.writeReport(file, func(w io.Writer, color bool) error { return writeFind(w, &s.doc, format, color) })
 }
 

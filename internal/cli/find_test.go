@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -228,5 +229,10 @@ func TestSearchWarnsOfStepsWithFewMessages(t *testing.T) {
 	want := "few: a step had 500 messages, of which a quantile says little: want 1,000, so a --duration of at least 4s"
 	if len(s.doc.Warnings) != 1 || s.doc.Warnings[0] != want {
 		t.Errorf("got %q, want %q", s.doc.Warnings, want)
+	}
+	var stderr strings.Builder
+	p := &Process{Stdout: io.Discard, Stderr: &stderr, Getenv: func(string) string { return "" }}
+	if err := s.deliver(p, "json", nil); err != nil || !strings.Contains(stderr.String(), want+"\n") {
+		t.Errorf("standard error: got %q, %v; want the warning", stderr.String(), err)
 	}
 }
