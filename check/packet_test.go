@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,18 +89,18 @@ func TestEveryAnswerAndItsSourceAreCompared(t *testing.T) {
 // closingSocket records that it was closed.
 type closingSocket struct {
 	fakeSocket
-	closed *bool
+	closed *atomic.Bool
 }
 
-func (c closingSocket) Close() error { *c.closed = true; return nil }
+func (c closingSocket) Close() error { c.closed.Store(true); return nil }
 
 // A new socket that gets the port of a closed one would receive the answers to it.
 func TestSocketsStayOpenWhileAnswersAreOnTheirWay(t *testing.T) {
 	for _, back := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newDatagramSet(&probe{ctx: t.Context(), rule: "x", Options: Options{Timeout: 5 * time.Second}}, nil)
-			closed := false
-			d := s.addSocket(closingSocket{fakeSocket{}, &closed}, 64)
+			closed := new(atomic.Bool)
+			d := s.addSocket(closingSocket{fakeSocket{}, closed}, 64)
 			d.send()
 			time.Sleep(2 * time.Second)
 			d.add(arrival{data: d.sent[0].data, at: time.Now()})
@@ -107,17 +108,17 @@ func TestSocketsStayOpenWhileAnswersAreOnTheirWay(t *testing.T) {
 				d.send()
 			}
 			s.Close()
-			if closed != back {
-				t.Errorf("all back: %v: closed at once: %v", back, closed)
+			if closed.Load() != back {
+				t.Errorf("all back: %v: closed at once: %v", back, closed.Load())
 			}
 			time.Sleep(2 * time.Second) // a round trip
 			synctest.Wait()
-			if closed != back {
-				t.Errorf("all back: %v: closed after 2 s: %v", back, closed)
+			if closed.Load() != back {
+				t.Errorf("all back: %v: closed after 2 s: %v", back, closed.Load())
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if !closed {
+			if !closed.Load() {
 				t.Errorf("all back: %v: not closed after 3 s", back)
 			}
 		})
