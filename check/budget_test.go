@@ -127,3 +127,16 @@ func TestAFailureIsNotHiddenByABudgetThatEndsBeforeTheRuleRunsAgain(t *testing.T
 		}
 	}
 }
+
+func TestTheBudgetEndsTheMeasurementOfThePath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const budget = 3 * time.Second
+		report, err := Run(t.Context(), Target{Network: "tcp", Dial: stores}, Options{Rules: []string{firstByte.ID}, Budget: budget, Anyway: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Elapsed > budget {
+			t.Errorf("the check took %v, want at most the budget of %v", report.Elapsed, budget)
+		}
+	})
+}

@@ -49,8 +49,10 @@ func Run(ctx context.Context, target Target, o Options) (*Report, error) {
 	r.pinned = report.pinned()
 	r.start = start
 	if target.Network != "udp" {
-		r.path = measure(r.measureProbe(ctx))
-		r.runFirstByte(rules)
+		budget, cancel := r.withBudget(rules, last)
+		defer cancel()
+		r.path = measure(r.measureProbe(budget))
+		r.runFirstByte(budget, rules)
 	}
 	for s := range numStages {
 		r.runStage(rules, s)
@@ -94,13 +96,11 @@ func newRunner(ctx context.Context, target Target, o Options, rules int) *runner
 // runFirstByte runs stream/first-byte alone, if it is one of the rules. If it fails twice,
 // nothing comes back from an open stream: all other rules would wait for that in vain. It has
 // the whole budget: a report in which it did not fit, and others passed, would look honest.
-func (r *runner) runFirstByte(rules []Rule) {
+func (r *runner) runFirstByte(ctx context.Context, rules []Rule) {
 	i := slices.IndexFunc(rules, func(rule Rule) bool { return rule.ID == firstByte.ID })
 	if i < 0 {
 		return
 	}
-	ctx, cancel := r.withBudget(rules, last)
-	defer cancel()
 	first := r.runRule(ctx, rules[i], nil)
 	result := first.result
 	if first.mayRunAgain {
