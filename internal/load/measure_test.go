@@ -308,3 +308,19 @@ func TestMessageThatWasTakenBeforeStopHasAnOutcome(t *testing.T) {
 		t.Errorf("got %d due and %d answered, want 4 of 4", r.Due, r.Answered)
 	}
 }
+
+// Ten messages at 10/s take a second, although the last one is answered after 900 ms.
+func TestNumberOfMessagesOnAScheduleTakesItsTime(t *testing.T) {
+	p := planOf(t, "tcp://127.0.0.1:7", "64")
+	p.Rate, p.Messages, p.Duration = PerSecond(10), 10, 0
+	tl, s := account{newTally(p), nil}, new(schedule)
+	s.start(0, p.Rate)
+	tl.begin(0, s)
+	for i := range int64(10) {
+		tl.scheduled(i*1e8, i*1e8)
+		tl.answered(i*1e8, i*1e8+1, 64)
+	}
+	if tl.stop(9e8+1, s); tl.result.Seconds != 1 {
+		t.Errorf("got %g s, want 1", tl.result.Seconds)
+	}
+}

@@ -119,19 +119,19 @@ func (s *slot) fill(now int64) {
 		return
 	}
 	for s.stream.pending.len()+s.datagrams.inFlight+s.unsent.len() < s.Depth && s.tally.claim(now) {
-		s.ask(now)
+		s.ask(now, now)
 	}
 }
 
 // ask gives one more message to the connection.
-func (s *slot) ask(due int64) {
+func (s *slot) ask(due, from int64) {
 	size := s.Sizes.pick(s.sizes)
 	if s.udp() {
 		s.unsent.push(message{due: due, size: size})
 		return
 	}
 	s.tally.sent(due, size)
-	s.stream.add(due, size)
+	s.stream.add(due, from, size)
 }
 
 // scheduled is called for a message of the open loop that is due. With churn it waits
@@ -142,7 +142,7 @@ func (s *slot) scheduled(due, now int64) {
 	case s.Churn && !s.stopped:
 		s.waiting.push(message{due: due})
 	case s.state == open:
-		s.ask(due)
+		s.ask(due, now) // a generator that is late does not shorten the timeout
 	default:
 		s.tally.failed(due, now, cmp.Or(s.class, dial.Unreachable))
 	}
@@ -166,7 +166,7 @@ func (s *slot) connected(now int64) {
 	s.stream = stream{content: s.content, verify: s.Verify, conn: s.id, start: startOf(s.Seed, s.id, s.number), pending: s.stream.pending}
 	s.halfClosed = false
 	if m, ok := s.waiting.pop(); ok {
-		s.ask(m.due)
+		s.ask(m.due, m.due)
 	}
 	s.fill(now)
 }
@@ -283,7 +283,7 @@ func (s *slot) receiveFailed(now int64, class dial.Class) {
 // fails: a datagram, a connection with all of its messages, or a message that has none.
 func (s *slot) expire(now int64) {
 	before := now - int64(s.Timeout)
-	if m, ok := s.stream.pending.front(); ok && m.due < before {
+	if m, ok := s.stream.pending.front(); ok && m.from < before {
 		s.lost(now, dial.Timeout)
 	}
 	s.expireDatagrams(before, now)

@@ -132,6 +132,14 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 
 		{"open loop: a message is sent when it is due", openLoop, func(r *slotRig) { r.up(); r.due(); r.due(); r.echo(64) },
 			"connect, send 64, send 64", outcomes{due: 2, inTime: 2, sent: 2, answered: 1}, nil},
+		{"open loop: a message that is sent late has its whole timeout", openLoop, func(r *slotRig) {
+			r.up()
+			r.time = 900 * ms
+			r.scheduled(0, r.time)
+			r.act()
+			r.pass(1000 * ms)
+			r.echo(64)
+		}, "connect, send 64", outcomes{sent: 1, answered: 1}, nil},
 		{"open loop: a message fails while there is no connection", openLoop, func(r *slotRig) { r.start(0); r.due() },
 			"connect", outcomes{due: 1, inTime: 1, failed: 1}, Classes{dial.Unreachable: 1}},
 		{"open loop: the class is why the last connection failed", openLoop, func(r *slotRig) { r.up(); r.lost(0, dial.Reset); r.due() },

@@ -18,14 +18,15 @@ type stream struct {
 // message is one that waits for its answer, or for a connection.
 type message struct {
 	due  int64 // ns: when it was sent, or should have been sent
+	from int64 // ns: its timeout begins
 	end  int64 // the offset in the stream of the byte after its last one
 	size int
 }
 
-// add appends a message of size bytes to what is to be sent.
-func (s *stream) add(due int64, size int) {
+// add appends a message of size bytes to what is to be sent. Its timeout begins at from.
+func (s *stream) add(due, from int64, size int) {
 	s.asked += int64(size)
-	s.pending.push(message{due, s.asked, size})
+	s.pending.push(message{due, from, s.asked, size})
 }
 
 // next returns the bytes to send next; none if all are sent.

@@ -15,7 +15,7 @@ import (
 // and a copy of what it sent.
 func streamOf(c *content, size int) (*stream, []byte) {
 	f := &stream{content: c, verify: true, conn: 3, start: startOf(1, 3, 0)}
-	f.add(0, size)
+	f.add(0, 0, size)
 	var sent []byte
 	for f.unsent() {
 		piece := f.next()
@@ -146,7 +146,7 @@ func TestStreamAnswersInOrderHoweverItIsCut(t *testing.T) {
 			switch rapid.IntRange(0, 2).Draw(t, "step") {
 			case 0:
 				size := rapid.IntRange(1, 2000).Draw(t, "size")
-				f.add(int64(len(sizes)), size)
+				f.add(int64(len(sizes)), 0, size)
 				sizes = append(sizes, size)
 			case 1:
 				piece := f.next()

@@ -304,6 +304,9 @@ func (t *tally) stop(now int64, s *schedule) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	end := min(t.to, max(now, t.latest+1))
+	if n := t.plan.Messages; n > 0 && t.openLoop() && t.outcomes.due == n {
+		end = t.to // the schedule says how long they took, and not the last answer
+	}
 	t.stopped, t.expected = true, t.outcomes.due
 	if t.openLoop() {
 		t.to = end
