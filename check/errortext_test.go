@@ -121,3 +121,17 @@ func TestErrorsOfSeveralConnectionsAreOneLineWithTheirNumber(t *testing.T) {
 		t.Errorf("got %s %q, want %s %q", got.Class, got.Detail, Local, want)
 	}
 }
+
+func TestAWrongByteOnOneOfSeveralConnectionsIsTheFailure(t *testing.T) {
+	err := atOnce(3, func(i int) error {
+		f := fail(Timeout, "nothing arrived")
+		if i == 1 {
+			f = failAt(7, Corrupt, "byte 7 differs")
+			f.received = []byte("x")
+		}
+		return f
+	})
+	if got := newResult(concurrency, "", err); got.Class != Corrupt || got.Offset != 7 {
+		t.Errorf("got %s at %d, want %s at 7", got.Class, got.Offset, Corrupt)
+	}
+}

@@ -69,7 +69,9 @@ func atOnce(n int, call func(i int) error) error {
 		switch {
 		case errors.As(err, &f):
 			failed++
-			first = cmp.Or(first, f)
+			if first == nil || isWrong(f) && !isWrong(first) { // a wrong byte says more than a timeout
+				first = f
+			}
 		case err != nil:
 			inconclusive++
 			firstError = cmp.Or(firstError, err)
