@@ -3,6 +3,7 @@ package gonet
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"net"
 	"net/netip"
@@ -136,6 +137,12 @@ func TestCauseOfReturnsTheCauseOfErrorsOfPackageNet(t *testing.T) {
 	}
 }
 
-func TestMain(m *testing.M) { enginetest.Main(m, New()) }
+// TestMain runs more tests side by side than there are processors: most of their time is
+// spent waiting.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "12")
+	enginetest.Main(m, New())
+}
 
 func TestEngine(t *testing.T) { enginetest.Run(t, New()) }
