@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -248,18 +249,23 @@ func TestAnUnreachableTargetIsOneError(t *testing.T) {
 	}
 }
 
-// freePort returns an address on loopback on which nothing listens.
+// freePort returns an address on loopback on which nothing listens. On Linux no other test
+// listens at this IP address.
 func freePort(t *testing.T, network string) string {
 	t.Helper()
+	address := "127.0.0.1:0"
+	if runtime.GOOS == "linux" {
+		address = "127.77.0.2:0"
+	}
 	if network == "udp" {
-		conn, err := net.ListenPacket(network, "127.0.0.1:0")
+		conn, err := net.ListenPacket(network, address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		return conn.LocalAddr().String()
 	}
-	l, err := net.Listen(network, "127.0.0.1:0")
+	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
