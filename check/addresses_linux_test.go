@@ -23,7 +23,7 @@ func silentAddress(t *testing.T, addr [4]byte, port int) {
 	}
 	t.Cleanup(func() { syscall.Close(fd) })
 	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: addr}); err != nil {
-		t.Skip(err)
+		skip(t, "%v", err)
 	}
 	if err := syscall.Listen(fd, 0); err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func TestARunChecksOneAddressOfAName(t *testing.T) {
 	target, port := named(good)
 	other, err := net.Listen("tcp", "127.0.0.3:"+port)
 	if err != nil {
-		t.Skip(err)
+		skip(t, "%v", err)
 	}
 	defer other.Close()
 	lookups := 0

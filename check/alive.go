@@ -272,13 +272,14 @@ func (r *runner) undecided(rule Rule, first Result) Result {
 }
 
 // notRepeated returns the result of a rule that failed at first, and that the budget ended when
-// it ran again, as again says. Other rules may have caused a timeout; but that a connection was
-// refused or broken is a failure.
+// it ran again, as again says. Other rules may have caused a timeout, so it is inconclusive; but
+// that a connection was refused or broken is a failure.
 func (r *runner) notRepeated(first outcome, again Result) Result {
 	if r.options.Strict || slices.ContainsFunc(first.samples, func(s sample) bool { return s.err != nil && !isTimeout(s.err) }) {
 		return first.result
 	}
-	again.Detail += "; " + string(first.result.Class) + " at first"
+	again.Verdict, again.Class = Error, Timeout
+	again.Detail = "timed out beside other rules, and to run again alone " + again.Detail
 	return again
 }
 

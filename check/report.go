@@ -60,10 +60,17 @@ func (r *Report) Verdict() Verdict {
 	switch {
 	case r.count(Fail) > 0:
 		return Fail
-	case r.count(Error) > 0, r.count(Pass) == 0:
+	case r.count(Error) > 0, r.count(Pass) == 0, r.unmeasured():
 		return Error
 	}
 	return Pass
+}
+
+// unmeasured reports whether the budget has ended rules on a path whose rate could not be
+// measured: nothing shows that they did more than wait for what does not come.
+func (r *Report) unmeasured() bool {
+	_, over := notInBudget(r.Options, r.Results)
+	return over > 0 && r.Path.Rate == 0 && r.Target.Network != "udp"
 }
 
 // Seed returns the seed of all bytes.

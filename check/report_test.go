@@ -107,7 +107,7 @@ func TestSummaryCountsRulesWithoutAPass(t *testing.T) {
 }
 
 func TestSummaryNamesRulesThatDidNotFitIntoTheBudget(t *testing.T) {
-	report := &check.Report{Options: check.Options{Budget: time.Minute}, Results: []check.Result{
+	report := &check.Report{Options: check.Options{Budget: time.Minute}, Path: check.Path{Rate: 1 << 20}, Results: []check.Result{
 		{Rule: "stream/first-byte", Verdict: check.Pass},
 		{Rule: "stream/idle", Verdict: check.Skip, Detail: "needs --long"},
 		{Rule: "stream/bulk", Verdict: check.Skip, Detail: "did not fit into the budget of 1m (--budget)"},
@@ -118,6 +118,10 @@ func TestSummaryNamesRulesThatDidNotFitIntoTheBudget(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got, want := check.Compare(report, report).Summary(), "honest, directly and through the path: 1 rule passed"+not; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	report.Path.Rate = 0
+	if got, want := report.Summary(), "inconclusive: the rate of the path could not be measured, 1 rule passed, 1 skipped"+not; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

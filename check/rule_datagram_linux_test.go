@@ -46,15 +46,6 @@ func configure(t *testing.T, line string) {
 	}
 }
 
-// skip skips a test that cannot run on this machine. With ECHOD_REQUIRE it fails.
-func skip(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("ECHOD_REQUIRE") != "" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 // The kernel drops packets here, so DF, fragments and their sizes are real.
 const dropPackets = "iptables -t raw -A PREROUTING -p udp -j DROP -m u32 --u32 "
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -247,6 +248,15 @@ func TestAnUnreachableTargetIsOneError(t *testing.T) {
 			}
 		})
 	}
+}
+
+// skip skips a test that cannot run on this machine. With ECHOD_REQUIRE it fails.
+func skip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("ECHOD_REQUIRE") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }
 
 // freePort returns an address on loopback on which nothing listens. On Linux no other test

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,4 +109,23 @@ func TestNoFalseAlarmOnASlowHonestPath(t *testing.T) {
 func soakRuns() int {
 	n, _ := strconv.Atoi(os.Getenv("ECHOD_SOAK"))
 	return n
+}
+
+// Small messages come back, and large ones do not. A budget that ends before a rule can say so
+// does not make the path honest.
+func TestAShortBudgetDoesNotMakeABlackHoleHonest(t *testing.T) {
+	t.Parallel()
+	for _, budget := range []time.Duration{6 * time.Second, 12 * time.Second} {
+		t.Run(budget.String(), func(t *testing.T) {
+			t.Parallel()
+			proxy := echotest.NewBrokenProxy(t, echotest.DropsLargeChunks(), echotest.NewServer(t).URL())
+			report, err := check.Run(t.Context(), parse(t, proxy.URL()), check.Options{Budget: budget})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Verdict() == check.Pass || !strings.HasPrefix(report.Summary(), "inconclusive: ") {
+				t.Errorf("got %s, want inconclusive", report.Summary())
+			}
+		})
+	}
 }

@@ -112,6 +112,8 @@ func (r *Report) summary() string {
 		}
 	case inconclusive > 0:
 		words = fmt.Sprintf("inconclusive: %d of %s", inconclusive, count(len(r.Results), "rule", "rules"))
+	case r.unmeasured():
+		words = "inconclusive: the rate of the path could not be measured, " + count(r.count(Pass), "rule", "rules") + " passed"
 	case len(r.Results) == 0:
 		words = "no rule has run"
 	default: // every rule was skipped
