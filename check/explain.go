@@ -63,7 +63,8 @@ func onSomeConnections() (all []explanation) {
 	for _, r := range Rules() {
 		if sampled[r.ID] = r.sampled; r.sampled {
 			all = append(all, explanation{by: r.ID, evidence: []Evidence{SomeConnections}, fits: func(by, other Result) bool {
-				return sameClass(by, other) && (other.Evidence == SomeConnections || !sampled[other.Rule])
+				// That clients see each other's data is never a detail of another failure.
+				return sameClass(by, other) && other.Evidence != OtherConnection && (other.Evidence == SomeConnections || !sampled[other.Rule])
 			}})
 		}
 	}

@@ -50,6 +50,7 @@ func TestOneReasonIsExplainedOnceAndAnotherStaysOnItsOwn(t *testing.T) {
 			map[string]string{firstByte.ID: noUnsolicited.ID}},
 		{"a banner of one of several servers", []Result{{Rule: firstByte.ID, Verdict: Fail, Class: Corrupt, Evidence: SomeConnections}, {Rule: noUnsolicited.ID, Verdict: Fail, Class: ExtraBytes, Evidence: SomeConnections}, {Rule: bulk.ID, Verdict: Fail, Class: Corrupt, Offset: 64}},
 			map[string]string{firstByte.ID: noUnsolicited.ID, bulk.ID: noUnsolicited.ID}},
+		{"clients see each other's bytes, and one of several servers changes some", []Result{failed(firstByte, Corrupt, SomeConnections, 0), failed(concurrency, Corrupt, OtherConnection, 0)}, nil},
 		{"a server of datagrams that stops", []Result{failed(datagramExact, Silent, Stopped, 0), failed(orderLoss, Silent, NothingPassed, 0), failed(datagramEmpty, Silent, NothingPassed, 0)},
 			map[string]string{orderLoss.ID: datagramExact.ID, datagramEmpty.ID: datagramExact.ID}},
 		{"datagrams of other clients", []Result{failed(datagramExact, Corrupt, OtherConnection, 0), failed(datagramSource, Corrupt, Changed, 0), failed(datagramEmpty, Truncated, "", 0)},
