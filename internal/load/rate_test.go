@@ -64,6 +64,20 @@ func TestStagesSayWhenMessagesAreDue(t *testing.T) {
 	}
 }
 
+// The floating-point sum of a stage may be a little more than its whole number of messages.
+// The first message of the next stage is then due at its beginning, and not before it.
+func TestMessageAtTheBorderOfStagesIsDueInThem(t *testing.T) {
+	var s schedule
+	s.start(0, stages("9999..1/1ms,0..9/1ms,5/1s"))
+	if got, want := s.at(5), int64(time.Millisecond); got != want {
+		t.Errorf("got message 5 due at %d, want %d", got, want)
+	}
+	s.start(1000, PerSecond(1e-300))
+	if got := s.at(1); got != never {
+		t.Errorf("got a message due at %d that is due after the end of all clocks, want never", got)
+	}
+}
+
 // Messages are due one after the other, and as many as the rate adds up to.
 func TestScheduleOfStagesAddsUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -33,10 +33,13 @@ func (s *schedule) at(i int64) int64 {
 	begin, n := s.begin, float64(i)
 	for _, stage := range s.rate.stages {
 		if total := stage.total(); n > total-rounding {
-			begin, n = begin+int64(stage.length), n-total
+			begin, n = begin+int64(stage.length), max(0, n-total)
 			continue
 		}
-		return begin + int64(min(stage.after(n)*1e9, float64(never)))
+		if wait := stage.after(n) * 1e9; wait < float64(never-begin) {
+			return begin + int64(wait)
+		}
+		return never
 	}
 	return never
 }
