@@ -23,6 +23,7 @@ const (
 	DNS          = dial.DNS
 	TLS          = dial.TLS
 	Local        = dial.Local
+	TooLong      = dial.TooLong
 )
 
 // The classes that only check uses.
@@ -61,6 +62,7 @@ func Classes() []ClassMeaning {
 		{DNS, "the name cannot be resolved"},
 		{TLS, "the handshake failed"},
 		{Local, "this machine lacks a descriptor, memory, a port or a permission"},
+		{TooLong, "a datagram is longer than the path takes, as far as the kernel of this machine knows"},
 	}
 }
 

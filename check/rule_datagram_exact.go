@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"echod/internal/dial"
 )
 
 var datagramExact = Rule{
@@ -144,7 +142,7 @@ func (m *sizeMeasurement) enoughTime() time.Duration {
 // nothingBack reports whether neither an answer nor an error came back.
 func (m *sizeMeasurement) nothingBack() bool {
 	return !slices.ContainsFunc(m.probes, func(d *datagramProbe) bool {
-		return d.back > 0 || d.err != nil && !dial.TooLong(d.err)
+		return d.back > 0 || d.err != nil && classify(d.err) != TooLong
 	})
 }
 
@@ -191,7 +189,7 @@ func (m *sizeMeasurement) extraTime(n int) time.Duration {
 // wrong, or what was lost is lost always and significantly, or there is no more loss
 // than the small datagrams explain well.
 func (m *sizeMeasurement) decided() bool {
-	if slices.ContainsFunc(m.probes, func(d *datagramProbe) bool { return d.err != nil && !dial.TooLong(d.err) }) {
+	if slices.ContainsFunc(m.probes, func(d *datagramProbe) bool { return d.err != nil && classify(d.err) != TooLong }) {
 		return true
 	}
 	small, holes := m.small.tally(), 0
@@ -259,7 +257,7 @@ func (m *sizeMeasurement) wrongAnswer() error {
 		// That the bytes are those of another client says most.
 		more := wrong && f.evidence == OtherConnection
 		switch old, isFailure := first.(*failure); {
-		case d.err == nil || dial.TooLong(d.err):
+		case d.err == nil || classify(d.err) == TooLong:
 		case first == nil, wrong && !isFailure, more && old.evidence != OtherConnection:
 			first = d.err
 		}

@@ -97,16 +97,21 @@ func hintUnreachable(err *dial.UnreachableError) string {
 		return "the server is not an echo, or a firewall drops the packets; --timeout is how long to wait"
 	case err.Class == dial.Unreachable:
 		return "this machine has no route there; see it with: ip route get ADDRESS"
-	case err.Class == dial.Local && !dial.TooLong(err.Err):
+	case err.Class == dial.Local:
 		return "this machine lacks ports, open files or a permission; see them with: sysctl net.ipv4.ip_local_port_range"
+	case err.Class == dial.TooLong:
+		return hintTooLong
 	case err.Class == dial.DNS:
 		return "check the spelling; neither /etc/hosts nor DNS has an address for that name"
 	}
 	return ""
 }
 
+// hintTooLong is for datagrams that must not be fragmented, and are longer than the path takes.
+const hintTooLong = "use a smaller --size, or omit --pmtudisc"
+
 // hintLocal is for errors of this machine during a load.
-const hintLocal = "local errors are errors of this machine: --source 127.0.0.2,127.0.0.3 or sysctl net.ipv4.ip_local_port_range gives more ports, ulimit -n more open files; a smaller --size helps datagrams that are too long"
+const hintLocal = "local errors are errors of this machine: --source 127.0.0.2,127.0.0.3 or sysctl net.ipv4.ip_local_port_range gives more ports, ulimit -n more open files"
 
 // hintTLS is for a tls:// service whose handshake fails.
 func hintTLS(err error) string {

@@ -71,6 +71,7 @@ func TestHintFitsTheClassOfAnUnreachableService(t *testing.T) {
 		{"tcp://192.0.2.1:7", dial.Unreachable, "this machine has no route there; see it with: ip route get ADDRESS"},
 		{"tcp://echo.example:7", dial.DNS, "check the spelling; neither /etc/hosts nor DNS has an address for that name"},
 		{"tcp://127.0.0.1:7", dial.Local, "this machine lacks ports, open files or a permission; see them with: sysctl net.ipv4.ip_local_port_range"},
+		{"udp://127.0.0.1:7", dial.TooLong, "use a smaller --size, or omit --pmtudisc"},
 		{"tcp://127.0.0.1:7", dial.Reset, ""},
 		{"tcp://127.0.0.1:7", "", ""},
 	}

@@ -156,8 +156,10 @@ func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) err
 	f.writeSummary(p.Stderr, summary, verdicts)
 	if summary.Received == 0 && lost != nil {
 		writeHint(p.Stderr, hintFor(lost))
-	} else if summary.LostBy[dial.Local] > 0 && !dial.TooLong(lost.Err) {
+	} else if summary.LostBy[dial.Local] > 0 {
 		writeHint(p.Stderr, hintLocal)
+	} else if summary.LostBy[dial.TooLong] > 0 {
+		writeHint(p.Stderr, hintTooLong)
 	}
 	if config.Count > 0 && summary.Sent < int64(config.Count) {
 		err = interrupted(until)

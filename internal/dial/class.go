@@ -23,7 +23,8 @@ const (
 	DNS          Class = "dns"           // the name cannot be resolved
 	TLS          Class = "tls"           // the handshake failed
 	Corrupt      Class = "corrupt"       // other bytes came back than were sent
-	Local        Class = "local"         // this machine lacks a descriptor, memory, a port or a permission, or a datagram is too long
+	Local        Class = "local"         // this machine lacks a descriptor, memory, a port or a permission
+	TooLong      Class = "too-long"      // a datagram is longer than the path takes, as far as the kernel knows, and must not be fragmented
 )
 
 // Classify returns the class of an error of package net; "" if it has none, or err
@@ -48,8 +49,10 @@ func Classify(err error) Class {
 		return Unreachable
 	case errno.TimedOut:
 		return Timeout
-	case errno.NoDescriptors, errno.NoMemory, errno.NoAddress, errno.NotPermitted, errno.Filtered, errno.TooLong:
+	case errno.NoDescriptors, errno.NoMemory, errno.NoAddress, errno.NotPermitted, errno.Filtered:
 		return Local
+	case errno.TooLong:
+		return TooLong
 	}
 	timeout, ok := errors.AsType[net.Error](err)
 	switch {
@@ -62,10 +65,6 @@ func Classify(err error) Class {
 	}
 	return ""
 }
-
-// TooLong reports whether err is the kernel's refusal to send a datagram of that
-// length.
-func TooLong(err error) bool { return errno.Classify(errno.Of(err)) == errno.TooLong }
 
 // UnreachableError is returned when a service does not answer at all: no connection
 // could be made, or not one message came back.

@@ -38,7 +38,7 @@ func (c *datagramConn) Read(p []byte) (int, error) {
 
 // explain adds the MTU to an error about a datagram that is too long.
 func (c *datagramConn) explain(err error) error {
-	if err == nil || !TooLong(err) {
+	if err == nil || Classify(err) != TooLong {
 		return err
 	}
 	mtu, unknown := MTU(c)

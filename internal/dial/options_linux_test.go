@@ -173,8 +173,8 @@ func TestDatagramThatIsTooLongHasTheMTU(t *testing.T) {
 			t.Errorf("%s: %v, but the datagram fits", host, err)
 		}
 		_, err = conn.Write(make([]byte, 1401-headers))
-		if got, ok := err.(*TooLongError); !ok || got.MTU != 1400 || got.Max != 1400-headers || Classify(err) != Local || !TooLong(err) {
-			t.Errorf("%s: got %v of class %q, want a TooLongError of class %q with MTU 1400", host, err, Classify(err), Local)
+		if got, ok := err.(*TooLongError); !ok || got.MTU != 1400 || got.Max != 1400-headers || Classify(err) != TooLong {
+			t.Errorf("%s: got %v of class %q, want a TooLongError of class %q with MTU 1400", host, err, Classify(err), TooLong)
 		}
 	}
 }

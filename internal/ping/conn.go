@@ -194,7 +194,7 @@ func (c *connection) readLoop(size int, datagrams bool, to chan<- arrival) {
 // error is about one datagram: an ICMP message came back (udp(7)).
 func transient(err error) bool {
 	class := dial.Classify(err)
-	return class == dial.Refused || class == dial.Unreachable || dial.TooLong(err)
+	return class == dial.Refused || class == dial.Unreachable || class == dial.TooLong
 }
 
 // addr returns the address of the peer.

@@ -67,7 +67,7 @@ func TestErrorsAreClassified(t *testing.T) {
 		{"unreachable", syscall.EHOSTUNREACH, dial.Unreachable, true},
 		{"reset", syscall.ECONNRESET, dial.Reset, false},
 		{"no answer", &noAnswerError{time.Second}, dial.Timeout, false},
-		{"a datagram that is too long", os.NewSyscallError("write", syscall.EMSGSIZE), dial.Local, true},
+		{"a datagram that is too long", os.NewSyscallError("write", syscall.EMSGSIZE), dial.TooLong, true},
 		{"a TLS alert", &net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}, dial.TLS, false},
 		{"refused, in an alert's place", &net.OpError{Op: "remote error", Err: refused}, dial.Refused, true},
 	}

@@ -202,7 +202,7 @@ func (s *mtuSearch) send(payloads *payloads) (SizeFate, error) {
 		}
 	}
 	switch {
-	case dial.TooLong(err):
+	case dial.Classify(err) == dial.TooLong:
 		return SizeLocal, nil
 	case transient(err):
 		s.last = err
@@ -230,7 +230,7 @@ func (s *mtuSearch) receive(payloads *payloads, first uint64, wait time.Duration
 			}
 			s.slowest = max(s.slowest, time.Since(time.Unix(0, stamp)))
 			return SizeAnswered, nil
-		case dial.TooLong(err):
+		case dial.Classify(err) == dial.TooLong:
 			if payloads.size+s.result.Headers > s.kernel() {
 				return SizeICMP, nil
 			} // else it is about an earlier size

@@ -221,10 +221,10 @@ func TestPathThroughARouter(t *testing.T) {
 		t.Errorf("got %+v, want TTL 63: the router takes 1", probes[0])
 	}
 	probes, conns := pingHere(t, target, 1472)
-	if p := probes[0]; p.Class != dial.Local || !strings.Contains(fmt.Sprint(p.Err), "MTU of 1400 bytes") || conns != 1 {
+	if p := probes[0]; p.Class != dial.TooLong || !strings.Contains(fmt.Sprint(p.Err), "MTU of 1400 bytes") || conns != 1 {
 		t.Errorf("got %+v and %d events of the socket, want a probe that is too long for an MTU of 1400 bytes, and 1", p, conns)
 	}
-	if p := probes[1]; p.Class != dial.Local {
+	if p := probes[1]; p.Class != dial.TooLong {
 		t.Errorf("got %+v, want a second probe that the kernel refuses", p)
 	}
 	configure(t, "ip route flush cache") // the kernel forgets what it has learned

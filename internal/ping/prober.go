@@ -330,15 +330,14 @@ func (r *run) lose(f *flight, at time.Time, err error) {
 		p.Sent = f.sent
 	}
 	r.report(p)
-	r.renewal.lost++
-	r.renewal.refused = r.renewal.refused || r.refuses(err)
+	r.renewal.lose(p.Class, r.refuses(err))
 }
 
 // refuses reports whether err shows that datagrams are refused: nothing has been sent
 // since. Other probes may be in flight: one error may be about several, and then there
 // always are some.
 func (r *run) refuses(err error) bool {
-	return r.datagrams() && transient(err) && !dial.TooLong(err) && !r.flights.find(r.flights.last).sent.After(r.icmp.at)
+	return r.datagrams() && transient(err) && !r.flights.find(r.flights.last).sent.After(r.icmp.at)
 }
 
 // phases returns the phases of f that are reported.

@@ -5,6 +5,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"echod/internal/dial"
 )
 
 // A connection is replaced while it is in use if the address of the name has changed, or,
@@ -34,6 +36,17 @@ type renewal struct {
 	refused bool // the last probe was
 	tried   time.Time
 	pause   time.Duration
+}
+
+// lose counts a lost probe. One that this machine or the path did not take says nothing about
+// the flow: a new socket would not take it either.
+func (n *renewal) lose(class dial.Class, refused bool) {
+	switch class {
+	case dial.Local, dial.TooLong, NotSent:
+		return
+	}
+	n.lost++
+	n.refused = n.refused || refused
 }
 
 // due reports whether a new socket should be tried now. It counts as an attempt then.

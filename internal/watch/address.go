@@ -17,7 +17,7 @@ const Other dial.Class = "other"
 
 // Classes returns all classes of lost probes.
 func Classes() []dial.Class {
-	return []dial.Class{dial.Timeout, dial.Refused, dial.Reset, dial.PrematureEOF, dial.Unreachable, dial.DNS, dial.TLS, dial.Local, dial.Corrupt, ping.NotSent, Other}
+	return []dial.Class{dial.Timeout, dial.Refused, dial.Reset, dial.PrematureEOF, dial.Unreachable, dial.DNS, dial.TLS, dial.Local, dial.TooLong, dial.Corrupt, ping.NotSent, Other}
 }
 
 // classOf returns one of Classes.
@@ -28,18 +28,11 @@ func classOf(p ping.Probe) dial.Class {
 	return Other
 }
 
-// hints say why this machine cannot send probes, by class.
+// hints say what to do about losses whose reason is here, by class.
 var hints = map[dial.Class]string{
 	dial.Local:   "this machine lacks ports (sysctl net.ipv4.ip_local_port_range), open files or a permission",
+	dial.TooLong: "use a smaller --size, or omit --pmtudisc",
 	ping.NotSent: "too many earlier probes are in flight: use a longer interval or a shorter timeout",
-}
-
-// hintOf returns why this machine could not send p.
-func hintOf(p ping.Probe) string {
-	if dial.TooLong(p.Err) {
-		return "the datagram is longer than the path takes: use a smaller --size, or omit --pmtudisc"
-	}
-	return hints[classOf(p)]
 }
 
 // address is an address that is monitored, and its results.
@@ -84,15 +77,23 @@ func (a *address) probe(p ping.Probe) {
 	case change == up:
 		a.log.Info("target up again", slog.Duration("was_down", o.length.Round(time.Millisecond)))
 	case change == down:
-		a.log.Warn("target down", slog.String("class", string(classOf(p))), slog.Any("error", p.Err))
+		a.warn("target down", p)
 	case change == flapping:
 		a.log.Warn("target flaps, its changes are not logged until it is stable", slog.Int("changes", flapChanges), slog.Duration("in", flapTime))
 	case change == blocked:
-		a.log.Warn("probes cannot be sent, the state of the address is kept", slog.String("class", string(classOf(p))), slog.Any("error", p.Err),
-			slog.String("hint", hintOf(p)))
+		a.warn("probes cannot be sent, the state of the address is kept", p)
 	case change == stable:
 		a.log.Info("target is stable again", slog.Bool("up", o.up), slog.Int("changes", o.unlogged))
 	}
+}
+
+// warn logs why p was lost.
+func (a *address) warn(message string, p ping.Probe) {
+	words := []any{slog.String("class", string(classOf(p))), slog.Any("error", p.Err)}
+	if hint := hints[classOf(p)]; hint != "" {
+		words = append(words, slog.String("hint", hint))
+	}
+	a.log.Warn(message, words...)
 }
 
 // countOther counts what was received besides the answers in time.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -126,21 +125,6 @@ func TestOneFailureIsOneLoss(t *testing.T) {
 	}
 	if got := a.snapshot(); got.Up || got.LostTotal() != 15 {
 		t.Errorf("after 3 failures: up %v, %d lost; want down, 15", got.Up, got.LostTotal())
-	}
-}
-
-func TestHintIsAboutTheError(t *testing.T) {
-	tests := []struct {
-		err  error
-		want string
-	}{
-		{syscall.EMFILE, "open files"},
-		{os.NewSyscallError("write", syscall.EMSGSIZE), "use a smaller --size"},
-	}
-	for _, tt := range tests {
-		if got := hintOf(ping.Probe{Class: dial.Local, Err: tt.err}); !strings.Contains(got, tt.want) {
-			t.Errorf("%v: got %q, want %q in it", tt.err, got, tt.want)
-		}
 	}
 }
 

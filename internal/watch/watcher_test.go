@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -362,34 +360,6 @@ func TestInvalidConfigIsRefused(t *testing.T) {
 			if bad, ok := errors.AsType[*usage.Error](err); !ok || bad.Error() != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
-		})
-	}
-}
-
-// TestAddressIsNotDownBecauseOfThisMachine: the port space of a source address is used up.
-func TestAddressIsNotDownBecauseOfThisMachine(t *testing.T) {
-	for _, errno := range []syscall.Errno{syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, syscall.EMFILE} {
-		synctest.Test(t, func(t *testing.T) {
-			f := newNetwork()
-			c := f.config(t, "tcp://a:7")
-			connect, full := c.Dial, new(atomic.Bool)
-			c.Reconnect = true
-			c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-				if full.Load() {
-					return nil, &net.OpError{Op: "dial", Err: errno}
-				}
-				return connect(ctx, network, address)
-			}
-			w := f.watch(t, c)
-			w.until(1500 * time.Millisecond)
-			full.Store(true)
-			w.until(11500 * time.Millisecond)
-			w.want("a:7 up: 1 received, 10 lost")
-			if lost := w.Snapshot().Targets[0].Addresses[0].Lost; lost[dial.Local] != 10 {
-				t.Errorf("%v: lost %v, want all as local", errno, lost)
-			}
-			w.wantLog("target up target=tcp://a:7 address=a:7",
-				"probes cannot be sent, the state of the address is kept target=tcp://a:7 address=a:7 class=local hint=this machine lacks ports (sysctl net.ipv4.ip_local_port_range), open files or a permission")
 		})
 	}
 }
