@@ -197,11 +197,11 @@ func TestPageShowsWhichAddressesAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := html.UnescapeString(body(t, running(t, page.Config{Name: "echod watch", Watch: targets}, 1), "/"))
 		for _, want := range []string{
-			`<p class="state down">1 of 3 up</p>`,
+			`<p class="state down">1 of 3 up, 1 not known yet, 1 with a problem</p>`,
 			"dns+tcp://echo.example:7 <span>env=prod</span> <span>1 of 2 up</span>",
 			`dns+tcp://gone.example:7 <span class="bad">no such host</span>`,
 			`<span class="state down">down</span> <span class="class">refused</span>`,
-			`<td role="cell" class="updown"><span class="class">not known yet</span></td>`,
+			`<td role="cell" class="updown"><span class="state unknown">not known yet</span></td>`,
 			`aria-label="The last ten minutes: 5 probes, 0 lost, round-trip times from 1.00 ms to 2.00 ms."`,
 			`aria-label="The last ten minutes: 5 probes, 5 lost."`,
 			`<td role="cell" data-head="lost (10 min)" class="bad">100 %</td>`,
@@ -211,4 +211,35 @@ func TestPageShowsWhichAddressesAnswer(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatIsNotKnownIsNeitherUpNorDown has what a watch knows before and after its first probes.
+func TestWhatIsNotKnownIsNeitherUpNorDown(t *testing.T) {
+	unknown, up, down := watch.AddressSnapshot{Address: "a"}, watch.AddressSnapshot{Address: "a", Known: true, Up: true}, watch.AddressSnapshot{Address: "a", Known: true}
+	of := func(problem string, all ...watch.AddressSnapshot) watch.TargetSnapshot {
+		return watch.TargetSnapshot{URL: "dns+tcp://echo.example:7", Problem: problem, Addresses: all}
+	}
+	for name, test := range map[string]struct {
+		targets []watch.TargetSnapshot
+		want    string
+	}{
+		"a name that is not resolved yet":   {[]watch.TargetSnapshot{of("")}, `<p class="state unknown">no address is known yet</p>`},
+		"no probe has an outcome":           {[]watch.TargetSnapshot{of("", unknown, unknown)}, `<p class="state unknown">2 not known yet</p>`},
+		"one has not":                       {[]watch.TargetSnapshot{of("", up, unknown)}, `<p class="state unknown">1 of 2 up, 1 not known yet</p>`},
+		"one is down, and one is not known": {[]watch.TargetSnapshot{of("", down), of("", unknown)}, `<p class="state down">0 of 2 up, 1 not known yet</p>`},
+		"all are up":                        {[]watch.TargetSnapshot{of("", up, up)}, `<p class="state up">2 of 2 up</p>`},
+		"all are up, and a name fails":      {[]watch.TargetSnapshot{of("", up), of("no such host")}, `<p class="state down">1 of 1 up, 1 with a problem</p>`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			snapshot := func() watch.Snapshot { return watch.Snapshot{Targets: test.targets} }
+			p := page.New(page.Config{Name: "echod watch", Watch: snapshot})
+			if text := body(t, p, "/"); !strings.Contains(text, test.want) {
+				header, _, _ := strings.Cut(text, "</header>")
+				t.Errorf("want %s, got\n%s", test.want, header)
+			}
+			if text := body(t, p, "/state.json"); strings.Contains(text, `"known":false,"up":false`) {
+				t.Error("state.json says that an address is down before that is known")
+			}
+		})
+	}
 }

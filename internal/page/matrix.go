@@ -1,6 +1,8 @@
 package page
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"echod/internal/watch"
@@ -23,8 +25,8 @@ type TargetState struct {
 type AddressState struct {
 	Address     string        `json:"address"`
 	Resolved    bool          `json:"resolved"` // false: it has left the answers of the resolver
-	Known       bool          `json:"known"`    // whether up is: an answer, or an outage, was seen
-	Up          bool          `json:"up"`
+	Known       bool          `json:"known"`    // an answer, or an outage, was seen
+	Up          *bool         `json:"up"`       // nil if it is not known
 	Sent        uint64        `json:"sent_total"`
 	Received    uint64        `json:"received_total"`
 	Lost        uint64        `json:"lost_total"`
@@ -93,11 +95,14 @@ func matrix(snap watch.Snapshot) *MatrixState {
 func addressState(a watch.AddressSnapshot) AddressState {
 	of := a.Quantiles(0.5, 0.99, 1)
 	s := AddressState{
-		Address: a.Address, Resolved: a.Resolved, Known: a.Known, Up: a.Up, Sent: a.Sent, Received: a.Received, Lost: a.LostTotal(),
+		Address: a.Address, Resolved: a.Resolved, Known: a.Known, Sent: a.Sent, Received: a.Received, Lost: a.LostTotal(),
 		Late: a.Late, Duplicated: a.Duplicated, Reordered: a.Reordered, Foreign: a.Foreign, Paused: a.Paused, Moved: a.Moved, Stale: a.Stale,
 		Retransmits: a.Connecting.Retransmits, Connecting: phaseStates(a.Connecting), Besides: a.Besides(),
 		LastSeconds: secondsOf(a.Last), P50Seconds: secondsOf(of[0]), P99Seconds: secondsOf(of[1]), MaxSeconds: secondsOf(of[2]),
 		Error: string(a.Class), ErrorAt: a.Failed, History: []BucketState{},
+	}
+	if a.Known {
+		s.Up = &a.Up
 	}
 	for _, b := range a.History {
 		s.History = append(s.History, BucketState{
@@ -108,31 +113,76 @@ func addressState(a watch.AddressSnapshot) AddressState {
 	return s
 }
 
-// Up returns how many addresses answer.
-func (t TargetState) Up() int {
-	n := 0
+// Health counts addresses by what is known of them.
+type Health struct {
+	Up, Down, Unknown int
+	Problems          int // targets of which not all addresses are known or monitored
+}
+
+// Health returns the health of all addresses of t.
+func (t TargetState) Health() (h Health) {
+	h.add(t)
+	return h
+}
+
+// Health returns the health of all addresses of all targets.
+func (m *MatrixState) Health() (h Health) {
+	for _, t := range m.Targets {
+		h.add(t)
+	}
+	return h
+}
+
+func (h *Health) add(t TargetState) {
+	if t.Problem != "" {
+		h.Problems++
+	}
 	for _, a := range t.Addresses {
-		if a.Up {
-			n++
+		switch a.State() {
+		case "up":
+			h.Up++
+		case "down":
+			h.Down++
+		default:
+			h.Unknown++
 		}
 	}
-	return n
 }
 
-// Up returns how many addresses of all targets answer.
-func (m *MatrixState) Up() int {
-	n := 0
-	for _, t := range m.Targets {
-		n += t.Up()
+// State returns up, down or unknown.
+func (a AddressState) State() string {
+	switch {
+	case a.Up == nil:
+		return "unknown"
+	case *a.Up:
+		return "up"
 	}
-	return n
+	return "down"
 }
 
-// Addresses returns how many addresses all targets have.
-func (m *MatrixState) Addresses() int {
-	n := 0
-	for _, t := range m.Targets {
-		n += len(t.Addresses)
+// State returns how h is shown: up, down or unknown. What is not known is neither up nor down.
+func (h Health) State() string {
+	switch {
+	case h.Down > 0 || h.Problems > 0:
+		return "down"
+	case h.Unknown > 0 || h.Up == 0:
+		return "unknown"
 	}
-	return n
+	return "up"
+}
+
+// String returns the counts in words, e.g. 2 of 3 up, 1 not known yet.
+func (h Health) String() string {
+	var words []string
+	known := h.Up + h.Down
+	if known > 0 {
+		words = append(words, fmt.Sprintf("%d of %d up", h.Up, known+h.Unknown))
+	}
+	if h.Unknown > 0 {
+		words = append(words, fmt.Sprintf("%d not known yet", h.Unknown))
+	}
+	if len(words) == 0 {
+		words = append(words, "no address is known yet")
+	}
+	return strings.Join(words, ", ")
 }

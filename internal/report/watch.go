@@ -44,7 +44,10 @@ func upDown(a watch.AddressSnapshot) string {
 // addressSummary returns the counts and round trips of one address.
 func addressSummary(a watch.AddressSnapshot) string {
 	lost := a.LostTotal()
-	text := fmt.Sprintf("%d sent, %d received, %d lost (%s)", a.Sent, a.Received, lost, draw.Percentage(float64(lost)/float64(max(a.Sent, 1))))
+	text := fmt.Sprintf("%d sent, %d received, %d lost", a.Sent, a.Received, lost)
+	if part, ok := divide(float64(lost), float64(a.Sent)); ok {
+		text += " (" + draw.Percentage(part) + ")"
+	}
 	if lost > 0 {
 		text += ": " + classCounts(a.Lost)
 	}

@@ -25,7 +25,7 @@ func TestWatchSummaryHasALineForEachAddress(t *testing.T) {
 	}}
 	want := `up       dns+tcp://echo.example:7 10.0.0.1:7  100 sent, 100 received, 0 lost (0 %); also 3 late, 1 stale; of the last 3 p50 2.00 ms, p99 3.00 ms, max 3.00 ms
 down     dns+tcp://echo.example:7 10.0.0.2:7  100 sent, 75 received, 25 lost (25.0 %): 20 refused, 5 timeout; of the last 1 p50 1.00 ms, p99 1.00 ms, max 1.00 ms
-unknown  unix:///run/echo  0 sent, 0 received, 0 lost (0 %)
+unknown  unix:///run/echo  0 sent, 0 received, 0 lost
 unknown  dns+udp://gone.example:7  no addresses; 3 failed look-ups
 watched for 1m30s
 `
