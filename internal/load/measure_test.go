@@ -324,3 +324,30 @@ func TestNumberOfMessagesOnAScheduleTakesItsTime(t *testing.T) {
 		t.Errorf("got %g s, want 1", tl.result.Seconds)
 	}
 }
+
+// The generator stalls for a part of the second second. Both histograms of the result are the sums
+// of those of its seconds.
+func TestSecondInWhichTheGeneratorWasLateIsKnown(t *testing.T) {
+	tl := tallyFor(t, "tcp", 1, 0)
+	tl.to = never
+	for second, late := range []time.Duration{tooLate / 2, 10 * tooLate, 0} {
+		for i := range int64(50) {
+			due := from + int64(second)*1e9 + i
+			tl.scheduled(due, due+int64(late))
+		}
+		tl.nextInterval(from+int64(second+1)*1e9, second == 2)
+	}
+	close(tl.finished)
+	tl.archive()
+	sum := hist.New()
+	for i, want := range []bool{false, true, false} {
+		in := tl.result.Intervals[i]
+		if in.Behind() != want || in.SchedulingDelay.Count() != 50 {
+			t.Errorf("second %d: got behind %t, %d delays up to %v; want %t", i, in.Behind(), in.SchedulingDelay.Count(), in.SchedulingDelay.Max(), want)
+		}
+		sum.Add(in.SchedulingDelay)
+	}
+	if !sum.Equal(tl.result.SchedulingDelay) {
+		t.Errorf("got %d delays in the result, want %d", tl.result.SchedulingDelay.Count(), sum.Count())
+	}
+}

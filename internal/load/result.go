@@ -161,6 +161,14 @@ type Interval struct {
 	Lost     int64      `json:"lost,omitempty"`
 	Conns    int        `json:"conns"` // open at its end
 	Latency  *hist.Hist `json:"latency"`
+	// SchedulingDelay is that of the messages that were taken in this second; nil in a closed loop.
+	SchedulingDelay *hist.Hist `json:"scheduling_delay,omitempty"`
+}
+
+// Behind reports whether the generator was late in this second: whether one in a hundred messages
+// was more than 10 ms late.
+func (in Interval) Behind() bool {
+	return in.SchedulingDelay != nil && in.SchedulingDelay.Quantile(0.99) > tooLate
 }
 
 // Environment is where a result was measured.

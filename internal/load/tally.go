@@ -82,7 +82,15 @@ func (t *tally) begin(from int64, s *schedule) {
 		t.to = s.at(s.first(from) + t.plan.Messages)
 	}
 	s.end.Store(t.to)
-	t.second = &Interval{Latency: hist.New()}
+	t.second = t.newInterval()
+}
+
+func (t *tally) newInterval() *Interval {
+	in := &Interval{Latency: hist.New()}
+	if t.openLoop() {
+		in.SchedulingDelay = hist.New()
+	}
+	return in
 }
 
 // claim takes a message of the closed loop, which is due now. It returns false if no more
@@ -115,7 +123,7 @@ func (t *tally) scheduled(due, now int64) {
 	t.latest = due
 	t.outcomes.due++
 	t.second.Due++
-	t.result.SchedulingDelay.Record(time.Duration(now - due))
+	t.second.SchedulingDelay.Record(time.Duration(now - due))
 	if now < t.to+int64(tooLate) {
 		t.outcomes.inTime++
 	}
@@ -319,12 +327,13 @@ func (t *tally) stop(now int64, s *schedule) {
 }
 
 // nextInterval ends one interval and starts the next one, unless it was the last.
-// It returns a copy of the interval that ended; archive keeps the original.
+// It returns a copy of the interval that ended, without its scheduling delays; archive keeps the
+// original.
 //
 // Messages wait for the lock. Making a histogram and adding two up take the time of
 // many messages, so both are done without it.
 func (t *tally) nextInterval(now int64, last bool) Interval {
-	next := &Interval{Latency: hist.New()}
+	next := t.newInterval()
 	t.mu.Lock()
 	done := t.second
 	next.At = time.Duration(now - t.from).Seconds()
@@ -337,7 +346,7 @@ func (t *tally) nextInterval(now int64, last bool) Interval {
 	}
 	t.mu.Unlock()
 	shown := *done
-	shown.Latency = hist.New()
+	shown.Latency, shown.SchedulingDelay = hist.New(), nil
 	shown.Latency.Add(done.Latency)
 	t.finished <- done
 	return shown
@@ -356,6 +365,10 @@ func (t *tally) archive() {
 	for done := range t.finished {
 		t.result.Latency.Add(done.Latency)
 		done.Latency.Fold()
+		if done.SchedulingDelay != nil {
+			t.result.SchedulingDelay.Add(done.SchedulingDelay)
+			done.SchedulingDelay.Fold()
+		}
 		t.result.Intervals = append(t.result.Intervals, *done)
 	}
 }

@@ -147,9 +147,9 @@ func TestSchedulingDelayEndsWhenAMessageIsTaken(t *testing.T) {
 		if tt.want > 0 {
 			want.Record(time.Duration(tt.now - tt.due))
 		}
-		if tl.outcomes.due != tt.want || tl.outcomes.inTime != tt.kept || !tl.result.SchedulingDelay.Equal(want) {
+		if tl.outcomes.due != tt.want || tl.outcomes.inTime != tt.kept || !tl.second.SchedulingDelay.Equal(want) {
 			t.Errorf("%s: got %d due, %d in time, delay %v; want %d, %d, %v", tt.name,
-				tl.outcomes.due, tl.outcomes.inTime, tl.result.SchedulingDelay.Max(), tt.want, tt.kept, want.Max())
+				tl.outcomes.due, tl.outcomes.inTime, tl.second.SchedulingDelay.Max(), tt.want, tt.kept, want.Max())
 		}
 	}
 }

@@ -151,27 +151,46 @@ func mergedBehind(whole *load.Result, results []*load.Result) *load.Behind {
 // second after another, because a folded histogram is small and an hour has many seconds.
 type second struct {
 	load.Interval
-	latencies []*hist.Hist
+	latencies, delays []*hist.Hist
 }
 
-// count adds the counts of an interval.
-func (s *second) count(in load.Interval, latencies ...*hist.Hist) {
-	s.Due += in.Due
-	s.Answered += in.Answered
-	s.BytesIn += in.BytesIn
-	s.Failed += in.Failed
-	s.Lost += in.Lost
-	s.latencies = append(s.latencies, latencies...)
+// secondOf returns an interval as a sum of one.
+func secondOf(in load.Interval) *second {
+	s := &second{Interval: in, latencies: []*hist.Hist{in.Latency}}
+	if in.SchedulingDelay != nil {
+		s.delays = []*hist.Hist{in.SchedulingDelay}
+	}
+	return s
+}
+
+// count adds the counts of other.
+func (s *second) count(other *second) {
+	s.Due += other.Due
+	s.Answered += other.Answered
+	s.BytesIn += other.BytesIn
+	s.Failed += other.Failed
+	s.Lost += other.Lost
+	s.latencies = append(s.latencies, other.latencies...)
+	s.delays = append(s.delays, other.delays...)
 }
 
 // sum returns the interval of s.
 func (s *second) sum() load.Interval {
-	s.Latency = hist.New()
-	for _, h := range s.latencies {
-		s.Latency.Add(h)
+	s.Latency = folded(s.latencies)
+	if len(s.delays) > 0 {
+		s.SchedulingDelay = folded(s.delays)
 	}
-	s.Latency.Fold()
 	return s.Interval
+}
+
+// folded returns the sum of histograms, folded.
+func folded(all []*hist.Hist) *hist.Hist {
+	sum := hist.New()
+	for _, h := range all {
+		sum.Add(h)
+	}
+	sum.Fold()
+	return sum
 }
 
 // mergedIntervals adds each interval to the second of its middle, counted from started.
@@ -185,7 +204,7 @@ func mergedIntervals(started time.Time, results []*load.Result) []load.Interval 
 			}
 			seconds[i].Seconds = max(seconds[i].Seconds, own.Seconds)
 			seconds[i].Conns += own.Conns
-			seconds[i].count(own.Interval, own.latencies...)
+			seconds[i].count(own)
 		}
 	}
 	var all []load.Interval
@@ -206,7 +225,7 @@ func bySecond(r *load.Result, offset float64) map[int]*second {
 		}
 		seconds[i].Seconds += in.Seconds
 		seconds[i].Conns = in.Conns
-		seconds[i].count(in, in.Latency)
+		seconds[i].count(secondOf(in))
 	}
 	return seconds
 }

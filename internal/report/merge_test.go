@@ -26,7 +26,7 @@ func empty(host string, length int) *load.Result {
 		Failed: load.Classes{}, ConnectsFailed: load.Classes{}, Disconnects: load.Classes{},
 	}
 	for i := range length {
-		r.Intervals = append(r.Intervals, load.Interval{At: float64(i), Seconds: 1, Latency: hist.New()})
+		r.Intervals = append(r.Intervals, load.Interval{At: float64(i), Seconds: 1, Latency: hist.New(), SchedulingDelay: hist.New()})
 	}
 	return r
 }
@@ -65,6 +65,7 @@ func happen(r *load.Result, e event) {
 	r.Latency.Record(e.latency)
 	r.SchedulingDelay.Record(e.latency / 10)
 	in.Latency.Record(e.latency)
+	in.SchedulingDelay.Record(e.latency / 10)
 }
 
 // share sets the connections of a generator, and the time to connect.

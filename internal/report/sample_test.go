@@ -98,8 +98,14 @@ func troubled() *load.Result {
 	r := sample(3, 6, 300*time.Microsecond)
 	r.Plan.URL, r.Plan.Rate, r.Plan.Verify, r.Interrupted = "udp://192.0.2.7:7007", load.PerSecond(5000), false, true
 	r.SchedulingDelay = hist.New()
-	for i := range 1000 {
-		r.SchedulingDelay.Record(time.Duration(i) * 7 * time.Microsecond)
+	for i, step := range []time.Duration{time.Microsecond, time.Microsecond, 2 * time.Microsecond, 40 * time.Microsecond, 90 * time.Microsecond, time.Microsecond} {
+		delay := hist.New()
+		for n := range 1000 {
+			delay.Record(time.Duration(n) * step)
+		}
+		r.SchedulingDelay.Add(delay)
+		delay.Fold()
+		r.Intervals[i].SchedulingDelay = delay
 	}
 	r.Failed = load.Classes{dial.Unreachable: 31, dial.Refused: 1204, "": 2, dial.Reset: 0}
 	r.Lost, r.Duplicated = 600, 2
@@ -111,7 +117,7 @@ func troubled() *load.Result {
 	r.ConnectsFailed, r.Disconnects = load.Classes{dial.Local: 3}, load.Classes{dial.Refused: 1}
 	server, memory := 5.2, int64(13<<20)
 	r.CPU.Server, r.CPU.ServerRSS = &server, &memory
-	r.Behind = &load.Behind{Target: 5000, Achieved: 1834.4, SchedulingDelay: 7 * time.Millisecond}
+	r.Behind = &load.Behind{Target: 5000, Achieved: 1834.4, SchedulingDelay: r.SchedulingDelay.Quantile(0.99)}
 	r.Wrong = &load.Wrong{Conn: 3, Offset: 4096, Got: `"HTTP/1.1 400"`, Want: `"\x8a\x01\x17"`}
 	return r
 }
