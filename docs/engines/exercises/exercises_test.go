@@ -1,0 +1,185 @@
+//go:build linux
+
+// Package exercises holds no code. Its tests prove that each exercise fails as it is given,
+// for the reason that it is about, and passes as it is solved.
+package exercises
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// exercises lists the directories, and for each the subtests that fail as it is given and a
+// part of what go test then says. All others of its subtests pass.
+var exercises = []struct {
+	dir   string
+	fails []string
+	says  string
+}{
+	{"01-short-write", []string{"stream/half-close-owed"}, "a short write whose remaining bytes are dropped"},
+}
+
+// Sizes, in lines.
+const (
+	maxServer   = 120
+	maxSolution = 24 // lines that differ between the server as given and the solution
+	minReadme   = 10
+	maxReadme   = 25
+)
+
+// result is what go test says of one package.
+type result struct {
+	output string
+	passed bool
+}
+
+// leaf is a line about a subtest that has none below it.
+var leaf = regexp.MustCompile(`--- (PASS|FAIL|SKIP): TestServer/([\w-]+/[\w-]+) \(`)
+
+// subtests returns the names of the subtests that end with PASS, FAIL or SKIP.
+func (r result) subtests(end string) (names []string) {
+	for _, match := range leaf.FindAllStringSubmatch(r.output, -1) {
+		if match[1] == end {
+			names = append(names, match[2])
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// runAll runs the tests of all exercises side by side, and returns the results by directory.
+func runAll(t *testing.T, tags string) map[string]result {
+	t.Helper()
+	args := []string{"test", "-json", "-count=1", "-p=10", "-tags=" + tags}
+	for _, e := range exercises {
+		args = append(args, "./"+e.dir)
+	}
+	cmd := exec.Command("go", args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.Output()
+	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
+		t.Fatal(err)
+	}
+	results := map[string]result{}
+	for decoder := json.NewDecoder(bytes.NewReader(stdout)); ; {
+		var event struct{ Action, Package, Test, Output string }
+		if err := decoder.Decode(&event); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("%v\n%s", err, &stderr)
+		}
+		dir := filepath.Base(event.Package)
+		r := results[dir]
+		r.output += event.Output
+		r.passed = r.passed || event.Action == "pass" && event.Test == ""
+		results[dir] = r
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("go test -tags=%s:\n%s", tags, &stderr)
+	}
+	return results
+}
+
+func TestExercisesFailAsGivenAndPassAsSolved(t *testing.T) {
+	var given, solved map[string]result
+	var both sync.WaitGroup
+	both.Go(func() { given = runAll(t, "") })
+	both.Go(func() { solved = runAll(t, "solved") })
+	both.Wait()
+	for _, e := range exercises {
+		t.Run(e.dir, func(t *testing.T) {
+			given, solved := given[e.dir], solved[e.dir]
+			if got := given.subtests("FAIL"); given.passed || !slices.Equal(got, e.fails) {
+				t.Errorf("as given: got failures of %q, want %q", got, e.fails)
+			}
+			if !strings.Contains(strings.Join(strings.Fields(given.output), " "), e.says) {
+				t.Errorf("as given: missing: %s", e.says)
+			}
+			if !solved.passed || len(solved.subtests("SKIP")) > 0 {
+				t.Error("the solution does not pass, or something was skipped")
+			}
+			for _, name := range e.fails {
+				if !slices.Contains(solved.subtests("PASS"), name) {
+					t.Errorf("the solution does not pass %s", name)
+				}
+			}
+			if t.Failed() {
+				t.Logf("as given:\n%s\nas solved:\n%s", given.output, solved.output)
+			}
+		})
+	}
+}
+
+// TestExercisesAreComplete compares the list with the directories, with the documents that
+// link to them, and with the limits on sizes.
+func TestExercisesAreComplete(t *testing.T) {
+	dirs, err := filepath.Glob("[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, chapters := read(t, "README.md"), ""
+	paths, err := filepath.Glob("../[0-9]-*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		chapters += read(t, path)
+	}
+	for _, e := range exercises {
+		dirs = slices.DeleteFunc(dirs, func(dir string) bool { return dir == e.dir })
+		if !strings.Contains(readme, "]("+e.dir+"/README.md)") || !strings.Contains(chapters, "](exercises/"+e.dir+"/README.md)") {
+			t.Errorf("README.md here and a chapter must link to %s/README.md", e.dir)
+		}
+		text := read(t, e.dir+"/README.md")
+		if n := strings.Count(text, "\n"); n < minReadme || n > maxReadme || !strings.Contains(text, "<details>") {
+			t.Errorf("%s/README.md: got %d lines, want %d to %d, and a hint in <details>", e.dir, n, minReadme, maxReadme)
+		}
+		given, solved := read(t, e.dir+"/server.go"), read(t, e.dir+"/solved.go")
+		if n := strings.Count(given, "\n"); n > maxServer {
+			t.Errorf("%s/server.go has %d lines, the limit is %d", e.dir, n, maxServer)
+		}
+		if n := differing(given, solved); n > maxSolution {
+			t.Errorf("%s: %d lines differ between server.go and solved.go, the limit is %d", e.dir, n, maxSolution)
+		}
+	}
+	if len(dirs) > 0 {
+		t.Errorf("not in the list of exercises: %q", dirs)
+	}
+}
+
+// differing returns how many lines are in one of the texts and not in the other.
+func differing(a, b string) int {
+	count := map[string]int{}
+	for line := range strings.Lines(a) {
+		count[line]++
+	}
+	for line := range strings.Lines(b) {
+		count[line]--
+	}
+	n := 0
+	for times := range maps.Values(count) {
+		n += max(times, -times)
+	}
+	return n
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
