@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"cmp"
-	"context"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"echod/internal/draw"
 	"echod/internal/ping"
 	"echod/internal/report"
+	"echod/internal/usage"
 )
 
 // pingFlags are the flags of ping, with their defaults.
@@ -41,26 +39,43 @@ func newPingFlags() *pingFlags {
 func newPing(p *Process) *cobra.Command {
 	f := newPingFlags()
 	cmd := &cobra.Command{
-		Use:               "ping URL",
-		Short:             "measure the round trip to an echo, again and again",
+		Use:               "ping URL...",
+		Short:             "measure the round trip to echoes, again and again",
 		ValidArgsFunction: completeURL,
-		Args:              oneURL,
+		Args:              someTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := f.configFor(args[0])
+			configs, err := f.configsFor(args)
 			if err != nil {
 				return err
 			}
 			if f.mtu {
-				if err := f.checkMTU(cmd.Flags()); err != nil {
+				if err := f.checkMTU(cmd.Flags(), len(configs)); err != nil {
 					return err
 				}
-				return f.searchMTU(cmd.Context(), p, config)
+				return f.searchMTU(cmd.Context(), p, configs[0])
 			}
-			return f.run(cmd.Context(), p, config)
+			return f.run(cmd.Context(), p, configs)
 		},
 	}
 	f.register(cmd, p)
 	return cmd
+}
+
+// The limits of several targets. With --reconnect, each target may have many connections.
+const (
+	maxPingTargets = 64
+	maxPingConns   = 1024
+)
+
+// someTargets returns an error unless there are from 1 to maxPingTargets targets.
+func someTargets(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return usage.New("ping needs a URL", "e.g. echod ping tcp://localhost:8080")
+	case len(args) > maxPingTargets:
+		return usage.New(fmt.Sprintf("%d targets", len(args)), fmt.Sprintf("want at most %d; echod watch monitors more", maxPingTargets))
+	}
+	return nil
 }
 
 func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
@@ -84,122 +99,74 @@ func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
 	f.tls.register(flags)
 }
 
-// configFor returns the probes that the flags describe.
-func (f *pingFlags) configFor(url string) (ping.Config, error) {
-	target, err := dial.Parse(url)
-	if err != nil {
-		return ping.Config{}, err
-	}
-	if target.TLS, err = f.tls.config(target.Network); err != nil {
-		return ping.Config{}, err
-	}
-	c := f.config
-	if target.Socket, target.Source, err = f.socket.options(c.Target.Source, target.Network); err != nil {
-		return ping.Config{}, err
-	}
-	c.Target, c.Count, c.Size = target, int(f.count), int(f.size)
-	return c, c.Check()
-}
-
-// run probes until it is stopped, and then writes the summary.
-func (f *pingFlags) run(ctx context.Context, p *Process, config ping.Config) error {
-	ctx, err := f.family.apply(ctx, config.Target.Address)
-	if err != nil {
-		return err
-	}
-	until, stop := untilSignal(ctx)
-	defer stop()
-	sending, enough := withDeadline(until, f.deadline)
-	defer enough()
-	probing, cancel := context.WithCancel(ctx)
-	defer cancel()
-	out, tally := f.writer(p, config), ping.NewTally()
-	var failed error // the first of writing, which ends the ping
-	check := func(err error) {
+// configsFor returns the probes that the flags describe, for each target.
+func (f *pingFlags) configsFor(urls []string) ([]ping.Config, error) {
+	var networks []string
+	var targets []ping.Target
+	for _, url := range urls {
+		target, err := dial.Parse(url)
 		if err != nil {
-			failed = cmp.Or(failed, error(&exitError{Unknown, fmt.Errorf("write the report: %w", err)}))
-			cancel()
+			return nil, err
 		}
+		targets, networks = append(targets, target), append(networks, target.Network)
 	}
-	config.Stop = sending.Done()
-	var lost *dial.UnreachableError // why the last probe was lost
-	config.OnProbe = func(probe ping.Probe) {
-		tally.Probe(probe)
-		if probe.Fate == ping.Lost {
-			lost = &dial.UnreachableError{Target: config.Target.String(), Class: probe.Class, Err: probe.Err}
-		}
-		if !p.quiet {
-			check(out.Probe(probe))
-		}
-	}
-	config.OnConn = func(e ping.ConnEvent) {
-		tally.Conn(e)
-		if !p.quiet {
-			check(out.Conn(e))
-		}
-	}
-	config.OnPause = func(pause ping.Pause) {
-		tally.Pause(pause)
-		if pause.For >= ping.LongPause && !p.quiet {
-			check(out.Pause(pause))
-		}
-	}
-	prober, err := ping.New(config)
+	config, err := f.tls.config(networks...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	check(out.Start())
-	prober.Run(probing)
-	summary := tally.Summary()
-	verdicts := verdicts(f.thresholds, summary)
-	check(out.End(summary, verdicts))
-	f.writeSummary(p.Stderr, summary, verdicts)
-	if summary.Received == 0 && lost != nil {
-		writeHint(p.Stderr, hintFor(lost))
-	} else if summary.LostBy[dial.Local] > 0 {
-		writeHint(p.Stderr, hintLocal)
-	} else if summary.LostBy[dial.TooLong] > 0 {
-		writeHint(p.Stderr, hintTooLong)
+	socket, source, err := f.socket.options(f.config.Target.Source, networks...)
+	if err != nil {
+		return nil, err
 	}
-	if config.Count > 0 && summary.Sent < int64(config.Count) {
-		err = interrupted(until)
+	var configs []ping.Config
+	for _, target := range targets {
+		if target.Network == "tls" {
+			target.TLS = config
+		}
+		target.Socket, target.Source = socket, source
+		c := f.config
+		c.Target, c.Count, c.Size = target, int(f.count), int(f.size)
+		if err := c.Check(); err != nil {
+			return nil, err
+		}
+		configs = append(configs, c)
 	}
-	return cmp.Or(failed, err, pingError(summary, verdicts))
+	if n := len(configs) * configs[0].MaxConns(); f.config.Reconnect && n > maxPingConns {
+		return nil, usage.New(fmt.Sprintf("%d targets with --reconnect: up to %d connections at the same time", len(configs), n),
+			fmt.Sprintf("want at most %d: use fewer targets, a longer --interval or a shorter --timeout", maxPingConns))
+	}
+	return configs, nil
 }
 
-// writer returns what writes the events of a ping in the format of the flags.
-func (f *pingFlags) writer(p *Process, c ping.Config) report.Ping {
-	switch f.format {
-	case "json":
-		return report.PingJSON(p.Stdout, c, thisBuild().brief())
-	case "csv":
-		return report.PingCSV(p.Stdout)
+// pingError turns results into an exit code; the report has said the rest. Failed is worse
+// than Unknown: it is certain.
+func pingError(results []report.PingResult) error {
+	worst := OK
+	for _, r := range results {
+		switch code := pingCode(r); {
+		case code == Failed:
+			return &exitError{code: Failed}
+		case code == Unknown:
+			worst = Unknown
+		}
 	}
-	return report.PingText(p.Stdout, c, colorful(p), f.timestamps)
+	if worst == OK {
+		return nil
+	}
+	return &exitError{code: worst}
 }
 
-// writeSummary writes the part of the end that people need and that the format on
-// standard output does not show them.
-func (f *pingFlags) writeSummary(w io.Writer, s ping.Summary, verdicts []report.Verdict) {
-	switch f.format {
-	case "json":
-		report.WriteVerdicts(w, verdicts, false)
-	case "csv":
-		report.WritePingSummary(w, s, verdicts, false)
-	}
-}
-
-// pingError turns a summary into an exit code; the summary has said the rest. If
-// nothing came back, only a threshold of loss was measured.
-func pingError(s ping.Summary, verdicts []report.Verdict) error {
-	failed := func(v report.Verdict) bool { return !v.Met && (s.Received > 0 || v.Measured) }
+// pingCode returns the exit code of one target. If nothing came back, only a threshold of
+// loss was measured.
+func pingCode(r report.PingResult) Code {
+	failed := func(v report.Verdict) bool { return !v.Met && (r.Received > 0 || v.Measured) }
 	switch {
-	case s.Corrupt > 0, slices.ContainsFunc(verdicts, failed):
-		return &exitError{code: Failed}
-	case s.Received == 0:
-		return &exitError{code: Unknown}
+	case r.Corrupt > 0, slices.ContainsFunc(r.Verdicts, failed):
+		return Failed
+	case r.Received == 0:
+		return Unknown
 	}
-	return nil
+	return OK
 }
 
 // pingMeasures are the figures of a ping that can have a threshold.

@@ -17,8 +17,11 @@ import (
 // what it sends.
 var notForMTU = []string{"count", "interval", "size", "reconnect", "threshold", "timestamps", "pmtudisc"}
 
-// checkMTU returns an error if a flag was given that --mtu excludes.
-func (f *pingFlags) checkMTU(flags *pflag.FlagSet) error {
+// checkMTU returns an error if a flag was given that --mtu excludes, or several targets.
+func (f *pingFlags) checkMTU(flags *pflag.FlagSet, targets int) error {
+	if targets > 1 {
+		return usage.New("--mtu searches the path to one target", fmt.Sprintf("want one URL, got %d", targets))
+	}
 	for _, name := range notForMTU {
 		if flags.Changed(name) {
 			return usage.New("--mtu and --"+name+" exclude each other", "omit one of them")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
+	"time"
 
 	"echod/internal/dial"
 	"echod/internal/ping"
@@ -33,10 +35,40 @@ func TestExitCodeOfPingFollowsFromItsSummary(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := codeOf(pingError(tt.of, tt.verdicts)); got != tt.want {
+			if got := codeOf(pingError([]report.PingResult{{Summary: tt.of, Verdicts: tt.verdicts}})); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestExitCodeOfPingIsThatOfItsWorstTarget(t *testing.T) {
+	ok, none := report.PingResult{Summary: ping.Summary{Sent: 1, Received: 1}}, report.PingResult{Summary: ping.Summary{Sent: 1, Lost: 1}}
+	broken := report.PingResult{Summary: ok.Summary, Verdicts: []report.Verdict{{Measured: true}}}
+	tests := []struct {
+		of   []report.PingResult
+		want Code
+	}{
+		{[]report.PingResult{ok, ok}, OK},
+		{[]report.PingResult{ok, none, ok}, Unknown},
+		{[]report.PingResult{broken, none}, Failed},
+		{[]report.PingResult{none, broken, ok}, Failed},
+	}
+	for i, tt := range tests {
+		if got := codeOf(pingError(tt.of)); got != tt.want {
+			t.Errorf("%d: got %d, want %d", i, got, tt.want)
+		}
+	}
+}
+
+func TestPingHasALimitOfTargetsAndConnections(t *testing.T) {
+	if got := (ping.Config{Interval: time.Second, Timeout: 2 * time.Second}).MaxConns(); got != 5 {
+		t.Errorf("got %d connections in two timeouts of two intervals, want 5", got)
+	}
+	many := slices.Repeat([]string{"tcp://127.0.0.1:1"}, maxPingTargets+1)
+	const want = "echod: 65 targets: want at most 64; echod watch monitors more\n"
+	if code, _, complaint := runEchod(t, append([]string{"ping"}, many...)...); code != Usage || complaint != want {
+		t.Errorf("got %d, %q; want %d, %q", code, complaint, Usage, want)
 	}
 }
 
@@ -70,11 +102,11 @@ func TestPingEndsWhenItsOutputCannotBeWritten(t *testing.T) {
 			f.format = format
 			p := &Process{Stdout: failing{full}, Stderr: io.Discard, Getenv: func(string) string { return "" }}
 			// Without a count, ping does not end by itself.
-			config, err := f.configFor("udp://127.0.0.1:7")
+			configs, err := f.configsFor([]string{"udp://127.0.0.1:7"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := f.run(t.Context(), p, config); !errors.Is(err, full) || codeOf(err) != Unknown {
+			if err := f.run(t.Context(), p, configs); !errors.Is(err, full) || codeOf(err) != Unknown {
 				t.Errorf("got %v, exit code %d; want %v, %d", err, codeOf(err), full, Unknown)
 			}
 		})

@@ -83,6 +83,10 @@ func (c Config) Check() error {
 	return nil
 }
 
+// MaxConns returns how many connections a Prober with Reconnect has at the same time at most:
+// a probe has one for two timeouts, to connect and to wait for its answer.
+func (c Config) MaxConns() int { return int(min(2*c.Timeout/c.Interval+1, maxAttempts)) }
+
 // Fate is the result of a probe.
 type Fate string
 

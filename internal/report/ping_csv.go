@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/csv"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,17 +12,30 @@ import (
 
 // pingCSV writes a header, then a row for each event of a probe and each connection
 // (RFC 4180).
-type pingCSV struct{ rows *csv.Writer }
+type pingCSV struct {
+	rows    *csv.Writer
+	names   pingNames
+	columns []pingColumn
+}
 
-// PingCSV returns a Ping that writes comma-separated values. They have no place for
-// the summary; [WritePingSummary] writes it elsewhere.
-func PingCSV(w io.Writer) Ping { return &pingCSV{csv.NewWriter(w)} }
+// PingCSV returns a Ping that writes comma-separated values. If there are several targets,
+// their names are the first column. CSV has no place for the results; [WritePingResults]
+// writes them elsewhere.
+func PingCSV(w io.Writer, targets []PingTarget) Ping {
+	t := &pingCSV{csv.NewWriter(w), namesOf(targets), pingColumns}
+	if len(targets) > 1 {
+		t.columns = slices.Concat([]pingColumn{{"target", func(e pingEvent) string { return e.Target }}}, pingColumns)
+	}
+	return t
+}
 
-// pingColumns are the fields of a row. They have the names of the JSON fields.
-var pingColumns = []struct {
+// pingColumn is a field of a row. It has the name of the JSON field.
+type pingColumn struct {
 	name string
 	of   func(pingEvent) string
-}{
+}
+
+var pingColumns = []pingColumn{
 	{"event", func(e pingEvent) string { return e.Event }},
 	{"at", func(e pingEvent) string { return e.At.Format(time.RFC3339Nano) }},
 	{"seq", func(e pingEvent) string { return unlessZero(e.Seq, strconv.FormatUint(e.Seq, 10)) }},
@@ -56,23 +70,24 @@ func unlessZero[N int | uint64 | float64](n N, text string) string {
 
 func (t *pingCSV) Start() error {
 	var names []string
-	for _, column := range pingColumns {
+	for _, column := range t.columns {
 		names = append(names, column.name)
 	}
 	return t.row(names)
 }
 
-func (t *pingCSV) Probe(p ping.Probe) error { return t.event(probeEvent(p)) }
+func (t *pingCSV) Probe(target int, p ping.Probe) error { return t.event(target, probeEvent(p)) }
 
-func (t *pingCSV) Conn(l ping.ConnEvent) error { return t.event(connEvent(l)) }
+func (t *pingCSV) Conn(target int, l ping.ConnEvent) error { return t.event(target, connEvent(l)) }
 
-func (t *pingCSV) Pause(p ping.Pause) error { return t.event(pauseEvent(p)) }
+func (t *pingCSV) Pause(target int, p ping.Pause) error { return t.event(target, pauseEvent(p)) }
 
-func (t *pingCSV) End(ping.Summary, []Verdict) error { return nil }
+func (t *pingCSV) End([]PingResult) error { return nil }
 
-func (t *pingCSV) event(e pingEvent) error {
+func (t *pingCSV) event(target int, e pingEvent) error {
+	e.Target = t.names.of(target)
 	var fields []string
-	for _, column := range pingColumns {
+	for _, column := range t.columns {
 		fields = append(fields, column.of(e))
 	}
 	return t.row(fields)

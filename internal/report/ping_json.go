@@ -10,54 +10,98 @@ import (
 	"echod/internal/ping"
 )
 
-// pingFormat is the format in the first line. It changes when a field changes its
-// meaning, not when one is added. A reader refuses another format.
-const pingFormat = "echod-ping/1"
+// The format in the first line: that of one target, and that of several, in which each event
+// has its target. It changes when a field changes its meaning, not when one is added. A reader
+// refuses another format.
+const (
+	pingFormat        = "echod-ping/1"
+	pingTargetsFormat = "echod-ping-targets/1"
+)
 
 // pingJSON writes one JSON object per line; its field event says what it is.
 type pingJSON struct {
-	lines  *json.Encoder
-	config ping.Config
-	echod  string
+	lines   *json.Encoder
+	targets []PingTarget
+	names   pingNames
+	echod   string
 }
 
 // PingJSON returns a Ping that writes JSON lines for programs. Echod is the version
 // that writes them.
-func PingJSON(w io.Writer, c ping.Config, echod string) Ping {
+func PingJSON(w io.Writer, targets []PingTarget, echod string) Ping {
 	lines := json.NewEncoder(w)
 	lines.SetEscapeHTML(false)
-	return &pingJSON{lines, c, echod}
+	return &pingJSON{lines, targets, namesOf(targets), echod}
+}
+
+// pingNames are the names of several targets; of one, none.
+type pingNames []string
+
+func namesOf(targets []PingTarget) (names pingNames) {
+	if len(targets) == 1 {
+		return nil
+	}
+	for _, t := range targets {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// of returns the name that the events of a target have.
+func (n pingNames) of(target int) string {
+	if len(n) == 0 {
+		return ""
+	}
+	return n[target]
 }
 
 func (t *pingJSON) Start() error {
-	c := t.config
-	return t.lines.Encode(struct {
-		Event     string  `json:"event"`
-		Format    string  `json:"format"`
-		Echod     string  `json:"echod"`
-		URL       string  `json:"url"`
-		Count     int     `json:"count,omitempty"`
-		Interval  float64 `json:"interval_seconds"`
-		Timeout   float64 `json:"timeout_seconds"`
-		Size      int     `json:"size"`
-		Reconnect bool    `json:"reconnect"`
-	}{"begin", pingFormat, t.echod, c.Target.String(), c.Count, c.Interval.Seconds(), c.Timeout.Seconds(), c.Size, c.Reconnect})
+	c := t.targets[0]
+	begin := struct {
+		Event     string    `json:"event"`
+		Format    string    `json:"format"`
+		Echod     string    `json:"echod"`
+		URL       string    `json:"url,omitempty"`
+		Targets   pingNames `json:"targets,omitempty"`
+		Count     int       `json:"count,omitempty"`
+		Interval  float64   `json:"interval_seconds"`
+		Timeout   float64   `json:"timeout_seconds"`
+		Size      int       `json:"size"`
+		Reconnect bool      `json:"reconnect"`
+	}{"begin", pingFormat, t.echod, c.Name, nil, c.Count, c.Interval.Seconds(), c.Timeout.Seconds(), c.Size, c.Reconnect}
+	if len(t.targets) > 1 {
+		begin.Format, begin.URL, begin.Targets = pingTargetsFormat, "", t.names
+	}
+	return t.lines.Encode(begin)
 }
 
-func (t *pingJSON) Probe(p ping.Probe) error { return t.lines.Encode(probeEvent(p)) }
+func (t *pingJSON) Probe(target int, p ping.Probe) error { return t.event(target, probeEvent(p)) }
 
-func (t *pingJSON) Conn(l ping.ConnEvent) error { return t.lines.Encode(connEvent(l)) }
+func (t *pingJSON) Conn(target int, l ping.ConnEvent) error { return t.event(target, connEvent(l)) }
 
-func (t *pingJSON) Pause(p ping.Pause) error { return t.lines.Encode(pauseEvent(p)) }
+func (t *pingJSON) Pause(target int, p ping.Pause) error { return t.event(target, pauseEvent(p)) }
 
-func (t *pingJSON) End(s ping.Summary, verdicts []Verdict) error {
-	return t.lines.Encode(summaryOf(s, verdicts))
+func (t *pingJSON) event(target int, e pingEvent) error {
+	e.Target = t.names.of(target)
+	return t.lines.Encode(e)
+}
+
+func (t *pingJSON) End(results []PingResult) error {
+	for i, r := range results {
+		summary := summaryOf(r.Summary, r.Verdicts)
+		summary.Target = t.names.of(i)
+		if err := t.lines.Encode(summary); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pingEvent is one event of a probe or a connection. Times that are not known are
 // omitted.
 type pingEvent struct {
-	Event     string     `json:"event"` // answered, lost, late, duplicated, foreign; connected, disconnected, stale; paused
+	Event     string     `json:"event"`            // answered, lost, late, duplicated, foreign; connected, disconnected, stale; paused
+	Target    string     `json:"target,omitempty"` // its name, if there are several
 	At        time.Time  `json:"at"`
 	Seq       uint64     `json:"seq,omitempty"`
 	Sent      *time.Time `json:"sent,omitempty"`
@@ -114,9 +158,10 @@ func (e *pingEvent) phases(p ping.Phases) {
 	e.DNS, e.Connect, e.TLS, e.FirstByte = p.DNS.Seconds(), p.Connect.Seconds(), p.TLS.Seconds(), p.FirstByte.Seconds()
 }
 
-// pingSummary is the last line.
+// pingSummary is the last line of a target.
 type pingSummary struct {
 	Event      string               `json:"event"`
+	Target     string               `json:"target,omitempty"` // its name, if there are several
 	Sent       int64                `json:"sent"`
 	Received   int64                `json:"received"`
 	Lost       int64                `json:"lost"`

@@ -46,18 +46,23 @@ var pinged = []struct {
 		text: "64 bytes from tcp://far:7: seq=5 connect=1.00 s first-byte=2.00 ms syn-retransmits=1 time=3.00 ms"},
 }
 
-func pingConfig() ping.Config {
-	return ping.Config{Target: ping.Target{Network: "tcp", Address: "far:7"}, Size: 64, Interval: time.Second, Timeout: 2 * time.Second}
+// pingTargets are targets with these addresses.
+func pingTargets(addresses ...string) []report.PingTarget {
+	var configs []ping.Config
+	for _, address := range addresses {
+		configs = append(configs, ping.Config{Target: ping.Target{Network: "tcp", Address: address}, Size: 64, Interval: time.Second, Timeout: 2 * time.Second})
+	}
+	return report.PingTargets(configs)
 }
 
 func TestPingTextHasALineForEachEvent(t *testing.T) {
 	for _, tt := range pinged {
 		var b strings.Builder
-		out := report.PingText(&b, pingConfig(), false, false)
+		out := report.PingText(&b, pingTargets("far:7"), false, false)
 		if tt.probe.Fate != "" {
-			out.Probe(tt.probe)
+			out.Probe(0, tt.probe)
 		} else {
-			out.Conn(tt.conn)
+			out.Conn(0, tt.conn)
 		}
 		if got := b.String(); got != tt.text+"\n" {
 			t.Errorf("got  %swant %s", got, tt.text)
@@ -65,11 +70,57 @@ func TestPingTextHasALineForEachEvent(t *testing.T) {
 	}
 }
 
+func TestPingTextOfSeveralTargetsHasAColumnOfNames(t *testing.T) {
+	var b strings.Builder
+	out := report.PingText(&b, pingTargets("a:7", "far.example:7", "a:7"), false, false)
+	out.Start()
+	out.Conn(0, ping.ConnEvent{Up: true, Addr: "127.0.0.1:7", Phases: ping.Phases{Connect: 2e6}})
+	out.Probe(1, ping.Probe{Fate: ping.Answered, Seq: 3, RTT: 84100})
+	out.Probe(2, ping.Probe{Fate: ping.Lost, Seq: 6, Class: dial.Timeout, Err: errors.New("no answer within 2s")})
+	out.Pause(0, ping.Pause{For: 5e9, Probes: 52})
+	const want = `ping 3 targets: 64 bytes every 1s, timeout 2s
+tcp://a:7            connected to 127.0.0.1:7: connect 2.00 ms
+tcp://far.example:7  seq=3 time=84.1 µs
+tcp://a:7 #2         seq=6 lost: timeout: no answer within 2s
+tcp://a:7            paused: this process did not run for 5.00 s; 52 probes are not counted
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestPingSummaryOfSeveralTargetsComparesThem(t *testing.T) {
+	one := hist.New()
+	one.Record(2 * time.Millisecond)
+	var b strings.Builder
+	err := report.WritePingResults(&b, []report.PingResult{
+		{Name: "tcp://a:7", Summary: ping.Summary{Sent: 1, Received: 1, RTT: one.Summary()}, Verdicts: []report.Verdict{{Threshold: "loss<1%", Met: true, Value: "0 %"}}},
+		{Name: "tcp://a:7 #2", Summary: ping.Summary{Sent: 1200, Lost: 1200, LostBy: map[dial.Class]int64{dial.Timeout: 1200}}},
+	}, false)
+	const want = `tcp://a:7
+1 sent, 1 received, 0 lost (0 %), 0 duplicated, 0 reordered
+                min      avg      p50      p99    p99.9      max   jitter
+round trip  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms        -
+threshold  loss<1%  met     0 %
+
+tcp://a:7 #2
+1200 sent, 0 received, 1200 lost (100 %), 0 duplicated, 0 reordered
+lost        1200 timeout
+
+target         sent  received   loss      min      p50      p99      max
+tcp://a:7         1         1    0 %  2.00 ms  2.00 ms  2.00 ms  2.00 ms
+tcp://a:7 #2  1,200         0  100 %        –        –        –        –
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" || err != nil {
+		t.Errorf("%v: -want +got\n%s", err, diff)
+	}
+}
+
 func TestPingTextSaysWhatItsProcessDid(t *testing.T) {
 	var b strings.Builder
-	out := report.PingText(&b, pingConfig(), false, false)
-	out.Pause(ping.Pause{For: 5e9, Probes: 52})
-	out.Conn(ping.ConnEvent{Up: true, Stale: true, Addr: "127.0.0.1:7"})
+	out := report.PingText(&b, pingTargets("far:7"), false, false)
+	out.Pause(0, ping.Pause{For: 5e9, Probes: 52})
+	out.Conn(0, ping.ConnEvent{Up: true, Stale: true, Addr: "127.0.0.1:7"})
 	const want = "paused: this process did not run for 5.00 s; 52 probes are not counted\n" +
 		"a new flow to 127.0.0.1:7 is answered: the old one's mapping was stale\n"
 	if got := b.String(); got != want {
@@ -80,13 +131,13 @@ func TestPingTextSaysWhatItsProcessDid(t *testing.T) {
 func TestPingTextColoursOnlyWhatIsBad(t *testing.T) {
 	for _, tt := range pinged {
 		var b strings.Builder
-		out := report.PingText(&b, pingConfig(), true, false)
+		out := report.PingText(&b, pingTargets("far:7"), true, false)
 		good := tt.conn.Up
 		if tt.probe.Fate != "" {
 			good = tt.probe.Fate == ping.Answered && !tt.probe.Reordered
-			out.Probe(tt.probe)
+			out.Probe(0, tt.probe)
 		} else {
-			out.Conn(tt.conn)
+			out.Conn(0, tt.conn)
 		}
 		if got := !strings.Contains(b.String(), "\x1b["); got != good {
 			t.Errorf("%q: without a colour %t, want %t", b.String(), got, good)
@@ -124,7 +175,7 @@ round trip  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms   500 µs
 		{55, 57}:   "ttl 55 to 57, about 7 to 9 hops: the path changes",
 	} {
 		var b strings.Builder
-		report.WritePingSummary(&b, ping.Summary{LowestTTL: ttls[0], HighestTTL: ttls[1]}, nil, false)
+		report.WritePingResults(&b, []report.PingResult{{Summary: ping.Summary{LowestTTL: ttls[0], HighestTTL: ttls[1]}}}, false)
 		if !strings.Contains(b.String(), "\ndistance    "+want+"\n") {
 			t.Errorf("got %s, want a line with %q", b.String(), want)
 		}
@@ -132,7 +183,7 @@ round trip  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms   500 µs
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b strings.Builder
-			if err := report.WritePingSummary(&b, tt.of, nil, false); err != nil {
+			if err := report.WritePingResults(&b, []report.PingResult{{Summary: tt.of}}, false); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, b.String()); diff != "" {
