@@ -72,12 +72,16 @@ func (f *datagrams) enqueue(d *datagram) {
 }
 
 // cancel takes back the last datagram of add, which was not sent. Its number is not used
-// again.
-func (f *datagrams) cancel() {
+// again. It returns false if the datagram has expired meanwhile.
+func (f *datagrams) cancel() bool {
 	last := len(f.pending) - 1
+	if last < 0 || f.pending[last] == nil {
+		return false
+	}
 	f.release(f.pending[last])
 	f.pending[last] = nil
 	f.skipAnswered()
+	return true
 }
 
 // startOf returns the position in the content of what follows the header. Datagrams
@@ -86,16 +90,24 @@ func (f *datagrams) startOf(number uint64) uint64 { return uint64(f.conn)*65537 
 
 // arrival says what an arriving datagram is.
 type arrival struct {
-	first     bool  // the first answer to a pending datagram
-	due       int64 // of that datagram
-	size      int   // of that datagram
-	duplicate bool  // another answer to one that was answered
+	kind      arrivalKind
+	due       int64 // of the message that an answer or a corrupt one ends
+	size      int   // of that message
 	reordered bool  // a datagram with a higher number was answered before
-	stray     bool  // it belongs to another run
 	wrong     *Wrong
 }
 
-// receive says what p is, and takes its datagram off the pending ones.
+type arrivalKind uint8
+
+const (
+	arrivalAnswer    arrivalKind = iota // the first answer to a pending datagram
+	arrivalCorrupt                      // the same with other bytes than were sent, or another length
+	arrivalDuplicate                    // another answer to one that was answered, or came back corrupt
+	arrivalLate                         // to one that had expired, as far as that is remembered
+	arrivalForeign                      // to none of this socket
+)
+
+// receive says what p is. An answer, and a corrupt one, take its datagram off the pending ones.
 func (f *datagrams) receive(p []byte) arrival {
 	if len(p) < headerSize || binary.BigEndian.Uint32(p) != f.tag {
 		return f.foreign(p, 0, "the datagram that was sent")
@@ -109,20 +121,21 @@ func (f *datagrams) receive(p []byte) arrival {
 	}
 	reordered := number+1 < f.highest
 	f.highest = max(f.highest, number+1)
-	if number < f.first {
-		return arrival{duplicate: !f.hasExpired(number)}
+	switch {
+	case number < f.first && f.hasExpired(number):
+		return arrival{kind: arrivalLate}
+	case number < f.first || f.pending[number-f.first] == nil:
+		return arrival{kind: arrivalDuplicate}
 	}
 	d := f.pending[number-f.first]
-	if d == nil {
-		return arrival{duplicate: true}
-	}
-	if wrong := f.compare(p, number, d.size); wrong != nil {
-		return arrival{wrong: wrong}
+	a := arrival{arrivalAnswer, d.due, d.size, reordered, f.compare(p, number, d.size)}
+	if a.wrong != nil {
+		a.kind = arrivalCorrupt
 	}
 	f.pending[number-f.first] = nil
 	f.release(d)
 	f.skipAnswered()
-	return arrival{due: d.due, size: d.size, first: true, reordered: reordered}
+	return a
 }
 
 // foreign says what a datagram is whose header is not one of this socket's, from that
@@ -131,9 +144,9 @@ func (f *datagrams) receive(p []byte) arrival {
 func (f *datagrams) foreign(p []byte, offset int, want string) arrival {
 	late := offset == 0 && len(p) >= headerSize
 	if late || !f.verify {
-		return arrival{stray: true}
+		return arrival{kind: arrivalForeign}
 	}
-	return arrival{wrong: &Wrong{f.conn, int64(offset), excerpt(p[offset:]), want}}
+	return arrival{kind: arrivalForeign, wrong: &Wrong{f.conn, int64(offset), excerpt(p[offset:]), want}}
 }
 
 func (f *datagrams) compare(p []byte, number uint64, size int) *Wrong {

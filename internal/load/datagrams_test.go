@@ -1,6 +1,8 @@
 package load
 
 import (
+	"bytes"
+	"encoding/binary"
 	"slices"
 	"testing"
 
@@ -30,7 +32,7 @@ func (f *flight) send() {
 	f.sent = append(f.sent, slices.Clone(f.add(make([]byte, 100), 10*n, 10*n+1, 40)))
 }
 
-func answerTo(n int64) arrival { return arrival{due: 10 * n, size: 40, first: true} }
+func answerTo(n int64) arrival { return arrival{kind: arrivalAnswer, due: 10 * n, size: 40} }
 
 func TestArrivingDatagramIsClassified(t *testing.T) {
 	type figures = []arrival
@@ -44,34 +46,34 @@ func TestArrivingDatagramIsClassified(t *testing.T) {
 		}, figures{answerTo(0), answerTo(1), answerTo(2)}},
 		{"overtaken", func(f *flight) figures {
 			return figures{f.receive(f.sent[1]), f.receive(f.sent[0]), f.receive(f.sent[2])}
-		}, figures{answerTo(1), {due: 0, size: 40, first: true, reordered: true}, answerTo(2)}},
+		}, figures{answerTo(1), {kind: arrivalAnswer, due: 0, size: 40, reordered: true}, answerTo(2)}},
 		{"a duplicate at once", func(f *flight) figures {
 			return figures{f.receive(f.sent[0]), f.receive(f.sent[0])}
-		}, figures{answerTo(0), {duplicate: true}}},
+		}, figures{answerTo(0), {kind: arrivalDuplicate}}},
 		{"a duplicate while an earlier one is pending", func(f *flight) figures {
 			return figures{f.receive(f.sent[1]), f.receive(f.sent[1])}
-		}, figures{answerTo(1), {duplicate: true}}},
+		}, figures{answerTo(1), {kind: arrivalDuplicate}}},
 		{"late, after it has expired", func(f *flight) figures {
 			f.expire(2)
 			return figures{f.receive(f.sent[0]), f.receive(f.sent[1])}
-		}, figures{{}, answerTo(1)}},
+		}, figures{{kind: arrivalLate}, answerTo(1)}},
 		{"of another run", func(f *flight) figures {
 			f.tag++
 			return figures{f.receive(f.sent[0])}
-		}, figures{{stray: true}}},
+		}, figures{{kind: arrivalForeign}}},
 		{"of another run, the header alone", func(f *flight) figures {
 			f.tag++
 			return figures{f.receive(f.sent[0][:headerSize])}
-		}, figures{{stray: true}}},
+		}, figures{{kind: arrivalForeign}}},
 		{"the header alone", func(f *flight) figures {
 			return figures{f.receive(f.add(make([]byte, headerSize), 30, 31, headerSize))}
-		}, figures{{due: 30, size: headerSize, first: true}}},
+		}, figures{{kind: arrivalAnswer, due: 30, size: headerSize}}},
 		{"the correct one after a wrong copy", func(f *flight) figures {
 			wrong := slices.Clone(f.sent[0])
 			wrong[20] ^= 1
 			f.receive(wrong)
 			return figures{f.receive(f.sent[0])}
-		}, figures{answerTo(0)}},
+		}, figures{{kind: arrivalDuplicate}}},
 	}
 	for _, tt := range tests {
 		got := tt.do(newFlight(3))
@@ -143,7 +145,10 @@ func TestLateAnswerIsNotADuplicate(t *testing.T) {
 		}
 	}
 	for seq, p := range f.sent {
-		want := arrival{duplicate: !givenUp(seq) && seq > 0} // the first is forgotten
+		want := arrival{kind: arrivalLate}
+		if !givenUp(seq) && seq > 0 { // the first is forgotten
+			want.kind = arrivalDuplicate
+		}
 		if diff := cmp.Diff(want, f.receive(p), cmp.AllowUnexported(arrival{})); diff != "" {
 			t.Errorf("datagram %d of %d (-want +got):\n%s", seq, len(f.sent), diff)
 		}
@@ -153,8 +158,8 @@ func TestLateAnswerIsNotADuplicate(t *testing.T) {
 		f.receive(p)
 	}
 	for seq, want := range []bool{false, true, true} {
-		if got := f.receive(f.sent[seq]); got.duplicate != want {
-			t.Errorf("datagram %d of %d, all of which were answered: got duplicate %t, want %t", seq, len(f.sent), got.duplicate, want)
+		if got := f.receive(f.sent[seq]); (got.kind == arrivalDuplicate) != want {
+			t.Errorf("datagram %d of %d, all of which were answered: got %+v, want a duplicate: %t", seq, len(f.sent), got, want)
 		}
 	}
 }
@@ -173,45 +178,84 @@ func TestContentOfNeighbouringDatagramsDiffers(t *testing.T) {
 	}
 }
 
-// Whatever the path does, each datagram is answered, expired or pending, once.
+// Whatever the path does, each datagram is answered, corrupt or expired, once, and each arrival
+// is one of the kinds.
 func TestEveryDatagramIsAccountedForOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := newFlight(0)
-		back, lost := map[int]bool{}, map[int]bool{}
+		f.verify = rapid.Bool().Draw(t, "verify")
+		ended := map[int]arrivalKind{} // late: it has expired
 		for range rapid.IntRange(1, 300).Draw(t, "steps") {
-			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0, 1:
 				f.send()
-			case 2:
+			case 2, 3:
 				if len(f.sent) == 0 {
 					continue
 				}
 				n := rapid.IntRange(max(0, len(f.sent)-100), len(f.sent)-1).Draw(t, "arrives")
-				a := f.receive(f.sent[n])
-				if a.wrong != nil || a.first != (!back[n] && !lost[n]) || a.duplicate != back[n] || a.first && a.due != int64(10*n) {
-					t.Fatalf("datagram %d, back %v, lost %v: got %+v", n, back[n], lost[n], a)
+				p, changed := damaged(t, f.sent[n])
+				want := arrivalAnswer
+				before, over := ended[n]
+				switch {
+				case !sameHeader(p, f.sent[n]):
+					want = arrivalForeign
+				case over && before == arrivalLate:
+					want = arrivalLate
+				case over:
+					want = arrivalDuplicate
+				case len(p) != len(f.sent[n]) || changed && f.verify:
+					want = arrivalCorrupt
 				}
-				if a.first {
-					back[n] = true
+				a := f.receive(p)
+				if a.kind != want || (a.kind == arrivalAnswer || a.kind == arrivalCorrupt) && a.due != int64(10*n) {
+					t.Fatalf("datagram %d as %x, over %t: got %+v, want kind %d", n, p, over, a, want)
 				}
-			case 3:
+				if (a.wrong != nil) != (want == arrivalCorrupt || want == arrivalForeign && f.verify && (len(p) < headerSize || f.tag == binary.BigEndian.Uint32(p))) {
+					t.Fatalf("datagram %d as %x, kind %d: got wrong %+v", n, p, want, a.wrong)
+				}
+				if want == arrivalAnswer || want == arrivalCorrupt {
+					ended[n] = want
+				}
+			case 4:
 				then := int64(10 * rapid.IntRange(0, len(f.sent)).Draw(t, "until"))
 				for due, ok := f.expire(then); ok; due, ok = f.expire(then) {
 					n := int(due / 10)
-					if back[n] || lost[n] || due+1 >= then {
-						t.Fatalf("datagram %d expired before %d: back %v, lost %v", n, then, back[n], lost[n])
+					if _, over := ended[n]; over || due+1 >= then {
+						t.Fatalf("datagram %d expired before %d: over %t", n, then, over)
 					}
-					lost[n] = true
+					ended[n] = arrivalLate
 				}
 			}
 		}
 		for due, ok := f.expire(never); ok; due, ok = f.expire(never) {
-			lost[int(due/10)] = true
+			ended[int(due/10)] = arrivalLate
 		}
-		if len(back)+len(lost) != len(f.sent) || len(f.pending) != 0 || f.inFlight != 0 {
-			t.Fatalf("got %d back and %d lost of %d, %d pending, %d in flight", len(back), len(lost), len(f.sent), len(f.pending), f.inFlight)
+		if len(ended) != len(f.sent) || len(f.pending) != 0 || f.inFlight != 0 {
+			t.Fatalf("got an outcome for %d of %d, %d pending, %d in flight", len(ended), len(f.sent), len(f.pending), f.inFlight)
 		}
 	})
+}
+
+// sameHeader reports whether p begins with the header of q.
+func sameHeader(p, q []byte) bool { return bytes.HasPrefix(p, q[:headerSize]) }
+
+// damaged returns a copy of a datagram as it may arrive, and whether its content is changed. Its
+// header is another one, or none, if that is changed: numbers of the future and of other sockets.
+func damaged(t *rapid.T, p []byte) (_ []byte, changed bool) {
+	p = slices.Clone(p)
+	switch rapid.IntRange(0, 9).Draw(t, "damage") {
+	case 0:
+		p[rapid.IntRange(headerSize, len(p)-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+		return p, true
+	case 1:
+		p[rapid.IntRange(0, 8).Draw(t, "byte of the header")] ^= 0x80
+	case 2:
+		return p[:rapid.IntRange(0, len(p)-1).Draw(t, "length")], true
+	case 3:
+		return append(p, make([]byte, rapid.IntRange(1, 100).Draw(t, "more"))...), true
+	}
+	return p, false
 }
 
 // A driver that allocates for each message measures the garbage collector.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +42,9 @@ func TestWrongByteEndsARun(t *testing.T) {
 			w := r.Wrong
 			if w == nil || w.Conn < 0 || w.Conn >= p.Conns || w.Got == w.Want || tt.offset >= 0 && w.Offset < tt.offset || w.Offset > tt.offset+64 && tt.offset >= 0 {
 				t.Errorf("%s: got %+v, want one from offset %d on", tt.name, w, tt.offset)
+			}
+			if p.Target.Network == "udp" && (r.Failed[dial.Corrupt] == 0 || r.Lost > 0) {
+				t.Errorf("%s: got failed %v and %d lost, want corrupt datagrams", tt.name, r.Failed, r.Lost)
 			}
 		}
 	})
@@ -237,5 +242,44 @@ func TestCertificateThatIsNotTrustedIsTheError(t *testing.T) {
 	var unreachable *dial.UnreachableError
 	if !errors.As(err, &unreachable) || unreachable.Class != dial.TLS {
 		t.Errorf("got %v, want %s", err, dial.TLS)
+	}
+}
+
+// While the last answers are waited for, a connection that ends is not replaced: nothing is sent
+// on it.
+func TestNoConnectionIsOpenedAfterTheEnd(t *testing.T) {
+	for name, make := range drivers {
+		for _, rate := range []float64{0, 200} {
+			t.Run(fmt.Sprintf("%s/rate %g", name, rate), func(t *testing.T) {
+				t.Parallel()
+				var served atomic.Int64 // connections with a message: the first is not answered
+				draining, drain := context.WithCancel(t.Context())
+				url := serveEach(t, func(c *net.TCPConn) {
+					var message [64]byte
+					if _, err := io.ReadFull(c, message[:]); err != nil {
+						return // it only reached the service
+					}
+					if served.Add(1) > 1 {
+						defer context.AfterFunc(draining, func() { c.CloseWrite() })()
+						c.Write(message[:])
+						io.Copy(c, c)
+					}
+					io.Copy(io.Discard, c)
+				})
+				p := planFor(t, url, "64")
+				p.Conns, p.Rate, p.Timeout, p.Duration = 3, PerSecond(rate), 300*time.Millisecond, 50*time.Millisecond
+				r, err := runWith(t.Context(), p, func(now Progress) {
+					if now.Draining {
+						drain()
+					}
+				}, make)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Connects != 3 || !r.Balanced() {
+					t.Errorf("got %d connections, disconnects %v, failed %v; want the 3 of the plan", r.Connects, r.Disconnects, r.Failed)
+				}
+			})
+		}
 	}
 }

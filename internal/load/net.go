@@ -13,7 +13,9 @@ import (
 )
 
 // netDriver is the driver on package net, for every network and platform. A connection has two
-// goroutines: one does what its slot asks for, the other one reads.
+// goroutines: the worker does what its slot asks for, the other one reads. Only these two make
+// calls that can block, and not with the lock: the schedule and the timeouts of all slots are
+// kept by goroutines that take each lock in turn.
 type netDriver struct {
 	*run
 	slots []*netSlot
@@ -24,8 +26,9 @@ type netSlot struct {
 	mu      sync.Mutex // guards all below
 	changed *sync.Cond // something has happened to the slot
 	slot
-	conn net.Conn // nil: none
-	out  []byte   // the buffer for datagrams to send
+	conn    net.Conn // nil: none
+	writing bool     // the worker is in a write
+	out     []byte   // the buffer for datagrams to send
 }
 
 func newNetDriver(r *run) (driver, error) {
@@ -109,13 +112,11 @@ func (d *netDriver) close() {
 	}
 }
 
-// unlock is called after something has happened to the slot. It wakes the worker, which may
-// be in a write that only closing the connection ends. It sends datagrams itself, because that
-// does not block.
+// unlock is called after something has happened to the slot. It wakes the worker. To close the
+// transport ends a write in which the worker may be; unlike Close of TLS, that does not wait.
 func (s *netSlot) unlock() {
-	s.sendDatagrams()
-	if s.state == closing && s.conn != nil {
-		s.conn.Close()
+	if s.state == closing && s.writing {
+		dial.Transport(s.conn).Close()
 	}
 	s.changed.Broadcast()
 	s.mu.Unlock()
@@ -126,11 +127,7 @@ func (s *netSlot) work(ctx context.Context) {
 	var reading sync.WaitGroup
 	context.AfterFunc(ctx, s.end)
 	s.mu.Lock()
-	defer func() {
-		s.mu.Unlock()
-		s.end() // again, for a connection that was made after the first time
-		reading.Wait()
-	}()
+	defer s.mu.Unlock()
 	if conn := s.conn; conn != nil {
 		reading.Go(func() { s.read(conn) })
 	}
@@ -142,14 +139,7 @@ func (s *netSlot) work(ctx context.Context) {
 				reading.Go(func() { s.read(conn) })
 			}
 		case disconnect:
-			if s.conn != nil {
-				s.conn.Close()
-				s.mu.Unlock()
-				reading.Wait()
-				s.mu.Lock()
-				s.conn = nil
-			}
-			s.disconnected()
+			s.disconnect(&reading)
 		case send:
 			piece := s.stream.next()
 			s.stream.wrote(len(piece)) // before the write: the answer may come before it returns
@@ -163,7 +153,7 @@ func (s *netSlot) work(ctx context.Context) {
 				return nil
 			})
 		case sendDatagram:
-			s.sendDatagrams()
+			s.sendDatagram()
 		case wait:
 			if pause := s.retryAt - s.now(); s.state == closed && pause > 0 {
 				timer := time.AfterFunc(time.Duration(pause), func() { s.mu.Lock(); s.unlock() })
@@ -174,13 +164,32 @@ func (s *netSlot) work(ctx context.Context) {
 			s.changed.Wait()
 		}
 	}
+	s.stop(s.now(), dial.Timeout) // again, for a connection that was made after end
+	s.disconnect(&reading)
 }
 
-// end stops the slot at the end of the run. It wakes the worker, and ends reads and writes.
+// end stops the slot at the end of the run. It wakes the worker, and ends its write.
 func (s *netSlot) end() {
 	s.mu.Lock()
 	s.stop(s.now(), dial.Timeout)
 	s.unlock()
+}
+
+// disconnect closes the connection, if there is one, and waits for its reader. It does not hold
+// the lock meanwhile: a Close of TLS takes up to 5 s if the peer does not read. A connection that
+// failed is closed at once, below TLS.
+func (s *netSlot) disconnect(reading *sync.WaitGroup) {
+	if conn, failed := s.conn, s.class != "" && !s.stopped; conn != nil {
+		if failed {
+			conn = dial.Transport(conn)
+		}
+		s.mu.Unlock()
+		conn.Close()
+		reading.Wait()
+		s.mu.Lock()
+		s.conn = nil
+	}
+	s.disconnected()
 }
 
 // connect makes a connection. It does not hold the lock while it waits.
@@ -192,7 +201,7 @@ func (s *netSlot) connect(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil: // the run is over
 		if err == nil {
-			conn.Close()
+			dial.Transport(conn).Close()
 		}
 	case err != nil:
 		s.connectFailed(s.now(), dial.Classify(err))
@@ -215,26 +224,37 @@ func (s *netSlot) dial(ctx context.Context) (net.Conn, error) {
 	return target.Dial(ctx)
 }
 
-// write calls do without holding the lock. If do fails, the reader will get the reason, so
-// write waits for that.
-func (s *netSlot) write(do func(net.Conn) error) {
+// unlocked calls do without holding the lock.
+func (s *netSlot) unlocked(do func(net.Conn) error) error {
 	conn := s.conn
+	s.writing = true
 	s.mu.Unlock()
 	err := do(conn)
 	s.mu.Lock()
+	s.writing = false
+	return err
+}
+
+// write calls do without holding the lock. If do fails, the reader will get the reason, so
+// write waits for that.
+func (s *netSlot) write(do func(net.Conn) error) {
+	err := s.unlocked(do)
 	for err != nil && s.state == open {
 		s.changed.Wait()
 	}
 }
 
-func (s *netSlot) sendDatagrams() {
-	for s.state == open && s.unsent.len() > 0 {
-		now := s.now()
-		if _, err := s.conn.Write(s.nextDatagram(now, s.out)); err != nil {
-			s.sendFailed(now, dial.Classify(err))
-		} else {
-			s.sentDatagram()
-		}
+// sendDatagram sends a datagram, which waits while the send buffer is full.
+func (s *netSlot) sendDatagram() {
+	now := s.now()
+	p := s.nextDatagram(now, s.out)
+	switch err := s.unlocked(func(conn net.Conn) error { _, err := conn.Write(p); return err }); {
+	case err == nil:
+		s.sentDatagram()
+	case s.state != open: // the socket is replaced
+		s.sendAgain()
+	default:
+		s.sendFailed(now, dial.Classify(err))
 	}
 }
 

@@ -37,6 +37,8 @@ type Result struct {
 	Lost       int64   `json:"lost"`             // datagrams without an answer in time
 	Duplicated int64   `json:"duplicated"`       // datagrams that came twice
 	Reordered  int64   `json:"reordered"`        // answers that came after the answer to a later datagram
+	Late       int64   `json:"late"`             // answers to datagrams that had been counted as lost
+	Foreign    int64   `json:"foreign"`          // datagrams that answer none of this run
 	BytesIn    int64   `json:"bytes_in"`         // of the answers
 	BytesOut   int64   `json:"bytes_out"`        // of the messages that were sent
 

@@ -39,6 +39,7 @@ type slot struct {
 
 	datagrams datagrams
 	unsent    queue      // datagrams that are to be sent
+	sending   message    // the last of nextDatagram
 	errors    uint64     // of its datagram sockets
 	refused   int        // of these, the errors that no datagram has been counted for yet
 	reason    dial.Class // of the last of them
@@ -101,10 +102,13 @@ func (s *slot) wantsConnection(now int64) bool {
 		return false
 	case !s.started:
 		return s.retryAt == 0 // one attempt each
-	case s.Churn && s.Rate.IsZero() && s.waiting.len() == 0 && s.tally.claim(now):
+	case s.waiting.len() > 0 || s.unsent.len() > 0:
+		return true
+	case s.Churn && s.Rate.IsZero() && s.tally.claim(now):
 		s.waiting.push(message{due: now})
+		return true
 	}
-	return !s.Churn || s.waiting.len() > 0
+	return !s.Churn && !s.tally.isOver(now)
 }
 
 // start starts the load.
@@ -226,41 +230,39 @@ func (s *slot) lost(now int64, class dial.Class) {
 	}
 }
 
-// nextDatagram writes the datagram to send into buf and returns it. After it the driver calls
-// sentDatagram, sendFailed or sendAgain.
+// nextDatagram writes the datagram to send into buf and returns it. From then on it is in
+// flight, although the driver has not sent it yet. After it the driver calls sentDatagram,
+// sendFailed or sendAgain, before it sends another one.
 func (s *slot) nextDatagram(now int64, buf []byte) []byte {
-	m, _ := s.unsent.front()
-	return s.datagrams.add(buf, m.due, now, m.size)
+	s.sending, _ = s.unsent.pop()
+	return s.datagrams.add(buf, s.sending.due, now, s.sending.size)
 }
 
 // sentDatagram is called when the socket has taken the datagram.
-func (s *slot) sentDatagram() {
-	m, _ := s.unsent.pop()
-	s.tally.sent(m.due, m.size)
-}
+func (s *slot) sentDatagram() { s.tally.sent(s.sending.due, s.sending.size) }
 
 // sendFailed is called when the datagram could not be sent.
 func (s *slot) sendFailed(now int64, class dial.Class) {
-	s.datagrams.cancel()
-	m, _ := s.unsent.pop()
-	s.tally.failed(m.due, now, class)
+	if s.datagrams.cancel() {
+		s.tally.failed(s.sending.due, now, class)
+	}
 }
 
-// sendAgain is called when the socket has no space for the datagram now.
-func (s *slot) sendAgain() { s.datagrams.cancel() }
+// sendAgain is called when the socket has no space for the datagram now, or was closed.
+func (s *slot) sendAgain() {
+	if s.datagrams.cancel() {
+		s.unsent.pushFront(s.sending)
+	}
+}
 
-// receivedDatagram is called with a datagram.
+// receivedDatagram is called with a datagram. A wrong one says nothing about the others, whose
+// answers are waited for.
 func (s *slot) receivedDatagram(now int64, p []byte) {
 	if s.state != open {
 		return
 	}
-	a := s.datagrams.receive(p)
-	s.tally.received(now, a)
+	s.tally.received(now, s.datagrams.receive(p))
 	s.backoff = backoff{}
-	if a.wrong != nil {
-		s.stop(now, dial.Corrupt)
-		return
-	}
 	s.fill(now)
 }
 

@@ -96,15 +96,18 @@ func depth(n int) func(*Plan) {
 	return func(p *Plan) { p.Depth = n }
 }
 
+// slotCase is what a slot asks for, and what is counted, if a driver does something.
+type slotCase struct {
+	name   string
+	plan   func(p *Plan)
+	do     func(r *slotRig)
+	want   string
+	counts outcomes
+	failed Classes
+}
+
 func TestSlotDecidesWhatToDo(t *testing.T) {
-	tests := []struct {
-		name   string
-		plan   func(p *Plan)
-		do     func(r *slotRig)
-		want   string
-		counts outcomes
-		failed Classes
-	}{
+	runSlotCases(t, []slotCase{
 		{"closed loop: the next message is sent after an answer", depth(1), func(r *slotRig) { r.up(); r.echo(40); r.echo(24) },
 			"connect, send 64, send 64", outcomes{due: 2, sent: 2, answered: 1}, nil},
 		{"closed loop: as many in flight as the depth", depth(3), func(r *slotRig) { r.up(); r.echo(128) },
@@ -176,16 +179,6 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.connect()
 			r.stop(r.time, dial.Timeout)
 		}, "connect, send 64, half-close", outcomes{due: 2, inTime: 2, sent: 1, failed: 2}, Classes{dial.Timeout: 2}},
-		{"at the end datagrams in flight are lost", both(udp, depth(2)), func(r *slotRig) {
-			r.up()
-			r.stop(r.time, dial.Timeout)
-		}, "connect, datagram, datagram", outcomes{due: 2, sent: 2, lost: 2}, nil},
-		{"datagrams that find no space wait until the timeout", both(udp, openLoop), func(r *slotRig) {
-			r.up()
-			r.full = true
-			r.due()
-			r.pass(1000*ms + 1)
-		}, "connect, datagram", outcomes{due: 1, inTime: 1, failed: 1}, Classes{dial.Timeout: 1}},
 		{"churn on a schedule: a message fails with its connect", churnOpenLoop, func(r *slotRig) {
 			r.start(0)
 			r.due()
@@ -244,69 +237,43 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.pass(time.Hour.Nanoseconds())
 		}, "connect, send 64, disconnect", outcomes{due: 1, sent: 1, failed: 1}, Classes{dial.Corrupt: 1}},
 
-		{"datagrams: as many in flight as the depth", both(udp, depth(2)), func(r *slotRig) {
+		{"after the end no connection is made", openLoop, func(r *slotRig) {
 			r.up()
-			r.receivedDatagram(r.time, r.sent[1])
-			r.act()
-		}, "connect, datagram, datagram, datagram", outcomes{due: 3, sent: 3, answered: 1}, nil},
-		{"datagrams: one that is lost is replaced", udp, func(r *slotRig) { r.up(); r.pass(1000 * ms); r.pass(1) },
-			"connect, datagram, datagram", outcomes{due: 2, sent: 2, lost: 1}, nil},
-		{"datagrams: a late answer asks for nothing", udp, func(r *slotRig) {
-			r.up()
-			r.pass(1000*ms + 1)
-			r.receivedDatagram(r.time, r.sent[0])
-			r.act()
-		}, "connect, datagram, datagram", outcomes{due: 2, sent: 2, lost: 1}, nil},
-		{"datagrams: an error may be about a datagram", both(udp, depth(2)), func(r *slotRig) {
-			r.up()
-			r.receiveFailed(r.time, dial.Refused)
-			r.pass(1000*ms + 1)
-		}, "connect, datagram, datagram, datagram, datagram", outcomes{due: 4, sent: 4, failed: 1, lost: 1}, Classes{dial.Refused: 1}},
-		{"datagrams: more errors than datagrams are the socket's", udp, func(r *slotRig) {
-			r.up()
-			r.receiveFailed(r.time, dial.Local)
-			r.receiveFailed(r.time, dial.Local)
-			r.act()
-			r.pass(10 * ms)
-			r.connect()
-		}, "connect, datagram, disconnect, connect", outcomes{due: 1, sent: 1}, nil},
-		{"datagrams: the pause is short again after an answer", both(udp, depth(2)), func(r *slotRig) {
-			r.up()
-			for range 3 {
-				r.receiveFailed(r.time, dial.Local)
-			}
-			r.act()
-			r.pass(10 * ms)
-			r.connect()
-			r.receivedDatagram(r.time, r.sent[0])
-			r.act()
-			r.receiveFailed(r.time, dial.Local)
-			r.act()
-			r.pass(10 * ms)
-		}, "connect, datagram, datagram, disconnect, connect, datagram, disconnect, connect",
-			outcomes{due: 3, sent: 3, answered: 1}, nil},
-		{"datagrams: one that cannot be sent fails", both(udp, openLoop), func(r *slotRig) {
-			r.up()
-			r.fails = 1
 			r.due()
-			r.pass(1000*ms + 1)
-		}, "connect, datagram", outcomes{due: 1, inTime: 1, failed: 1}, Classes{dial.Local: 1}},
-		{"datagrams: one that finds no space is sent later", both(udp, openLoop), func(r *slotRig) {
-			r.up()
-			r.full = true
-			r.due()
-			r.full = false
-			r.act()
-			r.receivedDatagram(r.time, r.sent[1])
-			r.act()
-		}, "connect, datagram, datagram", outcomes{due: 1, inTime: 1, sent: 1, answered: 1}, nil},
-		{"datagrams: a wrong byte ends the slot", udp, func(r *slotRig) {
-			r.up()
-			r.receivedDatagram(r.time, []byte("wrong"))
+			r.tally.stop(r.time+1, &r.schedule)
+			r.lost(r.time, dial.Reset)
 			r.act()
 			r.pass(time.Hour.Nanoseconds())
-		}, "connect, datagram, disconnect", outcomes{due: 1, sent: 1, lost: 1}, nil},
-	}
+		}, "connect, send 64, disconnect", outcomes{due: 1, inTime: 1, sent: 1, failed: 1}, Classes{dial.Reset: 1}},
+		{"after the end no connect is tried again", depth(1), func(r *slotRig) {
+			r.start(0)
+			r.act()
+			r.tally.stop(r.time+1, &r.schedule)
+			r.connectFailed(r.time, dial.Refused)
+			r.act()
+			r.pass(time.Hour.Nanoseconds())
+		}, "connect, disconnect", outcomes{}, nil},
+		{"after the end a message that was due still has its connection", churnOpenLoop, func(r *slotRig) {
+			r.start(0)
+			r.due()
+			r.due()
+			r.connect()
+			r.tally.stop(r.time+1, &r.schedule)
+			for range 2 {
+				r.echo(64)
+				r.ended(r.time)
+				r.act()
+				if r.state == connecting {
+					r.connect()
+				}
+			}
+			r.pass(time.Hour.Nanoseconds())
+		}, "connect, send 64, half-close, disconnect, connect, send 64, half-close, disconnect", outcomes{due: 2, inTime: 2, sent: 2, answered: 2}, nil},
+	})
+}
+
+func runSlotCases(t *testing.T, tests []slotCase) {
+	t.Helper()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newSlotRig(t, tt.plan)

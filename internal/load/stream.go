@@ -1,6 +1,9 @@
 package load
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // stream is the messages on one connection, without the I/O: which bytes are to be
 // sent, which have come back, and which messages are pending. It is for one
@@ -94,6 +97,16 @@ func (q *queue) push(m message) {
 		q.head = 0
 	}
 	q.items = append(q.items, m)
+}
+
+// pushFront puts m before the others.
+func (q *queue) pushFront(m message) {
+	if q.head == 0 {
+		q.items = slices.Insert(q.items, 0, m)
+		return
+	}
+	q.head--
+	q.items[q.head] = m
 }
 
 func (q *queue) front() (message, bool) {

@@ -98,17 +98,26 @@ func (t *tally) newInterval() *Interval {
 func (t *tally) claim(now int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch {
-	case t.stopped || now >= t.to:
-		return false
-	case !t.measured(now):
-		return true
-	case t.plan.Messages > 0 && t.outcomes.due >= t.plan.Messages:
+	if t.over(now) {
 		return false
 	}
-	t.outcomes.due++
-	t.second.Due++
+	if t.measured(now) {
+		t.outcomes.due++
+		t.second.Due++
+	}
 	return true
+}
+
+// isOver reports whether no more messages become due.
+func (t *tally) isOver(now int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over(now)
+}
+
+func (t *tally) over(now int64) bool {
+	n := t.plan.Messages
+	return t.ended || t.stopped || now >= t.to || n > 0 && t.outcomes.due >= n
 }
 
 // scheduled counts a message that was taken from the schedule. The delay until then
@@ -221,8 +230,11 @@ func (t account) record(ns int64) {
 
 // received counts a datagram that arrived.
 func (t account) received(now int64, a arrival) {
-	if a.first {
+	switch a.kind {
+	case arrivalAnswer:
 		t.answered(a.due, now, a.size)
+	case arrivalCorrupt:
+		t.failed(a.due, now, dial.Corrupt)
 	}
 	if a.wrong != nil {
 		t.wrong(a.wrong)
@@ -232,8 +244,13 @@ func (t account) received(now int64, a arrival) {
 	if now < t.from {
 		return
 	}
-	if a.duplicate {
+	switch a.kind {
+	case arrivalDuplicate:
 		t.result.Duplicated++
+	case arrivalLate:
+		t.result.Late++
+	case arrivalForeign:
+		t.result.Foreign++
 	}
 	if a.reordered {
 		t.result.Reordered++

@@ -243,26 +243,29 @@ func TestFailuresAreCountedByClass(t *testing.T) {
 
 func TestArrivingDatagramIsCounted(t *testing.T) {
 	wrong := &Wrong{Conn: 1}
-	type counts struct{ Answered, Duplicated, Reordered int64 }
+	type counts struct{ Answered, Failed, Duplicated, Late, Foreign, Reordered int64 }
 	tests := []struct {
 		name string
 		now  int64
 		a    arrival
 		want counts
 	}{
-		{"the answer", from, arrival{due: from, first: true}, counts{Answered: 1}},
-		{"reordered", from, arrival{due: from, first: true, reordered: true}, counts{Answered: 1, Reordered: 1}},
-		{"a duplicate", from, arrival{duplicate: true}, counts{Duplicated: 1}},
-		{"a duplicate in the warm-up", from - 1, arrival{duplicate: true}, counts{}},
-		{"a duplicate while the last answers are waited for", to, arrival{duplicate: true}, counts{Duplicated: 1}},
-		{"of another run", from, arrival{stray: true}, counts{}},
-		{"wrong", from, arrival{wrong: wrong}, counts{}},
+		{"the answer", from, arrival{kind: arrivalAnswer, due: from}, counts{Answered: 1}},
+		{"reordered", from, arrival{kind: arrivalAnswer, due: from, reordered: true}, counts{Answered: 1, Reordered: 1}},
+		{"a duplicate", from, arrival{kind: arrivalDuplicate}, counts{Duplicated: 1}},
+		{"a duplicate in the warm-up", from - 1, arrival{kind: arrivalDuplicate}, counts{}},
+		{"a duplicate while the last answers are waited for", to, arrival{kind: arrivalDuplicate}, counts{Duplicated: 1}},
+		{"late", from, arrival{kind: arrivalLate}, counts{Late: 1}},
+		{"of another run", from, arrival{kind: arrivalForeign}, counts{Foreign: 1}},
+		{"not an echo", from, arrival{kind: arrivalForeign, wrong: wrong}, counts{Foreign: 1}},
+		{"corrupt", from, arrival{kind: arrivalCorrupt, due: from, wrong: wrong}, counts{Failed: 1}},
 	}
 	for _, tt := range tests {
 		tl := tallyFor(t, "udp", 0, 0)
 		tl.received(tt.now, tt.a)
 		r := tl.total()
-		if got := (counts{r.Answered, r.Duplicated, r.Reordered}); got != tt.want || r.Wrong != tt.a.wrong {
+		got := counts{r.Answered, r.Failed[dial.Corrupt], r.Duplicated, r.Late, r.Foreign, r.Reordered}
+		if got != tt.want || r.Wrong != tt.a.wrong {
 			t.Errorf("%s: got %+v, wrong %+v; want %+v, %+v", tt.name, got, r.Wrong, tt.want, tt.a.wrong)
 		}
 	}

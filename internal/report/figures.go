@@ -155,6 +155,8 @@ var losses = []figure{
 	{key: "lost_ratio", label: "lost", of: LossRatio, text: draw.Percentage, bad: true},
 	{key: "duplicated_ratio", label: "duplicated", of: ofDatagrams(func(r *load.Result) int64 { return r.Duplicated }), text: draw.Percentage, bad: true},
 	{key: "reordered_ratio", label: "reordered", of: ofDatagrams(func(r *load.Result) int64 { return r.Reordered }), text: draw.Percentage},
+	{key: "late_ratio", label: "late", of: ofDatagrams(func(r *load.Result) int64 { return r.Late }), text: draw.Percentage, bad: true, rare: true},
+	{key: "foreign_ratio", label: "foreign", of: ofDatagrams(func(r *load.Result) int64 { return r.Foreign }), text: draw.Percentage, bad: true, rare: true},
 }
 
 // LossRatio returns the part of the datagrams that were due and got lost, from 0 to 1; false

@@ -73,6 +73,8 @@ func add(whole, r *load.Result) {
 	whole.Lost += r.Lost
 	whole.Duplicated += r.Duplicated
 	whole.Reordered += r.Reordered
+	whole.Late += r.Late
+	whole.Foreign += r.Foreign
 	whole.Connects += r.Connects
 	whole.ConnectsFailed = sumOf(whole.ConnectsFailed, r.ConnectsFailed)
 	whole.Disconnects = sumOf(whole.Disconnects, r.Disconnects)

@@ -60,6 +60,8 @@ func happen(r *load.Result, e event) {
 	r.BytesIn += 64
 	r.Duplicated += int64(e.second)
 	r.Reordered += 2 * int64(e.second)
+	r.Late += 3 * int64(e.second)
+	r.Foreign += 4 * int64(e.second)
 	in.Answered++
 	in.BytesIn += 64
 	r.Latency.Record(e.latency)

@@ -105,7 +105,7 @@ func valid(r *load.Result) error {
 		return errors.New("no latency")
 	case r.Seconds < 0 || r.Seconds > longestRun:
 		return fmt.Errorf("seconds is %v: want 0 to 1e+09", r.Seconds)
-	case min(r.Due, r.Sent, r.Answered, r.Lost, r.Duplicated, r.Reordered, r.Connects, r.BytesIn, r.BytesOut, leastOf(r.Failed), leastOf(r.ConnectsFailed), leastOf(r.Disconnects)) < 0:
+	case min(r.Due, r.Sent, r.Answered, r.Lost, r.Duplicated, r.Reordered, r.Late, r.Foreign, r.Connects, r.BytesIn, r.BytesOut, leastOf(r.Failed), leastOf(r.ConnectsFailed), leastOf(r.Disconnects)) < 0:
 		return errors.New("a count is negative")
 	case !r.Balanced():
 		return fmt.Errorf("due is %d: want the sum of answered, failed and lost, %d", r.Due, r.Answered+r.Failed.Total()+r.Lost)
