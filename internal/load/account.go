@@ -1,0 +1,151 @@
+package load
+
+import (
+	"time"
+
+	"echod/internal/dial"
+)
+
+// account is the tally for one address.
+type account struct {
+	*tally
+	address *Address // nil: addresses are not told apart
+}
+
+// answered counts a message whose answer came back complete.
+func (t account) answered(due, now int64, size int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.measured(due) {
+		return
+	}
+	t.outcomes.answered++
+	t.result.BytesIn += int64(size)
+	t.second.Answered++
+	t.second.BytesIn += int64(size)
+	if t.address != nil {
+		t.address.Answered++
+	}
+	t.record(now - due)
+	t.checkSettled()
+}
+
+// failed counts a message whose connection failed, or that had none.
+func (t account) failed(due, now int64, class dial.Class) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fail(due, now, class)
+}
+
+// failedAll counts all messages of a queue as failed, and empties it.
+func (t account) failedAll(now int64, class dial.Class, pending *queue) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for m, ok := pending.pop(); ok; m, ok = pending.pop() {
+		t.fail(m.due, now, class)
+	}
+}
+
+func (t account) fail(due, now int64, class dial.Class) {
+	if !t.measured(due) {
+		return
+	}
+	t.outcomes.failed++
+	t.result.Failed.add(class)
+	t.second.Failed++
+	if t.address != nil {
+		t.address.Failed.add(class)
+	}
+	if class == dial.Timeout {
+		t.record(now - due)
+	}
+	t.checkSettled()
+}
+
+// lost counts a datagram without an answer within the timeout.
+func (t account) lost(due, now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.measured(due) {
+		return
+	}
+	t.outcomes.lost++
+	t.second.Lost++
+	if t.address != nil {
+		t.address.Lost++
+	}
+	t.record(now - due)
+	t.checkSettled()
+}
+
+// record records a latency.
+func (t account) record(ns int64) {
+	t.second.Latency.Record(time.Duration(ns))
+	if t.address != nil {
+		t.address.Latency.Record(time.Duration(ns))
+	}
+}
+
+// received counts a datagram that arrived.
+func (t account) received(now int64, a arrival) {
+	switch a.kind {
+	case arrivalAnswer:
+		t.answered(a.due, now, a.size)
+	case arrivalCorrupt:
+		t.failed(a.due, now, dial.Corrupt)
+	}
+	if a.wrong != nil {
+		t.wrong(a.wrong)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now < t.from {
+		return
+	}
+	switch a.kind {
+	case arrivalDuplicate:
+		t.result.Duplicated++
+	case arrivalLate:
+		t.result.Late++
+	case arrivalForeign:
+		t.result.Foreign++
+	}
+	if a.reordered {
+		t.result.Reordered++
+	}
+}
+
+// connected counts a connection, or a datagram socket, and how long it took to make.
+func (t account) connected(took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.conns++
+	t.result.Connects++
+	if t.address != nil {
+		t.address.Connects++
+	}
+	if t.result.Connect != nil {
+		t.result.Connect.Record(took)
+	}
+}
+
+// connectFailed counts a connection, or a datagram socket, that could not be made.
+func (t account) connectFailed(class dial.Class) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.result.ConnectsFailed.add(class)
+	if t.address != nil {
+		t.address.ConnectsFailed.add(class)
+	}
+}
+
+// disconnected counts the end of what connected counted. The class is why it failed; ""
+// if the load ended it.
+func (t account) disconnected(class dial.Class) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.conns--
+	if class != "" {
+		t.result.Disconnects.add(class)
+	}
+}
