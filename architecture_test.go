@@ -25,15 +25,15 @@ var imports = map[string][]string{
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog", "internal/usage"},
 	"internal/agent":             {"internal/accept", "internal/dial", "internal/errno", "internal/sock", "internal/usage"},
 	"internal/certs":             {},
-	"internal/cli":               {"check", "internal/admin", "internal/agent", "internal/certs", "internal/dial", "internal/draw", "internal/endpoint", "internal/engine", "internal/engines", "internal/hist", "internal/load", "internal/metrics", "internal/nearest", "internal/oplog", "internal/page", "internal/ping", "internal/report", "internal/search", "internal/selftest", "internal/server", "internal/sock", "internal/watch", "internal/usage"},
+	"internal/cli":               {"check", "internal/admin", "internal/agent", "internal/certs", "internal/dial", "internal/draw", "internal/endpoint", "internal/engine", "internal/engines", "internal/hist", "internal/load", "internal/metrics", "internal/nearest", "internal/oplog", "internal/page", "internal/ping", "internal/report", "internal/search", "internal/selftest", "internal/server", "internal/sock", "internal/trace", "internal/watch", "internal/usage"},
 	"internal/dial":              {"internal/endpoint", "internal/errno", "internal/usage"},
 	"internal/drain":             {},
 	"internal/draw":              {},
 	"internal/echo":              {},
 	"internal/endpoint":          {"internal/nearest", "internal/usage"},
-	"internal/engine":            {"internal/accept", "internal/errno", "internal/echo", "internal/sock", "internal/memory"},
+	"internal/engine":            {"internal/accept", "internal/errno", "internal/echo", "internal/sock", "internal/memory", "internal/trace"},
 	"internal/engine/enginetest": {"check", "internal/accept", "internal/certs", "internal/echo", "internal/engine", "internal/sock"},
-	"internal/engine/gonet":      {"internal/accept", "internal/echo", "internal/engine", "internal/errno", "internal/memory", "internal/sock"},
+	"internal/engine/gonet":      {"internal/accept", "internal/echo", "internal/engine", "internal/errno", "internal/memory", "internal/sock", "internal/trace"},
 	"internal/engine/reactor":    {"internal/accept", "internal/drain", "internal/echo", "internal/engine", "internal/memory", "internal/poll", "internal/sock", "internal/sys"},
 	"internal/engines":           {"internal/engine", "internal/engine/gonet", "internal/engine/reactor", "internal/nearest", "internal/sys"},
 	"internal/errno":             {},
@@ -55,12 +55,13 @@ var imports = map[string][]string{
 	"internal/sock":              {"internal/accept", "internal/endpoint", "internal/errno", "internal/sys"},
 	"internal/sys":               {},
 	"internal/sys/sim":           {"internal/sys"},
+	"internal/trace":             {"internal/errno", "internal/sys"},
 	"internal/usage":             {},
 	"internal/watch":             {"internal/dial", "internal/endpoint", "internal/ping", "internal/usage"},
 }
 
 // kernelPackages are the packages that may import golang.org/x/sys/unix.
-var kernelPackages = []string{"docs/engines/naive", "internal/dial", "internal/engine/reactor", "internal/load", "internal/ping", "internal/poll", "internal/sock", "internal/sys", "internal/sys/sim"}
+var kernelPackages = []string{"docs/engines/naive", "internal/dial", "internal/engine/reactor", "internal/load", "internal/ping", "internal/poll", "internal/sock", "internal/sys", "internal/sys/sim", "internal/trace"}
 
 // otherModules are directories that hold modules of their own.
 var otherModules = []string{"docs/engines/exercises", "lab", "packaging"}

@@ -94,7 +94,7 @@ func TestShortFlagMeansTheSameInEveryVerb(t *testing.T) {
 // defaultIn returns the default that a help text gives for a flag.
 func defaultIn(help, flag string) string {
 	for _, block := range parseHelp(help) {
-		if block.kind != entry || !regexp.MustCompile(`--`+flag+`( |$)`).MatchString(block.term) {
+		if block.kind != entry || !regexp.MustCompile(`--`+flag+`( |\[|$)`).MatchString(block.term) {
 			continue
 		}
 		if match := regexp.MustCompile(`Default (\S+?)[.,:]?(\s|$)`).FindStringSubmatch(block.text); match != nil {

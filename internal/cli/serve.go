@@ -22,6 +22,7 @@ import (
 	"echod/internal/page"
 	"echod/internal/server"
 	"echod/internal/sock"
+	"echod/internal/trace"
 	"echod/internal/usage"
 )
 
@@ -42,6 +43,7 @@ type serveFlags struct {
 	udpPublic bool
 	busyPoll  time.Duration
 	tls       serverTLSFlags
+	trace     traceFlags
 	admin     adminFlags
 	log       logFlags
 }
@@ -63,7 +65,7 @@ func newServe(p *Process) *cobra.Command {
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.listened = cmd.Flags().Changed("listen")
-			return f.run(cmd.Context(), p)
+			return f.run(cmd, p)
 		},
 	}
 	f.register(cmd)
@@ -100,14 +102,15 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	flags.Var(durationOrZero(&f.stall, time.Millisecond), "stall-timeout", "reset a stalled reader after this long; 0: never")
 	flags.Var(durationOrZero(&f.drain, 0), "drain-timeout", "how long connections may take to finish after a signal")
 	f.tls.register(cmd)
+	f.trace.register(cmd)
 	f.admin.register(cmd)
 	f.log.register(cmd)
 }
 
 // run serves until a signal. Before the plan is made, a signal has its default effect:
 // there is nothing to drain.
-func (f *serveFlags) run(ctx context.Context, p *Process) error {
-	ctx, err := f.family.applyToListeners(ctx, f.listen)
+func (f *serveFlags) run(cmd *cobra.Command, p *Process) error {
+	ctx, err := f.family.applyToListeners(cmd.Context(), f.listen)
 	if err != nil {
 		return err
 	}
@@ -124,6 +127,12 @@ func (f *serveFlags) run(ctx context.Context, p *Process) error {
 	if store != nil {
 		cfg.TLS = store.Config()
 	}
+	recorder, stopTrace, err := f.trace.open(cmd.Flags(), p.Stdout, trace.Header{Program: "echod serve", Side: trace.Server}, cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer stopTrace()
+	cfg.Settings.Trace = recorder
 	plan, err := server.NewPlan(ctx, cfg)
 	if err != nil {
 		return err

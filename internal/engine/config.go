@@ -10,6 +10,7 @@ import (
 	"echod/internal/echo"
 	"echod/internal/memory"
 	"echod/internal/sock"
+	"echod/internal/trace"
 )
 
 // Config is the configuration of an engine. WithDefaults fills in zero fields.
@@ -45,6 +46,8 @@ type Config struct {
 	Guard *echo.Guard
 	// Log receives what an operator should know. nil discards it.
 	Log *slog.Logger
+	// Trace records the lives of connections. nil records nothing.
+	Trace *trace.Recorder
 }
 
 // Listener is one address to serve.

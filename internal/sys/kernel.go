@@ -99,6 +99,21 @@ type Kernel interface {
 	Sleep(d time.Duration)
 }
 
+// IsReal reports whether the calls of k are made by the real kernel, so that its waits block the
+// thread. A kernel that passes its calls on to another has a method Unwrap, which returns the
+// other.
+func IsReal(k Kernel) bool {
+	for {
+		outer, ok := k.(interface{ Unwrap() Kernel })
+		if !ok {
+			break
+		}
+		k = outer.Unwrap()
+	}
+	_, real := k.(*Linux)
+	return real
+}
+
 // Mmsghdr is struct mmsghdr of recvmmsg(2): one datagram of a batch, and its length.
 type Mmsghdr struct {
 	Hdr unix.Msghdr

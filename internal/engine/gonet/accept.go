@@ -9,6 +9,7 @@ import (
 	"echod/internal/accept"
 	"echod/internal/engine"
 	"echod/internal/sock"
+	"echod/internal/trace"
 )
 
 // acceptor accepts the connections of one listening socket. No error of accept(2)
@@ -84,9 +85,11 @@ func (s *server) admit(accepted net.Conn, config *tls.Config) {
 	}
 	defer s.count.Accepted.Add(1)
 	c := s.newConn(peer, config)
+	c.beginLife()
 	if !s.cfg.Budget.Slots.AcquireFor(c.addr.Addr()) {
 		s.count.Refused[engine.RefusedPerIP].Add(1)
 		peer.Close()
+		c.life.Call(c.life.Now(), peer, nil, trace.Record{Op: trace.Close, Call: "Close"})
 		s.cfg.Budget.Slots.Release()
 		return
 	}

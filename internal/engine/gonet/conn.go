@@ -14,6 +14,7 @@ import (
 	"echod/internal/engine"
 	"echod/internal/errno"
 	"echod/internal/memory"
+	"echod/internal/trace"
 )
 
 // conn is one connection. Its fields belong to the goroutine that runs serve. Other
@@ -22,6 +23,7 @@ import (
 type conn struct {
 	server *server
 	peer   net.Conn       // the accepted connection, or TLS on top of it
+	socket net.Conn       // the accepted connection
 	addr   netip.AddrPort // of the peer; invalid on a unix socket
 	number uint32         // different for every connection of the process
 
@@ -34,13 +36,15 @@ type conn struct {
 	buf        *memory.Buffer // nil while nothing is owed and nothing has arrived
 	want       int            // the size of the next buffer, in bytes
 	unbuffered *unbuffered    // to go on when there is no memory; nil until then
+
+	life *trace.Life // nil unless the connection is traced
 }
 
 // lastNumber is the number of the last connection.
 var lastNumber atomic.Uint32
 
 func (s *server) newConn(peer net.Conn, config *tls.Config) *conn {
-	c := &conn{server: s, peer: peer, number: lastNumber.Add(1), want: s.firstBuffer()}
+	c := &conn{server: s, peer: peer, socket: peer, number: lastNumber.Add(1), want: s.firstBuffer()}
 	if tcp, ok := peer.RemoteAddr().(*net.TCPAddr); ok {
 		c.addr = unmapped(tcp.AddrPort())
 	}
@@ -73,9 +77,11 @@ func (c *conn) echo() engine.Cause {
 	for {
 		var n int
 		var err error
+		begin := c.life.Now()
 		switch c.stream.Next() {
 		case echo.Read: // nothing is owed: wait until the peer sends something
 			n, err = c.source.receive(c)
+			c.traceRead(begin, n, err)
 			if n > 0 {
 				c.stream.Received(n)
 				c.in.Store(c.stream.In())
@@ -90,6 +96,7 @@ func (c *conn) echo() engine.Cause {
 			}
 		case echo.Write: // send what is owed; wait until the peer takes it
 			n, err = c.peer.Write(c.buf.Owed)
+			c.traceWrite(begin, n, err)
 			c.stream.Sent(n)
 			c.out.Store(c.stream.Out())
 			c.buf.Owed = c.buf.Owed[n:]
@@ -152,18 +159,19 @@ const (
 // minutes (tcp(7), tcp_orphan_retries). So halfClose waits until the peer has
 // acknowledged everything, the stall timeout is over, or a drain begins.
 func (c *conn) halfClose() engine.Cause {
-	transport := c.peer
 	if t, ok := c.peer.(*tlsConn); ok {
 		if err := t.CloseWrite(); err != nil { // close_notify
 			return causeOf(t.classify(err))
 		}
-		transport = t.wire.Conn
 	}
-	tcp, ok := transport.(tcpConn)
+	tcp, ok := c.socket.(tcpConn)
 	if !ok {
 		return engine.Finished // close(2) is the end of file
 	}
-	if err := tcp.SetLinger(-1); err != nil { // the close is a FIN again, not a reset
+	begin := c.life.Now()
+	err := tcp.SetLinger(-1) // the close is a FIN again, not a reset
+	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.LingerOff, Call: "SetLinger", Args: "-1"})
+	if err != nil {
 		return causeOf(err)
 	}
 	if c.stream.Out() < smallestWindow {
@@ -173,7 +181,10 @@ func (c *conn) halfClose() engine.Cause {
 	if err != nil || left == 0 {
 		return engine.Finished
 	}
-	if err := tcp.CloseWrite(); err != nil { // FIN
+	begin = c.life.Now()
+	err = tcp.CloseWrite() // FIN
+	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
+	if err != nil {
 		return causeOf(err)
 	}
 	c.server.count.Finishing.Add(1)
@@ -206,7 +217,9 @@ func (c *conn) close(why *atomic.Uint64) {
 	s.count.BytesIn.Add(c.stream.In())
 	s.count.BytesOut.Add(c.stream.Out())
 	s.mu.Unlock()
-	c.peer.Close()
+	begin := c.life.Now()
+	err := c.peer.Close()
+	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Close, Call: "Close"})
 	s.count.Discarded.Add(uint64(c.stream.Owed()))
 	why.Add(1)
 	s.count.Active.Add(-1)

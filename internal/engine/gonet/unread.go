@@ -9,6 +9,7 @@ import (
 
 	"echod/internal/engine"
 	"echod/internal/sock"
+	"echod/internal/trace"
 )
 
 // Both types here leave owed bytes unread in the kernel: they peek at bytes, send them,
@@ -117,8 +118,11 @@ func (c *conn) echoUnread() (err error) {
 	// owed them.
 	c.lastMove.owe(c.server.clock.now.Load())
 	b.n, b.errno = 0, 0
+	begin := c.life.Now()
 	err = b.raw.Write(b.moved)
 	if b.n > 0 {
+		c.life.Call(begin, c.socket, nil, trace.Record{Op: trace.Send, Call: "send", N: b.n, Asked: b.n})
+		c.life.Call(begin, c.socket, nil, trace.Record{Op: trace.Receive, Call: "recv", N: b.n, Asked: b.n})
 		c.stream.Received(b.n)
 		c.stream.Sent(b.n)
 		c.in.Store(c.stream.In())

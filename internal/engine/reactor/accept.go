@@ -3,11 +3,9 @@
 package reactor
 
 import (
-	"encoding/binary"
 	"log/slog"
 	"net/netip"
 	"sync"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -119,7 +117,7 @@ func (ln *listener) assign(l *loop, fd int) {
 		l.refuse(fd, engine.RefusedFD)
 		return
 	}
-	if l.srv.addresses != nil && !l.srv.addresses.add(fd, addrOf(&l.sockaddr).Addr()) {
+	if l.srv.addresses != nil && !l.srv.addresses.add(fd, sys.AddrPort(&l.sockaddr).Addr()) {
 		l.refuse(fd, engine.RefusedPerIP)
 		return
 	}
@@ -261,18 +259,4 @@ func (a *addresses) remove(fd int) {
 	if ok {
 		a.slots.ReleaseFor(addr)
 	}
-}
-
-// addrOf returns the address in a sockaddr; the zero value for a unix socket.
-func addrOf(peer *unix.RawSockaddrAny) netip.AddrPort {
-	inet := (*unix.RawSockaddrInet4)(unsafe.Pointer(peer))
-	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&inet.Port))[:]) // IPv6 has it at the same offset
-	switch peer.Addr.Family {
-	case unix.AF_INET:
-		return netip.AddrPortFrom(netip.AddrFrom4(inet.Addr), port)
-	case unix.AF_INET6:
-		inet6 := (*unix.RawSockaddrInet6)(unsafe.Pointer(peer))
-		return netip.AddrPortFrom(netip.AddrFrom16(inet6.Addr), port)
-	}
-	return netip.AddrPort{}
 }

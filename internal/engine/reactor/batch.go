@@ -96,4 +96,4 @@ func (b *batch) destination(i int) netip.Addr {
 }
 
 // source returns the address and port that the i-th datagram came from.
-func (b *batch) source(i int) netip.AddrPort { return addrOf(&b.messages[i].from) }
+func (b *batch) source(i int) netip.AddrPort { return sys.AddrPort(&b.messages[i].from) }

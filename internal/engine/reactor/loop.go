@@ -106,7 +106,7 @@ func (l *loop) watch(fd int, h handler) error {
 
 // run iterates until the server is shut down and the last connection has ended.
 func (l *loop) run() error {
-	if _, real := l.k.(*sys.Linux); real { // its waits block the thread
+	if sys.IsReal(l.k) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"echod/internal/engine"
+	"echod/internal/sys"
 )
 
 // Peers asks every loop at the same time and selects from their answers.
@@ -86,6 +87,6 @@ func (l *loop) peerAddr(fd int) netip.AddrPort {
 	if errno := l.k.Getpeername(fd, &l.sockaddr); errno != 0 {
 		return netip.AddrPort{}
 	}
-	addr := addrOf(&l.sockaddr)
+	addr := sys.AddrPort(&l.sockaddr)
 	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 }

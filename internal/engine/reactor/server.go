@@ -36,6 +36,9 @@ var _ engine.Server = (*server)(nil)
 // newServer makes the loops and binds every listener. On an error everything is closed
 // again.
 func newServer(r reactor, cfg engine.Config) (_ *server, err error) {
+	if cfg.Trace != nil {
+		r.kernel = cfg.Trace.Kernel(r.kernel, r.name)
+	}
 	s := &server{name: r.name, k: r.kernel, maxFD: r.maxFD, table: newTable(), closed: make(chan struct{})}
 	defer func() {
 		if err != nil {

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"echod/internal/trace"
+	"echod/internal/usage"
+)
+
+// traceFlags are --trace and its siblings.
+type traceFlags struct {
+	filter  trace.Filter
+	path    string
+	max     int64
+	payload string
+
+	traced bool // whether --trace was given
+}
+
+// Sizes of a trace in bytes.
+const (
+	defaultTraceMax = 64 << 20
+	minTraceMax     = 64 << 10
+	tracePayload    = 32 // of each message
+)
+
+func (f *traceFlags) register(cmd *cobra.Command) {
+	f.max, f.payload = defaultTraceMax, "yes"
+	flags := cmd.Flags()
+	flags.Var(&value[trace.Filter]{p: &f.filter, kind: "connections", parse: trace.ParseFilter, text: trace.Filter.String}, "trace", "print the life of each connection")
+	flags.Lookup("trace").NoOptDefVal = "all"
+	flags.StringVar(&f.path, "trace-file", "", "write the trace to this file")
+	flags.Var(size(&f.max, minTraceMax, 1<<40), "trace-max", "the most bytes of --trace-file")
+	flags.Var(choice(&f.payload, []string{"yes", "no"}), "trace-payload", "whether a trace has the first bytes of messages")
+}
+
+// open returns the recorder that the flags ask for, nil if they ask for none. stop writes the
+// rest of the trace.
+func (f *traceFlags) open(flags *pflag.FlagSet, stdout io.Writer, header trace.Header, log *slog.Logger) (r *trace.Recorder, stop func(), err error) {
+	f.traced = flags.Changed("trace")
+	if !f.traced && f.path == "" {
+		for _, name := range []string{"trace-max", "trace-payload"} {
+			if flags.Changed(name) {
+				return nil, nil, usage.New("--"+name+" has no trace to apply to", "add --trace or --trace-file FILE")
+			}
+		}
+		return nil, func() {}, nil
+	}
+	cfg := trace.Config{Header: header, Filter: f.filter, MaxFile: f.max}
+	if f.payload == "yes" {
+		cfg.Payload = tracePayload
+	}
+	if f.traced {
+		cfg.Text = stdout
+	}
+	var file *os.File
+	if f.path != "" {
+		if _, err := newOutputFile("--trace-file", f.path); err != nil {
+			return nil, nil, err
+		}
+		if file, err = os.Create(f.path); err != nil {
+			return nil, nil, &exitError{Usage, fmt.Errorf("--trace-file: %w", err)}
+		}
+		cfg.File = file
+	}
+	r = trace.New(cfg)
+	return r, func() {
+		err := r.Close()
+		if file != nil {
+			err = errors.Join(err, file.Close())
+		}
+		if err != nil {
+			log.Error("the trace is not complete", slog.String("file", f.path), slog.Any("error", err))
+		}
+	}, nil
+}

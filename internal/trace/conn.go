@@ -1,0 +1,42 @@
+package trace
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"echod/internal/errno"
+)
+
+// Call records a call of package net on conn, which began at begin and returned err. It sets
+// the times of rec, Errno, and Held unless the call has closed conn. So a program that uses
+// package net is seen from above: Go's runtime makes the system calls, and waits between them.
+func (l *Life) Call(begin time.Duration, conn net.Conn, err error, rec Record) {
+	if l == nil {
+		return
+	}
+	rec.Time, rec.Took = begin, l.Now()-begin
+	rec.Errno = errorName(err)
+	if rec.Op != Close {
+		rec.Held = inspectConn(conn)
+	}
+	l.Step(rec)
+}
+
+// errorName returns the name of the error number in err, or else its text; "" if there is no
+// error, or the end of the stream.
+func errorName(err error) string {
+	switch number := errno.Of(err); {
+	case err == nil || err == io.EOF:
+		return ""
+	case number != 0:
+		return errnoName(number)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "i/o timeout"
+	case errors.Is(err, net.ErrClosed):
+		return "use of closed network connection"
+	}
+	return err.Error()
+}

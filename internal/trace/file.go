@@ -1,0 +1,125 @@
+package trace
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// textOutput writes lines for people.
+type textOutput struct {
+	w     *bufio.Writer
+	began map[int]beginning // by the number of the connection
+}
+
+// beginning is what the first record of a connection says, and the later ones do not.
+type beginning struct {
+	peer string
+	time time.Duration
+}
+
+func newTextOutput(w io.Writer) *textOutput {
+	return &textOutput{bufio.NewWriter(w), map[int]beginning{}}
+}
+
+func (o *textOutput) write(r *Record) {
+	begin, ok := o.began[r.Conn]
+	if !ok {
+		begin = beginning{r.Peer, r.Time + r.Took}
+		o.began[r.Conn] = begin
+	}
+	if r.Op == Close {
+		delete(o.began, r.Conn)
+	}
+	o.w.WriteString(Line(r, begin.peer, r.Time+r.Took-begin.time) + "\n")
+}
+
+// flush never fails: if standard output has lost its reader, nobody misses the lines.
+func (o *textOutput) flush() error {
+	o.w.Flush()
+	return nil
+}
+
+// fileOutput writes a header and then steps, as JSON, a line each.
+type fileOutput struct {
+	w    *bufio.Writer
+	left int64 // bytes; negative when the file is full
+}
+
+// fullLine is more than the longest line of a Full record.
+const fullLine = 128
+
+func newFileOutput(w io.Writer, h Header, limit int64) *fileOutput {
+	o := &fileOutput{bufio.NewWriter(w), limit - fullLine}
+	o.writeLine(h)
+	return o
+}
+
+func (o *fileOutput) write(r *Record) {
+	if o.left < 0 {
+		return
+	}
+	if !o.writeLine(r) {
+		o.left = fullLine
+		o.writeLine(Record{Time: r.Time, Op: Full})
+		o.left = -1
+	}
+}
+
+// writeLine writes v, unless it is longer than what is left.
+func (o *fileOutput) writeLine(v any) (ok bool) {
+	line, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // every field can be written
+	}
+	if o.left < int64(len(line))+1 {
+		return false
+	}
+	o.left -= int64(len(line)) + 1
+	o.w.Write(append(line, '\n'))
+	return true
+}
+
+func (o *fileOutput) flush() error { return o.w.Flush() }
+
+// File is a trace that was read.
+type File struct {
+	Header  Header
+	Records []Record
+}
+
+// maxLine is the longest line that Read accepts, in bytes.
+const maxLine = 1 << 20
+
+// Read reads a trace. A last line without its end, of a program that was killed, is ignored. The
+// error names the line.
+func Read(r io.Reader) (*File, error) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	var f File
+	if !lines.Scan() {
+		return nil, errors.Join(errors.New("the trace is empty"), lines.Err())
+	}
+	if err := json.Unmarshal(lines.Bytes(), &f.Header); err != nil || f.Header.Format != Format {
+		return nil, fmt.Errorf("line 1: want the header of a trace in format %s", Format)
+	}
+	var unfinished error // of the line before
+	for n := 2; lines.Scan(); n++ {
+		if unfinished != nil {
+			return nil, unfinished
+		}
+		var rec Record
+		if err := json.Unmarshal(lines.Bytes(), &rec); err != nil {
+			unfinished = fmt.Errorf("line %d: %w", n, err)
+			continue
+		}
+		f.Records = append(f.Records, rec)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read the trace: %w", err)
+	}
+	return &f, nil
+}

@@ -1,0 +1,242 @@
+//go:build linux
+
+package trace
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+)
+
+// Kernel returns a kernel that makes the calls of k, and records those on the connections that
+// it accepts. It asks k, if it is a sys.Inspector, what it holds after each of them, and makes
+// no other call. engine is the name of the engine that uses it.
+func (r *Recorder) Kernel(k sys.Kernel, engine string) sys.Kernel {
+	inspector, _ := k.(sys.Inspector)
+	return &kernel{Kernel: k, recorder: r, engine: engine, inspector: inspector}
+}
+
+// kernel records calls. Calls that are not about a connection, or about one that is not traced,
+// pass through.
+type kernel struct {
+	sys.Kernel
+	recorder  *Recorder
+	engine    string
+	inspector sys.Inspector // nil if the kernel is none
+	lives     sync.Map      // *Life by descriptor
+}
+
+// Unwrap returns the kernel that makes the calls.
+func (k *kernel) Unwrap() sys.Kernel { return k.Kernel }
+
+// life returns the life of fd; nil if it is not traced.
+func (k *kernel) life(fd int) *Life {
+	if l, ok := k.lives.Load(fd); ok {
+		return l.(*Life)
+	}
+	return nil
+}
+
+func (k *kernel) inspect(fd int) *sys.Held {
+	if k.inspector == nil {
+		return nil
+	}
+	return held(k.inspector.Inspect(fd))
+}
+
+// step records a call on fd that began at begin.
+func (k *kernel) step(l *Life, fd int, begin time.Duration, errno sys.Errno, rec Record) {
+	rec.Time, rec.Took = begin, l.Now()-begin
+	rec.Errno = errnoName(errno)
+	if rec.Op != Close {
+		rec.Held = k.inspect(fd)
+	}
+	l.Step(rec)
+}
+
+// Accept4 begins the life of a connection. It asks for the peer's address also if the program
+// does not.
+func (k *kernel) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys.Errno) {
+	if peer == nil {
+		peer = new(unix.RawSockaddrAny)
+	}
+	begin := k.recorder.cfg.Now()
+	nfd, errno := k.Kernel.Accept4(fd, peer, flags)
+	if errno != 0 {
+		return nfd, errno
+	}
+	addr := sys.AddrPort(peer)
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	if l := k.recorder.Begin(addr); l != nil {
+		k.lives.Store(nfd, l)
+		k.step(l, nfd, begin, 0, Record{Op: Accept, Call: "accept4", Args: acceptArgs(fd, flags), N: nfd,
+			Peer: peerName(addr, peer.Addr.Family), Engine: k.engine, FD: nfd})
+	}
+	return nfd, 0
+}
+
+func peerName(addr netip.AddrPort, family uint16) string {
+	if family == unix.AF_UNIX {
+		return "unix"
+	}
+	return addr.String()
+}
+
+func (k *kernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.Recv(fd, p, flags)
+	}
+	begin := l.Now()
+	n, errno := k.Kernel.Recv(fd, p, flags)
+	op := Receive
+	if flags&unix.MSG_PEEK != 0 {
+		op = Peek
+	}
+	k.step(l, fd, begin, errno, Record{Op: op, Call: "recv", Args: messageArgs(fd, len(p), flags), N: n, Asked: len(p), Data: p})
+	return n, errno
+}
+
+func (k *kernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.Send(fd, p, flags)
+	}
+	begin := l.Now()
+	n, errno := k.Kernel.Send(fd, p, flags)
+	k.step(l, fd, begin, errno, Record{Op: Send, Call: "send", Args: messageArgs(fd, len(p), flags), N: n, Asked: len(p), Data: p})
+	return n, errno
+}
+
+func (k *kernel) Shutdown(fd, how int) sys.Errno {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.Shutdown(fd, how)
+	}
+	begin := l.Now()
+	errno := k.Kernel.Shutdown(fd, how)
+	k.step(l, fd, begin, errno, Record{Op: Shutdown, Call: "shutdown", Args: shutdownArgs(fd, how)})
+	return errno
+}
+
+// Close ends the life. The number of the descriptor may be that of another connection at once,
+// so the life ends before the call.
+func (k *kernel) Close(fd int) sys.Errno {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.Close(fd)
+	}
+	k.lives.Delete(fd)
+	begin := l.Now()
+	errno := k.Kernel.Close(fd)
+	k.step(l, fd, begin, errno, Record{Op: Close, Call: "close", Args: fdArgs(fd)})
+	return errno
+}
+
+func (k *kernel) SetsockoptLinger(fd int, linger *unix.Linger) sys.Errno {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.SetsockoptLinger(fd, linger)
+	}
+	begin := l.Now()
+	errno := k.Kernel.SetsockoptLinger(fd, linger)
+	op := LingerOff
+	if linger.Onoff != 0 {
+		op = LingerOn
+	}
+	k.step(l, fd, begin, errno, Record{Op: op, Call: "setsockopt", Args: lingerArgs(fd, linger)})
+	return errno
+}
+
+func (k *kernel) SetsockoptInt(fd, level, opt, value int) sys.Errno {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.SetsockoptInt(fd, level, opt, value)
+	}
+	begin := l.Now()
+	errno := k.Kernel.SetsockoptInt(fd, level, opt, value)
+	k.step(l, fd, begin, errno, Record{Op: Other, Call: "setsockopt", Args: optionArgs(fd, level, opt, value)})
+	return errno
+}
+
+func (k *kernel) Outq(fd int) (int, sys.Errno) {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.Outq(fd)
+	}
+	begin := l.Now()
+	n, errno := k.Kernel.Outq(fd)
+	k.step(l, fd, begin, errno, Record{Op: Query, Call: "ioctl", Args: queryArgs(fd), N: n})
+	return n, errno
+}
+
+func (k *kernel) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) sys.Errno {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.EpollCtl(epfd, op, fd, event)
+	}
+	begin := l.Now()
+	errno := k.Kernel.EpollCtl(epfd, op, fd, event)
+	rec := Record{Op: Watch, Call: "epoll_ctl", Args: controlArgs(epfd, op, fd, event)}
+	if op != unix.EPOLL_CTL_DEL {
+		rec.Events = eventsOf(event.Events)
+	}
+	k.step(l, fd, begin, errno, rec)
+	return errno
+}
+
+func (k *kernel) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, sys.Errno) {
+	begin := k.recorder.cfg.Now()
+	n, errno := k.Kernel.EpollWait(epfd, events, timeout)
+	for i := range max(n, 0) {
+		ev := &events[i]
+		if l := k.life(int(ev.Fd)); l != nil {
+			k.step(l, int(ev.Fd), begin, errno, Record{Op: Wait, Call: "epoll_wait", Args: epollArgs(epfd, len(events), timeout),
+				N: n, Result: eventResult("EPOLL", int(ev.Fd), ev.Events), Events: eventsOf(ev.Events)})
+		}
+	}
+	return n, errno
+}
+
+func (k *kernel) Poll(fds []unix.PollFd, timeout int) (int, sys.Errno) {
+	begin := k.recorder.cfg.Now()
+	n, errno := k.Kernel.Poll(fds, timeout)
+	for i := 0; i < len(fds) && errno == 0 && n > 0; i++ {
+		fd, ready := int(fds[i].Fd), uint32(uint16(fds[i].Revents))
+		if ready == 0 {
+			continue
+		}
+		if l := k.life(fd); l != nil {
+			k.step(l, fd, begin, errno, Record{Op: Wait, Call: "poll", Args: pollArgs(fds, i, timeout),
+				N: n, Result: eventResult("POLL", fd, ready), Events: eventsOf(ready)})
+		}
+	}
+	return n, errno
+}
+
+// Select is given copies of the sets, so that the trace has them as they were before the call.
+func (k *kernel) Select(nfd int, r, w *unix.FdSet, timeout int) (int, sys.Errno) {
+	begin, read, write := k.recorder.cfg.Now(), *r, *w
+	n, errno := k.Kernel.Select(nfd, r, w, timeout)
+	for fd := 0; fd < nfd && errno == 0 && n > 0; fd++ {
+		var events []Event
+		if r.IsSet(fd) {
+			events = append(events, Readable)
+		}
+		if w.IsSet(fd) {
+			events = append(events, Writable)
+		}
+		if events == nil {
+			continue
+		}
+		if l := k.life(fd); l != nil {
+			k.step(l, fd, begin, errno, Record{Op: Wait, Call: "select", Args: selectArgs(nfd, fd, &read, &write, timeout),
+				N: n, Result: selectResult(nfd, fd, r, w), Events: events})
+		}
+	}
+	return n, errno
+}

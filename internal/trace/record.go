@@ -1,0 +1,113 @@
+// Package trace records the lives of connections: each call that a program makes on a
+// connection, when and with what result, what the kernel holds after it, and why the
+// program made it.
+//
+// A [Recorder] is given the calls in one of two ways. [Recorder.Kernel] wraps the kernel of an
+// engine that makes its own system calls: the engine does not know that it is traced, and costs
+// nothing more when it is not. A program that uses package net reports its calls itself, to the
+// [Life] of the connection.
+//
+// The reasons are not told by the program. They follow from the calls before (why.go), so the
+// same words describe every engine, and a trace that was read from a file.
+//
+//	record.go    one step of a life, and the header of a file
+//	why.go       the reason of a step
+//	recorder.go  which connections are traced, and the queue to those that write
+//	kernel.go    a kernel that records the calls made on it
+//	text.go      a step as a line of text
+//	file.go      a file of steps: writes and reads it
+package trace
+
+import (
+	"time"
+
+	"echod/internal/sys"
+)
+
+// Op is what a call does to a connection, whatever the name of the call is.
+type Op string
+
+const (
+	Accept    Op = "accept"     // the life of a server's connection begins
+	Connect   Op = "connect"    // the life of a client's connection begins
+	Wait      Op = "wait"       // a poller has reported the connection
+	Watch     Op = "watch"      // a poller is told what to report
+	Receive   Op = "receive"    // N bytes, 0 at the end of the stream
+	Peek      Op = "peek"       // N bytes that stay in the kernel
+	Send      Op = "send"       // N bytes of Asked
+	Shutdown  Op = "shutdown"   // a FIN follows what was sent
+	LingerOff Op = "linger-off" // close will end the stream with a FIN
+	LingerOn  Op = "linger-on"  // close will reset the connection
+	Query     Op = "query"      // N bytes are not acknowledged
+	Deadline  Op = "deadline"   // receiving and sending are interrupted at a time
+	Close     Op = "close"      // the life ends
+	Other     Op = "other"      // any other call
+	Lost      Op = "lost"       // N steps are missing here: the output was too slow
+	Full      Op = "full"       // the file has reached its limit, and ends here
+)
+
+// Event is a condition that a poller reports or is asked to report.
+type Event string
+
+const (
+	Readable Event = "readable"
+	Writable Event = "writable"
+	HangUp   Event = "hang-up"
+	Failed   Event = "error"
+)
+
+// Record is one step in the life of a connection: a call that has returned.
+type Record struct {
+	// Time is when the call began, and Took how long it took, in nanoseconds. Time counts
+	// from the beginning of the trace.
+	Time time.Duration `json:"t_ns"`
+	Took time.Duration `json:"took_ns,omitempty"`
+	// Conn is the number of the connection, from 1 on; 0 for Lost and Full.
+	Conn int `json:"conn,omitempty"`
+	// Peer, Engine and FD are in the first record of a connection: the address of the
+	// peer, the engine that serves it, and its descriptor, -1 if it is unknown.
+	Peer   string `json:"peer,omitempty"`
+	Engine string `json:"engine,omitempty"`
+	FD     int    `json:"fd,omitempty"`
+
+	Op   Op     `json:"op"`
+	Call string `json:"call"`           // the name of the call, e.g. "recv" or "Read"
+	Args string `json:"args,omitempty"` // its arguments, in the notation of strace(1)
+	// N is the result: a number of bytes, a descriptor, a number of events.
+	N int `json:"n"`
+	// Asked is how many bytes the program asked to receive or to send.
+	Asked int `json:"asked,omitempty"`
+	// Result is what the call returned beside N, e.g. the events of a wait.
+	Result string  `json:"result,omitempty"`
+	Events []Event `json:"events,omitempty"` // of Wait and Watch
+	Errno  string  `json:"errno,omitempty"`  // e.g. "EAGAIN"; "" if the call succeeded
+	// Data is the beginning of the bytes that were received or sent.
+	Data []byte `json:"data,omitempty"`
+	// Held is what the kernel holds after the call; nil if it is unknown.
+	Held *sys.Held `json:"kernel,omitempty"`
+	// Why is the reason of the call, or what follows from its result.
+	Why string `json:"why,omitempty"`
+}
+
+// Header is the first line of a file.
+type Header struct {
+	Format string `json:"format"` // Format
+	// Program is what was traced, e.g. "echod serve".
+	Program string `json:"program"`
+	// Side is "server" or "client".
+	Side Side `json:"side"`
+	// Start is the time of day at which Time is 0.
+	Start time.Time `json:"start"`
+}
+
+// Format is the name and the version of the format of a file. A reader of version 1 must
+// ignore fields that it does not know.
+const Format = "echod-trace/1"
+
+// Side is which end of its connections a program is.
+type Side string
+
+const (
+	Server Side = "server" // it sends back what it receives
+	Client Side = "client" // it receives what it has sent
+)

@@ -1,0 +1,89 @@
+package trace
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"echod/internal/sys"
+)
+
+// Line returns a step as one line of text, without the newline: the peer, the time since the
+// beginning of the connection, the call, what the kernel holds, and why.
+func Line(r *Record, peer string, since time.Duration) string {
+	switch r.Op {
+	case Lost:
+		return fmt.Sprintf("%d steps are missing: the output is too slow", r.N)
+	case Full:
+		return "the file has reached its limit"
+	}
+	call := CallText(r)
+	return strings.TrimRight(fmt.Sprintf("%-21s %10s  %-44s  %-19s %s", peer, "+"+Short(since), call, HeldText(r.Held), r.Why), " ")
+}
+
+// CallText returns the call in the notation of strace(1), with the beginning of the bytes that
+// were moved.
+func CallText(r *Record) string {
+	var b strings.Builder
+	b.WriteString(r.Call + "(" + r.Args + ")")
+	if r.Errno != "" {
+		b.WriteString(" = -1 " + r.Errno)
+	} else {
+		b.WriteString(" = " + strconv.Itoa(r.N))
+	}
+	if r.Result != "" {
+		b.WriteString(" " + r.Result)
+	}
+	if len(r.Data) > 0 {
+		b.WriteString(" " + quote(r.Data, r.N))
+	}
+	return b.String()
+}
+
+// shownBytes is how many bytes of the payload a line shows.
+const shownBytes = 12
+
+// quote returns the beginning of n bytes as a quoted string.
+func quote(data []byte, n int) string {
+	data = data[:min(len(data), n)]
+	shown := data[:min(len(data), shownBytes)]
+	text := strconv.QuoteToASCII(string(shown))
+	if len(shown) < n {
+		text += "…"
+	}
+	return text
+}
+
+// HeldText returns what the kernel holds in a few words. A queue that is empty is omitted.
+func HeldText(h *sys.Held) string {
+	if h == nil {
+		return ""
+	}
+	var parts []string
+	if h.State != "" {
+		parts = append(parts, h.State)
+	}
+	for _, one := range []struct {
+		name string
+		n    int
+	}{{"in", h.Arrived}, {"out", h.Unacknowledged}, {"unsent", h.Unsent}, {"retransmits", h.Retransmits}} {
+		if one.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", one.name, one.n))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// Short returns d with about four digits.
+func Short(d time.Duration) string {
+	switch {
+	case d < 10*time.Microsecond:
+		return d.Round(10 * time.Nanosecond).String()
+	case d < time.Millisecond:
+		return d.Round(time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(10 * time.Microsecond).String()
+	}
+	return d.Round(time.Millisecond).String()
+}

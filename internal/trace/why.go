@@ -1,0 +1,224 @@
+package trace
+
+import "fmt"
+
+// story is what is known of a connection from its calls so far.
+type story struct {
+	side     Side
+	in, out  int64 // bytes received and sent
+	finished bool  // the peer has finished sending
+	shut     bool  // we have
+	lingers  bool  // close resets the connection
+	begun    bool
+}
+
+// step returns the reason of a step, and remembers the step. It depends on nothing but the
+// steps of this connection.
+func (s *story) step(r *Record) string {
+	why := s.why(r)
+	if r.Errno != "" {
+		return why
+	}
+	switch r.Op {
+	case Accept, Connect:
+		s.begun = true
+		s.lingers = r.Op == Accept // a listener's sockets have it from the listener
+	case Receive:
+		s.in += int64(r.N)
+		s.finished = s.finished || r.N == 0 && r.Asked > 0
+	case Send:
+		s.out += int64(r.N)
+	case Shutdown:
+		s.shut = true
+	case LingerOff, LingerOn:
+		s.lingers = r.Op == LingerOn
+	}
+	return why
+}
+
+// owed returns how many bytes are still to be sent back: by us if we are the server, to us if
+// we are the client.
+func (s *story) owed() int64 {
+	if s.side == Client {
+		return s.out - s.in
+	}
+	return s.in - s.out
+}
+
+func (s *story) why(r *Record) string {
+	if r.Errno != "" {
+		return s.whyFailed(r)
+	}
+	switch r.Op {
+	case Accept:
+		return "a connection was in the queue of the listener"
+	case Connect:
+		return "the service has accepted the connection, or its kernel has"
+	case Wait:
+		return s.whyReady(r)
+	case Watch:
+		return s.whyWatched(r)
+	case Receive:
+		return s.whyReceived(r)
+	case Peek:
+		return fmt.Sprintf("%s arrived and stay in the kernel until they are sent back", count(r.N))
+	case Send:
+		return s.whySent(r)
+	case Shutdown:
+		if s.side == Client {
+			return "a FIN: all is sent, and the answer is still to come"
+		}
+		return "a FIN: all is sent, but not yet acknowledged, so the socket stays open"
+	case LingerOff:
+		return "the honest end: close will send a FIN, and not a reset"
+	case LingerOn:
+		return "close will send a reset"
+	case Query:
+		return notAcknowledged(r.N)
+	case Deadline:
+		return "receiving and sending are interrupted at this time"
+	case Close:
+		return s.whyClosed()
+	}
+	return ""
+}
+
+func (s *story) whyFailed(r *Record) string {
+	switch r.Errno {
+	case "EAGAIN":
+		switch r.Op {
+		case Receive, Peek:
+			return "nothing has arrived"
+		case Send:
+			return fmt.Sprintf("the kernel has no room: %s wait until the peer takes some", count(int(s.owed())))
+		}
+	case "EINTR":
+		return "a signal interrupted the call: it is repeated"
+	case "ECONNRESET":
+		return "the peer has reset the connection"
+	case "EPIPE":
+		return "sending has ended: by our FIN, or because the peer has gone"
+	case "ETIMEDOUT":
+		return "the kernel gave up: the peer did not acknowledge"
+	case "i/o timeout":
+		return "the deadline has passed"
+	case "use of closed network connection":
+		return "another goroutine has closed the connection"
+	}
+	return "the call failed"
+}
+
+func (s *story) whyReady(r *Record) string {
+	switch {
+	case has(r.Events, Failed), has(r.Events, HangUp) && !s.finished && r.Held != nil && r.Held.State == "CLOSE":
+		return "the connection has failed: the next call says how"
+	case has(r.Events, Writable):
+		return fmt.Sprintf("there is room again for the %s that are owed", count(int(s.owed())))
+	case r.Held == nil:
+		return "bytes have arrived, or the peer has finished"
+	case r.Held.Arrived > 0:
+		return fmt.Sprintf("%s arrived", count(r.Held.Arrived))
+	case r.Held.State == "CLOSE_WAIT" || r.Held.State == "LAST_ACK" || r.Held.State == "":
+		return "the peer has finished: its FIN has arrived"
+	}
+	return "the socket is ready"
+}
+
+func (s *story) whyWatched(r *Record) string {
+	switch {
+	case len(r.Events) == 0:
+		return "no event of this connection is of interest"
+	case has(r.Events, Writable) && !has(r.Events, Readable):
+		return "wait for room, and read nothing meanwhile: this is the backpressure"
+	case s.out > 0:
+		return "nothing is owed: wait for the next bytes"
+	}
+	return "wait until bytes arrive"
+}
+
+func (s *story) whyReceived(r *Record) string {
+	switch {
+	case r.N == 0 && r.Asked == 0:
+		return ""
+	case r.N == 0 && s.owed() == 0:
+		return "the peer has finished, and nothing is owed: a half-close"
+	case r.N == 0:
+		return fmt.Sprintf("the peer has finished: %s missing", are(s.owed()))
+	case s.side == Client:
+		if left := s.owed() - int64(r.N); left > 0 {
+			return fmt.Sprintf("%s came back, %s to come", count(r.N), are(left))
+		}
+		return "all came back"
+	case s.in == s.out:
+		return fmt.Sprintf("%s owed", are(int64(r.N)))
+	}
+	return fmt.Sprintf("%s more are owed", count(r.N))
+}
+
+func (s *story) whySent(r *Record) string {
+	switch left := s.owed() - int64(r.N); {
+	case r.Asked == 0:
+		return "nothing is sent: the call only asks for the state"
+	case s.side == Client:
+		if r.N < r.Asked {
+			return fmt.Sprintf("the kernel took only a part: %s left", are(int64(r.Asked-r.N)))
+		}
+		return fmt.Sprintf("%s to come back", are(s.owed()+int64(r.N)))
+	case left > 0:
+		return fmt.Sprintf("%s could not be sent, so reading stops", count(int(left)))
+	case left < 0:
+		return "the bytes are sent, and taken from the kernel next"
+	}
+	return "all is sent: nothing is owed"
+}
+
+func (s *story) whyClosed() string {
+	switch {
+	case s.side == Client && s.shut:
+		return "the end"
+	case s.side == Client && s.owed() == 0:
+		return "the end: a FIN"
+	case s.side == Client:
+		return fmt.Sprintf("the end: %s not waited for", are(s.owed()))
+	case s.lingers && s.in == 0 && !s.finished:
+		return "a reset: this connection is not served"
+	case s.lingers && s.owed() > 0:
+		return fmt.Sprintf("a reset: %s lost, and the peer must know", are(s.owed()))
+	case s.lingers:
+		return "a reset: the stream did not come to its end"
+	case s.shut:
+		return "all is acknowledged"
+	}
+	return "a FIN: the peer has all of its bytes, or will get them"
+}
+
+func notAcknowledged(n int) string {
+	if n == 0 {
+		return "the peer has acknowledged everything"
+	}
+	return are(int64(n)) + " not acknowledged yet"
+}
+
+// count and are write a number of bytes, as the subject of a sentence.
+func count(n int) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+func are(n int64) string {
+	if n == 1 {
+		return "1 byte is"
+	}
+	return fmt.Sprintf("%d bytes are", n)
+}
+
+func has(events []Event, e Event) bool {
+	for _, one := range events {
+		if one == e {
+			return true
+		}
+	}
+	return false
+}
