@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -139,12 +140,20 @@ func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *
 	return cmp.Or(err, interrupted(ctx), benchError(run))
 }
 
-// runShown carries out plan, and shows it on a terminal meanwhile.
+// runShown carries out plan, and shows it on a terminal meanwhile, or at SIGQUIT.
 func runShown(ctx context.Context, p *Process, plan load.Plan) (*load.Result, error) {
+	var mu sync.Mutex // of both
 	status, screen := newStatus(p), report.NewScreen(plan)
 	defer status.clear()
 	status.show(screen.Lines)
+	defer onQuit(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		status.aside(func() { p.writeInterim(screen.Line() + "\n") })
+	})()
 	return load.Run(ctx, plan, func(now load.Progress) {
+		mu.Lock()
+		defer mu.Unlock()
 		screen.Add(now)
 		status.show(screen.Lines)
 	})

@@ -171,9 +171,9 @@ func pingCode(r report.PingResult) Code {
 
 // pingMeasures are the figures of a ping that can have a threshold.
 var pingMeasures = []measure[ping.Summary]{
-	roundTrip("p99.9", func(s ping.Summary) time.Duration { return s.RTT.P999 }),
-	roundTrip("p99", func(s ping.Summary) time.Duration { return s.RTT.P99 }),
-	roundTrip("p90", func(s ping.Summary) time.Duration { return s.RTT.P90 }),
+	roundTrip("p99.9", percentileOrMax(99.9, func(s ping.Summary) time.Duration { return s.RTT.P999 })),
+	roundTrip("p99", percentileOrMax(99, func(s ping.Summary) time.Duration { return s.RTT.P99 })),
+	roundTrip("p90", percentileOrMax(90, func(s ping.Summary) time.Duration { return s.RTT.P90 })),
 	roundTrip("p50", func(s ping.Summary) time.Duration { return s.RTT.P50 }),
 	roundTrip("max", func(s ping.Summary) time.Duration { return s.RTT.Max }),
 	roundTrip("avg", func(s ping.Summary) time.Duration { return s.RTT.Mean }),
@@ -190,6 +190,16 @@ func roundTrip(name string, of func(ping.Summary) time.Duration) measure[ping.Su
 		return of(s).Seconds()
 	}
 	return measure[ping.Summary]{name, "<", "2ms", parseSeconds, figure, draw.Seconds.Write}
+}
+
+// percentileOrMax returns a percentile, or the maximum if there are too few replies for it.
+func percentileOrMax(percentile float64, of func(ping.Summary) time.Duration) func(ping.Summary) time.Duration {
+	return func(s ping.Summary) time.Duration {
+		if !report.Known(percentile, s.Received) {
+			return s.RTT.Max
+		}
+		return of(s)
+	}
 }
 
 func jitterIn(s ping.Summary) float64 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,7 +56,9 @@ func (f *pingFlags) run(ctx context.Context, p *Process, configs []ping.Config) 
 		}
 	}
 	r.check(r.out.Start())
+	stopInterim := onQuit(func() { r.interim(p) })
 	r.probe(probing, sending)
+	stopInterim()
 	results := r.results()
 	r.check(r.out.End(results))
 	f.writeResults(p.Stderr, results)
@@ -137,14 +140,21 @@ func (r *pingRun) probe(ctx, sending context.Context) {
 	}
 }
 
-// results returns the results so far.
-func (r *pingRun) results() []report.PingResult {
+// interim writes the results so far.
+func (r *pingRun) interim(p *Process) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var text strings.Builder
+	report.WritePingInterim(&text, r.results())
+	p.writeInterim(text.String())
+}
+
+// results returns the results so far. The caller holds r.mu, or no prober runs.
+func (r *pingRun) results() []report.PingResult {
 	var results []report.PingResult
 	for _, t := range r.targets {
 		s := t.tally.Summary()
-		results = append(results, report.PingResult{Name: t.Name, Summary: s, Verdicts: verdicts(r.flags.thresholds, s)})
+		results = append(results, report.PingResult{Name: t.Name, Summary: s, InFlight: t.prober.InFlight(), Verdicts: verdicts(r.flags.thresholds, s)})
 	}
 	return results
 }

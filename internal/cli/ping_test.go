@@ -61,6 +61,20 @@ func TestExitCodeOfPingIsThatOfItsWorstTarget(t *testing.T) {
 	}
 }
 
+func TestThresholdOfAPercentileIsForTheMaximumOfFewReplies(t *testing.T) {
+	limit, err := parseThreshold("p99<2ms", pingMeasures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for replies, want := range map[int64]string{99: "3.00 ms", 100: "1.00 ms"} {
+		s := ping.Summary{Received: replies}
+		s.RTT.P99, s.RTT.Max = time.Millisecond, 3*time.Millisecond
+		if got := limit.verdict(s); got.Value != want || got.Met != (replies == 100) {
+			t.Errorf("%d replies: got %+v, want %s", replies, got, want)
+		}
+	}
+}
+
 func TestPingHasALimitOfTargetsAndConnections(t *testing.T) {
 	if got := (ping.Config{Interval: time.Second, Timeout: 2 * time.Second}).MaxConns(); got != 5 {
 		t.Errorf("got %d connections in two timeouts of two intervals, want 5", got)

@@ -99,7 +99,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 // signal NAME SIGNAL [CLIENT] sends a signal to a process of start. With a client of dial, it
 // sends the signal until that connection ends: soon after another signal, one is ignored.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
-	number := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
+	number := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT}[args[1]]
 	process := stageOf(ts).servers[args[0]].Process
 	ts.Check(process.Signal(number))
 	if len(args) > 2 {

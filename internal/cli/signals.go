@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"sync"
@@ -64,6 +65,38 @@ func untilSignal(ctx context.Context) (until context.Context, stop func()) {
 		stopSignals()
 		cancel(nil)
 	}
+}
+
+// onQuit calls f at each SIGQUIT, which ^\ sends, until stop is called; stop does
+// not return while f runs. Otherwise SIGQUIT ends the process. Windows has no SIGQUIT.
+func onQuit(f func()) (stop func()) {
+	quits, stopped := make(chan os.Signal, 1), make(chan struct{})
+	var caller sync.WaitGroup
+	signal.Notify(quits, syscall.SIGQUIT)
+	caller.Go(func() {
+		for {
+			select {
+			case <-quits:
+				f()
+			case <-stopped:
+				return
+			}
+		}
+	})
+	return sync.OnceFunc(func() {
+		signal.Stop(quits)
+		close(stopped)
+		caller.Wait()
+	})
+}
+
+// writeInterim writes an answer to SIGQUIT to standard error. A terminal has echoed ^\ at the
+// start of the line.
+func (p *Process) writeInterim(text string) {
+	if isTerminal(p.Stderr) {
+		text = "\r" + text
+	}
+	io.WriteString(p.Stderr, text)
 }
 
 // withDeadline returns a context that ends after d; if d is 0, only with ctx or by cancel.

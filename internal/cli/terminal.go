@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,13 +21,15 @@ type status struct {
 	lines []string // on the screen
 }
 
-// newStatus returns the status on standard error, if that is a terminal that can move its
-// cursor.
-func newStatus(p *Process) *status {
-	if p.quiet || p.Getenv("TERM") == "dumb" || !isTerminal(p.Stderr) {
+// newStatus returns the status on standard error.
+func newStatus(p *Process) *status { return statusOn(p, p.Stderr) }
+
+// statusOn returns the status on w, if that is a terminal that can move its cursor.
+func statusOn(p *Process, w io.Writer) *status {
+	if p.quiet || p.Getenv("TERM") == "dumb" || !isTerminal(w) {
 		return &status{}
 	}
-	return &status{w: p.Stderr, size: func() windowSize { return terminalSize(p.Stderr) }}
+	return &status{w: w, size: func() windowSize { return terminalSize(w) }}
 }
 
 // show replaces the lines by those that make returns for this many columns. They are cut to
@@ -60,11 +63,19 @@ func (s *status) write(line string) { s.show(func(int) []string { return []strin
 
 func (s *status) clear() { s.show(func(int) []string { return nil }) }
 
+// aside calls write, which writes whole lines to the terminal: they are above the block then.
+func (s *status) aside(write func()) {
+	lines := s.lines
+	s.clear()
+	write()
+	s.show(func(int) []string { return lines })
+}
+
 // rows returns how many rows of the screen the block has. Since it was written, the terminal
 // may have become narrower: most then wrap long lines.
 func (s *status) rows(columns int) (rows int) {
 	for _, line := range s.lines {
-		rows += max(1, (utf8.RuneCountInString(line)+columns-1)/columns)
+		rows += max(1, (width(line)+columns-1)/columns)
 	}
 	return rows
 }
@@ -77,12 +88,30 @@ func up(rows int) string {
 	return fmt.Sprintf("\r\x1b[%dA", rows)
 }
 
-// cut returns the first n characters of text.
+// colors matches an escape sequence that sets a colour. It takes no column.
+var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// width returns how many columns text takes.
+func width(text string) int { return utf8.RuneCountInString(colors.ReplaceAllString(text, "")) }
+
+// cut returns the first n characters of text, and all its colours.
 func cut(text string, n int) string {
-	if runes := []rune(text); len(runes) > n {
-		return string(runes[:n])
+	if width(text) <= n {
+		return text
 	}
-	return text
+	var b strings.Builder
+	for text != "" {
+		at := colors.FindStringIndex(text)
+		if at == nil {
+			at = []int{len(text), len(text)}
+		}
+		words := []rune(text[:at[0]])
+		kept := min(len(words), n)
+		n -= kept
+		b.WriteString(string(words[:kept]) + text[at[0]:at[1]])
+		text = text[at[1]:]
+	}
+	return b.String()
 }
 
 // windowSize is the size of a terminal in characters.

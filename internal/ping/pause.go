@@ -86,6 +86,6 @@ func (r *run) missed(now time.Time, length time.Duration, inFlight int64) {
 	r.due = r.due.Add(n * r.Interval)
 	if n+time.Duration(inFlight) > 0 && r.OnPause != nil {
 		defer func() { r.alive = time.Now() }()
-		r.OnPause(Pause{At: now, For: length, Probes: int64(n) + inFlight})
+		r.OnPause(Pause{At: now, For: length, Probes: int64(n) + inFlight, InFlight: inFlight})
 	}
 }

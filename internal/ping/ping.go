@@ -171,7 +171,8 @@ type Pause struct {
 	For time.Duration // its length
 	// Probes is how many probes were not sent, and how many were in flight and are neither
 	// answered nor lost: their time is not known.
-	Probes int64
+	Probes   int64
+	InFlight int64 // of Probes, those that were in flight
 }
 
 // WrongError is the first wrong byte of an answer.

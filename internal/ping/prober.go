@@ -5,21 +5,29 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"echod/internal/dial"
 )
 
 // Prober sends probes to one service.
-type Prober struct{ config Config }
+type Prober struct {
+	config   Config
+	inFlight atomic.Int64
+}
 
 // New returns a Prober that has not started. The error is a *usage.Error.
 func New(c Config) (*Prober, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	return &Prober{c}, nil
+	return &Prober{config: c}, nil
 }
+
+// InFlight returns how many probes were in flight when Run last waited: they are due, and
+// have no fate yet. It may be called by any goroutine.
+func (p *Prober) InFlight() int64 { return p.inFlight.Load() }
 
 // Run sends probes until Config.Count of them are answered or lost, or Config.Stop is
 // closed, or ctx ends. After the last probe it waits for those in flight. The end of ctx
@@ -36,7 +44,9 @@ func (p *Prober) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := newRun(p.config)
+	r.inFlight = &p.inFlight
 	r.loop(ctx)
+	p.inFlight.Store(0)
 	cancel()
 	r.closeConn(r.flights.inFlight > 0)
 	for _, c := range r.retired {
@@ -50,6 +60,7 @@ type run struct {
 	Config
 	payloads *payloads
 	flights  flights
+	inFlight *atomic.Int64
 	due      time.Time // when the next probe is sent
 	begun    bool      // there was a connection, or a probe was lost
 
@@ -78,7 +89,7 @@ type run struct {
 
 func newRun(c Config) *run {
 	r := &run{
-		Config: c, payloads: newPayloads(c.Size), due: time.Now(),
+		Config: c, payloads: newPayloads(c.Size), inFlight: new(atomic.Int64), due: time.Now(),
 		dials: make(chan dialed), arrivals: make(chan arrival, 64), outcomes: make(chan outcome, 64), lookups: make(chan []string), suspended: suspended,
 	}
 	r.seen, r.alive = r.suspended(), r.due
@@ -121,6 +132,7 @@ func (r *run) loop(ctx context.Context) {
 		if !more {
 			stop = nil // it is closed, perhaps
 		}
+		r.inFlight.Store(int64(r.flights.inFlight))
 		wake := r.next(more)
 		timer.Reset(time.Until(wake))
 		var next event

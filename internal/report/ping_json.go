@@ -196,14 +196,14 @@ type pingTTL struct {
 	HopsHighest int `json:"hops_guess_of_highest"`
 }
 
-// pingTimes are a distribution.
+// pingTimes are a distribution. A percentile that is not [Known] is omitted.
 type pingTimes struct {
 	Min  float64 `json:"min_seconds"`
 	Avg  float64 `json:"avg_seconds"`
 	P50  float64 `json:"p50_seconds"`
-	P90  float64 `json:"p90_seconds"`
-	P99  float64 `json:"p99_seconds"`
-	P999 float64 `json:"p999_seconds"`
+	P90  float64 `json:"p90_seconds,omitempty"`
+	P99  float64 `json:"p99_seconds,omitempty"`
+	P999 float64 `json:"p999_seconds,omitempty"`
 	Max  float64 `json:"max_seconds"`
 
 	Buckets []pingBucket `json:"buckets,omitempty"` // of the phases
@@ -239,7 +239,16 @@ func distributionOf(s hist.Summary, buckets []hist.Bucket) *pingTimes {
 	if s.Count == 0 {
 		return nil
 	}
-	all := &pingTimes{Min: s.Min.Seconds(), Avg: s.Mean.Seconds(), P50: s.P50.Seconds(), P90: s.P90.Seconds(), P99: s.P99.Seconds(), P999: s.P999.Seconds(), Max: s.Max.Seconds()}
+	all := &pingTimes{Min: s.Min.Seconds(), Avg: s.Mean.Seconds(), P50: s.P50.Seconds(), Max: s.Max.Seconds()}
+	for _, of := range []struct {
+		percentile float64
+		d          time.Duration
+		to         *float64
+	}{{90, s.P90, &all.P90}, {99, s.P99, &all.P99}, {99.9, s.P999, &all.P999}} {
+		if Known(of.percentile, s.Count) {
+			*of.to = of.d.Seconds()
+		}
+	}
 	for _, b := range buckets {
 		all.Buckets = append(all.Buckets, pingBucket{b.To.Seconds(), b.Count})
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"echod/internal/dial"
 	"echod/internal/draw"
@@ -55,6 +56,9 @@ func (t *text) pingResult(s PingResult) {
 	if s.Received > 0 {
 		writePingTimes(t, s.Summary)
 	}
+	if few := fewReplies(s.Summary); few != "" {
+		fmt.Fprintln(t, few)
+	}
 	WriteVerdicts(t, s.Verdicts, t.color)
 }
 
@@ -72,16 +76,42 @@ func pingTable(results []PingResult) [][]cell {
 	for _, r := range results {
 		row := []cell{{Text: r.Name}, {Text: draw.Whole(float64(r.Sent))}, {Text: draw.Whole(float64(r.Received))},
 			{draw.Percentage(r.Loss()), r.Lost > 0}}
-		for _, d := range []time.Duration{r.RTT.Min, r.RTT.P50, r.RTT.P99, r.RTT.Max} {
-			words := draw.Unknown
-			if r.Received > 0 {
-				words = draw.Duration(d)
-			}
+		times := []string{"-", "-", "-", "-"}
+		if of := r.RTT; r.Received > 0 {
+			times = []string{draw.Duration(of.Min), draw.Duration(of.P50), percentileText(99, of.P99, r.Received), draw.Duration(of.Max)}
+		}
+		for _, words := range times {
 			row = append(row, cell{Text: words})
 		}
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// WritePingInterim writes the results of a ping so far: a line for each target. Each probe that
+// was due is received, lost, in flight or paused.
+func WritePingInterim(w io.Writer, results []PingResult) error {
+	columns := 0
+	for _, r := range results {
+		columns = max(columns, utf8.RuneCountInString(r.Name))
+	}
+	var b strings.Builder
+	for _, r := range results {
+		if len(results) > 1 {
+			fmt.Fprintf(&b, "%-*s  ", columns, r.Name)
+		}
+		fmt.Fprintf(&b, "%s, %d in flight", pingCounts(r), r.InFlight)
+		if r.Paused > 0 {
+			fmt.Fprintf(&b, ", %d paused", r.Paused)
+		}
+		if r.Received > 0 {
+			of := r.RTT
+			fmt.Fprintf(&b, "; min %s, avg %s, p50 %s, max %s", draw.Duration(of.Min), draw.Duration(of.Mean), draw.Duration(of.P50), draw.Duration(of.Max))
+		}
+		b.WriteByte('\n')
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // distance says with which TTLs the answers arrived, and how many hops that probably is.
@@ -126,11 +156,32 @@ func writePingTimes(w io.Writer, s ping.Summary) {
 }
 
 func timeCells(s hist.Summary) []string {
-	var cells []string
-	for _, d := range []time.Duration{s.Min, s.Mean, s.P50, s.P99, s.P999, s.Max} {
-		cells = append(cells, draw.Duration(d))
+	return []string{draw.Duration(s.Min), draw.Duration(s.Mean), draw.Duration(s.P50),
+		percentileText(99, s.P99, s.Count), percentileText(99.9, s.P999, s.Count), draw.Duration(s.Max)}
+}
+
+// Known reports whether that many replies are enough for a percentile above 50: one of them
+// takes longer. Of 99 replies, p99 would be the longest or the second longest.
+func Known(percentile float64, replies int64) bool {
+	return float64(replies)*(100-percentile) > 99.999 // 100, but for the error of 100-99.9
+}
+
+func percentileText(percentile float64, d time.Duration, replies int64) string {
+	if !Known(percentile, replies) {
+		return "-"
 	}
-	return cells
+	return draw.Duration(d)
+}
+
+// fewReplies says which percentiles are not known, "" if all are.
+func fewReplies(s ping.Summary) string {
+	switch {
+	case s.Received == 0 || Known(99.9, s.Received):
+		return ""
+	case Known(99, s.Received):
+		return "too few replies for p99.9, which needs 1,000"
+	}
+	return "too few replies for p99, which needs 100, and p99.9, which needs 1,000"
 }
 
 // classCounts lists the classes of lost probes, the most frequent first.

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -100,19 +101,62 @@ func TestPingSummaryOfSeveralTargetsComparesThem(t *testing.T) {
 	const want = `tcp://a:7
 1 sent, 1 received, 0 lost (0 %), 0 duplicated, 0 reordered
                 min      avg      p50      p99    p99.9      max   jitter
-round trip  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms        -
+round trip  2.00 ms  2.00 ms  2.00 ms        -        -  2.00 ms        -
+too few replies for p99, which needs 100, and p99.9, which needs 1,000
 threshold  loss<1%  met     0 %
 
 tcp://a:7 #2
 1200 sent, 0 received, 1200 lost (100 %), 0 duplicated, 0 reordered
 lost        1200 timeout
 
-target         sent  received   loss      min      p50      p99      max
-tcp://a:7         1         1    0 %  2.00 ms  2.00 ms  2.00 ms  2.00 ms
-tcp://a:7 #2  1,200         0  100 %        –        –        –        –
+target         sent  received   loss      min      p50  p99      max
+tcp://a:7         1         1    0 %  2.00 ms  2.00 ms    -  2.00 ms
+tcp://a:7 #2  1,200         0  100 %        -        -    -        -
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" || err != nil {
 		t.Errorf("%v: -want +got\n%s", err, diff)
+	}
+}
+
+func TestPercentileIsKnownIfAReplyIsAboveIt(t *testing.T) {
+	for percentile, needed := range map[float64]int64{90: 10, 99: 100, 99.9: 1000} {
+		if report.Known(percentile, needed-1) || !report.Known(percentile, needed) {
+			t.Errorf("p%v: known of %d replies: %v, of %d: %v; want false and true", percentile,
+				needed-1, report.Known(percentile, needed-1), needed, report.Known(percentile, needed))
+		}
+	}
+}
+
+func TestPingJSONOmitsPercentilesThatAreNotKnown(t *testing.T) {
+	for replies, want := range map[int]string{
+		9: "", 10: "p90_seconds", 99: "p90_seconds", 100: "p90_seconds p99_seconds", 1000: "p90_seconds p99_seconds p999_seconds",
+	} {
+		h := hist.New()
+		for range replies {
+			h.Record(time.Millisecond)
+		}
+		var b strings.Builder
+		report.PingJSON(&b, pingTargets("a:7"), "").End([]report.PingResult{{Summary: ping.Summary{Received: int64(replies), RTT: h.Summary()}}})
+		got := strings.Join(regexp.MustCompile(`p9\d+_seconds`).FindAllString(b.String(), -1), " ")
+		if got != want {
+			t.Errorf("%d replies: got %q, want %q", replies, got, want)
+		}
+	}
+}
+
+func TestPingInterimHasAFateForEachProbe(t *testing.T) {
+	one := hist.New()
+	one.Record(2 * time.Millisecond)
+	var b strings.Builder
+	report.WritePingInterim(&b, []report.PingResult{
+		{Name: "tcp://a:7", Summary: ping.Summary{Sent: 4, Received: 3, Lost: 1, Paused: 5, RTT: one.Summary()}, InFlight: 2},
+		{Name: "tcp://a:7 #2", InFlight: 7},
+	})
+	const want = `tcp://a:7     4 sent, 3 received, 1 lost (25.0 %), 2 in flight, 5 paused; min 2.00 ms, avg 2.00 ms, p50 2.00 ms, max 2.00 ms
+tcp://a:7 #2  0 sent, 0 received, 0 lost (0 %), 7 in flight
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
@@ -165,8 +209,9 @@ also        1 late, 1 corrupt, 4 foreign, 3 SYN sent again, 5 moved, 6 stale
 paused      7 probes are not counted: this process did not run for 2.00 s
 reconnects  1, and 1.60 s without a connection
                 min      avg      p50      p99    p99.9      max   jitter
-connect     2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms
-round trip  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.00 ms   500 µs
+connect     2.00 ms  2.00 ms  2.00 ms        -        -  2.00 ms
+round trip  2.00 ms  2.00 ms  2.00 ms        -        -  2.00 ms   500 µs
+too few replies for p99, which needs 100, and p99.9, which needs 1,000
 `},
 	}
 	for ttls, want := range map[[2]int]string{

@@ -91,6 +91,20 @@ func (s *Screen) Lines(columns int) []string {
 	return lines
 }
 
+// Line returns the screen as one line, without what has been before.
+func (s *Screen) Line() string {
+	parts := []string{strings.ReplaceAll(s.state(), "  ", ", ")}
+	if len(s.traces[0].values) > 0 {
+		for _, t := range s.traces {
+			parts = append(parts, t.label+" "+t.write(t.values[len(t.values)-1]))
+		}
+		for _, line := range s.counts() {
+			parts = append(parts, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // state says what the load is doing, and for how long.
 func (s *Screen) state() string {
 	now := s.now
