@@ -357,17 +357,19 @@ func (s *rateSearch) deliver(p *Process, format string, file *outputFile) error 
 	for _, line := range append([]string{s.doc.Summary}, s.doc.Warnings...) {
 		writeLine(p.Stderr, line)
 	}
-	return p.writeReport(file, func(w io.Writer, color bool) error { return writeFind(w, &s.doc, format, color) })
+	return p.writeReport(file, func(w io.Writer, color bool) error {
+		return writeFind(w, []report.Search{{Find: &s.doc}}, format, color)
+	})
 }
 
-func writeFind(w io.Writer, f *report.Find, format string, color bool) error {
+func writeFind(w io.Writer, searches []report.Search, format string, color bool) error {
 	switch format {
 	case "html":
-		return report.WriteFindHTML(w, f)
+		return report.WriteFindHTML(w, searches)
 	case "json":
-		return report.WriteFindJSON(w, f)
+		return report.WriteFindJSON(w, searches)
 	}
-	return report.WriteFind(w, f, color)
+	return report.WriteFind(w, searches, color)
 }
 
 // findError turns a search into an exit code; the report has said the rest.

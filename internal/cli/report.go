@@ -38,15 +38,15 @@ func newReport(p *Process) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			runs, search, err := f.read(args)
+			runs, searches, err := f.read(args)
 			if err != nil {
 				return err
 			}
-			if search != nil {
+			if len(searches) > 0 {
 				if err := findFormat(f.output.format, f.percentiles); err != nil {
 					return err
 				}
-				return p.writeReport(file, func(w io.Writer, color bool) error { return writeFind(w, search, f.output.format, color) })
+				return p.writeReport(file, func(w io.Writer, color bool) error { return writeFind(w, searches, f.output.format, color) })
 			}
 			if len(runs) > 1 && slices.Contains(formatsOfOne, f.output.format) {
 				return usage.New(fmt.Sprintf("--format %s has one run, got %d", f.output.format, len(runs)), "want one file, or --merge")
@@ -61,27 +61,31 @@ func newReport(p *Process) *cobra.Command {
 	return cmd
 }
 
-// read reads all files, and merges them with --merge. A search is alone: then it returns no runs.
-func (f *reportFlags) read(paths []string) ([]report.Run, *report.Find, error) {
+// read reads all files, and merges them with --merge. It returns runs or searches, not both.
+func (f *reportFlags) read(paths []string) ([]report.Run, []report.Search, error) {
 	names := runNames(paths)
 	if f.merge {
 		names = paths // errors tell which files do not fit together
 	}
 	var runs []report.Run
+	var searches []report.Search
 	for i, path := range paths {
 		result, search, err := readResult(path)
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case search != nil && len(paths) == 1 && !f.merge:
-			return nil, search, nil
+		case search != nil && f.merge:
+			return nil, nil, usage.New(path+" is a search of bench --find, which cannot be merged", "omit --merge to compare searches")
+		case search != nil && len(runs) > 0, result != nil && len(searches) > 0:
+			return nil, nil, usage.New(paths[0]+" and "+path+" cannot be compared: one is a search of bench --find, and one a single run", "want files of one kind")
 		case search != nil:
-			return nil, nil, usage.New(path+" is a search of bench --find, which cannot be compared or merged", "want it alone")
+			searches = append(searches, report.Search{Name: names[i], Find: search})
+		default:
+			runs = append(runs, report.Run{Name: names[i], Result: result, Percentiles: f.percentiles})
 		}
-		runs = append(runs, report.Run{Name: names[i], Result: result, Percentiles: f.percentiles})
 	}
 	if !f.merge {
-		return runs, nil, nil
+		return runs, searches, nil
 	}
 	whole, err := report.Merge(runs)
 	if err != nil {

@@ -51,6 +51,29 @@ func (p *Plot) Point(x, y float64, mark rune) {
 	p.cells[p.row(p.y.Place(y))][p.column(p.x.Place(x))] = mark
 }
 
+// Join draws a point in a cell that is empty, or shared in one that has another mark. It reports
+// whether it was another.
+func (p *Plot) Join(x, y float64, mark, shared rune) bool {
+	cell := &p.cells[p.row(p.y.Place(y))][p.column(p.x.Place(x))]
+	another := *cell != ' ' && *cell != mark
+	if another {
+		mark = shared
+	}
+	*cell = mark
+	return another
+}
+
+// Enclose draws brackets around the cell of a point, where the cells beside it are empty.
+func (p *Plot) Enclose(x, y float64) {
+	row, column := p.cells[p.row(p.y.Place(y))], p.column(p.x.Place(x))
+	if column > 0 && row[column-1] == ' ' {
+		row[column-1] = '['
+	}
+	if column+1 < len(row) && row[column+1] == ' ' {
+		row[column+1] = ']'
+	}
+}
+
 // String returns the lines of the chart. A label for which there is no room is omitted.
 func (p *Plot) String() string {
 	names := make([]string, len(p.cells))

@@ -51,3 +51,23 @@ func TestPlotFitsItsSize(t *testing.T) {
 		}
 	})
 }
+
+func TestPointsThatShareACellAreJoined(t *testing.T) {
+	axis := Linear(10, 5, PerSecond.Label)
+	p := NewPlot(axis, axis, 27, 5)
+	for _, point := range []struct {
+		x      float64
+		mark   rune
+		joined bool
+	}{{0, 'A', false}, {5, 'A', false}, {5, 'A', false}, {10, 'A', false}, {10, 'B', true}} {
+		if joined := p.Join(point.x, 5, point.mark, '*'); joined != point.joined {
+			t.Errorf("%c at %v: got joined %t, want %t", point.mark, point.x, joined, point.joined)
+		}
+	}
+	for _, x := range []float64{0, 5, 10} {
+		p.Enclose(x, 5)
+	}
+	if line, want := strings.Split(p.String(), "\n")[1], " 5/s |A]       [A]       [*"; line != want {
+		t.Errorf("got %q, want %q", line, want)
+	}
+}

@@ -16,14 +16,20 @@ type chart struct {
 	X, Y  draw.Axis
 	Lines []line
 	Marks []mark
+	Bands []band
+	Late  string // what the bands are; "" if there are none
+	Signs signs
+	Bars  []bar // a histogram below the chart
 }
 
 // line is one run in a chart, or one quantile of a run.
 type line struct {
-	Name   string
-	Class  string // its colour and dashes
-	Path   string // an SVG path in a square of side units
-	Points []point
+	Name    string
+	Class   string // its colour and dashes
+	Shape   string // of its markers, a list of points for a polygon; "" if it has none
+	Path    string // an SVG path in a square of side units
+	Points  []point
+	Markers []marker
 }
 
 // side is the width and the height of a chart in the units of its paths.
@@ -36,11 +42,22 @@ type point struct {
 	Label string  `json:"t"`
 }
 
+// marker is a sign at a point of a line.
+type marker struct {
+	X, Y   float64 // as in point
+	Hollow bool    // the generator was the limit
+	Found  bool    // the highest rate that met the limits
+}
+
+// signs says which signs of markers a chart has, for its legend.
+type signs struct{ Hollow, Found bool }
+
 // sample is a value of a line.
 type sample struct {
-	x, y  float64
-	label string
-	gap   bool // nothing was measured here
+	x, y          float64
+	label         string
+	gap           bool // nothing was measured here
+	hollow, found bool // of its marker, if the line has markers
 }
 
 // add adds a line through samples, broken at each gap.
@@ -63,13 +80,38 @@ func (c *chart) add(name, class string, samples []sample) {
 	c.Lines = append(c.Lines, l)
 }
 
-// colours is how many colours there are before lines get dashes.
+// addMarked adds a line with a marker of this shape at each sample, of which none is a gap.
+func (c *chart) addMarked(name string, i int, samples []sample) {
+	c.add(name, lineClass(i), samples)
+	l := &c.Lines[len(c.Lines)-1]
+	l.Shape = lineShape(i)
+	for n, s := range samples {
+		l.Markers = append(l.Markers, marker{l.Points[n].X, l.Points[n].Y, s.hollow, s.found})
+		c.Signs.Hollow, c.Signs.Found = c.Signs.Hollow || s.hollow, c.Signs.Found || s.found
+	}
+}
+
+// colours is how many colours there are, and patterns of dashes.
 const colours = 6
 
-// lineClass returns the colour and dashes of line i of a chart.
+// lineClass returns the colour and dashes of line i of a chart. The first 36 lines differ. Six
+// neighbours differ even without colours.
 func lineClass(i int) string {
-	return fmt.Sprintf("line c%d d%d", i%colours, i/colours%3)
+	return fmt.Sprintf("line c%d d%d", i%colours, (i+i/colours)%colours)
 }
+
+// shapes are polygons around 0, which look equally large.
+var shapes = []string{
+	"-4.5,-2 -2,-4.5 2,-4.5 4.5,-2 4.5,2 2,4.5 -2,4.5 -4.5,2",
+	"-4,-4 4,-4 4,4 -4,4",
+	"0,-5 5,4 -5,4",
+	"0,-5.5 5.5,0 0,5.5 -5.5,0",
+	"0,5 5,-4 -5,-4",
+	"-2,-5 2,-5 2,-2 5,-2 5,2 2,2 2,5 -2,5 -2,2 -5,2 -5,-2 -2,-2",
+}
+
+// lineShape returns the shape of the markers of line i of a chart.
+func lineShape(i int) string { return shapes[i%len(shapes)] }
 
 // mark is an event at a time of a single run.
 type mark struct {
@@ -96,4 +138,17 @@ func (c *chart) marks(r *load.Result) {
 	case r.Interrupted:
 		add(r.Seconds, "interrupted")
 	}
+}
+
+// band is a time in which the generator was behind its schedule.
+type band struct{ At, Width float64 } // in percent of the width
+
+// bands adds when the generator of a single run was behind its schedule.
+func (c *chart) bands(r *load.Result) {
+	times, words := lateTimes(r)
+	for _, t := range times {
+		at := draw.Hundredths(c.X.Place(t.from) * 100)
+		c.Bands = append(c.Bands, band{at, draw.Hundredths(c.X.Place(t.to)*100 - at)})
+	}
+	c.Late = words
 }

@@ -23,9 +23,14 @@ func charts(runs []Run) []chart {
 	if len(runs) == 1 {
 		for i := range timed {
 			timed[i].marks(runs[0].Result)
+			timed[i].bands(runs[0].Result)
 		}
 	}
-	return append([]chart{distribution(runs)}, timed...)
+	first := distribution(runs)
+	if len(runs) == 1 {
+		first.Bars = bars(runs[0].Result.Latency)
+	}
+	return append([]chart{first}, timed...)
 }
 
 // distribution shows latency by percentile, and for a single run of an open loop the

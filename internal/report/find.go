@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,14 +68,25 @@ type Step struct {
 // ClosedLoop is the phase of the step before the search, from which the lowest rate follows.
 const ClosedLoop search.Phase = "closed"
 
-// WriteFindJSON writes everything that is known of f.
-func WriteFindJSON(w io.Writer, f *Find) error {
-	whole := *f
-	whole.Format, whole.Steps = FindFormat, slices.Clone(f.Steps)
-	for i := range whole.Steps {
-		whole.Steps[i].Figures = figuresOf(Run{Result: whole.Steps[i].Result})
+// WriteFindJSON writes everything that is known of searches: of one, a file that [Read] reads, and
+// of several, a list of such files with names.
+func WriteFindJSON(w io.Writer, searches []Search) error {
+	all := struct {
+		Format   string   `json:"format"`
+		Searches []Search `json:"searches"`
+	}{Format: ReportFormat}
+	for _, s := range searches {
+		whole := *s.Find
+		whole.Format, whole.Steps = FindFormat, slices.Clone(whole.Steps)
+		for i := range whole.Steps {
+			whole.Steps[i].Figures = figuresOf(Run{Result: whole.Steps[i].Result})
+		}
+		all.Searches = append(all.Searches, Search{s.Name, &whole})
 	}
-	return encode(w, whole)
+	if len(searches) == 1 {
+		return encode(w, all.Searches[0].Find)
+	}
+	return encode(w, all)
 }
 
 // origin returns the load of f and where it was measured.
@@ -100,6 +112,7 @@ type place struct {
 	rate    float64
 	latency *hist.Hist
 	outcome search.Outcome // Met up to the rate that was found, otherwise that of the last step
+	found   bool           // the highest rate that met the limits
 }
 
 // places returns the rates of the search that had answers, in ascending order. The histograms of
@@ -112,7 +125,7 @@ func (f *Find) places() []place {
 		}
 		p, ok := at[step.Rate]
 		if !ok {
-			p = place{rate: step.Rate, latency: hist.New()}
+			p = place{rate: step.Rate, latency: hist.New(), found: step.Rate == f.Rate}
 		}
 		p.latency.Add(step.Result.Latency)
 		if p.outcome = step.Outcome; step.Rate <= f.Rate {
@@ -179,17 +192,30 @@ const LowestRate = 0.001
 // shortest is the shortest duration of a histogram, in seconds.
 const shortest = 1e-9
 
-// axes returns the axes of the chart of a search: rates, and latency with the limit, which has at
-// most that many ticks unless all are powers of ten.
-func axes(places []place, limit *Limit, most int) (rates, durations draw.Axis) {
-	low, high := places[0].latency.Quantile(0.5).Seconds(), 0.0
-	for _, p := range places {
-		low, high = min(low, p.latency.Quantile(0.5).Seconds()), max(high, p.latency.Max().Seconds())
+// ends returns the lowest and the highest rate of curves.
+func ends(curves []curve) (low, high float64) {
+	low = math.Inf(1)
+	for _, c := range curves {
+		low, high = min(low, c.places[0].rate), max(high, c.places[len(c.places)-1].rate)
 	}
-	if limit != nil {
+	return low, high
+}
+
+// axes returns the axes of the chart of curves: rates, and latency with the limits, which has at
+// most that many ticks unless all are powers of ten.
+func axes(curves []curve, limits []Limit, most int) (rates, durations draw.Axis) {
+	low, high := math.Inf(1), 0.0
+	for _, c := range curves {
+		for _, at := range c.places {
+			v := at.latency.Quantile(c.part).Seconds()
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	for _, limit := range limits {
 		low, high = min(low, limit.Bound), max(high, limit.Bound)
 	}
-	rates = draw.Log(places[0].rate, places[len(places)-1].rate, 10, draw.PerSecond.Label)
+	left, right := ends(curves)
+	rates = draw.Log(left, right, 10, draw.PerSecond.Label)
 	for i, tick := range rates.Ticks {
 		rates.Ticks[i].Minor = len(rates.Ticks) > 4 && !strings.HasPrefix(tick.Label, "1")
 	}

@@ -1,22 +1,44 @@
 package report
 
 import (
+	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"echod/internal/draw"
+	"echod/internal/search"
 )
 
-// WriteFindHTML writes a search as a self-contained page.
-func WriteFindHTML(w io.Writer, f *Find) error {
-	o := f.origin()
-	p := newPage(o.URL)
-	p.Lead, p.Origins = f.Summary, []origin{o}
-	p.TableTitle, p.Heading, p.Table = "Steps", true, f.table()
-	if knee, ok := f.knee(); ok {
-		p.Charts = []chart{knee}
+// WriteFindHTML writes one search, or several in the same chart, as a self-contained page.
+func WriteFindHTML(w io.Writer, searches []Search) error {
+	p := newPage(titleOfSearches(searches))
+	for i, s := range searches {
+		o := s.origin()
+		steps := pageTable{Title: "Steps", Rows: s.table(), Heading: true}
+		if len(searches) == 1 {
+			p.Lead = s.Summary
+		} else {
+			o.Name, o.Headline, steps.Title, steps.Folded = s.Name, s.Summary, "Steps of "+s.Name, true
+			p.Swatches = append(p.Swatches, line{Class: lineClass(i), Shape: lineShape(i)})
+		}
+		p.Origins, p.Below = append(p.Origins, o), append(p.Below, steps)
+	}
+	if len(searches) > 1 {
+		p.Last, p.Warning = true, incomparable(searches)
+		p.Above = []pageTable{{Title: "The highest rates", Rows: comparison(searches), Heading: true, Note: comparisonNote(searches)}}
+	}
+	if picture, ok := knees(searches); ok {
+		p.Charts = []chart{picture}
 	}
 	return pageTemplate.Execute(w, p)
+}
+
+func titleOfSearches(searches []Search) string {
+	if len(searches) == 1 {
+		return searches[0].origin().URL
+	}
+	return count(len(searches), "search", "searches") + " compared"
 }
 
 // table returns the heading and a row for each step. The outcome is third, where a phone shows it.
@@ -36,37 +58,62 @@ func (f *Find) table() [][]cell {
 	return rows
 }
 
-// knee returns latency against rate; false if there is nothing to show.
-func (f *Find) knee() (chart, bool) {
-	places := f.places()
-	if len(places) == 0 {
+// curve is a quantile of latency at each rate of a search.
+type curve struct {
+	i    int // of its colour, dashes and markers
+	name string
+	quantile
+	places []place
+}
+
+// knees returns latency against rate; false if there is nothing to show. One search has several
+// quantiles, and several searches have one each.
+func knees(searches []Search) (chart, bool) {
+	shown, limits := shownOf(searches)
+	var curves []curve
+	if len(searches) > 1 {
+		curves = curvesOf(searches, shown)
+	} else if places := searches[0].places(); len(places) > 0 {
+		for i, q := range slices.Compact(append(quantilesAt(50), shown, maximum)) {
+			curves = append(curves, curve{i, q.label, q, places})
+		}
+	}
+	if len(curves) == 0 {
 		return chart{}, false
 	}
-	shown, limit := f.limited()
 	c := chart{Title: "Latency by rate", Says: "Each point is one rate, with the messages of all steps at this rate."}
-	c.X, c.Y = axes(places, limit, 10)
+	if len(searches) > 1 {
+		c.Title = fmt.Sprintf("Latency by rate: %s", shown.label)
+	}
+	c.X, c.Y = axes(curves, limits, 10)
 	c.Y = c.Y.Upward()
-	curves := quantilesAt(50)
-	for _, q := range []quantile{shown, maximum} {
-		if q != curves[len(curves)-1] {
-			curves = append(curves, q)
-		}
+	for _, of := range curves {
+		c.addMarked(of.name, of.i, of.samples())
 	}
-	for i, q := range curves {
-		var samples []sample
-		for _, at := range places {
-			v := at.latency.Quantile(q.part)
-			samples = append(samples, sample{x: at.rate, y: v.Seconds(),
-				label: draw.PerSecond.Write(at.rate) + ": " + draw.Duration(v) + ", " + string(at.outcome)})
-		}
-		c.add(q.label, lineClass(i), samples)
-	}
-	if limit != nil {
-		var level []sample
-		for _, at := range places {
-			level = append(level, sample{x: at.rate, y: limit.Bound, label: draw.Seconds.Write(limit.Bound)})
-		}
-		c.add(limit.Threshold, lineClass(colours+3), level)
+	for _, limit := range limits {
+		label := draw.Seconds.Write(limit.Bound)
+		c.add(limit.Threshold, "line limit", []sample{{x: 0, y: limit.Bound, label: label}, {x: math.Inf(1), y: limit.Bound, label: label}})
 	}
 	return c, true
+}
+
+// curvesOf returns a curve for each search in which something was measured at a rate.
+func curvesOf(searches []Search, q quantile) []curve {
+	var curves []curve
+	for i, s := range searches {
+		if places := s.places(); len(places) > 0 {
+			curves = append(curves, curve{i, s.Name, q, places})
+		}
+	}
+	return curves
+}
+
+func (c curve) samples() []sample {
+	var all []sample
+	for _, at := range c.places {
+		v := at.latency.Quantile(c.part)
+		all = append(all, sample{x: at.rate, y: v.Seconds(), hollow: at.outcome == search.Inconclusive, found: at.found,
+			label: draw.PerSecond.Write(at.rate) + ": " + draw.Duration(v) + ", " + string(at.outcome)})
+	}
+	return all
 }

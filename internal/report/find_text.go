@@ -12,9 +12,13 @@ import (
 	"echod/internal/search"
 )
 
-// WriteFind writes a search as text for people: what WriteFindHead, StepLine and WriteFindEnd
-// write.
-func WriteFind(w io.Writer, f *Find, color bool) error {
+// WriteFind writes searches as text for people. One is what WriteFindHead, StepLine and
+// WriteFindEnd write. Several are compared, without their steps.
+func WriteFind(w io.Writer, searches []Search, color bool) error {
+	if len(searches) > 1 {
+		return writeComparison(w, searches, color)
+	}
+	f := searches[0].Find
 	if err := WriteFindHead(w, f); err != nil {
 		return err
 	}
@@ -120,15 +124,20 @@ func (s Step) outcome() string {
 		}
 		return "generator too slow"
 	case search.Broken:
-		var limits []string
-		for _, v := range s.Thresholds {
-			if !v.Met {
-				limits = append(limits, v.Threshold)
-			}
-		}
-		return "broken: " + strings.Join(limits, ", ")
+		return "broken: " + s.broken()
 	}
 	return string(s.Outcome)
+}
+
+// broken returns the limits of a step that were broken.
+func (s Step) broken() string {
+	var limits []string
+	for _, v := range s.Thresholds {
+		if !v.Met {
+			limits = append(limits, v.Threshold)
+		}
+	}
+	return strings.Join(limits, ", ")
 }
 
 // The size of the chart of a search, in columns and lines.
@@ -145,7 +154,11 @@ func (f *Find) plot() string {
 		return ""
 	}
 	shown, limit := f.limited()
-	rates, durations := axes(places, limit, 6)
+	var limits []Limit
+	if limit != nil {
+		limits = []Limit{*limit}
+	}
+	rates, durations := axes([]curve{{quantile: quantilesAt(50)[0], places: places}, {quantile: maximum, places: places}}, limits, 6)
 	p := draw.NewPlot(rates, durations, plotWidth, plotHeight)
 	legend := []string{"o p50"}
 	for _, at := range places {

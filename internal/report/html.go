@@ -19,23 +19,32 @@ var (
 	pageJS string
 )
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"class": lineClass}).Parse(pageHTML))
+var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
 // page is the input of the template. Texts from a file are plain strings in it, which the
 // template escapes.
 type page struct {
-	Title   string
-	Policy  string
-	Style   template.CSS
-	Script  template.JS
-	Lead    string // the result in words; "": the figures come first
-	Origins []origin
-	Charts  []chart
+	Title    string
+	Policy   string
+	Style    template.CSS
+	Script   template.JS
+	Lead     string // the result in words
+	Warning  string // about all origins
+	Last     bool   // the origins are below the charts
+	Origins  []origin
+	Swatches []line      // one for each origin; nil if there is only one
+	Above    []pageTable // above the charts
+	Charts   []chart
+	Below    []pageTable // below the charts
+}
 
-	TableTitle string
-	Table      [][]cell
-	Heading    bool     // the first row of the table has the names of its columns
-	Addresses  [][]cell // of a single run whose addresses are told apart
+// pageTable is a table with its title. The first cell of each row is its name.
+type pageTable struct {
+	Title   string
+	Rows    [][]cell
+	Heading bool   // the first row has the names of the columns
+	Folded  bool   // its rows are shown on demand
+	Note    string // what is not obvious
 }
 
 // newPage returns a page with its style and script.
@@ -51,12 +60,19 @@ func newPage(title string) page {
 func WriteHTML(w io.Writer, runs []Run) error {
 	p := newPage(title(runs))
 	p.Charts = charts(runs)
-	p.TableTitle, p.Table, p.Heading = "Figures", table(runs), len(runs) > 1
-	if len(runs) == 1 {
-		p.Addresses = addressTable(runs[0].Result)
-	}
-	for _, run := range runs {
+	for i, run := range runs {
 		p.Origins = append(p.Origins, originOf(run))
+		if len(runs) > 1 {
+			p.Swatches = append(p.Swatches, line{Class: lineClass(i)})
+		}
+	}
+	figures := pageTable{Title: "Figures", Rows: table(runs)}
+	if len(runs) > 1 {
+		figures.Heading, figures.Note = true, "× is the multiple of "+runs[0].Name+"."
+	}
+	p.Above = []pageTable{figures}
+	if rows := addressTable(runs[0].Result); len(runs) == 1 && rows != nil {
+		p.Above = append(p.Above, pageTable{Title: "Addresses", Rows: rows, Heading: true})
 	}
 	return pageTemplate.Execute(w, p)
 }
@@ -75,11 +91,8 @@ func digest(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// Several reports whether there is more than one run.
-func (p page) Several() bool { return len(p.Origins) > 1 }
-
-// Head reports whether a row of the table has the names of its columns.
-func (p page) Head(row int) bool { return row == 0 && p.Heading }
+// Head reports whether a row has the names of the columns.
+func (t pageTable) Head(row int) bool { return row == 0 && t.Heading }
 
 // Readable returns the points of all lines, for the script.
 func (c chart) Readable() [][]point {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"regexp"
@@ -99,6 +100,74 @@ func TestPageShowsEveryRunInEveryChart(t *testing.T) {
 	}
 }
 
+// The page has the bars of the text report, with the same numbers.
+func TestPageAndTextHaveTheSameHistogram(t *testing.T) {
+	r := troubled()
+	var inPage []string
+	elements(t, pageOf(t, one(r)...), func(e xml.StartElement, text string) {
+		if e.Name.Local == "rect" && strings.HasSuffix(attribute(e, "width"), "%") && attribute(e, "class") == "" {
+			inPage = append(inPage, "bar")
+		}
+	})
+	var text strings.Builder
+	if err := report.WriteText(&text, one(r), false); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(text.String(), "latency up to\n")
+	histogram, _, _ := strings.Cut(rest, "\n\n")
+	lines := strings.Split(histogram, "\n")
+	page := pageOf(t, one(r)...)
+	for _, line := range lines {
+		cells := regexp.MustCompile(`\s{2,}`).Split(strings.TrimSpace(line), -1)
+		want := fmt.Sprintf(`<th scope="row">%s</th><td class="bar">`, cells[0])
+		_, row, found := strings.Cut(page, want)
+		row, _, _ = strings.Cut(row, "</tr>")
+		if !found || !strings.HasSuffix(row, fmt.Sprintf("<td>%s</td><td>%s</td>", cells[2], cells[3])) {
+			t.Errorf("the page does not have the line %q", line)
+		}
+	}
+	if len(inPage) != len(lines) || len(lines) != 12 {
+		t.Errorf("got %d bars in the page and %d in the text, want 12", len(inPage), len(lines))
+	}
+}
+
+// Both charts of time and the text say how late the generator was.
+func TestPageShowsWhenTheGeneratorWasBehind(t *testing.T) {
+	silent, well := troubled(), troubled()
+	for i := range silent.Intervals {
+		silent.Intervals[i].SchedulingDelay = nil
+		well.Intervals[i].SchedulingDelay = well.Intervals[0].SchedulingDelay
+	}
+	well.Behind = nil
+	tests := []struct {
+		name  string
+		r     *load.Result
+		bands []string
+		words string
+	}{
+		{"two seconds", troubled(), []string{"50% 33.33%", "50% 33.33%", "50% 33.33%"}, "behind from 3s to 5s: 1 in 100 messages was sent 88.1 ms late or more. Latency includes this delay"},
+		{"the seconds do not say", silent, []string{"0% 100%", "0% 100%", "0% 100%"}, "behind from 0s to 6s: 1 in 100 messages was sent 84.5 ms late or more. Latency includes this delay"},
+		{"in time", well, nil, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var bands []string
+			page := pageOf(t, one(test.r)...)
+			elements(t, page, func(e xml.StartElement, _ string) {
+				if x := attribute(e, "x"); e.Name.Local == "rect" && attribute(e, "class") == "band" && x != "" {
+					bands = append(bands, x+" "+attribute(e, "width"))
+				}
+			})
+			if !slices.Equal(bands, test.bands) {
+				t.Errorf("got bands at %q, want %q", bands, test.bands)
+			}
+			if seen := strings.Count(page, "</svg>"+test.words+"</li>"); test.words != "" && seen != len(test.bands) {
+				t.Errorf("got %q %d times, want %d", test.words, seen, len(test.bands))
+			}
+		})
+	}
+}
+
 func TestPageLoadsNothing(t *testing.T) {
 	page := pageOf(t, three()...)
 	for _, word := range []string{"http:", "https:", "src=", "href=", "url(", "@import", "fetch(", "style=", "onclick"} {
@@ -150,7 +219,7 @@ func TestLinesStayInTheirCharts(t *testing.T) {
 		"a short last second": uneven, "nanoseconds": sample(1, 3, time.Nanosecond)} {
 		t.Run(name, func(t *testing.T) {
 			elements(t, pageOf(t, report.Run{Result: r}), func(e xml.StartElement, _ string) {
-				if e.Name.Local != "path" || strings.HasPrefix(attribute(e, "d"), "M1 4L") {
+				if e.Name.Local != "path" || strings.HasPrefix(attribute(e, "d"), "M1 6L") {
 					return
 				}
 				path := attribute(e, "d")

@@ -106,7 +106,7 @@ func Warnings(r *load.Result) []string {
 		all = append(all, "interrupted: the measurement ended early")
 	}
 	if b := r.Behind; b != nil {
-		late := fmt.Sprintf("1 in 100 messages was sent %s late or more", draw.Duration(b.SchedulingDelay))
+		late := lateWords(b.SchedulingDelay)
 		if b.Few() {
 			late = fmt.Sprintf("%s of %s were sent in time, and %s", draw.PerSecond.Write(b.Achieved), draw.PerSecond.Write(b.Target), late)
 		}

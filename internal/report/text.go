@@ -114,27 +114,18 @@ const histogramWidth = 40
 
 // histogram draws the distribution of latency.
 func (t *text) histogram(r *load.Result) {
-	buckets := r.Latency.Buckets(maxBuckets)
-	total := r.Latency.Count()
-	most := int64(0)
-	for _, b := range buckets {
-		most = max(most, b.Count)
-	}
-	for i, b := range buckets {
+	for i, b := range bars(r.Latency) {
 		if i == 0 {
 			fmt.Fprintln(t, "\nlatency up to")
 		}
 		// A bucket with few messages has a bar that can be seen.
-		bar := strings.Repeat("█", int(b.Count*histogramWidth/most))
-		if bar == "" && b.Count > 0 {
-			bar = "▏"
+		line := strings.Repeat("█", int(b.Count*histogramWidth/b.most))
+		if line == "" && b.Count > 0 {
+			line = "▏"
 		}
-		fmt.Fprintf(t, "%10s  %-*s  %10s  %9s\n", draw.Duration(b.To), histogramWidth, bar, draw.Whole(float64(b.Count)), draw.Percentage(float64(b.Count)/float64(total)))
+		fmt.Fprintf(t, "%10s  %-*s  %10s  %9s\n", b.UpTo, histogramWidth, line, b.Messages, b.Part)
 	}
 }
-
-// maxBuckets is how many bars a histogram has at most.
-const maxBuckets = 16
 
 func (t *text) warnings(o origin) {
 	name := o.Name

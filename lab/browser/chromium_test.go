@@ -178,21 +178,30 @@ type look struct {
 var (
 	desk      = look{"desk", 1280, 800, "light"}
 	deskDark  = look{"desk-dark", 1280, 800, "dark"}
-	phone     = look{"phone", 320, 640, "light"}
-	phoneDark = look{"phone-dark", 320, 640, "dark"}
-	looks     = []look{desk, deskDark, phone, phoneDark}
+	phone     = look{"phone", 390, 844, "light"}
+	phoneDark = look{"phone-dark", 390, 844, "dark"}
+	small     = look{"small", 320, 640, "light"}
+	paper     = look{"paper", 700, 990, "dark"} // A4 within its margins, without colours
+	looks     = []look{desk, deskDark, phone, phoneDark, small, paper}
 )
 
 // turn sets the size and the colour scheme of the tab.
 func (tb *tab) turn(l look) {
 	tb.t.Helper()
-	colour := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}}
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}}
+	eyes := emulation.SetEmulatedVisionDeficiencyParams{Type: emulation.SetEmulatedVisionDeficiencyTypeNone}
+	if l == paper {
+		media.Media, eyes.Type = "print", emulation.SetEmulatedVisionDeficiencyTypeAchromatopsia
+	}
 	var options []chromedp.EmulateViewportOption
 	if l.width < 600 {
 		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	}
 	tb.do(chromedp.EmulateViewport(l.width, l.height, options...), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, colour)
+		if _, err := cdp.Call(ctx, t, emulation.SetEmulatedVisionDeficiency, eyes); err != nil {
+			return err
+		}
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, media)
 		return err
 	}))
 }

@@ -84,6 +84,9 @@ func checkLook(tb *tab, l look) {
 	if faint := ask[[]string](tb, contrast); len(faint) > 0 {
 		tb.t.Errorf("%s: not enough contrast: %s", l.name, strings.Join(faint, ", "))
 	}
+	if clash := ask[[]string](tb, overlaps); len(clash) > 0 {
+		tb.t.Errorf("%s: texts overlap, or are cut: %s", l.name, strings.Join(clash, "; "))
+	}
 	if moving := ask[int](tb, `document.getAnimations().length`); moving != 0 {
 		tb.t.Errorf("%s: %d animations", l.name, moving)
 	}
@@ -112,6 +115,24 @@ const contrast = `(() => {
 		if (ratio < 4.5) faint.push(element.textContent.trim() + " " + ratio.toFixed(2));
 	}
 	return faint;
+})()`
+
+// overlaps finds visible texts of a chart that overlap each other, and those that leave the window.
+const overlaps = `(() => {
+	const clash = [];
+	for (const chart of document.querySelectorAll("svg.chart, svg.axes")) {
+		const texts = [...chart.querySelectorAll("text")].filter(text => text.textContent.trim() && text.getBBox().width > 0);
+		const boxes = texts.map(text => text.getBoundingClientRect());
+		texts.forEach((text, i) => {
+			if (boxes[i].left < 0 || boxes[i].right > document.documentElement.clientWidth) clash.push(text.textContent + " is cut");
+			for (let j = 0; j < i; j++) {
+				const wide = Math.min(boxes[i].right, boxes[j].right) - Math.max(boxes[i].left, boxes[j].left);
+				const high = Math.min(boxes[i].bottom, boxes[j].bottom) - Math.max(boxes[i].top, boxes[j].top);
+				if (wide > 1 && high > 3) clash.push(text.textContent + " and " + texts[j].textContent);
+			}
+		});
+	}
+	return clash;
 })()`
 
 func TestStalledReadersAreShown(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 )
 
 // mesh returns what a watch knows after ten minutes: addresses near and far, one that
-// loses probes, one that is down, and a name without addresses.
+// loses probes, one that is down, one that is not known yet, and a name without addresses.
 func mesh() watch.Snapshot {
 	return watch.Snapshot{Targets: []watch.TargetSnapshot{
 		{URL: "dns+tcp://echo.mesh.svc.cluster.local:7007", Addresses: []watch.AddressSnapshot{
@@ -24,6 +24,7 @@ func mesh() watch.Snapshot {
 			seen("[fd00:42:0:2::1f]:7007", 380*time.Microsecond, 0, 0)}},
 		{URL: "tls://echo.example.net:443", Addresses: []watch.AddressSnapshot{seen("203.0.113.8:443", 14*time.Millisecond, 0, 0)}},
 		{URL: "udp://198.51.100.4:7", Addresses: []watch.AddressSnapshot{seen("198.51.100.4:7", 28*time.Millisecond, 9, 0)}},
+		{URL: "tcp://192.0.2.77:7", Addresses: []watch.AddressSnapshot{{Address: "192.0.2.77:7", Resolved: true}}},
 		{URL: "dns+tcp://gone.example.net:7", Problem: "no such host"},
 	}}
 }
@@ -33,7 +34,7 @@ func mesh() watch.Snapshot {
 // lost.
 func seen(addr string, rtt time.Duration, loses, gone int) watch.AddressSnapshot {
 	const buckets, each = 120, 5
-	a := watch.AddressSnapshot{Address: addr, Known: true, Up: gone == 0, Last: rtt, Recent: []time.Duration{rtt, rtt, 3 * rtt}}
+	a := watch.AddressSnapshot{Address: addr, Resolved: true, Known: true, Up: gone == 0, Last: rtt, Recent: []time.Duration{rtt, rtt, 3 * rtt}}
 	for i := range buckets {
 		b := watch.Bucket{At: time.Now().Add(time.Duration(i-buckets) * watch.BucketSpan), Sent: each}
 		slower := 1 + 0.3*math.Abs(math.Sin(float64(i)*1.7))
@@ -63,7 +64,7 @@ func TestMatrixIsReadableInEveryWindow(t *testing.T) {
 	server := httptest.NewServer(p)
 	t.Cleanup(func() { server.Close(); stop(); <-over })
 	tb := open(t, server.URL)
-	tb.wait(`document.querySelectorAll(".strip .cursor").length === 5`)
+	tb.wait(`document.querySelectorAll(".strip .cursor").length === 6`)
 	for _, l := range looks {
 		tb.turn(l)
 		checkLook(tb, l)

@@ -3,7 +3,7 @@
 for (const figure of document.querySelectorAll("figure")) {
   const chart = figure.querySelector(".chart");
   const lines = JSON.parse(figure.querySelector("script").textContent);
-  const dots = figure.querySelectorAll("circle");
+  const dots = figure.querySelectorAll(".dot");
   const outputs = figure.querySelectorAll("output");
   const nearest = (points, x) => points.reduce((a, b) => Math.abs(a.x - x) > Math.abs(b.x - x) ? b : a);
 
