@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"echod/docs/engines/exercises/judge"
 )
 
 // exercises lists the directories, and for each the subtests that fail as it is given and a
@@ -28,6 +30,15 @@ var exercises = []struct {
 	says  string
 }{
 	{"01-short-write", []string{"stream/half-close-owed"}, "a short write whose remaining bytes are dropped"},
+	{"02-one-blocks-all", []string{"stream/concurrency"}, "blocks in writing to the one that does not read"},
+	{"03-descriptors", []string{"judge/sleeps-without-descriptors"}, "of CPU time while it had nothing to do"},
+	{"04-fd-set", []string{"judge/beyond-1023"}, "panic: runtime error: index out of range [16] with length 16"},
+	{"05-eagain", []string{"stream/no-early-fin", "stream/slow-reader"}, "ended a stream that the client had not ended"},
+	{"06-epollout", []string{"stream/slow-reader"}, "nothing arrived for 5s after"},
+	{"07-hang-up", []string{"judge/sleeps-without-clients"}, "of CPU time while it had nothing to do"},
+	{"08-unread-input", []string{"stream/half-close-owed"}, "stream/half-close-owed: reset"},
+	{"09-half-close", []string{"stream/half-close-owed"}, "stream/half-close-owed: premature-eof"},
+	{"10-urgent-data", []string{"stream/urgent"}, "is missing: the urgent one"},
 }
 
 // Sizes, in lines.
@@ -93,6 +104,7 @@ func runAll(t *testing.T, tags string) map[string]result {
 }
 
 func TestExercisesFailAsGivenAndPassAsSolved(t *testing.T) {
+	t.Parallel()
 	var given, solved map[string]result
 	var both sync.WaitGroup
 	both.Go(func() { given = runAll(t, "") })
@@ -118,6 +130,23 @@ func TestExercisesFailAsGivenAndPassAsSolved(t *testing.T) {
 			if t.Failed() {
 				t.Logf("as given:\n%s\nas solved:\n%s", given.output, solved.output)
 			}
+		})
+	}
+}
+
+// TestSolutionsPassAllRules holds because an exercise has exactly one bug: the rules that its
+// own test runs do not see the others.
+func TestSolutionsPassAllRules(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	for _, e := range exercises {
+		t.Run(e.dir, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(bin, e.dir)
+			if text, err := exec.Command("go", "build", "-tags=solved", "-o", path, "./"+e.dir).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			judge.StartCommand(t, exec.Command(path, "0")).Check(t, "stream/*")
 		})
 	}
 }

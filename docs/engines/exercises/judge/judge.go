@@ -7,10 +7,15 @@ package judge
 import (
 	"bufio"
 	"bytes"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"echod/check"
 	"echod/check/checktest"
@@ -37,15 +42,21 @@ type Server struct {
 }
 
 // Start runs the server of the exercise in another process, until the end of the test. It
-// hands over the files in addition to standard input, output and error. A server that ends
-// before the test fails it.
+// hands over the files in addition to standard input, output and error.
 func Start(t *testing.T, files ...*os.File) *Server {
 	t.Helper()
-	var stderr bytes.Buffer
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), serverVariable+"=1")
-	cmd.Stderr = &stderr
 	cmd.ExtraFiles = files
+	return StartCommand(t, cmd)
+}
+
+// StartCommand runs a server until the end of the test. A server that ends before fails the
+// test.
+func StartCommand(t *testing.T, cmd *exec.Cmd) *Server {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +67,7 @@ func Start(t *testing.T, files ...*os.File) *Server {
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		if err := cmd.Wait(); err.Error() != "signal: killed" {
-			t.Errorf("the server has ended before the test: %v\n%s", err, &stderr)
+			t.Errorf("the server has ended before the test: %v\n%s", err, firstLines(stderr.String(), 12))
 		}
 	})
 	addr, err := bufio.NewReader(stdout).ReadString('\n')
@@ -66,6 +77,12 @@ func Start(t *testing.T, files ...*os.File) *Server {
 	return &Server{Addr: strings.TrimSpace(addr), cmd: cmd}
 }
 
+// firstLines returns the first n lines of text: a panic of Go prints many.
+func firstLines(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[:min(n, len(lines))], "")
+}
+
 // Check runs rules of echod check, each as a subtest.
 func (s *Server) Check(t *testing.T, rules ...string) {
 	t.Helper()
@@ -73,5 +90,45 @@ func (s *Server) Check(t *testing.T, rules ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checktest.RunTarget(t, target, checktest.Only(rules...))
+	checktest.RunTarget(t, target, checktest.Only(rules...), short)
+}
+
+// short shortens the rules that send much or wait long.
+func short(o *check.Options) { o.Bulk, o.Stall = 4<<20, 2*time.Second }
+
+// Dial connects to the server until the end of the test.
+func (s *Server) Dial(t *testing.T) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", s.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.(*net.TCPConn)
+}
+
+// UseUpDescriptors limits the server to n descriptors, and connects more clients than it has
+// descriptors for. It returns these clients when all descriptors are in use, or after some
+// seconds if the server accepts fewer than it could.
+func (s *Server) UseUpDescriptors(t *testing.T, n int) []*net.TCPConn {
+	t.Helper()
+	pid := s.cmd.Process.Pid
+	limit := &unix.Rlimit{Cur: uint64(n), Max: uint64(n)}
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, limit, nil); err != nil {
+		t.Fatal(os.NewSyscallError("prlimit", err))
+	}
+	var clients []*net.TCPConn
+	for range n + 8 {
+		clients = append(clients, s.Dial(t))
+	}
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(open) >= n {
+			break
+		}
+	}
+	return clients
 }
