@@ -40,7 +40,7 @@ var ofRules = slices.Concat(
 		{by: rstToServer.ID, rules: []string{rstToClient.ID, rstAfterData.ID}, fits: sameClass},
 		{by: rstToClient.ID, rules: []string{rstAfterData.ID}, fits: sameClass},
 		{by: noUnsolicited.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{slowReader.ID, zeroWindow.ID, idle.ID}, fits: bothBroken},
-		{by: slowReader.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{zeroWindow.ID}, fits: sameClass},
+		{by: slowReader.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{zeroWindow.ID, backpressure.ID}, fits: sameClass},
 		{by: concurrency.ID, evidence: []Evidence{ConnectionLimit, Burst}, rules: []string{aborts.ID}, fits: notServed},
 		{by: datagramExact.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: otherDatagrams, fits: sameClass},
 		{by: orderLoss.ID, classes: []Class{Silent}, evidence: []Evidence{NothingPassed, SourceLimit, Stopped}, rules: []string{datagramEmpty.ID}, fits: silentFromTheStart},

@@ -214,6 +214,7 @@ func (w *writer) failed(n int, err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.accepted -= int64(n)
+	w.seen -= int64(n) // nothing has moved
 	if w.stopped && classify(err) == Timeout {
 		return nil
 	}
@@ -238,6 +239,13 @@ func (w *writer) lastMoved(conn time.Time) time.Time {
 		w.moved = conn
 	}
 	return w.moved
+}
+
+// quietFor returns how long nothing had moved when lastMoved was last called, and since then.
+func (w *writer) quietFor() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Since(w.moved)
 }
 
 func (w *writer) ended() bool {
