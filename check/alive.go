@@ -303,15 +303,19 @@ func (r *runner) allResults() []Result {
 // withBudget returns the context of the rules of a stage: the budget of the run ends it.
 // Later stages with rules keep a part of the budget.
 func (r *runner) withBudget(rules []Rule, s stage) (context.Context, context.CancelFunc) {
-	if r.options.Budget <= 0 {
-		return context.WithCancel(r.ctx)
-	}
 	share := 1.0
 	if slices.ContainsFunc(rules, func(rule Rule) bool { return rule.stage > s }) {
 		share = shares[s]
 	}
-	end := r.start.Add(time.Duration(share * float64(r.options.Budget)))
-	return context.WithDeadline(r.ctx, end)
+	return withBudget(r.ctx, r.start, time.Duration(share*float64(r.options.Budget)))
+}
+
+// withBudget returns the context of what began at start, which a budget ends; 0 is none.
+func withBudget(ctx context.Context, start time.Time, budget time.Duration) (context.Context, context.CancelFunc) {
+	if budget <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, start.Add(budget))
 }
 
 // shares are the parts of the budget after which a stage has ended, if others follow.

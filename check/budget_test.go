@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -137,6 +138,47 @@ func TestTheBudgetEndsTheMeasurementOfThePath(t *testing.T) {
 		}
 		if report.Elapsed > budget {
 			t.Errorf("the check took %v, want at most the budget of %v", report.Elapsed, budget)
+		}
+	})
+}
+
+// The budget ends while it is not yet known whether the target is an echo: then no rule can say
+// anything, and nothing says that it is not one.
+func TestTheBudgetEndsTheQuestionWhetherTheTargetIsAnEcho(t *testing.T) {
+	const budget = 2 * time.Second
+	options := Options{Rules: []string{firstByte.ID}, Budget: budget}
+	late := func(context.Context) (net.Conn, error) {
+		client, server := net.Pipe()
+		go func() {
+			io.CopyN(io.Discard, server, identifyLen)
+			time.Sleep(2 * budget)
+			server.Close()
+		}()
+		return client, nil
+	}
+	for name, dial := range map[string]func(context.Context) (net.Conn, error){"silent": stores, "late": late} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			report, err := Run(t.Context(), Target{Network: "tcp", Dial: dial}, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if elapsed := time.Since(start); elapsed > budget || report.NotEcho != nil {
+				t.Fatalf("%s: got %q after %v, want no verdict on the target after the budget", name, report.Summary(), elapsed)
+			}
+			if got := report.Results[0]; got.Verdict != Skip || !isOverBudget(got.Detail) || report.Verdict() == Pass {
+				t.Errorf("%s: got %s: %s", name, got.Verdict, got.Detail)
+			}
+			time.Sleep(time.Minute)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		unanswered := func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+		_, err := Run(t.Context(), Target{Network: "tcp", Dial: unanswered}, options)
+		unreachable, ok := errors.AsType[*UnreachableError](err)
+		if elapsed := time.Since(start); elapsed != budget || !ok || unreachable.Class != Timeout || !strings.Contains(err.Error(), "--budget") {
+			t.Errorf("connects that are not answered: got %v after %v, want an UnreachableError that names the budget", err, elapsed)
 		}
 	})
 }

@@ -28,10 +28,10 @@ var ofRules = slices.Concat(
 		{by: sizeSweep.ID, classes: []Class{Timeout}, evidence: []Evidence{SizeLimit}, fits: largerHangs},
 		{by: binaryExact.ID, evidence: []Evidence{DecodedAsText, LineEnds, SevenBit}, fits: changed},
 	},
-	content(chunking, sizeSweep, halfClose, bulk, halfCloseOwed, slowReader, zeroWindow, concurrency),
+	content(chunking, sizeSweep, halfClose, bulk, halfCloseOwed, slowReader, zeroWindow, manyConnections, concurrency),
 	[]explanation{
-		{by: finOnly.ID, rules: []string{halfClose.ID, halfCloseLate.ID, halfCloseOwed.ID, serverFIN.ID, churn.ID, closeLatency.ID}, fits: sameClass},
-		{by: halfClose.ID, classes: []Class{PrematureEOF, Reset, Silent}, rules: []string{halfCloseLate.ID, halfCloseOwed.ID, serverFIN.ID}, fits: sameClass},
+		{by: finOnly.ID, rules: []string{halfClose.ID, halfCloseLate.ID, halfCloseOwed.ID, serverFIN.ID, churn.ID, closeLatency.ID, manyConnections.ID}, fits: sameClass},
+		{by: halfClose.ID, classes: []Class{PrematureEOF, Reset, Silent}, rules: []string{halfCloseLate.ID, halfCloseOwed.ID, serverFIN.ID, manyConnections.ID}, fits: sameClass},
 		{by: halfCloseLate.ID, classes: []Class{PrematureEOF, Reset}, rules: []string{serverFIN.ID}, fits: sameClass},
 		{by: halfCloseLate.ID, evidence: []Evidence{AnswerLost, KeepaliveHelps}, rules: []string{serverFIN.ID}, fits: bothSilent},
 		{by: serverFIN.ID, classes: []Class{Silent}, rules: []string{churn.ID}, fits: sameClass},
@@ -61,7 +61,7 @@ var otherDatagrams = []string{datagramSource.ID, orderLoss.ID, datagramEmpty.ID}
 func onSomeConnections() (all []explanation) {
 	sampled := make(map[string]bool)
 	for _, r := range Rules() {
-		if sampled[r.ID] = r.sampled; r.sampled {
+		if sampled[r.ID] = r.sampled || r.many; sampled[r.ID] {
 			all = append(all, explanation{by: r.ID, evidence: []Evidence{SomeConnections}, fits: func(by, other Result) bool {
 				// That clients see each other's data is never a detail of another failure.
 				return sameClass(by, other) && other.Evidence != OtherConnection && (other.Evidence == SomeConnections || !sampled[other.Rule])

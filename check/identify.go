@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/draw"
 )
 
 // This file finds out whether the target is an echo at all. A wrong port is the most
@@ -25,17 +26,24 @@ const (
 
 // Identify connects to the target and finds out whether it is an echo. Run does the same
 // before it runs the rules. The report has no results; its NotEcho is set if the target
-// is not an echo. The errors are those of Run. It takes up to twice identifyTimeout.
+// is not an echo. The errors are those of Run. It takes up to twice identifyTimeout, and not
+// longer than the budget: NotEcho is nil if the answer is not known until then.
 func Identify(ctx context.Context, target Target, o Options) (*Report, error) {
 	start := time.Now()
 	o = o.withDefaults()
 	if err := target.check(); err != nil {
 		return nil, err
 	}
-	p := &probe{ctx: ctx, rule: "identify", target: target, Options: o}
+	budget, cancel := withBudget(ctx, start, o.Budget)
+	defer cancel()
+	p := &probe{ctx: budget, rule: "identify", target: target, Options: o}
 	p.Timeout = identifyTimeout(o)
 	echoes, err := reach(p)
-	if err != nil {
+	switch {
+	case err == nil:
+	case ended(budget) && ctx.Err() == nil:
+		return nil, &UnreachableError{Target: target.String(), Class: Timeout, Err: fmt.Errorf("no answer within the budget of %s (--budget)", draw.Brief(o.Budget))}
+	default:
 		return nil, err
 	}
 	report := &Report{Target: target, Options: o}
@@ -71,7 +79,7 @@ func identify(p *probe, deadline time.Time) *NotEcho {
 	var contacts [2]contact
 	for i := range contacts {
 		contacts[i] = contactStream(p, i, deadline)
-		if contacts[i].echoes || contacts[i].failed || p.ctx.Err() != nil {
+		if contacts[i].echoes || contacts[i].failed || ended(p.ctx) {
 			return nil
 		}
 	}

@@ -23,6 +23,7 @@ type Rule struct {
 
 	stage     stage
 	sampled   bool                        // runs on several connections: its verdict depends on one
+	many      bool                        // runs on as many connections as fit: see runMany
 	noRetry   bool                        // takes too long to run again
 	extraTime func(Options) time.Duration // what it may take beyond the usual limit; nil if nothing
 	run       func(*probe) error
@@ -71,6 +72,7 @@ func Rules() []Rule {
 		slowReader,
 		zeroWindow,
 		idle,
+		manyConnections,
 		concurrency,
 		churn,
 		aborts,

@@ -242,7 +242,7 @@ func (r *runner) setResult(i int, result Result) {
 }
 
 // runRule runs one rule once, until ctx ends. If it has run before, it runs on one
-// connection after another; if it is sampled and one fails, the result is that of all together.
+// connection after another; if it has several and one fails, the result is that of all together.
 func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcome {
 	// Each single wait has its timeout, which a server that sends one byte at a time
 	// never exceeds. This bounds all of them together.
@@ -263,7 +263,7 @@ func (r *runner) runRule(ctx context.Context, rule Rule, before []sample) outcom
 		all = []sample{{err: err}}
 	} else if before == nil {
 		all = p.runSamples(rule)
-	} else if all = p.runInTurn(rule); rule.sampled && failedSamples(all) > 0 {
+	} else if all = p.runInTurn(rule, before); (rule.sampled || rule.many) && failedSamples(all) > 0 {
 		all = append(all, before...)
 	}
 	note, err := join(all)

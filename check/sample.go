@@ -46,7 +46,10 @@ func (s sample) mayPass() bool {
 
 // runSamples runs the rule, on several connections side by side if it has Rule.sampled.
 func (p *probe) runSamples(rule Rule) []sample {
-	if !rule.sampled {
+	switch {
+	case rule.many:
+		return p.runMany(rule, nil)
+	case !rule.sampled:
 		return []sample{p.runSample(rule)}
 	}
 	var (
@@ -66,9 +69,12 @@ func (p *probe) runSamples(rule Rule) []sample {
 	return all
 }
 
-// runInTurn runs the rule on as many connections as runSamples, one after another, up to
-// the first failure.
-func (p *probe) runInTurn(rule Rule) (all []sample) {
+// runInTurn runs the rule again on as many connections as runSamples, one after another, up to
+// the first failure. before are the first samples.
+func (p *probe) runInTurn(rule Rule, before []sample) (all []sample) {
+	if rule.many {
+		return p.runMany(rule, before)
+	}
 	for i := range rule.Connections() {
 		one := *p
 		one.sample = i
@@ -90,7 +96,7 @@ func (p *probe) runSample(rule Rule) sample {
 		p.locate(f)
 	}
 	conns, last := p.opened.read()
-	if !rule.sampled { // e.g. stream/aborts: it has used up what later connections need
+	if !rule.sampled && !rule.many { // e.g. stream/aborts: it has used up what later connections need
 		last = start
 	}
 	return sample{err, p.note, p.compared, conns, end.Sub(last)}

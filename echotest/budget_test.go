@@ -10,9 +10,8 @@ import (
 )
 
 // TestACheckEndsWithinItsBudgetOnEveryFault runs the whole check against each fault with a
-// budget that is too short for it. The budget does not bound the question whether the target
-// is an echo: that takes at most twice the timeout, which is less than grace. A rule that
-// ignores the budget takes longer: the fault makes it wait for much longer, or forever.
+// budget that is too short for it. A rule that ignores the budget takes longer than grace: the
+// fault makes it wait for much longer, or forever.
 func TestACheckEndsWithinItsBudgetOnEveryFault(t *testing.T) {
 	t.Parallel()
 	const budget, grace = 2 * time.Second, 15 * time.Second

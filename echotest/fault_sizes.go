@@ -62,10 +62,10 @@ func DelaysLargeDatagrams() ProxyFault {
 		PathFault{Direction: ToClient, MinSize: 1501, Do: Delay, After: 4 * time.Second})
 }
 
-// ChangesMapping sends answers from another port after 800 datagrams of a client.
+// ChangesMapping sends answers from another port after 400 datagrams of a client.
 func ChangesMapping() ProxyFault {
-	return datagramProxyFault("changes-mapping", "sends answers from another port after 800 datagrams of a client",
-		PathFault{Direction: ToClient, Chunks: From(801), Do: FromAnotherPort})
+	return datagramProxyFault("changes-mapping", "sends answers from another port after 400 datagrams of a client",
+		PathFault{Direction: ToClient, Chunks: From(401), Do: FromAnotherPort})
 }
 
 // AnswersLowPortsFromAnotherPort answers datagrams from source ports below 1024, from

@@ -28,7 +28,7 @@ var anyByte = []string{
 	"stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
 	"stream/half-close", "stream/half-close-late", "stream/half-close-owed", "stream/server-fin",
 	"stream/rst-to-server", "stream/rst-to-client", "stream/rst-after-data", "stream/slow-reader",
-	"stream/zero-window", "stream/concurrency", "stream/churn", "stream/aborts",
+	"stream/zero-window", "stream/many-connections", "stream/concurrency", "stream/churn", "stream/aborts",
 }
 
 // Faults returns all faults of servers.
@@ -38,30 +38,31 @@ func Faults() []Fault {
 		ClosesOnFIN().fails("stream/half-close", "stream/half-close-owed"),
 		ClosesSoonAfterFIN().fails("stream/half-close-owed").mayFail("stream/half-close"),
 		ResetsOnFIN().fails(
-			"stream/half-close", "stream/half-close-owed", "stream/fin-only", "stream/close-latency",
+			"stream/half-close", "stream/half-close-owed", "stream/fin-only", "stream/close-latency", "stream/many-connections",
 		),
 		IgnoresEmptyStream().fails("stream/fin-only"),
 		// A busy machine sends the second message of a connection too late.
 		ClosesAfterFirstAnswer().fails("stream/no-early-fin").mayFail(
 			"stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/urgent", "stream/bulk", "stream/concurrency",
+			"stream/many-connections",
 		),
 		ClosesLate().fails("stream/close-latency"),
 		AnswersAfterFIN().fails(
 			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
-			"stream/no-early-fin", "stream/concurrency",
+			"stream/no-early-fin", "stream/concurrency", "stream/many-connections",
 		),
 		WaitsForEightBytes().fails("stream/first-byte", "stream/size-sweep"),
 		EchoesLines().fails(
 			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/concurrency",
-		).mayFail("stream/bulk", "stream/no-early-fin", "stream/slow-reader", "stream/zero-window"),
-		DecodesText().fails(everyByte...).fails("stream/binary-exact", "stream/no-early-fin").mayFail("stream/first-byte"),
-		ClearsHighBit().fails(everyByte...).fails("stream/binary-exact", "stream/no-early-fin").mayFail("stream/first-byte"),
-		SendsCRLF().fails(everyByte...).fails("stream/binary-exact").mayFail("stream/first-byte", "stream/urgent", "stream/no-early-fin"),
-		SendsLF().fails("stream/binary-exact", "stream/bulk").mayFail(withoutBulk...),
+		).mayFail("stream/bulk", "stream/no-early-fin", "stream/slow-reader", "stream/zero-window", "stream/many-connections"),
+		DecodesText().fails(everyByte...).fails("stream/binary-exact", "stream/no-early-fin", "stream/many-connections").mayFail("stream/first-byte"),
+		ClearsHighBit().fails(everyByte...).fails("stream/binary-exact", "stream/no-early-fin", "stream/many-connections").mayFail("stream/first-byte"),
+		SendsCRLF().fails(everyByte...).fails("stream/binary-exact").mayFail("stream/first-byte", "stream/urgent", "stream/no-early-fin", "stream/many-connections"),
+		SendsLF().fails("stream/binary-exact", "stream/bulk").mayFail(append(withoutBulk, "stream/many-connections")...),
 		AnswersHTTP().fails("stream/binary-exact"),
 		SendsBanner().fails(everyByte...).fails(
 			"stream/first-byte", "stream/no-unsolicited", "stream/binary-exact",
-			"stream/no-early-fin",
+			"stream/no-early-fin", "stream/many-connections",
 		),
 		SwapsBytes().fails(everyByte...),
 		DropsByte().fails(everyByte...),
@@ -121,11 +122,11 @@ func streamProxyFaults() []ProxyFault {
 		),
 		DropsFIN().fails(
 			"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
-			"stream/fin-only", "stream/server-fin", "stream/churn", "stream/close-latency",
+			"stream/fin-only", "stream/server-fin", "stream/churn", "stream/close-latency", "stream/many-connections",
 		),
 		TurnsFINIntoReset().fails(
 			"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
-			"stream/fin-only", "stream/server-fin", "stream/close-latency",
+			"stream/fin-only", "stream/server-fin", "stream/close-latency", "stream/many-connections",
 		),
 		TurnsResetIntoFIN().fails("stream/rst-to-server", "stream/rst-to-client", "stream/rst-after-data"),
 		LeaksCloseWait().fails("stream/server-fin", "stream/churn"),
@@ -141,7 +142,7 @@ func streamProxyFaults() []ProxyFault {
 		AcceptsBeforeConnecting().fails("stream/refused"),
 		StoresUntilFIN().fails(
 			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/bulk",
-			"stream/no-early-fin", "stream/concurrency",
+			"stream/no-early-fin", "stream/concurrency", "stream/many-connections",
 		),
 		DropsLargeChunks().fails(everyByte...).fails(
 			"stream/half-close-late", "stream/server-fin", "stream/rst-after-data",
@@ -155,21 +156,18 @@ func streamProxyFaults() []ProxyFault {
 		DropsUrgentData().fails("stream/urgent"),
 		ChangesOddSizesWhenBusy().fails("stream/bulk").mayFail(anyByte...),
 		ChangesRareByte().fails("stream/bulk"),
-		HasBadServer().fails("stream/concurrency").mayFail(anyByte...),
+		HasBadServer().fails("stream/concurrency", "stream/many-connections").mayFail(anyByte...),
+		DropsFINOnOneServer().fails("stream/many-connections").mayFail(
+			"stream/half-close", "stream/half-close-late", "stream/half-close-owed",
+			"stream/fin-only", "stream/server-fin", "stream/churn", "stream/close-latency",
+		),
 		LimitsConnections().fails("stream/concurrency").mayFail("stream/churn", "stream/aborts"),
 		QueuesConnections().fails("stream/concurrency").mayFail("stream/churn", "stream/aborts"),
-		// Other rules meet the greeting only if they read after it has arrived.
-		SendsLateBanner().fails("stream/no-unsolicited").mayFail(
-			"stream/first-byte", "stream/binary-exact", "stream/chunking",
-			"stream/size-sweep", "stream/bulk", "stream/half-close", "stream/half-close-late",
-			"stream/half-close-owed", "stream/fin-only", "stream/no-early-fin", "stream/server-fin",
-			"stream/rst-to-client", "stream/rst-after-data", "stream/concurrency", "stream/close-latency",
-			"stream/slow-reader", "stream/zero-window",
-		),
+		SendsLateBanner().fails("stream/no-unsolicited"),
 		AnswersOK().fails(
 			"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep",
 			"stream/bulk", "stream/half-close", "stream/half-close-owed", "stream/no-early-fin",
-			"stream/backpressure", "stream/slow-reader", "stream/zero-window", "stream/concurrency",
+			"stream/backpressure", "stream/slow-reader", "stream/zero-window", "stream/concurrency", "stream/many-connections",
 		),
 	}
 }

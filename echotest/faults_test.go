@@ -65,7 +65,7 @@ func TestFaultsNameRulesAndTablesNameFaults(t *testing.T) {
 			t.Errorf("%s fails %q: want different rules that exist", row.name, rules)
 		}
 	}
-	for _, name := range slices.Concat(longest, slices.Collect(maps.Keys(settings)), slices.Collect(maps.Keys(patient)), slices.Collect(maps.Keys(hidden))) {
+	for _, name := range slices.Concat(longest, slices.Collect(maps.Keys(settings)), slices.Collect(maps.Keys(patient)), slices.Collect(maps.Keys(hidden)), early) {
 		if !faults[name] {
 			t.Errorf("a table of this test has %s, which is not a fault", name)
 		}

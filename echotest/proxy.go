@@ -196,6 +196,13 @@ func HasBadServer() ProxyFault {
 		pathWith(PathFault{Conns: EveryNth(4), Direction: ToClient, Offset: 100, Do: ChangeByte}))
 }
 
+// DropsFINOnOneServer does not forward a FIN on every twentieth connection, as a balancer does
+// that has one bad server out of twenty.
+func DropsFINOnOneServer() ProxyFault {
+	return streamProxyFault("drops-fin-on-one-server", "does not forward a FIN on every twentieth connection",
+		pathWith(PathFault{Conns: EveryNth(20), On: OnFIN, Do: Drop}))
+}
+
 // LimitsConnections resets a client if there are already ten others.
 func LimitsConnections() ProxyFault {
 	return streamProxyFault("limits-connections", "resets a client if there are already ten others", Path{MaxConns: 10})
@@ -207,10 +214,11 @@ func QueuesConnections() ProxyFault {
 		Path{MaxConns: 10, Queues: true})
 }
 
-// SendsLateBanner sends a greeting 1.5 s after the client has connected.
+// SendsLateBanner sends a greeting to a client that has sent nothing in the 1.5 s since it
+// connected.
 func SendsLateBanner() ProxyFault {
-	return streamProxyFault("sends-late-banner", "sends a greeting 1.5 s after the client has connected",
-		pathWith(PathFault{On: OnConnect, After: 1500 * time.Millisecond, Do: SendBanner}))
+	return streamProxyFault("sends-late-banner", "sends a greeting to a client that has sent nothing in the 1.5 s since it connected",
+		pathWith(PathFault{On: OnConnect, After: 1500 * time.Millisecond, Silent: true, Do: SendBanner}))
 }
 
 // AnswersOK sends "OK" in place of what the server sends.

@@ -131,6 +131,7 @@ type PathFault struct {
 	Conns     Selection // which connections, counted from 1; of datagrams: which clients
 	Direction Direction
 	Second    bool // only a FIN that follows the FIN of the other side
+	Silent    bool // OnConnect: only if the client has sent neither a byte nor a FIN until then
 
 	// This and the rest are for OnData. A chunk is what one read returns: up to 32 KiB of
 	// a stream, or a datagram.

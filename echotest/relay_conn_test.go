@@ -168,6 +168,28 @@ func TestRelaySendsABanner(t *testing.T) {
 	}
 }
 
+func TestRelayGreetsOnlySilentClients(t *testing.T) {
+	relay := NewRelay(t, pathWith(PathFault{On: OnConnect, After: 100 * time.Millisecond, Silent: true, Do: SendBanner}), NewServer(t).URL())
+	for _, tt := range []struct {
+		speak func(c *net.TCPConn)
+		want  string
+	}{
+		{func(c *net.TCPConn) { io.WriteString(c, "hello") }, "hello"},
+		{func(c *net.TCPConn) { c.CloseWrite() }, ""},
+	} {
+		c := dialRelay(t, relay)
+		tt.speak(c)
+		silent := dialRelay(t, relay) // its banner comes when the time of c is over
+		if _, err := io.ReadFull(silent, make([]byte, 16)); err != nil {
+			t.Fatal(err)
+		}
+		c.CloseWrite()
+		if got, err := io.ReadAll(c); err != nil || string(got) != tt.want {
+			t.Errorf("got %q, %v, want %q", got, err, tt.want)
+		}
+	}
+}
+
 // awaitServed connects until a connection is served, and returns it.
 func awaitServed(t *testing.T, relay *Server) *net.TCPConn {
 	t.Helper()

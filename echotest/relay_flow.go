@@ -26,6 +26,7 @@ type flow struct {
 	pipe      *pipe
 	other     *flow // the other direction
 
+	spoke  atomic.Bool // something was received: bytes or a FIN
 	bytes  int64       // received
 	chunks int         // received
 	fin    atomic.Bool // received

@@ -171,6 +171,7 @@ func (l *link) read(f *flow, from, to side) {
 	chunk := make([]byte, f.pipe.chunkSize())
 	for {
 		n, err := from.Read(chunk)
+		f.spoke.Store(true)
 		if n > 0 {
 			e := f.apply(chunk[:n])
 			if e.stop != 0 {
@@ -304,6 +305,9 @@ func (l *link) watchConnect() {
 	for fault := range l.toClient.faults(OnConnect) {
 		if !l.wait(fault.After) {
 			return
+		}
+		if fault.Silent && l.toServer.spoke.Load() {
+			continue
 		}
 		if fault.Do == SendBanner {
 			l.toClient.pipe.push([]byte("220 echo ready\r\n"), 0)

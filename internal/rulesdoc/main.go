@@ -33,14 +33,15 @@ never passed, if a flag that it needs is missing.
 A rule with "on 5 connections" runs on five side by side, which are made one directly after
 the other: each of up to five servers behind a balancer gets one. A failure on only some of
 them says on how many. If it may be due to the load of this run, the rule runs again, alone and
-on one connection after another.
+on one connection after another. A bad server among more of them is looked for by
+stream/many-connections, whose note says how small a share it would have met.
 
 Before the rules, check finds out whether the target is an echo at all. It sends 64 random
 bytes that end with a line end on each of two connections, one after the other, and
 half-closes the second; or it sends 64 bytes in each of four datagrams. If something of this
 comes back, late, changed or only a part of it, the rules run. If nothing does, no rule
 runs: the report has one verdict, which is inconclusive and says what the target does. This
-takes up to twice the timeout. ` + "`--anyway`" + ` runs the rules in any case. (A target that
+takes up to twice the timeout, within the budget. ` + "`--anyway`" + ` runs the rules in any case. (A target that
 answers no datagram within the timeout cannot be reached, which is an error.) The kinds of
 targets that are not an echo:
 
