@@ -177,7 +177,7 @@ func (r *runner) checkAliveBetween() {
 // connectAlone is checkAlive for failures that the caller knows. gone is when the server was
 // found to refuse connects, zero if it was not.
 func (r *runner) connectAlone(during []string, connects bool, gone time.Time) {
-	if during == nil || r.stopped != nil || r.ctx.Err() != nil {
+	if during == nil || r.stopped != nil || r.rateLimit != nil || r.ctx.Err() != nil {
 		return
 	}
 	slices.Sort(during)
@@ -192,7 +192,7 @@ func (r *runner) connectAlone(during []string, connects bool, gone time.Time) {
 		}
 		s, err := p.open()
 		if err == nil {
-			s.Close()
+			defer s.Close()
 		}
 		// A busy machine may take seconds to answer a connect. Only the first has that time.
 		p.Timeout = min(p.Timeout, 2*time.Second)
@@ -200,6 +200,9 @@ func (r *runner) connectAlone(during []string, connects bool, gone time.Time) {
 		refused = refused || class == Refused
 		switch {
 		case r.ctx.Err() != nil, i == 0 && gone.IsZero() && class != Refused && class != Timeout:
+			return
+		case refused && err == nil && limitsRate(p, s):
+			r.findRateLimit(during)
 			return
 		case class != Refused && class != Timeout:
 			r.stop(during, refused, fmt.Sprintf("%s %v", back, time.Since(start).Round(time.Second)))
@@ -286,6 +289,10 @@ func (r *runner) notRepeated(first outcome, again Result) Result {
 // allResults returns the results with the finding first. Rules that could not connect after
 // the server had stopped have not run. It explains connections that broke then.
 func (r *runner) allResults() []Result {
+	if r.rateLimit != nil {
+		r.explainRefusals()
+		return append([]Result{*r.rateLimit}, r.results...)
+	}
 	if r.stopped == nil {
 		return r.results
 	}

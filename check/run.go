@@ -79,6 +79,7 @@ type runner struct {
 	connections   connections
 	stoppedDuring []string // the rules that ran then
 	stopped       *Result  // the finding that the server stopped accepting; nil if it has not
+	rateLimit     *Result  // the finding that connects above a rate are refused; nil if there is none
 	skipReason    string   // why no further stage runs; "" if it does
 	storesBytes   bool     // stream/first-byte failed when it ran alone
 }
