@@ -35,8 +35,8 @@ func resets(t *testing.T, serve func(*net.TCPConn)) string {
 	return "tcp://" + l.Addr().String()
 }
 
-// echoUntil echoes up to limit bytes, or until a write blocks for longer than patience.
-func echoUntil(limit int, patience time.Duration) func(*net.TCPConn) {
+// echoUntil echoes up to limit bytes, or until a write takes longer than timeout.
+func echoUntil(limit int, timeout time.Duration) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		chunk := make([]byte, 4<<10)
 		for n := 0; n < limit; {
@@ -44,7 +44,7 @@ func echoUntil(limit int, patience time.Duration) func(*net.TCPConn) {
 			if err != nil {
 				return
 			}
-			c.SetWriteDeadline(time.Now().Add(patience))
+			c.SetWriteDeadline(time.Now().Add(timeout))
 			if _, err := c.Write(chunk[:k]); err != nil {
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
 					panic(err)
