@@ -85,7 +85,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.VarP(number(&plan.Conns, 1, load.MaxConns), "conns", "c", "connections, or sockets for udp")
 	flags.VarP(schedule(&plan.Rate), "rate", "r", "messages per second, on a schedule; 0: as fast as replies arrive")
 	flags.VarP(durations{low: time.Millisecond, unset: draw.Brief(defaultBenchDuration)}.value(&plan.Duration), "duration", "d", "how long to measure")
-	flags.VarP(number(&plan.Messages, 1, math.MaxInt64), "messages", "n", "send exactly this many messages, in place of --duration")
+	flags.VarP(number(&plan.Messages, 1, load.MaxMessages), "messages", "n", "send exactly this many messages, in place of --duration")
 	flags.VarP(sizes(&plan.Sizes), "size", "s", "bytes of a message: a size, a range, or a list with weights")
 	flags.Var(number(&plan.Depth, 1, load.MaxDepth), "depth", "messages in flight on each connection, without --rate")
 	flags.Var(durationOrZero(&plan.Warmup, time.Millisecond), "warmup", "how long to send before measuring")

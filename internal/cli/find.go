@@ -72,6 +72,7 @@ func (f *findFlags) check(bench *benchFlags) error {
 		{limited(f.limits, "rate"), "--find: rate is what is searched for", "want a limit that a higher rate breaks, e.g. 'p99<5ms'"},
 		{!latency && !limited(f.limits, "loss"), "--find without a limit for latency", "add one, e.g. 'p99<5ms': otherwise nothing shows that a queue grows"},
 		{f.max < f.start, fmt.Sprintf("--find-start is above --find-max, %g", f.max), "want a lower one"},
+		{f.max < report.LowestRate, "--find-max is too low", fmt.Sprintf("want at least %g", report.LowestRate)},
 		{f.start > 0 && f.start < report.LowestRate, "--find-start is too low", fmt.Sprintf("want at least %g", report.LowestRate)},
 	} {
 		if mistake.made {

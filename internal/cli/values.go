@@ -16,6 +16,7 @@ import (
 	"echod/internal/agent"
 	"echod/internal/draw"
 	"echod/internal/endpoint"
+	"echod/internal/load"
 	"echod/internal/sock"
 	"echod/internal/usage"
 )
@@ -181,7 +182,7 @@ func sizeText(n int64) string {
 }
 
 // maxDuration is longer than anybody waits, and short enough for every kernel timer.
-const maxDuration = 366 * 24 * time.Hour
+const maxDuration = load.MaxTime
 
 // durations says which durations a flag takes.
 type durations struct {

@@ -75,11 +75,18 @@ const (
 	MaxDepth    = 1 << 16
 	DefaultSpin = 50 * time.Microsecond
 	maxDatagram = 65507 // bytes: what IPv4 and UDP leave of 64 KiB
+
+	// MaxTime is the longest time in a plan: longer than anybody waits, and short enough for
+	// the arithmetic with it.
+	MaxTime = 366 * 24 * time.Hour
+	// MaxMessages is the largest number of messages: a float64 holds it, and each smaller one.
+	MaxMessages = 1e15
 )
 
 // Check reports whether the plan can be carried out. The error is a *usage.Error.
 func (p Plan) Check() error {
 	udp := p.Target.Network == "udp"
+	perSecond, _ := p.Rate.Constant()
 	for _, mistake := range []struct {
 		made      bool
 		got, want string
@@ -91,12 +98,17 @@ func (p Plan) Check() error {
 		{!(p.ConnectRate >= 0 && p.ConnectRate <= 1e8), fmt.Sprintf("%g connects per second", p.ConnectRate),
 			"want 0 (no limit) to 100000000"},
 		{p.Duration < 0 || p.Warmup < 0, "a negative time", "omit it"},
-		{p.Messages < 0, "a negative number of messages", "omit it"},
+		{max(p.Duration, p.Warmup, p.Timeout) > MaxTime, brief(max(p.Duration, p.Warmup, p.Timeout)), "want at most " + brief(MaxTime)},
+		{float64(p.Conns-1) > p.ConnectRate*MaxTime.Seconds() && p.ConnectRate > 0,
+			fmt.Sprintf("%d connections at %g per second take more than %s", p.Conns, p.ConnectRate, brief(MaxTime)), "want a higher --connect-rate"},
+		{p.Messages < 0 || p.Messages > MaxMessages, fmt.Sprintf("%d messages", p.Messages), fmt.Sprintf("want 1 to %.0f", MaxMessages)},
+		{float64(p.Messages) > perSecond*MaxTime.Seconds() && perSecond > 0,
+			fmt.Sprintf("%d messages at %g per second take more than %s", p.Messages, perSecond, brief(MaxTime)), "want fewer, or a higher --rate"},
 		{p.Spin < 0, "a negative time to spin", "want 0 or more"},
 		{p.Timeout <= 0, "no time for an answer", "want a timeout, e.g. 5s"},
 		{p.Duration == 0 && p.Messages == 0, "no end", "want a duration or a number of messages"},
 		{p.Duration > 0 && p.Messages > 0, "--duration and --messages exclude each other", "omit one of them"},
-		{!p.Rate.valid(), "a rate of " + p.Rate.String(), "want 0 (as fast as answers come) to 100000000 per second"},
+		{!p.Rate.valid(MaxRate), "a rate of " + p.Rate.String(), "want 0 (as fast as answers come) to 100000000 per second, for at most " + brief(MaxTime)},
 		{!p.Rate.IsZero() && p.Depth > 1, "--rate and --depth exclude each other", "omit --depth, because the schedule decides how much is in flight"},
 		{p.Rate.Duration() > 0 && (p.Messages > 0 || p.Duration != p.Rate.Duration()),
 			"--rate with stages says how long to measure", "omit --duration and --messages"},
@@ -119,7 +131,7 @@ func (p Plan) Check() error {
 
 // nothingIsDue reports whether the schedule has no message within the measurement.
 func (p Plan) nothingIsDue() bool {
-	if p.Rate.IsZero() || !p.Rate.valid() || p.Duration <= 0 || p.Warmup < 0 {
+	if p.Rate.IsZero() || !p.Rate.valid(MaxRate) || p.Duration <= 0 || p.Warmup < 0 || max(p.Duration, p.Warmup) > MaxTime {
 		return false
 	}
 	var s schedule

@@ -35,17 +35,22 @@ func PerSecond(n float64) Rate {
 
 // ParseRate reads a number per second, e.g. 5000 or 5000/s, or stages: 100..5000/30s grows
 // from 100 to 5000 per second in 30 seconds, 5000/1m lasts for a minute, and 0/10s is a pause.
-func ParseRate(text string) (Rate, error) {
-	if n, err := parsePerSecond(strings.TrimSuffix(text, "/s")); err == nil {
+func ParseRate(text string) (Rate, error) { return parseRate(text, MaxRate) }
+
+func parseRate(text string, most float64) (Rate, error) {
+	if n, err := parsePerSecond(strings.TrimSuffix(text, "/s"), most); err == nil {
 		return PerSecond(n), nil
 	}
 	var r Rate
 	for part := range strings.SplitSeq(text, ",") {
-		s, err := parseStage(strings.TrimSpace(part))
+		s, err := parseStage(strings.TrimSpace(part), most)
 		if err != nil {
-			return Rate{}, fmt.Errorf("want a number per second from 0 to %.0f, e.g. 5000 or 5000/s, or stages, e.g. 100..5000/30s,5000/1m,0/10s", MaxRate)
+			return Rate{}, fmt.Errorf("want a number per second from 0 to %.0f, e.g. 5000 or 5000/s, or stages, e.g. 100..5000/30s,5000/1m,0/10s", most)
 		}
 		r.stages = append(r.stages, s)
+	}
+	if !r.valid(most) {
+		return Rate{}, fmt.Errorf("want stages that take %s at most together", brief(MaxTime))
 	}
 	if r.peak() == 0 {
 		return Rate{}, errors.New("nothing is due in these stages: want a rate above 0 in one of them")
@@ -53,15 +58,15 @@ func ParseRate(text string) (Rate, error) {
 	return r, nil
 }
 
-func parsePerSecond(text string) (float64, error) {
+func parsePerSecond(text string, most float64) (float64, error) {
 	n, err := strconv.ParseFloat(text, 64)
-	if err == nil && !(n >= 0 && n <= MaxRate) {
+	if err == nil && !(n >= 0 && n <= most) {
 		err = errors.New("out of range")
 	}
 	return n, err
 }
 
-func parseStage(text string) (stage, error) {
+func parseStage(text string, most float64) (stage, error) {
 	rates, length, _ := strings.Cut(text, "/")
 	from, to, ramp := strings.Cut(rates, "..")
 	if !ramp {
@@ -69,8 +74,8 @@ func parseStage(text string) (stage, error) {
 	}
 	var s stage
 	var errs [3]error
-	s.from, errs[0] = parsePerSecond(from)
-	s.to, errs[1] = parsePerSecond(to)
+	s.from, errs[0] = parsePerSecond(from, most)
+	s.to, errs[1] = parsePerSecond(to, most)
 	s.length, errs[2] = time.ParseDuration(length)
 	if s.length < time.Millisecond && errs[2] == nil {
 		errs[2] = errors.New("too short")
@@ -125,12 +130,14 @@ func (r Rate) Duration() (sum time.Duration) {
 	return sum
 }
 
-// valid reports whether all rates are from 0 to MaxRate.
-func (r Rate) valid() bool {
+// valid reports whether all rates are from 0 to most, and take MaxTime at most.
+func (r Rate) valid(most float64) bool {
+	left := MaxTime
 	for _, s := range r.stages {
-		if !(s.from >= 0 && s.to >= 0 && s.from <= MaxRate && s.to <= MaxRate) {
+		if !(s.from >= 0 && s.to >= 0 && s.from <= most && s.to <= most) || s.length < 0 || s.length > left {
 			return false
 		}
+		left -= s.length
 	}
 	return true
 }
@@ -173,9 +180,13 @@ func (r Rate) Equal(other Rate) bool { return slices.Equal(r.stages, other.stage
 // MarshalText writes r as String does.
 func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText reads what ParseRate reads.
+// maxMergedRate is more than all generators together can have, in messages per second.
+const maxMergedRate = 1e15
+
+// UnmarshalText reads what ParseRate reads, and higher rates: a merged result has the sum of
+// several.
 func (r *Rate) UnmarshalText(text []byte) (err error) {
-	*r, err = ParseRate(string(text))
+	*r, err = parseRate(string(text), maxMergedRate)
 	return err
 }
 

@@ -31,6 +31,7 @@ func TestRateReadsWhatItWrites(t *testing.T) {
 		{"1..2/1h", "1..2/1h", time.Hour},
 		{"", "", 0}, {"5k", "", 0}, {"-1", "", 0}, {"NaN", "", 0}, {"2e8", "", 0}, {"5..6", "", 0},
 		{"5/", "", 0}, {"5/0s", "", 0}, {"5,6", "", 0}, {"5..NaN/1s", "", 0}, {"0/10s", "", 0}, {"0..0/1s,0/1s", "", 0},
+		{"1/8784h", "1/8784h", MaxTime}, {"1/8784h,1/1s", "", 0}, {"1/2562047h,1/2562047h", "", 0}, {"1/9e99h", "", 0},
 	} {
 		r, err := ParseRate(tt.text)
 		if (err == nil) != (tt.want != "") || err == nil && (r.String() != tt.want || r.Duration() != tt.duration) {

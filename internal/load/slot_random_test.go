@@ -3,7 +3,6 @@ package load
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"echod/internal/dial"
@@ -114,9 +113,8 @@ func (p *datagramPath) check(t *rapid.T) {
 	if !p.udp() {
 		return
 	}
-	want := []int64{p.answered, p.lost, p.corrupt, p.duplicated, p.late, p.foreign}
-	got := []int64{o.answered, o.lost, r.Failed[dial.Corrupt], r.Duplicated, r.Late, r.Foreign}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Fatalf("%v: answered, lost, corrupt, duplicated, late, foreign (-want +got):\n%s", p.log, diff)
+	want := [...]int64{p.answered, p.lost, p.corrupt, p.duplicated, p.late, p.foreign}
+	if got := [...]int64{o.answered, o.lost, r.Failed[dial.Corrupt], r.Duplicated, r.Late, r.Foreign}; got != want {
+		t.Fatalf("%v: got %d answered, lost, corrupt, duplicated, late, foreign; want %d", p.log, got, want)
 	}
 }

@@ -270,3 +270,14 @@ func TestPartIsNotMergedTwice(t *testing.T) {
 		t.Error("b was added to a sum that holds it")
 	}
 }
+
+// Two generators at the highest rate have twice that together.
+func TestMergedResultIsReadAgain(t *testing.T) {
+	a, b := empty("alpha", 2), empty("beta", 2)
+	a.Plan.Rate, b.Plan.Rate = load.PerSecond(load.MaxRate), load.PerSecond(load.MaxRate)
+	want := merged(t, a, b)
+	got, _, err := report.Read("sum.json", strings.NewReader(written(t, want)))
+	if err != nil || !got.Plan.Rate.Equal(load.PerSecond(2*load.MaxRate)) {
+		t.Errorf("got %v, want the sum of both rates", err)
+	}
+}

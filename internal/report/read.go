@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"strings"
 
 	"echod/internal/draw"
 	"echod/internal/load"
@@ -47,7 +49,7 @@ func parse(text []byte) (*load.Result, *Find, error) {
 		Format *string `json:"format"`
 	}
 	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, nil, jsonError(text, err)
+		return nil, nil, jsonError(text, reflect.TypeOf(head), err)
 	}
 	switch {
 	case head.Format == nil:
@@ -55,7 +57,7 @@ func parse(text []byte) (*load.Result, *Find, error) {
 	case *head.Format == FindFormat:
 		f := new(Find)
 		if err := json.Unmarshal(text, f); err != nil {
-			return nil, nil, jsonError(text, err)
+			return nil, nil, jsonError(text, reflect.TypeFor[Find](), err)
 		}
 		return nil, f, f.valid()
 	case *head.Format != load.Format:
@@ -63,13 +65,13 @@ func parse(text []byte) (*load.Result, *Find, error) {
 	}
 	r := new(load.Result)
 	if err := json.Unmarshal(text, r); err != nil {
-		return nil, nil, jsonError(text, err)
+		return nil, nil, jsonError(text, reflect.TypeFor[load.Result](), err)
 	}
 	return r, nil, valid(r)
 }
 
 // jsonError returns an error of encoding/json with its place.
-func jsonError(text []byte, err error) error {
+func jsonError(text []byte, of reflect.Type, err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
@@ -84,7 +86,38 @@ func jsonError(text []byte, err error) error {
 	case errors.As(err, &kind):
 		return fmt.Errorf("line %d: %s cannot be a %s", lineAt(text, kind.Offset), kind.Field, kind.Value)
 	}
-	return err
+	return fmt.Errorf("%s: %w", strings.TrimPrefix(fieldOf(text, of), "."), err)
+}
+
+// fieldOf returns which field of text, which is of that type, refuses what it reads, e.g.
+// .intervals[3].latency; "" if that is text itself. encoding/json does not tell that for a type that
+// decodes itself.
+func fieldOf(text []byte, of reflect.Type) string {
+	refuses := func(raw json.RawMessage, of reflect.Type) bool {
+		return raw != nil && json.Unmarshal(raw, reflect.New(of).Interface()) != nil
+	}
+	switch of.Kind() {
+	case reflect.Pointer:
+		return fieldOf(text, of.Elem())
+	case reflect.Slice:
+		var items []json.RawMessage
+		json.Unmarshal(text, &items)
+		for i, raw := range items {
+			if refuses(raw, of.Elem()) {
+				return fmt.Sprintf("[%d]%s", i, fieldOf(raw, of.Elem()))
+			}
+		}
+	case reflect.Struct:
+		var fields map[string]json.RawMessage
+		json.Unmarshal(text, &fields)
+		for _, f := range reflect.VisibleFields(of) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if refuses(fields[name], f.Type) {
+				return "." + name + fieldOf(fields[name], f.Type)
+			}
+		}
+	}
+	return ""
 }
 
 func lineAt(text []byte, offset int64) int {
@@ -105,8 +138,8 @@ func valid(r *load.Result) error {
 		return errors.New("no latency")
 	case r.Seconds < 0 || r.Seconds > longestRun:
 		return fmt.Errorf("seconds is %v: want 0 to 1e+09", r.Seconds)
-	case min(r.Due, r.Sent, r.Answered, r.Lost, r.Duplicated, r.Reordered, r.Late, r.Foreign, r.Connects, r.BytesIn, r.BytesOut, leastOf(r.Failed), leastOf(r.ConnectsFailed), leastOf(r.Disconnects)) < 0:
-		return errors.New("a count is negative")
+	case negative(r) != "":
+		return fmt.Errorf("%s is negative", negative(r))
 	case !r.Balanced():
 		return fmt.Errorf("due is %d: want the sum of answered, failed and lost, %d", r.Due, r.Answered+r.Failed.Total()+r.Lost)
 	}
@@ -122,6 +155,24 @@ func valid(r *load.Result) error {
 		}
 	}
 	return validIntervals(r)
+}
+
+// negative returns the name of a count that is negative, "" if there is none.
+func negative(r *load.Result) string {
+	for _, count := range []struct {
+		name string
+		n    int64
+	}{
+		{"due", r.Due}, {"sent", r.Sent}, {"answered", r.Answered}, {"lost", r.Lost}, {"duplicated", r.Duplicated},
+		{"reordered", r.Reordered}, {"late", r.Late}, {"foreign", r.Foreign}, {"connects", r.Connects},
+		{"bytes_in", r.BytesIn}, {"bytes_out", r.BytesOut}, {"failed", leastOf(r.Failed)},
+		{"connects_failed", leastOf(r.ConnectsFailed)}, {"disconnects", leastOf(r.Disconnects)},
+	} {
+		if count.n < 0 {
+			return count.name
+		}
+	}
+	return ""
 }
 
 // leastOf returns the smallest count, at most 0.
