@@ -197,7 +197,7 @@ func TestPageShowsWhichAddressesAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := html.UnescapeString(body(t, running(t, page.Config{Name: "echod watch", Watch: targets}, 1), "/"))
 		for _, want := range []string{
-			`<p class="state down">1 of 3 up, 1 not known yet, 1 with a problem</p>`,
+			`<p class="state down">1 of 3 up, 1 not known yet, targets with a problem: 1</p>`,
 			"dns+tcp://echo.example:7 <span>env=prod</span> <span>1 of 2 up</span>",
 			`dns+tcp://gone.example:7 <span class="bad">no such host</span>`,
 			`<span class="state down">down</span> <span class="class">refused</span>`,
@@ -228,7 +228,7 @@ func TestWhatIsNotKnownIsNeitherUpNorDown(t *testing.T) {
 		"one has not":                       {[]watch.TargetSnapshot{of("", up, unknown)}, `<p class="state unknown">1 of 2 up, 1 not known yet</p>`},
 		"one is down, and one is not known": {[]watch.TargetSnapshot{of("", down), of("", unknown)}, `<p class="state down">0 of 2 up, 1 not known yet</p>`},
 		"all are up":                        {[]watch.TargetSnapshot{of("", up, up)}, `<p class="state up">2 of 2 up</p>`},
-		"all are up, and a name fails":      {[]watch.TargetSnapshot{of("", up), of("no such host")}, `<p class="state down">1 of 1 up, 1 with a problem</p>`},
+		"all are up, and a name fails":      {[]watch.TargetSnapshot{of("", up), of("no such host")}, `<p class="state down">1 of 1 up, targets with a problem: 1</p>`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			snapshot := func() watch.Snapshot { return watch.Snapshot{Targets: test.targets} }

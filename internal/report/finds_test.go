@@ -96,6 +96,11 @@ func TestPageOfSearchesShowsTheirKnees(t *testing.T) {
 	if seen := strings.Count(page.String(), `class="line c2 d2"`); seen != 4 {
 		t.Errorf("got the class of the third line %d times, want it in the chart, at its hollow marker, in the legend, and beside its name", seen)
 	}
+	for _, word := range []string{"http:", "https:", "src=", "href=", "url(", "style="} {
+		if strings.Contains(page.String(), word) {
+			t.Errorf("the page contains %s", word)
+		}
+	}
 	if strings.Contains(page.String(), "cannot be compared") {
 		t.Error("the page warns of searches that are alike")
 	}

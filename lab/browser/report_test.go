@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	classes "echod/internal/dial"
 	"echod/internal/hist"
 	"echod/internal/load"
@@ -106,6 +108,26 @@ func reports(t *testing.T) map[string]func(io.Writer) error {
 		"search":    func(w io.Writer) error { return report.WriteFindHTML(w, searches[1:2]) },
 		"searches":  func(w io.Writer) error { return report.WriteFindHTML(w, searches) },
 	}
+}
+
+// TestValuesOfAReportAreShownUnderThePointer moves the pointer over the knees of several searches.
+func TestValuesOfAReportAreShownUnderThePointer(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "page.html")
+	var page strings.Builder
+	if err := report.WriteFindHTML(&page, []report.Search{{Name: "a", Find: searched(t, 1, 9000, false)}, {Name: "b", Find: searched(t, 2, 20000, true)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(page.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	tb := open(t, "file://"+path)
+	tb.turn(desk)
+	box := ask[[]float64](tb, `(chart => { chart.scrollIntoView(); const b = chart.getBoundingClientRect(); return [b.right - 2, b.top + b.height / 2]; })(document.querySelector(".chart"))`)
+	tb.do(chromedp.MouseEvent("mouseMoved", box[0], box[1]))
+	tb.wait(`[...document.querySelectorAll("output")].map(o => o.textContent.replace(/\d+.*: \d+.*, /, "")).join(" ") === "broken inconclusive 5.00 ms"`)
+	tb.do(chromedp.MouseEvent("mouseMoved", 1, 1))
+	tb.wait(`[...document.querySelectorAll("output")].every(o => o.textContent === "")`)
 }
 
 // unpinned scrolls each table to its end, and finds names of rows that are out of sight then.
