@@ -250,11 +250,17 @@ func checkLabel(name, value string) error {
 	return nil
 }
 
-// sameSettings reports whether a and b are the same target with the same settings, except
-// for labels.
-func sameSettings(a, b Target) bool {
-	return a.URL == b.URL && a.Interval == b.Interval && a.Timeout == b.Timeout && a.Size == b.Size
+// settings are what a list says of a target, except for its labels. Targets with the same
+// settings are one.
+type settings struct {
+	url               string
+	interval, timeout time.Duration
+	size              int
 }
 
+func (t Target) settings() settings { return settings{t.URL, t.Interval, t.Timeout, t.Size} }
+
 // sameTarget reports whether a and b are the same in everything that a list says.
-func sameTarget(a, b Target) bool { return sameSettings(a, b) && maps.Equal(a.Labels, b.Labels) }
+func sameTarget(a, b Target) bool {
+	return a.settings() == b.settings() && maps.Equal(a.Labels, b.Labels)
+}

@@ -13,8 +13,8 @@ import (
 	"echod/internal/dial"
 )
 
-// settings writes what a list says of a target.
-func settings(t Target) string {
+// settingsOf writes what a list says of a target.
+func settingsOf(t Target) string {
 	return fmt.Sprintf("%s %v %v %d %v", t.URL, t.Interval, t.Timeout, t.Size, t.Labels)
 }
 
@@ -78,7 +78,7 @@ func TestGroupsOfTargetsAreRead(t *testing.T) {
 			list, err := parseList("LIST.yml", tt.text, noUnix)
 			var got []string
 			for _, one := range list {
-				got = append(got, settings(one))
+				got = append(got, settingsOf(one))
 			}
 			wrong := ""
 			if err != nil {

@@ -75,6 +75,7 @@ func (m *monitor) run() {
 		}
 	}
 	m.stop()
+	m.w.offerRoom(m, false)
 	m.probers.Wait()
 	for range m.addresses {
 		m.w.release()
@@ -110,6 +111,7 @@ func (m *monitor) resolve() {
 	}
 	if m.ctx.Err() == nil {
 		m.setProblem(omitted)
+		m.w.offerRoom(m, m.missing() != "")
 	}
 }
 
@@ -236,7 +238,17 @@ func (m *monitor) complete(t Transition, a *address) Transition {
 // makeRoom removes the address that has been missing from the answers for the longest time.
 // It reports false if none is missing.
 func (m *monitor) makeRoom() bool {
-	name, longest := "", time.Duration(0)
+	name := m.missing()
+	if name != "" {
+		m.remove(name)
+	}
+	return name != ""
+}
+
+// missing returns the address that the answers have lacked for the longest time; "" if there
+// is none.
+func (m *monitor) missing() (name string) {
+	longest := time.Duration(0)
 	for _, f := range m.families {
 		for member, missing := range f.members {
 			if missing > longest {
@@ -244,10 +256,7 @@ func (m *monitor) makeRoom() bool {
 			}
 		}
 	}
-	if longest > 0 {
-		m.remove(name)
-	}
-	return longest > 0
+	return name
 }
 
 // remove stops to monitor an address, and forgets its results.

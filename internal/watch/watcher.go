@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,11 +17,12 @@ type Watcher struct {
 
 	mu       sync.Mutex
 	started  time.Time
-	monitors []*monitor // in the order in which the targets were given
-	rejected uint64     // lists that were invalid
-	outdated bool       // the last list was
-	used     int        // addresses of all targets, at most config.MaxAddresses
-	paused   time.Time  // the end of the last long pause
+	monitors []*monitor        // in the order in which the targets were given
+	rejected uint64            // lists that were invalid
+	outdated bool              // the last list was
+	spare    map[*monitor]bool // those with an address that has left the answers
+	used     int               // addresses of all targets, at most config.MaxAddresses
+	paused   time.Time         // the end of the last long pause
 }
 
 // New returns a Watcher that has not started. The error is a *usage.Error.
@@ -36,7 +36,7 @@ func New(c Config) (*Watcher, error) {
 	if c.Spread == nil {
 		c.Spread = rand.N[time.Duration]
 	}
-	return &Watcher{config: c, caller: newCaller(c.OnChange)}, nil
+	return &Watcher{config: c, caller: newCaller(c.OnChange), spare: make(map[*monitor]bool)}, nil
 }
 
 // List is a new list of targets, or why it is invalid.
@@ -91,23 +91,28 @@ func (w *Watcher) judge(err error) {
 func (w *Watcher) apply(ctx context.Context, running *sync.WaitGroup, list []Target) (added, removed int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before := w.monitors
+	before := make(map[settings]*monitor, len(w.monitors))
+	for _, m := range w.monitors {
+		before[m.settings()] = m
+	}
 	w.monitors = nil
+	seen := make(map[settings]bool, len(list))
 	for _, t := range list {
-		same := func(m *monitor) bool { return sameSettings(m.Target, t) }
-		if slices.ContainsFunc(w.monitors, same) {
+		s := t.settings()
+		if seen[s] {
 			continue
 		}
-		if i := slices.IndexFunc(before, same); i >= 0 {
-			before[i].setLabels(t.Labels)
-			w.monitors = append(w.monitors, before[i])
-			before = slices.Delete(before, i, i+1)
-			continue
+		seen[s] = true
+		m := before[s]
+		if m != nil {
+			m.setLabels(t.Labels)
+			delete(before, s)
+		} else {
+			m = w.newMonitor(ctx, t)
+			running.Go(m.run)
+			added++
 		}
-		m := w.newMonitor(ctx, t)
 		w.monitors = append(w.monitors, m)
-		running.Go(m.run)
-		added++
 	}
 	for _, m := range before {
 		m.stop()
@@ -126,13 +131,26 @@ func (w *Watcher) acquire() bool {
 	return true
 }
 
-// askForRoom asks each target to remove an address that has left the answers.
+// offerRoom remembers whether m has an address that has left the answers.
+func (w *Watcher) offerRoom(m *monitor, has bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if has {
+		w.spare[m] = true
+	} else {
+		delete(w.spare, m)
+	}
+}
+
+// askForRoom asks one of the targets that have such an address to remove it.
 func (w *Watcher) askForRoom() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, m := range w.monitors {
+	for m := range w.spare {
+		delete(w.spare, m) // it offers again after its next look-up
 		select {
 		case m.full <- struct{}{}:
+			return
 		default: // it has been asked
 		}
 	}

@@ -308,6 +308,32 @@ func TestAddressThatLeftMakesRoomForAnotherTarget(t *testing.T) {
 	})
 }
 
+// TestOneAddressIsRemovedForAnother: two targets have one that has left its name.
+func TestOneAddressIsRemovedForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newNetwork("10.0.0.1", "10.0.0.2")
+		c := f.config(t, name, "dns+tcp://echo:8")
+		c.MaxAddresses = 4
+		w := f.watch(t, c)
+		w.until(5 * time.Second)
+		f.resolve("10.0.0.1")
+		w.until(15 * time.Second)
+		w.changes <- List{Targets: append(slices.Clone(c.Targets), mustParse(t, "tcp://a:7"))}
+		w.until(60 * time.Second)
+		resolved := 0
+		for _, target := range w.Snapshot().Targets {
+			for _, a := range target.Addresses {
+				if a.Resolved {
+					resolved++
+				}
+			}
+		}
+		if w.used != 4 || resolved != 3 {
+			t.Errorf("%d addresses are monitored, of which %d are in their names, want 4 and 3", w.used, resolved)
+		}
+	})
+}
+
 // TestProbesAreSpread: addresses that are added together get their probes at different
 // times.
 func TestProbesAreSpread(t *testing.T) {
