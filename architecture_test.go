@@ -24,7 +24,7 @@ var imports = map[string][]string{
 	"internal/accept":            {"internal/errno"},
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog", "internal/usage"},
 	"internal/agent":             {"internal/accept", "internal/dial", "internal/errno", "internal/sock", "internal/usage"},
-	"internal/certs":             {},
+	"internal/certs":             {"internal/textfile"},
 	"internal/cli":               {"check", "internal/admin", "internal/agent", "internal/certs", "internal/dial", "internal/draw", "internal/endpoint", "internal/engine", "internal/engines", "internal/hist", "internal/load", "internal/metrics", "internal/nearest", "internal/oplog", "internal/page", "internal/ping", "internal/report", "internal/search", "internal/selftest", "internal/server", "internal/sock", "internal/trace", "internal/watch", "internal/usage"},
 	"internal/dial":              {"internal/endpoint", "internal/errno", "internal/usage"},
 	"internal/drain":             {},
@@ -55,9 +55,10 @@ var imports = map[string][]string{
 	"internal/sock":              {"internal/accept", "internal/endpoint", "internal/errno", "internal/sys"},
 	"internal/sys":               {},
 	"internal/sys/sim":           {"internal/sys"},
+	"internal/textfile":          {},
 	"internal/trace":             {"internal/errno", "internal/sys"},
 	"internal/usage":             {},
-	"internal/watch":             {"internal/dial", "internal/endpoint", "internal/ping", "internal/usage"},
+	"internal/watch":             {"internal/dial", "internal/endpoint", "internal/ping", "internal/textfile", "internal/usage"},
 }
 
 // kernelPackages are the packages that may import golang.org/x/sys/unix.

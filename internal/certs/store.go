@@ -4,17 +4,16 @@
 package certs
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"echod/internal/textfile"
 )
 
 // Store holds the certificate of a server. It reloads the files on request
@@ -148,75 +147,32 @@ type Files struct {
 }
 
 // contents is what the files contained at one moment.
-type contents struct {
-	cert, key, clientCA string
-	readErr             string // why they could not be read, or ""
-	errno               syscall.Errno
-}
-
-// readError is returned when a file could not be read.
-type readError struct {
-	text  string
-	errno syscall.Errno // 0 if no system call failed
-}
-
-func (e *readError) Error() string { return e.text }
-
-func (e *readError) Unwrap() error {
-	if e.errno == 0 {
-		return nil
-	}
-	return e.errno
-}
+type contents struct{ cert, key, clientCA textfile.Content }
 
 // maxFile is the largest file in bytes. A certificate has a few KiB, and all CAs of a
 // system have a few hundred.
 const maxFile = 4 << 20
 
 func (f Files) read() contents {
-	var c contents
-	for _, file := range []struct {
-		name string
-		text *string
-	}{{f.Cert, &c.cert}, {f.Key, &c.key}, {f.ClientCA, &c.clientCA}} {
-		if file.name == "" {
-			continue
-		}
-		text, err := readFile(file.name)
-		if err != nil {
-			number, _ := errors.AsType[syscall.Errno](err)
-			return contents{readErr: err.Error(), errno: number}
-		}
-		*file.text = text
+	c := contents{cert: textfile.Read(f.Cert, maxFile), key: textfile.Read(f.Key, maxFile)}
+	if f.ClientCA != "" {
+		c.clientCA = textfile.Read(f.ClientCA, maxFile)
 	}
 	return c
-}
-
-func readFile(name string) (string, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s is not a PEM file: it has more than %d bytes", name, maxFile)
-	}
-	return string(text), err
 }
 
 // config returns the configuration of a server with these contents, or an error that
 // names the file.
 func (c contents) config(f Files, minVersion uint16) (*tls.Config, error) {
-	if c.readErr != "" {
-		return nil, &readError{c.readErr, c.errno}
+	if err := cmp.Or(c.cert.Err(), c.key.Err(), c.clientCA.Err()); err != nil {
+		return nil, err
 	}
-	for _, file := range []struct{ name, text string }{{f.Cert, c.cert}, {f.Key, c.key}} {
+	for _, file := range []struct{ name, text string }{{f.Cert, c.cert.Text}, {f.Key, c.key.Text}} {
 		if err := CheckPEM([]byte(file.text)); err != nil {
 			return nil, fmt.Errorf("%s: %w", file.name, err)
 		}
 	}
-	pair, err := tls.X509KeyPair([]byte(c.cert), []byte(c.key))
+	pair, err := tls.X509KeyPair([]byte(c.cert.Text), []byte(c.key.Text))
 	if err != nil {
 		return nil, fmt.Errorf("%s, %s: %w", f.Cert, f.Key, err)
 	}
@@ -229,7 +185,7 @@ func (c contents) config(f Files, minVersion uint16) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: minVersion, Certificates: []tls.Certificate{pair}}
 	if f.ClientCA != "" {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
-		if config.ClientCAs, err = ParsePool([]byte(c.clientCA)); err != nil {
+		if config.ClientCAs, err = ParsePool([]byte(c.clientCA.Text)); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.ClientCA, err)
 		}
 	}

@@ -164,7 +164,7 @@ func TestInvalidCertificateNeverReplacesAValidOne(t *testing.T) {
 		{"half a file", func(s *fixture) { s.write(s.files().Cert, s.server(1).CertPEM()[:300]) }, "incomplete or damaged: 0 of 1 PEM blocks are complete"},
 		{"empty", func(s *fixture) { s.write(s.files().Key, nil) }, "failed to find any PEM data in key input"},
 		{"removed", func(s *fixture) { os.Remove(s.files().Key) }, "no such file"},
-		{"huge", func(s *fixture) { s.write(s.files().Key, make([]byte, maxFile+1)) }, "is not a PEM file"},
+		{"huge", func(s *fixture) { s.write(s.files().Key, make([]byte, maxFile+1)) }, "is too long: want at most"},
 		{"the key of another certificate", func(s *fixture) { s.write(s.files().Key, keyPEM(s.t, s.server(1))) }, "private key does not match public key"},
 		{"expired", func(s *fixture) { s.put(s.expired()) }, "the certificate expired on 20"},
 		{"not valid yet", func(s *fixture) { s.put(s.early()) }, "the certificate is not valid before 20"},

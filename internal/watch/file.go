@@ -2,12 +2,10 @@ package watch
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"syscall"
 	"time"
+
+	"echod/internal/textfile"
 )
 
 // File is a list of targets, which may change. If its name ends in .yml, .yaml or .json, it
@@ -17,34 +15,11 @@ type File struct {
 	Path    string
 	Prepare func(Target) (Target, error) // completes a target, or returns why it is invalid
 
-	last  contents // that were read last
-	tried contents // that were parsed last
+	last  textfile.Content // that was read last
+	tried textfile.Content // that was parsed last
 }
 
-// contents is the text of a file, or why it could not be read.
-type contents struct {
-	text, problem string
-	errno         syscall.Errno // of the system call that failed, else 0
-}
-
-func unreadable(err error) contents {
-	number, _ := errors.AsType[syscall.Errno](err)
-	return contents{problem: err.Error(), errno: number}
-}
-
-// readError is returned when a list could not be read.
-type readError struct{ contents }
-
-func (e *readError) Error() string { return e.problem }
-
-func (e *readError) Unwrap() error {
-	if e.errno == 0 {
-		return nil
-	}
-	return e.errno
-}
-
-// maxFile is the largest list: some thousand targets.
+// maxFile is the largest list in bytes: some ten thousand targets.
 const maxFile = 1 << 20
 
 // Open reads the list and returns its targets. The error wraps a syscall.Errno if the
@@ -77,26 +52,12 @@ func (f *File) Follow(ctx context.Context, period time.Duration, now <-chan os.S
 	}
 }
 
-func (f *File) read() contents {
-	file, err := os.Open(f.Path)
-	if err != nil {
-		return unreadable(err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s: a list of targets can have at most %d bytes", f.Path, maxFile)
-	}
-	if err != nil {
-		return unreadable(err)
-	}
-	return contents{text: string(text)}
-}
+func (f *File) read() textfile.Content { return textfile.Read(f.Path, maxFile) }
 
-func (f *File) parse(c contents) ([]Target, error) {
+func (f *File) parse(c textfile.Content) ([]Target, error) {
 	f.tried = c
-	if c.problem != "" {
-		return nil, &readError{c}
+	if err := c.Err(); err != nil {
+		return nil, err
 	}
-	return parseList(f.Path, c.text, f.Prepare)
+	return parseList(f.Path, c.Text, f.Prepare)
 }

@@ -46,7 +46,7 @@ func TestListOfTargetsIsRead(t *testing.T) {
 		{"none", "# nobody\n", "", "LIST: no targets: want one URL per line, e.g. tcp://localhost:8080"},
 		{"a byte order mark", "\ufefftcp://a:7\r\ntcp://b:7\r\n", "tcp://a:7 tcp://b:7", ""},
 		{"a bad one after a byte order mark", "\ufeff# ours\r\ntcp://b\r\n", "", `LIST:2: invalid URL "tcp://b": no port: want tcp://b:PORT`},
-		{"too much", strings.Repeat("#", maxFile+1), "", "LIST: a list of targets can have at most 1048576 bytes"},
+		{"too much", strings.Repeat("#", maxFile+1), "", "LIST is too long: want at most 1048576 bytes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
