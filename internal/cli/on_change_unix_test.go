@@ -4,11 +4,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"echod/internal/watch"
@@ -40,6 +42,55 @@ func TestFailureOfACommandHasTheEndOfItsOutput(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "exit status 3: x") || !strings.HasSuffix(err.Error(), "x\nno route") || len(err.Error()) > 2*maxOutput {
 		t.Errorf("got %.40v…, want the exit status and the end of the output", err)
 	}
+}
+
+func TestCommandThatCannotBeStartedSaysWhy(t *testing.T) {
+	err := onChange("nothing-of-that-name")(t.Context(), watch.Transition{})
+	if err == nil || !strings.HasPrefix(err.Error(), "exit status 127: ") || !strings.Contains(err.Error(), "nothing-of-that-name") {
+		t.Errorf("got %v, want what the shell says", err)
+	}
+	long := map[string]string{"env": strings.Repeat("x", 1<<20)} // more than execve(2) takes
+	if err := onChange("true")(t.Context(), watch.Transition{Labels: long}); !errors.Is(err, syscall.E2BIG) {
+		t.Errorf("got %v, want %v", err, syscall.E2BIG)
+	}
+}
+
+// TestCommandThatHasGoneIsNotKilled: there is no error of kill(2) if the process has just been
+// reaped, or has left its group.
+func TestCommandThatHasGoneIsNotKilled(t *testing.T) {
+	cmd := shell(t.Context(), "exit 0")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Cancel(); err != os.ErrProcessDone {
+		t.Errorf("got %v, want %v", err, os.ErrProcessDone)
+	}
+}
+
+// TestCommandThatCannotBeKilledIsNotWaitedFor: e.g. it waits for a disk. There are not more
+// of them than commands may run at once.
+func TestCommandThatCannotBeKilledIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var all stuck
+		disk := make(chan error)
+		hang := func() error { return <-disk }
+		for range watch.MaxCalls {
+			if err, ended := all.run(ctx, hang); err == nil || ended {
+				t.Errorf("got %v, ended %v; want that it does not end", err, ended)
+			}
+		}
+		if err, _ := all.run(ctx, hang); err == nil || !strings.HasPrefix(err.Error(), "not run: 16 commands") {
+			t.Errorf("got %v, want that it is not run", err)
+		}
+		disk <- nil
+		synctest.Wait()
+		if err, ended := all.run(ctx, func() error { return nil }); err != nil || !ended {
+			t.Errorf("got %v, ended %v; want that another runs when one has ended", err, ended)
+		}
+		close(disk)
+	})
 }
 
 // TestCommandIsKilledWithItsProcesses: the shell waits for a process that it has started.
