@@ -61,7 +61,7 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 	flags, c := cmd.Flags(), &f.config
 	flags.SortFlags = false
 	flags.StringVar(&f.file, "targets", "", "also watch the URLs in this file")
-	flags.Var(duration(&c.Resolve, watch.MinResolve), "resolve", "time from one look-up of a name to the next")
+	flags.Var(duration(&c.Resolve, ping.MinResolve), "resolve", "time from one look-up of a name to the next")
 	flags.Var(durationOrZero(&c.Keep, time.Second), "keep", "how long to watch an address that is down and has left the name")
 	flags.Var(number(&c.MaxAddresses, 1, 1<<20), "max-addresses", "addresses to watch at once, of all targets")
 	flags.StringVar(&f.command, "on-change", "", "run this command when an address goes up or down")

@@ -58,10 +58,7 @@ func (t Target) Addresses(ctx context.Context) ([]string, error) {
 		return []string{t.Address}, nil
 	}
 	host, port, _ := net.SplitHostPort(t.Address)
-	network := t.Network
-	if network == "tls" {
-		network = "tcp"
-	}
+	network := endpoint.Transport(t.Network)
 	found, err := endpoint.Addresses(ctx, host)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}

@@ -65,10 +65,7 @@ func (t Target) DialTransport(ctx context.Context) (net.Conn, error) {
 	if t.Via != nil {
 		return t.Via(ctx)
 	}
-	network := t.Network
-	if network == "tls" {
-		network = "tcp"
-	}
+	network := endpoint.Transport(t.Network)
 	if t.HasName() {
 		return t.dialName(ctx, network)
 	}

@@ -51,11 +51,14 @@ func (u URL) Address() string {
 }
 
 // Transport returns the network of the socket: tcp for a tls URL.
-func (u URL) Transport() string {
-	if u.Network == "tls" {
+func (u URL) Transport() string { return Transport(u.Network) }
+
+// Transport returns the network of the sockets for a network of a URL: tcp for tls.
+func Transport(network string) string {
+	if network == "tls" {
 		return "tcp"
 	}
-	return u.Network
+	return network
 }
 
 // IP returns the host as an IP address, unmapped if it is IPv4-mapped. It returns

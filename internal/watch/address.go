@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -184,8 +183,8 @@ func (a *address) conn(e ping.ConnEvent) {
 }
 
 // DefaultDownAfter is how many consecutive lost probes make an address down. Fewer are a
-// loss but no outage. One answer ends an outage.
-const DefaultDownAfter = 3
+// loss but no outage. One answer ends an outage. As many make ping try a new socket.
+const DefaultDownAfter = ping.DefaultRenewAfter
 
 // An address that has gone up and down flapChanges times within flapTime flaps. Its
 // changes are not logged until there was none for stableTime.
@@ -210,7 +209,7 @@ const (
 // outage knows whether an address is up, and which changes are worth a log line: no
 // single lost probe, and not each change of an address that flaps. It does no I/O.
 type outage struct {
-	after     int // consecutive lost probes that make the address down; 0: DefaultDownAfter
+	after     int // consecutive lost probes that make the address down
 	known, up bool
 	lost      int           // consecutive lost probes, while the address is not down
 	start     time.Time     // of the first of these
@@ -247,7 +246,7 @@ func (o *outage) probe(answered bool, at time.Time) change {
 	if o.lost++; o.lost == 1 {
 		o.start = at
 	}
-	if o.lost < cmp.Or(o.after, DefaultDownAfter) {
+	if o.lost < o.after {
 		return noChange
 	}
 	return o.set(false, at)

@@ -48,6 +48,7 @@ func TestOutageReportsWhatIsWorthALogLine(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var o outageOf
+			o.after = DefaultDownAfter
 			if diff := cmp.Diff(tt.want, o.probes(tt.probes)); diff != "" {
 				t.Errorf("log lines (-want +got)\n%s", diff)
 			}

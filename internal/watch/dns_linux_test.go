@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"echod/internal/ping"
 )
 
 // nameServer answers each query for IPv4 addresses with those that it has, and all
@@ -86,7 +88,7 @@ func TestFailedQueryForIPv6DoesNotHideIPv4Addresses(t *testing.T) {
 	log := make(lines, 1000)
 	w, err := New(Config{
 		Targets:  []Target{mustParse(t, "dns+tcp://echo.test.:7")},
-		Interval: MinInterval, Resolve: MinResolve, Timeout: time.Minute, Size: 64, MaxAddresses: 3,
+		Interval: MinInterval, Resolve: ping.MinResolve, Timeout: time.Minute, Size: 64, MaxAddresses: 3,
 		Lookup: dns.lookup, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
@@ -192,7 +194,7 @@ func TestNameOfThreeAddressesOnTheLoopback(t *testing.T) {
 	log := make(lines, 1000)
 	w, err := New(Config{
 		Targets:  []Target{mustParse(t, "dns+tcp://echo.test.:"+port)},
-		Interval: MinInterval, Resolve: MinResolve, Timeout: time.Minute, Size: 64, MaxAddresses: 3,
+		Interval: MinInterval, Resolve: ping.MinResolve, Timeout: time.Minute, Size: 64, MaxAddresses: 3,
 		Lookup: dns.lookup, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {

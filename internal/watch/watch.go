@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/endpoint"
 	"echod/internal/ping"
 	"echod/internal/usage"
 )
@@ -50,19 +51,16 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// The limits of a Config.
-const (
-	MinInterval = 10 * time.Millisecond
-	MinResolve  = 100 * time.Millisecond
-)
+// MinInterval is the least Config.Interval. The least Config.Resolve is that of package ping.
+const MinInterval = 10 * time.Millisecond
 
 // Check reports whether c is valid. The error is a *usage.Error.
 func (c Config) Check() error {
 	switch {
 	case c.Interval < MinInterval:
 		return usage.New(fmt.Sprintf("interval %v", c.Interval), fmt.Sprintf("want at least %v", MinInterval))
-	case c.Resolve < MinResolve:
-		return usage.New(fmt.Sprintf("resolve interval %v", c.Resolve), fmt.Sprintf("want at least %v", MinResolve))
+	case c.Resolve < ping.MinResolve:
+		return usage.New(fmt.Sprintf("resolve interval %v", c.Resolve), fmt.Sprintf("want at least %v", ping.MinResolve))
 	}
 	if err := c.CheckTarget(Target{}); err != nil {
 		return err
@@ -108,11 +106,9 @@ func (w *Watcher) prober(t Target, a *address) (*ping.Prober, error) {
 	c := w.config
 	to := t.at(a.name)
 	if c.Dial != nil {
-		network := to.Network
-		if network == "tls" {
-			network = "tcp"
+		to.Via = func(ctx context.Context) (net.Conn, error) {
+			return c.Dial(ctx, endpoint.Transport(to.Network), a.name)
 		}
-		to.Via = func(ctx context.Context) (net.Conn, error) { return c.Dial(ctx, network, a.name) }
 	}
 	probing := c.ping(t, to)
 	probing.OnProbe, probing.OnConn = a.probe, a.conn

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -30,6 +31,7 @@ func New(c Config) (*Watcher, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
+	c.DownAfter = cmp.Or(c.DownAfter, DefaultDownAfter)
 	if c.Lookup == nil {
 		c.Lookup = resolver.LookupNetIP
 	}
