@@ -142,6 +142,43 @@ func TestEveryAlertHasItsSection(t *testing.T) {
 	}
 }
 
+// TestEveryAlertHasACaseThatFires and one that does not, in alerts_test.yml.
+func TestEveryAlertHasACaseThatFires(t *testing.T) {
+	var file struct {
+		Tests []struct {
+			Cases []struct {
+				Alert string      `yaml:"alertname"`
+				Fires []yaml.Node `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		}
+	}
+	text, err := os.ReadFile("prometheus/alerts_test.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]map[bool]int{}
+	for _, r := range alerts(t) {
+		cases[r.Alert] = map[bool]int{}
+	}
+	for _, test := range file.Tests {
+		for _, c := range test.Cases {
+			if cases[c.Alert] == nil {
+				t.Errorf("alerts_test.yml has a case of %s, which does not exist: it never fires", c.Alert)
+				continue
+			}
+			cases[c.Alert][len(c.Fires) > 0]++
+		}
+	}
+	for alert, n := range cases {
+		if n[true] == 0 || n[false] == 0 {
+			t.Errorf("%s has %d cases in which it fires and %d in which it does not, want both", alert, n[true], n[false])
+		}
+	}
+}
+
 // TestAlertsFireWhenTheyShould runs the cases of alerts_test.yml with Prometheus's
 // promtool.
 func TestAlertsFireWhenTheyShould(t *testing.T) {
