@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
+	"syscall"
 
 	"echod/internal/errno"
 )
@@ -40,6 +42,9 @@ func Classify(err error) Class {
 		// The second is a FIN where TLS expects a close_notify before it.
 		return PrematureEOF
 	}
+	if noPort(err) {
+		return Local
+	}
 	switch errno.Classify(errno.Of(err)) {
 	case errno.Reset, errno.Closed:
 		return Reset
@@ -64,6 +69,13 @@ func Classify(err error) Class {
 		return Timeout
 	}
 	return ""
+}
+
+// noPort reports whether connect(2) found no free port for a socket for datagrams. Its EAGAIN is a
+// timeout for package net, as it is for a unix socket with a full backlog (unix(7)).
+func noPort(err error) bool {
+	failed, ok := errors.AsType[*net.OpError](err)
+	return ok && failed.Op == "dial" && strings.HasPrefix(failed.Net, "udp") && errno.Of(err) == syscall.EAGAIN
 }
 
 // UnreachableError is returned when a service does not answer at all: no connection

@@ -68,6 +68,27 @@ func TestTargetsDoNotShareThePortsOfASource(t *testing.T) {
 	}
 }
 
+// TestDatagramsWithoutAPortAreALocalError: without a free port, connect(2) of a socket for
+// datagrams returns EAGAIN, which package net calls a timeout.
+func TestDatagramsWithoutAPortAreALocalError(t *testing.T) {
+	t.Parallel()
+	inNewNetwork(t, "65536")
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("30000 30001"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []netip.Addr{{}, netip.MustParseAddr("127.0.0.2")} {
+		for i := range 3 {
+			conn, err := Target{Network: "udp", Address: "127.0.0.1:7", Source: source}.Dial(t.Context())
+			if err == nil {
+				defer conn.Close()
+			}
+			if got := Classify(err); (got == Local) != (i == 2) {
+				t.Errorf("from %v, socket %d: got %v of class %q, want class %q for the third only", source, i+1, err, got, Local)
+			}
+		}
+	}
+}
+
 // TestSYNsThatAreSentAgainAreCounted drops the first SYN. The kernel sends the next one
 // after a second (RFC 6298, section 2).
 func TestSYNsThatAreSentAgainAreCounted(t *testing.T) {
