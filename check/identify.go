@@ -103,6 +103,7 @@ type contact struct {
 	got     []byte
 	echoes  bool  // something of what was sent came back
 	failed  bool  // the connection could not be made
+	unacked bool  // what was sent was not acknowledged when the timeout ended
 	end     Class // Timeout if the connection had not ended; "" if it was closed by this side
 	elapsed time.Duration
 }
@@ -150,6 +151,7 @@ func contactStream(p *probe, i int, deadline time.Time) (c contact) {
 		}
 		if err != nil {
 			c.echoes = fewComeFrom(c.got, sent)
+			c.unacked = s.life.unacknowledged(s.Conn) > 0
 			if c.end = classify(err); c.end == "" {
 				c.end = Reset // e.g. an alert of TLS
 			}

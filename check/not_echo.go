@@ -83,6 +83,10 @@ func describeStreams(first, halfClosed contact) *NotEcho {
 	case halfClosed.end != Timeout:
 		return &NotEcho{Kind: KindDiscards, Detail: "it discards what it receives", Remedy: checkThePort}
 	}
+	if first.unacked && halfClosed.unacked {
+		return &NotEcho{Kind: KindSilent, Detail: "it accepts connections, and what is sent then is not acknowledged",
+			Remedy: "packets are lost after the handshake: look with tcpdump on both sides; a firewall that sees one direction only (asymmetric routing) drops them as INVALID"}
+	}
 	return &NotEcho{Kind: KindSilent, Detail: "it accepts connections and never answers",
 		Remedy: "is the server stopped, or slower than --timeout or a third of --budget? If not, " + checkThePort}
 }

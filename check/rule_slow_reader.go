@@ -14,6 +14,7 @@ var slowReader = Rule{
 			Text:    "a timeout on each write or on the whole connection",
 			Remedy:  "restart the timeout with each byte that moves, and increase it",
 		},
+		forgetsStalled,
 	},
 	stage: stalled,
 	run:   runSlowReader,

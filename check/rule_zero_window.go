@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+// forgetsStalled is the cause if the stream does not continue when the client reads again.
+var forgetsStalled = Cause{
+	Classes: []Class{Timeout},
+	Meaning: "After a pause of the client, the stream does not continue.",
+	Text:    "the window update is not noticed, or not forwarded; or a firewall or NAT forgets a connection while the client reads nothing, and drops its packets then (conntrack: INVALID)",
+	Remedy:  "check with tcpdump whether window updates and probes cross the path; increase the timeouts of what tracks connections (sysctl net.netfilter.nf_conntrack_tcp_timeout_established)",
+}
+
 var zeroWindow = Rule{
 	ID:       "stream/zero-window",
 	Networks: streams,
@@ -17,12 +25,7 @@ var zeroWindow = Rule{
 			Text:    "a timeout on each write, or a limit on how long a window may stay closed (haproxy: timeout client; nginx: proxy_timeout)",
 			Remedy:  "increase it beyond the pauses of clients",
 		},
-		{
-			Classes: []Class{Timeout},
-			Meaning: "After a pause of the client, the stream does not continue.",
-			Text:    "the window update is not noticed, or not forwarded",
-			Remedy:  "check with tcpdump whether window updates and probes cross the path",
-		},
+		forgetsStalled,
 	},
 	stage:     stalled,
 	extraTime: func(o Options) time.Duration { return 2 * o.Stall },
