@@ -79,6 +79,8 @@ const (
 	// MaxTime is the longest time in a plan: longer than anybody waits, and short enough for
 	// the arithmetic with it.
 	MaxTime = 366 * 24 * time.Hour
+	// MaxTimeout is the longest timeout: a histogram records a longer latency as an hour.
+	MaxTimeout = time.Hour
 	// MaxMessages is the largest number of messages: a float64 holds it, and each smaller one.
 	MaxMessages = 1e15
 )
@@ -98,7 +100,8 @@ func (p Plan) Check() error {
 		{!(p.ConnectRate >= 0 && p.ConnectRate <= 1e8), fmt.Sprintf("%g connects per second", p.ConnectRate),
 			"want 0 (no limit) to 100000000"},
 		{p.Duration < 0 || p.Warmup < 0, "a negative time", "omit it"},
-		{max(p.Duration, p.Warmup, p.Timeout) > MaxTime, brief(max(p.Duration, p.Warmup, p.Timeout)), "want at most " + brief(MaxTime)},
+		{max(p.Duration, p.Warmup) > MaxTime, brief(max(p.Duration, p.Warmup)), "want at most " + brief(MaxTime)},
+		{p.Timeout > MaxTimeout, "a timeout of " + brief(p.Timeout), "want at most " + brief(MaxTimeout) + ", the longest latency that is recorded"},
 		{float64(p.Conns-1) > p.ConnectRate*MaxTime.Seconds() && p.ConnectRate > 0,
 			fmt.Sprintf("%d connections at %g per second take more than %s", p.Conns, p.ConnectRate, brief(MaxTime)), "want a higher --connect-rate"},
 		{p.Messages < 0 || p.Messages > MaxMessages, fmt.Sprintf("%d messages", p.Messages), fmt.Sprintf("want 1 to %.0f", MaxMessages)},

@@ -55,6 +55,8 @@ func TestCheckFindsWhatIsWrongInAPlan(t *testing.T) {
 		{"no end", func(p *Plan) { p.Duration = 0 }, false},
 		{"no timeout", func(p *Plan) { p.Timeout = 0 }, false},
 		{"the shortest timeout", func(p *Plan) { p.Timeout = 1 }, true},
+		{"the longest timeout", func(p *Plan) { p.Timeout = MaxTimeout }, true},
+		{"a timeout that is longer than a latency can be", func(p *Plan) { p.Timeout = MaxTimeout + 1 }, false},
 		{"a depth in a closed loop", func(p *Plan) { p.Depth = 2 }, true},
 		{"rate and depth", func(p *Plan) { p.Rate, p.Depth = PerSecond(5), 2 }, false},
 		{"churn", func(p *Plan) { p.Churn = true }, true},

@@ -105,7 +105,7 @@ func (s *slot) wantsConnection(now int64) bool {
 	case s.waiting.len() > 0 || s.unsent.len() > 0:
 		return true
 	case s.Churn && s.Rate.IsZero() && s.tally.claim(now):
-		s.waiting.push(message{due: now})
+		s.waiting.push(message{due: now, from: now})
 		return true
 	}
 	return !s.Churn && !s.tally.isOver(now)
@@ -131,7 +131,7 @@ func (s *slot) fill(now int64) {
 func (s *slot) ask(due, from int64) {
 	size := s.Sizes.pick(s.sizes)
 	if s.udp() {
-		s.unsent.push(message{due: due, size: size})
+		s.unsent.push(message{due: due, from: from, size: size})
 		return
 	}
 	s.tally.sent(due, size)
@@ -144,9 +144,9 @@ func (s *slot) ask(due, from int64) {
 func (s *slot) scheduled(due, now int64) {
 	switch {
 	case s.Churn && !s.stopped:
-		s.waiting.push(message{due: due})
+		s.waiting.push(message{due: due, from: now}) // a generator that is late does not shorten the timeout
 	case s.state == open:
-		s.ask(due, now) // a generator that is late does not shorten the timeout
+		s.ask(due, now)
 	default:
 		s.tally.failed(due, now, cmp.Or(s.class, dial.Unreachable))
 	}
@@ -170,7 +170,7 @@ func (s *slot) connected(now int64) {
 	s.stream = stream{content: s.content, verify: s.Verify, conn: s.id, start: startOf(s.Seed, s.id, s.number), pending: s.stream.pending}
 	s.halfClosed = false
 	if m, ok := s.waiting.pop(); ok {
-		s.ask(m.due, m.due)
+		s.ask(m.due, m.from)
 	}
 	s.fill(now)
 }
@@ -290,7 +290,7 @@ func (s *slot) expire(now int64) {
 	}
 	s.expireDatagrams(before, now)
 	for _, waiting := range []*queue{&s.waiting, &s.unsent} {
-		for m, ok := waiting.front(); ok && m.due < before; m, ok = waiting.front() {
+		for m, ok := waiting.front(); ok && m.from < before; m, ok = waiting.front() {
 			waiting.pop()
 			s.tally.failed(m.due, now, cmp.Or(s.class, dial.Timeout))
 		}

@@ -50,6 +50,15 @@ func TestSlotDecidesWhatToDoWithDatagrams(t *testing.T) {
 			r.pass(10 * ms)
 		}, "connect, datagram, datagram, disconnect, connect, datagram, disconnect, connect",
 			outcomes{due: 3, sent: 3, answered: 1}, nil},
+		{"one that is sent late has its whole timeout", both(udp, openLoop), func(r *slotRig) {
+			r.up()
+			r.time, r.full = 900*ms, true
+			r.scheduled(0, r.time)
+			r.act()
+			r.pass(1000 * ms)
+			r.full = false
+			r.act()
+		}, "connect, datagram, datagram, datagram", outcomes{sent: 1}, nil},
 		{"one that cannot be sent fails", both(udp, openLoop), func(r *slotRig) {
 			r.up()
 			r.fails = 1

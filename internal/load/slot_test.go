@@ -143,6 +143,18 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.pass(1000 * ms)
 			r.echo(64)
 		}, "connect, send 64", outcomes{sent: 1, answered: 1}, nil},
+		{"churn on a schedule: a message that is sent late has its whole timeout", churnOpenLoop, func(r *slotRig) {
+			r.start(0)
+			r.time = 900 * ms
+			r.scheduled(0, r.time)
+			r.scheduled(0, r.time)
+			r.act()
+			r.pass(500 * ms)
+			r.connect()
+			r.pass(500 * ms)
+			r.echo(64)
+			r.ended(r.time)
+		}, "connect, send 64, half-close", outcomes{sent: 1, answered: 1}, nil},
 		{"open loop: a message fails while there is no connection", openLoop, func(r *slotRig) { r.start(0); r.due() },
 			"connect", outcomes{due: 1, inTime: 1, failed: 1}, Classes{dial.Unreachable: 1}},
 		{"open loop: the class is why the last connection failed", openLoop, func(r *slotRig) { r.up(); r.lost(0, dial.Reset); r.due() },
