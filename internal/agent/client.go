@@ -32,6 +32,8 @@ type Conn struct {
 	net.Conn
 	ID  string // for Client.Report
 	Key string // the first bytes of the datagram, for a scenario with datagrams
+
+	limits runAnswer
 }
 
 // AwaitDatagram waits until the agent has received the datagram with the key. The error is a
@@ -77,7 +79,7 @@ func (c *Client) Start(ctx context.Context, scenario, group string, params Param
 		conn.Close()
 		return nil, fmt.Errorf("the agent's answer to %s: %w", verbRun, err)
 	}
-	return &Conn{conn, id, answer.Key}, nil
+	return &Conn{conn, id, answer.Key, answer}, nil
 }
 
 // Report returns what the agent saw of a run. It waits until the run has ended, but not

@@ -86,9 +86,9 @@ func (c *clientConn) run(ctx context.Context, r request) error {
 	}
 	s.idleConns.remove(c.idle)
 	c.SetDeadline(run.start.Add(s.Limits.Time))
-	if scenario.udp {
+	if scenario.expect != nil {
 		run.keys = s.keys
-		run.key, run.arrivals = s.keys.newKey()
+		scenario.expect(run)
 	}
 	run.do(scenario.run)
 	s.runs.finish(run)

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"echod/internal/clock"
 	"echod/internal/sock"
 )
 
@@ -88,7 +90,7 @@ func (r *run) sendKey(d keyDatagram) error {
 				return err
 			}
 		}
-		n, err := r.keys.send(d, r.key)
+		n, err := r.keys.send(d, []byte(r.key))
 		if err != nil {
 			return err
 		}
@@ -137,13 +139,19 @@ type keyReceiver struct {
 	conn   datagramConn
 	failed atomic.Uint64 // reads
 
-	mu   sync.Mutex
-	keys map[string]chan keyDatagram
+	clock *clock.Clock
+
+	mu       sync.Mutex
+	keys     map[string]chan keyDatagram // of one datagram each
+	sessions map[string]*stampSession    // by their keys
 }
 
 func newKeyReceiver(conn datagramConn) *keyReceiver {
-	return &keyReceiver{conn: conn, keys: make(map[string]chan keyDatagram)}
+	return &keyReceiver{conn: conn, clock: clock.New(), keys: make(map[string]chan keyDatagram), sessions: make(map[string]*stampSession)}
 }
+
+// expectOne makes the key of the run, and the run receives one datagram with it.
+func (r *run) expectOne() { r.key, r.arrivals = r.keys.newKey() }
 
 // newKey returns a new key, and a channel that receives at most one datagram with it.
 func (k *keyReceiver) newKey() (key string, arrivals <-chan keyDatagram) {
@@ -162,6 +170,7 @@ func (k *keyReceiver) remove(key string) chan<- keyDatagram {
 	defer k.mu.Unlock()
 	c := k.keys[key]
 	delete(k.keys, key)
+	delete(k.sessions, key)
 	return c
 }
 
@@ -183,11 +192,18 @@ func (k *keyReceiver) receive(ctx context.Context) {
 			continue
 		}
 		backoff = 0
+		received, _ := k.clock.Now()
+		d := keyDatagram{text[:n], from, sock.ParseControl(control[:controlSize]), time.Now()}
+		if session := k.session(d.text); session != nil {
+			session.receive(d, received, k.send)
+			continue
+		}
 		if n < DatagramSize {
 			continue
 		}
 		if c := k.remove(string(text[:keySize])); c != nil {
-			c <- keyDatagram{append([]byte{}, text[:n]...), from, sock.ParseControl(control[:controlSize]), time.Now()}
+			d.text = slices.Clone(d.text)
+			c <- d
 		}
 	}
 }
@@ -209,8 +225,8 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // send sends text to the source of d, from the local address that d was sent to.
-func (k *keyReceiver) send(d keyDatagram, text string) (int, error) {
+func (k *keyReceiver) send(d keyDatagram, text []byte) (int, error) {
 	control := make([]byte, sock.ControlSize)
-	n, _, err := k.conn.WriteMsgUDPAddrPort([]byte(text), control[:sock.PutControl(control, d.arrived, d.from.Addr())], d.from)
+	n, _, err := k.conn.WriteMsgUDPAddrPort(text, control[:sock.PutControl(control, d.arrived, d.from.Addr())], d.from)
 	return max(n, 0), err
 }

@@ -48,6 +48,8 @@ type Report struct {
 	EndMS    int64  `json:"end_ms"`   // from the start to End; 0 while open
 	TotalMS  int64  `json:"total_ms"` // from the start until the agent had finished, or until now
 	Error    string `json:"error,omitempty"`
+
+	Datagrams DatagramCounts `json:"datagrams,omitzero"` // of the scenario timestamps
 }
 
 // run is one scenario that runs on one connection, and its report.
@@ -66,6 +68,7 @@ type run struct {
 	keys     *keyReceiver
 	key      string
 	arrivals <-chan keyDatagram
+	session  *stampSession
 
 	mu     sync.Mutex
 	report Report
@@ -103,16 +106,23 @@ func (r *run) do(scenario func(*run) error) {
 	r.report.TotalMS = time.Since(r.start).Milliseconds()
 }
 
-// runAnswer is what follows the ok of a RUN with datagrams.
+// runAnswer is what follows the ok of a RUN with datagrams. Those with many also have limits.
 type runAnswer struct {
-	Key string `json:"key"`
+	Key      string `json:"key"`
+	MaxMS    int64  `json:"max_ms,omitempty"`    // how long the run may last
+	MaxBytes int64  `json:"max_bytes,omitempty"` // that it may receive
 }
 
 func (r *run) runAnswer() []byte {
 	if r.key == "" {
 		return nil
 	}
-	body, _ := json.Marshal(runAnswer{r.key}) // never fails for a string
+	answer := runAnswer{Key: r.key}
+	if r.session != nil {
+		end, _ := r.ctx.Deadline() // each run has one
+		answer.MaxMS, answer.MaxBytes = end.Sub(r.start).Milliseconds(), r.maxBytes
+	}
+	body, _ := json.Marshal(answer) // never fails for these types
 	return body
 }
 

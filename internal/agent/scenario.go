@@ -15,12 +15,15 @@ type scenario struct {
 	name   string
 	params []string
 	run    func(*run) error
-	udp    bool // it uses datagrams
-	tls    bool // it needs TLS
+	expect func(*run) // makes the key of its datagrams; nil if it uses none
+	tls    bool       // it needs TLS
 }
 
 // maxKept is how many bytes a scenario keeps to send them back.
 const maxKept = 1 << 20
+
+// Timestamps is the name of the scenario of a [Stamper].
+const Timestamps = "timestamps"
 
 func scenarios() []scenario {
 	return []scenario{
@@ -29,14 +32,15 @@ func scenarios() []scenario {
 		{name: "fin-first", run: (*run).finFirst},
 		{name: "reset", params: []string{"take", "give", "delay"}, run: (*run).takeAndReset},
 		{name: "truncate", params: []string{"take", "give", "delay"}, run: (*run).takeAndTruncate, tls: true},
-		{name: "datagram-late", params: []string{"delay"}, run: (*run).datagramLate, udp: true},
+		{name: "datagram-late", params: []string{"delay"}, run: (*run).datagramLate, expect: (*run).expectOne},
+		{name: Timestamps, run: (*run).timestamps, expect: (*run).expectMany},
 	}
 }
 
 // scenarios returns the scenarios of this agent. Those with datagrams need a UDP socket,
 // and others need TLS.
 func (s *Server) scenarios() []scenario {
-	return slices.DeleteFunc(scenarios(), func(sc scenario) bool { return sc.udp && s.UDP == nil || sc.tls && s.TLS == nil })
+	return slices.DeleteFunc(scenarios(), func(sc scenario) bool { return sc.expect != nil && s.UDP == nil || sc.tls && s.TLS == nil })
 }
 
 func (s *Server) scenarioNames() []string {

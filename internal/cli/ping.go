@@ -28,6 +28,7 @@ type pingFlags struct {
 	format     string
 	timestamps bool
 	mtu        bool // search the MTU of the path
+	oneWay     oneWayFlags
 }
 
 var pingFormats = []string{"text", "json", "csv"}
@@ -96,6 +97,7 @@ func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(choice(&f.format, pingFormats), "format", "how to write the result: "+orList(pingFormats))
 	flags.BoolVar(&f.timestamps, "timestamps", false, "start each line of text with the time")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the summary")
+	f.oneWay.register(flags)
 	f.tls.register(flags)
 }
 
@@ -110,7 +112,10 @@ func (f *pingFlags) configsFor(urls []string) ([]ping.Config, error) {
 		}
 		targets, networks = append(targets, target), append(networks, target.Network)
 	}
-	config, err := f.tls.config(networks...)
+	if err := f.oneWay.check(len(urls)); err != nil {
+		return nil, err
+	}
+	config, err := f.tls.config(append(networks, network(f.oneWay.agent))...)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +125,7 @@ func (f *pingFlags) configsFor(urls []string) ([]ping.Config, error) {
 	}
 	var configs []ping.Config
 	for _, target := range targets {
-		if target.Network == "tls" {
+		if target.Network == "tls" || network(f.oneWay.agent) == "tls" {
 			target.TLS = config
 		}
 		target.Socket, target.Source = socket, source

@@ -22,6 +22,7 @@ type pingRun struct {
 	out     report.Ping
 	targets []*pinged
 	cancel  context.CancelFunc // ends all probers at once
+	oneWay  *oneWay            // nil without an agent
 
 	mu     sync.Mutex // of out, of failed and of what is known of targets
 	failed error      // the first of writing, which ends the ping
@@ -37,7 +38,7 @@ type pinged struct {
 
 // run probes until it is stopped, and then writes the results.
 func (f *pingFlags) run(ctx context.Context, p *Process, configs []ping.Config) error {
-	ctx, err := f.family.apply(ctx, addressesOf(configs)...)
+	ctx, err := f.family.apply(ctx, append(addressesOf(configs), f.oneWay.addresses()...)...)
 	if err != nil {
 		return err
 	}
@@ -47,8 +48,12 @@ func (f *pingFlags) run(ctx context.Context, p *Process, configs []ping.Config) 
 	defer enough()
 	probing, cancel := context.WithCancel(ctx)
 	defer cancel()
+	oneWay, err := f.oneWay.start(probing, sending, &configs[0])
+	if err != nil {
+		return cmp.Or(interrupted(until), err)
+	}
 	targets := report.PingTargets(configs)
-	r := &pingRun{flags: f, quiet: p.quiet, out: f.writer(p, targets), cancel: cancel}
+	r := &pingRun{flags: f, quiet: p.quiet, out: f.writer(p, targets), cancel: cancel, oneWay: oneWay}
 	for _, t := range targets {
 		t.Stop = sending.Done()
 		if err := r.add(t); err != nil {
@@ -60,6 +65,7 @@ func (f *pingFlags) run(ctx context.Context, p *Process, configs []ping.Config) 
 	r.probe(probing, sending)
 	stopInterim()
 	results := r.results()
+	results[0].OneWay = oneWay.end()
 	r.check(r.out.End(results))
 	f.writeResults(p.Stderr, results)
 	r.writeHints(p.Stderr, results)
@@ -85,6 +91,7 @@ func (r *pingRun) add(of report.PingTarget) (err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		t.tally.Probe(probe)
+		r.oneWay.probe(probe)
 		if probe.Fate == ping.Lost {
 			t.lost = &dial.UnreachableError{Target: t.Name, Class: probe.Class, Err: probe.Err}
 		}

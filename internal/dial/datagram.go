@@ -62,16 +62,13 @@ func isIPv6(c net.Conn) bool {
 	return ok && local.IP.To4() == nil
 }
 
-// ReadTTL reads from c and returns the TTL, or the hop limit, that the datagram had when it
-// arrived. It is 0 if that is not known: for streams, for targets without
-// ReceiveTTL, and on systems other than Linux.
-func ReadTTL(c net.Conn, p []byte) (n, ttl int, err error) {
-	datagrams, ok := c.(*datagramConn)
-	if !ok || !datagrams.ttl {
+// readTTL reads a datagram and the TTL with which it arrived, see [Arrived].
+func (c *datagramConn) readTTL(p []byte) (n, ttl int, err error) {
+	if !c.ttl {
 		n, err = c.Read(p)
 		return n, 0, err
 	}
 	control := make([]byte, controlSize)
-	n, got, _, _, err := datagrams.ReadMsgUDPAddrPort(p, control)
-	return n, parseTTL(control[:got]), datagrams.explain(err)
+	n, got, _, _, err := c.ReadMsgUDPAddrPort(p, control)
+	return n, parseTTL(control[:got]), c.explain(err)
 }

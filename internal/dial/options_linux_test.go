@@ -151,8 +151,8 @@ func TestDatagramOverLoopbackArrivesWithTTL64(t *testing.T) {
 				t.Fatal(err)
 			}
 			buf := make([]byte, 10)
-			if n, ttl, err := ReadTTL(conn, buf); n != 3 || ttl != 64 || err != nil {
-				t.Errorf("got %d bytes with TTL %d, %v; want 3 with 64", n, ttl, err)
+			if n, got, err := Read(conn, buf); n != 3 || got.TTL != 64 || err != nil {
+				t.Errorf("got %d bytes with TTL %d, %v; want 3 with 64", n, got.TTL, err)
 			}
 		})
 	}

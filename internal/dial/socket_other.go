@@ -18,7 +18,7 @@ const hasInterface, hasTOS, HasDiscovery = false, runtime.GOOS != "windows", fal
 // those that this system does not have.
 func (s Socket) set(fd int, ipv6 bool) error { return s.setTOS(fd, ipv6) }
 
-// receiveTTL does nothing, so that [ReadTTL] returns 0.
+// receiveTTL does nothing, so that [Read] returns no TTL.
 func receiveTTL(int, bool) error { return nil }
 
 func tryInterface(string) error { return errors.ErrUnsupported }

@@ -30,7 +30,7 @@ type Target struct {
 	Source netip.Addr
 	// Socket is the options of the sockets. [Socket.Check] reports whether they can be set.
 	Socket Socket
-	// ReceiveTTL makes [ReadTTL] return the TTL of datagrams, on Linux.
+	// ReceiveTTL makes [Read] return the TTL of datagrams, on Linux.
 	ReceiveTTL bool
 	// Via, if set, makes the connections instead of package net. For the network
 	// "tls" it makes the connections below TLS.

@@ -11,13 +11,13 @@ import (
 
 // outcome is the result of a probe on a connection of its own.
 type outcome struct {
-	flight *flight
-	sent   time.Time // zero if there was no connection
-	at     time.Time
-	phases Phases
-	ttl    int
-	err    error   // nil if it was answered
-	others []Probe // what was received besides
+	flight  *flight
+	sent    time.Time // zero if there was no connection
+	at      time.Time
+	phases  Phases
+	arrived dial.Arrived
+	err     error   // nil if it was answered
+	others  []Probe // what was received besides
 }
 
 // attempt sends f on a connection of its own.
@@ -42,7 +42,7 @@ func (r *run) finished(o outcome) {
 	if f.fate == paused {
 		return
 	}
-	f.sent, f.phases, f.ttl = o.sent, o.phases, o.ttl
+	f.sent, f.phases, f.arrived = o.sent, o.phases, o.arrived
 	if o.err != nil {
 		r.lose(f, o.at, o.err)
 	} else {
@@ -80,8 +80,8 @@ func (o *outcome) exchange(ctx context.Context, config *Config, payloads *payloa
 func (o *outcome) receive(c *connection, config *Config, payloads *payloads) error {
 	f, buf := o.flight, make([]byte, config.Size+1)
 	for got := 0; got < config.Size; {
-		n, ttl, err := dial.ReadTTL(c.Conn, buf)
-		o.ttl = ttl
+		n, arrived, err := dial.Read(c.Conn, buf)
+		o.arrived = arrived
 		part, at := buf[:max(n, 0)], time.Now()
 		if config.Target.Network == "udp" && err == nil {
 			seq, stamp, ok := payloads.parse(part)

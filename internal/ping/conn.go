@@ -31,9 +31,9 @@ type connection struct {
 type arrival struct {
 	conn *connection
 	data []byte
-	ttl  int // of a datagram, 0 if it is not known
-	at   time.Time
-	err  error
+	dial.Arrived
+	at  time.Time
+	err error
 }
 
 // connect makes a connection and measures its phases, also of an attempt that fails.
@@ -164,8 +164,8 @@ func (c *connection) readLoop(size int, datagrams bool, to chan<- arrival) {
 	buf := make([]byte, size+1)
 	failed, pause := int64(0), time.Duration(0)
 	for {
-		n, ttl, err := dial.ReadTTL(c.Conn, buf)
-		a := arrival{c, slices.Clone(buf[:max(n, 0)]), ttl, time.Now(), err}
+		n, arrived, err := dial.Read(c.Conn, buf)
+		a := arrival{c, slices.Clone(buf[:max(n, 0)]), arrived, time.Now(), err}
 		select {
 		case to <- a:
 		case <-c.done:

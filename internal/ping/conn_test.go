@@ -107,7 +107,7 @@ func TestRefusedSocketIsReplacedWhileProbesAreInFlight(t *testing.T) {
 			t.Errorf("%s: an error that may be about any of three: %d in flight, want 3", tt.name, r.flights.inFlight)
 		}
 		r.expire(began.Add(2500 * time.Millisecond))
-		if got := r.renewal.due(DefaultRenewAfter, began.Add(2500*time.Millisecond)); got != tt.want {
+		if got := r.renewal.due(DefaultRenewAfter, false, began.Add(2500*time.Millisecond)); got != tt.want {
 			t.Errorf("%s: replaced: got %t, want %t", tt.name, got, tt.want)
 		}
 		if r.flights.inFlight != 2 {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"echod/internal/dial"
 )
 
 // maxRemembered is how many finished datagram probes are remembered, to tell a duplicate
@@ -13,14 +15,14 @@ const maxRemembered = 1024
 
 // flight is a probe that is in flight or remembered.
 type flight struct {
-	seq    uint64
-	stamp  int64       // the time in its bytes, Unix nanoseconds
-	sent   time.Time   // when it was given to its connection, or began to wait for one
-	conn   *connection // nil while there is none, and with Config.Reconnect
-	phases Phases
-	ttl    int  // of the last answer
-	fate   Fate // "" while it is in flight
-	shared bool // see Probe.SameFailure
+	seq     uint64
+	stamp   int64       // the time in its bytes, Unix nanoseconds
+	sent    time.Time   // when it was given to its connection, or began to wait for one
+	conn    *connection // nil while there is none, and with Config.Reconnect
+	phases  Phases
+	arrived dial.Arrived // the last answer
+	fate    Fate         // "" while it is in flight
+	shared  bool         // see Probe.SameFailure
 
 	// On a stream, wrote is how long after sent its first byte was written, if it was
 	// the first in the outbox.

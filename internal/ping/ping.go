@@ -1,6 +1,6 @@
 // Package ping sends probes to one echo service and reports what becomes of each: its
-// round-trip time, or why it was lost. It measures round trips only. One clock cannot
-// measure one direction.
+// round-trip time, or why it was lost. One clock cannot measure one direction: for that,
+// the peer must stamp the probes, and OneWay compares its clock with that of this system.
 //
 // payload.go makes the bytes of probes. flights.go knows the probes in flight, without
 // I/O. conn.go makes, reads and writes connections; link.go and renew.go decide when one is
@@ -119,6 +119,9 @@ type Probe struct {
 	// TTL is the TTL of the answer, or its hop limit, when it arrived. It is 0 if that is
 	// not known: on a stream, and on systems other than Linux. See [Hops].
 	TTL int
+	// Stamps are the times at which the peer received the probe and answered it, if it has
+	// said so: see [OneWay].
+	Stamps dial.Stamps
 
 	// Class and Err say why the probe was lost, or what is wrong with a later event,
 	// e.g. with a duplicate. Class is "" if it is not known.

@@ -74,7 +74,7 @@ func (r *run) receiveDatagram(a arrival) {
 	}
 	f, wrong, sent := r.flights.find(seq), r.payloads.compareWhole(a.data, seq, stamp), time.Unix(0, stamp)
 	if f != nil {
-		sent, f.ttl = f.sent, a.ttl
+		sent, f.arrived = f.sent, a.Arrived
 	}
 	switch inFlight := f != nil && f.fate == ""; {
 	case inFlight && wrong != nil:
@@ -109,14 +109,16 @@ func (r *run) answered(seq uint64, sent, at time.Time, wrong *WrongError) {
 	fate, reordered := r.flights.answer(seq)
 	p := Probe{Fate: fate, Seq: seq, Sent: sent, At: at, RTT: at.Sub(sent), Reordered: reordered && !r.Reconnect}
 	if f != nil {
-		p.Phases, p.TTL = r.phases(f), f.ttl
+		p.Phases, p.TTL, p.Stamps = r.phases(f), f.arrived.TTL, f.arrived.Stamps
 	}
 	if wrong != nil {
 		p.Class, p.Err = dial.Corrupt, wrong
 	}
 	r.outage.pause, r.outage.err = 0, nil
 	if fate == Answered {
-		r.renewal = renewal{}
+		if r.conn == nil || !dial.Spent(r.conn.Conn) {
+			r.renewal = renewal{} // else the pause between two attempts to replace it stays
+		}
 		r.compare(f)
 	}
 	r.report(p)

@@ -49,9 +49,10 @@ func (n *renewal) lose(class dial.Class, refused bool) {
 	n.refused = n.refused || refused
 }
 
-// due reports whether a new socket should be tried now. It counts as an attempt then.
-func (n *renewal) due(after int, now time.Time) bool {
-	if !n.refused && n.lost < after || now.Sub(n.tried) < n.pause {
+// due reports whether a new socket should be tried now. It counts as an attempt then. Spent
+// means that the old one must be replaced.
+func (n *renewal) due(after int, spent bool, now time.Time) bool {
+	if !n.refused && !spent && n.lost < after || now.Sub(n.tried) < n.pause {
 		return false
 	}
 	*n = renewal{tried: now, pause: min(max(2*n.pause, minRenewPause), maxRenewPause)}
@@ -60,7 +61,10 @@ func (n *renewal) due(after int, now time.Time) bool {
 
 // renew replaces the socket if that is due.
 func (r *run) renew(ctx context.Context, now time.Time) {
-	if r.conn != nil && !r.dialing && r.datagrams() && !r.Reconnect && r.renewal.due(r.renewAfter(), now) {
+	if r.conn == nil || r.dialing || !r.datagrams() || r.Reconnect {
+		return
+	}
+	if r.renewal.due(r.renewAfter(), dial.Spent(r.conn.Conn), now) {
 		r.outage.err = nil // there is no pause: this is no outage of connecting
 		r.dial(ctx, now)
 	}
@@ -116,6 +120,9 @@ func (r *run) retire(c *connection) string {
 		return ""
 	}
 	c.retired.since, c.retired.by = time.Now(), r.conn
+	if dial.Spent(c.Conn) {
+		c.retired.controls, c.retired.answered = r.renewAfter(), true // its flow is not in doubt
+	}
 	r.retired = append(r.retired, c)
 	return c.addr()
 }

@@ -46,6 +46,8 @@ type Summary struct {
 	DNS, Connect, TLS, FirstByte hist.Summary // with Config.Reconnect
 	// Buckets are the histograms of these, by "dns", "connect", "tls" and "first byte".
 	Buckets map[string][]hist.Bucket
+
+	OneWay *OneWaySummary // nil if no peer stamps probes; a [Tally] does not set it
 }
 
 // Loss returns the part of the probes that was lost, 0 if there were none.

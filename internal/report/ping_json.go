@@ -185,6 +185,7 @@ type pingSummary struct {
 	Connect    *pingTimes           `json:"connect,omitempty"`
 	TLS        *pingTimes           `json:"tls,omitempty"`
 	FirstByte  *pingTimes           `json:"first_byte,omitempty"`
+	OneWay     *pingOneWay          `json:"one_way,omitempty"`
 	Thresholds []Verdict            `json:"thresholds,omitempty"`
 }
 
@@ -221,8 +222,8 @@ func summaryOf(s ping.Summary, verdicts []Verdict) pingSummary {
 		Duplicated: s.Duplicated, Reordered: s.Reordered, Corrupt: s.Corrupt, Foreign: s.Foreign,
 		Paused: s.Paused, PausedFor: s.PausedFor.Seconds(), SYNs: s.Retransmits, Moved: s.Moved, Stale: s.Stale,
 		Reconnects: s.Reconnects, Down: s.Down.Seconds(),
-		Thresholds: verdicts,
-		RTT:        distributionOf(s.RTT, nil), DNS: distributionOf(s.DNS, s.Buckets["dns"]), Connect: distributionOf(s.Connect, s.Buckets["connect"]),
+		Thresholds: verdicts, OneWay: oneWayOf(s.OneWay),
+		RTT: distributionOf(s.RTT, nil), DNS: distributionOf(s.DNS, s.Buckets["dns"]), Connect: distributionOf(s.Connect, s.Buckets["connect"]),
 		TLS: distributionOf(s.TLS, s.Buckets["tls"]), FirstByte: distributionOf(s.FirstByte, s.Buckets["first byte"]),
 	}
 	if s.Received > 1 {

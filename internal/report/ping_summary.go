@@ -59,6 +59,9 @@ func (t *text) pingResult(s PingResult) {
 	if few := fewReplies(s.Summary); few != "" {
 		fmt.Fprintln(t, few)
 	}
+	if s.OneWay != nil {
+		writeOneWay(t, s.OneWay)
+	}
 	WriteVerdicts(t, s.Verdicts, t.color)
 }
 
@@ -132,13 +135,7 @@ func hops(n int) string {
 
 // writePingTimes writes a row for each time that was measured.
 func writePingTimes(w io.Writer, s ping.Summary) {
-	row := func(name string, cells ...string) {
-		fmt.Fprintf(w, "%-10s", name)
-		for _, cell := range cells {
-			fmt.Fprintf(w, " %8s", cell)
-		}
-		fmt.Fprintln(w)
-	}
+	row := func(name string, cells ...string) { writeRow(w, name, cells) }
 	row("", "min", "avg", "p50", "p99", "p99.9", "max", "jitter")
 	for _, part := range []struct {
 		name string
@@ -153,6 +150,15 @@ func writePingTimes(w io.Writer, s ping.Summary) {
 		jitter = draw.Duration(s.Jitter)
 	}
 	row("round trip", append(timeCells(s.RTT), jitter)...)
+}
+
+// writeRow writes a row of a table of times.
+func writeRow(w io.Writer, name string, cells []string) {
+	fmt.Fprintf(w, "%-10s", name)
+	for _, cell := range cells {
+		fmt.Fprintf(w, " %8s", cell)
+	}
+	fmt.Fprintln(w)
 }
 
 func timeCells(s hist.Summary) []string {
