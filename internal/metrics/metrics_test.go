@@ -207,20 +207,27 @@ func TestListCannotHaveTheLabelsOfMetrics(t *testing.T) {
 	}
 }
 
-// TestAddressHasAFixedNumberOfSeries without --reconnect: docs/watch.md says how many, and --max-addresses
-// limits the addresses.
-func TestAddressHasAFixedNumberOfSeries(t *testing.T) {
+// TestTargetsAndAddressesHaveAFixedNumberOfSeries without --reconnect: docs/watch.md says how many, and
+// --max-addresses limits the addresses.
+func TestTargetsAndAddressesHaveAFixedNumberOfSeries(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
 	r.MustRegister(Watch(watching))
-	series := 0
+	series := map[string]int{} // by address; "" for those of the target
 	for _, f := range gather(t, r) {
+		if f.GetName() == "echod_watch_connect_seconds" {
+			continue
+		}
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "echod_watch_connect_seconds" || !slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == "192.0.2.2:7" }) {
-				continue
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
 			}
-			series++
+			if labels["target"] == "" {
+				continue // of the process
+			}
+			series[labels["address"]]++
 			if h := m.GetHistogram(); h != nil {
-				series += len(h.GetBucket()) + 2 // the last bucket, and the sum
+				series[labels["address"]] += len(h.GetBucket()) + 2 // the last bucket, and the sum
 			}
 		}
 	}
@@ -228,7 +235,7 @@ func TestAddressHasAFixedNumberOfSeries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if says := fmt.Sprintf("an address has %d series", series); !strings.Contains(string(text), says) {
+	if says := fmt.Sprintf("an address has %d series, a target %d", series["192.0.2.2:7"], series[""]); !strings.Contains(string(text), says) {
 		t.Errorf("docs/watch.md does not say that %s", says)
 	}
 }
@@ -290,6 +297,16 @@ func TestDocumentListsEveryMetric(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("docs/metrics.md does not match the metrics; go test ./internal/metrics -update rewrites it (-want +got)\n%s", diff)
+	}
+}
+
+// TestDocumentHasMetricsThatAreAbsentAtFirst: a metric is absent as long as it has no value.
+func TestDocumentHasMetricsThatAreAbsentAtFirst(t *testing.T) {
+	text := document(t)
+	for _, m := range targetMetrics {
+		if !strings.Contains(text, "`"+m.name+"`") {
+			t.Errorf("the snapshot of the test has no value of %s", m.name)
+		}
 	}
 }
 
