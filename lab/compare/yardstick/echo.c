@@ -6,24 +6,15 @@
  * limit on memory, no fairness, no timeout, no drain, no reset for an early end
  * and no statistics, and it has a busy loop when there are no descriptors. The
  * ratio shows what these features cost.
- *
- *	echo PORT	listens on 127.0.0.1:PORT, 0 for any free port, and prints
- *			one line with the address it bound: url=tcp://127.0.0.1:PORT
+ * listener.h describes the command line.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-enum { BUFFER = 256 << 10, BATCH = 256, BACKLOG = 4096 };
+#include "listener.h"
+
+enum { BUFFER = 256 << 10, BATCH = 256 };
 
 /* The rest of a short send. A connection has one only while it owes bytes. */
 struct held {
@@ -34,12 +25,6 @@ struct held {
 static char buffer[BUFFER];	/* for every message */
 static struct held **owed;	/* by descriptor; NULL if no bytes are owed */
 static int epfd;
-
-static void die(const char *call)
-{
-	fprintf(stderr, "echo: %s: %s\n", call, strerror(errno));
-	exit(1);
-}
 
 static void watch(int op, int fd, uint32_t events)
 {
@@ -124,66 +109,16 @@ static void take_in(int listener)
 		watch(EPOLL_CTL_ADD, fd, EPOLLIN);
 }
 
-/* listen_on sets TCP_NODELAY on the listener; accepted sockets inherit it. */
-static int listen_on(int port)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof addr;
-	int one = 1;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		die("socket");
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0)
-		die("setsockopt SO_REUSEADDR");
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0)
-		die("setsockopt TCP_NODELAY");
-	if (bind(fd, (struct sockaddr *)&addr, len) < 0)
-		die("bind");
-	if (listen(fd, BACKLOG) < 0)
-		die("listen");
-	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
-		die("getsockname");
-	printf("listening url=tcp://127.0.0.1:%d\n", ntohs(addr.sin_port));
-	fflush(stdout);
-	return fd;
-}
-
-/* raise_limit raises the soft limit of descriptors to the hard limit, as Go does
- * for every program, and allocates the table. */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		die("getrlimit");
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		die("setrlimit");
-	owed = calloc(limit.rlim_cur, sizeof *owed);
-	if (!owed)
-		die("calloc");
-}
-
 int main(int argc, char **argv)
 {
 	struct epoll_event events[BATCH];
-	char *end;
-	long port = argc == 2 ? strtol(argv[1], &end, 10) : -1;
+	int port = port_of(argc, argv);
 
-	if (port < 0 || port > 65535 || end == argv[1] || *end) {
-		fprintf(stderr, "usage: echo PORT\n");
-		return 2;
-	}
-	raise_limit();
+	owed = table_by_fd(sizeof *owed);
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd < 0)
 		die("epoll_create1");
-	int listener = listen_on(port);
+	int listener = listen_on(port, SOCK_NONBLOCK);
 
 	watch(EPOLL_CTL_ADD, listener, EPOLLIN);
 	for (;;) {

@@ -21,6 +21,8 @@ type options struct {
 	bench     comparison.Runner
 	quick     bool
 	aa        bool
+	again     bool
+	uring     bool
 	strict    bool
 	echod     string
 	out       string
@@ -35,6 +37,8 @@ const usage = `Compare measures echod against servers in C and other Go servers,
                                        some workloads, only C and echod
   go run ./cmd/compare -engines epoll,poll,select
                                        other engines: net, select, poll, epoll
+  go run ./cmd/compare -uring -again -engines epoll -go-servers=false
+                                       io_uring against epoll, in C
   go run ./cmd/compare -aa             C against itself: the noise floor
   go run ./cmd/compare -render results/DATE.json
                                        write the tables and the chart of a report again
@@ -56,6 +60,8 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&opts.rounds, "rounds", 7, "the number of rounds of each workload")
 	flags.BoolVar(&opts.quick, "quick", false, "one round with samples of 0.2 s, to test that everything works")
 	flags.BoolVar(&opts.aa, "aa", false, "compare C only with itself")
+	flags.BoolVar(&opts.again, "again", false, "also run C a second time in each round: the noise floor of the same rounds")
+	flags.BoolVar(&opts.uring, "uring", false, "also measure the C server with io_uring, on TCP")
 	flags.BoolVar(&opts.strict, "strict", false, "exit with 1 if a target is missed")
 	flags.StringVar(&opts.echod, "echod", "", "use this binary instead of building echod")
 	flags.StringVar(&opts.out, "out", "", "the directory of the report: DATE.json, DATE.md, DATE.svg")

@@ -81,3 +81,26 @@ func TestNetIsNextToIOCopy(t *testing.T) {
 		}
 	}
 }
+
+func TestFlagsAddTheOtherServersInC(t *testing.T) {
+	opts, err := parse(strings.Fields("-uring -again -engines epoll -go-servers=false"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[comparison.Kind][]string{}
+	for _, m := range (programs{}).cases(opts) {
+		var names []string
+		for _, c := range m.Servers {
+			names = append(names, c.Name)
+		}
+		got[m.Workload.Kind] = names
+	}
+	for kind, want := range map[comparison.Kind][]string{
+		comparison.Churn:     {"C", "echod epoll", "C io_uring", "C again"},
+		comparison.Datagrams: {"C", "echod epoll", "C again"},
+	} {
+		if !slices.Equal(got[kind], want) {
+			t.Errorf("%s: got %q, want %q", kind, got[kind], want)
+		}
+	}
+}

@@ -67,8 +67,9 @@ func (p programs) cases(opts options) []comparison.Case {
 	})
 }
 
-// servers returns the servers on a network: C, the engines of echod, and the Go servers. If
-// the engine net is the last engine, it is next to io.Copy.
+// servers returns the servers on a network: C, the engines of echod, the other C servers of
+// -uring and -again, and the Go servers. Without these flags, the engine net is next to
+// io.Copy if it is the last engine.
 func (p programs) servers(opts options, network string) []comparison.Server {
 	base := comparison.CStreams(p.tools)
 	if network == "udp" {
@@ -76,11 +77,16 @@ func (p programs) servers(opts options, network string) []comparison.Server {
 	}
 	all := []comparison.Server{base}
 	if opts.aa {
-		base.Name += " again"
-		return append(all, base)
+		return append(all, comparison.Again(base))
 	}
 	for _, engine := range opts.engines {
 		all = append(all, comparison.Echod(p.echod, engine, network))
+	}
+	if opts.uring && network == "tcp" {
+		all = append(all, comparison.CStreamsOnUring(p.tools))
+	}
+	if opts.again {
+		all = append(all, comparison.Again(base))
 	}
 	if opts.goServers {
 		all = append(all, comparison.GoServers(p.dir, network)...)

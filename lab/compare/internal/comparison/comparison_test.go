@@ -51,20 +51,15 @@ func shortRunner(t *testing.T) Runner {
 	return Runner{Tools: tools, ServerCPU: 0, ClientCPU: 1, Warmup: 10 * time.Millisecond, Measure: 50 * time.Millisecond}
 }
 
-// again returns c with another name.
-func again(c Server) Server {
-	return Server{Name: c.Name + " again", Argv: c.Argv}
-}
-
 func TestEveryWorkloadRunsWithC(t *testing.T) {
 	b := shortRunner(t)
 	streams, datagrams := CStreams(b.Tools), CDatagrams(b.Tools)
-	cases := []Case{{Workload: ChurnWorkload(), Servers: []Server{streams, again(streams)}, Rounds: 1}}
+	cases := []Case{{Workload: ChurnWorkload(), Servers: []Server{streams, Again(streams)}, Rounds: 1}}
 	for _, w := range StreamWorkloads() {
-		cases = append(cases, Case{Workload: w, Servers: []Server{streams, again(streams)}, Rounds: 1})
+		cases = append(cases, Case{Workload: w, Servers: []Server{streams, Again(streams)}, Rounds: 1})
 	}
 	for _, w := range DatagramWorkloads() {
-		cases = append(cases, Case{Workload: w, Servers: []Server{datagrams, again(datagrams)}, Rounds: 1})
+		cases = append(cases, Case{Workload: w, Servers: []Server{datagrams, Again(datagrams)}, Rounds: 1})
 	}
 	var serverSeconds float64
 	for _, m := range cases {
@@ -126,7 +121,7 @@ func TestFailedServerIsInTheResult(t *testing.T) {
 			c,
 			{Name: "gone", Argv: []string{"sh", "-c", "echo url=tcp://127.0.0.1:1; exec sleep 60"}},
 			{Name: "mute", Argv: []string{"sh", "-c", "echo no such flag; exit 2"}},
-			again(c),
+			Again(c),
 		},
 		Rounds: 2,
 	}

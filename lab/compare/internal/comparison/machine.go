@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Tools is the directory of the compiled C programs: the servers echo and udp, and the load
+// Tools is the directory of the compiled C programs: the servers echo, uring and udp, and the load
 // generators.
 type Tools string
 
@@ -23,7 +23,7 @@ func (t Tools) load(kind Kind) string {
 
 // BuildTools compiles the C programs into dir with cc. module is the directory of this module.
 func BuildTools(ctx context.Context, module, dir string) (Tools, error) {
-	for _, name := range []string{"echo", "udp", "load", "churn", "loadudp"} {
+	for _, name := range []string{"echo", "uring", "udp", "load", "churn", "loadudp"} {
 		source := filepath.Join(module, "yardstick", name+".c")
 		cc := exec.CommandContext(ctx, "cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror",
 			"-o", filepath.Join(dir, name), source)

@@ -96,6 +96,23 @@ func CStreams(tools Tools) Server {
 	return Server{Name: C, Argv: []string{tools.program("echo"), "0"}}
 }
 
+// CUring is the name of the C server with io_uring. Its ratio shows what completions are
+// worth in place of readiness; it is not a target of echod.
+const CUring = "C io_uring"
+
+// CStreamsOnUring returns the C server for streams with io_uring in place of epoll.
+func CStreamsOnUring(tools Tools) Server {
+	return Server{Name: CUring, Argv: []string{tools.program("uring"), "0"}}
+}
+
+// Again returns c with another name, to be compared with c. The ratio should be 1.
+func Again(c Server) Server {
+	return Server{Name: c.Name + again, Argv: c.Argv}
+}
+
+// again is the end of the name of a server that is compared with itself.
+const again = " again"
+
 // CDatagrams returns the C server for datagrams.
 func CDatagrams(tools Tools) Server {
 	return Server{Name: C, Argv: []string{tools.program("udp"), "0"}}

@@ -62,6 +62,9 @@ func (r Result) Checks() []Check {
 	return all
 }
 
+// isC reports whether name is the name of a server in C.
+func isC(name string) bool { return name == C || name == C+again || name == CUring }
+
 // isEchod reports whether name is the name of an echod.
 func isEchod(name string) bool { return strings.HasPrefix(name, "echod ") }
 
@@ -100,7 +103,7 @@ func (c Check) Missed() []string {
 func (c Check) fasterServers() []string {
 	var all []string
 	for _, e := range c.Result.Servers {
-		if e.Name == C || isEchod(e.Name) || e.Failure != "" || len(e.Rounds) == 0 {
+		if isC(e.Name) || isEchod(e.Name) || e.Failure != "" || len(e.Rounds) == 0 {
 			continue
 		}
 		other := Check{ServerResult: e, Base: c.Base}

@@ -32,6 +32,7 @@ func TestMissedNamesTheLimits(t *testing.T) {
 		{"bulk has other limits", bulk, []ServerResult{at(C, 1, 1), at("echod epoll", 0.95, 1.06)}, nil},
 		{"too much CPU", small, []ServerResult{at(C, 1, 1), at("echod epoll", 1, 1.05)}, []string{"CPU"}},
 		{"a peer is fasterServers", small, []ServerResult{at(C, 1, 1), at("echod epoll", 0.98, 1), at("gnet", 0.99, 1)}, []string{"behind gnet"}},
+		{"C io_uring is no rival", small, []ServerResult{at(C, 1, 1), at("echod epoll", 0.98, 1), at(CUring, 1.1, 1), at(C+again, 1.1, 1)}, nil},
 		{"another server failed", small, []ServerResult{at(C, 1, 1), at("echod epoll", 0.98, 1), {Name: "gnet", Failure: "lost data"}}, nil},
 		{"failed", small, []ServerResult{at(C, 1, 1), failed}, []string{"failed"}},
 		{"the base of net is io.Copy", small, []ServerResult{at(C, 1, 1), at("echod net", 0.8, 1.3), at(IOCopy, 0.8, 1.3)}, nil},
