@@ -1,4 +1,4 @@
-// Command include copies functions of this module into README.md and the chapters of
+// Command include copies functions of this repository into README.md and the chapters of
 // docs/engines, so that they show the code that runs. There, these two lines enclose what
 // it writes:
 //
@@ -6,7 +6,7 @@
 //	<!-- end -->
 //
 // The first one names a directory and a declaration in it: a function, a type, or a
-// method as TYPE.NAME.
+// method as TYPE.NAME. Or it names a file in C and a function in it.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 )
 
 //go:generate go run .
@@ -71,11 +72,20 @@ func expand(text []byte, root string) ([]byte, error) {
 	fresh := marked.ReplaceAllFunc(text, func(block []byte) []byte {
 		match := marked.FindSubmatch(block)
 		dir, name := string(match[1]), string(match[2])
-		file, code, err := find(filepath.Join(root, dir), name)
+		language, file := "go", dir
+		var code []byte
+		var err error
+		if strings.HasSuffix(dir, ".c") {
+			language = "c"
+			code, err = findC(filepath.Join(root, dir), name)
+		} else {
+			file, code, err = find(filepath.Join(root, dir), name)
+			file = dir + "/" + file
+		}
 		if err != nil && failed == nil {
 			failed = err
 		}
-		return fmt.Appendf(nil, "<!-- include %s %s -->\n```go\n// %s/%s\n\n%s\n```\n<!-- end -->", dir, name, dir, file, code)
+		return fmt.Appendf(nil, "<!-- include %s %s -->\n```%s\n// %s\n\n%s\n```\n<!-- end -->", dir, name, language, file, code)
 	})
 	return fresh, failed
 }
@@ -109,6 +119,21 @@ func find(dir, name string) (file string, code []byte, err error) {
 		}
 	}
 	return "", nil, fmt.Errorf("%s has no declaration of %s", dir, name)
+}
+
+// findC returns the source of a function in C with its comment. The function and its
+// closing brace begin in the first column.
+func findC(path, name string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	function := regexp.MustCompile(`(?m)^(?:/\*(?:[^*]|\*[^/])*\*/\n)?[a-z][^\n;{}]*\b` + regexp.QuoteMeta(name) + `\([^;{}]*\)\n\{\n(?:.*\n)*?\}$`)
+	code := function.Find(text)
+	if code == nil {
+		return nil, fmt.Errorf("%s has no function %s", path, name)
+	}
+	return code, nil
 }
 
 // describe returns the name of what decl declares, as a chapter writes it, and its

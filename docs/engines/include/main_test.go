@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,9 +44,34 @@ func TestExpandWritesADeclarationWithItsComment(t *testing.T) {
 	}
 }
 
+func TestExpandWritesAFunctionInC(t *testing.T) {
+	source := "static int a;\n\n/* first is not it. */\nstatic int first(void)\n{\n\treturn second(1);\n}\n\n" +
+		"/* second is\n * documented. */\nstatic int second(int a)\n{\n\tif (a) {\n\t\ta = 2;\n\t}\n\treturn a;\n}\n\nint third;\n"
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "x.c"), []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := expand([]byte("<!-- include x.c second -->\n<!-- end -->"), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "<!-- include x.c second -->\n```c\n// x.c\n\n" +
+		"/* second is\n * documented. */\nstatic int second(int a)\n{\n\tif (a) {\n\t\ta = 2;\n\t}\n\treturn a;\n}\n```\n<!-- end -->"
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestExpandRefusesWhatDoesNotExist(t *testing.T) {
-	_, err := expand([]byte("<!-- include . server.find -->\n<!-- end -->"), ".")
-	if err == nil || err.Error() != ". has no declaration of server.find" {
-		t.Errorf("got %v", err)
+	for marker, want := range map[string]string{
+		"<!-- include . server.find -->":                                ". has no declaration of server.find",
+		"<!-- include main.go find -->":                                 "main.go has no declaration of find",
+		"<!-- include testdata/none.c main -->":                         "open testdata/none.c: no such file or directory",
+		"<!-- include ../../../lab/compare/yardstick/echo.c second -->": "../../../lab/compare/yardstick/echo.c has no function second",
+	} {
+		_, err := expand([]byte(marker+"\n<!-- end -->"), ".")
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", marker, err, want)
+		}
 	}
 }
