@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test race vet lint cross fuzz mutate simulate conformance soak bench bench-engines compare matrix matrix-quick inject inject-quick clean
+.PHONY: build test race vet lint cross fuzz mutate simulate conformance soak bench bench-engines bench-uring compare matrix matrix-quick inject inject-quick clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
@@ -44,6 +44,10 @@ bench: ## Go benchmarks
 
 bench-engines: ## the engines against a C loop on epoll: ratios of interleaved pairs
 	cd lab/compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -go-servers=false $(BENCH)
+
+bench-uring: ## io_uring against epoll, in C, and the C loop against itself
+	cd lab/compare && $(GO) run ./cmd/compare -uring -again -engines epoll -go-servers=false \
+		-only 1x64x1,50x64x1,1000x64x1,50x64x16,10x65536x4 -rounds 9 $(BENCH)
 
 compare: ## echod against C and other Go servers; with QUICK=1 in three minutes
 	cd lab/compare && $(GO) run ./cmd/compare -out results $(if $(QUICK),-quick) $(COMPARE)

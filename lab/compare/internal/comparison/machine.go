@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Tools is the directory of the compiled C programs: the servers echo, uring and udp, and the load
-// generators.
+// Tools is the directory of the compiled C programs: the servers `echo`, `uring` and `udp`,
+// and the load generators.
 type Tools string
 
 func (t Tools) program(name string) string { return filepath.Join(string(t), name) }
