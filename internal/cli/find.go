@@ -284,7 +284,7 @@ func (s *rateSearch) medians() (text string) {
 // findFormat reports whether a search can be written in a format.
 func findFormat(format string, percentiles []float64) error {
 	switch {
-	case slices.Contains(formatsOfOne, format):
+	case slices.Contains(formatsOfOne, format), format == "svg":
 		return usage.New("--format "+format+" is for a single run, and not for a search", "want text, json or html")
 	case !slices.Equal(percentiles, report.DefaultPercentiles):
 		return usage.New("--percentiles is for a single run, and not for a search", "omit it")

@@ -39,7 +39,7 @@ type extension struct{ name, format string }
 
 var extensions = []extension{
 	{".txt", "text"}, {".json", "json"}, {".xml", "junit"}, {".tap", "tap"}, {".html", "html"}, {".htm", "html"},
-	{".csv", "csv"}, {".hgrm", "hgrm"}, {".hlog", "hlog"}, {".md", "markdown"}, {".pdf", "pdf"}, {".yaml", "yaml"}, {".yml", "yaml"},
+	{".csv", "csv"}, {".hgrm", "hgrm"}, {".hlog", "hlog"}, {".svg", "svg"}, {".md", "markdown"}, {".pdf", "pdf"}, {".yaml", "yaml"}, {".yml", "yaml"},
 }
 
 // open returns the file of --output, nil if there is none. Unless --format was given,

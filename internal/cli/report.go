@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"echod/internal/load"
 	"echod/internal/report"
 	"echod/internal/usage"
 )
@@ -23,35 +22,30 @@ type reportFlags struct {
 }
 
 func newReport(p *Process) *cobra.Command {
-	f := reportFlags{output: newOutputFlags(resultFormats...)}
+	f := reportFlags{output: newOutputFlags(append(resultFormats[:len(resultFormats):len(resultFormats)], "svg")...)}
 	cmd := &cobra.Command{
 		Use:   "report FILE...",
-		Short: "show, compare or merge results of bench",
+		Short: "show, compare or merge results of bench; draw traces",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return []string{"json"}, cobra.ShellCompDirectiveFilterFileExt
+			return []string{"json", "jsonl"}, cobra.ShellCompDirectiveFilterFileExt
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage.New("report takes result files of echod bench, got none", "e.g. echod report result.json")
+				return usage.New("report takes files that echod has written, got none", "e.g. echod report result.json")
 			}
 			file, err := f.output.open(cmd.Flags())
 			if err != nil {
 				return err
 			}
-			runs, searches, err := f.read(args)
+			docs, err := f.read(args)
 			if err != nil {
 				return err
 			}
-			if len(searches) > 0 {
-				if err := findFormat(f.output.format, f.percentiles); err != nil {
-					return err
-				}
-				return p.writeReport(file, func(w io.Writer, color bool) error { return writeFind(w, searches, f.output.format, color) })
+			write, err := f.writer(docs)
+			if err != nil {
+				return err
 			}
-			if len(runs) > 1 && slices.Contains(formatsOfOne, f.output.format) {
-				return usage.New(fmt.Sprintf("--format %s has one run, got %d", f.output.format, len(runs)), "want one file, or --merge")
-			}
-			return p.writeReport(file, func(w io.Writer, color bool) error { return writeRuns(w, runs, f.output.format, color) })
+			return p.writeReport(file, write)
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -61,51 +55,102 @@ func newReport(p *Process) *cobra.Command {
 	return cmd
 }
 
-// read reads all files, and merges them with --merge. It returns runs or searches, not both.
-func (f *reportFlags) read(paths []string) ([]report.Run, []report.Search, error) {
+// documents are files of one kind: all others are empty.
+type documents struct {
+	runs     []report.Run
+	searches []report.Search
+	traces   []report.Trace
+}
+
+// read reads all files, and merges them with --merge.
+func (f *reportFlags) read(paths []string) (d documents, err error) {
 	names := runNames(paths)
 	if f.merge {
 		names = paths // errors tell which files do not fit together
 	}
-	var runs []report.Run
-	var searches []report.Search
 	for i, path := range paths {
-		result, search, err := readResult(path)
+		doc, err := readDocument(path)
 		switch {
 		case err != nil:
-			return nil, nil, err
-		case search != nil && f.merge:
-			return nil, nil, usage.New(path+" is a search of bench --find, which cannot be merged", "omit --merge to compare searches")
-		case search != nil && len(runs) > 0, result != nil && len(searches) > 0:
-			return nil, nil, usage.New(paths[0]+" and "+path+" cannot be compared: one is a search of bench --find, and one a single run", "want files of one kind")
-		case search != nil:
-			searches = append(searches, report.Search{Name: names[i], Find: search})
+			return d, err
+		case doc.Find != nil:
+			d.searches = append(d.searches, report.Search{Name: names[i], Find: doc.Find})
+		case doc.Trace != nil:
+			d.traces = append(d.traces, report.Trace{Name: names[i], File: doc.Trace})
 		default:
-			runs = append(runs, report.Run{Name: names[i], Result: result, Percentiles: f.percentiles})
+			d.runs = append(d.runs, report.Run{Name: names[i], Result: doc.Result, Percentiles: f.percentiles})
+		}
+		if f.merge && d.runs == nil {
+			return d, usage.New(path+" is "+d.kinds()[0]+", which cannot be merged", "omit --merge")
+		}
+		if kinds := d.kinds(); len(kinds) > 1 {
+			return d, usage.New(fmt.Sprintf("%s and %s cannot be compared: one is %s, and one %s", paths[0], path, kinds[0], kinds[1]), "want files of one kind")
 		}
 	}
 	if !f.merge {
-		return runs, searches, nil
+		return d, nil
 	}
-	whole, err := report.Merge(runs)
+	whole, err := report.Merge(d.runs)
 	if err != nil {
-		return nil, nil, &exitError{Usage, err}
+		return d, &exitError{Usage, err}
 	}
-	return []report.Run{{Result: whole, Percentiles: f.percentiles}}, nil, nil
+	return documents{runs: []report.Run{{Result: whole, Percentiles: f.percentiles}}}, nil
 }
 
-// readResult reads the result, or the search, in a file.
-func readResult(path string) (*load.Result, *report.Find, error) {
+// kinds names the kinds of the documents.
+func (d documents) kinds() (kinds []string) {
+	if d.runs != nil {
+		kinds = append(kinds, "a single run")
+	}
+	if d.searches != nil {
+		kinds = append(kinds, "a search of bench --find")
+	}
+	if d.traces != nil {
+		kinds = append(kinds, "a trace")
+	}
+	return kinds
+}
+
+// writer returns the function that writes the documents in the format that was asked for.
+func (f *reportFlags) writer(d documents) (func(io.Writer, bool) error, error) {
+	format := f.output.format
+	switch {
+	case d.searches != nil:
+		return func(w io.Writer, color bool) error { return writeFind(w, d.searches, format, color) }, findFormat(format, f.percentiles)
+	case d.traces != nil:
+		return traceWriter(d.traces, format)
+	case format == "svg":
+		return nil, usage.New("--format svg is for a trace, and not for a run", "want html")
+	case len(d.runs) > 1 && slices.Contains(formatsOfOne, format):
+		return nil, usage.New(fmt.Sprintf("--format %s has one run, got %d", format, len(d.runs)), "want one file, or --merge")
+	}
+	return func(w io.Writer, color bool) error { return writeRuns(w, d.runs, format, color) }, nil
+}
+
+// traceWriter returns the function that writes a trace.
+func traceWriter(traces []report.Trace, format string) (func(io.Writer, bool) error, error) {
+	write := map[string]func(io.Writer, report.Trace) error{"text": report.WriteTraceText, "html": report.WriteTraceHTML, "svg": report.WriteTraceSVG}[format]
+	switch {
+	case len(traces) > 1:
+		return nil, usage.New(fmt.Sprintf("a report shows one trace, got %d", len(traces)), "want one file")
+	case write == nil:
+		return nil, usage.New("--format "+format+" is not for a trace", "want text, html or svg")
+	}
+	return func(w io.Writer, _ bool) error { return write(w, traces[0]) }, nil
+}
+
+// readDocument reads one file.
+func readDocument(path string) (report.Document, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fileError(err)
+		return report.Document{}, fileError(err)
 	}
 	defer file.Close()
-	result, search, err := report.Read(path, file)
+	doc, err := report.Read(path, file)
 	if err != nil {
-		return nil, nil, fileError(err)
+		return report.Document{}, fileError(err)
 	}
-	return result, search, nil
+	return doc, nil
 }
 
 // runNames are what files are called when their runs stand side by side: their

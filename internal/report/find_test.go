@@ -64,7 +64,7 @@ func writtenFind(t interface{ Fatal(...any) }, f *report.Find) string {
 // wantReadAgain writes f in each format, and reads it.
 func wantReadAgain(t *testing.T, f *report.Find) {
 	t.Helper()
-	_, again, err := report.Read("again", strings.NewReader(writtenFind(t, f)))
+	again, err := readFind("again", strings.NewReader(writtenFind(t, f)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestFileOfASearchHoldsAllResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, step := range got.Steps {
-		r, _, err := report.Read("step", strings.NewReader(string(step.Result)))
+		r, err := readRun("step", strings.NewReader(string(step.Result)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,13 +204,13 @@ func TestFileThatIsNoSearchIsRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f := sampleFind()
 			test.change(f)
-			_, _, err := report.Read("a.json", strings.NewReader(writtenFind(t, f)))
+			_, err := readRun("a.json", strings.NewReader(writtenFind(t, f)))
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
 		})
 	}
-	_, _, err := report.Read("a.json", strings.NewReader(`{"format":"echod-find/1","steps":[{"phase":"grow"}]}`))
+	_, err := readRun("a.json", strings.NewReader(`{"format":"echod-find/1","steps":[{"phase":"grow"}]}`))
 	if want := "a.json: steps[0] has no result"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

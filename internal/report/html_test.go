@@ -287,7 +287,7 @@ func TestAnyNumbersCanBeWritten(t *testing.T) {
 		r.CPU = load.CPU{Client: number("own"), System: number("system")}
 		r.Lost = whole("lost")
 		r.Due = r.Answered + r.Lost
-		r, _, err := report.Read("a.json", strings.NewReader(written(t, r)))
+		r, err := readRun("a.json", strings.NewReader(written(t, r)))
 		if err != nil {
 			t.Skip(err) // the file is refused
 		}

@@ -36,7 +36,7 @@ var planLike = cmp.Options{
 func TestResultFileHoldsTheWholeResult(t *testing.T) {
 	for name, want := range map[string]*load.Result{"fine": sample(1, 3, time.Millisecond), "troubled": troubled()} {
 		t.Run(name, func(t *testing.T) {
-			got, _, err := report.Read("a.json", strings.NewReader(written(t, want)))
+			got, err := readRun("a.json", strings.NewReader(written(t, want)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestThresholdsAreInTheFileAndNotInTheResult(t *testing.T) {
 	if diff := cmp.Diff(want, got.Thresholds); diff != "" {
 		t.Errorf("thresholds (-want +got)\n%s", diff)
 	}
-	read, _, err := report.Read("a.json", strings.NewReader(text.String()))
+	read, err := readRun("a.json", strings.NewReader(text.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 		t.Fatalf("got %d runs of format %q, want 3 of %q", len(got.Runs), got.Format, report.ReportFormat)
 	}
 	for i, want := range three() {
-		r, _, err := report.Read("run", bytes.NewReader(got.Runs[i]))
+		r, err := readRun("run", bytes.NewReader(got.Runs[i]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 
 // TestByteOrderMarkIsSkipped: shells of Windows begin a file with one.
 func TestByteOrderMarkIsSkipped(t *testing.T) {
-	if _, _, err := report.Read("a.json", strings.NewReader("\ufeff"+written(t, sample(1, 2, time.Millisecond)))); err != nil {
+	if _, err := readRun("a.json", strings.NewReader("\ufeff"+written(t, sample(1, 2, time.Millisecond)))); err != nil {
 		t.Error(err)
 	}
 }
@@ -124,7 +124,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 		{"empty", " \n", "a.json: empty: want a file of echod bench --format json"},
 		{"not JSON", "seconds\n", "a.json: not JSON: line 1: invalid character 's' looking for beginning of value"},
 		{"a list", "[]", "a.json: not a result of echod bench: not a JSON object"},
-		{"something else", `{"schema":1}`, "a.json: not a result of echod bench: it has no format"},
+		{"something else", `{"schema":1}`, "a.json: not a result of echod bench, and not a trace: it has no format"},
 		{"an older format", `{"format":"echod-bench/1"}`, `a.json: format "echod-bench/1" is not supported; this echod reads echod-bench/3`},
 		{"a newer format", `{"format":"echod-bench/4"}`, `a.json: format "echod-bench/4" is not supported; this echod reads echod-bench/3`},
 		{"cut off", good[:len(good)/2], "a.json: incomplete: the JSON ends too early"},
@@ -143,7 +143,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, _, err := report.Read("a.json", strings.NewReader(test.text))
+			_, err := readRun("a.json", strings.NewReader(test.text))
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
@@ -159,16 +159,24 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(written(f, troubled())))
 	f.Add([]byte(written(f, merged(f, share(empty("alpha", 1), 1, 1), share(empty("beta", 1), 1, 1)))))
 	f.Add([]byte(writtenFind(f, sampleFind())))
+	f.Add([]byte(traceText))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r, search, err := report.Read("fuzzed", bytes.NewReader(text))
-		if err != nil {
+		d, err := report.Read("fuzzed", bytes.NewReader(text))
+		switch {
+		case err != nil:
+			return
+		case d.Find != nil:
+			wantReadAgain(t, d.Find)
+			return
+		case d.Trace != nil:
+			one := report.Trace{Name: "fuzzed", File: d.Trace}
+			if err := errors.Join(report.WriteTraceText(io.Discard, one), report.WriteTraceHTML(io.Discard, one)); err != nil {
+				t.Fatal(err)
+			}
 			return
 		}
-		if search != nil {
-			wantReadAgain(t, search)
-			return
-		}
-		again, _, err := report.Read("again", strings.NewReader(written(t, r)))
+		r := d.Result
+		again, err := readRun("again", strings.NewReader(written(t, r)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -262,7 +262,7 @@ func TestOnlyPartsOfOneRunAreMerged(t *testing.T) {
 
 func TestPartIsNotMergedTwice(t *testing.T) {
 	a, b := empty("alpha", 2), empty("beta", 2)
-	both, _, err := report.Read("both.json", strings.NewReader(written(t, merged(t, a, b))))
+	both, err := readRun("both.json", strings.NewReader(written(t, merged(t, a, b))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestMergedResultIsReadAgain(t *testing.T) {
 	a, b := empty("alpha", 2), empty("beta", 2)
 	a.Plan.Rate, b.Plan.Rate = load.PerSecond(load.MaxRate), load.PerSecond(load.MaxRate)
 	want := merged(t, a, b)
-	got, _, err := report.Read("sum.json", strings.NewReader(written(t, want)))
+	got, err := readRun("sum.json", strings.NewReader(written(t, want)))
 	if err != nil || !got.Plan.Rate.Equal(load.PerSecond(2*load.MaxRate)) {
 		t.Errorf("got %v, want the sum of both rates", err)
 	}

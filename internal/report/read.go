@@ -12,6 +12,7 @@ import (
 
 	"echod/internal/draw"
 	"echod/internal/load"
+	"echod/internal/trace"
 )
 
 // FileError is returned when a file cannot be read, or is not a result that this version
@@ -27,47 +28,60 @@ func (e *FileError) Unwrap() error { return e.Err }
 // maxFile is the largest file that is read. A result of a day is smaller.
 const maxFile = 1 << 30
 
-// Read reads a result file, or the file of a search. One of the two that it returns is nil.
-// The error is a *FileError with that name.
-func Read(name string, in io.Reader) (*load.Result, *Find, error) {
-	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
-	if err != nil {
-		return nil, nil, &FileError{name, err}
-	}
-	r, f, err := parse(bytes.TrimPrefix(text, []byte("\ufeff"))) // the byte order mark of UTF-8
-	if err != nil {
-		return nil, nil, &FileError{name, err}
-	}
-	return r, f, nil
+// Document is what a file holds. One of its fields is set.
+type Document struct {
+	Result *load.Result // of bench
+	Find   *Find        // of bench --find
+	Trace  *trace.File
 }
 
-func parse(text []byte) (*load.Result, *Find, error) {
+// Read reads a file that echod has written. The error is a *FileError with that name.
+func Read(name string, in io.Reader) (Document, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err != nil {
+		return Document{}, &FileError{name, err}
+	}
+	d, err := parse(bytes.TrimPrefix(text, []byte("\ufeff"))) // the byte order mark of UTF-8
+	if err != nil {
+		return Document{}, &FileError{name, err}
+	}
+	return d, nil
+}
+
+func parse(text []byte) (d Document, err error) {
 	if len(text) > maxFile {
-		return nil, nil, fmt.Errorf("larger than %s, which no result is", draw.Bytes.Write(maxFile))
+		return d, fmt.Errorf("larger than %s, which no result is", draw.Bytes.Write(maxFile))
 	}
 	var head struct {
 		Format *string `json:"format"`
 	}
-	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, nil, jsonError(text, reflect.TypeOf(head), err)
+	first := text
+	if line, rest, _ := bytes.Cut(text, []byte("\n")); len(rest) > 0 && json.Valid(line) {
+		first = line // the header of a file with an object in each line
+	}
+	if err := json.Unmarshal(first, &head); err != nil {
+		return d, jsonError(first, reflect.TypeOf(head), err)
 	}
 	switch {
 	case head.Format == nil:
-		return nil, nil, errors.New("not a result of echod bench: it has no format")
+		return d, errors.New("not a result of echod bench, and not a trace: it has no format")
+	case *head.Format == trace.Format:
+		d.Trace, err = trace.Read(bytes.NewReader(text))
+		return d, err
 	case *head.Format == FindFormat:
-		f := new(Find)
-		if err := json.Unmarshal(text, f); err != nil {
-			return nil, nil, jsonError(text, reflect.TypeFor[Find](), err)
+		d.Find = new(Find)
+		if err := json.Unmarshal(text, d.Find); err != nil {
+			return d, jsonError(text, reflect.TypeFor[Find](), err)
 		}
-		return nil, f, f.valid()
+		return d, d.Find.valid()
 	case *head.Format != load.Format:
-		return nil, nil, fmt.Errorf("format %q is not supported; this echod reads %s and %s", *head.Format, load.Format, FindFormat)
+		return d, fmt.Errorf("format %q is not supported; this echod reads %s, %s and %s", *head.Format, load.Format, FindFormat, trace.Format)
 	}
-	r := new(load.Result)
-	if err := json.Unmarshal(text, r); err != nil {
-		return nil, nil, jsonError(text, reflect.TypeFor[load.Result](), err)
+	d.Result = new(load.Result)
+	if err := json.Unmarshal(text, d.Result); err != nil {
+		return d, jsonError(text, reflect.TypeFor[load.Result](), err)
 	}
-	return r, nil, valid(r)
+	return d, valid(d.Result)
 }
 
 // jsonError returns an error of encoding/json with its place.

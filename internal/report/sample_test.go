@@ -21,6 +21,17 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// readRun and readFind read a file of one kind.
+func readRun(name string, in io.Reader) (*load.Result, error) {
+	d, err := report.Read(name, in)
+	return d.Result, err
+}
+
+func readFind(name string, in io.Reader) (*report.Find, error) {
+	d, err := report.Read(name, in)
+	return d.Find, err
+}
+
 // wantGolden compares the output of write with testdata/name.
 func wantGolden(t *testing.T, name string, write func(io.Writer) error) {
 	t.Helper()

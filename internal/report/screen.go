@@ -17,13 +17,13 @@ import (
 // Screen is what a person sees of a running load: a block of lines, which is made again each
 // second.
 type Screen struct {
-	plan   load.Plan
-	now    load.Progress
-	traces []trace
+	plan       load.Plan
+	now        load.Progress
+	sparklines []sparkline
 }
 
-// trace is one figure of each second so far; NaN where there is none.
-type trace struct {
+// sparkline is one figure of each second so far; NaN where there is none.
+type sparkline struct {
 	label  string
 	of     func(load.Interval) float64
 	write  func(float64) string
@@ -33,10 +33,10 @@ type trace struct {
 
 // NewScreen returns the screen of a plan. Until the first Add it says that bench connects.
 func NewScreen(plan load.Plan) *Screen {
-	s := &Screen{plan: plan, traces: []trace{{label: "rate", write: draw.PerSecond.Write, worst: slices.Min[[]float64],
+	s := &Screen{plan: plan, sparklines: []sparkline{{label: "rate", write: draw.PerSecond.Write, worst: slices.Min[[]float64],
 		of: func(in load.Interval) float64 { return orNaN(divide(float64(in.Answered), in.Seconds)) }}}}
 	for _, q := range append(quantilesAt(50, 90, 99), maximum) {
-		s.traces = append(s.traces, trace{label: q.label, write: draw.Seconds.Write, worst: highest,
+		s.sparklines = append(s.sparklines, sparkline{label: q.label, write: draw.Seconds.Write, worst: highest,
 			of: func(in load.Interval) float64 {
 				if in.Latency.Count() == 0 {
 					return math.NaN()
@@ -73,8 +73,8 @@ func (s *Screen) Add(now load.Progress) {
 	if now.Warmup || now.Draining {
 		return
 	}
-	for i := range s.traces {
-		s.traces[i].values = append(s.traces[i].values, s.traces[i].of(now.Interval))
+	for i := range s.sparklines {
+		s.sparklines[i].values = append(s.sparklines[i].values, s.sparklines[i].of(now.Interval))
 	}
 }
 
@@ -82,8 +82,8 @@ func (s *Screen) Add(now load.Progress) {
 // least important at their end.
 func (s *Screen) Lines(columns int) []string {
 	lines := []string{s.state() + "  " + s.plan.URL}
-	if len(s.traces[0].values) > 0 {
-		for _, t := range s.traces {
+	if len(s.sparklines[0].values) > 0 {
+		for _, t := range s.sparklines {
 			lines = append(lines, t.line(columns))
 		}
 		lines = append(lines, s.counts()...)
@@ -94,8 +94,8 @@ func (s *Screen) Lines(columns int) []string {
 // Line returns the screen as one line, without what has been before.
 func (s *Screen) Line() string {
 	parts := []string{strings.ReplaceAll(s.state(), "  ", ", ")}
-	if len(s.traces[0].values) > 0 {
-		for _, t := range s.traces {
+	if len(s.sparklines[0].values) > 0 {
+		for _, t := range s.sparklines {
 			parts = append(parts, t.label+" "+t.write(t.values[len(t.values)-1]))
 		}
 		for _, line := range s.counts() {
@@ -137,7 +137,7 @@ const (
 )
 
 // line returns the last value of t, and a sparkline of all its values.
-func (t trace) line(columns int) string {
+func (t sparkline) line(columns int) string {
 	words := fmt.Sprintf(labelAndNumber, t.label, t.write(t.values[len(t.values)-1]))
 	bars := columns - toTheBars
 	if bars-peakColumns >= minBars {

@@ -1,0 +1,147 @@
+package report
+
+import (
+	"cmp"
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"time"
+
+	"echod/internal/draw"
+	"echod/internal/sequence"
+	"echod/internal/trace"
+)
+
+// Trace is a trace that was read from a file.
+type Trace struct {
+	Name string
+	File *trace.File
+}
+
+// WriteTraceText writes the steps of each connection, one connection after the other, and a line
+// that sums it up.
+func WriteTraceText(w io.Writer, t Trace) error {
+	var b strings.Builder
+	lives := sequence.Lives(t.File)
+	for _, l := range lives {
+		for i := range l.Steps {
+			s := &l.Steps[i]
+			b.WriteString(trace.Line(&s.Record, l.Peer, s.At) + "\n")
+		}
+		fmt.Fprintf(&b, "%s\n\n", summary(l))
+	}
+	b.WriteString(count(len(lives), "connection", "connections") + incomplete(t.File) + "\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// summary returns a life in one line.
+func summary(l *sequence.Life) string {
+	return fmt.Sprintf("%s%s: %s received, %s sent, %s after %s", peerOf(l), engineOf(l),
+		draw.Bytes.Write(float64(l.Received)), draw.Bytes.Write(float64(l.Sent)), l.End(), trace.Short(l.Duration()))
+}
+
+func peerOf(l *sequence.Life) string { return cmp.Or(l.Peer, fmt.Sprintf("connection %d", l.Number)) }
+
+func engineOf(l *sequence.Life) string {
+	if l.Engine == "" {
+		return ""
+	}
+	return " on " + l.Engine
+}
+
+// incomplete says what is missing in a trace.
+func incomplete(f *trace.File) string {
+	lost, text := 0, ""
+	for _, r := range f.Records {
+		switch r.Op {
+		case trace.Lost:
+			lost += r.N
+		case trace.Full:
+			text = "; the file reached its limit after " + trace.Short(r.Time)
+		}
+	}
+	if lost > 0 {
+		text += fmt.Sprintf("; %s missing, because the output was too slow", count(lost, "step is", "steps are"))
+	}
+	return text
+}
+
+// ErrSeveralLives is returned by WriteTraceSVG: a picture has one life.
+var ErrSeveralLives = errors.New("an SVG has one connection")
+
+// WriteTraceSVG writes the picture of the only connection in a trace.
+func WriteTraceSVG(w io.Writer, t Trace) error {
+	lives := sequence.Lives(t.File)
+	if len(lives) != 1 {
+		return fmt.Errorf("%w, and the trace has %d: want --trace=first:1, or the format html", ErrSeveralLives, len(lives))
+	}
+	return sequence.WriteSVG(w, lives[0])
+}
+
+// maxPictures is how many lives a page draws. The table has all of them.
+const maxPictures = 50
+
+//go:embed page/trace.html
+var traceHTML string
+
+var traceTemplate = template.Must(template.New("trace").Parse(traceHTML))
+
+// tracePage is the input of the template.
+type tracePage struct {
+	page
+	Program, Start, Missing string
+	Lives                   []tracedLife
+	Rest                    int // lives that are not drawn
+}
+
+// Heading returns what the page shows.
+func (p tracePage) Heading() string {
+	if p.Several() {
+		return fmt.Sprintf("The lives of %d connections", len(p.Lives))
+	}
+	return "The life of a connection"
+}
+
+// Several reports whether there is more than one life, or none.
+func (p tracePage) Several() bool { return len(p.Lives) != 1 }
+
+type tracedLife struct {
+	*sequence.Life
+	Name, Summary string
+	Open          bool // whether its picture is shown at once
+	Picture       template.HTML
+}
+
+// Count returns the number of steps.
+func (l tracedLife) Count() int { return len(l.Steps) }
+
+// Took returns how long the life took.
+func (l tracedLife) Took() string { return trace.Short(l.Duration()) }
+
+// Bytes returns how many bytes were received and sent.
+func (l tracedLife) Bytes() string {
+	return draw.Bytes.Write(float64(l.Received)) + " / " + draw.Bytes.Write(float64(l.Sent))
+}
+
+// WriteTraceHTML writes a self-contained page with a table of the connections, and a picture of
+// each.
+func WriteTraceHTML(w io.Writer, t Trace) error {
+	p := tracePage{page: newPage(cmp.Or(t.File.Header.Program, t.Name)), Program: t.File.Header.Program,
+		Start: t.File.Header.Start.Format(time.DateTime), Missing: strings.TrimPrefix(incomplete(t.File), "; ")}
+	p.Style += template.CSS(sequence.Style)
+	p.Policy = "default-src 'none'; style-src " + digest(string(p.Style))
+	for i, l := range sequence.Lives(t.File) {
+		one := tracedLife{Life: l, Name: peerOf(l), Summary: summary(l), Open: i < 3}
+		if i < maxPictures {
+			one.Picture = template.HTML(l.SVG())
+		} else {
+			p.Rest++
+		}
+		p.Lives = append(p.Lives, one)
+	}
+	return traceTemplate.Execute(w, p)
+}

@@ -1,0 +1,62 @@
+package report_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"echod/internal/report"
+)
+
+// traceText is a trace of two connections, of which the second is still open.
+const traceText = `{"format":"echod-trace/1","program":"echod serve","side":"server","start":"2026-11-29T12:00:00Z"}
+{"t_ns":1000000,"took_ns":1000,"conn":1,"peer":"127.0.0.1:5001","engine":"epoll","fd":7,"op":"accept","call":"accept4","args":"5, 0","n":7,"kernel":{"state":"ESTABLISHED"},"why":"a connection was in the queue of the listener"}
+{"t_ns":1010000,"took_ns":40000,"conn":1,"op":"receive","call":"recv","args":"7, 64, 0","n":5,"asked":64,"data":"aGVsbG8=","kernel":{"state":"ESTABLISHED"},"why":"5 bytes are owed"}
+{"t_ns":1020000,"took_ns":1000,"conn":2,"peer":"<b>","op":"accept","call":"accept4","n":8}
+{"t_ns":1060000,"took_ns":1000,"conn":1,"op":"send","call":"send","args":"7, 5, MSG_NOSIGNAL","n":5,"asked":5,"data":"aGVsbG8=","kernel":{"state":"CLOSE_WAIT","unacknowledged":5},"why":"all is sent: nothing is owed"}
+{"t_ns":2060000,"took_ns":1000,"conn":1,"op":"close","call":"close","args":"7","n":0,"why":"a reset: the stream did not come to its end"}
+{"t_ns":2070000,"op":"lost","call":"","n":3}
+{"t_ns":2080000,"op":"full","call":"","n":0}
+`
+
+func readTrace(t *testing.T, text string) report.Trace {
+	t.Helper()
+	d, err := report.Read("life.jsonl", strings.NewReader(text))
+	if err != nil || d.Trace == nil || d.Result != nil || d.Find != nil {
+		t.Fatalf("got %+v, %v; want a trace", d, err)
+	}
+	return report.Trace{Name: "life.jsonl", File: d.Trace}
+}
+
+func TestTraceAsText(t *testing.T) {
+	wantGolden(t, "trace.txt", func(w io.Writer) error { return report.WriteTraceText(w, readTrace(t, traceText)) })
+}
+
+func TestTraceAsPage(t *testing.T) {
+	var b strings.Builder
+	if err := report.WriteTraceHTML(&b, readTrace(t, traceText)); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	for part, want := range map[string]int{
+		"<svg ": 2, "&lt;b&gt;": 3, "<b>": 0, "3 steps are missing": 1, "127.0.0.1:5001 on epoll: 5 B received, 5 B sent, reset after 1.06ms": 1,
+		"script-src": 0, "2026-11-29 12:00:00": 1, "<details open>": 2,
+	} {
+		if got := strings.Count(page, part); got != want {
+			t.Errorf("%s: got %d, want %d", part, got, want)
+		}
+	}
+}
+
+func TestTraceAsPictureHasOneConnection(t *testing.T) {
+	lines := strings.SplitAfter(traceText, "\n")
+	one := strings.Join(append(lines[:3:3], lines[4:6]...), "")
+	var b strings.Builder
+	if err := report.WriteTraceSVG(&b, readTrace(t, one)); err != nil || !strings.HasPrefix(b.String(), "<svg ") {
+		t.Errorf("got %q, %v; want a picture", b.String(), err)
+	}
+	if err := report.WriteTraceSVG(&b, readTrace(t, traceText)); !errors.Is(err, report.ErrSeveralLives) {
+		t.Errorf("two connections: got %v, want %v", err, report.ErrSeveralLives)
+	}
+}

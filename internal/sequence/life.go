@@ -1,0 +1,143 @@
+// Package sequence draws the life of a connection as a time-sequence diagram: the peer, the
+// queues of the kernel, and the program, with time running down the page. It is made from a
+// trace, see package trace.
+package sequence
+
+import (
+	"time"
+
+	"echod/internal/trace"
+)
+
+// Life is the life of one connection: its steps, and how far its bytes had come after each.
+type Life struct {
+	Number int
+	Peer   string
+	Engine string // "" if it is unknown
+	Side   trace.Side
+	Steps  []Step
+	// Received and Sent are bytes of the whole life.
+	Received, Sent int64
+	// Lost is how many steps are missing in the trace, of any connection, while this one lived.
+	Lost int
+}
+
+// Step is a call, and what is true after it. The four counts are bytes since the beginning: the
+// peer sent them and they have arrived; the program has received them; it has sent them; the
+// peer has acknowledged them. If the kernel's part is unknown, Arrived is Received and
+// Acknowledged is Sent.
+type Step struct {
+	At time.Duration // when the call returned, since the beginning of the life
+	trace.Record
+	Arrived, Received, Sent, Acknowledged int64
+	State                                 string // of the connection; "" if it is unknown
+
+	// What has happened since the last step, as far as this step shows it.
+	PeerFinished bool // the FIN of the peer has arrived
+	Finished     bool // our FIN was sent
+	PeerReset    bool // a reset of the peer has arrived
+	Reset        bool // we have reset the connection
+}
+
+// Waiting returns how many bytes wait in the receive queue, in the program, and in the send
+// queue.
+func (s *Step) Waiting() (arrived, owed, unacknowledged int64) {
+	return s.Arrived - s.Received, max(0, s.Received-s.Sent), s.Sent - s.Acknowledged
+}
+
+// Duration returns how long the life took.
+func (l *Life) Duration() time.Duration {
+	if len(l.Steps) == 0 {
+		return 0
+	}
+	return l.Steps[len(l.Steps)-1].At
+}
+
+// End returns how the life ended, in a few words.
+func (l *Life) End() string {
+	for i := range l.Steps {
+		switch s := &l.Steps[i]; {
+		case s.PeerReset:
+			return "reset by the peer"
+		case s.Reset:
+			return "reset"
+		case s.Op == trace.Close:
+			return "finished"
+		}
+	}
+	return "still open"
+}
+
+// Lives returns the lives in a trace, in the order in which they began.
+func Lives(f *trace.File) []*Life {
+	var lives []*Life
+	open := map[int]*reader{}
+	for i := range f.Records {
+		rec := &f.Records[i]
+		if rec.Conn == 0 {
+			if rec.Op == trace.Lost {
+				for _, r := range open {
+					r.life.Lost += rec.N
+				}
+			}
+			continue
+		}
+		r := open[rec.Conn]
+		if r == nil {
+			r = &reader{begin: rec.Time + rec.Took, life: &Life{Number: rec.Conn, Peer: rec.Peer, Engine: rec.Engine, Side: f.Header.Side},
+				resets: f.Header.Side == trace.Server}
+			open[rec.Conn] = r
+			lives = append(lives, r.life)
+		}
+		r.add(rec)
+		if rec.Op == trace.Close {
+			delete(open, rec.Conn)
+		}
+	}
+	return lives
+}
+
+// reader follows one life.
+type reader struct {
+	life         *Life
+	begin        time.Duration
+	last         Step
+	peerFinished bool
+	finished     bool // we have sent a FIN
+	resets       bool // close resets the connection
+}
+
+func (r *reader) add(rec *trace.Record) {
+	s := Step{At: rec.Time + rec.Took - r.begin, Record: *rec, Received: r.last.Received, Sent: r.last.Sent, State: r.last.State}
+	if rec.Errno == "" {
+		switch rec.Op {
+		case trace.Receive:
+			s.Received += int64(rec.N)
+			s.PeerFinished = rec.N == 0 && rec.Asked > 0
+		case trace.Send:
+			s.Sent += int64(rec.N)
+		case trace.LingerOff, trace.LingerOn:
+			r.resets = rec.Op == trace.LingerOn
+		case trace.Shutdown:
+			s.Finished = true
+		case trace.Close:
+			s.Finished, s.Reset = !r.resets, r.resets
+		}
+	}
+	s.PeerReset = rec.Errno == "ECONNRESET"
+	s.Arrived, s.Acknowledged = max(r.last.Arrived, s.Received), r.last.Acknowledged
+	if h := rec.Held; h != nil {
+		s.State = h.State
+		s.Arrived = max(s.Arrived, s.Received+int64(h.Arrived))
+		s.Acknowledged = max(s.Acknowledged, min(s.Sent, s.Sent-int64(h.Unacknowledged)))
+		s.PeerFinished = s.PeerFinished || h.State == "CLOSE_WAIT" || h.State == "LAST_ACK" || h.State == "CLOSING"
+	} else if rec.Op != trace.Close {
+		s.Acknowledged = s.Sent
+	}
+	// Each of them happens once.
+	s.PeerFinished, r.peerFinished = s.PeerFinished && !r.peerFinished, r.peerFinished || s.PeerFinished
+	s.Finished, r.finished = s.Finished && !r.finished, r.finished || s.Finished
+	r.last = s
+	r.life.Received, r.life.Sent = s.Received, s.Sent
+	r.life.Steps = append(r.life.Steps, s)
+}
