@@ -342,7 +342,9 @@ func (r *run) lose(f *flight, at time.Time, err error) {
 		p.Sent = f.sent
 	}
 	r.report(p)
-	r.renewal.lose(p.Class, r.refuses(err))
+	if f.conn == r.conn { // else it was in flight on a socket that has been replaced
+		r.renewal.lose(p.Class, r.refuses(err))
+	}
 }
 
 // refuses reports whether err shows that datagrams are refused: nothing has been sent

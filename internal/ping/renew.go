@@ -120,6 +120,11 @@ func (r *run) retire(c *connection) string {
 		return ""
 	}
 	c.retired.since, c.retired.by = time.Now(), r.conn
+	for _, old := range r.retired {
+		if old.retired.by == c {
+			old.retired.by = r.conn
+		}
+	}
 	if dial.Spent(c.Conn) {
 		c.retired.controls, c.retired.answered = r.renewAfter(), true // its flow is not in doubt
 	}

@@ -40,6 +40,32 @@ func TestStaleFlowIsReplaced(t *testing.T) {
 	})
 }
 
+// TestLossesOfTheOldSocketAreNotThoseOfTheNewOne: more of them are known before the first answer on the
+// new socket, which takes half a second.
+func TestLossesOfTheOldSocketAreNotThoseOfTheNewOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got events
+		f := newService(t, func(n int, c *serviceConn) {
+			for p := range c.in {
+				if n == 1 {
+					continue // never answered
+				}
+				go func() {
+					time.Sleep(500 * time.Millisecond)
+					c.Write(p)
+				}()
+			}
+		})
+		config := got.every(100*time.Millisecond, f.target("udp"), 50)
+		config.Timeout = 1500 * time.Millisecond
+		f.run(t.Context(), config)
+		compare(t, "connections", got.connLines(), []string{"up", "stale"})
+		if n := len(f.dials); n != 2 {
+			t.Errorf("%d sockets were opened, want 2", n)
+		}
+	})
+}
+
 // TestServerThatComesBackIsNoStaleFlow: no socket is answered for a while, and then each is.
 func TestServerThatComesBackIsNoStaleFlow(t *testing.T) {
 	for _, back := range []time.Duration{3900 * time.Millisecond, 5500 * time.Millisecond, 20500 * time.Millisecond} {
