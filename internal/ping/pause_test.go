@@ -40,7 +40,7 @@ func TestPauseIsNotTheLossOfThePath(t *testing.T) {
 			t.Errorf("fates (-want +got)\n%s", diff)
 		}
 		// Those that were due after 1 to 9 s are not sent. The one of 10 s is sent now.
-		want := []Pause{{At: began.Add(10 * time.Second), For: 9 * time.Second, Probes: 9 + 1}}
+		want := []Pause{{At: began.Add(10 * time.Second), For: 9 * time.Second, Probes: 9 + 1, InFlight: 1}}
 		if diff := cmp.Diff(want, pauses); diff != "" || r.flights.inFlight != 0 || !r.due.Equal(began.Add(10*time.Second)) {
 			t.Errorf("%d in flight, due after %v; pauses (-want +got)\n%s", r.flights.inFlight, r.due.Sub(began), diff)
 		}
@@ -80,7 +80,7 @@ func TestPauseWhileTheLoopWorksIsAPause(t *testing.T) {
 		r.flights.add(f)
 		time.Sleep(5 * time.Second)
 		r.expire(r.afterWork(true))
-		want := []Pause{{At: time.Now(), For: 5 * time.Second, Probes: 5 + 1}}
+		want := []Pause{{At: time.Now(), For: 5 * time.Second, Probes: 5 + 1, InFlight: 1}}
 		if diff := cmp.Diff(want, pauses); diff != "" || f.fate != paused {
 			t.Errorf("the probe in flight is %q; pauses (-want +got)\n%s", f.fate, diff)
 		}
