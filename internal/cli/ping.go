@@ -27,6 +27,7 @@ type pingFlags struct {
 	tls        tlsFlags
 	format     string
 	timestamps bool
+	strip      bool
 	mtu        bool // search the MTU of the path
 	oneWay     oneWayFlags
 }
@@ -48,6 +49,9 @@ func newPing(p *Process) *cobra.Command {
 			configs, err := f.configsFor(args)
 			if err != nil {
 				return err
+			}
+			if f.strip && f.format != "text" {
+				return usage.New("--strip is for --format text", "omit one of them")
 			}
 			if f.mtu {
 				if err := f.checkMTU(cmd.Flags(), len(configs)); err != nil {
@@ -96,6 +100,7 @@ func (f *pingFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(thresholds(&f.thresholds, pingMeasures), "threshold", "a limit for a figure, e.g. p99<2ms; repeatable")
 	flags.Var(choice(&f.format, pingFormats), "format", "how to write the result: "+orList(pingFormats))
 	flags.BoolVar(&f.timestamps, "timestamps", false, "start each line of text with the time")
+	flags.BoolVar(&f.strip, "strip", false, "on a terminal, show a strip of the last probes of each target")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the summary")
 	f.oneWay.register(flags)
 	f.tls.register(flags)

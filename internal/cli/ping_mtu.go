@@ -15,7 +15,7 @@ import (
 
 // notForMTU are the flags of ping that have no meaning for a search, which decides itself
 // what it sends.
-var notForMTU = []string{"count", "interval", "size", "reconnect", "threshold", "timestamps", "pmtudisc", "agent"}
+var notForMTU = []string{"count", "interval", "size", "reconnect", "threshold", "timestamps", "strip", "pmtudisc", "agent"}
 
 // checkMTU returns an error if a flag was given that --mtu excludes, or several targets.
 func (f *pingFlags) checkMTU(flags *pflag.FlagSet, targets int) error {

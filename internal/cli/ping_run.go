@@ -20,6 +20,7 @@ type pingRun struct {
 	flags   *pingFlags
 	quiet   bool
 	out     report.Ping
+	strip   *stripTerminal // out, if that is strips; else nil
 	targets []*pinged
 	cancel  context.CancelFunc // ends all probers at once
 	oneWay  *oneWay            // nil without an agent
@@ -54,6 +55,12 @@ func (f *pingFlags) run(ctx context.Context, p *Process, configs []ping.Config) 
 	}
 	targets := report.PingTargets(configs)
 	r := &pingRun{flags: f, quiet: p.quiet, out: f.writer(p, targets), cancel: cancel, oneWay: oneWay}
+	if f.strip {
+		r.strip = newStripTerminal(p, targets, f.timestamps)
+	}
+	if r.strip != nil {
+		r.out = r.strip
+	}
 	for _, t := range targets {
 		t.Stop = sending.Done()
 		if err := r.add(t); err != nil {
@@ -111,7 +118,7 @@ func (r *pingRun) add(of report.PingTarget) (err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		t.tally.Pause(pause)
-		if pause.For >= ping.LongPause && !r.quiet {
+		if (pause.For >= ping.LongPause || r.strip != nil) && !r.quiet {
 			r.check(r.out.Pause(i, pause))
 		}
 	}
@@ -133,6 +140,9 @@ const maxStagger = time.Millisecond
 // probe runs all probers. They start one after the other, and their probes keep that distance:
 // probes that are sent at the same moment would delay each other on this machine.
 func (r *pingRun) probe(ctx, sending context.Context) {
+	if r.strip != nil {
+		defer r.strip.drawUntil(&r.mu)()
+	}
 	var running sync.WaitGroup
 	defer running.Wait()
 	stagger := time.NewTimer(0)
@@ -153,7 +163,12 @@ func (r *pingRun) interim(p *Process) {
 	defer r.mu.Unlock()
 	var text strings.Builder
 	report.WritePingInterim(&text, r.results())
-	p.writeInterim(text.String())
+	write := func() { p.writeInterim(text.String()) }
+	if r.strip != nil {
+		r.strip.status.aside(write)
+	} else {
+		write()
+	}
 }
 
 // results returns the results so far. The caller holds r.mu, or no prober runs.

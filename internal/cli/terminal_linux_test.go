@@ -196,6 +196,52 @@ func TestProgressOfBenchIsCutToTheWidthOfTheTerminal(t *testing.T) {
 	}
 }
 
+// TestStripsOfPingStayOnTheScreen: a line for each target, which is written again, and above it
+// the events that cells do not show.
+func TestStripsOfPingStayOnTheScreen(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	text := onTerminal(t, 80, true, Unknown, "ping", "--strip", "-c", "5", "-i", "20ms", "-W", "30s", url, "unix:///nobody")
+	strips, summary, _ := strings.Cut(text, "\n\n"+url+"\n5 sent, 5 received")
+	all := states(strings.ReplaceAll(strips, "\x1b[33m|\x1b[0m", "")) // a busy machine may pause
+	if !strings.Contains(strips, "no connection: refused: ") || summary == "" {
+		t.Errorf("got no line of the connection, or no summary:\n%q", text)
+	}
+	if strings.Contains(text, "seq=") {
+		t.Errorf("got lines of replies:\n%q", text)
+	}
+	last := strings.Split(all[len(all)-1], "\n")
+	first, second := last[len(last)-2], last[len(last)-1]
+	if !regexp.MustCompile(`^tcp://\S+ +[\d.]+ .?s +0 %  [▁▂▃▄▅▆▇█]{5}$`).MatchString(first) {
+		t.Errorf("got the strip %q, want five bars", first)
+	}
+	if want := regexp.MustCompile(`^unix:///nobody +lost +100 %  (\x1b\[31mX\x1b\[0m){5}$`); !want.MatchString(second) {
+		t.Errorf("got the strip %q, want five X in red", second)
+	}
+}
+
+func TestColoursTakeNoColumns(t *testing.T) {
+	const text = "ab\x1b[31mcd\x1b[0mef\x1b[33mg\x1b[0m"
+	for n, want := range map[int]string{
+		8: text, 7: text, 5: "ab\x1b[31mcd\x1b[0me\x1b[33m\x1b[0m", 3: "ab\x1b[31mc\x1b[0m\x1b[33m\x1b[0m", 0: "\x1b[31m\x1b[0m\x1b[33m\x1b[0m",
+	} {
+		if got := cut(text, n); got != want || width(got) != min(n, 7) {
+			t.Errorf("%d: got %q of width %d, want %q", n, got, width(got), want)
+		}
+	}
+}
+
+func TestWhatIsWrittenAsideIsAboveTheStatus(t *testing.T) {
+	var screen bytes.Buffer
+	s := &status{w: &screen, size: func() windowSize { return windowSize{20, 10} }}
+	s.write("\x1b[31m" + strings.Repeat("X", 19) + "\x1b[0m") // one row, although it has 28 characters
+	screen.Reset()
+	s.aside(func() { screen.WriteString("news\n") })
+	want := "\r\x1b[1A\x1b[K\n\r\x1b[1A" + "news\n" + "\x1b[31m" + strings.Repeat("X", 19) + "\x1b[0m\x1b[K\n"
+	if diff := cmp.Diff(want, screen.String()); diff != "" {
+		t.Errorf("screen (-want +got):\n%s", diff)
+	}
+}
+
 func TestProgressIsOneLine(t *testing.T) {
 	var screen bytes.Buffer
 	p := &progress{status: &status{w: &screen, size: func() windowSize { return defaultSize }}, what: "at tcp://" + strings.Repeat("host.", 20) + "example:7"}
