@@ -261,7 +261,7 @@ func quantile(part float64) func(*hist.Hist) time.Duration {
 	return func(h *hist.Hist) time.Duration { return h.Quantile(part) }
 }
 
-func answersPerSecond(r *load.Result) float64 { return float64(r.Answered) / r.Seconds }
+func answersPerSecond(r *load.Result) float64 { return float64(r.AnsweredInTime) / r.Seconds }
 func failedIn(r *load.Result) float64         { return float64(r.Failed.Total()) }
 func connectsFailedIn(r *load.Result) float64 { return float64(r.ConnectsFailed.Total()) }
 

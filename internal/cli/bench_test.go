@@ -14,7 +14,7 @@ import (
 )
 
 func TestThresholdComparesTheFigureThatItNames(t *testing.T) {
-	r := &load.Result{Seconds: 2, Due: 103, Answered: 100, Latency: hist.New(),
+	r := &load.Result{Seconds: 2, Due: 103, Answered: 100, AnsweredInTime: 100, Latency: hist.New(),
 		Failed: load.Classes{dial.Reset: 2, dial.Timeout: 1}, ConnectsFailed: load.Classes{dial.Refused: 4}}
 	for i := range 100 {
 		r.Latency.Record(time.Duration(i+1) * time.Millisecond)

@@ -26,7 +26,7 @@ func measured(plan load.Plan, latency, delay time.Duration) *load.Result {
 		r.SchedulingDelay.Record(delay)
 	}
 	r.Due = max(1000, int64(rate))
-	r.Answered = r.Due
+	r.Answered, r.AnsweredInTime = r.Due, r.Due
 	return r
 }
 
@@ -219,7 +219,7 @@ func TestStepIsLongEnoughForItsQuantile(t *testing.T) {
 func TestSearchWarnsOfStepsWithFewMessages(t *testing.T) {
 	run := func(plan load.Plan) (*load.Result, error) {
 		r := measured(plan, time.Millisecond, 0)
-		r.Due, r.Answered = 500, 500
+		r.Due, r.Answered, r.AnsweredInTime = 500, 500, 500
 		return r, nil
 	}
 	s := searchOf(t, run, "--find", "p99<5ms", "--find-start", "250", "--find-max", "250", "--duration", "2s")

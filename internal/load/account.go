@@ -21,6 +21,10 @@ func (t account) answered(due, now int64, size int) {
 	}
 	t.outcomes.answered++
 	t.result.BytesIn += int64(size)
+	if now < t.to && !t.stopped {
+		t.result.AnsweredInTime++
+		t.result.BytesInTime += int64(size)
+	}
 	t.second.Answered++
 	t.second.BytesIn += int64(size)
 	if t.address != nil {

@@ -30,17 +30,22 @@ type Result struct {
 	// Due counts the messages of the measurement: those whose time came, by the schedule or,
 	// in a closed loop, because a connection was free. Each of them was answered, has failed
 	// or was lost: Due = Answered + Failed + Lost, see [Result.Balanced].
-	Due        int64   `json:"due"`
-	Sent       int64   `json:"sent"`             // of these, given to a connection
-	Answered   int64   `json:"answered"`         // the answer came back complete, and correct if that was compared
-	Failed     Classes `json:"failed,omitempty"` // the connection failed, or there was none, or no answer came in time
-	Lost       int64   `json:"lost"`             // datagrams without an answer in time
-	Duplicated int64   `json:"duplicated"`       // datagrams that came twice
-	Reordered  int64   `json:"reordered"`        // answers that came after the answer to a later datagram
-	Late       int64   `json:"late"`             // answers to datagrams that had been counted as lost
-	Foreign    int64   `json:"foreign"`          // datagrams that answer none of this run
-	BytesIn    int64   `json:"bytes_in"`         // of the answers
-	BytesOut   int64   `json:"bytes_out"`        // of the messages that were sent
+	Due      int64 `json:"due"`
+	Sent     int64 `json:"sent"`     // of these, given to a connection
+	Answered int64 `json:"answered"` // the answer came back complete, and correct if that was compared
+	// AnsweredInTime and BytesInTime count what came back before the measurement was over: they
+	// are the throughput. What is answered later, while the run waits for the last answers,
+	// would make a service that is behind look fast.
+	AnsweredInTime int64   `json:"answered_in_time"`
+	BytesInTime    int64   `json:"bytes_in_time"`
+	Failed         Classes `json:"failed,omitempty"` // the connection failed, or there was none, or no answer came in time
+	Lost           int64   `json:"lost"`             // datagrams without an answer in time
+	Duplicated     int64   `json:"duplicated"`       // datagrams that came twice
+	Reordered      int64   `json:"reordered"`        // answers that came after the answer to a later datagram
+	Late           int64   `json:"late"`             // answers to datagrams that had been counted as lost
+	Foreign        int64   `json:"foreign"`          // datagrams that answer none of this run
+	BytesIn        int64   `json:"bytes_in"`         // of the answers
+	BytesOut       int64   `json:"bytes_out"`        // of the messages that were sent
 
 	// These count connections, or sockets for datagrams, of the whole run with its warm-up.
 	Connects       int64   `json:"connects"`                  // that were made
@@ -80,8 +85,8 @@ type Part struct {
 	Plan        Plan        `json:"plan"`
 	Started     time.Time   `json:"started"`
 	Seconds     float64     `json:"seconds"`
-	Answered    int64       `json:"answered"`
-	BytesIn     int64       `json:"bytes_in"`
+	Answered    int64       `json:"answered"` // before its measurement was over
+	BytesIn     int64       `json:"bytes_in"` // of these
 	CPU         CPU         `json:"cpu"`
 }
 

@@ -197,7 +197,7 @@ var costs = []figure{
 			if r.CPU.System == 0 {
 				return 0, false
 			}
-			return divide(r.CPU.System, float64(r.Answered))
+			return divide(r.CPU.System, float64(r.AnsweredInTime)) // both are of the time of the measurement
 		}},
 }
 

@@ -106,7 +106,7 @@ func TestTextOfASearchFits80Columns(t *testing.T) {
 	f := sampleFind()
 	for i := range f.Steps {
 		f.Steps[i].Rate *= 10000
-		f.Steps[i].Result.Answered, f.Steps[i].Result.Due = 998999, 999999
+		f.Steps[i].Result.Answered, f.Steps[i].Result.AnsweredInTime, f.Steps[i].Result.Due = 998999, 998999, 999999
 	}
 	var text strings.Builder
 	if err := report.WriteFind(&text, alone(f), false); err != nil {

@@ -99,7 +99,7 @@ func (s Step) cells() []cell {
 	r := s.Result
 	row := []cell{{Text: string(s.Phase)}, {Text: draw.PerSecond.Write(s.Rate)}, {Text: "-"}}
 	if s.Rate == 0 { // a closed loop
-		rate, _ := divide(float64(r.Answered), r.Seconds)
+		rate, _ := divide(float64(r.AnsweredInTime), r.Seconds)
 		row[1].Text = draw.PerSecond.Write(rate)
 	}
 	if ratio, ok := SuccessRatio(r); ok {

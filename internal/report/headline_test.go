@@ -42,6 +42,7 @@ func TestHeadlineSaysWhatBecameOfTheMessages(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			tt.of.AnsweredInTime = tt.of.Answered
 			tt.of.Plan.URL, tt.of.Seconds, tt.of.Latency = "tcp://far:7", 2, measured
 			if got, want := report.Line(&tt.of), "tcp://far:7: "+tt.want; got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
@@ -63,7 +64,7 @@ func TestReportsBeginWithTheConclusion(t *testing.T) {
 		{"nothing to say", nil, func(*load.Result) {}, ""},
 		{"met", []report.Verdict{met}, func(*load.Result) {}, "Passed: 1 threshold met."},
 		{"broken", []report.Verdict{met, broken}, func(*load.Result) {}, "Failed: 1 of 2 thresholds broken: p99<1ms is 2.00 ms."},
-		{"nothing answered", []report.Verdict{met}, func(r *load.Result) { r.Lost, r.Answered = r.Due, 0 }, "Inconclusive: nothing came back."},
+		{"nothing answered", []report.Verdict{met}, func(r *load.Result) { r.Lost, r.Answered, r.AnsweredInTime = r.Due, 0, 0 }, "Inconclusive: nothing came back."},
 		{"too slow to blame the service", []report.Verdict{broken}, func(r *load.Result) { r.Behind = new(load.Behind) }, "Inconclusive: the generator was too slow."},
 		{"wrong byte", []report.Verdict{met}, func(r *load.Result) { r.Behind, r.Wrong = new(load.Behind), new(load.Wrong) }, "Failed: a byte is not the one that was sent."},
 	}

@@ -98,6 +98,21 @@ func TestSeveralRunsInJSONAreResultFilesWithNames(t *testing.T) {
 	}
 }
 
+// TestAnswersAfterTheEndAreNoThroughput: nor do they lower the CPU time of a message.
+func TestAnswersAfterTheEndAreNoThroughput(t *testing.T) {
+	r := sample(1, 2, time.Millisecond)
+	r.AnsweredInTime, r.BytesInTime, r.CPU.System = 1000, 64000, 10
+	var got struct{ Figures map[string]float64 }
+	if err := json.Unmarshal([]byte(written(t, r)), &got); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]float64{"messages_per_second": 500, "bytes_per_second": 32000, "system_cpu_per_message_seconds": 0.01} {
+		if got.Figures[key] != want {
+			t.Errorf("%s: got %g, want %g", key, got.Figures[key], want)
+		}
+	}
+}
+
 // TestByteOrderMarkIsSkipped: shells of Windows begin a file with one.
 func TestByteOrderMarkIsSkipped(t *testing.T) {
 	if _, err := readRun("a.json", strings.NewReader("\ufeff"+written(t, sample(1, 2, time.Millisecond)))); err != nil {
@@ -130,6 +145,8 @@ func TestBadFilesAreRefused(t *testing.T) {
 		{"cut off", good[:len(good)/2], "a.json: incomplete: the JSON ends too early"},
 		{"two of them", good + good, "a.json: not JSON: line "},
 		{"a word for a number", swap(`"answered": `, `"answered": "many", "x": `), "a.json: line 50: answered cannot be a string"},
+		{"of an older version", swap(`"answered_in_time"`, `"x"`), "a.json: no answered_in_time, which is needed for the throughput"},
+		{"more in time than in all", swap(`"answered_in_time": `, `"answered_in_time": 9`), "a.json: answered_in_time is 9"},
 		{"no latency", `{"format":"echod-bench/3"}`, "a.json: no latency"},
 		{"a bad histogram", swap(`"latency": "`, `"latency": "?`), "a.json: latency: decode a histogram: illegal base64"},
 		{"negative", swap(`"answered": `, `"answered": -`), "a.json: answered is negative"},

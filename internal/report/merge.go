@@ -46,7 +46,7 @@ func partsOf(r *load.Result) []load.Part {
 		return r.Parts
 	}
 	return []load.Part{{Echod: r.Echod, Environment: r.Environment, Plan: r.Plan,
-		Started: r.Started, Seconds: r.Seconds, Answered: r.Answered, BytesIn: r.BytesIn, CPU: r.CPU}}
+		Started: r.Started, Seconds: r.Seconds, Answered: r.AnsweredInTime, BytesIn: r.BytesInTime, CPU: r.CPU}}
 }
 
 // around returns the time from the first start to the last end.
@@ -69,6 +69,8 @@ func add(whole, r *load.Result) {
 	whole.Due += r.Due
 	whole.Sent += r.Sent
 	whole.Answered += r.Answered
+	whole.AnsweredInTime += r.AnsweredInTime
+	whole.BytesInTime += r.BytesInTime
 	whole.Failed = sumOf(whole.Failed, r.Failed)
 	whole.Lost += r.Lost
 	whole.Duplicated += r.Duplicated

@@ -58,6 +58,8 @@ func happen(r *load.Result, e event) {
 	}
 	r.Answered++
 	r.BytesIn += 64
+	r.AnsweredInTime++
+	r.BytesInTime += 64
 	r.Duplicated += int64(e.second)
 	r.Reordered += 2 * int64(e.second)
 	r.Late += 3 * int64(e.second)

@@ -53,7 +53,8 @@ func parse(text []byte) (d Document, err error) {
 		return d, fmt.Errorf("larger than %s, which no result is", draw.Bytes.Write(maxFile))
 	}
 	var head struct {
-		Format *string `json:"format"`
+		Format         *string `json:"format"`
+		AnsweredInTime *int64  `json:"answered_in_time"`
 	}
 	first := text
 	if line, rest, _ := bytes.Cut(text, []byte("\n")); len(rest) > 0 && json.Valid(line) {
@@ -80,6 +81,9 @@ func parse(text []byte) (d Document, err error) {
 	d.Result = new(load.Result)
 	if err := json.Unmarshal(text, d.Result); err != nil {
 		return d, jsonError(text, reflect.TypeFor[load.Result](), err)
+	}
+	if head.AnsweredInTime == nil && d.Result.Latency != nil {
+		return d, errors.New("no answered_in_time, which is needed for the throughput: an older echod has measured it")
 	}
 	return d, valid(d.Result)
 }
@@ -154,6 +158,8 @@ func valid(r *load.Result) error {
 		return fmt.Errorf("seconds is %v: want 0 to 1e+09", r.Seconds)
 	case negative(r) != "":
 		return fmt.Errorf("%s is negative", negative(r))
+	case r.AnsweredInTime > r.Answered:
+		return fmt.Errorf("answered_in_time is %d: want at most answered, %d", r.AnsweredInTime, r.Answered)
 	case !r.Balanced():
 		return fmt.Errorf("due is %d: want the sum of answered, failed and lost, %d", r.Due, r.Answered+r.Failed.Total()+r.Lost)
 	}
@@ -179,7 +185,7 @@ func negative(r *load.Result) string {
 	}{
 		{"due", r.Due}, {"sent", r.Sent}, {"answered", r.Answered}, {"lost", r.Lost}, {"duplicated", r.Duplicated},
 		{"reordered", r.Reordered}, {"late", r.Late}, {"foreign", r.Foreign}, {"connects", r.Connects},
-		{"bytes_in", r.BytesIn}, {"bytes_out", r.BytesOut}, {"failed", leastOf(r.Failed)},
+		{"bytes_in", r.BytesIn}, {"answered_in_time", r.AnsweredInTime}, {"bytes_in_time", r.BytesInTime}, {"bytes_out", r.BytesOut}, {"failed", leastOf(r.Failed)},
 		{"connects_failed", leastOf(r.ConnectsFailed)}, {"disconnects", leastOf(r.Disconnects)},
 	} {
 		if count.n < 0 {

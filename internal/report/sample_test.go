@@ -98,6 +98,7 @@ func sample(seed uint64, length int, median time.Duration) *load.Result {
 		r.Intervals = append(r.Intervals, second)
 	}
 	r.Due, r.Sent, r.BytesOut, r.Connects = r.Answered, r.Answered, r.BytesIn, 50
+	r.AnsweredInTime, r.BytesInTime = r.Answered, r.BytesIn
 	return r
 }
 
