@@ -31,11 +31,11 @@ var exercises = []struct {
 }{
 	{"01-short-write", []string{"stream/half-close-owed"}, "a short write whose remaining bytes are dropped"},
 	{"02-one-blocks-all", []string{"stream/concurrency"}, "blocks in writing to the one that does not read"},
-	{"03-descriptors", []string{"judge/sleeps-without-descriptors"}, "of CPU time while it had nothing to do"},
-	{"04-fd-set", []string{"judge/beyond-1023"}, "panic: runtime error: index out of range [16] with length 16"},
+	{"03-descriptors", []string{"judge/sleeps-without-descriptors"}, "of 100 looks"},
+	{"04-fd-set", []string{"judge/beyond-1023"}, "panic: runtime error: index out of range"},
 	{"05-eagain", []string{"stream/no-early-fin", "stream/slow-reader"}, "ended a stream that the client had not ended"},
 	{"06-epollout", []string{"stream/slow-reader"}, "nothing arrived for 5s after"},
-	{"07-hang-up", []string{"judge/sleeps-without-clients"}, "of CPU time while it had nothing to do"},
+	{"07-hang-up", []string{"judge/sleeps-without-clients"}, "of 100 looks"},
 	{"08-unread-input", []string{"stream/half-close-owed"}, "stream/half-close-owed: reset"},
 	{"09-half-close", []string{"stream/half-close-owed"}, "stream/half-close-owed: premature-eof"},
 	{"10-urgent-data", []string{"stream/urgent"}, "is missing: the urgent one"},
@@ -146,7 +146,7 @@ func TestSolutionsPassAllRules(t *testing.T) {
 			if text, err := exec.Command("go", "build", "-tags=solved", "-o", path, "./"+e.dir).CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, text)
 			}
-			judge.StartCommand(t, exec.Command(path, "0")).Check(t, "stream/*")
+			judge.StartCommand(t, exec.Command(path, "0")).CheckAll(t)
 		})
 	}
 }

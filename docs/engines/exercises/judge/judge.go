@@ -86,15 +86,26 @@ func firstLines(text string, n int) string {
 // Check runs rules of echod check, each as a subtest.
 func (s *Server) Check(t *testing.T, rules ...string) {
 	t.Helper()
+	s.run(t, checktest.Only(rules...))
+}
+
+// CheckAll runs all rules of echod check for streams, but with a long timeout and without
+// stream/close-latency, which measures a time: a busy machine must not fail a server.
+func (s *Server) CheckAll(t *testing.T) {
+	t.Helper()
+	longTimeout := func(o *check.Options) { o.Timeout = 20 * time.Second }
+	s.run(t, checktest.Only("stream/*"), checktest.Skip("stream/close-latency"), longTimeout)
+}
+
+func (s *Server) run(t *testing.T, options ...checktest.Option) {
+	t.Helper()
 	target, err := check.ParseTarget("tcp://" + s.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checktest.RunTarget(t, target, checktest.Only(rules...), short)
+	short := func(o *check.Options) { o.Bulk, o.Stall = 4<<20, 2*time.Second }
+	checktest.RunTarget(t, target, append(options, short)...)
 }
-
-// short shortens the rules that send much or wait long.
-func short(o *check.Options) { o.Bulk, o.Stall = 4<<20, 2*time.Second }
 
 // Dial connects to the server until the end of the test.
 func (s *Server) Dial(t *testing.T) *net.TCPConn {
