@@ -75,6 +75,9 @@ func (f *oneWayFlags) start(ctx, sending context.Context, config *ping.Config) (
 	if service && config.Reconnect {
 		return nil, usage.New("--reconnect and the agent as the service exclude each other", "omit --reconnect")
 	}
+	if most := ping.MaxSize - agent.StampSize; config.Size > most {
+		return nil, usage.New(fmt.Sprintf("--size %d with --agent", config.Size), fmt.Sprintf("want at most %d: the stamps take %d bytes", most, agent.StampSize))
+	}
 	udp.Source, udp.Socket = target.Source, target.Socket
 	client := &agent.Client{Target: target, Token: agent.NewSecret(f.token), Timeout: config.Timeout}
 	if err := canStamp(sending, client); err != nil {

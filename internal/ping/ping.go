@@ -6,6 +6,7 @@
 // I/O. conn.go makes, reads and writes connections; link.go and renew.go decide when one is
 // made and when it is replaced; attempt.go is a probe on a connection of its own. prober.go is
 // the loop that sends, receive.go handles the answers, and pause.go what this process missed.
+// oneway.go and clockfit.go compare two clocks.
 package ping
 
 import (
