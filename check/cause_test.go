@@ -115,7 +115,7 @@ func TestAServerOfTextIsOneFinding(t *testing.T) {
 		t.Run(tt.fault.Name, func(t *testing.T) {
 			t.Parallel()
 			report, err := check.Run(t.Context(), parse(t, echotest.NewBroken(t, tt.fault).URL()), check.Options{
-				Timeout: time.Second, Rules: []string{"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/no-early-fin"},
+				Timeout: 3 * time.Second, Rules: []string{"stream/first-byte", "stream/binary-exact", "stream/chunking", "stream/size-sweep", "stream/no-early-fin"},
 			})
 			if err != nil {
 				t.Fatal(err)

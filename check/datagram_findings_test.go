@@ -105,7 +105,7 @@ func TestOrderLossTellsALimitOnTheRateFromLoss(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := runRule(t, tt.url, "datagram/order-loss", check.Options{Timeout: time.Second})
+			got := runRule(t, tt.url, "datagram/order-loss", check.Options{})
 			wantDetail(t, got, check.Pass, "", tt.detail)
 		})
 	}
