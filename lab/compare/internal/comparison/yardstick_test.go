@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// refused is what uring prints if the kernel has no io_uring, or a sandbox refuses it. An
+// refused is what `uring` prints if the kernel has no io_uring, or a sandbox refuses it. An
 // error of another call, and EINVAL, which means Linux before 6.1 or a mistake, is a failure.
 var refused = regexp.MustCompile(`io_uring_setup: (Operation not permitted|Function not implemented)`)
 
