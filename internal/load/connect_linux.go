@@ -22,6 +22,10 @@ func (l *loop) connect(s *loopSlot) {
 		l.endConnect(s, 0)
 	case unix.EINPROGRESS:
 	case unix.EAGAIN:
+		if l.udp() { // there is no free port (udp_lib_get_port in net/ipv4/udp.c)
+			l.endConnect(s, unix.EADDRNOTAVAIL)
+			return
+		}
 		// The backlog of the unix socket is full: then connect(2) does not wait. The next
 		// sweep tries again.
 		l.closeSocket(s)

@@ -61,8 +61,9 @@ func TestRunReportsTheWarmupEachSecondAndTheEnd(t *testing.T) {
 			{0, 0, p.Duration, 0, false, 0},
 			{4 * time.Second, time.Second, p.Duration, time.Second, false, 1},
 			{5 * time.Second, 2 * time.Second, p.Duration, time.Second, false, 1},
-			{5500 * time.Millisecond, p.Duration, p.Duration, 0, true, 1},
 			{5500 * time.Millisecond, p.Duration, p.Duration, 500 * time.Millisecond, false, 1},
+			{5500 * time.Millisecond, p.Duration, p.Duration, 0, true, 1}, // and what is late
+			{5500 * time.Millisecond, p.Duration, p.Duration, 0, true, 1},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("moments (-want +got):\n%s", diff)
@@ -335,7 +336,7 @@ func TestSecondInWhichTheGeneratorWasLateIsKnown(t *testing.T) {
 			due := from + int64(second)*1e9 + i
 			tl.scheduled(due, due+int64(late))
 		}
-		tl.nextInterval(from+int64(second+1)*1e9, second == 2)
+		tl.nextInterval(from + int64(second+1)*1e9)
 	}
 	close(tl.finished)
 	tl.archive()

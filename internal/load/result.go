@@ -157,7 +157,8 @@ type Wrong struct {
 	Want   string `json:"want"`
 }
 
-// Interval is one second of a run.
+// Interval is one second of a run. After the last second there may be a longer one: the time in
+// which the run waited for what was still under way, if that had an outcome.
 type Interval struct {
 	At       float64    `json:"at"`      // seconds from Started until it began
 	Seconds  float64    `json:"seconds"` // how long it was; the last may be short

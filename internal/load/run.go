@@ -39,8 +39,8 @@ type Outcomes struct {
 // UnderWay returns how many messages have no outcome yet.
 func (o Outcomes) UnderWay() int64 { return o.Due - o.Answered - o.Failed.Total() - o.Lost }
 
-// Run carries out p. It calls observe when the warm-up begins, once a second, and when the
-// load ends, always from the same goroutine; observe may be nil.
+// Run carries out p. It calls observe when the warm-up begins, once a second, when the load
+// ends, and when the last outcome is known, always from the same goroutine; observe may be nil.
 //
 // When ctx ends, nothing more is sent. The result covers what was due until then, and says
 // that it was interrupted; there is none before the measurement began. A wrong byte also
@@ -279,14 +279,18 @@ func (r *run) watch(ctx context.Context, observe func(Progress), end func()) {
 			r.tally.result.Interrupted = ctx.Err() != nil // not later: the measurement is complete then
 			r.tally.stop(now, &r.schedule)
 			meter.read(&r.tally.result.CPU)
-			observe(Progress{At: time.Duration(now - r.tally.from), Of: r.Duration, Draining: true, Total: r.tally.soFar()})
-			r.drain()
-			end()
 		}
-		second := r.tally.nextInterval(now, !going)
+		second := r.tally.nextInterval(now)
 		meter.sample()
 		observe(Progress{At: time.Duration(now - r.tally.from), Of: r.Duration, Interval: second, Total: r.tally.soFar()})
 	}
+	draining := Progress{At: time.Duration(r.now() - r.tally.from), Of: r.Duration, Draining: true, Total: r.tally.soFar()}
+	observe(draining)
+	r.drain()
+	end()
+	r.tally.lastInterval(r.now())
+	draining.Total = r.tally.soFar()
+	observe(draining)
 }
 
 // wait returns true after d, and false if ctx or the run ends before that.

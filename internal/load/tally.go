@@ -195,34 +195,40 @@ func (t *tally) stop(now int64, s *schedule) {
 		t.expected = s.count(t.from, end)
 	}
 	t.result.Seconds = max(0, time.Duration(end-t.from).Seconds())
-	t.second.Conns = t.conns
 	t.checkSettled()
 }
 
-// nextInterval ends one interval and starts the next one, unless it was the last.
-// It returns a copy of the interval that ended, without its scheduling delays; archive keeps the
-// original.
+// nextInterval ends one interval and starts the next one. It returns a copy of the interval that
+// ended, without its scheduling delays; archive keeps the original.
 //
 // Messages wait for the lock. Making a histogram and adding two up take the time of
 // many messages, so both are done without it.
-func (t *tally) nextInterval(now int64, last bool) Interval {
+func (t *tally) nextInterval(now int64) Interval {
 	next := t.newInterval()
 	t.mu.Lock()
 	done := t.second
 	next.At = time.Duration(now - t.from).Seconds()
-	done.Seconds = next.At - done.At
-	if !last {
-		done.Conns = t.conns
-	}
-	if t.second = next; last {
-		t.second = nil
-	}
+	done.Seconds, done.Conns, next.Conns = next.At-done.At, t.conns, t.conns
+	t.second = next
 	t.mu.Unlock()
 	shown := *done
 	shown.Latency, shown.SchedulingDelay = hist.New(), nil
 	shown.Latency.Add(done.Latency)
 	t.finished <- done
 	return shown
+}
+
+// lastInterval ends the interval after the end of the measurement, which has the late outcomes.
+// In the last second of the measurement they would make a peak. It is omitted if there are none.
+func (t *tally) lastInterval(now int64) {
+	t.mu.Lock()
+	done := t.second
+	t.second = nil
+	t.mu.Unlock()
+	done.Seconds = time.Duration(now-t.from).Seconds() - done.At
+	if done.Answered+done.Failed+done.Lost+done.BytesIn+done.Due > 0 {
+		t.finished <- done
+	}
 }
 
 // soFar returns what became of the messages until now.
