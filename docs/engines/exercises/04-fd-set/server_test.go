@@ -30,7 +30,7 @@ func TestServer(t *testing.T) {
 	s := judge.Start(t, files...)
 	f := judge.Finding{
 		Rule:   "judge/beyond-1023",
-		Means:  "One client too many harms all the others.",
+		Means:  "A client whose descriptor is beyond the set harms the others, or waits without end.",
 		Cause:  "FD_SET of a descriptor from 1024 on: there is no such bit in the set",
 		Remedy: "compare the descriptor with FD_SETSIZE, and refuse the client; or use poll(2)",
 	}

@@ -66,7 +66,7 @@ func StartCommand(t *testing.T, cmd *exec.Cmd) *Server {
 	}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
-		if err := cmd.Wait(); err.Error() != "signal: killed" {
+		if err := cmd.Wait(); fmt.Sprint(err) != "signal: killed" {
 			t.Errorf("the server has ended before the test: %v\n%s", err, firstLines(stderr.String(), 12))
 		}
 	})
