@@ -6,35 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 )
 
 // textOutput writes lines for people.
-type textOutput struct {
-	w     *bufio.Writer
-	began map[int]beginning // by the number of the connection
-}
+type textOutput struct{ w *bufio.Writer }
 
-// beginning is what the first record of a connection says, and the later ones do not.
-type beginning struct {
-	peer string
-	time time.Duration
-}
+func newTextOutput(w io.Writer) *textOutput { return &textOutput{bufio.NewWriter(w)} }
 
-func newTextOutput(w io.Writer) *textOutput {
-	return &textOutput{bufio.NewWriter(w), map[int]beginning{}}
-}
-
-func (o *textOutput) write(r *Record) {
-	begin, ok := o.began[r.Conn]
-	if !ok {
-		begin = beginning{r.Peer, r.Time + r.Took}
-		o.began[r.Conn] = begin
+func (o *textOutput) write(q *queued) {
+	line := Line(&q.Record, "", 0)
+	if l := q.life; l != nil {
+		line = Line(&q.Record, l.peer, q.Time+q.Took-l.began)
 	}
-	if r.Op == Close {
-		delete(o.began, r.Conn)
-	}
-	o.w.WriteString(Line(r, begin.peer, r.Time+r.Took-begin.time) + "\n")
+	o.w.WriteString(line + "\n")
 }
 
 // flush never fails: if standard output has lost its reader, nobody misses the lines.
@@ -58,13 +42,13 @@ func newFileOutput(w io.Writer, h Header, limit int64) *fileOutput {
 	return o
 }
 
-func (o *fileOutput) write(r *Record) {
+func (o *fileOutput) write(q *queued) {
 	if o.left < 0 {
 		return
 	}
-	if !o.writeLine(r) {
+	if !o.writeLine(q.Record) {
 		o.left = fullLine
-		o.writeLine(Record{Time: r.Time, Op: Full})
+		o.writeLine(Record{Time: q.Time, Op: Full})
 		o.left = -1
 	}
 }

@@ -41,9 +41,15 @@ type Recorder struct {
 	lost int        // steps since the last that was queued
 	over bool       // Close was called
 
-	queue chan Record
+	queue chan queued
 	done  chan struct{} // closed when everything is written
 	err   error         // of the file; set before done is closed
+}
+
+// queued is a step that waits to be written. Life is nil for Lost.
+type queued struct {
+	Record
+	life *Life
 }
 
 // queueLength is how many steps wait for the output at most.
@@ -56,7 +62,7 @@ func New(cfg Config) *Recorder {
 	if cfg.Now == nil {
 		cfg.Now = func() time.Duration { return time.Since(start) }
 	}
-	r := &Recorder{cfg: cfg, queue: make(chan Record, queueLength), done: make(chan struct{})}
+	r := &Recorder{cfg: cfg, queue: make(chan queued, queueLength), done: make(chan struct{})}
 	go r.write()
 	return r
 }
@@ -79,6 +85,11 @@ type Life struct {
 	recorder *Recorder
 	number   int
 	story    story
+
+	// What the first step says, and the later ones do not.
+	peer  string
+	began time.Duration
+	known bool // whether there was a step
 }
 
 // Begin returns the life of a new connection; nil if the filter omits it. The peer is an
@@ -121,14 +132,17 @@ func (l *Life) Step(rec Record) {
 	if r.over {
 		return
 	}
+	if !l.known {
+		l.peer, l.began, l.known = rec.Peer, rec.Time+rec.Took, true
+	}
 	rec.Conn = l.number
 	rec.Why = l.story.step(&rec)
 	if r.lost > 0 && len(r.queue) < queueLength-1 {
-		r.queue <- Record{Time: rec.Time, Op: Lost, N: r.lost}
+		r.queue <- queued{Record{Time: rec.Time, Op: Lost, N: r.lost}, nil}
 		r.lost = 0
 	}
 	select {
-	case r.queue <- rec:
+	case r.queue <- queued{rec, l}:
 	default:
 		r.lost++
 	}
@@ -144,13 +158,13 @@ func (r *Recorder) write() {
 	if r.cfg.File != nil {
 		outputs = append(outputs, newFileOutput(r.cfg.File, r.cfg.Header, r.cfg.MaxFile))
 	}
-	write := func(rec Record) {
+	write := func(q queued) {
 		for _, o := range outputs {
-			o.write(&rec)
+			o.write(&q)
 		}
 	}
-	for rec := range r.queue {
-		write(rec)
+	for q := range r.queue {
+		write(q)
 		if len(r.queue) == 0 {
 			for _, o := range outputs {
 				o.flush()
@@ -158,7 +172,7 @@ func (r *Recorder) write() {
 		}
 	}
 	if r.lost > 0 {
-		write(Record{Time: r.cfg.Now(), Op: Lost, N: r.lost})
+		write(queued{Record{Time: r.cfg.Now(), Op: Lost, N: r.lost}, nil})
 	}
 	for _, o := range outputs {
 		r.err = errors.Join(r.err, o.flush())
@@ -167,7 +181,7 @@ func (r *Recorder) write() {
 
 // output writes steps. After an error it writes nothing, and flush returns the error.
 type output interface {
-	write(*Record)
+	write(*queued)
 	flush() error
 }
 
