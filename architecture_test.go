@@ -33,7 +33,7 @@ var imports = map[string][]string{
 	"internal/echo":              {},
 	"internal/endpoint":          {"internal/nearest", "internal/usage"},
 	"internal/engine":            {"internal/accept", "internal/errno", "internal/echo", "internal/sock", "internal/memory", "internal/trace"},
-	"internal/engine/enginetest": {"check", "internal/accept", "internal/certs", "internal/echo", "internal/engine", "internal/sock"},
+	"internal/engine/enginetest": {"check", "internal/accept", "internal/certs", "internal/echo", "internal/engine", "internal/sock", "internal/trace"},
 	"internal/engine/gonet":      {"internal/accept", "internal/echo", "internal/engine", "internal/errno", "internal/memory", "internal/sock", "internal/trace"},
 	"internal/engine/reactor":    {"internal/accept", "internal/drain", "internal/echo", "internal/engine", "internal/memory", "internal/poll", "internal/sock", "internal/sys"},
 	"internal/engines":           {"internal/engine", "internal/engine/gonet", "internal/engine/reactor", "internal/nearest", "internal/sys"},

@@ -85,7 +85,7 @@ func Lives(f *trace.File) []*Life {
 		r := open[rec.Conn]
 		if r == nil {
 			r = &reader{begin: rec.Time + rec.Took, life: &Life{Number: rec.Conn, Peer: rec.Peer, Engine: rec.Engine, Side: f.Header.Side},
-				resets: f.Header.Side == trace.Server}
+				resets: f.Header.Side == trace.Server, unix: rec.Peer == trace.UnixPeer}
 			open[rec.Conn] = r
 			lives = append(lives, r.life)
 		}
@@ -105,24 +105,29 @@ type reader struct {
 	peerFinished bool
 	finished     bool // we have sent a FIN
 	resets       bool // close resets the connection
+	unix         bool // close resets the connection if bytes are unread
 }
 
 func (r *reader) add(rec *trace.Record) {
 	s := Step{At: rec.Time + rec.Took - r.begin, Record: *rec, Received: r.last.Received, Sent: r.last.Sent, State: r.last.State}
-	if rec.Errno == "" {
-		switch rec.Op {
-		case trace.Receive:
-			s.Received += int64(rec.N)
-			s.PeerFinished = rec.N == 0 && rec.Asked > 0
-		case trace.Send:
-			s.Sent += int64(rec.N)
-		case trace.LingerOff, trace.LingerOn:
+	ok := rec.Errno == ""
+	switch rec.Op { // a call of package net may move bytes and then fail
+	case trace.Receive:
+		s.Received += int64(max(rec.N, 0))
+		s.PeerFinished = ok && rec.N == 0 && rec.Asked > 0
+	case trace.Send:
+		s.Sent += int64(max(rec.N, 0))
+	case trace.LingerOff, trace.LingerOn:
+		if ok {
 			r.resets = rec.Op == trace.LingerOn
-		case trace.Shutdown:
-			s.Finished = true
-		case trace.Close:
-			s.Finished, s.Reset = !r.resets, r.resets
 		}
+	case trace.Shutdown:
+		s.Finished = ok
+	case trace.Close: // whatever it returns
+		if r.unix {
+			r.resets = r.last.Arrived > r.last.Received
+		}
+		s.Finished, s.Reset = !r.resets, r.resets
 	}
 	s.PeerReset = rec.Errno == "ECONNRESET"
 	s.Arrived, s.Acknowledged = max(r.last.Arrived, s.Received), r.last.Acknowledged

@@ -79,6 +79,14 @@ func TestBytesAreCountedAtEachPlace(t *testing.T) {
 		{"a client", steps(trace.Client,
 			trace.Record{Op: trace.Connect, Call: "Dial"}, trace.Record{Op: trace.Send, Call: "Write", N: 4, Asked: 4}, trace.Record{Op: trace.Receive, Call: "Read", N: 4, Asked: 9}, trace.Record{Op: trace.Close, Call: "Close"}),
 			[]string{"Dial: 0 0 0 0", "Write: 0 0 4 4", "Read: 4 4 4 4", "Close: 4 4 4 4 FIN"}, "finished"},
+		{"a unix socket", steps(trace.Server, trace.Record{Op: trace.Accept, Call: "accept4", Peer: trace.UnixPeer}, trace.Record{Op: trace.Close, Call: "close"}),
+			[]string{"accept4: 0 0 0 0", "close: 0 0 0 0 FIN"}, "finished"},
+		{"a unix socket with unread bytes", steps(trace.Server, trace.Record{Op: trace.Accept, Call: "accept4", Peer: trace.UnixPeer, Held: held("", 5, 0)}, trace.Record{Op: trace.Close, Call: "close"}),
+			[]string{"accept4: 5 0 0 0", "close: 5 0 0 0 RST"}, "reset"},
+		{"closed by another goroutine, after a part of a write", steps(trace.Server,
+			trace.Record{Op: trace.Accept, Call: "Accept"}, trace.Record{Op: trace.Receive, Call: "Read", N: 5, Asked: 9}, trace.Record{Op: trace.Send, Call: "Write", N: 3, Asked: 5, Errno: "use of closed network connection"},
+			trace.Record{Op: trace.Close, Call: "Close", Errno: "use of closed network connection"}),
+			[]string{"Accept: 0 0 0 0", "Read: 5 5 0 0", "Write: 5 5 3 3", "Close: 5 5 3 3 RST"}, "reset"},
 		{"still open", steps(trace.Server, trace.Record{Op: trace.Accept, Call: "accept4"}), []string{"accept4: 0 0 0 0"}, "still open"},
 	} {
 		life := Lives(tt.file)[0]

@@ -81,7 +81,7 @@ func (k *kernel) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys
 
 func peerName(addr netip.AddrPort, family uint16) string {
 	if family == unix.AF_UNIX {
-		return "unix"
+		return UnixPeer
 	}
 	return addr.String()
 }

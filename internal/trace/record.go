@@ -46,6 +46,10 @@ const (
 	Full      Op = "full"       // the file has reached its limit, and ends here
 )
 
+// UnixPeer is the Peer of a connection on a unix socket, which has no address. Such a socket has no
+// SO_LINGER: its close is a reset to the peer if bytes are unread (unix(7)).
+const UnixPeer = "unix"
+
 // Event is a condition that a poller reports or is asked to report.
 type Event string
 

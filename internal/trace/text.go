@@ -27,10 +27,13 @@ func Line(r *Record, peer string, since time.Duration) string {
 func CallText(r *Record) string {
 	var b strings.Builder
 	b.WriteString(r.Call + "(" + r.Args + ")")
-	if r.Errno != "" {
-		b.WriteString(" = -1 " + r.Errno)
-	} else {
+	switch {
+	case r.Errno == "":
 		b.WriteString(" = " + strconv.Itoa(r.N))
+	case r.N > 0: // package net: it moved bytes and then failed
+		b.WriteString(" = " + strconv.Itoa(r.N) + " " + r.Errno)
+	default:
+		b.WriteString(" = -1 " + r.Errno)
 	}
 	if r.Result != "" {
 		b.WriteString(" " + r.Result)

@@ -84,6 +84,22 @@ func TestReasonsFollowFromTheCalls(t *testing.T) {
 			"a connection was in the queue of the listener", "1 byte is owed", "the peer has reset the connection",
 			"a reset: 1 byte is lost, and the peer must know",
 		}},
+		{"a write that moves bytes and then fails", Server, []Record{
+			{Op: Accept}, {Op: Receive, N: 5, Asked: 9}, {Op: Send, N: 3, Asked: 5, Errno: "i/o timeout"}, {Op: Send, N: 2, Asked: 2},
+		}, []string{"a connection was in the queue of the listener", "5 bytes are owed", "the deadline has passed", "all is sent: nothing is owed"}},
+		{"closed by another goroutine", Server, []Record{
+			{Op: Accept}, {Op: Receive, Asked: 9, Errno: "use of closed network connection"}, {Op: Close, Errno: "use of closed network connection"},
+		}, []string{"a connection was in the queue of the listener", "another goroutine has closed the connection", "a reset: this connection is not served"}},
+		{"a reset after our FIN", Server, []Record{
+			{Op: Accept}, {Op: LingerOff}, {Op: Shutdown}, {Op: Query, Errno: "ECONNRESET"}, {Op: Close},
+		}, []string{
+			"a connection was in the queue of the listener", "the honest end: close will send a FIN, and not a reset",
+			"a FIN: all is sent, but not yet acknowledged, so the socket stays open", "the peer has reset the connection", "a reset: the peer has reset the connection before",
+		}},
+		{"a unix socket", Server, []Record{{Op: Accept, Peer: UnixPeer}, {Op: Receive, Asked: 9}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "the peer has finished, and nothing is owed: a half-close", "an end of file: nothing is unread"}},
+		{"a unix socket with unread bytes", Server, []Record{{Op: Accept, Peer: UnixPeer}, {Op: Peek, N: 5, Asked: 9, Held: held("", 5)}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "5 bytes arrived and stay in the kernel until they are sent back", "a reset: 5 bytes are unread"}},
 		{"refused", Server, []Record{{Op: Accept}, {Op: Close}}, []string{
 			"a connection was in the queue of the listener", "a reset: this connection is not served"}},
 		{"a client", Client, []Record{

@@ -8,26 +8,36 @@ type story struct {
 	in, out  int64 // bytes received and sent
 	finished bool  // the peer has finished sending
 	shut     bool  // we have
+	reset    bool  // the peer has reset the connection
 	lingers  bool  // close resets the connection
-	begun    bool
+	unix     bool  // a unix socket, for which the kernel decides that: see unread
+	unread   int   // bytes that have arrived and are not received, if it is known
 }
 
 // step returns the reason of a step, and remembers the step. It depends on nothing but the
 // steps of this connection.
 func (s *story) step(r *Record) string {
 	why := s.why(r)
+	if r.Held != nil {
+		s.unread = r.Held.Arrived
+	}
+	// A call of package net may move bytes and then fail.
+	switch moved := int64(max(r.N, 0)); r.Op {
+	case Receive:
+		s.in += moved
+	case Send:
+		s.out += moved
+	}
 	if r.Errno != "" {
+		s.reset = s.reset || r.Errno == "ECONNRESET"
 		return why
 	}
 	switch r.Op {
 	case Accept, Connect:
-		s.begun = true
-		s.lingers = r.Op == Accept // a listener's sockets have it from the listener
+		s.unix = r.Peer == UnixPeer
+		s.lingers = r.Op == Accept && !s.unix // a listener's sockets have it from the listener
 	case Receive:
-		s.in += int64(r.N)
 		s.finished = s.finished || r.N == 0 && r.Asked > 0
-	case Send:
-		s.out += int64(r.N)
 	case Shutdown:
 		s.shut = true
 	case LingerOff, LingerOn:
@@ -46,7 +56,7 @@ func (s *story) owed() int64 {
 }
 
 func (s *story) why(r *Record) string {
-	if r.Errno != "" {
+	if r.Errno != "" && r.Op != Close { // whatever close returns, the connection is closed
 		return s.whyFailed(r)
 	}
 	switch r.Op {
@@ -180,12 +190,18 @@ func (s *story) whyClosed() string {
 		return "the end: a FIN"
 	case s.side == Client:
 		return fmt.Sprintf("the end: %s not waited for", are(s.owed()))
+	case s.unix && s.unread > 0:
+		return fmt.Sprintf("a reset: %s unread", are(int64(s.unread)))
+	case s.unix:
+		return "an end of file: nothing is unread"
 	case s.lingers && s.in == 0 && !s.finished:
 		return "a reset: this connection is not served"
 	case s.lingers && s.owed() > 0:
 		return fmt.Sprintf("a reset: %s lost, and the peer must know", are(s.owed()))
 	case s.lingers:
 		return "a reset: the stream did not come to its end"
+	case s.reset:
+		return "a reset: the peer has reset the connection before"
 	case s.shut:
 		return "all is acknowledged"
 	}

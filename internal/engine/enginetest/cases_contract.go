@@ -22,6 +22,7 @@ var serverCases = []testCase{
 	{
 		name:    "Listeners returns the bound addresses in the order of the configuration",
 		promise: "Server.Listeners returns the addresses that were bound, in the order of Config.Listeners",
+		traced:  true,
 		run:     listenersInOrder,
 	},
 	{
@@ -43,6 +44,7 @@ var serverCases = []testCase{
 		name:    "Stats count every byte and every stream once",
 		promise: "S6: every byte and every stream is counted",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     statsCount,
 	},
 	{

@@ -36,12 +36,14 @@ var drainCases = []testCase{
 		name:    "a drain at MaxConns resets and counts the queue when its time is up",
 		promise: "P5, P7: when the context is done, connections in the queue are reset and counted as Drained",
 		on:      "tcp unix",
+		traced:  true,
 		run:     drainAtTheLimitDeadline,
 	},
 	{
 		name:    "a drain resets and counts open streams when its time is up",
 		promise: "P5, P7: when the context is done, open streams are reset and counted as Drained",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     drainDeadline,
 	},
 	{

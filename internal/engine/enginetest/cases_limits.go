@@ -21,6 +21,7 @@ var timeoutCases = []testCase{
 		name:    "a stalled peer with unread input gets a reset",
 		promise: "S2: a client that has not received everything gets a reset, never a FIN",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     stalledSeesReset,
 	},
 	{
@@ -33,6 +34,7 @@ var timeoutCases = []testCase{
 		name:    "the idle timeout resets silent peers and is counted",
 		promise: "P7: the reset is counted as Idle",
 		on:      "tcp tls",
+		traced:  true,
 		run:     idleReset,
 	},
 	{
@@ -210,6 +212,7 @@ var limitCases = []testCase{
 	{
 		name:    "a connection above MaxConnsPerIP is reset and counted",
 		promise: "P7: a connection above MaxConnsPerIP is reset and counted; after another has closed, a new one is served",
+		traced:  true,
 		run:     perAddress,
 	},
 	{

@@ -23,6 +23,7 @@ var memoryCases = []testCase{
 		name:    "with MaxMemory used up no byte is lost",
 		promise: "S3: when MaxMemory is used up, bytes stay in the kernel; every peer that reads receives all of its bytes",
 		on:      "tcp unix",
+		traced:  true,
 		run:     spentBudget,
 	},
 	{
@@ -151,6 +152,7 @@ var tlsMemoryCases = []testCase{
 		name:    "without memory an open TLS stream waits and then goes on",
 		promise: "S3, S5: an open stream is not reset, and goes on when memory is free",
 		on:      "tls",
+		traced:  true,
 		run:     waitForMemory,
 	},
 	{

@@ -152,6 +152,7 @@ var socketCases = []testCase{
 	{
 		name:    "a stream stays open until its peer has the last bytes",
 		promise: "S2, S7: without a stall timeout a stream stays open until its peer has received everything",
+		traced:  true,
 		run:     lastBytes,
 	},
 	{

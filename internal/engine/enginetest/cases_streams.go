@@ -19,6 +19,7 @@ var streamCases = []testCase{
 		name:    "short reads and writes of any size lose nothing",
 		promise: "S1, S2: short reads and short writes lose, repeat and reorder nothing",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     everySize,
 	},
 	{
@@ -31,6 +32,7 @@ var streamCases = []testCase{
 		name:    "a client that waits for each answer gets every answer",
 		promise: "S5: received bytes are echoed without waiting for more",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     lockstep,
 	},
 }
@@ -107,24 +109,28 @@ var endCases = []testCase{
 		name:    "a client that half-closes after 1 MB receives all of it",
 		promise: "S2: a client that half-closes receives everything, then an end of file",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     halfClose,
 	},
 	{
 		name:    "a half-close while the server is blocked in a write loses nothing",
 		promise: "S2: owed bytes are sent before the end of file",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     finWhileBlocked,
 	},
 	{
 		name:    "a FIN without data is answered by a FIN",
 		promise: "S2: a stream without bytes has a clean end",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     finAtOnce,
 	},
 	{
 		name:    "bytes and FIN in the kernel are delivered after Shutdown",
 		promise: "S2: after a stream has finished, the kernel delivers the bytes that it still has",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     deliveredAfterShutdown,
 	},
 }
@@ -175,18 +181,21 @@ var resetCases = []testCase{
 		name:    "a client that resets during a transfer is counted once",
 		promise: "S6, P3, P6: the stream ends, its bytes are counted, no other stream is affected",
 		on:      "tcp tls",
+		traced:  true,
 		run:     resetMidTransfer,
 	},
 	{
 		name:    "a client that closes with unread bytes is counted once",
 		promise: "S6, P3, P6: the stream ends, its bytes are counted, no other stream is affected",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     closeUnread,
 	},
 	{
 		name:    "a reset while bytes are owed counts them as discarded",
 		promise: "S6: bytes in = bytes out + bytes discarded",
 		on:      "tcp tls",
+		traced:  true,
 		run:     resetWhileOwed,
 	},
 }
@@ -254,6 +263,7 @@ var unixCases = []testCase{
 		name:    "a unix peer without owed bytes gets an end of file at the idle timeout",
 		promise: "S2: a clean end of file means that the peer has received everything; P7: the end is counted as Idle",
 		on:      "unix",
+		traced:  true,
 		run:     idleUnix,
 	},
 	{

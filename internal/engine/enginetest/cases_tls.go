@@ -23,6 +23,7 @@ var tlsCases = []testCase{
 		name:    "a FIN without close_notify is a truncation",
 		promise: "S2: a truncated stream has no clean end: it is answered by a reset without close_notify, and counted as Truncated",
 		on:      "tls",
+		traced:  true,
 		run:     truncation,
 	},
 	{
@@ -35,6 +36,7 @@ var tlsCases = []testCase{
 		name:    "a client that does not speak TLS is reset",
 		promise: "P7: nothing is echoed before the handshake, and the failed handshake is counted",
 		on:      "tls",
+		traced:  true,
 		run:     garbageFirst,
 	},
 	{
@@ -65,6 +67,7 @@ var tlsCases = []testCase{
 		name:    "a client without a trusted certificate is refused and gets an alert",
 		promise: "P7: nothing is echoed to it, it gets an alert with the reason, and it is counted as refused",
 		on:      "tls",
+		traced:  true,
 		run:     withoutCertificate,
 	},
 	{

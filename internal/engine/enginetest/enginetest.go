@@ -54,6 +54,7 @@ type testCase struct {
 	promise string // what is broken if it fails: codes of promises, and words
 	on      string // the networks to test it on, separated by spaces; "" is tcp
 	alone   bool   // it measures the process or needs most of its descriptors
+	traced  bool   // it also runs with a trace, see RunTraced
 	run     func(trial)
 }
 
@@ -70,6 +71,7 @@ type trial struct {
 	*testing.T
 	engine  engine.Engine
 	network string
+	traced  bool // each server traces its connections
 }
 
 // Run runs every case on e. If this system does not support the engine, it skips the
@@ -80,12 +82,12 @@ func Run(t *testing.T, e engine.Engine) {
 		return
 	}
 	for _, c := range allCases() {
-		t.Run(c.name, func(t *testing.T) { c.runOn(t, e) })
+		t.Run(c.name, func(t *testing.T) { c.runOn(t, e, false) })
 	}
 }
 
 // runOn runs the case on each of its networks.
-func (c testCase) runOn(t *testing.T, e engine.Engine) {
+func (c testCase) runOn(t *testing.T, e engine.Engine, traced bool) {
 	if !c.alone {
 		t.Parallel()
 	}
@@ -103,7 +105,7 @@ func (c testCase) runOn(t *testing.T, e engine.Engine) {
 			if !e.Caps().Serves(network) {
 				t.Skipf("engine %s does not serve %s", e.Name(), network)
 			}
-			c.run(trial{T: t, engine: e, network: network})
+			c.run(trial{T: t, engine: e, network: network, traced: traced})
 		}
 		if len(networks) == 1 {
 			run(t)

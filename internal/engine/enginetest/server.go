@@ -24,6 +24,8 @@ type server struct {
 	spec   sock.Spec // of the first listener
 	budget *engine.Budget
 	served chan error // receives what Serve returned
+
+	tracing *tracing // nil if nothing is traced
 }
 
 // serve starts a server, on one listener of the trial's network unless cfg names
@@ -47,11 +49,15 @@ func (t trial) bind(cfg engine.Config) *server {
 	if cfg.Budget == nil {
 		cfg.Budget = engine.NewBudget(engine.Limits{})
 	}
+	var tracing *tracing
+	if t.traced {
+		tracing = startTrace(&cfg)
+	}
 	srv, err := t.engine.New(cfg)
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	s := &server{Server: srv, t: t, spec: srv.Listeners()[0], budget: cfg.Budget, served: make(chan error, 1)}
+	s := &server{Server: srv, t: t, spec: srv.Listeners()[0], budget: cfg.Budget, served: make(chan error, 1), tracing: tracing}
 	t.Cleanup(s.close)
 	return s
 }
@@ -68,6 +74,7 @@ func (s *server) close() {
 		s.t.Errorf("Shutdown: got %v, want nil or its context's error", err)
 	}
 	s.checkAccounting()
+	s.checkTrace()
 }
 
 // checkAccounting checks the counters of a server after Shutdown: every byte and every

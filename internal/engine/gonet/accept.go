@@ -45,7 +45,9 @@ func (a *acceptor) run() {
 			a.server.admit(peer, a.tls)
 		case peer != nil: // accepted when the drain had no time left
 			closeByReset(peer)
+			life := a.server.beginLife(peer, addrOf(peer))
 			peer.Close()
+			life.Call(life.Now(), peer, nil, trace.Record{Op: trace.Close, Call: "Close"})
 			a.server.count.Closes[engine.Drained].Add(1)
 			a.server.count.Accepted.Add(1)
 		default:
@@ -85,7 +87,7 @@ func (s *server) admit(accepted net.Conn, config *tls.Config) {
 	}
 	defer s.count.Accepted.Add(1)
 	c := s.newConn(peer, config)
-	c.beginLife()
+	c.life = s.beginLife(peer, c.addr)
 	if !s.cfg.Budget.Slots.AcquireFor(c.addr.Addr()) {
 		s.count.Refused[engine.RefusedPerIP].Add(1)
 		peer.Close()

@@ -45,9 +45,7 @@ var lastNumber atomic.Uint32
 
 func (s *server) newConn(peer net.Conn, config *tls.Config) *conn {
 	c := &conn{server: s, peer: peer, socket: peer, number: lastNumber.Add(1), want: s.firstBuffer()}
-	if tcp, ok := peer.RemoteAddr().(*net.TCPAddr); ok {
-		c.addr = unmapped(tcp.AddrPort())
-	}
+	c.addr = addrOf(peer)
 	c.cache = s.caches[c.number&uint32(len(s.caches)-1)]
 	c.lastMove.set(s.clock.now.Load(), false)
 	if config == nil {
@@ -58,6 +56,14 @@ func (s *server) newConn(peer net.Conn, config *tls.Config) *conn {
 	secured := newTLSConn(c, config)
 	c.peer, c.source = secured, secured
 	return c
+}
+
+// addrOf returns the address of the peer; invalid on a unix socket.
+func addrOf(peer net.Conn) netip.AddrPort {
+	if tcp, ok := peer.RemoteAddr().(*net.TCPAddr); ok {
+		return unmapped(tcp.AddrPort())
+	}
+	return netip.AddrPort{}
 }
 
 // serve serves the connection from its first byte to its close. It runs in a goroutine
@@ -168,20 +174,17 @@ func (c *conn) halfClose() engine.Cause {
 	if !ok {
 		return engine.Finished // close(2) is the end of file
 	}
-	begin := c.life.Now()
-	err := tcp.SetLinger(-1) // the close is a FIN again, not a reset
-	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.LingerOff, Call: "SetLinger", Args: "-1"})
-	if err != nil {
+	if err := c.setLinger(tcp, -1); err != nil { // the close is a FIN again, not a reset
 		return causeOf(err)
 	}
 	if c.stream.Out() < smallestWindow {
 		return engine.Finished
 	}
-	left, err := c.server.calls.Undelivered(tcp)
+	left, err := c.undelivered(tcp)
 	if err != nil || left == 0 {
 		return engine.Finished
 	}
-	begin = c.life.Now()
+	begin := c.life.Now()
 	err = tcp.CloseWrite() // FIN
 	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
 	if err != nil {
@@ -191,7 +194,7 @@ func (c *conn) halfClose() engine.Cause {
 	defer c.server.count.Finishing.Add(-1)
 	c.lastMove.set(c.server.clock.now.Load(), true)
 	for wait := firstCheck; c.server.sleep(wait, c.server.draining) && !isClosed(c.server.draining); wait = min(2*wait, lastCheck) {
-		now, err := c.server.calls.Undelivered(tcp)
+		now, err := c.undelivered(tcp)
 		switch {
 		case err != nil:
 			return causeOf(err)
@@ -202,7 +205,7 @@ func (c *conn) halfClose() engine.Cause {
 			c.lastMove.set(c.server.clock.now.Load(), true)
 		}
 		if cause, over := c.server.clock.overdue(&c.lastMove); over {
-			closeByReset(tcp)
+			c.setLinger(tcp, 0)
 			return cause
 		}
 	}

@@ -146,3 +146,5 @@ func TestMain(m *testing.M) {
 }
 
 func TestEngine(t *testing.T) { enginetest.Run(t, New()) }
+
+func TestTracedEngineKeepsItsPromises(t *testing.T) { enginetest.RunTraced(t, New()) }

@@ -2,6 +2,8 @@ package gonet
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"time"
 
 	"echod/internal/trace"
@@ -10,21 +12,23 @@ import (
 // A trace of this engine has the calls of package net: Go's runtime makes the system calls, and
 // waits between them.
 
-// beginLife begins the trace of an accepted connection, unless it is not traced.
-func (c *conn) beginLife() {
-	c.life = c.server.cfg.Trace.Begin(c.addr)
-	if c.life == nil {
-		return
+// beginLife begins the trace of an accepted connection; nil if it is not traced. addr is invalid on
+// a unix socket.
+func (s *server) beginLife(socket net.Conn, addr netip.AddrPort) *trace.Life {
+	life := s.cfg.Trace.Begin(addr)
+	if life == nil {
+		return nil
 	}
-	peer := "unix"
-	if c.addr.IsValid() {
-		peer = c.addr.String()
+	peer := trace.UnixPeer
+	if addr.IsValid() {
+		peer = addr.String()
 	}
-	c.life.Call(c.life.Now(), c.socket, nil, trace.Record{Op: trace.Accept, Call: "Accept", Peer: peer, Engine: "net", FD: -1})
+	life.Call(life.Now(), socket, nil, trace.Record{Op: trace.Accept, Call: "Accept", Peer: peer, Engine: "net", FD: -1})
+	return life
 }
 
 func (c *conn) traceRead(begin time.Duration, n int, err error) {
-	if c.life == nil || err == errNoMemory {
+	if c.life == nil || err == errNoMemory || n == 0 && err == nil { // a signal has interrupted it
 		return
 	}
 	rec := trace.Record{Op: trace.Receive, Call: "Read", N: n, Asked: c.want}
@@ -41,4 +45,24 @@ func (c *conn) traceWrite(begin time.Duration, n int, err error) {
 	}
 	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Send, Call: "Write", Args: fmt.Sprint(len(c.buf.Owed)),
 		N: n, Asked: len(c.buf.Owed), Data: c.buf.Owed})
+}
+
+// undelivered is sock.Calls.Undelivered.
+func (c *conn) undelivered(tcp tcpConn) (int, error) {
+	begin := c.life.Now()
+	n, err := c.server.calls.Undelivered(tcp)
+	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Query, Call: "ioctl", Args: "SIOCOUTQ", N: n})
+	return n, err
+}
+
+// setLinger is SetLinger: -1 for a FIN, 0 for a reset.
+func (c *conn) setLinger(tcp tcpConn, seconds int) error {
+	begin := c.life.Now()
+	err := tcp.SetLinger(seconds)
+	op := trace.LingerOff
+	if seconds >= 0 {
+		op = trace.LingerOn
+	}
+	c.life.Call(begin, c.socket, err, trace.Record{Op: op, Call: "SetLinger", Args: fmt.Sprint(seconds)})
+	return err
 }

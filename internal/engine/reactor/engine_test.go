@@ -16,3 +16,9 @@ func TestEngine(t *testing.T) {
 		t.Run(e.Name(), func(t *testing.T) { enginetest.Run(t, e) })
 	}
 }
+
+func TestTracedEngineKeepsItsPromises(t *testing.T) {
+	for _, e := range All(&sys.Linux{}) {
+		t.Run(e.Name(), func(t *testing.T) { enginetest.RunTraced(t, e) })
+	}
+}
