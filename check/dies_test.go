@@ -11,7 +11,7 @@ import (
 
 // diesOfSIGPIPE serves one connection after another, and stops when a write fails.
 func diesOfSIGPIPE(t *testing.T) check.Target {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", ownAddress())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestAServerThatDiesOfAWriteIsTheFirstFinding(t *testing.T) {
 
 // servesOne serves one connection, and closes its listener.
 func servesOne(t *testing.T) check.Target {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", ownAddress())
 	if err != nil {
 		t.Fatal(err)
 	}

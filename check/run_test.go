@@ -3,6 +3,7 @@ package check_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -259,14 +261,23 @@ func skip(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// freePort returns an address on loopback on which nothing listens. On Linux no other test
-// listens at this IP address.
+var ownAddresses atomic.Uint32
+
+// ownAddress returns a loopback address with port 0 for a listener that is closed while the test
+// goes on. On Linux its IP address is new each time: the kernel may give a free port to another
+// test, which would answer.
+func ownAddress() string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1:0"
+	}
+	n := ownAddresses.Add(1)
+	return fmt.Sprintf("127.77.%d.%d:0", n/250%250, n%250+2)
+}
+
+// freePort returns an address on loopback on which nothing listens.
 func freePort(t *testing.T, network string) string {
 	t.Helper()
-	address := "127.0.0.1:0"
-	if runtime.GOOS == "linux" {
-		address = "127.77.0.2:0"
-	}
+	address := ownAddress()
 	if network == "udp" {
 		conn, err := net.ListenPacket(network, address)
 		if err != nil {
