@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -53,7 +54,7 @@ func hintListen(err *sock.ListenError) string {
 		text string
 	}{
 		{syscall.EADDRINUSE, hintInUse(s)},
-		{syscall.EADDRNOTAVAIL, "no interface of this machine has that address; list them with: ip addr"},
+		{syscall.EADDRNOTAVAIL, hintNoInterface},
 		{fs.ErrPermission, hintPermission(s)},
 		{fs.ErrNotExist, "create the directory of the socket first"},
 		{syscall.EAFNOSUPPORT, "this kernel has no IPv6; listen on 0.0.0.0, or add -4"},
@@ -86,9 +87,15 @@ func hintPermission(s sock.Spec) string {
 	return ""
 }
 
+// hintNoInterface is for an address that is not one of this machine.
+const hintNoInterface = "no interface of this machine has that address; list them with: ip addr"
+
 // hintUnreachable is for a service that cannot be reached.
 func hintUnreachable(err *dial.UnreachableError) string {
+	call, _ := errors.AsType[*os.SyscallError](err)
 	switch {
+	case call != nil && call.Syscall == "bind" && errors.Is(call.Err, syscall.EADDRNOTAVAIL): // of --source
+		return hintNoInterface
 	case err.Class == dial.Refused && strings.HasPrefix(err.Target, "unix:"):
 		return "no server listens on that socket; list the sockets with: ss -lx"
 	case err.Class == dial.Refused:

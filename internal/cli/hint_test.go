@@ -82,3 +82,12 @@ func TestHintFitsTheClassOfAnUnreachableService(t *testing.T) {
 		}
 	}
 }
+
+func TestHintOfASourceThatIsNotLocal(t *testing.T) {
+	for call, want := range map[string]string{"bind": hintNoInterface, "connect": "this machine lacks ports, open files or a permission; see them with: sysctl net.ipv4.ip_local_port_range"} {
+		err := &dial.UnreachableError{Target: "tcp://:7", Class: dial.Local, Err: os.NewSyscallError(call, syscall.EADDRNOTAVAIL)}
+		if got := hintFor(err); got != want {
+			t.Errorf("%s: got %q, want %q", call, got, want)
+		}
+	}
+}

@@ -169,7 +169,7 @@ func pingError(results []report.PingResult) error {
 // pingCode returns the exit code of one target. If nothing came back, only a threshold of
 // loss was measured.
 func pingCode(r report.PingResult) Code {
-	failed := func(v report.Verdict) bool { return !v.Met && (r.Received > 0 || v.Measured) }
+	failed := func(v report.Verdict) bool { return !v.Met && (r.Received > 0 || v.Measured()) }
 	switch {
 	case r.Corrupt > 0, slices.ContainsFunc(r.Verdicts, failed):
 		return Failed

@@ -99,9 +99,7 @@ func (r *pingRun) add(of report.PingTarget) (err error) {
 		defer r.mu.Unlock()
 		t.tally.Probe(probe)
 		r.oneWay.probe(probe)
-		if probe.Fate == ping.Lost {
-			t.lost = &dial.UnreachableError{Target: t.Name, Class: probe.Class, Err: probe.Err}
-		}
+		t.rememberLoss(probe)
 		if !r.quiet {
 			r.check(r.out.Probe(i, probe))
 		}
@@ -124,6 +122,14 @@ func (r *pingRun) add(of report.PingTarget) (err error) {
 	}
 	t.prober, err = ping.New(of.Config)
 	return err
+}
+
+// rememberLoss keeps why the last probe was lost, for the hint. A refusal is kept: it says more than
+// a silence, which may be that of a limit on ICMP messages.
+func (t *pinged) rememberLoss(probe ping.Probe) {
+	if probe.Fate == ping.Lost && (t.lost == nil || t.lost.Class != dial.Refused) {
+		t.lost = &dial.UnreachableError{Target: t.Name, Class: probe.Class, Err: probe.Err}
+	}
 }
 
 // check ends the ping after an error of writing. The caller holds r.mu, or no prober runs.

@@ -14,8 +14,8 @@ import (
 )
 
 func TestExitCodeOfPingFollowsFromItsSummary(t *testing.T) {
-	met, broken := report.Verdict{Met: true, Measured: true}, report.Verdict{Measured: true}
-	unknown := report.Verdict{}
+	met, broken := report.Verdict{Met: true}, report.Verdict{}
+	unknown := report.Verdict{Value: report.NotMeasured}
 	some, none := ping.Summary{Sent: 2, Received: 1, Lost: 1}, ping.Summary{Sent: 2, Lost: 2}
 	tests := []struct {
 		name     string
@@ -44,7 +44,7 @@ func TestExitCodeOfPingFollowsFromItsSummary(t *testing.T) {
 
 func TestExitCodeOfPingIsThatOfItsWorstTarget(t *testing.T) {
 	ok, none := report.PingResult{Summary: ping.Summary{Sent: 1, Received: 1}}, report.PingResult{Summary: ping.Summary{Sent: 1, Lost: 1}}
-	broken := report.PingResult{Summary: ok.Summary, Verdicts: []report.Verdict{{Measured: true}}}
+	broken := report.PingResult{Summary: ok.Summary, Verdicts: []report.Verdict{{}}}
 	tests := []struct {
 		of   []report.PingResult
 		want Code
@@ -131,3 +131,14 @@ func TestPingEndsWhenItsOutputCannotBeWritten(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+func TestHintIsThatOfARefusalIfThereIsOne(t *testing.T) {
+	var target pinged
+	for _, class := range []dial.Class{dial.Timeout, dial.Refused, dial.Timeout} {
+		target.rememberLoss(ping.Probe{Fate: ping.Lost, Class: class})
+	}
+	target.rememberLoss(ping.Probe{Fate: ping.Answered})
+	if target.lost.Class != dial.Refused {
+		t.Errorf("got %s, want %s", target.lost.Class, dial.Refused)
+	}
+}

@@ -135,6 +135,8 @@ func traceWriter(traces []report.Trace, format string) (func(io.Writer, bool) er
 		return nil, usage.New(fmt.Sprintf("a report shows one trace, got %d", len(traces)), "want one file")
 	case write == nil:
 		return nil, usage.New("--format "+format+" is not for a trace", "want text, html or svg")
+	case format == "svg" && traces[0].Connections() != 1:
+		return nil, usage.New(fmt.Sprintf("--format svg has one connection, the trace has %d", traces[0].Connections()), "want html, or trace again with echod serve --trace=first:1")
 	}
 	return func(w io.Writer, _ bool) error { return write(w, traces[0]) }, nil
 }

@@ -20,8 +20,9 @@ func (i *interruption) Error() string { return i.signal.String() }
 // managers send two, to the process and to its group.
 const sameMoment = 500 * time.Millisecond
 
-// stopSignals receives the first n of SIGINT and SIGTERM. Then they have their default
-// effect, which is to end the process, even if it hangs.
+// stopSignals receives the first n of SIGINT and SIGTERM. Then they have their former
+// effect, which is to end the process, even if it hangs; or none, if the process was started with
+// the signal ignored, as a shell script does with SIGINT for a command in the background.
 func stopSignals(n int) (signals <-chan os.Signal, stop func()) {
 	caught, received, stopped := make(chan os.Signal, 1), make(chan os.Signal, n), make(chan struct{})
 	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM)

@@ -105,12 +105,12 @@ func parsePercent(text string) (float64, error) {
 // breaks its threshold: nothing shows that it was met.
 func (t threshold[R]) verdict(r R) report.Verdict {
 	value := t.of.figure(r)
-	v := report.Verdict{Threshold: t.text, Met: value < t.bound, Measured: !math.IsNaN(value), Value: t.of.write(value)}
+	v := report.Verdict{Threshold: t.text, Met: value < t.bound, Value: t.of.write(value)}
 	if t.of.sign == ">" {
 		v.Met = value > t.bound
 	}
-	if !v.Measured {
-		v.Value = "not measured"
+	if math.IsNaN(value) {
+		v.Value = report.NotMeasured
 	}
 	return v
 }

@@ -105,8 +105,13 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 	defer cancel()
 	changes := targets.changes(ctx, f.config.Log)
 	web.serve(page.Config{Name: "echod watch", Watch: w.Snapshot}, nil, p.logMetrics(), metrics.Watch(w.Snapshot))
+	summary := func() error {
+		return writeInTime(p.Stdout, func(out io.Writer) error { return report.WriteWatch(out, w.Snapshot(), time.Now()) })
+	}
+	stopAnswering := onQuit(func() { summary() }) // an error is found again at the end
 	w.Run(ctx, changes)
-	if err := writeInTime(p.Stdout, func(out io.Writer) error { return report.WriteWatch(out, w.Snapshot(), time.Now()) }); err != nil {
+	stopAnswering()
+	if err := summary(); err != nil {
 		return &exitError{Unknown, fmt.Errorf("write the summary: %w", err)}
 	}
 	return nil

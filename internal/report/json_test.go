@@ -136,7 +136,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 		return strings.Replace(good, old, new, 1)
 	}
 	tests := []struct{ name, text, want string }{
-		{"empty", " \n", "a.json: empty: want a file of echod bench --format json"},
+		{"empty", " \n", "a.json: empty: want a file that echod has written, e.g. with bench --format json"},
 		{"not JSON", "seconds\n", "a.json: not JSON: line 1: invalid character 's' looking for beginning of value"},
 		{"a list", "[]", "a.json: not a result of echod bench: not a JSON object"},
 		{"something else", `{"schema":1}`, "a.json: not a result of echod bench, and not a trace: it has no format"},

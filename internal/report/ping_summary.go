@@ -207,7 +207,7 @@ func rareEvents(s ping.Summary) string {
 	for _, of := range []struct {
 		n    int64
 		name string
-	}{{s.Late, "late"}, {s.Corrupt, "corrupt"}, {s.Foreign, "foreign"}, {s.Retransmits, "SYN sent again"}, {s.Moved, "moved"}, {s.Stale, "stale"}} {
+	}{{s.Late, "late"}, {s.Corrupt - s.LostBy[dial.Corrupt], "corrupt"}, {s.Foreign, "foreign"}, {s.Retransmits, "SYN sent again"}, {s.Moved, "moved"}, {s.Stale, "stale"}} {
 		if of.n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", of.n, of.name))
 		}

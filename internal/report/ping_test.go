@@ -96,7 +96,8 @@ func TestPingSummaryOfSeveralTargetsComparesThem(t *testing.T) {
 	var b strings.Builder
 	err := report.WritePingResults(&b, []report.PingResult{
 		{Name: "tcp://a:7", Summary: ping.Summary{Sent: 1, Received: 1, RTT: one.Summary()}, Verdicts: []report.Verdict{{Threshold: "loss<1%", Met: true, Value: "0 %"}}},
-		{Name: "tcp://a:7 #2", Summary: ping.Summary{Sent: 1200, Lost: 1200, LostBy: map[dial.Class]int64{dial.Timeout: 1200}}},
+		{Name: "tcp://a:7 #2", Summary: ping.Summary{Sent: 1200, Lost: 1200, Corrupt: 3, LostBy: map[dial.Class]int64{dial.Timeout: 1199, dial.Corrupt: 1}},
+			Verdicts: []report.Verdict{{Threshold: "p99<1ms", Value: report.NotMeasured}}},
 	}, false)
 	const want = `tcp://a:7
 1 sent, 1 received, 0 lost (0 %), 0 duplicated, 0 reordered
@@ -107,7 +108,9 @@ threshold  loss<1%  met     0 %
 
 tcp://a:7 #2
 1200 sent, 0 received, 1200 lost (100 %), 0 duplicated, 0 reordered
-lost        1200 timeout
+lost        1199 timeout, 1 corrupt
+also        2 corrupt
+threshold  p99<1ms  not measured
 
 target         sent  received   loss      min      p50  p99      max
 tcp://a:7         1         1    0 %  2.00 ms  2.00 ms    -  2.00 ms

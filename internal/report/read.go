@@ -94,7 +94,7 @@ func jsonError(text []byte, of reflect.Type, err error) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case len(bytes.TrimSpace(text)) == 0:
-		return errors.New("empty: want a file of echod bench --format json")
+		return errors.New("empty: want a file that echod has written, e.g. with bench --format json")
 	case errors.As(err, &syntax) && syntax.Offset >= int64(len(text)):
 		return errors.New("incomplete: the JSON ends too early")
 	case errors.As(err, &syntax):

@@ -30,9 +30,14 @@ var DefaultPercentiles = []float64{50, 90, 95, 99, 99.9, 99.99}
 type Verdict struct {
 	Threshold string `json:"threshold"` // as it was given
 	Met       bool   `json:"met"`       // false if the figure was not measured: nothing shows that it was met
-	Measured  bool   `json:"-"`
-	Value     string `json:"value"` // of the figure, for people: with its unit, or "not measured"
+	Value     string `json:"value"`     // of the figure, for people: with its unit, or NotMeasured
 }
+
+// NotMeasured is the value of a figure that was not measured.
+const NotMeasured = "not measured"
+
+// Measured reports whether the figure was measured.
+func (v Verdict) Measured() bool { return v.Value != NotMeasured }
 
 // WriteVerdicts writes one line of text for each verdict.
 func WriteVerdicts(w io.Writer, verdicts []Verdict, color bool) error {
@@ -43,7 +48,11 @@ func WriteVerdicts(w io.Writer, verdicts []Verdict, color bool) error {
 	var b strings.Builder
 	for _, v := range verdicts {
 		word := "met   "
-		if !v.Met {
+		switch {
+		case !v.Measured(): // the value says so
+			fmt.Fprintf(&b, "threshold  %-*s  %s\n", width, v.Threshold, v.Value)
+			continue
+		case !v.Met:
 			word = "broken"
 		}
 		if color && !v.Met {

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	_ "embed"
-	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -70,16 +69,12 @@ func incomplete(f *trace.File) string {
 	return text
 }
 
-// ErrSeveralLives is returned by WriteTraceSVG: a picture has one life.
-var ErrSeveralLives = errors.New("an SVG has one connection")
+// Connections returns how many connections the trace has.
+func (t Trace) Connections() int { return len(sequence.Lives(t.File)) }
 
-// WriteTraceSVG writes the picture of the only connection in a trace.
+// WriteTraceSVG writes the picture of a trace with one connection. Of several it draws the first.
 func WriteTraceSVG(w io.Writer, t Trace) error {
-	lives := sequence.Lives(t.File)
-	if len(lives) != 1 {
-		return fmt.Errorf("%w, and the trace has %d: want --trace=first:1, or the format html", ErrSeveralLives, len(lives))
-	}
-	return sequence.WriteSVG(w, lives[0])
+	return sequence.WriteSVG(w, sequence.Lives(t.File)[0])
 }
 
 // maxPictures is how many lives a page draws. The table has all of them.

@@ -51,11 +51,27 @@ const shownBytes = 12
 func quote(data []byte, n int) string {
 	data = data[:min(len(data), n)]
 	shown := data[:min(len(data), shownBytes)]
-	text := strconv.QuoteToASCII(string(shown))
+	text := quoteBytes(shown)
 	if len(shown) < n {
 		text += "…"
 	}
 	return text
+}
+
+// quoteBytes quotes each byte for itself, as strace(1) does: two bytes of UTF-8 are two bytes.
+func quoteBytes(data []byte) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range data {
+		if c < 0x80 {
+			quoted := strconv.Quote(string(rune(c)))
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 // HeldText returns what the kernel holds in a few words. A queue that is empty is omitted.

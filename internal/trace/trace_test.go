@@ -100,6 +100,9 @@ func TestReasonsFollowFromTheCalls(t *testing.T) {
 			"a connection was in the queue of the listener", "the peer has finished, and nothing is owed: a half-close", "an end of file: nothing is unread"}},
 		{"a unix socket with unread bytes", Server, []Record{{Op: Accept, Peer: UnixPeer}, {Op: Peek, N: 5, Asked: 9, Held: held("", 5)}, {Op: Close}}, []string{
 			"a connection was in the queue of the listener", "5 bytes arrived and stay in the kernel until they are sent back", "a reset: 5 bytes are unread"}},
+		{"refused under TLS", Server, []Record{{Op: Accept}, {Op: Shutdown}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "a FIN: the client is refused, and has time to read why",
+			"a reset, unless the client has closed, too: it is refused"}},
 		{"refused", Server, []Record{{Op: Accept}, {Op: Close}}, []string{
 			"a connection was in the queue of the listener", "a reset: this connection is not served"}},
 		{"a client", Client, []Record{
@@ -256,6 +259,16 @@ func TestConnectionThatIsNotTracedCostsNothing(t *testing.T) {
 	data := []byte{1}
 	if n := testing.AllocsPerRun(100, func() { l.Step(Record{Op: Send, Data: data}); l.Call(0, nil, nil, Record{}) }); n != 0 {
 		t.Errorf("got %v allocations, want none", n)
+	}
+}
+
+func TestBytesAreQuotedOneByOne(t *testing.T) {
+	for data, want := range map[string]string{
+		"": `""`, "a\"\\\r\n\x00\x7f": `"a\"\\\r\n\x00\x7f"`, "Ι": `"\xce\x99"`, "\xff": `"\xff"`,
+	} {
+		if got := quoteBytes([]byte(data)); got != want {
+			t.Errorf("%q: got %s, want %s", data, got, want)
+		}
 	}
 }
 

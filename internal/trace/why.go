@@ -78,6 +78,9 @@ func (s *story) why(r *Record) string {
 		if s.side == Client {
 			return "a FIN: all is sent, and the answer is still to come"
 		}
+		if s.lingers {
+			return "a FIN: the client is refused, and has time to read why"
+		}
 		return "a FIN: all is sent, but not yet acknowledged, so the socket stays open"
 	case LingerOff:
 		return "the honest end: close will send a FIN, and not a reset"
@@ -194,6 +197,8 @@ func (s *story) whyClosed() string {
 		return fmt.Sprintf("a reset: %s unread", are(int64(s.unread)))
 	case s.unix:
 		return "an end of file: nothing is unread"
+	case s.lingers && s.shut && s.in == 0:
+		return "a reset, unless the client has closed, too: it is refused"
 	case s.lingers && s.in == 0 && !s.finished:
 		return "a reset: this connection is not served"
 	case s.lingers && s.owed() > 0:

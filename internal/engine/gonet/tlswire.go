@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"echod/internal/sock"
+	"echod/internal/trace"
 )
 
 // wire is the connection below TLS. tls.Conn treats an interrupted read or write as the
@@ -195,7 +196,13 @@ func (w *wire) checkTimeout(err error) error {
 // there was no close_notify.
 func (w *wire) lingeringClose() {
 	tcp, ok := w.Conn.(interface{ CloseWrite() error })
-	if ok && tcp.CloseWrite() == nil {
+	if !ok {
+		return
+	}
+	begin := w.c.life.Now()
+	err := tcp.CloseWrite()
+	w.c.life.Call(begin, w.c.socket, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
+	if err == nil {
 		w.Conn.SetReadDeadline(time.Now().Add(lingerTimeout))
 		io.CopyN(io.Discard, w.Conn, lingerBytes)
 	}
