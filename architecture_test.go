@@ -47,7 +47,7 @@ var imports = map[string][]string{
 	"internal/page":              {"internal/accept", "internal/agent", "internal/draw", "internal/echo", "internal/engine", "internal/server", "internal/watch"},
 	"internal/ping":              {"internal/dial", "internal/hist", "internal/usage"},
 	"internal/poll":              {"internal/sys"},
-	"internal/report":            {"internal/dial", "internal/draw", "internal/hist", "internal/load", "internal/ping", "internal/search", "internal/sequence", "internal/trace", "internal/watch"},
+	"internal/report":            {"check", "internal/dial", "internal/draw", "internal/hist", "internal/load", "internal/ping", "internal/search", "internal/sequence", "internal/trace", "internal/watch"},
 	"internal/rulesdoc":          {"check", "echotest"},
 	"internal/search":            {},
 	"internal/selftest":          {"check", "internal/certs", "internal/engine", "internal/sock"},

@@ -98,8 +98,8 @@ func ruleOrder(reports ...*Report) []string {
 	return all
 }
 
-// result returns the result of rule, or one without a verdict.
-func (r *Report) result(rule string) Result {
+// Result returns the result of rule, or one without a verdict if it did not run.
+func (r *Report) Result(rule string) Result {
 	for _, result := range r.Results {
 		if result.Rule == rule {
 			return result
@@ -111,7 +111,7 @@ func (r *Report) result(rule string) Result {
 // compared is result for a comparison. A server that did not stop has no result about that: it
 // passed, if the rules have run to the end.
 func (r *Report) compared(rule string) Result {
-	result := r.result(rule)
+	result := r.Result(rule)
 	if rule == aliveRule && result.Verdict == "" && !r.Interrupted {
 		result.Verdict = Pass
 	}
@@ -235,7 +235,7 @@ func (c *Comparison) count(blame Blame) int {
 }
 
 // rows explains the result that rule.shown returns.
-func (c *Comparison) rows(rule ComparedRule) []row {
+func (c *Comparison) rows(rule ComparedRule) []Row {
 	report, result := c.Path, rule.Path
 	if rule.Direct.Verdict == Fail {
 		report, result = c.Direct, rule.Direct
@@ -247,26 +247,26 @@ func (c *Comparison) rows(rule ComparedRule) []row {
 func (c *Comparison) testCases() []testCase {
 	if c.NotEcho != nil {
 		tc := c.notEcho().testCase(c.Elapsed())
-		tc.message, tc.rows = c.NotEcho.Detail, append([]row{{"blame", string(c.NotEcho.Blame)}}, tc.rows...)
+		tc.message, tc.rows = c.NotEcho.Detail, append([]Row{{"blame", string(c.NotEcho.Blame)}}, tc.rows...)
 		return []testCase{tc}
 	}
 	cases := make([]testCase, 0, len(c.Rules))
 	for _, rule := range c.Rules {
 		shown := rule.shown()
 		tc := testCase{
-			rule: rule.Rule, verdict: rule.Verdict(), class: shown.Class, message: cmp.Or(rule.Detail, shown.brief()),
+			rule: rule.Rule, verdict: rule.Verdict(), class: shown.Class, message: cmp.Or(rule.Detail, shown.Note()),
 			rows: c.rows(rule), elapsed: rule.Path.Elapsed + rule.Direct.Elapsed,
 		}
 		if rule.Blame != BlameNone {
-			tc.rows = append([]row{{"blame", string(rule.Blame)}}, tc.rows...)
+			tc.rows = append([]Row{{"blame", string(rule.Blame)}}, tc.rows...)
 		}
 		cases = append(cases, tc)
 	}
 	return cases
 }
 
-func (c *Comparison) properties() []row {
-	return append(c.Path.properties(), row{"direct", c.Direct.Target.String()})
+func (c *Comparison) properties() []Row {
+	return append(c.Path.properties(), Row{"direct", c.Direct.Target.String()})
 }
 
 // Verdict returns the verdict on one rule: the worse of the two results.

@@ -121,7 +121,7 @@ func (all AddressReports) WriteJUnit(w io.Writer) error {
 // WriteTAP writes the test points of all addresses, each with its address.
 func (all AddressReports) WriteTAP(w io.Writer) error {
 	var cases []testCase
-	var properties []row
+	var properties []Row
 	interrupted := false
 	for _, a := range all {
 		for _, c := range a.testCases() {
@@ -141,9 +141,9 @@ func (a AddressReport) elapsed() time.Duration {
 	return a.Report.Elapsed
 }
 
-func (a AddressReport) properties() []row {
+func (a AddressReport) properties() []Row {
 	if a.Report == nil {
-		return []row{{"target", a.Target.String()}}
+		return []Row{{"target", a.Target.String()}}
 	}
 	return a.Report.properties()
 }

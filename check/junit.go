@@ -59,10 +59,10 @@ type junitOutcome struct {
 	Text    string `xml:",chardata"`
 }
 
-func newJUnitSuite(name string, elapsed time.Duration, properties []row, cases []testCase) junitSuite {
+func newJUnitSuite(name string, elapsed time.Duration, properties []Row, cases []testCase) junitSuite {
 	suite := junitSuite{Name: name, Tests: len(cases), Time: junitTime(elapsed)}
 	for _, p := range properties {
-		suite.Properties = append(suite.Properties, junitProperty{p.label, p.value})
+		suite.Properties = append(suite.Properties, junitProperty{p.Label, p.Value})
 	}
 	for _, c := range cases {
 		suite.add(c)
@@ -109,10 +109,10 @@ func (s *junitSuite) add(c testCase) {
 func junitTime(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }
 
 // lines returns rows as text, one on each line.
-func lines(rows []row) string {
+func lines(rows []Row) string {
 	var b strings.Builder
 	for _, row := range rows {
-		fmt.Fprintf(&b, "\n%s: %s", row.label, row.value)
+		fmt.Fprintf(&b, "\n%s: %s", row.Label, row.Value)
 	}
 	if b.Len() > 0 {
 		b.WriteByte('\n')

@@ -119,12 +119,12 @@ func describeBytes(got []byte) *NotEcho {
 }
 
 // rows explains n.
-func (n *NotEcho) rows() []row {
-	rows := []row{{"seen", n.Seen}}
+func (n *NotEcho) rows() []Row {
+	rows := []Row{{"seen", n.Seen}}
 	if n.Got != "" {
-		rows = append(rows, row{"got", n.Got})
+		rows = append(rows, Row{"got", n.Got})
 	}
-	return append(rows, row{"remedy", n.Remedy + "; --anyway runs the rules on this target"})
+	return append(rows, Row{"remedy", n.Remedy + "; --anyway runs the rules on this target"})
 }
 
 // Explain returns the verdict and what was seen, for people.
@@ -138,7 +138,7 @@ func (n *NotEcho) Explain() string {
 // testCase returns n in the place of a rule.
 func (n *NotEcho) testCase(elapsed time.Duration) testCase {
 	return testCase{rule: notEchoRule, verdict: Error, class: notEchoClass, message: n.Summary(),
-		rows: append([]row{{"kind", string(n.Kind)}}, n.rows()...), elapsed: elapsed}
+		rows: append([]Row{{"kind", string(n.Kind)}}, n.rows()...), elapsed: elapsed}
 }
 
 // Summary returns the verdict in one line, without a full stop.

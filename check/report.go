@@ -116,38 +116,38 @@ func quoteForShell(word string) string {
 	return word
 }
 
-// row is one labelled value, e.g. of the explanation of a failure.
-type row struct{ label, value string }
+// Row is one labelled value, e.g. of the explanation of a failure.
+type Row struct{ Label, Value string }
 
 // rows explains a result that failed. Other results have no rows. The cause of a failure
 // that another one explains is that of the other.
-func (r *Report) rows(result Result) []row {
+func (r *Report) rows(result Result) []Row {
 	if result.Verdict != Fail {
 		return nil
 	}
-	explanation := []row{{"means", result.Meaning}, {"cause", result.Cause}, {"remedy", result.Remedy}}
+	explanation := []Row{{"means", result.Meaning}, {"cause", result.Cause}, {"remedy", result.Remedy}}
 	if result.ExplainedBy != "" {
-		explanation = []row{{"explained_by", result.ExplainedBy}}
+		explanation = []Row{{"explained_by", result.ExplainedBy}}
 	}
 	seen := result.Detail
-	if seen == result.brief() {
+	if seen == result.Note() {
 		seen = "" // it is above
 	}
-	var rows []row
+	var rows []Row
 	for _, row := range slices.Concat(
-		[]row{{"seen", seen}, {"got", result.Got}, {"want", result.Want}},
+		[]Row{{"seen", seen}, {"got", result.Got}, {"want", result.Want}},
 		explanation,
-		[]row{{"repeat", r.Command(result.Rule)}},
+		[]Row{{"repeat", r.Command(result.Rule)}},
 	) {
-		if row.value != "" {
+		if row.Value != "" {
 			rows = append(rows, row)
 		}
 	}
 	return rows
 }
 
-// brief returns the result in a few words.
-func (r Result) brief() string {
+// Note returns what tables say about the result, in a few words; "" if there is nothing to say.
+func (r Result) Note() string {
 	switch {
 	case r.Verdict == Error && r.Class != "":
 		return r.Detail + " (" + string(r.Class) + ")"
@@ -165,7 +165,7 @@ type testCase struct {
 	verdict Verdict
 	class   Class
 	message string // in a few words
-	rows    []row  // in full
+	rows    []Row  // in full
 	elapsed time.Duration
 }
 
@@ -177,17 +177,17 @@ func (r *Report) testCases() []testCase {
 	for _, result := range r.Results {
 		cases = append(cases, testCase{
 			rule: result.Rule, verdict: result.Verdict, class: result.Class,
-			message: result.brief(), rows: r.rows(result), elapsed: result.Elapsed,
+			message: result.Note(), rows: r.rows(result), elapsed: result.Elapsed,
 		})
 	}
 	return cases
 }
 
 // properties describe the whole report in JUnit XML and TAP.
-func (r *Report) properties() []row {
-	rows := []row{{"target", r.target()}, {"seed", strconv.FormatUint(r.Seed(), 10)}}
+func (r *Report) properties() []Row {
+	rows := []Row{{"target", r.target()}, {"seed", strconv.FormatUint(r.Seed(), 10)}}
 	if r.Echod != "" {
-		rows = append(rows, row{"echod", r.Echod})
+		rows = append(rows, Row{"echod", r.Echod})
 	}
 	return rows
 }

@@ -21,11 +21,11 @@ func (c *Comparison) WriteTAP(w io.Writer) error {
 	return writeTAP(w, c.properties(), c.testCases(), c.Interrupted())
 }
 
-func writeTAP(w io.Writer, properties []row, cases []testCase, interrupted bool) error {
+func writeTAP(w io.Writer, properties []Row, cases []testCase, interrupted bool) error {
 	var b strings.Builder
 	b.WriteString("TAP version 14\n")
 	for _, p := range properties {
-		fmt.Fprintf(&b, "# %s: %s\n", p.label, p.value)
+		fmt.Fprintf(&b, "# %s: %s\n", p.Label, p.Value)
 	}
 	fmt.Fprintf(&b, "1..%d\n", len(cases))
 	for i, c := range cases {
@@ -48,14 +48,14 @@ func writeTAPPoint(b *strings.Builder, number int, c testCase) {
 	default:
 		fmt.Fprintf(b, "not ok %d - %s\n", number, tapText(c.rule))
 	}
-	rows := []row{{"message", c.message}}
+	rows := []Row{{"message", c.message}}
 	if c.verdict != Pass {
-		rows = append(rows, row{"severity", string(c.verdict)}, row{"class", string(c.class)})
+		rows = append(rows, Row{"severity", string(c.verdict)}, Row{"class", string(c.class)})
 	}
 	b.WriteString("  ---\n")
 	for _, row := range append(rows, c.rows...) {
-		if row.value != "" {
-			fmt.Fprintf(b, "  %s: %s\n", row.label, yamlText(row.value))
+		if row.Value != "" {
+			fmt.Fprintf(b, "  %s: %s\n", row.Label, yamlText(row.Value))
 		}
 	}
 	fmt.Fprintf(b, "  duration_ms: %s\n  ...\n", milliseconds(c.elapsed))

@@ -39,22 +39,8 @@ func (r *Report) text(t *text) {
 		t.line("%s", r.Path)
 	}
 	t.line("")
-	if r.NotEcho != nil {
-		t.rows(r.NotEcho.rows())
-	}
 	t.table(r)
-	for _, result := range r.explainFirst() {
-		if r.result(result.ExplainedBy).Verdict == Fail {
-			continue // in one line below that one
-		}
-		switch {
-		case result.Verdict == Fail:
-			t.explain(result.Rule, Fail, result.brief(), r.rows(result))
-			t.alsoFailed(r.explainedBy(result.Rule))
-		case result.Verdict == Error && result.Detail != interrupted:
-			t.explain(result.Rule, Error, "inconclusive: "+result.brief(), nil)
-		}
-	}
+	t.findings(r.Findings())
 	t.blank()
 	t.verdict(r.Verdict(), r.Summary())
 }
@@ -77,7 +63,7 @@ func (t *text) table(r *Report) {
 		width = max(width, len(result.Rule))
 	}
 	for _, result := range rows {
-		t.row(fmt.Sprintf("%-*s  ", width, result.Rule), []Verdict{result.Verdict}, fmt.Sprintf("%7s  ", formatDuration(result.Elapsed)), result.brief())
+		t.row(fmt.Sprintf("%-*s  ", width, result.Rule), []Verdict{result.Verdict}, fmt.Sprintf("%7s  ", formatDuration(result.Elapsed)), result.Note())
 	}
 	t.briefly(others)
 }
@@ -85,7 +71,7 @@ func (t *text) table(r *Report) {
 // Explain returns what WriteText writes about one result that is not a pass.
 func (r *Report) Explain(result Result) string {
 	var t text
-	t.explain(result.Rule, result.Verdict, result.brief(), r.rows(result))
+	t.explain(result.Rule, result.Verdict, result.Note(), r.rows(result))
 	return strings.TrimPrefix(t.String(), "\n")
 }
 
@@ -152,16 +138,13 @@ func (c *Comparison) text(t *text) {
 	t.line("direct  %s", c.Direct.target())
 	t.line("seed    %d", c.Path.Seed())
 	t.line("")
-	if c.NotEcho != nil {
-		t.rows(c.notEcho().rows())
-	} else {
-		t.comparedRules(c)
-	}
+	t.comparedRules(c)
+	t.findings(c.Findings())
 	t.blank()
 	t.verdict(c.Verdict(), c.Summary())
 }
 
-// comparedRules writes the table and the explanations.
+// comparedRules writes the table of the rules, like table.
 func (t *text) comparedRules(c *Comparison) {
 	var rows []ComparedRule
 	var others briefly
@@ -182,19 +165,9 @@ func (t *text) comparedRules(c *Comparison) {
 		t.line("%-*s  PATH   DIRECT", width, "")
 	}
 	for _, rule := range rows {
-		brief := rule.shown().brief()
-		if rule.Blame != BlameNone && rule.Blame != Inconclusive {
-			brief = string(rule.Blame) + ": " + brief
-		}
-		t.row(fmt.Sprintf("%-*s  ", width, rule.Rule), []Verdict{rule.Path.Verdict, rule.Direct.Verdict}, " ", brief)
+		t.row(fmt.Sprintf("%-*s  ", width, rule.Rule), []Verdict{rule.Path.Verdict, rule.Direct.Verdict}, " ", rule.Note())
 	}
 	t.briefly(others)
-	for _, rule := range c.explainFirst() {
-		if rule.Detail != "" && !rule.interrupted() && c.explainedBy(rule) == "" {
-			t.explain(rule.Rule, rule.Verdict(), rule.Detail, c.rows(rule))
-			t.alsoFailed(c.explains(rule.Rule))
-		}
-	}
 }
 
 // Summary returns the result of the comparison in one line.
@@ -287,10 +260,21 @@ func (t *text) row(rule string, verdicts []Verdict, elapsed, brief string) {
 	t.WriteString(line + folded)
 }
 
-// explain writes a paragraph about one rule.
-func (t *text) explain(rule string, v Verdict, brief string, rows []row) {
+// findings writes a paragraph about each.
+func (t *text) findings(all []Finding) {
+	for _, f := range all {
+		t.explain(f.Rule, f.Verdict, f.Brief, f.Rows)
+		t.alsoFailed(f.AlsoFailed)
+	}
+}
+
+// explain writes a paragraph about one rule or, without a heading, about a target that is not an
+// echo.
+func (t *text) explain(rule string, v Verdict, brief string, rows []Row) {
 	t.blank()
-	t.heading(v, rule, brief)
+	if rule != "" {
+		t.heading(v, rule, brief)
+	}
 	t.rows(rows)
 }
 
@@ -300,14 +284,14 @@ func (t *text) heading(v Verdict, about, words string) {
 	t.WriteString(t.paint(v, about) + strings.TrimPrefix(folded, about))
 }
 
-func (t *text) rows(rows []row) {
+func (t *text) rows(rows []Row) {
 	for _, row := range rows {
-		first := fmt.Sprintf("  %-6s  ", row.label)
-		switch row.label {
+		first := fmt.Sprintf("  %-6s  ", row.Label)
+		switch row.Label {
 		case "repeat", "got", "want":
-			t.line("%s%s", first, row.value)
+			t.line("%s%s", first, row.Value)
 		default:
-			t.fold(row.value, first, strings.Repeat(" ", len(first)))
+			t.fold(row.Value, first, strings.Repeat(" ", len(first)))
 		}
 	}
 }

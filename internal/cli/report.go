@@ -25,7 +25,7 @@ func newReport(p *Process) *cobra.Command {
 	f := reportFlags{output: newOutputFlags(append(resultFormats[:len(resultFormats):len(resultFormats)], "svg")...)}
 	cmd := &cobra.Command{
 		Use:   "report FILE...",
-		Short: "show, compare or merge results of bench; draw traces",
+		Short: "show, compare or merge results of bench; draw checks and traces",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"json", "jsonl"}, cobra.ShellCompDirectiveFilterFileExt
 		},
@@ -60,6 +60,7 @@ type documents struct {
 	runs     []report.Run
 	searches []report.Search
 	traces   []report.Trace
+	checks   []report.Check
 }
 
 // read reads all files, and merges them with --merge.
@@ -77,6 +78,8 @@ func (f *reportFlags) read(paths []string) (d documents, err error) {
 			d.searches = append(d.searches, report.Search{Name: names[i], Find: doc.Find})
 		case doc.Trace != nil:
 			d.traces = append(d.traces, report.Trace{Name: names[i], File: doc.Trace})
+		case doc.Check != nil:
+			d.checks = append(d.checks, report.Check{Name: names[i], Checked: doc.Check})
 		default:
 			d.runs = append(d.runs, report.Run{Name: names[i], Result: doc.Result, Percentiles: f.percentiles})
 		}
@@ -108,6 +111,9 @@ func (d documents) kinds() (kinds []string) {
 	if d.traces != nil {
 		kinds = append(kinds, "a trace")
 	}
+	if d.checks != nil {
+		kinds = append(kinds, "a result of check")
+	}
 	return kinds
 }
 
@@ -119,8 +125,10 @@ func (f *reportFlags) writer(d documents) (func(io.Writer, bool) error, error) {
 		return func(w io.Writer, color bool) error { return writeFind(w, d.searches, format, color) }, findFormat(format, f.percentiles)
 	case d.traces != nil:
 		return traceWriter(d.traces, format)
+	case d.checks != nil:
+		return checkWriter(d.checks, format)
 	case format == "svg":
-		return nil, usage.New("--format svg is for a trace, and not for a run", "want html")
+		return nil, usage.New("--format svg is for a trace or for results of check, and not for a run", "want html")
 	case len(d.runs) > 1 && slices.Contains(formatsOfOne, format):
 		return nil, usage.New(fmt.Sprintf("--format %s has one run, got %d", format, len(d.runs)), "want one file, or --merge")
 	}
@@ -139,6 +147,19 @@ func traceWriter(traces []report.Trace, format string) (func(io.Writer, bool) er
 		return nil, usage.New(fmt.Sprintf("--format svg has one connection, the trace has %d", traces[0].Connections()), "want html, or trace again with echod serve --trace=first:1")
 	}
 	return func(w io.Writer, _ bool) error { return write(w, traces[0]) }, nil
+}
+
+// checkWriter returns the function that writes results of check.
+func checkWriter(checks []report.Check, format string) (func(io.Writer, bool) error, error) {
+	switch format {
+	case "html":
+		return func(w io.Writer, _ bool) error { return report.WriteCheckHTML(w, checks) }, nil
+	case "svg":
+		return func(w io.Writer, _ bool) error { return report.WriteCheckSVG(w, checks) }, nil
+	case "text":
+		return func(w io.Writer, color bool) error { return report.WriteCheckText(w, checks, color) }, nil
+	}
+	return nil, usage.New("--format "+format+" is not for results of check", "want text, html or svg")
 }
 
 // readDocument reads one file.

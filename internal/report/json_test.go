@@ -139,7 +139,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 		{"empty", " \n", "a.json: empty: want a file that echod has written, e.g. with bench --format json"},
 		{"not JSON", "seconds\n", "a.json: not JSON: line 1: invalid character 's' looking for beginning of value"},
 		{"a list", "[]", "a.json: not a result of echod bench: not a JSON object"},
-		{"something else", `{"schema":1}`, "a.json: not a result of echod bench, and not a trace: it has no format"},
+		{"something else", `{"scheme":1}`, "a.json: not a result of echod bench or check, and not a trace: it has no format"},
 		{"an older format", `{"format":"echod-bench/1"}`, `a.json: format "echod-bench/1" is not supported; this echod reads echod-bench/3`},
 		{"a newer format", `{"format":"echod-bench/4"}`, `a.json: format "echod-bench/4" is not supported; this echod reads echod-bench/3`},
 		{"cut off", good[:len(good)/2], "a.json: incomplete: the JSON ends too early"},

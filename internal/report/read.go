@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"echod/check"
 	"echod/internal/draw"
 	"echod/internal/load"
 	"echod/internal/trace"
@@ -33,6 +34,7 @@ type Document struct {
 	Result *load.Result // of bench
 	Find   *Find        // of bench --find
 	Trace  *trace.File
+	Check  check.Checked // of check; nil if it is another kind
 }
 
 // Read reads a file that echod has written. The error is a *FileError with that name.
@@ -55,6 +57,7 @@ func parse(text []byte) (d Document, err error) {
 	var head struct {
 		Format         *string `json:"format"`
 		AnsweredInTime *int64  `json:"answered_in_time"`
+		Schema         *int    `json:"schema"` // of check
 	}
 	first := text
 	if line, rest, _ := bytes.Cut(text, []byte("\n")); len(rest) > 0 && json.Valid(line) {
@@ -64,8 +67,13 @@ func parse(text []byte) (d Document, err error) {
 		return d, jsonError(first, reflect.TypeOf(head), err)
 	}
 	switch {
+	case head.Schema != nil:
+		if d.Check, err = check.Read(text); err != nil {
+			return d, jsonError(text, reflect.TypeFor[check.Report](), err)
+		}
+		return d, nil
 	case head.Format == nil:
-		return d, errors.New("not a result of echod bench, and not a trace: it has no format")
+		return d, errors.New("not a result of echod bench or check, and not a trace: it has no format")
 	case *head.Format == trace.Format:
 		d.Trace, err = trace.Read(bytes.NewReader(text))
 		return d, err
@@ -104,7 +112,10 @@ func jsonError(text []byte, of reflect.Type, err error) error {
 	case errors.As(err, &kind):
 		return fmt.Errorf("line %d: %s cannot be a %s", lineAt(text, kind.Offset), kind.Field, kind.Value)
 	}
-	return fmt.Errorf("%s: %w", strings.TrimPrefix(fieldOf(text, of), "."), err)
+	if field := fieldOf(text, of); field != "" {
+		return fmt.Errorf("%s: %w", strings.TrimPrefix(field, "."), err)
+	}
+	return err
 }
 
 // fieldOf returns which field of text, which is of that type, refuses what it reads, e.g.

@@ -1,4 +1,4 @@
-// Package report writes the results of bench, ping and watch. A result of bench has the
+// Package report writes the results of bench, check, ping and watch. A result of bench has the
 // formats text, JSON, HTML, CSV, and those of HdrHistogram; several are merged into one, or
 // compared side by side. A ping
 // has the formats text, JSON and CSV, a watch has text.

@@ -1,0 +1,145 @@
+package report
+
+import (
+	"cmp"
+	"strings"
+
+	"echod/check"
+)
+
+// grid is a table of verdicts: a row for each rule, a column for each report.
+type grid struct {
+	Heads []string
+	Rows  []gridRow
+}
+
+type gridRow struct {
+	Rule  string
+	Link  string // of its explanation; "" if there is none
+	Cells []gridCell
+	Note  string // in a few words
+}
+
+// gridCell is one verdict. Its sign distinguishes it without colour.
+type gridCell struct {
+	Verdict check.Verdict // "" if the rule did not run
+	Sign    string
+	Title   string // what it means, in words
+}
+
+// verdictSigns are those of the verdicts. A failure has the letter of its class where there is no word
+// beside it.
+var verdictSigns = map[check.Verdict]string{check.Pass: "✓", check.Fail: "✗", check.Skip: "–", check.Error: "?", "": "·"}
+
+// letters abbreviate the classes of failures. Each class that a rule can fail with has its own.
+var letters = map[check.Class]string{
+	check.PrematureEOF: "F", check.Reset: "R", check.Timeout: "T", check.Late: "L", check.Silent: "S",
+	check.Corrupt: "B", check.Truncated: "N", check.ExtraBytes: "X", check.Unbounded: "U", check.Answered: "A",
+	check.WrongSource: "W", check.Refused: "C", check.Unreachable: "H", check.DNS: "D", check.TLS: "Z",
+	check.Local: "M", check.TooLong: "G",
+}
+
+// Word returns the verdict as a word.
+func (c gridCell) Word() string { return cmp.Or(string(c.Verdict), "not run") }
+
+// Legend explains the letters in the grid; "" if it has none.
+func (g grid) Legend() string {
+	used := map[string]bool{}
+	for _, row := range g.Rows {
+		for _, cell := range row.Cells {
+			used[cell.Sign] = true
+		}
+	}
+	var words []string
+	for _, c := range check.Classes() {
+		if used[letters[c.Class]] {
+			words = append(words, letters[c.Class]+" "+string(c.Class)+": "+c.Meaning)
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+// newGrid returns the grid of the reports of one result.
+func newGrid(columns []check.Column) (g grid) {
+	for _, c := range columns {
+		g.Heads = append(g.Heads, c.Name)
+	}
+	for _, rule := range check.RulesOf(columns) {
+		row := gridRow{Rule: rule}
+		for _, c := range columns {
+			row.Cells = append(row.Cells, newCell(c.Report, rule))
+		}
+		g.Rows = append(g.Rows, row)
+	}
+	return g
+}
+
+func newCell(r *check.Report, rule string) gridCell {
+	if r == nil {
+		return gridCell{Sign: verdictSigns[""], Title: rule + ": not run"}
+	}
+	result := r.Result(rule)
+	cell := gridCell{result.Verdict, verdictSigns[result.Verdict], rule + ": " + cmp.Or(string(result.Verdict), "not run")}
+	if note := result.Note(); note != "" {
+		cell.Title += ": " + note
+	}
+	return cell
+}
+
+// gridOf returns the grid of several results.
+func gridOf(checks []Check) grid {
+	var columns []check.Column
+	for _, c := range checks {
+		all := columnsOf(c)
+		for _, column := range all {
+			name := c.Name
+			if len(all) > 1 {
+				name += " " + column.Name
+			}
+			columns = append(columns, check.Column{Name: name, Report: column.Report})
+		}
+	}
+	g := newGrid(columns)
+	for _, row := range g.Rows {
+		for i := range row.Cells {
+			if cell := &row.Cells[i]; cell.Verdict == check.Fail {
+				cell.Sign = cmp.Or(letters[columns[i].Report.Result(row.Rule).Class], cell.Sign)
+			}
+			row.Cells[i].Title = columns[i].Name + ", " + row.Cells[i].Title
+		}
+	}
+	return g
+}
+
+// note adds what the text report says about each rule in a few words.
+func (g *grid) note(c check.Checked) {
+	notes := map[string]string{}
+	switch c := c.(type) {
+	case *check.Report:
+		for _, r := range c.Results {
+			notes[r.Rule] = r.Note()
+		}
+	case *check.Comparison:
+		for _, r := range c.Rules {
+			notes[r.Rule] = r.Note()
+		}
+	}
+	for i := range g.Rows {
+		g.Rows[i].Note = notes[g.Rows[i].Rule]
+	}
+}
+
+// link links each row to the first explanation of its rule.
+func (g *grid) link(sections []checkSection) {
+	links := map[string]string{}
+	for _, s := range sections {
+		for _, f := range s.Findings {
+			for _, rule := range append([]string{f.Rule}, f.AlsoFailed...) {
+				links[rule] = cmp.Or(links[rule], "#"+f.ID)
+			}
+		}
+	}
+	for i := range g.Rows {
+		g.Rows[i].Link = links[g.Rows[i].Rule]
+	}
+}

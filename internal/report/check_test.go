@@ -1,0 +1,168 @@
+package report_test
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"echod/check"
+	"echod/internal/report"
+)
+
+// checked returns a report in which one rule failed with that class.
+func checked(class check.Class) *check.Report {
+	r := &check.Report{Target: check.Target{Network: "tcp", Address: "192.0.2.1:7"}, Elapsed: time.Second, Echod: "<1.2>",
+		Results: []check.Result{
+			{Rule: "stream/first-byte", Verdict: check.Pass, Offset: -1},
+			{Rule: "stream/half-close", Verdict: check.Fail, Class: class, Offset: 4, Detail: "ended <early>", Meaning: "The reply is lost.", Remedy: "half-close"},
+			{Rule: "stream/idle", Verdict: check.Skip, Offset: -1, Detail: "needs --long"},
+			{Rule: "stream/churn", Verdict: check.Error, Offset: -1, Detail: "connect: too many open files"},
+		}}
+	if class == "" {
+		r.Results[1] = check.Result{Rule: "stream/half-close", Verdict: check.Pass, Offset: -1}
+	}
+	return r
+}
+
+// asRead returns what Read returns for what a check wrote.
+func asRead(t interface{ Fatal(...any) }, c check.Checked) report.Check {
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := report.Read("check.json", strings.NewReader(string(text)))
+	if err != nil || d.Check == nil {
+		t.Fatal(fmt.Sprintf("got %+v, %v; want a check", d, err))
+	}
+	return report.Check{Name: "check", Checked: d.Check}
+}
+
+func checkPage(t *testing.T, checks ...report.Check) string {
+	t.Helper()
+	var b strings.Builder
+	if err := report.WriteCheckHTML(&b, checks); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestPageOfACheckHasVerdictGridAndWords(t *testing.T) {
+	both := asRead(t, check.Compare(checked(check.PrematureEOF), checked("")))
+	page := checkPage(t, both)
+	for part, want := range map[string]int{
+		`<p class="verdict fail"><b>✗</b> the path fails 1 rule; 1 rule inconclusive (2s)</p>`: 1,
+		`<td class="v pass">`: 3, `<td class="v fail">`: 1, `<td class="v skip">`: 2, `<td class="v error">`: 2,
+		">PATH<": 1, ">DIRECT<": 1, `href="#finding-1-1"`: 1, `id="finding-1-1"`: 1, "ended &lt;early&gt;": 1,
+		"<dt>remedy</dt><dd>half-close</dd>": 1, "<code>echod check --rule stream/half-close": 1, "script-src": 0, "http:": 0, "https:": 0,
+	} {
+		if got := strings.Count(page, part); got != want {
+			t.Errorf("%s: got %d, want %d", part, got, want)
+		}
+	}
+	elements(t, page, func(xml.StartElement, string) {})
+}
+
+func TestGridOfSeveralChecksHasTheLettersOfFailures(t *testing.T) {
+	a, b := asRead(t, checked(check.PrematureEOF)), asRead(t, check.Compare(checked(check.Reset), checked("")))
+	a.Name, b.Name = "one", "two"
+	page := checkPage(t, a, b)
+	for part, want := range map[string]int{
+		">F</td>": 1, ">R</td>": 1, ">✓</td>": 2, "<span>one</span>": 1, "<span>two</span>": 1, "F premature-eof: ": 1, "R reset: ": 1, "T timeout: ": 0,
+		`title="two, stream/half-close: fail: reset at byte 4"`: 1,
+	} {
+		if got := strings.Count(page, part); got != want {
+			t.Errorf("%s: got %d, want %d", part, got, want)
+		}
+	}
+	wantGolden(t, "checks.txt", func(w io.Writer) error { return report.WriteCheckText(w, []report.Check{a, b}, false) })
+}
+
+func TestEachClassOfFailuresHasItsOwnLetter(t *testing.T) {
+	seen := map[string]check.Class{}
+	for _, class := range check.Classes() {
+		a := asRead(t, checked(class.Class))
+		page := checkPage(t, a, a)
+		_, cell, _ := strings.Cut(page, `<td class="v fail"`)
+		_, cell, _ = strings.Cut(cell, ">")
+		letter, _, _ := strings.Cut(cell, "<")
+		if other, twice := seen[letter]; twice || len(letter) != 1 {
+			t.Errorf("%s: got the letter %q, want one of its own, and not that of %s", class.Class, letter, other)
+		}
+		seen[letter] = class.Class
+	}
+}
+
+// Every result of a check is read back, and written as valid HTML, as valid SVG and as text.
+func TestEveryCheckIsDrawn(t *testing.T) {
+	words := rapid.StringN(0, 40, 200)
+	result := rapid.Custom(func(t *rapid.T) *check.Report {
+		r := &check.Report{Target: check.Target{Network: rapid.SampledFrom([]string{"tcp", "tls", "udp"}).Draw(t, "network"), Address: "192.0.2.1:7"},
+			Elapsed: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "elapsed")), Echod: words.Draw(t, "echod"), Interrupted: rapid.Bool().Draw(t, "interrupted")}
+		if rapid.IntRange(0, 9).Draw(t, "not echo") == 0 {
+			r.NotEcho = &check.NotEcho{Kind: check.KindText, Detail: words.Draw(t, "detail"), Seen: words.Draw(t, "seen"), Remedy: "another port"}
+			return r
+		}
+		for _, rule := range check.Rules() {
+			if rapid.Bool().Draw(t, "runs") {
+				r.Results = append(r.Results, check.Result{Rule: rule.ID, Offset: rapid.Int64Range(-1, 1<<40).Draw(t, "offset"),
+					Verdict: rapid.SampledFrom([]check.Verdict{check.Pass, check.Fail, check.Skip, check.Error}).Draw(t, "verdict"),
+					Class:   rapid.SampledFrom(check.Classes()).Draw(t, "class").Class, Detail: words.Draw(t, "detail"), Got: words.Draw(t, "got"),
+					Meaning: words.Draw(t, "meaning"), Cause: words.Draw(t, "cause"), Remedy: words.Draw(t, "remedy")})
+			}
+		}
+		return r
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		var checks []report.Check
+		for range rapid.IntRange(1, 3).Draw(rt, "checks") {
+			var c check.Checked = result.Draw(rt, "report")
+			switch rapid.IntRange(0, 2).Draw(rt, "kind") {
+			case 1:
+				c = check.Compare(c.(*check.Report), result.Draw(rt, "direct"))
+			case 2:
+				c = check.AddressReports{{Target: check.Target{Network: "tcp", Address: "192.0.2.1:7"}, Report: c.(*check.Report)},
+					{Target: check.Target{Network: "tcp", Address: "192.0.2.2:7"}, Err: errors.New("refused")}}
+			}
+			read := asRead(rt, c)
+			if got, want := read.Verdict(), c.Verdict(); got != want {
+				rt.Fatalf("read back: got %s, want %s", got, want)
+			}
+			checks = append(checks, read)
+		}
+		var page, picture, text strings.Builder
+		if err := errors.Join(report.WriteCheckHTML(&page, checks), report.WriteCheckSVG(&picture, checks), report.WriteCheckText(&text, checks, false)); err != nil {
+			rt.Fatal(err)
+		}
+		elements(t, page.String(), func(e xml.StartElement, _ string) {
+			for _, name := range []string{"src", "xlink:href"} {
+				if attribute(e, name) != "" {
+					rt.Fatalf("<%s> loads %s", e.Name.Local, attribute(e, name))
+				}
+			}
+		})
+		elements(t, picture.String(), func(xml.StartElement, string) {})
+	})
+}
+
+func TestCheckThatIsInvalidIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"schema": 2, "results": []}`:                                 "schema 2, want 1",
+		`{"schema": 1, "columns": []}`:                                 "it has no results",
+		`{"schema": 1, "results": [{"rule": "x", "verdict": "good"}]}`: `results[0].verdict is "good": want pass, fail, skip or error`,
+		`{"schema": 1, "results": [{"verdict": "pass"}]}`:              "results[0] has no rule",
+		`{"schema": 1, "direct": {"schema": 1}}`:                       "without path or direct",
+		`{"schema": 1, "results": 5}`:                                  "results cannot be a number",
+	} {
+		_, err := report.Read("check.json", strings.NewReader(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}
