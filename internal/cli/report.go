@@ -17,6 +17,7 @@ import (
 // reportFlags are the flags of report, with their defaults.
 type reportFlags struct {
 	merge       bool
+	conn        int // of a trace; 0: all
 	percentiles []float64
 	output      outputFlags
 }
@@ -50,6 +51,7 @@ func newReport(p *Process) *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().BoolVar(&f.merge, "merge", false, "merge the files, which are parts of one run")
+	cmd.Flags().Var(number(&f.conn, 1, maxNumber), "conn", "the number of the connection of a trace to show")
 	f.output.register(cmd)
 	cmd.Flags().Var(percentiles(&f.percentiles), "percentiles", "the percentiles of latency in the report")
 	return cmd
@@ -121,10 +123,12 @@ func (d documents) kinds() (kinds []string) {
 func (f *reportFlags) writer(d documents) (func(io.Writer, bool) error, error) {
 	format := f.output.format
 	switch {
+	case f.conn != 0 && d.traces == nil:
+		return nil, usage.New("--conn is for a trace, and the file is "+d.kinds()[0], "omit it")
 	case d.searches != nil:
 		return func(w io.Writer, color bool) error { return writeFind(w, d.searches, format, color) }, findFormat(format, f.percentiles)
 	case d.traces != nil:
-		return traceWriter(d.traces, format)
+		return f.traceWriter(d.traces)
 	case d.checks != nil:
 		return checkWriter(d.checks, format)
 	case format == "svg":
@@ -135,18 +139,27 @@ func (f *reportFlags) writer(d documents) (func(io.Writer, bool) error, error) {
 	return func(w io.Writer, color bool) error { return writeRuns(w, d.runs, format, color) }, nil
 }
 
-// traceWriter returns the function that writes a trace.
-func traceWriter(traces []report.Trace, format string) (func(io.Writer, bool) error, error) {
+// traceWriter returns the function that writes a trace, or one connection of it.
+func (f *reportFlags) traceWriter(traces []report.Trace) (func(io.Writer, bool) error, error) {
+	t, format := traces[0], f.output.format
+	all := t.Connections()
+	if f.conn != 0 {
+		t = t.Only(f.conn)
+	}
 	write := map[string]func(io.Writer, report.Trace) error{"text": report.WriteTraceText, "html": report.WriteTraceHTML, "svg": report.WriteTraceSVG}[format]
 	switch {
 	case len(traces) > 1:
 		return nil, usage.New(fmt.Sprintf("a report shows one trace, got %d", len(traces)), "want one file")
 	case write == nil:
 		return nil, usage.New("--format "+format+" is not for a trace", "want text, html or svg")
-	case format == "svg" && traces[0].Connections() != 1:
-		return nil, usage.New(fmt.Sprintf("--format svg has one connection, the trace has %d", traces[0].Connections()), "want html, or trace again with echod serve --trace=first:1")
+	case all == 0 && (f.conn != 0 || format == "svg"):
+		return nil, usage.New("the trace has no connection", "trace again, and connect to the service")
+	case f.conn != 0 && t.Connections() == 0:
+		return nil, usage.New(fmt.Sprintf("--conn %d is not in the trace", f.conn), fmt.Sprintf("want a number from 1 to %d", all))
+	case format == "svg" && t.Connections() != 1:
+		return nil, usage.New(fmt.Sprintf("--format svg draws one connection, the trace has %d", all), fmt.Sprintf("add --conn N, from 1 to %d, or want html", all))
 	}
-	return func(w io.Writer, _ bool) error { return write(w, traces[0]) }, nil
+	return func(w io.Writer, _ bool) error { return write(w, t) }, nil
 }
 
 // checkWriter returns the function that writes results of check.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func WriteTraceText(w io.Writer, t Trace) error {
 
 // summary returns a life in one line.
 func summary(l *sequence.Life) string {
-	return fmt.Sprintf("%s%s: %s received, %s sent, %s after %s", peerOf(l), engineOf(l),
+	return fmt.Sprintf("connection %d, %s%s: %s received, %s sent, %s after %s", l.Number, cmp.Or(l.Peer, "peer unknown"), engineOf(l),
 		draw.Bytes.Write(float64(l.Received)), draw.Bytes.Write(float64(l.Sent)), l.End(), trace.Short(l.Duration()))
 }
 
@@ -71,6 +72,13 @@ func incomplete(f *trace.File) string {
 
 // Connections returns how many connections the trace has.
 func (t Trace) Connections() int { return len(sequence.Lives(t.File)) }
+
+// Only returns the trace with the connection of this number alone.
+func (t Trace) Only(conn int) Trace {
+	f := *t.File
+	f.Records = slices.DeleteFunc(slices.Clone(f.Records), func(r trace.Record) bool { return r.Conn != 0 && r.Conn != conn })
+	return Trace{Name: t.Name, File: &f}
+}
 
 // WriteTraceSVG writes the picture of a trace with one connection. Of several it draws the first.
 func WriteTraceSVG(w io.Writer, t Trace) error {

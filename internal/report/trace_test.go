@@ -39,7 +39,7 @@ func TestTraceAsPage(t *testing.T) {
 	}
 	page := b.String()
 	for part, want := range map[string]int{
-		"<svg ": 2, "&lt;b&gt;": 3, "<b>": 0, "3 steps are missing": 1, "127.0.0.1:5001 on epoll: 5 B received, 5 B sent, reset after 1.06ms": 1,
+		"<svg ": 2, "&lt;b&gt;": 3, "<b>": 0, "3 steps are missing": 1, "connection 1, 127.0.0.1:5001 on epoll: 5 B received, 5 B sent, reset after 1.06ms": 1,
 		"script-src": 0, "2026-11-29 12:00:00": 1, "<details open>": 2,
 	} {
 		if got := strings.Count(page, part); got != want {
@@ -57,5 +57,10 @@ func TestTraceAsPictureHasOneConnection(t *testing.T) {
 	}
 	if n := readTrace(t, traceText).Connections(); n != 2 {
 		t.Errorf("got %d connections, want 2", n)
+	}
+	b.Reset()
+	second := readTrace(t, traceText).Only(2)
+	if err := report.WriteTraceSVG(&b, second); err != nil || !strings.Contains(b.String(), "The life of connection 2") || second.Connections() != 1 {
+		t.Errorf("got %q, %v; want a picture of connection 2", b.String(), err)
 	}
 }

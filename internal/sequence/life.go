@@ -59,6 +59,8 @@ func (l *Life) End() string {
 		switch s := &l.Steps[i]; {
 		case s.PeerReset:
 			return "reset by the peer"
+		case s.Errno == "ETIMEDOUT":
+			return "given up by the kernel"
 		case s.Reset:
 			return "reset"
 		case s.Op == trace.Close:
@@ -105,6 +107,7 @@ type reader struct {
 	peerFinished bool
 	finished     bool // we have sent a FIN
 	resets       bool // close resets the connection
+	gone         bool // the connection has ended before its close, which sends nothing
 	unix         bool // close resets the connection if bytes are unread
 }
 
@@ -112,8 +115,10 @@ func (r *reader) add(rec *trace.Record) {
 	s := Step{At: rec.Time + rec.Took - r.begin, Record: *rec, Received: r.last.Received, Sent: r.last.Sent, State: r.last.State}
 	ok := rec.Errno == ""
 	switch rec.Op { // a call of package net may move bytes and then fail
-	case trace.Receive:
-		s.Received += int64(max(rec.N, 0))
+	case trace.Receive, trace.Peek:
+		if rec.Op == trace.Receive {
+			s.Received += int64(max(rec.N, 0))
+		}
 		s.PeerFinished = ok && rec.N == 0 && rec.Asked > 0
 	case trace.Send:
 		s.Sent += int64(max(rec.N, 0))
@@ -127,9 +132,10 @@ func (r *reader) add(rec *trace.Record) {
 		if r.unix {
 			r.resets = r.last.Arrived > r.last.Received
 		}
-		s.Finished, s.Reset = !r.resets, r.resets
+		s.Finished, s.Reset = !r.resets && !r.gone, r.resets && !r.gone
 	}
 	s.PeerReset = rec.Errno == "ECONNRESET"
+	r.gone = r.gone || s.PeerReset || rec.Errno == "ETIMEDOUT"
 	s.Arrived, s.Acknowledged = max(r.last.Arrived, s.Received), r.last.Acknowledged
 	if h := rec.Held; h != nil {
 		s.State = h.State

@@ -71,7 +71,7 @@ func TestBytesAreCountedAtEachPlace(t *testing.T) {
 		}, "finished"},
 		{"a reset by the peer", steps(trace.Server,
 			trace.Record{Op: trace.Accept, Call: "accept4"}, trace.Record{Op: trace.Receive, Call: "recv", Errno: "ECONNRESET"}, trace.Record{Op: trace.Close, Call: "close"}),
-			[]string{"accept4: 0 0 0 0", "recv: 0 0 0 0 peer RST", "close: 0 0 0 0 RST"}, "reset by the peer"},
+			[]string{"accept4: 0 0 0 0", "recv: 0 0 0 0 peer RST", "close: 0 0 0 0"}, "reset by the peer"},
 		{"undelivered", steps(trace.Server,
 			trace.Record{Op: trace.Accept, Call: "accept4"}, trace.Record{Op: trace.Receive, Call: "recv", N: 9, Asked: 9}, trace.Record{Op: trace.Send, Call: "send", N: 9, Asked: 9, Held: held("ESTABLISHED", 0, 9)},
 			trace.Record{Op: trace.LingerOff, Call: "setsockopt", Held: held("CLOSE_WAIT", 0, 9)}, trace.Record{Op: trace.Shutdown, Call: "shutdown", Held: held("LAST_ACK", 0, 10)}, trace.Record{Op: trace.Close, Call: "close"}),

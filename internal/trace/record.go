@@ -28,22 +28,24 @@ import (
 type Op string
 
 const (
-	Accept    Op = "accept"     // the life of a server's connection begins
-	Connect   Op = "connect"    // the life of a client's connection begins
-	Wait      Op = "wait"       // a poller has reported the connection
-	Watch     Op = "watch"      // a poller is told what to report
-	Receive   Op = "receive"    // N bytes, 0 at the end of the stream
-	Peek      Op = "peek"       // N bytes that stay in the kernel
-	Send      Op = "send"       // N bytes of Asked
-	Shutdown  Op = "shutdown"   // a FIN follows what was sent
-	LingerOff Op = "linger-off" // close will end the stream with a FIN
-	LingerOn  Op = "linger-on"  // close will reset the connection
-	Query     Op = "query"      // N bytes are not acknowledged
-	Deadline  Op = "deadline"   // receiving and sending are interrupted at a time
-	Close     Op = "close"      // the life ends
-	Other     Op = "other"      // any other call
-	Lost      Op = "lost"       // N steps are missing here: the output was too slow
-	Full      Op = "full"       // the file has reached its limit, and ends here
+	Accept      Op = "accept"       // the life of a server's connection begins
+	Connect     Op = "connect"      // the life of a client's connection begins
+	Wait        Op = "wait"         // a poller has reported the connection
+	Watch       Op = "watch"        // a poller is told what to report
+	Receive     Op = "receive"      // N bytes, 0 at the end of the stream
+	Peek        Op = "peek"         // N bytes that stay in the kernel
+	Send        Op = "send"         // N bytes of Asked
+	Shutdown    Op = "shutdown"     // a FIN follows what was sent
+	LingerOff   Op = "linger-off"   // close will end the stream with a FIN
+	LingerOn    Op = "linger-on"    // close will reset the connection
+	Query       Op = "query"        // N bytes are not acknowledged
+	Handshake   Op = "handshake"    // TLS begins
+	CloseNotify Op = "close-notify" // TLS: we have finished sending
+	Deadline    Op = "deadline"     // receiving and sending are interrupted at a time
+	Close       Op = "close"        // the life ends
+	Other       Op = "other"        // any other call
+	Lost        Op = "lost"         // N steps are missing here: the output was too slow
+	Full        Op = "full"         // the file has reached its limit, and ends here
 )
 
 // UnixPeer is the Peer of a connection on a unix socket, which has no address. Such a socket has no

@@ -82,14 +82,14 @@ func TestReasonsFollowFromTheCalls(t *testing.T) {
 			{Op: Accept}, {Op: Receive, N: 1, Asked: 9}, {Op: Receive, Asked: 9, Errno: "ECONNRESET"}, {Op: Close},
 		}, []string{
 			"a connection was in the queue of the listener", "1 byte is owed", "the peer has reset the connection",
-			"a reset: 1 byte is lost, and the peer must know",
+			"a reset: the peer has reset the connection before, and 1 byte is lost",
 		}},
 		{"a write that moves bytes and then fails", Server, []Record{
 			{Op: Accept}, {Op: Receive, N: 5, Asked: 9}, {Op: Send, N: 3, Asked: 5, Errno: "i/o timeout"}, {Op: Send, N: 2, Asked: 2},
 		}, []string{"a connection was in the queue of the listener", "5 bytes are owed", "the deadline has passed", "all is sent: nothing is owed"}},
 		{"closed by another goroutine", Server, []Record{
 			{Op: Accept}, {Op: Receive, Asked: 9, Errno: "use of closed network connection"}, {Op: Close, Errno: "use of closed network connection"},
-		}, []string{"a connection was in the queue of the listener", "another goroutine has closed the connection", "a reset: this connection is not served"}},
+		}, []string{"a connection was in the queue of the listener", "another goroutine has closed the connection", "a reset: no byte of this stream was received"}},
 		{"a reset after our FIN", Server, []Record{
 			{Op: Accept}, {Op: LingerOff}, {Op: Shutdown}, {Op: Query, Errno: "ECONNRESET"}, {Op: Close},
 		}, []string{
@@ -103,8 +103,52 @@ func TestReasonsFollowFromTheCalls(t *testing.T) {
 		{"refused under TLS", Server, []Record{{Op: Accept}, {Op: Shutdown}, {Op: Close}}, []string{
 			"a connection was in the queue of the listener", "a FIN: the client is refused, and has time to read why",
 			"a reset, unless the client has closed, too: it is refused"}},
-		{"refused", Server, []Record{{Op: Accept}, {Op: Close}}, []string{
-			"a connection was in the queue of the listener", "a reset: this connection is not served"}},
+		{"stalled after our FIN", Server, []Record{{Op: Accept}, {Op: LingerOff}, {Op: Shutdown}, {Op: Query, N: 7}, {Op: LingerOn}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "the honest end: close will send a FIN, and not a reset",
+			"a FIN: all is sent, but not yet acknowledged, so the socket stays open", "7 bytes are not acknowledged yet",
+			"close will send a reset", "a reset: 7 bytes are not acknowledged, and may be lost"}},
+		{"refused, or reset by a drain", Server, []Record{{Op: Accept}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "a reset: no byte of this stream was received"}},
+		{"silent until the idle timeout", Server, []Record{{Op: Accept}, {Op: Receive, Asked: 9, Errno: "EAGAIN"}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "nothing has arrived", "a reset: no byte of this stream was received"}},
+		{"reset before its first byte", Server, []Record{{Op: Accept}, {Op: Receive, Asked: 9, Errno: "ECONNRESET"}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "the peer has reset the connection", "a reset: the peer has reset the connection before"}},
+		{"the peer vanishes", Server, []Record{{Op: Accept}, {Op: Receive, N: 2, Asked: 9}, {Op: Send, Asked: 2, Errno: "ETIMEDOUT"}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "2 bytes are owed", "the kernel gave up: the peer did not acknowledge",
+			"a reset: the kernel has given the connection up before, and 2 bytes are lost"}},
+		{"an option that cannot be set", Server, []Record{{Op: Accept, Held: held("ESTABLISHED", 5)}, {Op: LingerOn, Errno: "ENOBUFS"}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "the call failed", "a reset: 5 bytes are unread"}},
+		{"a drain leaves what is not acknowledged", Server, []Record{
+			{Op: Accept}, {Op: LingerOff}, {Op: Shutdown}, {Op: Query, N: 7}, {Op: Close},
+		}, []string{
+			"a connection was in the queue of the listener", "the honest end: close will send a FIN, and not a reset",
+			"a FIN: all is sent, but not yet acknowledged, so the socket stays open", "7 bytes are not acknowledged yet",
+			"7 bytes are not acknowledged yet: the kernel goes on to deliver them",
+		}},
+		{"without memory of its own", Server, []Record{
+			{Op: Accept}, {Op: Peek, N: 5, Asked: 9}, {Op: Send, N: 3, Asked: 5}, {Op: Receive, N: 3, Asked: 3}, {Op: Watch, Events: []Event{Writable}},
+			{Op: Wait, Events: []Event{Writable}}, {Op: Peek, N: 2, Asked: 9}, {Op: Send, Asked: 2, Errno: "EAGAIN"}, {Op: Send, N: 2, Asked: 2}, {Op: Receive, N: 2, Asked: 2},
+			{Op: Peek, Asked: 9}, {Op: LingerOff}, {Op: Close},
+		}, []string{
+			"a connection was in the queue of the listener", "5 bytes arrived and stay in the kernel until they are sent back",
+			"3 bytes are sent, and taken from the kernel next; 2 bytes stay there", "3 bytes are taken from the kernel: they are sent already",
+			"wait for room, and read nothing meanwhile: this is the backpressure", "there is room again for the 2 bytes that are owed",
+			"2 bytes arrived and stay in the kernel until they are sent back", "the kernel has no room: 2 bytes wait until the peer takes some",
+			"2 bytes are sent, and taken from the kernel next", "2 bytes are taken from the kernel: they are sent already",
+			"the peer has finished, and nothing is owed: a half-close",
+			"the honest end: close will send a FIN, and not a reset", "a FIN: the peer has all of its bytes, or will get them",
+		}},
+		{"a unix socket whose peer is gone", Server, []Record{{Op: Accept, Peer: UnixPeer}, {Op: Wait, Events: []Event{Readable}, Held: held("", 0)}, {Op: Peek, Asked: 9, Errno: "ECONNRESET"}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "the peer has finished, or has gone", "the peer has reset the connection", "an end of file: nothing is unread"}},
+		{"TLS", Server, []Record{{Op: Accept}, {Op: Handshake}, {Op: Receive, N: 5, Asked: 9}, {Op: Send, N: 5, Asked: 5}, {Op: Receive, Asked: 9}, {Op: CloseNotify}, {Op: LingerOff}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "the peers have agreed on keys: bytes of the stream may follow", "5 bytes are owed", "all is sent: nothing is owed",
+			"the peer has finished, and nothing is owed: a half-close", "a close_notify: the peer knows that nothing is missing",
+			"the honest end: close will send a FIN, and not a reset", "a FIN: the peer has all of its bytes, or will get them"}},
+		{"a TLS stream that is cut", Server, []Record{{Op: Accept}, {Op: Handshake}, {Op: Receive, Asked: 9, Errno: "truncated"}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "the peers have agreed on keys: bytes of the stream may follow",
+			"a FIN without a close_notify: bytes may be missing", "a reset: no byte of this stream was received"}},
+		{"a handshake that fails", Server, []Record{{Op: Accept}, {Op: Handshake, Errno: "tls: no common version"}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "the handshake failed: the client is refused", "a reset: no byte of this stream was received"}},
 		{"a client", Client, []Record{
 			{Op: Connect}, {Op: Send, N: 5, Asked: 5}, {Op: Receive, N: 2, Asked: 9}, {Op: Receive, N: 3, Asked: 9}, {Op: Shutdown}, {Op: Receive, Asked: 9}, {Op: Close},
 		}, []string{

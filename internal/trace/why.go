@@ -5,45 +5,67 @@ import "fmt"
 // story is what is known of a connection from its calls so far.
 type story struct {
 	side     Side
-	in, out  int64 // bytes received and sent
-	finished bool  // the peer has finished sending
-	shut     bool  // we have
-	reset    bool  // the peer has reset the connection
-	lingers  bool  // close resets the connection
-	unix     bool  // a unix socket, for which the kernel decides that: see unread
-	unread   int   // bytes that have arrived and are not received, if it is known
+	in, out  int64  // bytes received and sent
+	finished bool   // the peer has finished sending
+	shut     bool   // we have
+	gone     string // what has ended the connection before its close; "" if nothing has
+	lingers  bool   // close resets the connection
+	unix     bool   // a unix socket, for which the kernel decides that: see unread
+	unread   int    // bytes that have arrived and are not received, if it is known
+	peeked   int    // bytes that stay in the kernel until they are sent, and are not sent yet
+	queried  int    // bytes that were not acknowledged when we last asked
 }
 
 // step returns the reason of a step, and remembers the step. It depends on nothing but the
 // steps of this connection.
 func (s *story) step(r *Record) string {
 	why := s.why(r)
+	s.note(r)
+	return why
+}
+
+// note remembers a step.
+func (s *story) note(r *Record) {
 	if r.Held != nil {
 		s.unread = r.Held.Arrived
 	}
 	// A call of package net may move bytes and then fail.
-	switch moved := int64(max(r.N, 0)); r.Op {
+	switch moved := max(r.N, 0); r.Op {
 	case Receive:
-		s.in += moved
+		s.in += int64(moved)
 	case Send:
-		s.out += moved
+		s.out += int64(moved)
+		s.peeked = max(0, s.peeked-moved)
+	}
+	switch {
+	case r.Errno == "ECONNRESET":
+		s.gone = "the peer has reset the connection before"
+	case r.Errno == "EPIPE" && !s.shut && s.side == Server: // how a reset after a FIN is reported
+		s.gone = "the peer has reset the connection before"
+	case r.Errno == "ETIMEDOUT":
+		s.gone = "the kernel has given the connection up before"
+	case r.Errno != "" && r.Op == LingerOn:
+		s.lingers = false // it was asked for because the connection has not inherited it
 	}
 	if r.Errno != "" {
-		s.reset = s.reset || r.Errno == "ECONNRESET"
-		return why
+		return
 	}
 	switch r.Op {
 	case Accept, Connect:
 		s.unix = r.Peer == UnixPeer
 		s.lingers = r.Op == Accept && !s.unix // a listener's sockets have it from the listener
-	case Receive:
+	case Receive, Peek:
 		s.finished = s.finished || r.N == 0 && r.Asked > 0
+		if r.Op == Peek {
+			s.peeked = r.N
+		}
 	case Shutdown:
 		s.shut = true
 	case LingerOff, LingerOn:
 		s.lingers = r.Op == LingerOn
+	case Query:
+		s.queried = r.N
 	}
-	return why
 }
 
 // owed returns how many bytes are still to be sent back: by us if we are the server, to us if
@@ -71,6 +93,9 @@ func (s *story) why(r *Record) string {
 	case Receive:
 		return s.whyReceived(r)
 	case Peek:
+		if r.N == 0 {
+			return s.whyReceived(r)
+		}
 		return fmt.Sprintf("%s arrived and stay in the kernel until they are sent back", count(r.N))
 	case Send:
 		return s.whySent(r)
@@ -88,6 +113,10 @@ func (s *story) why(r *Record) string {
 		return "close will send a reset"
 	case Query:
 		return notAcknowledged(r.N)
+	case Handshake:
+		return "the peers have agreed on keys: bytes of the stream may follow"
+	case CloseNotify:
+		return "a close_notify: the peer knows that nothing is missing"
 	case Deadline:
 		return "receiving and sending are interrupted at this time"
 	case Close:
@@ -97,24 +126,32 @@ func (s *story) why(r *Record) string {
 }
 
 func (s *story) whyFailed(r *Record) string {
+	if r.Op == Handshake {
+		return "the handshake failed: the client is refused"
+	}
 	switch r.Errno {
 	case "EAGAIN":
 		switch r.Op {
 		case Receive, Peek:
 			return "nothing has arrived"
 		case Send:
-			return fmt.Sprintf("the kernel has no room: %s wait until the peer takes some", count(int(s.owed())))
+			return fmt.Sprintf("the kernel has no room: %s wait until the peer takes some", count(r.Asked))
 		}
 	case "EINTR":
 		return "a signal interrupted the call: it is repeated"
 	case "ECONNRESET":
 		return "the peer has reset the connection"
 	case "EPIPE":
-		return "sending has ended: by our FIN, or because the peer has gone"
+		if s.shut {
+			return "sending has ended with our FIN"
+		}
+		return "the peer takes nothing any more"
 	case "ETIMEDOUT":
 		return "the kernel gave up: the peer did not acknowledge"
 	case "i/o timeout":
 		return "the deadline has passed"
+	case "truncated":
+		return "a FIN without a close_notify: bytes may be missing"
 	case "use of closed network connection":
 		return "another goroutine has closed the connection"
 	}
@@ -126,12 +163,14 @@ func (s *story) whyReady(r *Record) string {
 	case has(r.Events, Failed), has(r.Events, HangUp) && !s.finished && r.Held != nil && r.Held.State == "CLOSE":
 		return "the connection has failed: the next call says how"
 	case has(r.Events, Writable):
-		return fmt.Sprintf("there is room again for the %s that are owed", count(int(s.owed())))
+		return fmt.Sprintf("there is room again for the %s that are owed", count(max(int(s.owed()), s.peeked)))
 	case r.Held == nil:
 		return "bytes have arrived, or the peer has finished"
 	case r.Held.Arrived > 0:
 		return fmt.Sprintf("%s arrived", count(r.Held.Arrived))
-	case r.Held.State == "CLOSE_WAIT" || r.Held.State == "LAST_ACK" || r.Held.State == "":
+	case s.unix:
+		return "the peer has finished, or has gone"
+	case r.Held.State == "CLOSE_WAIT" || r.Held.State == "LAST_ACK":
 		return "the peer has finished: its FIN has arrived"
 	}
 	return "the socket is ready"
@@ -162,6 +201,8 @@ func (s *story) whyReceived(r *Record) string {
 			return fmt.Sprintf("%s came back, %s to come", count(r.N), are(left))
 		}
 		return "all came back"
+	case s.in < s.out: // after a peek
+		return fmt.Sprintf("%s taken from the kernel: %s sent already", are(int64(r.N)), they(r.N))
 	case s.in == s.out:
 		return fmt.Sprintf("%s owed", are(int64(r.N)))
 	}
@@ -179,8 +220,10 @@ func (s *story) whySent(r *Record) string {
 		return fmt.Sprintf("%s to come back", are(s.owed()+int64(r.N)))
 	case left > 0:
 		return fmt.Sprintf("%s could not be sent, so reading stops", count(int(left)))
+	case left < 0 && r.N < s.peeked:
+		return fmt.Sprintf("%s sent, and taken from the kernel next; %s there", are(int64(r.N)), stay(s.peeked-r.N))
 	case left < 0:
-		return "the bytes are sent, and taken from the kernel next"
+		return fmt.Sprintf("%s sent, and taken from the kernel next", are(int64(r.N)))
 	}
 	return "all is sent: nothing is owed"
 }
@@ -197,16 +240,25 @@ func (s *story) whyClosed() string {
 		return fmt.Sprintf("a reset: %s unread", are(int64(s.unread)))
 	case s.unix:
 		return "an end of file: nothing is unread"
+	case s.gone != "":
+		if s.owed() > 0 {
+			return fmt.Sprintf("a reset: %s, and %s lost", s.gone, are(s.owed()))
+		}
+		return "a reset: " + s.gone
+	case s.lingers && s.shut && s.queried > 0:
+		return fmt.Sprintf("a reset: %s not acknowledged, and may be lost", are(int64(s.queried)))
 	case s.lingers && s.shut && s.in == 0:
 		return "a reset, unless the client has closed, too: it is refused"
-	case s.lingers && s.in == 0 && !s.finished:
-		return "a reset: this connection is not served"
+	case s.lingers && s.in == 0 && !s.finished: // refused, idle, or reset by a drain
+		return "a reset: no byte of this stream was received"
 	case s.lingers && s.owed() > 0:
 		return fmt.Sprintf("a reset: %s lost, and the peer must know", are(s.owed()))
 	case s.lingers:
-		return "a reset: the stream did not come to its end"
-	case s.reset:
-		return "a reset: the peer has reset the connection before"
+		return "a reset: the stream has no clean end"
+	case s.unread > 0:
+		return fmt.Sprintf("a reset: %s unread", are(int64(s.unread)))
+	case s.shut && s.queried > 0:
+		return notAcknowledged(s.queried) + ": the kernel goes on to deliver them"
 	case s.shut:
 		return "all is acknowledged"
 	}
@@ -233,6 +285,21 @@ func are(n int64) string {
 		return "1 byte is"
 	}
 	return fmt.Sprintf("%d bytes are", n)
+}
+
+// they and stay refer to n bytes that were named before.
+func they(n int) string {
+	if n == 1 {
+		return "it is"
+	}
+	return "they are"
+}
+
+func stay(n int) string {
+	if n == 1 {
+		return "1 byte stays"
+	}
+	return fmt.Sprintf("%d bytes stay", n)
 }
 
 func has(events []Event, e Event) bool {

@@ -17,6 +17,7 @@ var drainCases = []testCase{
 		name:    "a drain sends megabytes to a slow reader that has half-closed",
 		promise: "P5, S2: streams finish: the slow reader receives everything, then an end of file; new connections are refused",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     drainOwed,
 	},
 	{
@@ -24,12 +25,14 @@ var drainCases = []testCase{
 		promise: "P5: a connection that was in the queue before Shutdown is accepted and served",
 		on:      "tcp unix",
 		alone:   true,
+		traced:  true,
 		run:     drainQueued,
 	},
 	{
 		name:    "a drain at MaxConns serves the connections in the accept queue",
 		promise: "P5, P7: connections in the queue are served as others end, and the drain ends with the last of them",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     drainAtTheLimit,
 	},
 	{

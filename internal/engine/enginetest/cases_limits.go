@@ -219,6 +219,7 @@ var limitCases = []testCase{
 		name:    "at MaxConns new connections wait in the backlog",
 		promise: "P1, P2: at the limit the listener pauses; connections in the queue are served as others end",
 		on:      "tcp tls unix",
+		traced:  true,
 		run:     connectionsAboveMaxConns,
 	},
 }

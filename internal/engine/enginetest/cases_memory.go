@@ -134,6 +134,7 @@ var tlsMemoryCases = []testCase{
 		name:    "new TLS connections are refused only while all memory holds owed bytes",
 		promise: "S3, P7: bytes that cannot be held are not read; a refusal is counted as RefusedMemory, and ends when memory is free",
 		on:      "tls",
+		traced:  true,
 		run:     spentBudgetTLS,
 	},
 	{
@@ -159,6 +160,7 @@ var tlsMemoryCases = []testCase{
 		name:    "a TLS stream that waits for memory ends at the stall timeout and at the end of a drain",
 		promise: "P5, S7: a wait for memory ends at the stall timeout and when a drain is over",
 		on:      "tls",
+		traced:  true,
 		run:     waitForMemoryEnds,
 	},
 }

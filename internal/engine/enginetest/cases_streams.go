@@ -270,6 +270,7 @@ var unixCases = []testCase{
 		name:    "a unix peer without owed bytes gets an end of file at the end of a drain",
 		promise: "S2: a clean end of file means that the peer has received everything; P5: the end is counted as Drained",
 		on:      "unix",
+		traced:  true,
 		run:     drainedUnix,
 	},
 }

@@ -30,6 +30,7 @@ var tlsCases = []testCase{
 		name:    "a FIN within a record is a truncation",
 		promise: "S2: a truncated stream has no clean end: it is answered by a reset without close_notify, and counted as Truncated",
 		on:      "tls",
+		traced:  true,
 		run:     cutShort,
 	},
 	{
@@ -43,12 +44,14 @@ var tlsCases = []testCase{
 		name:    "invalid TLS after the handshake is reset",
 		promise: "S2: a stream that cannot be decrypted has no clean end; P7: it is counted as Garbled",
 		on:      "tls",
+		traced:  true,
 		run:     garbageLater,
 	},
 	{
 		name:    "a stalled handshake is reset and counted",
 		promise: "P7: after Config.HandshakeTimeout the client is reset and counted",
 		on:      "tls",
+		traced:  true,
 		run:     stalledHandshake,
 	},
 	{
@@ -61,6 +64,7 @@ var tlsCases = []testCase{
 		name:    "a client that disconnects before the handshake is counted as lost",
 		promise: "P3, P7: nothing is left of it, and it is not counted as a TLS error",
 		on:      "tls",
+		traced:  true,
 		run:     probed,
 	},
 	{
@@ -74,6 +78,7 @@ var tlsCases = []testCase{
 		name:    "a TLS 1.2 client is refused if the minimum is 1.3",
 		promise: "P7: it gets an alert with the reason, and is counted as failed",
 		on:      "tls",
+		traced:  true,
 		run:     oldVersion,
 	},
 	{
@@ -86,6 +91,7 @@ var tlsCases = []testCase{
 		name:    "a handshake at the end of a drain is reset and counted",
 		promise: "P5, P7: when the context is done, unfinished handshakes are reset and counted as Drained",
 		on:      "tls",
+		traced:  true,
 		run:     drainHandshake,
 	},
 	{

@@ -121,31 +121,51 @@ func (s *server) checkDescriptors(lives map[int][]trace.Record) {
 // checkCounts compares the sums of the trace with the counters of the engine.
 func (s *server) checkCounts(lives map[int][]trace.Record) {
 	s.t.Helper()
-	var in, out, finished uint64
+	var in, out, finished, peerReset, secured, unsecured uint64
 	unix := false
-	for _, life := range lives {
+	for n, life := range lives {
+		var received, refused = uint64(0), false
 		for _, r := range life {
-			switch moved := uint64(max(r.N, 0)); r.Op {
-			case trace.Receive:
-				in += moved
-			case trace.Send:
+			switch moved := uint64(max(r.N, 0)); {
+			case r.Op == trace.Receive:
+				received += moved
+			case r.Op == trace.Send:
 				out += moved
+			case r.Op == trace.Handshake && r.Errno == "":
+				secured++
+			case r.Op == trace.Handshake:
+				unsecured++
+				refused = true
 			}
 		}
+		in += received
 		unix = unix || life[0].Peer == trace.UnixPeer
-		if why := life[len(life)-1].Why; !strings.HasPrefix(why, "a reset") {
+		switch why := life[len(life)-1].Why; {
+		case why == "a reset: no byte of this stream was received" && received > 0:
+			s.t.Errorf("connection %d ends with %q, and %d bytes were received", n, why, received)
+		case !strings.HasPrefix(why, "a reset"):
 			finished++
+		case strings.Contains(why, "the peer has reset") && !refused:
+			peerReset++
 		}
 	}
 	got := s.Stats()
-	if in != got.BytesIn || out != got.BytesOut {
-		s.t.Errorf("bytes: the trace has %d in and %d out, the engine %d and %d", in, out, got.BytesIn, got.BytesOut)
-	}
-	if n := uint64(len(lives)); n != got.Accepted {
-		s.t.Errorf("connections: the trace has %d, the engine has accepted %d", n, got.Accepted)
+	for _, sum := range []struct {
+		what          string
+		traced, count uint64
+	}{
+		{"bytes in", in, got.BytesIn}, {"bytes out", out, got.BytesOut}, {"connections", uint64(len(lives)), got.Accepted},
+		{"handshakes", secured, got.Handshakes[engine.HandshakeOK]}, {"failed handshakes", unsecured, sum(got.Handshakes[:]) - got.Handshakes[engine.HandshakeOK]},
+	} {
+		if sum.traced != sum.count {
+			s.t.Errorf("%s: the trace has %d, the engine has counted %d", sum.what, sum.traced, sum.count)
+		}
 	}
 	// A unix peer gets an end of file at every end without unread bytes.
 	if want := got.Closes[engine.Finished]; finished != want && (!unix || finished < want) {
 		s.t.Errorf("ends: the trace has %d that are not a reset, the engine %d that are finished", finished, want)
+	}
+	if want := got.Closes[engine.PeerReset]; peerReset != want && !unix {
+		s.t.Errorf("ends: the trace has %d resets by peers, the engine %d", peerReset, want)
 	}
 }

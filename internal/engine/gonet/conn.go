@@ -166,8 +166,8 @@ const (
 // acknowledged everything, the stall timeout is over, or a drain begins.
 func (c *conn) halfClose() engine.Cause {
 	if t, ok := c.peer.(*tlsConn); ok {
-		if err := t.CloseWrite(); err != nil { // close_notify
-			return causeOf(t.classify(err))
+		if err := c.closeNotify(t); err != nil {
+			return causeOf(err)
 		}
 	}
 	tcp, ok := c.socket.(tcpConn)

@@ -136,7 +136,9 @@ func (c *conn) handshake(t *tlsConn) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), c.server.cfg.HandshakeTimeout)
 	defer cancel()
 	t.wire.slot = &handshakeSlot{tokens: c.server.handshakes, timeout: ctx.Done(), resetting: c.server.resetting}
+	begin := c.life.Now()
 	err := t.HandshakeContext(ctx)
+	c.traceHandshake(begin, err)
 	t.wire.slot.release()
 	t.wire.slot = nil
 

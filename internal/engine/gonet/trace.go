@@ -1,7 +1,9 @@
 package gonet
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"time"
@@ -45,6 +47,22 @@ func (c *conn) traceWrite(begin time.Duration, n int, err error) {
 	}
 	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Send, Call: "Write", Args: fmt.Sprint(len(c.buf.Owed)),
 		N: n, Asked: len(c.buf.Owed), Data: c.buf.Owed})
+}
+
+// traceHandshake records a TLS handshake, which ended with err.
+func (c *conn) traceHandshake(begin time.Duration, err error) {
+	if errors.Is(err, io.EOF) { // only a stream may end with it
+		err = io.ErrUnexpectedEOF
+	}
+	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Handshake, Call: "Handshake"})
+}
+
+// closeNotify sends the close_notify of TLS. The error is that of tlsConn.classify.
+func (c *conn) closeNotify(t *tlsConn) error {
+	begin := c.life.Now()
+	err := t.classify(t.CloseWrite())
+	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.CloseNotify, Call: "CloseWrite"})
+	return err
 }
 
 // undelivered is sock.Calls.Undelivered.
