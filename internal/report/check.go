@@ -37,9 +37,6 @@ type checkPage struct {
 	Sections []checkSection
 }
 
-// Signs explains the signs of the verdicts.
-func (p checkPage) Signs() string { return verdictLegend }
-
 // checkSection is one result: its verdict, where it comes from, and its findings.
 type checkSection struct {
 	Name     string // "" if there is only one
@@ -79,7 +76,7 @@ func WriteCheckHTML(w io.Writer, checks []Check) error {
 	p.Style += template.CSS(checkCSS)
 	p.Policy = "default-src 'none'; style-src " + digest(string(p.Style))
 	for i, c := range checks {
-		s := checkSection{Verdict: c.Verdict(), Sign: verdictSigns[c.Verdict()], Summary: c.Summary(), Facts: facts(c.Columns())}
+		s := checkSection{Verdict: c.Verdict(), Sign: signOf(c.Verdict()), Summary: c.Summary(), Facts: facts(c.Columns())}
 		if p.Wide {
 			s.Name = c.Name
 		}

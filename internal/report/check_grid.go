@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"echod/check"
@@ -27,9 +28,23 @@ type gridCell struct {
 	Title   string // what it means, in words
 }
 
-// verdictSigns are those of the verdicts. A failure has the letter of its class where there is no word
-// beside it.
-var verdictSigns = map[check.Verdict]string{check.Pass: "✓", check.Fail: "✗", check.Skip: "–", check.Error: "?", "": "·"}
+// verdictSign is the sign of a verdict, and what it means.
+type verdictSign struct {
+	verdict check.Verdict
+	sign    string
+	meaning string
+}
+
+// verdictSigns are those of the verdicts. A failure has the letter of its class where there is no
+// word beside it.
+var verdictSigns = []verdictSign{
+	{check.Pass, "✓", "the rule passes"}, {check.Fail, "✗", "it fails"}, {check.Skip, "–", "it was skipped"},
+	{check.Error, "?", "the result is inconclusive"}, {"", "·", "it did not run"},
+}
+
+func signOf(v check.Verdict) string {
+	return verdictSigns[slices.IndexFunc(verdictSigns, func(s verdictSign) bool { return s.verdict == v })].sign
+}
 
 // letters abbreviate the classes of failures. Each class that a rule can fail with has its own.
 var letters = map[check.Class]string{
@@ -42,7 +57,7 @@ var letters = map[check.Class]string{
 // Word returns the verdict as a word.
 func (c gridCell) Word() string { return cmp.Or(string(c.Verdict), "not run") }
 
-// Legend explains the letters in the grid; "" if it has none.
+// Legend explains the signs and letters in the grid.
 func (g grid) Legend() string {
 	used := map[string]bool{}
 	for _, row := range g.Rows {
@@ -50,13 +65,22 @@ func (g grid) Legend() string {
 			used[cell.Sign] = true
 		}
 	}
-	var words []string
-	for _, c := range check.Classes() {
-		if used[letters[c.Class]] {
-			words = append(words, letters[c.Class]+" "+string(c.Class)+": "+c.Meaning)
+	var words, classes []string
+	for _, s := range verdictSigns {
+		if used[s.sign] {
+			words = append(words, s.sign+" "+s.meaning)
 		}
 	}
-	return strings.Join(words, "; ")
+	for _, c := range check.Classes() {
+		if used[letters[c.Class]] {
+			classes = append(classes, letters[c.Class]+" "+string(c.Class)+": "+c.Meaning)
+		}
+	}
+	legend := strings.Join(words, ", ") + "."
+	if classes != nil {
+		legend += " A letter is the class of a failure: " + strings.Join(classes, "; ") + "."
+	}
+	return legend
 }
 
 // newGrid returns the grid of the reports of one result.
@@ -76,21 +100,31 @@ func newGrid(columns []check.Column) (g grid) {
 
 func newCell(r *check.Report, rule string) gridCell {
 	if r == nil {
-		return gridCell{Sign: verdictSigns[""], Title: rule + ": not run"}
+		return gridCell{Sign: signOf(""), Title: rule + ": not run"}
 	}
 	result := r.Result(rule)
-	cell := gridCell{result.Verdict, verdictSigns[result.Verdict], rule + ": " + cmp.Or(string(result.Verdict), "not run")}
+	cell := gridCell{result.Verdict, signOf(result.Verdict), rule + ": " + cmp.Or(string(result.Verdict), "not run")}
 	if note := result.Note(); note != "" {
 		cell.Title += ": " + note
 	}
 	return cell
 }
 
-// gridOf returns the grid of several results.
+// columnsOf returns the columns that c has in a grid of that many results. A comparison that is one
+// of several has only the path, which all others are about.
+func columnsOf(c Check, results int) []check.Column {
+	all := c.Columns()
+	if _, ok := c.Checked.(*check.Comparison); ok && results > 1 {
+		return all[:1]
+	}
+	return all
+}
+
+// gridOf returns the grid of results in which a letter says how a rule fails.
 func gridOf(checks []Check) grid {
 	var columns []check.Column
 	for _, c := range checks {
-		all := columnsOf(c)
+		all := columnsOf(c, len(checks))
 		for _, column := range all {
 			name := c.Name
 			if len(all) > 1 {

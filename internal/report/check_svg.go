@@ -1,20 +1,28 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"io"
 	"strings"
 
 	"echod/check"
+	"echod/internal/draw"
 )
 
 // Sizes of the picture of a grid, in pixels.
 const (
 	gridCellWidth, gridCellHeight = 22, 18
-	gridLabelWidth                = 6.5 // of a letter of a name, at most
-	gridCharWidth                 = 5.8 // on average
+	gridMargin                    = 6
+	gridLineHeight                = 15  // of the legend
+	gridLetterWidth               = 6.5 // in a name, at most
+	gridTextWidth                 = 5.8 // of a letter, on average
+	gridMinWidth                  = 200 // of the cells with the legend
 )
+
+// mostLetters is how long a name above a column is.
+const mostLetters = 40
 
 const gridStyle = `.g{--paper:#fff;--ink:#1b1f24;--pass:#d9f2e3;--passed:#0b5a31;--fail:#fbdcd7;--failed:#8f1b12;--skip:#eceff2;--skipped:#515a64;--error:#ece0f7;--doubted:#5b2a86;font:11px system-ui,"DejaVu Sans",sans-serif}
 @media (prefers-color-scheme:dark){.g{--paper:#14171b;--ink:#e6e9ec;--pass:#143524;--passed:#7ddba4;--fail:#47201c;--failed:#ffab9f;--skip:#262c33;--skipped:#a5afb9;--error:#35234a;--doubted:#d3b2f2}}
@@ -29,24 +37,22 @@ func WriteCheckSVG(w io.Writer, checks []Check) error {
 	for _, row := range g.Rows {
 		left = max(left, len(row.Rule))
 	}
-	for _, head := range g.Heads {
-		top = max(top, len([]rune(head)))
+	for i, head := range g.Heads {
+		g.Heads[i] = cutTo(head, mostLetters)
+		top = max(top, len([]rune(g.Heads[i])))
 	}
-	left, top = 12+int(float64(left)*gridLabelWidth), 14+int(float64(top)*gridLabelWidth)
-	legend := verdictLegend
-	if more := g.Legend(); more != "" {
-		legend += " A letter is the class of a failure: " + more + "."
-	}
-	width := left + max(len(g.Heads)*gridCellWidth, 200) + 8
+	left, top = 2*gridMargin+int(float64(left)*gridLetterWidth), 2*gridMargin+int(float64(top)*gridLetterWidth)
+	width := left + max(len(g.Heads)*gridCellWidth, gridMinWidth) + gridMargin
 	var b strings.Builder
+	for i, head := range g.Heads {
+		fmt.Fprintf(&b, `<text transform="translate(%d %d)rotate(-90)">%s</text>`, left+i*gridCellWidth+gridCellWidth/2+3, top-gridMargin, html.EscapeString(head))
+	}
+	b.WriteByte('\n')
 	y := top
 	for _, row := range g.Rows {
-		fmt.Fprintf(&b, `<text x="6" y="%d">%s</text>`, y+13, html.EscapeString(row.Rule))
+		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`, gridMargin, y+13, html.EscapeString(row.Rule))
 		for i, cell := range row.Cells {
-			class := cell.Verdict
-			if class == "" {
-				class = "none"
-			}
+			class := cmp.Or(cell.Verdict, "none")
 			x := left + i*gridCellWidth
 			fmt.Fprintf(&b, `<g><title>%s</title><rect class="%s" x="%d" y="%d" width="%d" height="%d"/><text class="s %s" x="%d" y="%d">%s</text></g>`,
 				html.EscapeString(cell.Title), class, x, y, gridCellWidth-2, gridCellHeight-2, class, x+gridCellWidth/2-1, y+12, cell.Sign)
@@ -54,21 +60,24 @@ func WriteCheckSVG(w io.Writer, checks []Check) error {
 		b.WriteByte('\n')
 		y += gridCellHeight
 	}
-	for _, line := range foldTo(legend, int(float64(width-12)/gridCharWidth)) {
-		y += 15
-		fmt.Fprintf(&b, `<text x="6" y="%d">%s</text>`, y, html.EscapeString(line))
+	legend := draw.Fold(g.Legend(), int(float64(width-2*gridMargin)/gridTextWidth), "", "")
+	for line := range strings.Lines(legend) {
+		y += gridLineHeight
+		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`, gridMargin, y, html.EscapeString(strings.TrimSpace(line)))
 	}
-	height := y + 10
-	var heads strings.Builder
-	for i, head := range g.Heads {
-		fmt.Fprintf(&heads, `<text transform="translate(%d %d)rotate(-90)">%s</text>`, left+i*gridCellWidth+gridCellWidth/2+3, top-6, html.EscapeString(head))
-	}
+	height := y + gridLineHeight - 3
 	return writeMarkup(w, fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="g" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d" role="img" aria-label="%[3]s"><style>%[4]s</style><rect class="paper" width="%[1]d" height="%[2]d"/>%[5]s
-%[6]s</svg>
-`, width, height, html.EscapeString(gridLabel(checks)), gridStyle, heads.String(), b.String()))
+</svg>
+`, width, height, html.EscapeString(gridLabel(checks)), gridStyle, b.String()))
 }
 
-const verdictLegend = "✓ the rule passes, ✗ it fails, – it was skipped, ? the result is inconclusive, · it did not run."
+// cutTo returns text, or the first n characters of it and dots in place of the last.
+func cutTo(text string, n int) string {
+	if letters := []rune(text); len(letters) > n {
+		return string(letters[:n-1]) + "…"
+	}
+	return text
+}
 
 // gridLabel describes the picture in words.
 func gridLabel(checks []Check) string {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"echod/check"
 	"echod/internal/draw"
 )
 
@@ -42,14 +41,10 @@ func WriteCheckText(w io.Writer, checks []Check, color bool) error {
 		}
 		b.WriteByte('\n')
 	}
-	legend := verdictLegend
-	if more := g.Legend(); more != "" {
-		legend += " A letter is the class of a failure: " + more + "."
-	}
-	b.WriteString("\n" + strings.Join(foldTo(legend, 80), "\n") + "\n\n")
+	b.WriteString("\n" + draw.Fold(g.Legend(), 80, "", "") + "\n")
 	column := 0
 	for _, c := range checks {
-		heads := len(columnsOf(c))
+		heads := len(columnsOf(c, len(checks)))
 		numbers := fmt.Sprint(column + 1)
 		if heads > 1 {
 			numbers += fmt.Sprintf("–%d", column+heads)
@@ -63,19 +58,4 @@ func WriteCheckText(w io.Writer, checks []Check, color bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// columnsOf returns the columns that c has in a grid of several results. Of a comparison that is
-// the path, which all others are about.
-func columnsOf(c Check) []check.Column {
-	all := c.Columns()
-	if _, ok := c.Checked.(*check.Comparison); ok {
-		return all[:1]
-	}
-	return all
-}
-
-// foldTo returns the lines of words.
-func foldTo(words string, width int) []string {
-	return strings.Split(strings.TrimSuffix(draw.Fold(words, width, "", ""), "\n"), "\n")
 }

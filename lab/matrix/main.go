@@ -1,10 +1,11 @@
-// Matrix runs echod check through other programs and writes the results to docs/matrix.md
-// and docs/matrix/. Everything runs on 127.0.0.1.
+// Matrix runs echod check through other programs and writes the results to docs/matrix.md,
+// docs/matrix.svg and docs/matrix/. Everything runs on 127.0.0.1.
 //
 //	go run .                  every program that is available; takes ten minutes or more
 //	go run . -quick           haproxy, nginx and socat; writes nothing
 //	go run . -only socat,frp  some programs; writes nothing
-//	go run . -render          writes docs/matrix.md from docs/matrix/, runs nothing
+//	go run . -render          writes docs/matrix.md and docs/matrix.svg from docs/matrix/,
+//	                          runs none of the programs
 package main
 
 import (
@@ -13,7 +14,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -41,10 +44,10 @@ type options struct {
 func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "run haproxy, nginx and socat, and write nothing")
-	flag.BoolVar(&o.render, "render", false, "write matrix.md from the files in matrix/, and run nothing")
+	flag.BoolVar(&o.render, "render", false, "write matrix.md and matrix.svg from the files in matrix/, and run none of the programs")
 	flag.StringVar(&o.only, "only", "", "run these programs, by name, separated by commas, and write nothing")
 	flag.StringVar(&o.root, "root", "", "a directory with Debian packages that dpkg-deb -x has unpacked")
-	flag.StringVar(&o.docs, "docs", "../../docs", "the directory of matrix.md and matrix/")
+	flag.StringVar(&o.docs, "docs", "../../docs", "the directory of matrix.md, matrix.svg and matrix/")
 	flag.StringVar(&o.echod, "echod", "", "use this echod instead of building one")
 	flag.IntVar(&o.parallel, "parallel", 3, "run this many setups at the same time")
 	flag.DurationVar(&o.timeout, "timeout", time.Hour, "stop after this time")
@@ -67,7 +70,10 @@ func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
 func run(ctx context.Context, o options) error {
 	if o.render {
-		return page.Render(o.docs, programs.All(), programs.Missing())
+		if err := page.Render(o.docs, programs.All(), programs.Missing()); err != nil {
+			return err
+		}
+		return draw(ctx, o.docs)
 	}
 	// Processes end with the thread that has started them.
 	runtime.LockOSThread()
@@ -111,7 +117,25 @@ func run(ctx context.Context, o options) error {
 	if o.quick || o.only != "" {
 		return errors.Join(page.Summary(os.Stdout, outcomes), allRan(outcomes))
 	}
-	return page.Write(o.docs, outcomes, programs.Missing())
+	if err := page.Write(o.docs, outcomes, programs.Missing()); err != nil {
+		return err
+	}
+	return draw(ctx, o.docs)
+}
+
+// draw lets the echod of this repository draw docs/matrix.svg from the reports in docs/matrix/.
+func draw(ctx context.Context, docs string) error {
+	docs, err := filepath.Abs(docs)
+	if err != nil {
+		return err
+	}
+	reports, err := page.Reports(docs)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", append([]string{"run", "-C", "../..", "./cmd/echod", "report", "--output", filepath.Join(docs, "matrix.svg")}, reports...)...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd.Run()
 }
 
 // allRan returns an error if a setup could not be run.

@@ -2,7 +2,6 @@ package page
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"echod/lab/matrix/lab"
@@ -43,81 +42,6 @@ func withVerdict(r *lab.Report, verdict string) []string {
 		}
 	}
 	return all
-}
-
-// letters are abbreviations of classes for the grid.
-var letters = []struct{ class, letter, means string }{
-	{"premature-eof", "F", "a FIN too early (premature-eof)"},
-	{"reset", "R", "a reset"},
-	{"timeout", "T", "a timeout: bytes are missing (timeout)"},
-	{"late", "L", "too late (late)"},
-	{"silent", "S", "no FIN, no reset, no data (silent)"},
-	{"corrupt", "B", "wrong or missing bytes (corrupt)"},
-	{"refused", "C", "a connect was refused (refused)"},
-	{"unbounded", "U", "reads without limit (unbounded)"},
-	{"truncated", "N", "a close_notify that is missing, or that follows a truncated stream (truncated)"},
-}
-
-// grid writes a row for each rule and a column for each setup.
-func (p *document) grid() {
-	p.line("## Rules and setups\n\nThe columns are the rows of the summary. ✓ the rule passes. A letter shows how the rule fails:\n%s"+
-		". – the rule did not run, ? inconclusive.\n", p.legend())
-	var head, rule strings.Builder
-	for i, o := range p.outcomes {
-		if o.Report != nil {
-			fmt.Fprintf(&head, " %d |", i+1)
-			rule.WriteString(":-:|")
-		}
-	}
-	p.line("| rule |%s\n|---|%s", &head, &rule)
-	for _, rule := range p.rules() {
-		row := "| " + link(rule) + " |"
-		for _, o := range p.outcomes {
-			if o.Report != nil {
-				row += " " + mark(o.Report, rule) + " |"
-			}
-		}
-		p.line("%s", row)
-	}
-	p.line("")
-}
-
-// legend explains the letters in the grid.
-func (p *document) legend() string {
-	var used []string
-	for _, o := range p.outcomes {
-		if o.Report == nil {
-			continue
-		}
-		for _, r := range o.Report.Results {
-			used = append(used, r.Class)
-		}
-	}
-	var words []string
-	for _, l := range letters {
-		if slices.Contains(used, l.class) {
-			words = append(words, fmt.Sprintf("**%s** %s", l.letter, l.means))
-		}
-	}
-	return strings.Join(words, ", ")
-}
-
-func mark(report *lab.Report, rule string) string {
-	r, ok := report.Find(rule)
-	switch {
-	case !ok || r.Verdict == "skip":
-		return "–"
-	case r.Verdict == "pass":
-		return "✓"
-	case r.Verdict != "fail":
-		return "?"
-	}
-	for _, l := range letters {
-		if l.class == r.Class {
-			return "**" + l.letter + "**"
-		}
-	}
-	return "**" + r.Class + "**"
 }
 
 // questions are questions of users. The answer for a proxy is the first one of which it

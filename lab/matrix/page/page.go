@@ -132,18 +132,20 @@ func writePage(dir string, outcomes []lab.Outcome, missing []programs.Absent) er
 	return os.WriteFile(filepath.Join(dir, "matrix.md"), []byte(p.text()), 0o644)
 }
 
-// fileOf returns the name of the report of outcome i.
+// fileOf returns the name of the report of outcome i: its number, the program, and the
+// configuration if it is not the default.
 func fileOf(i int, o lab.Outcome) string {
-	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(o.Program))
-	for strings.Contains(name, "--") {
-		name = strings.ReplaceAll(name, "--", "-")
+	name := o.Program
+	if o.Setup.Fixes != "" {
+		name += " " + o.Setup.Name
 	}
-	return fmt.Sprintf("%02d-%s.json", i+1, strings.Trim(name, "-"))
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	return fmt.Sprintf("%02d-%s.json", i+1, strings.Join(words, "-"))
+}
+
+// Reports returns the files in dir/matrix with the reports of check, in the order of the page.
+func Reports(dir string) ([]string, error) {
+	return filepath.Glob(filepath.Join(dir, "matrix", "[0-9]*.json"))
 }
 
 // document is the text of docs/matrix.md.
@@ -160,7 +162,6 @@ func (p *document) text() string {
 	p.summary()
 	p.answers()
 	p.remarks()
-	p.grid()
 	p.line("%s", repeat)
 	p.notTested()
 	for i, o := range p.outcomes {
@@ -170,27 +171,6 @@ func (p *document) text() string {
 	}
 	p.line("`make matrix` writes this page. To change it, change lab/matrix and run that, or `go run . -render` there.")
 	return p.String()
-}
-
-// rules returns all rules of the reports, in the order of check: a rule that only some
-// reports have comes after the one before it there.
-func (p *document) rules() []string {
-	var all []string
-	for _, o := range p.outcomes {
-		if o.Report == nil {
-			continue
-		}
-		next := 0
-		for _, r := range o.Report.Results {
-			i := slices.Index(all, r.Rule)
-			if i < 0 {
-				i = next
-				all = slices.Insert(all, i, r.Rule)
-			}
-			next = i + 1
-		}
-	}
-	return all
 }
 
 // proxiesThat returns the number of setups of proxies with this verdict of rule.

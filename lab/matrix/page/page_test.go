@@ -118,17 +118,15 @@ func TestEveryProxyHasOneAnswerToEachQuestion(t *testing.T) {
 	}
 }
 
-func TestRulesOfDifferentReportsKeepTheirOrder(t *testing.T) {
-	report := func(rules ...string) lab.Outcome {
-		r := &lab.Report{}
-		for _, rule := range rules {
-			r.Results = append(r.Results, lab.Result{Rule: rule})
+func TestConfigurationIsInTheNameOfItsReport(t *testing.T) {
+	for want, o := range map[string]lab.Outcome{
+		"01-haproxy.json":                   {Program: "haproxy", Setup: lab.Setup{Name: "default"}},
+		"01-nginx-stream.json":              {Program: "nginx (stream)", Setup: lab.Setup{Name: "default: a"}},
+		"01-socat-t-3600-backlog-1024.json": {Program: "socat", Setup: lab.Setup{Name: "-t 3600, backlog=1024", Fixes: "it"}},
+	} {
+		if got := fileOf(0, o); got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
-		return lab.Outcome{Report: r}
-	}
-	p := document{outcomes: []lab.Outcome{report("a", "urgent", "c"), {}, report("a", "c", "tls"), report("a", "b", "c")}}
-	if got, want := strings.Join(p.rules(), " "), "a b urgent c tls"; got != want {
-		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

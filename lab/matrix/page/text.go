@@ -8,6 +8,11 @@ rarely says what they do to a connection. Here ` + "`echod check`" + ` tests an 
 through such programs, one at a time: first in the default configuration of their
 documentation, then, if there is one, in a configuration that fixes the failures.
 
+![A table of rules and programs. Every program fails some rules, most fail the rules about resets, and about half lose the reply after a half-close. The summary below has the same failures in words](matrix.svg)
+
+Each column is a row of the [summary](#summary). ` + "`echod report`" + ` draws such a table from your own
+[reports](report.md#the-page), too.
+
 ` + "```" + `
                 ┌─────────────┐──▶ echod serve   an honest echo server
 echod check ──▶ │ the program │──▶ echod agent   reports what the server side saw
