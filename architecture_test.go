@@ -19,7 +19,7 @@ var imports = map[string][]string{
 	"check/checktest":            {"check"},
 	"cmd/echod":                  {"internal/cli"},
 	"docs/engines/include":       {},
-	"docs/engines/naive":         {},
+	"docs/engines/naive":         {"internal/sys", "internal/trace"},
 	"echotest":                   {"internal/engine", "internal/engine/gonet", "internal/sock", "internal/endpoint", "internal/certs", "internal/dial"},
 	"internal/accept":            {"internal/errno"},
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog", "internal/usage"},

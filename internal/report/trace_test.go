@@ -13,7 +13,7 @@ const traceText = `{"format":"echod-trace/1","program":"echod serve","side":"ser
 {"t_ns":1000000,"took_ns":1000,"conn":1,"peer":"127.0.0.1:5001","engine":"epoll","fd":7,"op":"accept","call":"accept4","args":"5, 0","n":7,"kernel":{"state":"ESTABLISHED"},"why":"a connection was in the queue of the listener"}
 {"t_ns":1010000,"took_ns":40000,"conn":1,"op":"receive","call":"recv","args":"7, 64, 0","n":5,"asked":64,"data":"aGVsbG8=","kernel":{"state":"ESTABLISHED"},"why":"5 bytes are owed"}
 {"t_ns":1020000,"took_ns":1000,"conn":2,"peer":"<b>","op":"accept","call":"accept4","n":8}
-{"t_ns":1060000,"took_ns":1000,"conn":1,"op":"send","call":"send","args":"7, 5, MSG_NOSIGNAL","n":5,"asked":5,"data":"aGVsbG8=","kernel":{"state":"CLOSE_WAIT","unacknowledged":5},"why":"all is sent: nothing is owed"}
+{"t_ns":1060000,"took_ns":1000,"conn":1,"op":"send","call":"send","args":"7, 5, MSG_NOSIGNAL","n":5,"asked":5,"data":"aGVsbG8=","kernel":{"state":"CLOSE_WAIT","unacknowledged":5,"resets":true},"why":"all is sent: nothing is owed"}
 {"t_ns":2060000,"took_ns":1000,"conn":1,"op":"close","call":"close","args":"7","n":0,"why":"a reset: the stream did not come to its end"}
 {"t_ns":2070000,"op":"lost","call":"","n":3}
 {"t_ns":2080000,"op":"full","call":"","n":0}

@@ -139,6 +139,9 @@ func (r *reader) add(rec *trace.Record) {
 	s.Arrived, s.Acknowledged = max(r.last.Arrived, s.Received), r.last.Acknowledged
 	if h := rec.Held; h != nil {
 		s.State = h.State
+		if h.State != "" {
+			r.resets = h.Resets
+		}
 		s.Arrived = max(s.Arrived, s.Received+int64(h.Arrived))
 		s.Acknowledged = max(s.Acknowledged, min(s.Sent, s.Sent-int64(h.Unacknowledged)))
 		s.PeerFinished = s.PeerFinished || h.State == "CLOSE_WAIT" || h.State == "LAST_ACK" || h.State == "CLOSING"

@@ -18,7 +18,7 @@ const Style = `.seq{--paper:#fff;--ink:#1b1f24;--faint:#5b6570;--line:#c9cfd6;--
 .seq .paper{fill:var(--paper)}.seq text{fill:var(--ink)}.seq .why,.seq .name,.seq .gap{fill:var(--faint)}
 .seq .call{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:9.5px}
 .seq .name{font-size:8.5px}.seq .n{font-size:7.5px;text-anchor:middle;paint-order:stroke;stroke:var(--paper);stroke-width:2.5px}
-.seq .state{font-size:8px;font-weight:600}
+.seq .engine{font-size:13px;font-weight:600}.seq .state{font-size:8px;font-weight:600}
 .seq .lifeline{stroke:var(--line);stroke-width:1}.seq .fold{stroke:var(--line);stroke-dasharray:2 2}
 .seq .in{fill:var(--in)}.seq .own{fill:var(--own)}.seq .out{fill:var(--out)}
 .seq .band{opacity:.55}.seq .strip{fill:var(--line)}.seq .strip.odd{fill:var(--faint)}
@@ -135,7 +135,10 @@ func (d *diagram) row(s *Step) {
 
 // text writes when, the call and the reason, folded.
 func (d *diagram) text(s *Step) {
-	call := "+" + trace.Short(s.At) + " " + trace.CallText(&s.Record)
+	call := trace.CallText(&s.Record)
+	if d.life.Duration() > 0 { // else the trace has no times
+		call = "+" + trace.Short(s.At) + " " + call
+	}
 	for line := range strings.Lines(draw.Fold(call, callWidth, "", "  ")) {
 		d.line("call", line)
 	}
@@ -220,6 +223,7 @@ func (d *diagram) document() string {
 	title := fmt.Sprintf("The life of connection %d, peer %s", d.life.Number, d.life.Peer)
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="seq" viewBox="0 0 %d %d" role="img" aria-label="%s">`, width, d.y, html.EscapeString(title))
 	fmt.Fprintf(&b, `<rect class="paper" width="%d" height="%d"/>`, width, d.y)
+	fmt.Fprintf(&b, `<text class="engine" x="%d" y="%d">%s</text>`, textAt+lane, top-10, html.EscapeString(d.life.Engine))
 	peer := "client"
 	if d.life.Side == trace.Client {
 		peer = "server"

@@ -19,6 +19,9 @@ type Held struct {
 	// Window is the receive window that the peer was last told: tcpi_rcv_wnd. It is 0
 	// before Linux 6.2.
 	Window int `json:"window"`
+	// Resets reports whether close(2) would reset the connection: SO_LINGER is set, with a
+	// time of 0 (socket(7)).
+	Resets bool `json:"resets,omitempty"`
 	// RTT is the smoothed round trip in microseconds.
 	RTT int `json:"rtt_us"`
 	// Retransmits is how many segments were sent again since the connection began.

@@ -19,7 +19,7 @@ var states = [...]string{
 	7: "CLOSE", 8: "CLOSE_WAIT", 9: "LAST_ACK", 10: "LISTEN", 11: "CLOSING", 12: "NEW_SYN_RECV",
 }
 
-// Inspect makes up to four system calls: TCP_INFO and three of ioctl(2) (tcp(7)).
+// Inspect makes up to five system calls: TCP_INFO, SO_LINGER and three of ioctl(2) (tcp(7)).
 func (*Linux) Inspect(fd int) (held Held, ok bool) {
 	arrived, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
 	if err != nil {
@@ -34,6 +34,9 @@ func (*Linux) Inspect(fd int) (held Held, ok bool) {
 	held.Unsent, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
 	if int(info.State) < len(states) {
 		held.State = states[info.State]
+	}
+	if linger, err := unix.GetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER); err == nil {
+		held.Resets = linger.Onoff != 0 && linger.Linger == 0
 	}
 	held.PeerWindow, held.Window = int(info.Snd_wnd), int(info.Rcv_wnd)
 	held.RTT, held.Retransmits = int(info.Rtt), int(info.Total_retrans)

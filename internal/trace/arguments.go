@@ -18,6 +18,8 @@ func acceptArgs(fd, flags int) string {
 	return fmt.Sprintf("%d, %s", fd, names(uint32(flags), []flag{{unix.SOCK_NONBLOCK, "SOCK_NONBLOCK"}, {unix.SOCK_CLOEXEC, "SOCK_CLOEXEC"}}))
 }
 
+func bufferArgs(fd, n int) string { return fmt.Sprintf("%d, %d", fd, n) }
+
 func messageArgs(fd, n, flags int) string {
 	return fmt.Sprintf("%d, %d, %s", fd, n, names(uint32(flags), []flag{{unix.MSG_PEEK, "MSG_PEEK"}, {unix.MSG_DONTWAIT, "MSG_DONTWAIT"}, {unix.MSG_NOSIGNAL, "MSG_NOSIGNAL"}, {unix.MSG_OOB, "MSG_OOB"}}))
 }
@@ -66,19 +68,18 @@ func pollArgs(fds []unix.PollFd, at, timeout int) string {
 
 // selectArgs shows the words of the two sets that have the bit of fd.
 func selectArgs(nfd, fd int, read, write *unix.FdSet, timeout int) string {
-	return fmt.Sprintf("%d, %s, %s, %d", nfd, word("r", nfd, fd, read), word("w", nfd, fd, write), timeout)
+	return fmt.Sprintf("%d, %s, %s, %d", nfd, word("r", fd, read), word("w", fd, write), timeout)
 }
 
-func selectResult(nfd, fd int, read, write *unix.FdSet) string {
-	return fmt.Sprintf("{%s, %s}", word("r", nfd, fd, read), word("w", nfd, fd, write))
+func selectResult(fd int, read, write *unix.FdSet) string {
+	return fmt.Sprintf("{%s, %s}", word("r", fd, read), word("w", fd, write))
 }
 
-// word writes the word of set that has the bit of fd, as bits. The rightmost is the lowest
-// descriptor in it. Bits from limit on are not looked at, so they are not shown.
-func word(name string, limit, fd int, set *unix.FdSet) string {
+// word writes the word of set that has the bit of fd, as bits without leading zeros. The rightmost
+// is the lowest descriptor in it.
+func word(name string, fd int, set *unix.FdSet) string {
 	at := fd / unix.NFDBITS
-	n := min(limit-at*unix.NFDBITS, unix.NFDBITS)
-	return fmt.Sprintf("%s[%d]=%0*b", name, at, n, uint64(uint(set.Bits[at])))
+	return fmt.Sprintf("%s[%d]=%b", name, at, uint64(uint(set.Bits[at])))
 }
 
 func eventResult(prefix string, fd int, events uint32) string {

@@ -112,6 +112,29 @@ func (k *kernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
 	return n, errno
 }
 
+// Read and Write are the calls of a program that does not use recv(2) and send(2).
+func (k *kernel) Read(fd int, p []byte) (int, sys.Errno) {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.Read(fd, p)
+	}
+	begin := l.Now()
+	n, errno := k.Kernel.Read(fd, p)
+	k.step(l, fd, begin, errno, Record{Op: Receive, Call: "read", Args: bufferArgs(fd, len(p)), N: n, Asked: len(p), Data: p})
+	return n, errno
+}
+
+func (k *kernel) Write(fd int, p []byte) (int, sys.Errno) {
+	l := k.life(fd)
+	if l == nil {
+		return k.Kernel.Write(fd, p)
+	}
+	begin := l.Now()
+	n, errno := k.Kernel.Write(fd, p)
+	k.step(l, fd, begin, errno, Record{Op: Send, Call: "write", Args: bufferArgs(fd, len(p)), N: n, Asked: len(p), Data: p})
+	return n, errno
+}
+
 func (k *kernel) Shutdown(fd, how int) sys.Errno {
 	l := k.life(fd)
 	if l == nil {
@@ -235,7 +258,7 @@ func (k *kernel) Select(nfd int, r, w *unix.FdSet, timeout int) (int, sys.Errno)
 		}
 		if l := k.life(fd); l != nil {
 			k.step(l, fd, begin, errno, Record{Op: Wait, Call: "select", Args: selectArgs(nfd, fd, &read, &write, timeout),
-				N: n, Result: selectResult(nfd, fd, r, w), Events: events})
+				N: n, Result: selectResult(fd, r, w), Events: events})
 		}
 	}
 	return n, errno

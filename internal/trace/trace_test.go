@@ -149,6 +149,12 @@ func TestReasonsFollowFromTheCalls(t *testing.T) {
 			"a FIN without a close_notify: bytes may be missing", "a reset: no byte of this stream was received"}},
 		{"a handshake that fails", Server, []Record{{Op: Accept}, {Op: Handshake, Errno: "tls: no common version"}, {Op: Close}}, []string{
 			"a connection was in the queue of the listener", "the handshake failed: the client is refused", "a reset: no byte of this stream was received"}},
+		{"beyond the fd_set", Server, []Record{{Op: Accept, Engine: "select", FD: 1024}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "a reset: descriptor 1024 has no bit in an fd_set of 1,024"}},
+		{"the last bit of the fd_set", Server, []Record{{Op: Accept, Engine: "select", FD: 1023}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "a reset: no byte of this stream was received"}},
+		{"no SO_LINGER", Server, []Record{{Op: Accept, Held: held("ESTABLISHED", 0)}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "a FIN: the peer has all of its bytes, or will get them"}},
 		{"a client", Client, []Record{
 			{Op: Connect}, {Op: Send, N: 5, Asked: 5}, {Op: Receive, N: 2, Asked: 9}, {Op: Receive, N: 3, Asked: 9}, {Op: Shutdown}, {Op: Receive, Asked: 9}, {Op: Close},
 		}, []string{

@@ -14,21 +14,29 @@ type story struct {
 	unread   int    // bytes that have arrived and are not received, if it is known
 	peeked   int    // bytes that stay in the kernel until they are sent, and are not sent yet
 	queried  int    // bytes that were not acknowledged when we last asked
+	fd       int    // the descriptor
+	engine   string
 }
+
+// fdSetSize is FD_SETSIZE: how many descriptors select(2) can watch, from 0 on.
+const fdSetSize = 1024
 
 // step returns the reason of a step, and remembers the step. It depends on nothing but the
 // steps of this connection.
 func (s *story) step(r *Record) string {
 	why := s.why(r)
 	s.note(r)
+	if h := r.Held; h != nil {
+		s.unread = h.Arrived
+		if h.State != "" {
+			s.lingers = h.Resets
+		}
+	}
 	return why
 }
 
 // note remembers a step.
 func (s *story) note(r *Record) {
-	if r.Held != nil {
-		s.unread = r.Held.Arrived
-	}
 	// A call of package net may move bytes and then fail.
 	switch moved := max(r.N, 0); r.Op {
 	case Receive:
@@ -52,8 +60,9 @@ func (s *story) note(r *Record) {
 	}
 	switch r.Op {
 	case Accept, Connect:
+		s.fd, s.engine = r.FD, r.Engine
 		s.unix = r.Peer == UnixPeer
-		s.lingers = r.Op == Accept && !s.unix // a listener's sockets have it from the listener
+		s.lingers = r.Op == Accept && !s.unix // if it is unknown: a listener's sockets have it from the listener
 	case Receive, Peek:
 		s.finished = s.finished || r.N == 0 && r.Asked > 0
 		if r.Op == Peek {
@@ -249,6 +258,8 @@ func (s *story) whyClosed() string {
 		return fmt.Sprintf("a reset: %s not acknowledged, and may be lost", are(int64(s.queried)))
 	case s.lingers && s.shut && s.in == 0:
 		return "a reset, unless the client has closed, too: it is refused"
+	case s.lingers && s.in == 0 && !s.finished && s.engine == "select" && s.fd >= fdSetSize:
+		return fmt.Sprintf("a reset: descriptor %d has no bit in an fd_set of 1,024", s.fd)
 	case s.lingers && s.in == 0 && !s.finished: // refused, idle, or reset by a drain
 		return "a reset: no byte of this stream was received"
 	case s.lingers && s.owed() > 0:

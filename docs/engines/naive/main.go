@@ -12,7 +12,12 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
+	"echod/internal/trace"
 )
+
+//go:generate go test -count=1 -run ^TestChapters . -update
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -23,9 +28,10 @@ func main() {
 
 // run starts the server args[0], "one", "goroutines" or "select", on the port args[1]
 // of 127.0.0.1. Port 0 means any that is free. The first line of output is the address.
+// With args[2], "trace", the system calls on each connection follow.
 func run(args []string) error {
-	usage := fmt.Errorf("want two arguments: one, goroutines or select; and a port from 0 to 65535")
-	if len(args) != 2 {
+	usage := fmt.Errorf("want one, goroutines or select; a port from 0 to 65535; and trace, which is optional, after one and select")
+	if len(args) < 2 || len(args) > 3 || len(args) == 3 && (args[2] != "trace" || args[0] == "goroutines") {
 		return usage
 	}
 	port, err := strconv.ParseUint(args[1], 10, 16)
@@ -40,7 +46,7 @@ func run(args []string) error {
 		fmt.Println(l.Addr())
 		return serveGoroutines(l)
 	}
-	serve, ok := map[string]func(int) error{"one": serveOne, "select": serveSelect}[args[0]]
+	serve, ok := map[string]func(sys.Kernel, int) error{"one": serveOne, "select": serveSelect}[args[0]]
 	if !ok {
 		return usage
 	}
@@ -53,5 +59,11 @@ func run(args []string) error {
 		return os.NewSyscallError("getsockname", err)
 	}
 	fmt.Printf("127.0.0.1:%d\n", addr.(*unix.SockaddrInet4).Port)
-	return serve(listener)
+	var kernel sys.Kernel = blocking{}
+	if len(args) == 3 {
+		recorder := trace.New(trace.Config{Header: trace.Header{Side: trace.Server}, Text: os.Stdout, Payload: 16})
+		defer recorder.Close()
+		kernel = recorder.Kernel(kernel, args[0])
+	}
+	return serve(kernel, listener)
 }

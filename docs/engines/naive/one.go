@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
 )
 
 // listen returns the descriptor of a socket that accepts connections on a port of
@@ -30,29 +32,29 @@ func listen(port int) (int, error) {
 }
 
 // serveOne serves one peer after the other. While it serves one, all others wait.
-func serveOne(listener int) error {
+func serveOne(kernel sys.Kernel, listener int) error {
 	for {
-		peer, _, err := unix.Accept(listener)
-		if err != nil {
-			return os.NewSyscallError("accept", err)
+		peer, errno := kernel.Accept4(listener, nil, 0)
+		if errno != 0 {
+			return os.NewSyscallError("accept4", errno)
 		}
 		buffer := make([]byte, 4096)
-		for echo(peer, buffer) {
+		for echo(kernel, peer, buffer) {
 		}
-		unix.Close(peer)
+		kernel.Close(peer)
 	}
 }
 
 // echo waits until peer sends something, and sends it back. It returns false when the
 // peer has finished, or a call failed.
-func echo(peer int, buffer []byte) bool {
-	n, err := unix.Read(peer, buffer)
-	if n <= 0 || err != nil {
+func echo(kernel sys.Kernel, peer int, buffer []byte) bool {
+	n, errno := kernel.Read(peer, buffer)
+	if n == 0 || errno != 0 {
 		return false
 	}
 	for rest := buffer[:n]; len(rest) > 0; {
-		n, err := unix.Write(peer, rest) // waits while the peer does not read
-		if err != nil {
+		n, errno := kernel.Write(peer, rest) // waits while the peer does not read
+		if errno != 0 {
 			return false
 		}
 		rest = rest[n:]
