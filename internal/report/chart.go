@@ -19,7 +19,16 @@ type chart struct {
 	Bands []band
 	Late  string // what the bands are; "" if there are none
 	Signs signs
-	Bars  []bar // a histogram below the chart
+	Bars  []bar    // a histogram below the chart
+	Heat  *heatMap // below the lines; nil if there is none
+}
+
+// Words returns what the chart shows, for people who do not see it.
+func (c chart) Words() string {
+	if c.Heat == nil {
+		return c.Title
+	}
+	return c.Heat.Words
 }
 
 // line is one run in a chart, or one quantile of a run.

@@ -12,11 +12,11 @@ import (
 	"echod/internal/load"
 )
 
-// charts returns the pictures of runs: the distribution of latency, and failures, latency and
-// throughput over time.
+// charts returns the pictures of runs: the distribution of latency, and failures, latency (as lines
+// and as heat maps) and throughput over time.
 func charts(runs []Run) []chart {
 	runs = thinned(runs)
-	timed := append(overTime(runs), throughput(runs))
+	timed := slices.Concat(overTime(runs), heatMaps(runs), []chart{throughput(runs)})
 	if picture, found := failures(runs); found {
 		timed = append([]chart{picture}, timed...)
 	}
