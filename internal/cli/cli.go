@@ -133,7 +133,14 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage.New(fmt.Sprintf("%s takes no argument, got %q", cmd.Name(), args[0]), "echod "+cmd.Name()+" --help lists its flags")
+	hint := "echod " + cmd.Name() + " --help lists its flags"
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		// The value of such a flag is optional, so pflag took the next word for an argument.
+		if f.Value.Type() != "bool" && f.NoOptDefVal != "" {
+			hint = "the value of --" + f.Name + " follows a =: --" + f.Name + "=" + args[0]
+		}
+	})
+	return usage.New(fmt.Sprintf("%s takes no argument, got %q", cmd.Name(), args[0]), hint)
 }
 
 // oneURL is for verbs that have one URL.
