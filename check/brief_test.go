@@ -18,7 +18,7 @@ func wantShort(t *testing.T, report *check.Report) string {
 	t.Helper()
 	const mostLines, mostColumns = 25, 100
 	var text strings.Builder
-	report.WriteBrief(&text, false)
+	report.WriteStyled(&text, check.TextStyle{Brief: true})
 	if n := strings.Count(text.String(), "\n"); n > mostLines {
 		t.Errorf("got %d lines, want at most %d", n, mostLines)
 	}

@@ -140,7 +140,7 @@ func TestFormatsOfAComparison(t *testing.T) {
 	c := check.Compare(path, direct)
 	for name, write := range map[string]func(io.Writer) error{
 		"comparison.txt":       func(w io.Writer) error { return c.WriteText(w, false) },
-		"comparison-brief.txt": func(w io.Writer) error { return c.WriteBrief(w, false) },
+		"comparison-brief.txt": func(w io.Writer) error { return c.WriteStyled(w, check.TextStyle{Brief: true}) },
 		"comparison.json":      c.WriteJSON,
 		"comparison.xml":       c.WriteJUnit,
 		"comparison.tap":       c.WriteTAP,

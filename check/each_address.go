@@ -60,12 +60,12 @@ func (all AddressReports) Summary() string {
 
 // WriteText writes the report of each address, then a line about all.
 func (all AddressReports) WriteText(w io.Writer, color bool) error {
-	return writeText(w, all.text, text{color: color, verbose: true})
+	return all.WriteStyled(w, TextStyle{Color: color})
 }
 
-// WriteBrief is WriteText without the rules that have nothing to say, as in a Report.
-func (all AddressReports) WriteBrief(w io.Writer, color bool) error {
-	return writeText(w, all.text, text{color: color})
+// WriteStyled is WriteText in that style.
+func (all AddressReports) WriteStyled(w io.Writer, style TextStyle) error {
+	return writeText(w, all.text, style)
 }
 
 func (all AddressReports) text(t *text) {

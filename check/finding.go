@@ -1,6 +1,11 @@
 package check
 
-import "io"
+import (
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Finding is what a report explains: a rule that failed, one whose result is inconclusive, or
 // a target that is not an echo.
@@ -21,10 +26,85 @@ type Column struct {
 // Checked is what a check has found: a *Report, a *Comparison or AddressReports.
 type Checked interface {
 	Verdict() Verdict
-	Summary() string     // the verdict in one line
-	Columns() []Column   // the reports that it consists of
-	Findings() []Finding // what text reports explain, in their order
-	WriteBrief(w io.Writer, color bool) error
+	Summary() string         // the verdict in one line
+	Columns() []Column       // the reports that it consists of
+	Findings() []Finding     // what text reports explain, in their order
+	Facts() []Row            // where they come from: what was checked, the path to it, the seed
+	Note(rule string) string // what a table says about a rule, in a few words
+	WriteStyled(w io.Writer, style TextStyle) error
+}
+
+// Facts returns what was checked, the addresses that were not, what the path carried, and the seed.
+func (r *Report) Facts() []Row { return append(r.about("target"), r.origin()...) }
+
+// about returns what was checked, and how it was reached.
+func (r *Report) about(label string) []Row {
+	value := r.target()
+	if r.Path != (Path{}) {
+		value += "; " + r.Path.String()
+	}
+	rows := []Row{{label, value}}
+	for _, line := range r.unchecked() {
+		rows = append(rows, Row{"address", line})
+	}
+	return rows
+}
+
+// origin returns what repeats the check.
+func (r *Report) origin() []Row {
+	rows := []Row{{"seed", strconv.FormatUint(r.Seed(), 10)}}
+	if r.Echod != "" {
+		rows = append(rows, Row{"echod", r.Echod})
+	}
+	return rows
+}
+
+// Facts returns both targets, and what repeats the check.
+func (c *Comparison) Facts() []Row {
+	return slices.Concat(c.Path.about("path"), c.Direct.about("direct"), c.Path.origin())
+}
+
+// Facts returns all targets that were reached, and what repeats the check.
+func (all AddressReports) Facts() (rows []Row) {
+	var origin []Row
+	for _, a := range all {
+		if a.Report != nil {
+			rows, origin = append(rows, a.Report.about("target")...), a.Report.origin()
+		}
+	}
+	return append(rows, origin...)
+}
+
+// Note returns what tables say about a rule.
+func (r *Report) Note(rule string) string { return r.Result(rule).Note() }
+
+// Note returns what tables say about a rule of both reports.
+func (c *Comparison) Note(rule string) string {
+	for _, compared := range c.Rules {
+		if compared.Rule == rule {
+			return compared.Note()
+		}
+	}
+	return ""
+}
+
+// Note returns what tables say about a rule: once if it is the same for all addresses.
+func (all AddressReports) Note(rule string) string {
+	var notes, named []string
+	for _, a := range all {
+		if a.Report == nil {
+			continue
+		}
+		note := a.Report.Note(rule)
+		notes = append(notes, note)
+		if note != "" {
+			named = append(named, a.Target.Address+": "+note)
+		}
+	}
+	if same := slices.Compact(notes); len(same) == 1 {
+		return same[0]
+	}
+	return strings.Join(named, "; ")
 }
 
 // Findings returns what is to be explained, in the order of text reports. A failure that

@@ -65,7 +65,7 @@ func TestFormatsOfAReport(t *testing.T) {
 	text := func(w io.Writer) error { return hard().WriteText(w, false) }
 	for name, write := range map[string]func(io.Writer) error{
 		"report.txt":  text,
-		"brief.txt":   func(w io.Writer) error { return hard().WriteBrief(w, false) },
+		"brief.txt":   func(w io.Writer) error { return hard().WriteStyled(w, check.TextStyle{Brief: true}) },
 		"report.json": hard().WriteJSON,
 		"report.xml":  hard().WriteJUnit,
 		"report.tap":  hard().WriteTAP,

@@ -32,7 +32,9 @@ func Read(text []byte) (Checked, error) {
 		checked, err = c, json.Unmarshal(text, c)
 	case head.Addresses != nil:
 		var all AddressReports
-		err = json.Unmarshal(text, &all)
+		if err = json.Unmarshal(text, &all); err == nil && len(all) == 0 {
+			err = errors.New("not a report of echod check: it has no addresses")
+		}
 		checked = all
 	default:
 		return nil, errors.New("not a report of echod check: it has no results")

@@ -7,36 +7,44 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"echod/internal/draw"
 )
+
+// TextStyle is how a report is written for people.
+type TextStyle struct {
+	Color bool // verdicts are marked with ANSI escape sequences
+	// Brief omits the rules that have nothing to say: those that passed or were skipped are only
+	// named. An honest report has the notes of rules that passed.
+	Brief bool
+	Width int // of a line, in columns; 0 for 100. A word that is longer has a line of its own
+}
+
+// defaultWidth is the width of a line if the style has none.
+const defaultWidth = 100
 
 // WriteText writes the report for people: a table of all rules, an explanation of each
 // failure, and the verdict. Color marks verdicts with ANSI escape sequences.
 func (r *Report) WriteText(w io.Writer, color bool) error {
-	return writeText(w, r.text, text{color: color, verbose: true})
+	return r.WriteStyled(w, TextStyle{Color: color})
 }
 
-// WriteBrief is WriteText without the rules that have nothing to say: those that passed or
-// were skipped are only named. An honest report has the notes of rules that passed.
-func (r *Report) WriteBrief(w io.Writer, color bool) error {
-	return writeText(w, r.text, text{color: color})
-}
+// WriteStyled is WriteText in that style.
+func (r *Report) WriteStyled(w io.Writer, style TextStyle) error { return writeText(w, r.text, style) }
 
-func writeText(w io.Writer, write func(*text), t text) error {
+func writeText(w io.Writer, write func(*text), style TextStyle) error {
+	style.Width = cmp.Or(style.Width, defaultWidth)
+	t := text{TextStyle: style}
 	write(&t)
 	_, err := io.WriteString(w, t.String())
 	return err
 }
 
 func (r *Report) text(t *text) {
-	t.line("%s  seed %d", r.target(), r.Seed())
+	t.foldWords([]string{r.target(), fmt.Sprintf(" seed %d", r.Seed())}, "", " ")
 	for _, line := range r.unchecked() {
 		t.fold(line, "", "  ")
 	}
 	if r.Path != (Path{}) {
-		t.line("%s", r.Path)
+		t.fold(r.Path.String(), "", "  ")
 	}
 	t.line("")
 	t.table(r)
@@ -52,25 +60,52 @@ func (t *text) table(r *Report) {
 	var others briefly
 	for _, result := range r.Results {
 		note := result.Verdict == Pass && result.Detail != "" && r.count(Fail) == 0
-		if t.verbose || note {
+		if !t.Brief || note {
 			rows = append(rows, result)
 		} else {
 			others.add(result.Rule, result.Verdict, result.Detail)
 		}
 	}
+	t.results(rows)
+	t.briefly(others)
+}
+
+// results writes a line for each result.
+func (t *text) results(rows []Result) {
 	width := 0
 	for _, result := range rows {
 		width = max(width, len(result.Rule))
 	}
 	for _, result := range rows {
-		t.row(fmt.Sprintf("%-*s  ", width, result.Rule), []Verdict{result.Verdict}, fmt.Sprintf("%7s  ", formatDuration(result.Elapsed)), result.Note())
+		t.row(fmt.Sprintf("%-*s  ", width, result.Rule), []Verdict{result.Verdict}, fmt.Sprintf("%7s  ", result.Took()), result.Note())
 	}
-	t.briefly(others)
+}
+
+// WriteSoFar writes the rules of a check that still runs: a row for each that has a result, those
+// that failed last, and what would turn on those that were skipped. The style is not brief.
+func (r *Report) WriteSoFar(w io.Writer, style TextStyle) error {
+	return writeText(w, func(t *text) {
+		var rows []Result
+		var skipped briefly
+		for _, verdict := range []Verdict{Pass, Error, Fail, Skip} {
+			for _, result := range r.Results {
+				switch {
+				case result.Verdict != verdict:
+				case verdict == Skip:
+					skipped.add(result.Rule, Skip, result.Detail)
+				default:
+					rows = append(rows, result)
+				}
+			}
+		}
+		t.results(rows)
+		t.briefly(skipped)
+	}, style)
 }
 
 // Explain returns what WriteText writes about one result that is not a pass.
 func (r *Report) Explain(result Result) string {
-	var t text
+	t := text{TextStyle: TextStyle{Width: defaultWidth}}
 	t.explain(result.Rule, result.Verdict, result.Note(), r.rows(result))
 	return strings.TrimPrefix(t.String(), "\n")
 }
@@ -125,17 +160,17 @@ func (r *Report) summary() string {
 // WriteText writes the comparison for people: a table of all rules with both
 // verdicts, then who is at fault for each failure and why, then a summary.
 func (c *Comparison) WriteText(w io.Writer, color bool) error {
-	return writeText(w, c.text, text{color: color, verbose: true})
+	return c.WriteStyled(w, TextStyle{Color: color})
 }
 
-// WriteBrief is WriteText without the rules that have nothing to say, as in a Report.
-func (c *Comparison) WriteBrief(w io.Writer, color bool) error {
-	return writeText(w, c.text, text{color: color})
+// WriteStyled is WriteText in that style.
+func (c *Comparison) WriteStyled(w io.Writer, style TextStyle) error {
+	return writeText(w, c.text, style)
 }
 
 func (c *Comparison) text(t *text) {
-	t.line("path    %s", c.Path.target())
-	t.line("direct  %s", c.Direct.target())
+	t.fold(c.Path.target(), "path    ", "        ")
+	t.fold(c.Direct.target(), "direct  ", "        ")
 	t.line("seed    %d", c.Path.Seed())
 	t.line("")
 	t.comparedRules(c)
@@ -151,7 +186,7 @@ func (t *text) comparedRules(c *Comparison) {
 	for _, rule := range c.Rules {
 		note := rule.Verdict() == Pass && rule.shown().Detail != "" && c.Verdict() == Pass
 		switch {
-		case t.verbose || note:
+		case !t.Brief || note:
 			rows = append(rows, rule)
 		case rule.Detail == "" || rule.interrupted():
 			others.add(rule.Rule, rule.Verdict(), rule.shown().Detail)
@@ -216,114 +251,8 @@ func (c *Comparison) summary() string {
 	return words + budget
 }
 
-// textWidth is how many columns a line has. Only a word that is longer is not folded, or a
-// command, which is there to be copied.
-const textWidth = 100
-
-// text is a report for people as it is built.
-type text struct {
-	strings.Builder
-	color   bool
-	verbose bool // a line for each rule
-}
-
-// line writes one line, also if a value has several.
-func (t *text) line(format string, args ...any) {
-	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
-	t.WriteString(strings.TrimRight(line, " "))
-	t.WriteByte('\n')
-}
-
-// blank writes an empty line, if the last one is not empty.
-func (t *text) blank() {
-	if !strings.HasSuffix(t.String(), "\n\n") {
-		t.line("")
-	}
-}
-
-// fold writes words as lines that begin with first and then with rest.
-func (t *text) fold(words, first, rest string) {
-	t.WriteString(draw.Fold(words, textWidth, first, rest))
-}
-
-// row writes one line of a table, or more if brief is long.
-func (t *text) row(rule string, verdicts []Verdict, elapsed, brief string) {
-	line, width := rule, len(rule)+7*len(verdicts)+utf8.RuneCountInString(elapsed)
-	for _, v := range verdicts {
-		line += t.paint(v, fmt.Sprintf("%-5s", cmp.Or(v, "-"))) + "  "
-	}
-	indent := strings.Repeat(" ", width)
-	folded := strings.TrimLeft(draw.Fold(brief, textWidth, indent, indent), " ")
-	if line += elapsed; folded == "\n" {
-		line = strings.TrimRight(line, " ")
-	}
-	t.WriteString(line + folded)
-}
-
-// findings writes a paragraph about each.
-func (t *text) findings(all []Finding) {
-	for _, f := range all {
-		t.explain(f.Rule, f.Verdict, f.Brief, f.Rows)
-		t.alsoFailed(f.AlsoFailed)
-	}
-}
-
-// explain writes a paragraph about one rule or, without a heading, about a target that is not an
-// echo.
-func (t *text) explain(rule string, v Verdict, brief string, rows []Row) {
-	t.blank()
-	if rule != "" {
-		t.heading(v, rule, brief)
-	}
-	t.rows(rows)
-}
-
-// heading writes what a paragraph is about, in the color of v, and words.
-func (t *text) heading(v Verdict, about, words string) {
-	folded := draw.Fold(about+": "+words, textWidth, "", "  ")
-	t.WriteString(t.paint(v, about) + strings.TrimPrefix(folded, about))
-}
-
-func (t *text) rows(rows []Row) {
-	for _, row := range rows {
-		first := fmt.Sprintf("  %-6s  ", row.Label)
-		switch row.Label {
-		case "repeat", "got", "want":
-			t.line("%s%s", first, row.Value)
-		default:
-			t.fold(row.Value, first, strings.Repeat(" ", len(first)))
-		}
-	}
-}
-
-// alsoFailed writes the rules whose failures the paragraph above explains, if any.
-func (t *text) alsoFailed(rules []string) {
-	if len(rules) > 0 {
-		t.fold(strings.Join(rules, ", "), "  also failed, probably for the same reason: ", "    ")
-	}
-}
-
-// verdict writes the last line.
-func (t *text) verdict(v Verdict, summary string) {
-	t.WriteString(t.paint(v, strings.TrimSuffix(draw.Fold(summary, textWidth, "", "  "), "\n")) + "\n")
-}
-
-func (t *text) paint(v Verdict, words string) string {
-	if !t.color {
-		return words
-	}
-	return v.Paint(words)
-}
-
-var ansi = map[Verdict]string{Pass: "32", Fail: "31", Skip: "33", Error: "35"}
-
-// Paint returns words in the color of the verdict, with ANSI escape sequences.
-func (v Verdict) Paint(words string) string {
-	if ansi[v] == "" {
-		return words
-	}
-	return "\x1b[" + ansi[v] + "m" + words + "\x1b[0m"
-}
+// Took returns how long the rule took, with the precision that matters to people.
+func (r Result) Took() string { return formatDuration(r.Elapsed) }
 
 // formatDuration formats d with the precision that matters to people.
 func formatDuration(d time.Duration) string {

@@ -279,7 +279,6 @@ func (f *checkFlags) runRules(ctx context.Context, p *Process, target check.Targ
 // finding is the report of a check, or a comparison of two.
 type finding interface {
 	check.Checked
-	WriteText(w io.Writer, color bool) error
 	WriteJSON(io.Writer) error
 	WriteJUnit(io.Writer) error
 	WriteTAP(io.Writer) error
@@ -295,11 +294,21 @@ func (f *checkFlags) writeFinding(w io.Writer, found finding, color bool) error 
 		return found.WriteJUnit(w)
 	case f.output.format == "tap":
 		return found.WriteTAP(w)
-	case f.verbose:
-		return found.WriteText(w, color)
 	}
-	return found.WriteBrief(w, color)
+	return found.WriteStyled(w, textStyle(w, color, !f.verbose))
 }
+
+// textStyle is the style of a report on w, which a terminal limits to its width.
+func textStyle(w io.Writer, color, brief bool) check.TextStyle {
+	style := check.TextStyle{Color: color, Brief: brief}
+	if isTerminal(w) {
+		style.Width = min(terminalSize(w).columns, maxWidth)
+	}
+	return style
+}
+
+// maxWidth is how wide a report is on a terminal that is wider: longer lines are hard to read.
+const maxWidth = 100
 
 func writeLine(w io.Writer, line string) error {
 	_, err := fmt.Fprintln(w, line)

@@ -170,7 +170,9 @@ func checkWriter(checks []report.Check, format string) (func(io.Writer, bool) er
 	case "svg":
 		return func(w io.Writer, _ bool) error { return report.WriteCheckSVG(w, checks) }, nil
 	case "text":
-		return func(w io.Writer, color bool) error { return report.WriteCheckText(w, checks, color) }, nil
+		return func(w io.Writer, color bool) error {
+			return report.WriteCheckText(w, checks, textStyle(w, color, true))
+		}, nil
 	}
 	return nil, usage.New("--format "+format+" is not for results of check", "want text, html or svg")
 }

@@ -1,12 +1,10 @@
 package report
 
 import (
-	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -32,18 +30,21 @@ var checkTemplate = template.Must(template.New("check").Parse(checkHTML))
 type checkPage struct {
 	page
 	Kind     string
+	Whole    *checkSection // the verdict on everything; nil if there are several results
 	Grid     grid
-	Wide     bool // the grid has a column for each of several results
+	Wide     bool // the grid has a column for each of several sections
 	Sections []checkSection
 }
 
 // checkSection is one result: its verdict, where it comes from, and its findings.
 type checkSection struct {
+	ID       string // of its element
 	Name     string // "" if there is only one
 	Verdict  check.Verdict
 	Sign     string
 	Summary  string
 	Facts    []check.Row
+	Notes    []check.Row // on rules that are not among the findings
 	Findings []checkFinding
 }
 
@@ -61,36 +62,80 @@ func (f checkFinding) Command(label string) bool {
 }
 
 // WriteCheckHTML writes the result of a check as a self-contained page: the verdict, a grid of the
-// rules, and an explanation of each failure. Several results share one grid.
+// rules, and an explanation of each failure. Several results, or addresses, share one grid.
 func WriteCheckHTML(w io.Writer, checks []Check) error {
-	p := checkPage{Kind: "echod check", Wide: len(checks) > 1}
-	if p.Wide {
-		p.page = newPage(fmt.Sprintf("%d checks", len(checks)))
-		p.Grid = gridOf(checks)
-	} else {
-		columns := checks[0].Columns()
-		p.page = newPage(titleOf(columns))
-		p.Grid = newGrid(columns)
-		p.Grid.note(checks[0].Checked)
+	p := checkPage{Kind: "echod check", page: newPage(fmt.Sprintf("%d checks", len(checks)))}
+	parts := checks
+	if len(checks) == 1 {
+		whole := newSection(checks[0])
+		parts = addressesOf(checks[0])
+		p.Whole, p.Title = &whole, titleOf(checks[0].Columns())
 	}
-	p.Style += template.CSS(checkCSS)
-	p.Policy = "default-src 'none'; style-src " + digest(string(p.Style))
-	for i, c := range checks {
-		s := checkSection{Verdict: c.Verdict(), Sign: signOf(c.Verdict()), Summary: c.Summary(), Facts: facts(c.Columns())}
-		if p.Wide {
-			s.Name = c.Name
-		}
+	p.Wide = len(parts) > 1
+	if p.Wide {
+		p.Grid = gridOf(parts)
+	} else {
+		p.Grid = newGrid(parts[0].Columns())
+		p.Grid.annotate(parts[0].Checked)
+	}
+	for i, c := range parts {
+		s := newSection(c)
 		for n, f := range c.Findings() {
 			s.Findings = append(s.Findings, checkFinding{f, fmt.Sprintf("finding-%d-%d", i+1, n+1)})
+		}
+		if p.Wide {
+			s.ID, s.Name, s.Notes = sectionID(i), c.Name, notesOf(c.Checked)
 		}
 		p.Sections = append(p.Sections, s)
 	}
 	p.Grid.link(p.Sections)
+	p.Style += template.CSS(checkCSS)
+	p.Policy = "default-src 'none'; style-src " + digest(string(p.Style))
 	var b strings.Builder
 	if err := checkTemplate.Execute(&b, p); err != nil {
 		return err
 	}
 	return writeMarkup(w, b.String())
+}
+
+func sectionID(i int) string { return fmt.Sprintf("check-%d", i+1) }
+
+// ID returns that of the element of the section.
+func (h gridHead) ID() string { return sectionID(h.Section) }
+
+func newSection(c Check) checkSection {
+	return checkSection{Verdict: c.Verdict(), Sign: signOf(c.Verdict()), Summary: c.Summary(), Facts: c.Facts()}
+}
+
+// addressesOf returns a result for each address of c, or c if it does not consist of several.
+func addressesOf(c Check) []Check {
+	all, ok := c.Checked.(check.AddressReports)
+	if !ok {
+		return []Check{c}
+	}
+	var each []Check
+	for _, a := range all {
+		one := Check{a.Target.Address, check.AddressReports{a}}
+		if a.Report != nil {
+			one.Checked = a.Report
+		}
+		each = append(each, one)
+	}
+	return each
+}
+
+// notesOf returns what is said about the rules of c that no finding explains.
+func notesOf(c check.Checked) (notes []check.Row) {
+	explained := map[string]bool{}
+	for _, f := range c.Findings() {
+		explained[f.Rule] = true
+	}
+	for _, rule := range check.RulesOf(c.Columns()) {
+		if note := c.Note(rule); note != "" && !explained[rule] {
+			notes = append(notes, check.Row{Label: rule, Value: note})
+		}
+	}
+	return notes
 }
 
 // writeMarkup writes text with U+FFFD in place of the characters that XML does not allow (XML 1.0,
@@ -113,31 +158,4 @@ func titleOf(columns []check.Column) string {
 		}
 	}
 	return "nothing was reached"
-}
-
-// facts returns what is true of a whole result: its targets, the path and the seed.
-func facts(columns []check.Column) (rows []check.Row) {
-	var first *check.Report
-	for _, c := range columns {
-		if c.Report == nil {
-			continue
-		}
-		first = cmp.Or(first, c.Report)
-		label := strings.ToLower(c.Name)
-		if len(columns) == 1 {
-			label = "target"
-		}
-		value := c.Report.Target.String()
-		if c.Report.Path != (check.Path{}) {
-			value += "; " + c.Report.Path.String()
-		}
-		rows = append(rows, check.Row{Label: label, Value: value})
-	}
-	if first != nil {
-		rows = append(rows, check.Row{Label: "seed", Value: strconv.FormatUint(first.Seed(), 10)})
-		if first.Echod != "" {
-			rows = append(rows, check.Row{Label: "echod", Value: first.Echod})
-		}
-	}
-	return rows
 }

@@ -10,14 +10,22 @@ import (
 
 // grid is a table of verdicts: a row for each rule, a column for each report.
 type grid struct {
-	Heads []string
+	Heads []gridHead
 	Rows  []gridRow
+	Timed bool // the rows say how long the rules took
+}
+
+// gridHead is what is above a column.
+type gridHead struct {
+	Name    string
+	Section int // which of several results it belongs to
 }
 
 type gridRow struct {
 	Rule  string
 	Link  string // of its explanation; "" if there is none
 	Cells []gridCell
+	Took  string // how long the rule took; "" if there are several reports
 	Note  string // in a few words
 }
 
@@ -25,7 +33,9 @@ type gridRow struct {
 type gridCell struct {
 	Verdict check.Verdict // "" if the rule did not run
 	Sign    string
-	Title   string // what it means, in words
+	Words   string // for those who do not see the sign
+	Title   string // Words, with where this is
+	Link    string // of an explanation; "" if there is none
 }
 
 // verdictSign is the sign of a verdict, and what it means.
@@ -86,7 +96,7 @@ func (g grid) Legend() string {
 // newGrid returns the grid of the reports of one result.
 func newGrid(columns []check.Column) (g grid) {
 	for _, c := range columns {
-		g.Heads = append(g.Heads, c.Name)
+		g.Heads = append(g.Heads, gridHead{Name: c.Name})
 	}
 	for _, rule := range check.RulesOf(columns) {
 		row := gridRow{Rule: rule}
@@ -100,12 +110,13 @@ func newGrid(columns []check.Column) (g grid) {
 
 func newCell(r *check.Report, rule string) gridCell {
 	if r == nil {
-		return gridCell{Sign: signOf(""), Title: rule + ": not run"}
+		r = new(check.Report)
 	}
 	result := r.Result(rule)
-	cell := gridCell{result.Verdict, signOf(result.Verdict), rule + ": " + cmp.Or(string(result.Verdict), "not run")}
+	cell := gridCell{Verdict: result.Verdict, Sign: signOf(result.Verdict)}
+	cell.Words = cell.Word()
 	if note := result.Note(); note != "" {
-		cell.Title += ": " + note
+		cell.Words += ": " + note
 	}
 	return cell
 }
@@ -123,57 +134,67 @@ func columnsOf(c Check, results int) []check.Column {
 // gridOf returns the grid of results in which a letter says how a rule fails.
 func gridOf(checks []Check) grid {
 	var columns []check.Column
-	for _, c := range checks {
+	var sections []int
+	for i, c := range checks {
 		all := columnsOf(c, len(checks))
 		for _, column := range all {
 			name := c.Name
 			if len(all) > 1 {
 				name += " " + column.Name
 			}
-			columns = append(columns, check.Column{Name: name, Report: column.Report})
+			columns, sections = append(columns, check.Column{Name: name, Report: column.Report}), append(sections, i)
 		}
 	}
 	g := newGrid(columns)
+	for i, section := range sections {
+		g.Heads[i].Section = section
+	}
 	for _, row := range g.Rows {
 		for i := range row.Cells {
 			if cell := &row.Cells[i]; cell.Verdict == check.Fail {
 				cell.Sign = cmp.Or(letters[columns[i].Report.Result(row.Rule).Class], cell.Sign)
 			}
-			row.Cells[i].Title = columns[i].Name + ", " + row.Cells[i].Title
+			row.Cells[i].Title = columns[i].Name + ", " + row.Rule + ": " + row.Cells[i].Words
 		}
 	}
 	return g
 }
 
-// note adds what the text report says about each rule in a few words.
-func (g *grid) note(c check.Checked) {
-	notes := map[string]string{}
-	switch c := c.(type) {
-	case *check.Report:
-		for _, r := range c.Results {
-			notes[r.Rule] = r.Note()
-		}
-	case *check.Comparison:
-		for _, r := range c.Rules {
-			notes[r.Rule] = r.Note()
-		}
-	}
+// annotate adds what the text report says about each rule in a few words, and how long it took if
+// there is one report.
+func (g *grid) annotate(c check.Checked) {
+	one, timed := c.(*check.Report)
+	g.Timed = timed
 	for i := range g.Rows {
-		g.Rows[i].Note = notes[g.Rows[i].Rule]
+		row := &g.Rows[i]
+		row.Note = c.Note(row.Rule)
+		if timed && one.Result(row.Rule).Verdict != check.Skip {
+			row.Took = one.Result(row.Rule).Took()
+		}
 	}
 }
 
-// link links each row to the first explanation of its rule.
+// link links each failure to the explanation of its rule, and each column to its section. A grid of
+// one section links its rules.
 func (g *grid) link(sections []checkSection) {
-	links := map[string]string{}
-	for _, s := range sections {
+	for i, s := range sections {
+		links := map[string]string{}
 		for _, f := range s.Findings {
 			for _, rule := range append([]string{f.Rule}, f.AlsoFailed...) {
 				links[rule] = cmp.Or(links[rule], "#"+f.ID)
 			}
 		}
-	}
-	for i := range g.Rows {
-		g.Rows[i].Link = links[g.Rows[i].Rule]
+		for r := range g.Rows {
+			row := &g.Rows[r]
+			if len(sections) == 1 {
+				row.Link = links[row.Rule]
+				continue
+			}
+			for c := range row.Cells {
+				if v := row.Cells[c].Verdict; g.Heads[c].Section == i && (v == check.Fail || v == check.Error) {
+					row.Cells[c].Link = links[row.Rule]
+				}
+			}
+		}
 	}
 }

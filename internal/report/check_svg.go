@@ -37,15 +37,14 @@ func WriteCheckSVG(w io.Writer, checks []Check) error {
 	for _, row := range g.Rows {
 		left = max(left, len(row.Rule))
 	}
-	for i, head := range g.Heads {
-		g.Heads[i] = cutTo(head, mostLetters)
-		top = max(top, len([]rune(g.Heads[i])))
+	for _, head := range g.Heads {
+		top = max(top, min(len([]rune(head.Name)), mostLetters))
 	}
 	left, top = 2*gridMargin+int(float64(left)*gridLetterWidth), 2*gridMargin+int(float64(top)*gridLetterWidth)
 	width := left + max(len(g.Heads)*gridCellWidth, gridMinWidth) + gridMargin
 	var b strings.Builder
 	for i, head := range g.Heads {
-		fmt.Fprintf(&b, `<text transform="translate(%d %d)rotate(-90)">%s</text>`, left+i*gridCellWidth+gridCellWidth/2+3, top-gridMargin, html.EscapeString(head))
+		fmt.Fprintf(&b, `<text transform="translate(%d %d)rotate(-90)">%s</text>`, left+i*gridCellWidth+gridCellWidth/2+3, top-gridMargin, html.EscapeString(cutTo(head.Name, mostLetters)))
 	}
 	b.WriteByte('\n')
 	y := top

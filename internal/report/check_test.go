@@ -5,10 +5,14 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"html"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -57,7 +61,7 @@ func TestPageOfACheckHasVerdictGridAndWords(t *testing.T) {
 	both := asRead(t, check.Compare(checked(check.PrematureEOF), checked("")))
 	page := checkPage(t, both)
 	for part, want := range map[string]int{
-		`<p class="verdict fail"><b>✗</b> the path fails 1 rule; 1 rule inconclusive (2s)</p>`: 1,
+		`<p class="verdict fail"><b aria-hidden="true">✗</b> the path fails 1 rule; 1 rule inconclusive (2s)</p>`: 1,
 		`<td class="v pass">`: 3, `<td class="v fail">`: 1, `<td class="v skip">`: 2, `<td class="v error">`: 2,
 		">PATH<": 1, ">DIRECT<": 1, `href="#finding-1-1"`: 1, `id="finding-1-1"`: 1, "ended &lt;early&gt;": 1,
 		"<dt>remedy</dt><dd>half-close</dd>": 1, "<code>echod check --rule stream/half-close": 1, "script-src": 0, "http:": 0, "https:": 0,
@@ -74,14 +78,14 @@ func TestGridOfSeveralChecksHasTheLettersOfFailures(t *testing.T) {
 	a.Name, b.Name = "one", "two"
 	page := checkPage(t, a, b)
 	for part, want := range map[string]int{
-		">F</td>": 1, ">R</td>": 1, ">✓</td>": 2, "<span>one</span>": 1, "<span>two</span>": 1, "F premature-eof: ": 1, "R reset: ": 1, "T timeout: ": 0,
+		`<a href="#finding-1-1">F</a>`: 1, `<a href="#finding-2-1">R</a>`: 1, ">✓</td>": 2, `<a href="#check-1">one</a>`: 1, `<a href="#check-2">two</a>`: 1, "F premature-eof: ": 1, "R reset: ": 1, "T timeout: ": 0,
 		`title="two, stream/half-close: fail: reset at byte 4"`: 1,
 	} {
 		if got := strings.Count(page, part); got != want {
 			t.Errorf("%s: got %d, want %d", part, got, want)
 		}
 	}
-	wantGolden(t, "checks.txt", func(w io.Writer) error { return report.WriteCheckText(w, []report.Check{a, b}, false) })
+	wantGolden(t, "checks.txt", func(w io.Writer) error { return report.WriteCheckText(w, []report.Check{a, b}, check.TextStyle{}) })
 }
 
 func TestEachClassOfFailuresHasItsOwnLetter(t *testing.T) {
@@ -90,7 +94,7 @@ func TestEachClassOfFailuresHasItsOwnLetter(t *testing.T) {
 		a := asRead(t, checked(class.Class))
 		page := checkPage(t, a, a)
 		_, cell, _ := strings.Cut(page, `<td class="v fail"`)
-		_, cell, _ = strings.Cut(cell, ">")
+		_, cell, _ = strings.Cut(cell, `<a href="#finding-1-1">`)
 		letter, _, _ := strings.Cut(cell, "<")
 		if other, twice := seen[letter]; twice || len(letter) != 1 {
 			t.Errorf("%s: got the letter %q, want one of its own, and not that of %s", class.Class, letter, other)
@@ -105,6 +109,10 @@ func TestEveryCheckIsDrawn(t *testing.T) {
 	result := rapid.Custom(func(t *rapid.T) *check.Report {
 		r := &check.Report{Target: check.Target{Network: rapid.SampledFrom([]string{"tcp", "tls", "udp"}).Draw(t, "network"), Address: "192.0.2.1:7"},
 			Elapsed: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "elapsed")), Echod: words.Draw(t, "echod"), Interrupted: rapid.Bool().Draw(t, "interrupted")}
+		if rapid.Bool().Draw(t, "has a name") {
+			r.Path = check.Path{RoundTrip: time.Millisecond, Rate: 1 << 20}
+			r.Addresses = []check.Address{{Address: "192.0.2.3:7", Checked: true}, {Address: "192.0.2.4:7", Class: check.Timeout}}
+		}
 		if rapid.IntRange(0, 9).Draw(t, "not echo") == 0 {
 			r.NotEcho = &check.NotEcho{Kind: check.KindText, Detail: words.Draw(t, "detail"), Seen: words.Draw(t, "seen"), Remedy: "another port"}
 			return r
@@ -137,17 +145,30 @@ func TestEveryCheckIsDrawn(t *testing.T) {
 			checks = append(checks, read)
 		}
 		var page, picture, text strings.Builder
-		if err := errors.Join(report.WriteCheckHTML(&page, checks), report.WriteCheckSVG(&picture, checks), report.WriteCheckText(&text, checks, false)); err != nil {
+		if err := errors.Join(report.WriteCheckHTML(&page, checks), report.WriteCheckSVG(&picture, checks), report.WriteCheckText(&text, checks, check.TextStyle{})); err != nil {
 			rt.Fatal(err)
 		}
+		ids, links := map[string]bool{}, []string{}
 		elements(t, page.String(), func(e xml.StartElement, _ string) {
+			ids["#"+attribute(e, "id")] = true
+			if href := attribute(e, "href"); href != "" {
+				links = append(links, href)
+			}
 			for _, name := range []string{"src", "xlink:href"} {
 				if attribute(e, name) != "" {
 					rt.Fatalf("<%s> loads %s", e.Name.Local, attribute(e, name))
 				}
 			}
 		})
+		for _, link := range links {
+			if !ids[link] {
+				rt.Fatalf("the page has no element %s", link)
+			}
+		}
 		elements(t, picture.String(), func(xml.StartElement, string) {})
+		if len(checks) == 1 {
+			wantWords(rt, page.String(), checks[0])
+		}
 	})
 }
 
@@ -159,6 +180,7 @@ func TestCheckThatIsInvalidIsRefused(t *testing.T) {
 		`{"schema": 1, "results": [{"verdict": "pass"}]}`:              "results[0] has no rule",
 		`{"schema": 1, "direct": {"schema": 1}}`:                       "without path or direct",
 		`{"schema": 1, "results": 5}`:                                  "results cannot be a number",
+		`{"schema": 1, "addresses": []}`:                               "it has no addresses",
 	} {
 		_, err := report.Read("check.json", strings.NewReader(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -166,3 +188,34 @@ func TestCheckThatIsInvalidIsRefused(t *testing.T) {
 		}
 	}
 }
+
+var shown = regexp.MustCompile(`(?s)^.*?<body>|<[^>]*>`)
+
+// wantWords checks that the page has each word of the text report.
+func wantWords(t *rapid.T, page string, c report.Check) {
+	for _, style := range []check.TextStyle{{Width: 1000}, {Width: 1000, Brief: true}} {
+		var text strings.Builder
+		if err := c.WriteStyled(&text, style); err != nil {
+			t.Fatal(err)
+		}
+		words := readable(html.UnescapeString(shown.ReplaceAllString(page, " ")))
+		for _, word := range strings.Fields(readable(text.String())) {
+			if word = strings.Trim(word, ":;,"); !strings.Contains(words, word) && !onlyInText.MatchString(word) {
+				t.Fatalf("the page lacks the word %q of the text\n%s", word, text.String())
+			}
+		}
+	}
+}
+
+// readable returns text in lower case, without the characters that a page cannot have.
+func readable(text string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if !unicode.IsSpace(r) && !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, text))
+}
+
+// onlyInText matches the frame of lists: how many rules passed, in parentheses.
+var onlyInText = regexp.MustCompile(`^\([0-9]+\)$|^(passed|skipped|interrupted|error)$`)

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"echod/check"
 	classes "echod/internal/dial"
 	"echod/internal/hist"
 	"echod/internal/load"
@@ -107,7 +109,46 @@ func reports(t *testing.T) map[string]func(io.Writer) error {
 		"runs":      func(w io.Writer) error { return report.WriteHTML(w, runs) },
 		"search":    func(w io.Writer) error { return report.WriteFindHTML(w, searches[1:2]) },
 		"searches":  func(w io.Writer) error { return report.WriteFindHTML(w, searches) },
+		"check":     func(w io.Writer) error { return report.WriteCheckHTML(w, checks(t, 8)[7:]) },
+		"checks":    func(w io.Writer) error { return report.WriteCheckHTML(w, checks(t, 12)) },
+		"addresses": func(w io.Writer) error { return report.WriteCheckHTML(w, []report.Check{{Checked: addresses(t)}}) },
+		"one-address": func(w io.Writer) error {
+			return report.WriteCheckHTML(w, []report.Check{{Checked: addresses(t)[2].Report}})
+		},
+		"not-an-echo": func(w io.Writer) error {
+			return report.WriteCheckHTML(w, []report.Check{{Checked: &check.Report{Target: addresses(t)[1].Target, NotEcho: &check.NotEcho{Kind: check.KindText,
+				Detail: "it answers like HTTP", Seen: "64 bytes sent: 370 other bytes", Got: "3c 21 44 4f 43 54 59 50 45 20 48  |<!DOCTYPE H|", Remedy: "check the port in the URL"}}}})
+		},
 	}
+}
+
+// checks returns the first results of docs/matrix, which are comparisons.
+func checks(t *testing.T, n int) (all []report.Check) {
+	t.Helper()
+	paths, err := filepath.Glob("../../docs/matrix/[0-9]*.json")
+	if err != nil || len(paths) < n {
+		t.Fatalf("got %d results (%v), want %d", len(paths), err, n)
+	}
+	for _, path := range paths[:n] {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checked, err := check.Read(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, report.Check{Name: strings.TrimSuffix(filepath.Base(path), ".json"), Checked: checked})
+	}
+	return all
+}
+
+// addresses returns the results of three addresses, one of which cannot be reached.
+func addresses(t *testing.T) check.AddressReports {
+	honest, relay := *checks(t, 1)[0].Checked.(*check.Comparison).Direct, *checks(t, 8)[7].Checked.(*check.Comparison).Path
+	relay.Addresses = []check.Address{{Address: "192.0.2.1:7007", Checked: true}, {Address: "[2001:db8:1:2:3:4:5:6]:7007", Class: check.Timeout}}
+	gone := check.Target{Network: "tcp", Address: "[2001:db8:1:2:3:4:5:7]:7007"}
+	return check.AddressReports{{Target: honest.Target, Report: &honest}, {Target: gone, Err: errors.New("connect: connection refused")}, {Target: relay.Target, Report: &relay}}
 }
 
 // TestValuesOfAReportAreShownUnderThePointer moves the pointer over the knees of several searches.
