@@ -2,6 +2,7 @@ package page
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,15 +10,16 @@ import (
 	"echod/internal/draw"
 )
 
-// plot is one picture: lines over the last ten minutes. It is one unit wide for each
+// plot is one picture: lines over the time of its window. It is one unit wide for each
 // second and 1000 units high. The browser stretches it.
 type plot struct {
-	Title string
-	Says  string // what it shows, in a sentence, for people who do not see it
-	Y     draw.Axis
-	X     []draw.Tick
-	Lines []line
-	Marks []timeMark
+	Title  string
+	Says   string // what it shows, in a sentence, for people who do not see it
+	Window window
+	Y      draw.Axis
+	Lines  []line
+	Marks  []timeMark
+	Peaks  []timeMark // above the plot: the highest value, if it is above the axis
 }
 
 // line is a line of a plot, and its entry in the legend.
@@ -38,6 +40,9 @@ type timeMark struct {
 	Label string
 }
 
+// Right reports whether the label has more room to its right.
+func (m timeMark) Right() bool { return m.At < 50 }
+
 // series is the input of a line.
 type series struct {
 	name   string
@@ -47,15 +52,20 @@ type series struct {
 	most   uint64 // its limit; 0 if it has none
 }
 
-// plotOf draws series over one another. The axis has the unit of the first.
-func plotOf(title string, all ...series) plot {
-	high := 0.0
+// plot draws series over one another. The axis has the unit of the first.
+func (w window) plot(title string, all ...series) plot {
+	var drawn values
 	for _, s := range all {
 		if s.class != "" {
-			high = max(high, s.values.highest())
+			drawn = append(drawn, s.values...)
 		}
 	}
-	p := plot{Title: title, Y: upTo(high, all[0].unit), X: lastTenMinutes}
+	u := all[0].unit
+	p := plot{Title: title, Window: w, Y: upTo(drawn.top(minTop[u]), u)}
+	if high := drawn.highest(); high > drawn.top(minTop[u]) {
+		ago := float64(span - 1 - slices.Index(drawn, high)%span)
+		p.Peaks = []timeMark{{w.place(ago), "▲ up to " + u.Write(high)}}
+	}
 	var says []string
 	for _, s := range all {
 		l := line{Name: s.name, Class: s.class, Unit: s.unit, Values: s.values.text(), Now: s.unit.Write(s.values.last())}
@@ -68,7 +78,7 @@ func plotOf(title string, all ...series) plot {
 		p.Lines = append(p.Lines, l)
 		says = append(says, s.name+" "+l.Now+" now, at most "+s.unit.Write(s.values.highest()))
 	}
-	p.Says = title + " over the last ten minutes: " + strings.Join(says, "; ") + "."
+	p.Says = title + " over the last " + w.String() + ": " + strings.Join(says, "; ") + "."
 	return p
 }
 
@@ -83,9 +93,22 @@ func upTo(high float64, u draw.Unit) draw.Axis {
 	return draw.Linear(high, step, scale.Label).Upward()
 }
 
-// lastTenMinutes are the ticks of the time axis, which all plots share.
-var lastTenMinutes = []draw.Tick{{At: 0, Label: "−10 min"}, {At: 20, Label: "−8", Minor: true}, {At: 40, Label: "−6", Minor: true},
-	{At: 60, Label: "−4", Minor: true}, {At: 80, Label: "−2", Minor: true}, {At: 100, Label: "now"}}
+// top returns the value up to which an axis shows v: the highest one. But if that is more than
+// four times as high as nineteen of twenty values that are not 0, and above low, the few higher ones
+// are cut off, so that a burst does not hide all others until it has left the plot.
+func (v values) top(low float64) float64 {
+	high := v.highest()
+	some := slices.Clone(v)
+	some = slices.DeleteFunc(some, func(f float64) bool { return !(f > 0) }) // also NaN
+	if len(some) == 0 {
+		return high
+	}
+	slices.Sort(some)
+	if most := 1.25 * some[(len(some)*19+19)/20-1]; high > 4*most && high > low {
+		return max(most, low)
+	}
+	return high
+}
 
 // highest returns the highest known value, 0 if none is known.
 func (v values) highest() float64 {
@@ -138,13 +161,13 @@ func trace(v values, y draw.Axis) (line, area string) {
 	return l.String(), a.String()
 }
 
-// mark returns the mark of a moment, if it was within the last ten minutes.
-func mark(now, at time.Time, label string) []timeMark {
+// mark returns the mark of a moment, if it is within the window.
+func (w window) mark(now, at time.Time, label string) []timeMark {
 	seconds := now.Sub(at).Seconds()
-	if at.IsZero() || seconds > span-1 {
+	if at.IsZero() || seconds > float64(w.Last()) {
 		return nil
 	}
-	return []timeMark{{draw.Hundredths(100 - 100*seconds/(span-1)), label}}
+	return []timeMark{{w.place(seconds), label}}
 }
 
 // bars draws values side by side. Each is ten units wide, in a plot that is 100 units

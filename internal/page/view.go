@@ -19,7 +19,7 @@ type view struct {
 	Ends    []group // how connections, datagrams and scenarios ended
 	Errors  []group // what was not accepted
 	Targets []targetRows
-	Time    []draw.Tick
+	Window  window // the time that is shown
 }
 
 // group is a table of counts.
@@ -28,13 +28,16 @@ type group struct {
 	Of    string // the heading of the names
 	Rows  []CountState
 	Never string // the names of the counts that are zero
+
+	Window window
 }
 
 func (s *State) view(build string) view {
-	v := view{State: s, Build: build}
+	w := s.window()
+	v := view{State: s, Build: build, Window: w}
 	switch {
 	case s.Traffic != nil:
-		v.Plots = s.trafficPlots()
+		v.Plots = s.trafficPlots(w)
 		v.Ends = []group{groupOf("Closes", "cause", s.Traffic.Closes)}
 		if s.listensOn("udp") {
 			v.Ends = append(v.Ends, groupOf("Dropped datagrams", "reason", s.Traffic.Drops))
@@ -44,14 +47,19 @@ func (s *State) view(build string) view {
 			v.Errors = append(v.Errors, groupOf("TLS handshakes", "result", s.Traffic.Handshakes))
 		}
 	case s.Agent != nil:
-		v.Plots = []plot{plotOf("Scenarios", series{"running", received, draw.Number, s.Agent.History.Active, s.Agent.MaxActive})}
+		v.Plots = []plot{w.plot("Scenarios", series{"running", received, draw.Number, s.Agent.History.Active, s.Agent.MaxActive})}
 		v.Ends = []group{groupOf("Ended scenarios", "result", s.Agent.Ends)}
 	}
 	for i := range v.Plots {
-		v.Plots[i].Marks = mark(s.At, s.DrainingSince, "drain")
+		v.Plots[i].Marks = w.mark(s.At, s.DrainingSince, "drain")
+	}
+	for _, groups := range [][]group{v.Ends, v.Errors} {
+		for i := range groups {
+			groups[i].Window = w
+		}
 	}
 	if s.Matrix != nil {
-		v.Targets, v.Time = s.Matrix.rows(s.At), lastTenMinutes
+		v.Targets = s.Matrix.rows(s.At)
 	}
 	return v
 }
@@ -63,18 +71,18 @@ const (
 	sent     = "line c1"
 )
 
-func (s *State) trafficPlots() []plot {
+func (s *State) trafficPlots(w window) []plot {
 	t, h := s.Traffic, s.Traffic.History
-	throughput := plotOf("Throughput", series{"in", received, draw.BytesPerSecond, h.BytesInPerSecond, 0}, series{"out", sent, draw.BytesPerSecond, h.BytesOutPerSecond, 0})
-	held := plotOf("Held memory", series{"held", received, draw.Bytes, h.HeldBytes, t.MaxHeldBytes})
+	throughput := w.plot("Throughput", series{"in", received, draw.BytesPerSecond, h.BytesInPerSecond, 0}, series{"out", sent, draw.BytesPerSecond, h.BytesOutPerSecond, 0})
+	held := w.plot("Held memory", series{"held", received, draw.Bytes, h.HeldBytes, t.MaxHeldBytes})
 	open := series{"open", received, draw.Number, h.Connections, t.MaxConnections}
 	accepted, closed := series{"accepted", "", draw.PerSecond, h.AcceptedPerSecond, 0}, series{"closed", "", draw.PerSecond, h.ClosedPerSecond, 0}
 	if s.listensOn("udp") {
-		datagrams := plotOf("Datagrams", series{"in", received, draw.PerSecond, h.DatagramsInPerSecond, 0}, series{"out", sent, draw.PerSecond, h.DatagramsOutPerSecond, 0})
-		return []plot{throughput, datagrams, plotOf("Connections", open, accepted, closed), held}
+		datagrams := w.plot("Datagrams", series{"in", received, draw.PerSecond, h.DatagramsInPerSecond, 0}, series{"out", sent, draw.PerSecond, h.DatagramsOutPerSecond, 0})
+		return []plot{throughput, datagrams, w.plot("Connections", open, accepted, closed), held}
 	}
 	accepted.class, closed.class = received, sent
-	return []plot{throughput, plotOf("Connections", open), held, plotOf("Accepted and closed connections", accepted, closed)}
+	return []plot{throughput, w.plot("Connections", open), held, w.plot("Accepted and closed connections", accepted, closed)}
 }
 
 // listensOn reports whether a listener has the scheme.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +14,10 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"echod/internal/engine"
+	"echod/internal/page"
+	"echod/internal/server"
 )
 
 // JavaScript expressions about the page.
@@ -201,16 +207,73 @@ func TestValuesUnderTheCursorAreShown(t *testing.T) {
 	tb.do(chromedp.KeyEvent(kb.ArrowLeft), chromedp.KeyEvent(kb.ArrowLeft))
 	tb.wait(`document.activeElement.getAttribute("aria-valuetext").includes("0 min 2 s ago, ")`)
 	tb.do(chromedp.KeyEvent(kb.Home))
-	tb.wait(fmt.Sprintf(value+` === "–"`, "Throughput", 0)) // ten minutes ago there was nothing
+	tb.wait(fmt.Sprintf(value+` === "–"`, "Throughput", 0)) // the first sample is no rate
 	tb.do(chromedp.KeyEvent(kb.Escape))
 	tb.wait(fmt.Sprintf(`/[KM]iB.s/.test(`+value+`)`, "Throughput", 0))
 
 	box := ask[[]float64](tb, `(b => [b.left, b.top, b.width, b.height])(document.querySelector(".cursor").getBoundingClientRect())`)
 	tb.do(chromedp.MouseEvent("mouseMoved", box[0]+box[2]/2, box[1]+box[3]/2))
-	tb.wait(`[...document.querySelectorAll("figcaption .when")].every(w => /(4 min 5\ds|5 min \ds|4 min 5\d s|5 min \d s) ago$/.test(w.textContent))`)
+	// The middle of the plot is half as old as the page.
+	tb.wait(`[...document.querySelectorAll("figcaption .when")].every(w => {
+		const [, minutes, seconds] = /(\d+) min (\d+) s ago$/.exec(w.textContent) ?? [];
+		return Math.abs(60 * minutes + 1 * seconds - document.body.dataset.window / 2) <= 3;
+	})`)
 	tb.keep("serve-reading")
 	tb.do(chromedp.MouseEvent("mouseMoved", 1, 1))
 	tb.wait(`[...document.querySelectorAll("figcaption .when")].every(w => w.textContent === "")`)
+}
+
+// TestPlotsShowTheTimeThatThereIs has a page of some seconds, which grows.
+func TestPlotsShowTheTimeThatThereIs(t *testing.T) {
+	t.Parallel()
+	e := serve(t)
+	tb := open(t, e.Admin)
+	const labels = `[...document.querySelectorAll("figure:first-child text.x")].map(text => text.textContent).join(" ")`
+	tb.wait(labels + ` === "−10 s −8 −6 −4 −2 now"`)
+	tb.wait(`document.body.dataset.window > 12 && ` + labels + ` === "−12 s −10 −8 −6 −4 −2 now"`)
+	// The oldest sample is at the left, and the newest at the right.
+	tb.wait(`(() => {
+		const plot = document.querySelectorAll("figure .axes")[2].querySelector("svg");
+		const line = plot.querySelector("path.c0").getBoundingClientRect();
+		return Math.abs(line.left - plot.parentElement.getBoundingClientRect().left) < 8 && Math.abs(line.right - plot.parentElement.getBoundingClientRect().right) < 8;
+	})()`)
+	tb.do(chromedp.Focus(".cursor"), chromedp.KeyEvent(kb.Home))
+	tb.wait(`document.querySelector(".cursor i").style.left === "0%"`)
+	tb.do(chromedp.KeyEvent(kb.Escape))
+	for _, l := range []look{desk, phone, deskDark} {
+		tb.turn(l)
+		checkLook(tb, l)
+		tb.keep("serve-young-" + l.name)
+	}
+}
+
+// TestBurstIsCutOffWithItsValue has a second of much traffic among half a minute of little.
+func TestBurstIsCutOffWithItsValue(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Uint64
+	steady := func() server.Snapshot {
+		if n := sent.Add(1000); n == 15000 {
+			sent.Add(4e8)
+		}
+		n := sent.Load()
+		return server.Snapshot{Engines: []server.EngineSnapshot{{Stats: engine.Stats{BytesIn: n, BytesOut: n}}}}
+	}
+	p := page.New(page.Config{Name: "echod serve", Version: "(devel)", Serve: steady})
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() { defer close(over); p.Run(ctx) }()
+	server := httptest.NewServer(p)
+	t.Cleanup(func() { server.Close(); stop(); <-over })
+	tb := open(t, server.URL)
+	tb.wait(`/^▲ up to \d+ MiB.s$/.test(document.querySelector("figure .peak")?.textContent)`)
+	if top := ask[string](tb, `[...document.querySelectorAll("figure:first-child text.y")].at(-1).textContent`); !strings.HasSuffix(top, " KiB/s") {
+		t.Errorf("the axis ends at %s, want some KiB/s", top)
+	}
+	for _, l := range looks {
+		tb.turn(l)
+		checkLook(tb, l)
+		tb.keep("serve-burst-" + l.name)
+	}
 }
 
 func TestPageWorksWithoutItsScript(t *testing.T) {

@@ -2,7 +2,8 @@
 // draws then, and shows the values of the plots under the pointer.
 
 const every = 1000, timeout = 5000; // milliseconds
-const span = 600; // seconds of a plot
+const span = 600; // seconds of the values
+const shown = () => Number(document.body.dataset.window); // seconds of a plot
 
 // sync changes an element of the page to equal a new one. Elements that the script
 // added stay.
@@ -74,7 +75,8 @@ function read() {
     plot.querySelector(".cursor") ?? addCursor(plot);
     const line = plot.querySelector(".cursor i");
     line.hidden = cursor === null;
-    line.style.left = `${100 * (1 - cursor / (span - 1))}%`;
+    line.style.left = `${100 * (1 - cursor / (shown() - 1))}%`;
+    line.parentElement.setAttribute("aria-valuemin", 1 - shown());
   }
   for (const output of document.querySelectorAll("output")) {
     const text = cursor === null ? output.dataset.now : output.dataset.values === undefined ? when(cursor) : valueAt(output, cursor);
@@ -94,10 +96,10 @@ const clock = moment => new Date(Number(moment)).toISOString().slice(11, 19) + "
 
 function addCursor(plot) {
   const label = plot.querySelector("svg").getAttribute("aria-label");
-  const area = add(plot, "div", { class: "cursor", tabindex: 0, role: "slider", "aria-label": label, "aria-valuemin": 1 - span, "aria-valuemax": 0, "aria-valuenow": 0 });
+  const area = add(plot, "div", { class: "cursor", tabindex: 0, role: "slider", "aria-label": label, "aria-valuemin": 1 - shown(), "aria-valuemax": 0, "aria-valuenow": 0 });
   area.append(document.createElement("i"));
   const move = seconds => {
-    cursor = seconds === null ? null : Math.min(Math.max(Math.round(seconds), 0), span - 1);
+    cursor = seconds === null ? null : Math.min(Math.max(Math.round(seconds), 0), shown() - 1);
     read();
     area.setAttribute("aria-valuenow", -cursor);
     const outputs = [...plot.parentElement.querySelectorAll("output")];
@@ -105,7 +107,7 @@ function addCursor(plot) {
   };
   const point = event => {
     const box = area.getBoundingClientRect();
-    move((span - 1) * (1 - (event.clientX - box.left) / box.width));
+    move((shown() - 1) * (1 - (event.clientX - box.left) / box.width));
   };
   area.addEventListener("pointermove", point);
   area.addEventListener("pointerdown", point);
