@@ -60,7 +60,7 @@ var imports = map[string][]string{
 	"internal/textfile":          {},
 	"internal/trace":             {"internal/errno", "internal/sys"},
 	"internal/usage":             {},
-	"internal/watch":             {"internal/dial", "internal/endpoint", "internal/ping", "internal/textfile", "internal/usage"},
+	"internal/watch":             {"internal/dial", "internal/endpoint", "internal/hist", "internal/ping", "internal/textfile", "internal/usage"},
 }
 
 // kernelPackages are the packages that may import golang.org/x/sys/unix.

@@ -31,16 +31,14 @@ type HeatColumn struct {
 	Waiting bool  // messages were due, and none has an outcome in this interval
 }
 
-// maxHeatRows is how many rows a heat map has, unless five for each power of ten are more.
-const maxHeatRows = 64
-
 // NewHeat returns a heat map without columns, for durations from low to high, which are positive
-// seconds. Lane is the height of the lane, as a part of the height. The axis of durations has at
-// most that many ticks, unless all are powers of ten.
-func NewHeat(x Axis, low, high, lane float64, ticks int) *Heat {
+// seconds. Lane is the height of the lane, as a part of the height. There are at most that many
+// rows, unless five for each power of ten are more. The axis of durations has at most that many
+// ticks, unless all are powers of ten.
+func NewHeat(x Axis, low, high, lane float64, rows, ticks int) *Heat {
 	h := &Heat{x: x, Y: Log(low, high, ticks, Seconds.Label).Upward().until(1 - lane), lane: lane, perTen: 5}
 	for _, n := range []int{10, 20} {
-		if float64(n)*math.Log10(high/low) < maxHeatRows {
+		if float64(n)*math.Log10(high/low) < float64(rows) {
 			h.perTen = n
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func linear(high float64) Axis { return Axis{Place: func(v float64) float64 { return v / high }} }
 
 func TestDarkerCellsHaveALargerPartOfTheirColumn(t *testing.T) {
-	h := NewHeat(linear(8), 1e-3, 9e-3, 0.1, 10)
+	h := NewHeat(linear(8), 1e-3, 9e-3, 0.1, 64, 10)
 	c := h.Column(0, 1)
 	c.Add(2e-3, 1)
 	c.Add(4e-3, 999)
@@ -41,7 +41,7 @@ func TestDarkerCellsHaveALargerPartOfTheirColumn(t *testing.T) {
 }
 
 func TestBurstLeavesFastAnswersApart(t *testing.T) {
-	h := NewHeat(linear(1), 40e-6, 30, 0.1, 10)
+	h := NewHeat(linear(1), 40e-6, 30, 0.1, 64, 10)
 	c := h.Column(0, 1)
 	for _, v := range []float64{40e-6, 60e-6, 90e-6, 30} {
 		c.Add(v, 1)
@@ -58,7 +58,7 @@ func TestHeatMapShowsEveryCell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		low := rapid.SampledFrom([]float64{1e-9, 1e-6, 1e-3, 3600}).Draw(t, "low")
 		high := low * rapid.SampledFrom([]float64{1, 2, 1e3, 3.6e12}).Draw(t, "more")
-		h := NewHeat(linear(10), low, high, 0.1, 10)
+		h := NewHeat(linear(10), low, high, 0.1, 64, 10)
 		cells := 0
 		for i := range rapid.IntRange(0, 5).Draw(t, "columns") {
 			// Columns do not touch, so that no two cells are one box.

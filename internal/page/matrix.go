@@ -78,6 +78,22 @@ type BucketState struct {
 	MinSeconds  figure    `json:"rtt_min_seconds"`
 	AvgSeconds  figure    `json:"rtt_avg_seconds"`
 	MaxSeconds  figure    `json:"rtt_max_seconds"`
+	// Counts are how many round trips were up to each of UpTo seconds, and longer than the one
+	// before.
+	UpTo   []figure `json:"rtt_up_to_seconds"`
+	Counts []int64  `json:"rtt_counts"`
+}
+
+func bucketState(b watch.Bucket) BucketState {
+	s := BucketState{
+		At: b.At, SpanSeconds: watch.BucketSpan.Seconds(), Sent: b.Sent, Lost: b.Lost,
+		MinSeconds: secondsOf(b.Min), AvgSeconds: secondsOf(b.Mean()), MaxSeconds: secondsOf(b.Max),
+		UpTo: []figure{}, Counts: []int64{},
+	}
+	for _, row := range b.Rows {
+		s.UpTo, s.Counts = append(s.UpTo, secondsOf(row.To)), append(s.Counts, row.Count)
+	}
+	return s
 }
 
 func matrix(snap watch.Snapshot) *MatrixState {
@@ -105,10 +121,7 @@ func addressState(a watch.AddressSnapshot) AddressState {
 		s.Up = &a.Up
 	}
 	for _, b := range a.History {
-		s.History = append(s.History, BucketState{
-			At: b.At, SpanSeconds: watch.BucketSpan.Seconds(), Sent: b.Sent, Lost: b.Lost,
-			MinSeconds: secondsOf(b.Min), AvgSeconds: secondsOf(b.Mean()), MaxSeconds: secondsOf(b.Max),
-		})
+		s.History = append(s.History, bucketState(b))
 	}
 	return s
 }

@@ -101,12 +101,16 @@ func peers(context.Context, int) ([]engine.Peer, error) {
 // without a probe yet, and one without addresses.
 func targets() watch.Snapshot {
 	now := time.Now()
+	fast := watch.Bucket{At: now.Add(-10 * time.Second), Sent: 5, Min: time.Millisecond, Sum: 5 * time.Millisecond, Max: 2 * time.Millisecond}
+	for range 5 {
+		fast.Rows.Record(time.Millisecond)
+	}
 	answered := []time.Duration{time.Millisecond, time.Millisecond, 2 * time.Millisecond}
 	return watch.Snapshot{Targets: []watch.TargetSnapshot{
 		{URL: "dns+tcp://echo.example:7", Labels: map[string]string{"env": "prod"}, Addresses: []watch.AddressSnapshot{
 			{Address: "192.0.2.1:7", Resolved: true, Known: true, Up: true, Sent: 10, Received: 10, Last: time.Millisecond, Recent: answered,
 				Late: 3, Duplicated: 4, Reordered: 5, Foreign: 6, Paused: 7, Moved: 8, Stale: 9, Connecting: watch.Connecting{Retransmits: 10, DNS: watch.Times{Counts: [18]uint64{1, 2}, Sum: time.Second}},
-				History: []watch.Bucket{{At: now.Add(-10 * time.Second), Sent: 5, Min: time.Millisecond, Sum: 5 * time.Millisecond, Max: 2 * time.Millisecond}}},
+				History: []watch.Bucket{fast}},
 			{Address: "192.0.2.2:7", Known: true, Sent: 10, Class: "refused", Failed: now,
 				History: []watch.Bucket{{At: now.Add(-10 * time.Second), Sent: 5, Lost: 5}}},
 		}},

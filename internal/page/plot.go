@@ -64,7 +64,7 @@ func (w window) plot(title string, all ...series) plot {
 	p := plot{Title: title, Window: w, Y: upTo(drawn.top(minTop[u]), u)}
 	if high := drawn.highest(); high > drawn.top(minTop[u]) {
 		ago := float64(span - 1 - slices.Index(drawn, high)%span)
-		p.Peaks = []timeMark{{w.place(ago), "▲ up to " + u.Write(high)}}
+		p.Peaks = []timeMark{{w.place(ago), "up to " + u.Write(high)}}
 	}
 	var says []string
 	for _, s := range all {

@@ -2,6 +2,7 @@ package page
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,14 +25,12 @@ type addressRow struct {
 	Bad    bool   // whether probes of the last ten minutes were lost
 }
 
-// strip is a picture of the probes of one address: the range of their round trips, the
+// strip is a picture of the probes of one address: a heat map of their round trips, the
 // average, and below them the part that was lost.
 type strip struct {
 	Says  string
-	Range string // SVG paths, in a space of one unit for each second by 1000 units
+	Heat  draw.HeatPaths // in a space of one unit for each second by 1000 units
 	Avg   string
-	Lost  string
-	None  string // where all probes were lost
 	RTT   string // average round trips for the script: one for each step, empty if not known
 	Parts string // lost probes in percent, likewise
 }
@@ -42,7 +41,7 @@ func (m *MatrixState) rows(now time.Time) []targetRows {
 		r := targetRows{TargetState: t, Scale: t.scale()}
 		for _, a := range t.Addresses {
 			sent, lost := a.recent()
-			r.Addresses = append(r.Addresses, addressRow{a, a.strip(now, r.Scale), partOf(lost, sent), partOf(a.Lost, a.Received+a.Lost), lost > 0})
+			r.Addresses = append(r.Addresses, addressRow{a, a.strip(now, t), partOf(lost, sent), partOf(a.Lost, a.Received+a.Lost), lost > 0})
 		}
 		all = append(all, r)
 	}
@@ -88,40 +87,59 @@ func (a AddressState) extremes() (low, high float64) {
 	return low, high
 }
 
-// scale returns the axis of the round trips of all addresses.
-func (t TargetState) scale() draw.Axis {
-	low, high := math.Inf(1), 0.0
+// extremes returns the shortest and the longest round trip of all addresses; of nothing, those
+// of an empty scale.
+func (t TargetState) extremes() (low, high float64) {
+	low = math.Inf(1)
 	for _, a := range t.Addresses {
 		l, h := a.extremes()
 		low, high = min(low, l), max(high, h)
 	}
 	if high == 0 {
-		low, high = 1e-4, 1e-2
+		return 1e-4, 1e-2
 	}
+	return low, high
+}
+
+// scale returns the axis of the round trips of all addresses.
+func (t TargetState) scale() draw.Axis {
+	low, high := t.extremes()
 	return draw.Log(low, high, 0, draw.Seconds.Label).Upward()
 }
 
 const (
+	stripRows = 14 // of a heat map
+
 	steps = span / 5 // values of a strip for the script, five seconds each
 	lane  = 180      // height of the lane for losses, at the bottom of the 1000 units
 )
 
 // strip draws the history of an address until now.
-func (a AddressState) strip(now time.Time, y draw.Axis) strip {
-	var ranges, avg, lost, none draw.Path
+func (a AddressState) strip(now time.Time, t TargetState) strip {
+	var avg draw.Path
+	low, high := t.extremes()
+	heat := draw.NewHeat(draw.Axis{Place: func(v float64) float64 { return v / span }}, low, high, lane/1000.0, stripRows, 0)
+	each := a.spacing()
 	rtt, parts := unknown(steps), unknown(steps)
-	height := func(v figure) int { return int(math.Round(y.Place(float64(v)) * (1000 - lane))) }
+	height := func(v figure) int { return int(math.Round(heat.Y.Place(float64(v)) * 1000)) }
 	end := -1 // of the line of the average
-	for _, b := range a.History {
+	for i, b := range a.History {
 		start := span - now.Sub(b.At).Seconds()
-		from, to := max(int(math.Round(start)), 0), min(int(math.Round(start+b.SpanSeconds)), span)
+		stop := start + b.SpanSeconds
+		if i+1 < len(a.History) {
+			stop = min(start+each, span-now.Sub(a.History[i+1].At).Seconds())
+		}
+		from, to := max(int(math.Round(start)), 0), min(int(math.Round(stop)), span)
 		if to <= from || b.Sent == 0 {
 			continue
 		}
 		part := min(float64(b.Lost)/float64(b.Sent), 1)
-		if b.MinSeconds > 0 {
-			top, bottom := height(b.MaxSeconds), height(b.MinSeconds)
-			ranges.Box(from, to, top, max(bottom, top+15))
+		column := heat.Column(float64(from), float64(to))
+		column.Lost, column.Of = int64(b.Lost), int64(b.Sent)
+		for i, n := range b.Counts {
+			column.Add(float64(b.UpTo[i]), n)
+		}
+		if b.AvgSeconds > 0 {
 			if at := height(b.AvgSeconds); from == end {
 				avg.Vertical(at)
 			} else {
@@ -129,17 +147,26 @@ func (a AddressState) strip(now time.Time, y draw.Axis) strip {
 			}
 			avg.Horizontal(to)
 			end = to
-		} else if part == 1 {
-			none.Box(from, to, 0, 1000)
-		}
-		if part > 0 {
-			lost.Box(from, to, 1000-max(int(part*lane), 50), 1000)
 		}
 		for i := from * steps / span; i < min((to*steps+span-1)/span, steps); i++ {
 			rtt[i], parts[i] = float64(b.AvgSeconds), rounded(part*100)
 		}
 	}
-	return strip{a.says(), ranges.String(), avg.String(), lost.String(), none.String(), rtt.text(), parts.text()}
+	return strip{a.says(), heat.Paths(span, 1000), avg.String(), rtt.text(), parts.text()}
+}
+
+// spacing returns the usual time from one bucket to the next, in seconds: with a long interval,
+// most buckets have no probe, which is no gap.
+func (a AddressState) spacing() float64 {
+	var all []float64
+	for i := 1; i < len(a.History); i++ {
+		all = append(all, a.History[i].At.Sub(a.History[i-1].At).Seconds())
+	}
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // says describes the last ten minutes in a sentence.

@@ -66,7 +66,7 @@ func TestBurstDoesNotFlattenTheRest(t *testing.T) {
 		high  string // the highest tick
 		peaks string
 	}{
-		{"a burst", level(1000, 5, 1e9), "1,500/s", "▲ up to 1,000,000,000/s at 99.33"},
+		{"a burst", level(1000, 5, 1e9), "1,500/s", "up to 1,000,000,000/s at 99.33"},
 		{"a new level", level(1000, 60, 1e9), "1,000,000,000/s", ""},
 		{"only a burst", level(0, 5, 1e9), "1,000,000,000/s", ""},
 		{"a small burst", level(1000, 5, 3000), "3,000/s", ""},

@@ -21,6 +21,9 @@ type heatMap struct {
 // heatLane is the height of the lane for what has no answer, as a part of the height.
 const heatLane = 0.08
 
+// heatRows is how many rows a heat map has. Each is some pixels high.
+const heatRows = 64
+
 // heatColumn is what a heat map shows of an interval of time, which begins at a time and ends at
 // another, in seconds.
 type heatColumn struct {
@@ -64,7 +67,7 @@ func heatScale(maps ...[]heatColumn) (low, high float64) {
 // addHeat draws a heat map into c, which has its horizontal axis, and the line of the medians.
 // What is the word for its durations, e.g. latency.
 func (c *chart) addHeat(what string, columns []heatColumn, low, high float64) {
-	h := draw.NewHeat(c.X, low, high, heatLane, 10)
+	h := draw.NewHeat(c.X, low, high, heatLane, heatRows, 10)
 	var medians []sample
 	for _, of := range columns {
 		column := h.Column(of.from, of.to)

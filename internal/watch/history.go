@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"echod/internal/hist"
 	"echod/internal/ping"
 )
 
@@ -21,6 +22,7 @@ type Bucket struct {
 	Lost     uint64
 	Min, Max time.Duration // round trips; 0 if nothing was answered
 	Sum      time.Duration // of all round trips
+	Rows     hist.Rows     // of all round trips
 }
 
 // Mean returns the mean round trip, 0 if nothing was answered.
@@ -65,6 +67,7 @@ func (h *history) probe(sent time.Time, answered bool, rtt time.Duration) {
 		b.Min = rtt
 	}
 	b.Max, b.Sum = max(b.Max, rtt), b.Sum+rtt
+	b.Rows.Record(rtt)
 }
 
 // answer remembers the round trip of an answer.
@@ -88,6 +91,7 @@ func (h *history) all(now time.Time) []Bucket {
 			continue
 		}
 		b.At = now.Add(time.Duration(n)*BucketSpan - now.Sub(h.origin))
+		b.Rows = slices.Clone(b.Rows) // the reader keeps it
 		all = append(all, b.Bucket)
 	}
 	return all

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"echod/internal/hist"
 )
 
 func TestHistoryCountsProbesInTheBucketOfTheirSending(t *testing.T) {
@@ -19,16 +21,28 @@ func TestHistoryCountsProbesInTheBucketOfTheirSending(t *testing.T) {
 	h.probe(at(4), false, 0) // known only now
 	h.probe(at(-1), false, 0)
 	want := []Bucket{
-		{At: at(0), Sent: 4, Lost: 2, Min: 1 * ms, Max: 3 * ms, Sum: 4 * ms},
-		{At: at(5), Sent: 1, Min: 2 * ms, Max: 2 * ms, Sum: 2 * ms},
-		{At: at(20), Sent: 1, Min: 2 * ms, Max: 2 * ms, Sum: 2 * ms},
+		{At: at(0), Sent: 4, Lost: 2, Min: 1 * ms, Max: 3 * ms, Sum: 4 * ms, Rows: rows(1*ms, 3*ms)},
+		{At: at(5), Sent: 1, Min: 2 * ms, Max: 2 * ms, Sum: 2 * ms, Rows: rows(2 * ms)},
+		{At: at(20), Sent: 1, Min: 2 * ms, Max: 2 * ms, Sum: 2 * ms, Rows: rows(2 * ms)},
 	}
 	if diff := cmp.Diff(want, h.all(at(23))); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if got := h.all(at(23))[0].Mean(); got != 2*ms {
+	before := h.all(at(23))
+	h.probe(at(2), true, 1*ms)
+	if got := before[0].Rows.Count(); got != 2 {
+		t.Errorf("a later probe has changed what was returned: it has %d round trips, want 2", got)
+	}
+	if got := before[0].Mean(); got != 2*ms {
 		t.Errorf("got a mean of %v, want 2ms", got)
 	}
+}
+
+func rows(all ...time.Duration) (r hist.Rows) {
+	for _, d := range all {
+		r.Record(d)
+	}
+	return r
 }
 
 func TestHistoryKeepsTenMinutes(t *testing.T) {

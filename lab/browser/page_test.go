@@ -265,7 +265,7 @@ func TestBurstIsCutOffWithItsValue(t *testing.T) {
 	server := httptest.NewServer(p)
 	t.Cleanup(func() { server.Close(); stop(); <-over })
 	tb := open(t, server.URL)
-	tb.wait(`/^▲ up to \d+ MiB.s$/.test(document.querySelector("figure .peak")?.textContent)`)
+	tb.wait(`/up to \d+ MiB.s ▲$/.test(document.querySelector("figure .peak")?.textContent)`)
 	if top := ask[string](tb, `[...document.querySelectorAll("figure:first-child text.y")].at(-1).textContent`); !strings.HasSuffix(top, " KiB/s") {
 		t.Errorf("the axis ends at %s, want some KiB/s", top)
 	}

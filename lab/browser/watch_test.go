@@ -50,6 +50,9 @@ func seen(addr string, rtt time.Duration, loses, gone int) watch.AddressSnapshot
 			b.Lost, b.Min, b.Sum, b.Max = each, 0, 0, 0
 			a.Class, a.Failed, a.Last = "refused", b.At, 0
 		}
+		for n := range b.Sent - b.Lost {
+			b.Rows.Record(time.Duration(float64(b.Min) * (1 + math.Mod(float64(i*5+int(n))*0.37, 1))))
+		}
 		a.Sent, a.Received, a.History = a.Sent+each, a.Received+each-b.Lost, append(a.History, b)
 	}
 	return a
