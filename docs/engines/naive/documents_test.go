@@ -134,13 +134,19 @@ func normalize(steps []trace.Record) {
 		if r.Call == "accept4" {
 			r.N, r.FD = connection, connection
 		}
-		if r.Held != nil {
-			r.Held = &sys.Held{State: r.Held.State, Arrived: r.Held.Arrived, Resets: r.Held.Resets}
-		}
+		r.Held = withoutTimes(r.Held)
 		r.Args, r.Result = renumber(r.Call, r.Args), renumberSets(r.Result, fmt.Sprint(fd), from)
 		r.Result = inEvent.ReplaceAllString(r.Result, fmt.Sprintf("{%d, $1", connection))
 		r.Args = renumberSets(r.Args, fmt.Sprint(fd), from)
 	}
+}
+
+// withoutTimes returns the part of h that is the same on each machine.
+func withoutTimes(h *sys.Held) *sys.Held {
+	if h == nil {
+		return nil
+	}
+	return &sys.Held{State: h.State, Arrived: h.Arrived, Resets: h.Resets}
 }
 
 var (

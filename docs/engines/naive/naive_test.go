@@ -19,12 +19,17 @@ import (
 
 	"echod/check"
 	"echod/echotest"
+	"echod/internal/cli"
 )
 
 // TestMain runs a server instead of the tests if the environment says which one: a
-// server that never returns needs a process of its own.
+// server that never returns needs a process of its own. "echod" is the command line of echod.
 func TestMain(m *testing.M) {
-	if name := os.Getenv("ECHOD_NAIVE"); name != "" {
+	switch name := os.Getenv("ECHOD_NAIVE"); name {
+	case "":
+	case "echod":
+		os.Exit(cli.Main())
+	default:
 		fmt.Fprintln(os.Stderr, run([]string{name, "0"}))
 		os.Exit(1)
 	}
@@ -135,18 +140,24 @@ func TestStalledReaderBlocksEverybody(t *testing.T) {
 	}
 }
 
+// needDescriptors skips the test if a process may not have n descriptors.
+func needDescriptors(t *testing.T, n uint64) {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Max < n {
+		if os.Getenv("ECHOD_REQUIRE") != "" {
+			t.Fatalf("ulimit -n %d, %v; want %d descriptors in each process", limit.Max, err, n)
+		}
+		t.Skipf("needs %d descriptors in each process: ulimit -n %d, %v", n, limit.Max, err)
+	}
+}
+
 // TestPeerBeyondTheSetHangs opens more connections than the set has bits. The set has
 // no bit for the last ones, so nobody looks at them, and nobody refuses them.
 func TestPeerBeyondTheSetHangs(t *testing.T) {
 	t.Parallel()
 	const clients = unix.FD_SETSIZE + 8
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Max < 2*clients {
-		if os.Getenv("ECHOD_REQUIRE") != "" {
-			t.Fatalf("ulimit -n %d, %v; want %d descriptors in each process", limit.Max, err, 2*clients)
-		}
-		t.Skipf("needs %d descriptors in each process: ulimit -n %d, %v", 2*clients, limit.Max, err)
-	}
+	needDescriptors(t, 2*clients)
 	addr := start(t, "select")
 	first := dial(t, addr)
 	var last net.Conn
