@@ -30,8 +30,8 @@ fuzz: ## every fuzz target for FUZZTIME each
 mutate: ## mutation testing, for an hour, or of one package: PKG=./internal/hist
 	sh .ci/mutate $(PKG)
 
-simulate: ## whole services on the simulated kernel, from N seeds, of which FIRST is the first
-	$(GO) test -timeout 12h ./internal/simulation -seeds $(or $(N),20000) -first $(or $(FIRST),1)
+simulate: ## whole services on the simulated kernel, from N seeds, of which FIRST is the first; or only SEED; traces are kept in TRACE_DIR
+	$(GO) test -timeout 12h ./internal/simulation -trace-dir "$(abspath $(TRACE_DIR))" $(if $(SEED),-run '^TestPromisesHoldForEverySeed$$' -count 1 -v -seed $(SEED),-seeds $(or $(N),20000) -first $(or $(FIRST),1))
 
 conformance: ## N random sequences of calls on the simulated and on the real kernel
 	ECHOD_SEQUENCES=$(or $(N),10000) $(GO) test -run '^TestConformance$$' -count 1 -timeout 6h -v ./internal/sys/sim

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echod/internal/sys"
+	"echod/internal/trace"
 )
 
 // descriptor is a descriptor of the machine as package net has them (internal/poll of the
@@ -47,6 +48,8 @@ func newDescriptor(m *machine, fd int, network string, near, far net.Addr) (*des
 	return &descriptor{m: m, fd: fd, network: network, near: near, far: far, users: 1,
 		closing: make(chan struct{}), gone: make(chan struct{})}, 0
 }
+
+var _ trace.Inspector = (*descriptor)(nil)
 
 func (d *descriptor) LocalAddr() net.Addr  { return d.near }
 func (d *descriptor) RemoteAddr() net.Addr { return d.far }
@@ -183,6 +186,15 @@ func (d *descriptor) option(call func() sys.Errno) error {
 	}
 	defer d.leave()
 	return d.wrap("set", failed("setsockopt", call()))
+}
+
+// Inspect is trace.Inspector: fd is not a descriptor of the real kernel.
+func (d *descriptor) Inspect() (held sys.Held, ok bool) {
+	if !d.enter() {
+		return sys.Held{}, false
+	}
+	defer d.leave()
+	return d.m.Inspect(d.fd)
 }
 
 func (d *descriptor) SyscallConn() (syscall.RawConn, error) { return rawConn{d}, nil }

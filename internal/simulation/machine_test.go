@@ -32,7 +32,10 @@ type machine struct {
 	problems []string
 }
 
-var _ sys.Kernel = (*machine)(nil)
+var (
+	_ sys.Kernel    = (*machine)(nil)
+	_ sys.Inspector = (*machine)(nil)
+)
 
 // maxWaits is how many waits may return without simulated time passing. A service that needs
 // more of them spins.
@@ -74,6 +77,20 @@ func (m *machine) advance() {
 	if behind := int64(time.Since(m.start)+m.paused) - m.k.Now(); behind > 0 {
 		m.k.Advance(time.Duration(behind))
 	}
+}
+
+// elapsed returns the current time since the machine was started. It changes nothing.
+func (m *machine) elapsed() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return max(time.Duration(m.k.Now()), time.Since(m.start)+m.paused)
+}
+
+// Inspect changes nothing, not even the time of the kernel.
+func (m *machine) Inspect(fd int) (held sys.Held, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.k.Inspect(fd)
 }
 
 // waited returns how many waits have returned so far.

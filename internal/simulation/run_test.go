@@ -18,6 +18,7 @@ import (
 	"echod/internal/server"
 	"echod/internal/sock"
 	"echod/internal/sys/sim"
+	"echod/internal/trace"
 )
 
 var engineNames = []string{"net", "select", "poll", "epoll"}
@@ -47,6 +48,8 @@ type run struct {
 	signals chan os.Signal
 	ended   chan error
 
+	recorder *trace.Recorder // nil if the run is not recorded
+
 	peers        []*simPeer
 	clients      []*tlsClient
 	faulty       bool // calls fail at random now
@@ -71,8 +74,8 @@ type simPeer struct {
 	stalled  bool
 }
 
-// play plays a plan and returns what went wrong.
-func play(t *testing.T, p plan, path string) (problems []string) {
+// play plays a plan and returns what went wrong. Unless rec is nil, it records the run.
+func play(t *testing.T, p plan, path string, rec *recorded) (problems []string) {
 	defer func() {
 		if v := recover(); v != nil { // synctest panics if goroutines are left
 			problems = append(problems, fmt.Sprint(v))
@@ -86,6 +89,7 @@ func play(t *testing.T, p plan, path string) (problems []string) {
 			signals: make(chan os.Signal, 2), ended: make(chan error, 1), delivered: make(map[string]int)}
 		k := r.m.k
 		k.RecvBuffer, k.SendBuffer, k.PeerBuffer = p.recvBuffer, p.sendBuffer, p.peerBuffer
+		r.recorder = rec.begin(r.m, p)
 		if r.start(t, path) {
 			for i, s := range p.steps {
 				r.step(s, p.steps[i+1:])
@@ -98,6 +102,7 @@ func play(t *testing.T, p plan, path string) (problems []string) {
 			r.finish()
 		}
 		r.close()
+		rec.end(r)
 		problems = append(r.problems, r.m.problems...)
 	})
 	return problems
@@ -110,7 +115,7 @@ func (r *run) start(t *testing.T, path string) bool {
 		Lookup: func(name string) (engine.Engine, error) { return newEngine(name, r.m), nil },
 		Settings: engine.Config{
 			Loops: r.plan.loops, Buffer: r.plan.buffer, BusyPoll: r.plan.busyPoll,
-			IdleTimeout: r.plan.idle, StallTimeout: r.plan.stall,
+			IdleTimeout: r.plan.idle, StallTimeout: r.plan.stall, Trace: r.recorder,
 		},
 		Limits:       engine.Limits{MaxConns: r.plan.maxConns, MaxConnsPerIP: r.plan.perAddress, MaxMemory: r.plan.maxMemory},
 		DrainTimeout: r.plan.drain,

@@ -17,7 +17,8 @@ import (
 var (
 	seeds = flag.Int("seeds", 1000, "number of seeds to play")
 	first = flag.Uint64("first", 1, "the first seed")
-	one   = flag.Uint64("seed", 0, "play only this seed, and print its plan")
+	one   = flag.Uint64("seed", 0, "play only this seed, print its plan, and keep its trace")
+	dir   = flag.String("trace-dir", "", "where traces are kept; empty: the directory for temporary files")
 )
 
 // The seeds that once failed are played first, then new ones.
@@ -37,16 +38,24 @@ func TestPromisesHoldForEverySeed(t *testing.T) {
 	}
 }
 
-// tryPlan plays a plan. If it fails, it is shrunk and printed.
+// tryPlan plays a plan. If it fails, it is shrunk and printed, and its trace is kept.
 func tryPlan(t *testing.T, p plan, path string) {
 	t.Helper()
 	hangs := time.AfterFunc(5*time.Minute, func() { panic(fmt.Sprintf("the run does not end:\n%s", p)) })
 	defer hangs.Stop()
-	if len(play(t, p, path)) == 0 {
+	if len(play(t, p, path, nil)) == 0 {
+		if *one != 0 {
+			_, kept := playRecorded(t, p, path)
+			t.Log(kept)
+		}
 		return
 	}
-	small := shrink(p, func(p plan) bool { return len(play(t, p, path)) > 0 })
-	t.Errorf("%s%s", small, strings.Join(play(t, small, path), "\n"))
+	small := shrink(p, func(p plan) bool { return len(play(t, p, path, nil)) > 0 })
+	problems, kept := playRecorded(t, small, path)
+	if len(problems) == 0 {
+		problems = []string{"it has failed, but not when it was played for its trace: -count 20 plays it 20 times"}
+	}
+	t.Errorf("%s%s\n%s", small, strings.Join(problems, "\n"), kept)
 }
 
 // failedSeeds returns the seeds in testdata/seeds.txt: one on each line, then what it found.

@@ -8,7 +8,14 @@ import (
 	"time"
 
 	"echod/internal/errno"
+	"echod/internal/sys"
 )
+
+// Inspector is a connection that knows itself what its kernel holds, because that is not the kernel
+// of this machine but e.g. a simulated one.
+type Inspector interface {
+	Inspect() (held sys.Held, ok bool)
+}
 
 // Call records a call of package net on conn, which began at begin and returned err. It sets
 // the times of rec, Errno, and Held unless the call has closed conn. So a program that uses
@@ -20,7 +27,11 @@ func (l *Life) Call(begin time.Duration, conn net.Conn, err error, rec Record) {
 	rec.Time, rec.Took = begin, l.Now()-begin
 	rec.Errno = errorName(err)
 	if rec.Op != Close {
-		rec.Held = inspectConn(conn)
+		if own, ok := conn.(Inspector); ok {
+			rec.Held = held(own.Inspect())
+		} else {
+			rec.Held = inspectConn(conn)
+		}
 	}
 	l.Step(rec)
 }

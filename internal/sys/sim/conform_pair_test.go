@@ -27,6 +27,7 @@ type pair struct {
 	made    int
 	paths   []string // of unix sockets
 	sent    int      // bytes: their values count up, modulo 251
+	urgent  bool     // a byte of them was urgent
 	log     []string
 }
 

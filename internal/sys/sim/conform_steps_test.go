@@ -58,7 +58,7 @@ func (p *pair) step(o op) func(op) {
 		return p.on(p.connectAgain, connected)
 	}
 	steps := map[string]func(*socket, op){"shutdown": p.shutdown, "close": p.close, "linger": p.linger,
-		"inline": p.inline, "outq": p.outq, "socket error": p.socketError, "select": p.selects, "epoll": p.epoll, "getpeername": p.getpeername}
+		"inline": p.inline, "outq": p.outq, "held": p.held, "socket error": p.socketError, "select": p.selects, "epoll": p.epoll, "getpeername": p.getpeername}
 	return p.on(steps[o.kind], any...)
 }
 
@@ -198,6 +198,7 @@ func (p *pair) move(s *socket, o op) {
 	}
 	if o.kind == "send" || o.kind == "send urgent" {
 		b := p.payload(n)
+		p.urgent = p.urgent || o.kind == "send urgent"
 		p.both(fmt.Sprintf("%s %d %x", o.kind, s.id, b), func(w *side, i int) string {
 			n, errno := w.k.Send(s.fd[i], b, unix.MSG_NOSIGNAL|flags)
 			return fmt.Sprint(n, " ", name(errno))

@@ -121,7 +121,7 @@ var streamKinds = []string{
 	"send", "send", "send", "send", "send urgent", "send urgent",
 	"recv", "recv", "recv", "recv", "peek", "recv urgent", "peek urgent",
 	"shutdown", "shutdown", "close", "close", "linger", "inline", "inline",
-	"outq", "socket error", "select", "epoll", "getpeername", "fresh", "listen", "relisten",
+	"outq", "held", "held", "socket error", "select", "epoll", "getpeername", "fresh", "listen", "relisten",
 	"connect again", "overflow", "fill",
 }
 

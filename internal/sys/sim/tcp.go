@@ -22,6 +22,7 @@ type tcp struct {
 	mark    int    // the index in out of the urgent byte; -1: none
 	finDue  bool   // a FIN follows out
 	finSent bool   // it has been delivered
+	closing bool   // it was due before the other end's FIN arrived
 
 	shut    int  // sk_shutdown, as far as shutdown(2) set it
 	reset   bool // a reset has ended the connection
@@ -116,7 +117,7 @@ func (s *tcp) deliver() {
 		defer peer.changed()
 	}
 	if len(s.out) == 0 && s.finDue && !s.finSent {
-		s.finSent, peer.fin = true, true
+		s.finSent, peer.fin, peer.closing = true, true, peer.finDue
 		defer peer.changed()
 	}
 }
