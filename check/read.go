@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Read reads what WriteJSON of a Report, a Comparison or AddressReports wrote.
@@ -43,11 +44,16 @@ func Read(text []byte) (Checked, error) {
 		return nil, err
 	}
 	for _, c := range checked.Columns() {
-		if c.Report != nil {
-			err = cmp.Or(err, c.Report.valid())
+		if c.Report == nil {
+			continue
+		}
+		if err := c.Report.valid(); err != nil && c.Name != "" {
+			return nil, fmt.Errorf("%s: %w", strings.ToLower(c.Name), err)
+		} else if err != nil {
+			return nil, err
 		}
 	}
-	return checked, err
+	return checked, nil
 }
 
 // UnmarshalJSON reads what MarshalJSON returned. Who is at fault is decided again from the two
@@ -79,7 +85,10 @@ func (all *AddressReports) UnmarshalJSON(text []byte) error {
 			network = one.Report.Target.Network
 		}
 	}
-	for _, one := range document.Addresses {
+	for i, one := range document.Addresses {
+		if one.Address == "" {
+			return fmt.Errorf("addresses[%d] has no address", i)
+		}
 		a := AddressReport{Target: Target{Network: network, Address: one.Address}, Report: one.Report}
 		if one.Report != nil {
 			a.Target = one.Report.Target
@@ -93,14 +102,21 @@ func (all *AddressReports) UnmarshalJSON(text []byte) error {
 
 // valid returns an error if no check can have made r.
 func (r *Report) valid() error {
+	if networks := []string{"tcp", "tls", "unix", "udp"}; !slices.Contains(networks, r.Target.Network) {
+		return fmt.Errorf("network is %q: want tcp, tls, unix or udp", r.Target.Network)
+	}
 	verdicts := []Verdict{Pass, Fail, Skip, Error}
+	seen := map[string]bool{}
 	for i, result := range r.Results {
 		switch {
 		case result.Rule == "":
 			return fmt.Errorf("results[%d] has no rule", i)
+		case seen[result.Rule]:
+			return fmt.Errorf("results[%d] is the second of %s", i, result.Rule)
 		case !slices.Contains(verdicts, result.Verdict):
 			return fmt.Errorf("results[%d].verdict is %q: want pass, fail, skip or error", i, result.Verdict)
 		}
+		seen[result.Rule] = true
 	}
 	return nil
 }

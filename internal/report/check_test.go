@@ -174,16 +174,27 @@ func TestEveryCheckIsDrawn(t *testing.T) {
 
 func TestCheckThatIsInvalidIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"schema": 2, "results": []}`:                                 "schema 2, want 1",
-		`{"schema": 1, "columns": []}`:                                 "it has no results",
-		`{"schema": 1, "results": [{"rule": "x", "verdict": "good"}]}`: `results[0].verdict is "good": want pass, fail, skip or error`,
-		`{"schema": 1, "results": [{"verdict": "pass"}]}`:              "results[0] has no rule",
-		`{"schema": 1, "direct": {"schema": 1}}`:                       "without path or direct",
-		`{"schema": 1, "results": 5}`:                                  "results cannot be a number",
-		`{"schema": 1, "addresses": []}`:                               "it has no addresses",
+		`{"schema": 2, "results": []}`: "the report has schema 2, want 1",
+		`{"schema": 1, "columns": []}`: "not a report of echod check: it has no results",
+		`{"schema": 1, "network": "tcp", "results": [{"rule": "x", "verdict": "good"}]}`:                                     `results[0].verdict is "good": want pass, fail, skip or error`,
+		`{"schema": 1, "network": "tcp", "results": [{"verdict": "pass"}]}`:                                                  "results[0] has no rule",
+		`{"schema": 1, "network": "tcp", "results": [{"rule": "x", "verdict": "pass"}, {"rule": "x", "verdict": "fail"}]}`:   "results[1] is the second of x",
+		`{"schema": 1, "network": "ipx", "results": []}`:                                                                     `network is "ipx": want tcp, tls, unix or udp`,
+		`{"schema": 1, "direct": {"schema": 1}}`:                                                                             "a comparison without path or direct",
+		`{"schema": 1, "path": {"schema": 1, "network": "tcp"}, "direct": {"schema": 1, "network": "tcp", "results": [{}]}}`: "direct: results[0] has no rule",
+		`{"schema": 1, "path": {"schema": 1, "network": "tcp"}, "direct": {"schema": 3}}`:                                    "the report has schema 3, want 1",
+		`{"schema": 1, "results": 5}`:        "line 1: results cannot be a number",
+		`{"schema": "1"}`:                    "line 1: schema cannot be a string",
+		`{"schema": 1, "addresses": []}`:     "not a report of echod check: it has no addresses",
+		`{"schema": 1, "addresses": [{}]}`:   "addresses[0] has no address",
+		`{"schema": 1, "results": [`:         "incomplete: the JSON ends too early",
+		`<?xml version="1.0"?><testsuites/>`: "XML: want a JSON file; check writes it with --format json, in place of junit or html",
+		"TAP version 14\n1..0\n":             "TAP: want a JSON file; check writes it with --format json, in place of tap",
+		`[]`:                                 "not a result of echod bench or check: not a JSON object",
+		``:                                   "empty: want a file that echod has written, e.g. with bench --format json",
 	} {
 		_, err := report.Read("check.json", strings.NewReader(text))
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if err == nil || err.Error() != "check.json: "+want {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}

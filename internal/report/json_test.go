@@ -138,7 +138,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"empty", " \n", "a.json: empty: want a file that echod has written, e.g. with bench --format json"},
 		{"not JSON", "seconds\n", "a.json: not JSON: line 1: invalid character 's' looking for beginning of value"},
-		{"a list", "[]", "a.json: not a result of echod bench: not a JSON object"},
+		{"a list", "[]", "a.json: not a result of echod bench or check: not a JSON object"},
 		{"something else", `{"scheme":1}`, "a.json: not a result of echod bench or check, and not a trace: it has no format"},
 		{"an older format", `{"format":"echod-bench/1"}`, `a.json: format "echod-bench/1" is not supported; this echod reads echod-bench/3`},
 		{"a newer format", `{"format":"echod-bench/4"}`, `a.json: format "echod-bench/4" is not supported; this echod reads echod-bench/3`},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"reflect"
 	"strings"
 
@@ -40,6 +41,9 @@ type Document struct {
 // Read reads a file that echod has written. The error is a *FileError with that name.
 func Read(name string, in io.Reader) (Document, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err // FileError has the name
+	}
 	if err != nil {
 		return Document{}, &FileError{name, err}
 	}
@@ -103,12 +107,16 @@ func jsonError(text []byte, of reflect.Type, err error) error {
 	switch {
 	case len(bytes.TrimSpace(text)) == 0:
 		return errors.New("empty: want a file that echod has written, e.g. with bench --format json")
+	case bytes.HasPrefix(bytes.TrimSpace(text), []byte("<")):
+		return errors.New("XML: want a JSON file; check writes it with --format json, in place of junit or html")
+	case bytes.HasPrefix(text, []byte("TAP version ")):
+		return errors.New("TAP: want a JSON file; check writes it with --format json, in place of tap")
 	case errors.As(err, &syntax) && syntax.Offset >= int64(len(text)):
 		return errors.New("incomplete: the JSON ends too early")
 	case errors.As(err, &syntax):
 		return fmt.Errorf("not JSON: line %d: %w", lineAt(text, syntax.Offset), err)
 	case errors.As(err, &kind) && kind.Field == "":
-		return errors.New("not a result of echod bench: not a JSON object")
+		return errors.New("not a result of echod bench or check: not a JSON object")
 	case errors.As(err, &kind):
 		return fmt.Errorf("line %d: %s cannot be a %s", lineAt(text, kind.Offset), kind.Field, kind.Value)
 	}
