@@ -53,7 +53,7 @@ func (t *text) row(rule string, verdicts []Verdict, elapsed, brief string) {
 	if n := utf8.RuneCountInString(strings.TrimRight(elapsed, " ")); width+n <= t.Width {
 		line, width = line+elapsed, width+utf8.RuneCountInString(elapsed)
 	}
-	if width+minNote > t.Width {
+	if free := t.Width - width; free < min(minNote, utf8.RuneCountInString(brief)) {
 		t.line("%s", line)
 		if brief != "" {
 			t.fold(brief, "    ", "    ")

@@ -268,7 +268,9 @@ func (f *checkFlags) runRules(ctx context.Context, p *Process, target check.Targ
 	defer progress.clear()
 	progress.write("connecting to " + target.String())
 	o.Progress = progress.showResult
+	stop := progress.everySecond()
 	report, err := check.Run(ctx, target, o)
+	stop()
 	if report == nil {
 		return nil, err
 	}

@@ -6,11 +6,8 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"echod/check"
 )
 
 // status is a block of lines on a terminal that is written again and again. The cursor is
@@ -129,47 +126,6 @@ func terminalSize(w io.Writer) windowSize {
 		size.columns, size.rows = cmp.Or(found.columns, size.columns), cmp.Or(found.rows, size.rows)
 	}
 	return size
-}
-
-// progress shows how far a check is.
-type progress struct {
-	*status
-	what   string   // what is checked, e.g. "at tcp://127.0.0.1:7"
-	failed []string // a line for each rule that has not passed, above the progress
-}
-
-// mostFailed is how many lines progress shows of rules that have not passed: the newest.
-const mostFailed = 10
-
-func newProgress(p *Process, what string) *progress {
-	return &progress{status: newStatus(p), what: what}
-}
-
-// showResult is show, and from then on there is a line for a rule that has not passed.
-func (p *progress) showResult(now check.Progress) {
-	if r := now.Result; r != nil && r.Verdict == check.Fail {
-		p.failed = append(p.failed, r.Rule+" failed: "+r.Detail)
-	} else if r != nil && r.Verdict == check.Error {
-		p.failed = append(p.failed, r.Rule+" is inconclusive: "+r.Detail)
-	}
-	p.show(now)
-}
-
-func (p *progress) show(now check.Progress) {
-	line := fmt.Sprintf("%d of %d %s", now.Done, now.Total, p.what)
-	if len(now.Running) > 0 {
-		line += ": " + andMore(now.Running)
-	}
-	failed := p.failed[max(0, len(p.failed)-mostFailed):]
-	p.status.show(func(int) []string { return append(slices.Clone(failed), line) })
-}
-
-// andMore is the first word and the number of the others.
-func andMore(words []string) string {
-	if len(words) == 1 {
-		return words[0]
-	}
-	return fmt.Sprintf("%s and %d more", words[0], len(words)-1)
 }
 
 // colorful reports whether standard output is a terminal that shows colours, and they

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"echod/check"
 	"echod/echotest"
 )
 
@@ -91,57 +89,6 @@ func states(text string) []string {
 // wide is wider than every line.
 const wide = 200
 
-func TestProgressIsShownAndCleared(t *testing.T) {
-	url, direct := echotest.NewServer(t).URL(), echotest.NewServer(t).URL()
-	two := []string{"--parallel", "1", "--rule", "stream/first-byte", "--rule", "stream/fin-only"}
-	steps := func(way, url string) []string {
-		what := way + " " + url
-		return []string{
-			"connecting to " + url,
-			"0 of 2 " + what + ": stream/first-byte",
-			"1 of 2 " + what,
-			"1 of 2 " + what + ": stream/fin-only",
-			"2 of 2 " + what,
-			"",
-		}
-	}
-	tests := []struct {
-		name string
-		args []string
-		want []string
-	}{
-		{"one way", []string{url}, steps("at", url)},
-		{"two ways", []string{"--direct", direct, url}, slices.Concat(
-			[]string{"connecting to " + url, "connecting to " + direct, ""}, steps("through", url), steps("directly at", direct))},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			text := onTerminal(t, wide, false, OK, append(append([]string{"check"}, two...), tt.args...)...)
-			if diff := cmp.Diff(tt.want, states(text)); diff != "" {
-				t.Errorf("lines (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestAFailureIsAboveTheProgressUntilTheReport(t *testing.T) {
-	url := echotest.NewBroken(t, echotest.ClosesOnFIN()).URL()
-	args := []string{"check", "--parallel", "1", "--rule", "stream/half-close", "--rule", "stream/fin-only", url}
-	lines := states(onTerminal(t, wide, false, Failed, args...))
-	i := slices.IndexFunc(lines, func(state string) bool { return strings.HasPrefix(state, "stream/half-close failed: ") })
-	if i < 0 {
-		t.Fatalf("got no line for the failure:\n%q", lines)
-	}
-	for _, state := range lines[i : len(lines)-1] {
-		if failure, now, _ := strings.Cut(state, "\n"); !strings.HasPrefix(failure, "stream/half-close failed: ") || !strings.Contains(now, " of 2 at "+url) {
-			t.Errorf("got %q, want the failure and the progress", state)
-		}
-	}
-	if last := lines[len(lines)-1]; last != "" {
-		t.Errorf("got %q left on the screen, want nothing", last)
-	}
-}
-
 func TestProgressOfSelftestCountsAllResults(t *testing.T) {
 	lines := states(onTerminal(t, wide, false, OK, "selftest", "--rule", "stream/first-byte", "--rule", "datagram/exact"))
 	past, of := 0, 0
@@ -169,19 +116,6 @@ func TestProgressIsOnlyForTerminals(t *testing.T) {
 	text, err := os.ReadFile(file.Name())
 	if err != nil || len(text) > 0 || stderr.Len() > 0 {
 		t.Errorf("got %q and %q (%v), want nothing", text, stderr.String(), err)
-	}
-}
-
-func TestProgressIsCutToTheWidthOfTheTerminal(t *testing.T) {
-	url := echotest.NewServer(t).URL()
-	text := onTerminal(t, 40, false, OK, "check", "--rule", "stream/first-byte", "--rule", "stream/half-close-owed", url)
-	lines := states(text)
-	longest := 0
-	for _, line := range lines {
-		longest = max(longest, utf8.RuneCountInString(line))
-	}
-	if longest != 39 { // at 40, some terminals wrap
-		t.Errorf("got a line of %d columns, want 39:\n%q", longest, lines)
 	}
 }
 
@@ -238,22 +172,6 @@ func TestWhatIsWrittenAsideIsAboveTheStatus(t *testing.T) {
 	s.aside(func() { screen.WriteString("news\n") })
 	want := "\r\x1b[1A\x1b[K\n\r\x1b[1A" + "news\n" + "\x1b[31m" + strings.Repeat("X", 19) + "\x1b[0m\x1b[K\n"
 	if diff := cmp.Diff(want, screen.String()); diff != "" {
-		t.Errorf("screen (-want +got):\n%s", diff)
-	}
-}
-
-func TestProgressIsOneLine(t *testing.T) {
-	var screen bytes.Buffer
-	p := &progress{status: &status{w: &screen, size: func() windowSize { return defaultSize }}, what: "at tcp://" + strings.Repeat("host.", 20) + "example:7"}
-	p.show(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
-	want := ("12 of 23 at tcp://" + strings.Repeat("host.", 20))[:79] + "\x1b[K\n"
-	if diff := cmp.Diff(want, screen.String()); diff != "" {
-		t.Errorf("screen (-want +got):\n%s", diff)
-	}
-	screen.Reset()
-	p.what = "at tcp://:7"
-	p.show(check.Progress{Done: 12, Total: 23, Running: []string{"stream/bulk", "stream/idle", "stream/churn"}})
-	if diff := cmp.Diff("\r\x1b[1A12 of 23 at tcp://:7: stream/bulk and 2 more\x1b[K\n", screen.String()); diff != "" {
 		t.Errorf("screen (-want +got):\n%s", diff)
 	}
 }
