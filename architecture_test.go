@@ -15,7 +15,7 @@ import (
 // import that is not listed fails, and so does a listed one that no file uses.
 // Tests may import any package.
 var imports = map[string][]string{
-	"check":                      {"internal/agent", "internal/dial", "internal/draw", "internal/endpoint", "internal/errno", "internal/nearest", "internal/sock", "internal/usage"},
+	"check":                      {"internal/agent", "internal/dial", "internal/draw", "internal/endpoint", "internal/errno", "internal/nearest", "internal/sock", "internal/trace", "internal/usage"},
 	"check/checktest":            {"check"},
 	"cmd/echod":                  {"internal/cli"},
 	"docs/engines/include":       {},

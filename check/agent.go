@@ -33,7 +33,10 @@ func (p *probe) agentClient() *agent.Client {
 func (p *probe) scenarioClient() *agent.Client {
 	target := p.agentTarget()
 	connect := target.DialTransport
-	target.Via = func(context.Context) (net.Conn, error) { return p.connect(connect) }
+	target.Via = func(context.Context) (net.Conn, error) {
+		made := p.connect(connect)
+		return made.conn, made.err
+	}
 	return &agent.Client{Target: target, Token: agent.NewSecret(p.Token), Timeout: p.Timeout}
 }
 
@@ -72,6 +75,7 @@ type agentStream struct {
 // startScenario makes the agent run a scenario on a new connection. The agent counts
 // its open runs by group.
 func (p *probe) startScenario(scenario, group string, params agent.Params) (*agentStream, error) {
+	began := time.Now()
 	conn, err := p.scenarioClient().Start(p.ctx, scenario, group, params)
 	var refusal *agent.Refusal
 	if errors.As(err, &refusal) && refusal.Permanent() {
@@ -80,8 +84,9 @@ func (p *probe) startScenario(scenario, group string, params agent.Params) (*age
 	if err != nil {
 		return nil, err
 	}
-	release := context.AfterFunc(p.ctx, func() { dial.Transport(conn.Conn).Close() })
-	return &agentStream{&stream{Conn: conn.Conn, timeout: p.Timeout, release: release}, p, conn}, nil
+	s := p.newStream(attempt{conn: conn.Conn, began: began}, scenario)
+	s.release = context.AfterFunc(p.ctx, func() { dial.Transport(conn.Conn).Close() })
+	return &agentStream{s, p, conn}, nil
 }
 
 // startHalfClosable is startScenario for a scenario in which one side sends after the
@@ -102,6 +107,9 @@ func (p *probe) startHalfClosable(scenario string, params agent.Params) (*agentS
 // end, but not longer than the timeout.
 func (s *agentStream) report() (agent.Report, error) {
 	report, err := s.p.agentClient().Report(s.p.ctx, s.run.ID, s.timeout)
+	if err == nil {
+		s.steps.far = &report
+	}
 	if err == nil && (report.End == agent.Error || report.End == agent.Limit) {
 		err = fmt.Errorf("the agent's report is inconclusive: %s after %d ms: %s", report.End, report.EndMS, report.Error)
 	}
@@ -118,7 +126,7 @@ func (s *agentStream) expectReset(sent []byte) error {
 		if left := sent[s.received:]; n > len(left) {
 			return s.extraBytes(got[len(left):n])
 		} else if f := checkBytes(got[:n], left[:n:n], bytes.NewReader(left[n:]), s.received); f != nil {
-			return f
+			return s.on(f)
 		}
 		s.received += int64(n)
 		if err != nil {
@@ -144,11 +152,11 @@ func (s *agentStream) resetError(err error, sent int) error {
 	case class == PrematureEOF && s.endedByBareFIN(err):
 		return s.p.acceptBareFIN(offset, after)
 	case class == PrematureEOF:
-		f := failAt(offset, class, "%s, and the client saw an orderly end", after)
+		f := s.failAt(offset, class, "%s, and the client saw an orderly end", after)
 		f.evidence = s.p.terminator()
 		return f
 	case class == Timeout:
-		return failAt(offset, Silent, "%s, and for %v there was neither a reset nor a FIN", after, s.timeout)
+		return s.failAt(offset, Silent, "%s, and for %v there was neither a reset nor a FIN", after, s.timeout)
 	}
 	return fmt.Errorf("waiting for the reset: %w", err)
 }

@@ -83,6 +83,7 @@ type failure struct {
 	decided   bool      // it was found before the context ended; only what says more about it was not
 	at        time.Time // when it was found: a rule may then wait for its other connections
 	found     string    // what checkBytes found: detail ends with it
+	on        *stream   // the connection that it is about; nil if it is not about one
 }
 
 // about returns err as a failure of a message or an amount of n bytes, if it is one.

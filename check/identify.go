@@ -128,8 +128,8 @@ func contactStream(p *probe, i int, deadline time.Time) (c contact) {
 	go func() {
 		defer close(written)
 		s.Write(sent) // if it fails, the read says why
-		if half, ok := s.Conn.(halfCloser); ok && i == 1 {
-			half.CloseWrite()
+		if _, ok := s.Conn.(halfCloser); ok && i == 1 {
+			s.CloseWrite()
 		}
 	}()
 	defer func() {

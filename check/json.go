@@ -107,6 +107,9 @@ type resultJSON struct {
 	Remedy      string   `json:"remedy,omitempty"`
 	Repeat      string   `json:"repeat,omitempty"` // of a failure: the command line
 	Elapsed     seconds  `json:"elapsed_seconds"`
+	Life        []Step   `json:"life,omitempty"`
+
+	Agent *AgentReport `json:"agent,omitempty"`
 }
 
 // seconds is a duration in JSON.
@@ -199,7 +202,7 @@ func (r Result) toJSON(of *Report) resultJSON {
 	document := resultJSON{
 		Rule: r.Rule, Verdict: r.Verdict, Class: r.Class, Evidence: r.Evidence, Size: r.Size, ExplainedBy: r.ExplainedBy,
 		Got: r.Got, Want: r.Want, Detail: r.Detail, Meaning: r.Meaning,
-		Cause: r.Cause, Remedy: r.Remedy, Elapsed: seconds(r.Elapsed),
+		Cause: r.Cause, Remedy: r.Remedy, Elapsed: seconds(r.Elapsed), Life: r.Life, Agent: r.Agent,
 	}
 	if r.Offset >= 0 {
 		document.Offset = &r.Offset
@@ -214,7 +217,7 @@ func (d resultJSON) result() Result {
 	r := Result{
 		Rule: d.Rule, Verdict: d.Verdict, Class: d.Class, Offset: -1, Evidence: d.Evidence, Size: d.Size, ExplainedBy: d.ExplainedBy,
 		Got: d.Got, Want: d.Want, Detail: d.Detail, Meaning: d.Meaning,
-		Cause: d.Cause, Remedy: d.Remedy, Elapsed: time.Duration(d.Elapsed),
+		Cause: d.Cause, Remedy: d.Remedy, Elapsed: time.Duration(d.Elapsed), Life: d.Life, Agent: d.Agent,
 	}
 	if d.Offset != nil {
 		r.Offset = *d.Offset

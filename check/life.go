@@ -91,11 +91,11 @@ func (s *stream) await(set func(time.Time) error, call func([]byte) (int, error)
 }
 
 func (s *stream) awaitRead(p []byte) (int, error) {
-	return s.await(s.SetReadDeadline, s.Conn.Read, p)
+	return s.await(s.SetReadDeadline, s.Read, p)
 }
 
 func (s *stream) awaitWrite(p []byte) (int, error) {
-	return s.await(s.SetWriteDeadline, s.Conn.Write, p)
+	return s.await(s.SetWriteDeadline, s.Write, p)
 }
 
 // discard reads until the stream ends, and returns how.

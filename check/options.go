@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"echod/internal/endpoint"
+	"echod/internal/trace"
 )
 
 // Options are the settings of a check. The zero value runs the default rules.
@@ -40,6 +41,10 @@ type Options struct {
 	Agent    string
 	AgentUDP string
 	Token    string
+
+	// Trace records each connection; nil for none. Only streams are recorded, not datagrams. Only
+	// echod itself can make one.
+	Trace *trace.Recorder
 
 	// Progress, if set, is called when a rule starts and with each result. Calls
 	// come in any order, but never concurrently.

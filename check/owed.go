@@ -110,7 +110,7 @@ func (s *stream) startFill(r io.Reader, limit int64) {
 	s.SetWriteDeadline(time.Time{})
 	go func() {
 		defer close(w.done)
-		w.err = w.run(s.Conn, r, limit)
+		w.err = w.run(s, r, limit)
 	}()
 }
 

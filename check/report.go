@@ -49,6 +49,8 @@ type Result struct {
 	Remedy      string   // of a failure: what fixes it, where known
 	ExplainedBy string   // of a failure: the rule whose failure probably has the same reason; "" if none
 	Elapsed     time.Duration
+	Life        []Step       // of a failure: the steps of the connection on which it was found; none if it is not about one
+	Agent       *AgentReport // what the agent saw of that connection; nil if it has not told
 }
 
 // interrupted is the Detail of a rule that was interrupted.

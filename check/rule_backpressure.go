@@ -65,12 +65,12 @@ func runBackpressure(p *probe) error {
 		case err != nil:
 			return err
 		case !stalled && elapsed > slowLimit && n > slowAbsorb:
-			return fail(Unbounded, "%s were received in %v (%s/s) while the client read nothing, and the writer never stalled: more than buffers hold at that rate",
+			return s.fail(Unbounded, "%s were received in %v (%s/s) while the client read nothing, and the writer never stalled: more than buffers hold at that rate",
 				size(n), elapsed.Round(time.Second), size(int64(float64(n)/elapsed.Seconds())))
 		}
 	}
 	if !stalled {
-		return fail(Unbounded, "%s were received while the client read nothing, and the writer never stalled", size(n))
+		return s.fail(Unbounded, "%s were received while the client read nothing, and the writer never stalled", size(n))
 	}
 	p.setNote("%s absorbed, then the writer stalled", size(n))
 	return nil
@@ -82,8 +82,8 @@ func runBackpressure(p *probe) error {
 func (p *probe) resetWhileFilling(s *stream, n int64) error {
 	if quiet := s.writer.quietFor(); quiet < resetStall && runtime.GOOS == "linux" {
 		s.SetReadDeadline(time.Now().Add(p.Timeout))
-		if owed, _ := io.Copy(io.Discard, s.Conn); owed < resetOwed {
-			return failAt(0, Reset, "the connection was reset while the client was sending, after %s had come back to it", size(owed))
+		if owed, _ := io.Copy(io.Discard, s); owed < resetOwed {
+			return s.failAt(0, Reset, "the connection was reset while the client was sending, after %s had come back to it", size(owed))
 		}
 	}
 	p.setNote("%s absorbed, then the connection was reset", size(n))

@@ -27,7 +27,7 @@ const maxCloseLatency = time.Second
 // delay. The path may have become slower since the start of the run, so a byte on another
 // connection is timed after a delay.
 func runCloseLatency(p *probe) error {
-	latency, err := measureClose(p)
+	s, latency, err := measureClose(p)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func runCloseLatency(p *probe) error {
 		roundTrip = max(roundTrip, measureRoundTrip(p))
 	}
 	if latency > maxCloseLatency+roundTrip {
-		return fail(Late, "the server's FIN came %v after the client's, and the round trip is %s",
+		return s.fail(Late, "the server's FIN came %v after the client's, and the round trip is %s",
 			latency.Round(10*time.Millisecond), formatDuration(roundTrip))
 	}
 	p.setNote("FIN after %v", latency.Round(100*time.Microsecond))
@@ -57,19 +57,19 @@ func measureRoundTrip(p *probe) time.Duration {
 	return time.Since(start)
 }
 
-func measureClose(p *probe) (time.Duration, error) {
+func measureClose(p *probe) (*stream, time.Duration, error) {
 	s, err := p.openHalfClosable()
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	defer s.Close()
 	if err := s.sendFrom(p.payload(0), 64); err != nil {
-		return 0, err
+		return s, 0, err
 	}
 	if err := s.closeWrite(); err != nil {
-		return 0, err
+		return s, 0, err
 	}
 	start := time.Now()
 	err = s.discardToFIN()
-	return time.Since(start), err
+	return s, time.Since(start), err
 }

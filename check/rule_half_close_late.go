@@ -116,6 +116,7 @@ func expectLateAnswers(p *probe, delays []time.Duration, keepAlive time.Duration
 		return nil
 	}
 	f := fail(class, "%s", detail)
+	f.on = worst.on
 	if on.end.fate == survived {
 		f.evidence = KeepaliveHelps
 	} else if class == Silent {
@@ -186,13 +187,13 @@ func (p *probe) awaitLateAnswer(i int, delay, keepAlive time.Duration) (end sile
 	f, failed := errors.AsType[*failure](err)
 	switch {
 	case err == nil:
-		return silence{survived, delay}, s.expectFIN()
+		return silence{survived, delay, s.stream}, s.expectFIN()
 	case !failed || s.received > 0:
 		return silence{}, err
 	case f.class == Timeout:
-		return silence{lost, delay}, s.confirmLoss(f, nextBytes(p.payload(i), n))
+		return silence{lost, delay, s.stream}, s.confirmLoss(f, nextBytes(p.payload(i), n))
 	case f.class == PrematureEOF, f.class == Reset:
-		return silence{fateOf(err, aborted), time.Since(start)}, nil
+		return silence{fateOf(err, aborted), time.Since(start), s.stream}, nil
 	}
 	return silence{}, err
 }
@@ -206,7 +207,7 @@ func (s *agentStream) confirmLoss(f *failure, want []byte) error {
 		return f // it is certain that no answer came
 	}
 	if arrived, ok := errors.AsType[*failure](receivedAll(report, want)); ok {
-		switch arrived.size = f.size; arrived.class {
+		switch arrived.size, arrived.on = f.size, s.stream; arrived.class {
 		case Timeout:
 			arrived.evidence = NothingPassed
 		case Silent:

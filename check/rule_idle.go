@@ -45,6 +45,7 @@ const (
 type silence struct {
 	fate  fate
 	after time.Duration
+	on    *stream // the connection
 }
 
 func (s silence) String() string {
@@ -79,7 +80,11 @@ func runIdle(p *probe) error {
 	}
 	switch {
 	case off.fate == lost, on.fate == lost:
-		return fail(Silent, "%s", detail)
+		f := fail(Silent, "%s", detail)
+		if f.on = on.on; off.fate == lost {
+			f.on = off.on
+		}
+		return f
 	case off.fate != survived, on.fate != survived && on != (silence{}):
 		p.setNote("a timeout that both sides are informed of: %s", detail)
 	default:
@@ -164,16 +169,16 @@ func (p *probe) stayIdle(d, keepAlive time.Duration) (silence, error) {
 	s.SetReadDeadline(start.Add(d))
 	n, err := s.Read(make([]byte, 64))
 	if n > 0 {
-		return silence{}, failAt(s.received, ExtraBytes, "bytes arrived that were never sent")
+		return silence{}, s.failAt(s.received, ExtraBytes, "bytes arrived that were never sent")
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		return silence{fateOf(err, aborted), time.Since(start)}, p.ctx.Err()
+		return silence{fateOf(err, aborted), time.Since(start), s}, p.ctx.Err()
 	}
 	silent := time.Since(start) // longer than d on a busy machine
 	if err := s.exchange(out, back, 64); err != nil {
-		return silence{fateOf(err, lateReset), silent}, p.ctx.Err()
+		return silence{fateOf(err, lateReset), silent, s}, p.ctx.Err()
 	}
-	return silence{survived, d}, nil
+	return silence{survived, d, s}, nil
 }
 
 // fateOf returns the fate of a connection whose read failed with err. reset is the

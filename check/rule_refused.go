@@ -73,7 +73,7 @@ func acceptedFailure(ctx context.Context, p *probe, closed Target, conn net.Conn
 		}
 		accepted = "the connect and the TLS handshake were accepted"
 	}
-	s := &stream{Conn: conn, timeout: p.Timeout, release: func() bool { return true }}
+	s := p.newStream(attempt{conn: conn, began: time.Now()}, "")
 	defer s.Close()
 	start := time.Now()
 	err := s.exchange(p.payload(0), p.payload(0), 1)
@@ -85,11 +85,11 @@ func acceptedFailure(ctx context.Context, p *probe, closed Target, conn net.Conn
 	case !errors.As(err, &f):
 		return err
 	case f.class == Reset:
-		return fail(Reset, "%s, then reset after %v", accepted, elapsed)
+		return s.fail(Reset, "%s, then reset after %v", accepted, elapsed)
 	case f.class == PrematureEOF:
-		return fail(PrematureEOF, "%s, then ended by a FIN after %v", accepted, elapsed)
+		return s.fail(PrematureEOF, "%s, then ended by a FIN after %v", accepted, elapsed)
 	case f.class == Timeout:
-		return fail(Silent, "%s, and then nothing arrived for %v", accepted, p.Timeout)
+		return s.fail(Silent, "%s, and then nothing arrived for %v", accepted, p.Timeout)
 	}
 	return f
 }

@@ -42,11 +42,11 @@ func runRSTToServer(p *probe) error {
 	case err != nil:
 		return err
 	case report.End == agent.FIN:
-		f := fail(PrematureEOF, "the client reset the connection, and the agent saw a FIN")
+		f := s.fail(PrematureEOF, "the client reset the connection, and the agent saw a FIN")
 		f.evidence = p.terminator()
 		return f
 	case report.End == agent.Open:
-		return fail(Silent, "the client reset the connection, and %v later the agent had seen neither a reset nor a FIN", s.timeout)
+		return s.fail(Silent, "the client reset the connection, and %v later the agent had seen neither a reset nor a FIN", s.timeout)
 	}
 	if report.End == agent.Truncated {
 		p.setNote("the agent saw a FIN without close_notify after %d ms", report.EndMS)

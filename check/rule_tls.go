@@ -42,7 +42,7 @@ func runTLSHalfClose(p *probe) error {
 	}
 	err = s.discard()
 	if s.endedByBareFIN(err) {
-		return failAt(s.received, Truncated, "the stream ended by a FIN without a close_notify before it")
+		return s.failAt(s.received, Truncated, "the stream ended by a FIN without a close_notify before it")
 	}
 	return s.endError(err)
 }
@@ -84,13 +84,13 @@ func runTLSTruncation(p *probe) error {
 	err = s.discard()
 	switch {
 	case dial.GotCloseNotify(s.Conn, err):
-		return failAt(s.received, Truncated, "the server answered a truncated stream with an orderly close_notify")
+		return s.failAt(s.received, Truncated, "the server answered a truncated stream with an orderly close_notify")
 	case classify(err) == PrematureEOF:
 		return p.unlikeComplete()
 	case classify(err) == Reset:
 		p.setNote("ended by a reset")
 	case classify(err) == Timeout:
-		return failAt(s.received, Silent, "%v after the client's FIN the stream had not ended", s.timeout)
+		return s.failAt(s.received, Silent, "%v after the client's FIN the stream had not ended", s.timeout)
 	case p.ctx.Err() != nil:
 		return p.ctx.Err()
 	default:

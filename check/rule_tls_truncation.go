@@ -59,13 +59,13 @@ func runTLSTruncationToServer(p *probe) error {
 	case err != nil:
 		return err
 	case report.End == agent.FIN && p.terminated:
-		f := fail(Truncated, "the client sent a FIN without close_notify, and behind the TLS terminator the agent saw an orderly FIN")
+		f := s.fail(Truncated, "the client sent a FIN without close_notify, and behind the TLS terminator the agent saw an orderly FIN")
 		f.evidence = Terminator
 		return f
 	case report.End == agent.FIN:
-		return fail(Truncated, "the client sent a FIN without close_notify, and the agent received a close_notify")
+		return s.fail(Truncated, "the client sent a FIN without close_notify, and the agent received a close_notify")
 	case report.End == agent.Open:
-		return fail(Silent, "the client sent a FIN without close_notify, and %v later the agent had seen neither an end nor a reset", s.timeout)
+		return s.fail(Silent, "the client sent a FIN without close_notify, and %v later the agent had seen neither an end nor a reset", s.timeout)
 	}
 	complete, err := p.completeStream()
 	if err != nil {
@@ -119,11 +119,11 @@ func runTLSTruncationToClient(p *probe) error {
 	err = s.discard()
 	switch {
 	case dial.GotCloseNotify(s.Conn, err):
-		f := fail(Truncated, "the agent %s, and the client received a close_notify", did)
+		f := s.fail(Truncated, "the agent %s, and the client received a close_notify", did)
 		f.evidence = p.terminator()
 		return f
 	case classify(err) == Timeout:
-		return fail(Silent, "the agent %s, and %v later the stream had not ended", did, s.timeout)
+		return s.fail(Silent, "the agent %s, and %v later the stream had not ended", did, s.timeout)
 	case classify(err) == Reset:
 		p.setNote("ended by a reset")
 		return nil
@@ -146,11 +146,11 @@ func runTLSTruncationToClient(p *probe) error {
 
 // truncate ends the client's direction with a FIN and without close_notify.
 func (s *stream) truncate() error {
-	bare, ok := dial.Transport(s.Conn).(halfCloser)
-	if !ok {
+	bare := dial.Transport(s.Conn)
+	if _, ok := bare.(halfCloser); !ok {
 		return skipped("the connection below TLS cannot be half-closed")
 	}
-	if err := bare.CloseWrite(); err != nil {
+	if err := s.shutdown(bare); err != nil {
 		return s.callError("truncating the stream", err)
 	}
 	return nil

@@ -316,6 +316,7 @@ func newResult(rule Rule, note string, err error) Result {
 		result.Class, result.Offset = f.class, f.offset
 		result.Got, result.Want, result.Detail = f.got, f.want, f.detail
 		result.Evidence, result.Size = f.evidence, f.size
+		result.Life, result.Agent = f.life()
 		cause := rule.cause(f.class, f.evidence)
 		result.Meaning = cmp.Or(cause.Meaning, rule.Meaning)
 		result.Cause, result.Remedy = cause.Text, cause.Remedy

@@ -94,6 +94,7 @@ func (p *probe) runSample(rule Rule) sample {
 	if f, ok := errors.AsType[*failure](err); ok {
 		end = f.at
 		p.locate(f)
+		p.opened.attach(f)
 	}
 	conns, last := p.opened.read()
 	if !rule.sampled && !rule.many { // e.g. stream/aborts: it has used up what later connections need
@@ -107,6 +108,33 @@ type opened struct {
 	mu    sync.Mutex
 	conns int
 	last  time.Time
+
+	streams int
+	only    *stream // if there is one
+}
+
+// made counts a stream.
+func (o *opened) made(s *stream) {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.streams++; o.streams == 1 {
+		o.only = s
+	} else {
+		o.only = nil
+	}
+}
+
+// attach says on which connection f was found, if the sample had only one and f does not say
+// it.
+func (o *opened) attach(f *failure) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if f.on == nil {
+		f.on = o.only
+	}
 }
 
 // add counts a connection that was made, or could not be made.
@@ -211,12 +239,13 @@ type batches struct {
 
 // attempt is the result of one connect.
 type attempt struct {
-	conn net.Conn
-	err  error
+	conn  net.Conn
+	began time.Time // when the connect began
+	err   error
 }
 
 // take returns the next connection of sample i.
-func (b *batches) take(i int, connect func() []attempt) (net.Conn, error) {
+func (b *batches) take(i int, connect func() []attempt) attempt {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.next[i] == len(b.made) {
@@ -224,7 +253,7 @@ func (b *batches) take(i int, connect func() []attempt) (net.Conn, error) {
 	}
 	a := b.made[b.next[i]][i]
 	b.next[i]++
-	return a.conn, a.err
+	return a
 }
 
 // end closes the connections that sample i has not taken.
@@ -242,16 +271,22 @@ func (b *batches) end(i int) {
 // dialer makes one connection.
 type dialer func(context.Context) (net.Conn, error)
 
+func (d dialer) attempt(ctx context.Context) attempt {
+	began := time.Now()
+	conn, err := d(ctx)
+	return attempt{conn, began, err}
+}
+
 // connect makes a connection with dial within the timeout. For a rule that runs on several
 // connections it makes one for each sample, and meanwhile no other rule connects: a
 // balancer that takes its servers in turn uses a different one for each.
-func (p *probe) connect(dial dialer) (net.Conn, error) {
+func (p *probe) connect(dial dialer) attempt {
 	defer p.opened.add()
 	if p.batches == nil {
 		defer p.connections.enter(false)()
 		ctx, cancel := p.withTimeout()
 		defer cancel()
-		return dial(ctx)
+		return dial.attempt(ctx)
 	}
 	return p.batches.take(p.sample, func() []attempt {
 		defer p.connections.enter(true)()
@@ -261,7 +296,7 @@ func (p *probe) connect(dial dialer) (net.Conn, error) {
 		batch := make([]attempt, samples)
 		for i := range batch {
 			if !p.batches.ended[i] {
-				wg.Go(func() { batch[i].conn, batch[i].err = dial(ctx) })
+				wg.Go(func() { batch[i] = dial.attempt(ctx) })
 			}
 		}
 		wg.Wait()

@@ -17,6 +17,7 @@ import (
 // and it is closed when the check is interrupted.
 type stream struct {
 	net.Conn
+	steps    steps
 	writer   *writer // of startFill; nil if there is none
 	timeout  time.Duration
 	life     life
@@ -28,7 +29,8 @@ type stream struct {
 // open makes a connection. If that fails, the target has not failed the rule: reach
 // has shown that it answers.
 func (p *probe) open() (*stream, error) {
-	conn, err := p.connect(p.dialTarget().Dial)
+	made := p.connect(p.dialTarget().Dial)
+	conn, err := made.conn, made.err
 	if !ended(p.ctx) { // else the check ended it
 		p.connections.count(err)
 	}
@@ -43,14 +45,15 @@ func (p *probe) open() (*stream, error) {
 	}
 	closed := p.connections.opened()
 	stop := context.AfterFunc(p.ctx, func() { dial.Transport(conn).Close() })
-	release := func() bool {
+	s := p.newStream(made, "")
+	s.release = func() bool {
 		first := stop()
 		if first {
 			closed()
 		}
 		return first
 	}
-	return &stream{Conn: conn, timeout: p.Timeout, release: release, arrived: time.Now()}, nil
+	return s, nil
 }
 
 // halfCloser is a connection that can end one direction.
@@ -69,28 +72,13 @@ func (p *probe) openHalfClosable() (*stream, error) {
 	return s, nil
 }
 
-func (s *stream) Close() error {
-	s.release()
-	return s.Conn.Close()
-}
-
-// abort resets the connection, where the network has resets. The server then need not
-// write what nobody will read.
-func (s *stream) abort() {
-	if c, ok := dial.Transport(s.Conn).(interface{ SetLinger(sec int) error }); ok {
-		c.SetLinger(0)
-	}
-	s.release()
-	dial.Transport(s.Conn).Close()
-}
-
 // closeWrite half-closes the connection: nothing more is sent, and everything is read.
 func (s *stream) closeWrite() error {
 	if s.writer != nil && !s.writer.ended() {
-		s.writer.thenCloseWrite(s.Conn.(halfCloser))
+		s.writer.thenCloseWrite(s)
 		return nil
 	}
-	if err := s.Conn.(halfCloser).CloseWrite(); err != nil {
+	if err := s.CloseWrite(); err != nil {
 		return s.callError("half-closing", err)
 	}
 	return nil
@@ -125,6 +113,7 @@ func (s *stream) expect(want io.Reader, n int) error {
 		if k > 0 {
 			io.ReadFull(want, due[:k])
 			if f := checkBytes(got[:k], due[:k], want, s.received); f != nil {
+				f.on = s
 				f.received = s.readEvidence(got[f.offset-s.received : k])
 				return about(int64(n), f)
 			}
@@ -164,7 +153,9 @@ func (s *stream) expectWhile(send func() error, back io.Reader, n int) error {
 func preferReset(read, write error) error {
 	var f, w *failure
 	if errors.As(read, &f) && f.class == PrematureEOF && errors.As(write, &w) && errno.Of(w.cause) == syscall.ECONNRESET {
-		return failAt(f.offset, Reset, "the connection was reset after %d bytes had come back", f.offset)
+		reset := failAt(f.offset, Reset, "the connection was reset after %d bytes had come back", f.offset)
+		reset.on = f.on
+		return reset
 	}
 	return read
 }
@@ -182,7 +173,7 @@ func (s *stream) expectSilence(d time.Duration) error {
 	case Timeout:
 		return nil
 	case PrematureEOF:
-		return failAt(s.received, class, "the server ended a stream that the client had not ended, after %s", formatDuration(time.Since(start)))
+		return s.failAt(s.received, class, "the server ended a stream that the client had not ended, after %s", formatDuration(time.Since(start)))
 	default:
 		return s.callError("waiting", err)
 	}
@@ -207,7 +198,7 @@ func (s *stream) endError(err error) error {
 	case PrematureEOF:
 		return nil
 	case Timeout:
-		return failAt(s.received, Silent, "%v after the client's FIN there was neither a FIN nor a reset", s.timeout)
+		return s.failAt(s.received, Silent, "%v after the client's FIN there was neither a FIN nor a reset", s.timeout)
 	}
 	return s.callError("waiting for the end", err)
 }
@@ -217,11 +208,11 @@ func (s *stream) readError(err error, n int) error {
 	due := s.received + int64(n)
 	switch class := classify(err); class {
 	case PrematureEOF:
-		return failAt(s.received, class, "the stream ended after %d of %d bytes", s.received, due)
+		return s.failAt(s.received, class, "the stream ended after %d of %d bytes", s.received, due)
 	case Reset:
-		return failAt(s.received, class, "the connection was reset after %d of %d bytes", s.received, due)
+		return s.failAt(s.received, class, "the connection was reset after %d of %d bytes", s.received, due)
 	case Timeout:
-		f := failAt(s.received, class, "nothing arrived for %v after %d of %d bytes", s.timeout, s.received, due)
+		f := s.failAt(s.received, class, "nothing arrived for %v after %d of %d bytes", s.timeout, s.received, due)
 		f.evidence = s.nothingPassed()
 		return f
 	}
@@ -240,11 +231,11 @@ func (s *stream) nothingPassed() Evidence {
 func (s *stream) callError(doing string, err error) error {
 	switch class := classify(err); class {
 	case Reset:
-		f := failAt(s.received, class, "the connection was reset while %s", doing)
+		f := s.failAt(s.received, class, "the connection was reset while %s", doing)
 		f.cause = err
 		return f
 	case Timeout:
-		f := failAt(s.received, class, "%s made no progress for %v", doing, s.timeout)
+		f := s.failAt(s.received, class, "%s made no progress for %v", doing, s.timeout)
 		f.evidence = s.nothingPassed()
 		return f
 	}
@@ -253,7 +244,7 @@ func (s *stream) callError(doing string, err error) error {
 
 // extraBytes returns the failure of a stream on which got arrived and nothing was due.
 func (s *stream) extraBytes(got []byte) error {
-	f := failAt(s.received, ExtraBytes, "bytes arrived that were never sent")
+	f := s.failAt(s.received, ExtraBytes, "bytes arrived that were never sent")
 	f.got = excerpt(got)
 	return f
 }

@@ -13,6 +13,8 @@ import (
 type Life struct {
 	Number int
 	Peer   string
+	Local  string // the address of this end; "" if it is unknown
+	Rule   string // of echod check; "" if none made the connection
 	Engine string // "" if it is unknown
 	Side   trace.Side
 	Steps  []Step
@@ -86,7 +88,7 @@ func Lives(f *trace.File) []*Life {
 		}
 		r := open[rec.Conn]
 		if r == nil {
-			r = &reader{begin: rec.Time + rec.Took, life: &Life{Number: rec.Conn, Peer: rec.Peer, Engine: rec.Engine, Side: f.Header.Side},
+			r = &reader{begin: rec.Time + rec.Took, life: &Life{Number: rec.Conn, Peer: rec.Peer, Local: rec.Local, Rule: rec.Rule, Engine: rec.Engine, Side: f.Header.Side},
 				resets: f.Header.Side == trace.Server, unix: rec.Peer == trace.UnixPeer}
 			open[rec.Conn] = r
 			lives = append(lives, r.life)
@@ -109,6 +111,7 @@ type reader struct {
 	resets       bool // close resets the connection
 	gone         bool // the connection has ended before its close, which sends nothing
 	unix         bool // close resets the connection if bytes are unread
+	unread       int  // bytes that a client did not read, if it looked; then close is a reset (RFC 2525, section 2.17)
 }
 
 func (r *reader) add(rec *trace.Record) {
@@ -116,12 +119,16 @@ func (r *reader) add(rec *trace.Record) {
 	ok := rec.Errno == ""
 	switch rec.Op { // a call of package net may move bytes and then fail
 	case trace.Receive, trace.Peek:
+		r.unread = rec.N
 		if rec.Op == trace.Receive {
 			s.Received += int64(max(rec.N, 0))
+			r.unread = 0
 		}
 		s.PeerFinished = ok && rec.N == 0 && rec.Asked > 0
 	case trace.Send:
 		s.Sent += int64(max(rec.N, 0))
+	case trace.Omitted:
+		s.Received, s.Sent = s.Received+rec.Received, s.Sent+rec.Sent
 	case trace.LingerOff, trace.LingerOn:
 		if ok {
 			r.resets = rec.Op == trace.LingerOn
@@ -131,6 +138,8 @@ func (r *reader) add(rec *trace.Record) {
 	case trace.Close: // whatever it returns
 		if r.unix {
 			r.resets = r.last.Arrived > r.last.Received
+		} else if r.life.Side == trace.Client {
+			r.resets = r.resets || r.unread > 0
 		}
 		s.Finished, s.Reset = !r.resets && !r.gone, r.resets && !r.gone
 	}

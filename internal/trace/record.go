@@ -16,6 +16,7 @@
 //	kernel.go    a kernel that records the calls made on it
 //	text.go      a step as a line of text
 //	file.go      a file of steps: writes and reads it
+//	kept.go      the first and the last steps of a life, in memory
 package trace
 
 import (
@@ -46,6 +47,8 @@ const (
 	Other       Op = "other"        // any other call
 	Lost        Op = "lost"         // N steps are missing here: the output was too slow
 	Full        Op = "full"         // the file has reached its limit, and ends here
+	Omitted     Op = "omitted"      // N steps are not kept: see Kept
+	Found       Op = "found"        // the program found a failure; Why says which
 )
 
 // UnixPeer is the Peer of a connection on a unix socket, which has no address. Such a socket has no
@@ -75,6 +78,10 @@ type Record struct {
 	Peer   string `json:"peer,omitempty"`
 	Engine string `json:"engine,omitempty"`
 	FD     int    `json:"fd,omitempty"`
+	// Local and Rule are there, too: the address of this end, and the rule of echod check that
+	// made the connection.
+	Local string `json:"local,omitempty"`
+	Rule  string `json:"rule,omitempty"`
 
 	Op   Op     `json:"op"`
 	Call string `json:"call"`           // the name of the call, e.g. "recv" or "Read"
@@ -93,7 +100,13 @@ type Record struct {
 	Held *sys.Held `json:"kernel,omitempty"`
 	// Why is the reason of the call, or what follows from its result.
 	Why string `json:"why,omitempty"`
+	// Received and Sent are the bytes of Omitted.
+	Received int64 `json:"received,omitempty"`
+	Sent     int64 `json:"sent,omitempty"`
 }
+
+// Held is what the kernel holds for a socket.
+type Held = sys.Held
 
 // Header is the first line of a file.
 type Header struct {

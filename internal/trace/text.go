@@ -17,6 +17,8 @@ func Line(r *Record, peer string, since time.Duration) string {
 		return fmt.Sprintf("%d steps are missing: the output is too slow", r.N)
 	case Full:
 		return "the file has reached its limit"
+	case Omitted:
+		return fmt.Sprintf("%d steps are not kept: %d bytes received, %d bytes sent", r.N, r.Received, r.Sent)
 	}
 	call := CallText(r)
 	return strings.TrimRight(fmt.Sprintf("%-21s %10s  %-44s  %-19s %s", peer, "+"+Short(since), call, HeldText(r.Held), r.Why), " ")

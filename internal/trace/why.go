@@ -12,7 +12,7 @@ type story struct {
 	lingers  bool   // close resets the connection
 	unix     bool   // a unix socket, for which the kernel decides that: see unread
 	unread   int    // bytes that have arrived and are not received, if it is known
-	peeked   int    // bytes that stay in the kernel until they are sent, and are not sent yet
+	peeked   int    // bytes that stay in the kernel until they are sent, and are not sent yet; of a client, that it does not read
 	queried  int    // bytes that were not acknowledged when we last asked
 	fd       int    // the descriptor
 	engine   string
@@ -41,9 +41,16 @@ func (s *story) note(r *Record) {
 	switch moved := max(r.N, 0); r.Op {
 	case Receive:
 		s.in += int64(moved)
+		if s.side == Client {
+			s.peeked = 0
+		}
+	case Omitted:
+		s.in, s.out = s.in+r.Received, s.out+r.Sent
 	case Send:
 		s.out += int64(moved)
-		s.peeked = max(0, s.peeked-moved)
+		if s.side == Server {
+			s.peeked = max(0, s.peeked-moved)
+		}
 	}
 	switch {
 	case r.Errno == "ECONNRESET":
@@ -104,6 +111,9 @@ func (s *story) why(r *Record) string {
 	case Peek:
 		if r.N == 0 {
 			return s.whyReceived(r)
+		}
+		if s.side == Client {
+			return fmt.Sprintf("%s not read", are(int64(r.N)))
 		}
 		return fmt.Sprintf("%s arrived and stay in the kernel until they are sent back", count(r.N))
 	case Send:
@@ -239,6 +249,10 @@ func (s *story) whySent(r *Record) string {
 
 func (s *story) whyClosed() string {
 	switch {
+	case s.side == Client && s.peeked > 0:
+		return fmt.Sprintf("the end: a reset, since %s not read", are(int64(s.peeked)))
+	case s.side == Client && s.lingers:
+		return "the end: a reset"
 	case s.side == Client && s.shut:
 		return "the end"
 	case s.side == Client && s.owed() == 0:

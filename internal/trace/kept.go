@@ -1,0 +1,102 @@
+package trace
+
+import (
+	"net"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// KeptFirst and KeptLast are how many steps a Kept has: the first and the last ones of a life. The
+// steps between them are one step, with the Op Omitted.
+const (
+	KeptFirst = 20
+	KeptLast  = 40
+)
+
+// Kept is the life of one connection in memory. It is bounded, and has no bytes of messages. Its
+// methods may be called from any goroutine.
+type Kept struct {
+	// Side is which end of the connection the program is.
+	Side Side
+
+	mu      sync.Mutex
+	first   []Record
+	last    []Record // a ring
+	oldest  int      // in last, once that is full
+	omitted Record
+}
+
+// Add adds a step. It does not keep rec.Data.
+func (k *Kept) Add(rec Record) {
+	rec.Data = nil
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case len(k.first) < KeptFirst:
+		k.first = append(k.first, rec)
+	case len(k.last) < KeptLast:
+		k.last = append(k.last, rec)
+	default:
+		k.omit(&k.last[k.oldest])
+		k.last[k.oldest] = rec
+		k.oldest = (k.oldest + 1) % KeptLast
+	}
+}
+
+// omit counts a step that is no longer kept.
+func (k *Kept) omit(rec *Record) {
+	o := &k.omitted
+	if o.N == 0 {
+		*o = Record{Time: rec.Time, Op: Omitted}
+	}
+	o.N++
+	o.Took = max(o.Took, rec.Time+rec.Took-o.Time)
+	switch moved := int64(max(rec.N, 0)); rec.Op {
+	case Receive:
+		o.Received += moved
+	case Send:
+		o.Sent += moved
+	}
+}
+
+// Records returns the steps so far, with their reasons, as connection 1.
+func (k *Kept) Records() []Record {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := append([]Record(nil), k.first...)
+	if k.omitted.N > 0 {
+		all = append(all, k.omitted)
+	}
+	all = append(append(all, k.last[k.oldest:]...), k.last[:k.oldest]...)
+	s := story{side: k.Side}
+	for i := range all {
+		all[i].Conn, all[i].Args = 1, argsOf(&all[i])
+		all[i].Why = s.step(&all[i])
+	}
+	return all
+}
+
+// argsOf returns the arguments of a call of package net that moves bytes, if it has none yet.
+func argsOf(rec *Record) string {
+	if rec.Args == "" && rec.Asked > 0 {
+		return strconv.Itoa(rec.Asked)
+	}
+	return rec.Args
+}
+
+// Add records a step that began at begin. Unlike Step, it takes the time of the day.
+func (l *Life) Add(begin time.Time, rec Record) {
+	if l == nil {
+		return
+	}
+	rec.Time, rec.Args = l.Now()-time.Since(begin), argsOf(&rec)
+	l.Step(rec)
+}
+
+// ErrorName returns the name of the error number in err, or else its text; "" if there is no
+// error, or the end of the stream.
+func ErrorName(err error) string { return errorName(err) }
+
+// Inspect returns what the kernel holds for conn; nil if it is unknown.
+func Inspect(conn net.Conn) *Held { return inspectConn(conn) }
