@@ -15,7 +15,7 @@ import (
 // import that is not listed fails, and so does a listed one that no file uses.
 // Tests may import any package.
 var imports = map[string][]string{
-	"check":                      {"internal/agent", "internal/dial", "internal/draw", "internal/endpoint", "internal/errno", "internal/nearest", "internal/sock", "internal/trace", "internal/usage"},
+	"check":                      {"internal/agent", "internal/dial", "internal/draw", "internal/endpoint", "internal/errno", "internal/nearest", "internal/sequence", "internal/sock", "internal/trace", "internal/usage"},
 	"check/checktest":            {"check"},
 	"cmd/echod":                  {"internal/cli"},
 	"docs/engines/include":       {},
@@ -47,7 +47,7 @@ var imports = map[string][]string{
 	"internal/page":              {"internal/accept", "internal/agent", "internal/draw", "internal/echo", "internal/engine", "internal/server", "internal/watch"},
 	"internal/ping":              {"internal/dial", "internal/hist", "internal/usage"},
 	"internal/poll":              {"internal/sys"},
-	"internal/report":            {"check", "internal/dial", "internal/draw", "internal/hist", "internal/load", "internal/ping", "internal/search", "internal/sequence", "internal/trace", "internal/watch"},
+	"internal/report":            {"check", "internal/agent", "internal/dial", "internal/draw", "internal/hist", "internal/load", "internal/ping", "internal/search", "internal/sequence", "internal/trace", "internal/watch"},
 	"internal/rulesdoc":          {"check", "echotest"},
 	"internal/search":            {},
 	"internal/selftest":          {"check", "internal/certs", "internal/engine", "internal/sock"},

@@ -150,7 +150,7 @@ func (s *agentStream) resetError(err error, sent int) error {
 		s.p.setNote("the reset arrived as an alert: %s", plainText(err))
 		return nil
 	case class == PrematureEOF && s.endedByBareFIN(err):
-		return s.p.acceptBareFIN(offset, after)
+		return s.on(s.p.acceptBareFIN(offset, after))
 	case class == PrematureEOF:
 		f := s.failAt(offset, class, "%s, and the client saw an orderly end", after)
 		f.evidence = s.p.terminator()

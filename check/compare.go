@@ -236,12 +236,17 @@ func (c *Comparison) count(blame Blame) int {
 
 // rows explains the result that rule.shown returns.
 func (c *Comparison) rows(rule ComparedRule) []Row {
-	report, result := c.Path, rule.Path
-	if rule.Direct.Verdict == Fail {
-		report, result = c.Direct, rule.Direct
-	}
+	report, result := c.failed(rule)
 	result.ExplainedBy = c.explainedBy(rule)
 	return report.rows(result)
+}
+
+// failed returns the result that explains a failure, and its report: the direct one if both failed.
+func (c *Comparison) failed(rule ComparedRule) (*Report, Result) {
+	if rule.Direct.Verdict == Fail {
+		return c.Direct, rule.Direct
+	}
+	return c.Path, rule.Path
 }
 
 func (c *Comparison) testCases() []testCase {

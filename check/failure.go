@@ -84,6 +84,7 @@ type failure struct {
 	at        time.Time // when it was found: a rule may then wait for its other connections
 	found     string    // what checkBytes found: detail ends with it
 	on        *stream   // the connection that it is about; nil if it is not about one
+	steps     []Step    // of that connection, until it was found
 }
 
 // about returns err as a failure of a message or an amount of n bytes, if it is one.

@@ -15,6 +15,8 @@ type Finding struct {
 	Brief      string   // what was found, in a few words; "" if the target is not an echo
 	Rows       []Row    // what was seen, what it means, and what fixes it
 	AlsoFailed []string // rules that probably fail for the same reason
+	Life       []Step   // of the connection on which the rule failed; see Result
+	Agent      *AgentReport
 }
 
 // Column is one report of a table of rules.
@@ -117,7 +119,7 @@ func (r *Report) Findings() (findings []Finding) {
 		switch {
 		case r.Result(result.ExplainedBy).Verdict == Fail:
 		case result.Verdict == Fail:
-			findings = append(findings, Finding{result.Rule, Fail, result.Note(), r.rows(result), r.explainedBy(result.Rule)})
+			findings = append(findings, Finding{result.Rule, Fail, result.Note(), r.rows(result), r.explainedBy(result.Rule), result.Life, result.Agent})
 		case result.Verdict == Error && result.Detail != interrupted:
 			findings = append(findings, Finding{Rule: result.Rule, Verdict: Error, Brief: "inconclusive: " + result.Note()})
 		}
@@ -135,7 +137,8 @@ func (c *Comparison) Findings() (findings []Finding) {
 	}
 	for _, rule := range c.explainFirst() {
 		if rule.Detail != "" && !rule.interrupted() && c.explainedBy(rule) == "" {
-			findings = append(findings, Finding{rule.Rule, rule.Verdict(), rule.Detail, c.rows(rule), c.explains(rule.Rule)})
+			_, result := c.failed(rule)
+			findings = append(findings, Finding{rule.Rule, rule.Verdict(), rule.Detail, c.rows(rule), c.explains(rule.Rule), result.Life, result.Agent})
 		}
 	}
 	return findings

@@ -150,22 +150,36 @@ func TestJSONHoldsTheWholeReport(t *testing.T) {
 // fill sets every field of a struct, to find fields that JSON does not contain.
 func fill(t *rapid.T, v reflect.Value) {
 	for i := range v.NumField() {
-		name := v.Type().Field(i).Name
-		switch field := v.Field(i); field.Kind() {
-		case reflect.String:
-			field.SetString(rapid.String().Draw(t, name))
-		case reflect.Bool:
-			field.SetBool(rapid.Bool().Draw(t, name))
-		case reflect.Int, reflect.Int64:
-			field.SetInt(rapid.Int64Range(-1, int64(24*time.Hour)).Draw(t, name))
-		case reflect.Uint64:
-			field.SetUint(rapid.Uint64().Draw(t, name))
-		case reflect.Slice:
-			field.Set(reflect.ValueOf(rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, name)))
-		case reflect.Func:
-		default:
-			t.Fatalf("%s has kind %s, which fill does not know", name, field.Kind())
+		if name := v.Type().Field(i).Name; name != "Trace" { // it is not a part of a report
+			set(t, name, v.Field(i))
 		}
+	}
+}
+
+func set(t *rapid.T, name string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(rapid.String().Draw(t, name))
+	case reflect.Bool:
+		v.SetBool(rapid.Bool().Draw(t, name))
+	case reflect.Int, reflect.Int64:
+		v.SetInt(rapid.Int64Range(-1, int64(24*time.Hour)).Draw(t, name))
+	case reflect.Uint8, reflect.Uint64:
+		v.SetUint(rapid.Uint64().Draw(t, name) >> (64 - v.Type().Bits()))
+	case reflect.Slice:
+		for range rapid.IntRange(1, 3).Draw(t, name) {
+			one := reflect.New(v.Type().Elem()).Elem()
+			set(t, name, one)
+			v.Set(reflect.Append(v, one))
+		}
+	case reflect.Struct:
+		fill(t, v)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		set(t, name, v.Elem())
+	case reflect.Func:
+	default:
+		t.Fatalf("%s has kind %s, which fill does not know", name, v.Kind())
 	}
 }
 

@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"echod/internal/sequence"
+	"echod/internal/trace"
 )
 
 // Verdict is the result of one rule, or of all of them.
@@ -137,7 +140,7 @@ func (r *Report) rows(result Result) []Row {
 	}
 	var rows []Row
 	for _, row := range slices.Concat(
-		[]Row{{"seen", seen}, {"got", result.Got}, {"want", result.Want}},
+		[]Row{{"seen", seen}, {"got", result.Got}, {"want", result.Want}, {"steps", result.steps()}},
 		explanation,
 		[]Row{{"repeat", r.Command(result.Rule)}},
 	) {
@@ -146,6 +149,16 @@ func (r *Report) rows(result Result) []Row {
 		}
 	}
 	return rows
+}
+
+// steps returns the last steps of the connection in a few words; "" if the failure is not about
+// one.
+func (r Result) steps() string {
+	life := sequence.Of(trace.Client, r.Life)
+	if life == nil {
+		return ""
+	}
+	return life.Summary()
 }
 
 // Note returns what tables say about the result, in a few words; "" if there is nothing to say.

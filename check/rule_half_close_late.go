@@ -116,7 +116,7 @@ func expectLateAnswers(p *probe, delays []time.Duration, keepAlive time.Duration
 		return nil
 	}
 	f := fail(class, "%s", detail)
-	f.on = worst.on
+	f.foundOn(worst.on)
 	if on.end.fate == survived {
 		f.evidence = KeepaliveHelps
 	} else if class == Silent {
@@ -207,7 +207,8 @@ func (s *agentStream) confirmLoss(f *failure, want []byte) error {
 		return f // it is certain that no answer came
 	}
 	if arrived, ok := errors.AsType[*failure](receivedAll(report, want)); ok {
-		switch arrived.size, arrived.on = f.size, s.stream; arrived.class {
+		arrived.foundOn(s.stream)
+		switch arrived.size = f.size; arrived.class {
 		case Timeout:
 			arrived.evidence = NothingPassed
 		case Silent:

@@ -81,8 +81,9 @@ func runIdle(p *probe) error {
 	switch {
 	case off.fate == lost, on.fate == lost:
 		f := fail(Silent, "%s", detail)
-		if f.on = on.on; off.fate == lost {
-			f.on = off.on
+		f.foundOn(on.on)
+		if off.fate == lost {
+			f.foundOn(off.on)
 		}
 		return f
 	case off.fate != survived, on.fate != survived && on != (silence{}):

@@ -81,7 +81,7 @@ func findLimit(p *probe, good, bad int, err error) error {
 		}
 	}
 	limit := fail(Timeout, "messages of up to %d bytes come back, messages of %d bytes hang", good, bad)
-	limit.evidence, limit.size, limit.on = SizeLimit, int64(bad), f.on
+	limit.evidence, limit.size, limit.on, limit.steps = SizeLimit, int64(bad), f.on, f.steps
 	return limit
 }
 

@@ -133,7 +133,7 @@ func (o *opened) attach(f *failure) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if f.on == nil {
-		f.on = o.only
+		f.foundOn(o.only)
 	}
 }
 

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -29,7 +30,7 @@ type steps struct {
 	began  time.Time
 	kept   trace.Kept
 	far    *agent.Report // what the agent saw; nil if it has not told
-	traced *trace.Life // nil without a trace
+	traced *trace.Life   // nil without a trace
 
 	mu     sync.Mutex
 	count  int
@@ -50,6 +51,12 @@ const (
 func (t *steps) add(conn net.Conn, begin time.Time, err error, rec trace.Record) {
 	now := time.Now()
 	rec.Took, rec.Errno = now.Sub(begin), trace.ErrorName(err)
+	if _, secure := conn.(*tls.Conn); secure && rec.Op == trace.Receive && classify(err) == PrematureEOF && rec.N == 0 {
+		rec.Result, rec.Errno = "close_notify", ""
+		if !dial.GotCloseNotify(conn, err) {
+			rec.Result, rec.Errno = "", "truncated"
+		}
+	}
 	t.mu.Lock()
 	t.count++
 	ask := err != nil || t.traced != nil && (t.count <= askedFirst || now.Sub(t.asked) >= askEvery)
@@ -136,14 +143,19 @@ func (s *stream) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite half-closes the connection, which is a halfCloser.
+// CloseWrite half-closes the connection, which is a halfCloser. With TLS, that is a close_notify, and
+// not a FIN.
 func (s *stream) CloseWrite() error { return s.shutdown(s.Conn) }
 
 // shutdown half-closes conn, which is that of s or the one below TLS.
 func (s *stream) shutdown(conn net.Conn) error {
 	begin := time.Now()
 	err := conn.(halfCloser).CloseWrite()
-	s.steps.add(s.Conn, begin, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
+	op := trace.Shutdown
+	if _, secure := conn.(*tls.Conn); secure {
+		op = trace.CloseNotify
+	}
+	s.steps.add(s.Conn, begin, err, trace.Record{Op: op, Call: "CloseWrite"})
 	return err
 }
 
@@ -187,30 +199,41 @@ func (s *stream) fail(class Class, format string, args ...any) *failure {
 // failAt returns a failure of this connection at one byte.
 func (s *stream) failAt(offset int64, class Class, format string, args ...any) *failure {
 	f := failAt(offset, class, format, args...)
-	f.on = s
+	f.foundOn(s)
 	return f
 }
 
 // on sets the connection of a failure that has none yet.
 func (s *stream) on(err error) error {
 	if f, ok := errors.AsType[*failure](err); ok && f.on == nil {
-		f.on = s
+		f.foundOn(s)
 	}
 	return err
 }
 
-// life returns the steps of the connection on which f was found, with a step that says when, and
-// what the agent saw of it. Both are nil if f is not about one connection.
+// foundOn says that f was found on s, and keeps the steps so far: s may go on, e.g. send more.
+func (f *failure) foundOn(s *stream) {
+	if s != nil {
+		f.on, f.steps = s, s.steps.kept.Records()
+	}
+}
+
+// life returns the steps of the connection on which f was found: those until then, a step that says
+// what was found, and how the connection ended. It also returns what the agent saw of it. Both are nil
+// if f is not about one connection.
 func (f *failure) life() ([]Step, *AgentReport) {
 	if f.on == nil {
 		return nil, nil
 	}
 	t := &f.on.steps
-	all := t.kept.Records()
-	found := Step{Time: f.at.Sub(t.began), Conn: 1, Op: trace.Found, Why: f.detail}
-	at := slices.IndexFunc(all, func(s Step) bool { return s.Time+s.Took > found.Time })
-	if at < 0 {
-		at = len(all)
+	isLater := func(s Step) bool { return s.Time+s.Took > f.at.Sub(t.began) }
+	all := slices.DeleteFunc(slices.Clone(f.steps), isLater)
+	all = append(all, Step{Time: f.at.Sub(t.began), Conn: 1, Op: trace.Found, Why: f.detail})
+	ends := []trace.Op{trace.Shutdown, trace.CloseNotify, trace.LingerOn, trace.Peek, trace.Close}
+	for _, s := range t.kept.Records() {
+		if isLater(s) && slices.Contains(ends, s.Op) {
+			all = append(all, s)
+		}
 	}
-	return slices.Insert(all, at, found), t.far
+	return all, t.far
 }

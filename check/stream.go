@@ -113,7 +113,7 @@ func (s *stream) expect(want io.Reader, n int) error {
 		if k > 0 {
 			io.ReadFull(want, due[:k])
 			if f := checkBytes(got[:k], due[:k], want, s.received); f != nil {
-				f.on = s
+				f.foundOn(s)
 				f.received = s.readEvidence(got[f.offset-s.received : k])
 				return about(int64(n), f)
 			}
@@ -154,7 +154,7 @@ func preferReset(read, write error) error {
 	var f, w *failure
 	if errors.As(read, &f) && f.class == PrematureEOF && errors.As(write, &w) && errno.Of(w.cause) == syscall.ECONNRESET {
 		reset := failAt(f.offset, Reset, "the connection was reset after %d bytes had come back", f.offset)
-		reset.on = f.on
+		reset.foundOn(f.on)
 		return reset
 	}
 	return read

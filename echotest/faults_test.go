@@ -28,6 +28,9 @@ func TestEachFaultFailsItsRulesAndNoOthers(t *testing.T) {
 				return
 			}
 			for _, r := range report.Results {
+				if r.Verdict == check.Fail {
+					checkLife(t, r)
+				}
 				if r.Verdict == check.Skip && slices.Contains(row.Fails, r.Rule) && cannotHere.MatchString(r.Detail) {
 					failed[r.Rule] = true
 					if os.Getenv("ECHOD_REQUIRE") != "" {

@@ -87,9 +87,11 @@ func TLSServer(conn net.Conn, config *tls.Config) *tls.Conn {
 }
 
 // GotCloseNotify reports whether c, a TLS stream of [Target.Dial] or [TLSServer] that a
-// read has ended with err, ended with a close_notify.
+// read has ended with err, ended with a close_notify. Of another TLS stream it is not known, and
+// taken for true.
 func GotCloseNotify(c net.Conn, err error) bool {
-	return err == io.EOF && !c.(*tls.Conn).NetConn().(*tlsTransport).fin.Load()
+	t, ok := c.(*tls.Conn).NetConn().(*tlsTransport)
+	return err == io.EOF && !(ok && t.fin.Load())
 }
 
 // clientCertificate returns a GetClientCertificate that calls the one of config. Without

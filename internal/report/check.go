@@ -6,9 +6,13 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"echod/check"
+	"echod/internal/agent"
+	"echod/internal/sequence"
+	"echod/internal/trace"
 )
 
 // Check is a result of echod check.
@@ -56,6 +60,40 @@ type checkFinding struct {
 // Also returns the rules that fail for the same reason.
 func (f checkFinding) Also() string { return strings.Join(f.AlsoFailed, ", ") }
 
+// Life returns the life of the connection on which the rule failed; nil if there is none.
+func (f checkFinding) life() *sequence.Life { return sequence.Of(trace.Client, f.Finding.Life) }
+
+// Picture draws that life; "" if there is none.
+func (f checkFinding) Picture() template.HTML {
+	life := f.life()
+	if life == nil {
+		return ""
+	}
+	return template.HTML(life.Exchange(f.Rule, farEnd(f.Agent)))
+}
+
+// Steps returns that life as text.
+func (f checkFinding) Steps() string { return f.life().Text() }
+
+// farEnd returns what the agent has told; nil if it has told nothing.
+func farEnd(a *check.AgentReport) *sequence.Far {
+	if a == nil {
+		return nil
+	}
+	end := time.Duration(a.EndMS) * time.Millisecond
+	far := &sequence.Far{Name: "agent", Received: a.Received, Sent: a.Sent, FIN: a.End == agent.FIN, RST: a.End == agent.Reset, At: end}
+	switch a.End {
+	case agent.FIN, agent.Reset:
+	case agent.Open:
+		far.Words = fmt.Sprintf("no end until +%v", time.Duration(a.TotalMS)*time.Millisecond)
+	case agent.Acted:
+		far.Words = fmt.Sprintf("+%v it ended the connection", end)
+	default:
+		far.Words = strings.TrimSuffix(fmt.Sprintf("+%v %s: %s", end, a.End, a.Error), ": ")
+	}
+	return far
+}
+
 // Command reports whether a value is there to be copied.
 func (f checkFinding) Command(label string) bool {
 	return label == "repeat" || label == "got" || label == "want"
@@ -89,7 +127,7 @@ func WriteCheckHTML(w io.Writer, checks []Check) error {
 		p.Sections = append(p.Sections, s)
 	}
 	p.Grid.link(p.Sections)
-	p.Style += template.CSS(checkCSS)
+	p.Style += template.CSS(checkCSS + sequence.Style)
 	p.Policy = "default-src 'none'; style-src " + digest(string(p.Style))
 	var b strings.Builder
 	if err := checkTemplate.Execute(&b, p); err != nil {

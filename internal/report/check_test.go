@@ -18,6 +18,7 @@ import (
 
 	"echod/check"
 	"echod/internal/report"
+	"echod/internal/trace"
 )
 
 // checked returns a report in which one rule failed with that class.
@@ -230,3 +231,31 @@ func readable(text string) string {
 
 // onlyInText matches the frame of lists: how many rules passed, in parentheses.
 var onlyInText = regexp.MustCompile(`^\([0-9]+\)$|^(passed|skipped|interrupted|error)$`)
+
+// The life of the connection is drawn below the words of its failure, and what a peer has sent into
+// it cannot become markup.
+func TestPageOfACheckDrawsTheConnectionThatFailed(t *testing.T) {
+	r := checked(check.PrematureEOF)
+	r.Results[1].Life = []check.Step{
+		{Conn: 1, Op: trace.Connect, Took: time.Millisecond, Rule: "stream/half-close"},
+		{Conn: 1, Op: trace.Send, Time: time.Millisecond, N: 65536, Asked: 65536},
+		{Conn: 1, Op: trace.Receive, Time: time.Millisecond, Took: 2 * time.Second, N: 65530, Asked: 65536},
+		{Conn: 1, Op: trace.Receive, Time: 2001 * time.Millisecond, Asked: 6, Errno: "<b>"},
+		{Conn: 1, Op: trace.Found, Time: 2001 * time.Millisecond, Why: "ended <early>"},
+	}
+	r.Results[1].Agent = &check.AgentReport{Received: 7, End: "fin", EndMS: 12}
+	page := checkPage(t, asRead(t, r))
+	for part, want := range map[string]int{
+		`class="seq"`: 1, ">nothing for 2s<": 1, "receiving failed: &lt;b&gt;": 4, "<b>": 0, "+12ms received FIN": 1, ">64K</text>": 1, ">63K</text>": 1, `class="arrow fin"`: 1,
+		"<dd>connected, sent 65536 bytes, nothing for 2s, received 65530 bytes, receiving failed: &lt;b&gt;</dd>": 1,
+	} {
+		if got := strings.Count(page, part); got != want {
+			t.Errorf("%s: got %d, want %d", part, got, want)
+		}
+	}
+	elements(t, page, func(xml.StartElement, string) {})
+	r.Results[1].Life = nil
+	if page := checkPage(t, asRead(t, r)); strings.Contains(page, "<svg") || strings.Contains(page, "<figure") {
+		t.Errorf("a page without a life has a picture")
+	}
+}

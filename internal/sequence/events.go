@@ -22,7 +22,8 @@ const (
 	PeerRST     Kind = "peer-rst"     // from the peer
 	FailedCall  Kind = "failed"       // a call moved nothing; Step says why
 	Unread      Kind = "unread"       // Bytes have arrived and are not read
-	Closed      Kind = "closed"       // after the FIN or the RST
+	Closed      Kind = "closed"       // when a FIN or an RST was before it
+	Notified    Kind = "notified"     // by this end: the close_notify of TLS
 	NotKept     Kind = "not-kept"     // of Calls steps: Bytes sent and Back received
 	FailureSeen Kind = "failure-seen" // the program found a failure
 )
@@ -43,11 +44,12 @@ type Event struct {
 // Events returns what happened on the connection. Calls that move bytes in the same direction, one
 // directly after the other, are one event.
 func (l *Life) Events() (events []Event) {
-	finished := false
 	for i := range l.Steps {
 		s := &l.Steps[i]
 		var now []Event
-		add := func(kind Kind, bytes int64) { now = append(now, Event{Kind: kind, At: s.At, Bytes: bytes, Calls: 1, Step: s}) }
+		add := func(kind Kind, bytes int64) {
+			now = append(now, Event{Kind: kind, At: s.At, Bytes: bytes, Calls: 1, Step: s})
+		}
 		switch s.Op {
 		case trace.Connect, trace.Accept:
 			add(Connected, 0)
@@ -66,8 +68,12 @@ func (l *Life) Events() (events []Event) {
 		case trace.Found:
 			add(FailureSeen, 0)
 		case trace.Close:
-			if finished && !s.Reset {
+			if !s.Finished && !s.Reset {
 				add(Closed, 0)
+			}
+		case trace.CloseNotify:
+			if s.Errno == "" {
+				add(Notified, 0)
 			}
 		}
 		for _, one := range []struct {
@@ -78,8 +84,7 @@ func (l *Life) Events() (events []Event) {
 				add(one.kind, 0)
 			}
 		}
-		finished = finished || s.Finished
-		if s.Errno != "" && !s.PeerReset && s.Op != trace.Close {
+		if s.Errno != "" && !s.PeerReset && !s.PeerFinished && s.Op != trace.Close {
 			add(FailedCall, 0)
 		}
 		if i > 0 && len(now) > 0 {
@@ -107,10 +112,28 @@ func (l *Life) before(i int) (quiet time.Duration, waited bool) {
 	return quiet, false
 }
 
+// untilFailure returns the events until the program found a failure, and then only how the
+// connection ended: what it received later helped to describe the failure.
+func (l *Life) untilFailure() (events []Event) {
+	found := false
+	for _, e := range l.Events() {
+		switch {
+		case !found:
+		case e.Kind == FIN, e.Kind == RST, e.Kind == Closed, e.Kind == Notified:
+			e.Before = 0
+		default:
+			continue
+		}
+		found = found || e.Kind == FailureSeen
+		events = append(events, e)
+	}
+	return events
+}
+
 // merged returns events with those together that move bytes in the same direction without a pause.
 func merged(events []Event) (all []Event) {
 	for _, e := range events {
-		if n := len(all); n > 0 && e.Before < longGap && (e.Kind == Sent || e.Kind == Received) && all[n-1].Kind == e.Kind {
+		if n := len(all); n > 0 && e.Before < shownPause && (e.Kind == Sent || e.Kind == Received) && all[n-1].Kind == e.Kind {
 			last := &all[n-1]
 			last.Bytes, last.Calls, last.At, last.Step = last.Bytes+e.Bytes, last.Calls+e.Calls, e.At, e.Step
 			continue
@@ -137,7 +160,15 @@ func (e *Event) Words() string {
 		return "sent FIN"
 	case RST:
 		return "sent RST"
+	case Notified:
+		return "sent close_notify"
 	case PeerFIN:
+		switch {
+		case e.notify():
+			return "received close_notify"
+		case e.Step.Errno == truncated:
+			return "received FIN without close_notify"
+		}
 		return "received FIN"
 	case PeerRST:
 		return "received RST"
@@ -153,6 +184,9 @@ func (e *Event) Words() string {
 	return callWords(e.Step)
 }
 
+// notify reports whether the event is a close_notify of the peer.
+func (e *Event) notify() bool { return e.Step.Result == "close_notify" }
+
 // callWords says which call has failed, and how.
 func callWords(s *Step) string {
 	what := map[trace.Op]string{trace.Receive: "receiving", trace.Send: "sending", trace.Shutdown: "half-closing"}[s.Op]
@@ -165,10 +199,13 @@ func callWords(s *Step) string {
 	return what + " failed: " + s.Errno
 }
 
+// shownPause is the shortest time without an event that is shown.
+const shownPause = 10 * time.Millisecond
+
 // quiet returns the time without an event, in words; "" if it is short.
 func (e *Event) quiet() string {
 	switch {
-	case e.Before < longGap:
+	case e.Before < shownPause:
 		return ""
 	case e.Waited:
 		return "nothing for " + trace.Short(e.Before)
@@ -183,12 +220,8 @@ func bytesOf(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// shownWords is how many of the last events Summary has. A pause that is shorter than
-// shownPause is omitted there.
-const (
-	shownWords = 6
-	shownPause = 10 * time.Millisecond
-)
+// shownWords is how many of the last events Summary has.
+const shownWords = 6
 
 // Summary returns the last events until the program found a failure, or until the end, in one line.
 func (l *Life) Summary() string {
@@ -197,8 +230,8 @@ func (l *Life) Summary() string {
 		if e.Kind == FailureSeen {
 			break
 		}
-		if e.Before >= shownPause {
-			words = append(words, e.quiet())
+		if quiet := e.quiet(); quiet != "" {
+			words = append(words, quiet)
 		}
 		words = append(words, e.Words())
 	}

@@ -101,6 +101,9 @@ func Lives(f *trace.File) []*Life {
 	return lives
 }
 
+// truncated is the Errno of the end of a stream of TLS by a FIN without close_notify.
+const truncated = "truncated"
+
 // reader follows one life.
 type reader struct {
 	life         *Life
@@ -124,7 +127,7 @@ func (r *reader) add(rec *trace.Record) {
 			s.Received += int64(max(rec.N, 0))
 			r.unread = 0
 		}
-		s.PeerFinished = ok && rec.N == 0 && rec.Asked > 0
+		s.PeerFinished = (ok || rec.Errno == truncated) && rec.N == 0 && rec.Asked > 0
 	case trace.Send:
 		s.Sent += int64(max(rec.N, 0))
 	case trace.Omitted:

@@ -23,7 +23,9 @@ const Style = `.seq{--paper:#fff;--ink:#1b1f24;--faint:#5b6570;--line:#c9cfd6;--
 .seq .in{fill:var(--in)}.seq .own{fill:var(--own)}.seq .out{fill:var(--out)}
 .seq .band{opacity:.55}.seq .strip{fill:var(--line)}.seq .strip.odd{fill:var(--faint)}
 .seq .arrow{fill:none;stroke:var(--ink);stroke-width:1.2}.seq .fin{stroke-dasharray:4 2}
-.seq .reset{stroke:var(--bad);stroke-width:1.8}.seq .n.reset{fill:var(--bad);stroke:var(--paper);stroke-width:2.5px;font-weight:700}
+.seq .reset{stroke:var(--bad);stroke-width:1.8}.seq .path{fill:var(--line);opacity:.35}.seq .quiet{fill:var(--line);opacity:.3}.seq .quiet.waited{fill:var(--bad);opacity:.14}
+.seq .seen{stroke:var(--bad);stroke-width:2}.seq .fault{fill:var(--bad);font-weight:600}
+.seq .n.reset{fill:var(--bad);stroke:var(--paper);stroke-width:2.5px;font-weight:700}
 `
 
 // The diagram is as wide as a phone, in units of which one is a pixel there. Time runs down, so
