@@ -104,6 +104,7 @@ func (f checkFinding) Command(label string) bool {
 func WriteCheckHTML(w io.Writer, checks []Check) error {
 	p := checkPage{Kind: "echod check", page: newPage(fmt.Sprintf("%d checks", len(checks)))}
 	parts := checks
+	p.Lead = failing(checks) + "."
 	if len(checks) == 1 {
 		whole := newSection(checks[0])
 		parts = addressesOf(checks[0])

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -197,4 +198,15 @@ func (g *grid) link(sections []checkSection) {
 			}
 		}
 	}
+}
+
+// failing says of how many results a rule fails.
+func failing(checks []Check) string {
+	failed := 0
+	for _, c := range checks {
+		if c.Verdict() == check.Fail {
+			failed++
+		}
+	}
+	return fmt.Sprintf("A rule fails in %d of %s", failed, count(len(checks), "check", "checks"))
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"echod/check"
 	"echod/internal/draw"
 )
 
@@ -67,7 +66,7 @@ func WriteCheckSVG(w io.Writer, checks []Check) error {
 	height := y + gridLineHeight - 3
 	return writeMarkup(w, fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="g" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d" role="img" aria-label="%[3]s"><style>%[4]s</style><rect class="paper" width="%[1]d" height="%[2]d"/>%[5]s
 </svg>
-`, width, height, html.EscapeString(gridLabel(checks)), gridStyle, b.String()))
+`, width, height, html.EscapeString("Verdicts by rule. "+failing(checks)), gridStyle, b.String()))
 }
 
 // cutTo returns text, or the first n characters of it and dots in place of the last.
@@ -76,15 +75,4 @@ func cutTo(text string, n int) string {
 		return string(letters[:n-1]) + "…"
 	}
 	return text
-}
-
-// gridLabel describes the picture in words.
-func gridLabel(checks []Check) string {
-	failed := 0
-	for _, c := range checks {
-		if c.Verdict() == check.Fail {
-			failed++
-		}
-	}
-	return fmt.Sprintf("The verdicts of %s: in %d of them a rule fails", count(len(checks), "check", "checks"), failed)
 }

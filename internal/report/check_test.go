@@ -79,7 +79,7 @@ func TestGridOfSeveralChecksHasTheLettersOfFailures(t *testing.T) {
 	a.Name, b.Name = "one", "two"
 	page := checkPage(t, a, b)
 	for part, want := range map[string]int{
-		`<a href="#finding-1-1">F</a>`: 1, `<a href="#finding-2-1">R</a>`: 1, ">✓</td>": 2, `<a href="#check-1">one</a>`: 1, `<a href="#check-2">two</a>`: 1, "F premature-eof: ": 1, "R reset: ": 1, "T timeout: ": 0,
+		`<a href="#finding-1-1">F</a>`: 1, `<a href="#finding-2-1">R</a>`: 1, ">✓</td>": 2, `<a href="#check-1">one</a>`: 1, "A rule fails in 2 of 2 checks.": 1, `<a href="#check-2">two</a>`: 1, "F premature-eof: ": 1, "R reset: ": 1, "T timeout: ": 0,
 		`title="two, stream/half-close: fail: reset at byte 4"`: 1,
 	} {
 		if got := strings.Count(page, part); got != want {
@@ -87,6 +87,33 @@ func TestGridOfSeveralChecksHasTheLettersOfFailures(t *testing.T) {
 		}
 	}
 	wantGolden(t, "checks.txt", func(w io.Writer) error { return report.WriteCheckText(w, []report.Check{a, b}, check.TextStyle{}) })
+}
+
+// TestTableOfChecksFitsTheTerminal: columns that have no room are below the others.
+func TestTableOfChecksFitsTheTerminal(t *testing.T) {
+	var many []report.Check
+	for i := range 12 {
+		c := asRead(t, checked(check.Reset))
+		c.Name = fmt.Sprint("program-", i)
+		many = append(many, c)
+	}
+	var text strings.Builder
+	if err := report.WriteCheckText(&text, many, check.TextStyle{Width: 40}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text.String()) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 40 {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
+	}
+	for want, n := range map[string]int{
+		"                    1  2  3  4  5  6  7\n": 1, "stream/half-close   R  R  R  R  R  R  R\n": 1,
+		"                    8  9 10 11 12\n": 1, "stream/half-close   R  R  R  R  R\n": 1,
+	} {
+		if got := strings.Count(text.String(), want); got != n {
+			t.Errorf("%q: got %d, want %d in\n%s", want, got, n, text.String())
+		}
+	}
 }
 
 func TestEachClassOfFailuresHasItsOwnLetter(t *testing.T) {
