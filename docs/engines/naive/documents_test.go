@@ -85,9 +85,14 @@ func table(t *testing.T, names []string, lives []*trace.File) string {
 	t.Helper()
 	longest := lives[len(lives)-1].Records
 	var b strings.Builder
-	fmt.Fprintf(&b, "| %s | why |\n|%s\n", strings.Join(names, " | "), strings.Repeat("---|", len(names)+1))
+	fmt.Fprintf(&b, "| | %s |\n|%s\n", strings.Join(names, " | "), strings.Repeat("---|", len(names)+1))
 	shown := make([]int, len(lives)) // steps of each life
 	for i := range longest {
+		step := string(longest[i].Op)
+		if longest[i].Asked > 0 {
+			step += fmt.Sprintf(" %d", longest[i].N)
+		}
+		fmt.Fprintf(&b, "| %s ", step)
 		for at, life := range lives {
 			cell := ""
 			if next := shown[at]; next < len(life.Records) && life.Records[next].Op == longest[i].Op {
@@ -96,15 +101,16 @@ func table(t *testing.T, names []string, lives []*trace.File) string {
 			}
 			fmt.Fprintf(&b, "| %s ", cell)
 		}
-		fmt.Fprintf(&b, "| %s |\n", longest[i].Why)
+		b.WriteString("|\n")
 	}
+	b.WriteString("| calls ")
 	for at, life := range lives {
 		if shown[at] < len(life.Records) {
 			t.Errorf("%s makes the call %s, which %s does not make here", names[at], life.Records[shown[at]].Call, names[len(names)-1])
 		}
-		fmt.Fprintf(&b, "| %d calls ", len(life.Records))
+		fmt.Fprintf(&b, "| %d ", len(life.Records))
 	}
-	return b.String() + "| |\n"
+	return b.String() + "|\n"
 }
 
 func split(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }
