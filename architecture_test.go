@@ -23,7 +23,7 @@ var imports = map[string][]string{
 	"echotest":                   {"internal/engine", "internal/engine/gonet", "internal/sock", "internal/endpoint", "internal/certs", "internal/dial"},
 	"internal/accept":            {"internal/errno"},
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog", "internal/usage"},
-	"internal/agent":             {"internal/accept", "internal/clock", "internal/dial", "internal/errno", "internal/sock", "internal/usage"},
+	"internal/agent":             {"internal/accept", "internal/clock", "internal/dial", "internal/errno", "internal/sock", "internal/trace", "internal/usage"},
 	"internal/certs":             {"internal/textfile"},
 	"internal/cli":               {"check", "internal/admin", "internal/agent", "internal/certs", "internal/dial", "internal/draw", "internal/endpoint", "internal/engine", "internal/engines", "internal/hist", "internal/load", "internal/metrics", "internal/nearest", "internal/oplog", "internal/page", "internal/ping", "internal/report", "internal/search", "internal/selftest", "internal/server", "internal/sock", "internal/trace", "internal/watch", "internal/usage"},
 	"internal/clock":             {},

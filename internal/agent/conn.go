@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/trace"
 )
 
 const (
@@ -28,19 +29,21 @@ type clientConn struct {
 	net.Conn
 	server *Server
 	in     *bufio.Reader // reads from Conn
-	idle   idleRef       // while no scenario runs and no report is waited for
+	life   *connLife
+	idle   idleRef // while no scenario runs and no report is waited for
 }
 
 // serve reads the request on the first line and answers it.
 func (c *clientConn) serve(ctx context.Context) {
-	release := context.AfterFunc(ctx, func() { reset(c.Conn) })
+	release := context.AfterFunc(ctx, func() { c.life.close(c.Conn, false, reset) })
 	defer release()
 	defer func() { c.server.idleConns.remove(c.idle) }()
 
 	c.SetDeadline(time.Now().Add(c.server.lineTimeout))
+	begin := c.life.Now()
 	line, err := c.in.ReadSlice('\n')
 	if err != nil && len(line) == 0 || errors.Is(err, net.ErrClosed) {
-		closeWithFIN(c.Conn) // a client that sends nothing gets no answer: it is a health check
+		c.life.close(c.Conn, true, closeWithFIN) // a client that sends nothing gets no answer: it is a health check
 		return
 	}
 	var r request
@@ -54,6 +57,7 @@ func (c *clientConn) serve(ctx context.Context) {
 		err = c.server.authenticate(r)
 		authenticated = err == nil
 	}
+	c.life.record(begin, c.Conn, nil, trace.Record{Op: trace.Other, Call: "request", Why: c.words(r, authenticated)})
 	if err == nil && r.verb == verbRun {
 		err = c.run(ctx, r)
 	} else if err == nil {
@@ -80,7 +84,7 @@ func (c *clientConn) run(ctx context.Context, r request) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.Time)
 	defer cancel()
 	run := newRun(ctx, r, script)
-	run.conn, run.in, run.maxBytes = c.Conn, c.in, s.Limits.Bytes
+	run.conn, run.in, run.life, run.maxBytes = c.Conn, c.in, c.life, s.Limits.Bytes
 	if err := s.runs.add(run, s.Limits.Runs); err != nil {
 		return err
 	}
@@ -214,10 +218,13 @@ func (c *clientConn) wait(run *run, d time.Duration) error {
 // the agent closed first, its close could be a reset, or a path could make it a reset,
 // and the client would lose the line.
 func (c *clientConn) finish(line []byte) {
-	defer closeWithFIN(c.Conn)
+	defer func() { c.life.close(c.Conn, true, closeWithFIN) }()
 	c.server.idleConns.setAnswered(c.idle)
 	c.SetDeadline(time.Now().Add(lineTimeout))
-	if _, err := c.Write(line); err == nil {
+	begin := c.life.Now()
+	_, err := c.Write(line)
+	c.life.record(begin, c.Conn, err, trace.Record{Op: trace.Other, Call: "answer"})
+	if err == nil {
 		io.CopyN(io.Discard, c.Conn, maxDiscarded)
 	}
 }
@@ -233,6 +240,17 @@ func (c *clientConn) logRefusal(refusal *Refusal, r request, authenticated bool)
 		attrs = append(attrs, slog.String("scenario", known(r.scenario, c.server.scenarioNames()...)))
 	}
 	c.logger().LogAttrs(context.Background(), slog.LevelWarn, "request refused", attrs...)
+}
+
+// words returns what a request asks for, if it is authenticated: only words that the agent knows.
+func (c *clientConn) words(r request, authenticated bool) string {
+	switch {
+	case !authenticated:
+		return "the client's request is refused"
+	case r.scenario != "":
+		return "the client asks for the scenario " + known(r.scenario, c.server.scenarioNames()...)
+	}
+	return "the client asks for " + known(r.verb, verbHello, verbReport, verbCount)
 }
 
 func (c *clientConn) logger() *slog.Logger {

@@ -18,6 +18,7 @@ import (
 
 	"echod/internal/dial"
 	"echod/internal/errno"
+	"echod/internal/trace"
 )
 
 // End is how a connection ended, as the agent saw it.
@@ -59,6 +60,7 @@ type run struct {
 	script   script
 	conn     net.Conn
 	in       io.Reader // what follows the first line
+	life     *connLife // of conn
 	maxBytes int64     // that may be received
 	start    time.Time
 	done     chan struct{} // closed when the run has ended
@@ -77,7 +79,7 @@ type run struct {
 
 func newRun(ctx context.Context, r request, sc script) *run {
 	return &run{
-		ctx: ctx, group: r.params["group"], script: sc, start: time.Now(), done: make(chan struct{}),
+		ctx: ctx, group: r.params["group"], script: sc, life: new(connLife), start: time.Now(), done: make(chan struct{}),
 		report: Report{ID: r.params["id"], Scenario: r.scenario, End: Open}, sum: sha256.New(),
 	}
 }
@@ -91,14 +93,16 @@ var (
 // do answers ok, runs the scenario and closes the connection: with a FIN if the scenario
 // succeeded, otherwise with a reset.
 func (r *run) do(scenario func(*run) error) {
+	begin := r.life.Now()
 	_, err := r.conn.Write(okLine(r.runAnswer()))
+	r.life.record(begin, r.conn, err, trace.Record{Op: trace.Other, Call: "answer", Why: "ok: the scenario begins"})
 	if err == nil {
 		err = scenario(r)
 	}
 	if err != nil {
 		r.setEnd(endOf(err), err)
-		reset(r.conn)
-	} else if err := closeWithFIN(r.conn); err != nil && !errors.Is(err, net.ErrClosed) {
+		r.life.close(r.conn, false, reset)
+	} else if err := r.life.close(r.conn, true, closeWithFIN); err != nil && !errors.Is(err, net.ErrClosed) {
 		r.setEnd(endOf(err), err)
 	}
 	r.mu.Lock()
@@ -128,10 +132,18 @@ func (r *run) runAnswer() []byte {
 
 // Read reads from the client, counts the bytes, and records how the connection ended.
 func (r *run) Read(p []byte) (int, error) {
+	begin := r.life.Now()
 	n, err := r.in.Read(p)
 	if r.truncated(err) {
 		err = errTruncated
 	}
+	rec := trace.Record{Op: trace.Receive, Call: "Read", N: n, Asked: len(p), Data: p}
+	if n > 0 {
+		rec.Why = "the scenario receives"
+	} else if err == io.EOF {
+		rec.Why = "the client has finished"
+	}
+	r.life.record(begin, r.conn, err, rec)
 	if r.countReceived(p[:n]) > r.maxBytes {
 		err = errBytes
 	}
@@ -157,7 +169,9 @@ func (r *run) countReceived(p []byte) int64 {
 }
 
 func (r *run) Write(p []byte) (int, error) {
+	begin := r.life.Now()
 	n, err := r.conn.Write(p)
+	r.life.record(begin, r.conn, err, trace.Record{Op: trace.Send, Call: "Write", N: n, Asked: len(p), Data: p, Why: "the scenario sends what it has received"})
 	r.countSent(n)
 	return n, err
 }

@@ -129,7 +129,7 @@ func (r *run) answerLate() error {
 // finFirst sends a FIN, with TLS a close_notify, at once, and reads until the connection
 // ends.
 func (r *run) finFirst() error {
-	if err := r.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+	if err := r.life.closeWrite(r.conn); err != nil {
 		return err
 	}
 	return r.take()
@@ -137,13 +137,13 @@ func (r *run) finFirst() error {
 
 // takeAndReset reads some bytes, sends the first of them back, waits, and resets the
 // connection.
-func (r *run) takeAndReset() error { return r.takeAndEnd(reset) }
+func (r *run) takeAndReset() error { return r.takeAndEnd(reset, false) }
 
 // takeAndTruncate reads some bytes, sends the first of them back, waits, and ends the
 // connection with a FIN without close_notify.
-func (r *run) takeAndTruncate() error { return r.takeAndEnd(truncate) }
+func (r *run) takeAndTruncate() error { return r.takeAndEnd(truncate, true) }
 
-func (r *run) takeAndEnd(end func(net.Conn)) error {
+func (r *run) takeAndEnd(end func(net.Conn) error, fin bool) error {
 	kept, err := r.readExactly(r.script.take)
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (r *run) takeAndEnd(end func(net.Conn)) error {
 		return err
 	}
 	r.setEnd(Acted, nil)
-	end(r.conn)
+	r.life.close(r.conn, fin, end)
 	return nil
 }
 

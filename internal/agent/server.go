@@ -16,6 +16,7 @@ import (
 
 	"echod/internal/accept"
 	"echod/internal/dial"
+	"echod/internal/trace"
 )
 
 // Limits bounds what an agent does for its clients.
@@ -63,9 +64,10 @@ const lineTimeout = 5 * time.Second
 type Server struct {
 	Token  Secret // of every request; the zero value accepts requests without one
 	Limits Limits
-	UDP    *net.UDPConn // nil disables the scenarios with datagrams
-	TLS    *tls.Config  // of the listener; nil for connections without TLS, and without the scenarios that need it
-	Log    *slog.Logger // nil discards the log
+	UDP    *net.UDPConn    // nil disables the scenarios with datagrams
+	TLS    *tls.Config     // of the listener; nil for connections without TLS, and without the scenarios that need it
+	Log    *slog.Logger    // nil discards the log
+	Trace  *trace.Recorder // of the connections; nil for none
 
 	lineTimeout  time.Duration // default lineTimeout
 	maxIdleConns int           // default maxIdleConns
@@ -156,7 +158,7 @@ func (s *Server) network() string {
 // newClientConn returns a client's connection. With TLS, the handshake is part of reading
 // the first line, and has its timeout.
 func (s *Server) newClientConn(conn net.Conn) *clientConn {
-	c := &clientConn{Conn: conn, server: s, idle: s.idleConns.add(conn, false)}
+	c := &clientConn{Conn: conn, server: s, idle: s.idleConns.add(conn, false), life: s.beginLife(conn)}
 	if s.TLS != nil {
 		c.Conn = dial.TLSServer(conn, s.TLS)
 	}
@@ -183,13 +185,13 @@ func (s *Server) authenticate(r request) error {
 func resetOnClose(conn net.Conn) error { return setLinger(conn, 0) }
 
 // reset closes a connection with a reset, and with TLS without close_notify.
-func reset(conn net.Conn) {
+func reset(conn net.Conn) error {
 	resetOnClose(conn)
-	dial.Transport(conn).Close()
+	return dial.Transport(conn).Close()
 }
 
 // truncate closes a connection with a FIN, and with TLS without close_notify.
-func truncate(conn net.Conn) { closeWithFIN(dial.Transport(conn)) }
+func truncate(conn net.Conn) error { return closeWithFIN(dial.Transport(conn)) }
 
 // closeWithFIN closes a connection with a FIN after everything that was sent; with TLS, a
 // close_notify comes before the FIN. If the linger option cannot be changed, the close is

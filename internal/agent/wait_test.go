@@ -101,7 +101,7 @@ func (c pipeEnd) Read(p []byte) (int, error) {
 func pipeConn(server *Server) (*clientConn, net.Conn) {
 	pipe, client := net.Pipe()
 	near := pipeEnd{pipe}
-	return &clientConn{Conn: near, server: server, in: bufio.NewReaderSize(near, MaxLine), idle: server.idleConns.add(near, false)}, client
+	return &clientConn{Conn: near, server: server, life: new(connLife), in: bufio.NewReaderSize(near, MaxLine), idle: server.idleConns.add(near, false)}, client
 }
 
 func TestWaitLastsAtMostAsLongAsARun(t *testing.T) {

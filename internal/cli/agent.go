@@ -18,6 +18,7 @@ import (
 	"echod/internal/page"
 	"echod/internal/server"
 	"echod/internal/sock"
+	"echod/internal/trace"
 )
 
 // agentFlags are the flags of agent, with their defaults.
@@ -27,6 +28,7 @@ type agentFlags struct {
 	token  string
 	limits agent.Limits
 	tls    serverTLSFlags
+	trace  traceFlags
 	admin  adminFlags
 	log    logFlags
 }
@@ -43,7 +45,7 @@ func newAgent(p *Process) *cobra.Command {
 		Short: "run the remote agent for check",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.run(cmd.Context(), p)
+			return f.run(cmd, p)
 		},
 	}
 	flags := cmd.Flags()
@@ -55,6 +57,7 @@ func newAgent(p *Process) *cobra.Command {
 	flags.Var(size(&f.limits.Bytes, 1<<20, 1<<40), "max-bytes", "how many bytes one scenario may receive")
 	flags.Var(number(&f.limits.Runs, 1, 4096), "max-scenarios", "scenarios at once")
 	f.tls.register(cmd)
+	f.trace.register(cmd, true)
 	f.admin.register(cmd)
 	f.log.register(cmd)
 	return cmd
@@ -62,9 +65,9 @@ func newAgent(p *Process) *cobra.Command {
 
 // run serves until a signal, and then resets all connections. A second signal ends the
 // process at once.
-func (f *agentFlags) run(ctx context.Context, p *Process) error {
+func (f *agentFlags) run(cmd *cobra.Command, p *Process) error {
 	listen := []sock.Spec{f.listen}
-	ctx, err := f.family.applyToListeners(ctx, listen)
+	ctx, err := f.family.applyToListeners(cmd.Context(), listen)
 	if err != nil {
 		return err
 	}
@@ -81,6 +84,11 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 		return err
 	}
 	spec := specs[max(0, slices.IndexFunc(specs, func(s sock.Spec) bool { return s.Addr.Addr().Is4() }))]
+	recorder, stopTrace, err := f.trace.open(cmd.Flags(), p.Stdout, trace.Header{Program: "echod agent", Side: trace.Server}, f.trace.incompleteTrace(log))
+	if err != nil {
+		return err
+	}
+	defer stopTrace()
 	web, err := f.admin.listen(log)
 	if err != nil {
 		return err
@@ -97,7 +105,7 @@ func (f *agentFlags) run(ctx context.Context, p *Process) error {
 		log.Warn("every client that reaches the agent can use it; --token protects it")
 	}
 	log.Info("listening", slog.String("url", spec.String()))
-	s := &agent.Server{Token: agent.NewSecret(f.token), Limits: f.limits, UDP: conn, Log: log}
+	s := &agent.Server{Token: agent.NewSecret(f.token), Limits: f.limits, UDP: conn, Log: log, Trace: recorder}
 	if store != nil {
 		s.TLS = store.Config()
 		followCertificate(ctx, store, log)

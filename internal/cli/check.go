@@ -15,6 +15,7 @@ import (
 	"echod/check"
 	"echod/internal/draw"
 	"echod/internal/report"
+	"echod/internal/trace"
 	"echod/internal/usage"
 )
 
@@ -29,6 +30,7 @@ type checkFlags struct {
 	socket      socketFlags
 	eachAddress bool
 	tls         tlsFlags
+	trace       traceFlags
 	output      outputFlags
 	verbose     bool
 	list        bool
@@ -54,6 +56,14 @@ func newCheck(p *Process) *cobra.Command {
 			if err := oneURL(cmd, args); err != nil {
 				return err
 			}
+			recorder, stopTrace, err := f.trace.open(cmd.Flags(), nil, trace.Header{Program: "echod check", Side: trace.Client}, func(err error) {
+				writeLine(p.Stderr, "echod: --trace-file: the trace is not complete: "+err.Error())
+			})
+			if err != nil {
+				return err
+			}
+			defer stopTrace()
+			f.options.Trace = recorder
 			return f.run(cmd.Context(), p, args[0], file)
 		},
 	}
@@ -89,6 +99,7 @@ func (f *checkFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(durations{low: time.Second, unset: draw.Brief(check.DefaultBudget)}.value(&o.Budget), "budget", "how long the whole check may take")
 	flags.BoolVar(&o.Strict, "strict", false, "fail rules that pass only when they run again")
 	flags.Var(number(&o.Parallel, 1, 1024), "parallel", "rules to run at once")
+	f.trace.register(cmd, false)
 	f.output.register(cmd)
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print a line for each rule")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only the last line, the verdict")

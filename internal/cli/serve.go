@@ -102,7 +102,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	flags.Var(durationOrZero(&f.stall, time.Millisecond), "stall-timeout", "reset a stalled reader after this long; 0: never")
 	flags.Var(durationOrZero(&f.drain, 0), "drain-timeout", "how long connections may take to finish after a signal")
 	f.tls.register(cmd)
-	f.trace.register(cmd)
+	f.trace.register(cmd, true)
 	f.admin.register(cmd)
 	f.log.register(cmd)
 }
@@ -127,7 +127,7 @@ func (f *serveFlags) run(cmd *cobra.Command, p *Process) error {
 	if store != nil {
 		cfg.TLS = store.Config()
 	}
-	recorder, stopTrace, err := f.trace.open(cmd.Flags(), p.Stdout, trace.Header{Program: "echod serve", Side: trace.Server}, cfg.Log)
+	recorder, stopTrace, err := f.trace.open(cmd.Flags(), p.Stdout, trace.Header{Program: "echod serve", Side: trace.Server}, f.trace.incompleteTrace(cfg.Log))
 	if err != nil {
 		return err
 	}

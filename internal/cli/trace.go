@@ -31,24 +31,42 @@ const (
 	tracePayload    = 32 // of each message
 )
 
-func (f *traceFlags) register(cmd *cobra.Command) {
+// register registers the flags. A trace is printed only by a program whose output is nothing else.
+func (f *traceFlags) register(cmd *cobra.Command, printed bool) {
 	f.max, f.payload = defaultTraceMax, "yes"
 	flags := cmd.Flags()
-	flags.Var(&value[trace.Filter]{p: &f.filter, kind: "connections", parse: trace.ParseFilter, text: trace.Filter.String}, "trace", "print the life of each connection")
-	flags.Lookup("trace").NoOptDefVal = "all"
+	if printed {
+		f.registerPrinted(flags)
+	}
 	flags.StringVar(&f.path, "trace-file", "", "write the trace to this file")
 	flags.Var(size(&f.max, minTraceMax, 1<<40), "trace-max", "the most bytes of --trace-file")
 	flags.Var(choice(&f.payload, []string{"yes", "no"}), "trace-payload", "whether a trace has the first bytes of messages")
 }
 
+// incompleteTrace logs the error of a trace.
+func (f *traceFlags) incompleteTrace(log *slog.Logger) func(error) {
+	return func(err error) {
+		log.Error("the trace is not complete", slog.String("file", f.path), slog.Any("error", err))
+	}
+}
+
+func (f *traceFlags) registerPrinted(flags *pflag.FlagSet) {
+	flags.Var(&value[trace.Filter]{p: &f.filter, kind: "connections", parse: trace.ParseFilter, text: trace.Filter.String}, "trace", "print the life of each connection")
+	flags.Lookup("trace").NoOptDefVal = "all"
+}
+
 // open returns the recorder that the flags ask for, nil if they ask for none. stop writes the
-// rest of the trace.
-func (f *traceFlags) open(flags *pflag.FlagSet, stdout io.Writer, header trace.Header, log *slog.Logger) (r *trace.Recorder, stop func(), err error) {
+// rest of the trace, and calls incomplete if that fails.
+func (f *traceFlags) open(flags *pflag.FlagSet, stdout io.Writer, header trace.Header, incomplete func(error)) (r *trace.Recorder, stop func(), err error) {
 	f.traced = flags.Changed("trace")
+	want := "add --trace-file FILE"
+	if flags.Lookup("trace") != nil {
+		want = "add --trace or --trace-file FILE"
+	}
 	if !f.traced && f.path == "" {
 		for _, name := range []string{"trace-max", "trace-payload"} {
 			if flags.Changed(name) {
-				return nil, nil, usage.New("--"+name+" has no trace to apply to", "add --trace or --trace-file FILE")
+				return nil, nil, usage.New("--"+name+" has no trace to apply to", want)
 			}
 		}
 		return nil, func() {}, nil
@@ -77,7 +95,7 @@ func (f *traceFlags) open(flags *pflag.FlagSet, stdout io.Writer, header trace.H
 			err = errors.Join(err, file.Close())
 		}
 		if err != nil {
-			log.Error("the trace is not complete", slog.String("file", f.path), slog.Any("error", err))
+			incomplete(err)
 		}
 	}, nil
 }

@@ -47,6 +47,9 @@ func summary(l *sequence.Life) string {
 func peerOf(l *sequence.Life) string { return cmp.Or(l.Peer, fmt.Sprintf("connection %d", l.Number)) }
 
 func engineOf(l *sequence.Life) string {
+	if l.Rule != "" {
+		return " for " + l.Rule
+	}
 	if l.Engine == "" {
 		return ""
 	}

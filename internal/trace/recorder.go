@@ -116,7 +116,7 @@ func (l *Life) Now() time.Duration {
 	return l.recorder.cfg.Now()
 }
 
-// Step records a step. It sets Conn and Why of rec. The bytes of rec.Data are copied.
+// Step records a step. It sets Conn of rec, and Why if it is empty. The bytes of rec.Data are copied.
 func (l *Life) Step(rec Record) {
 	if l == nil {
 		return
@@ -136,7 +136,9 @@ func (l *Life) Step(rec Record) {
 		l.peer, l.began, l.known = rec.Peer, rec.Time+rec.Took, true
 	}
 	rec.Conn = l.number
-	rec.Why = l.story.step(&rec)
+	if why := l.story.step(&rec); rec.Why == "" {
+		rec.Why = why
+	}
 	if r.lost > 0 && len(r.queue) < queueLength-1 {
 		r.queue <- queued{Record{Time: rec.Time, Op: Lost, N: r.lost}, nil}
 		r.lost = 0

@@ -161,6 +161,12 @@ func TestReasonsFollowFromTheCalls(t *testing.T) {
 			"the service has accepted the connection, or its kernel has", "5 bytes are to come back", "2 bytes came back, 3 bytes are to come",
 			"all came back", "a FIN: all is sent, and the answer is still to come", "the peer has finished, and nothing is owed: a half-close", "the end",
 		}},
+		{"a client whose bytes come back before send returns", Client, []Record{{Op: Connect}, {Op: Receive, N: 1, Asked: 9}, {Op: Send, N: 1, Asked: 1}}, []string{
+			"the service has accepted the connection, or its kernel has", "all came back", "all of it has come back before the call returned"}},
+		{"a client that does not read", Client, []Record{{Op: Connect}, {Op: Peek, N: 3}, {Op: Close}}, []string{
+			"the service has accepted the connection, or its kernel has", "3 bytes are not read", "the end: a reset, since 3 bytes are not read"}},
+		{"a client that aborts", Client, []Record{{Op: Connect}, {Op: LingerOn}, {Op: Close}}, []string{
+			"the service has accepted the connection, or its kernel has", "close will send a reset", "the end: a reset"}},
 		{"a client that loses bytes", Client, []Record{{Op: Connect}, {Op: Send, N: 5, Asked: 5}, {Op: Receive, Asked: 9}}, []string{
 			"the service has accepted the connection, or its kernel has", "5 bytes are to come back", "the peer has finished: 5 bytes are missing"}},
 	} {

@@ -236,7 +236,10 @@ func (s *story) whySent(r *Record) string {
 		if r.N < r.Asked {
 			return fmt.Sprintf("the kernel took only a part: %s left", are(int64(r.Asked-r.N)))
 		}
-		return fmt.Sprintf("%s to come back", are(s.owed()+int64(r.N)))
+		if left := s.owed() + int64(r.N); left > 0 {
+			return fmt.Sprintf("%s to come back", are(left))
+		}
+		return "all of it has come back before the call returned"
 	case left > 0:
 		return fmt.Sprintf("%s could not be sent, so reading stops", count(int(left)))
 	case left < 0 && r.N < s.peeked:
