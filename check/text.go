@@ -85,22 +85,37 @@ func (t *text) results(rows []Result) {
 // that failed last, and what would turn on those that were skipped. The style is not brief.
 func (r *Report) WriteSoFar(w io.Writer, style TextStyle) error {
 	return writeText(w, func(t *text) {
-		var rows []Result
-		var skipped briefly
-		for _, verdict := range []Verdict{Pass, Error, Fail, Skip} {
-			for _, result := range r.Results {
-				switch {
-				case result.Verdict != verdict:
-				case verdict == Skip:
-					skipped.add(result.Rule, Skip, result.Detail)
-				default:
-					rows = append(rows, result)
-				}
-			}
-		}
-		t.results(rows)
+		ran, skipped := soFarOf(r.Results, func(r Result) Result { return r })
+		t.results(ran)
 		t.briefly(skipped)
 	}, style)
+}
+
+// WriteSoFar is that of a Report, while the direct check still runs.
+func (c *Comparison) WriteSoFar(w io.Writer, style TextStyle) error {
+	return writeText(w, func(t *text) {
+		ran, skipped := soFarOf(c.Rules, func(r ComparedRule) Result {
+			return Result{Rule: r.Rule, Verdict: r.Verdict(), Detail: r.shown().Detail}
+		})
+		t.compared(ran)
+		t.briefly(skipped)
+	}, style)
+}
+
+// soFarOf returns the rules that ran, those that failed last, and those that were skipped.
+func soFarOf[R any](rules []R, result func(R) Result) (ran []R, skipped briefly) {
+	for _, verdict := range []Verdict{Pass, Error, Fail, Skip} {
+		for _, rule := range rules {
+			switch r := result(rule); {
+			case r.Verdict != verdict:
+			case verdict == Skip:
+				skipped.add(r.Rule, Skip, r.Detail)
+			default:
+				ran = append(ran, rule)
+			}
+		}
+	}
+	return ran, skipped
 }
 
 // Explain returns what WriteText writes about one result that is not a pass.
@@ -192,6 +207,12 @@ func (t *text) comparedRules(c *Comparison) {
 			others.add(rule.Rule, rule.Verdict(), rule.shown().Detail)
 		}
 	}
+	t.compared(rows)
+	t.briefly(others)
+}
+
+// compared writes a line for each rule, with both verdicts.
+func (t *text) compared(rows []ComparedRule) {
 	width := 0
 	for _, rule := range rows {
 		width = max(width, len(rule.Rule))
@@ -202,7 +223,6 @@ func (t *text) comparedRules(c *Comparison) {
 	for _, rule := range rows {
 		t.row(fmt.Sprintf("%-*s  ", width, rule.Rule), []Verdict{rule.Path.Verdict, rule.Direct.Verdict}, " ", rule.Note())
 	}
-	t.briefly(others)
 }
 
 // Summary returns the result of the comparison in one line.

@@ -23,6 +23,7 @@ func styled() map[string]func(io.Writer, check.TextStyle) error {
 		"a report":        hard().WriteStyled,
 		"rules so far":    hard().WriteSoFar,
 		"not an echo":     notEcho().WriteStyled,
+		"both so far":     check.Compare(hard(), direct).WriteSoFar,
 		"a comparison":    check.Compare(hard(), direct).WriteStyled,
 		"many addresses":  check.AddressReports{{Target: hard().Target, Report: hard()}, unreachable}.WriteStyled,
 		"TLS, with a lot": longCommand().WriteStyled,
@@ -117,6 +118,29 @@ func TestRulesSoFarEndWithFailuresAndWhatTurnsOnTheOthers(t *testing.T) {
 	const want = `stream/bulk        pass        0s  1 MiB
 stream/half-close  fail        0s  reset
 skipped (4): needs --agent: 3 rules; needs --long: stream/idle
+`
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Errorf("text (-want +got):\n%s", diff)
+	}
+}
+
+func TestComparedRulesSoFarKeepTheVerdictOfThePath(t *testing.T) {
+	path := &check.Report{Results: []check.Result{
+		{Rule: "stream/half-close", Verdict: check.Fail, Class: check.Reset, Offset: -1},
+		{Rule: "stream/bulk", Verdict: check.Pass},
+		{Rule: "stream/fin-only", Verdict: check.Fail, Class: check.Reset, Offset: -1},
+		{Rule: "stream/idle", Verdict: check.Skip, Detail: "needs --long"},
+	}}
+	direct := &check.Report{Results: []check.Result{{Rule: "stream/half-close", Verdict: check.Pass}}}
+	var text strings.Builder
+	if err := check.Compare(path, direct).WriteSoFar(&text, check.TextStyle{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `                   PATH   DIRECT
+stream/bulk        pass   -
+stream/half-close  fail   pass    path: reset
+stream/fin-only    fail   -       reset
+skipped (1): needs --long: stream/idle
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Errorf("text (-want +got):\n%s", diff)

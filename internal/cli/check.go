@@ -192,7 +192,7 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 		return f.findEach(ctx, p, path)
 	}
 	if direct == nil {
-		report, err := f.runRules(ctx, p, path, f.options, "at")
+		report, err := f.runRules(ctx, newProgress(p, "at "+path.String()), path, f.options)
 		if report == nil {
 			return nil, err
 		}
@@ -205,7 +205,7 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 	if comparison.NotEcho != nil {
 		return comparison, nil
 	}
-	through, err := f.runRules(ctx, p, path, f.options, "through")
+	through, err := f.runRules(ctx, newProgress(p, "through "+path.String()), path, f.options)
 	if through == nil {
 		return nil, err
 	}
@@ -215,7 +215,9 @@ func (f *checkFlags) find(ctx context.Context, p *Process, path check.Target, di
 	options := f.options
 	options.Seed, options.Agent, options.AgentUDP = through.Seed(), f.directAgent, ""
 	options.Closed = "" // that port is behind the path
-	directly, err := f.runRules(ctx, p, *direct, options, "directly at")
+	progress := newProgress(p, "directly at "+direct.String())
+	progress.path = through
+	directly, err := f.runRules(ctx, progress, *direct, options)
 	if directly == nil {
 		return through, err
 	}
@@ -232,7 +234,7 @@ func (f *checkFlags) findEach(ctx context.Context, p *Process, name check.Target
 	var all check.AddressReports
 	options := f.options
 	for _, target := range targets {
-		report, err := f.runRules(ctx, p, target, options, "at")
+		report, err := f.runRules(ctx, newProgress(p, "at "+target.String()), target, options)
 		if report != nil {
 			options.Seed = report.Seed()
 		} else if _, ok := errors.AsType[*check.UnreachableError](err); !ok {
@@ -271,11 +273,9 @@ func (f *checkFlags) identifyBoth(ctx context.Context, p *Process, path, direct 
 	return check.Compare(through, directly), nil
 }
 
-// runRules runs the rules on one target and shows the progress; way says how the target is
-// reached. There is no report if the target cannot be reached. A report of an interrupted
+// runRules runs the rules on one target and shows the progress. There is no report if the target cannot be reached. A report of an interrupted
 // check is not an error.
-func (f *checkFlags) runRules(ctx context.Context, p *Process, target check.Target, o check.Options, way string) (*check.Report, error) {
-	progress := newProgress(p, way+" "+target.String())
+func (f *checkFlags) runRules(ctx context.Context, progress *progress, target check.Target, o check.Options) (*check.Report, error) {
 	defer progress.clear()
 	progress.write("connecting to " + target.String())
 	o.Progress = progress.showResult

@@ -17,6 +17,7 @@ type progress struct {
 	*status
 	what  string // what is checked, e.g. "at tcp://127.0.0.1:7"
 	color bool
+	path  *check.Report // the result through the path, while the direct check runs; else nil
 
 	mu      sync.Mutex // protects status and the fields below
 	now     check.Progress
@@ -93,12 +94,23 @@ func (p *progress) everySecond() (stop func()) {
 // those that passed.
 func (p *progress) screen(columns int) []string {
 	var rows strings.Builder
-	if len(p.soFar.Results) > 0 {
-		p.soFar.WriteSoFar(&rows, check.TextStyle{Color: p.color, Width: max(1, min(columns-1, maxWidth))})
+	style := check.TextStyle{Color: p.color, Width: max(1, min(columns-1, maxWidth))}
+	switch {
+	case p.path != nil:
+		check.Compare(p.path, &p.soFar).WriteSoFar(&rows, style)
+	case len(p.soFar.Results) > 0:
+		p.soFar.WriteSoFar(&rows, style)
 	}
 	lines := strings.Split(rows.String(), "\n") // the last one is empty
 	lines[len(lines)-1] = p.line(columns - 1)
-	return lines[max(0, len(lines)-max(1, p.size().rows-1)):]
+	over := len(lines) - max(1, p.size().rows-1)
+	if over <= 0 {
+		return lines
+	}
+	if p.path != nil && over < len(lines)-1 { // the first line says which column is which
+		return append(lines[:1], lines[over+1:]...)
+	}
+	return lines[over:]
 }
 
 // line returns how many rules have a result, what is checked if there is room for that, and the

@@ -22,9 +22,16 @@ import (
 // took matches how long a rule took.
 var took = regexp.MustCompile(` +[0-9.]+(s|ms|µs)\b`)
 
+// padding matches spaces that fill the field of a verdict.
+var padding = regexp.MustCompile(` +(?:\x1b\[K)?\n`)
+
 func TestProgressIsShownAndCleared(t *testing.T) {
 	url, direct := echotest.NewServer(t).URL(), echotest.NewServer(t).URL()
 	three := []string{"--parallel", "1", "--rule", "stream/first-byte", "--rule", "stream/fin-only", "--rule", "stream/idle"}
+	both := func(direct ...string) string {
+		const head = "                   PATH   DIRECT\n"
+		return head + "stream/first-byte  pass   " + direct[0] + "\nstream/fin-only    pass   " + direct[1] + "\nskipped (1): needs --long: stream/idle\n"
+	}
 	steps := func(way, url string) []string {
 		what := way + " " + url
 		return []string{
@@ -45,12 +52,21 @@ func TestProgressIsShownAndCleared(t *testing.T) {
 	}{
 		{"one way", []string{url}, steps("at", url)},
 		{"two ways", []string{"--direct", direct, url}, slices.Concat(
-			[]string{"connecting to " + url, "connecting to " + direct, ""}, steps("through", url), steps("directly at", direct))},
+			[]string{"connecting to " + url, "connecting to " + direct, ""}, steps("through", url), []string{
+				"connecting to " + direct,
+				both("-", "-") + "0 of 3 directly at " + direct + ": stream/first-byte",
+				both("pass", "-") + "1 of 3 directly at " + direct,
+				both("pass", "-") + "1 of 3 directly at " + direct + ": stream/fin-only",
+				both("pass", "pass") + "2 of 3 directly at " + direct,
+				both("pass", "pass") + "2 of 3 directly at " + direct + ": stream/idle",
+				both("pass", "pass") + "3 of 3 directly at " + direct,
+				"",
+			})},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			text := colors.ReplaceAllString(onTerminal(t, wide, false, OK, append(append([]string{"check"}, three...), tt.args...)...), "")
-			got := states(took.ReplaceAllString(text, ""))
+			got := states(padding.ReplaceAllString(took.ReplaceAllString(text, ""), "\n"))
 			got = slices.Compact(got) // a second may have passed
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("lines (-want +got):\n%s", diff)
@@ -198,6 +214,14 @@ func TestRowsThatDoNotFitOnTheScreenAreThoseThatPassed(t *testing.T) {
 	all := states(screen.String())
 	got := strings.Split(took.ReplaceAllString(all[len(all)-1], ""), "\n")
 	if want := []string{"stream/2  pass", "stream/3  pass", "stream/0  fail  reset", "4 of 9 at tcp://:7"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	screen.Reset()
+	p.path = &check.Report{}
+	p.show(check.Progress{Done: 4, Total: 9})
+	all = states(screen.String())
+	got = strings.Split(all[len(all)-1], "\n")
+	if want := []string{"          PATH   DIRECT", "stream/3  -      pass", "stream/0  -      fail", "4 of 9 at tcp://:7"}; !slices.EqualFunc(got, want, strings.HasPrefix) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
