@@ -63,7 +63,7 @@ func TestPageOfACheckHasVerdictGridAndWords(t *testing.T) {
 	page := checkPage(t, both)
 	for part, want := range map[string]int{
 		`<p class="verdict fail"><b aria-hidden="true">✗</b> the path fails 1 rule; 1 rule inconclusive (2s)</p>`: 1,
-		`<td class="v pass">`: 3, `<td class="v fail">`: 1, `<td class="v skip">`: 2, `<td class="v error">`: 2,
+		`<td role="cell" class="v pass">`: 3, `<td role="cell" class="v fail">`: 1, `<td role="cell" class="v skip">`: 2, `<td role="cell" class="v error">`: 2,
 		">PATH<": 1, ">DIRECT<": 1, `href="#finding-1-1"`: 1, `id="finding-1-1"`: 1, "ended &lt;early&gt;": 1,
 		"<dt>remedy</dt><dd>half-close</dd>": 1, "<code>echod check --rule stream/half-close": 1, "script-src": 0, "http:": 0, "https:": 0,
 	} {
@@ -79,7 +79,7 @@ func TestGridOfSeveralChecksHasTheLettersOfFailures(t *testing.T) {
 	a.Name, b.Name = "one", "two"
 	page := checkPage(t, a, b)
 	for part, want := range map[string]int{
-		`<a href="#finding-1-1">F</a>`: 1, `<a href="#finding-2-1">R</a>`: 1, ">✓</td>": 2, `<a href="#check-1">one</a>`: 1, "A rule fails in 2 of 2 checks.": 1, `<a href="#check-2">two</a>`: 1, "F premature-eof: ": 1, "R reset: ": 1, "T timeout: ": 0,
+		`<a href="#finding-1-1" aria-label="fail: premature-eof at byte 4">F</a>`: 1, `<a href="#finding-2-1" aria-label="fail: reset at byte 4">R</a>`: 1, ">✓</td>": 2, `<a href="#check-1">one</a>`: 1, "A rule fails in 2 of 2 checks.": 1, `<a href="#check-2">two</a>`: 1, "F premature-eof: ": 1, "R reset: ": 1, "T timeout: ": 0,
 		`title="two, stream/half-close: fail: reset at byte 4"`: 1,
 	} {
 		if got := strings.Count(page, part); got != want {
@@ -122,7 +122,8 @@ func TestEachClassOfFailuresHasItsOwnLetter(t *testing.T) {
 		a := asRead(t, checked(class.Class))
 		page := checkPage(t, a, a)
 		_, cell, _ := strings.Cut(page, `<td class="v fail"`)
-		_, cell, _ = strings.Cut(cell, `<a href="#finding-1-1">`)
+		_, cell, _ = strings.Cut(cell, `<a href="#finding-1-1"`)
+		_, cell, _ = strings.Cut(cell, ">")
 		letter, _, _ := strings.Cut(cell, "<")
 		if other, twice := seen[letter]; twice || len(letter) != 1 {
 			t.Errorf("%s: got the letter %q, want one of its own, and not that of %s", class.Class, letter, other)
@@ -177,8 +178,14 @@ func TestEveryCheckIsDrawn(t *testing.T) {
 			rt.Fatal(err)
 		}
 		ids, links := map[string]bool{}, []string{}
-		elements(t, page.String(), func(e xml.StartElement, _ string) {
+		elements(t, page.String(), func(e xml.StartElement, text string) {
 			ids["#"+attribute(e, "id")] = true
+			if e.Name.Local == "th" && attribute(e, "scope") == "" {
+				rt.Fatalf("a heading without scope: %s", text)
+			}
+			if isSign := e.Name.Local == "a" || strings.HasPrefix(attribute(e, "class"), "v "); isSign && utf8.RuneCountInString(text) == 1 && attribute(e, "aria-label") == "" {
+				rt.Fatalf("<%s>%s has only a sign", e.Name.Local, text)
+			}
 			if href := attribute(e, "href"); href != "" {
 				links = append(links, href)
 			}
