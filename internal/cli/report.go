@@ -139,9 +139,36 @@ func (f *reportFlags) writer(d documents) (func(io.Writer, bool) error, error) {
 	return func(w io.Writer, color bool) error { return writeRuns(w, d.runs, format, color) }, nil
 }
 
+// pairWriter returns the function that writes the two ends of connections, or of one of them.
+func (f *reportFlags) pairWriter(a, b report.Trace) (func(io.Writer, bool) error, error) {
+	format := f.output.format
+	pairs, ok := report.NewPairs(a, b)
+	all := pairs.Count()
+	if f.conn != 0 {
+		pairs = pairs.Only(f.conn)
+	}
+	write := map[string]func(io.Writer, report.Pairs) error{"text": report.WritePairsText, "html": report.WritePairsHTML, "svg": report.WritePairSVG}[format]
+	switch {
+	case !ok:
+		return nil, usage.New("two traces of the same side", "want one of a client, e.g. of echod check, and one of a server")
+	case write == nil:
+		return nil, usage.New("--format "+format+" is not for traces", "want text, html or svg")
+	case all == 0:
+		return nil, usage.New("no connection is in both traces: the client's addresses are not those of the server's peers", "want two traces of one run, without a NAT or a proxy between the ends")
+	case pairs.Count() == 0:
+		return nil, usage.New(fmt.Sprintf("--conn %d of the client's trace is not in both traces", f.conn), "omit it to see those that are")
+	case format == "svg" && pairs.Count() != 1:
+		return nil, usage.New(fmt.Sprintf("--format svg draws one connection, %d are in both traces", all), "add --conn N, its number in the client's trace, or want html")
+	}
+	return func(w io.Writer, _ bool) error { return write(w, pairs) }, nil
+}
+
 // traceWriter returns the function that writes a trace, or one connection of it.
 func (f *reportFlags) traceWriter(traces []report.Trace) (func(io.Writer, bool) error, error) {
 	t, format := traces[0], f.output.format
+	if len(traces) == 2 {
+		return f.pairWriter(traces[0], traces[1])
+	}
 	all := t.Connections()
 	if f.conn != 0 {
 		t = t.Only(f.conn)
@@ -149,7 +176,7 @@ func (f *reportFlags) traceWriter(traces []report.Trace) (func(io.Writer, bool) 
 	write := map[string]func(io.Writer, report.Trace) error{"text": report.WriteTraceText, "html": report.WriteTraceHTML, "svg": report.WriteTraceSVG}[format]
 	switch {
 	case len(traces) > 1:
-		return nil, usage.New(fmt.Sprintf("a report shows one trace, got %d", len(traces)), "want one file")
+		return nil, usage.New(fmt.Sprintf("a report shows one trace, or two of the two ends, got %d", len(traces)), "want one or two files")
 	case write == nil:
 		return nil, usage.New("--format "+format+" is not for a trace", "want text, html or svg")
 	case all == 0 && (f.conn != 0 || format == "svg"):
