@@ -32,7 +32,7 @@ type pingFlags struct {
 	oneWay     oneWayFlags
 }
 
-var pingFormats = []string{"text", "json", "csv"}
+var pingFormats = []string{"text", "json", "csv", "html"}
 
 func newPingFlags() *pingFlags {
 	return &pingFlags{format: "text", size: 64, config: ping.Config{Interval: time.Second, Timeout: 2 * time.Second, Resolve: 10 * time.Second}}

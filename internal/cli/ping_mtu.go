@@ -27,8 +27,8 @@ func (f *pingFlags) checkMTU(flags *pflag.FlagSet, targets int) error {
 			return usage.New("--mtu and --"+name+" exclude each other", "omit one of them")
 		}
 	}
-	if f.format == "csv" {
-		return usage.New("--mtu cannot be written as csv", "want text or json")
+	if f.format == "csv" || f.format == "html" {
+		return usage.New("--mtu cannot be written as "+f.format, "want text or json")
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (f *pingFlags) run(ctx context.Context, p *Process, configs []ping.Config) 
 		return cmp.Or(interrupted(until), err)
 	}
 	targets := report.PingTargets(configs)
-	r := &pingRun{flags: f, quiet: p.quiet, out: f.writer(p, targets), cancel: cancel, oneWay: oneWay}
+	r := &pingRun{flags: f, quiet: p.quiet && f.format != "html", out: f.writer(p, targets), cancel: cancel, oneWay: oneWay}
 	if f.strip {
 		r.strip = newStripTerminal(p, targets, f.timestamps)
 	}
@@ -194,6 +194,8 @@ func (f *pingFlags) writer(p *Process, targets []report.PingTarget) report.Ping 
 		return report.PingJSON(p.Stdout, targets, thisBuild().brief())
 	case "csv":
 		return report.PingCSV(p.Stdout, targets)
+	case "html":
+		return report.PingHTML(p.Stdout, targets)
 	}
 	return report.PingText(p.Stdout, targets, colorful(p), f.timestamps)
 }
@@ -209,7 +211,7 @@ func (f *pingFlags) writeResults(w io.Writer, results []report.PingResult) {
 			}
 			report.WriteVerdicts(w, r.Verdicts, false)
 		}
-	case "csv":
+	case "csv", "html":
 		report.WritePingResults(w, results, false)
 	}
 }

@@ -24,7 +24,9 @@ var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 // page is the input of the template. Texts from a file are plain strings in it, which the
 // template escapes.
 type page struct {
+	Kind     string // which command
 	Title    string
+	Foot     string // what the numbers are
 	Policy   string
 	Style    template.CSS
 	Script   template.JS
@@ -50,7 +52,8 @@ type pageTable struct {
 // newPage returns a page with its style and script.
 func newPage(title string) page {
 	return page{
-		Title:  title,
+		Kind: "echod bench", Title: title,
+		Foot:   "Latency is the time from sending a message to receiving its last byte. With a rate (open loop), it starts at the time for which the message was scheduled.",
 		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s", digest(pageCSS), digest(pageJS)),
 		Style:  template.CSS(pageCSS), Script: template.JS(pageJS),
 	}
