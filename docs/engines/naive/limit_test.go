@@ -35,15 +35,25 @@ func TestChaptersShowTheLimitOfSelect(t *testing.T) {
 	needDescriptors(t, 2*clients)
 	path := filepath.Join(t.TempDir(), "life.jsonl")
 	addr, stop := startEchod(t, "--engine", "select", "--loops", "1", "--trace-file", path)
-	var all []net.Conn
+	var all []net.Conn // nil if it was reset before connect returned
 	for range clients {
-		c := dial(t, addr)
+		c, err := net.Dial("tcp", addr)
+		if isReset(err) {
+			all = append(all, nil)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
 		c.SetDeadline(time.Now().Add(20 * time.Second))
 		all = append(all, c)
 	}
 	// The server accepts in the order of the clients, and the last one has no bit.
-	if n, err := all[clients-1].Read(make([]byte, 1)); n != 0 || !isReset(err) {
-		t.Fatalf("the last client: got %d bytes and %v, want a reset", n, err)
+	if last := all[clients-1]; last != nil {
+		if n, err := last.Read(make([]byte, 1)); n != 0 || !isReset(err) {
+			t.Fatalf("the last client: got %d bytes and %v, want a reset", n, err)
+		}
 	}
 	served := clients - 1
 	for served > 0 && !saysHello(t, all[served-1]) {
@@ -52,7 +62,7 @@ func TestChaptersShowTheLimitOfSelect(t *testing.T) {
 	if served == 0 || !saysHello(t, all[0]) {
 		t.Fatalf("the server has left the clients that have a bit: %d of %d are served", served, clients)
 	}
-	for _, c := range all {
+	for _, c := range all[:served] {
 		c.Close()
 	}
 	log := stop()
@@ -115,6 +125,9 @@ func startEchod(t *testing.T, flags ...string) (addr string, stop func() (log st
 // saysHello reports whether hello comes back, and not a reset.
 func saysHello(t *testing.T, c net.Conn) bool {
 	t.Helper()
+	if c == nil {
+		return false
+	}
 	got := make([]byte, 5)
 	_, err := c.Write([]byte("hello"))
 	if err == nil {

@@ -182,7 +182,13 @@ func TestPeerBeyondTheSetHangs(t *testing.T) {
 // TestUrgentByteIsLost: without SO_OOBINLINE an urgent byte is not part of the stream.
 func TestUrgentByteIsLost(t *testing.T) {
 	t.Parallel()
-	servers := map[string]string{start(t, "select"): "ac", echotest.NewServer(t).Addr(): "abc"}
+	servers := map[string]string{echotest.NewServer(t).Addr(): "abc"}
+	for _, name := range []string{"one", "select"} {
+		servers[start(t, name)] = "ac"
+	}
+	// io.Copy uses splice(2), which returns 0 at the urgent byte, as at the end of the stream. The
+	// connection is closed with unread bytes: a reset, which may overtake the "a".
+	servers[start(t, "goroutines")] = "reset"
 	for addr, want := range servers {
 		c := dial(t, addr)
 		raw, err := c.SyscallConn()
@@ -197,7 +203,12 @@ func TestUrgentByteIsLost(t *testing.T) {
 		c.Write([]byte("c"))
 		c.CloseWrite()
 		c.SetReadDeadline(time.Now().Add(10 * time.Second))
-		if got, err := io.ReadAll(c); string(got) != want {
+		received, err := io.ReadAll(c)
+		got := string(received)
+		if isReset(err) {
+			got = "reset"
+		}
+		if got != want {
 			t.Errorf("got %q and %v, want %q", got, err, want)
 		}
 	}
