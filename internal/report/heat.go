@@ -131,7 +131,7 @@ func heatMaps(runs []Run) []chart {
 	var charts []chart
 	for i, run := range runs {
 		c := chart{Title: "Heat map of latency", X: draw.Time(longest(runs)),
-			Says: "The darker a cell, the more of the answers of its time took that long. Messages without an answer are in the lane below; those that were waited for until the timeout are at this time, too."}
+			Says: "The stronger the colour of a cell, the more of the answers of its time took that long. Messages without an answer are in the lane below; those that were waited for until the timeout are at this time, too."}
 		if len(runs) > 1 {
 			c.Title += ": " + run.Name
 		}

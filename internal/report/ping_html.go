@@ -115,7 +115,7 @@ func (p *pingHTML) End(results []PingResult) error {
 	low, high := heatScale(p.columns...)
 	for i, r := range results {
 		c := chart{Title: "Heat map of round trips", X: draw.Time(max(float64(length)*step, 1)),
-			Says: fmt.Sprintf("A column is %s. The darker a cell, the more of the replies to probes of this time took that long. What was lost is in the lane below.", draw.Seconds.Label(step))}
+			Says: fmt.Sprintf("A column is %s. The stronger the colour of a cell, the more of the replies to probes of this time took that long. What was lost is in the lane below.", draw.Seconds.Label(step))}
 		if len(results) > 1 {
 			c.Title += ": " + r.Name
 		}
