@@ -34,7 +34,7 @@ type Config struct {
 // the answer is 404.
 type Handlers struct {
 	Metrics http.Handler // for /metrics
-	Page    http.Handler // for / and all paths that have no other handler
+	Page    http.Handler // for / and all paths that have no other handler; /trace only if IsLocal
 	// Ready reports whether the service accepts connections, and why not. Nil: always.
 	Ready func() (ok bool, why string)
 }
@@ -97,10 +97,17 @@ func New(cfg Config, ln net.Listener, url string) *Server {
 // URL returns the address of the listener, e.g. http://127.0.0.1:9462.
 func (s *Server) URL() string { return s.url }
 
+// IsLocal reports whether only this machine can reach the address.
+func (s *Server) IsLocal() bool {
+	addr := s.ln.Addr()
+	tcp, ok := addr.(*net.TCPAddr)
+	return addr.Network() == "unix" || ok && tcp.IP.IsLoopback()
+}
+
 // Serve answers requests until Shutdown. It is called once. It returns nil after
 // Shutdown.
 func (s *Server) Serve(h Handlers) error {
-	s.http.Handler = newHandler(s.cfg, h, s.ln.Addr().Network() == "unix")
+	s.http.Handler = newHandler(s.cfg, h, s.ln.Addr().Network() == "unix", s.IsLocal())
 	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -11,8 +11,9 @@ import (
 )
 
 // newHandler returns the handler of all paths. Local is true for a unix socket, which
-// browsers cannot reach.
-func newHandler(cfg Config, h Handlers, local bool) http.Handler {
+// browsers cannot reach. Traces, which show peers and their bytes, are served only if no other
+// machine can reach the address.
+func newHandler(cfg Config, h Handlers, local, traces bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, h.Ready) })
@@ -25,6 +26,11 @@ func newHandler(cfg Config, h Handlers, local bool) http.Handler {
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	if !traces {
+		mux.HandleFunc("/trace", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "a trace shows peers and their bytes: it is served only if --admin is a loopback address", http.StatusForbidden)
+		})
 	}
 	if h.Page != nil {
 		mux.Handle("/", h.Page)

@@ -59,6 +59,9 @@ func (f *adminFlags) listen(log *slog.Logger) (*adminServer, error) {
 	return &adminServer{server: s, log: log, done: make(chan struct{})}, nil
 }
 
+// isLocal reports whether there is an address that only this machine can reach.
+func (a *adminServer) isLocal() bool { return a != nil && a.server.IsLocal() }
+
 // serve answers requests in the background until close.
 func (a *adminServer) serve(view page.Config, ready func() (bool, string), collectors ...prometheus.Collector) {
 	if a == nil {

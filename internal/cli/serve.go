@@ -150,7 +150,11 @@ func (f *serveFlags) run(cmd *cobra.Command, p *Process) error {
 	if err != nil {
 		return err
 	}
-	web.serve(page.Config{Name: "echod serve", Serve: service.Snapshot, Peers: service.Peers}, readiness(service),
+	view := page.Config{Name: "echod serve", Serve: service.Snapshot, Peers: service.Peers}
+	if web.isLocal() {
+		view.Trace, view.TracePayload = service.Trace, f.trace.payloadBytes()
+	}
+	web.serve(view, readiness(service),
 		append(certificateMetrics(store), p.logMetrics(), metrics.Serve(service.Snapshot))...)
 	return service.Run(ctx, signals)
 }

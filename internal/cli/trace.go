@@ -55,6 +55,14 @@ func (f *traceFlags) registerPrinted(flags *pflag.FlagSet) {
 	flags.Lookup("trace").NoOptDefVal = "all"
 }
 
+// payloadBytes returns how many bytes of each message are in a trace.
+func (f *traceFlags) payloadBytes() int {
+	if f.payload == "yes" {
+		return tracePayload
+	}
+	return 0
+}
+
 // open returns the recorder that the flags ask for, nil if they ask for none. stop writes the
 // rest of the trace, and calls incomplete if that fails.
 func (f *traceFlags) open(flags *pflag.FlagSet, stdout io.Writer, header trace.Header, incomplete func(error)) (r *trace.Recorder, stop func(), err error) {
@@ -71,10 +79,7 @@ func (f *traceFlags) open(flags *pflag.FlagSet, stdout io.Writer, header trace.H
 		}
 		return nil, func() {}, nil
 	}
-	cfg := trace.Config{Header: header, Filter: f.filter, MaxFile: f.max}
-	if f.payload == "yes" {
-		cfg.Payload = tracePayload
-	}
+	cfg := trace.Config{Header: header, Filter: f.filter, MaxFile: f.max, Payload: f.payloadBytes()}
 	if f.traced {
 		cfg.Text = stdout
 	}

@@ -11,10 +11,14 @@ import (
 	"errors"
 
 	"echod/internal/sock"
+	"echod/internal/trace"
 )
 
 // ErrClosed is returned by Serve after Shutdown.
 var ErrClosed = errors.New("server closed")
+
+// ErrNoStream is returned by Trace for a stream that is not open, or not open any more.
+var ErrNoStream = errors.New("no such connection is open")
 
 // ErrUnsupported is wrapped by the errors for what an engine cannot do on this
 // system or kernel. The text before it says what and why.
@@ -89,4 +93,9 @@ type Server interface {
 	// of TopPeers.Peers. It may wake each loop once. The error is that of ctx if
 	// a loop does not answer.
 	Peers(ctx context.Context, n int) ([]Peer, error)
+	// Trace begins the trace of the open stream with an ID of Peers: it calls Open of life, and
+	// then records each call on the connection in life. When the stream ends, or when stop is
+	// called, the trace ends. stop must be called once, and may be called after the end. The
+	// error is ErrNoStream if there is no such stream, or that of ctx if a loop does not answer.
+	Trace(ctx context.Context, id uint64, life *trace.Life) (stop func(), err error)
 }

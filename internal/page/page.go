@@ -27,6 +27,11 @@ type Config struct {
 	// somebody looks.
 	Peers func(ctx context.Context, n int) ([]engine.Peer, error)
 
+	// Trace begins the trace of one of the Peers. It is called when somebody looks at /trace. Nil
+	// means that nobody may: there is no such path.
+	Trace        TraceFunc
+	TracePayload int // bytes of each message in a trace
+
 	// Agent is called once a second.
 	Agent       func() agent.Snapshot
 	AgentURL    string // where the agent listens
@@ -48,6 +53,8 @@ type Page struct {
 	at       time.Time       // of the newest sample
 	draining time.Time       // when a drain was first seen
 
+	traces *traces // nil without Config.Trace
+
 	drawing sync.Mutex // held while the page is drawn: requests in the meantime get the same drawing
 	drawn   *drawing   // the last one
 }
@@ -57,6 +64,7 @@ func New(config Config) *Page {
 	now := time.Now()
 	p := &Page{config: config, mux: http.NewServeMux(), started: now, at: now}
 	p.routes()
+	p.traceRoutes()
 	return p
 }
 
@@ -67,6 +75,9 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHT
 func (p *Page) Run(ctx context.Context) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
+	if p.traces != nil {
+		defer p.traces.forgetAll()
+	}
 	p.sample(time.Now())
 	for {
 		select {

@@ -73,7 +73,7 @@ func (w window) plot(title string, all ...series) plot {
 			l.Most = s.unit.Write(float64(s.most))
 		}
 		if s.class != "" {
-			l.Path, l.Area = trace(s.values, p.Y)
+			l.Path, l.Area = lineOf(s.values, p.Y)
 		}
 		p.Lines = append(p.Lines, l)
 		says = append(says, s.name+" "+l.Now+" now, at most "+s.unit.Write(s.values.highest()))
@@ -139,8 +139,8 @@ func (v values) text() string {
 // takes its samples a little late.
 const bridged = 3
 
-// trace returns the line through v and the area below it, as SVG paths.
-func trace(v values, y draw.Axis) (line, area string) {
+// lineOf returns the line through v and the area below it, as SVG paths.
+func lineOf(v values, y draw.Axis) (line, area string) {
 	var l, a draw.Path
 	var run []draw.Point // without a break
 	end := func() {

@@ -43,7 +43,7 @@ func TestLinesAreBrokenWhereNothingIsKnown(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			path, area := trace(test.v, y)
+			path, area := lineOf(test.v, y)
 			if path != test.path || area != test.area {
 				t.Errorf("got  %s and %s\nwant %s and %s", path, area, test.path, test.area)
 			}

@@ -29,7 +29,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(functions).Parse(pag
 
 // build changes when a file of the page does.
 var build = func() string {
-	sum := sha256.Sum256([]byte(pageHTML + pageCSS + pageJS))
+	sum := sha256.Sum256([]byte(pageHTML + pageCSS + pageJS + traceHTML + traceCSS))
 	return hex.EncodeToString(sum[:8])
 }()
 
@@ -68,6 +68,8 @@ type drawing struct {
 	at   time.Time
 	html []byte
 	json []byte
+
+	peers *PeersState
 }
 
 func (p *Page) answer(kind string, part func(*drawing) []byte) http.HandlerFunc {
@@ -98,6 +100,6 @@ func (p *Page) draw(ctx context.Context) (*drawing, error) {
 	if err := pageTemplate.Execute(&html, state.view(build)); err != nil {
 		return nil, err
 	}
-	p.drawn = &drawing{state.At, []byte(html.String()), append(text, '\n')}
+	p.drawn = &drawing{state.At, []byte(html.String()), append(text, '\n'), state.Peers}
 	return p.drawn, nil
 }

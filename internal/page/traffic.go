@@ -157,6 +157,8 @@ type PeerState struct {
 	BytesOut       uint64  `json:"bytes_out"`
 	OwedBytes      uint64  `json:"owed_bytes"`
 	WaitingSeconds float64 `json:"waiting_seconds"`
+
+	Traced bool `json:"-"` // there is /trace
 }
 
 const (
@@ -177,7 +179,7 @@ func (p *Page) peers(ctx context.Context) *PeersState {
 	}
 	for _, peer := range peers {
 		state := PeerState{ID: peer.ID, Network: peer.Network, BytesIn: peer.BytesIn, BytesOut: peer.BytesOut,
-			OwedBytes: peer.Owed, WaitingSeconds: peer.Waiting.Seconds()}
+			OwedBytes: peer.Owed, WaitingSeconds: peer.Waiting.Seconds(), Traced: p.config.Trace != nil}
 		if peer.Addr.IsValid() {
 			state.Address = peer.Addr.String()
 		}

@@ -107,6 +107,7 @@ func groupOf(title, of string, counts []CountState) group {
 // functions are those of the template.
 var functions = template.FuncMap{
 	"bytes":   func(n uint64) string { return draw.Bytes.Write(float64(n)) },
+	"size":    func(n int64) string { return draw.Bytes.Write(float64(n)) },
 	"whole":   func(n uint64) string { return draw.Whole(float64(n)) },
 	"rtt":     func(f figure) string { return draw.Seconds.Write(float64(f)) },
 	"perS":    func(f figure) string { return draw.PerSecond.Write(float64(f)) },

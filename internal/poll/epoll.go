@@ -89,6 +89,8 @@ func (p *epollPoller) reported(n int, errno sys.Errno) ([]Event, sys.Errno) {
 	return p.events, 0
 }
 
+func (p *epollPoller) Use(k sys.Kernel) { p.k = k }
+
 func (p *epollPoller) Close() { p.k.Close(p.epfd) }
 
 // control calls epoll_ctl(2). The kernel keeps 64 bits of ours with each entry and

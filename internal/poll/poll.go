@@ -80,4 +80,6 @@ func (p *pollPoller) Wait(timeout int) ([]Event, sys.Errno) {
 	return p.events, 0
 }
 
+func (p *pollPoller) Use(k sys.Kernel) { p.k = k }
+
 func (p *pollPoller) Close() {}

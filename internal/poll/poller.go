@@ -33,7 +33,7 @@ import (
 
 // Poller watches descriptors and reports those that are ready. It belongs to one
 // thread: its methods must not be called from two goroutines at once. It makes
-// all its calls on the Kernel that it was made with.
+// all its calls on the Kernel that it was made with, or that of the last Use.
 //
 // Events are level-triggered: Wait reports a descriptor again for as long as it
 // is ready. Nothing is lost when the caller leaves some of the input for later.
@@ -65,6 +65,8 @@ type Poller interface {
 	// same number before it looks at the event, the event is stale. Its tag
 	// shows this if the caller gives each descriptor a new tag.
 	Wait(timeout int) ([]Event, sys.Errno)
+	// Use replaces the Kernel by one that makes the same calls, e.g. one that records them.
+	Use(k sys.Kernel)
 	// Close frees what the Poller itself holds. It closes no watched descriptor.
 	Close()
 }

@@ -96,6 +96,8 @@ func (p *selectPoller) Wait(timeout int) ([]Event, sys.Errno) {
 	return p.events, 0
 }
 
+func (p *selectPoller) Use(k sys.Kernel) { p.k = k }
+
 func (p *selectPoller) Close() {}
 
 // wordBits is the number of bits in one word of an fd_set. Descriptor fd has bit

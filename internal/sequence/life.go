@@ -22,6 +22,10 @@ type Life struct {
 	Received, Sent int64
 	// Lost is how many steps are missing in the trace, of any connection, while this one lived.
 	Lost int
+	// Before is the step before the first of Steps, and Earlier how many steps were before; nil
+	// and 0 if the life has all of its steps.
+	Before  *Step
+	Earlier int
 }
 
 // Step is a call, and what is true after it. The four counts are bytes since the beginning: the
@@ -88,8 +92,7 @@ func Lives(f *trace.File) []*Life {
 		}
 		r := open[rec.Conn]
 		if r == nil {
-			r = &reader{begin: rec.Time + rec.Took, life: &Life{Number: rec.Conn, Peer: rec.Peer, Local: rec.Local, Rule: rec.Rule, Engine: rec.Engine, Side: f.Header.Side},
-				resets: f.Header.Side == trace.Server, unix: rec.Peer == trace.UnixPeer}
+			r = newReader(rec, f.Header.Side)
 			open[rec.Conn] = r
 			lives = append(lives, r.life)
 		}
@@ -117,6 +120,16 @@ type reader struct {
 	unread       int  // bytes that a client did not read, if it looked; then close is a reset (RFC 2525, section 2.17)
 }
 
+// newReader returns the reader of the life whose first step is rec.
+func newReader(rec *trace.Record, side trace.Side) *reader {
+	r := &reader{begin: rec.Time + rec.Took, life: &Life{Number: rec.Conn, Peer: rec.Peer, Local: rec.Local, Rule: rec.Rule, Engine: rec.Engine, Side: side},
+		resets: side == trace.Server, unix: rec.Peer == trace.UnixPeer}
+	if rec.Op == trace.Begin {
+		r.begin = rec.Time
+	}
+	return r
+}
+
 func (r *reader) add(rec *trace.Record) {
 	s := Step{At: rec.Time + rec.Took - r.begin, Record: *rec, Received: r.last.Received, Sent: r.last.Sent, State: r.last.State}
 	ok := rec.Errno == ""
@@ -130,7 +143,7 @@ func (r *reader) add(rec *trace.Record) {
 		s.PeerFinished = (ok || rec.Errno == truncated) && rec.N == 0 && rec.Asked > 0
 	case trace.Send:
 		s.Sent += int64(max(rec.N, 0))
-	case trace.Omitted:
+	case trace.Begin, trace.Omitted:
 		s.Received, s.Sent = s.Received+rec.Received, s.Sent+rec.Sent
 	case trace.LingerOff, trace.LingerOn:
 		if ok {
@@ -157,6 +170,8 @@ func (r *reader) add(rec *trace.Record) {
 		s.Arrived = max(s.Arrived, s.Received+int64(h.Arrived))
 		s.Acknowledged = max(s.Acknowledged, min(s.Sent, s.Sent-int64(h.Unacknowledged)))
 		s.PeerFinished = s.PeerFinished || h.State == "CLOSE_WAIT" || h.State == "LAST_ACK" || h.State == "CLOSING"
+	} else if rec.Op == trace.Omitted { // as many wait as before
+		s.Arrived, s.Acknowledged = r.last.Arrived+rec.Received, r.last.Acknowledged+rec.Sent
 	} else if rec.Op != trace.Close {
 		s.Acknowledged = s.Sent
 	}

@@ -62,7 +62,14 @@ func WriteSVG(w io.Writer, l *Life) error {
 
 // SVG returns the diagram as an SVG element that needs Style.
 func (l *Life) SVG() string {
-	d := diagram{life: l, y: top}
+	d := diagram{life: l, y: top, before: l.Before}
+	if l.Before != nil {
+		d.stepY = top
+		for _, n := range waiting(l.Before) {
+			d.most = max(d.most, n)
+		}
+		d.skip(l.Earlier)
+	}
 	for i := range l.Steps {
 		for _, n := range waiting(&l.Steps[i]) {
 			d.most = max(d.most, n)
@@ -110,7 +117,10 @@ func (d *diagram) row(s *Step) {
 	y := d.y + 8
 	d.waitUntil(y)
 	before := Step{}
-	if d.before != nil {
+	switch {
+	case s.Op == trace.Begin: // what was before has no arrows
+		before = *s
+	case d.before != nil:
 		before = *d.before
 	}
 	d.move(peerLeft, inLane, y-4, s.Arrived-before.Arrived)
@@ -137,9 +147,19 @@ func (d *diagram) row(s *Step) {
 
 // text writes when, the call and the reason, folded.
 func (d *diagram) text(s *Step) {
-	call := trace.CallText(&s.Record)
+	if s.Op == trace.Omitted {
+		for line := range strings.Lines(draw.Fold(trace.Line(&s.Record, "", 0), whyWidth, "", "")) {
+			d.line("gap", line)
+		}
+		d.y += 6
+		return
+	}
+	call := ""
+	if s.Op != trace.Begin {
+		call = " " + trace.CallText(&s.Record)
+	}
 	if d.life.Duration() > 0 { // else the trace has no times
-		call = "+" + trace.Short(s.At) + " " + call
+		call = "+" + trace.Short(s.At) + call
 	}
 	for line := range strings.Lines(draw.Fold(call, callWidth, "", "  ")) {
 		d.line("call", line)

@@ -14,6 +14,7 @@ import (
 
 	"echod/internal/engine"
 	"echod/internal/sock"
+	"echod/internal/trace"
 )
 
 // fakeEngine is an engine that moves no bytes and does what a test needs.
@@ -97,6 +98,15 @@ func (s *fakeServer) CheckAlive(ctx context.Context) error {
 }
 
 func (s *fakeServer) Peers(context.Context, int) ([]engine.Peer, error) { return s.peers, nil }
+
+func (s *fakeServer) Trace(_ context.Context, id uint64, _ *trace.Life) (func(), error) {
+	for _, p := range s.peers {
+		if p.ID == id {
+			return func() {}, nil
+		}
+	}
+	return nil, engine.ErrNoStream
+}
 
 func (s *fakeServer) Stats() engine.Stats {
 	s.mu.Lock()

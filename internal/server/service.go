@@ -12,6 +12,7 @@ import (
 	"echod/internal/drain"
 	"echod/internal/engine"
 	"echod/internal/sock"
+	"echod/internal/trace"
 )
 
 // Service is a plan whose listeners are bound. Its methods may be called from any
@@ -183,6 +184,16 @@ func (s *Service) Peers(ctx context.Context, n int) ([]engine.Peer, error) {
 		}
 	}
 	return top.Peers(), nil
+}
+
+// Trace begins the trace of an open stream; see engine.Server.
+func (s *Service) Trace(ctx context.Context, id uint64, life *trace.Life) (stop func(), err error) {
+	for _, m := range s.servers {
+		if stop, err := m.Trace(ctx, id, life); !errors.Is(err, engine.ErrNoStream) {
+			return stop, err
+		}
+	}
+	return nil, engine.ErrNoStream
 }
 
 // Snapshot returns the state of the service.

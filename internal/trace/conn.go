@@ -17,21 +17,25 @@ type Inspector interface {
 	Inspect() (held sys.Held, ok bool)
 }
 
-// Call records a call of package net on conn, which began at begin and returned err. It sets
-// the times of rec, Errno, and Held unless the call has closed conn. So a program that uses
-// package net is seen from above: Go's runtime makes the system calls, and waits between them.
+// Call records a call of package net on conn, which began at begin, or before the trace of conn,
+// and returned err. It sets the times of rec, Errno, and Held unless the call has closed conn. So
+// a program that uses package net is seen from above: Go's runtime makes the system calls, and
+// waits between them.
 func (l *Life) Call(begin time.Duration, conn net.Conn, err error, rec Record) {
 	if l == nil {
 		return
 	}
+	if l.also != nil {
+		l.also.Call(begin+l.also.Now()-l.Now(), conn, err, rec)
+	}
+	begin = max(begin, l.opened)
 	rec.Time, rec.Took = begin, l.Now()-begin
 	rec.Errno = errorName(err)
+	if l.omits(&rec) {
+		return
+	}
 	if rec.Op != Close {
-		if own, ok := conn.(Inspector); ok {
-			rec.Held = held(own.Inspect())
-		} else {
-			rec.Held = inspectConn(conn)
-		}
+		rec.Held = Inspect(conn)
 	}
 	l.Step(rec)
 }

@@ -99,4 +99,9 @@ func (l *Life) Add(begin time.Time, rec Record) {
 func ErrorName(err error) string { return errorName(err) }
 
 // Inspect returns what the kernel holds for conn; nil if it is unknown.
-func Inspect(conn net.Conn) *Held { return inspectConn(conn) }
+func Inspect(conn net.Conn) *Held {
+	if own, ok := conn.(Inspector); ok {
+		return held(own.Inspect())
+	}
+	return inspectConn(conn)
+}

@@ -15,33 +15,58 @@ import (
 // Kernel returns a kernel that makes the calls of k, and records those on the connections that
 // it accepts. It asks k, if it is a sys.Inspector, what it holds after each of them, and makes
 // no other call. engine is the name of the engine that uses it.
-func (r *Recorder) Kernel(k sys.Kernel, engine string) sys.Kernel {
-	inspector, _ := k.(sys.Inspector)
-	return &kernel{Kernel: k, recorder: r, engine: engine, inspector: inspector}
+func (r *Recorder) Kernel(k sys.Kernel, engine string) *Kernel {
+	f := Follow(k, engine)
+	f.recorder, f.now = r, r.cfg.Now
+	return f
 }
 
-// kernel records calls. Calls that are not about a connection, or about one that is not traced,
+// Follow returns a kernel that makes the calls of k, and records those on the connections that are
+// given to Begin.
+func Follow(k sys.Kernel, engine string) *Kernel {
+	inspector, _ := k.(sys.Inspector)
+	return &Kernel{Kernel: k, now: sinceStart, engine: engine, inspector: inspector}
+}
+
+// Kernel records calls. Calls that are not about a connection, or about one that is not traced,
 // pass through.
-type kernel struct {
+type Kernel struct {
 	sys.Kernel
-	recorder  *Recorder
+	recorder  *Recorder // of the connections that are accepted; nil for none
+	now       func() time.Duration
 	engine    string
 	inspector sys.Inspector // nil if the kernel is none
 	lives     sync.Map      // *Life by descriptor
 }
 
 // Unwrap returns the kernel that makes the calls.
-func (k *kernel) Unwrap() sys.Kernel { return k.Kernel }
+func (k *Kernel) Unwrap() sys.Kernel { return k.Kernel }
+
+// Begin begins the live trace of fd. Of o, FD, Engine and Held need not be set.
+func (k *Kernel) Begin(fd int, l *Life, o Opened) {
+	o.FD, o.Engine, o.Held = fd, k.engine, k.inspect(fd)
+	l.Open(o)
+	k.lives.Store(fd, l)
+}
+
+// Forget ends the trace of fd, if it is that of l. It reports whether no connection is traced any
+// more.
+func (k *Kernel) Forget(fd int, l *Life) (idle bool) {
+	k.lives.CompareAndDelete(fd, l)
+	idle = true
+	k.lives.Range(func(any, any) bool { idle = false; return false })
+	return idle
+}
 
 // life returns the life of fd; nil if it is not traced.
-func (k *kernel) life(fd int) *Life {
+func (k *Kernel) life(fd int) *Life {
 	if l, ok := k.lives.Load(fd); ok {
 		return l.(*Life)
 	}
 	return nil
 }
 
-func (k *kernel) inspect(fd int) *sys.Held {
+func (k *Kernel) inspect(fd int) *sys.Held {
 	if k.inspector == nil {
 		return nil
 	}
@@ -49,9 +74,12 @@ func (k *kernel) inspect(fd int) *sys.Held {
 }
 
 // step records a call on fd that began at begin.
-func (k *kernel) step(l *Life, fd int, begin time.Duration, errno sys.Errno, rec Record) {
+func (k *Kernel) step(l *Life, fd int, begin time.Duration, errno sys.Errno, rec Record) {
 	rec.Time, rec.Took = begin, l.Now()-begin
 	rec.Errno = errnoName(errno)
+	if l.omits(&rec) {
+		return
+	}
 	if rec.Op != Close {
 		rec.Held = k.inspect(fd)
 	}
@@ -60,11 +88,14 @@ func (k *kernel) step(l *Life, fd int, begin time.Duration, errno sys.Errno, rec
 
 // Accept4 begins the life of a connection. It asks for the peer's address also if the program
 // does not.
-func (k *kernel) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys.Errno) {
+func (k *Kernel) Accept4(fd int, peer *unix.RawSockaddrAny, flags int) (int, sys.Errno) {
+	if k.recorder == nil {
+		return k.Kernel.Accept4(fd, peer, flags)
+	}
 	if peer == nil {
 		peer = new(unix.RawSockaddrAny)
 	}
-	begin := k.recorder.cfg.Now()
+	begin := k.now()
 	nfd, errno := k.Kernel.Accept4(fd, peer, flags)
 	if errno != 0 {
 		return nfd, errno
@@ -86,7 +117,7 @@ func peerName(addr netip.AddrPort, family uint16) string {
 	return addr.String()
 }
 
-func (k *kernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
+func (k *Kernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.Recv(fd, p, flags)
@@ -101,7 +132,7 @@ func (k *kernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
 	return n, errno
 }
 
-func (k *kernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
+func (k *Kernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.Send(fd, p, flags)
@@ -113,7 +144,7 @@ func (k *kernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
 }
 
 // Read and Write are the calls of a program that does not use recv(2) and send(2).
-func (k *kernel) Read(fd int, p []byte) (int, sys.Errno) {
+func (k *Kernel) Read(fd int, p []byte) (int, sys.Errno) {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.Read(fd, p)
@@ -124,7 +155,7 @@ func (k *kernel) Read(fd int, p []byte) (int, sys.Errno) {
 	return n, errno
 }
 
-func (k *kernel) Write(fd int, p []byte) (int, sys.Errno) {
+func (k *Kernel) Write(fd int, p []byte) (int, sys.Errno) {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.Write(fd, p)
@@ -135,7 +166,7 @@ func (k *kernel) Write(fd int, p []byte) (int, sys.Errno) {
 	return n, errno
 }
 
-func (k *kernel) Shutdown(fd, how int) sys.Errno {
+func (k *Kernel) Shutdown(fd, how int) sys.Errno {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.Shutdown(fd, how)
@@ -148,7 +179,7 @@ func (k *kernel) Shutdown(fd, how int) sys.Errno {
 
 // Close ends the life. The number of the descriptor may be that of another connection at once,
 // so the life ends before the call.
-func (k *kernel) Close(fd int) sys.Errno {
+func (k *Kernel) Close(fd int) sys.Errno {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.Close(fd)
@@ -160,7 +191,7 @@ func (k *kernel) Close(fd int) sys.Errno {
 	return errno
 }
 
-func (k *kernel) SetsockoptLinger(fd int, linger *unix.Linger) sys.Errno {
+func (k *Kernel) SetsockoptLinger(fd int, linger *unix.Linger) sys.Errno {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.SetsockoptLinger(fd, linger)
@@ -175,7 +206,7 @@ func (k *kernel) SetsockoptLinger(fd int, linger *unix.Linger) sys.Errno {
 	return errno
 }
 
-func (k *kernel) SetsockoptInt(fd, level, opt, value int) sys.Errno {
+func (k *Kernel) SetsockoptInt(fd, level, opt, value int) sys.Errno {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.SetsockoptInt(fd, level, opt, value)
@@ -186,7 +217,7 @@ func (k *kernel) SetsockoptInt(fd, level, opt, value int) sys.Errno {
 	return errno
 }
 
-func (k *kernel) Outq(fd int) (int, sys.Errno) {
+func (k *Kernel) Outq(fd int) (int, sys.Errno) {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.Outq(fd)
@@ -197,7 +228,7 @@ func (k *kernel) Outq(fd int) (int, sys.Errno) {
 	return n, errno
 }
 
-func (k *kernel) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) sys.Errno {
+func (k *Kernel) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) sys.Errno {
 	l := k.life(fd)
 	if l == nil {
 		return k.Kernel.EpollCtl(epfd, op, fd, event)
@@ -212,8 +243,8 @@ func (k *kernel) EpollCtl(epfd, op, fd int, event *unix.EpollEvent) sys.Errno {
 	return errno
 }
 
-func (k *kernel) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, sys.Errno) {
-	begin := k.recorder.cfg.Now()
+func (k *Kernel) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int, sys.Errno) {
+	begin := k.now()
 	n, errno := k.Kernel.EpollWait(epfd, events, timeout)
 	for i := range max(n, 0) {
 		ev := &events[i]
@@ -225,8 +256,8 @@ func (k *kernel) EpollWait(epfd int, events []unix.EpollEvent, timeout int) (int
 	return n, errno
 }
 
-func (k *kernel) Poll(fds []unix.PollFd, timeout int) (int, sys.Errno) {
-	begin := k.recorder.cfg.Now()
+func (k *Kernel) Poll(fds []unix.PollFd, timeout int) (int, sys.Errno) {
+	begin := k.now()
 	n, errno := k.Kernel.Poll(fds, timeout)
 	for i := 0; i < len(fds) && errno == 0 && n > 0; i++ {
 		fd, ready := int(fds[i].Fd), uint32(uint16(fds[i].Revents))
@@ -242,8 +273,8 @@ func (k *kernel) Poll(fds []unix.PollFd, timeout int) (int, sys.Errno) {
 }
 
 // Select is given copies of the sets, so that the trace has them as they were before the call.
-func (k *kernel) Select(nfd int, r, w *unix.FdSet, timeout int) (int, sys.Errno) {
-	begin, read, write := k.recorder.cfg.Now(), *r, *w
+func (k *Kernel) Select(nfd int, r, w *unix.FdSet, timeout int) (int, sys.Errno) {
+	begin, read, write := k.now(), *r, *w
 	n, errno := k.Kernel.Select(nfd, r, w, timeout)
 	for fd := 0; fd < nfd && errno == 0 && n > 0; fd++ {
 		var events []Event

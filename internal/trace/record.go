@@ -13,6 +13,7 @@
 //	record.go    one step of a life, and the header of a file
 //	why.go       the reason of a step
 //	recorder.go  which connections are traced, and the queue to those that write
+//	live.go      the trace of one open connection, while somebody looks
 //	kernel.go    a kernel that records the calls made on it
 //	text.go      a step as a line of text
 //	file.go      a file of steps: writes and reads it
@@ -45,9 +46,10 @@ const (
 	Deadline    Op = "deadline"     // receiving and sending are interrupted at a time
 	Close       Op = "close"        // the life ends
 	Other       Op = "other"        // any other call
+	Begin       Op = "begin"        // the trace begins here, and the life began before
 	Lost        Op = "lost"         // N steps are missing here: the output was too slow
 	Full        Op = "full"         // the file has reached its limit, and ends here
-	Omitted     Op = "omitted"      // N steps are not kept: see Kept
+	Omitted     Op = "omitted"      // N steps are not kept: see Kept, LiveConfig
 	Found       Op = "found"        // the program found a failure; Why says which
 )
 
@@ -100,7 +102,7 @@ type Record struct {
 	Held *sys.Held `json:"kernel,omitempty"`
 	// Why is the reason of the call, or what follows from its result.
 	Why string `json:"why,omitempty"`
-	// Received and Sent are the bytes of Omitted.
+	// Received and Sent are the bytes of Omitted, and those of Begin that were moved before.
 	Received int64 `json:"received,omitempty"`
 	Sent     int64 `json:"sent,omitempty"`
 }

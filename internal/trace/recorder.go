@@ -35,11 +35,12 @@ type Config struct {
 // goroutine.
 type Recorder struct {
 	cfg  Config
-	mu   sync.Mutex // of the fields up to the queue, and of every Life
-	seen int        // connections
-	kept int        // those that are traced
-	lost int        // steps since the last that was queued
-	over bool       // Close was called
+	mu   sync.Mutex   // of the fields up to the queue, and of every Life
+	seen int          // connections
+	kept int          // those that are traced
+	lost int          // steps since the last that was queued
+	keep func(Record) // of a live trace, in place of the queue
+	over bool         // Close was called
 
 	queue chan queued
 	done  chan struct{} // closed when everything is written
@@ -90,6 +91,11 @@ type Life struct {
 	peer  string
 	began time.Duration
 	known bool // whether there was a step
+
+	opened time.Duration // when Open was called
+
+	also  *Life // the life in another trace of the same connection, for Call
+	limit limit // of a live trace
 }
 
 // Begin returns the life of a new connection; nil if the filter omits it. The peer is an
@@ -138,6 +144,14 @@ func (l *Life) Step(rec Record) {
 	rec.Conn = l.number
 	if why := l.story.step(&rec); rec.Why == "" {
 		rec.Why = why
+	}
+	if r.keep != nil {
+		if missing, any := l.limit.missing(); any {
+			r.keep(missing)
+			l.limit.omitted = Record{}
+		}
+		r.keep(rec)
+		return
 	}
 	if r.lost > 0 && len(r.queue) < queueLength-1 {
 		r.queue <- queued{Record{Time: rec.Time, Op: Lost, N: r.lost}, nil}

@@ -8,6 +8,7 @@ type story struct {
 	in, out  int64  // bytes received and sent
 	finished bool   // the peer has finished sending
 	shut     bool   // we have
+	closed   bool   // the life is over
 	gone     string // what has ended the connection before its close; "" if nothing has
 	lingers  bool   // close resets the connection
 	unix     bool   // a unix socket, for which the kernel decides that: see unread
@@ -62,6 +63,7 @@ func (s *story) note(r *Record) {
 	case r.Errno != "" && r.Op == LingerOn:
 		s.lingers = false // it was asked for because the connection has not inherited it
 	}
+	s.closed = s.closed || r.Op == Close
 	if r.Errno != "" {
 		return
 	}
@@ -102,6 +104,8 @@ func (s *story) why(r *Record) string {
 		return "a connection was in the queue of the listener"
 	case Connect:
 		return "the service has accepted the connection, or its kernel has"
+	case Begin:
+		return fmt.Sprintf("the trace begins here, %s after accept", Short(r.Took))
 	case Wait:
 		return s.whyReady(r)
 	case Watch:

@@ -87,11 +87,12 @@ func (s *server) admit(accepted net.Conn, config *tls.Config) {
 	}
 	defer s.count.Accepted.Add(1)
 	c := s.newConn(peer, config)
-	c.life = s.beginLife(peer, c.addr)
+	life := s.beginLife(peer, c.addr)
+	c.life.Store(life)
 	if !s.cfg.Budget.Slots.AcquireFor(c.addr.Addr()) {
 		s.count.Refused[engine.RefusedPerIP].Add(1)
 		peer.Close()
-		c.life.Call(c.life.Now(), peer, nil, trace.Record{Op: trace.Close, Call: "Close"})
+		life.Call(life.Now(), peer, nil, trace.Record{Op: trace.Close, Call: "Close"})
 		s.cfg.Budget.Slots.Release()
 		return
 	}

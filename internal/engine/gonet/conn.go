@@ -37,7 +37,8 @@ type conn struct {
 	want       int            // the size of the next buffer, in bytes
 	unbuffered *unbuffered    // to go on when there is no memory; nil until then
 
-	life *trace.Life // nil unless the connection is traced
+	accepted time.Duration              // when, since clockStart
+	life     atomic.Pointer[trace.Life] // nil unless the connection is traced; see traced
 }
 
 // lastNumber is the number of the last connection.
@@ -45,7 +46,7 @@ var lastNumber atomic.Uint32
 
 func (s *server) newConn(peer net.Conn, config *tls.Config) *conn {
 	c := &conn{server: s, peer: peer, socket: peer, number: lastNumber.Add(1), want: s.firstBuffer()}
-	c.addr = addrOf(peer)
+	c.addr, c.accepted = addrOf(peer), time.Since(clockStart)
 	c.cache = s.caches[c.number&uint32(len(s.caches)-1)]
 	c.lastMove.set(s.clock.now.Load(), false)
 	if config == nil {
@@ -83,11 +84,12 @@ func (c *conn) echo() engine.Cause {
 	for {
 		var n int
 		var err error
-		begin := c.life.Now()
+		life := c.traced()
+		begin := life.Now()
 		switch c.stream.Next() {
 		case echo.Read: // nothing is owed: wait until the peer sends something
 			n, err = c.source.receive(c)
-			c.traceRead(begin, n, err)
+			c.traceRead(life, begin, n, err)
 			if n > 0 {
 				c.stream.Received(n)
 				c.in.Store(c.stream.In())
@@ -102,7 +104,7 @@ func (c *conn) echo() engine.Cause {
 			}
 		case echo.Write: // send what is owed; wait until the peer takes it
 			n, err = c.peer.Write(c.buf.Owed)
-			c.traceWrite(begin, n, err)
+			c.traceWrite(life, begin, n, err)
 			c.stream.Sent(n)
 			c.out.Store(c.stream.Out())
 			c.buf.Owed = c.buf.Owed[n:]
@@ -184,9 +186,10 @@ func (c *conn) halfClose() engine.Cause {
 	if err != nil || left == 0 {
 		return engine.Finished
 	}
-	begin := c.life.Now()
+	life := c.traced()
+	begin := life.Now()
 	err = tcp.CloseWrite() // FIN
-	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
+	life.Call(begin, c.socket, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
 	if err != nil {
 		return causeOf(err)
 	}
@@ -220,9 +223,10 @@ func (c *conn) close(why *atomic.Uint64) {
 	s.count.BytesIn.Add(c.stream.In())
 	s.count.BytesOut.Add(c.stream.Out())
 	s.mu.Unlock()
-	begin := c.life.Now()
+	life := c.traced()
+	begin := life.Now()
 	err := c.peer.Close()
-	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Close, Call: "Close"})
+	life.Call(begin, c.socket, err, trace.Record{Op: trace.Close, Call: "Close"})
 	s.count.Discarded.Add(uint64(c.stream.Owed()))
 	why.Add(1)
 	s.count.Active.Add(-1)

@@ -99,9 +99,10 @@ func (m *lastMove) owe(tick int64) {
 	}
 }
 
-// checkTimeout is called by a connection that was interrupted. It reports whether a
-// timeout is over, and which. If none is, it clears the deadline.
+// checkTimeout is called by a connection that was interrupted, also to begin a trace. It
+// reports whether a timeout is over, and which. If none is, it clears the deadline.
 func (c *conn) checkTimeout() (cause engine.Cause, over bool) {
+	c.traced()
 	if cause, over = c.server.clock.overdue(&c.lastMove); over {
 		return cause, true
 	}

@@ -136,9 +136,10 @@ func (c *conn) handshake(t *tlsConn) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), c.server.cfg.HandshakeTimeout)
 	defer cancel()
 	t.wire.slot = &handshakeSlot{tokens: c.server.handshakes, timeout: ctx.Done(), resetting: c.server.resetting}
-	begin := c.life.Now()
+	life := c.traced()
+	begin := life.Now()
 	err := t.HandshakeContext(ctx)
-	c.traceHandshake(begin, err)
+	c.traceHandshake(life, begin, err)
 	t.wire.slot.release()
 	t.wire.slot = nil
 

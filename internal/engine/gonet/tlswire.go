@@ -199,9 +199,10 @@ func (w *wire) lingeringClose() {
 	if !ok {
 		return
 	}
-	begin := w.c.life.Now()
+	life := w.c.traced()
+	begin := life.Now()
 	err := tcp.CloseWrite()
-	w.c.life.Call(begin, w.c.socket, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
+	life.Call(begin, w.c.socket, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
 	if err == nil {
 		w.Conn.SetReadDeadline(time.Now().Add(lingerTimeout))
 		io.CopyN(io.Discard, w.Conn, lingerBytes)

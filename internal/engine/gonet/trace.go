@@ -1,6 +1,7 @@
 package gonet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"echod/internal/engine"
 	"echod/internal/trace"
 )
 
@@ -21,16 +23,64 @@ func (s *server) beginLife(socket net.Conn, addr netip.AddrPort) *trace.Life {
 	if life == nil {
 		return nil
 	}
-	peer := trace.UnixPeer
-	if addr.IsValid() {
-		peer = addr.String()
-	}
-	life.Call(life.Now(), socket, nil, trace.Record{Op: trace.Accept, Call: "Accept", Peer: peer, Engine: "net", FD: -1})
+	life.Call(life.Now(), socket, nil, trace.Record{Op: trace.Accept, Call: "Accept", Peer: peerName(addr), Engine: "net", FD: -1})
 	return life
 }
 
-func (c *conn) traceRead(begin time.Duration, n int, err error) {
-	if c.life == nil || err == errNoMemory || n == 0 && err == nil { // a signal has interrupted it
+// peerName returns the peer of a trace.
+func peerName(addr netip.AddrPort) string {
+	if addr.IsValid() {
+		return addr.String()
+	}
+	return trace.UnixPeer
+}
+
+// Trace gives the connection another life, and interrupts it: it begins the life itself, so that
+// no call is counted twice, or not at all.
+func (s *server) Trace(_ context.Context, id uint64, life *trace.Life) (stop func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if engine.StreamID(c.number, -1) != id {
+			continue
+		}
+		before := c.life.Load()
+		life.RecordAlso(before)
+		c.life.Store(life)
+		c.peer.SetDeadline(time.Unix(1, 0))
+		return func() { c.life.CompareAndSwap(life, before) }, nil
+	}
+	return nil, engine.ErrNoStream
+}
+
+// traced returns the life of c, which it begins if that is to do; nil if c is not traced. It must
+// be called before each call that is traced, by the goroutine that makes it.
+func (c *conn) traced() *trace.Life {
+	life := c.life.Load()
+	if life.Opens() {
+		c.beginNow(life)
+	}
+	return life
+}
+
+// lifeAfter returns the life that records a call, and when the call began in its time. life and
+// begin are those before the call. If the connection was interrupted within the call, under TLS,
+// another life has begun meanwhile. A life that has not begun does so after the call.
+func (c *conn) lifeAfter(life *trace.Life, begin time.Duration) (*trace.Life, time.Duration) {
+	if now := c.life.Load(); now != life && !now.Opens() {
+		return now, now.Now() - life.Now() + begin // each has its own clock
+	}
+	return life, begin
+}
+
+func (c *conn) beginNow(life *trace.Life) {
+	life.Open(trace.Opened{Peer: peerName(c.addr), Engine: "net", FD: -1, Age: time.Since(clockStart) - c.accepted,
+		In: c.stream.In(), Out: c.stream.Out(), Held: trace.Inspect(c.socket)})
+}
+
+func (c *conn) traceRead(life *trace.Life, begin time.Duration, n int, err error) {
+	life, begin = c.lifeAfter(life, begin)
+	if life == nil || err == errNoMemory || n == 0 && err == nil { // a signal has interrupted it
 		return
 	}
 	rec := trace.Record{Op: trace.Receive, Call: "Read", N: n, Asked: c.want}
@@ -38,49 +88,55 @@ func (c *conn) traceRead(begin time.Duration, n int, err error) {
 		rec.Asked, rec.Data = len(c.buf.Bytes), c.buf.Bytes[:n]
 	}
 	rec.Args = fmt.Sprint(rec.Asked)
-	c.life.Call(begin, c.socket, err, rec)
+	life.Call(begin, c.socket, err, rec)
 }
 
-func (c *conn) traceWrite(begin time.Duration, n int, err error) {
-	if c.life == nil {
+func (c *conn) traceWrite(life *trace.Life, begin time.Duration, n int, err error) {
+	life, begin = c.lifeAfter(life, begin)
+	if life == nil {
 		return
 	}
-	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Send, Call: "Write", Args: fmt.Sprint(len(c.buf.Owed)),
+	life.Call(begin, c.socket, err, trace.Record{Op: trace.Send, Call: "Write", Args: fmt.Sprint(len(c.buf.Owed)),
 		N: n, Asked: len(c.buf.Owed), Data: c.buf.Owed})
 }
 
 // traceHandshake records a TLS handshake, which ended with err.
-func (c *conn) traceHandshake(begin time.Duration, err error) {
+func (c *conn) traceHandshake(life *trace.Life, begin time.Duration, err error) {
+	life, begin = c.lifeAfter(life, begin)
 	if errors.Is(err, io.EOF) { // only a stream may end with it
 		err = io.ErrUnexpectedEOF
 	}
-	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Handshake, Call: "Handshake"})
+	life.Call(begin, c.socket, err, trace.Record{Op: trace.Handshake, Call: "Handshake"})
 }
 
 // closeNotify sends the close_notify of TLS. The error is that of tlsConn.classify.
 func (c *conn) closeNotify(t *tlsConn) error {
-	begin := c.life.Now()
+	life := c.traced()
+	begin := life.Now()
 	err := t.classify(t.CloseWrite())
-	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.CloseNotify, Call: "CloseWrite"})
+	life, begin = c.lifeAfter(life, begin)
+	life.Call(begin, c.socket, err, trace.Record{Op: trace.CloseNotify, Call: "CloseWrite"})
 	return err
 }
 
 // undelivered is sock.Calls.Undelivered.
 func (c *conn) undelivered(tcp tcpConn) (int, error) {
-	begin := c.life.Now()
+	life := c.traced()
+	begin := life.Now()
 	n, err := c.server.calls.Undelivered(tcp)
-	c.life.Call(begin, c.socket, err, trace.Record{Op: trace.Query, Call: "ioctl", Args: "SIOCOUTQ", N: n})
+	life.Call(begin, c.socket, err, trace.Record{Op: trace.Query, Call: "ioctl", Args: "SIOCOUTQ", N: n})
 	return n, err
 }
 
 // setLinger is SetLinger: -1 for a FIN, 0 for a reset.
 func (c *conn) setLinger(tcp tcpConn, seconds int) error {
-	begin := c.life.Now()
+	life := c.traced()
+	begin := life.Now()
 	err := tcp.SetLinger(seconds)
 	op := trace.LingerOff
 	if seconds >= 0 {
 		op = trace.LingerOn
 	}
-	c.life.Call(begin, c.socket, err, trace.Record{Op: op, Call: "SetLinger", Args: fmt.Sprint(seconds)})
+	life.Call(begin, c.socket, err, trace.Record{Op: op, Call: "SetLinger", Args: fmt.Sprint(seconds)})
 	return err
 }

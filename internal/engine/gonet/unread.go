@@ -118,11 +118,12 @@ func (c *conn) echoUnread() (err error) {
 	// owed them.
 	c.lastMove.owe(c.server.clock.now.Load())
 	b.n, b.errno = 0, 0
-	begin := c.life.Now()
+	life := c.traced()
+	begin := life.Now()
 	err = b.raw.Write(b.moved)
 	if b.n > 0 {
-		c.life.Call(begin, c.socket, nil, trace.Record{Op: trace.Send, Call: "send", N: b.n, Asked: b.n})
-		c.life.Call(begin, c.socket, nil, trace.Record{Op: trace.Receive, Call: "recv", N: b.n, Asked: b.n})
+		life.Call(begin, c.socket, nil, trace.Record{Op: trace.Send, Call: "send", N: b.n, Asked: b.n})
+		life.Call(begin, c.socket, nil, trace.Record{Op: trace.Receive, Call: "recv", N: b.n, Asked: b.n})
 		c.stream.Received(b.n)
 		c.stream.Sent(b.n)
 		c.in.Store(c.stream.In())

@@ -53,7 +53,13 @@ const (
 	chunkSize = 1 << chunkBits
 )
 
-type chunk [chunkSize]conn
+// chunk has the connections of chunkSize descriptors, and when each was accepted: in hundredths
+// of a second by loop.now, which wraps around after 497 days. Only traces need that time, so it
+// is not in the cache line of the connection.
+type chunk struct {
+	conns    [chunkSize]conn
+	accepted [chunkSize]uint32
+}
 
 // table has the connections of a server, by descriptor. The kernel assigns the lowest
 // free descriptor, so the table has few gaps. It grows by whole chunks, which never
@@ -74,7 +80,12 @@ func newTable() *table {
 
 // at returns the entry of fd. grow must have made it.
 func (t *table) at(fd int32) *conn {
-	return &(*t.chunks.Load())[fd>>chunkBits][fd&(chunkSize-1)]
+	return &(*t.chunks.Load())[fd>>chunkBits].conns[fd&(chunkSize-1)]
+}
+
+// acceptedAt returns where the time of accept of fd is. grow must have made it.
+func (t *table) acceptedAt(fd int32) *uint32 {
+	return &(*t.chunks.Load())[fd>>chunkBits].accepted[fd&(chunkSize-1)]
 }
 
 // grow makes the entry of fd if there is none. Other loops may be reading the list of

@@ -8,13 +8,15 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"echod/internal/sys"
 )
 
 // inbox is how other goroutines reach a loop, which may be asleep in its poller. They
 // add a handoff or a request and write to an eventfd(2) that the poller watches.
 type inbox struct {
-	loop *loop
-	fd   int // the eventfd
+	k  sys.Kernel // that of the server: other goroutines make calls here
+	fd int        // the eventfd
 
 	mu        sync.Mutex
 	signalled bool // the eventfd was written to since it was last read
@@ -42,7 +44,7 @@ func (in *inbox) open(l *loop) error {
 	if errno != 0 {
 		return os.NewSyscallError("eventfd", errno)
 	}
-	in.loop, in.fd = l, fd
+	in.k, in.fd = l.k, fd
 	if err := l.watch(fd, in); err != nil {
 		l.k.Close(fd)
 		return fmt.Errorf("inbox: %w", err)
@@ -95,7 +97,7 @@ func (in *inbox) signal() {
 	in.signalled = true
 	one := [8]byte{0: 1, 7: 1} // not 0 in either byte order
 	for {
-		if _, errno := in.loop.k.Write(in.fd, one[:]); errno != unix.EINTR {
+		if _, errno := in.k.Write(in.fd, one[:]); errno != unix.EINTR {
 			return
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"echod/internal/memory"
 	"echod/internal/poll"
 	"echod/internal/sys"
+	"echod/internal/trace"
 )
 
 // loop serves its share of the connections from one thread. All fields belong to that
@@ -47,6 +48,7 @@ type loop struct {
 
 	handlers  map[int32]handler // of the descriptors that are not streams
 	listeners []*listener       // only loop 0 has any
+	followed  *trace.Kernel     // k while a connection is traced that somebody looks at; else nil
 	datagrams []*datagramSocket
 	sockaddr  unix.RawSockaddrAny // filled by accept4 and getpeername
 	noLinger  unix.Linger

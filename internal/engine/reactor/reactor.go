@@ -18,6 +18,7 @@
 //	batch.go     the memory for a batch of datagrams
 //	inbox.go     how other goroutines reach a loop
 //	peers.go     the busiest peers and the stalled readers, for the live page
+//	trace.go     the trace of a connection while somebody looks at it
 //	server.go    several loops as one engine.Server, and its shutdown
 package reactor
 

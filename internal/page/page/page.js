@@ -1,7 +1,7 @@
 // The server draws the page. This script replaces it each second with what the server
 // draws then, and shows the values of the plots under the pointer.
 
-const every = 1000, timeout = 5000; // milliseconds
+const every = Number(document.body.dataset.every ?? 1000), timeout = 5000; // milliseconds
 const span = 600; // seconds of the values
 const shown = () => Number(document.body.dataset.window); // seconds of a plot
 
@@ -41,7 +41,7 @@ let answered = Date.now();
 
 async function refresh() {
   try {
-    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(timeout) });
+    const answer = await fetch(location.pathname + location.search, { cache: "no-store", signal: AbortSignal.timeout(timeout) });
     if (!answer.ok) throw new Error(`the server says ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (page.body.dataset.build !== document.body.dataset.build) return location.reload();
