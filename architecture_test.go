@@ -217,7 +217,7 @@ func modulesBelow(t *testing.T, root string) []string {
 // TestPollersHaveTheSameShape holds the pollers to the same methods in the same order, so
 // that two of them can be read side by side.
 func TestPollersHaveTheSameShape(t *testing.T) {
-	want := []string{"Add", "Modify", "Remove", "CloseFD", "Wait", "Close"}
+	want := []string{"Add", "Modify", "Remove", "CloseFD", "Wait", "Use", "Close"}
 	method := regexp.MustCompile(`(?m)^func \(p \*\w+\) ([A-Z]\w+)\(`)
 	pollers := 0
 	for _, s := range sources(t) {
