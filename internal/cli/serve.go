@@ -127,6 +127,7 @@ func (f *serveFlags) run(cmd *cobra.Command, p *Process) error {
 	if store != nil {
 		cfg.TLS = store.Config()
 	}
+	f.trace.live = f.admin.addr != ""
 	recorder, stopTrace, err := f.trace.open(cmd.Flags(), p.Stdout, trace.Header{Program: "echod serve", Side: trace.Server}, f.trace.incompleteTrace(cfg.Log))
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ type traceFlags struct {
 	payload string
 
 	traced bool // whether --trace was given
+	live   bool // whether the page of --admin may show traces
 }
 
 // Sizes of a trace in bytes.
@@ -73,7 +74,7 @@ func (f *traceFlags) open(flags *pflag.FlagSet, stdout io.Writer, header trace.H
 	}
 	if !f.traced && f.path == "" {
 		for _, name := range []string{"trace-max", "trace-payload"} {
-			if flags.Changed(name) {
+			if flags.Changed(name) && (name != "trace-payload" || !f.live) {
 				return nil, nil, usage.New("--"+name+" has no trace to apply to", want)
 			}
 		}

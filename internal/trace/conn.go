@@ -26,7 +26,7 @@ func (l *Life) Call(begin time.Duration, conn net.Conn, err error, rec Record) {
 		return
 	}
 	if l.also != nil {
-		l.also.Call(begin+l.also.Now()-l.Now(), conn, err, rec)
+		l.also.Call(l.TimeIn(l.also, begin), conn, err, rec)
 	}
 	begin = max(begin, l.opened)
 	rec.Time, rec.Took = begin, l.Now()-begin

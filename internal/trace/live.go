@@ -25,7 +25,7 @@ func sinceStart() time.Duration { return time.Since(processStart) }
 
 // Live returns the life of one connection, which the engine that serves it begins with Open.
 func Live(cfg LiveConfig) *Life {
-	r := &Recorder{cfg: Config{Header: Header{Side: Server}, Payload: cfg.Payload, Now: sinceStart}, keep: cfg.Keep}
+	r := &Recorder{cfg: Config{Header: Header{Side: Server, Start: processStart}, Payload: cfg.Payload, Now: sinceStart}, keep: cfg.Keep}
 	return &Life{recorder: r, number: 1, story: story{side: Server}, limit: limit{perSecond: cfg.PerSecond}}
 }
 
@@ -69,6 +69,11 @@ func (l *Life) End() {
 	l.recorder.mu.Lock()
 	defer l.recorder.mu.Unlock()
 	l.recorder.over = true
+}
+
+// TimeIn returns t, a time of l, as a time of other.
+func (l *Life) TimeIn(other *Life, t time.Duration) time.Duration {
+	return t + l.recorder.cfg.Header.Start.Sub(other.recorder.cfg.Header.Start)
 }
 
 // RecordAlso has the calls on a connection recorded in other, too, if it is not nil. It must be called

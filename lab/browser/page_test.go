@@ -114,6 +114,7 @@ const contrast = `(() => {
 	};
 	const faint = [];
 	for (const element of document.querySelectorAll("body *")) {
+		if (element.tagName === "title") continue; // a tooltip, which the browser draws
 		if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
 		const style = getComputedStyle(element);
 		const a = luminance(element instanceof SVGElement ? style.fill : style.color), b = luminance(behind(element));

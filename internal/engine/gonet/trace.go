@@ -67,10 +67,14 @@ func (c *conn) traced() *trace.Life {
 // begin are those before the call. If the connection was interrupted within the call, under TLS,
 // another life has begun meanwhile. A life that has not begun does so after the call.
 func (c *conn) lifeAfter(life *trace.Life, begin time.Duration) (*trace.Life, time.Duration) {
-	if now := c.life.Load(); now != life && !now.Opens() {
-		return now, now.Now() - life.Now() + begin // each has its own clock
+	now := c.life.Load()
+	switch {
+	case now == life, now.Opens():
+		return life, begin
+	case now == nil, life == nil:
+		return now, now.Now()
 	}
-	return life, begin
+	return now, life.TimeIn(now, begin)
 }
 
 func (c *conn) beginNow(life *trace.Life) {
