@@ -87,7 +87,7 @@ func (l *Life) Missing() (rec Record, any bool) {
 	return l.limit.missing()
 }
 
-// limit bounds the steps of a live trace. Its fields belong to the mutex of the recorder.
+// limit bounds the steps of a live trace. Its fields are guarded by the mu of the recorder.
 type limit struct {
 	perSecond int           // 0: without a bound
 	second    time.Duration // when the second began

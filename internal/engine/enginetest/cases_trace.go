@@ -107,7 +107,7 @@ func (l *liveTrace) moved() (in, out int64) {
 	return in, out
 }
 
-// waitMoved waits until the trace has so many bytes in both directions.
+// waitMoved waits until the trace has this many bytes in both directions.
 func (l *liveTrace) waitMoved(t trial, want int64) {
 	t.Helper()
 	t.eventually(func() bool { in, out := l.moved(); return in == want && out == want }, "the trace has %d bytes in and out", want)

@@ -22,11 +22,11 @@ func (s *server) Trace(ctx context.Context, id uint64, life *trace.Life) (stop f
 		select {
 		case <-l.inbox.request(func() { found = l.follow(id, life) }):
 		case <-ctx.Done():
-			l.inbox.request(func() { l.unfollow(id, life) }) // it may begin later
+			l.inbox.request(func() { l.forget(id, life) }) // it may begin later
 			return nil, ctx.Err()
 		}
 		if found {
-			return func() { l.inbox.request(func() { l.unfollow(id, life) }) }, nil
+			return func() { l.inbox.request(func() { l.forget(id, life) }) }, nil
 		}
 	}
 	return nil, engine.ErrNoStream
@@ -53,8 +53,8 @@ func (l *loop) follow(id uint64, life *trace.Life) (found bool) {
 	return true
 }
 
-// unfollow ends a trace. With the last one, the loop uses the kernel of the server again.
-func (l *loop) unfollow(id uint64, life *trace.Life) {
+// forget ends a trace. With the last one, the loop uses the kernel of the server again.
+func (l *loop) forget(id uint64, life *trace.Life) {
 	if l.followed != nil && l.followed.Forget(engine.Descriptor(id), life) {
 		l.followed = nil
 		l.use(l.srv.k)
