@@ -52,7 +52,7 @@ bench-uring: ## io_uring against epoll, in C, and the C loop against itself
 compare: ## echod against C and other Go servers; with QUICK=1 in three minutes
 	cd lab/compare && $(GO) run ./cmd/compare -out results $(if $(QUICK),-quick) $(COMPARE)
 
-matrix: ## check through proxies and tunnels that people use: writes docs/matrix.md
+matrix: ## check through proxies and tunnels that people use: writes docs/matrix.md and docs/matrix.svg
 	cd lab/matrix && $(GO) run . $(MATRIX)
 
 matrix-quick: ## the same through haproxy, nginx and socat only: writes nothing

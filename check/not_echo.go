@@ -129,7 +129,7 @@ func (n *NotEcho) rows() []Row {
 
 // Explain returns the verdict and what was seen, for people.
 func (n *NotEcho) Explain() string {
-	var t text
+	t := newText(TextStyle{})
 	t.line("%s", n.Summary())
 	t.rows(n.rows())
 	return t.String()

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -31,9 +30,8 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 func (r *Report) WriteStyled(w io.Writer, style TextStyle) error { return writeText(w, r.text, style) }
 
 func writeText(w io.Writer, write func(*text), style TextStyle) error {
-	style.Width = cmp.Or(style.Width, defaultWidth)
-	t := text{TextStyle: style}
-	write(&t)
+	t := newText(style)
+	write(t)
 	_, err := io.WriteString(w, t.String())
 	return err
 }
@@ -120,7 +118,7 @@ func soFarOf[R any](rules []R, result func(R) Result) (ran []R, skipped briefly)
 
 // Explain returns what WriteText writes about one result that is not a pass.
 func (r *Report) Explain(result Result) string {
-	t := text{TextStyle: TextStyle{Width: defaultWidth}}
+	t := newText(TextStyle{})
 	t.explain(result.Rule, result.Verdict, result.Note(), r.rows(result))
 	return strings.TrimPrefix(t.String(), "\n")
 }

@@ -15,6 +15,12 @@ type text struct {
 	TextStyle
 }
 
+// newText returns an empty text. All texts come from here, because each has a width.
+func newText(style TextStyle) *text {
+	style.Width = cmp.Or(style.Width, defaultWidth)
+	return &text{TextStyle: style}
+}
+
 // line writes one line, also if a value has several.
 func (t *text) line(format string, args ...any) {
 	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
