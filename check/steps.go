@@ -16,8 +16,8 @@ import (
 )
 
 // Step is one step in the life of a connection, as in a file of --trace-file. docs/trace.md
-// describes it. The connection of a Result has at most trace.KeptFirst and trace.KeptLast steps,
-// and one that counts those between.
+// describes it. The connection of a Result has its first and last steps, some of those between,
+// and steps that count the others.
 type Step = trace.Record
 
 // AgentReport is what the remote agent saw of a connection. Its times count from when the agent

@@ -22,7 +22,7 @@ func checkLife(t *testing.T, r check.Result) {
 	}
 	has := func(is func(trace.Record) bool) bool { return slices.ContainsFunc(r.Life, is) }
 	found := slices.IndexFunc(r.Life, func(s trace.Record) bool { return s.Op == trace.Found })
-	if first := r.Life[0]; first.Op != trace.Connect || first.Rule != r.Rule || found < 0 || found > trace.KeptFirst+trace.KeptLast+1 || len(r.Life) > found+5 {
+	if first := r.Life[0]; first.Op != trace.Connect || first.Rule != r.Rule || found < 0 || found > trace.KeptFirst+trace.KeptMiddle+trace.KeptLast || len(r.Life) > found+5 {
 		t.Errorf("%s: got a life of %d steps that begins with %q of rule %q, and the failure in step %d", r.Rule, len(r.Life), first.Op, first.Rule, found)
 	}
 	if r.Agent == nil {
@@ -36,6 +36,10 @@ func checkLife(t *testing.T, r check.Result) {
 		if wrong := r.Class == check.Corrupt || r.Class == check.ExtraBytes; received < r.Offset || wrong && received == r.Offset {
 			t.Errorf("%s failed with %s at byte %d (%s), and until then its life has received %d bytes", r.Rule, r.Class, r.Offset, r.Detail, received)
 		}
+	}
+	if half := strings.HasPrefix(r.Rule, "stream/half-close"); half && r.Class == check.PrematureEOF && r.Agent == nil &&
+		!has(func(s trace.Record) bool { return s.Op == trace.Shutdown || s.Op == trace.CloseNotify }) {
+		t.Errorf("%s failed with %s (%s), and its life has no half-close of the client: %+v", r.Rule, r.Class, r.Detail, r.Life)
 	}
 	shown := true
 	switch r.Class {

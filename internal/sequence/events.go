@@ -224,17 +224,42 @@ func bytesOf(n int64) string {
 const shownWords = 6
 
 // Summary returns the last events until the program found a failure, or until the end, in one line.
+// Bytes that moved without a long pause are counted together, however many calls moved them.
 func (l *Life) Summary() string {
+	const longPause = 10 * shownPause
 	var words []string
+	var sent, received int64
+	flush := func() {
+		if sent > 0 {
+			words = append(words, "sent "+bytesOf(sent))
+		}
+		if received > 0 {
+			words = append(words, "received "+bytesOf(received))
+		}
+		sent, received = 0, 0
+	}
 	for _, e := range l.Events() {
 		if e.Kind == FailureSeen {
 			break
 		}
-		if quiet := e.quiet(); quiet != "" {
-			words = append(words, quiet)
+		moves := e.Kind == Sent || e.Kind == Received || e.Kind == NotKept
+		if quiet := e.quiet(); !moves || e.Before >= longPause {
+			if flush(); quiet != "" {
+				words = append(words, quiet)
+			}
 		}
-		words = append(words, e.Words())
+		switch e.Kind {
+		case Sent:
+			sent += e.Bytes
+		case Received:
+			received += e.Bytes
+		case NotKept:
+			sent, received = sent+e.Bytes, received+e.Back
+		default:
+			words = append(words, e.Words())
+		}
 	}
+	flush()
 	if skipped := len(words) - shownWords; skipped > 0 {
 		words = append([]string{"…"}, words[skipped:]...)
 	}

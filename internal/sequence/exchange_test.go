@@ -210,3 +210,14 @@ func TestLongExchangeCountsWhatIsNotDrawn(t *testing.T) {
 		t.Errorf("got %s; want it to say %q", svg, want)
 	}
 }
+
+// One line has the bytes of many calls together, and each end and long silence.
+func TestSummaryCountsBytesBetweenEnds(t *testing.T) {
+	records := []trace.Record{at(0, 0, trace.Record{Op: trace.Connect}), at(1, 1, send(10)), at(1, 2, trace.Record{Op: trace.Omitted, N: 9, Sent: 90}),
+		at(2, 2, trace.Record{Op: trace.Shutdown}), at(2, 1002, receive(30, "")), at(1002, 1002, trace.Record{Op: trace.Omitted, N: 2, Received: 60}),
+		at(1003, 1003, receive(5, "")), at(1003, 1015, receive(0, "ECONNRESET")), at(1015, 1015, trace.Record{Op: trace.Found}), at(1016, 1016, trace.Record{Op: trace.Close})}
+	want := "connected, sent 100 bytes, sent FIN, nothing for 1s, received 95 bytes, nothing for 12ms, received RST"
+	if got := Of(trace.Client, records).Summary(); got != "…, "+want[len("connected, "):] {
+		t.Errorf("got  %s\nwant …, %s", got, want[len("connected, "):])
+	}
+}

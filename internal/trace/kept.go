@@ -2,16 +2,21 @@ package trace
 
 import (
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 )
 
-// KeptFirst and KeptLast are how many steps a Kept has: the first and the last ones of a life. The
-// steps between them are one step, with the Op Omitted.
+// KeptFirst and KeptLast are how many steps a Kept has: the first and the last ones of a life. Of the
+// steps between them it has at most KeptMiddle: those that did more than to move bytes, e.g. a FIN, or
+// before which nothing had happened for longPause. The others are counted, in steps with the Op Omitted.
 const (
-	KeptFirst = 20
-	KeptLast  = 40
+	KeptFirst  = 20
+	KeptMiddle = 16
+	KeptLast   = 40
+
+	longPause = 100 * time.Millisecond
 )
 
 // Kept is the life of one connection in memory. It is bounded, and has no bytes of messages. Its
@@ -20,11 +25,11 @@ type Kept struct {
 	// Side is which end of the connection the program is.
 	Side Side
 
-	mu      sync.Mutex
-	first   []Record
-	last    []Record // a ring
-	oldest  int      // in last, once that is full
-	omitted Record
+	mu     sync.Mutex
+	first  []Record
+	middle []Record
+	last   []Record // a ring
+	oldest int      // in last, once that is full
 }
 
 // Add adds a step. It does not keep rec.Data.
@@ -38,25 +43,34 @@ func (k *Kept) Add(rec Record) {
 	case len(k.last) < KeptLast:
 		k.last = append(k.last, rec)
 	default:
-		k.omit(&k.last[k.oldest])
+		k.push(&k.last[k.oldest])
 		k.last[k.oldest] = rec
 		k.oldest = (k.oldest + 1) % KeptLast
 	}
 }
 
-// omit counts a step that is no longer kept.
-func (k *Kept) omit(rec *Record) {
-	o := &k.omitted
-	if o.N == 0 {
-		*o = Record{Time: rec.Time, Op: Omitted}
+// push moves a step to the middle.
+func (k *Kept) push(rec *Record) {
+	before := &k.first[len(k.first)-1]
+	if n := len(k.middle); n > 0 {
+		before = &k.middle[n-1]
 	}
-	o.N++
-	o.Took = max(o.Took, rec.Time+rec.Took-o.Time)
+	moves := (rec.Op == Send || rec.Op == Receive) && rec.N > 0 && rec.Errno == ""
+	if (!moves || rec.Time+rec.Took-before.Time-before.Took >= longPause) && len(k.middle) < KeptMiddle-1 {
+		k.middle = append(k.middle, *rec)
+		return
+	}
+	if before.Op != Omitted {
+		k.middle = append(k.middle, Record{Time: rec.Time, Op: Omitted})
+		before = &k.middle[len(k.middle)-1]
+	}
+	before.N++
+	before.Took = max(before.Took, rec.Time+rec.Took-before.Time)
 	switch moved := int64(max(rec.N, 0)); rec.Op {
 	case Receive:
-		o.Received += moved
+		before.Received += moved
 	case Send:
-		o.Sent += moved
+		before.Sent += moved
 	}
 }
 
@@ -64,10 +78,7 @@ func (k *Kept) omit(rec *Record) {
 func (k *Kept) Records() []Record {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	all := append([]Record(nil), k.first...)
-	if k.omitted.N > 0 {
-		all = append(all, k.omitted)
-	}
+	all := slices.Concat(k.first, k.middle)
 	all = append(append(all, k.last[k.oldest:]...), k.last[:k.oldest]...)
 	s := story{side: k.Side}
 	for i := range all {

@@ -18,11 +18,13 @@ func TestKeptLifeHasTheFirstAndTheLastSteps(t *testing.T) {
 		n := rapid.IntRange(0, 200).Draw(t, "steps")
 		var in, out int64
 		var all []string
+		marks := 0
 		for i := range n {
-			rec := Record{Time: time.Duration(i), Took: 1, Op: rapid.SampledFrom([]Op{Send, Receive, Shutdown}).Draw(t, "op"),
-				N: rapid.IntRange(0, 9).Draw(t, "n"), Asked: 9, Data: []byte("x")}
+			rec := Record{Time: time.Duration(i), Took: 1, Op: rapid.SampledFrom([]Op{Send, Receive, Send, Receive, Send, Receive, Send, Receive, Send, Receive, Send, Receive, Send, Receive, Send, Receive, Send, Receive, Send, Receive, Send, Receive, Send, Receive, Shutdown}).Draw(t, "op"),
+				N: rapid.IntRange(1, 9).Draw(t, "n"), Asked: 9, Data: []byte("x")}
 			if rec.Op == Shutdown {
 				rec.N = 0
+				marks++
 			}
 			k.Add(rec)
 			all = append(all, fmt.Sprint(rec.Time, rec.Op, rec.N))
@@ -56,12 +58,19 @@ func TestKeptLifeHasTheFirstAndTheLastSteps(t *testing.T) {
 			steps++
 			got = append(got, fmt.Sprint(rec.Time, rec.Op, rec.N))
 		}
-		want := all
-		if n > KeptFirst+KeptLast {
-			want = append(append([]string(nil), all[:KeptFirst]...), all[n-KeptLast:]...)
+		if kept := strings.Count(strings.Join(got, " "), string(Shutdown)); marks <= KeptMiddle/2-1 && kept != marks {
+			t.Fatalf("got %d of %d half-closes, want all", kept, marks)
 		}
-		if diff := cmp.Diff(want, got); diff != "" || steps != n || gotIn != in || gotOut != out || len(got) > KeptFirst+KeptLast {
-			t.Fatalf("got %d steps with %d bytes in and %d out, want %d, %d and %d; kept (-want +got):\n%s", steps, gotIn, gotOut, n, in, out, diff)
+		if n > KeptFirst+KeptLast {
+			first, last := got[:KeptFirst], got[len(got)-KeptLast:]
+			if diff := cmp.Diff(all[:KeptFirst], first) + cmp.Diff(all[n-KeptLast:], last); diff != "" {
+				t.Fatalf("the first and the last steps (-want +got):\n%s", diff)
+			}
+		} else if diff := cmp.Diff(all, got); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+		if steps != n || gotIn != in || gotOut != out || len(k.Records()) > KeptFirst+KeptMiddle+KeptLast {
+			t.Fatalf("got %d steps with %d bytes in and %d out, want %d, %d and %d", steps, gotIn, gotOut, n, in, out)
 		}
 	})
 }
@@ -79,6 +88,34 @@ func TestReasonsOfAKeptLifeCountWhatIsOmitted(t *testing.T) {
 	line := Line(&all[KeptFirst], "", 0)
 	if !strings.Contains(line, "40 steps are not kept: 0 bytes received, 400 bytes sent") {
 		t.Errorf("got %q", line)
+	}
+}
+
+// A FIN among many bytes is kept, and so is the step after a silence: they say why a connection failed.
+func TestTurningPointsOfALongLifeAreKept(t *testing.T) {
+	k := Kept{Side: Client}
+	now := time.Duration(0)
+	many := func() {
+		for range 100 {
+			now++
+			k.Add(Record{Time: now, Op: Send, N: 10, Asked: 10})
+		}
+	}
+	many()
+	k.Add(Record{Time: now, Op: Shutdown})
+	many()
+	k.Add(Record{Time: now, Took: time.Second, Op: Receive, N: 5, Asked: 10})
+	now += time.Second
+	many()
+	var got []string
+	for _, rec := range k.Records()[KeptFirst:] {
+		if len(got) < 6 {
+			got = append(got, fmt.Sprint(rec.Op, " ", rec.N))
+		}
+	}
+	want := []string{"omitted 80", "shutdown 0", "omitted 100", "receive 5", "omitted 60", "send 10"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
