@@ -84,8 +84,7 @@ func (c *conn) echo() engine.Cause {
 	for {
 		var n int
 		var err error
-		life := c.traced()
-		begin := life.Now()
+		life, begin := c.traced()
 		switch c.stream.Next() {
 		case echo.Read: // nothing is owed: wait until the peer sends something
 			n, err = c.source.receive(c)
@@ -186,8 +185,7 @@ func (c *conn) halfClose() engine.Cause {
 	if err != nil || left == 0 {
 		return engine.Finished
 	}
-	life := c.traced()
-	begin := life.Now()
+	life, begin := c.traced()
 	err = tcp.CloseWrite() // FIN
 	life.Call(begin, c.socket, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
 	if err != nil {
@@ -223,8 +221,7 @@ func (c *conn) close(why *atomic.Uint64) {
 	s.count.BytesIn.Add(c.stream.In())
 	s.count.BytesOut.Add(c.stream.Out())
 	s.mu.Unlock()
-	life := c.traced()
-	begin := life.Now()
+	life, begin := c.traced()
 	err := c.peer.Close()
 	life.Call(begin, c.socket, err, trace.Record{Op: trace.Close, Call: "Close"})
 	s.count.Discarded.Add(uint64(c.stream.Owed()))

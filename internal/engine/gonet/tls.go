@@ -136,8 +136,7 @@ func (c *conn) handshake(t *tlsConn) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), c.server.cfg.HandshakeTimeout)
 	defer cancel()
 	t.wire.slot = &handshakeSlot{tokens: c.server.handshakes, timeout: ctx.Done(), resetting: c.server.resetting}
-	life := c.traced()
-	begin := life.Now()
+	life, begin := c.traced()
 	err := t.HandshakeContext(ctx)
 	c.traceHandshake(life, begin, err)
 	t.wire.slot.release()

@@ -199,8 +199,7 @@ func (w *wire) lingeringClose() {
 	if !ok {
 		return
 	}
-	life := w.c.traced()
-	begin := life.Now()
+	life, begin := w.c.traced()
 	err := tcp.CloseWrite()
 	life.Call(begin, w.c.socket, err, trace.Record{Op: trace.Shutdown, Call: "CloseWrite"})
 	if err == nil {

@@ -53,21 +53,27 @@ func (s *server) Trace(_ context.Context, id uint64, life *trace.Life) (stop fun
 	return nil, engine.ErrNoStream
 }
 
-// traced returns the life of c, which it begins if that is to do; nil if c is not traced. It must
-// be called before each call that is traced, by the goroutine that makes it.
-func (c *conn) traced() *trace.Life {
-	life := c.life.Load()
+// traced returns the life of c, which it begins if that is to do, and the time; nil if c is not
+// traced. It must be called before each call that is traced, by the goroutine that makes it.
+func (c *conn) traced() (life *trace.Life, begin time.Duration) {
+	if life = c.life.Load(); life != nil {
+		begin = c.timeOf(life)
+	}
+	return life, begin
+}
+
+func (c *conn) timeOf(life *trace.Life) time.Duration {
 	if life.Opens() {
 		c.beginNow(life)
 	}
-	return life
+	return life.Now()
 }
 
 // lifeAfter returns the life that records a call, and when the call began in its time. life and
-// begin are those before the call. If the connection was interrupted within the call, under TLS,
-// another life has begun meanwhile. A life that has not begun does so after the call.
-func (c *conn) lifeAfter(life *trace.Life, begin time.Duration) (*trace.Life, time.Duration) {
-	now := c.life.Load()
+// begin are those before the call, and now is that after it. If the connection was interrupted
+// within the call, under TLS, another life has begun meanwhile. A life that has not begun does so
+// after the call.
+func lifeAfter(now, life *trace.Life, begin time.Duration) (*trace.Life, time.Duration) {
 	switch {
 	case now == life, now.Opens():
 		return life, begin
@@ -83,10 +89,11 @@ func (c *conn) beginNow(life *trace.Life) {
 }
 
 func (c *conn) traceRead(life *trace.Life, begin time.Duration, n int, err error) {
-	life, begin = c.lifeAfter(life, begin)
-	if life == nil || err == errNoMemory || n == 0 && err == nil { // a signal has interrupted it
+	now := c.life.Load()
+	if now == nil || err == errNoMemory || n == 0 && err == nil { // a signal has interrupted it
 		return
 	}
+	life, begin = lifeAfter(now, life, begin)
 	rec := trace.Record{Op: trace.Receive, Call: "Read", N: n, Asked: c.want}
 	if n > 0 {
 		rec.Asked, rec.Data = len(c.buf.Bytes), c.buf.Bytes[:n]
@@ -96,17 +103,18 @@ func (c *conn) traceRead(life *trace.Life, begin time.Duration, n int, err error
 }
 
 func (c *conn) traceWrite(life *trace.Life, begin time.Duration, n int, err error) {
-	life, begin = c.lifeAfter(life, begin)
-	if life == nil {
+	now := c.life.Load()
+	if now == nil {
 		return
 	}
+	life, begin = lifeAfter(now, life, begin)
 	life.Call(begin, c.socket, err, trace.Record{Op: trace.Send, Call: "Write", Args: fmt.Sprint(len(c.buf.Owed)),
 		N: n, Asked: len(c.buf.Owed), Data: c.buf.Owed})
 }
 
 // traceHandshake records a TLS handshake, which ended with err.
 func (c *conn) traceHandshake(life *trace.Life, begin time.Duration, err error) {
-	life, begin = c.lifeAfter(life, begin)
+	life, begin = lifeAfter(c.life.Load(), life, begin)
 	if errors.Is(err, io.EOF) { // only a stream may end with it
 		err = io.ErrUnexpectedEOF
 	}
@@ -115,18 +123,16 @@ func (c *conn) traceHandshake(life *trace.Life, begin time.Duration, err error) 
 
 // closeNotify sends the close_notify of TLS. The error is that of tlsConn.classify.
 func (c *conn) closeNotify(t *tlsConn) error {
-	life := c.traced()
-	begin := life.Now()
+	life, begin := c.traced()
 	err := t.classify(t.CloseWrite())
-	life, begin = c.lifeAfter(life, begin)
+	life, begin = lifeAfter(c.life.Load(), life, begin)
 	life.Call(begin, c.socket, err, trace.Record{Op: trace.CloseNotify, Call: "CloseWrite"})
 	return err
 }
 
 // undelivered is sock.Calls.Undelivered.
 func (c *conn) undelivered(tcp tcpConn) (int, error) {
-	life := c.traced()
-	begin := life.Now()
+	life, begin := c.traced()
 	n, err := c.server.calls.Undelivered(tcp)
 	life.Call(begin, c.socket, err, trace.Record{Op: trace.Query, Call: "ioctl", Args: "SIOCOUTQ", N: n})
 	return n, err
@@ -134,8 +140,7 @@ func (c *conn) undelivered(tcp tcpConn) (int, error) {
 
 // setLinger is SetLinger: -1 for a FIN, 0 for a reset.
 func (c *conn) setLinger(tcp tcpConn, seconds int) error {
-	life := c.traced()
-	begin := life.Now()
+	life, begin := c.traced()
 	err := tcp.SetLinger(seconds)
 	op := trace.LingerOff
 	if seconds >= 0 {

@@ -118,8 +118,7 @@ func (c *conn) echoUnread() (err error) {
 	// owed them.
 	c.lastMove.owe(c.server.clock.now.Load())
 	b.n, b.errno = 0, 0
-	life := c.traced()
-	begin := life.Now()
+	life, begin := c.traced()
 	err = b.raw.Write(b.moved)
 	if b.n > 0 {
 		life.Call(begin, c.socket, nil, trace.Record{Op: trace.Send, Call: "send", N: b.n, Asked: b.n})
