@@ -159,7 +159,9 @@ func (r *reader) add(rec *trace.Record) {
 		}
 		s.Finished, s.Reset = !r.resets && !r.gone, r.resets && !r.gone
 	}
-	s.PeerReset = rec.Errno == "ECONNRESET"
+	// After the FIN of the peer, a reset is no error of a call that receives, and EPIPE of one that sends.
+	ended := rec.Errno == "EPIPE" && r.life.Side == trace.Server || ok && rec.Op != trace.Wait && rec.Held != nil && rec.Held.State == "CLOSE"
+	s.PeerReset = rec.Errno == "ECONNRESET" || ended && !r.gone && !r.finished && (r.peerFinished || s.PeerFinished)
 	r.gone = r.gone || s.PeerReset || rec.Errno == "ETIMEDOUT"
 	s.Arrived, s.Acknowledged = max(r.last.Arrived, s.Received), r.last.Acknowledged
 	if h := rec.Held; h != nil {

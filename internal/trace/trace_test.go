@@ -113,6 +113,16 @@ func TestReasonsFollowFromTheCalls(t *testing.T) {
 			"a connection was in the queue of the listener", "nothing has arrived", "a reset: no byte of this stream was received"}},
 		{"reset before its first byte", Server, []Record{{Op: Accept}, {Op: Receive, Asked: 9, Errno: "ECONNRESET"}, {Op: Close}}, []string{
 			"a connection was in the queue of the listener", "the peer has reset the connection", "a reset: the peer has reset the connection before"}},
+		{"reset after its FIN", Server, []Record{
+			{Op: Accept, Held: held("CLOSE_WAIT", 3)}, {Op: Receive, N: 3, Asked: 9, Held: held("CLOSE_WAIT", 0)}, {Op: Send, N: 3, Asked: 3, Held: held("CLOSE", 0)},
+			{Op: Receive, Asked: 9, Held: held("CLOSE", 0)}, {Op: LingerOff, Held: held("CLOSE", 0)}, {Op: Close},
+		}, []string{
+			"a connection was in the queue of the listener", "3 bytes are owed", "all is sent: nothing is owed", "the peer has finished, and then it has reset the connection",
+			"the connection has ended already: close will send nothing", "a reset: the peer has reset the connection before"}},
+		{"a reset that select cannot tell from bytes", Server, []Record{{Op: Accept}, {Op: Wait, Events: []Event{Readable}, Held: held("CLOSE", 0)}, {Op: Receive, Asked: 9, Errno: "ECONNRESET"}}, []string{
+			"a connection was in the queue of the listener", "the connection has failed: the next call says how", "the peer has reset the connection"}},
+		{"a client that is reset", Client, []Record{{Op: Connect}, {Op: Receive, Asked: 9, Errno: "ECONNRESET"}, {Op: Close}}, []string{
+			"the service has accepted the connection, or its kernel has", "the peer has reset the connection", "the end: the peer has reset the connection before"}},
 		{"the peer vanishes", Server, []Record{{Op: Accept}, {Op: Receive, N: 2, Asked: 9}, {Op: Send, Asked: 2, Errno: "ETIMEDOUT"}, {Op: Close}}, []string{
 			"a connection was in the queue of the listener", "2 bytes are owed", "the kernel gave up: the peer did not acknowledge",
 			"a reset: the kernel has given the connection up before, and 2 bytes are lost"}},

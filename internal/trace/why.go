@@ -84,6 +84,16 @@ func (s *story) note(r *Record) {
 	case Query:
 		s.queried = r.N
 	}
+	if s.gone == "" && s.finished && !s.shut && reset(r) {
+		s.gone = "the peer has reset the connection before"
+	}
+}
+
+// reset reports whether the connection has ended, although no call has failed: after the FIN of the
+// peer, receiving returns 0 also when a reset has followed. If we have sent a FIN, too, it may have
+// ended well.
+func reset(r *Record) bool {
+	return r.Errno == "" && r.Op != Wait && r.Held != nil && r.Held.State == "CLOSE"
 }
 
 // owed returns how many bytes are still to be sent back: by us if we are the server, to us if
@@ -131,6 +141,9 @@ func (s *story) why(r *Record) string {
 		}
 		return "a FIN: all is sent, but not yet acknowledged, so the socket stays open"
 	case LingerOff:
+		if s.gone != "" {
+			return "the connection has ended already: close will send nothing"
+		}
 		return "the honest end: close will send a FIN, and not a reset"
 	case LingerOn:
 		return "close will send a reset"
@@ -183,7 +196,7 @@ func (s *story) whyFailed(r *Record) string {
 
 func (s *story) whyReady(r *Record) string {
 	switch {
-	case has(r.Events, Failed), has(r.Events, HangUp) && !s.finished && r.Held != nil && r.Held.State == "CLOSE":
+	case has(r.Events, Failed), !s.finished && !s.shut && r.Held != nil && r.Held.State == "CLOSE" && r.Held.Arrived == 0:
 		return "the connection has failed: the next call says how"
 	case has(r.Events, Writable):
 		return fmt.Sprintf("there is room again for the %s that are owed", count(max(int(s.owed()), s.peeked)))
@@ -215,6 +228,8 @@ func (s *story) whyReceived(r *Record) string {
 	switch {
 	case r.N == 0 && r.Asked == 0:
 		return ""
+	case r.N == 0 && !s.shut && reset(r):
+		return "the peer has finished, and then it has reset the connection"
 	case r.N == 0 && s.owed() == 0:
 		return "the peer has finished, and nothing is owed: a half-close"
 	case r.N == 0:
@@ -256,6 +271,8 @@ func (s *story) whySent(r *Record) string {
 
 func (s *story) whyClosed() string {
 	switch {
+	case s.side == Client && s.gone != "":
+		return "the end: " + s.gone
 	case s.side == Client && s.peeked > 0:
 		return fmt.Sprintf("the end: a reset, since %s not read", are(int64(s.peeked)))
 	case s.side == Client && s.lingers:
