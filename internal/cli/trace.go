@@ -65,7 +65,7 @@ func (f *traceFlags) payloadBytes() int {
 }
 
 // open returns the recorder that the flags ask for, nil if they ask for none. stop writes the
-// rest of the trace, and calls incomplete if that fails.
+// rest of the trace. incomplete is called when the file cannot be written, e.g. on a full disk.
 func (f *traceFlags) open(flags *pflag.FlagSet, stdout io.Writer, header trace.Header, incomplete func(error)) (r *trace.Recorder, stop func(), err error) {
 	f.traced = flags.Changed("trace")
 	want := "add --trace-file FILE"
@@ -80,7 +80,7 @@ func (f *traceFlags) open(flags *pflag.FlagSet, stdout io.Writer, header trace.H
 		}
 		return nil, func() {}, nil
 	}
-	cfg := trace.Config{Header: header, Filter: f.filter, MaxFile: f.max, Payload: f.payloadBytes()}
+	cfg := trace.Config{Header: header, Filter: f.filter, MaxFile: f.max, Payload: f.payloadBytes(), Failed: incomplete}
 	if f.traced {
 		cfg.Text = stdout
 	}

@@ -67,6 +67,9 @@ func incomplete(f *trace.File) string {
 			text = "; the file reached its limit after " + trace.Short(r.Time)
 		}
 	}
+	if f.Cut {
+		text = "; the file ends within a line: the steps after it are missing"
+	}
 	if lost > 0 {
 		text += fmt.Sprintf("; %s missing, because the output was too slow", count(lost, "step is", "steps are"))
 	}

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -30,6 +31,19 @@ func readTrace(t *testing.T, text string) report.Trace {
 
 func TestTraceAsText(t *testing.T) {
 	wantGolden(t, "trace.txt", func(w io.Writer) error { return report.WriteTraceText(w, readTrace(t, traceText)) })
+}
+
+func TestTraceThatIsCutSaysSo(t *testing.T) {
+	lines := strings.SplitAfter(traceText, "\n")
+	cut := readTrace(t, strings.Join(lines[:3], "")+lines[4][:40])
+	var text, page strings.Builder
+	if err := errors.Join(report.WriteTraceText(&text, cut), report.WriteTraceHTML(&page, cut)); err != nil {
+		t.Fatal(err)
+	}
+	const want = "the file ends within a line: the steps after it are missing"
+	if !strings.HasSuffix(text.String(), "1 connection; "+want+"\n") || !strings.Contains(page.String(), `<p class="warning">`+want) {
+		t.Errorf("got %q and a page, want both to say %q", text.String(), want)
+	}
 }
 
 func TestTraceAsPage(t *testing.T) {

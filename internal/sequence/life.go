@@ -161,7 +161,7 @@ func (r *reader) add(rec *trace.Record) {
 	}
 	// After the FIN of the peer, a reset is no error of a call that receives, and EPIPE of one that sends.
 	ended := rec.Errno == "EPIPE" && r.life.Side == trace.Server || ok && rec.Op != trace.Wait && rec.Held != nil && rec.Held.State == "CLOSE"
-	s.PeerReset = rec.Errno == "ECONNRESET" || ended && !r.gone && !r.finished && (r.peerFinished || s.PeerFinished)
+	s.PeerReset = rec.Errno == "ECONNRESET" || ended && !r.gone && !r.finished && !s.Finished && (r.peerFinished || s.PeerFinished)
 	r.gone = r.gone || s.PeerReset || rec.Errno == "ETIMEDOUT"
 	s.Arrived, s.Acknowledged = max(r.last.Arrived, s.Received), r.last.Acknowledged
 	if h := rec.Held; h != nil {

@@ -73,13 +73,14 @@ func (o *fileOutput) flush() error { return o.w.Flush() }
 type File struct {
 	Header  Header
 	Records []Record
+	Cut     bool // the last line has no end: what was after it is missing
 }
 
 // maxLine is the longest line that Read accepts, in bytes.
 const maxLine = 1 << 20
 
-// Read reads a trace. A last line without its end, of a program that was killed, is ignored. The
-// error names the line.
+// Read reads a trace. A last line without its end, e.g. of a program that was killed or had no room on
+// the disk, is omitted, and Cut says so. The error names the line.
 func Read(r io.Reader) (*File, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), maxLine)
@@ -100,10 +101,14 @@ func Read(r io.Reader) (*File, error) {
 			unfinished = fmt.Errorf("line %d: %w", n, err)
 			continue
 		}
+		if rec.Op == "" {
+			return nil, fmt.Errorf("line %d: want a step, which has an op: a trace has one header", n)
+		}
 		f.Records = append(f.Records, rec)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the trace: %w", err)
 	}
+	f.Cut = unfinished != nil
 	return &f, nil
 }

@@ -26,6 +26,8 @@ type Config struct {
 	// File, if not nil, gets the steps as JSON, a line each, and at most MaxFile bytes.
 	File    io.Writer
 	MaxFile int64
+	// Failed, if not nil, is called once with the error of the file, when it happens.
+	Failed func(error)
 	// Now is the clock; nil means the time since New.
 	Now func() time.Duration
 }
@@ -68,7 +70,8 @@ func New(cfg Config) *Recorder {
 	return r
 }
 
-// Close writes what is queued. Steps after it are not recorded. The error is that of the file.
+// Close writes what is queued. Steps after it are not recorded. The error is that of the file, if
+// Failed has not had it.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	if !r.over {
@@ -179,19 +182,28 @@ func (r *Recorder) write() {
 			o.write(&q)
 		}
 	}
+	flush := func() (err error) {
+		for _, o := range outputs {
+			err = errors.Join(err, o.flush())
+		}
+		return err
+	}
+	failed := r.cfg.Failed
 	for q := range r.queue {
 		write(q)
-		if len(r.queue) == 0 {
-			for _, o := range outputs {
-				o.flush()
-			}
+		if len(r.queue) > 0 {
+			continue
+		}
+		if err := flush(); err != nil && failed != nil {
+			failed(err)
+			failed = nil
 		}
 	}
 	if r.lost > 0 {
 		write(queued{Record{Time: r.cfg.Now(), Op: Lost, N: r.lost}, nil})
 	}
-	for _, o := range outputs {
-		r.err = errors.Join(r.err, o.flush())
+	if err := flush(); r.cfg.Failed == nil || failed != nil {
+		r.err = err
 	}
 }
 

@@ -224,8 +224,8 @@ func TestFileReadsAsItWasWritten(t *testing.T) {
 		t.Errorf("got %q", line)
 	}
 	// A program that was killed leaves a part of a line.
-	if again, err := Read(strings.NewReader(whole[:len(whole)-3])); err != nil || len(again.Records) != 3 {
-		t.Errorf("got %+v, %v; want the 3 records that are whole", again, err)
+	if again, err := Read(strings.NewReader(whole[:len(whole)-3])); err != nil || len(again.Records) != 3 || !again.Cut || got.Cut {
+		t.Errorf("got %+v, %v; want the 3 records that are whole, and Cut", again, err)
 	}
 }
 
@@ -234,7 +234,8 @@ func TestFileThatIsNoTraceIsRefused(t *testing.T) {
 		"":    "the trace is empty",
 		"{}":  "line 1: want the header of a trace in format echod-trace/1",
 		"x\n": "line 1: want the header of a trace in format echod-trace/1",
-		`{"format":"echod-trace/1"}` + "\n{\n{}\n": "line 2: unexpected end of JSON input",
+		`{"format":"echod-trace/1"}` + "\n{\n{}\n":                         "line 2: unexpected end of JSON input",
+		`{"format":"echod-trace/1"}` + "\n" + `{"format":"echod-trace/1"}`: "line 2: want a step, which has an op: a trace has one header",
 	} {
 		if _, err := Read(strings.NewReader(text)); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
@@ -303,12 +304,24 @@ func TestSlowOutputLosesStepsAndSaysHowMany(t *testing.T) {
 	})
 }
 
-func TestErrorOfTheFileIsReported(t *testing.T) {
+func TestErrorOfTheFileIsReportedOnce(t *testing.T) {
 	broken := errors.New("no space left on device")
 	r := New(Config{File: failingWriter{broken}, MaxFile: 1 << 20})
 	r.Begin(netip.AddrPort{}).Step(Record{Op: Accept})
 	if err := r.Close(); !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
+	}
+
+	failed := make(chan error, 9)
+	r = New(Config{File: failingWriter{broken}, MaxFile: 1 << 20, Failed: func(err error) { failed <- err }})
+	l := r.Begin(netip.AddrPort{})
+	l.Step(Record{Op: Accept})
+	if err := <-failed; !errors.Is(err, broken) { // while the connection lives
+		t.Errorf("got %v, want %v", err, broken)
+	}
+	l.Step(Record{Op: Close})
+	if err := r.Close(); err != nil || len(failed) > 0 {
+		t.Errorf("got %v and %d more errors, want none: the error was reported", err, len(failed))
 	}
 }
 
