@@ -112,6 +112,29 @@ func TestBytesAreCountedAtEachPlace(t *testing.T) {
 	}
 }
 
+func TestPictureShowsWhatWaitsOnAnOpenConnection(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		steps []trace.Record
+		bands int
+		words string
+	}{
+		{"a stalled reader that a live trace begins with", []trace.Record{{Op: trace.Begin, Received: 9 << 10, Sent: 8 << 10, Held: held("ESTABLISHED", 7<<10, 6<<10)}}, 3,
+			"still open: 7.00 KiB in the receive queue, 1.00 KiB owed by the program, 6.00 KiB in the send queue"},
+		{"nothing waits", []trace.Record{{Op: trace.Accept, Held: held("ESTABLISHED", 0, 0)}}, 0, ""},
+		{"closed with bytes in the send queue", []trace.Record{{Op: trace.Begin, Received: 5, Sent: 5, Held: held("CLOSE_WAIT", 0, 5)}, {Op: trace.Close}}, 1, ""},
+	} {
+		picture := Lives(steps(trace.Server, tt.steps...))[0].SVG()
+		var words []string
+		for _, part := range strings.Split(picture, `<text class="gap"`)[1:] {
+			words = append(words, part[strings.Index(part, ">")+1:strings.Index(part, "</text>")])
+		}
+		if got := strings.Count(picture, `class="band `); got != tt.bands || strings.Join(words, " ") != tt.words {
+			t.Errorf("%s: got %d bands and %q, want %d and %q", tt.name, got, words, tt.bands, tt.words)
+		}
+	}
+}
+
 // A descriptor is used again at once, and a life that began before the trace has no first step.
 func TestLivesOfSeveralConnectionsAreToldApart(t *testing.T) {
 	f := &trace.File{Records: []trace.Record{

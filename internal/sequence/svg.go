@@ -86,7 +86,8 @@ func (l *Life) SVG() string {
 		}
 		d.row(&l.Steps[i])
 	}
-	d.close()
+	d.open()
+	d.y += 8
 	return d.document()
 }
 
@@ -237,7 +238,27 @@ func (d *diagram) skip(n int) {
 	d.y += 6
 }
 
-func (d *diagram) close() { d.y += 8 }
+// open shows what waits after the last step of a connection that has not ended, e.g. that of a stalled
+// reader.
+func (d *diagram) open() {
+	last := d.before
+	if last == nil || last.Op == trace.Close {
+		return
+	}
+	var parts []string
+	for i, n := range waiting(last) {
+		if n > 0 {
+			parts = append(parts, draw.Bytes.Write(float64(n))+[...]string{" in the receive queue", " owed by the program", " in the send queue"}[i])
+		}
+	}
+	if len(parts) == 0 {
+		return
+	}
+	for line := range strings.Lines(draw.Fold("still open: "+strings.Join(parts, ", "), whyWidth, "", "")) {
+		d.line("gap", line)
+	}
+	d.waitUntil(d.y)
+}
 
 // document puts the parts together: lines below bands below arrows.
 func (d *diagram) document() string {

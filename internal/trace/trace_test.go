@@ -351,6 +351,19 @@ func TestBytesAreQuotedOneByOne(t *testing.T) {
 	}
 }
 
+func TestHeldSaysThatThePeerHasNoRoom(t *testing.T) {
+	for want, h := range map[string]sys.Held{
+		"ESTABLISHED in 1 out 5 unsent 4 peer window 0": {State: "ESTABLISHED", Arrived: 1, Unacknowledged: 5, Unsent: 4, PeerLimited: 8000},
+		"ESTABLISHED out 5 unsent 4":                    {State: "ESTABLISHED", Unacknowledged: 5, Unsent: 4, PeerWindow: 9, PeerLimited: 8000},
+		"ESTABLISHED out 5 unsent 5":                    {State: "ESTABLISHED", Unacknowledged: 5, Unsent: 5}, // a kernel that does not say
+		"ESTABLISHED out 5":                             {State: "ESTABLISHED", Unacknowledged: 5, PeerLimited: 8000},
+	} {
+		if got := HeldText(&h); got != want {
+			t.Errorf("%+v: got %q, want %q", h, got, want)
+		}
+	}
+}
+
 func TestShortTimes(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", 1234: "1.23µs", 12345: "12µs", 1234567: "1.23ms", 1234567890: "1.235s",
