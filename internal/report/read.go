@@ -9,7 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"reflect"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"echod/check"
 	"echod/internal/draw"
@@ -58,6 +60,7 @@ func parse(text []byte) (d Document, err error) {
 	if len(text) > maxFile {
 		return d, fmt.Errorf("larger than %s, which no result is", draw.Bytes.Write(maxFile))
 	}
+	text = withoutControls(text)
 	var head struct {
 		Format         *string `json:"format"`
 		AnsweredInTime *int64  `json:"answered_in_time"`
@@ -98,6 +101,46 @@ func parse(text []byte) (d Document, err error) {
 		return d, errors.New("no answered_in_time, which is needed for the throughput: an older echod has measured it")
 	}
 	return d, valid(d.Result)
+}
+
+// withoutControls returns JSON with U+FFFD in place of the characters in its strings that would change
+// a terminal or that XML does not allow (XML 1.0, section 2.2): a file may come from anywhere.
+func withoutControls(text []byte) []byte {
+	const replacement = `\ufffd`
+	var clean []byte
+	done := 0
+	replace := func(at, length int) {
+		clean = append(append(clean, text[done:at]...), replacement...)
+		done = at + length
+	}
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == 0x7f:
+			replace(i, 1)
+		case text[i] == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0: // U+0080 to U+009F in UTF-8
+			replace(i, 2)
+			i++
+		case bytes.HasPrefix(text[i:], []byte("\xef\xbf\xbe")), bytes.HasPrefix(text[i:], []byte("\xef\xbf\xbf")):
+			replace(i, 3)
+			i += 2
+		case text[i] != '\\' || i+1 == len(text):
+		case bytes.IndexByte([]byte("bfr"), text[i+1]) >= 0:
+			replace(i, 2)
+			i++
+		case text[i+1] == 'u' && i+6 <= len(text):
+			r, err := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
+			if err == nil && r != '\n' && r != '\t' && (unicode.IsControl(rune(r)) || r >= 0xfffe) {
+				replace(i, 6)
+			}
+			i += 5
+		default:
+			i++
+		}
+	}
+	if done == 0 {
+		return text
+	}
+	return append(clean, text[done:]...)
 }
 
 // jsonError returns an error of encoding/json with its place.

@@ -1,10 +1,12 @@
 package report_test
 
 import (
+	"encoding/xml"
 	"errors"
 	"io"
 	"strings"
 	"testing"
+	"unicode"
 
 	"echod/internal/report"
 )
@@ -43,6 +45,42 @@ func TestTraceThatIsCutSaysSo(t *testing.T) {
 	const want = "the file ends within a line: the steps after it are missing"
 	if !strings.HasSuffix(text.String(), "1 connection; "+want+"\n") || !strings.Contains(page.String(), `<p class="warning">`+want) {
 		t.Errorf("got %q and a page, want both to say %q", text.String(), want)
+	}
+}
+
+// A file may come from anywhere: nothing in it is markup, or changes the terminal.
+func TestForeignTextInATraceIsOnlyText(t *testing.T) {
+	const evil = `</title></text></svg><img src=x>\"'&]]>\u001b[31m\r\u0007\u009b1m\ufffe` + "\u009b2m\x7f\uffff"
+	record := func(rest string) string {
+		return `{"conn":1,"call":"E","args":"E","n":5,"result":"E","kernel":{"state":"E","arrived":9},"why":"E",` + rest + "}\n"
+	}
+	file := func(side, first string) report.Trace {
+		text := `{"format":"echod-trace/1","program":"E","side":"` + side + `","start":"2026-11-29T12:00:00Z"}` + "\n" +
+			record(`"engine":"E","rule":"E",`+first) + record(`"op":"receive","asked":9,"events":["E"],"t_ns":9`) + record(`"op":"E","errno":"E","t_ns":10`)
+		return readTrace(t, strings.ReplaceAll(text, `"E"`, `"`+evil+`"`))
+	}
+	server, client := file("server", `"op":"accept","peer":"127.0.0.1:5001"`), file("client", `"op":"connect","peer":"E","local":"127.0.0.1:5001"`)
+	pairs, _ := report.NewPairs(client, server)
+	for name, write := range map[string]func(io.Writer) error{
+		"text":    func(w io.Writer) error { return report.WriteTraceText(w, client) },
+		"page":    func(w io.Writer) error { return report.WriteTraceHTML(w, client) },
+		"picture": func(w io.Writer) error { return report.WriteTraceSVG(w, server) },
+		"both":    func(w io.Writer) error { return report.WritePairsText(w, pairs) },
+	} {
+		var b strings.Builder
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		got := b.String()
+		if name != "text" && name != "both" && strings.Contains(got, "<img") {
+			t.Errorf("%s: has markup of the file", name)
+		}
+		if at := strings.IndexFunc(got, func(r rune) bool { return r != '\n' && (unicode.IsControl(r) || r >= 0xfffe && r <= 0xffff) }); at >= 0 {
+			t.Errorf("%s: has a control character of the file: %q", name, got[max(0, at-20):at+9])
+		}
+		if err := xml.Unmarshal([]byte(got), new(struct{})); name == "picture" && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -206,7 +206,7 @@ func (d *diagram) waitUntil(y int) {
 			class += " odd"
 		}
 		fmt.Fprintf(&d.bands, `<rect class="%s" x="%d" y="%d" width="6" height="%d"><title>%s</title></rect>`,
-			class, strip, d.stepY, y-d.stepY, d.before.State)
+			class, strip, d.stepY, y-d.stepY, html.EscapeString(d.before.State))
 	}
 }
 
