@@ -16,6 +16,7 @@ import (
 	"echod/internal/metrics"
 	"echod/internal/oplog"
 	"echod/internal/page"
+	"echod/internal/sandbox"
 	"echod/internal/server"
 	"echod/internal/sock"
 	"echod/internal/trace"
@@ -23,22 +24,24 @@ import (
 
 // agentFlags are the flags of agent, with their defaults.
 type agentFlags struct {
-	listen sock.Spec
-	family familyFlags
-	token  string
-	limits agent.Limits
-	tls    serverTLSFlags
-	trace  traceFlags
-	admin  adminFlags
-	log    logFlags
+	listen  sock.Spec
+	family  familyFlags
+	token   string
+	limits  agent.Limits
+	tls     serverTLSFlags
+	trace   traceFlags
+	admin   adminFlags
+	sandbox sandboxFlag
+	log     logFlags
 }
 
 func newAgent(p *Process) *cobra.Command {
 	f := agentFlags{
-		listen: mustParse("tcp://:7008"),
-		limits: agent.Limits{Time: agent.DefaultTime, Bytes: agent.DefaultBytes, Runs: agent.DefaultRuns},
-		tls:    serverTLSFlags{least: defaultTLS},
-		log:    logFlags{level: "info", format: "text"},
+		listen:  mustParse("tcp://:7008"),
+		limits:  agent.Limits{Time: agent.DefaultTime, Bytes: agent.DefaultBytes, Runs: agent.DefaultRuns},
+		tls:     serverTLSFlags{least: defaultTLS},
+		sandbox: sandboxFlag{sandbox.Auto},
+		log:     logFlags{level: "info", format: "text"},
 	}
 	cmd := &cobra.Command{
 		Use:   "agent",
@@ -59,6 +62,7 @@ func newAgent(p *Process) *cobra.Command {
 	f.tls.register(cmd)
 	f.trace.register(cmd, true)
 	f.admin.register(cmd)
+	f.sandbox.register(cmd)
 	f.log.register(cmd)
 	return cmd
 }
@@ -69,6 +73,9 @@ func (f *agentFlags) run(cmd *cobra.Command, p *Process) error {
 	listen := []sock.Spec{f.listen}
 	ctx, err := f.family.applyToListeners(cmd.Context(), listen)
 	if err != nil {
+		return err
+	}
+	if err := f.sandbox.check(); err != nil {
 		return err
 	}
 	log := f.log.open(p, oplog.DefaultLimit)
@@ -97,6 +104,11 @@ func (f *agentFlags) run(cmd *cobra.Command, p *Process) error {
 	ln, conn, bound, err := listenForAgent(ctx, spec)
 	if err != nil {
 		return err
+	}
+	needs := f.admin.needs(f.tls)
+	needs.VRFs = sock.ReadsVRFs()
+	if err := f.sandbox.enter(p, needs, log); err != nil {
+		return errors.Join(err, ln.Close(), conn.Close())
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()

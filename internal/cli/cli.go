@@ -28,6 +28,7 @@ type Process struct {
 	Stderr  io.Writer
 	Getenv  func(string) string
 	Environ []string // as of os.Environ; nil: unknown variables are not looked for
+	Own     bool     // whether it is the whole process, so that a verb may confine it
 
 	quiet bool       // --quiet, of a verb that has it
 	log   *oplog.Log // of a verb that has one
@@ -41,6 +42,7 @@ func Main() int {
 		Stderr:  os.Stderr,
 		Getenv:  os.Getenv,
 		Environ: os.Environ(),
+		Own:     true,
 	}))
 }
 

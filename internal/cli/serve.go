@@ -20,6 +20,7 @@ import (
 	"echod/internal/metrics"
 	"echod/internal/oplog"
 	"echod/internal/page"
+	"echod/internal/sandbox"
 	"echod/internal/server"
 	"echod/internal/sock"
 	"echod/internal/trace"
@@ -45,19 +46,21 @@ type serveFlags struct {
 	tls       serverTLSFlags
 	trace     traceFlags
 	admin     adminFlags
+	sandbox   sandboxFlag
 	log       logFlags
 }
 
 func newServe(p *Process) *cobra.Command {
 	f := serveFlags{
-		listen: []sock.Spec{defaultListen},
-		engine: "auto",
-		buffer: engine.DefaultBuffer,
-		memory: engine.DefaultMaxMemory,
-		stall:  engine.DefaultStallTimeout,
-		drain:  30 * time.Second,
-		tls:    serverTLSFlags{least: defaultTLS},
-		log:    logFlags{level: "info", format: "text"},
+		listen:  []sock.Spec{defaultListen},
+		engine:  "auto",
+		buffer:  engine.DefaultBuffer,
+		memory:  engine.DefaultMaxMemory,
+		stall:   engine.DefaultStallTimeout,
+		drain:   30 * time.Second,
+		tls:     serverTLSFlags{least: defaultTLS},
+		sandbox: sandboxFlag{sandbox.Auto},
+		log:     logFlags{level: "info", format: "text"},
 	}
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -104,6 +107,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	f.tls.register(cmd)
 	f.trace.register(cmd, true)
 	f.admin.register(cmd)
+	f.sandbox.register(cmd)
 	f.log.register(cmd)
 }
 
@@ -116,6 +120,9 @@ func (f *serveFlags) run(cmd *cobra.Command, p *Process) error {
 	}
 	cfg, err := f.config()
 	if err != nil {
+		return err
+	}
+	if err := f.sandbox.check(); err != nil {
 		return err
 	}
 	cfg.Log = f.log.open(p, oplog.DefaultLimit)
@@ -149,6 +156,17 @@ func (f *serveFlags) run(cmd *cobra.Command, p *Process) error {
 	followCertificate(ctx, store, cfg.Log)
 	service, err := plan.Bind()
 	if err != nil {
+		return err
+	}
+	needs := f.admin.needs(f.tls)
+	for _, e := range service.Snapshot().Engines {
+		for _, ln := range e.Listeners {
+			needs.Sockets = append(needs.Sockets, ownSocketFile(ln)...)
+		}
+	}
+	needs.Manager, needs.VRFs = os.Getenv(managerVariable), sock.ReadsVRFs()
+	if err := f.sandbox.enter(p, needs, cfg.Log); err != nil {
+		service.Close()
 		return err
 	}
 	view := page.Config{Name: "echod serve", Serve: service.Snapshot, Peers: service.Peers}
@@ -224,29 +242,30 @@ func (f *serveFlags) listeners() ([]engine.Listener, error) {
 // notifyTimeout limits one message to the service manager, whose queue may be full.
 const notifyTimeout = time.Second
 
+// managerVariable has the name of the socket of the service manager (sd_notify(3)).
+const managerVariable = "NOTIFY_SOCKET"
+
 // notifyManager returns a function that sends a state to the service manager
-// (sd_notify(3)), nil if there is no service manager.
+// (sd_notify(3)), nil if there is no service manager. It opens a socket, because the
+// sandbox allows no new one. It connects to nothing: each message has the name of the
+// manager's socket, which may have been created again since the last one.
 func notifyManager() func(state string) error {
-	name := os.Getenv("NOTIFY_SOCKET")
+	name := os.Getenv(managerVariable)
 	if name == "" {
 		return nil
 	}
-	return func(state string) error { return notify(name, state) }
-}
-
-// notify sends one state. It connects each time, as sd_notify(3) does: the service
-// manager may have created the socket again.
-func notify(name, state string) error {
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"}) // unix(7), autobind
 	if err != nil {
+		return func(string) error { return err }
+	}
+	conn.CloseRead() // nobody has a reason to send to it
+	return func(state string) error {
+		if err := conn.SetWriteDeadline(time.Now().Add(notifyTimeout)); err != nil {
+			return err
+		}
+		_, err := conn.WriteToUnix([]byte(state), &net.UnixAddr{Name: name, Net: "unixgram"})
 		return err
 	}
-	defer conn.Close()
-	if err := conn.SetWriteDeadline(time.Now().Add(notifyTimeout)); err != nil {
-		return err
-	}
-	_, err = conn.Write([]byte(state))
-	return err
 }
 
 // serverTLSFlags are the certificate of tls:// listeners, and the clients they accept.

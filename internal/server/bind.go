@@ -18,7 +18,7 @@ import (
 )
 
 // Bind binds every listener of the plan. On an error nothing stays bound. The caller must
-// call Run of the Service, which closes the sockets.
+// call Run or Close of the Service, which close the sockets.
 func (p *Plan) Bind() (*Service, error) {
 	if p.cfg.Log == nil {
 		p.cfg.Log = slog.New(slog.DiscardHandler)
@@ -61,14 +61,19 @@ func (p *Plan) bindGroups(groups []group) ([]*engineServer, error) {
 	for _, g := range groups {
 		server, err := g.engine.New(g.settings(cfg))
 		if err != nil {
-			for _, bound := range servers {
-				bound.Shutdown(canceledContext())
-			}
+			closeAll(servers)
 			return nil, err
 		}
 		servers = append(servers, &engineServer{Server: server, engine: g.engine.Name()})
 	}
 	return servers, nil
+}
+
+// closeAll closes the sockets of servers that do not serve yet.
+func closeAll(servers []*engineServer) {
+	for _, bound := range servers {
+		bound.Shutdown(canceledContext())
+	}
 }
 
 // settings returns cfg with the listeners of this group, and only with settings that its

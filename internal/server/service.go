@@ -66,6 +66,9 @@ func (s *Service) Run(ctx context.Context, signals <-chan os.Signal) error {
 	return err
 }
 
+// Close closes the sockets of a service whose Run is not called.
+func (s *Service) Close() { closeAll(s.servers) }
+
 func (s *Service) serve(m *engineServer) {
 	err := m.Serve()
 	m.returned.Store(true)

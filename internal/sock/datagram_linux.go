@@ -173,6 +173,10 @@ type vrfTable struct {
 
 var systemVRFs = vrfs{sys: "/sys/class/net", accept: "/proc/sys/net/ipv4/udp_l3mdev_accept"}
 
+// ReadsVRFs reports whether PutControl reads files of sysfs: those about VRFs, if a datagram
+// socket may receive from one.
+func ReadsVRFs() bool { return systemVRFs.enabled.Load() }
+
 // vrfTableAge is how long a table is used: interfaces rarely move from one VRF to
 // another.
 const vrfTableAge = 10 * time.Second

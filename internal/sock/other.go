@@ -123,3 +123,6 @@ func ParseControl([]byte) PktInfo { return PktInfo{} }
 
 // PutControl writes nothing: the system chooses the address that the answer leaves from.
 func PutControl([]byte, PktInfo, netip.Addr) int { return 0 }
+
+// ReadsVRFs returns false: VRFs are of Linux.
+func ReadsVRFs() bool { return false }

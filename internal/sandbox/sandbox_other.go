@@ -1,0 +1,7 @@
+//go:build !linux
+
+package sandbox
+
+func supported() error { return errNotLinux }
+
+func enter(Needs) State { return State{Missing: errNotLinux} }
