@@ -25,7 +25,7 @@ var imports = map[string][]string{
 	"internal/admin":             {"internal/accept", "internal/sock", "internal/oplog", "internal/usage"},
 	"internal/agent":             {"internal/accept", "internal/clock", "internal/dial", "internal/errno", "internal/sock", "internal/trace", "internal/usage"},
 	"internal/certs":             {"internal/textfile"},
-	"internal/cli":               {"check", "internal/admin", "internal/agent", "internal/certs", "internal/dial", "internal/draw", "internal/endpoint", "internal/engine", "internal/engines", "internal/hist", "internal/load", "internal/metrics", "internal/nearest", "internal/oplog", "internal/page", "internal/ping", "internal/report", "internal/search", "internal/selftest", "internal/server", "internal/sock", "internal/trace", "internal/watch", "internal/usage"},
+	"internal/cli":               {"check", "internal/admin", "internal/agent", "internal/certs", "internal/dial", "internal/draw", "internal/endpoint", "internal/engine", "internal/engines", "internal/hist", "internal/load", "internal/metrics", "internal/nearest", "internal/oplog", "internal/page", "internal/ping", "internal/report", "internal/sandbox", "internal/search", "internal/selftest", "internal/server", "internal/sock", "internal/trace", "internal/watch", "internal/usage"},
 	"internal/clock":             {},
 	"internal/dial":              {"internal/endpoint", "internal/errno", "internal/usage"},
 	"internal/drain":             {},
@@ -49,6 +49,7 @@ var imports = map[string][]string{
 	"internal/poll":              {"internal/sys"},
 	"internal/report":            {"check", "internal/agent", "internal/dial", "internal/draw", "internal/hist", "internal/load", "internal/ping", "internal/search", "internal/sequence", "internal/trace", "internal/watch"},
 	"internal/rulesdoc":          {"check", "echotest"},
+	"internal/sandbox":           {},
 	"internal/search":            {},
 	"internal/selftest":          {"check", "internal/certs", "internal/engine", "internal/sock"},
 	"internal/sequence":          {"internal/draw", "internal/trace"},
@@ -64,7 +65,7 @@ var imports = map[string][]string{
 }
 
 // kernelPackages are the packages that may import golang.org/x/sys/unix.
-var kernelPackages = []string{"docs/engines/naive", "internal/dial", "internal/engine/reactor", "internal/load", "internal/ping", "internal/poll", "internal/sock", "internal/sys", "internal/sys/sim", "internal/trace"}
+var kernelPackages = []string{"docs/engines/naive", "internal/dial", "internal/engine/reactor", "internal/load", "internal/ping", "internal/poll", "internal/sandbox", "internal/sock", "internal/sys", "internal/sys/sim", "internal/trace"}
 
 // otherModules are directories that hold modules of their own.
 var otherModules = []string{"docs/engines/exercises", "lab", "packaging"}

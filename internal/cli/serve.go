@@ -254,7 +254,7 @@ func notifyManager() func(state string) error {
 	if name == "" {
 		return nil
 	}
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"}) // unix(7), autobind
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"}) // the kernel names it: unix(7)
 	if err != nil {
 		return func(string) error { return err }
 	}

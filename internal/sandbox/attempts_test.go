@@ -301,7 +301,7 @@ func notMade() []uint32 {
 	return slices.Concat(sandbox.Allowed, []uint32{unix.SYS_CLONE}, uprobeCalls[runtime.GOARCH])
 }
 
-// uprobeCalls are made by code that the kernel has inserted for perf. They are exempt from
+// uprobeCalls are made by code that the kernel inserts to measure functions. They are exempt from
 // seccomp, and end a process that makes them itself (arch/x86/kernel/uprobes.c).
 var uprobeCalls = map[string][]uint32{"amd64": {335, 336}}
 

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"echod/internal/cli"
 )
 
@@ -216,9 +218,22 @@ func TestAgentKeepsItsPromisesInTheSandbox(t *testing.T) {
 	}
 }
 
+// allowCore lets processes of this test dump core, as with ulimit -c.
+func allowCore(t *testing.T) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	limit.Cur = limit.Max
+	if err := syscall.Setrlimit(unix.RLIMIT_CORE, &limit); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestCrashesAreReportedInTheSandbox: SIGQUIT writes the stacks, and with GOTRACEBACK=crash
 // the process ends by SIGABRT, which writes a core dump where the system wants one.
 func TestCrashesAreReportedInTheSandbox(t *testing.T) {
+	allowCore(t)
 	for _, tt := range []struct {
 		traceback string
 		code      int // -1: ended by a signal
@@ -226,7 +241,8 @@ func TestCrashesAreReportedInTheSandbox(t *testing.T) {
 		t.Run(tt.traceback, func(t *testing.T) {
 			t.Parallel()
 			needSandbox(t)
-			e := start(t, t.TempDir(), []string{"GOTRACEBACK=" + tt.traceback}, "serve", "--listen", "tcp://127.0.0.1:0")
+			dir := t.TempDir()
+			e := start(t, dir, []string{"GOTRACEBACK=" + tt.traceback}, "serve", "--listen", "tcp://127.0.0.1:0")
 			code, log := e.stop(syscall.SIGQUIT)
 			if code != tt.code || !strings.Contains(log, "SIGQUIT: quit") || !strings.Contains(log, "\ngoroutine ") || strings.Contains(log, "SIGSYS") {
 				t.Errorf("got exit code %d, log:\n%s", code, log)
@@ -234,6 +250,9 @@ func TestCrashesAreReportedInTheSandbox(t *testing.T) {
 			status := e.cmd.ProcessState.Sys().(syscall.WaitStatus)
 			if tt.code < 0 && status.Signal() != syscall.SIGABRT {
 				t.Errorf("ended by %v, want SIGABRT", status.Signal())
+			}
+			if pattern, _ := os.ReadFile("/proc/sys/kernel/core_pattern"); string(pattern) == "core\n" && status.Signaled() && !status.CoreDump() {
+				t.Error("no core was dumped")
 			}
 		})
 	}

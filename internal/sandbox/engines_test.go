@@ -39,8 +39,7 @@ var clientCalls = []uint32{
 	unix.SYS_WRITEV, unix.SYS_CLOSE_RANGE,
 }
 
-// oldClientCalls are those that only older architectures have: access, getrlimit and
-// arch_prctl, which the dynamic linker makes.
+// oldClientCalls are those of the dynamic linker that only older architectures have.
 var oldClientCalls = map[string][]uint32{"amd64": {21, 97, 158}}
 
 // TestEnginesUnderTheFilter is the whole suite of enginetest, or, without

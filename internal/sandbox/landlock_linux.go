@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -85,7 +87,23 @@ func rules(needs Needs) []landlock.Rule {
 		allow(llsys.AccessFSReadDir, "/sys/class/net")
 		allow(llsys.AccessFSReadFile, "/sys/devices")
 	}
+	if folder := coreFolder(); folder != "" {
+		allow(llsys.AccessFSMakeReg|llsys.AccessFSWriteFile|llsys.AccessFSTruncate, folder)
+	}
 	return all
+}
+
+// coreFolder returns the folder of a core dump, "" if none is written into a file (core(5)).
+// Go ends in a way that dumps core only with GOTRACEBACK=crash. The kernel then writes with
+// the rights of the process.
+func coreFolder() string {
+	var limit unix.Rlimit
+	pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern")
+	if err != nil || bytes.HasPrefix(pattern, []byte("|")) || os.Getenv("GOTRACEBACK") != "crash" ||
+		unix.Getrlimit(unix.RLIMIT_CORE, &limit) != nil || limit.Cur == 0 {
+		return ""
+	}
+	return filepath.Dir(string(pattern))
 }
 
 // pin keeps paths in the kernel's memory. A rule is about an inode. Procfs makes another

@@ -31,7 +31,7 @@ var allowed = []uint32{
 	unix.SYS_MUNMAP, unix.SYS_MADVISE, unix.SYS_SCHED_YIELD, unix.SYS_NANOSLEEP, unix.SYS_CLOCK_GETTIME, unix.SYS_EXIT, unix.SYS_EXIT_GROUP,
 	unix.SYS_GETPID, unix.SYS_GETTID, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_RT_SIGACTION, unix.SYS_SIGALTSTACK,
 	unix.SYS_RESTART_SYSCALL, unix.SYS_SCHED_GETAFFINITY, unix.SYS_PREAD64, unix.SYS_GETRANDOM,
-	// Threads of a C library, in a binary that was built with cgo.
+	// Threads of a C library, in a binary that was built with CGO_ENABLED=1.
 	unix.SYS_RSEQ, unix.SYS_SET_ROBUST_LIST, unix.SYS_BRK,
 	// CPU profiles.
 	unix.SYS_SETITIMER, unix.SYS_TIMER_CREATE, unix.SYS_TIMER_SETTIME, unix.SYS_TIMER_DELETE,
@@ -40,8 +40,8 @@ var allowed = []uint32{
 	unix.SYS_NEWFSTATAT, unix.SYS_FSTAT, unix.SYS_STATFS, unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_LSEEK, unix.SYS_FCNTL, unix.SYS_GETCWD,
 }
 
-// condition is a condition on the argument number arg of a call, from 0: it is one of oneOf;
-// or it has some of the bits any, and none of the bits none. All arguments here are int, or
+// condition is a condition on an argument of a call, whose numbers are from 0: it is one of
+// oneOf; or it has some of the bits any, and none of the bits none. All arguments here are int, or
 // their upper half has no such bits, so the lower half is checked.
 type condition struct {
 	arg   uint32
