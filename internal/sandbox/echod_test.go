@@ -41,7 +41,13 @@ type echod struct {
 // start runs echod with --sandbox on until the line of its admin address.
 func start(t *testing.T, dir string, env []string, args ...string) *echod {
 	t.Helper()
-	e := &echod{t: t, cmd: exec.Command(os.Args[0], append(args, "--sandbox", "on", "--admin", "127.0.0.1:0", "--admin-pprof")...)}
+	return startCommand(t, dir, env, append([]string{os.Args[0]}, args...)...)
+}
+
+// startCommand runs echod with a command that starts it.
+func startCommand(t *testing.T, dir string, env []string, command ...string) *echod {
+	t.Helper()
+	e := &echod{t: t, cmd: exec.Command(command[0], append(command[1:], "--sandbox", "on", "--admin", "127.0.0.1:0", "--admin-pprof")...)}
 	e.cmd.Dir = dir
 	e.cmd.Env = append(append(os.Environ(), asEchod+"=1"), env...)
 	stderr, err := e.cmd.StderrPipe()
