@@ -72,6 +72,13 @@ var errnos = map[string][]string{
 	"eventfd2":      {"EMFILE", "ENFILE", "ENODEV", "ENOMEM"},
 	"epoll_create1": {"EMFILE", "ENFILE", "ENOMEM"},
 	"prlimit64":     {"EPERM"},
+
+	// landlock_create_ruleset(2), landlock_add_rule(2), seccomp(2): the sandbox of serve and
+	// agent. A kernel without Landlock, or where it is switched off; a container that forbids
+	// the calls.
+	"landlock_create_ruleset": {"ENOSYS", "EOPNOTSUPP", "ENOMEM", "EPERM"},
+	"landlock_add_rule":       {"ENOMEM", "EPERM"},
+	"seccomp":                 {"EACCES", "ENOMEM", "ENOSYS", "EINVAL", "EPERM"},
 }
 
 // Errnos returns the errnos of the call in target.

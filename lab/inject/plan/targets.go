@@ -36,6 +36,9 @@ var starts = []Use{{"socket", Any}, {"bind", Any}, {"listen", Any}, {"setsockopt
 	{"newfstatat", Any}, {"fstat", Any}, {"statfs", Any}, {"readlinkat", Any}, {"uname", Any},
 	{"prlimit64", Any}}
 
+// sandboxes are the calls with which serve and agent confine themselves.
+var sandboxes = []Use{{"landlock_create_ruleset", Any}, {"landlock_add_rule", Any}, {"seccomp", Any}}
+
 // endQueries are the calls at the end of a TCP stream: how many bytes the kernel still has
 // to deliver, and the error of the connection.
 var endQueries = []Use{{"ioctl", Any}, {"getsockopt", Any}}
@@ -51,7 +54,7 @@ func goNet() []Target {
 	plain := []Use{{"recvfrom", Any}, {"write", Streams}} // a stream peeks before it allocates a buffer
 	lean := serve("net/lean", TCP, accepts, endQueries, []Use{{"recvfrom", Any}, {"sendto", Any}})
 	lean.Lean = true
-	start := serve("net/start", TCP, starts, unixStarts, []Use{{"getsockopt", Any}, {"getpeername", Any}})
+	start := serve("net/start", TCP, starts, sandboxes, unixStarts, []Use{{"getsockopt", Any}, {"getpeername", Any}})
 	start.Phase = Starting
 	return []Target{
 		serve("net/tcp", TCP, accepts, endQueries, plain),
@@ -82,7 +85,7 @@ func reactor(engine, waits string) []Target {
 		return Target{Name: engine + "/" + string(focus), Verb: "serve", Engine: engine, Focus: focus, Calls: calls}
 	}
 	start := Target{Name: engine + "/start", Verb: "serve", Engine: engine, Focus: TCP, Phase: Starting,
-		Calls: slices.Concat(starts, unixStarts, []Use{{"getsockopt", Any}})}
+		Calls: slices.Concat(starts, sandboxes, unixStarts, []Use{{"getsockopt", Any}})}
 	waiting := []Use{{waits, Any}}
 	if waits != "ppoll" {
 		waiting = append(waiting, Use{"ppoll", Any}) // checks whether the backlog of a unix socket is empty
@@ -108,7 +111,7 @@ func others() []Target {
 			Calls: []Use{{"recvmsg", Any}, {"sendmsg", Any}, {"shutdown", Any}}},
 		{Name: "agent/log", Verb: "agent", Focus: Scenario, Calls: []Use{{"write", Log}}},
 		{Name: "agent/start", Verb: "agent", Focus: Scenario, Phase: Starting,
-			Calls: slices.Concat(starts, []Use{{"getsockopt", Any}})},
+			Calls: slices.Concat(starts, sandboxes, []Use{{"getsockopt", Any}})},
 		{Name: "watch/kept", Verb: "watch", Focus: Probes, Calls: append([]Use{{"recvmsg", Any}}, transfers...)},
 		{Name: "watch/reconnect", Verb: "watch", Focus: Probes, Calls: dials},
 		drain("agent", "", Scenario, []Use{{"setsockopt", Any}, {"epoll_ctl", Any}, {"write", Log}}),
@@ -142,6 +145,8 @@ func (t Target) Excluded(call string) string {
 		return ""
 	case "access":
 		return "made by the dynamic linker"
+	case "landlock_restrict_self":
+		return "the runtime makes it in each thread, and ends the process if it fails in some of them"
 	case "pread64":
 		return "only the Go runtime makes it, to read the limits of its control group"
 	case "getrandom":
