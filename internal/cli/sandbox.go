@@ -50,12 +50,3 @@ func (f *adminFlags) needs(tls serverTLSFlags) sandbox.Needs {
 	}
 	return needs
 }
-
-// ownSocketFile returns the path of the file of a unix socket that the process has made,
-// and removes at the end.
-func ownSocketFile(ln sock.Spec) []string {
-	if ln.Network != "unix" || ln.File == (sock.FileID{}) {
-		return nil
-	}
-	return []string{ln.Path}
-}

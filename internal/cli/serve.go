@@ -158,14 +158,7 @@ func (f *serveFlags) run(cmd *cobra.Command, p *Process) error {
 	if err != nil {
 		return err
 	}
-	needs := f.admin.needs(f.tls)
-	for _, e := range service.Snapshot().Engines {
-		for _, ln := range e.Listeners {
-			needs.Sockets = append(needs.Sockets, ownSocketFile(ln)...)
-		}
-	}
-	needs.Manager, needs.VRFs = os.Getenv(managerVariable), sock.ReadsVRFs()
-	if err := f.sandbox.enter(p, needs, cfg.Log); err != nil {
+	if err := f.confine(p, service, cfg.Log); err != nil {
 		service.Close()
 		return err
 	}
@@ -176,6 +169,20 @@ func (f *serveFlags) run(cmd *cobra.Command, p *Process) error {
 	web.serve(view, readiness(service),
 		append(certificateMetrics(store), p.logMetrics(), metrics.Serve(service.Snapshot))...)
 	return service.Run(ctx, signals)
+}
+
+// confine enters the sandbox, with what service needs.
+func (f *serveFlags) confine(p *Process, service *server.Service, log *slog.Logger) error {
+	needs := f.admin.needs(f.tls)
+	needs.Manager, needs.VRFs = os.Getenv(managerVariable), sock.ReadsVRFs()
+	for _, e := range service.Snapshot().Engines {
+		for _, ln := range e.Listeners {
+			if ln.Network == "unix" && ln.File != (sock.FileID{}) { // it is not inherited
+				needs.Sockets = append(needs.Sockets, ln.Path)
+			}
+		}
+	}
+	return f.sandbox.enter(p, needs, log)
 }
 
 // readiness returns a function that reports whether a service accepts connections: it
