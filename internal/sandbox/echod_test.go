@@ -18,6 +18,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,7 +48,9 @@ func start(t *testing.T, dir string, env []string, args ...string) *echod {
 // startCommand runs echod with a command that starts it.
 func startCommand(t *testing.T, dir string, env []string, command ...string) *echod {
 	t.Helper()
-	e := &echod{t: t, cmd: exec.Command(command[0], append(command[1:], "--sandbox", "on", "--admin", "127.0.0.1:0", "--admin-pprof")...)}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // a process without a call may hang
+	t.Cleanup(cancel)
+	e := &echod{t: t, cmd: exec.CommandContext(ctx, command[0], append(command[1:], "--sandbox", "on", "--admin", "127.0.0.1:0", "--admin-pprof")...)}
 	e.cmd.Dir = dir
 	e.cmd.Env = append(append(os.Environ(), asEchod+"=1"), env...)
 	stderr, err := e.cmd.StderrPipe()
