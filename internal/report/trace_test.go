@@ -3,6 +3,7 @@ package report_test
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -97,6 +98,23 @@ func TestTraceAsPage(t *testing.T) {
 		if got := strings.Count(page, part); got != want {
 			t.Errorf("%s: got %d, want %d", part, got, want)
 		}
+	}
+}
+
+// Only the first 50 lives have a picture; the number of each is in the table, for --conn.
+func TestPageOfManyConnectionsSaysHowToDrawTheOthers(t *testing.T) {
+	text := strings.SplitAfter(traceText, "\n")[0]
+	for i := range 53 {
+		text += fmt.Sprintf(`{"t_ns":9,"conn":%d,"peer":"127.0.0.1:%d","op":"accept","call":"accept4","n":8}`+"\n", i+1, 5001+i)
+	}
+	var b strings.Builder
+	if err := report.WriteTraceHTML(&b, readTrace(t, text)); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	note, row := strings.Index(page, "3 of them are not drawn. --conn N draws connection N alone"), strings.Index(page, `<th scope="row">127.0.0.1:5053</th><td>still open</td><td>53</td>`)
+	if note < 0 || row < note || strings.Count(page, "<svg ") != 50 {
+		t.Errorf("got the note at %d, the row of connection 53 at %d, and %d pictures; want the note before the table, and 50", note, row, strings.Count(page, "<svg "))
 	}
 }
 
