@@ -3,6 +3,8 @@ package page_test
 import (
 	"context"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"echod/internal/engine"
 	"echod/internal/page"
+	"echod/internal/sequence"
 	"echod/internal/sys"
 	"echod/internal/trace"
 )
@@ -144,4 +147,32 @@ func TestPageWithoutTracesHasNoLinkToOne(t *testing.T) {
 			t.Errorf("the page has a link:\n%s", text)
 		}
 	})
+}
+
+// In a picture, the height of a box is a length of time or a number of bytes: no rule for something else
+// on the page may set it.
+func TestStyleOfThePageLeavesThePictureAsItIs(t *testing.T) {
+	life := sequence.Lives(&trace.File{Records: []trace.Record{
+		{Conn: 1, Op: trace.Accept, Held: &sys.Held{State: "ESTABLISHED", Arrived: 5}}, {Conn: 1, Op: trace.Receive, N: 5, Asked: 5, Held: &sys.Held{State: "CLOSE_WAIT"}}, {Conn: 1, Op: trace.Close},
+	}})[0]
+	classes := map[string]bool{}
+	for _, names := range regexp.MustCompile(`class="([^"]*)"`).FindAllStringSubmatch(life.SVG(), -1) {
+		for _, name := range strings.Fields(names[1]) {
+			classes[name] = true
+		}
+	}
+	for _, name := range []string{"page/page.css", "page/trace.css"} {
+		style, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range regexp.MustCompile(`(?m)^ *\.([a-z]+) \{([^}]*)\}`).FindAllStringSubmatch(string(style), -1) {
+			if classes[rule[1]] && regexp.MustCompile(`\b(height|width|display|fill|stroke):`).MatchString(rule[2]) {
+				t.Errorf("%s: .%s {%s} is also the style of a part of the picture: restrict it, e.g. to div.%s", name, rule[1], rule[2], rule[1])
+			}
+		}
+	}
+	if !classes["strip"] || !classes["band"] {
+		t.Errorf("got the classes %v, want those of a picture", classes)
+	}
 }

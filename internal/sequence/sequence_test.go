@@ -3,10 +3,12 @@ package sequence
 import (
 	"encoding/xml"
 	"fmt"
+	"html"
 	"io"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -132,6 +134,22 @@ func TestPictureShowsWhatWaitsOnAnOpenConnection(t *testing.T) {
 		if got := strings.Count(picture, `class="band `); got != tt.bands || strings.Join(words, " ") != tt.words {
 			t.Errorf("%s: got %d bands and %q, want %d and %q", tt.name, got, words, tt.bands, tt.words)
 		}
+	}
+}
+
+func TestEscapedBytesFitIntoThePicture(t *testing.T) {
+	data := []byte("\x00\x00\x00\x00\x00\x00\x00\x00\x1c\x18\xec\xa1")
+	picture := Lives(steps(trace.Server, trace.Record{Op: trace.Receive, Call: "recv", Args: "14, 262144, 0", N: 64, Asked: 99, Data: data}))[0].SVG()
+	var all string
+	for _, part := range strings.Split(picture, `<text class="call"`)[1:] {
+		line := html.UnescapeString(part[strings.Index(part, ">")+1 : strings.Index(part, "</text>")])
+		if n := utf8.RuneCountInString(line); n > callWidth || strings.HasSuffix(line, `\x`) || strings.HasSuffix(line, `\`) {
+			t.Errorf("got a line of %d characters: %s", n, line)
+		}
+		all += line
+	}
+	if want := `"\x00\x00\x00\x00\x00\x00\x00\x00\x1c\x18\xec\xa1"…`; !strings.HasSuffix(all, want) {
+		t.Errorf("got %s, want all of %s", all, want)
 	}
 }
 

@@ -163,12 +163,35 @@ func (d *diagram) text(s *Step) {
 		call = "+" + trace.Short(s.At) + call
 	}
 	for line := range strings.Lines(draw.Fold(call, callWidth, "", "  ")) {
-		d.line("call", line)
+		for line = strings.TrimRight(line, "\n"); line != ""; {
+			at := cut(line)
+			d.line("call", line[:at])
+			if line = line[at:]; line != "" {
+				line = "  " + line
+			}
+		}
 	}
 	for line := range strings.Lines(draw.Fold(s.Why, whyWidth, "", "")) {
 		d.line("why", line)
 	}
 	d.y += 6
+}
+
+// cut returns how much of a line of a call has room in a line: a word can be longer, e.g. bytes that are
+// all escaped. An escape, e.g. \x00, is not divided.
+func cut(line string) int {
+	end, n := len(line), 0
+	for i := range line {
+		if n == callWidth {
+			end = i
+			break
+		}
+		n++
+	}
+	if at := strings.LastIndexByte(line[:end], '\\'); end < len(line) && at > 2 && end-at < len(`\x00`) {
+		return at
+	}
+	return end
 }
 
 func (d *diagram) line(class, text string) {
