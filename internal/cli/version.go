@@ -9,7 +9,7 @@ import (
 )
 
 // version and commit can be set by the linker:
-// -ldflags "-X echod/internal/cli.version=1.2.3". By default, they are what the Go
+// -ldflags "-X echod/internal/cli.version=v1.2.3". By default, they are what the Go
 // toolchain has recorded in the binary.
 var version, commit string
 
