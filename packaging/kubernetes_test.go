@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
 // object is the part of a Kubernetes object that the tests use.
@@ -36,6 +38,7 @@ type object struct {
 
 type container struct {
 	Name  string
+	Image string
 	Args  []string
 	Ports []struct {
 		Name          string
@@ -46,10 +49,14 @@ type container struct {
 	} `yaml:"readinessProbe"`
 }
 
-// mesh returns the objects of the manifest by their kind.
+// mesh returns the objects that kustomize makes of the manifest, by their kind.
 func mesh(t *testing.T) map[string]object {
 	t.Helper()
-	text, err := os.ReadFile("kubernetes/mesh.yaml")
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := made.AsYaml()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +71,39 @@ func mesh(t *testing.T) map[string]object {
 			t.Fatal(err)
 		}
 		all[o.Kind] = o
+	}
+}
+
+// TestTheImageIsNamedOnce: all containers have the image of kustomization.yaml, and all objects
+// are in its namespace.
+func TestTheImageIsNamedOnce(t *testing.T) {
+	text, err := os.ReadFile("kubernetes/kustomization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Namespace string
+		Images    []struct {
+			Name string `yaml:"newName"`
+			Tag  string `yaml:"newTag"`
+		}
+	}
+	if err := yaml.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	all := mesh(t)
+	for _, c := range all["DaemonSet"].Spec.Template.Spec.Containers {
+		if image := want.Images[0].Name + ":" + want.Images[0].Tag; c.Image != image {
+			t.Errorf("%s has the image %s, want %s", c.Name, c.Image, image)
+		}
+	}
+	if name := all["Namespace"].Metadata.Name; name != want.Namespace {
+		t.Errorf("the namespace %s is made, want %s", name, want.Namespace)
+	}
+	for _, kind := range []string{"Service", "DaemonSet"} {
+		if got := all[kind].Metadata.Namespace; got != want.Namespace {
+			t.Errorf("%s is in the namespace %q, want %s", kind, got, want.Namespace)
+		}
 	}
 }
 
