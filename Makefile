@@ -2,10 +2,13 @@
 
 GO ?= go
 
-.PHONY: build test race vet lint cross fuzz mutate simulate conformance soak bench bench-engines bench-uring compare matrix matrix-quick inject inject-quick clean
+.PHONY: build dist test race vet lint cross fuzz mutate simulate conformance soak bench bench-engines bench-uring compare matrix matrix-quick inject inject-quick vulncheck clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
+
+dist: ## archives, packages and images of the commit, in bin/dist; MAINTAINER is who answers for the packages
+	cd packaging && $(GO) run ./dist $(DIST)
 
 test: ## all tests
 	$(GO) test ./...
@@ -63,6 +66,9 @@ inject: ## every system call of the real binary with every errno, under strace, 
 
 inject-quick: ## a sample of that, the same each time, within a minute
 	cd lab/inject && $(GO) run . -sample 90 -seed 1 $(INJECT)
+
+vulncheck: ## known vulnerabilities in what is published; VULNDB=latest for the newest list
+	sh .ci/vulnerabilities $(VULNDB)
 
 clean:
 	rm -rf bin
