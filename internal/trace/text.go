@@ -93,7 +93,7 @@ func HeldText(h *sys.Held) string {
 			parts = append(parts, fmt.Sprintf("%s %d", one.name, one.n))
 		}
 	}
-	if h.Unsent > 0 && h.PeerWindow == 0 && h.PeerLimited > 0 { // PeerLimited: the window is known to the kernel
+	if h.Unsent > 0 && h.PeerWindow == 0 && h.PeerLimited > 0 && h.State != "CLOSE" { // PeerLimited: the window is known to the kernel
 		parts = append(parts, "peer window 0")
 	}
 	return strings.Join(parts, " ")

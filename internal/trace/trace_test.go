@@ -119,6 +119,9 @@ func TestReasonsFollowFromTheCalls(t *testing.T) {
 		}, []string{
 			"a connection was in the queue of the listener", "3 bytes are owed", "all is sent: nothing is owed", "the peer has finished, and then it has reset the connection",
 			"the connection has ended already: close will send nothing", "a reset: the peer has reset the connection before"}},
+		{"reset after our FIN", Server, []Record{{Op: Accept}, {Op: Shutdown}, {Op: Query, Errno: "ECONNRESET"}, {Op: LingerOn}, {Op: Close}}, []string{
+			"a connection was in the queue of the listener", "a FIN: the client is refused, and has time to read why", "the peer has reset the connection",
+			"the connection has ended already: close will send nothing", "a reset: the peer has reset the connection before"}},
 		{"a reset that select cannot tell from bytes", Server, []Record{{Op: Accept}, {Op: Wait, Events: []Event{Readable}, Held: held("CLOSE", 0)}, {Op: Receive, Asked: 9, Errno: "ECONNRESET"}}, []string{
 			"a connection was in the queue of the listener", "the connection has failed: the next call says how", "the peer has reset the connection"}},
 		{"a client that is reset", Client, []Record{{Op: Connect}, {Op: Receive, Asked: 9, Errno: "ECONNRESET"}, {Op: Close}}, []string{
@@ -133,7 +136,7 @@ func TestReasonsFollowFromTheCalls(t *testing.T) {
 		}, []string{
 			"a connection was in the queue of the listener", "the honest end: close will send a FIN, and not a reset",
 			"a FIN: all is sent, but not yet acknowledged, so the socket stays open", "7 bytes are not acknowledged yet",
-			"7 bytes are not acknowledged yet: the kernel goes on to deliver them",
+			"7 bytes were not acknowledged when it was asked: the kernel goes on to deliver what is left",
 		}},
 		{"without memory of its own", Server, []Record{
 			{Op: Accept}, {Op: Peek, N: 5, Asked: 9}, {Op: Send, N: 3, Asked: 5}, {Op: Receive, N: 3, Asked: 3}, {Op: Watch, Events: []Event{Writable}},
@@ -356,6 +359,7 @@ func TestHeldSaysThatThePeerHasNoRoom(t *testing.T) {
 		"ESTABLISHED in 1 out 5 unsent 4 peer window 0": {State: "ESTABLISHED", Arrived: 1, Unacknowledged: 5, Unsent: 4, PeerLimited: 8000},
 		"ESTABLISHED out 5 unsent 4":                    {State: "ESTABLISHED", Unacknowledged: 5, Unsent: 4, PeerWindow: 9, PeerLimited: 8000},
 		"ESTABLISHED out 5 unsent 5":                    {State: "ESTABLISHED", Unacknowledged: 5, Unsent: 5}, // a kernel that does not say
+		"CLOSE out 5 unsent 4":                          {State: "CLOSE", Unacknowledged: 5, Unsent: 4, PeerLimited: 8000},
 		"ESTABLISHED out 5":                             {State: "ESTABLISHED", Unacknowledged: 5, PeerLimited: 8000},
 	} {
 		if got := HeldText(&h); got != want {

@@ -146,6 +146,9 @@ func (s *story) why(r *Record) string {
 		}
 		return "the honest end: close will send a FIN, and not a reset"
 	case LingerOn:
+		if s.gone != "" {
+			return "the connection has ended already: close will send nothing"
+		}
 		return "close will send a reset"
 	case Query:
 		return notAcknowledged(r.N)
@@ -307,7 +310,7 @@ func (s *story) whyClosed() string {
 	case s.unread > 0:
 		return fmt.Sprintf("a reset: %s unread", are(int64(s.unread)))
 	case s.shut && s.queried > 0:
-		return notAcknowledged(s.queried) + ": the kernel goes on to deliver them"
+		return fmt.Sprintf("%s not acknowledged when it was asked: the kernel goes on to deliver what is left", were(s.queried))
 	case s.shut:
 		return "all is acknowledged"
 	}
@@ -334,6 +337,13 @@ func are(n int64) string {
 		return "1 byte is"
 	}
 	return fmt.Sprintf("%d bytes are", n)
+}
+
+func were(n int) string {
+	if n == 1 {
+		return "1 byte was"
+	}
+	return fmt.Sprintf("%d bytes were", n)
 }
 
 // they and stay refer to n bytes that were named before.
