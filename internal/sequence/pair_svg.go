@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"echod/internal/draw"
 	"echod/internal/trace"
 )
 
@@ -90,28 +91,37 @@ func (p *Pair) SVG() string {
 		return ""
 	}
 	d := pairPicture{exchange: exchange{text: pairText, y: 30}, at: map[*Step]int{}}
-	rows := p.rows()
-	shown := rows
-	if len(rows) > MaxRows {
-		shown = rows[:MaxRows]
+	if !p.Client.whole() || !p.Server.whole() {
+		d.lines("gap", "steps are missing in a trace: bytes have no arrows")
+		d.y += 6
 	}
-	last := time.Duration(0)
-	for _, r := range shown {
-		d.row(r, r.at-last)
-		last = r.at
-	}
-	if n := len(rows) - len(shown); n > 0 {
-		d.lines("gap", fmt.Sprintf("%d more steps are not shown", n))
+	rows, before := p.rows(), time.Duration(0)
+	first, last := MaxRows*2/3, len(rows)-MaxRows/3
+	for i, r := range rows {
+		if len(rows) > MaxRows && i >= first && i < last {
+			if i == first {
+				d.skipped = d.y + 9
+				d.lines("gap", fmt.Sprintf("%s steps are not shown", draw.Whole(float64(last-first))))
+				fmt.Fprintf(&d.letters, `<path class="fold" d="M%d %dH%d"/>`, clientAt, d.skipped, serverAt)
+				d.y += 6
+			}
+			d.at[r.step] = d.skipped
+		} else {
+			d.row(r, r.at-before)
+		}
+		before = r.at
 	}
 	d.across(p, p.Client, p.Server, clientAt, clientKernelAt, serverKernelAt, serverAt)
 	d.across(p, p.Server, p.Client, serverAt, serverKernelAt, clientKernelAt, clientAt)
 	return d.finish(p)
 }
 
-// pairPicture is a picture in the making. At is where the steps are.
+// pairPicture is a picture in the making. At is where the steps are, and skipped where those are that
+// are not shown; 0 if all are.
 type pairPicture struct {
 	exchange
-	at map[*Step]int
+	at      map[*Step]int
+	skipped int
 }
 
 func (d *pairPicture) row(r *pairRow, quiet time.Duration) {
@@ -143,16 +153,16 @@ func (d *pairPicture) row(r *pairRow, quiet time.Duration) {
 // across draws what one end has sent, and where the other has received it. What nobody has received,
 // as far as the trace shows it, ends in the network.
 func (d *pairPicture) across(p *Pair, from, to *Life, x1, x2, x3, x4 int) {
-	arrived := map[*Step]int64{}
 	if from.whole() && to.whole() {
+		arrived := map[*Step]int64{}
 		for _, m := range moves(from, to) {
 			arrived[m.sent] += m.bytes
 			d.slant(m.sent, m.received, x1, x2, x3, x4, "", compact(m.bytes))
 		}
-	}
-	for i := range from.Steps {
-		if s := &from.Steps[i]; s.Op == trace.Send && int64(s.N) > arrived[s] {
-			d.slant(s, nil, x1, x2, x3, x4, "", compact(int64(s.N)-arrived[s]))
+		for i := range from.Steps {
+			if s := &from.Steps[i]; s.Op == trace.Send && int64(s.N) > arrived[s] {
+				d.slant(s, nil, x1, x2, x3, x4, "", compact(int64(s.N)-arrived[s]))
+			}
 		}
 	}
 	if c, a := from.first(trace.Connect), to.first(trace.Accept); c != nil {
@@ -172,13 +182,20 @@ func (d *pairPicture) across(p *Pair, from, to *Life, x1, x2, x3, x4 int) {
 }
 
 // slant draws an arrow from the program at x1 over its kernel at x2 and the kernel at x3 to the
-// program at x4; to the middle of the network if to is nil or not shown.
+// program at x4; to the middle of the network if to is nil. An arrow between two steps that are not
+// shown is not shown either.
 func (d *pairPicture) slant(from, to *Step, x1, x2, x3, x4 int, class, label string) {
 	y1, ok := d.at[from]
 	if !ok {
 		return
 	}
 	y4, ok := d.at[to]
+	if y1 == d.skipped {
+		if !ok || y4 == d.skipped {
+			return
+		}
+		label = "" // many begin there
+	}
 	path := fmt.Sprintf("M%d %dH%dL%d %dH%d", x1, y1, x2, x3, y4, x4)
 	end, y := x4, y4
 	if to == nil || !ok {

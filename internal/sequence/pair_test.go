@@ -182,3 +182,42 @@ func TestPortThatIsUsedAgain(t *testing.T) {
 		t.Errorf("got %d pairs of 2 and 1 connections, want none", len(pairs))
 	}
 }
+
+// What was received in a step that is not shown has arrived, and the end of a long connection is shown.
+func TestPictureOfALongPairLosesNothing(t *testing.T) {
+	w := &wire{}
+	call := func(to *[]trace.Record, rec trace.Record) {
+		w.record(to, w.now, w.now+1000, rec)
+		w.now += 2000
+	}
+	call(&w.client, trace.Record{Op: trace.Connect, Local: "10.0.0.1:5001"})
+	call(&w.server, trace.Record{Op: trace.Accept, Peer: "10.0.0.1:5001"})
+	for range MaxRows {
+		for _, way := range []*[]trace.Record{&w.client, &w.server} {
+			call(way, trace.Record{Op: trace.Send, N: 7, Asked: 7})
+			call(way, trace.Record{Op: trace.Send, N: 7, Asked: 7})
+			other := &w.client
+			if way == other {
+				other = &w.server
+			}
+			call(other, trace.Record{Op: trace.Receive, N: 14, Asked: 99})
+		}
+	}
+	for _, way := range [][2]*[]trace.Record{{&w.client, &w.server}, {&w.server, &w.client}} {
+		call(way[0], trace.Record{Op: trace.Shutdown})
+		call(way[1], trace.Record{Op: trace.Receive, Asked: 99})
+	}
+	client, server := w.traces(0)
+	const inTheNetwork = `H90"` // the end of an arrow
+	picture := Match(client, server)[0].SVG()
+	if n := strings.Count(picture, `class="arrow fin"`); n != 2 || strings.Contains(picture, inTheNetwork) || !strings.Contains(picture, ">606 steps are not shown<") {
+		t.Errorf("got %d FINs, an arrow that ends in the network: %t; want 2, none, and a line for the 606 steps that are not shown", n, strings.Contains(picture, inTheNetwork))
+	}
+
+	client.Records = append(client.Records, trace.Record{Op: trace.Lost, N: 3})
+	client.Records[len(client.Records)-1], client.Records[len(client.Records)-2] = client.Records[len(client.Records)-2], client.Records[len(client.Records)-1]
+	picture = Match(client, server)[0].SVG()
+	if strings.Contains(picture, inTheNetwork) || !strings.Contains(picture, "steps are missing in a trace: bytes") {
+		t.Errorf("with steps that are lost: got an arrow that ends in the network: %t; want none, and a line that says why", strings.Contains(picture, inTheNetwork))
+	}
+}
