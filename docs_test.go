@@ -222,3 +222,31 @@ func TestStringsHaveNoListedPhrase(t *testing.T) {
 		})
 	}
 }
+
+// TestChangesHaveTheSectionsOfKeepAChangelog: every change is in a section, each section is there
+// once, and the name of a version is its number and its date.
+func TestChangesHaveTheSectionsOfKeepAChangelog(t *testing.T) {
+	version, sections := "", map[string]bool{}
+	for i, line := range strings.Split(read(t, "CHANGELOG.md"), "\n") {
+		if name, ok := strings.CutPrefix(line, "## "); ok {
+			if !versionHeading.MatchString(name) {
+				t.Errorf("CHANGELOG.md:%d: the version %q: want Unreleased, or e.g. 1.2.3 - 2026-11-29", i+1, name)
+			}
+			version, sections = name, map[string]bool{}
+		}
+		if name, ok := strings.CutPrefix(line, "### "); ok {
+			if !slices.Contains([]string{"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}, name) || sections[name] {
+				t.Errorf("CHANGELOG.md:%d: the section %q of %s is a second one, or unknown", i+1, name, version)
+			}
+			sections[name] = true
+		}
+		if strings.HasPrefix(line, "* ") && len(sections) == 0 {
+			t.Errorf("CHANGELOG.md:%d: a change without a section (Added, Changed, Fixed, …): %s", i+1, line)
+		}
+	}
+	if version == "" {
+		t.Error("CHANGELOG.md has no version")
+	}
+}
+
+var versionHeading = regexp.MustCompile(`^(Unreleased|\d+\.\d+\.\d+(-[\w.]+)? - \d{4}-\d\d-\d\d)$`)
