@@ -35,7 +35,7 @@ func releaseOf(root string, dirty bool) (release, error) {
 		return release{}, err
 	}
 	r := release{root: root}
-	changes, err := r.git("status", "--porcelain")
+	changes, err := r.git("status", "--porcelain", "--untracked-files=normal")
 	if err != nil {
 		return release{}, fmt.Errorf("the version and the time come from git: %w", err)
 	}
@@ -43,7 +43,7 @@ func releaseOf(root string, dirty bool) (release, error) {
 		changed, _, _ := strings.Cut(changes, "\n")
 		return release{}, fmt.Errorf("the tree has changes that are not committed, e.g. %q: commit them, or use -dirty", changed)
 	}
-	head, err := r.git("log", "-1", "--format=%H %ct")
+	head, err := r.git("log", "-1", "--no-show-signature", "--format=%H %ct")
 	if err != nil {
 		return release{}, err
 	}

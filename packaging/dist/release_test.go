@@ -25,6 +25,24 @@ func repository(t *testing.T, tags ...string) string {
 	return dir
 }
 
+// TestSettingsOfGitChangeNothing: some of them change what its commands print.
+func TestSettingsOfGitChangeNothing(t *testing.T) {
+	t.Parallel()
+	dir := repository(t, "v1.2.3")
+	for _, setting := range [][]string{{"log.showSignature", "true"}, {"status.showUntrackedFiles", "no"}, {"tag.sort", "-refname"}, {"color.ui", "always"}, {"core.abbrev", "4"}} {
+		git(t, dir, append([]string{"config"}, setting...)...)
+	}
+	if r, err := releaseOf(dir, false); err != nil || r.version.file != "1.2.3" || len(r.commit) != 12 {
+		t.Errorf("got version %q of commit %q, %v", r.version.file, r.commit, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "new"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := releaseOf(dir, false); err == nil {
+		t.Error("a new file is not noticed")
+	}
+}
+
 func git(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("git", args...)
