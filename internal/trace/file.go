@@ -99,7 +99,10 @@ func Read(r io.Reader) (*File, error) {
 		var rec Record
 		if err := json.Unmarshal(lines.Bytes(), &rec); err != nil {
 			unfinished = fmt.Errorf("line %d: %w", n, err)
-			continue
+			if _, cut := errors.AsType[*json.SyntaxError](err); cut {
+				continue
+			}
+			return nil, unfinished
 		}
 		if rec.Op == "" {
 			return nil, fmt.Errorf("line %d: want a step, which has an op: a trace has one header", n)

@@ -21,6 +21,8 @@
 package trace
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"echod/internal/sys"
@@ -109,6 +111,33 @@ type Record struct {
 
 // Held is what the kernel holds for a socket.
 type Held = sys.Held
+
+// UnmarshalJSON reads a record, which may come from anywhere: counts and times that no trace has are an
+// error, so that code that works with a record need not expect them.
+func (r *Record) UnmarshalJSON(text []byte) error {
+	type plain Record
+	if err := json.Unmarshal(text, (*plain)(r)); err != nil {
+		return err
+	}
+	held := sys.Held{}
+	if r.Held != nil {
+		held = *r.Held
+	}
+	const longest, most = 1 << 60, 1 << 50 // 36 years in nanoseconds; bytes
+	for _, count := range []struct {
+		name   string
+		n, max int64
+	}{
+		{"t_ns", int64(r.Time), longest}, {"took_ns", int64(r.Took), longest}, {"conn", int64(r.Conn), most}, {"n", int64(r.N), most}, {"asked", int64(r.Asked), most},
+		{"received", r.Received, most}, {"sent", r.Sent, most}, {"kernel.arrived", int64(held.Arrived), most},
+		{"kernel.unacknowledged", int64(held.Unacknowledged), most}, {"kernel.unsent", int64(held.Unsent), most},
+	} {
+		if count.n < 0 || count.n > count.max {
+			return fmt.Errorf("%s is %d: want a number from 0 to %d", count.name, count.n, count.max)
+		}
+	}
+	return nil
+}
 
 // Header is the first line of a file.
 type Header struct {
