@@ -163,7 +163,11 @@ func set(t *rapid.T, name string, v reflect.Value) {
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(t, name))
 	case reflect.Int, reflect.Int64:
-		v.SetInt(rapid.Int64Range(-1, int64(24*time.Hour)).Draw(t, name))
+		least := int64(0) // the steps of a life have no negative counts
+		if name == "Offset" || name == "FD" {
+			least = -1
+		}
+		v.SetInt(rapid.Int64Range(least, int64(24*time.Hour)).Draw(t, name))
 	case reflect.Uint8, reflect.Uint64:
 		v.SetUint(rapid.Uint64().Draw(t, name) >> (64 - v.Type().Bits()))
 	case reflect.Slice:
