@@ -266,3 +266,46 @@ func TestCrashesAreReportedInTheSandbox(t *testing.T) {
 		})
 	}
 }
+
+// TestWithoutAPartOfTheSandbox lets the calls fail as on a kernel without Landlock or without
+// seccomp.
+func TestWithoutAPartOfTheSandbox(t *testing.T) {
+	for _, tt := range []struct{ call, errno, why, state string }{
+		{"landlock_create_ruleset", "EOPNOTSUPP", "Landlock is switched off (lsm= of the kernel's command line)", "seccomp=yes landlock=no"},
+		{"landlock_create_ruleset", "ENOSYS", "this kernel has no Landlock (Linux 5.13)", "seccomp=yes landlock=no"},
+		{"seccomp", "EINVAL", "this kernel has no seccomp filters for all threads (Linux 5.7)", "seccomp=no landlock=v"},
+	} {
+		t.Run(tt.call+" "+tt.errno, func(t *testing.T) {
+			t.Parallel()
+			needSandbox(t)
+			command := []string{findStrace(t), "-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=" + tt.call + ":error=" + tt.errno, os.Args[0],
+				"serve", "--listen", "tcp://127.0.0.1:0", "--sandbox"}
+			on := exec.Command(command[0], append(command[1:], "on")...)
+			on.Env = append(os.Environ(), asEchod+"=1")
+			out, _ := on.CombinedOutput()
+			want := "echod: --sandbox on: " + tt.why + "; want auto, or a kernel that has it\n"
+			if code := on.ProcessState.ExitCode(); code != 1 || string(out) != want {
+				t.Errorf("on: got exit code %d and %q, want 1 and %q", code, out, want)
+			}
+			auto := exec.Command(command[0], append(command[1:], "auto")...)
+			auto.Env = append(os.Environ(), asEchod+"=1")
+			stderr, err := auto.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := auto.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for log := bufio.NewScanner(stderr); log.Scan(); {
+				if strings.Contains(log.Text(), "sandboxed") {
+					if !strings.Contains(log.Text(), tt.state) || !strings.Contains(log.Text(), "why=") {
+						t.Errorf("auto: got %q, want %q with the reason", log.Text(), tt.state)
+					}
+					break
+				}
+			}
+			auto.Process.Kill()
+			auto.Wait()
+		})
+	}
+}
