@@ -33,6 +33,15 @@ func TestUnitsHaveTheSameHardening(t *testing.T) {
 	}
 }
 
+// TestUnitsAllowTheSandbox: without @sandbox, serve and agent could not confine themselves.
+func TestUnitsAllowTheSandbox(t *testing.T) {
+	for _, unit := range []string{"echod.service", "echod-agent.service"} {
+		if !strings.Contains(read(t, "systemd/"+unit), "\nSystemCallFilter=@system-service @sandbox\n") {
+			t.Errorf("%s does not allow the system calls of @sandbox", unit)
+		}
+	}
+}
+
 // analyzer returns systemd-analyze. Without it, it skips the test, or fails it if
 // ECHOD_REQUIRE is set.
 func analyzer(t *testing.T) string {
