@@ -47,7 +47,7 @@ func (f *traceFlags) register(cmd *cobra.Command, printed bool) {
 // incompleteTrace logs the error of a trace.
 func (f *traceFlags) incompleteTrace(log *slog.Logger) func(error) {
 	return func(err error) {
-		log.Error("the trace is not complete", slog.String("file", f.path), slog.Any("error", err))
+		log.Error("the trace is not complete", slog.Any("error", err))
 	}
 }
 

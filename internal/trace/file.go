@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 )
 
 // textOutput writes lines for people.
@@ -21,23 +22,27 @@ func (o *textOutput) write(q *queued) {
 	o.w.WriteString(line + "\n")
 }
 
-// flush never fails: if standard output has lost its reader, nobody misses the lines.
+// flush has no error if standard output has lost its reader: nobody misses the lines.
 func (o *textOutput) flush() error {
-	o.w.Flush()
-	return nil
+	err := o.w.Flush()
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
 }
 
 // fileOutput writes a header and then steps, as JSON, a line each.
 type fileOutput struct {
-	w    *bufio.Writer
-	left int64 // bytes; negative when the file is full
+	w     *bufio.Writer
+	limit int64 // bytes
+	left  int64 // bytes; negative when the file is full
 }
 
 // fullLine is more than the longest line of a Full record.
 const fullLine = 128
 
 func newFileOutput(w io.Writer, h Header, limit int64) *fileOutput {
-	o := &fileOutput{bufio.NewWriter(w), limit - fullLine}
+	o := &fileOutput{bufio.NewWriter(w), limit, limit - fullLine}
 	o.writeLine(h)
 	return o
 }
@@ -67,7 +72,13 @@ func (o *fileOutput) writeLine(v any) (ok bool) {
 	return true
 }
 
-func (o *fileOutput) flush() error { return o.w.Flush() }
+func (o *fileOutput) flush() error {
+	err := o.w.Flush()
+	if err == nil && o.left < 0 {
+		return fmt.Errorf("the file has reached its limit of %d bytes", o.limit)
+	}
+	return err
+}
 
 // File is a trace that was read.
 type File struct {

@@ -26,7 +26,8 @@ type Config struct {
 	// File, if not nil, gets the steps as JSON, a line each, and at most MaxFile bytes.
 	File    io.Writer
 	MaxFile int64
-	// Failed, if not nil, is called once with the error of the file, when it happens.
+	// Failed, if not nil, is called once with the first error of an output, when it happens: also when
+	// the file has reached its limit.
 	Failed func(error)
 	// Now is the clock; nil means the time since New.
 	Now func() time.Duration
@@ -46,7 +47,7 @@ type Recorder struct {
 
 	queue chan queued
 	done  chan struct{} // closed when everything is written
-	err   error         // of the file; set before done is closed
+	err   error         // of an output; set before done is closed
 }
 
 // queued is a step that waits to be written. Life is nil for Lost.
@@ -70,7 +71,7 @@ func New(cfg Config) *Recorder {
 	return r
 }
 
-// Close writes what is queued. Steps after it are not recorded. The error is that of the file, if
+// Close writes what is queued. Steps after it are not recorded. The error is that of an output, if
 // Failed has not had it.
 func (r *Recorder) Close() error {
 	r.mu.Lock()

@@ -20,8 +20,34 @@ func Line(r *Record, peer string, since time.Duration) string {
 	case Omitted:
 		return fmt.Sprintf("%d steps are not kept: %d bytes received, %d bytes sent", r.N, r.Received, r.Sent)
 	}
-	call := CallText(r)
-	return strings.TrimRight(fmt.Sprintf("%-21s %10s  %-44s  %-19s %s", peer, "+"+Short(since), call, HeldText(r.Held), r.Why), " ")
+	held := HeldText(r.Held) + pathText(r)
+	return strings.TrimRight(fmt.Sprintf("%-21s %10s  %-44s  %-19s %s", peer, "+"+Short(since), CallText(r), held, r.Why), " ")
+}
+
+// pathText returns what the kernel knows of the path: in the first step, and in those after which
+// bytes are on the way; and for how long something limited sending.
+func pathText(r *Record) string {
+	h, text := r.Held, ""
+	if h == nil {
+		return ""
+	}
+	if first := r.Op == Accept || r.Op == Connect || r.Op == Begin; first || h.Unacknowledged > 0 {
+		if h.PeerWindow > 0 {
+			text += fmt.Sprintf(" peer window %d", h.PeerWindow)
+		}
+		if h.RTT > 0 {
+			text += " rtt " + Short(time.Duration(h.RTT)*time.Microsecond)
+		}
+	}
+	for _, limit := range []struct {
+		by string
+		us uint64
+	}{{"peer's window", h.PeerLimited}, {"send buffer", h.BufferLimited}} {
+		if limit.us > 0 {
+			text += fmt.Sprintf(", limited by the %s for %s", limit.by, Short(time.Duration(limit.us)*time.Microsecond))
+		}
+	}
+	return text
 }
 
 // CallText returns the call in the notation of strace(1), with the beginning of the bytes that

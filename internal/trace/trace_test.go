@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -248,7 +247,11 @@ func TestFileThatIsNoTraceIsRefused(t *testing.T) {
 
 func TestFileEndsAtItsLimit(t *testing.T) {
 	var file bytes.Buffer
-	record(t, Config{File: &file, MaxFile: 4000}, 50)
+	var failed []error
+	record(t, Config{File: &file, MaxFile: 4000, Failed: func(err error) { failed = append(failed, err) }}, 50)
+	if len(failed) != 1 || failed[0].Error() != "the file has reached its limit of 4000 bytes" {
+		t.Errorf("got errors %v, want one that says that the limit is reached", failed)
+	}
 	if file.Len() > 4000 {
 		t.Errorf("got %d bytes, want at most 4000", file.Len())
 	}
@@ -341,40 +344,6 @@ func TestConnectionThatIsNotTracedCostsNothing(t *testing.T) {
 	data := []byte{1}
 	if n := testing.AllocsPerRun(100, func() { l.Step(Record{Op: Send, Data: data}); l.Call(0, nil, nil, Record{}) }); n != 0 {
 		t.Errorf("got %v allocations, want none", n)
-	}
-}
-
-func TestBytesAreQuotedOneByOne(t *testing.T) {
-	for data, want := range map[string]string{
-		"": `""`, "a\"\\\r\n\x00\x7f": `"a\"\\\r\n\x00\x7f"`, "Ι": `"\xce\x99"`, "\xff": `"\xff"`,
-	} {
-		if got := quoteBytes([]byte(data)); got != want {
-			t.Errorf("%q: got %s, want %s", data, got, want)
-		}
-	}
-}
-
-func TestHeldSaysThatThePeerHasNoRoom(t *testing.T) {
-	for want, h := range map[string]sys.Held{
-		"ESTABLISHED in 1 out 5 unsent 4 peer window 0": {State: "ESTABLISHED", Arrived: 1, Unacknowledged: 5, Unsent: 4, PeerLimited: 8000},
-		"ESTABLISHED out 5 unsent 4":                    {State: "ESTABLISHED", Unacknowledged: 5, Unsent: 4, PeerWindow: 9, PeerLimited: 8000},
-		"ESTABLISHED out 5 unsent 5":                    {State: "ESTABLISHED", Unacknowledged: 5, Unsent: 5}, // a kernel that does not say
-		"CLOSE out 5 unsent 4":                          {State: "CLOSE", Unacknowledged: 5, Unsent: 4, PeerLimited: 8000},
-		"ESTABLISHED out 5":                             {State: "ESTABLISHED", Unacknowledged: 5, PeerLimited: 8000},
-	} {
-		if got := HeldText(&h); got != want {
-			t.Errorf("%+v: got %q, want %q", h, got, want)
-		}
-	}
-}
-
-func TestShortTimes(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0s", 1234: "1.23µs", 12345: "12µs", 1234567: "1.23ms", 1234567890: "1.235s",
-	} {
-		if got := Short(d); got != want {
-			t.Errorf("%d ns: got %s, want %s", d, got, want)
-		}
 	}
 }
 

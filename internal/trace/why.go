@@ -111,6 +111,9 @@ func (s *story) why(r *Record) string {
 	}
 	switch r.Op {
 	case Accept:
+		if r.Engine == "net" {
+			return "a connection was in the queue of the listener; the calls are those of package net, seen from above"
+		}
 		return "a connection was in the queue of the listener"
 	case Connect:
 		return "the service has accepted the connection, or its kernel has"
