@@ -123,11 +123,11 @@ func (e *echod) get(path string) string {
 	return string(body)
 }
 
-// checkAll runs the rules of check that apply, or, without ECHOD_SANDBOX_CASES=all, those that
+// checkAll runs the rules of check that apply, or, without ECHOD_TEST_SANDBOX_CASES=all, those that
 // take no time, against all URLs at once.
 func (e *echod) checkAll(flags ...string) {
 	e.t.Helper()
-	if os.Getenv("ECHOD_SANDBOX_CASES") != "all" {
+	if os.Getenv("ECHOD_TEST_SANDBOX_CASES") != "all" {
 		for _, rule := range []string{"stream/half-close", "stream/binary-exact", "stream/size-sweep", "datagram/exact"} {
 			flags = append(flags, "--rule", rule)
 		}
@@ -169,7 +169,7 @@ func TestServeKeepsItsPromisesInTheSandbox(t *testing.T) {
 			dir := t.TempDir()
 			socket := filepath.Join(dir, "s")
 			args := []string{"serve", "--engine", engine.Name(), "--listen", "tcp://127.0.0.1:0",
-				"--listen", "udp://127.0.0.1:0", "--listen", "unix://" + socket, "--trace-file", filepath.Join(dir, "trace")}
+				"--listen", "udp://127.0.0.1:0", "--listen", "unix://" + socket, "--trace=first:1", "--trace-file", filepath.Join(dir, "trace")}
 			if engine.Name() == "net" {
 				run(t, "cert", "--dir", dir)
 				args = append(args, "--listen", "tls://localhost:0", "--tls-cert", "server.pem", "--tls-key", "server-key.pem")

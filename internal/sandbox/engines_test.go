@@ -35,7 +35,7 @@ var clientCalls = []uint32{
 	unix.SYS_SOCKET, unix.SYS_CONNECT, unix.SYS_LISTEN, unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_EXECVE, unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_SEND_SIGNAL, unix.SYS_WAITID, unix.SYS_WAIT4, unix.SYS_PIPE2,
 	unix.SYS_KILL, unix.SYS_OPENAT, unix.SYS_UNLINKAT, unix.SYS_MKDIRAT, unix.SYS_FCHMODAT, unix.SYS_FLOCK, unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_FCNTL, unix.SYS_PRLIMIT64,
 	unix.SYS_GETRUSAGE, unix.SYS_MPROTECT, unix.SYS_MMAP, unix.SYS_BRK, unix.SYS_SET_TID_ADDRESS, unix.SYS_SET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_PRCTL, unix.SYS_UNAME,
-	unix.SYS_IOCTL, unix.SYS_MINCORE, unix.SYS_FACCESSAT2, unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_TGKILL, unix.SYS_GETPPID, unix.SYS_MREMAP, unix.SYS_SYSINFO, unix.SYS_SPLICE,
+	unix.SYS_IOCTL, unix.SYS_MINCORE, unix.SYS_READLINKAT, unix.SYS_FACCESSAT2, unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_TGKILL, unix.SYS_GETPPID, unix.SYS_MREMAP, unix.SYS_SYSINFO, unix.SYS_SPLICE,
 	unix.SYS_WRITEV, unix.SYS_CLOSE_RANGE,
 }
 
@@ -43,11 +43,11 @@ var clientCalls = []uint32{
 var oldClientCalls = map[string][]uint32{"amd64": {21, 97, 158}}
 
 // TestEnginesUnderTheFilter is the whole suite of enginetest, or, without
-// ECHOD_SANDBOX_CASES=all, a part of it, in a process that a call outside of the list ends.
+// ECHOD_TEST_SANDBOX_CASES=all, a part of it, in a process that a call outside of the list ends.
 func TestEnginesUnderTheFilter(t *testing.T) {
 	t.Parallel()
 	cases := "^TestEngine$/./half-close|every_answer|new_certificate|was_sent_to|panic"
-	if os.Getenv("ECHOD_SANDBOX_CASES") == "all" {
+	if os.Getenv("ECHOD_TEST_SANDBOX_CASES") == "all" {
 		cases = "^TestEngine$"
 	}
 	cmd := exec.Command(os.Args[0], "-test.run", cases)

@@ -143,6 +143,7 @@ func traceStalledReader(t trial) {
 	s.waitQuiet()
 	l := s.trace(0)
 	p.receive(8 << 20)
+	p.writing.Wait() // flood and echo must not write at the same time
 	l.waitMoved(t, 8<<20)
 	l.stop()
 	p.echo(10)
