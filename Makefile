@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build dist test race vet lint cross fuzz mutate simulate conformance soak bench bench-engines bench-uring compare matrix matrix-quick inject inject-quick vulncheck clean
+.PHONY: build dist test race vet lint cross fuzz mutate simulate conformance soak bench bench-engines bench-uring compare matrix matrix-quick inject inject-quick cluster vulncheck clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
@@ -66,6 +66,9 @@ inject: ## every system call of the real binary with every errno, under strace, 
 
 inject-quick: ## a sample of that, the same each time, within a minute
 	cd lab/inject && $(GO) run . -sample 90 -seed 1 $(INJECT)
+
+cluster: ## a Kubernetes of three nodes on this machine, with the mesh and a load: needs root
+	cd lab/cluster && ./cluster demo
 
 vulncheck: ## known vulnerabilities in what is published; VULNDB=latest for the newest list
 	sh .ci/vulnerabilities $(VULNDB)

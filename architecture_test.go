@@ -199,7 +199,8 @@ func TestArchitectureListsEveryPackage(t *testing.T) {
 	}
 }
 
-// modulesBelow returns the directories at or below root that hold a go.mod.
+// modulesBelow returns the directories at or below root that hold a go.mod, without those in
+// another of them.
 func modulesBelow(t *testing.T, root string) []string {
 	t.Helper()
 	var dirs []string
@@ -212,7 +213,9 @@ func modulesBelow(t *testing.T, root string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dirs
+	return slices.DeleteFunc(slices.Clone(dirs), func(dir string) bool {
+		return slices.ContainsFunc(dirs, func(outer string) bool { return strings.HasPrefix(dir, outer+"/") })
+	})
 }
 
 // TestPollersHaveTheSameShape holds the pollers to the same methods in the same order, so

@@ -20,17 +20,21 @@ type object struct {
 	Kind       string
 	Metadata   struct{ Name, Namespace string }
 	Spec       struct {
-		ClusterIP string `yaml:"clusterIP"`
-		Selector  yaml.Node
-		Ports     []struct {
+		ClusterIP       string `yaml:"clusterIP"`
+		PublishNotReady bool   `yaml:"publishNotReadyAddresses"`
+		Selector        yaml.Node
+		Ports           []struct {
 			Port       int
 			TargetPort string `yaml:"targetPort"`
 		}
-		Template struct {
+		Completions, Parallelism int
+		BackoffLimit             *int `yaml:"backoffLimit"`
+		Template                 struct {
 			Metadata struct{ Labels map[string]string }
 			Spec     struct {
-				Grace      int `yaml:"terminationGracePeriodSeconds"`
-				Containers []container
+				Grace         int    `yaml:"terminationGracePeriodSeconds"`
+				RestartPolicy string `yaml:"restartPolicy"`
+				Containers    []container
 			}
 		}
 	}
@@ -40,6 +44,15 @@ type container struct {
 	Name  string
 	Image string
 	Args  []string
+	Env   []struct {
+		Name      string
+		ValueFrom struct {
+			FieldRef struct {
+				FieldPath string `yaml:"fieldPath"`
+			} `yaml:"fieldRef"`
+			SecretKeyRef struct{ Name, Key string } `yaml:"secretKeyRef"`
+		} `yaml:"valueFrom"`
+	}
 	Ports []struct {
 		Name          string
 		ContainerPort int `yaml:"containerPort"`
@@ -49,10 +62,34 @@ type container struct {
 	} `yaml:"readinessProbe"`
 }
 
-// mesh returns the objects that kustomize makes of the manifest, by their kind.
+// from returns where a variable of the container comes from: a field of the pod, or NAME/KEY of a
+// secret. It is "" if there is no such variable.
+func (c container) from(variable string) string {
+	for _, env := range c.Env {
+		if of := env.ValueFrom; env.Name == variable {
+			if of.FieldRef.FieldPath != "" {
+				return of.FieldRef.FieldPath
+			}
+			return of.SecretKeyRef.Name + "/" + of.SecretKeyRef.Key
+		}
+	}
+	return ""
+}
+
+// mesh returns the objects of the mesh by their kind. There is one of each.
 func mesh(t *testing.T) map[string]object {
 	t.Helper()
-	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "kubernetes")
+	all := map[string]object{}
+	for _, o := range manifests(t, "kubernetes") {
+		all[o.Kind] = o
+	}
+	return all
+}
+
+// manifests returns the objects of a directory, as kustomize makes them.
+func manifests(t *testing.T, dir string) []object {
+	t.Helper()
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +97,7 @@ func mesh(t *testing.T) map[string]object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]object{}
+	var all []object
 	for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
 		var o object
 		err := decoder.Decode(&o)
@@ -70,39 +107,53 @@ func mesh(t *testing.T) map[string]object {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[o.Kind] = o
+		all = append(all, o)
 	}
 }
 
-// TestTheImageIsNamedOnce: all containers have the image of kustomization.yaml, and all objects
-// are in its namespace.
-func TestTheImageIsNamedOnce(t *testing.T) {
-	text, err := os.ReadFile("kubernetes/kustomization.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want struct {
-		Namespace string
-		Images    []struct {
-			Name string `yaml:"newName"`
-			Tag  string `yaml:"newTag"`
+// TestImageAndNamespaceAreNamedOnce: all containers have the image of kustomization.yaml, all
+// objects are in its namespace, and a container that needs its name gets it from Kubernetes.
+func TestImageAndNamespaceAreNamedOnce(t *testing.T) {
+	for _, dir := range []string{"kubernetes"} {
+		text, err := os.ReadFile(dir + "/kustomization.yaml")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if err := yaml.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
-	all := mesh(t)
-	for _, c := range all["DaemonSet"].Spec.Template.Spec.Containers {
-		if image := want.Images[0].Name + ":" + want.Images[0].Tag; c.Image != image {
-			t.Errorf("%s has the image %s, want %s", c.Name, c.Image, image)
+		var want struct {
+			Namespace string
+			Images    []struct {
+				Name string `yaml:"newName"`
+				Tag  string `yaml:"newTag"`
+			}
 		}
-	}
-	if name := all["Namespace"].Metadata.Name; name != want.Namespace {
-		t.Errorf("the namespace %s is made, want %s", name, want.Namespace)
-	}
-	for _, kind := range []string{"Service", "DaemonSet"} {
-		if got := all[kind].Metadata.Namespace; got != want.Namespace {
-			t.Errorf("%s is in the namespace %q, want %s", kind, got, want.Namespace)
+		if err := yaml.Unmarshal(text, &want); err != nil {
+			t.Fatal(err)
+		}
+		containers := 0
+		for _, o := range manifests(t, dir) {
+			name := o.Metadata.Namespace
+			if o.Kind == "Namespace" {
+				name = o.Metadata.Name
+			}
+			if name != want.Namespace {
+				t.Errorf("%s: %s %s is in the namespace %q, want %s", dir, o.Kind, o.Metadata.Name, name, want.Namespace)
+			}
+			for _, c := range o.Spec.Template.Spec.Containers {
+				containers++
+				if image := want.Images[0].Name + ":" + want.Images[0].Tag; c.Image != image {
+					t.Errorf("%s: %s has the image %s, want %s", dir, c.Name, c.Image, image)
+				}
+				args := strings.Join(c.Args, " ")
+				if strings.Contains(args, want.Namespace+".svc") {
+					t.Errorf("%s: %s is given the namespace %s, want $(NAMESPACE)", dir, c.Name, want.Namespace)
+				}
+				if strings.Contains(args, "$(NAMESPACE)") != (c.from("NAMESPACE") == "metadata.namespace") {
+					t.Errorf("%s: %s has the arguments %s and the variables %+v", dir, c.Name, args, c.Env)
+				}
+			}
+		}
+		if containers < 2 {
+			t.Errorf("%s has %d containers, want those of the manifest", dir, containers)
 		}
 	}
 }
@@ -147,7 +198,7 @@ func TestObjectsOfTheMeshFitTogether(t *testing.T) {
 	if pod.Spec.Grace <= 30 {
 		t.Errorf("the pods are killed %d s after SIGTERM, before the drain of 30 s is over", pod.Spec.Grace)
 	}
-	want := "dns+tcp://" + service.Metadata.Name + "." + service.Metadata.Namespace + ".svc.cluster.local:7007"
+	want := "dns+tcp://" + service.Metadata.Name + ".$(NAMESPACE).svc.cluster.local.:7007"
 	watch := pod.Spec.Containers[slices.IndexFunc(pod.Spec.Containers, func(c container) bool { return c.Name == "watch" })]
 	if !slices.Contains(watch.Args, want) {
 		t.Errorf("watch is given %s, want %s", strings.Join(watch.Args, " "), want)

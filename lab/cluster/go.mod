@@ -1,0 +1,3 @@
+module echod/lab/cluster
+
+go 1.26.0
