@@ -51,7 +51,7 @@ func (r request) line() string {
 		words = append(words, key+"="+r.params[key])
 	}
 	if !r.token.IsZero() {
-		words = append(words, "token="+r.token.reveal())
+		words = append(words, "token="+r.token.Reveal())
 	}
 	return strings.Join(words, " ")
 }

@@ -47,8 +47,9 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // IsZero reports whether s is no token.
 func (s Secret) IsZero() bool { return s.text == nil }
 
-// reveal returns the text. It is only for sending it to an agent.
-func (s Secret) reveal() string {
+// Reveal returns the text, "" if s is no token. It is only for sending it to the peer that asks
+// for it.
+func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
 	}
@@ -58,7 +59,7 @@ func (s Secret) reveal() string {
 // Equal compares in a time that does not depend on the length of s, nor on how many
 // characters of got are correct.
 func (s Secret) Equal(got Secret) bool {
-	a, b := sha256.Sum256([]byte(got.reveal())), sha256.Sum256([]byte(s.reveal()))
+	a, b := sha256.Sum256([]byte(got.Reveal())), sha256.Sum256([]byte(s.Reveal()))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
@@ -80,7 +81,7 @@ var tokenParameter = regexp.MustCompile(`token=\S*`)
 // too long to occur by chance.
 func (s Secret) redact(line string) string {
 	line = tokenParameter.ReplaceAllLiteralString(line, "token="+redacted)
-	if len(s.reveal()) >= minUnguessable {
+	if len(s.Reveal()) >= minUnguessable {
 		line = strings.ReplaceAll(line, *s.text, redacted)
 	}
 	return line

@@ -44,8 +44,8 @@ func TestSecretIsNeverShown(t *testing.T) {
 	if strings.Contains(log.String(), sesame) || strings.Count(log.String(), redacted) < 4 {
 		t.Errorf("got this log:\n%s", &log)
 	}
-	if s.String() != redacted || s.reveal() != sesame {
-		t.Errorf("got %q and %q", s.String(), s.reveal())
+	if s.String() != redacted || s.Reveal() != sesame {
+		t.Errorf("got %q and %q", s.String(), s.Reveal())
 	}
 }
 

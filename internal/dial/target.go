@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -32,6 +33,9 @@ type Target struct {
 	Socket Socket
 	// ReceiveTTL makes [Read] return the TTL of datagrams, on Linux.
 	ReceiveTTL bool
+	// Permit, if set, refuses addresses of IP: it returns an error for one to which nothing may
+	// connect. It is asked before each connect, with the address that the name has then.
+	Permit func(netip.Addr) error
 	// Via, if set, makes the connections instead of package net. For the network
 	// "tls" it makes the connections below TLS.
 	Via func(ctx context.Context) (net.Conn, error)
@@ -75,8 +79,13 @@ func (t Target) DialTransport(ctx context.Context) (net.Conn, error) {
 // connect makes a socket and connects it to one address.
 func (t Target) connect(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := new(net.Dialer)
+	if t.Permit != nil {
+		dialer.ControlContext = func(_ context.Context, network, address string, c syscall.RawConn) error {
+			return cmp.Or(t.Permitted(address), t.control(network, address, c))
+		}
+	}
 	options := t.Socket != (Socket{}) || t.ReceiveTTL
-	if network != "unix" && (t.Source.IsValid() || options) {
+	if network != "unix" && t.Permit == nil && (t.Source.IsValid() || options) {
 		dialer.Control = t.control
 	}
 	switch {
@@ -91,6 +100,19 @@ func (t Target) connect(ctx context.Context, network, address string) (net.Conn,
 		return &datagramConn{udp, t.ReceiveTTL}, err
 	}
 	return conn, err
+}
+
+// Permitted returns the error of Permit for address, which is IP:PORT. Nothing else is permitted if
+// there is a Permit.
+func (t Target) Permitted(address string) error {
+	if t.Permit == nil {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%s is not an IP address with a port", address)
+	}
+	return t.Permit(at.Addr())
 }
 
 // ListenUDP opens a socket for datagrams that is not connected, with the source and the

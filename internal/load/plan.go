@@ -132,6 +132,18 @@ func (p Plan) Check() error {
 	return nil
 }
 
+// Scheduled returns how many messages of an open loop are due within the first d of the measurement,
+// and within the whole of it at most.
+func (p Plan) Scheduled(d time.Duration) int64 {
+	var s schedule
+	s.start(0, p.Rate)
+	n := s.count(int64(p.Warmup), int64(p.Warmup+d))
+	if p.Messages > 0 {
+		n = min(n, p.Messages)
+	}
+	return n
+}
+
 // nothingIsDue reports whether the schedule has no message within the measurement.
 func (p Plan) nothingIsDue() bool {
 	if p.Rate.IsZero() || !p.Rate.valid(MaxRate) || p.Duration <= 0 || p.Warmup < 0 || max(p.Duration, p.Warmup) > MaxTime {

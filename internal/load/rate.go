@@ -174,6 +174,16 @@ func (r Rate) Plus(other Rate) Rate {
 	return sum
 }
 
+// Map returns the rate whose number of messages per second is f of that of r at the beginning and at
+// the end of each stage.
+func (r Rate) Map(f func(perSecond float64) float64) Rate {
+	mapped := Rate{slices.Clone(r.stages)}
+	for i, s := range mapped.stages {
+		mapped.stages[i].from, mapped.stages[i].to = f(s.from), f(s.to)
+	}
+	return mapped
+}
+
 // Equal reports whether both are the same.
 func (r Rate) Equal(other Rate) bool { return slices.Equal(r.stages, other.stages) }
 

@@ -88,6 +88,27 @@ type Part struct {
 	Answered    int64       `json:"answered"` // before its measurement was over
 	BytesIn     int64       `json:"bytes_in"` // of these
 	CPU         CPU         `json:"cpu"`
+
+	// What became of its messages. Files of older versions do not have these: Latency is nil.
+	Due     int64      `json:"due,omitempty"`
+	Failed  Classes    `json:"failed,omitempty"`
+	Lost    int64      `json:"lost,omitempty"`
+	Latency *hist.Hist `json:"latency,omitempty"`
+	Behind  *Behind    `json:"behind,omitempty"`
+
+	// Worker is the URL of the worker, and Begun is when it began, if one coordinator started all.
+	Worker string `json:"worker,omitempty"`
+	Begun  *Begun `json:"begun,omitempty"`
+}
+
+// Begun is when the load of one of several generators began. The two clocks were compared: the
+// true skew is within Uncertainty of Skew.
+type Begun struct {
+	Skew        time.Duration `json:"skew"` // after the instant on which all agreed
+	Uncertainty time.Duration `json:"uncertainty"`
+	// ClockAhead is how far the system clock of the generator's machine was ahead of the coordinator's.
+	// It is not used for anything.
+	ClockAhead time.Duration `json:"clock_ahead"`
 }
 
 // Address is what became of the messages to one address of a name.

@@ -22,22 +22,34 @@ import (
 
 // Progress is the state of a run, for a line that a person watches.
 type Progress struct {
-	At       time.Duration // since the measurement began
-	Of       time.Duration // how long it will take; 0 if the number of messages decides
-	Warmup   bool          // nothing is measured yet
-	Draining bool          // nothing more is sent, and replies are awaited
-	Interval Interval      // the last second; empty during the warm-up and while draining
-	Total    Outcomes      // since the measurement began
+	At       time.Duration `json:"at"`       // since the measurement began
+	Of       time.Duration `json:"of"`       // how long it will take; 0 if the number of messages decides
+	Warmup   bool          `json:"warmup"`   // nothing is measured yet
+	Draining bool          `json:"draining"` // nothing more is sent, and replies are awaited
+	Interval Interval      `json:"interval"` // the last second; empty during the warm-up and while draining
+	Total    Outcomes      `json:"total"`    // since the measurement began
 }
 
 // Outcomes counts messages by what became of them so far.
 type Outcomes struct {
-	Due, Answered, Lost int64
-	Failed              Classes
+	Due      int64   `json:"due"`
+	Answered int64   `json:"answered"`
+	Lost     int64   `json:"lost"`
+	Failed   Classes `json:"failed,omitempty"`
 }
 
 // UnderWay returns how many messages have no outcome yet.
 func (o Outcomes) UnderWay() int64 { return o.Due - o.Answered - o.Failed.Total() - o.Lost }
+
+// Hold lets a caller decide when the load of a run begins, e.g. at one instant on several
+// machines. The zero Hold lets it begin at once.
+type Hold struct {
+	// Ready is called when the connections are made. The load begins when it returns nil; with
+	// an error, the run ends with that error.
+	Ready func(ctx context.Context) error
+	// Abandoned ends the wait for the last replies when it is closed; nil: never.
+	Abandoned <-chan struct{}
+}
 
 // Run carries out p. It calls observe when the warm-up begins, once a second, when the load
 // ends, and when the last outcome is known, always from the same goroutine; observe may be nil.
@@ -48,6 +60,11 @@ func (o Outcomes) UnderWay() int64 { return o.Due - o.Answered - o.Failed.Total(
 // *dial.UnreachableError, which comes with a result.
 func Run(ctx context.Context, p Plan, observe func(Progress)) (*Result, error) {
 	return runWith(ctx, p, observe, newDriver)
+}
+
+// RunHeld is Run with a load that begins when hold says so.
+func RunHeld(ctx context.Context, p Plan, hold Hold, observe func(Progress)) (*Result, error) {
+	return runHeld(ctx, p, hold, observe, newDriver)
 }
 
 // driver does the I/O of a plan: it makes the connections, sends and receives. What to
@@ -72,6 +89,7 @@ type run struct {
 	tag      uint32     // marks the datagrams of this run
 	clock    func() int64
 	schedule schedule
+	hold     Hold
 }
 
 func newRun(p Plan, peers []net.Addr) *run {
@@ -130,6 +148,10 @@ func (r *run) nextScheduled(now int64) (slot int, due int64, ok bool) {
 }
 
 func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run) (driver, error)) (*Result, error) {
+	return runHeld(ctx, p, Hold{}, observe, make)
+}
+
+func runHeld(ctx context.Context, p Plan, hold Hold, observe func(Progress), make func(*run) (driver, error)) (*Result, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
@@ -146,7 +168,13 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run
 	case err != nil:
 		return unreached(p, err), err
 	}
+	for _, peer := range to {
+		if err := p.Target.Permitted(peer.String()); err != nil {
+			return nil, err
+		}
+	}
 	r := newRun(p, to)
+	r.hold = hold
 	d, err := make(r)
 	if err != nil {
 		return nil, err
@@ -155,6 +183,11 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run
 	d.open(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if hold.Ready != nil {
+		if err := hold.Ready(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return r.measure(ctx, d, observe)
 }
@@ -267,7 +300,7 @@ func (r *run) measure(ctx context.Context, d driver, observe func(Progress)) (*R
 // stalls at the end would look fast. Then it calls end, which stops the driver.
 func (r *run) watch(ctx context.Context, observe func(Progress), end func()) {
 	meter := newMeter(r.ServerPID)
-	r.tally.result.Started = time.Now()
+	r.tally.result.Started = time.Now().Add(time.Duration(r.tally.from - r.now())) // this goroutine may be late
 	for going := true; going; {
 		next := time.Second
 		if r.Duration > 0 {
@@ -313,6 +346,7 @@ func (r *run) drain() {
 	defer timer.Stop()
 	select {
 	case <-r.tally.settled:
+	case <-r.hold.Abandoned:
 	case <-timer.C:
 	}
 }

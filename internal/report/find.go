@@ -171,7 +171,7 @@ func (f *Find) valid() error {
 		if step.Result == nil {
 			return fmt.Errorf("steps[%d] has no result", i)
 		}
-		if err := valid(step.Result); err != nil {
+		if err := Valid(step.Result); err != nil {
 			return fmt.Errorf("steps[%d]: %w", i, err)
 		}
 		if step.Rate != 0 && !(step.Rate >= LowestRate && step.Rate <= load.MaxRate) {

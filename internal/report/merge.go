@@ -16,9 +16,22 @@ import (
 // Nothing is lost: histograms and counts add. The results do not change. The error is a
 // *[MergeError] if they are not parts of one run.
 func Merge(runs []Run) (*load.Result, error) {
+	if err := cmp.Or(mergeable(runs), together(runs)); err != nil {
+		return nil, err
+	}
+	return addUp(runs), nil
+}
+
+// MergeStarted is Merge for generators that are known to have started at one instant. Some may have
+// ended before others began, if they had few messages.
+func MergeStarted(runs []Run) (*load.Result, error) {
 	if err := mergeable(runs); err != nil {
 		return nil, err
 	}
+	return addUp(runs), nil
+}
+
+func addUp(runs []Run) *load.Result {
 	var parts []load.Part
 	var results []*load.Result
 	for _, run := range runs {
@@ -37,7 +50,7 @@ func Merge(runs []Run) (*load.Result, error) {
 	}
 	whole.Behind = mergedBehind(whole, results)
 	whole.Intervals = mergedIntervals(started, results)
-	return whole, nil
+	return whole
 }
 
 // partsOf returns the parts of a merged result, or r itself as the only part.
@@ -46,7 +59,8 @@ func partsOf(r *load.Result) []load.Part {
 		return r.Parts
 	}
 	return []load.Part{{Echod: r.Echod, Environment: r.Environment, Plan: r.Plan,
-		Started: r.Started, Seconds: r.Seconds, Answered: r.AnsweredInTime, BytesIn: r.BytesInTime, CPU: r.CPU}}
+		Started: r.Started, Seconds: r.Seconds, Answered: r.AnsweredInTime, BytesIn: r.BytesInTime, CPU: r.CPU,
+		Due: r.Due, Failed: r.Failed, Lost: r.Lost, Latency: r.Latency, Behind: r.Behind}}
 }
 
 // around returns the time from the first start to the last end.

@@ -100,7 +100,7 @@ func parse(text []byte) (d Document, err error) {
 	if head.AnsweredInTime == nil && d.Result.Latency != nil {
 		return d, errors.New("no answered_in_time, which is needed for the throughput: an older echod has measured it")
 	}
-	return d, valid(d.Result)
+	return d, Valid(d.Result)
 }
 
 // withoutControls returns JSON with U+FFFD in place of the characters in its strings that would change
@@ -210,9 +210,9 @@ const (
 	largest    = 1e15
 )
 
-// valid reports whether r can be the result of a measurement. Code that works with a
+// Valid reports whether r can be the result of a measurement. Code that works with a
 // result that was read need not check it again.
-func valid(r *load.Result) error {
+func Valid(r *load.Result) error {
 	switch {
 	case r.Latency == nil:
 		return errors.New("no latency")

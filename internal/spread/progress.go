@@ -1,0 +1,135 @@
+package spread
+
+import (
+	"errors"
+	"maps"
+	"sync"
+
+	"echod/internal/hist"
+	"echod/internal/load"
+)
+
+// progress adds up what the workers report while they run: the first second of all, then the next.
+type progress struct {
+	observe func(Progress)
+
+	mu      sync.Mutex
+	latest  []load.Progress
+	seconds [][]load.Interval // of each worker, that are not yet added up
+	over    []bool            // nothing more is sent
+	done    []bool            // its result is here
+}
+
+// maxSeconds is how many seconds a worker may be ahead of another one.
+const maxSeconds = 60
+
+func newProgress(workers int, observe func(Progress)) *progress {
+	if observe == nil {
+		observe = func(Progress) {}
+	}
+	return &progress{observe: observe, latest: make([]load.Progress, workers), seconds: make([][]load.Interval, workers),
+		over: make([]bool, workers), done: make([]bool, workers)}
+}
+
+// add adds what worker i reports.
+func (p *progress) add(i int, now load.Progress) error {
+	in, total := now.Interval, now.Total
+	if min(in.Due, in.Answered, in.BytesIn, in.Failed, in.Lost, int64(in.Conns), total.Due, total.Answered, total.Lost) < 0 || in.Seconds < 0 || now.At < 0 {
+		return errors.New("reports a negative number")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := p.latest[i].At == 0 && p.latest[i].Of == 0
+	p.latest[i] = now
+	switch {
+	case now.Warmup:
+		if first {
+			p.observe(p.sum(load.Interval{}, func(l load.Progress) bool { return l.Warmup }))
+		}
+		return nil
+	case now.Draining:
+		p.over[i] = true
+	case len(p.seconds[i]) == maxSeconds:
+		return errors.New("reports more seconds than others have had")
+	default:
+		p.seconds[i] = append(p.seconds[i], in)
+	}
+	p.flush()
+	return nil
+}
+
+// ended says that the result of worker i is here.
+func (p *progress) ended(i int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over[i], p.done[i] = true, true
+	p.flush()
+}
+
+// flush reports each second that all workers have reported, except for those whose load is over.
+func (p *progress) flush() {
+	for {
+		var whole load.Interval
+		found, draining := false, true
+		for i, queue := range p.seconds {
+			if len(queue) == 0 && !p.over[i] {
+				return
+			}
+			draining = draining && p.over[i]
+			if len(queue) > 0 {
+				found = true
+				whole = addInterval(whole, queue[0])
+				p.seconds[i] = queue[1:]
+			}
+		}
+		if found {
+			p.observe(p.sum(whole, func(load.Progress) bool { return false }))
+			continue
+		}
+		if draining {
+			now := p.sum(load.Interval{}, func(load.Progress) bool { return false })
+			now.Draining = true
+			p.observe(now)
+		}
+		return
+	}
+}
+
+// addInterval adds a second of another worker to sum.
+func addInterval(sum, more load.Interval) load.Interval {
+	if sum.Latency == nil {
+		sum.Latency = hist.New()
+	}
+	sum.At, sum.Seconds = max(sum.At, more.At), max(sum.Seconds, more.Seconds)
+	sum.Due += more.Due
+	sum.Answered += more.Answered
+	sum.BytesIn += more.BytesIn
+	sum.Failed += more.Failed
+	sum.Lost += more.Lost
+	sum.Conns += more.Conns
+	if more.Latency != nil {
+		sum.Latency.Add(more.Latency)
+	}
+	return sum
+}
+
+// sum returns the state of all workers, of which in is the last second.
+func (p *progress) sum(in load.Interval, warmup func(load.Progress) bool) Progress {
+	whole := Progress{Workers: len(p.latest)}
+	whole.Interval = in
+	whole.Total.Failed = load.Classes{}
+	for i, l := range p.latest {
+		whole.At, whole.Of = max(whole.At, l.At), max(whole.Of, l.Of)
+		whole.Warmup = whole.Warmup || warmup(l)
+		whole.Total.Due += l.Total.Due
+		whole.Total.Answered += l.Total.Answered
+		whole.Total.Lost += l.Total.Lost
+		for class, n := range maps.All(l.Total.Failed) {
+			whole.Total.Failed[class] += n
+		}
+		if !p.done[i] {
+			whole.Running++
+		}
+	}
+	return whole
+}

@@ -1,0 +1,360 @@
+package spread
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"echod/internal/agent"
+	"echod/internal/dial"
+	"echod/internal/endpoint"
+	"echod/internal/load"
+)
+
+// pretend is a worker that sends what lines says, after each line that it receives. After the last it
+// reads, and keeps silent.
+func pretend(t *testing.T, lines ...string) dial.Target {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		for _, line := range lines {
+			for {
+				got, err := in.ReadString('\n')
+				if err != nil {
+					return
+				}
+				if !strings.Contains(got, `"alive"`) {
+					break
+				}
+			}
+			io.WriteString(conn, line)
+		}
+		io.Copy(io.Discard, in)
+	}()
+	return tcp(ln.Addr().String())
+}
+
+// greets is the first line of a worker that has another version of one thing, or of none.
+func greets(protocol, format, echod string) string {
+	line, _ := json.Marshal(reply{Hello: &greeting{protocol, format, echod, time.Now().UnixNano()}})
+	return string(line) + "\n"
+}
+
+func TestWorkerThatIsNoneIsNamed(t *testing.T) {
+	t.Parallel()
+	good := greets(Protocol, load.Format, "test")
+	const short = 300 * time.Millisecond // what the silent ones make the test wait
+	for _, tt := range []struct {
+		name    string
+		lines   []string
+		silence time.Duration
+		want    string
+	}{
+		{"garbage", []string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, patience, "does not answer as a worker"},
+		{"an echo", []string{`{"hello":{"protocol":"echod-worker/1","run":"x"}}` + "\n"}, patience, "does not answer as a worker"},
+		{"never answers", nil, short, "sent nothing for"},
+		{"half a line and silence", []string{`{"hel`}, short, "half a line"},
+		{"an endless first line", []string{strings.Repeat("x", maxHello+1)}, short, "line of more than"},
+		{"another protocol", []string{greets("echod-worker/2", load.Format, "test")}, patience, "another version"},
+		{"another format", []string{greets(Protocol, "echod-bench/2", "test")}, patience, "another version"},
+		{"another echod", []string{greets(Protocol, load.Format, "0.9\x1b[2J")}, patience, `echod 0.9\x1b[2J, want test`},
+		{"silent after hello", []string{good}, short, "is lost: sent nothing for"},
+		{"half a line later", []string{good, `{"ready":tr`}, short, "is lost: sent nothing for 300ms, after half a line"},
+		{"garbage later", []string{good, "?\n"}, patience, "is lost: not a line of"},
+		{"two fields", []string{good, `{"ready":true,"alive":true}` + "\n"}, patience, "is lost: not a line of"},
+		{"a field of nobody", []string{good, `{"redy":true}` + "\n"}, patience, "is lost: not a line of"},
+		{"a result before the start", []string{good, `{"done":{"began":1,"measured":1,"result":{}}}` + "\n"}, patience, "sent what was not asked for"},
+		{"a pong too much", []string{good, `{"ready":true}` + "\n", `{"pong":{"n":2,"clock":5}}` + "\n"}, patience, "sent what was not asked for"},
+		{"a clock that goes back", []string{good, `{"ready":true}` + "\n", `{"pong":{"n":1,"clock":5}}` + "\n", `{"pong":{"n":2,"clock":4}}` + "\n"}, patience, "goes back"},
+		{"a refusal", []string{`{"error":{"kind":"busy","text":"go\u001b away"}}` + "\n"}, patience, `busy: go\x1b away`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			target := pretend(t, tt.lines...)
+			c := coordinate(target)
+			c.silence = tt.silence
+			_, err := c.Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 1, 1), nil)
+			blames(t, err, target)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestEndlessLineEndsAtItsLimit: without it, a worker could fill the memory of its coordinator.
+func TestEndlessLineEndsAtItsLimit(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer near.Close()
+	go func() {
+		for line := []byte(strings.Repeat("x", chunk)); ; {
+			if _, err := far.Write(line); err != nil {
+				return
+			}
+		}
+	}()
+	_, err := read[reply](newLines(near, patience), 3*chunk)
+	if err == nil || !strings.Contains(err.Error(), "sent a line of more than 192 KiB") {
+		t.Errorf("got %v", err)
+	}
+	far.Close()
+}
+
+func TestTokenIsNeededAndNotLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	var list samples
+	target, stop := serve(t, &Worker{Token: secret, carry: list.carry, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	for given, want := range map[string]string{"": "wants a token", "wrong-and-long": "not the token", "open-sesame": ""} {
+		c := coordinate(target)
+		c.Token = agent.NewSecret(given)
+		_, err := c.Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 1, 1), nil)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("token %q: got %v, want %q", given, err, want)
+		}
+	}
+	stop()
+	for _, hidden := range []string{"wrong-and-long", "open-sesame", "protocol=", "run="} {
+		if strings.Contains(log.String(), hidden) {
+			t.Errorf("the log has %q:\n%s", hidden, log.String())
+		}
+	}
+}
+
+func TestSecondCoordinatorIsToldBusy(t *testing.T) {
+	t.Parallel()
+	load := newBlocked(1)
+	w := &Worker{carry: load.carry}
+	target, _ := serve(t, w)
+	ctx, stop := context.WithCancel(t.Context())
+	var first sync.WaitGroup
+	first.Go(func() { coordinate(target).Run(ctx, messages(t, "tcp://127.0.0.1:7", 1, 1), nil) })
+	<-load.begun
+	_, err := coordinate(target).Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 1, 1), nil)
+	blames(t, err, target)
+	if refused, ok := errors.AsType[*Refusal](err); !ok || refused.Kind != KindBusy {
+		t.Errorf("got %v, want busy", err)
+	}
+	free := w.idle()
+	stop()
+	first.Wait()
+	if free != nil {
+		<-free // for the next one
+	}
+}
+
+func TestOneWorkerByTwoURLsIsADuplicate(t *testing.T) {
+	t.Parallel()
+	target, _ := serve(t, &Worker{carry: newBlocked(2).carry})
+	_, err := coordinate(target, target).Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 2, 2), nil)
+	if refused, ok := errors.AsType[*Refusal](err); !ok || refused.Kind != KindDuplicate {
+		t.Errorf("got %v, want that it is a duplicate", err)
+	}
+}
+
+// TestWorkerStopsWhenItsCoordinatorIsGone: one closes its connection, the other sends nothing more.
+func TestWorkerStopsWhenItsCoordinatorIsGone(t *testing.T) {
+	t.Parallel()
+	for name, silent := range map[string]bool{"closed": false, "silent": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			load := newBlocked(1)
+			w := &Worker{carry: load.carry}
+			if silent {
+				w.silence = 500 * time.Millisecond
+			}
+			target, _ := serve(t, w)
+			conn, err := target.Dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			plan := messages(t, "tcp://127.0.0.1:7", 1, 1)
+			for _, r := range []request{{Hello: &hello{Protocol: Protocol, Run: "x"}}, {Job: &job{Plan: plan}}, {Start: &start{1}}} {
+				if err := newLines(conn, patience).write(r, maxLine); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-load.begun
+			free := w.idle()
+			if !silent {
+				conn.Close()
+			}
+			<-load.ended
+			if free != nil {
+				<-free
+			}
+		})
+	}
+}
+
+func TestGarbageOfACoordinatorIsRefused(t *testing.T) {
+	t.Parallel()
+	good := `{"hello":{"protocol":"echod-worker/1","run":"x"}}` + "\n"
+	for name, lines := range map[string]string{
+		"garbage":         "GET / HTTP/1.1\r\n\r\n",
+		"another version": `{"hello":{"protocol":"echod-worker/9","run":"x"}}` + "\n",
+		"no run":          `{"hello":{"protocol":"echod-worker/1"}}` + "\n",
+		"a job first":     `{"stop":true}` + "\n",
+		"a start first":   good + `{"start":{"at":1}}` + "\n",
+		"two hellos":      good + good,
+		"no such plan":    good + `{"job":{"plan":{"url":"tcp://127.0.0.1:7","conns":-1}}}` + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target, _ := serve(t, &Worker{})
+			conn, err := target.Dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			io.WriteString(conn, lines)
+			l := newLines(conn, patience)
+			for {
+				r, err := read[reply](l, maxLine)
+				if err != nil {
+					t.Fatalf("got %v, want a refusal", err)
+				}
+				if r.Error != nil {
+					return
+				}
+			}
+		})
+	}
+}
+
+func TestWorkerConnectsOnlyToWhatItsOperatorAllows(t *testing.T) {
+	t.Parallel()
+	allow := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/29")}
+	for _, tt := range []struct{ url, want string }{
+		{"tcp://127.0.0.9:7", "127.0.0.9 is not an address that this worker connects to"},
+		{"tcp://[::ffff:8.8.8.8]:7", "8.8.8.8 is not an address"},
+		{"tcp://[::1]:7", "::1 is not an address"},
+		{"udp://8.8.8.8:53", "8.8.8.8 is not an address"},
+		{"unix:///run/echo.sock", "unix"},
+	} {
+		target, _ := serve(t, &Worker{Allow: allow})
+		plan := messages(t, tt.url, 1, 1)
+		shares := []load.Plan{plan}
+		c := coordinate(target)
+		members, err := c.gather(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &run{Coordinator: c, whole: plan, shares: shares, members: members}
+		if err := r.start(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.url, err, tt.want)
+		}
+		r.close()
+	}
+}
+
+// TestNameIsCheckedAtEachConnect: a name may have an address that is allowed when it is looked up
+// first, and another one later.
+func TestNameIsCheckedAtEachConnect(t *testing.T) {
+	t.Parallel()
+	lookups := 0
+	ctx := endpoint.WithLookup(t.Context(), func(context.Context, string) ([]netip.Addr, error) {
+		if lookups++; lookups == 1 {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		}
+		return []netip.Addr{netip.MustParseAddr("127.77.0.9")}, nil
+	})
+	allowed := permits{netip.MustParsePrefix("127.0.0.1/32")}
+	plan := messages(t, "tcp://rebinds.example:7", 1, 1)
+	plan.Target.Permit = allowed.check
+	if err := allowed.checkAll(ctx, plan.Target); err != nil {
+		t.Fatal(err)
+	}
+	for _, all := range []bool{false, true} {
+		plan.AllAddresses = all
+		if _, err := load.Run(ctx, plan, nil); err == nil || !strings.Contains(err.Error(), "127.77.0.9 is not an address that this worker connects to") {
+			t.Errorf("all addresses %v: got %v", all, err)
+		}
+	}
+}
+
+func TestDefaultAllowsLoopbackAndPrivateNetworks(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"127.0.0.1": true, "10.1.2.3": true, "172.16.0.1": true, "172.32.0.1": false, "192.168.3.4": true, "::1": true,
+		"fd12::7": true, "fe80::1%eth0": true, "::ffff:10.0.0.1": true, "8.8.8.8": false, "2001:db8::1": false,
+		"169.254.169.254": false, "100.64.0.1": false, "0.0.0.0": false, "::": false, "224.0.0.1": false, "64:ff9b::a00:1": false,
+	} {
+		if got := permits(DefaultAllow).check(netip.MustParseAddr(address)) == nil; got != want {
+			t.Errorf("%s: allowed %v, want %v", address, got, want)
+		}
+	}
+}
+
+func TestMoreConnectionsThanTheWorkerHasDescriptors(t *testing.T) {
+	t.Parallel()
+	target, _ := serve(t, &Worker{MaxConns: 3})
+	_, err := coordinate(target).Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 4, 4), nil)
+	blames(t, err, target)
+	if err == nil || !strings.Contains(err.Error(), "4 connections: this worker can have 3") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestAllAddressesOfANameAreAwaited: the second worker starts only after the first has been called.
+func TestAllAddressesOfANameAreAwaited(t *testing.T) {
+	t.Parallel()
+	var list samples
+	first, _ := serve(t, &Worker{carry: list.carry})
+	_, port, _ := net.SplitHostPort(first.Address)
+	second, err := net.Listen("tcp", "127.0.0.2:"+port)
+	if err != nil {
+		t.Skip("this machine has no 127.0.0.2: ", err)
+	}
+	lookups := 0
+	ctx := endpoint.WithLookup(t.Context(), func(context.Context, string) ([]netip.Addr, error) {
+		all := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}
+		lookups++
+		return all[:min(lookups, 2)], nil
+	})
+	serving, stop := context.WithCancel(t.Context())
+	var worker sync.WaitGroup
+	worker.Go(func() { (&Worker{carry: list.carry, Echod: "test", silence: patience}).Serve(serving, second) })
+	defer worker.Wait()
+	defer stop()
+	c := &Coordinator{Echod: "test", Name: tcp("workers.example:" + port), Expect: 2, Patience: patience, silence: patience, late: patience}
+	sum, err := c.Run(ctx, messages(t, "tcp://127.0.0.1:7", 2, 20), nil)
+	if err != nil || len(sum.Parts) != 2 || sum.Answered != 20 {
+		t.Fatalf("got %+v, %v", sum, err)
+	}
+}
+
+func TestWaitForWorkersEnds(t *testing.T) {
+	t.Parallel()
+	ctx := endpoint.WithLookup(t.Context(), func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("127.77.0.4")}, nil
+	})
+	c := &Coordinator{Echod: "test", Name: tcp("workers.example:7009"), Expect: 2, Patience: 100 * time.Millisecond}
+	_, err := c.Run(ctx, messages(t, "tcp://127.0.0.1:7", 2, 20), nil)
+	want := "workers.example:7009 has 1 addresses, of which 0 answer, after 100ms: want 2"
+	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "127.77.0.4:7009: cannot be reached") {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
