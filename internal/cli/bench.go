@@ -30,6 +30,7 @@ type benchFlags struct {
 	plan       load.Plan
 	thresholds []threshold[*load.Result]
 	find       findFlags
+	workers    workersFlags
 	family     familyFlags
 	socket     socketFlags
 	tls        tlsFlags
@@ -67,6 +68,7 @@ func newBench(p *Process) *cobra.Command {
 		},
 	}
 	f.register(cmd, p)
+	cmd.AddCommand(newBenchWorker(p))
 	return cmd
 }
 
@@ -103,6 +105,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(percentiles(&f.percentiles), "percentiles", "the percentiles of latency in the report")
 	flags.Var(number(&plan.ServerPID, 1, 1<<22), "server-pid", "also measure CPU and memory of this process")
 	f.find.register(cmd)
+	f.workers.register(cmd)
 	f.output.register(cmd)
 	flags.StringVar(&f.hdr, "hdr", "", "also write the latency to this file (HdrHistogram)")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print no progress, only the report")
@@ -123,7 +126,11 @@ func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *
 	if len(f.find.limits) > 0 {
 		return f.findRate(ctx, p, plan, file)
 	}
-	result, err := runShown(ctx, p, plan)
+	carry := alone(plan)
+	if f.workers.given() {
+		carry = f.workers.together(f, plan)
+	}
+	result, err := runShown(ctx, p, plan, carry)
 	if result == nil || err != nil && result.Seconds == 0 && f.output.format == "text" { // nothing was measured
 		return cmp.Or(interrupted(ctx), err)
 	}
@@ -140,8 +147,19 @@ func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *
 	return cmp.Or(err, interrupted(ctx), benchError(run))
 }
 
+// carrier carries out a plan, and shows its progress: how many workers run, of how many, if there are
+// some.
+type carrier func(ctx context.Context, show func(now load.Progress, running, workers int)) (*load.Result, error)
+
+// alone carries out plan on this machine.
+func alone(plan load.Plan) carrier {
+	return func(ctx context.Context, show func(load.Progress, int, int)) (*load.Result, error) {
+		return load.Run(ctx, plan, func(now load.Progress) { show(now, 0, 0) })
+	}
+}
+
 // runShown carries out plan, and shows it on a terminal meanwhile, or at SIGQUIT.
-func runShown(ctx context.Context, p *Process, plan load.Plan) (*load.Result, error) {
+func runShown(ctx context.Context, p *Process, plan load.Plan, carry carrier) (*load.Result, error) {
 	var mu sync.Mutex // of both
 	status, screen := newStatus(p), report.NewScreen(plan)
 	defer status.clear()
@@ -151,10 +169,13 @@ func runShown(ctx context.Context, p *Process, plan load.Plan) (*load.Result, er
 		defer mu.Unlock()
 		status.aside(func() { p.writeInterim(screen.Line() + "\n") })
 	})()
-	return load.Run(ctx, plan, func(now load.Progress) {
+	return carry(ctx, func(now load.Progress, running, workers int) {
 		mu.Lock()
 		defer mu.Unlock()
 		screen.Add(now)
+		if workers > 0 {
+			screen.Workers(running, workers)
+		}
 		status.show(screen.Lines)
 	})
 }
@@ -187,7 +208,7 @@ func (f *benchFlags) planFor(url string) (load.Plan, error) {
 	if pid := f.plan.ServerPID; pid > 0 && !canBeMeasured(pid) {
 		return load.Plan{}, usage.New(fmt.Sprintf("--server-pid: no process %d in /proc", pid), "want a process on this machine (Linux only), e.g. $(pidof echod)")
 	}
-	if err := f.find.check(f); err != nil {
+	if err := cmp.Or(f.find.check(f), f.workers.check(f)); err != nil {
 		return load.Plan{}, err
 	}
 	plan := f.plan

@@ -85,7 +85,8 @@ func newRoot(p *Process) *cobra.Command {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(p.Stdout, cmd) })
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, p.Args, err) })
 	verbs := []*cobra.Command{newCheck(p), newServe(p), newAgent(p), newBench(p), newPing(p), newWatch(p), newReport(p), newCert(p), newSelftest(p)}
-	for _, verb := range verbs {
+	root.AddCommand(verbs...)
+	for _, verb := range verbsOf(root) {
 		verb.PreRunE = func(cmd *cobra.Command, _ []string) error {
 			if err := unknownVariable(root, p.Environ); err != nil {
 				return err
@@ -93,13 +94,24 @@ func newRoot(p *Process) *cobra.Command {
 			return readVariables(cmd.Flags(), p.Getenv)
 		}
 	}
-	root.AddCommand(verbs...)
 	root.AddCommand(newEngines(p), newVersion(p), newCompletion(), newMan())
-	for _, verb := range root.Commands() {
+	for _, verb := range verbsOf(root) {
 		completeFlags(verb)
 	}
 	return root
 }
+
+// verbsOf returns all verbs below cmd, each before its own, e.g. bench before bench worker.
+func verbsOf(cmd *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, verb := range cmd.Commands() {
+		all = append(append(all, verb), verbsOf(verb)...)
+	}
+	return all
+}
+
+// verbName returns the words of a verb on the command line, e.g. bench worker.
+func verbName(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath(), "echod ") }
 
 // findVerb returns the command that args name, echod itself if there are none.
 func findVerb(root *cobra.Command, args []string) (*cobra.Command, error) {
@@ -135,14 +147,14 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "echod " + cmd.Name() + " --help lists its flags"
+	hint := "echod " + verbName(cmd) + " --help lists its flags"
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		// The value of such a flag is optional, so pflag took the next word for an argument.
 		if f.Value.Type() != "bool" && f.NoOptDefVal != "" {
 			hint = "the value of --" + f.Name + " follows a =: --" + f.Name + "=" + args[0]
 		}
 	})
-	return usage.New(fmt.Sprintf("%s takes no argument, got %q", cmd.Name(), args[0]), hint)
+	return usage.New(fmt.Sprintf("%s takes no argument, got %q", verbName(cmd), args[0]), hint)
 }
 
 // oneURL is for verbs that have one URL.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestFlagWithFewValuesCompletesThem(t *testing.T) {
-	for _, cmd := range testRoot().Commands() {
+	for _, cmd := range verbsOf(testRoot()) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			complete, found := cmd.GetFlagCompletionFunc(f.Name)
 			switch kind := f.Value.Type(); kind {

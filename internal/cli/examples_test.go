@@ -16,7 +16,7 @@ import (
 // TestExamplesInHelpAreValid parses the flags and the URLs of every example.
 func TestExamplesInHelpAreValid(t *testing.T) {
 	seen := map[string]int{}
-	for _, page := range append(testRoot().Commands(), testRoot()) {
+	for _, page := range append(verbsOf(testRoot()), testRoot()) {
 		text := strings.ReplaceAll(helpFor(page), "\\\n", "")
 		for line := range strings.Lines(text) {
 			line = regexp.MustCompile(`^ *\$ (ECHOD_\w+=\S+ )?`).ReplaceAllString(line, "$ ")

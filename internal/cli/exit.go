@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"echod/internal/dial"
+	"echod/internal/spread"
 	"echod/internal/usage"
 )
 
@@ -52,6 +53,9 @@ func codeOf(err error) Code {
 	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
+	}
+	if _, ok := errors.AsType[*spread.WorkerError](err); ok {
+		return Unknown
 	}
 	if _, ok := errors.AsType[*usage.Error](err); ok {
 		return Usage

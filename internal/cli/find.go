@@ -304,7 +304,7 @@ func (f *benchFlags) findRate(ctx context.Context, p *Process, plan load.Plan, f
 		if n := len(s.doc.Steps); n > 0 && s.doc.Steps[n-1].Outcome != search.Met {
 			pause(ctx, findPause)
 		}
-		r, err := runShown(ctx, p, plan)
+		r, err := runShown(ctx, p, plan, alone(plan))
 		if ended := interrupted(ctx); ended != nil {
 			return nil, ended
 		}

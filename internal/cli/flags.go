@@ -68,7 +68,7 @@ var serviceVariable = regexp.MustCompile(`^ECHOD_(\w+_)?(SERVICE_(HOST|PORT(_\w+
 // root reads, because a misspelled one would otherwise be ignored.
 func unknownVariable(root *cobra.Command, environ []string) error {
 	known := slices.Clone(otherVariables)
-	for _, cmd := range root.Commands() {
+	for _, cmd := range verbsOf(root) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, variable(f.Name)) })
 	}
 	for _, line := range environ {

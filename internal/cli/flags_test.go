@@ -63,7 +63,7 @@ func TestVariablesOfTestsAreKnown(t *testing.T) {
 }
 
 func TestHelpListsTheVariablesOfEachVerb(t *testing.T) {
-	for _, cmd := range testRoot().Commands() {
+	for _, cmd := range verbsOf(testRoot()) {
 		if cmd.PreRunE == nil {
 			continue
 		}

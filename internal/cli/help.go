@@ -20,7 +20,7 @@ var helpTexts embed.FS
 // helpFor returns the hand-written help of a verb, or of echod itself. A line @NAME
 // stands for a part that several verbs share.
 func helpFor(cmd *cobra.Command) string {
-	text, err := helpTexts.ReadFile("help/" + cmd.Name() + ".txt")
+	text, err := helpTexts.ReadFile("help/" + strings.ReplaceAll(verbName(cmd), " ", "-") + ".txt")
 	if err != nil {
 		return cmd.UsageString() // of a hidden verb
 	}
@@ -41,8 +41,8 @@ func helpFor(cmd *cobra.Command) string {
 // helpForVariables lists the variables of a verb, or of all verbs.
 func helpForVariables(cmd *cobra.Command) string {
 	verbs := []*cobra.Command{cmd}
-	if cmd.HasSubCommands() {
-		verbs = cmd.Commands()
+	if cmd.Name() == "echod" {
+		verbs = verbsOf(cmd)
 	}
 	var names []string
 	for _, verb := range verbs {

@@ -30,7 +30,7 @@ func runEchod(t *testing.T, args ...string) (code Code, answer, complaint string
 var helpFlag = regexp.MustCompile(`(?m)^  (?:-(\w), )?--([a-z0-9-]+)`)
 
 func TestHelpListsEveryFlagWithItsShortForm(t *testing.T) {
-	for _, cmd := range testRoot().Commands() {
+	for _, cmd := range verbsOf(testRoot()) {
 		if cmd.Hidden {
 			continue
 		}
@@ -78,7 +78,7 @@ func TestShortFlagMeansTheSameInEveryVerb(t *testing.T) {
 			short[name] = letter
 		}
 	}
-	for _, cmd := range testRoot().Commands() {
+	for _, cmd := range verbsOf(testRoot()) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			want := short[f.Name]
 			if cmd.Name() == "check" && f.Name == "conns" {
@@ -105,7 +105,7 @@ func defaultIn(help, flag string) string {
 }
 
 func TestHelpGivesTheDefaultOfEveryFlag(t *testing.T) {
-	for _, cmd := range testRoot().Commands() {
+	for _, cmd := range verbsOf(testRoot()) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			want := f.DefValue
 			if f.Value.Type() == "bool" {
@@ -135,7 +135,7 @@ func TestHelpListsEveryVerbWithItsDescription(t *testing.T) {
 
 func TestHelpOfEveryVerbHasUsageExamplesAndExitCodes(t *testing.T) {
 	root := testRoot()
-	for _, cmd := range append(root.Commands(), root) {
+	for _, cmd := range append(verbsOf(root), root) {
 		if cmd.Hidden {
 			continue
 		}
@@ -155,7 +155,7 @@ func TestHelpOfEveryVerbHasUsageExamplesAndExitCodes(t *testing.T) {
 func TestHelpFitsTheWidth(t *testing.T) {
 	root := testRoot()
 	for _, width := range []int{40, 80, 200} {
-		for _, cmd := range append(root.Commands(), root) {
+		for _, cmd := range append(verbsOf(root), root) {
 			if cmd.Hidden {
 				continue
 			}
@@ -228,7 +228,7 @@ Usage:
 
 func TestManPageHasAllOfHelp(t *testing.T) {
 	root := testRoot()
-	for _, cmd := range append(root.Commands(), root) {
+	for _, cmd := range append(verbsOf(root), root) {
 		if cmd.Hidden {
 			continue
 		}

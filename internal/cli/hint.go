@@ -16,12 +16,16 @@ import (
 	"echod/internal/dial"
 	"echod/internal/draw"
 	"echod/internal/sock"
+	"echod/internal/spread"
 )
 
 // hintFor returns what may help against err, "" if nothing is known.
 func hintFor(err error) string {
 	if listen, ok := errors.AsType[*sock.ListenError](err); ok {
 		return hintListen(listen)
+	}
+	if worker, ok := errors.AsType[*spread.WorkerError](err); ok {
+		return hintWorker(worker)
 	}
 	if hint := hintTLS(err); hint != "" {
 		return hint

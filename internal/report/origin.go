@@ -27,10 +27,16 @@ func originOf(run Run) origin {
 	r := run.Result
 	o := origin{Name: run.Name, URL: r.Plan.URL, When: when(r), Plan: planWords(r.Plan),
 		Headline: headline(r), Conclusion: conclude(run), Verdicts: run.Verdicts, Warnings: Warnings(r)}
+	if words := startWords(r); words != "" {
+		o.Machines = append(o.Machines, words)
+	}
 	for _, p := range partsOf(r) {
 		words := environmentWords(p.Environment, p.Echod)
+		if p.Worker != "" {
+			words = partName(p) + ": " + words
+		}
 		if len(r.Parts) > 0 {
-			words += ": " + share(p.Plan)
+			words += ": " + share(p.Plan) + clockWords(p.Begun)
 		}
 		o.Machines = append(o.Machines, words)
 	}
@@ -115,6 +121,10 @@ func Warnings(r *load.Result) []string {
 	if common := commonTime(r); common < 0.9*longestPart(r) {
 		all = append(all, fmt.Sprintf("apart: the parts have %s of %s in common, by their clocks: rates are sums over different times, and latency is of less load than they say",
 			draw.Seconds.Write(common), draw.Seconds.Write(longestPart(r))))
+	}
+	if skew, uncertainty, ok := apart(r); ok && skew > maxSkew {
+		all = append(all, fmt.Sprintf("skew: the workers began %s apart (± %s): want less than %s on one network. Until the last began, the load was less than the plan says",
+			draw.Duration(skew), draw.Duration(uncertainty), draw.Brief(maxSkew)))
 	}
 	if w := r.Wrong; w != nil {
 		all = append(all, fmt.Sprintf("wrong bytes: connection %d at byte %d: got %s, want %s", w.Conn, w.Offset, w.Got, w.Want))

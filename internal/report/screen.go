@@ -19,6 +19,7 @@ import (
 type Screen struct {
 	plan       load.Plan
 	now        load.Progress
+	workers    string // how many run, of how many; "": there are none
 	sparklines []sparkline
 }
 
@@ -78,10 +79,15 @@ func (s *Screen) Add(now load.Progress) {
 	}
 }
 
+// Workers says how many workers run, of how many, if there are some.
+func (s *Screen) Workers(running, of int) {
+	s.workers = fmt.Sprintf("  %d of %s running", running, count(of, "worker", "workers"))
+}
+
 // Lines returns the lines of the screen for this many columns. Lines that are longer have the
 // least important at their end.
 func (s *Screen) Lines(columns int) []string {
-	lines := []string{s.state() + "  " + s.plan.URL}
+	lines := []string{s.state() + s.workers + "  " + s.plan.URL}
 	if len(s.sparklines[0].values) > 0 {
 		for _, t := range s.sparklines {
 			lines = append(lines, t.line(columns))
@@ -93,7 +99,7 @@ func (s *Screen) Lines(columns int) []string {
 
 // Line returns the screen as one line, without what has been before.
 func (s *Screen) Line() string {
-	parts := []string{strings.ReplaceAll(s.state(), "  ", ", ")}
+	parts := []string{strings.ReplaceAll(s.state()+s.workers, "  ", ", ")}
 	if len(s.sparklines[0].values) > 0 {
 		for _, t := range s.sparklines {
 			parts = append(parts, t.label+" "+t.write(t.values[len(t.values)-1]))

@@ -29,9 +29,11 @@ func WriteText(w io.Writer, runs []Run, color bool) error {
 	}
 	t.rows(table(runs))
 	if len(runs) == 1 {
-		if rows := addressTable(runs[0].Result); rows != nil {
-			fmt.Fprintln(&t)
-			t.rows(rows)
+		for _, rows := range [][][]cell{addressTable(runs[0].Result), workerTable(runs[0].Result)} {
+			if rows != nil {
+				fmt.Fprintln(&t)
+				t.rows(rows)
+			}
 		}
 		t.histogram(runs[0].Result)
 	}

@@ -171,7 +171,7 @@ func (r *run) collect() (all complete, problem, err error) {
 					return m.fail(err)
 				}
 				if text := reply.Done.Problem; text != "" {
-					problems[i] = m.fail(errors.New(clip(text)))
+					problems[i] = m.fail(errors.New("reports: " + clip(text)))
 				}
 				if parts[i].Wrong != nil {
 					r.stop()

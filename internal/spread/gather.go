@@ -61,9 +61,11 @@ func rank(err error) int {
 
 // leave ends the connections of members, some of which may be nil.
 func leave(members []*member) {
+	var leaving sync.WaitGroup
+	defer leaving.Wait()
 	for _, m := range members {
 		if m != nil {
-			m.leave()
+			leaving.Go(m.leave)
 		}
 	}
 }
@@ -104,7 +106,7 @@ func (c *Coordinator) await(ctx context.Context, caller caller) ([]*member, erro
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			words := fmt.Sprintf("%s has %d addresses, of which %d answer, after %s: want %d", c.Name.Address, len(addresses), len(held), draw.Brief(c.Patience), c.Expect)
+			words := fmt.Sprintf("has %d addresses, of which %d answer, after %s: want %d", len(addresses), len(held), draw.Brief(c.Patience), c.Expect)
 			if last != nil {
 				words += " (" + last.Error() + ")"
 			}
@@ -123,7 +125,7 @@ func (c *Coordinator) hold(ctx, alive context.Context, caller caller, held map[s
 		}
 	}
 	if len(addresses) > MaxWorkers {
-		return fmt.Errorf("%d addresses: want at most %d", len(addresses), MaxWorkers)
+		return fmt.Errorf("has %d addresses: want at most %d", len(addresses), MaxWorkers)
 	}
 	var targets []dial.Target
 	for _, address := range addresses {

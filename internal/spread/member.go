@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"echod/internal/agent"
@@ -19,7 +20,7 @@ type WorkerError struct {
 	Err    error
 }
 
-func (e *WorkerError) Error() string { return "worker " + e.Worker + ": " + e.Err.Error() }
+func (e *WorkerError) Error() string { return "worker " + e.Worker + " " + e.Err.Error() }
 func (e *WorkerError) Unwrap() error { return e.Err }
 
 // member is a worker as its coordinator sees it. A goroutine reads its lines.
@@ -173,11 +174,21 @@ func (m *member) connect(ctx context.Context, j job) error {
 	return err
 }
 
-// leave ends the connection. The worker then stops its load. Call it once.
+// leaveTimeout is how long a coordinator waits until a worker is free again.
+const leaveTimeout = time.Second
+
+// leave ends the session, and waits until the worker has stopped its load and is free. Call it once.
 func (m *member) leave() {
 	close(m.left)
-	m.conn.Close()
+	timer := time.AfterFunc(leaveTimeout, func() { m.conn.Close() })
+	defer timer.Stop()
+	defer m.conn.Close()
+	if half, ok := m.conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		m.conn.Close()
+	}
 	<-m.lost
+	m.conn.SetReadDeadline(time.Time{})
+	io.Copy(io.Discard, m.in) // up to the FIN, which the worker sends when it is free
 }
 
 // isLost reports whether the worker has gone.

@@ -130,8 +130,12 @@ type Refusal struct {
 
 func (r *Refusal) Error() string {
 	switch r.Kind {
-	case KindBusy, KindDuplicate, KindToken, KindLoad:
-		return fmt.Sprintf("%s: %s", r.Kind, r.Text)
+	case KindBusy:
+		return "is busy: " + r.Text
+	case KindDuplicate:
+		return "is a duplicate: " + r.Text
+	case KindLoad:
+		return "could not put its load: " + r.Text
 	}
 	return fmt.Sprintf("refuses the %s: %s", r.Kind, r.Text)
 }

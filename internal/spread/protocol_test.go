@@ -353,8 +353,8 @@ func TestWaitForWorkersEnds(t *testing.T) {
 	})
 	c := &Coordinator{Echod: "test", Name: tcp("workers.example:7009"), Expect: 2, Patience: 100 * time.Millisecond}
 	_, err := c.Run(ctx, messages(t, "tcp://127.0.0.1:7", 2, 20), nil)
-	want := "workers.example:7009 has 1 addresses, of which 0 answer, after 100ms: want 2"
-	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "127.77.0.4:7009: cannot be reached") {
+	want := "worker dns+tcp://workers.example:7009 has 1 addresses, of which 0 answer, after 100ms: want 2"
+	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "127.77.0.4:7009 cannot be reached") {
 		t.Errorf("got %v, want %q", err, want)
 	}
 }
