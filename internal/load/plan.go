@@ -37,6 +37,9 @@ type Plan struct {
 	// connections (open loop). 0 sends the next message when an answer has come
 	// (closed loop). If it has stages, Duration is their sum.
 	Rate Rate `json:"rate,omitzero"`
+	// Phase delays the schedule by a part of a message. The schedules of n generators at the same
+	// rate, whose phases are 0, 1/n, 2/n and so on, have together the instants of one generator.
+	Phase float64 `json:"phase,omitempty"`
 	// Depth is the number of messages in flight on each connection in a closed loop. It
 	// is not used in an open loop.
 	Depth int `json:"depth"`
@@ -116,6 +119,7 @@ func (p Plan) Check() error {
 		{p.Rate.Duration() > 0 && (p.Messages > 0 || p.Duration != p.Rate.Duration()),
 			"--rate with stages says how long to measure", "omit --duration and --messages"},
 		{p.Rate.Duration() > 0 && p.Warmup > 0, "--warmup and --rate with stages exclude each other", "omit --warmup, and begin with a stage"},
+		{!(p.Phase >= 0 && p.Phase < 1), fmt.Sprintf("a phase of %g", p.Phase), "want 0 or more, and less than 1"},
 		{p.nothingIsDue(), fmt.Sprintf("a rate of %s: nothing is due in %s", p.Rate, brief(p.Duration)), "want a higher rate or a longer duration"},
 		{p.Churn && p.Depth > 1, "--churn and --depth exclude each other", "omit --depth, because each connection has one message"},
 		{p.Churn && udp, "--churn has no effect over udp", "omit --churn"},
@@ -136,6 +140,7 @@ func (p Plan) Check() error {
 // and within the whole of it at most.
 func (p Plan) Scheduled(d time.Duration) int64 {
 	var s schedule
+	s.phase = p.Phase
 	s.start(0, p.Rate)
 	n := s.count(int64(p.Warmup), int64(p.Warmup+d))
 	if p.Messages > 0 {
@@ -150,6 +155,7 @@ func (p Plan) nothingIsDue() bool {
 		return false
 	}
 	var s schedule
+	s.phase = p.Phase
 	s.start(0, p.Rate)
 	return s.count(int64(p.Warmup), int64(p.Warmup+p.Duration)) == 0
 }

@@ -270,6 +270,7 @@ func (r *run) measure(ctx context.Context, d driver, observe func(Progress)) (*R
 	var working, archiving sync.WaitGroup
 	end := func() { stop(); working.Wait() }
 	begin := r.now()
+	r.schedule.phase = r.Phase
 	r.schedule.start(begin, r.Rate)
 	r.tally.begin(begin+int64(r.Warmup), &r.schedule)
 	working.Go(func() { d.drive(driving) })

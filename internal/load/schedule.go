@@ -1,16 +1,18 @@
 package load
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
 
 // schedule says when the messages of an open loop are due: message i is due when the rate
-// since the start adds up to i. It does not depend on the other messages.
+// since the start adds up to i, and to the phase. It does not depend on the other messages.
 type schedule struct {
 	begin int64 // ns on the clock of the run
 	rate  Rate
-	next  int64 // the number of the next message
+	phase float64 // of a message, from 0 and below 1
+	next  int64   // the number of the next message
 
 	end atomic.Int64 // no message is due at that time or later; any goroutine may set it
 }
@@ -30,14 +32,14 @@ func (s *schedule) due() int64 {
 
 // at returns when message i is due; never if the stages have fewer messages.
 func (s *schedule) at(i int64) int64 {
-	begin, n := s.begin, float64(i)
+	begin, n := s.begin, float64(i)+s.phase
 	for _, stage := range s.rate.stages {
 		if total := stage.total(); n > total-rounding {
 			begin, n = begin+int64(stage.length), max(0, n-total)
 			continue
 		}
 		if wait := stage.after(n) * 1e9; wait < float64(never-begin) {
-			return begin + int64(wait)
+			return begin + int64(math.Round(wait)) // shares of a rate have the same instants as the whole
 		}
 		return never
 	}

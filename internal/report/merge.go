@@ -252,7 +252,7 @@ func bySecond(r *load.Result, offset float64) map[int]*second {
 // connections, the rate and the messages.
 func mergedPlan(results []*load.Result) load.Plan {
 	whole := results[0].Plan
-	whole.Sources = slices.Clone(whole.Sources)
+	whole.Sources, whole.Phase = slices.Clone(whole.Sources), 0
 	for _, r := range results[1:] {
 		whole.Conns += r.Plan.Conns
 		whole.ConnectRate += r.Plan.ConnectRate

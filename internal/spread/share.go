@@ -34,6 +34,9 @@ func Share(whole load.Plan, n int) ([]load.Plan, error) {
 		share.Messages = part(whole.Messages, n, i)
 		share.ConnectRate = partOfRate(whole.ConnectRate, n, i)
 		share.Rate = whole.Rate.Map(func(perSecond float64) float64 { return partOfRate(perSecond, n, i) })
+		if !whole.Rate.IsZero() {
+			share.Phase = float64(i) / float64(n) // together, they send when one machine would
+		}
 		share.Seed = whole.Seed + uint64(i)
 		if err := share.Check(); err != nil {
 			return nil, fmt.Errorf("the share of worker %d of %d: %w", i+1, n, err)
@@ -74,13 +77,10 @@ func part(whole int64, n, i int) int64 {
 	return share
 }
 
-// partOfRate returns part i of n of a rate. All parts add up to exactly the rate, in any order: they
-// are whole numbers if the rate is one and not below n, and otherwise multiples of the smallest
-// difference of floating-point numbers near the rate.
+// partOfRate returns part i of n of a rate. The parts are equal, but for the last bit, and add up to
+// exactly the rate, in any order: they are multiples of the smallest difference of floating-point
+// numbers near the rate.
 func partOfRate(rate float64, n, i int) float64 {
-	if rate == math.Trunc(rate) && rate >= float64(n) {
-		return float64(part(int64(rate), n, i))
-	}
 	const mantissa = 53 // bits of a float64
 	fraction, exponent := math.Frexp(rate)
 	return math.Ldexp(float64(part(int64(math.Ldexp(fraction, mantissa)), n, i)), exponent-mantissa)

@@ -54,20 +54,27 @@ func TestSharesAddUpToExactlyThePlan(t *testing.T) {
 	}
 }
 
-func TestWholeRatesHaveWholeShares(t *testing.T) {
+// TestSharesSendWhenOneMachineWould: the schedules of all shares have together as many messages as the
+// plan, at each time.
+func TestSharesSendWhenOneMachineWould(t *testing.T) {
 	t.Parallel()
-	whole := messages(t, "tcp://127.0.0.1:7", 5, 0)
-	whole.Duration, whole.Rate = time.Second, load.PerSecond(1000)
-	shares, err := Share(whole, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []struct {
-		conns int
-		rate  string
-	}{{2, "334"}, {2, "333"}, {1, "333"}} {
-		if s := shares[i]; s.Conns != want.conns || s.Rate.String() != want.rate {
-			t.Errorf("share %d has %d connections at %s, want %d at %s", i, s.Conns, s.Rate, want.conns, want.rate)
+	for _, rate := range []string{"1000", "333.3", "7", "100..1000/20s,0/5s,500/5s"} {
+		for _, n := range []int{1, 2, 3, 7} {
+			whole := messages(t, "tcp://127.0.0.1:7", n, 0)
+			whole.Rate, whole.Duration = mustRate(t, rate), 30*time.Second
+			shares, err := Share(whole, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for at := time.Duration(0); at <= whole.Duration; at += 700 * time.Millisecond {
+				var sum int64
+				for _, s := range shares {
+					sum += s.Scheduled(at)
+				}
+				if want := whole.Scheduled(at); sum != want {
+					t.Errorf("%d shares of %s have %d messages in %s, want %d", n, rate, sum, at, want)
+				}
+			}
 		}
 	}
 }
