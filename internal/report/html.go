@@ -77,8 +77,8 @@ func WriteHTML(w io.Writer, runs []Run) error {
 	if rows := addressTable(runs[0].Result); len(runs) == 1 && rows != nil {
 		p.Above = append(p.Above, pageTable{Title: "Addresses", Rows: rows, Heading: true})
 	}
-	if rows := workerTable(runs[0].Result); len(runs) == 1 && rows != nil {
-		p.Above = append(p.Above, pageTable{Title: "Workers", Rows: rows, Heading: true, Note: workerNote})
+	if workers, ok := workerPage(runs[0].Result); len(runs) == 1 && ok {
+		p.Above = append(p.Above, workers)
 	}
 	return pageTemplate.Execute(w, p)
 }

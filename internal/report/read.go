@@ -230,6 +230,11 @@ func Valid(r *load.Result) error {
 			return fmt.Errorf("addresses[%d] has no latency, or a negative count", i)
 		}
 	}
+	for i, p := range r.Parts {
+		if min(p.Answered, p.BytesIn, p.Due, p.Lost, leastOf(p.Failed)) < 0 || p.Seconds < 0 || p.Seconds > longestRun {
+			return fmt.Errorf("parts[%d] has a negative number, or is %v s long", i, p.Seconds)
+		}
+	}
 	for name, v := range map[string]float64{"cpu.client": r.CPU.Client, "cpu.system": r.CPU.System,
 		"cpu.server": *cmp.Or(r.CPU.Server, new(float64))} {
 		if v < 0 || v > largest {

@@ -61,8 +61,15 @@ func workerTable(r *load.Result) [][]cell {
 	return rows
 }
 
-// workerNote says what is not obvious in a workerTable.
-const workerNote = "Skew is how long after the agreed instant a worker began, and how exact that is. Behind is the 99th percentile of its scheduling delay, if it could not keep its schedule."
+// workerPage returns the table for a page; false if there is none.
+func workerPage(r *load.Result) (pageTable, bool) {
+	t := pageTable{Title: "Machines", Rows: workerTable(r), Heading: true,
+		Note: "Behind is the 99th percentile of the scheduling delay of a machine that could not keep its schedule."}
+	if _, _, ok := apart(r); ok {
+		t.Title, t.Note = "Workers", "Skew is how long after the agreed instant a worker began, and how exact that is. "+t.Note
+	}
+	return t, t.Rows != nil
+}
 
 // partName returns the address of a worker, or the host of a part that had no coordinator.
 func partName(p load.Part) string {
