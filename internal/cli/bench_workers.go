@@ -95,7 +95,7 @@ func (f *workersFlags) check(bench *benchFlags) error {
 // together carries out plan on all workers.
 func (f *workersFlags) together(bench *benchFlags, plan load.Plan) carrier {
 	c := &spread.Coordinator{Token: agent.NewSecret(f.token), Echod: thisBuild().brief(), Workers: f.urls,
-		Name: f.name, Expect: f.expect, Patience: f.timeout, Insecure: bench.tls.insecure, ServerName: bench.tls.serverName}
+		Name: f.name, Expect: f.expect, Timeout: f.timeout, Insecure: bench.tls.insecure, ServerName: bench.tls.serverName}
 	return func(ctx context.Context, show func(load.Progress, int, int)) (*load.Result, error) {
 		return c.Run(ctx, plan, func(now spread.Progress) { show(now.Progress, now.Running, now.Workers) })
 	}

@@ -22,11 +22,11 @@ type Coordinator struct {
 	Echod string // the version of this program, which must be that of all workers
 
 	// Workers are the URLs of the workers. If there is a Name, they are all its addresses, once
-	// Expect of them answer, for which the coordinator waits up to Patience.
-	Workers  []dial.Target
-	Name     dial.Target
-	Expect   int
-	Patience time.Duration
+	// Expect of them answer, for which the coordinator waits up to Timeout.
+	Workers []dial.Target
+	Name    dial.Target
+	Expect  int
+	Timeout time.Duration
 
 	// Insecure and ServerName are what workers do with the certificate of a tls:// target.
 	Insecure   bool

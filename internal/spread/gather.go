@@ -73,7 +73,7 @@ func leave(members []*member) {
 // await connects to all addresses of the name. It waits until there are as many as expected, and all
 // answer. A worker that answers stays connected meanwhile, so that nobody else takes it.
 func (c *Coordinator) await(ctx context.Context, caller caller) ([]*member, error) {
-	limited, cancel := context.WithTimeout(ctx, c.Patience)
+	limited, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	held := map[string]*member{} // by IP:PORT
 	alive, end := context.WithCancel(ctx)
@@ -106,7 +106,7 @@ func (c *Coordinator) await(ctx context.Context, caller caller) ([]*member, erro
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			words := fmt.Sprintf("has %d addresses, of which %d answer, after %s: want %d", len(addresses), len(held), draw.Brief(c.Patience), c.Expect)
+			words := fmt.Sprintf("has %d addresses, of which %d answer, after %s: want %d", len(addresses), len(held), draw.Brief(c.Timeout), c.Expect)
 			if last != nil {
 				words += " (" + last.Error() + ")"
 			}

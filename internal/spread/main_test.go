@@ -18,8 +18,8 @@ import (
 	"echod/internal/load"
 )
 
-// patience is longer than any test waits.
-const patience = time.Minute
+// testTimeout is longer than any test waits.
+const testTimeout = time.Minute
 
 // serve starts a worker for a test. It returns its URL, and stop, which ends it as a signal does.
 func serve(t *testing.T, w *Worker) (target dial.Target, stop func()) {
@@ -29,7 +29,7 @@ func serve(t *testing.T, w *Worker) (target dial.Target, stop func()) {
 		t.Fatal(err)
 	}
 	if w.silence == 0 {
-		w.silence = patience
+		w.silence = testTimeout
 	}
 	w.Echod = "test"
 	ctx, cancel := context.WithCancel(context.Background())
@@ -48,7 +48,7 @@ func tcp(address string) dial.Target { return dial.Target{Network: "tcp", Addres
 
 // coordinate returns a coordinator of workers that waits for events, and not for times.
 func coordinate(targets ...dial.Target) *Coordinator {
-	return &Coordinator{Echod: "test", Workers: targets, silence: patience, late: patience, lead: 50 * time.Millisecond}
+	return &Coordinator{Echod: "test", Workers: targets, silence: testTimeout, late: testTimeout, lead: 50 * time.Millisecond}
 }
 
 // TestMain runs more tests side by side than there are processors: most of their time is spent

@@ -70,23 +70,23 @@ func TestWorkerThatIsNoneIsNamed(t *testing.T) {
 		silence time.Duration
 		want    string
 	}{
-		{"garbage", []string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, patience, "does not answer as a worker"},
-		{"an echo", []string{`{"hello":{"protocol":"echod-worker/1","run":"x"}}` + "\n"}, patience, "does not answer as a worker"},
+		{"garbage", []string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, testTimeout, "does not answer as a worker"},
+		{"an echo", []string{`{"hello":{"protocol":"echod-worker/1","run":"x"}}` + "\n"}, testTimeout, "does not answer as a worker"},
 		{"never answers", nil, short, "sent nothing for"},
 		{"half a line and silence", []string{`{"hel`}, short, "half a line"},
 		{"an endless first line", []string{strings.Repeat("x", maxHello+1)}, short, "line of more than"},
-		{"another protocol", []string{greets("echod-worker/2", load.Format, "test")}, patience, "another version"},
-		{"another format", []string{greets(Protocol, "echod-bench/2", "test")}, patience, "another version"},
-		{"another echod", []string{greets(Protocol, load.Format, "0.9\x1b[2J")}, patience, `echod 0.9\x1b[2J, want test`},
+		{"another protocol", []string{greets("echod-worker/2", load.Format, "test")}, testTimeout, "another version"},
+		{"another format", []string{greets(Protocol, "echod-bench/2", "test")}, testTimeout, "another version"},
+		{"another echod", []string{greets(Protocol, load.Format, "0.9\x1b[2J")}, testTimeout, `echod 0.9\x1b[2J, want test`},
 		{"silent after hello", []string{good}, short, "is lost: sent nothing for"},
 		{"half a line later", []string{good, `{"ready":tr`}, short, "is lost: sent nothing for 300ms, after half a line"},
-		{"garbage later", []string{good, "?\n"}, patience, "is lost: not a line of"},
-		{"two fields", []string{good, `{"ready":true,"alive":true}` + "\n"}, patience, "is lost: not a line of"},
-		{"a field of nobody", []string{good, `{"redy":true}` + "\n"}, patience, "is lost: not a line of"},
-		{"a result before the start", []string{good, `{"done":{"began":1,"measured":1,"result":{}}}` + "\n"}, patience, "sent what was not asked for"},
-		{"a pong too much", []string{good, `{"ready":true}` + "\n", `{"pong":{"n":2,"clock":5}}` + "\n"}, patience, "sent what was not asked for"},
-		{"a clock that goes back", []string{good, `{"ready":true}` + "\n", `{"pong":{"n":1,"clock":5}}` + "\n", `{"pong":{"n":2,"clock":4}}` + "\n"}, patience, "goes back"},
-		{"a refusal", []string{`{"error":{"kind":"busy","text":"go\u001b away"}}` + "\n"}, patience, `busy: go\x1b away`},
+		{"garbage later", []string{good, "?\n"}, testTimeout, "is lost: not a line of"},
+		{"two fields", []string{good, `{"ready":true,"alive":true}` + "\n"}, testTimeout, "is lost: not a line of"},
+		{"a field of nobody", []string{good, `{"redy":true}` + "\n"}, testTimeout, "is lost: not a line of"},
+		{"a result before the start", []string{good, `{"done":{"began":1,"measured":1,"result":{}}}` + "\n"}, testTimeout, "sent what was not asked for"},
+		{"a pong too much", []string{good, `{"ready":true}` + "\n", `{"pong":{"n":2,"clock":5}}` + "\n"}, testTimeout, "sent what was not asked for"},
+		{"a clock that goes back", []string{good, `{"ready":true}` + "\n", `{"pong":{"n":1,"clock":5}}` + "\n", `{"pong":{"n":2,"clock":4}}` + "\n"}, testTimeout, "goes back"},
+		{"a refusal", []string{`{"error":{"kind":"busy","text":"go\u001b away"}}` + "\n"}, testTimeout, `busy: go\x1b away`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -114,7 +114,7 @@ func TestEndlessLineEndsAtItsLimit(t *testing.T) {
 			}
 		}
 	}()
-	_, err := read[reply](newLines(near, patience), 3*chunk)
+	_, err := read[reply](newLines(near, testTimeout), 3*chunk)
 	if err == nil || !strings.Contains(err.Error(), "sent a line of more than 192 KiB") {
 		t.Errorf("got %v", err)
 	}
@@ -192,7 +192,7 @@ func TestWorkerStopsWhenItsCoordinatorIsGone(t *testing.T) {
 			defer conn.Close()
 			plan := messages(t, "tcp://127.0.0.1:7", 1, 1)
 			for _, r := range []request{{Hello: &hello{Protocol: Protocol, Run: "x"}}, {Job: &job{Plan: plan}}, {Start: &start{1}}} {
-				if err := newLines(conn, patience).write(r, maxLine); err != nil {
+				if err := newLines(conn, testTimeout).write(r, maxLine); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -230,7 +230,7 @@ func TestGarbageOfACoordinatorIsRefused(t *testing.T) {
 			}
 			defer conn.Close()
 			io.WriteString(conn, lines)
-			l := newLines(conn, patience)
+			l := newLines(conn, testTimeout)
 			for {
 				r, err := read[reply](l, maxLine)
 				if err != nil {
@@ -336,10 +336,10 @@ func TestAllAddressesOfANameAreAwaited(t *testing.T) {
 	})
 	serving, stop := context.WithCancel(t.Context())
 	var worker sync.WaitGroup
-	worker.Go(func() { (&Worker{carry: list.carry, Echod: "test", silence: patience}).Serve(serving, second) })
+	worker.Go(func() { (&Worker{carry: list.carry, Echod: "test", silence: testTimeout}).Serve(serving, second) })
 	defer worker.Wait()
 	defer stop()
-	c := &Coordinator{Echod: "test", Name: tcp("workers.example:" + port), Expect: 2, Patience: patience, silence: patience, late: patience}
+	c := &Coordinator{Echod: "test", Name: tcp("workers.example:" + port), Expect: 2, Timeout: testTimeout, silence: testTimeout, late: testTimeout}
 	sum, err := c.Run(ctx, messages(t, "tcp://127.0.0.1:7", 2, 20), nil)
 	if err != nil || len(sum.Parts) != 2 || sum.Answered != 20 {
 		t.Fatalf("got %+v, %v", sum, err)
@@ -351,7 +351,7 @@ func TestWaitForWorkersEnds(t *testing.T) {
 	ctx := endpoint.WithLookup(t.Context(), func(context.Context, string) ([]netip.Addr, error) {
 		return []netip.Addr{netip.MustParseAddr("127.77.0.4")}, nil
 	})
-	c := &Coordinator{Echod: "test", Name: tcp("workers.example:7009"), Expect: 2, Patience: 100 * time.Millisecond}
+	c := &Coordinator{Echod: "test", Name: tcp("workers.example:7009"), Expect: 2, Timeout: 100 * time.Millisecond}
 	_, err := c.Run(ctx, messages(t, "tcp://127.0.0.1:7", 2, 20), nil)
 	want := "worker dns+tcp://workers.example:7009 has 1 addresses, of which 0 answer, after 100ms: want 2"
 	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "127.77.0.4:7009 cannot be reached") {
