@@ -156,6 +156,7 @@ func (r *run) collect() (all complete, problem, err error) {
 	parts, problems := make([]measured, len(r.members)), make([]error, len(r.members))
 	err = r.each(context.Background(), time.Until(r.agreed)+lasts(r.whole)+slack, "has not ended", func(ctx context.Context, i int) error {
 		m := r.members[i]
+		var seconds []load.Interval
 		for {
 			reply, err := m.next(ctx)
 			switch {
@@ -165,8 +166,12 @@ func (r *run) collect() (all complete, problem, err error) {
 				if err := r.sum.add(i, *reply.Progress); err != nil {
 					return m.fail(err)
 				}
+			case reply.Second != nil && len(seconds) > int(MaxDuration/time.Second):
+				return m.fail(errors.New("sent more seconds than a load has"))
+			case reply.Second != nil:
+				seconds = append(seconds, *reply.Second)
 			case reply.Done != nil:
-				c := claim{reply.Done, m, r.shares[i], r.agreed, time.Now(), r.late, r.stopping.Load()}
+				c := claim{reply.Done, seconds, m, r.shares[i], r.agreed, time.Now(), r.late, r.stopping.Load()}
 				if parts[i], err = c.verify(); err != nil {
 					return m.fail(err)
 				}

@@ -21,17 +21,18 @@ const Protocol = "echod-worker/1"
 // The limits of the protocol.
 const (
 	MaxWorkers = 256
-	maxHello   = 4 << 10  // bytes of the first line of either side
-	maxLine    = 1 << 20  // bytes of every other line, except for a result
-	maxResult  = 64 << 20 // bytes of a line with a result
-	maxText    = 4 << 10  // bytes of each text in a result, e.g. the name of a processor
+	maxHello   = 4 << 10   // bytes of the first line of either side
+	maxLine    = 1 << 20   // bytes of every other line, except for a result
+	maxResult  = 16 << 20  // bytes of a line with a result
+	maxSecond  = 256 << 10 // bytes of a line with a second: two histograms, even if all their counters are used
+	maxText    = 4 << 10   // bytes of each text in a result, e.g. the name of a processor
 	aliveEvery = time.Second
 	// silence is how long a peer may send nothing. It is then lost, and a worker ends its load.
 	silence = 5 * time.Second
 	// maxLead is how far in the future a worker accepts the start of its load.
 	maxLead = time.Minute
 	// MaxDuration is the longest warm-up and measurement together: the seconds of a longer one
-	// do not fit in a line.
+	// would take too much memory.
 	MaxDuration = 4 * time.Hour
 	pings       = 8 // exchanges that compare two clocks
 )
@@ -76,13 +77,14 @@ type reply struct {
 	Ready    bool           `json:"ready,omitempty"` // the connections are made
 	Pong     *pong          `json:"pong,omitempty"`
 	Progress *load.Progress `json:"progress,omitempty"` // each second of the load
+	Second   *load.Interval `json:"second,omitempty"`   // after the load: one of the result, in order
 	Done     *done          `json:"done,omitempty"`     // the last line, if the load was carried out
 	Error    *Refusal       `json:"error,omitempty"`    // the last line, if not
 	Alive    bool           `json:"alive,omitempty"`    // each second
 }
 
 func (r reply) fields() int {
-	return count(r.Hello != nil, r.Ready, r.Pong != nil, r.Progress != nil, r.Done != nil, r.Error != nil, r.Alive)
+	return count(r.Hello != nil, r.Ready, r.Pong != nil, r.Progress != nil, r.Second != nil, r.Done != nil, r.Error != nil, r.Alive)
 }
 
 // greeting is what a worker says of itself to a coordinator that has the token.
@@ -105,7 +107,7 @@ type pong struct {
 type done struct {
 	Began    int64        `json:"began"`
 	Measured int64        `json:"measured"`
-	Result   *load.Result `json:"result"`
+	Result   *load.Result `json:"result"`            // without its seconds
 	Problem  string       `json:"problem,omitempty"` // e.g. none of the messages came back
 }
 

@@ -117,14 +117,18 @@ func (s *session) do(ctx context.Context, j job) error {
 	result.Echod = s.worker.Echod
 	d := &done{Began: began, Measured: s.clock(result.Started), Result: result}
 	if err != nil {
-		d.Problem = clip(err.Error())
+		d.Problem, err = clip(err.Error()), nil
 	}
+	seconds := result.Intervals
+	result.Intervals = nil
 	s.worker.Log.Info("the load is over", slog.Int64("due", result.Due), slog.Int64("answered", result.Answered))
-	if err := s.write(reply{Done: d}, maxResult); err != nil {
-		s.write(reply{Error: &Refusal{KindLoad, "its result cannot be sent: " + clip(err.Error())}}, maxLine)
-		return err
+	for i := range seconds {
+		err = cmp.Or(err, s.write(reply{Second: &seconds[i]}, maxSecond))
 	}
-	return nil
+	if err = cmp.Or(err, s.write(reply{Done: d}, maxResult)); err != nil {
+		s.write(reply{Error: &Refusal{KindLoad, "its result cannot be sent: " + clip(err.Error())}}, maxLine)
+	}
+	return err
 }
 
 // accept returns the plan of a job, if the worker carries out such a plan.

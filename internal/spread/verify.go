@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"echod/internal/dial"
@@ -17,6 +18,7 @@ import (
 // claim is what a worker says that it has measured, with what its coordinator knows.
 type claim struct {
 	*done
+	seconds  []load.Interval
 	from     *member
 	plan     load.Plan // its share
 	agreed   time.Time // when it was to begin
@@ -32,6 +34,10 @@ type measured struct {
 	begun  load.Begun
 }
 
+// maxCount is more than any count of one worker, also of bytes. The sum of those of all fits in an
+// int64.
+const maxCount = int64(1) << 54
+
 // grain is what times may differ by that are rounded, or read one after the other.
 const grain = 10 * time.Millisecond
 
@@ -40,11 +46,12 @@ const grain = 10 * time.Millisecond
 // be true is.
 func (c claim) verify() (measured, error) {
 	r := c.Result
-	if r == nil {
-		return measured{}, errors.New("sent a result that cannot be true: it is empty")
+	if r == nil || len(r.Intervals) > 0 {
+		return measured{}, errors.New("sent a result that cannot be true: it is empty, or has its seconds in it")
 	}
+	r.Intervals = c.seconds
 	for _, check := range []func() error{
-		func() error { return report.Valid(r) }, c.checkOrigin, c.checkTimes, c.checkCounts, c.checkHistograms, c.checkSeconds,
+		func() error { return report.Valid(r) }, c.checkSize, c.checkOrigin, c.checkTimes, c.checkCounts, c.checkHistograms, c.checkSeconds,
 	} {
 		if err := check(); err != nil {
 			return measured{}, fmt.Errorf("sent a result that cannot be true: %w", err)
@@ -57,6 +64,32 @@ func (c claim) verify() (measured, error) {
 	whole := *r
 	whole.Started = c.from.offset.local(c.Measured).Round(0) // by the coordinator's clock
 	return measured{&whole, c.from.url, begun}, nil
+}
+
+// checkSize checks that no count is so large that sums of it overflow.
+func (c claim) checkSize() error {
+	r := c.Result
+	counts := []int64{r.Due, r.Duplicated, r.Reordered, r.Late, r.Foreign, r.Connects, r.BytesIn, r.BytesOut, r.Latency.Count()}
+	all := []load.Classes{r.Failed, r.ConnectsFailed, r.Disconnects}
+	for _, a := range r.Addresses {
+		counts = append(counts, a.Answered, a.Lost, a.Connects, a.Latency.Count())
+		all = append(all, a.Failed, a.ConnectsFailed)
+	}
+	for _, in := range r.Intervals {
+		counts = append(counts, in.Due, in.Answered, in.Failed, in.Lost, in.BytesIn)
+	}
+	for _, classes := range all {
+		for _, n := range classes {
+			counts = append(counts, n)
+		}
+	}
+	if most := slices.Max(counts); most > maxCount {
+		return fmt.Errorf("it has a count of %d", most)
+	}
+	if r.CPU.Server != nil || r.CPU.ServerRSS != nil {
+		return errors.New("it measured a process that nobody asked for")
+	}
+	return nil
 }
 
 // checkOrigin checks that the result is one of the plan, and that its texts can be shown.

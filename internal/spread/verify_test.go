@@ -37,6 +37,9 @@ func TestWorkerThatLiesIsFoundOut(t *testing.T) {
 		"an endless text":                  func(r *load.Result) { r.Environment.CPU = strings.Repeat("x", maxText+1) },
 		"more connections than planned":    func(r *load.Result) { r.Intervals[0].Conns = 99 },
 		"many seconds":                     func(r *load.Result) { r.Intervals = append(r.Intervals, make([]load.Interval, 9)...) },
+		"a count that overflows":           func(r *load.Result) { r.Late = 1 << 62 },
+		"a class that overflows":           func(r *load.Result) { r.Disconnects = load.Classes{dial.Reset: 1 << 62} },
+		"a process that nobody asked for":  func(r *load.Result) { r.CPU.Server = new(float64) },
 		"no latency at all":                func(r *load.Result) { r.Latency = nil },
 		"addresses that nobody asked for":  func(r *load.Result) { r.Addresses = make([]load.Address, 1) },
 	}
