@@ -107,8 +107,10 @@ func hintWorker(err *spread.WorkerError) string {
 	switch {
 	case !ok && dial.Classify(err) == dial.Refused:
 		return "start a worker there with: echod bench worker"
-	case !ok:
+	case !ok && err.Stopped:
 		return "without one of its workers, a load is not that of the plan: the others were stopped, and nothing of them is reported"
+	case !ok:
+		return ""
 	case refused.Kind == spread.KindToken:
 		return "ECHOD_TOKEN=TOKEN, or --token TOKEN, must be the same here and at each worker"
 	case refused.Kind == spread.KindDuplicate:

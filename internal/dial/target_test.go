@@ -189,3 +189,24 @@ func TestTransportIsTheConnectionItselfWithoutTLS(t *testing.T) {
 		t.Errorf("got %v, want the connection itself", got)
 	}
 }
+
+// TestPermitIsAskedBeforeEachConnect: also for datagrams, and for all addresses of a name.
+func TestPermitIsAskedBeforeEachConnect(t *testing.T) {
+	refused := errors.New("not permitted")
+	for _, url := range []string{"tcp://127.0.0.1:7", "tls://127.0.0.1:7", "udp://[::1]:7", "tcp://localhost:7", "udp://localhost:7"} {
+		target, err := Parse(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		target.Permit = func(netip.Addr) error { asked++; return refused }
+		if conn, err := target.Dial(t.Context()); conn != nil || !errors.Is(err, refused) || asked == 0 {
+			t.Errorf("%s: got %v, %v after %d questions, want %v", url, conn, err, asked, refused)
+		}
+	}
+	target, _ := Parse("unix:///run/echo.sock")
+	target.Permit = func(netip.Addr) error { return nil }
+	if err := target.Permitted("/run/echo.sock"); err == nil {
+		t.Error("a path is permitted")
+	}
+}

@@ -80,15 +80,23 @@ func (c *Coordinator) Run(ctx context.Context, whole load.Plan, observe func(Pro
 		go m.stayAlive(alive, request{Alive: true})
 	}
 	if err := r.start(ctx); err != nil {
-		return nil, err
+		return nil, stoppedBy(err)
 	}
 	defer context.AfterFunc(ctx, r.stop)()
 	all, problem, err := r.collect()
 	if err != nil {
-		return nil, err
+		return nil, stoppedBy(err)
 	}
 	result, err := all.merge()
 	return result, cmp.Or(err, problem)
+}
+
+// stoppedBy adds to the error of a worker that the others were stopped.
+func stoppedBy(err error) error {
+	if worker, ok := errors.AsType[*WorkerError](err); ok {
+		worker.Stopped = true
+	}
+	return err
 }
 
 // run is one use of all workers.

@@ -110,7 +110,7 @@ func (c *Coordinator) await(ctx context.Context, caller caller) ([]*member, erro
 			if last != nil {
 				words += " (" + last.Error() + ")"
 			}
-			return nil, &WorkerError{"dns+" + c.Name.String(), errors.New(words)}
+			return nil, &WorkerError{Worker: "dns+" + c.Name.String(), Err: errors.New(words)}
 		}
 	}
 }

@@ -16,8 +16,9 @@ import (
 // WorkerError is why a load with many workers has no result: one of them was lost, was late, refused,
 // or cannot be believed.
 type WorkerError struct {
-	Worker string // its URL
-	Err    error
+	Worker  string // its URL
+	Err     error
+	Stopped bool // all workers had their shares, so the others were stopped
 }
 
 func (e *WorkerError) Error() string { return "worker " + e.Worker + " " + e.Err.Error() }
@@ -52,7 +53,7 @@ func newCaller(token agent.Secret, echod string, silence time.Duration) caller {
 // call connects to a worker. It returns when the worker has accepted the run. The error is a
 // *WorkerError.
 func (c caller) call(ctx context.Context, target dial.Target) (*member, error) {
-	fail := func(err error) (*member, error) { return nil, &WorkerError{target.String(), err} }
+	fail := func(err error) (*member, error) { return nil, &WorkerError{Worker: target.String(), Err: err} }
 	dialing, cancel := context.WithTimeout(ctx, c.silence)
 	defer cancel()
 	conn, err := target.Dial(dialing)
@@ -152,7 +153,7 @@ func (m *member) next(ctx context.Context) (reply, error) {
 }
 
 // fail returns err as the error of this worker.
-func (m *member) fail(err error) error { return &WorkerError{m.url, err} }
+func (m *member) fail(err error) error { return &WorkerError{Worker: m.url, Err: err} }
 
 // tell sends a request.
 func (m *member) tell(r request) error {

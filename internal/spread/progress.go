@@ -2,7 +2,7 @@ package spread
 
 import (
 	"errors"
-	"maps"
+	"slices"
 	"sync"
 
 	"echod/internal/hist"
@@ -39,13 +39,12 @@ func (p *progress) add(i int, now load.Progress) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	first := p.latest[i].At == 0 && p.latest[i].Of == 0
 	p.latest[i] = now
 	switch {
 	case now.Warmup:
-		if first {
-			p.observe(p.sum(load.Interval{}, func(l load.Progress) bool { return l.Warmup }))
-		}
+		whole := p.sum(load.Interval{})
+		whole.Warmup = true
+		p.observe(whole)
 		return nil
 	case now.Draining:
 		p.over[i] = true
@@ -68,31 +67,33 @@ func (p *progress) ended(i int) {
 
 // flush reports each second that all workers have reported, except for those whose load is over.
 func (p *progress) flush() {
-	for {
-		var whole load.Interval
-		found, draining := false, true
+	for p.complete() {
+		var second load.Interval
 		for i, queue := range p.seconds {
-			if len(queue) == 0 && !p.over[i] {
-				return
-			}
-			draining = draining && p.over[i]
 			if len(queue) > 0 {
-				found = true
-				whole = addInterval(whole, queue[0])
+				second = addInterval(second, queue[0])
 				p.seconds[i] = queue[1:]
 			}
 		}
-		if found {
-			p.observe(p.sum(whole, func(load.Progress) bool { return false }))
-			continue
-		}
-		if draining {
-			now := p.sum(load.Interval{}, func(load.Progress) bool { return false })
-			now.Draining = true
-			p.observe(now)
-		}
-		return
+		p.observe(p.sum(second))
 	}
+	if !slices.Contains(p.over, false) {
+		whole := p.sum(load.Interval{})
+		whole.Draining = true
+		p.observe(whole)
+	}
+}
+
+// complete reports whether there is a second that no worker has yet to report.
+func (p *progress) complete() bool {
+	found := false
+	for i, queue := range p.seconds {
+		if len(queue) == 0 && !p.over[i] {
+			return false
+		}
+		found = found || len(queue) > 0
+	}
+	return found
 }
 
 // addInterval adds a second of another worker to sum.
@@ -114,17 +115,16 @@ func addInterval(sum, more load.Interval) load.Interval {
 }
 
 // sum returns the state of all workers, of which in is the last second.
-func (p *progress) sum(in load.Interval, warmup func(load.Progress) bool) Progress {
+func (p *progress) sum(in load.Interval) Progress {
 	whole := Progress{Workers: len(p.latest)}
 	whole.Interval = in
 	whole.Total.Failed = load.Classes{}
 	for i, l := range p.latest {
 		whole.At, whole.Of = max(whole.At, l.At), max(whole.Of, l.Of)
-		whole.Warmup = whole.Warmup || warmup(l)
 		whole.Total.Due += l.Total.Due
 		whole.Total.Answered += l.Total.Answered
 		whole.Total.Lost += l.Total.Lost
-		for class, n := range maps.All(l.Total.Failed) {
+		for class, n := range l.Total.Failed {
 			whole.Total.Failed[class] += n
 		}
 		if !p.done[i] {

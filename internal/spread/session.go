@@ -109,6 +109,11 @@ func (s *session) do(ctx context.Context, j job) error {
 	result, err := s.worker.carry(endpoint.WithNetwork(ctx, network(j)), plan, hold, func(now load.Progress) {
 		s.write(reply{Progress: &now}, maxLine) // an error ends the connection, which listen notices
 	})
+	select {
+	case <-s.gone:
+		return nil // the error of listen says why
+	default:
+	}
 	if result == nil || result.Seconds == 0 && result.Wrong == nil {
 		err = cmp.Or(err, errors.New("it was stopped before its measurement"))
 		s.write(reply{Error: &Refusal{KindLoad, clip(err.Error())}}, maxLine)

@@ -224,3 +224,71 @@ func TestNoSumWithoutEveryWorker(t *testing.T) {
 		t.Error("merged nothing")
 	}
 }
+
+// TestSystemClockDoesNotMatter: that of one worker is seven hours off. That is reported, and the result
+// is as of the coordinator's clock.
+func TestSystemClockDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	var list samples
+	first, _ := serve(t, &Worker{carry: list.carry})
+	second, _ := serve(t, &Worker{ahead: -7 * time.Hour, carry: list.carry})
+	before := time.Now()
+	sum, err := coordinate(first, second).Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 2, 20), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := time.Now()
+	for i, want := range []time.Duration{0, -7 * time.Hour} {
+		p := sum.Parts[i]
+		if got := p.Begun.ClockAhead; got.Round(time.Hour) != want {
+			t.Errorf("worker %d is %s ahead, want %s", i, got, want)
+		}
+		if p.Started.Before(before) || p.Started.After(after) {
+			t.Errorf("worker %d started at %s, want %s to %s", i, p.Started, before, after)
+		}
+	}
+}
+
+func TestProgressIsOfTheSameSecondOfAll(t *testing.T) {
+	t.Parallel()
+	var seen []Progress
+	p := newProgress(2, func(now Progress) { seen = append(seen, now) })
+	second := func(n int64) load.Progress {
+		return load.Progress{At: time.Second, Interval: load.Interval{Answered: n, Seconds: 1}, Total: load.Outcomes{Answered: n, Failed: load.Classes{dial.Reset: 1}}}
+	}
+	for _, step := range []struct {
+		worker int
+		now    load.Progress
+		calls  int
+		last   int64 // answers of the last second that was reported
+	}{
+		{0, second(1), 0, 0}, {0, second(2), 0, 0}, {1, second(10), 1, 11}, {1, second(20), 2, 22},
+		{0, load.Progress{Draining: true}, 2, 22}, {1, second(30), 3, 30},
+	} {
+		if err := p.add(step.worker, step.now); err != nil {
+			t.Fatal(err)
+		}
+		if len(seen) != step.calls || step.calls > 0 && seen[step.calls-1].Interval.Answered != step.last {
+			t.Fatalf("worker %d: got %d calls, %+v; want %d, the last with %d", step.worker, len(seen), seen, step.calls, step.last)
+		}
+	}
+	p.ended(0)
+	if p.ended(1); seen[len(seen)-1].Running != 0 || !seen[len(seen)-1].Draining {
+		t.Errorf("at the end: %+v", seen[len(seen)-1])
+	}
+}
+
+func TestProgressThatCannotBeTrueIsAnError(t *testing.T) {
+	t.Parallel()
+	p := newProgress(2, nil)
+	if err := p.add(0, load.Progress{Total: load.Outcomes{Answered: -1}}); err == nil {
+		t.Error("a negative count is no error")
+	}
+	var err error
+	for range maxSeconds + 1 {
+		err = p.add(0, load.Progress{At: time.Second})
+	}
+	if err == nil {
+		t.Error("a worker that is a minute ahead is no error")
+	}
+}

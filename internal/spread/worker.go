@@ -24,6 +24,7 @@ type Worker struct {
 
 	silence time.Duration // default silence
 	carry   carry         // default load.RunHeld
+	ahead   time.Duration // of the system clock, for tests
 
 	mu   sync.Mutex
 	run  string // the run that uses the worker; "": none
@@ -93,14 +94,14 @@ func (w *Worker) serve(ctx context.Context, conn net.Conn) {
 	}
 	defer w.release()
 	w.Log.Info("a coordinator has connected", from)
-	err = l.write(reply{Hello: &greeting{Protocol, load.Format, w.Echod, time.Now().UnixNano()}}, maxHello)
+	err = l.write(reply{Hello: &greeting{Protocol, load.Format, w.Echod, time.Now().Add(w.ahead).UnixNano()}}, maxHello)
 	if err == nil {
 		err = newSession(w, l).serve(ctx)
 	}
 	if err != nil {
 		w.Log.Warn("the load was not carried out", from, slog.Any("error", err))
 	} else {
-		w.Log.Info("the coordinator has disconnected", from)
+		w.Log.Info("the coordinator has disconnected, and nothing is left of its load", from)
 	}
 }
 
