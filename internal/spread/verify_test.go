@@ -7,85 +7,171 @@ import (
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/hist"
 	"echod/internal/load"
 )
 
-// TestWorkerThatLiesIsFoundOut changes one figure of a true result after the other.
-func TestWorkerThatLiesIsFoundOut(t *testing.T) {
-	t.Parallel()
-	lies := map[string]func(*load.Result){
-		"a message without an outcome":     func(r *load.Result) { r.Due++ },
-		"a negative count":                 func(r *load.Result) { r.Late = -1 },
-		"a negative class":                 func(r *load.Result) { r.Failed = load.Classes{dial.Reset: -1, dial.Refused: 1} },
-		"an answer without a latency":      func(r *load.Result) { r.Due, r.Sent, r.Answered = 11, 11, 11 },
-		"a latency without an answer":      func(r *load.Result) { r.Latency.Record(time.Millisecond) },
-		"a latency longer than the run":    func(r *load.Result) { slow(r) },
-		"other latencies in its seconds":   func(r *load.Result) { r.Intervals[0].Latency.Reset() },
-		"other counts in its seconds":      func(r *load.Result) { r.Intervals[0].Answered++ },
-		"a failure in no second":           func(r *load.Result) { r.Answered--; r.AnsweredInTime--; r.Failed = load.Classes{dial.Reset: 1} },
-		"a plan of another seed":           func(r *load.Result) { r.Plan.Seed++ },
-		"a plan of another rate":           func(r *load.Result) { r.Plan.Rate = load.PerSecond(1) },
-		"a plan of another target":         func(r *load.Result) { r.Plan.URL = "tcp://127.0.0.1:8" },
-		"another format":                   func(r *load.Result) { r.Format = "echod-bench/2" },
-		"parts":                            func(r *load.Result) { r.Parts = make([]load.Part, 1) },
-		"an interrupt that nobody sent":    func(r *load.Result) { r.Interrupted = true },
-		"a measurement in the future":      func(r *load.Result) { r.Seconds = 3600 },
-		"a start that was not agreed":      func(r *load.Result) { r.Started = r.Started.Add(-time.Minute) },
-		"more bytes than the messages had": func(r *load.Result) { r.BytesOut *= 2 },
-		"more sent than were due":          func(r *load.Result) { r.Sent, r.BytesOut = 20, 20*64 },
-		"a schedule of a closed loop":      func(r *load.Result) { r.Behind = &load.Behind{Target: 1} },
-		"an endless text":                  func(r *load.Result) { r.Environment.CPU = strings.Repeat("x", maxText+1) },
-		"more connections than planned":    func(r *load.Result) { r.Intervals[0].Conns = 99 },
-		"many seconds":                     func(r *load.Result) { r.Intervals = append(r.Intervals, make([]load.Interval, 9)...) },
-		"a count that overflows":           func(r *load.Result) { r.Late = 1 << 62 },
-		"a class that overflows":           func(r *load.Result) { r.Disconnects = load.Classes{dial.Reset: 1 << 62} },
-		"a process that nobody asked for":  func(r *load.Result) { r.CPU.Server = new(float64) },
-		"no latency at all":                func(r *load.Result) { r.Latency = nil },
-		"addresses that nobody asked for":  func(r *load.Result) { r.Addresses = make([]load.Address, 1) },
+// trueClaim returns what an honest worker says after ten messages within two seconds, of a plan that
+// change has changed. It began when it was to, by its clock, which is an hour ahead.
+func trueClaim(t *testing.T, change func(*load.Plan)) claim {
+	t.Helper()
+	p := messages(t, "tcp://127.0.0.1:7", 2, 10)
+	change(&p)
+	agreed := time.Now().Add(-4 * time.Second)
+	m := &member{greeting: greeting{Echod: "test"}, offset: offset{agreed.Add(-time.Hour), time.Millisecond}}
+	began := m.offset.remote(agreed)
+	counted := p
+	counted.Messages = 10 // of a plan with a duration, too
+	r := result(counted, time.Time{})
+	r.Plan, r.Echod, r.Seconds, r.Connect, r.Connects = p, "test", 2, hist.New(), 2
+	seconds := r.Intervals
+	r.Intervals = nil
+	for range 10 {
+		r.Latency.Record(time.Millisecond)
 	}
-	for name, lie := range lies {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var list samples
-			honest, _ := serve(t, &Worker{carry: list.carry})
-			liar, _ := serve(t, &Worker{carry: func(ctx context.Context, p load.Plan, h load.Hold, observe func(load.Progress)) (*load.Result, error) {
-				r, err := list.carry(ctx, p, h, observe)
-				if err == nil {
-					lie(r)
-				}
-				return r, err
-			}})
-			sum, err := coordinate(honest, liar).Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 2, 20), nil)
-			blames(t, err, liar)
-			if sum != nil || err != nil && !strings.Contains(err.Error(), "cannot be true") {
-				t.Errorf("got %v, %v", sum, err)
-			}
-		})
+	for range 2 {
+		r.Connect.Record(time.Millisecond)
 	}
+	seconds[0].Latency.Add(r.Latency)
+	seconds[0].Seconds = 2
+	if !p.Rate.IsZero() {
+		r.SchedulingDelay = hist.New()
+	}
+	if p.AllAddresses {
+		r.Addresses = []load.Address{{Address: "127.0.0.1:7", Answered: 6, Latency: hist.New()}, {Address: "[::1]:7", Answered: 4, Latency: hist.New()}}
+	}
+	return claim{done: &done{Began: began, Measured: began + int64(p.Warmup), Result: r}, seconds: seconds, from: m, plan: p, agreed: agreed, received: time.Now(), late: time.Second}
 }
 
-// slow gives one message a latency of half an hour.
-func slow(r *load.Result) {
-	r.Latency.Reset()
-	for range r.Answered {
-		r.Latency.Record(30 * time.Minute)
-	}
-	r.Intervals[0].Latency.Reset()
-	r.Intervals[0].Latency.Add(r.Latency)
-}
+func asIs(*load.Plan)       {}
+func rated(p *load.Plan)    { p.Messages, p.Duration, p.Rate = 0, 2*time.Second, load.PerSecond(5) }
+func warmed(p *load.Plan)   { p.Warmup = time.Second }
+func everyone(p *load.Plan) { p.AllAddresses = true }
 
-func TestOpenLoopHasTheMessagesOfItsSchedule(t *testing.T) {
+func TestTrueClaimIsBelieved(t *testing.T) {
 	t.Parallel()
-	p := messages(t, "tcp://127.0.0.1:7", 1, 0)
-	p.Duration, p.Rate = 2*time.Second, load.PerSecond(100)
-	for due, want := range map[int64]bool{198: false, 200: true, 203: false} {
-		p.Messages = due
-		r := result(p, time.Now())
-		r.Plan.Messages, r.Seconds = 0, 2
-		c := claim{done: &done{Result: r}, plan: r.Plan}
-		if err := c.checkCounts(); (err == nil) != want {
-			t.Errorf("%d messages: got %v", due, err)
+	for name, change := range map[string]func(*load.Plan){"messages": asIs, "a rate": rated, "a warm-up": warmed, "all addresses": everyone} {
+		if m, err := trueClaim(t, change).verify(); err != nil || m.begun.Skew != 0 || m.begun.Uncertainty != time.Millisecond {
+			t.Errorf("%s: got %+v, %v", name, m.begun, err)
 		}
+	}
+}
+
+// TestClaimThatCannotBeTrueIsRefused changes one figure of a true claim after the other.
+func TestClaimThatCannotBeTrueIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		want string
+		plan func(*load.Plan)
+		lie  func(c *claim, r *load.Result)
+	}{
+		{"it is empty", asIs, func(c *claim, _ *load.Result) { c.Result = nil }},
+		{"has its seconds in it", asIs, func(c *claim, r *load.Result) { r.Intervals = c.seconds }},
+		{"due is 11", asIs, func(_ *claim, r *load.Result) { r.Due++ }},
+		{"late is negative", asIs, func(_ *claim, r *load.Result) { r.Late = -1 }},
+		{"failed is negative", asIs, func(_ *claim, r *load.Result) { r.Failed = load.Classes{dial.Reset: -1, dial.Refused: 1} }},
+		{"no latency", asIs, func(_ *claim, r *load.Result) { r.Latency = nil }},
+		{"a count of 4611686018427387904", asIs, func(_ *claim, r *load.Result) { r.Late = 1 << 62 }},
+		{"a count of 4611686018427387904", asIs, func(_ *claim, r *load.Result) { r.Disconnects = load.Classes{dial.Reset: 1 << 62} }},
+		{"a count of 4611686018427387904", asIs, func(c *claim, _ *load.Result) { c.seconds[0].BytesIn = 1 << 62 }},
+		{"a count of 4611686018427387904", everyone, func(_ *claim, r *load.Result) { r.Addresses[1].Connects = 1 << 62 }},
+		{"a process that nobody asked for", asIs, func(_ *claim, r *load.Result) { r.CPU.Server = new(float64) }},
+		{"a process that nobody asked for", asIs, func(_ *claim, r *load.Result) { r.CPU.ServerRSS = new(int64) }},
+		{"its version", asIs, func(_ *claim, r *load.Result) { r.Format = "echod-bench/2" }},
+		{"its version", asIs, func(_ *claim, r *load.Result) { r.Echod = "other" }},
+		{"another plan, or of another seed", asIs, func(_ *claim, r *load.Result) { r.Plan.Seed++ }},
+		{"another plan, or of another seed", asIs, func(_ *claim, r *load.Result) { r.Plan.Rate = load.PerSecond(1) }},
+		{"another plan, or of another seed", asIs, func(_ *claim, r *load.Result) { r.Plan.URL = "tcp://127.0.0.1:8" }},
+		{"merged from several", asIs, func(_ *claim, r *load.Result) { r.Parts = make([]load.Part, 1) }},
+		{"it has 1 addresses", asIs, func(_ *claim, r *load.Result) { r.Addresses = []load.Address{{Latency: hist.New()}} }},
+		{"it has 3 addresses", everyone, func(_ *claim, r *load.Result) {
+			r.Addresses = append(r.Addresses, load.Address{Latency: hist.New()})
+		}},
+		{"a text of", asIs, func(_ *claim, r *load.Result) { r.Environment.CPU = strings.Repeat("x", maxText+1) }},
+		{"a text of", asIs, func(_ *claim, r *load.Result) { r.Wrong = &load.Wrong{Got: strings.Repeat("x", maxText+1)} }},
+		{"a text of", asIs, func(_ *claim, r *load.Result) {
+			r.Failed = load.Classes{dial.Class(strings.Repeat("x", maxText+1)): 0}
+		}},
+		{"it has -1 CPUs", asIs, func(_ *claim, r *load.Result) { r.Environment.CPUs = -1 }},
+		{"it has 65537 CPUs", asIs, func(_ *claim, r *load.Result) { r.Environment.CPUs = 1<<16 + 1 }},
+		{"nobody has told the worker to stop", asIs, func(_ *claim, r *load.Result) { r.Interrupted = true }},
+		{"began before the start", asIs, func(c *claim, _ *load.Result) { c.Began -= int64(time.Second) }},
+		{"began before the start", asIs, func(c *claim, _ *load.Result) { c.Began = -1 }},
+		{"began before the start", asIs, func(c *claim, _ *load.Result) { c.Measured = -1 }},
+		{"within the warm-up", warmed, func(c *claim, _ *load.Result) { c.Measured -= int64(time.Second / 2) }},
+		{"it ends in", asIs, func(_ *claim, r *load.Result) { r.Seconds = 3600 }},
+		{"want 2s", rated, func(_ *claim, r *load.Result) { r.Seconds = 2.1 }},
+		{"want 2s", rated, func(_ *claim, r *load.Result) { r.Seconds = 1.9 }},
+		{"was late: it began 1.50 s after", asIs, func(c *claim, _ *load.Result) {
+			c.Began, c.Measured = c.Began+int64(1500*time.Millisecond), c.Measured+int64(1500*time.Millisecond)
+		}},
+		{"10 messages were due in 2.00 s: want 19 to 21", func(p *load.Plan) { rated(p); p.Rate = load.PerSecond(10) }, func(*claim, *load.Result) {}},
+		{"10 messages were due in 2.00 s: want 3 to 5", func(p *load.Plan) { rated(p); p.Rate = load.PerSecond(2) }, func(*claim, *load.Result) {}},
+		{"10 messages were due in 2.00 s: want 11 to 11", func(p *load.Plan) { p.Messages = 11 }, func(*claim, *load.Result) {}},
+		{"11 of 10 messages were sent", asIs, func(_ *claim, r *load.Result) { r.Sent, r.BytesOut = 11, 11*64 }},
+		{"answers have 639 bytes", asIs, func(_ *claim, r *load.Result) { r.BytesIn-- }},
+		{"answers have 640 bytes", asIs, func(_ *claim, r *load.Result) { r.BytesInTime++ }},
+		{"and 10 messages 641", asIs, func(_ *claim, r *load.Result) { r.BytesOut++ }},
+		{"has no schedule", asIs, func(_ *claim, r *load.Result) { r.Behind = &load.Behind{Target: 1} }},
+		{"has no schedule", asIs, func(_ *claim, r *load.Result) { r.SchedulingDelay = hist.New() }},
+		{"behind is negative", rated, func(_ *claim, r *load.Result) { r.Behind = &load.Behind{Achieved: -1} }},
+		{"behind is negative", rated, func(_ *claim, r *load.Result) { r.Behind = &load.Behind{Target: -1} }},
+		{"latency has 11 messages: want 10", asIs, func(_ *claim, r *load.Result) { r.Latency.Record(time.Millisecond) }},
+		{"after the measurement began", asIs, func(_ *claim, r *load.Result) {
+			r.Latency = hist.New()
+			for range 10 {
+				r.Latency.Record(30 * time.Minute)
+			}
+		}},
+		{"scheduling_delay", rated, func(_ *claim, r *load.Result) { r.SchedulingDelay = nil }},
+		{"scheduling_delay", rated, func(_ *claim, r *load.Result) {
+			for range 11 {
+				r.SchedulingDelay.Record(1)
+			}
+		}},
+		{"connect has 2 connections: want 3", asIs, func(_ *claim, r *load.Result) { r.Connects = 3 }},
+		{"addresses have other counts", everyone, func(_ *claim, r *load.Result) { r.Addresses[0].Answered++ }},
+		{"addresses have other counts", everyone, func(_ *claim, r *load.Result) { r.Addresses[0].Lost++ }},
+		{"addresses have other counts", everyone, func(_ *claim, r *load.Result) { r.Addresses[0].Failed = load.Classes{dial.Reset: 1} }},
+		{"10 seconds in 2.00 s", asIs, func(c *claim, _ *load.Result) {
+			for range 9 {
+				c.seconds = append(c.seconds, load.Interval{At: 2, Latency: hist.New()})
+			}
+		}},
+		{"99 connections", asIs, func(c *claim, _ *load.Result) { c.seconds[0].Conns = 99 }},
+		{"seconds do not add up", asIs, func(c *claim, _ *load.Result) { c.seconds[0].Answered++ }},
+		{"seconds do not add up", asIs, func(c *claim, _ *load.Result) { c.seconds[0].Due++ }},
+		{"seconds do not add up", asIs, func(c *claim, _ *load.Result) { c.seconds[0].Lost++ }},
+		{"seconds do not add up", asIs, func(c *claim, _ *load.Result) { c.seconds[0].BytesIn++ }},
+		{"seconds do not add up", asIs, func(c *claim, _ *load.Result) { c.seconds[0].Failed++ }},
+		{"seconds do not add up", asIs, func(c *claim, _ *load.Result) { c.seconds[0].Due-- }}, // and it has not failed
+		{"latency of its seconds", asIs, func(c *claim, _ *load.Result) { c.seconds[0].Latency.Record(time.Millisecond) }},
+	} {
+		c := trueClaim(t, tt.plan)
+		tt.lie(&c, c.Result)
+		m, err := c.verify()
+		if err == nil || !strings.Contains(err.Error(), tt.want) || m.Result != nil {
+			t.Errorf("got %v, want %q", err, tt.want)
+		}
+	}
+}
+
+// TestWorkerThatLiesIsNamed: the others have told the truth, and there is no sum of them.
+func TestWorkerThatLiesIsNamed(t *testing.T) {
+	t.Parallel()
+	var list samples
+	honest, _ := serve(t, &Worker{carry: list.carry})
+	liar, _ := serve(t, &Worker{carry: func(ctx context.Context, p load.Plan, h load.Hold, observe func(load.Progress)) (*load.Result, error) {
+		r, err := list.carry(ctx, p, h, observe)
+		if err == nil {
+			r.Answered++
+		}
+		return r, err
+	}})
+	sum, err := coordinate(honest, liar).Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 2, 20), nil)
+	blames(t, err, liar)
+	if sum != nil || err != nil && !strings.Contains(err.Error(), "cannot be true") {
+		t.Errorf("got %v, %v", sum, err)
 	}
 }
 
