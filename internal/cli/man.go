@@ -15,7 +15,11 @@ func newMan() *cobra.Command {
 		Short: "print the man page of echod, or of a verb",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			page, err := findVerb(cmd.Root(), args)
+			var words []string
+			for _, arg := range args {
+				words = append(words, strings.Split(arg, "-")...) // the page of bench worker is echod-bench-worker
+			}
+			page, err := findVerb(cmd.Root(), words)
 			if err == nil {
 				err = writeMan(cmd.OutOrStdout(), page)
 			}
@@ -26,7 +30,7 @@ func newMan() *cobra.Command {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return verbNames(cmd.Root()), cobra.ShellCompDirectiveNoFileComp
+		return pageNames(cmd.Root()), cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
 }
@@ -45,13 +49,26 @@ func writeMan(w io.Writer, cmd *cobra.Command) error {
 	writeRoff(&b, blocks[:usage])
 	writeRoff(&b, blocks[end:])
 	b.WriteString(".SH SEE ALSO\n")
+	var others []string
 	if cmd.HasParent() {
-		b.WriteString("echod(1)\n")
-	} else {
-		b.WriteString("echod\\-" + strings.Join(verbNames(cmd), "(1), echod\\-") + "(1)\n")
+		others = append(others, "echod")
 	}
+	for _, name := range pageNames(cmd) {
+		others = append(others, escape("echod-"+name))
+	}
+	b.WriteString(strings.Join(others, "(1), ") + "(1)\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// pageNames returns the names of the man pages of the verbs below cmd, without echod-.
+func pageNames(cmd *cobra.Command) (names []string) {
+	for _, verb := range verbsOf(cmd) {
+		if !verb.Hidden {
+			names = append(names, strings.ReplaceAll(verbName(verb), " ", "-"))
+		}
+	}
+	return names
 }
 
 func writeRoff(b *strings.Builder, blocks []block) {

@@ -54,7 +54,7 @@ func newCaller(token agent.Secret, echod string, silence time.Duration) caller {
 // *WorkerError.
 func (c caller) call(ctx context.Context, target dial.Target) (*member, error) {
 	fail := func(err error) (*member, error) { return nil, &WorkerError{Worker: target.String(), Err: err} }
-	dialing, cancel := context.WithTimeout(ctx, c.silence)
+	dialing, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn, err := target.Dial(dialing)
 	if err != nil {

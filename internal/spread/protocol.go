@@ -29,6 +29,8 @@ const (
 	aliveEvery = time.Second
 	// silence is how long a peer may send nothing. It is then lost, and a worker ends its load.
 	silence = 5 * time.Second
+	// connectTimeout is how long the connect to a worker may take.
+	connectTimeout = 5 * time.Second
 	// maxLead is how far in the future a worker accepts the start of its load.
 	maxLead = time.Minute
 	// MaxDuration is the longest warm-up and measurement together: the seconds of a longer one
