@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -183,7 +182,7 @@ func TestSecondCoordinatorIsToldBusy(t *testing.T) {
 	<-load.begun
 	_, err := coordinate(target).Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 1, 1), nil)
 	blames(t, err, target)
-	if refused, ok := errors.AsType[*Refusal](err); !ok || refused.Kind != KindBusy {
+	if !refusedAs(err, KindBusy) {
 		t.Errorf("got %v, want busy", err)
 	}
 	free := w.idle()
@@ -198,7 +197,7 @@ func TestOneWorkerByTwoURLsIsADuplicate(t *testing.T) {
 	t.Parallel()
 	target, _ := serve(t, &Worker{carry: newBlocked(2).carry})
 	_, err := coordinate(target, target).Run(t.Context(), messages(t, "tcp://127.0.0.1:7", 2, 2), nil)
-	if refused, ok := errors.AsType[*Refusal](err); !ok || refused.Kind != KindDuplicate {
+	if !refusedAs(err, KindDuplicate) {
 		t.Errorf("got %v, want that it is a duplicate", err)
 	}
 }

@@ -174,7 +174,7 @@ func TestWorkerSaysWhyItsLoadFailed(t *testing.T) {
 	target, _ := serve(t, &Worker{})
 	_, err := coordinate(target).Run(t.Context(), messages(t, "tcp://127.77.0.3:7", 1, 1), nil)
 	blames(t, err, target)
-	if refused, ok := errors.AsType[*Refusal](err); !ok || refused.Kind != KindLoad {
+	if !refusedAs(err, KindLoad) {
 		t.Errorf("got %v, want that nothing listens", err)
 	}
 }
