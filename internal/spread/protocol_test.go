@@ -254,6 +254,8 @@ func TestGarbageOfACoordinatorIsRefused(t *testing.T) {
 	t.Parallel()
 	good := `{"hello":{"protocol":"echod-worker/1","run":"x"}}` + "\n"
 	for name, lines := range map[string]string{
+		"an endless line": strings.Repeat("x", chunk+1),
+		"a long line":     strings.Repeat("x", maxHello) + "\n",
 		"garbage":         "GET / HTTP/1.1\r\n\r\n",
 		"another version": `{"hello":{"protocol":"echod-worker/9","run":"x"}}` + "\n",
 		"no run":          `{"hello":{"protocol":"echod-worker/1"}}` + "\n",
