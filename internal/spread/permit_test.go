@@ -2,10 +2,12 @@ package spread
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
 
+	"echod/echotest"
 	"echod/internal/endpoint"
 	"echod/internal/load"
 )
@@ -58,6 +60,25 @@ func TestNameIsCheckedAtEachConnect(t *testing.T) {
 		if _, err := load.Run(ctx, plan, nil); err == nil || !strings.Contains(err.Error(), "127.77.0.9 is not an address that this worker connects to") {
 			t.Errorf("all addresses %v: got %v", all, err)
 		}
+	}
+}
+
+// TestAllAddressesAreCheckedAtEachConnect: one of the addresses of the name is allowed and answers, so
+// the load could begin.
+func TestAllAddressesAreCheckedAtEachConnect(t *testing.T) {
+	t.Parallel()
+	service := echotest.NewServer(t)
+	_, port, err := net.SplitHostPort(service.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := endpoint.WithLookup(t.Context(), func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.77.0.9")}, nil
+	})
+	plan := messages(t, "tcp://rebinds.example:"+port, 2, 10)
+	plan.AllAddresses, plan.Target.Permit = true, permits{netip.MustParsePrefix("127.0.0.1/32")}.check
+	if r, err := load.Run(ctx, plan, nil); err == nil || !strings.Contains(err.Error(), "127.77.0.9 is not an address that this worker connects to") {
+		t.Errorf("got %+v, %v", r, err)
 	}
 }
 
