@@ -173,9 +173,8 @@ func TestTokenIsNeededAndNotLogged(t *testing.T) {
 
 func TestSecondCoordinatorIsToldBusy(t *testing.T) {
 	t.Parallel()
-	load := newBlocked(1)
-	w := &Worker{carry: load.carry}
-	target, _ := serve(t, w)
+	load := newBlocked(2)
+	target, _ := serve(t, &Worker{carry: load.carry})
 	ctx, stop := context.WithCancel(t.Context())
 	var first sync.WaitGroup
 	first.Go(func() { coordinate(target).Run(ctx, messages(t, "tcp://127.0.0.1:7", 1, 1), nil) })
@@ -185,11 +184,13 @@ func TestSecondCoordinatorIsToldBusy(t *testing.T) {
 	if !refusedAs(err, KindBusy) {
 		t.Errorf("got %v, want busy", err)
 	}
-	free := w.idle()
 	stop()
-	first.Wait()
-	if free != nil {
-		<-free // for the next one
+	first.Wait() // the worker is free then
+	again := coordinate(target)
+	ctx, stop = context.WithCancel(t.Context())
+	go func() { <-load.begun; stop() }()
+	if _, err := again.Run(ctx, messages(t, "tcp://127.0.0.1:7", 1, 1), nil); err != nil {
+		t.Errorf("after the first: %v", err)
 	}
 }
 
@@ -215,14 +216,10 @@ func TestWorkerStopsWhenItsCoordinatorIsGone(t *testing.T) {
 			}
 			target, _ := serve(t, w)
 			conn := beginAlone(t, target, load)
-			free := w.idle()
 			if !silent {
 				conn.Close()
 			}
-			<-load.ended
-			if free != nil {
-				<-free
-			}
+			<-load.ended // and the test ends only when the worker has nothing left
 		})
 	}
 }

@@ -37,11 +37,11 @@ func (s *session) clock(at time.Time) int64 { return int64(at.Sub(s.epoch)) }
 // serve carries out one job. It returns when the coordinator has gone and nothing of the load is
 // left. The error says why there is no result.
 func (s *session) serve(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	loading, stop := context.WithCancel(ctx)
 	s.stop = stop
 	var working sync.WaitGroup
-	defer cancel(errGone)
 	working.Go(func() { s.stayAlive(ctx, reply{Alive: true}) })
 	jobs := make(chan job, 1)
 	var failed error // of the job, for the log
@@ -54,7 +54,7 @@ func (s *session) serve(ctx context.Context) error {
 	})
 	err := s.listen(jobs)
 	close(s.gone)
-	cancel(errGone)
+	cancel()
 	working.Wait()
 	if errors.Is(err, errClosed) {
 		err = nil // this is how a session ends

@@ -2,7 +2,6 @@ package spread
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -26,9 +25,8 @@ type Worker struct {
 	carry   carry         // default load.RunHeld
 	ahead   time.Duration // of the system clock, for tests
 
-	mu   sync.Mutex
-	run  string // the run that uses the worker; "": none
-	free chan struct{}
+	mu  sync.Mutex
+	run string // the run that uses the worker; "": none
 }
 
 // carry carries out a plan: load.RunHeld, or what tests have in its place.
@@ -121,7 +119,7 @@ func (w *Worker) claim(h *hello, err error) *Refusal {
 	defer w.mu.Unlock()
 	switch w.run {
 	case "":
-		w.run, w.free = h.Run, make(chan struct{})
+		w.run = h.Run
 		return nil
 	case h.Run:
 		return &Refusal{KindDuplicate, "this run has the worker already, by another URL"}
@@ -134,17 +132,4 @@ func (w *Worker) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.run = ""
-	close(w.free)
 }
-
-// idle returns a channel that is closed when the worker has no run, nil if it has none now.
-func (w *Worker) idle() <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.run == "" {
-		return nil
-	}
-	return w.free
-}
-
-var errGone = errors.New("the coordinator is gone")
