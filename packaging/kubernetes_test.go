@@ -114,7 +114,7 @@ func manifests(t *testing.T, dir string) []object {
 // TestImageAndNamespaceAreNamedOnce: all containers have the image of kustomization.yaml, all
 // objects are in its namespace, and a container that needs its name gets it from Kubernetes.
 func TestImageAndNamespaceAreNamedOnce(t *testing.T) {
-	for _, dir := range []string{"kubernetes"} {
+	for _, dir := range []string{"kubernetes", "kubernetes/bench"} {
 		text, err := os.ReadFile(dir + "/kustomization.yaml")
 		if err != nil {
 			t.Fatal(err)

@@ -24,6 +24,7 @@ type benchWorkerFlags struct {
 	family familyFlags
 	token  string
 	allow  []netip.Prefix
+	once   bool
 	log    logFlags
 }
 
@@ -41,6 +42,7 @@ func newBenchWorker(p *Process) *cobra.Command {
 	f.family.register(flags)
 	flags.Var(token(&f.token), "token", "what coordinators must know")
 	flags.Var(networks(&f.allow), "allow", "put load on addresses of this network; repeatable")
+	flags.BoolVar(&f.once, "once", false, "end after one load")
 	f.log.register(cmd)
 	return cmd
 }
@@ -73,7 +75,7 @@ func (f *benchWorkerFlags) run(ctx context.Context, p *Process) error {
 	}
 	log.Info("listening", slog.String("url", spec.String()))
 	conns := engine.NewBudget(engine.Limits{}).Limits().MaxConns // as many as this process may open files
-	w := &spread.Worker{Token: agent.NewSecret(f.token), Allow: f.allow, MaxConns: conns, Echod: thisBuild().brief(), Log: log}
+	w := &spread.Worker{Token: agent.NewSecret(f.token), Allow: f.allow, MaxConns: conns, Echod: thisBuild().brief(), Once: f.once, Log: log}
 	return w.Serve(ctx, ln)
 }
 

@@ -24,6 +24,7 @@ type session struct {
 	begin chan int64    // when the load is to begin, on the clock
 	stop  func()        // ends the load early
 	gone  chan struct{} // closed when the coordinator is
+	sent  bool          // the result; valid after serve
 }
 
 func newSession(w *Worker, l *lines) *session {
@@ -133,6 +134,7 @@ func (s *session) do(ctx context.Context, j job) error {
 	if err = cmp.Or(err, s.write(reply{Done: d}, maxResult)); err != nil {
 		s.write(reply{Error: &Refusal{KindLoad, "its result cannot be sent: " + clip(err.Error())}}, maxLine)
 	}
+	s.sent = err == nil
 	return err
 }
 

@@ -1,7 +1,9 @@
 package spread
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -19,6 +21,7 @@ type Worker struct {
 	Allow    []netip.Prefix // to which it connects; nil: DefaultAllow
 	MaxConns int            // connections of a load; 0: load.MaxConns
 	Echod    string         // the version of this program
+	Once     bool           // Serve ends after the first coordinator; its error is why there was no load
 	Log      *slog.Logger   // nil discards the log
 
 	silence time.Duration // default silence
@@ -55,6 +58,9 @@ func (w *Worker) Serve(ctx context.Context, ln net.Listener) error {
 		w.MaxConns = load.MaxConns
 	}
 	accepting := accept.NewListener(accept.Config{Socket: ln, Slots: accept.NewSlots(maxSessions, 0), URL: "tcp://" + ln.Addr().String(), Log: w.Log})
+	signal := ctx
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	release := context.AfterFunc(ctx, func() { accepting.Close() })
 	defer release()
 	var sessions sync.WaitGroup
@@ -63,21 +69,30 @@ func (w *Worker) Serve(ctx context.Context, ln net.Listener) error {
 		conn, err := accepting.Accept()
 		if err != nil {
 			accepting.Close()
+			if signal.Err() != nil {
+				return nil // the cause of the error
+			}
 			if ctx.Err() != nil {
-				err = nil // the cause of the error
+				err = context.Cause(ctx)
+			}
+			if err == errOnce {
+				return nil
 			}
 			return err
 		}
 		sessions.Go(func() {
 			defer conn.Close()
 			defer context.AfterFunc(ctx, func() { conn.Close() })()
-			w.serve(ctx, conn)
+			if err := w.serve(ctx, conn); err != errRefused && w.Once {
+				end(cmp.Or(err, errOnce))
+			}
 		})
 	}
 }
 
-// serve reads the first line of a connection. The log has nothing of it until the token was correct.
-func (w *Worker) serve(ctx context.Context, conn net.Conn) {
+// serve reads the first line of a connection, and carries out its load. The log has nothing of it until
+// the token was correct. The error is why the load was not carried out: errRefused if it was not claimed.
+func (w *Worker) serve(ctx context.Context, conn net.Conn) error {
 	l := newLines(conn, w.silence)
 	from := slog.String("coordinator", conn.RemoteAddr().String())
 	first, err := read[request](l, maxHello)
@@ -88,19 +103,24 @@ func (w *Worker) serve(ctx context.Context, conn net.Conn) {
 	if refusal != nil {
 		w.Log.Debug("refused", from, slog.String("kind", string(refusal.Kind)))
 		l.write(reply{Error: refusal}, maxLine)
-		return
+		return errRefused
 	}
 	defer w.release()
 	w.Log.Info("a coordinator has connected", from)
+	var none error
 	err = l.write(reply{Hello: &greeting{Protocol, load.Format, w.Echod, time.Now().Add(w.ahead).UnixNano()}}, maxHello)
 	if err == nil {
-		err = newSession(w, l).serve(ctx)
+		s := newSession(w, l)
+		if err = s.serve(ctx); err == nil && !s.sent {
+			none = errNoLoad
+		}
 	}
 	if err != nil {
 		w.Log.Warn("the load was not carried out", from, slog.Any("error", err))
 	} else {
 		w.Log.Info("the coordinator has disconnected, and nothing is left of its load", from)
 	}
+	return cmp.Or(err, none)
 }
 
 // claim takes the worker for the run of a first line. Err is why there is none.
@@ -133,3 +153,9 @@ func (w *Worker) release() {
 	defer w.mu.Unlock()
 	w.run = ""
 }
+
+var (
+	errRefused = errors.New("the coordinator was refused")
+	errNoLoad  = errors.New("the coordinator has left without a load")
+	errOnce    = errors.New("the one load was carried out")
+)
