@@ -149,3 +149,32 @@ func TestNamesSaySomething(t *testing.T) {
 		}
 	}
 }
+
+// TestCIRunsEverything: no step can be lost unnoticed. What lab/cluster/build
+// compiles takes too long for CI.
+func TestCIRunsEverything(t *testing.T) {
+	text, err := os.ReadFile(".ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := []string{"staticcheck", "make lint", ".ci/cross", ".ci/fuzz", "make matrix-quick", "make inject-quick", "make simulate",
+		"ECHOD_TEST_SANDBOX_CASES=all", ".ci/vulnerabilities", ".ci/dist", ".ci/outside", ".ci/race"}
+	err = filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		dir := filepath.ToSlash(filepath.Dir(path))
+		if filepath.Base(path) == "go.mod" && dir != "." && !strings.HasPrefix(dir, "lab/cluster/") {
+			steps = append(steps, "cd "+dir+" && go vet ./... &&")
+		}
+		return err
+	})
+	if err != nil || len(steps) < 17 {
+		t.Fatalf("got steps %q, %v", steps, err)
+	}
+	for _, step := range steps {
+		if !strings.Contains(string(text), step) {
+			t.Errorf(".ci/run has no step %q", step)
+		}
+	}
+	if !strings.HasSuffix(string(text), "\ngo test -count=1 ./...\n") {
+		t.Error(".ci/run does not end with the test command of the README")
+	}
+}
