@@ -271,7 +271,7 @@ func TestCrashesAreReportedInTheSandbox(t *testing.T) {
 // seccomp.
 func TestWithoutAPartOfTheSandbox(t *testing.T) {
 	for _, tt := range []struct{ call, errno, why, state string }{
-		{"landlock_create_ruleset", "EOPNOTSUPP", "Landlock is switched off (lsm= of the kernel's command line)", "seccomp=yes landlock=no"},
+		{"landlock_create_ruleset", "EOPNOTSUPP", "this kernel has Landlock switched off (lsm= of its command line)", "seccomp=yes landlock=no"},
 		{"landlock_create_ruleset", "ENOSYS", "this kernel has no Landlock (Linux 5.13)", "seccomp=yes landlock=no"},
 		{"seccomp", "EINVAL", "this kernel has no seccomp filters for all threads (Linux 5.7)", "seccomp=no landlock=v"},
 	} {

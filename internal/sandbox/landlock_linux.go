@@ -38,7 +38,7 @@ func landlockVersion() (int, error) {
 	case errors.Is(err, unix.ENOSYS):
 		return 0, errors.New("this kernel has no Landlock (Linux 5.13)")
 	case errors.Is(err, unix.EOPNOTSUPP):
-		return 0, errors.New("Landlock is switched off (lsm= of the kernel's command line)")
+		return 0, errors.New("this kernel has Landlock switched off (lsm= of its command line)")
 	case err != nil:
 		return 0, fmt.Errorf("no Landlock: %w", err)
 	}
@@ -55,7 +55,7 @@ func restrictFiles(needs Needs) (version int, err error) {
 		config.Scoped = 0
 	}
 	if err := config.BestEffort().Restrict(rules(needs)...); err != nil {
-		return 0, fmt.Errorf("Landlock: %w", err)
+		return 0, fmt.Errorf("no Landlock: %w", err)
 	}
 	return version, nil
 }

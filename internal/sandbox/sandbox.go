@@ -8,7 +8,6 @@
 package sandbox
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 )
@@ -109,5 +108,3 @@ func missing(reasons ...error) error {
 	}
 	return all
 }
-
-var errNotLinux = errors.New("the sandbox needs Linux")

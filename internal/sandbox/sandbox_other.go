@@ -2,6 +2,10 @@
 
 package sandbox
 
+import "errors"
+
+var errNotLinux = errors.New("the sandbox needs Linux")
+
 func supported() error { return errNotLinux }
 
 func enter(Needs) State { return State{Missing: errNotLinux} }

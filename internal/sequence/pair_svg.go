@@ -26,7 +26,6 @@ type pairRow struct {
 	side trace.Side
 	step *Step
 	at   time.Duration
-	y    int
 }
 
 // rows returns the steps of both ends that move something or end it, in the order of one clock. What
