@@ -66,6 +66,8 @@ func (f *watchFlags) register(cmd *cobra.Command) {
 	flags.Var(number(&c.MaxAddresses, 1, 1<<20), "max-addresses", "addresses to watch at once, of all targets")
 	flags.StringVar(&f.command, "on-change", "", "run this command when an address goes up or down")
 	flags.VarP(seconds(&c.Interval, watch.MinInterval), "interval", "i", "time from one probe of an address to the next")
+	flags.Var(number(&c.Sample, 1, 1<<20), "sample", "probe this many addresses in each interval, in turn")
+	flags.Var(seed(&c.Seed), "seed", "the order of --sample, as in an earlier watch")
 	flags.VarP(seconds(&c.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a reply, or a connection")
 	flags.VarP(size(&f.size, ping.MinSize, ping.MaxSize), "size", "s", "bytes of a probe")
 	flags.VarP(deadline(&f.deadline), "deadline", "w", "stop after this time")
@@ -87,6 +89,9 @@ func (f *watchFlags) run(ctx context.Context, p *Process, args []string) error {
 		return err
 	}
 	f.config.Targets = targets.all()
+	if f.config.Seed != 0 && f.config.Sample == 0 {
+		return usage.New("--seed has no effect without --sample", "add e.g. --sample 50, or omit it")
+	}
 	if f.command != "" {
 		f.config.OnChange = onChange(f.command)
 	}

@@ -104,7 +104,7 @@ func (r *run) begin() []*flight {
 	f := &flight{stamp: now.UnixNano(), sent: now}
 	r.flights = flights{remember: r.flights.remember}
 	r.flights.add(f)
-	r.due = now.Add(r.Interval)
+	r.due = r.after(now)
 	return []*flight{f}
 }
 

@@ -83,6 +83,9 @@ func (r *run) beforePause(from time.Time, next event) (after []event) {
 // now, and those in flight whose fate is not known.
 func (r *run) missed(now time.Time, length time.Duration, inFlight int64) {
 	n := max(now.Sub(r.due)/r.Interval, 0)
+	if r.Turn != nil {
+		n = 0 // whoever gives the turns has missed the others
+	}
 	r.due = r.due.Add(n * r.Interval)
 	if n+time.Duration(inFlight) > 0 && r.OnPause != nil {
 		defer func() { r.alive = time.Now() }()

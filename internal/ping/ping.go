@@ -28,6 +28,10 @@ type Config struct {
 	Timeout  time.Duration // timeout of a whole answer; also of a connection
 	Size     int           // bytes of a probe
 
+	// Turn replaces the schedule, unless it is nil: a probe is due when a value is received.
+	// Interval is only used to judge how long a connection is silent.
+	Turn <-chan struct{}
+
 	// Reconnect makes a new connection for each probe and measures each phase of it.
 	// Without it, a connection is used until it breaks.
 	Reconnect bool

@@ -96,6 +96,9 @@ func newRun(c Config) *run {
 	if r.datagrams() {
 		r.flights.remember = maxRemembered
 	}
+	if c.Turn != nil {
+		r.due = r.due.Add(never)
+	}
 	return r
 }
 
@@ -143,6 +146,8 @@ func (r *run) loop(ctx context.Context) {
 		case addresses := <-r.lookups:
 			r.resolved(ctx, addresses)
 		case <-timer.C:
+		case <-r.Turn:
+			r.due = time.Now()
 		case <-stop:
 		case <-ctx.Done():
 		}
@@ -234,7 +239,7 @@ func (e *notSentError) Error() string { return fmt.Sprintf("not sent: %d are in 
 // send sends a probe, or starts to connect.
 func (r *run) send(ctx context.Context, now time.Time) {
 	r.missed(now, now.Sub(r.due), 0)
-	r.due = r.due.Add(r.Interval)
+	r.due = r.after(r.due)
 	f := &flight{stamp: now.UnixNano(), sent: now}
 	switch {
 	case r.Reconnect && r.attempts >= maxAttempts:
@@ -253,6 +258,17 @@ func (r *run) send(ctx context.Context, now time.Time) {
 		r.loseUnsent(r.outage.err, r.outage.lost)
 		r.outage.lost = true
 	}
+}
+
+// never is longer than a run.
+const never = 100 * 365 * 24 * time.Hour
+
+// after returns when the probe after the one at due is due. With Config.Turn, nobody knows yet.
+func (r *run) after(due time.Time) time.Time {
+	if r.Turn != nil {
+		return due.Add(never)
+	}
+	return due.Add(r.Interval)
 }
 
 // loseUnsent loses a probe that is not sent. Shared means that one was lost for err before.

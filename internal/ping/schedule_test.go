@@ -214,3 +214,31 @@ func misbehave(random *rand.Rand, c *serviceConn) {
 		c.Write(p)
 	}
 }
+
+// TestTurnsReplaceTheSchedule: a probe is sent for each turn, and none without one.
+func TestTurnsReplaceTheSchedule(t *testing.T) {
+	for _, reconnect := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			turns, got := make(chan struct{}), new(events)
+			config := got.every(time.Second, newService(t, func(_ int, c *serviceConn) { c.echo() }).target("tcp"), 3)
+			config.Turn, config.Reconnect = turns, reconnect
+			config.OnPause = func(p ping.Pause) { t.Errorf("a pause of %d probes", p.Probes) }
+			began := time.Now()
+			go func() {
+				for i := range 3 {
+					time.Sleep(time.Duration(i+1) * time.Minute)
+					turns <- struct{}{}
+				}
+			}()
+			run(t, config)
+			for i, p := range got.probes {
+				if want := []time.Duration{1, 3, 6}[i] * time.Minute; p.Fate != ping.Answered || p.Sent.Sub(began) != want {
+					t.Errorf("probe %d: %s, sent after %v; want %v", i+1, p.Fate, p.Sent.Sub(began), want)
+				}
+			}
+			if len(got.probes) != 3 {
+				t.Errorf("%d probes, want 3", len(got.probes))
+			}
+		})
+	}
+}

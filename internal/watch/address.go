@@ -41,6 +41,7 @@ type address struct {
 	stop context.CancelFunc
 	// changed is called for each transition, and must not block. It completes it. Nil: not.
 	changed func(Transition)
+	sampled *sampled // nil: it is probed in each interval
 
 	mu        sync.Mutex
 	state     AddressSnapshot // without what the other fields have

@@ -77,7 +77,8 @@ func (m *monitor) run() {
 	m.stop()
 	m.w.offerRoom(m, false)
 	m.probers.Wait()
-	for range m.addresses {
+	for _, a := range m.addresses {
+		m.w.sampler.remove(a.sampled)
 		m.w.release()
 	}
 }
@@ -200,6 +201,9 @@ func (m *monitor) add(f *family, name string) bool {
 		waiting := &waiting{caller: m.w.caller, log: a.log, alive: ctx}
 		a.changed = func(t Transition) { waiting.add(m.running, m.complete(t, a)) }
 	}
+	if m.w.config.Sample > 0 {
+		a.sampled = newSampled(m.Target, name)
+	}
 	prober, err := m.w.prober(m.Target, a)
 	if err != nil {
 		panic(err) // the Config was checked
@@ -210,6 +214,11 @@ func (m *monitor) add(f *family, name string) bool {
 	m.mu.Unlock()
 	if m.All {
 		m.log.Info("address added", slog.String("address", name), slog.Int("addresses", len(m.addresses)))
+	}
+	if a.sampled != nil {
+		m.w.sampler.add(a.sampled)
+		m.probers.Go(func() { prober.Run(ctx) })
+		return true
 	}
 	delay := m.w.config.Spread(m.w.config.ping(m.Target, m.Dial).Interval) // so that addresses get their probes at different times
 	m.probers.Go(func() {
@@ -263,6 +272,7 @@ func (m *monitor) missing() (name string) {
 func (m *monitor) remove(name string) {
 	i := m.index(name)
 	m.addresses[i].stop()
+	m.w.sampler.remove(m.addresses[i].sampled)
 	m.mu.Lock()
 	m.addresses = slices.Delete(m.addresses, i, i+1)
 	for _, f := range m.families {

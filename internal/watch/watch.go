@@ -30,6 +30,8 @@ type Config struct {
 	Size      int           // bytes of a probe
 	Reconnect bool          // a new connection for each probe
 	DownAfter int           // consecutive lost probes that make an address down, see ping.Probe.SameFailure; 0: DefaultDownAfter
+	Sample    int           // addresses that are probed in each Interval, of all targets; 0: all. See sampler
+	Seed      uint64        // of the order in which they are probed; 0: a random one
 	Resolve   time.Duration // between two look-ups of a name, more or less by a tenth
 	Keep      time.Duration // how long an address that does not answer is monitored after it left the answers
 
@@ -59,6 +61,8 @@ func (c Config) Check() error {
 	switch {
 	case c.Interval < MinInterval:
 		return usage.New(fmt.Sprintf("interval %v", c.Interval), fmt.Sprintf("want at least %v", MinInterval))
+	case c.Sample < 0:
+		return usage.New(fmt.Sprintf("a sample of %d addresses", c.Sample), "want at least 1, or 0 for all")
 	case c.Resolve < ping.MinResolve:
 		return usage.New(fmt.Sprintf("resolve interval %v", c.Resolve), fmt.Sprintf("want at least %v", ping.MinResolve))
 	}
@@ -92,6 +96,9 @@ func (c Config) CheckTarget(t Target) error {
 	if t.Interval != 0 && t.Interval < MinInterval {
 		return usage.New(fmt.Sprintf("interval %v", t.Interval), fmt.Sprintf("want at least %v", MinInterval))
 	}
+	if t.Interval != 0 && c.Sample != 0 {
+		return usage.New("an interval of a target with a sample", "all targets have the same interval then")
+	}
 	return c.ping(t, t.Dial).Check()
 }
 
@@ -112,6 +119,9 @@ func (w *Watcher) prober(t Target, a *address) (*ping.Prober, error) {
 	}
 	probing := c.ping(t, to)
 	probing.OnProbe, probing.OnConn = a.probe, a.conn
+	if a.sampled != nil {
+		probing.Turn = a.sampled.turn
+	}
 	probing.OnPause = func(p ping.Pause) { a.pause(p); w.logPause(p) }
 	return ping.New(probing)
 }

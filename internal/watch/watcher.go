@@ -13,8 +13,9 @@ import (
 
 // Watcher monitors targets.
 type Watcher struct {
-	config Config
-	caller *caller
+	config  Config
+	caller  *caller
+	sampler sampler // with Config.Sample
 
 	mu       sync.Mutex
 	started  time.Time
@@ -38,7 +39,10 @@ func New(c Config) (*Watcher, error) {
 	if c.Spread == nil {
 		c.Spread = rand.N[time.Duration]
 	}
-	return &Watcher{config: c, caller: newCaller(c.OnChange), spare: make(map[*monitor]bool)}, nil
+	for c.Sample > 0 && c.Seed == 0 {
+		c.Seed = uint64(rand.Uint32()) // short enough to type
+	}
+	return &Watcher{config: c, caller: newCaller(c.OnChange), sampler: sampler{size: c.Sample, seed: c.Seed}, spare: make(map[*monitor]bool)}, nil
 }
 
 // List is a new list of targets, or why it is invalid.
@@ -59,6 +63,9 @@ func (w *Watcher) Run(ctx context.Context, changes <-chan List) {
 	defer w.caller.calls.Wait() // after the probers, which start calls
 	var running sync.WaitGroup
 	defer running.Wait()
+	if w.config.Sample > 0 {
+		running.Go(func() { w.sample(ctx) })
+	}
 	w.apply(ctx, &running, w.config.Targets)
 	for {
 		select {
