@@ -47,6 +47,24 @@ func TestPauseIsNotTheLossOfThePath(t *testing.T) {
 	})
 }
 
+// TestPauseOfTurnsMissesNoTurns: the machine is suspended when a turn has come. It is one probe,
+// and only the one in flight is paused.
+func TestPauseOfTurnsMissesNoTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pauses []Pause
+		r := newRun(Config{Target: Target{Network: "udp"}, Interval: time.Second, Timeout: 2 * time.Second, Size: 64,
+			Turn: make(chan struct{}), OnPause: func(p Pause) { pauses = append(pauses, p) }})
+		r.flights.add(&flight{sent: time.Now()})
+		r.due, r.suspended = time.Now(), func() time.Duration { return 9 * time.Second }
+		r.seen = 0
+		r.afterWait(time.Now(), event{}, true)
+		want := []Pause{{At: time.Now(), For: 9 * time.Second, Probes: 1, InFlight: 1}}
+		if diff := cmp.Diff(want, pauses); diff != "" || r.due.After(time.Now()) {
+			t.Errorf("due in %v; pauses (-want +got)\n%s", time.Until(r.due), diff)
+		}
+	})
+}
+
 // TestPauseDropsNoEvents: more of them are waiting than are handled at once. Without one
 // arrival, the rest of a stream looks corrupt.
 func TestPauseDropsNoEvents(t *testing.T) {
