@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -22,8 +23,8 @@ type sampler struct {
 	seed uint64
 
 	mu    sync.Mutex
-	all   []*sampled
-	rest  []*sampled // of this cycle
+	all   map[*sampled]bool
+	rest  []*sampled // of this cycle, also those that have been removed since it began
 	cycle uint64
 }
 
@@ -33,6 +34,10 @@ type sampled struct {
 	turn chan struct{} // has a token if a probe is due
 }
 
+func newSampler(size int, seed uint64) sampler {
+	return sampler{size: size, seed: seed, all: make(map[*sampled]bool)}
+}
+
 func newSampled(t Target, address string) *sampled {
 	return &sampled{name: t.URL + " " + address, turn: make(chan struct{}, 1)}
 }
@@ -40,14 +45,13 @@ func newSampled(t Target, address string) *sampled {
 func (s *sampler) add(a *sampled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.all = append(s.all, a)
+	s.all[a] = true
 }
 
 func (s *sampler) remove(a *sampled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	is := func(other *sampled) bool { return other == a }
-	s.all, s.rest = slices.DeleteFunc(s.all, is), slices.DeleteFunc(s.rest, is)
+	delete(s.all, a)
 }
 
 // round returns the addresses of the next round, at most size. Begins is how many rounds the
@@ -56,15 +60,25 @@ func (s *sampler) remove(a *sampled) {
 func (s *sampler) round() (now []*sampled, begins int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.rest) == 0 {
-		s.rest = slices.SortedFunc(slices.Values(s.all), func(a, b *sampled) int { return cmp.Compare(a.name, b.name) })
+	if now = s.take(); len(now) == 0 {
+		s.rest = slices.SortedFunc(maps.Keys(s.all), func(a, b *sampled) int { return cmp.Compare(a.name, b.name) })
 		s.cycle++
 		rand.New(rand.NewPCG(s.seed, s.cycle)).Shuffle(len(s.rest), func(i, j int) { s.rest[i], s.rest[j] = s.rest[j], s.rest[i] })
 		begins = (len(s.rest) + s.size - 1) / s.size
+		now = s.take()
 	}
-	n := min(s.size, len(s.rest))
-	now, s.rest = slices.Clone(s.rest[:n]), s.rest[n:]
 	return now, begins
+}
+
+// take returns the next addresses of this cycle, at most size.
+func (s *sampler) take() (now []*sampled) {
+	for len(now) < s.size && len(s.rest) > 0 {
+		if s.all[s.rest[0]] {
+			now = append(now, s.rest[0])
+		}
+		s.rest = s.rest[1:]
+	}
+	return now
 }
 
 // sample asks for the probes of each round, evenly within the interval, until ctx ends.

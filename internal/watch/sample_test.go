@@ -18,24 +18,26 @@ import (
 func TestEachAddressIsProbedWithinTheBound(t *testing.T) {
 	for seed := range uint64(300) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		s := sampler{size: 1 + random.IntN(12), seed: seed}
+		s := newSampler(1+random.IntN(12), seed)
 		type member struct{ rounds, most int } // since the last probe, or since it was added
+		var order []*sampled
 		members, added, churn, most := map[*sampled]*member{}, 0, random.IntN(4), 0
 		add := func() {
 			a := newSampled(Target{URL: "tcp://a"}, fmt.Sprint(added))
 			added++
 			s.add(a)
-			members[a] = &member{most: most}
+			order, members[a] = append(order, a), &member{most: most}
 		}
 		for range random.IntN(40) {
 			add()
 		}
 		for round := range 60 {
 			for range random.IntN(churn + 1) {
-				if n := len(s.all); n > 0 && random.IntN(2) == 0 {
-					a := s.all[random.IntN(n)]
-					s.remove(a)
-					delete(members, a)
+				if n := len(order); n > 0 && random.IntN(2) == 0 {
+					i := random.IntN(n)
+					s.remove(order[i])
+					delete(members, order[i])
+					order = slices.Delete(order, i, i+1)
 				} else {
 					add()
 				}
@@ -70,7 +72,7 @@ func TestEachAddressIsProbedWithinTheBound(t *testing.T) {
 // TestSeedRepeatsTheOrder, in whatever order the addresses were added.
 func TestSeedRepeatsTheOrder(t *testing.T) {
 	order := func(seed uint64, addresses ...int) string {
-		s := sampler{size: 4, seed: seed}
+		s := newSampler(4, seed)
 		for _, n := range addresses {
 			s.add(newSampled(Target{}, fmt.Sprint(n)))
 		}
@@ -157,7 +159,7 @@ func TestSampleForgetsWhatIsRemoved(t *testing.T) {
 		w.sampler.mu.Lock()
 		defer w.sampler.mu.Unlock()
 		var got []string
-		for _, a := range w.sampler.all {
+		for a := range w.sampler.all {
 			got = append(got, a.name)
 		}
 		if diff := cmp.Diff([]string{name + " 10.0.0.1:7"}, got); diff != "" {

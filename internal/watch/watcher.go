@@ -42,7 +42,7 @@ func New(c Config) (*Watcher, error) {
 	for c.Sample > 0 && c.Seed == 0 {
 		c.Seed = uint64(rand.Uint32()) // short enough to type
 	}
-	return &Watcher{config: c, caller: newCaller(c.OnChange), sampler: sampler{size: c.Sample, seed: c.Seed}, spare: make(map[*monitor]bool)}, nil
+	return &Watcher{config: c, caller: newCaller(c.OnChange), sampler: newSampler(c.Sample, c.Seed), spare: make(map[*monitor]bool)}, nil
 }
 
 // List is a new list of targets, or why it is invalid.
