@@ -94,7 +94,7 @@ func TestLifeOfAConnectionOnEachEngine(t *testing.T) {
 	}
 	want := map[string][]string{
 		"net": {
-			`Accept() = 0: a connection was in the queue of the listener`,
+			`Accept() = 0: a connection was in the queue of the listener; the calls are those of package net, seen from above`,
 			`Read(4096) = 5 "hello": 5 bytes are owed`,
 			`Write(5) = 5 "hello": all is sent: nothing is owed`,
 			`Read(4096) = 0: the peer has finished, and nothing is owed: a half-close`,

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +46,13 @@ func (e *tracer) trace(_ context.Context, id uint64, life *trace.Life) (func(), 
 	}, nil
 }
 
+// counts returns how many traces have begun, and which have been stopped.
+func (e *tracer) counts() (begun int, stopped []uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.begun, slices.Clone(e.stopped)
+}
+
 func wantIn(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
@@ -71,8 +79,8 @@ func TestTraceIsShownWhileItHappens(t *testing.T) {
 		life.Step(trace.Record{Time: life.Now(), Op: trace.Receive, Call: "recv", Asked: 9, Errno: "ECONNRESET"})
 		life.Step(trace.Record{Time: life.Now(), Op: trace.Close, Call: "close"})
 		wantIn(t, body(t, p, "/trace?conn=1"), "The connection has ended.", "reset by the peer, 4m0s after accept")
-		if e.begun != 1 {
-			t.Errorf("got %d traces, want 1 for all requests", e.begun)
+		if begun, _ := e.counts(); begun != 1 {
+			t.Errorf("got %d traces, want 1 for all requests", begun)
 		}
 	})
 }
@@ -85,18 +93,19 @@ func TestTraceEndsWhenNobodyLooks(t *testing.T) {
 			body(t, p, "/trace?conn=1")
 			time.Sleep(9 * time.Second)
 		}
-		if e.begun != 1 || len(e.stopped) != 0 {
-			t.Errorf("while somebody looks: got %d begun, %v stopped; want 1, none", e.begun, e.stopped)
+		if begun, stopped := e.counts(); begun != 1 || len(stopped) != 0 {
+			t.Errorf("while somebody looks: got %d begun, %v stopped; want 1, none", begun, stopped)
 		}
 		before := e.lives[1]
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if len(e.stopped) != 1 {
-			t.Fatalf("after ten seconds: got %v stopped, want 1", e.stopped)
+		if _, stopped := e.counts(); len(stopped) != 1 {
+			t.Fatalf("after ten seconds: got %v stopped, want 1", stopped)
 		}
 		before.Step(trace.Record{Op: trace.Send, Call: "tardy", N: 1, Asked: 1})
-		if text := body(t, p, "/trace?conn=1"); e.begun != 2 || strings.Contains(text, "tardy") {
-			t.Errorf("who looks again: got %d begun, want another trace:\n%s", e.begun, text)
+		text := body(t, p, "/trace?conn=1")
+		if begun, _ := e.counts(); begun != 2 || strings.Contains(text, "tardy") {
+			t.Errorf("who looks again: got %d begun, want another trace:\n%s", begun, text)
 		}
 	})
 }
@@ -118,8 +127,8 @@ func TestTracesAreBounded(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		wantIn(t, body(t, p, "/trace?conn=5"), "the trace begins here")
-		if e.begun != 5 || len(e.stopped) != 4 {
-			t.Errorf("got %d begun, %v stopped; want 5, 4", e.begun, e.stopped)
+		if begun, stopped := e.counts(); begun != 5 || len(stopped) != 4 {
+			t.Errorf("got %d begun, %v stopped; want 5, 4", begun, stopped)
 		}
 	})
 }
