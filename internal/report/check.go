@@ -28,7 +28,7 @@ var (
 	checkCSS string
 )
 
-var checkTemplate = template.Must(template.New("check").Parse(checkHTML))
+var checkTemplate = newTemplate("check", checkHTML)
 
 // checkPage is the input of the template.
 type checkPage struct {

@@ -9,8 +9,10 @@ import (
 	"io"
 )
 
-// The template, the style and the script of the page, which loads nothing else.
+// The templates, the style and the script of the page, which loads nothing else.
 var (
+	//go:embed page/head.html
+	headHTML string // of every page
 	//go:embed page/page.html
 	pageHTML string
 	//go:embed page/page.css
@@ -19,7 +21,13 @@ var (
 	pageJS string
 )
 
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+var pageTemplate = newTemplate("page", pageHTML)
+
+// newTemplate returns the template of a page. Its input has the fields of the head: Title, Policy and
+// Style.
+func newTemplate(name, text string) *template.Template {
+	return template.Must(template.Must(template.New(name).Parse(headHTML)).Parse(text))
+}
 
 // page is the input of the template. Texts from a file are plain strings in it, which the
 // template escapes.

@@ -68,7 +68,7 @@ func WritePairSVG(w io.Writer, p Pairs) error {
 //go:embed page/pair.html
 var pairHTML string
 
-var pairTemplate = template.Must(template.New("pair").Parse(pairHTML))
+var pairTemplate = newTemplate("pair", pairHTML)
 
 // pairPage is the input of the template.
 type pairPage struct {

@@ -97,7 +97,7 @@ const maxPictures = 50
 //go:embed page/trace.html
 var traceHTML string
 
-var traceTemplate = template.Must(template.New("trace").Parse(traceHTML))
+var traceTemplate = newTemplate("trace", traceHTML)
 
 // tracePage is the input of the template.
 type tracePage struct {
