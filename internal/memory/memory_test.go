@@ -306,6 +306,28 @@ func TestManyGoroutinesShareOnePool(t *testing.T) {
 	}
 }
 
+// TestHeldIsOfOneMoment: one user, who uses one cache after the other, never holds two buffers.
+func TestHeldIsOfOneMoment(t *testing.T) {
+	p := NewPool(64*kib, nil)
+	first, second := p.NewCache(4*kib), p.NewCache(4*kib)
+	var done atomic.Bool
+	var user sync.WaitGroup
+	user.Go(func() {
+		for !done.Load() {
+			first.Get(4 * kib).Release()
+			second.Get(4 * kib).Release()
+		}
+	})
+	for range 500_000 {
+		if n := p.Held(); n > 4*kib {
+			t.Errorf("got %d held, want at most %d", n, 4*kib)
+			break
+		}
+	}
+	done.Store(true)
+	user.Wait()
+}
+
 func BenchmarkGetRelease(b *testing.B) {
 	c := NewPool(64*kib, nil).NewCache(4 * kib)
 	for b.Loop() {

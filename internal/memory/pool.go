@@ -20,7 +20,7 @@ type Pool struct {
 	trimming atomic.Bool  // onSpare was called, and Trim has not returned 0 since
 	waiters  atomic.Int32 // the length of queue
 
-	mu     sync.Mutex // locked before the mu of a Cache
+	mu     sync.Mutex // locked before the mu of a Cache; only with it, those of several caches
 	used   int64      // held, spare and reserved, in all caches
 	caches []*Cache
 	queue  []*Waiter
@@ -42,12 +42,16 @@ func (p *Pool) Held() int64 { return p.sum(func(c *Cache) int64 { return c.held 
 // Spare returns how many bytes are kept for the next use.
 func (p *Pool) Spare() int64 { return p.sum((*Cache).unused) }
 
+// sum adds up all caches at one moment: a stream that releases a buffer of one cache and then gets
+// one of another must not count twice.
 func (p *Pool) sum(of func(*Cache) int64) (n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.caches {
 		c.mu.Lock()
 		n += of(c)
+	}
+	for _, c := range p.caches {
 		c.mu.Unlock()
 	}
 	return n
