@@ -62,7 +62,7 @@ var settings = map[string]func(*check.Options){
 	"closes-idle":                 longIdle,
 	"resets-idle":                 longIdle,
 	"forgets-idle":                longIdle,
-	"answers-ok":                  anyway,
+	"answers-ok":                  func(o *check.Options) { anyway(o); sameBytes(o) }, // one byte in 95 is an O
 	"answers-ok-to-datagrams":     anyway,
 	"forgets-mapping":             longIdle,
 	"limits-connections":          fewAtOnce,
@@ -84,7 +84,8 @@ var settings = map[string]func(*check.Options){
 	"never-sends-reset-or-close-notify": onlyEnds,
 }
 
-// sameBytes makes the same bytes in each run: whether a short message has a line end is chance.
+// sameBytes makes the same bytes in each run: whether a short message has a line end, or begins with
+// an O, is chance.
 func sameBytes(o *check.Options) { o.Seed = 1 }
 
 // onlyEnds omits the rules that send much: TestHonestProxyPassesEveryRule runs them through
