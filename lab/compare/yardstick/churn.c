@@ -10,11 +10,11 @@
  * for a minute. One address does not have enough ports, so the connections use
  * 64 addresses of 127.0.0.0/8 in turn.
  *
- *	churn -p PORT [-c conns] [-s size] [-t seconds] [-w warm-up]
- *	      [-u cpu,cpu] [-q server's pid]
+ *	churn -p PORT [-c conns] [-s size] [-q server's pid]
+ *	      [-t seconds [-w warm-up]]
  *
- * It prints the line described in meter.h. Compile it with:
- * cc -O2 -o churn churn.c
+ * It prints the line described in meter.h for the slice of -t, or for each slice
+ * of standard input. Compile it with: cc -O2 -o churn churn.c
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -33,6 +33,7 @@ struct conn {
 
 static char in[LARGEST + 1];
 static char out[LARGEST];
+static struct conn *conns;
 static int epfd;
 
 /* bind_source binds a socket to the next source address. connect chooses the
@@ -53,9 +54,9 @@ static void bind_source(int fd)
 		die("bind");
 }
 
-/* start opens a connection, sends the message and half-closes. On loopback
+/* open_conn opens a connection, sends the message and half-closes. On loopback
  * connect returns at once unless the backlog of the server is full. */
-static void start(struct conn *c)
+static void open_conn(struct conn *c)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
@@ -96,12 +97,18 @@ static bool receive(struct conn *c)
 	return n == 0;
 }
 
-static void run(double seconds)
+static void start(void)
+{
+	in_flight = plan.conns;
+	for (int i = 0; i < plan.conns; i++)
+		open_conn(&conns[i]);
+}
+
+static void serve(double until)
 {
 	struct epoll_event events[BATCH];
-	double until = now() + seconds;
 
-	while (now() < until) {
+	while (in_flight > 0 && now() < until) {
 		int n = epoll_wait(epfd, events, BATCH, TICK_MS);
 
 		if (n < 0 && errno != EINTR)
@@ -113,7 +120,10 @@ static void run(double seconds)
 				continue;
 			messages++;
 			close(c->fd);
-			start(c);
+			if (sending)
+				open_conn(c);
+			else
+				in_flight--;
 		}
 	}
 }
@@ -125,11 +135,8 @@ int main(int argc, char **argv)
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd < 0)
 		die("epoll_create1");
-	struct conn *conns = calloc(plan.conns, sizeof *conns);
-
+	conns = calloc(plan.conns, sizeof *conns);
 	if (!conns)
 		die("calloc");
-	for (int i = 0; i < plan.conns; i++)
-		start(&conns[i]);
-	measure(run);
+	measure();
 }

@@ -7,11 +7,11 @@
  * loop cannot measure the latency at a given rate, because it waits when the
  * server is slow.
  *
- *	load -p PORT [-c conns] [-s size] [-d depth] [-t seconds] [-w warm-up]
- *	     [-u cpu,cpu] [-q server's pid]
+ *	load -p PORT [-c conns] [-s size] [-d depth] [-q server's pid]
+ *	     [-t seconds [-w warm-up]]
  *
- * After the warm-up it measures for -t seconds and prints the line
- * described in meter.h. Compile it with: cc -O2 -o load load.c
+ * It prints the line described in meter.h for the slice of -t, or for each slice
+ * of standard input. Compile it with: cc -O2 -o load load.c
  *
  * It exits with 1 when the server closes a connection, because a result with
  * less load than requested would be wrong.
@@ -36,6 +36,7 @@ struct conn {
 
 static char in[BUFFER];
 static char out[BUFFER];
+static struct conn *conns;
 static int epfd;
 
 static void watch(int op, struct conn *c)
@@ -70,7 +71,8 @@ static void send_unsent(struct conn *c)
 	}
 }
 
-/* receive reads answers, and adds a new message for each complete one. */
+/* receive reads answers. While the slice runs, it adds a new message for each
+ * complete one. */
 static void receive(struct conn *c)
 {
 	ssize_t n = recv(c->fd, in, sizeof in, MSG_DONTWAIT);
@@ -86,17 +88,18 @@ static void receive(struct conn *c)
 	size_t complete = c->part / plan.size;
 
 	c->part -= complete * plan.size;
-	c->unsent += complete * plan.size;
 	messages += complete;
+	if (sending)
+		c->unsent += complete * plan.size;
+	else
+		in_flight -= complete;
 }
 
-/* run serves the connections for some seconds. */
-static void run(double seconds)
+static void serve(double until)
 {
 	struct epoll_event events[BATCH];
-	double until = now() + seconds;
 
-	while (now() < until) {
+	while (in_flight > 0 && now() < until) {
 		int n = epoll_wait(epfd, events, BATCH, TICK_MS);
 
 		if (n < 0 && errno != EINTR)
@@ -131,15 +134,9 @@ static void dial(struct conn *c)
 	watch(EPOLL_CTL_ADD, c);
 }
 
-/* dial_all opens all connections before it sends the first byte. */
-static void dial_all(void)
+static void start(void)
 {
-	struct conn *conns = calloc(plan.conns, sizeof *conns);
-
-	if (!conns)
-		die("calloc");
-	for (int i = 0; i < plan.conns; i++)
-		dial(&conns[i]);
+	in_flight = (uint64_t)plan.conns * plan.depth;
 	for (int i = 0; i < plan.conns; i++) {
 		conns[i].unsent = plan.size * plan.depth;
 		send_unsent(&conns[i]);
@@ -153,6 +150,10 @@ int main(int argc, char **argv)
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd < 0)
 		die("epoll_create1");
-	dial_all();
-	measure(run);
+	conns = calloc(plan.conns, sizeof *conns);
+	if (!conns)
+		die("calloc");
+	for (int i = 0; i < plan.conns; i++)
+		dial(&conns[i]);
+	measure();
 }

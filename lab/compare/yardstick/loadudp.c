@@ -8,12 +8,12 @@
  * counts as lost and is reused. A later or a second answer does not count as a
  * message.
  *
- *	loadudp -p PORT [-c sockets] [-s size] [-d window] [-t seconds]
- *		[-w warm-up] [-u cpu,cpu] [-q server's pid]
+ *	loadudp -p PORT [-c sockets] [-s size] [-d window] [-q server's pid]
+ *		[-t seconds [-w warm-up]]
  *
- * It prints the line described in meter.h. It exits with 1 if an answer has
- * another length than its datagram. Compile it with:
- * cc -O2 -o loadudp loadudp.c
+ * It prints the line described in meter.h for the slice of -t, or for each slice
+ * of standard input. It exits with 1 if an answer has another length than its
+ * datagram. Compile it with: cc -O2 -o loadudp loadudp.c
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -35,6 +35,7 @@ struct stamp {
 
 struct slot {
 	uint32_t turn;
+	bool busy;	/* its datagram is in flight */
 	double sent;
 };
 
@@ -56,12 +57,21 @@ static void prepare_message(int i, size_t len)
 	msgs[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
 }
 
+/* release marks the datagram of a slot as no longer in flight. */
+static void release(struct slot *s)
+{
+	in_flight -= s->busy;
+	s->busy = false;
+}
+
 /* fill writes the next datagram of a slot into message i of the batch. */
 static void fill(struct conn *c, int i, uint32_t slot, double at)
 {
 	struct slot *s = &c->slots[slot];
 	struct stamp stamp = {.slot = slot, .turn = ++s->turn};
 
+	in_flight += !s->busy;
+	s->busy = true;
 	s->sent = at;
 	memcpy(data[i], &stamp, sizeof stamp);
 	prepare_message(i, plan.size);
@@ -82,7 +92,8 @@ static void send_batch(struct conn *c, int n)
 	}
 }
 
-/* receive reads answers from one socket and sends as many new datagrams. */
+/* receive reads answers from one socket. While the slice runs, it sends as many
+ * new datagrams. */
 static void receive(struct conn *c, double at)
 {
 	for (int i = 0; i < BATCH; i++)
@@ -100,25 +111,34 @@ static void receive(struct conn *c, double at)
 		memcpy(&stamp, data[i], sizeof stamp);
 		if (stamp.slot >= (uint32_t)plan.depth)
 			refuse("a datagram came back that was never sent");
-		if (stamp.turn != c->slots[stamp.slot].turn)
+		struct slot *s = &c->slots[stamp.slot];
+
+		if (stamp.turn != s->turn || !s->busy)
 			continue;
 		messages++;
-		fill(c, n++, stamp.slot, at);
+		release(s);
+		if (sending)
+			fill(c, n++, stamp.slot, at);
 	}
 	send_batch(c, n);
 }
 
-/* refill reuses the slots that have timed out. At the start these are all
- * slots. */
+/* refill sends a datagram from each slot that is free. A slot whose answer is late is
+ * free again. */
 static void refill(struct conn *c, double at)
 {
 	int n = 0;
 
-	for (int slot = 0; slot < plan.depth; slot++) {
-		if (at - c->slots[slot].sent < timeout_s)
+	for (int i = 0; i < plan.depth; i++) {
+		struct slot *s = &c->slots[i];
+
+		if (s->busy && at - s->sent >= timeout_s) {
+			lost++;
+			release(s);
+		}
+		if (s->busy || !sending)
 			continue;
-		lost += c->slots[slot].turn > 0;
-		fill(c, n++, slot, at);
+		fill(c, n++, i, at);
 		if (n == BATCH) {
 			send_batch(c, n);
 			n = 0;
@@ -127,12 +147,18 @@ static void refill(struct conn *c, double at)
 	send_batch(c, n);
 }
 
-static void run(double seconds)
+static void start(void)
+{
+	for (int i = 0; i < plan.conns; i++)
+		refill(&conns[i], now());
+}
+
+static void serve(double until)
 {
 	struct epoll_event events[EVENTS];
-	double at = now(), until = at + seconds, tick = 0;
+	double at = now(), tick = at + TICK_MS / 1e3;
 
-	while (at < until) {
+	while (in_flight > 0 && at < until) {
 		if (at >= tick) {
 			tick = at + TICK_MS / 1e3;
 			for (int i = 0; i < plan.conns; i++)
@@ -184,5 +210,5 @@ int main(int argc, char **argv)
 		die("calloc");
 	for (int i = 0; i < plan.conns; i++)
 		dial(&conns[i]);
-	measure(run);
+	measure();
 }

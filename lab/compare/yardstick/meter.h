@@ -1,16 +1,22 @@
 /*
- * meter: what the load generators share: clocks, CPU time, and the line of JSON
- * with the results. Each includes it once, so each program is compiled from one
- * file.
+ * meter: what the load generators share: options, slices, CPU time, and the line
+ * of JSON with the results of a slice. Each includes it once, so each program is
+ * compiled from one file.
+ *
+ * A slice is a load for some seconds. With -t the generator runs one slice and
+ * ends. Without -t it opens its connections, and then reads lines from standard
+ * input. For each line with two numbers, `SECONDS WARMUP`, it runs one slice and
+ * prints one line. Between slices nothing is in flight and it uses no CPU time.
+ * It ends at the end of the input.
  *
  *	messages	complete messages that came back, and how many per second
  *	lost		datagrams without an answer (0 for streams)
- *	cpu_seconds	busy time of the CPUs of -u (default: all), by all processes
  *	client_seconds	CPU time of this process
  *	server_seconds	CPU time of the process of -q
  *
  * Use only the sum of the last two: on loopback the sender does the TCP work of
- * the receiver.
+ * the receiver. What comes back in the warm-up, or after the slice, is not in
+ * these numbers.
  */
 #ifndef METER_H
 #define METER_H
@@ -33,14 +39,22 @@ struct plan {
 	int conns;
 	size_t size;
 	int depth;
-	double seconds, warmup;
-	const char *cpus;
+	double seconds;	/* of the only slice; 0: slices are on standard input */
+	double warmup;
 	pid_t server;
 };
 
-static struct plan plan = {.conns = 1, .size = 64, .depth = 1, .seconds = 1, .warmup = 0.1};
+static struct plan plan = {.conns = 1, .size = 64, .depth = 1, .warmup = 0.1};
 static uint64_t messages;	/* complete messages that came back */
 static uint64_t lost;		/* datagrams that timed out */
+static uint64_t in_flight;	/* messages that were sent and are not back yet */
+static bool sending;		/* whether each message that is back is followed by another */
+
+/* Each generator has these two. start brings the whole load in flight; nothing is
+ * in flight when it is called. serve exchanges messages until a time of now(), or
+ * until nothing is in flight. */
+static void start(void);
+static void serve(double until);
 
 static void die(const char *what)
 {
@@ -56,7 +70,8 @@ static void refuse(const char *why)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: %s -p port [-c conns] [-s size] [-d depth] [-t seconds] [-w warm-up] [-u cpu,cpu] [-q pid]\n",
+	fprintf(stderr, "usage: %s -p port [-c conns] [-s size] [-d depth] [-q pid] [-t seconds [-w warm-up]]\n"
+		"without -t it reads lines of two numbers from standard input: SECONDS WARMUP\n",
 		program_invocation_short_name);
 	exit(2);
 }
@@ -74,7 +89,7 @@ static double number(const char *arg, double least, double most)
 /* parse reads the options. A message has min_size to max_size bytes. */
 static void parse(int argc, char **argv, size_t min_size, size_t max_size)
 {
-	for (int opt; (opt = getopt(argc, argv, "p:c:s:d:t:w:u:q:")) != -1;) {
+	for (int opt; (opt = getopt(argc, argv, "p:c:s:d:t:w:q:")) != -1;) {
 		switch (opt) {
 		case 'p': plan.port = number(optarg, 1, 65535); break;
 		case 'c': plan.conns = number(optarg, 1, 100000); break;
@@ -82,7 +97,6 @@ static void parse(int argc, char **argv, size_t min_size, size_t max_size)
 		case 'd': plan.depth = number(optarg, 1, 4096); break;
 		case 't': plan.seconds = number(optarg, 0.01, 3600); break;
 		case 'w': plan.warmup = number(optarg, 0, 3600); break;
-		case 'u': plan.cpus = optarg; break;
 		case 'q': plan.server = number(optarg, 1, INT32_MAX); break;
 		default: usage();
 		}
@@ -92,12 +106,13 @@ static void parse(int argc, char **argv, size_t min_size, size_t max_size)
 }
 
 /* prepare raises the soft limit of descriptors to the hard limit, and sets an
- * alarm: a server that stops accepting would block connect forever. */
+ * alarm for the time until all connections are open: a server that stops
+ * accepting would block connect forever. */
 static void prepare(void)
 {
 	struct rlimit limit;
 
-	alarm(plan.warmup + plan.seconds + GRACE_S);
+	alarm(GRACE_S + plan.conns / 500);
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		die("getrlimit");
 	limit.rlim_cur = limit.rlim_max;
@@ -119,43 +134,6 @@ static double now(void)
 	return seconds_of(CLOCK_MONOTONIC);
 }
 
-static bool chosen(int cpu)
-{
-	const char *p = plan.cpus;
-	bool found = !p;
-
-	while (p && *p && !found) {
-		char *end;
-
-		found = strtol(p, &end, 10) == cpu;
-		if (end == p)
-			refuse("-u takes processor numbers with commas between them");
-		p = *end == ',' ? end + 1 : end;
-	}
-	return found;
-}
-
-/* cpu_seconds returns the busy time of the CPUs of -u since boot: all states in
- * proc_stat(5) except idle, iowait and steal. The resolution is a clock tick,
- * usually 10 ms. */
-static double cpu_seconds(void)
-{
-	FILE *f = fopen("/proc/stat", "r");
-	unsigned long long user, nice, sys, idle, iowait, irq, softirq, ticks = 0;
-	char line[512];
-	int cpu;
-
-	if (!f)
-		die("open /proc/stat");
-	while (fgets(line, sizeof line, f)) {
-		if (sscanf(line, "cpu%d %llu %llu %llu %llu %llu %llu %llu", &cpu, &user, &nice,
-			   &sys, &idle, &iowait, &irq, &softirq) == 8 && chosen(cpu))
-			ticks += user + nice + sys + irq + softirq;
-	}
-	fclose(f);
-	return (double)ticks / sysconf(_SC_CLK_TCK);
-}
-
 /* process_seconds returns the CPU time of all threads of a process, in
  * nanosecond resolution (clock_getcpuclockid(3)). 0 is this process. */
 static double process_seconds(pid_t pid)
@@ -171,7 +149,7 @@ static double process_seconds(pid_t pid)
 }
 
 struct reading {
-	double at, cpu, client, server;
+	double at, client, server;
 	uint64_t messages, lost;
 };
 
@@ -179,7 +157,6 @@ static struct reading take_reading(void)
 {
 	return (struct reading){
 		.at = now(),
-		.cpu = cpu_seconds(),
 		.client = process_seconds(0),
 		.server = plan.server ? process_seconds(plan.server) : 0,
 		.messages = messages,
@@ -193,31 +170,59 @@ static void print(struct reading a, struct reading b)
 	unsigned long long count = b.messages - a.messages;
 
 	printf("{\"conns\":%d,\"size\":%zu,\"depth\":%d,\"seconds\":%.6f,\"messages\":%llu,"
-	       "\"per_second\":%.1f,\"lost\":%llu,\"cpu_seconds\":%.3f,\"client_seconds\":%.6f,"
+	       "\"per_second\":%.1f,\"lost\":%llu,\"client_seconds\":%.6f,"
 	       "\"server_seconds\":%.6f}\n",
 	       plan.conns, plan.size, plan.depth, seconds, count, count / seconds,
-	       (unsigned long long)(b.lost - a.lost), b.cpu - a.cpu, b.client - a.client,
+	       (unsigned long long)(b.lost - a.lost), b.client - a.client,
 	       b.server - a.server);
 }
 
-/* measure calls run first for the warm-up, which does not count, and then for the
- * measuring time, or longer until one message has come back: on a busy machine
- * the process may not run in time. */
-static void measure(void (*run)(double seconds))
+/* slice runs one slice. It measures for some seconds, or longer until one message
+ * has come back: on a busy machine the process may not run in time. Then it lets
+ * come back what is in flight. */
+static void slice(double seconds, double warmup)
 {
-	run(plan.warmup);
+	alarm(warmup + seconds + GRACE_S);
+	sending = true;
+	start();
+	serve(now() + warmup);
 
 	struct reading a = take_reading();
 
 	do
-		run(plan.seconds);
+		serve(now() + seconds);
 	while (messages == a.messages && now() < a.at + PATIENCE_S);
 
 	struct reading b = take_reading();
 
 	if (b.messages == a.messages)
 		refuse("nothing came back");
+	sending = false;
+	serve(now() + PATIENCE_S);
+	if (in_flight > 0)
+		refuse("after the slice, a part of the messages did not come back");
 	print(a, b);
+	alarm(0);
+}
+
+/* measure runs the slice of -t, or those of standard input. */
+static void measure(void)
+{
+	char line[128], rest;
+	double seconds, warmup;
+
+	alarm(0);
+	if (plan.seconds > 0) {
+		slice(plan.seconds, plan.warmup);
+		return;
+	}
+	while (fgets(line, sizeof line, stdin)) {
+		if (sscanf(line, "%lf %lf %c", &seconds, &warmup, &rest) != 2 ||
+		    !(seconds >= 0.01 && seconds <= 3600) || !(warmup >= 0 && warmup <= 3600))
+			refuse("standard input: want lines of two numbers: SECONDS (0.01 to 3600) WARMUP (0 to 3600)");
+		slice(seconds, warmup);
+		fflush(stdout);
+	}
 }
 
 #endif

@@ -44,11 +44,6 @@ var (
 	Throughput = Metric{"throughput", func(s Sample) (amount, per float64) {
 		return s.Messages, s.Seconds
 	}}
-	// MachineCPU is the CPU time of both CPUs per message. It includes everything that a
-	// message costs, and also other processes.
-	MachineCPU = Metric{"system CPU per message", func(s Sample) (amount, per float64) {
-		return s.CPUSeconds, s.Messages
-	}}
 	// ProcessCPU is the CPU time of client and server per message, without other
 	// processes. On loopback the sender also does the TCP work of the receiver, so only
 	// the sum is useful.

@@ -7,17 +7,17 @@ import (
 
 func TestRatiosAreServerToBase(t *testing.T) {
 	base := ServerResult{Rounds: []Pair{{
-		{Seconds: 1, Messages: 100, CPUSeconds: 2, ClientSeconds: 1, ServerSeconds: 0.5},
-		{Seconds: 1, Messages: 300, CPUSeconds: 2, ClientSeconds: 1, ServerSeconds: 1.5},
+		{Seconds: 1, Messages: 100, ClientSeconds: 1, ServerSeconds: 0.5},
+		{Seconds: 1, Messages: 300, ClientSeconds: 1, ServerSeconds: 1.5},
 	}}}
 	server := ServerResult{Rounds: []Pair{{
-		{Seconds: 2, Messages: 200, CPUSeconds: 1, ClientSeconds: 1, ServerSeconds: 1},
-		{Seconds: 2, Messages: 200, CPUSeconds: 2, ClientSeconds: 2, ServerSeconds: 2},
+		{Seconds: 2, Messages: 200, ClientSeconds: 1, ServerSeconds: 1},
+		{Seconds: 2, Messages: 200, ClientSeconds: 2, ServerSeconds: 2},
 	}}}
 	tests := []struct {
 		m    Metric
 		want float64
-	}{{Throughput, 0.5}, {MachineCPU, 0.75}, {ProcessCPU, 1.5}}
+	}{{Throughput, 0.5}, {ProcessCPU, 1.5}}
 	for _, tt := range tests {
 		if got := tt.m.Ratios(server, base); !slices.Equal(got, []float64{tt.want}) {
 			t.Errorf("%s: got %v, want %v", tt.m.Name, got, tt.want)

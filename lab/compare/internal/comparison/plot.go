@@ -32,7 +32,7 @@ var ticks = []float64{0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4}
 // colours can be distinguished by colour-blind people (Okabe and Ito, 2008).
 var colours = []string{"#d55e00", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#000000", "#999999", "#f0e442"}
 
-// WriteSVG draws the ratios to C: throughput on the left, system CPU per message on the
+// WriteSVG draws the ratios to C: throughput on the left, client and server CPU per message on the
 // right, a row for each workload. For each server it draws the median as a dot and the
 // quartiles as a line. The axis is logarithmic, so that 2 and 1/2 have the same distance
 // from 1.
@@ -49,7 +49,7 @@ func (r Report) WriteSVG(w io.Writer) error {
 			labels-10, p.middle(i), html.EscapeString(result.Workload.String()))
 	}
 	p.panel(labels, "throughput: more is better", Throughput, cases)
-	p.panel(labels+panel+gap, "system CPU per message: less is better", MachineCPU, cases)
+	p.panel(labels+panel+gap, "CPU per message, of client and server: less is better", ProcessCPU, cases)
 	p.add(`</svg>`)
 	_, err := io.WriteString(w, p.b.String())
 	return err

@@ -62,7 +62,6 @@ type Sample struct {
 
 	// CPU time.
 
-	CPUSeconds    float64 `json:"cpu_seconds,omitempty"` // of both CPUs, by all processes
 	ClientSeconds float64 `json:"client_seconds,omitempty"`
 	ServerSeconds float64 `json:"server_seconds,omitempty"`
 
@@ -76,7 +75,7 @@ func (b Runner) load(ctx context.Context, s *process, w Workload, cpus string) (
 	load := pinnedCommand(ctx, cpus, b.Tools.load(w.Kind), "-p", s.port,
 		"-c", strconv.Itoa(w.Conns), "-s", strconv.Itoa(w.Size), "-d", strconv.Itoa(w.Depth),
 		"-w", seconds(b.Warmup), "-t", seconds(b.Measure),
-		"-u", b.cpus(), "-q", strconv.Itoa(s.cmd.Process.Pid))
+		"-q", strconv.Itoa(s.cmd.Process.Pid))
 	var out, stderr bytes.Buffer
 	load.Stdout, load.Stderr = &out, &stderr
 	if err := launch(load, b.Nice); err != nil {

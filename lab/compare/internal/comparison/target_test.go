@@ -9,7 +9,7 @@ import (
 // at returns a result of one round with this throughput and this CPU time per message, as
 // ratios to C.
 func at(name string, throughput, cpu float64) ServerResult {
-	s := Sample{Seconds: 1, Messages: 1000 * throughput, CPUSeconds: throughput * cpu}
+	s := Sample{Seconds: 1, Messages: 1000 * throughput, ClientSeconds: throughput * cpu}
 	return ServerResult{Name: name, Rounds: []Pair{{s, s}}}
 }
 
