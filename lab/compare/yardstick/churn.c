@@ -99,8 +99,8 @@ static bool receive(struct conn *c)
 
 static void start(void)
 {
-	in_flight = plan.conns;
-	for (int i = 0; i < plan.conns; i++)
+	in_flight = active;
+	for (int i = 0; i < active; i++)
 		open_conn(&conns[i]);
 }
 

@@ -134,12 +134,15 @@ static void dial(struct conn *c)
 	watch(EPOLL_CTL_ADD, c);
 }
 
+/* The active connections are spread evenly over all. */
 static void start(void)
 {
-	in_flight = (uint64_t)plan.conns * plan.depth;
-	for (int i = 0; i < plan.conns; i++) {
-		conns[i].unsent = plan.size * plan.depth;
-		send_unsent(&conns[i]);
+	in_flight = (uint64_t)active * plan.depth;
+	for (int i = 0; i < active; i++) {
+		struct conn *c = &conns[(2LL * i + 1) * plan.conns / (2 * active)];
+
+		c->unsent = plan.size * plan.depth;
+		send_unsent(c);
 	}
 }
 

@@ -149,7 +149,7 @@ static void refill(struct conn *c, double at)
 
 static void start(void)
 {
-	for (int i = 0; i < plan.conns; i++)
+	for (int i = 0; i < active; i++)
 		refill(&conns[i], now());
 }
 
@@ -161,7 +161,7 @@ static void serve(double until)
 	while (in_flight > 0 && at < until) {
 		if (at >= tick) {
 			tick = at + TICK_MS / 1e3;
-			for (int i = 0; i < plan.conns; i++)
+			for (int i = 0; i < active; i++)
 				refill(&conns[i], at);
 		}
 		int n = epoll_wait(epfd, events, EVENTS, TICK_MS);

@@ -5,9 +5,10 @@
  *
  * A slice is a load for some seconds. With -t the generator runs one slice and
  * ends. Without -t it opens its connections, and then reads lines from standard
- * input. For each line with two numbers, `SECONDS WARMUP`, it runs one slice and
- * prints one line. Between slices nothing is in flight and it uses no CPU time.
- * It ends at the end of the input.
+ * input. For each line, `SECONDS WARMUP [ACTIVE]`, it runs one slice and prints
+ * one line. ACTIVE is how many connections carry messages, by default all. Between
+ * slices nothing is in flight and it uses no CPU time. It ends at the end of the
+ * input.
  *
  *	messages	complete messages that came back, and how many per second
  *	lost		datagrams without an answer (0 for streams)
@@ -47,12 +48,13 @@ struct plan {
 static struct plan plan = {.conns = 1, .size = 64, .depth = 1, .warmup = 0.1};
 static uint64_t messages;	/* complete messages that came back */
 static uint64_t lost;		/* datagrams that timed out */
+static int active;		/* connections that carry messages in this slice */
 static uint64_t in_flight;	/* messages that were sent and are not back yet */
 static bool sending;		/* whether each message that is back is followed by another */
 
-/* Each generator has these two. start brings the whole load in flight; nothing is
- * in flight when it is called. serve exchanges messages until a time of now(), or
- * until nothing is in flight. */
+/* Each generator has these two. start brings the load of the active connections in
+ * flight; nothing is in flight when it is called. serve exchanges messages until a
+ * time of now(), or until nothing is in flight. */
 static void start(void);
 static void serve(double until);
 
@@ -71,7 +73,7 @@ static void refuse(const char *why)
 static void usage(void)
 {
 	fprintf(stderr, "usage: %s -p port [-c conns] [-s size] [-d depth] [-q pid] [-t seconds [-w warm-up]]\n"
-		"without -t it reads lines of two numbers from standard input: SECONDS WARMUP\n",
+		"without -t it reads lines from standard input: SECONDS WARMUP [ACTIVE]\n",
 		program_invocation_short_name);
 	exit(2);
 }
@@ -205,21 +207,35 @@ static void slice(double seconds, double warmup)
 	alarm(0);
 }
 
+/* read_slice reads a line of standard input: SECONDS WARMUP [ACTIVE]. */
+static void read_slice(const char *line, double *seconds, double *warmup)
+{
+	int rest = 0;
+	char more;
+
+	active = plan.conns;
+	if (sscanf(line, "%lf %lf %n", seconds, warmup, &rest) != 2 ||
+	    !(*seconds >= 0.01 && *seconds <= 3600) || !(*warmup >= 0 && *warmup <= 3600) ||
+	    (line[rest] && sscanf(line + rest, "%d %c", &active, &more) != 1) ||
+	    active < 1 || active > plan.conns)
+		refuse("standard input: want lines of two or three numbers: SECONDS (0.01 to 3600) "
+		       "WARMUP (0 to 3600) ACTIVE (1 to the number of connections)");
+}
+
 /* measure runs the slice of -t, or those of standard input. */
 static void measure(void)
 {
-	char line[128], rest;
+	char line[128];
 	double seconds, warmup;
 
 	alarm(0);
 	if (plan.seconds > 0) {
+		active = plan.conns;
 		slice(plan.seconds, plan.warmup);
 		return;
 	}
 	while (fgets(line, sizeof line, stdin)) {
-		if (sscanf(line, "%lf %lf %c", &seconds, &warmup, &rest) != 2 ||
-		    !(seconds >= 0.01 && seconds <= 3600) || !(warmup >= 0 && warmup <= 3600))
-			refuse("standard input: want lines of two numbers: SECONDS (0.01 to 3600) WARMUP (0 to 3600)");
+		read_slice(line, &seconds, &warmup);
 		slice(seconds, warmup);
 		fflush(stdout);
 	}

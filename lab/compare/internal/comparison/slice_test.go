@@ -3,9 +3,13 @@ package comparison
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"maps"
+	"net"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -69,10 +73,53 @@ func TestGeneratorRefusesOtherLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.stop()
-	for _, line := range []string{"", "1", "1 x", "1 0 0", "0 0", "nan 0", "1 -1", "4000 0"} {
+	for _, line := range []string{"", "1", "1 x", "1 0 0", "1 0 2", "1 0 1 1", "1 0 1 x", "1 0 x", "0 0", "nan 0", "1 -1", "4000 0"} {
 		got, stderr, err := runGenerator(b, s.port, Workload{Stream, 1, 64, 1}, line+"\n")
 		if err == nil || len(got) > 0 || !strings.Contains(stderr, "SECONDS") {
 			t.Errorf("%q: got %+v and %q, want an error that says what the line must be", line, got, stderr)
 		}
+	}
+}
+
+// TestOnlyTheActiveConnectionsCarryMessages notes which connections carry messages, by the order in
+// which they were opened.
+func TestOnlyTheActiveConnectionsCarryMessages(t *testing.T) {
+	b := shortRunner(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var mu sync.Mutex
+	carried := map[int]bool{}
+	go func() {
+		for i := 0; ; i++ {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				for message := make([]byte, 64); ; conn.Write(message) {
+					if _, err := io.ReadFull(conn, message); err != nil {
+						return
+					}
+					mu.Lock()
+					carried[i] = true
+					mu.Unlock()
+				}
+			}()
+		}
+	}()
+	s := here(t, listener.Addr())
+	got, stderr, err := runGenerator(b, s.port, Workload{Stream, 40, 64, 1}, "0.02 0 4\n0.02 0 1\n")
+	if err != nil || len(got) != 2 {
+		t.Fatalf("got %+v, %v and %q, want two slices", got, err, stderr)
+	}
+	want := map[int]bool{5: true, 15: true, 25: true, 35: true, 20: true}
+	mu.Lock()
+	defer mu.Unlock()
+	if !maps.Equal(carried, want) {
+		t.Errorf("connections %v carried messages, want %v", carried, want)
 	}
 }
