@@ -130,7 +130,7 @@ static void serve(double until)
 
 int main(int argc, char **argv)
 {
-	parse(argc, argv, 1, LARGEST);
+	parse(argc, argv, 1, LARGEST, false);
 	prepare();
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd < 0)

@@ -148,7 +148,7 @@ static void start(void)
 
 int main(int argc, char **argv)
 {
-	parse(argc, argv, 1, 1 << 30);
+	parse(argc, argv, 1, 1 << 30, false);
 	prepare();
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd < 0)

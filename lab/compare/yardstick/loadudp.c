@@ -8,8 +8,12 @@
  * counts as lost and is reused. A later or a second answer does not count as a
  * message.
  *
- *	loadudp -p PORT [-c sockets] [-s size] [-d window] [-q server's pid]
- *		[-t seconds [-w warm-up]]
+ * With -g, one message of the two calls is a train of datagrams (udp(7),
+ * UDP_SEGMENT and UDP_GRO): as many as there are free slots, up to 64 and 64 KiB.
+ * It needs Linux 5.0.
+ *
+ *	loadudp -p PORT [-c sockets] [-s size] [-d window] [-g]
+ *		[-q server's pid] [-t seconds [-w warm-up]]
  *
  * It prints the line described in meter.h for the slice of -t, or for each slice
  * of standard input. It exits with 1 if an answer has another length than its
@@ -18,12 +22,14 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "meter.h"
 
 enum { BATCH = 64, LARGEST = 65507, EVENTS = 256, TICK_MS = 20, ROOM = 1 << 20 };
+enum { SEGMENTS = 64 };	/* of a train (udp(7)) */
 
 static const double timeout_s = 0.2;	/* of an answer */
 
@@ -45,7 +51,10 @@ struct conn {
 };
 
 static struct conn *conns;
+static uint32_t *due;	/* free slots, each for the next datagram */
+static int train = 1;	/* the most datagrams in one message */
 static char data[BATCH][LARGEST];
+static char control[BATCH][CMSG_SPACE(sizeof(int))];
 static struct iovec parts[BATCH];
 static struct mmsghdr msgs[BATCH];
 static int epfd;
@@ -60,21 +69,27 @@ static void prepare_message(int i, size_t len)
 /* release marks the datagram of a slot as no longer in flight. */
 static void release(struct slot *s)
 {
-	in_flight -= s->busy;
+	in_flight--;
 	s->busy = false;
 }
 
-/* fill writes the next datagram of a slot into message i of the batch. */
-static void fill(struct conn *c, int i, uint32_t slot, double at)
+/* fill writes a train for the first of n due slots into message i of the batch. It returns
+ * how many slots it used. */
+static int fill(struct conn *c, int i, const uint32_t *slots, int n, double at)
 {
-	struct slot *s = &c->slots[slot];
-	struct stamp stamp = {.slot = slot, .turn = ++s->turn};
+	int count = n < train ? n : train;
 
-	in_flight += !s->busy;
-	s->busy = true;
-	s->sent = at;
-	memcpy(data[i], &stamp, sizeof stamp);
-	prepare_message(i, plan.size);
+	for (int k = 0; k < count; k++) {
+		struct slot *s = &c->slots[slots[k]];
+		struct stamp stamp = {.slot = slots[k], .turn = ++s->turn};
+
+		in_flight++;
+		s->busy = true;
+		s->sent = at;
+		memcpy(data[i] + k * plan.size, &stamp, sizeof stamp);
+	}
+	prepare_message(i, count * plan.size);
+	return count;
 }
 
 /* send_batch sends the first n messages of the batch. What the kernel does not
@@ -92,35 +107,71 @@ static void send_batch(struct conn *c, int n)
 	}
 }
 
+/* send_due sends a datagram from each of the first n due slots. */
+static void send_due(struct conn *c, int n, double at)
+{
+	for (int done = 0; done < n;) {
+		int i = 0;
+
+		for (; i < BATCH && done < n; i++)
+			done += fill(c, i, due + done, n - done, at);
+		send_batch(c, i);
+	}
+}
+
+/* datagram_size returns the size of the datagrams in message i. */
+static size_t datagram_size(int i)
+{
+	struct cmsghdr *segment = CMSG_FIRSTHDR(&msgs[i].msg_hdr);
+	int size = msgs[i].msg_len;
+
+	if (segment)
+		memcpy(&size, CMSG_DATA(segment), sizeof size);
+	return size;
+}
+
+/* accept_answer frees the slot of an answer, and reports whether it did. It did not if the
+ * answer is late or the second one. */
+static bool accept_answer(struct conn *c, struct stamp answer)
+{
+	if (answer.slot >= (uint32_t)plan.depth)
+		refuse("a datagram came back that was never sent");
+	struct slot *s = &c->slots[answer.slot];
+
+	if (answer.turn != s->turn || !s->busy)
+		return false;
+	messages++;
+	release(s);
+	return true;
+}
+
 /* receive reads answers from one socket. While the slice runs, it sends as many
  * new datagrams. */
 static void receive(struct conn *c, double at)
 {
-	for (int i = 0; i < BATCH; i++)
+	for (int i = 0; i < BATCH; i++) {
 		prepare_message(i, LARGEST);
+		msgs[i].msg_hdr.msg_control = control[i];
+		msgs[i].msg_hdr.msg_controllen = sizeof control[i];
+	}
 	int got = recvmmsg(c->fd, msgs, BATCH, MSG_DONTWAIT, NULL);
 	int n = 0;
 
 	if (got < 0 && errno != EAGAIN)
 		die("recvmmsg");
 	for (int i = 0; i < got; i++) {
-		struct stamp stamp;
-
-		if (msgs[i].msg_len != plan.size)
+		if (datagram_size(i) != plan.size || msgs[i].msg_len % plan.size != 0)
 			refuse("a datagram came back with another length");
-		memcpy(&stamp, data[i], sizeof stamp);
-		if (stamp.slot >= (uint32_t)plan.depth)
-			refuse("a datagram came back that was never sent");
-		struct slot *s = &c->slots[stamp.slot];
+		for (size_t off = 0; off < msgs[i].msg_len; off += plan.size) {
+			struct stamp answer;
 
-		if (stamp.turn != s->turn || !s->busy)
-			continue;
-		messages++;
-		release(s);
-		if (sending)
-			fill(c, n++, stamp.slot, at);
+			memcpy(&answer, data[i] + off, sizeof answer);
+			if (accept_answer(c, answer))
+				due[n++] = answer.slot;
+		}
 	}
-	send_batch(c, n);
+	if (sending)
+		send_due(c, n, at);
 }
 
 /* refill sends a datagram from each slot that is free. A slot whose answer is late is
@@ -136,15 +187,10 @@ static void refill(struct conn *c, double at)
 			lost++;
 			release(s);
 		}
-		if (s->busy || !sending)
-			continue;
-		fill(c, n++, i, at);
-		if (n == BATCH) {
-			send_batch(c, n);
-			n = 0;
-		}
+		if (!s->busy && sending)
+			due[n++] = i;
 	}
-	send_batch(c, n);
+	send_due(c, n, at);
 }
 
 static void start(void)
@@ -174,6 +220,18 @@ static void serve(double until)
 	}
 }
 
+/* use_trains lets the kernel divide sent messages into datagrams, and join received
+ * datagrams. */
+static void use_trains(int fd)
+{
+	int one = 1, size = plan.size;
+
+	if (setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof one) < 0)
+		die("setsockopt UDP_GRO, which needs Linux 5.0");
+	if (setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) < 0)
+		die("setsockopt UDP_SEGMENT");
+}
+
 static void dial(struct conn *c)
 {
 	struct sockaddr_in addr = {
@@ -192,6 +250,8 @@ static void dial(struct conn *c)
 		die("socket");
 	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) < 0)
 		die("setsockopt SO_RCVBUF");
+	if (plan.trains)
+		use_trains(c->fd);
 	if (connect(c->fd, (struct sockaddr *)&addr, sizeof addr) < 0)
 		die("connect");
 	if (epoll_ctl(epfd, EPOLL_CTL_ADD, c->fd, &ev) < 0)
@@ -200,13 +260,16 @@ static void dial(struct conn *c)
 
 int main(int argc, char **argv)
 {
-	parse(argc, argv, sizeof(struct stamp), LARGEST);
+	parse(argc, argv, sizeof(struct stamp), LARGEST, true);
 	prepare();
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd < 0)
 		die("epoll_create1");
+	if (plan.trains)
+		train = LARGEST / plan.size < SEGMENTS ? LARGEST / plan.size : SEGMENTS;
 	conns = calloc(plan.conns, sizeof *conns);
-	if (!conns)
+	due = calloc(plan.depth, sizeof *due);
+	if (!conns || !due)
 		die("calloc");
 	for (int i = 0; i < plan.conns; i++)
 		dial(&conns[i]);

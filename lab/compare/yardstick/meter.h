@@ -11,13 +11,15 @@
  * input.
  *
  *	messages	complete messages that came back, and how many per second
+ *	all		the same with those of the warm-up and those that came back
+ *			after the measurement: all for which the server worked
  *	lost		datagrams without an answer (0 for streams)
  *	client_seconds	CPU time of this process
  *	server_seconds	CPU time of the process of -q
  *
  * Use only the sum of the last two: on loopback the sender does the TCP work of
- * the receiver. What comes back in the warm-up, or after the slice, is not in
- * these numbers.
+ * the receiver. What comes back in the warm-up, or after the slice, is only in
+ * `all`.
  */
 #ifndef METER_H
 #define METER_H
@@ -40,6 +42,7 @@ struct plan {
 	int conns;
 	size_t size;
 	int depth;
+	bool trains;	/* -g */
 	double seconds;	/* of the only slice; 0: slices are on standard input */
 	double warmup;
 	pid_t server;
@@ -72,7 +75,8 @@ static void refuse(const char *why)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: %s -p port [-c conns] [-s size] [-d depth] [-q pid] [-t seconds [-w warm-up]]\n"
+	fprintf(stderr, "usage: %s -p port [-c conns] [-s size] [-d depth] [-g] [-q pid] [-t seconds [-w warm-up]]\n"
+		"-g is only for datagrams\n"
 		"without -t it reads lines from standard input: SECONDS WARMUP [ACTIVE]\n",
 		program_invocation_short_name);
 	exit(2);
@@ -88,22 +92,23 @@ static double number(const char *arg, double least, double most)
 	return n;
 }
 
-/* parse reads the options. A message has min_size to max_size bytes. */
-static void parse(int argc, char **argv, size_t min_size, size_t max_size)
+/* parse reads the options. A message has min_size to max_size bytes. trains permits -g. */
+static void parse(int argc, char **argv, size_t min_size, size_t max_size, bool trains)
 {
-	for (int opt; (opt = getopt(argc, argv, "p:c:s:d:t:w:q:")) != -1;) {
+	for (int opt; (opt = getopt(argc, argv, "p:c:s:d:gt:w:q:")) != -1;) {
 		switch (opt) {
 		case 'p': plan.port = number(optarg, 1, 65535); break;
 		case 'c': plan.conns = number(optarg, 1, 100000); break;
 		case 's': plan.size = number(optarg, min_size, max_size); break;
 		case 'd': plan.depth = number(optarg, 1, 4096); break;
+		case 'g': plan.trains = true; break;
 		case 't': plan.seconds = number(optarg, 0.01, 3600); break;
 		case 'w': plan.warmup = number(optarg, 0, 3600); break;
 		case 'q': plan.server = number(optarg, 1, INT32_MAX); break;
 		default: usage();
 		}
 	}
-	if (optind < argc || plan.port == 0)
+	if (optind < argc || plan.port == 0 || (plan.trains && !trains))
 		usage();
 }
 
@@ -166,15 +171,16 @@ static struct reading take_reading(void)
 	};
 }
 
-static void print(struct reading a, struct reading b)
+static void print(struct reading a, struct reading b, uint64_t all)
 {
 	double seconds = b.at - a.at;
 	unsigned long long count = b.messages - a.messages;
 
 	printf("{\"conns\":%d,\"size\":%zu,\"depth\":%d,\"seconds\":%.6f,\"messages\":%llu,"
-	       "\"per_second\":%.1f,\"lost\":%llu,\"client_seconds\":%.6f,"
+	       "\"all\":%llu,\"per_second\":%.1f,\"lost\":%llu,\"client_seconds\":%.6f,"
 	       "\"server_seconds\":%.6f}\n",
-	       plan.conns, plan.size, plan.depth, seconds, count, count / seconds,
+	       plan.conns, plan.size, plan.depth, seconds, count,
+	       (unsigned long long)all, count / seconds,
 	       (unsigned long long)(b.lost - a.lost), b.client - a.client,
 	       b.server - a.server);
 }
@@ -184,6 +190,8 @@ static void print(struct reading a, struct reading b)
  * come back what is in flight. */
 static void slice(double seconds, double warmup)
 {
+	uint64_t before = messages;
+
 	alarm(warmup + seconds + GRACE_S);
 	sending = true;
 	start();
@@ -203,7 +211,7 @@ static void slice(double seconds, double warmup)
 	serve(now() + PATIENCE_S);
 	if (in_flight > 0)
 		refuse("after the slice, a part of the messages did not come back");
-	print(a, b);
+	print(a, b, messages - before);
 	alarm(0);
 }
 

@@ -31,7 +31,7 @@ func TestKeysAreUnique(t *testing.T) {
 	if len(all) != len(unique) {
 		t.Errorf("got %v, want no duplicates", all)
 	}
-	for _, want := range []string{"1x64x1", "5000x64x1", "churn", "udp-16x64x32", "idle", "loops"} {
+	for _, want := range []string{"1x64x1", "5000x64x1", "churn", "udp-16x64x32", "udp-gso-16x64x32", "idle", "loops"} {
 		if !slices.Contains(all, want) {
 			t.Errorf("got %v, want %s in it", all, want)
 		}
@@ -98,6 +98,7 @@ func TestFlagsAddTheOtherServersInC(t *testing.T) {
 	for kind, want := range map[comparison.Kind][]string{
 		comparison.Churn:     {"C", "echod epoll", "C io_uring", "C again"},
 		comparison.Datagrams: {"C", "echod epoll", "C again"},
+		comparison.Trains:    {"C", "echod epoll", "C again", "C recvmmsg"},
 	} {
 		if !slices.Equal(got[kind], want) {
 			t.Errorf("%s: got %q, want %q", kind, got[kind], want)

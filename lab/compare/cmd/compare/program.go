@@ -52,6 +52,9 @@ func (p programs) cases(opts options) []comparison.Case {
 	for _, w := range comparison.DatagramWorkloads() {
 		all = append(all, comparison.Case{Workload: w, Servers: p.servers(opts, "udp"), Rounds: opts.rounds})
 	}
+	for _, w := range comparison.TrainWorkloads() {
+		all = append(all, comparison.Case{Workload: w, Servers: p.trainServers(opts), Rounds: opts.rounds})
+	}
 	all = append(all, comparison.Case{Workload: comparison.IdleWorkload(), Servers: p.servers(opts, "tcp"), Rounds: min(opts.rounds, idleRounds)})
 	if opts.aa || opts.reactor() == "" {
 		return all
@@ -75,6 +78,20 @@ func (p programs) servers(opts options, network string) []comparison.Server {
 	if network == "udp" {
 		base = comparison.CDatagrams(p.tools)
 	}
+	return p.serversAfter(base, opts, network)
+}
+
+// trainServers returns the servers for trains of datagrams. The Go servers receive the
+// datagrams of a train one by one.
+func (p programs) trainServers(opts options) []comparison.Server {
+	all := p.serversAfter(comparison.CTrains(p.tools), opts, "udp")
+	if opts.aa {
+		return all
+	}
+	return append(all, comparison.CSingleDatagrams(p.tools))
+}
+
+func (p programs) serversAfter(base comparison.Server, opts options, network string) []comparison.Server {
 	all := []comparison.Server{base}
 	if opts.aa {
 		return append(all, comparison.Again(base))

@@ -61,6 +61,10 @@ func TestEveryWorkloadRunsWithC(t *testing.T) {
 	for _, w := range DatagramWorkloads() {
 		cases = append(cases, Case{Workload: w, Servers: []Server{datagrams, Again(datagrams)}, Rounds: 1})
 	}
+	for _, w := range TrainWorkloads() {
+		trains := CTrains(b.Tools)
+		cases = append(cases, Case{Workload: w, Servers: []Server{trains, Again(trains)}, Rounds: 1})
+	}
 	var serverSeconds float64
 	for _, m := range cases {
 		t.Run(m.Key(), func(t *testing.T) {

@@ -1,6 +1,7 @@
 package comparison
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"os"
@@ -47,43 +48,59 @@ func datagramServer(t *testing.T, answer func(i int64, datagram []byte) (times i
 	return here(t, conn.LocalAddr()), received
 }
 
+// datagramKinds are the kinds whose datagrams must be counted one by one.
+var datagramKinds = []Kind{Datagrams, Trains}
+
 func TestLostDatagramsAreCountedAndTheirSlotsReused(t *testing.T) {
 	b := shortRunner(t)
 	b.Measure = time.Second // a slot is reused after 200 ms
-	s, _ := datagramServer(t, func(i int64, datagram []byte) (int, []byte) {
-		if i%5 == 0 {
-			return 0, nil
-		}
-		return 1, datagram
-	})
-	got, err := b.load(t.Context(), s, Workload{Datagrams, 2, 64, 4}, "0,1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Without reuse, all eight slots would be lost after about forty messages.
-	if got.Lost < 1 || got.Messages < 1 {
-		t.Errorf("got %v lost and %v messages, want some of both", got.Lost, got.Messages)
+	for _, kind := range datagramKinds {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s, _ := datagramServer(t, func(i int64, datagram []byte) (int, []byte) {
+				if i%5 == 0 {
+					return 0, nil
+				}
+				return 1, datagram
+			})
+			got, err := b.load(t.Context(), s, Workload{kind, 2, 64, 4}, "0,1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Without reuse, all eight slots would be lost after about forty messages.
+			if got.Lost < 1 || got.Messages < 1 {
+				t.Errorf("got %v lost and %v messages, want some of both", got.Lost, got.Messages)
+			}
+		})
 	}
 }
 
 func TestDuplicateAnswerIsOneMessage(t *testing.T) {
 	b := shortRunner(t)
-	s, received := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) { return 2, datagram })
-	got, err := b.load(t.Context(), s, Workload{Datagrams, 2, 64, 4}, "0,1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if sent := float64(received.Load()); got.Messages > sent {
-		t.Errorf("got %v messages of %v that were sent", got.Messages, sent)
+	for _, kind := range datagramKinds {
+		s, received := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) { return 2, datagram })
+		got, err := b.load(t.Context(), s, Workload{kind, 2, 64, 4}, "0,1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sent := float64(received.Load()); got.Messages > sent {
+			t.Errorf("%s: got %v messages of %v that were sent", kind, got.Messages, sent)
+		}
 	}
 }
 
-func TestTruncatedDatagramIsAnError(t *testing.T) {
+func TestDatagramOfAnotherLengthIsAnError(t *testing.T) {
 	b := shortRunner(t)
-	s, _ := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) { return 1, datagram[:32] })
-	got, err := b.load(t.Context(), s, Workload{Datagrams, 1, 64, 1}, "0,1")
-	if err == nil || !strings.Contains(err.Error(), "another length") {
-		t.Errorf("got %+v, %v, want an error", got, err)
+	for _, kind := range datagramKinds {
+		for _, length := range []int{32, 128} { // 128: two datagrams in one
+			s, _ := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) {
+				return 1, bytes.Repeat(datagram, 2)[:length]
+			})
+			got, err := b.load(t.Context(), s, Workload{kind, 1, 64, 1}, "0,1")
+			if err == nil || !strings.Contains(err.Error(), "another length") {
+				t.Errorf("%s, %d bytes: got %+v, %v, want an error", kind, length, got, err)
+			}
+		}
 	}
 }
 

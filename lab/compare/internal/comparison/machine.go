@@ -7,23 +7,30 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
-// Tools is the directory of the compiled C programs: the servers `echo`, `uring` and `udp`,
-// and the load generators.
+// Tools is the directory of the compiled C programs: the servers `echo`, `uring`, `udp` and
+// `udpgso`, and the load generators.
 type Tools string
 
 func (t Tools) program(name string) string { return filepath.Join(string(t), name) }
 
-// load returns the load generator of a kind. Idle has none.
-func (t Tools) load(kind Kind) string {
-	return t.program(map[Kind]string{Stream: "load", Churn: "churn", Datagrams: "loadudp"}[kind])
+// generator returns the command of the load generator of w, against a port. Idle has none.
+func (t Tools) generator(w Workload, port string) []string {
+	name := map[Kind]string{Stream: "load", Churn: "churn", Datagrams: "loadudp", Trains: "loadudp"}[w.Kind]
+	argv := []string{t.program(name), "-p", port, "-c", strconv.Itoa(w.Conns),
+		"-s", strconv.Itoa(w.Size), "-d", strconv.Itoa(w.Depth)}
+	if w.Kind == Trains {
+		argv = append(argv, "-g")
+	}
+	return argv
 }
 
 // BuildTools compiles the C programs into dir with cc. module is the directory of this module.
 func BuildTools(ctx context.Context, module, dir string) (Tools, error) {
-	for _, name := range []string{"echo", "uring", "udp", "load", "churn", "loadudp"} {
+	for _, name := range []string{"echo", "uring", "udp", "udpgso", "load", "churn", "loadudp"} {
 		source := filepath.Join(module, "yardstick", name+".c")
 		cc := exec.CommandContext(ctx, "cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror",
 			"-o", filepath.Join(dir, name), source)

@@ -195,7 +195,7 @@ func (r Report) lossRows() [][]string {
 	rows := [][]string{{"workload", "server", "lost"}}
 	for _, result := range r.cases() {
 		for _, e := range result.Servers {
-			if result.Workload.Kind == Datagrams && len(e.Rounds) > 0 {
+			if result.Workload.isUDP() && len(e.Rounds) > 0 {
 				lost := SpreadOf(Loss.Values(e)).Median * 100
 				rows = append(rows, []string{result.Workload.String(), e.Name, fmt.Sprintf("%.3f", lost)})
 			}

@@ -72,10 +72,8 @@ type Sample struct {
 
 // load runs the load generator of w against s.
 func (b Runner) load(ctx context.Context, s *process, w Workload, cpus string) (Sample, error) {
-	load := pinnedCommand(ctx, cpus, b.Tools.load(w.Kind), "-p", s.port,
-		"-c", strconv.Itoa(w.Conns), "-s", strconv.Itoa(w.Size), "-d", strconv.Itoa(w.Depth),
-		"-w", seconds(b.Warmup), "-t", seconds(b.Measure),
-		"-q", strconv.Itoa(s.cmd.Process.Pid))
+	load := pinnedCommand(ctx, cpus, append(b.Tools.generator(w, s.port),
+		"-w", seconds(b.Warmup), "-t", seconds(b.Measure), "-q", strconv.Itoa(s.cmd.Process.Pid))...)
 	var out, stderr bytes.Buffer
 	load.Stdout, load.Stderr = &out, &stderr
 	if err := launch(load, b.Nice); err != nil {

@@ -118,6 +118,20 @@ func CDatagrams(tools Tools) Server {
 	return Server{Name: C, Argv: []string{tools.program("udp"), "0"}}
 }
 
+// CTrains returns the C server for trains of datagrams.
+func CTrains(tools Tools) Server {
+	return Server{Name: C, Argv: []string{tools.program("udpgso"), "0"}}
+}
+
+// CSingle is the name of CDatagrams where CTrains is the base. Its ratio shows what trains are
+// worth; it is not a target of echod.
+const CSingle = "C recvmmsg"
+
+// CSingleDatagrams returns CDatagrams with this name.
+func CSingleDatagrams(tools Tools) Server {
+	return Server{Name: CSingle, Argv: CDatagrams(tools).Argv}
+}
+
 // Echod returns echod on network, tcp or udp, with one loop of engine.
 func Echod(program, engine, network string) Server {
 	return Server{Name: EchodName(engine), Argv: serve(program, engine, network, "--loops", "1")}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,8 +15,8 @@ import (
 // runGenerator runs a load generator on input until it ends. It returns a sample for each line
 // of its output, and its standard error.
 func runGenerator(b Runner, port string, w Workload, input string, more ...string) ([]Sample, string, error) {
-	cmd := exec.Command(b.Tools.load(w.Kind), append([]string{"-p", port, "-c", strconv.Itoa(w.Conns),
-		"-s", strconv.Itoa(w.Size), "-d", strconv.Itoa(w.Depth)}, more...)...)
+	argv := append(b.Tools.generator(w, port), more...)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdin = strings.NewReader(input)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -36,13 +35,13 @@ func runGenerator(b Runner, port string, w Workload, input string, more ...strin
 func TestGeneratorRunsASliceForEachLine(t *testing.T) {
 	b := shortRunner(t)
 	for _, w := range []Workload{
-		{Stream, 50, 64, 1}, {Stream, 2, 1 << 20, 4}, {Churn, 5, 64, 1}, {Datagrams, 4, 64, 8},
+		{Stream, 50, 64, 1}, {Stream, 2, 1 << 20, 4}, {Churn, 5, 64, 1}, {Datagrams, 4, 64, 8}, {Trains, 4, 64, 8},
 	} {
 		t.Run(w.String(), func(t *testing.T) {
 			t.Parallel()
 			server := CStreams(b.Tools)
-			if w.Kind == Datagrams {
-				server = CDatagrams(b.Tools)
+			if w.isUDP() {
+				server = CDatagrams(b.Tools) // it can answer trains, too
 			}
 			s, err := server.start(t.Context(), b.cpus(), 0)
 			if err != nil {

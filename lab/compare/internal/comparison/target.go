@@ -22,6 +22,8 @@ func targetOf(w Workload) Target {
 		return Target{Bytes: 128}
 	case w.Kind == Churn:
 		return Target{Throughput: 0.95, CPU: 1.08}
+	case w.Kind == Trains:
+		return Target{Throughput: 0.95}
 	case w.Kind == Datagrams:
 		return Target{Throughput: 0.97, CPU: 1.05}
 	case w.Size >= 64<<10:
@@ -63,7 +65,7 @@ func (r Result) Checks() []Check {
 }
 
 // isC reports whether name is the name of a server in C.
-func isC(name string) bool { return name == C || name == C+again || name == CUring }
+func isC(name string) bool { return name == C || name == C+again || name == CUring || name == CSingle }
 
 // isEchod reports whether name is the name of an echod.
 func isEchod(name string) bool { return strings.HasPrefix(name, "echod ") }

@@ -9,6 +9,7 @@ const (
 	Stream    Kind = "stream"    // each has messages in flight all the time
 	Churn     Kind = "churn"     // each has one message, then it is closed and the next one is opened
 	Datagrams Kind = "datagrams" // as Stream, but UDP sockets, each with a window
+	Trains    Kind = "trains"    // as Datagrams, with many datagrams in one system call (UDP_SEGMENT, UDP_GRO)
 	Idle      Kind = "idle"      // each has one message and stays open; the memory is measured
 )
 
@@ -47,6 +48,17 @@ func DatagramWorkloads() []Workload {
 	}
 }
 
+// TrainWorkloads returns the workloads with trains of datagrams.
+func TrainWorkloads() []Workload {
+	return []Workload{
+		{Trains, 16, 64, 32},
+		{Trains, 16, 1200, 32},
+	}
+}
+
+// isUDP reports whether the workload has datagrams.
+func (w Workload) isUDP() bool { return w.Kind == Datagrams || w.Kind == Trains }
+
 // IdleWorkload returns the workload with idle connections: as many as one process can have
 // with a hard limit of 20,000 descriptors.
 func IdleWorkload() Workload { return Workload{Idle, 15000, 64, 1} }
@@ -58,7 +70,7 @@ func (w Workload) String() string {
 	if w.Depth > 1 {
 		s += fmt.Sprintf("×%d", w.Depth)
 	}
-	return map[Kind]string{Churn: "churn ", Datagrams: "UDP ", Idle: "idle "}[w.Kind] + s
+	return map[Kind]string{Churn: "churn ", Datagrams: "UDP ", Trains: "UDP GSO ", Idle: "idle "}[w.Kind] + s
 }
 
 // Key returns the name on the command line: 50x64x1, udp-16x64x32, churn, idle.
@@ -69,6 +81,8 @@ func (w Workload) Key() string {
 		return string(w.Kind)
 	case Datagrams:
 		return "udp-" + key
+	case Trains:
+		return "udp-gso-" + key
 	default:
 		return key
 	}

@@ -13,6 +13,7 @@ func TestNamesOfWorkloads(t *testing.T) {
 		{Workload{Stream, 10, 1 << 20, 1}, "10×1 MiB", "10x1048576x1"},
 		{Workload{Churn, 50, 64, 1}, "churn 50×64 B", "churn"},
 		{Workload{Datagrams, 16, 64, 32}, "UDP 16×64 B×32", "udp-16x64x32"},
+		{Workload{Trains, 16, 1200, 32}, "UDP GSO 16×1200 B×32", "udp-gso-16x1200x32"},
 		{Workload{Idle, 15000, 64, 1}, "idle 15000×64 B", "idle"},
 	}
 	for _, tt := range tests {

@@ -14,7 +14,7 @@ import (
 // error of another call, and EINVAL, which means Linux before 6.1 or a mistake, is a failure.
 var refused = regexp.MustCompile(`io_uring_setup: (Operation not permitted|Function not implemented)`)
 
-// startYardstick starts a C server for streams and returns its address. It skips the test if
+// startYardstick starts a C server and returns its address. It skips the test if
 // io_uring is refused.
 func startYardstick(t *testing.T, server func(Tools) Server) string {
 	t.Helper()
