@@ -18,4 +18,6 @@
 // are package net on that kernel. trace_test.go records a run. environment_test.go has the
 // reader of the log and the service manager, tls_test.go the clients of a tls listener,
 // program_test.go the runs of the agent and of the admin server.
+//
+// calls_test.go has no seeds: it counts the system calls of each engine for what a peer does.
 package simulation

@@ -27,8 +27,8 @@ type machine struct {
 	netpoll int // the epoll instance of package net's runtime; 0 until it is used
 
 	lastWait time.Time
-	waits    int // at that time
-	total    int // waits that have returned so far
+	waits    int   // at that time
+	returns  []int // for each wait that has returned: how many calls the kernel had by then
 	problems []string
 }
 
@@ -95,7 +95,7 @@ func (m *machine) Inspect(fd int) (held sys.Held, ok bool) {
 
 // waited returns how many waits have returned so far.
 func (m *machine) waited() (n int) {
-	m.do(func(*sim.Kernel) { n = m.total })
+	m.do(func(*sim.Kernel) { n = len(m.returns) })
 	return n
 }
 
@@ -123,7 +123,7 @@ func (m *machine) wait(timeout int, look func(k *sim.Kernel) (int, sys.Errno)) (
 		case busy:
 			time.Sleep(time.Second)
 		case n != 0 || errno != 0 || timeout == 0 || timeout > 0 && left <= 0:
-			m.do(func(*sim.Kernel) { m.total++ })
+			m.do(func(k *sim.Kernel) { m.returns = append(m.returns, len(k.Trace())) })
 			return n, errno
 		}
 		if timeout < 0 {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"runtime"
 	"syscall"
-	"testing"
 	"time"
 
 	"echod/internal/accept"
@@ -33,13 +32,6 @@ var baselineCases = []testCase{
 		promise: "P3: on its return every descriptor is closed, and soon every goroutine has ended",
 		alone:   true,
 		run:     shutdownLeavesNothing,
-	},
-	{
-		name:    "an echoed message allocates nothing",
-		promise: "a message on an open connection costs no allocation in the whole process",
-		on:      "tcp unix udp",
-		alone:   true,
-		run:     allocations,
 	},
 }
 
@@ -108,26 +100,6 @@ func openDescriptors(t trial) int {
 		t.Fatal(err)
 	}
 	return len(list)
-}
-
-func allocations(t trial) {
-	s := t.serve(engine.Config{})
-	conn := t.dial(s).Conn
-	message, answer := make([]byte, 64), make([]byte, 64)
-	echo := func() {
-		if _, err := conn.Write(message); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := conn.Read(answer); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 100 {
-		echo() // for allocations that are made once
-	}
-	if n := testing.AllocsPerRun(1000, echo); n != 0 {
-		t.Errorf("allocations: got %v for each message, want 0", n)
-	}
 }
 
 // socketCases test what other programs do to sockets.

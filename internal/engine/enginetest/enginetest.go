@@ -61,7 +61,7 @@ type testCase struct {
 // allCases returns the cases in the order in which they run.
 func allCases() []testCase {
 	return slices.Concat(
-		serverCases, peersCases, traceCases, ruleCases, streamCases, endCases, resetCases, timeoutCases,
+		serverCases, allocationCases, peersCases, traceCases, ruleCases, streamCases, endCases, resetCases, timeoutCases,
 		limitCases, memoryCases, isolationCases, drainCases, tlsCases, tlsMemoryCases, unixCases, datagramCases, linuxCases,
 	)
 }

@@ -35,28 +35,6 @@ func TestStreamIsEchoedAndThenHalfClosed(t *testing.T) {
 	}
 }
 
-func TestMessageAllocatesNothing(t *testing.T) {
-	for _, network := range []string{"tcp", "unix"} {
-		t.Run(network, func(t *testing.T) {
-			conn := dial(t, serve(t, network, engine.Config{}))
-			message, back := make([]byte, 64), make([]byte, 64)
-			got := testing.AllocsPerRun(1000, func() { roundTrip(t, conn, message, back) })
-			if got != 0 {
-				t.Errorf("got %v allocations for a message, want 0", got)
-			}
-		})
-	}
-}
-
-func TestDatagramAllocatesNothing(t *testing.T) {
-	conn := dial(t, serve(t, "udp", engine.Config{})).(*net.UDPConn)
-	message, back := make([]byte, 64), make([]byte, 64)
-	got := testing.AllocsPerRun(1000, func() { roundTrip(t, conn, message, back) })
-	if got != 0 {
-		t.Errorf("got %v allocations for a datagram, want 0", got)
-	}
-}
-
 func TestBufferSizeFollowsTheSizeOfReads(t *testing.T) {
 	const full = -1
 	tests := []struct {
