@@ -44,7 +44,7 @@ const defaultBenchDuration = 10 * time.Second
 
 func newBenchFlags() *benchFlags {
 	return &benchFlags{output: newOutputFlags(resultFormats...), find: findFlags{max: load.MaxRate, precision: defaultPrecision}, plan: load.Plan{
-		Conns: 50, Depth: 1, Sizes: mustParseSizes("64"), Timeout: 5 * time.Second, Spin: load.DefaultSpin, Verify: true,
+		Conns: 50, Depth: 1, Sizes: mustParseSizes("64"), Timeout: 5 * time.Second, Threads: 1, Spin: load.DefaultSpin, Verify: true,
 	}}
 }
 
@@ -94,6 +94,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.Var(rate(&plan.ConnectRate), "connect-rate", "connections to open per second; 0: no limit")
 	flags.BoolVar(&plan.Churn, "churn", false, "open a connection for each message")
 	flags.VarP(seconds(&plan.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a connection or a reply")
+	flags.Var(number(&plan.Threads, 1, load.MaxThreads), "threads", "threads of the generator, which share the connections and the rate")
 	flags.Var(durationOrZero(&plan.Spin, time.Microsecond), "spin", "with --rate, how long before a message is due not to sleep")
 	flags.BoolVar(&plan.AllAddresses, "all-addresses", false, "spread the connections over all addresses of the name")
 	f.family.register(flags)
@@ -216,6 +217,9 @@ func (f *benchFlags) planFor(url string) (load.Plan, error) {
 		return load.Plan{}, err
 	}
 	plan.URL, plan.Target = target.String(), target
+	if plan.Threads == 1 {
+		plan.Threads = 0 // a result says only what is not usual
+	}
 	if plan.Messages == 0 {
 		plan.Duration = cmp.Or(plan.Duration, plan.Rate.Duration(), defaultBenchDuration)
 	}

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"echod/echotest"
 	"echod/internal/dial"
 	"echod/internal/hist"
 	"echod/internal/load"
@@ -146,5 +148,23 @@ func TestPlanHasADefaultForWhatWasNotGiven(t *testing.T) {
 				t.Errorf("got seed %d; want 7 if it was given, and a new one otherwise", plan.Seed)
 			}
 		})
+	}
+}
+
+// A result names what is not usual: the plan of one thread is as it always was.
+func TestPlanOfBenchNamesItsThreads(t *testing.T) {
+	url := echotest.NewServer(t).URL()
+	for threads, want := range map[string]string{"1": "closed loop, depth 1, 20 messages", "2": "closed loop, depth 1, 2 threads, 20 messages"} {
+		if threads == "2" && (runtime.NumCPU() < 2 || runtime.GOOS != "linux") {
+			t.Skip("two threads need two processors, and epoll")
+		}
+		code, out, complaint := runEchod(t, "bench", "--threads", threads, "-c", "4", "-n", "20", url)
+		if code != 0 || !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("--threads %s: got exit code %d, %s%s; want %q", threads, code, out, complaint, want)
+		}
+		_, out, _ = runEchod(t, "bench", "--threads", threads, "-c", "4", "-n", "20", "--format", "json", url)
+		if got := strings.Contains(out, `"threads": 2`); got != (threads == "2") || strings.Contains(out, `"threads": 1`) {
+			t.Errorf("--threads %s: got %s", threads, out)
+		}
 	}
 }

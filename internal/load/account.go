@@ -31,7 +31,7 @@ func (t account) answered(due, now int64, size int) {
 		t.address.Answered++
 	}
 	t.record(now - due)
-	t.checkSettled()
+	t.settle()
 }
 
 // failed counts a message whose connection failed, or that had none.
@@ -63,7 +63,7 @@ func (t account) fail(due, now int64, class dial.Class) {
 	if class == dial.Timeout {
 		t.record(now - due)
 	}
-	t.checkSettled()
+	t.settle()
 }
 
 // lost counts a datagram without an answer within the timeout.
@@ -79,7 +79,7 @@ func (t account) lost(due, now int64) {
 		t.address.Lost++
 	}
 	t.record(now - due)
-	t.checkSettled()
+	t.settle()
 }
 
 // record records a latency.

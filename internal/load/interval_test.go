@@ -15,20 +15,21 @@ import (
 func TestLateOutcomesMakeNoPeakInTheLastSecond(t *testing.T) {
 	p := planOf(t, "unix:///nowhere", "64")
 	p.Duration = time.Second
-	tl := account{newTally(p), nil}
+	tl := account{newTally(p, newTotals()), nil}
+	all := only(tl)
 	tl.begin(from, new(schedule))
 	tl.connected(3)
 	for range 3 {
 		tl.claim(from)
 	}
 	tl.answered(from, from+1e9-1, 64)
-	tl.stop(from+1e9, new(schedule))
-	tl.nextInterval(from + 1e9)
+	stopTally(tl, from+1e9, new(schedule))
+	all.nextInterval(from + 1e9)
 	tl.answered(from, from+2e9, 64)
 	tl.failed(from, from+4e9, dial.Timeout)
-	tl.lastInterval(from + 4e9)
-	close(tl.finished)
-	tl.archive()
+	all.lastInterval(from + 4e9)
+	close(all.finished)
+	all.archive()
 	var got []string
 	for _, in := range tl.result.Intervals {
 		got = append(got, fmt.Sprintf("from %g for %g: %d due, %d answered, %d failed, %d open", in.At, in.Seconds, in.Due, in.Answered, in.Failed, in.Conns))
@@ -42,22 +43,23 @@ func TestLateOutcomesMakeNoPeakInTheLastSecond(t *testing.T) {
 func TestIntervalsAddUpToTheResult(t *testing.T) {
 	p := planOf(t, "unix:///nowhere", "64")
 	p.Duration = time.Hour
-	tl := account{newTally(p), nil}
+	tl := account{newTally(p, newTotals()), nil}
+	all := only(tl)
 	tl.begin(from, new(schedule))
 	tl.connected(3)
 	tl.connected(4)
 	at := func(seconds float64) int64 { return from + int64(seconds*1e9) }
 	tl.answered(from, from+50, 64)
-	first := tl.nextInterval(at(1))
+	first := all.nextInterval(at(1))
 	tl.disconnected(dial.Reset)
 	tl.answered(at(1), at(1)+70, 64)
 	tl.answered(at(1), at(1)+90, 64)
-	tl.stop(at(1.5), new(schedule))
-	last := tl.nextInterval(at(1.5))
+	stopTally(tl, at(1.5), new(schedule))
+	last := all.nextInterval(at(1.5))
 	tl.disconnected("")
-	tl.lastInterval(at(1.6)) // nothing was late
-	close(tl.finished)
-	tl.archive()
+	all.lastInterval(at(1.6)) // nothing was late
+	close(all.finished)
+	all.archive()
 	type figures struct {
 		At, Seconds float64
 		Messages    int64

@@ -13,14 +13,16 @@ import (
 	"echod/internal/sys"
 )
 
-// newDriver returns a loop if possible. It cannot speak TLS, cannot use connections that
-// the caller makes, and sets no options of sockets.
+// newDriver returns a loop if possible.
 func newDriver(r *run) (driver, error) {
-	if r.Target.Network == "tls" || r.Target.Via != nil || r.Socket != (dial.Socket{}) {
+	if r.usesGoroutines() {
 		return newNetDriver(r)
 	}
 	return newLoop(r, &sys.Linux{})
 }
+
+// usesGoroutines reports whether the driver is that on package net.
+func (p Plan) usesGoroutines() bool { return p.needsGoroutines() }
 
 // loop is the fast driver: one thread waits until sockets are ready and makes the system
 // calls. A goroutine and a wake-up for each message would cost more than the message.
@@ -35,6 +37,7 @@ type loop struct {
 
 	opened     int   // how many slots have connected or tried to
 	connecting int   // connects in progress
+	most       int   // of them
 	swept      int64 // when slots were last swept
 	nextSwept  int   // the slot to continue with
 }
@@ -58,7 +61,8 @@ const (
 )
 
 func newLoop(r *run, k sys.Kernel) (driver, error) {
-	l := &loop{run: r, k: k, in: make([]byte, window), slots: make([]loopSlot, r.Conns)}
+	l := &loop{run: r, k: k, in: make([]byte, window), slots: make([]loopSlot, r.share.count()),
+		most: max(1, maxConnecting/r.threads())}
 	if r.udp() {
 		l.out = make([]byte, r.Sizes.Max())
 	}
@@ -75,32 +79,35 @@ func newLoop(r *run, k sys.Kernel) (driver, error) {
 	}
 	l.poller = poller.(poll.Precise)
 	for i := range l.slots {
-		l.slots[i] = loopSlot{slot: newSlot(r, i), fd: -1}
+		l.slots[i] = loopSlot{slot: newSlot(r, r.share.slot(i)), fd: -1}
 	}
 	return l, nil
 }
 
 // open connects all slots, at the rate of the plan. It limits the number of connects in
 // progress, because the backlog of the listener is limited.
-func (l *loop) open(ctx context.Context) {
+func (l *loop) open(ctx context.Context) error {
 	if l.Churn {
-		return // its connections are part of the load
+		return nil // its connections are part of the load
 	}
 	begun := l.now()
 	for l.opened < len(l.slots) || l.connecting > 0 {
-		for l.opened < len(l.slots) && l.connecting < maxConnecting && l.now() >= l.connectAt(begun, l.opened) {
+		for l.opened < len(l.slots) && l.connecting < l.most && l.now() >= l.connectAt(begun, l.slots[l.opened].id) {
 			l.opened++
 			l.advance(&l.slots[l.opened-1], l.now())
 		}
 		if ctx.Err() != nil {
-			return
+			return nil
 		}
-		l.turn(time.Millisecond)
+		if err := l.turn(time.Millisecond); err != nil {
+			return err
+		}
 		l.sweep(l.now())
 	}
+	return nil
 }
 
-func (l *loop) drive(ctx context.Context) {
+func (l *loop) drive(ctx context.Context) error {
 	runtime.LockOSThread() // and not unlocked: Go ends the thread, which has another timer slack
 	unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	l.opened = len(l.slots)
@@ -115,17 +122,19 @@ func (l *loop) drive(ctx context.Context) {
 			for i := range l.slots {
 				l.slots[i].stop(l.now(), dial.Timeout)
 			}
-			return
+			return nil
 		default:
 		}
-		l.turn(l.waitTime())
+		if err := l.turn(l.waitTime()); err != nil {
+			return err
+		}
 		for range scheduleBatch {
 			now := l.now()
 			i, due, ok := l.nextScheduled(now)
 			if !ok {
 				break
 			}
-			s := &l.slots[i]
+			s := &l.slots[l.share.index(i)]
 			s.scheduled(due, now)
 			l.advance(s, now)
 		}
@@ -147,9 +156,13 @@ func (l *loop) waitTime() time.Duration {
 }
 
 // turn waits for at most that long and serves the sockets that are ready. No event is stale,
-// because serving an event closes only the socket of that event.
-func (l *loop) turn(wait time.Duration) {
-	events, _ := l.poller.WaitPrecisely(wait) // on an error there are none
+// because serving an event closes only the socket of that event. An error is that of the wait:
+// without it, no answer would be noticed.
+func (l *loop) turn(wait time.Duration) error {
+	events, errno := l.poller.WaitPrecisely(wait)
+	if errno != 0 {
+		return os.NewSyscallError("epoll_pwait", errno)
+	}
 	now := l.now()
 	for _, event := range events {
 		s := &l.slots[event.Tag]
@@ -163,6 +176,7 @@ func (l *loop) turn(wait time.Duration) {
 		}
 		l.advance(s, now)
 	}
+	return nil
 }
 
 // sweep checks some of the slots: for timeouts, and for connections to make again.
@@ -190,7 +204,7 @@ func (l *loop) advance(s *loopSlot, now int64) {
 		switch s.next(now) {
 		case connect:
 			// With churn, connects are part of the load. Retries are not.
-			if l.connecting >= maxConnecting && (!l.Churn || s.backoff != backoff{}) {
+			if l.connecting >= l.most && (!l.Churn || s.backoff != backoff{}) {
 				return // until a sweep
 			}
 			s.connecting(l.now())
@@ -251,9 +265,9 @@ func (l *loop) watch(s *loopSlot, interest poll.Conditions) bool {
 	}
 	var errno sys.Errno
 	if s.interest == 0 {
-		errno = l.poller.Add(s.fd, uint32(s.id), interest)
+		errno = l.poller.Add(s.fd, uint32(l.share.index(s.id)), interest)
 	} else {
-		errno = l.poller.Modify(s.fd, uint32(s.id), interest)
+		errno = l.poller.Modify(s.fd, uint32(l.share.index(s.id)), interest)
 	}
 	switch {
 	case errno == 0:

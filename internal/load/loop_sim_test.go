@@ -97,7 +97,7 @@ func (s *simulation) run(t testing.TB) account {
 				s.k.Deliver(d)
 			}
 			s.arrive = nil
-			if tl.ended || s.k.Now() > int64(time.Hour) {
+			if tl.all.ended.Load() || s.k.Now() > int64(time.Hour) {
 				cancel()
 			}
 		}
@@ -117,7 +117,7 @@ func (s *simulation) run(t testing.TB) account {
 	if open := s.k.Open(); len(open) > 0 {
 		t.Errorf("descriptors are left open: %v", open)
 	}
-	tl.stop(s.k.Now(), &s.r.schedule)
+	stopTally(tl, s.k.Now(), &s.r.schedule)
 	if r := tl.total(); !r.Balanced() || r.Due != s.r.Messages {
 		t.Errorf("got %+v: want an outcome for each of %d messages", tl.outcomes, s.r.Messages)
 	}

@@ -1,7 +1,9 @@
 package load
 
 import (
+	"context"
 	"flag"
+	"net"
 	"os"
 	"testing"
 )
@@ -12,4 +14,26 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	flag.Set("test.parallel", "12")
 	os.Exit(m.Run())
+}
+
+// runWith carries out p with these drivers.
+func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run) (driver, error)) (*Result, error) {
+	return runHeld(ctx, p, Hold{}, observe, make)
+}
+
+// newRun returns the run of the first thread of p.
+func newRun(p Plan, peers []net.Addr) *run { return newRuns(p, peers)[0] }
+
+// only returns the threads of a run whose only tally is tl.
+func only(tl account) *threads {
+	return &threads{runs: []*run{{Plan: tl.plan, tally: tl}}, finished: make(chan *Interval, 16)}
+}
+
+// stopTally ends the measurement of a run whose only tally is tl.
+func stopTally(tl account, now int64, s *schedule) {
+	t := only(tl)
+	own := &t.runs[0].schedule
+	own.begin, own.rate, own.phase, own.next = s.begin, s.rate, s.phase, s.next
+	t.stop(now)
+	s.end.Store(tl.to)
 }

@@ -19,12 +19,15 @@ import (
 // scripted is a driver without connections: a function is its drive.
 type scripted func(ctx context.Context)
 
-func (scripted) open(context.Context)        {}
-func (d scripted) drive(ctx context.Context) { d(ctx) }
-func (scripted) close()                      {}
-func idle(ctx context.Context)               { <-ctx.Done() }
+func (scripted) open(context.Context) error        { return nil }
+func (d scripted) drive(ctx context.Context) error { d(ctx); return nil }
+func (scripted) close()                            {}
+func idle(ctx context.Context)                     { <-ctx.Done() }
 func runOf(t *testing.T, p Plan) *run {
 	return newRun(p, []net.Addr{nil})
+}
+func (c *run) measure(ctx context.Context, d driver, observe func(Progress)) (*Result, error) {
+	return (&threads{runs: []*run{c}, drivers: []driver{d}}).measure(ctx, observe)
 }
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
@@ -83,7 +86,7 @@ func TestRunThatEndsAtOnceHasAResult(t *testing.T) {
 		c := runOf(t, p)
 		r, err := c.measure(t.Context(), scripted(func(ctx context.Context) { c.answerAfter(0); idle(ctx) }), func(now Progress) {
 			if now.Warmup {
-				<-c.tally.enough
+				<-c.tally.all.enough
 			}
 		})
 		if err != nil || r == nil || r.Answered != 1 {
@@ -229,10 +232,9 @@ func TestResultSaysIfTheGeneratorWasTooSlow(t *testing.T) {
 		{"a wrong byte has ended it", 1000, 1, 2 * tooLate, 0, &Wrong{}, false},
 	}
 	for _, tt := range tests {
-		r := &Result{Seconds: tt.seconds, Due: int64(tt.rate * tt.seconds), SchedulingDelay: hist.New(), Wrong: tt.wrong}
+		r := &Result{Plan: Plan{Rate: PerSecond(tt.rate)}, Seconds: tt.seconds, Due: int64(tt.rate * tt.seconds), SchedulingDelay: hist.New(), Wrong: tt.wrong}
 		r.SchedulingDelay.Record(tt.delay)
-		c := &run{Plan: Plan{Rate: PerSecond(tt.rate)}, tally: account{tally: &tally{outcomes: outcomes{inTime: tt.kept}}}}
-		b := c.behind(r)
+		b := behind(r, tt.kept)
 		if (b != nil) != tt.behind {
 			t.Errorf("%s: got %+v, want behind %t", tt.name, b, tt.behind)
 		}
@@ -258,7 +260,7 @@ func TestRunWithoutAnAnswerIsAnError(t *testing.T) {
 		{"the most frequent of three reasons", Result{Due: 6, Failed: Classes{dial.Reset: 2, dial.Refused: 3, dial.PrematureEOF: 1}}, dial.Refused},
 	}
 	for _, tt := range tests {
-		err := new(run).verdict(&tt.result)
+		err := verdict(&tt.result)
 		var unreachable *dial.UnreachableError
 		switch found := errors.As(err, &unreachable); {
 		case tt.want == "" && err != nil:
@@ -287,8 +289,7 @@ func TestInterruptAfterTheEndDoesNotShortenTheMeasurement(t *testing.T) {
 
 // A machine may be too busy to send anything within a millisecond.
 func TestMeasurementTooShortForAMessageIsNoFaultOfTheService(t *testing.T) {
-	r := newRun(planFor(t, "tcp://127.0.0.1:7", "64"), nil)
-	err := r.verdict(&Result{Connects: 1, Seconds: 0.001})
+	err := verdict(&Result{Connects: 1, Seconds: 0.001})
 	if _, ok := errors.AsType[*usage.Error](err); !ok {
 		t.Errorf("got %v, want a longer duration", err)
 	}
@@ -301,7 +302,7 @@ func TestMessageThatWasTakenBeforeStopHasAnOutcome(t *testing.T) {
 	for due := from; due <= from+300; due += 100 {
 		tl.scheduled(due, due)
 	}
-	tl.stop(from+250, s)
+	stopTally(tl, from+250, s)
 	for due := from; due <= from+300; due += 100 {
 		tl.answered(due, to, 64)
 	}
@@ -314,14 +315,14 @@ func TestMessageThatWasTakenBeforeStopHasAnOutcome(t *testing.T) {
 func TestNumberOfMessagesOnAScheduleTakesItsTime(t *testing.T) {
 	p := planOf(t, "tcp://127.0.0.1:7", "64")
 	p.Rate, p.Messages, p.Duration = PerSecond(10), 10, 0
-	tl, s := account{newTally(p), nil}, new(schedule)
+	tl, s := account{newTally(p, newTotals()), nil}, new(schedule)
 	s.start(0, p.Rate)
 	tl.begin(0, s)
 	for i := range int64(10) {
 		tl.scheduled(i*1e8, i*1e8)
 		tl.answered(i*1e8, i*1e8+1, 64)
 	}
-	if tl.stop(9e8+1, s); tl.result.Seconds != 1 {
+	if stopTally(tl, 9e8+1, s); tl.result.Seconds != 1 {
 		t.Errorf("got %g s, want 1", tl.result.Seconds)
 	}
 }
@@ -331,15 +332,16 @@ func TestNumberOfMessagesOnAScheduleTakesItsTime(t *testing.T) {
 func TestSecondInWhichTheGeneratorWasLateIsKnown(t *testing.T) {
 	tl := tallyFor(t, "tcp", 1, 0)
 	tl.to = never
+	all := only(tl)
 	for second, late := range []time.Duration{tooLate / 2, 10 * tooLate, 0} {
 		for i := range int64(50) {
 			due := from + int64(second)*1e9 + i
 			tl.scheduled(due, due+int64(late))
 		}
-		tl.nextInterval(from + int64(second+1)*1e9)
+		all.nextInterval(from + int64(second+1)*1e9)
 	}
-	close(tl.finished)
-	tl.archive()
+	close(all.finished)
+	all.archive()
 	sum := hist.New()
 	for i, want := range []bool{false, true, false} {
 		in := tl.result.Intervals[i]

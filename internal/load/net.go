@@ -44,9 +44,9 @@ func newNetDriver(r *run) (driver, error) {
 	return d, nil
 }
 
-func (d *netDriver) open(ctx context.Context) {
+func (d *netDriver) open(ctx context.Context) error {
 	if d.Churn {
-		return // its connections are part of the load
+		return nil // its connections are part of the load
 	}
 	var opening sync.WaitGroup
 	places := make(chan struct{}, maxConnecting)
@@ -64,9 +64,10 @@ func (d *netDriver) open(ctx context.Context) {
 		})
 	}
 	opening.Wait()
+	return nil
 }
 
-func (d *netDriver) drive(ctx context.Context) {
+func (d *netDriver) drive(ctx context.Context) error {
 	var working sync.WaitGroup
 	for _, s := range d.slots {
 		s.mu.Lock()
@@ -87,6 +88,7 @@ func (d *netDriver) drive(ctx context.Context) {
 		working.Go(func() { d.keepSchedule(ctx) })
 	}
 	working.Wait()
+	return nil
 }
 
 func (d *netDriver) keepSchedule(ctx context.Context) {

@@ -57,6 +57,11 @@ type Plan struct {
 	// Timeout is the longest wait for a connection or an answer.
 	Timeout time.Duration `json:"timeout"`
 
+	// Threads is the number of threads of the generator, which share the connections: thread i
+	// has those whose numbers have the remainder i. 0 and 1 are one thread. Only the driver for
+	// Linux without TLS has several.
+	Threads int `json:"threads,omitempty"`
+
 	// Spin is how long before a message of an open loop is due the generator stops sleeping
 	// and checks the clock all the time. A longer time makes it more precise on an idle
 	// machine, and takes more CPU time. Only the driver for Linux without TLS spins.
@@ -121,6 +126,12 @@ func (p Plan) Check() error {
 		{p.Rate.Duration() > 0 && p.Warmup > 0, "--warmup and --rate with stages exclude each other", "omit --warmup, and begin with a stage"},
 		{!(p.Phase >= 0 && p.Phase < 1), fmt.Sprintf("a phase of %g", p.Phase), "want 0 or more, and less than 1"},
 		{p.nothingIsDue(), fmt.Sprintf("a rate of %s: nothing is due in %s", p.Rate, brief(p.Duration)), "want a higher rate or a longer duration"},
+		{p.Threads < 0 || p.Threads > MaxThreads, fmt.Sprintf("--threads %d", p.Threads), fmt.Sprintf("want 1 to %d", MaxThreads)},
+		{p.Threads > p.Conns, fmt.Sprintf("--threads %d for %d connections", p.Threads, p.Conns), "want at most a thread for each connection"},
+		{p.Threads > 1 && p.isFew(int64(p.Threads)), fmt.Sprintf("--threads %d for fewer messages", p.Threads),
+			"want at most a thread for each message: a higher --rate, or more --messages"},
+		{p.Threads > 1 && p.needsGoroutines(), fmt.Sprintf("--threads %d over TLS, or with -I, -Q or -M", p.Threads),
+			"omit it: each connection has goroutines, which use all processors"},
 		{p.Churn && p.Depth > 1, "--churn and --depth exclude each other", "omit --depth, because each connection has one message"},
 		{p.Churn && udp, "--churn has no effect over udp", "omit --churn"},
 		{p.Churn && p.ConnectRate > 0, "--churn and --connect-rate exclude each other", "want --rate, because each message has a connection"},
@@ -149,13 +160,33 @@ func (p Plan) Scheduled(d time.Duration) int64 {
 	return n
 }
 
+// isFew reports whether the warm-up and the measurement have fewer than n messages together.
+func (p Plan) isFew(n int64) bool {
+	if s := p.schedule(); s != nil {
+		return s.at(n-1) >= int64(p.Warmup+p.Duration)
+	}
+	return p.Messages > 0 && p.Messages < n
+}
+
+// needsGoroutines reports whether only the driver on package net can carry out p: the other one
+// does not speak TLS, cannot use connections that the caller makes, and sets no options of sockets.
+func (p Plan) needsGoroutines() bool {
+	return p.Target.Network == "tls" || p.Target.Via != nil || p.Socket != (dial.Socket{})
+}
+
 // nothingIsDue reports whether the schedule has no message within the measurement.
 func (p Plan) nothingIsDue() bool {
+	s := p.schedule()
+	return s != nil && s.count(int64(p.Warmup), int64(p.Warmup+p.Duration)) == 0
+}
+
+// schedule returns the schedule of an open loop that ends after a duration; nil if p is of another
+// kind, or is not valid.
+func (p Plan) schedule() *schedule {
 	if p.Rate.IsZero() || !p.Rate.valid(MaxRate) || p.Duration <= 0 || p.Warmup < 0 || max(p.Duration, p.Warmup) > MaxTime {
-		return false
+		return nil
 	}
-	var s schedule
-	s.phase = p.Phase
+	s := &schedule{phase: p.Phase}
 	s.start(0, p.Rate)
-	return s.count(int64(p.Warmup), int64(p.Warmup+p.Duration)) == 0
+	return s
 }

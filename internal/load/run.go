@@ -12,7 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"sync"
+	"runtime"
 	"time"
 
 	"echod/internal/dial"
@@ -59,28 +59,32 @@ type Hold struct {
 // ends the run: see Result.Wrong. The error is a *usage.Error, ctx's, or a
 // *dial.UnreachableError, which comes with a result.
 func Run(ctx context.Context, p Plan, observe func(Progress)) (*Result, error) {
-	return runWith(ctx, p, observe, newDriver)
+	return RunHeld(ctx, p, Hold{}, observe)
 }
 
 // RunHeld is Run with a load that begins when hold says so.
 func RunHeld(ctx context.Context, p Plan, hold Hold, observe func(Progress)) (*Result, error) {
+	if err := p.checkThreads(runtime.NumCPU()); err != nil {
+		return nil, err
+	}
 	return runHeld(ctx, p, hold, observe, newDriver)
 }
 
-// driver does the I/O of a plan: it makes the connections, sends and receives. What to
-// do when is decided by the slots. There are two drivers: netDriver, for every platform
-// and network, and loop, for speed.
+// driver does the I/O of one thread of a plan: it makes the connections, sends and receives.
+// What to do when is decided by the slots. There are two drivers: netDriver, for every platform
+// and network, and loop, for speed. An error of theirs ends the whole run.
 type driver interface {
 	// open makes the connections. It returns when each of them is made, or has failed
 	// once, or ctx has ended.
-	open(ctx context.Context)
+	open(ctx context.Context) error
 	// drive starts the load and keeps it up until ctx ends.
-	drive(ctx context.Context)
+	drive(ctx context.Context) error
 	// close closes the connections.
 	close()
 }
 
-// run is what a driver and its slots need to know of their run.
+// run is what the driver of one thread and its slots need to know of their run. What it points
+// to, all threads share, except for the tally.
 type run struct {
 	Plan
 	tally    account
@@ -89,21 +93,26 @@ type run struct {
 	tag      uint32     // marks the datagrams of this run
 	clock    func() int64
 	schedule schedule
-	hold     Hold
+	share    share
 }
 
-func newRun(p Plan, peers []net.Addr) *run {
-	begun := time.Now()
-	r := &run{Plan: p, tally: account{newTally(p), nil}, content: newContent(p.Seed), peers: peers,
-		tag:   rand.Uint32(), // not from the seed: two runs with one seed are different runs
-		clock: func() int64 { return int64(time.Since(begun)) }}
-	if p.AllAddresses {
-		for _, peer := range peers {
-			r.tally.result.Addresses = append(r.tally.result.Addresses,
-				Address{Address: peer.String(), Failed: Classes{}, ConnectsFailed: Classes{}, Latency: hist.New()})
+// newRuns returns a run for each thread of a plan.
+func newRuns(p Plan, peers []net.Addr) []*run {
+	begun, all, content, tag := time.Now(), newTotals(), newContent(p.Seed),
+		rand.Uint32() // not from the seed: two runs with one seed are different runs
+	var runs []*run
+	for i := range p.threads() {
+		r := &run{Plan: p, tally: account{newTally(p, all), nil}, content: content, peers: peers, tag: tag,
+			clock: func() int64 { return int64(time.Since(begun)) }, share: share{i, p.threads(), p.Conns}}
+		if p.AllAddresses {
+			for _, peer := range peers {
+				r.tally.result.Addresses = append(r.tally.result.Addresses,
+					Address{Address: peer.String(), Failed: Classes{}, ConnectsFailed: Classes{}, Latency: hist.New()})
+			}
 		}
+		runs = append(runs, r)
 	}
-	return r
+	return runs
 }
 
 // peerOf returns where the connections of a slot go.
@@ -122,8 +131,8 @@ func (r *run) now() int64 { return r.clock() }
 
 func (r *run) udp() bool { return r.Target.Network == "udp" }
 
-// maxConnecting is how many connects may be in progress, unless they are part of the
-// load.
+// maxConnecting is how many connects may be in progress in all threads, unless they are part of
+// the load.
 const maxConnecting = 128
 
 // connectAt returns when connection i is to be opened, if the first was at begun.
@@ -145,10 +154,6 @@ func (r *run) nextScheduled(now int64) (slot int, due int64, ok bool) {
 		r.tally.scheduled(due, now)
 	}
 	return int(i % int64(r.Conns)), due, ok
-}
-
-func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run) (driver, error)) (*Result, error) {
-	return runHeld(ctx, p, Hold{}, observe, make)
 }
 
 func runHeld(ctx context.Context, p Plan, hold Hold, observe func(Progress), make func(*run) (driver, error)) (*Result, error) {
@@ -173,15 +178,16 @@ func runHeld(ctx context.Context, p Plan, hold Hold, observe func(Progress), mak
 			return nil, err
 		}
 	}
-	r := newRun(p, to)
-	r.hold = hold
-	d, err := make(r)
-	if err != nil {
-		return nil, err
+	t := &threads{runs: newRuns(p, to), hold: hold}
+	defer t.close()
+	for _, r := range t.runs {
+		d, err := make(r)
+		if err != nil {
+			return nil, err
+		}
+		t.drivers = append(t.drivers, d)
 	}
-	defer d.close()
-	d.open(ctx)
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(t.open(ctx), ctx.Err()); err != nil {
 		return nil, err
 	}
 	if hold.Ready != nil {
@@ -189,7 +195,7 @@ func runHeld(ctx context.Context, p Plan, hold Hold, observe func(Progress), mak
 			return nil, err
 		}
 	}
-	return r.measure(ctx, d, observe)
+	return t.measure(ctx, observe)
 }
 
 // reach makes one connection first, so that a service that does not answer is one error. It
@@ -257,134 +263,8 @@ func isUsage(err error) bool {
 
 // unreached returns the result of a plan that found no service: nothing was measured.
 func unreached(p Plan, err error) *Result {
-	r := newTally(p).result
+	r := newTally(p, newTotals()).result
 	r.ConnectsFailed.add(dial.Classify(err))
 	r.Started, r.Environment = time.Now(), environment()
 	return r
-}
-
-// measure runs the driver through the warm-up and the measurement, and completes the
-// result.
-func (r *run) measure(ctx context.Context, d driver, observe func(Progress)) (*Result, error) {
-	driving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var working, archiving sync.WaitGroup
-	end := func() { stop(); working.Wait() }
-	begin := r.now()
-	r.schedule.phase = r.Phase
-	r.schedule.start(begin, r.Rate)
-	r.tally.begin(begin+int64(r.Warmup), &r.schedule)
-	working.Go(func() { d.drive(driving) })
-	archiving.Go(r.tally.archive)
-	observe(Progress{Warmup: true, Of: r.Duration})
-	// All messages of a plan may have their outcomes as soon as the warm-up is over.
-	measured := r.wait(ctx, r.Warmup) || r.now() >= r.tally.from
-	if measured {
-		r.watch(ctx, observe, end)
-	} else {
-		r.tally.result.Started = time.Now() // nothing was measured; a wrong byte is reported with this time
-		r.tally.stop(r.now(), &r.schedule)
-		end()
-	}
-	close(r.tally.finished)
-	archiving.Wait()
-	result := r.tally.total()
-	if !measured && result.Wrong == nil {
-		return nil, ctx.Err()
-	}
-	result.Environment = environment()
-	result.Behind = r.behind(result)
-	return result, r.verdict(result)
-}
-
-// watch keeps the time of the measurement: of each second, and of the end. At the end
-// nothing more is sent, and what is under way is waited for. Without that, a server that
-// stalls at the end would look fast. Then it calls end, which stops the driver.
-func (r *run) watch(ctx context.Context, observe func(Progress), end func()) {
-	meter := newMeter(r.ServerPID)
-	r.tally.result.Started = time.Now().Add(time.Duration(r.tally.from - r.now())) // this goroutine may be late
-	for going := true; going; {
-		next := time.Second
-		if r.Duration > 0 {
-			next = min(next, time.Duration(r.tally.from-r.now())+r.Duration)
-		}
-		going = r.wait(ctx, next) && (r.Duration == 0 || r.now() < r.tally.from+int64(r.Duration))
-		now := r.now()
-		if !going {
-			r.tally.result.Interrupted = ctx.Err() != nil // not later: the measurement is complete then
-			r.tally.stop(now, &r.schedule)
-			meter.read(&r.tally.result.CPU)
-		}
-		second := r.tally.nextInterval(now)
-		meter.sample()
-		observe(Progress{At: time.Duration(now - r.tally.from), Of: r.Duration, Interval: second, Total: r.tally.soFar()})
-	}
-	draining := Progress{At: time.Duration(r.now() - r.tally.from), Of: r.Duration, Draining: true, Total: r.tally.soFar()}
-	observe(draining)
-	r.drain()
-	end()
-	r.tally.lastInterval(r.now())
-	draining.Total = r.tally.soFar()
-	observe(draining)
-}
-
-// wait returns true after d, and false if ctx or the run ends before that.
-func (r *run) wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-	case <-r.tally.enough:
-	}
-	return false
-}
-
-// drain waits until all messages that were due have an outcome. It waits for a second more
-// than the timeout, so that the driver notices the last timeouts.
-func (r *run) drain() {
-	timer := time.NewTimer(r.Timeout + time.Second)
-	defer timer.Stop()
-	select {
-	case <-r.tally.settled:
-	case <-r.hold.Abandoned:
-	case <-timer.C:
-	}
-}
-
-// The generator has kept up if the scheduling delay of 99 % of the messages was at most
-// tooLate, and if it took at least tooFew of all messages from the schedule in time.
-const (
-	tooLate = 10 * time.Millisecond
-	tooFew  = 0.99
-)
-
-// behind returns the target and what was achieved, if the generator has not kept up.
-func (r *run) behind(result *Result) *Behind {
-	if r.Rate.IsZero() || result.Seconds == 0 || result.Wrong != nil {
-		return nil
-	}
-	inTime := float64(r.tally.outcomes.inTime)
-	b := &Behind{Target: float64(result.Due) / result.Seconds, Achieved: inTime / result.Seconds, SchedulingDelay: result.SchedulingDelay.Quantile(0.99)}
-	if b.SchedulingDelay <= tooLate && inTime >= tooFew*float64(result.Due)-1 {
-		return nil
-	}
-	return b
-}
-
-// verdict returns an error if nothing worked at all.
-func (r *run) verdict(result *Result) error {
-	switch {
-	case !result.Balanced():
-		return fmt.Errorf("bench has counted wrongly, which is a bug: of %d messages %d were answered, %d failed and %d were lost",
-			result.Due, result.Answered, result.Failed.Total(), result.Lost)
-	case result.Answered > 0 || result.Wrong != nil || result.Interrupted:
-		return nil
-	case result.Due == 0 && result.Connects > 0:
-		return usage.New(fmt.Sprintf("no message was sent within %g s", result.Seconds), "want a longer duration")
-	case result.Due == 0:
-		return &dial.UnreachableError{Target: r.Target.String(), Class: cmp.Or(result.ConnectsFailed.most(), dial.Timeout), Err: errors.New("no connection was made")}
-	}
-	return &dial.UnreachableError{Target: r.Target.String(), Class: cmp.Or(result.Failed.most(), dial.Timeout),
-		Err: fmt.Errorf("none of %d messages came back", result.Due)}
 }

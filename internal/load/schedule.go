@@ -7,18 +7,20 @@ import (
 )
 
 // schedule says when the messages of an open loop are due: message i is due when the rate
-// since the start adds up to i, and to the phase. It does not depend on the other messages.
+// since the start adds up to i, and to the phase. It does not depend on the other messages. Those
+// that are not in the share are for other threads.
 type schedule struct {
 	begin int64 // ns on the clock of the run
 	rate  Rate
 	phase float64 // of a message, from 0 and below 1
-	next  int64   // the number of the next message
+	share share
+	next  int64 // the number of the next message of the share
 
 	end atomic.Int64 // no message is due at that time or later; any goroutine may set it
 }
 
 func (s *schedule) start(now int64, rate Rate) {
-	s.begin, s.rate = now, rate
+	s.begin, s.rate, s.next = now, rate, s.share.after(0)
 	s.end.Store(never)
 }
 
@@ -50,8 +52,10 @@ func (s *schedule) at(i int64) int64 {
 // stage: a message at the very end of a stage belongs to the next one.
 const rounding = 1e-6
 
-// count returns how many messages are due within [from, to).
-func (s *schedule) count(from, to int64) int64 { return s.first(to) - s.first(from) }
+// count returns how many messages of the share are due within [from, to).
+func (s *schedule) count(from, to int64) int64 {
+	return s.share.before(s.first(to)) - s.share.before(s.first(from))
+}
 
 // first returns the number of the first message that is due at that time or later.
 func (s *schedule) first(time int64) int64 {
@@ -71,14 +75,14 @@ func (s *schedule) first(time int64) int64 {
 	return i
 }
 
-// pop removes the next message if it is due. It returns its number and when it was
+// pop removes the next message of the share if it is due. It returns its number and when it was
 // due.
 func (s *schedule) pop(now int64) (i, due int64, ok bool) {
 	if due = s.due(); due > now {
 		return 0, 0, false
 	}
-	s.next++
-	return s.next - 1, due, true
+	i, s.next = s.next, s.share.after(s.next+1)
+	return i, due, true
 }
 
 // backoff returns how long to wait before the next attempt: 10 ms, and twice as long

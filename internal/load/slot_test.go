@@ -29,7 +29,7 @@ func newSlotRig(t testing.TB, plan func(p *Plan)) *slotRig {
 	p := Plan{Target: dial.Target{Network: "tcp"}, Conns: 1, Depth: 1, Duration: time.Hour, Timeout: time.Second, Verify: true}
 	p.Sizes, _ = ParseSizes("64")
 	plan(&p)
-	c := &run{Plan: p, tally: account{newTally(p), nil}, content: someContent, tag: 77}
+	c := &run{Plan: p, tally: account{newTally(p, newTotals()), nil}, content: someContent, tag: 77}
 	c.schedule.start(0, Rate{})
 	c.tally.begin(0, &c.schedule)
 	return &slotRig{slot: newSlot(c, 3)}
@@ -252,7 +252,7 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 		{"after the end no connection is made", openLoop, func(r *slotRig) {
 			r.up()
 			r.due()
-			r.tally.stop(r.time+1, &r.schedule)
+			stopTally(r.tally, r.time+1, &r.schedule)
 			r.lost(r.time, dial.Reset)
 			r.act()
 			r.pass(time.Hour.Nanoseconds())
@@ -260,7 +260,7 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 		{"after the end no connect is tried again", depth(1), func(r *slotRig) {
 			r.start(0)
 			r.act()
-			r.tally.stop(r.time+1, &r.schedule)
+			stopTally(r.tally, r.time+1, &r.schedule)
 			r.connectFailed(r.time, dial.Refused)
 			r.act()
 			r.pass(time.Hour.Nanoseconds())
@@ -270,7 +270,7 @@ func TestSlotDecidesWhatToDo(t *testing.T) {
 			r.due()
 			r.due()
 			r.connect()
-			r.tally.stop(r.time+1, &r.schedule)
+			stopTally(r.tally, r.time+1, &r.schedule)
 			for range 2 {
 				r.echo(64)
 				r.ended(r.time)

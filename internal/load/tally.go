@@ -9,15 +9,16 @@ import (
 	"echod/internal/hist"
 )
 
-// tally counts what the slots report. It is the only place where messages are
-// counted. Any goroutine may call it. Times are nanoseconds on the clock of the
-// run.
+// tally counts what the slots of one thread report. Messages are counted only in tallies,
+// whose sum is the result. Any goroutine may call one. Times are nanoseconds on the clock of
+// the run.
 //
 // A message is due at the time for which it was scheduled, or, in a closed loop, when a
 // slot takes it. The messages that are due within the measurement are counted, whenever
 // their outcome is known: each ends as exactly one of answered, failed and lost.
 type tally struct {
 	plan Plan
+	all  *totals
 
 	mu       sync.Mutex
 	from, to int64 // the measurement: from is part of it, to is not
@@ -27,12 +28,9 @@ type tally struct {
 	second   *Interval // being filled; nil before begin and after the last interval
 	conns    int       // open now
 
-	enough   chan struct{} // closed when the run is to end by itself
-	ended    bool          // enough is closed
 	stopped  bool          // no more messages become due
 	expected int64         // how many were due; known when stopped
 	settled  chan struct{} // closed when stopped and each of them has an outcome
-	finished chan *Interval
 }
 
 // outcomes counts what became of the messages of the measurement.
@@ -50,9 +48,8 @@ func (o *outcomes) settled() int64 { return o.answered + o.failed + o.lost }
 
 const never = int64(1) << 62
 
-func newTally(p Plan) *tally {
-	t := &tally{plan: p, from: never, to: never,
-		enough: make(chan struct{}), settled: make(chan struct{}), finished: make(chan *Interval, 16),
+func newTally(p Plan, all *totals) *tally {
+	t := &tally{plan: p, all: all, from: never, to: never, settled: make(chan struct{}),
 		result: &Result{Format: Format, Plan: p, Latency: hist.New(),
 			Failed: Classes{}, ConnectsFailed: Classes{}, Disconnects: Classes{}}}
 	if t.openLoop() {
@@ -98,7 +95,7 @@ func (t *tally) newInterval() *Interval {
 func (t *tally) claim(now int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.over(now) {
+	if t.over(now) || t.measured(now) && !t.take() {
 		return false
 	}
 	if t.measured(now) {
@@ -117,7 +114,14 @@ func (t *tally) isOver(now int64) bool {
 
 func (t *tally) over(now int64) bool {
 	n := t.plan.Messages
-	return t.ended || t.stopped || now >= t.to || n > 0 && t.outcomes.due >= n
+	return t.all.ended.Load() || t.stopped || now >= t.to || n > 0 && t.all.taken.Load() >= n
+}
+
+// take takes one of the messages of the plan, if that has a number. It returns false if all are
+// taken.
+func (t *tally) take() bool {
+	n := t.plan.Messages
+	return n == 0 || t.all.taken.Add(1) <= n
 }
 
 // scheduled counts a message that was taken from the schedule. The delay until then
@@ -130,6 +134,7 @@ func (t *tally) scheduled(due, now int64) {
 		return
 	}
 	t.latest = due
+	t.take()
 	t.outcomes.due++
 	t.second.Due++
 	t.second.SchedulingDelay.Record(time.Duration(now - due))
@@ -155,39 +160,29 @@ func (t *tally) wrong(w *Wrong) {
 	if t.result.Wrong == nil {
 		t.result.Wrong = w
 	}
-	t.end()
+	t.all.end()
 }
 
-// checkSettled ends the run if it is limited to a number of messages and all of them have
-// an outcome.
-func (t *tally) checkSettled() {
-	settled := t.outcomes.settled()
-	if n := t.plan.Messages; n > 0 && settled >= n {
-		t.end()
+// end ends the run.
+func (t *tally) end() { t.all.end() }
+
+// settle is called after each outcome. It ends the run if that is limited to a number of messages
+// and all of them have an outcome.
+func (t *tally) settle() {
+	if n := t.plan.Messages; n > 0 && t.all.settled.Add(1) >= n {
+		t.all.end()
 	}
-	if t.stopped && settled == t.expected {
+	t.checkSettled()
+}
+
+func (t *tally) checkSettled() {
+	if t.stopped && t.outcomes.settled() == t.expected {
 		close(t.settled)
 	}
 }
 
-func (t *tally) end() {
-	if !t.ended {
-		t.ended = true
-		close(t.enough)
-	}
-}
-
-// stop ends the measurement at the latest now: no more messages become due. Those that
-// were due may still get their outcomes, until settled is closed. The driver may have taken
-// messages from the schedule since the caller got the time: they are counted, so they are due
-// before the end.
-func (t *tally) stop(now int64, s *schedule) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	end := min(t.to, max(now, t.latest+1))
-	if n := t.plan.Messages; n > 0 && t.openLoop() && t.outcomes.due == n {
-		end = t.to // the schedule says how long they took, and not the last answer
-	}
+// stopAt ends the measurement at that time. The lock is held.
+func (t *tally) stopAt(end int64, s *schedule) {
 	t.stopped, t.expected = true, t.outcomes.due
 	if t.openLoop() {
 		t.to = end
@@ -198,37 +193,26 @@ func (t *tally) stop(now int64, s *schedule) {
 	t.checkSettled()
 }
 
-// nextInterval ends one interval and starts the next one. It returns a copy of the interval that
-// ended, without its scheduling delays; archive keeps the original.
-//
-// Messages wait for the lock. Making a histogram and adding two up take the time of
-// many messages, so both are done without it.
-func (t *tally) nextInterval(now int64) Interval {
+// nextInterval ends one interval, which it returns, and starts the next one.
+func (t *tally) nextInterval(now int64) *Interval {
 	next := t.newInterval()
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	done := t.second
 	next.At = time.Duration(now - t.from).Seconds()
 	done.Seconds, done.Conns, next.Conns = next.At-done.At, t.conns, t.conns
 	t.second = next
-	t.mu.Unlock()
-	shown := *done
-	shown.Latency, shown.SchedulingDelay = hist.New(), nil
-	shown.Latency.Add(done.Latency)
-	t.finished <- done
-	return shown
+	return done
 }
 
-// lastInterval ends the interval after the end of the measurement, which has the late outcomes.
-// In the last second of the measurement they would make a peak. It is omitted if there are none.
-func (t *tally) lastInterval(now int64) {
+// lastInterval ends the last interval and returns it.
+func (t *tally) lastInterval(now int64) *Interval {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	done := t.second
 	t.second = nil
-	t.mu.Unlock()
 	done.Seconds = time.Duration(now-t.from).Seconds() - done.At
-	if done.Answered+done.Failed+done.Lost+done.BytesIn+done.Due > 0 {
-		t.finished <- done
-	}
+	return done
 }
 
 // soFar returns what became of the messages until now.
@@ -236,20 +220,6 @@ func (t *tally) soFar() Outcomes {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return Outcomes{Due: t.outcomes.due, Answered: t.outcomes.answered, Lost: t.outcomes.lost, Failed: maps.Clone(t.result.Failed)}
-}
-
-// archive adds the finished intervals to the result until there are no more. It
-// runs in a goroutine of its own, because it takes a millisecond for each.
-func (t *tally) archive() {
-	for done := range t.finished {
-		t.result.Latency.Add(done.Latency)
-		done.Latency.Fold()
-		if done.SchedulingDelay != nil {
-			t.result.SchedulingDelay.Add(done.SchedulingDelay)
-			done.SchedulingDelay.Fold()
-		}
-		t.result.Intervals = append(t.result.Intervals, *done)
-	}
 }
 
 // total copies the outcomes into the result and returns it. Call it when nothing is

@@ -22,7 +22,7 @@ func tallyFor(t *testing.T, network string, rate float64, messages int64) accoun
 	if messages > 0 {
 		p.Duration, p.Messages = 0, messages
 	}
-	tl, s := account{newTally(p), nil}, new(schedule)
+	tl, s := account{newTally(p, newTotals()), nil}, new(schedule)
 	s.start(0, PerSecond(rate))
 	tl.begin(from, s)
 	tl.to = to
@@ -32,7 +32,7 @@ func tallyFor(t *testing.T, network string, rate float64, messages int64) accoun
 // isOver reports whether the run is over.
 func isOver(tl account) bool {
 	select {
-	case <-tl.enough:
+	case <-tl.all.enough:
 		return true
 	default:
 		return false
@@ -111,7 +111,7 @@ func TestClaimTakesTheMessagesOfThePlan(t *testing.T) {
 		if claimed != tt.want || tl.outcomes.due != tt.due {
 			t.Errorf("%s: got %d claimed, %d due; want %d and %d", tt.name, claimed, tl.outcomes.due, tt.want, tt.due)
 		}
-		if tl.stop(from+1, new(schedule)); tl.claim(from) {
+		if stopTally(tl, from+1, new(schedule)); tl.claim(from) {
 			t.Errorf("%s: a message was taken after the stop", tt.name)
 		}
 	}
@@ -302,10 +302,10 @@ func TestMeasurementStopsAtItsEarliestEnd(t *testing.T) {
 		if tt.messages > 0 {
 			p.Duration = 0
 		}
-		tl, s := account{newTally(p), nil}, new(schedule)
+		tl, s := account{newTally(p, newTotals()), nil}, new(schedule)
 		s.start(from, p.Rate)
 		tl.begin(from, s)
-		if tl.stop(tt.stop, s); tl.result.Seconds != tt.want {
+		if stopTally(tl, tt.stop, s); tl.result.Seconds != tt.want {
 			t.Errorf("%s: got %g s, want %g", tt.name, tl.result.Seconds, tt.want)
 		}
 	}
@@ -323,7 +323,7 @@ func TestAllIsSettledWhenEachDueMessageHasAnOutcome(t *testing.T) {
 	tl, s := tallyFor(t, "tcp", 1, 0), new(schedule)
 	s.start(from, PerSecond(1e9/500)) // two are due from 1000 until 2000
 	answer(tl, 1)
-	if tl.stop(to, s); settled(tl) {
+	if stopTally(tl, to, s); settled(tl) {
 		t.Error("one of two is answered, and all is settled")
 	}
 	if tl.failed(from, from, dial.Timeout); !settled(tl) {
@@ -332,7 +332,7 @@ func TestAllIsSettledWhenEachDueMessageHasAnOutcome(t *testing.T) {
 
 	closed := tallyFor(t, "tcp", 0, 0)
 	closed.claim(from)
-	if closed.stop(to, s); settled(closed) {
+	if stopTally(closed, to, s); settled(closed) {
 		t.Error("closed loop: one is not answered, and all is settled")
 	}
 	if answer(closed, 1); !settled(closed) {
@@ -346,7 +346,7 @@ func TestMessagesThatWereNotTakenHaveFailed(t *testing.T) {
 	s.start(from, PerSecond(1e9/100)) // ten are due from 1000 until 2000
 	tl.scheduled(from, from)
 	answer(tl, 1)
-	tl.stop(to, s)
+	stopTally(tl, to, s)
 	if r := tl.total(); r.Due != 10 || r.Failed[dial.Local] != 9 || !r.Balanced() {
 		t.Errorf("got %d due, %d answered, failed %v; want 10, 1 and 9 local", r.Due, r.Answered, r.Failed)
 	}

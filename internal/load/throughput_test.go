@@ -18,7 +18,7 @@ func TestAnswerAfterTheEndIsNoThroughput(t *testing.T) {
 		}
 	}
 	tl := tallyFor(t, "tcp", 0, 0)
-	tl.stop(from+10, new(schedule)) // it is interrupted
+	stopTally(tl, from+10, new(schedule)) // it is interrupted
 	if tl.answered(from, from+20, 64); tl.total().AnsweredInTime != 0 {
 		t.Error("an answer after an interrupt is in time")
 	}

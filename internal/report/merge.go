@@ -46,7 +46,7 @@ func addUp(runs []Run) *load.Result {
 		Latency: hist.New(), CPU: mergedCPU(parts), Parts: parts,
 	}
 	for _, r := range results {
-		add(whole, r)
+		whole.Add(r)
 	}
 	whole.Behind = mergedBehind(whole, results)
 	whole.Intervals = mergedIntervals(started, results)
@@ -75,70 +75,6 @@ func around(parts []load.Part) (started time.Time, seconds float64) {
 		seconds = max(seconds, p.Started.Sub(started).Seconds()+p.Seconds)
 	}
 	return started, seconds
-}
-
-// add adds the counts of r to whole.
-func add(whole, r *load.Result) {
-	whole.Interrupted = whole.Interrupted || r.Interrupted
-	whole.Due += r.Due
-	whole.Sent += r.Sent
-	whole.Answered += r.Answered
-	whole.AnsweredInTime += r.AnsweredInTime
-	whole.BytesInTime += r.BytesInTime
-	whole.Failed = sumOf(whole.Failed, r.Failed)
-	whole.Lost += r.Lost
-	whole.Duplicated += r.Duplicated
-	whole.Reordered += r.Reordered
-	whole.Late += r.Late
-	whole.Foreign += r.Foreign
-	whole.Connects += r.Connects
-	whole.ConnectsFailed = sumOf(whole.ConnectsFailed, r.ConnectsFailed)
-	whole.Disconnects = sumOf(whole.Disconnects, r.Disconnects)
-	whole.BytesIn += r.BytesIn
-	whole.BytesOut += r.BytesOut
-	whole.Addresses = addAddresses(whole.Addresses, r.Addresses)
-	whole.Latency.Add(r.Latency)
-	whole.SchedulingDelay = plus(whole.SchedulingDelay, r.SchedulingDelay)
-	whole.Connect = plus(whole.Connect, r.Connect)
-	whole.Wrong = cmp.Or(whole.Wrong, r.Wrong)
-}
-
-// addAddresses adds the counts of each address in more to those in sum.
-func addAddresses(sum, more []load.Address) []load.Address {
-	for _, a := range more {
-		i := slices.IndexFunc(sum, func(s load.Address) bool { return s.Address == a.Address })
-		if i < 0 {
-			sum, i = append(sum, load.Address{Address: a.Address, Latency: hist.New()}), len(sum)
-		}
-		s := &sum[i]
-		s.Answered += a.Answered
-		s.Failed = sumOf(s.Failed, a.Failed)
-		s.Lost += a.Lost
-		s.Connects += a.Connects
-		s.ConnectsFailed = sumOf(s.ConnectsFailed, a.ConnectsFailed)
-		s.Latency.Add(a.Latency)
-	}
-	return sum
-}
-
-// sumOf returns the sum of a and b, which do not change.
-func sumOf(a, b load.Classes) load.Classes {
-	sum := load.Classes{}
-	maps.Copy(sum, a)
-	for class, n := range b {
-		sum[class] += n
-	}
-	return sum
-}
-
-// plus adds b to a. Either may be nil.
-func plus(a, b *hist.Hist) *hist.Hist {
-	if b == nil {
-		return a
-	}
-	a = cmp.Or(a, hist.New())
-	a.Add(b)
-	return a
 }
 
 // mergedBehind returns how far all generators together were behind, nil if none was.

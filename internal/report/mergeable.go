@@ -43,6 +43,7 @@ var common = []struct {
 	of   func(load.Plan) any
 }{
 	{"url", func(p load.Plan) any { return p.URL }},
+	{"threads", func(p load.Plan) any { return p.Threads }},
 	{"depth", func(p load.Plan) any { return p.Depth }},
 	{"sizes", func(p load.Plan) any { return p.Sizes }},
 	{"all_addresses", func(p load.Plan) any { return p.AllAddresses }},

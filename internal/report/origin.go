@@ -63,6 +63,9 @@ func planWords(p load.Plan) string {
 	} else {
 		words = append(words, fmt.Sprintf("closed loop, depth %d", p.Depth))
 	}
+	if p.Threads > 1 {
+		words = append(words, count(p.Threads, "thread", "threads"))
+	}
 	if p.Churn {
 		words = append(words, "a connection for each message")
 	}

@@ -128,7 +128,11 @@ func (s *Screen) state() string {
 	if now.Of > 0 { // 0: a number of messages decides
 		words += " of " + draw.Brief(now.Of)
 	}
-	return words + "  " + count(now.Interval.Conns, "connection", "connections")
+	words += "  " + count(now.Interval.Conns, "connection", "connections")
+	if s.plan.Threads > 1 {
+		words += " on " + count(s.plan.Threads, "thread", "threads")
+	}
+	return words
 }
 
 // The columns of a screen: labels, numbers, and bars up to maxBars. Where there is room, the

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -24,5 +25,9 @@ func TestScreenIsOneLineForAnInterim(t *testing.T) {
 	const want = "3s of 10s, 4 connections, rate 400/s, p50 2.00 ms, p90 2.00 ms, p99 2.00 ms, max 2.00 ms, due 1,200, answered 1,199, failed 1 timeout 1"
 	if got := s.Line(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	s.plan.Threads = 2
+	if got := s.Line(); !strings.HasPrefix(got, "3s of 10s, 4 connections on 2 threads, rate") {
+		t.Errorf("got %s, want the number of threads", got)
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // Protocol is the name of the protocol and its version. Each side refuses any other.
-const Protocol = "echod-worker/1"
+const Protocol = "echod-worker/2"
 
 // The limits of the protocol.
 const (

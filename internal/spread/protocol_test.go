@@ -69,11 +69,11 @@ func TestWorkerThatIsNoneIsNamed(t *testing.T) {
 		want    string
 	}{
 		{"garbage", []string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, testTimeout, "does not answer as a worker"},
-		{"an echo", []string{`{"hello":{"protocol":"echod-worker/1","run":"x"}}` + "\n"}, testTimeout, "does not answer as a worker"},
+		{"an echo", []string{`{"hello":{"protocol":"echod-worker/2","run":"x"}}` + "\n"}, testTimeout, "does not answer as a worker"},
 		{"never answers", nil, short, "sent nothing for"},
 		{"half a line and silence", []string{`{"hel`}, short, "sent nothing for 300ms"},
 		{"an endless first line", []string{strings.Repeat("x", chunk+1)}, testTimeout, "line of more than"},
-		{"another protocol", []string{greets("echod-worker/2", load.Format, "test")}, testTimeout, "another version"},
+		{"another protocol", []string{greets("echod-worker/1", load.Format, "test")}, testTimeout, "another version"},
 		{"another format", []string{greets(Protocol, "echod-bench/2", "test")}, testTimeout, "another version"},
 		{"another echod", []string{greets(Protocol, load.Format, "0.9\x1b[2J")}, testTimeout, `echod 0.9\x1b[2J, want test`},
 		{"silent after hello", []string{good}, short, "sent nothing for 300ms"},
@@ -249,13 +249,13 @@ func beginAlone(t *testing.T, target dial.Target, load *blocked) net.Conn {
 
 func TestGarbageOfACoordinatorIsRefused(t *testing.T) {
 	t.Parallel()
-	good := `{"hello":{"protocol":"echod-worker/1","run":"x"}}` + "\n"
+	good := `{"hello":{"protocol":"echod-worker/2","run":"x"}}` + "\n"
 	for name, lines := range map[string]string{
 		"an endless line": strings.Repeat("x", chunk+1),
 		"a long line":     strings.Repeat("x", maxHello) + "\n",
 		"garbage":         "GET / HTTP/1.1\r\n\r\n",
 		"another version": `{"hello":{"protocol":"echod-worker/9","run":"x"}}` + "\n",
-		"no run":          `{"hello":{"protocol":"echod-worker/1"}}` + "\n",
+		"no run":          `{"hello":{"protocol":"echod-worker/2"}}` + "\n",
 		"a job first":     `{"stop":true}` + "\n",
 		"a start first":   good + `{"start":{"at":1}}` + "\n",
 		"two hellos":      good + good,

@@ -24,6 +24,8 @@ func Share(whole load.Plan, n int) ([]load.Plan, error) {
 		return nil, usage.New(fmt.Sprintf("%d workers", n), fmt.Sprintf("want 1 to %d", MaxWorkers))
 	case whole.Conns < n:
 		return nil, usage.New(fmt.Sprintf("--conns %d for %d workers", whole.Conns, n), "want at least a connection for each worker")
+	case whole.Conns < n*whole.Threads:
+		return nil, usage.New(fmt.Sprintf("--conns %d for %d workers with --threads %d", whole.Conns, n, whole.Threads), "want at least a connection for each thread")
 	case whole.Messages > 0 && whole.Messages < int64(n):
 		return nil, usage.New(fmt.Sprintf("--messages %d for %d workers", whole.Messages, n), "want at least a message for each worker")
 	}

@@ -84,6 +84,7 @@ func TestPlanThatCannotBeSharedIsRefused(t *testing.T) {
 	good := messages(t, "tcp://127.0.0.1:7", 4, 10)
 	for name, change := range map[string]func(*load.Plan){
 		"fewer connections than workers": func(p *load.Plan) { p.Conns = 3 },
+		"fewer connections than threads": func(p *load.Plan) { p.Conns, p.Threads = 7, 2 },
 		"fewer messages than workers":    func(p *load.Plan) { p.Messages = 3 },
 		"a unix socket":                  func(p *load.Plan) { p.Target.Network = "unix" },
 		"a process of this machine":      func(p *load.Plan) { p.ServerPID = 1 },

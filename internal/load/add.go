@@ -1,0 +1,90 @@
+package load
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"echod/internal/hist"
+)
+
+// Add adds the counts and the histograms of other to r, except for its intervals, parts and
+// processor time.
+func (r *Result) Add(other *Result) {
+	r.Interrupted = r.Interrupted || other.Interrupted
+	r.Due += other.Due
+	r.Sent += other.Sent
+	r.Answered += other.Answered
+	r.AnsweredInTime += other.AnsweredInTime
+	r.BytesInTime += other.BytesInTime
+	r.Failed = r.Failed.Plus(other.Failed)
+	r.Lost += other.Lost
+	r.Duplicated += other.Duplicated
+	r.Reordered += other.Reordered
+	r.Late += other.Late
+	r.Foreign += other.Foreign
+	r.Connects += other.Connects
+	r.ConnectsFailed = r.ConnectsFailed.Plus(other.ConnectsFailed)
+	r.Disconnects = r.Disconnects.Plus(other.Disconnects)
+	r.BytesIn += other.BytesIn
+	r.BytesOut += other.BytesOut
+	r.Addresses = addAddresses(r.Addresses, other.Addresses)
+	r.Latency = plusHist(r.Latency, other.Latency)
+	r.SchedulingDelay = plusHist(r.SchedulingDelay, other.SchedulingDelay)
+	r.Connect = plusHist(r.Connect, other.Connect)
+	r.Wrong = cmp.Or(r.Wrong, other.Wrong)
+}
+
+// addAddresses adds the counts of each address in more to those in sum.
+func addAddresses(sum, more []Address) []Address {
+	for _, a := range more {
+		i := slices.IndexFunc(sum, func(s Address) bool { return s.Address == a.Address })
+		if i < 0 {
+			sum, i = append(sum, Address{Address: a.Address, Latency: hist.New()}), len(sum)
+		}
+		s := &sum[i]
+		s.Answered += a.Answered
+		s.Failed = s.Failed.Plus(a.Failed)
+		s.Lost += a.Lost
+		s.Connects += a.Connects
+		s.ConnectsFailed = s.ConnectsFailed.Plus(a.ConnectsFailed)
+		s.Latency.Add(a.Latency)
+	}
+	return sum
+}
+
+// Plus returns the sum of c and other, which do not change.
+func (c Classes) Plus(other Classes) Classes {
+	sum := Classes{}
+	maps.Copy(sum, c)
+	for class, n := range other {
+		sum[class] += n
+	}
+	return sum
+}
+
+// plusHist adds b to a. Either may be nil.
+func plusHist(a, b *hist.Hist) *hist.Hist {
+	if b == nil {
+		return a
+	}
+	a = cmp.Or(a, hist.New())
+	a.Add(b)
+	return a
+}
+
+// plusInterval adds the same second of another thread to sum, which may be nil.
+func plusInterval(sum, more *Interval) *Interval {
+	if sum == nil {
+		return more
+	}
+	sum.Due += more.Due
+	sum.Answered += more.Answered
+	sum.BytesIn += more.BytesIn
+	sum.Failed += more.Failed
+	sum.Lost += more.Lost
+	sum.Conns += more.Conns
+	sum.Latency = plusHist(sum.Latency, more.Latency)
+	sum.SchedulingDelay = plusHist(sum.SchedulingDelay, more.SchedulingDelay)
+	return sum
+}
