@@ -24,12 +24,12 @@ func runWith(ctx context.Context, p Plan, observe func(Progress), make func(*run
 // newRun returns the run of the first thread of p.
 func newRun(p Plan, peers []net.Addr) *run { return newRuns(p, peers)[0] }
 
-// only returns the threads of a run whose only tally is tl.
+// only returns the threads of a run with this tally only.
 func only(tl account) *threads {
 	return &threads{runs: []*run{{Plan: tl.plan, tally: tl}}, finished: make(chan *Interval, 16)}
 }
 
-// stopTally ends the measurement of a run whose only tally is tl.
+// stopTally ends the measurement of a run with this tally only.
 func stopTally(tl account, now int64, s *schedule) {
 	t := only(tl)
 	own := &t.runs[0].schedule
