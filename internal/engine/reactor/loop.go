@@ -29,11 +29,12 @@ type loop struct {
 	log    *slog.Logger
 	budget *engine.Budget
 
-	buffer []byte // of every receive
-	cache  *memory.Cache
-	table  *table
-	lists  [numLists]connList
-	ended  []int32 // descriptors to close at the end of the iteration
+	buffer   []byte // of every receive
+	cache    *memory.Cache
+	reserved bool // cache has memory for a receive of this iteration
+	table    *table
+	lists    [numLists]connList
+	ended    []int32 // descriptors to close at the end of the iteration
 
 	clock       int64 // the time of this iteration; 0 until it is needed
 	lastEvent   int64 // the time of the last iteration with an event, for busy polling
@@ -154,6 +155,7 @@ func (l *loop) iterate(timeout int) error {
 	l.checkShutdown()
 	l.checkDeadlines()
 	l.cache.Unreserve() // what serve has reserved and not used
+	l.reserved = false
 	slotFree := l.slotFree.Swap(false)
 	for _, ln := range l.listeners {
 		ln.resume(l, slotFree)

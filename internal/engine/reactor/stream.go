@@ -18,7 +18,7 @@ func (l *loop) serve(c *conn) (progress bool) {
 	var owed []byte
 	switch c.stream.Next() {
 	case echo.Read:
-		if c.unix || !l.cache.Reserve() {
+		if c.unix || !l.reserve() {
 			return l.servePeeked(c)
 		}
 		// The memory for one full receive is reserved until the end of the iteration, so
@@ -53,7 +53,7 @@ func (l *loop) serve(c *conn) (progress bool) {
 		c.held.Release()
 		c.held = nil
 	case len(owed) > 0 && c.held == nil: // hold them: nothing is read until they are sent
-		c.held = l.cache.Get(len(owed))
+		c.held, l.reserved = l.cache.Get(len(owed)), false
 		c.held.Owed = c.held.Bytes[:copy(c.held.Bytes, owed)]
 	case len(owed) > 0:
 		c.held.Owed = owed
@@ -64,6 +64,15 @@ func (l *loop) serve(c *conn) (progress bool) {
 		l.await(c, len(owed) > 0)
 	}
 	return progress
+}
+
+// reserve reserves memory for a full receive, until it is used or the iteration ends. It
+// returns false if there is none.
+func (l *loop) reserve() bool {
+	if !l.reserved {
+		l.reserved = l.cache.Reserve()
+	}
+	return l.reserved
 }
 
 // servePeeked echoes without user memory. It peeks at what has arrived, sends it back,
