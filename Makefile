@@ -45,15 +45,19 @@ soak: ## check reports no failure in 50 runs of an honest engine on a busy machi
 bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . ./internal/...
 
-bench-engines: ## the engines against a C loop on epoll: ratios of interleaved pairs
+bench-engines: ## epoll against a C loop on epoll
 	cd lab/compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -go-servers=false $(BENCH)
 
-bench-uring: ## io_uring against epoll, in C, and the C loop against itself
-	cd lab/compare && $(GO) run ./cmd/compare -uring -again -engines epoll -go-servers=false \
-		-only 1x64x1,50x64x1,1000x64x1,50x64x16,10x65536x4 -rounds 9 $(BENCH)
+bench-uring: ## io_uring against epoll, in C
+	cd lab/compare && $(GO) run ./cmd/compare -uring -engines epoll -go-servers=false \
+		-only 1x64x1,50x64x1,1000x64x1,50x64x16,10x65536x4 $(BENCH)
 
-compare: ## echod against C and other Go servers; with QUICK=1 in three minutes
-	cd lab/compare && $(GO) run ./cmd/compare -out results $(if $(QUICK),-quick) $(COMPARE)
+compare: ## echod against C and other Go servers; CELL=50x64x1 for one workload, with A=PROGRAM B=REVISION for two builds; QUICK=1 only tests it
+	cd lab/compare && $(GO) run ./cmd/compare $(if $(CELL),-only $(CELL),-out results) \
+		$(if $(A)$(B),-a '$(call BUILD,$(A))' -b '$(call BUILD,$(B))') $(if $(QUICK),-quick) $(COMPARE)
+
+# BUILD is the absolute path of a program, or a revision as it is.
+BUILD = $(if $(wildcard $(1)),$(abspath $(1)),$(1))
 
 matrix: ## check through proxies and tunnels that people use: writes docs/matrix.md and docs/matrix.svg
 	cd lab/matrix && $(GO) run . $(MATRIX)

@@ -1,11 +1,11 @@
 // Compare compares echod with servers in C and with other Go servers on this machine. The
 // results are ratios. It builds everything that it runs.
 //
-//	go run ./cmd/compare -out results    everything, into results/
-//	go run ./cmd/compare -quick          the same with one short round
-//	go run ./cmd/compare -only 50x64x1   some workloads
-//	go run ./cmd/compare -aa             C against itself: the noise floor
-//	go run ./cmd/compare -render FILE    the tables and the chart of a report
+//	go run ./cmd/compare -out results             everything, into results/
+//	go run ./cmd/compare -only 50x64x1            some workloads
+//	go run ./cmd/compare -only 50x64x1 -a X -b Y  two builds of echod
+//	go run ./cmd/compare -quick                   a test that everything works
+//	go run ./cmd/compare -render FILE             the tables and the chart of a report
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"echod/lab/compare/internal/comparison"
 )
 
-var errMissed = errors.New("-strict: a target was not met")
+var errMissed = errors.New("-strict: a goal was not met")
 
 func main() {
 	// The kernel kills a child when the thread that started it ends. The first thread runs
@@ -68,7 +68,7 @@ func run(ctx context.Context, opts options) error {
 	if err := save(opts, report); err != nil {
 		return err
 	}
-	return checkTargets(opts, report)
+	return checkGoals(opts, report)
 }
 
 // measure builds everything in dir and runs all cases.
@@ -81,33 +81,33 @@ func measure(ctx context.Context, opts options, dir string) (comparison.Report, 
 	if err != nil {
 		return comparison.Report{}, err
 	}
-	bench := opts.bench
-	bench.Tools = programs.tools
-	cases := opts.selected(programs.cases(opts))
+	runner := opts.runner
+	runner.Tools = programs.tools
+	cases := programs.chosen(opts)
 	report := comparison.Report{
 		Date:        time.Now().UTC().Truncate(time.Second),
-		Environment: bench.Environment(ctx, module),
-		Warmup:      bench.Warmup.Seconds(),
-		Seconds:     bench.Measure.Seconds(),
+		Environment: runner.Environment(ctx, module),
+		Seed:        runner.Seed,
+		Warmup:      runner.Warmup.Seconds(),
+		Seconds:     runner.Measure.Seconds(),
+		Tolerance:   runner.Tolerance,
 	}
-	progress := newProgress(bench, cases)
+	progress := newProgress(runner, cases)
 	for _, c := range cases {
-		result, err := bench.Run(ctx, c, progress.round(c))
+		result, err := runner.Run(ctx, c, progress.round(c))
 		if err != nil {
 			return comparison.Report{}, err
 		}
+		progress.finished(c, result)
 		report.Results = append(report.Results, result)
 	}
 	return report, nil
 }
 
-func checkTargets(opts options, report comparison.Report) error {
-	if !opts.strict {
-		return nil
-	}
+func checkGoals(opts options, report comparison.Report) error {
 	for _, check := range report.Checks() {
-		if missed := check.Missed(); len(missed) > 0 {
-			return fmt.Errorf("%w: %s at %s: %s", errMissed, check.ServerResult.Name, check.Result.Workload, strings.Join(missed, ", "))
+		if opts.strict && (check.Verdict == comparison.Missed || check.Verdict == comparison.Failed) {
+			return fmt.Errorf("%w: %s at %s, %s: %s", errMissed, check.Goal.Server, check.Result.Key(), check.Goal.Limit(), check)
 		}
 	}
 	return nil

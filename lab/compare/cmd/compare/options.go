@@ -17,14 +17,12 @@ type options struct {
 	engines   []string
 	goServers bool
 	only      []string // keys of cases; empty means all
-	rounds    int
-	bench     comparison.Runner
+	runner    comparison.Runner
 	quick     bool
-	aa        bool
-	again     bool
 	uring     bool
 	strict    bool
 	echod     string
+	a, b      string // two builds, each a program or a revision; both or none
 	out       string
 	render    string
 }
@@ -32,51 +30,63 @@ type options struct {
 const usage = `Compare measures echod against servers in C and other Go servers, on this machine.
 
   go run ./cmd/compare -out results    everything, into results/
-  go run ./cmd/compare -quick          the same with one short round: three minutes
+  go run ./cmd/compare -only 50x64x1   one workload
+  go run ./cmd/compare -only 50x64x1 -a bin/echod -b main
+                                       two builds of echod, each a program or a git
+                                       revision, in two minutes: is A faster than B?
+  go run ./cmd/compare -quick          two short slices of everything, to test that it
+                                       works: the results mean nothing
   go run ./cmd/compare -only churn,udp-16x64x32 -go-servers=false
                                        some workloads, only C and echod
   go run ./cmd/compare -engines epoll,poll,select
                                        other engines: net, select, poll, epoll
-  go run ./cmd/compare -uring -again -engines epoll -go-servers=false
+  go run ./cmd/compare -uring -engines epoll -go-servers=false
                                        io_uring against epoll, in C
-  go run ./cmd/compare -aa             C against itself: the noise floor
   go run ./cmd/compare -render results/DATE.json
                                        write the tables and the chart of a report again
 
 `
 
+// buildsLimit is the time of the rounds when two builds are compared. Building them and
+// starting the servers takes less than the rest of two minutes.
+const buildsLimit = 80 * time.Second
+
 func parse(args []string) (options, error) {
-	var opts options
+	opts := options{runner: comparison.NewRunner()}
 	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
 	flags.SetOutput(os.Stderr)
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
 	}
-	engines := flags.String("engines", "epoll,net", "the engines to measure, separated by commas; '' for none")
+	engines := flags.String("engines", "epoll,net", "the engines to measure, separated by commas; '' for none. With -a and -b the first one")
 	only := flags.String("only", "", "the workloads to measure, separated by commas: "+strings.Join(keys(), ", "))
-	seconds := flags.Float64("seconds", 1, "the duration of each sample; a server has two in a round")
+	seconds := flags.Float64("seconds", opts.runner.Measure.Seconds(), "the duration of a slice: each server has one in a round")
+	flags.IntVar(&opts.runner.MaxPairs, "rounds", opts.runner.MaxPairs, "the most rounds of each workload")
+	flags.Uint64Var(&opts.runner.Seed, "seed", 1, "chooses the order of the servers in each round, and the resamples of the intervals")
+	flags.Float64Var(&opts.runner.Tolerance, "tolerance", opts.runner.Tolerance, "the share of a slice that other processes may run on the two CPUs before it is thrown away; 0: no slice is thrown away")
 	flags.BoolVar(&opts.goServers, "go-servers", true, "also measure the other Go servers")
-	flags.IntVar(&opts.rounds, "rounds", 7, "the number of rounds of each workload")
-	flags.BoolVar(&opts.quick, "quick", false, "one round with samples of 0.2 s, to test that everything works")
-	flags.BoolVar(&opts.aa, "aa", false, "compare C only with itself")
-	flags.BoolVar(&opts.again, "again", false, "also run C a second time in each round: the noise floor of the same rounds")
+	flags.BoolVar(&opts.quick, "quick", false, "two rounds with slices of 0.05 s, none of which is thrown away: a test that everything works")
 	flags.BoolVar(&opts.uring, "uring", false, "also measure the C server with io_uring, on TCP")
-	flags.BoolVar(&opts.strict, "strict", false, "exit with 1 if a target is missed")
+	flags.BoolVar(&opts.strict, "strict", false, "exit with 1 if a goal is missed, or a server of a goal fails")
 	flags.StringVar(&opts.echod, "echod", "", "use this binary instead of building echod")
+	flags.StringVar(&opts.a, "a", "", "compare this build with that of -b: a program or a git revision")
+	flags.StringVar(&opts.b, "b", "", "the other build")
 	flags.StringVar(&opts.out, "out", "", "the directory of the report: DATE.json, DATE.md, DATE.svg")
 	flags.StringVar(&opts.render, "render", "", "measure nothing; write the tables and the chart of this report next to it")
-	flags.IntVar(&opts.bench.ServerCPU, "server-cpu", 0, "the CPU of the servers")
-	flags.IntVar(&opts.bench.ClientCPU, "client-cpu", 1, "the CPU of the load generators")
-	flags.IntVar(&opts.bench.Nice, "nice", 0, "the nice value of servers and load generators; below 0 (needs root) helps on a busy machine")
+	flags.IntVar(&opts.runner.ServerCPU, "server-cpu", 0, "the CPU of the servers")
+	flags.IntVar(&opts.runner.ClientCPU, "client-cpu", 1, "the CPU of the load generators")
+	flags.IntVar(&opts.runner.Nice, "nice", 0, "the nice value of servers and load generators; below 0 (needs root) helps on a busy machine")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
 	opts.engines, opts.only = list(*engines), list(*only)
-	opts.bench.Warmup = 300 * time.Millisecond
-	opts.bench.Measure = time.Duration(*seconds * float64(time.Second))
+	opts.runner.Measure = time.Duration(*seconds * float64(time.Second))
+	if opts.a != "" || opts.b != "" {
+		opts.runner.Limit = buildsLimit
+	}
 	if opts.quick {
-		opts.rounds, opts.bench.Warmup, opts.bench.Measure = 1, 100*time.Millisecond, 200*time.Millisecond
+		opts.runner = opts.runner.Quick()
 	}
 	return opts, opts.check(flags.Args())
 }
@@ -91,17 +101,29 @@ func (o options) check(rest []string) error {
 			return fmt.Errorf("-only %s: want %s", key, strings.Join(keys(), ", "))
 		}
 	}
-	switch {
+	switch r := o.runner; {
 	case len(rest) > 0:
 		return fmt.Errorf("unexpected argument %q", rest[0])
-	case o.rounds < 1 || o.rounds > 1000:
-		return fmt.Errorf("-rounds %d: want 1 to 1000", o.rounds)
-	case o.bench.Measure < 50*time.Millisecond || o.bench.Measure > 5*time.Minute:
-		return fmt.Errorf("-seconds %v: want 0.05 to 300", o.bench.Measure.Seconds())
-	case o.bench.Nice < -20 || o.bench.Nice > 19:
-		return fmt.Errorf("-nice %d: want -20 to 19", o.bench.Nice)
-	case o.bench.ServerCPU == o.bench.ClientCPU:
+	case r.MaxPairs < 1 || r.MaxPairs > 10000:
+		return fmt.Errorf("-rounds %d: want 1 to 10000", r.MaxPairs)
+	case r.Measure < 50*time.Millisecond || r.Measure > 5*time.Minute:
+		return fmt.Errorf("-seconds %v: want 0.05 to 300", r.Measure.Seconds())
+	case !(r.Tolerance >= 0 && r.Tolerance <= 2):
+		return fmt.Errorf("-tolerance %v: want 0 to 2", r.Tolerance)
+	case r.Nice < -20 || r.Nice > 19:
+		return fmt.Errorf("-nice %d: want -20 to 19", r.Nice)
+	case r.ServerCPU < 0 || r.ClientCPU < 0:
+		return fmt.Errorf("-server-cpu %d, -client-cpu %d: want numbers of CPUs, from 0 on", r.ServerCPU, r.ClientCPU)
+	case r.ServerCPU == r.ClientCPU:
 		return errors.New("-server-cpu and -client-cpu must differ: one CPU for both would measure the scheduler")
+	case (o.a == "") != (o.b == ""):
+		return errors.New("-a and -b: want both, or none")
+	case o.a == "":
+		return nil
+	case len(o.only) != 1 || o.only[0] == "idle" || o.only[0] == "loops":
+		return errors.New("-a and -b need one workload other than idle and loops, e.g. -only 50x64x1")
+	case len(o.engines) == 0:
+		return errors.New("-a and -b need an engine, e.g. -engines epoll")
 	}
 	return nil
 }

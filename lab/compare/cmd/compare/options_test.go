@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"echod/lab/compare/internal/comparison"
 )
@@ -14,6 +15,14 @@ func TestErrorsNameTheFlag(t *testing.T) {
 		{"-rounds 0", "-rounds 0"},
 		{"-seconds 0", "-seconds 0"},
 		{"-nice 20", "-nice 20"},
+		{"-tolerance -1", "-tolerance -1"},
+		{"-client-cpu -1", "-client-cpu -1"},
+		{"-a x -only churn", "-a and -b: want both"},
+		{"-a x -b y", "need one workload"},
+		{"-a x -b y -only churn,idle", "need one workload"},
+		{"-a x -b y -only idle", "need one workload"},
+		{"-a x -b y -only loops", "need one workload"},
+		{"-a x -b y -only churn -engines=", "need an engine"},
 		{"-server-cpu 1", "must differ"},
 		{"-only churn,chrun", "-only chrun: want 1x64x1, "},
 	}
@@ -31,7 +40,7 @@ func TestKeysAreUnique(t *testing.T) {
 	if len(all) != len(unique) {
 		t.Errorf("got %v, want no duplicates", all)
 	}
-	for _, want := range []string{"1x64x1", "5000x64x1", "churn", "udp-16x64x32", "udp-gso-16x64x32", "idle", "loops"} {
+	for _, want := range []string{"1x64x1", "15000x64x1", "churn", "udp-16x64x32", "udp-gso-16x64x32", "idle", "loops"} {
 		if !slices.Contains(all, want) {
 			t.Errorf("got %v, want %s in it", all, want)
 		}
@@ -59,31 +68,41 @@ func TestQuickTakesLessThanThreeMinutes(t *testing.T) {
 	}
 	var got float64
 	for _, m := range (programs{}).cases(opts) {
-		got += m.Expected(opts.bench).Seconds()
+		got += opts.runner.Expected(m).Seconds()
 	}
 	if got > 150 { // plus half a minute to build
 		t.Errorf("got %.0f s of measuring, want 150 at most", got)
 	}
 }
 
-// TestNetIsNextToIOCopy exists because order runs neighbours close together.
-func TestNetIsNextToIOCopy(t *testing.T) {
-	opts, err := parse(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range (programs{}).cases(opts)[:1] {
-		at := func(name string) int {
-			return slices.IndexFunc(m.Servers, func(c comparison.Server) bool { return c.Name == name })
+func TestBuildsAreComparedUnderOneWorkload(t *testing.T) {
+	for key, listen := range map[string]string{"50x64x1": "tcp://", "udp-1x64x1": "udp://"} {
+		opts, err := parse([]string{"-only", key, "-a", "x", "-b", "y", "-engines", "poll"})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if at(comparison.IOCopy) != at(comparison.EchodName("net"))+1 {
-			t.Errorf("got positions %d and %d, want neighbours", at(comparison.EchodName("net")), at(comparison.IOCopy))
+		cases := (programs{a: "/x", b: "/y"}).chosen(opts)
+		if len(cases) != 1 || cases[0].Key() != key {
+			t.Fatalf("got %+v, want only %s", cases, key)
+		}
+		var got []string
+		for _, s := range cases[0].Servers {
+			got = append(got, s.Name+" "+s.Argv[0])
+		}
+		if want := []string{"A /x", "B /y"}; !slices.Equal(got[1:], want) {
+			t.Errorf("got %q, want C and %q", got, want)
+		}
+		if argv := strings.Join(cases[0].Servers[1].Argv, " "); !strings.Contains(argv, listen) || !strings.Contains(argv, "--engine poll") {
+			t.Errorf("got %q, want %s and poll", argv, listen)
+		}
+		if expected := opts.runner.Expected(cases[0]); expected > buildsLimit+5*time.Second {
+			t.Errorf("got %v, want at most about %v", expected, buildsLimit)
 		}
 	}
 }
 
-func TestFlagsAddTheOtherServersInC(t *testing.T) {
-	opts, err := parse(strings.Fields("-uring -again -engines epoll -go-servers=false"))
+func TestFlagAddsTheOtherServerInC(t *testing.T) {
+	opts, err := parse(strings.Fields("-uring -engines epoll -go-servers=false"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,9 +115,9 @@ func TestFlagsAddTheOtherServersInC(t *testing.T) {
 		got[m.Workload.Kind] = names
 	}
 	for kind, want := range map[comparison.Kind][]string{
-		comparison.Churn:     {"C", "echod epoll", "C io_uring", "C again"},
-		comparison.Datagrams: {"C", "echod epoll", "C again"},
-		comparison.Trains:    {"C", "echod epoll", "C again", "C recvmmsg"},
+		comparison.Churn:     {"C", "echod epoll", "C io_uring"},
+		comparison.Datagrams: {"C", "echod epoll"},
+		comparison.Trains:    {"C", "echod epoll", "C recvmmsg"},
 	} {
 		if !slices.Equal(got[kind], want) {
 			t.Errorf("%s: got %q, want %q", kind, got[kind], want)

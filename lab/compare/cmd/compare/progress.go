@@ -12,56 +12,61 @@ import (
 
 // progress writes the progress and the remaining time to standard error.
 type progress struct {
-	out   io.Writer
-	start time.Time
-	bench comparison.Runner
-	total time.Duration // expected
-	done  time.Duration // of that
+	out    io.Writer
+	runner comparison.Runner
+	left   time.Duration // of the cases that are not finished, as expected
+	last   time.Time     // when a line was written
 }
 
-func newProgress(b comparison.Runner, cases []comparison.Case) *progress {
-	p := &progress{out: os.Stderr, start: time.Now(), bench: b}
+func newProgress(r comparison.Runner, cases []comparison.Case) *progress {
+	p := &progress{out: os.Stderr, runner: r}
 	for _, m := range cases {
-		p.total += m.Expected(b)
+		p.left += r.Expected(m)
 	}
-	fmt.Fprintf(p.out, "about %v\n", p.total.Round(time.Second))
+	fmt.Fprintf(p.out, "about %v\n", p.left.Round(time.Second))
 	return p
 }
 
-// round returns a function that reports each round of m.
+// round returns a function that reports a round of m every few seconds.
 func (p *progress) round(m comparison.Case) func(int, comparison.Result) {
+	p.last = time.Now()
 	return func(i int, soFar comparison.Result) {
-		p.done += m.Expected(p.bench) / time.Duration(m.Rounds)
-		fmt.Fprintf(p.out, "%s: round %d of %d: %s; %v left\n", m.Key(), i+1, m.Rounds, last(soFar), p.left(time.Since(p.start)))
+		if time.Since(p.last) < 5*time.Second {
+			return
+		}
+		p.last = time.Now()
+		fmt.Fprintf(p.out, "%s: round %d: %s\n", m.Key(), i+1, summary(soFar))
 	}
 }
 
-// left estimates the remaining time: the expected time, corrected by how much longer the
-// finished part took.
-func (p *progress) left(elapsed time.Duration) time.Duration {
-	if p.done == 0 {
-		return p.total
+// finished reports the result of a case.
+func (p *progress) finished(m comparison.Case, result comparison.Result) {
+	p.left -= p.runner.Expected(m)
+	fmt.Fprintf(p.out, "%s: %s", m.Key(), summary(result))
+	if why := result.CannotTell(); why != "" {
+		fmt.Fprintf(p.out, "; no verdict: %s", why)
 	}
-	rest := float64(p.total-p.done) * float64(elapsed) / float64(p.done)
-	return time.Duration(rest).Round(time.Second)
+	fmt.Fprintf(p.out, "; about %v left\n", p.left.Round(time.Second))
 }
 
-// last formats the results of the last round.
-func last(soFar comparison.Result) string {
+// summary formats the results until now.
+func summary(soFar comparison.Result) string {
 	var all []string
-	for i, e := range soFar.Servers {
+	for _, e := range soFar.Servers {
 		switch {
 		case e.Failure != "":
 			all = append(all, e.Name+" failed")
-		case soFar.Workload.Kind == comparison.Idle:
-			bytes := comparison.Memory.Values(e)
-			all = append(all, fmt.Sprintf("%s %.0f B", e.Name, bytes[len(bytes)-1]))
-		case i > 0:
-			ratios := comparison.Throughput.Ratios(e, soFar.Servers[0])
-			if len(ratios) > 0 {
-				all = append(all, fmt.Sprintf("%s %.2f", e.Name, ratios[len(ratios)-1]))
-			}
+		case len(e.IdleBytes) > 0:
+			all = append(all, fmt.Sprintf("%s %.0f B", e.Name, e.IdleBytes[len(e.IdleBytes)-1]))
 		}
+	}
+	for _, c := range soFar.Comparisons {
+		if c.Base == soFar.Servers[0].Name || c.Base == comparison.BuildB {
+			all = append(all, fmt.Sprintf("%s/%s %s", c.Server, c.Base, c.Throughput))
+		}
+	}
+	if soFar.Tried > 0 {
+		all = append(all, fmt.Sprintf("%d of %d slices thrown away", soFar.Discards(), soFar.Tried))
 	}
 	return strings.Join(all, ", ")
 }

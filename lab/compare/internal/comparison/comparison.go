@@ -1,17 +1,18 @@
 // Package comparison compares echo servers on one machine. They take turns under the same
-// load from the same client, in short rounds, with the server on one CPU and the client on
+// load, in slices of a fraction of a second, with the server on one CPU and the client on
 // another. The results are ratios, because a rate is valid only for one machine at one time.
 //
-// A Case is a workload and the servers that are compared under it. A Runner runs it. A
-// Report has the raw samples. The tables and the chart are made from the report.
+// A Case is a workload and the servers that are compared under it. A Runner runs it: all
+// servers and their load generators stay up, and each round has one slice of each server, in
+// random order. A Report has the samples and the intervals. The tables and the chart are made
+// from the report.
 //
 // It runs only on Linux: it uses taskset(1) and proc_stat(5).
 package comparison
 
 import (
-	"context"
+	"fmt"
 	"slices"
-	"time"
 )
 
 // Case is one workload and the servers that are compared under it. The first server is the
@@ -19,124 +20,158 @@ import (
 type Case struct {
 	Workload Workload
 	Servers  []Server
-	Rounds   int
-	// Free lets servers and client use both CPUs, for servers that can use more than
-	// one.
+	// Pairs are compared in addition to each server and the base, and to the pairs that a
+	// goal names.
+	Pairs []Versus
+	// Precision ends a comparison: both ends of its interval are at most this share of the
+	// median away from it. 0 is 0.02.
+	Precision float64
+	// Free lets servers and clients use both CPUs, for servers that can use more than one.
+	// Two generators share the connections.
 	Free bool
+}
+
+// Versus names two servers of a case whose ratio is of interest.
+type Versus struct {
+	Server string `json:"server"`
+	Base   string `json:"base"`
 }
 
 // Result has the samples of one case.
 type Result struct {
-	Workload Workload       `json:"workload"`
-	Free     bool           `json:"free,omitempty"`
-	Servers  []ServerResult `json:"contenders"` // the first is the base of the ratios
+	Workload    Workload       `json:"workload"`
+	Free        bool           `json:"free,omitempty"`
+	Tried       int            `json:"tried,omitempty"`     // slices, with those that were thrown away
+	Disturbed   bool           `json:"disturbed,omitempty"` // the case ended early, because too many slices were thrown away
+	Comparisons []Comparison   `json:"comparisons,omitempty"`
+	Servers     []ServerResult `json:"servers"` // the first is the base of the ratios
 }
 
 // ServerResult has the samples of one server in a case. A server that fails does not run
-// again in the case; its earlier rounds are kept.
+// again in the case; its earlier slices are kept.
 type ServerResult struct {
-	Name    string `json:"name"`
-	Failure string `json:"failure,omitempty"`
-	Rounds  []Pair `json:"rounds,omitempty"`
+	Name      string    `json:"name"`
+	Failure   string    `json:"failure,omitempty"`
+	Slices    []Slice   `json:"slices,omitempty"` // at most one in each round
+	Discarded []Discard `json:"discarded,omitempty"`
+	// IdleBytes is the memory for each idle connection of several new processes. It is
+	// negative if a server freed more than the connections need. Only with Idle.
+	IdleBytes []float64 `json:"idle_bytes,omitempty"`
 	// Shares is the number of connections of each loop, in descending order, for several
 	// new processes. Only in a case with Free.
 	Shares [][]int `json:"shares,omitempty"`
 }
 
+// Slice is what one server did in one round.
+type Slice struct {
+	Round int `json:"round"`
+	Sample
+}
+
+// Discard is a slice that was thrown away.
+type Discard struct {
+	Round int `json:"round"`
+	Disturbance
+}
+
+// Comparison has the intervals of a server relative to a base, over the rounds in which both
+// have a slice. It depends only on the slices and the seed.
+type Comparison struct {
+	Versus
+	Throughput Interval `json:"throughput"`
+	CPU        Interval `json:"cpu"`
+}
+
+// Sample is the result of one slice of one server.
+type Sample struct {
+	Seconds       float64 `json:"seconds"`
+	Messages      float64 `json:"messages"`
+	Lost          float64 `json:"lost,omitempty"` // datagrams that did not come back
+	ClientSeconds float64 `json:"client_seconds"` // CPU time
+	ServerSeconds float64 `json:"server_seconds"` // CPU time
+}
+
+// interval returns the interval of a metric: Throughput or CPU.
+func (c Comparison) interval(m Metric) Interval {
+	if m.Name == CPU.Name {
+		return c.CPU
+	}
+	return c.Throughput
+}
+
 // Key returns the name of the case on the command line.
-func (m Case) Key() string {
-	if m.Free {
+func (m Case) Key() string { return Result{Workload: m.Workload, Free: m.Free}.Key() }
+
+// Key returns the name of the case on the command line.
+func (r Result) Key() string {
+	if r.Free {
 		return "loops"
 	}
-	return m.Workload.Key()
+	return r.Workload.Key()
 }
 
-// numSamples returns the number of samples if no server fails.
-func (m Case) numSamples() int { return 2 * m.Rounds * len(m.Servers) }
-
-// Expected returns about how long the case takes.
-func (m Case) Expected(b Runner) time.Duration {
-	const start = 60 * time.Millisecond // of a server
-	sample := start + b.Warmup + b.Measure + time.Duration(m.Workload.Conns)*40*time.Microsecond
-	if m.Workload.Kind == Idle {
-		sample = start + memorySettleTime + time.Duration(m.Workload.Conns)*80*time.Microsecond
+// server returns the result of a server.
+func (r Result) server(name string) (ServerResult, bool) {
+	i := slices.IndexFunc(r.Servers, func(e ServerResult) bool { return e.Name == name })
+	if i < 0 {
+		return ServerResult{}, false
 	}
-	return time.Duration(m.numSamples()) * sample
+	return r.Servers[i], true
 }
 
-// Run runs a case. It calls progress after each round. It returns an error only if ctx is
-// canceled; a server that fails is not an error.
-func (b Runner) Run(ctx context.Context, m Case, progress func(round int, soFar Result)) (Result, error) {
-	result := Result{Workload: m.Workload, Free: m.Free}
-	for _, c := range m.Servers {
-		result.Servers = append(result.Servers, ServerResult{Name: c.Name})
-	}
-	for i := range m.Rounds {
-		b.round(ctx, i, m, result.Servers)
-		if err := ctx.Err(); err != nil {
-			return Result{}, err
-		}
-		progress(i, result)
-		if result.Servers[0].Failure != "" {
-			break // there is no base for the ratios
-		}
-	}
-	if m.Free {
-		b.share(ctx, m, result.Servers)
-	}
-	return result, ctx.Err()
+// ran reports whether a server of this name is in the case and has not failed.
+func (r Result) ran(name string) bool {
+	e, ok := r.server(name)
+	return ok && e.Failure == ""
 }
 
-// share counts the connections of each loop of the servers three times, because the shares
-// can vary.
-func (b Runner) share(ctx context.Context, m Case, entries []ServerResult) {
-	for i, c := range m.Servers {
-		for range 3 {
-			shares, err := b.Shares(ctx, c, m.Workload.Conns)
-			if err != nil {
-				entries[i].Failure = err.Error()
-				break
-			}
-			entries[i].Shares = append(entries[i].Shares, shares)
-		}
+// compare returns the comparison of two servers. It reports false if one of them failed, or
+// if they have no round in common.
+func (r Result) compare(v Versus, seed uint64) (Comparison, bool) {
+	server, _ := r.server(v.Server)
+	base, _ := r.server(v.Base)
+	ratios := Throughput.Ratios(server, base)
+	if !r.ran(v.Server) || !r.ran(v.Base) || len(ratios) == 0 {
+		return Comparison{}, false
 	}
+	return Comparison{v, IntervalOf(ratios, seed), IntervalOf(CPU.Ratios(server, base), seed)}, true
 }
 
-// round runs round i and appends its samples to entries.
-func (b Runner) round(ctx context.Context, i int, m Case, entries []ServerResult) {
-	pairs, taken := make([]Pair, len(entries)), make([]int, len(entries))
-	for _, index := range order(i, len(entries)) {
-		if entries[index].Failure != "" || ctx.Err() != nil {
-			continue
-		}
-		sample, err := b.sample(ctx, m.Servers[index], m.Workload, m.Free)
-		if err != nil {
-			entries[index].Failure = err.Error()
-			continue
-		}
-		pairs[index][taken[index]] = sample
-		if taken[index]++; taken[index] == len(pairs[index]) {
-			entries[index].Rounds = append(entries[index].Rounds, pairs[index])
-		}
+// comparison returns a comparison that was made before.
+func (r Result) comparison(v Versus) (Comparison, bool) {
+	i := slices.IndexFunc(r.Comparisons, func(c Comparison) bool { return c.Versus == v })
+	if i < 0 {
+		return Comparison{}, false
 	}
+	return r.Comparisons[i], true
 }
 
-// order returns the order in which n servers run in round i, by index. Each runs twice, in
-// mirrored order, so that a steady drift (e.g. of the temperature, or of other load) has the
-// same effect on all of them. The first two servers are in the middle, as ABBA and BAAB in
-// turn, because their ratio is the most important one.
-func order(i, n int) []int {
-	indexes := make([]int, n)
-	for s := range indexes {
-		indexes[s] = s
-		if other := s ^ 1; i%2 == 1 && other < n {
-			indexes[s] = other
-		}
+// Discards returns the number of slices that were thrown away.
+func (r Result) Discards() int {
+	n := 0
+	for _, e := range r.Servers {
+		n += len(e.Discarded)
 	}
-	mirrored := slices.Clone(indexes)
-	slices.Reverse(mirrored)
-	return append(mirrored, indexes...)
+	return n
 }
 
-// Pair has the two samples of one server in one round.
-type Pair [2]Sample
+// CannotTell returns why no verdict of the case can be given, or "": too many slices were
+// disturbed, or the base compared with itself is not at 1, or has too few pairs.
+func (r Result) CannotTell() string {
+	if r.Disturbed {
+		return fmt.Sprintf("%d of %d slices were disturbed", r.Discards(), r.Tried)
+	}
+	base := r.Servers[0].Name
+	c, ok := r.comparison(Versus{base + again, base})
+	switch {
+	case r.Workload.Kind == Idle: // its limits are bytes, and no ratios to a base
+		return ""
+	case !ok:
+		return "the base was not compared with itself"
+	case c.Throughput.Pairs < minPairs:
+		return fmt.Sprintf("%d pairs, want %d", c.Throughput.Pairs, minPairs)
+	case !c.Throughput.contains(1):
+		return fmt.Sprintf("%s is at %s of itself", base, c.Throughput)
+	}
+	return ""
+}

@@ -18,24 +18,58 @@ import (
 // memorySettleTime is the time between the last connection and the measurement of memory.
 const memorySettleTime = 300 * time.Millisecond
 
-// measureMemory returns the memory of the server for each idle connection. It reads the
-// memory before the first connection, and again while all connections are open.
-func (s *process) measureMemory(ctx context.Context, w Workload) (Sample, error) {
+// idleRounds is the number of new processes of each server whose memory is measured: it
+// varies little, and one takes seconds.
+const idleRounds = 3
+
+// measureIdle measures the memory of new processes of each server. The first value of
+// progress is the number of the round.
+func (b Runner) measureIdle(ctx context.Context, m Case, progress func(int, Result)) (Result, error) {
+	result := Result{Workload: m.Workload}
+	for _, s := range m.Servers {
+		result.Servers = append(result.Servers, ServerResult{Name: s.Name})
+	}
+	for round := range min(idleRounds, b.MaxPairs) {
+		for i, s := range m.Servers {
+			entry := &result.Servers[i]
+			if entry.Failure != "" || ctx.Err() != nil {
+				continue
+			}
+			bytes, err := b.idleBytes(ctx, s, m.Workload)
+			if err != nil {
+				entry.Failure = err.Error()
+				continue
+			}
+			entry.IdleBytes = append(entry.IdleBytes, bytes)
+		}
+		progress(round, result)
+	}
+	return result, ctx.Err()
+}
+
+// idleBytes returns the memory of a new server for each idle connection. It reads the memory
+// before the first connection, and again while all connections are open.
+func (b Runner) idleBytes(ctx context.Context, c Server, w Workload) (float64, error) {
+	s, err := c.start(ctx, strconv.Itoa(b.ServerCPU), b.Nice)
+	if err != nil {
+		return 0, err
+	}
+	defer s.stop()
 	before, err := anonMemory(s.cmd.Process.Pid)
 	if err != nil {
-		return Sample{}, err
+		return 0, err
 	}
 	conns, err := openConns(ctx, s.port, w.Conns, w.Size)
 	defer conns.close()
 	if err != nil {
-		return Sample{}, err
+		return 0, err
 	}
 	time.Sleep(memorySettleTime)
 	after, err := anonMemory(s.cmd.Process.Pid)
 	if err != nil {
-		return Sample{}, err
+		return 0, err
 	}
-	return Sample{IdleBytes: float64(after-before) / float64(w.Conns)}, nil
+	return float64(after-before) / float64(w.Conns), nil
 }
 
 // connections are open connections.
@@ -90,6 +124,24 @@ func anonMemory(pid int) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("%s: no line Pss_Anon", name)
+}
+
+// share counts the connections of each loop of the servers three times, because the shares
+// can vary.
+func (b Runner) share(ctx context.Context, m Case, entries []ServerResult) {
+	for i, c := range m.Servers {
+		for range 3 {
+			if entries[i].Failure != "" {
+				break
+			}
+			shares, err := b.Shares(ctx, c, m.Workload.Conns)
+			if err != nil {
+				entries[i].Failure = err.Error()
+				continue
+			}
+			entries[i].Shares = append(entries[i].Shares, shares)
+		}
+	}
 }
 
 // Shares returns how many of n connections each loop of a server has, in descending order. A

@@ -2,6 +2,7 @@ package comparison
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -11,6 +12,15 @@ import (
 	"testing"
 	"time"
 )
+
+// oneSlice runs the load generator of w against s for one slice.
+func oneSlice(b Runner, s *process, w Workload) (Sample, error) {
+	got, stderr, err := runGenerator(b, s.port, w, "", "-t", fmt.Sprint(b.Measure.Seconds()))
+	if err != nil || len(got) != 1 {
+		return Sample{}, fmt.Errorf("%v: %s", err, stderr)
+	}
+	return got[0], nil
+}
 
 // here returns a server in this process.
 func here(t *testing.T, addr net.Addr) *process {
@@ -63,7 +73,7 @@ func TestLostDatagramsAreCountedAndTheirSlotsReused(t *testing.T) {
 				}
 				return 1, datagram
 			})
-			got, err := b.load(t.Context(), s, Workload{kind, 2, 64, 4}, "0,1")
+			got, err := oneSlice(b, s, Workload{kind, 2, 64, 4})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +89,7 @@ func TestDuplicateAnswerIsOneMessage(t *testing.T) {
 	b := shortRunner(t)
 	for _, kind := range datagramKinds {
 		s, received := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) { return 2, datagram })
-		got, err := b.load(t.Context(), s, Workload{kind, 2, 64, 4}, "0,1")
+		got, err := oneSlice(b, s, Workload{kind, 2, 64, 4})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +106,7 @@ func TestDatagramOfAnotherLengthIsAnError(t *testing.T) {
 			s, _ := datagramServer(t, func(_ int64, datagram []byte) (int, []byte) {
 				return 1, bytes.Repeat(datagram, 2)[:length]
 			})
-			got, err := b.load(t.Context(), s, Workload{kind, 1, 64, 1}, "0,1")
+			got, err := oneSlice(b, s, Workload{kind, 1, 64, 1})
 			if err == nil || !strings.Contains(err.Error(), "another length") {
 				t.Errorf("%s, %d bytes: got %+v, %v, want an error", kind, length, got, err)
 			}
@@ -145,7 +155,7 @@ func TestChurnChecksTheMessageAndTheEnd(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := b.load(t.Context(), streamServer(t, tt.serve), Workload{Churn, 2, 64, 1}, "0,1")
+			got, err := oneSlice(b, streamServer(t, tt.serve), Workload{Churn, 2, 64, 1})
 			switch {
 			case tt.want == "" && (err != nil || got.Messages == 0):
 				t.Errorf("got %+v, %v, want messages", got, err)
@@ -159,7 +169,7 @@ func TestChurnChecksTheMessageAndTheEnd(t *testing.T) {
 func TestLoadFailsWhenTheServerClosesAConnection(t *testing.T) {
 	b := shortRunner(t)
 	s := streamServer(t, func(c net.Conn) { io.CopyN(c, c, 64) })
-	got, err := b.load(t.Context(), s, Workload{Stream, 1, 64, 1}, "0,1")
+	got, err := oneSlice(b, s, Workload{Stream, 1, 64, 1})
 	if err == nil {
 		t.Errorf("got %+v, want an error", got)
 	}
@@ -174,9 +184,13 @@ func TestEveryGoServerEchoes(t *testing.T) {
 	for network, w := range map[string]Workload{"tcp": {Stream, 2, 64, 1}, "udp": {Datagrams, 2, 64, 1}} {
 		for _, c := range GoServers(dir, network) {
 			t.Run(network+" "+c.Name, func(t *testing.T) {
-				s, err := b.sample(t.Context(), c, w, false)
-				if err != nil || s.Messages == 0 {
-					t.Errorf("got %+v, %v, want messages", s, err)
+				s, err := c.start(t.Context(), b.cpus(), 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.stop()
+				if got, err := oneSlice(b, s, w); err != nil || got.Messages == 0 {
+					t.Errorf("got %+v, %v, want messages", got, err)
 				}
 			})
 		}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -64,6 +65,29 @@ func BuildEchod(ctx context.Context, repo, dir string) (string, error) {
 	return program, nil
 }
 
+// FindBuild returns a program: what itself if it is the path of one, or else cmd/echod of the
+// git revision of that name, which it builds into dir. repo is the root of the repository.
+func FindBuild(ctx context.Context, repo, what, dir string) (string, error) {
+	if info, err := os.Stat(what); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		return filepath.Abs(what)
+	}
+	commit := firstLine(output(ctx, repo, "git", "rev-parse", "--verify", "--quiet", "--end-of-options", what+"^{commit}"))
+	if commit == "" {
+		return "", fmt.Errorf("%q is neither a program nor a git revision of %s", what, repo)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", err
+	}
+	tree := filepath.Join(dir, "tree")
+	add := exec.CommandContext(ctx, "git", "-C", repo, "worktree", "add", "--quiet", "--detach", tree, commit)
+	if err := run(add); err != nil {
+		return "", fmt.Errorf("git worktree add: %w", err)
+	}
+	// Also after an interrupt: git remembers a tree that it did not remove itself.
+	defer exec.Command("git", "-C", repo, "worktree", "remove", "--force", tree).Run()
+	return BuildEchod(ctx, tree, dir)
+}
+
 // ModuleDir returns the directory of this module. The working directory must be in it.
 func ModuleDir(ctx context.Context) (string, error) {
 	list := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Path}} {{.Dir}}")
@@ -92,6 +116,8 @@ type Environment struct {
 	Processors  int      `json:"processors"` // that this process may use
 	ServerCPU   int      `json:"server_cpu"`
 	ClientCPU   int      `json:"client_cpu"`
+	Nice        int      `json:"nice"`
+	RunTime     string   `json:"run_time"` // where the kernel says how long other processes ran; "": nowhere
 	Kernel      string   `json:"kernel"`
 	Go          string   `json:"go"`
 	CC          string   `json:"cc"`
@@ -108,6 +134,8 @@ func (b Runner) Environment(ctx context.Context, module string) Environment {
 		Processors:  runtime.NumCPU(),
 		ServerCPU:   b.ServerCPU,
 		ClientCPU:   b.ClientCPU,
+		Nice:        b.Nice,
+		RunTime:     findRunTime().Path,
 		Kernel:      firstLine(read("/proc/sys/kernel/osrelease")),
 		Go:          runtime.Version(),
 		CC:          firstLine(output(ctx, module, "cc", "--version")),
@@ -117,10 +145,11 @@ func (b Runner) Environment(ctx context.Context, module string) Environment {
 	}
 }
 
-// otherModules returns the modules of a list without the first, which is this module.
+// otherModules returns the modules of a list that have servers: all but the first, which is
+// this module, and those of the Go project.
 func otherModules(list string) []string {
 	modules := strings.FieldsFunc(list, func(r rune) bool { return r == '\n' })
-	return modules[min(1, len(modules)):]
+	return slices.DeleteFunc(modules[min(1, len(modules)):], func(m string) bool { return strings.HasPrefix(m, "golang.org/x/") })
 }
 
 // output returns the standard output of a command that runs in dir.

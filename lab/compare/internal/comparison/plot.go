@@ -34,7 +34,7 @@ var colours = []string{"#d55e00", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#
 
 // WriteSVG draws the ratios to C: throughput on the left, client and server CPU per message on the
 // right, a row for each workload. For each server it draws the median as a dot and the
-// quartiles as a line. The axis is logarithmic, so that 2 and 1/2 have the same distance
+// interval as a line with ends. The axis is logarithmic, so that 2 and 1/2 have the same distance
 // from 1.
 func (r Report) WriteSVG(w io.Writer) error {
 	cases := r.cases()
@@ -49,7 +49,7 @@ func (r Report) WriteSVG(w io.Writer) error {
 			labels-10, p.middle(i), html.EscapeString(result.Workload.String()))
 	}
 	p.panel(labels, "throughput: more is better", Throughput, cases)
-	p.panel(labels+panel+gap, "CPU per message, of client and server: less is better", ProcessCPU, cases)
+	p.panel(labels+panel+gap, "CPU per message, of client and server: less is better", CPU, cases)
 	p.add(`</svg>`)
 	_, err := io.WriteString(w, p.b.String())
 	return err
@@ -99,18 +99,21 @@ func (p *chart) panel(x int, title string, m Metric, cases []Result) {
 	}
 	for i, result := range cases {
 		for _, e := range result.Servers[1:] {
-			if ratios := m.Ratios(e, result.Servers[0]); len(ratios) > 0 && e.Failure == "" {
+			if c, ok := result.comparison(Versus{e.Name, result.Servers[0].Name}); ok {
 				y := p.middle(i) + lane*slices.Index(p.names, e.Name) - lane*(len(p.names)-1)/2
-				p.dot(float64(x), y, e.Name, SpreadOf(ratios))
+				p.dot(float64(x), y, e.Name, c.interval(m))
 			}
 		}
 	}
 }
 
-func (p *chart) dot(x float64, y int, name string, s Spread) {
+func (p *chart) dot(x float64, y int, name string, s Interval) {
 	colour := p.colour(name)
 	p.add(`<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="%s" stroke-width="2"/>`,
-		x+xOffset(s.Q1), x+xOffset(s.Q3), y, y, colour)
+		x+xOffset(s.Low), x+xOffset(s.High), y, y, colour)
+	for _, end := range []float64{s.Low, s.High} {
+		p.add(`<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="%s"/>`, x+xOffset(end), x+xOffset(end), y-3, y+3, colour)
+	}
 	radius := 3.0
 	if isEchod(name) {
 		radius = 4.5

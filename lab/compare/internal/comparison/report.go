@@ -1,31 +1,37 @@
 package comparison
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// Report has the raw samples of a run. The tables and the chart are made from it, now or
-// later.
+// Report has the samples of a run. The tables and the chart are made from it, now or later.
 type Report struct {
 	Date        time.Time   `json:"date"`
 	Environment Environment `json:"environment"`
+	Seed        uint64      `json:"seed"`
 	Warmup      float64     `json:"warmup_seconds"`
-	Seconds     float64     `json:"seconds"` // of each sample; a server has two in a round
+	Seconds     float64     `json:"seconds"`   // of each slice
+	Tolerance   float64     `json:"tolerance"` // the share of a slice that other processes could have
 	Results     []Result    `json:"results"`
 }
 
-// Save writes the report to a file as JSON.
+// Save writes the report to a file as JSON. Each slice is a line.
 func (r Report) Save(name string) error {
-	text, err := json.MarshalIndent(r, "", "\t")
+	text, err := json.Marshal(r)
 	if err != nil {
 		return err
+	}
+	for _, start := range []string{`{"round":`, `{"workload":`, `{"server":`, `{"name":`} {
+		text = bytes.ReplaceAll(text, []byte(start), []byte("\n"+start))
 	}
 	return os.WriteFile(name, append(text, '\n'), 0o644)
 }
@@ -52,17 +58,19 @@ func (r Report) Checks() []Check {
 	return all
 }
 
-// WriteMarkdown writes tables of median ratios with quartiles. The cells are padded for
-// terminals.
+// WriteMarkdown writes tables of medians with intervals, and the verdicts. The cells are
+// padded for terminals.
 func (r Report) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
 	r.writeHead(&b)
-	section(&b, "Targets", r.targetRows())
+	section(&b, "Goals", r.goalRows())
+	section(&b, "A and B", r.buildRows())
 	section(&b, "Throughput, ratio to C", r.ratioRows(Throughput))
-	section(&b, "Client + server CPU per message, ratio to C", r.ratioRows(ProcessCPU))
+	section(&b, "CPU time of client and server per message, ratio to C", r.ratioRows(CPU))
 	section(&b, "Lost datagrams, in percent of those that came back", r.lossRows())
 	section(&b, "Memory for each idle connection", r.memoryRows())
 	section(&b, "Connections of each loop", r.shareRows())
+	section(&b, "Slices", r.sliceRows())
 	section(&b, "Failures", r.failureRows())
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -74,21 +82,18 @@ func (r Report) writeHead(b *strings.Builder) {
 	fmt.Fprintf(b, "* %s, %d processors: server on %d, client on %d\n", e.Processor, e.Processors, e.ServerCPU, e.ClientCPU)
 	fmt.Fprintf(b, "* Linux %s, %s, %s\n", e.Kernel, e.Go, e.CC)
 	fmt.Fprintf(b, "* echod %s; %s\n", e.Commit, strings.Join(e.Modules, ", "))
-	fmt.Fprintf(b, "* load average before: %s\n", e.LoadAverage)
-	fmt.Fprintf(b, "* %d rounds; in each, two samples of %g s after %g s of warm-up for every server, in mirrored order\n",
-		r.rounds(), r.Seconds, r.Warmup)
-	fmt.Fprintf(b, "* a cell is the median of the rounds with the quartiles; C is 1\n")
-}
-
-// rounds returns the number of rounds.
-func (r Report) rounds() int {
-	most := 0
-	for _, result := range r.Results {
-		for _, e := range result.Servers {
-			most = max(most, len(e.Rounds))
-		}
+	fmt.Fprintf(b, "* load average before: %s; nice value %d; seed %d\n", e.LoadAverage, e.Nice, r.Seed)
+	fmt.Fprintf(b, "* slices of %g s after %g s of warm-up; a ratio is that of two slices of one round\n", r.Seconds, r.Warmup)
+	switch {
+	case r.Tolerance == 0:
+		fmt.Fprintf(b, "* no slice is thrown away, even if it was disturbed\n")
+	case e.RunTime == "":
+		fmt.Fprintf(b, "* **this kernel does not say how long other processes ran: only stolen time and involuntary switches are seen**\n")
+	default:
+		fmt.Fprintf(b, "* a slice is thrown away if other processes ran for more than %g %% of it (%s), if time was stolen, or after more than %d involuntary switches a second\n",
+			r.Tolerance*100, e.RunTime, switchesPerSecond)
 	}
-	return most
+	fmt.Fprintf(b, "* a cell is the median of the ratios with its 95 %% interval; C is 1\n")
 }
 
 // section writes a table. The first row is the head. It omits a table without other rows.
@@ -115,29 +120,67 @@ func section(b *strings.Builder, title string, rows [][]string) {
 	}
 }
 
-func (r Report) targetRows() [][]string {
-	rows := [][]string{{"workload", "server", "base", "messages/s", "throughput", "≥", "client + server CPU", "≤", "verdict"}}
+func (r Report) goalRows() [][]string {
+	rows := [][]string{{"workload", "server", "base", "goal", "measured", "pairs", "CPU", "verdict"}}
 	for _, c := range r.Checks() {
-		if c.Want.Bytes > 0 || c.ServerResult.Failure != "" || c.Base.Failure != "" || len(c.ServerResult.Rounds) == 0 {
-			rows = append(rows, []string{c.Result.Workload.String(), c.ServerResult.Name, c.Base.Name, "", "", "", "", "", c.Verdict()})
-			continue
+		pairs, cpu := "", ""
+		if n := c.Comparison.Throughput.Pairs; n > 0 {
+			pairs, cpu = strconv.Itoa(n), c.Comparison.CPU.String()
 		}
-		rows = append(rows, []string{
-			c.Result.Workload.String(), c.ServerResult.Name, c.Base.Name,
-			fmt.Sprintf("%.0f", SpreadOf(Throughput.Values(c.ServerResult)).Median),
-			SpreadOf(Throughput.Ratios(c.ServerResult, c.Base)).String(), target(c.Want.Throughput),
-			SpreadOf(ProcessCPU.Ratios(c.ServerResult, c.Base)).String(), target(c.Want.CPU),
-			c.Verdict(),
-		})
+		rows = append(rows, []string{c.Result.Workload.String(), c.Goal.Server, c.Goal.Base, c.Goal.Limit(),
+			c.Measured(), pairs, cpu, c.String()})
 	}
 	return rows
 }
 
-func target(ratio float64) string {
-	if ratio == 0 {
+// buildRows compares the builds A and B.
+func (r Report) buildRows() [][]string {
+	rows := [][]string{{"workload", "A/B", "pairs", "CPU", "verdict"}}
+	for _, result := range r.Results {
+		if v, ok := result.CompareBuilds(); ok {
+			rows = append(rows, []string{result.Workload.String(), v.Throughput.String(),
+				strconv.Itoa(v.Throughput.Pairs), v.CPU.String(), v.Verdict})
+		}
+	}
+	return rows
+}
+
+// sliceRows says how many slices were thrown away, and how far the base is from itself.
+func (r Report) sliceRows() [][]string {
+	rows := [][]string{{"workload", "slices", "thrown away", "most frequent reason", "base against itself", "verdicts"}}
+	for _, result := range r.Results {
+		if result.Tried == 0 {
+			continue
+		}
+		itself, verdicts := "", "valid"
+		if c, ok := result.comparison(Versus{result.Servers[0].Name + again, result.Servers[0].Name}); ok {
+			itself = c.Throughput.String()
+		}
+		if why := result.CannotTell(); why != "" {
+			verdicts = "none: " + why
+		}
+		rows = append(rows, []string{result.Workload.String(), strconv.Itoa(result.Tried),
+			strconv.Itoa(result.Discards()), result.mainReason(), itself, verdicts})
+	}
+	return rows
+}
+
+// mainReason returns the most frequent reason why slices were thrown away, with its median.
+func (r Result) mainReason() string {
+	amounts := map[string][]float64{}
+	most := ""
+	for _, e := range r.Servers {
+		for _, d := range e.Discarded {
+			amounts[d.Reason] = append(amounts[d.Reason], d.Amount)
+			if n := len(amounts[d.Reason]); n > len(amounts[most]) {
+				most = d.Reason
+			}
+		}
+	}
+	if most == "" {
 		return ""
 	}
-	return fmt.Sprintf("%.2f", ratio)
+	return fmt.Sprintf("%s (%d times)", Disturbance{most, median(amounts[most])}, len(amounts[most]))
 }
 
 // cases returns the results with C as the base.
@@ -181,13 +224,16 @@ func (r Report) ratioRows(m Metric) [][]string {
 
 func (r Result) cell(m Metric, name string) string {
 	e, ok := r.server(name)
-	switch ratios := m.Ratios(e, r.Servers[0]); {
+	c, compared := r.comparison(Versus{name, r.Servers[0].Name})
+	switch {
 	case !ok:
 		return ""
-	case e.Failure != "" || len(ratios) == 0:
+	case e.Failure != "":
 		return "failed"
+	case !compared:
+		return "not measured"
 	default:
-		return SpreadOf(ratios).String()
+		return c.interval(m).String()
 	}
 }
 
@@ -195,9 +241,8 @@ func (r Report) lossRows() [][]string {
 	rows := [][]string{{"workload", "server", "lost"}}
 	for _, result := range r.cases() {
 		for _, e := range result.Servers {
-			if result.Workload.isUDP() && len(e.Rounds) > 0 {
-				lost := SpreadOf(Loss.Values(e)).Median * 100
-				rows = append(rows, []string{result.Workload.String(), e.Name, fmt.Sprintf("%.3f", lost)})
+			if result.Workload.isUDP() && len(e.Slices) > 0 {
+				rows = append(rows, []string{result.Workload.String(), e.Name, fmt.Sprintf("%.3f", median(Loss.Values(e))*100)})
 			}
 		}
 	}
@@ -205,16 +250,11 @@ func (r Report) lossRows() [][]string {
 }
 
 func (r Report) memoryRows() [][]string {
-	rows := [][]string{{"workload", "server", "bytes", "lowest", "highest", "≤"}}
+	rows := [][]string{{"workload", "server", "bytes (lowest–highest)"}}
 	for _, result := range r.Results {
 		for _, e := range result.Servers {
-			if result.Workload.Kind == Idle && len(e.Rounds) > 0 {
-				s, most := SpreadOf(Memory.Values(e)), ""
-				if isEchod(e.Name) && e.Name != EchodName("net") {
-					most = fmt.Sprintf("%.0f", targetOf(result.Workload).Bytes)
-				}
-				rows = append(rows, []string{result.Workload.String(), e.Name,
-					fmt.Sprintf("%.0f", s.Median), fmt.Sprintf("%.0f", s.Min), fmt.Sprintf("%.0f", s.Max), most})
+			if len(e.IdleBytes) > 0 {
+				rows = append(rows, []string{result.Workload.String(), e.Name, bytesRange(e)})
 			}
 		}
 	}
@@ -236,12 +276,12 @@ func (r Report) shareRows() [][]string {
 }
 
 func (r Report) failureRows() [][]string {
-	rows := [][]string{{"workload", "server", "rounds before it", "reason"}}
+	rows := [][]string{{"workload", "server", "slices before it", "reason"}}
 	for _, result := range r.Results {
 		for _, e := range result.Servers {
 			if e.Failure != "" {
 				why := strings.NewReplacer("\n", " ", "|", "/").Replace(e.Failure)
-				rows = append(rows, []string{result.Workload.String(), e.Name, fmt.Sprint(len(e.Rounds)), why})
+				rows = append(rows, []string{result.Workload.String(), e.Name, fmt.Sprint(len(e.Slices)), why})
 			}
 		}
 	}

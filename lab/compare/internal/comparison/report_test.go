@@ -13,19 +13,26 @@ import (
 // sampleReport has an example of everything in a report.
 func sampleReport() Report {
 	failed := ServerResult{Name: "netpoll", Failure: "load: exit status 1\nthe server | ended a connection"}
-	two := at("echod epoll --loops 2", 1.1, 1)
+	one, two := at("echod epoll --loops 1", 1, 1), at("echod epoll --loops 2", 1.1, 1)
 	two.Shares = [][]int{{510, 490}}
-	return Report{
+	discarded := at(C, 1, 1)
+	discarded.Discarded = []Discard{{3, Disturbance{Others, 0.012}}, {4, Disturbance{Stolen, 0.01}}, {5, Disturbance{Others, 0.014}}}
+	r := Report{
 		Date:        time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC),
 		Environment: Environment{Processor: "A & B", Processors: 2, ClientCPU: 1, Kernel: "6.18", Go: "go1.26", CC: "cc"},
-		Warmup:      0.3, Seconds: 1,
+		Seed:        7, Warmup: 0.03, Seconds: 0.25, Tolerance: 0.02,
 		Results: []Result{
-			{Workload: Workload{Stream, 50, 64, 1}, Servers: []ServerResult{at(C, 1, 1), at("echod epoll", 0.99, 1.01), at("gnet", 0.125, 6), failed}},
+			{Workload: Workload{Stream, 50, 64, 1}, Tried: 99, Servers: []ServerResult{discarded, at("echod epoll", 0.99, 1.01), at("gnet", 0.125, 6), failed}},
 			{Workload: DatagramWorkloads()[1], Servers: []ServerResult{at(C, 1, 1), at("echod epoll", 0.9, 1)}},
-			{Workload: IdleWorkload(), Servers: []ServerResult{held(C, 0), held("echod epoll", 120)}},
-			{Workload: Workload{Stream, 1000, 64, 1}, Free: true, Servers: []ServerResult{at("echod epoll --loops 1", 1, 1), two}},
+			{Workload: IdleWorkload(), Servers: []ServerResult{held(C, 0), held("echod epoll", 65, 66, 64)}},
+			{Workload: Workload{Stream, 1000, 64, 1}, Free: true, Servers: []ServerResult{one, two}},
+			{Workload: Workload{Stream, 1, 64, 1}, Servers: []ServerResult{at(C, 1, 1), at(BuildA, 1.05, 1), at(BuildB, 1, 1)}},
 		},
 	}
+	for i := range r.Results {
+		r.Results[i] = compared(r.Results[i])
+	}
+	return r
 }
 
 func TestMarkdownHasEverything(t *testing.T) {
@@ -34,11 +41,13 @@ func TestMarkdownHasEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| 50×64 B         | echod epoll           | C                     | 990 ",
-		"| UDP 16×64 B×32 ", "**missed**: throughput",
-		"| idle 15000×64 B | echod epoll | 120 ",
+		"| 50×64 B         | echod epoll           | C                     | ≥ 0.97       | 0.990 (0.990–0.990) | 24 ",
+		"| UDP 16×64 B×32 ", "**missed**",
+		"| idle 15000×64 B | echod epoll           |                       | ≤ 66 B       | 65 (64–66) ",
 		"| 510 490 ", "1.04",
-		"| failed  |",
+		"| failed ", "seed 7", "does not say how long other processes ran",
+		"| 1×64 B   | 1.050 (1.050–1.050) | 24 ", "A is faster",
+		"| 99     | 3           | 13.0 ms of other processes (2 times) | 1.000 (1.000–1.000) | valid ",
 		"load: exit status 1 the server / ended a connection",
 	} {
 		if !strings.Contains(text.String(), want) {
@@ -76,8 +85,8 @@ func TestChartIsWellFormedAndHasEveryDot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// echod and gnet once and echod again, each in both panels; netpoll failed.
-	if got, want := strings.Count(text.String(), "<title>"), 6; got != want {
+	// C again, echod and gnet; C again and echod; C again, A and B: each in both panels; netpoll failed.
+	if got, want := strings.Count(text.String(), "<title>"), 2*(3+2+3); got != want {
 		t.Errorf("got %d dots, want %d", got, want)
 	}
 }
@@ -97,6 +106,9 @@ func TestSavedReportHasTheSameTables(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "report.json")
 	if err := sampleReport().Save(name); err != nil {
 		t.Fatal(err)
+	}
+	if lines := strings.Count(read(name), "\n"); lines < 24*12 {
+		t.Errorf("got %d lines, want one for each slice", lines)
 	}
 	again, err := Open(name)
 	if err != nil {

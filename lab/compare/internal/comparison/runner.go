@@ -1,93 +1,69 @@
 package comparison
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// Runner takes samples. Its two CPUs must differ.
+// Runner runs cases. Its two CPUs must differ.
 type Runner struct {
 	Tools     Tools
-	ServerCPU int           // of the server
-	ClientCPU int           // of the load generator
+	ServerCPU int           // of the servers
+	ClientCPU int           // of the load generators
 	Nice      int           // of both; below 0 needs a privilege
-	Warmup    time.Duration // not counted
-	Measure   time.Duration // counted
+	Seed      uint64        // of the order of the servers and of the resamples
+	Warmup    time.Duration // of each slice, not counted
+	Measure   time.Duration // of each slice
+	MaxPairs  int           // the most rounds of a case
+	Limit     time.Duration // of the rounds of a case; 0: none
+	Tolerance float64       // the share of a slice that other processes may run on the two CPUs; 0: no slice is thrown away
 }
 
-// sampleTimeout is how much longer than its measuring time a sample may take.
-const sampleTimeout = time.Minute
+// NewRunner returns a Runner for results that are kept.
+func NewRunner() Runner {
+	return Runner{
+		ServerCPU: 0, ClientCPU: 1, MaxPairs: maxPairs, Tolerance: 0.02,
+		Warmup: 40 * time.Millisecond, Measure: 250 * time.Millisecond,
+	}
+}
 
-// sample measures one new server process. free lets server and client use both CPUs.
-func (b Runner) sample(ctx context.Context, c Server, w Workload, free bool) (Sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.Warmup+b.Measure+sampleTimeout)
-	defer cancel()
-	server, client := strconv.Itoa(b.ServerCPU), strconv.Itoa(b.ClientCPU)
-	if free {
-		server, client = b.cpus(), b.cpus()
+// Quick returns a Runner that tests that everything works. Its results mean nothing.
+func (b Runner) Quick() Runner {
+	b.MaxPairs, b.Warmup, b.Measure = 2, 10*time.Millisecond, 50*time.Millisecond
+	b.Tolerance = 0
+	return b
+}
+
+// Expected returns about how long a case takes on a quiet machine.
+func (b Runner) Expected(m Case) time.Duration {
+	const start = 60 * time.Millisecond    // of a server
+	const dial = 60 * time.Microsecond     // for a connection, on both ends
+	const overhead = 15 * time.Millisecond // of a slice, to let come back what is in flight
+	const pairs = 40                       // until a comparison is decided
+	servers := time.Duration(len(m.Servers))
+	conns := time.Duration(m.Workload.Conns) * dial
+	if m.Workload.Kind == Idle {
+		return servers * time.Duration(min(idleRounds, b.MaxPairs)) * (start + conns + memorySettleTime)
 	}
-	s, err := c.start(ctx, server, b.Nice)
-	if err != nil {
-		return Sample{}, err
+	rounds := time.Duration(min(pairs, b.MaxPairs)) * (servers + 1) * (b.Warmup + b.Measure + overhead)
+	if b.Limit > 0 {
+		rounds = min(rounds, b.Limit)
 	}
-	defer s.stop()
-	if w.Kind == Idle {
-		return s.measureMemory(ctx, w)
+	if m.Free {
+		conns *= 4 // the shares of the loops are counted three times
 	}
-	got, err := b.load(ctx, s, w, client)
-	if err != nil {
-		return Sample{}, fmt.Errorf("load %s with %s: %w", c.Name, w, err)
-	}
-	return got, nil
+	return (servers+1)*(start+conns) + rounds
 }
 
 // cpus returns both CPUs as a list for taskset(1) and the load generators.
 func (b Runner) cpus() string { return fmt.Sprintf("%d,%d", b.ServerCPU, b.ClientCPU) }
-
-// Sample is the result of one measurement of one server.
-type Sample struct {
-	Seconds  float64 `json:"seconds,omitempty"`
-	Messages float64 `json:"messages,omitempty"`
-	Lost     float64 `json:"lost,omitempty"` // datagrams that did not come back
-
-	// CPU time.
-
-	ClientSeconds float64 `json:"client_seconds,omitempty"`
-	ServerSeconds float64 `json:"server_seconds,omitempty"`
-
-	// Memory of the server for each idle connection, in bytes. It is negative if the server
-	// freed more than the connections need.
-	IdleBytes float64 `json:"idle_bytes,omitempty"`
-}
-
-// load runs the load generator of w against s.
-func (b Runner) load(ctx context.Context, s *process, w Workload, cpus string) (Sample, error) {
-	load := pinnedCommand(ctx, cpus, append(b.Tools.generator(w, s.port),
-		"-w", seconds(b.Warmup), "-t", seconds(b.Measure), "-q", strconv.Itoa(s.cmd.Process.Pid))...)
-	var out, stderr bytes.Buffer
-	load.Stdout, load.Stderr = &out, &stderr
-	if err := launch(load, b.Nice); err != nil {
-		return Sample{}, err
-	}
-	if err := load.Wait(); err != nil {
-		return Sample{}, fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
-	}
-	var got Sample
-	err := json.Unmarshal(out.Bytes(), &got)
-	return got, err
-}
-
-func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
 
 // pinnedCommand returns a command that runs on cpus, a list for taskset(1). It is killed when
 // ctx is canceled or when this process ends.

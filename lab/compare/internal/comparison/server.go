@@ -148,10 +148,13 @@ func BusyPoll(program, engine string, poll time.Duration) Server {
 // Loops returns Echod on TCP with this number of loops.
 func Loops(program, engine, loops string) Server {
 	return Server{
-		Name: EchodName(engine) + " --loops " + loops,
+		Name: LoopsName(engine, loops),
 		Argv: serve(program, engine, "tcp", "--loops", loops),
 	}
 }
+
+// LoopsName returns the name of Loops.
+func LoopsName(engine, loops string) string { return EchodName(engine) + " --loops " + loops }
 
 // EchodName returns the name of echod with engine.
 func EchodName(engine string) string { return "echod " + engine }

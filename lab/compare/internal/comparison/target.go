@@ -7,60 +7,50 @@ import (
 	"strings"
 )
 
-// Target has the limits that a server must meet, as ratios to its base. Zero is no limit.
-type Target struct {
-	Throughput float64 // at least
-	CPU        float64 // at most: client + server CPU per message
+// Goal is a limit that a server must meet in a case. It has one of the three limits.
+type Goal struct {
+	Versus             // Base is empty if the limit is not a ratio to it
+	Throughput float64 // at least: ratio to Base
 	Bytes      float64 // at most: memory for each idle connection
 	Imbalance  float64 // at most: the ratio of the largest and the smallest share of a loop
 }
 
-// targetOf returns the target of an engine with one loop, compared with C.
-func targetOf(w Workload) Target {
-	switch {
-	case w.Kind == Idle:
-		return Target{Bytes: 128}
-	case w.Kind == Churn:
-		return Target{Throughput: 0.95, CPU: 1.08}
-	case w.Kind == Trains:
-		return Target{Throughput: 0.95}
-	case w.Kind == Datagrams:
-		return Target{Throughput: 0.97, CPU: 1.05}
-	case w.Size >= 64<<10:
-		return Target{Throughput: 0.95, CPU: 1.06}
-	default:
-		return Target{Throughput: 0.97, CPU: 1.04}
-	}
-}
+// epoll is the engine that is compared with C and with other Go servers.
+const epoll = "echod epoll"
 
-// Check compares one echod in one case with its target.
-type Check struct {
-	Result       Result
-	ServerResult ServerResult
-	Base         ServerResult
-	Want         Target
-}
-
-// Checks returns a Check for each echod with a target. The base is io.Copy for the engine
-// net, one loop for two loops, and C for all others.
-func (r Result) Checks() []Check {
-	var all []Check
-	for _, e := range r.Servers {
-		if !isEchod(e.Name) {
-			continue
-		}
-		switch iocopy, ok := r.server(IOCopy); {
-		case r.Free && e.Name == r.Servers[0].Name:
-		case r.Free:
-			all = append(all, Check{r, e, r.Servers[0], Target{Throughput: 1, Imbalance: 1.2}})
-		case strings.HasSuffix(e.Name, busyPoll):
-			all = append(all, Check{r, e, r.Servers[0], Target{Throughput: 2}})
-		case e.Name != EchodName("net"):
-			all = append(all, Check{r, e, r.Servers[0], targetOf(r.Workload)})
-		case ok && r.Workload.Kind != Idle:
-			all = append(all, Check{r, e, iocopy, Target{Throughput: 1}})
+// goalsOf returns the goals of a case with these servers, of which the first is the base.
+func goalsOf(w Workload, free bool, names []string) []Goal {
+	var all []Goal
+	ratio := func(server, base string, least float64) {
+		if slices.Contains(names, server) && slices.Contains(names, base) {
+			all = append(all, Goal{Versus: Versus{server, base}, Throughput: least})
 		}
 	}
+	if free {
+		ratio(LoopsName("epoll", "2"), LoopsName("epoll", "1"), 1)
+		if slices.Contains(names, LoopsName("epoll", "2")) {
+			all = append(all, Goal{Versus: Versus{Server: LoopsName("epoll", "2")}, Imbalance: 1.2})
+		}
+		return all
+	}
+	if w.Kind == Idle {
+		for _, name := range names {
+			switch {
+			case name == EchodName("net"):
+				all = append(all, Goal{Versus: Versus{Server: name}, Bytes: 3 << 10})
+			case isEchod(name):
+				all = append(all, Goal{Versus: Versus{Server: name}, Bytes: 66})
+			}
+		}
+		return all
+	}
+	ratio(epoll, C, map[Kind]float64{Stream: 0.97, Churn: 0.97, Datagrams: 1, Trains: 0.95}[w.Kind])
+	for _, name := range names {
+		if !isC(name) && !isEchod(name) {
+			ratio(epoll, name, 1)
+		}
+	}
+	ratio(EchodName("net"), IOCopy, 1)
 	return all
 }
 
@@ -70,59 +60,68 @@ func isC(name string) bool { return name == C || name == C+again || name == CUri
 // isEchod reports whether name is the name of an echod.
 func isEchod(name string) bool { return strings.HasPrefix(name, "echod ") }
 
-func (r Result) server(name string) (ServerResult, bool) {
-	i := slices.IndexFunc(r.Servers, func(e ServerResult) bool { return e.Name == name })
-	if i < 0 {
-		return ServerResult{}, false
-	}
-	return r.Servers[i], true
+// Check is a goal and what was measured.
+type Check struct {
+	Result     Result
+	Goal       Goal
+	Comparison Comparison // of a ratio
+	Verdict    Verdict
+	Why        string // it failed, or was not told apart
 }
 
-// Missed returns what misses the target. It uses the medians, rounded as they are printed.
-func (c Check) Missed() []string {
-	if c.ServerResult.Failure != "" || c.Base.Failure != "" || len(c.ServerResult.Rounds) == 0 {
-		return []string{"failed"}
+// Checks returns a check for each goal. It omits goals whose base is another Go server that
+// failed.
+func (r Result) Checks() []Check {
+	var names []string
+	for _, e := range r.Servers {
+		names = append(names, e.Name)
 	}
-	var all []string
-	missed := func(is bool, what string) {
-		if is {
-			all = append(all, what)
-		}
-	}
-	missed(rounded(c.median(Throughput)) < c.Want.Throughput, "throughput")
-	missed(c.Want.CPU > 0 && rounded(c.median(ProcessCPU)) > c.Want.CPU, "CPU")
-	missed(c.Want.Bytes > 0 && math.Round(c.bytes()) > c.Want.Bytes, "memory")
-	missed(c.Want.Imbalance > 0 && rounded(c.ServerResult.Imbalance()) > c.Want.Imbalance, "shares")
-	if c.Base.Name == C {
-		for _, other := range c.fasterServers() {
-			missed(true, "behind "+other)
-		}
-	}
-	return all
-}
-
-// fasterServers returns the other servers with a better result in the same case.
-func (c Check) fasterServers() []string {
-	var all []string
-	for _, e := range c.Result.Servers {
-		if isC(e.Name) || isEchod(e.Name) || e.Failure != "" || len(e.Rounds) == 0 {
+	var all []Check
+	for _, goal := range goalsOf(r.Workload, r.Free, names) {
+		if base, ok := r.server(goal.Base); ok && base.Failure != "" && !isC(base.Name) && !isEchod(base.Name) {
 			continue
 		}
-		other := Check{ServerResult: e, Base: c.Base}
-		better := other.median(Throughput) > c.median(Throughput)
-		if c.Want.Bytes > 0 {
-			better = other.bytes() < c.bytes()
-		}
-		if better {
-			all = append(all, e.Name)
-		}
+		all = append(all, r.check(goal))
 	}
 	return all
 }
 
-func (c Check) median(m Metric) float64 { return SpreadOf(m.Ratios(c.ServerResult, c.Base)).Median }
+func (r Result) check(goal Goal) Check {
+	c := Check{Result: r, Goal: goal}
+	server, _ := r.server(goal.Server)
+	base, hasBase := r.server(goal.Base)
+	c.Comparison, _ = r.comparison(goal.Versus)
+	switch why := r.CannotTell(); {
+	case server.Failure != "":
+		c.Verdict, c.Why = Failed, server.Name
+	case hasBase && base.Failure != "":
+		c.Verdict, c.Why = Failed, base.Name
+	case goal.Bytes > 0 && len(server.IdleBytes) > 0:
+		c.Verdict = bytesInterval(server).atMost(goal.Bytes)
+	case goal.Imbalance > 0 && len(server.Shares) > 0:
+		c.Verdict = Interval{Low: server.Imbalance(), High: server.Imbalance()}.atMost(goal.Imbalance)
+	case goal.Throughput > 0 && why != "":
+		c.Verdict, c.Why = NotApart, why
+	case goal.Throughput > 0 && c.Comparison.Throughput.Pairs < minPairs:
+		c.Verdict, c.Why = NotApart, fmt.Sprintf("%d pairs, want %d", c.Comparison.Throughput.Pairs, minPairs)
+	case goal.Throughput > 0:
+		c.Verdict = c.Comparison.Throughput.atLeast(goal.Throughput)
+	default:
+		c.Verdict, c.Why = NotApart, "nothing was measured"
+	}
+	return c
+}
 
-func (c Check) bytes() float64 { return SpreadOf(Memory.Values(c.ServerResult)).Median }
+// bytesInterval returns the memory for each idle connection in whole bytes. The ends are the
+// lowest and the highest value.
+func bytesInterval(e ServerResult) Interval {
+	return Interval{
+		Median: math.Round(median(e.IdleBytes)),
+		Low:    math.Round(slices.Min(e.IdleBytes)),
+		High:   math.Round(slices.Max(e.IdleBytes)),
+		Pairs:  len(e.IdleBytes),
+	}
+}
 
 // Imbalance returns the highest ratio of the largest and the smallest share of a loop. It is
 // infinite if one loop has all connections.
@@ -137,12 +136,46 @@ func (e ServerResult) Imbalance() float64 {
 	return worst
 }
 
-func rounded(ratio float64) float64 { return math.Round(ratio*100) / 100 }
-
-// Verdict returns the cell of the table.
-func (c Check) Verdict() string {
-	if missed := c.Missed(); len(missed) > 0 {
-		return fmt.Sprintf("**missed**: %s", strings.Join(missed, ", "))
+// Limit returns the limit of a goal as text.
+func (g Goal) Limit() string {
+	switch {
+	case g.Bytes > 0:
+		return fmt.Sprintf("≤ %.0f B", g.Bytes)
+	case g.Imbalance > 0:
+		return fmt.Sprintf("shares ≤ %.1f", g.Imbalance)
+	default:
+		return fmt.Sprintf("≥ %.2f", g.Throughput)
 	}
-	return "met"
+}
+
+// Measured returns what the goal is compared with, as text.
+func (c Check) Measured() string {
+	server, _ := c.Result.server(c.Goal.Server)
+	switch {
+	case c.Goal.Bytes > 0 && len(server.IdleBytes) > 0:
+		return bytesRange(server)
+	case c.Goal.Imbalance > 0 && len(server.Shares) > 0:
+		return fmt.Sprintf("%.2f", server.Imbalance())
+	case c.Comparison.Throughput.Pairs > 0:
+		return c.Comparison.Throughput.String()
+	default:
+		return ""
+	}
+}
+
+func bytesRange(e ServerResult) string {
+	i := bytesInterval(e)
+	return fmt.Sprintf("%.0f (%.0f–%.0f)", i.Median, i.Low, i.High)
+}
+
+// String returns the verdict and the reason.
+func (c Check) String() string {
+	text := string(c.Verdict)
+	if c.Verdict == Missed || c.Verdict == Failed {
+		text = "**" + text + "**"
+	}
+	if c.Why != "" {
+		text += ": " + c.Why
+	}
+	return text
 }

@@ -158,7 +158,7 @@ func TestGeneratorSendsTrains(t *testing.T) {
 					conn.send(data, size, from)
 				}
 			}()
-			got, err := b.load(t.Context(), here(t, conn.LocalAddr()), tt.w, "0,1")
+			got, err := oneSlice(b, here(t, conn.LocalAddr()), tt.w)
 			if err != nil {
 				t.Fatal(err)
 			}

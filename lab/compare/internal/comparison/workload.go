@@ -21,7 +21,7 @@ type Workload struct {
 	Depth int  `json:"depth"`
 }
 
-// StreamWorkloads returns the workloads on TCP connections that stay open. The first four
+// StreamWorkloads returns the workloads on TCP connections that stay open. The first five
 // measure the cost of waiting, reading and writing; the last three measure copying.
 func StreamWorkloads() []Workload {
 	return []Workload{
@@ -29,6 +29,7 @@ func StreamWorkloads() []Workload {
 		{Stream, 50, 64, 1},
 		{Stream, 1000, 64, 1},
 		{Stream, 5000, 64, 1},
+		{Stream, 15000, 64, 1},
 		{Stream, 50, 64, 16},
 		{Stream, 10, 64 << 10, 4},
 		{Stream, 10, 1 << 20, 1},
@@ -58,6 +59,14 @@ func TrainWorkloads() []Workload {
 
 // isUDP reports whether the workload has datagrams.
 func (w Workload) isUDP() bool { return w.Kind == Datagrams || w.Kind == Trains }
+
+// Network returns the network of the servers: tcp or udp.
+func (w Workload) Network() string {
+	if w.isUDP() {
+		return "udp"
+	}
+	return "tcp"
+}
 
 // IdleWorkload returns the workload with idle connections: as many as one process can have
 // with a hard limit of 20,000 descriptors.

@@ -1,0 +1,48 @@
+package comparison
+
+import "fmt"
+
+// The names of two builds of echod that are compared.
+const (
+	BuildA = "A"
+	BuildB = "B"
+)
+
+// BuildsCase compares two builds of echod under a workload, beside C.
+func BuildsCase(w Workload, base, a, b Server) Case {
+	a.Name, b.Name = BuildA, BuildB
+	return Case{Workload: w, Servers: []Server{base, a, b}, Pairs: []Versus{{BuildA, BuildB}}, Precision: buildPrecision}
+}
+
+// buildPrecision is half of the difference that a comparison of two builds must see.
+const buildPrecision = 0.01
+
+// Builds is the comparison of A with B.
+type Builds struct {
+	Comparison
+	Verdict string
+}
+
+// CompareBuilds returns the comparison of A with B, if the case has them and both ran.
+func (r Result) CompareBuilds() (Builds, bool) {
+	c, ok := r.comparison(Versus{BuildA, BuildB})
+	if !ok {
+		return Builds{}, false
+	}
+	t, verdict := c.Throughput, ""
+	switch why := r.CannotTell(); {
+	case why != "":
+		verdict = string(NotApart) + ": " + why
+	case t.Pairs < minPairs:
+		verdict = fmt.Sprintf("%s: %d pairs, want %d", NotApart, t.Pairs, minPairs)
+	case t.Low > 1:
+		verdict = "A is faster"
+	case t.High < 1:
+		verdict = "B is faster"
+	case t.Low >= 1-precision && t.High <= 1+precision:
+		verdict = "no difference of 2 %"
+	default:
+		verdict = string(NotApart)
+	}
+	return Builds{c, verdict}, true
+}

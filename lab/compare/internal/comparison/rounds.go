@@ -1,0 +1,208 @@
+package comparison
+
+import (
+	"context"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// The rules of a case. docs: lab/compare/README.md, "Method".
+const (
+	precision    = 0.02 // of a comparison: then its servers leave the rounds
+	farPrecision = 0.05 // of one that is far from 1
+	far          = 0.15 // so much is far
+	minPairs     = 12   // of a comparison, before it may be decided
+	maxPairs     = 200
+	tries        = 3   // of a slice in one round
+	fewSlices    = 30  // too few to say that too many are thrown away
+	tooMany      = 0.5 // of all slices: then the case ends
+)
+
+// cell is a case that runs.
+type cell struct {
+	Runner
+	m       Case
+	monitor monitor
+	random  *rand.Rand
+	running []contender // by server; without generators if it failed
+	pairs   []Versus
+	result  *Result
+}
+
+// Run runs a case. It calls progress after each round, with the number of the round. It
+// returns an error only if ctx is canceled; a server that fails is not an error.
+func (b Runner) Run(ctx context.Context, m Case, progress func(round int, soFar Result)) (Result, error) {
+	if m.Workload.Kind == Idle {
+		return b.measureIdle(ctx, m, progress)
+	}
+	m.Servers = slices.Insert(slices.Clone(m.Servers), 1, Again(m.Servers[0]))
+	result := Result{Workload: m.Workload, Free: m.Free}
+	for _, s := range m.Servers {
+		result.Servers = append(result.Servers, ServerResult{Name: s.Name})
+	}
+	c := b.newCell(m, &result)
+	defer c.stop()
+	c.start(ctx)
+	c.rounds(ctx, progress)
+	c.compare(c.pairs)
+	if m.Free {
+		b.share(ctx, m, result.Servers)
+	}
+	return result, ctx.Err()
+}
+
+func (b Runner) newCell(m Case, result *Result) *cell {
+	h := fnv.New64a()
+	h.Write([]byte(m.Key()))
+	return &cell{
+		Runner: b, m: m, monitor: newMonitor(b.ServerCPU, b.ClientCPU), pairs: m.versus(), result: result,
+		random:  rand.New(rand.NewPCG(b.Seed, h.Sum64())),
+		running: make([]contender, len(m.Servers)),
+	}
+}
+
+// versus returns the pairs that are compared: each server and the base, those of goals, and
+// those of the case.
+func (m Case) versus() []Versus {
+	var all []Versus
+	var names []string
+	for i, s := range m.Servers {
+		names = append(names, s.Name)
+		if i > 0 {
+			all = append(all, Versus{s.Name, m.Servers[0].Name})
+		}
+	}
+	for _, goal := range goalsOf(m.Workload, m.Free, names) {
+		if goal.Throughput > 0 && !slices.Contains(all, goal.Versus) {
+			all = append(all, goal.Versus)
+		}
+	}
+	return append(all, m.Pairs...)
+}
+
+// start starts the servers one after another.
+func (c *cell) start(ctx context.Context) {
+	for i, s := range c.m.Servers {
+		if ctx.Err() != nil {
+			return
+		}
+		var err error
+		if c.running[i], err = c.startContender(ctx, s, c.m); err != nil {
+			c.result.Servers[i].Failure = err.Error()
+		}
+	}
+}
+
+func (c *cell) stop() {
+	for _, r := range c.running {
+		if r.server != nil {
+			r.stop()
+		}
+	}
+}
+
+// rounds runs rounds until all comparisons are decided, the base has failed, too many slices
+// were thrown away, or the limit of the rounds or of the time is reached.
+func (c *cell) rounds(ctx context.Context, progress func(int, Result)) {
+	start := time.Now()
+	undecided := c.pairs
+	for round := range c.MaxPairs {
+		taking := c.taking(undecided)
+		if ctx.Err() != nil || c.result.Servers[0].Failure != "" || len(taking) == 0 ||
+			c.Limit > 0 && time.Since(start) > c.Limit {
+			return
+		}
+		c.random.Shuffle(len(taking), func(i, j int) { taking[i], taking[j] = taking[j], taking[i] })
+		for _, server := range taking {
+			c.measure(round, server)
+		}
+		undecided = slices.DeleteFunc(slices.Clone(undecided), c.decided)
+		progress(round, *c.result)
+		if c.result.Tried >= fewSlices && float64(c.result.Discards()) > tooMany*float64(c.result.Tried) {
+			c.result.Disturbed = true
+			return
+		}
+	}
+}
+
+// taking returns the servers that take part in a round, by index: those of undecided
+// comparisons, and the base. It returns none if all are decided.
+func (c *cell) taking(undecided []Versus) []int {
+	var all []int
+	for i, s := range c.m.Servers {
+		needed := func(v Versus) bool { return v.Server == s.Name || v.Base == s.Name || i == 0 }
+		if c.result.ran(s.Name) && slices.ContainsFunc(undecided, needed) {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// decided compares two servers and reports whether the result is precise enough, or cannot
+// become better.
+func (c *cell) decided(v Versus) bool {
+	if !c.result.ran(v.Server) || !c.result.ran(v.Base) {
+		return true
+	}
+	c.compare([]Versus{v})
+	got, ok := c.result.comparison(v)
+	if !ok || got.Throughput.Pairs < min(minPairs, c.MaxPairs) {
+		return false
+	}
+	want := precision
+	if c.m.Precision > 0 {
+		want = c.m.Precision
+	}
+	t := got.Throughput
+	return t.within(want) || (t.High < 1-far || t.Low > 1+far) && t.within(farPrecision)
+}
+
+// compare makes these comparisons from all slices until now.
+func (c *cell) compare(pairs []Versus) {
+	for _, v := range pairs {
+		c.result.Comparisons = slices.DeleteFunc(c.result.Comparisons, func(old Comparison) bool { return old.Versus == v })
+		if got, ok := c.result.compare(v, c.Seed); ok {
+			c.result.Comparisons = append(c.result.Comparisons, got)
+		}
+	}
+}
+
+// measure runs a slice of a server, again if it was disturbed.
+func (c *cell) measure(round, server int) {
+	entry := &c.result.Servers[server]
+	for range tries {
+		sample, disturbed, err := c.slice(c.running[server])
+		if err != nil {
+			entry.Failure = err.Error()
+			return
+		}
+		c.result.Tried++
+		if disturbed == nil {
+			entry.Slices = append(entry.Slices, Slice{round, sample})
+			return
+		}
+		entry.Discarded = append(entry.Discarded, Discard{round, *disturbed})
+	}
+}
+
+// slice runs one slice, and returns what disturbed it.
+func (c *cell) slice(r contender) (Sample, *Disturbance, error) {
+	before, err := c.monitor.read(r.pids())
+	if err != nil {
+		return Sample{}, nil, err
+	}
+	sample, err := r.slice(c.Measure, c.Warmup)
+	if err != nil {
+		return Sample{}, nil, err
+	}
+	after, err := c.monitor.read(r.pids())
+	if err != nil {
+		return Sample{}, nil, err
+	}
+	if c.Tolerance == 0 {
+		return sample, nil, nil
+	}
+	return sample, disturbance(before, after, c.Tolerance, c.m.Free), nil
+}
