@@ -23,8 +23,9 @@
 #include <sys/socket.h>
 
 #include "meter.h"
+#include "source.h"
 
-enum { BATCH = 256, TICK_MS = 50, LARGEST = 16 << 10, SOURCES = 64 };
+enum { BATCH = 256, TICK_MS = 50, LARGEST = 16 << 10 };
 
 struct conn {
 	int fd;
@@ -35,24 +36,6 @@ static char in[LARGEST + 1];
 static char out[LARGEST];
 static struct conn *conns;
 static int epfd;
-
-/* bind_source binds a socket to the next source address. connect chooses the
- * port: it knows both addresses, so it can reuse a port (ip(7),
- * IP_BIND_ADDRESS_NO_PORT). */
-static void bind_source(int fd)
-{
-	static unsigned turn;
-	int one = 1;
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + turn++ % SOURCES),
-	};
-
-	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) < 0)
-		die("setsockopt IP_BIND_ADDRESS_NO_PORT");
-	if (bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
-		die("bind");
-}
 
 /* open_conn opens a connection, sends the message and half-closes. On loopback
  * connect returns at once unless the backlog of the server is full. */

@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 
 #include "meter.h"
+#include "source.h"
 
 enum { BUFFER = 256 << 10, BATCH = 256, TICK_MS = 50 };
 
@@ -127,6 +128,7 @@ static void dial(struct conn *c)
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		die("socket");
+	bind_source(c->fd);
 	if (connect(c->fd, (struct sockaddr *)&addr, sizeof addr) < 0)
 		die("connect");
 	if (setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0)
