@@ -88,7 +88,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	defer out.Close()
 	cmd := exec.Command(ts.MkAbs(".bin/echod"), args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), out, log
-	cmd.Env = slices.Clone(stageOf(ts).vars)
+	cmd.Env = append(slices.Clone(stageOf(ts).vars), "GOMAXPROCS="+ts.Getenv("GOMAXPROCS"))
 	newServe(&Process{}).Flags().VisitAll(func(f *pflag.Flag) {
 		cmd.Env = append(cmd.Env, variable(f.Name)+"="+ts.Getenv(variable(f.Name)))
 	})
