@@ -14,7 +14,7 @@ const soOOBInline = syscall.SO_OOBINLINE
 // handle is a descriptor as package syscall wants it.
 func handle(fd uintptr) int { return int(fd) }
 
-// CanRecv reports whether Recv and Peek are available.
+// CanRecv reports whether Recv, Peek and Send are available.
 const CanRecv = true
 
 // Recv copies what has arrived on the non-blocking stream socket fd into p. It returns
@@ -30,6 +30,12 @@ func (Calls) Peek(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 		n, _, err := unix.Recvfrom(int(fd), p, unix.MSG_PEEK)
 		return n, err
 	})
+}
+
+// Send copies as much of p as there is room for to the non-blocking stream socket fd. It
+// returns 0 bytes with every errno, and EINTR as Recv does. The Go runtime ignores SIGPIPE.
+func (Calls) Send(fd uintptr, p []byte) (n int, errno syscall.Errno) {
+	return retry(func() (int, error) { return unix.Write(int(fd), p) })
 }
 
 // maxInterrupts is how many consecutive times an interrupted call is made.

@@ -18,7 +18,7 @@ type Calls struct {
 
 // What Calls can do on this system.
 const (
-	// CanRecv reports whether Recv and Peek are available.
+	// CanRecv reports whether Recv, Peek and Send are available.
 	CanRecv = true
 	// CanLeaveUnread reports whether Consume and EchoUnread are available, and whether
 	// the kernel resets the peer of a unix socket that is closed with unread bytes.
@@ -44,6 +44,17 @@ func (c Calls) Peek(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	return c.recv(fd, p, unix.MSG_PEEK)
 }
 
+// Send copies as much of p as there is room for to the non-blocking stream socket fd. It
+// returns 0 bytes with every errno, and EINTR as Recv does.
+func (c Calls) Send(fd uintptr, p []byte) (n int, errno syscall.Errno) {
+	for range maxInterrupts {
+		if n, errno = c.kernel().Send(int(fd), p, unix.MSG_NOSIGNAL); errno != unix.EINTR {
+			break
+		}
+	}
+	return n, errno
+}
+
 // Consume fills p with what has arrived on the non-blocking stream socket fd. There
 // must be at least as many bytes: those that were peeked at.
 func (c Calls) Consume(fd uintptr, p []byte) syscall.Errno {
@@ -67,7 +78,7 @@ func (c Calls) EchoUnread(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	if n, errno = c.Peek(fd, p); errno != 0 {
 		return 0, errno
 	}
-	if n, errno = c.send(fd, p[:n]); errno != 0 {
+	if n, errno = c.Send(fd, p[:n]); errno != 0 {
 		return 0, errno
 	}
 	return n, c.Consume(fd, p[:n])
@@ -79,15 +90,6 @@ const maxInterrupts = 16
 func (c Calls) recv(fd uintptr, p []byte, flags int) (n int, errno syscall.Errno) {
 	for range maxInterrupts {
 		if n, errno = c.kernel().Recv(int(fd), p, flags); errno != unix.EINTR {
-			break
-		}
-	}
-	return n, errno
-}
-
-func (c Calls) send(fd uintptr, p []byte) (n int, errno syscall.Errno) {
-	for range maxInterrupts {
-		if n, errno = c.kernel().Send(int(fd), p, unix.MSG_NOSIGNAL); errno != unix.EINTR {
 			break
 		}
 	}

@@ -384,7 +384,7 @@ func TestInterruptedCallIsRepeatedABoundedNumberOfTimes(t *testing.T) {
 		for name, call := range map[string]func(Calls) (int, syscall.Errno){
 			"Recv": func(c Calls) (int, syscall.Errno) { return c.Recv(uintptr(here), b) },
 			"Peek": func(c Calls) (int, syscall.Errno) { return c.Peek(uintptr(here), b) },
-			"send": func(c Calls) (int, syscall.Errno) { return c.send(uintptr(here), b[:5]) },
+			"send": func(c Calls) (int, syscall.Errno) { return c.Send(uintptr(here), b[:5]) },
 		} {
 			write(t, there, "hello")
 			k := &interrupted{n: tt.interrupts}

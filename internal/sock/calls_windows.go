@@ -8,7 +8,7 @@ const soOOBInline = 0x0100
 // handle is a descriptor as package syscall wants it.
 func handle(fd uintptr) syscall.Handle { return syscall.Handle(fd) }
 
-// CanRecv reports whether Recv and Peek are available. They are not: here a socket
+// CanRecv reports whether Recv, Peek and Send are available. They are not: here a socket
 // cannot be read without waiting.
 const CanRecv = false
 
@@ -17,3 +17,6 @@ func (Calls) Recv(uintptr, []byte) (int, syscall.Errno) { panic("sock: Recv with
 
 // Peek is not available.
 func (Calls) Peek(uintptr, []byte) (int, syscall.Errno) { panic("sock: Peek without CanRecv") }
+
+// Send is not available.
+func (Calls) Send(uintptr, []byte) (int, syscall.Errno) { panic("sock: Send without CanRecv") }

@@ -77,19 +77,18 @@ func (a *acceptor) unlink() {
 
 // admit starts the goroutine of an accepted connection. AcceptConn has counted the
 // connection in Budget.Slots. If it cannot be served, it is reset.
-func (s *server) admit(accepted net.Conn, config *tls.Config) {
-	peer, err := s.prepare(accepted)
-	if err != nil { // the peer has closed it already
+func (s *server) admit(peer net.Conn, config *tls.Config) {
+	if err := s.prepare(peer); err != nil { // the peer has closed it already
 		s.count.Accepts[accept.Aborted].Add(1)
-		accepted.Close()
+		peer.Close()
 		s.cfg.Budget.Slots.Release()
 		return
 	}
 	defer s.count.Accepted.Add(1)
 	c := s.newConn(peer, config)
-	life := s.beginLife(peer, c.addr)
+	life := s.beginLife(peer, c.addr())
 	c.life.Store(life)
-	if !s.cfg.Budget.Slots.AcquireFor(c.addr.Addr()) {
+	if !s.cfg.Budget.Slots.AcquireFor(c.addr().Addr()) {
 		s.count.Refused[engine.RefusedPerIP].Add(1)
 		peer.Close()
 		life.Call(life.Now(), peer, nil, trace.Record{Op: trace.Close, Call: "Close"})
@@ -113,20 +112,20 @@ func (s *server) admit(accepted net.Conn, config *tls.Config) {
 // prepare sets the socket options of an accepted connection before its first byte. On
 // Linux the connection inherits them from the listening socket, but not on other
 // systems, and not if it was queued before an inherited listener became ours.
-func (s *server) prepare(peer net.Conn) (net.Conn, error) {
+func (s *server) prepare(peer net.Conn) error {
 	switch peer := peer.(type) {
 	case tcpConn:
 		ka := s.cfg.KeepAlive
-		return peer, errors.Join(
+		return errors.Join(
 			closeByReset(peer),
 			peer.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: ka.Idle, Interval: ka.Interval, Count: ka.Count}),
 		)
 	case socketConn:
-		if sock.CanLeaveUnread {
-			return newPeekConn(peer, s.calls)
+		if raw, err := peer.SyscallConn(); err == nil && sock.CanLeaveUnread {
+			return s.calls.SetOOBInline(raw)
 		}
 	}
-	return peer, nil
+	return nil
 }
 
 // closeByReset makes every close of a TCP connection a reset: a close of ours, and

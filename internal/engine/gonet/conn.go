@@ -18,24 +18,20 @@ import (
 )
 
 // conn is one connection. Its fields belong to the goroutine that runs serve. Other
-// goroutines use the atomic ones, close peer to reset it, and set the deadline of peer
-// to interrupt it.
+// goroutines use the atomic ones, close socket to reset it, and set the deadline of
+// socket to interrupt it.
 type conn struct {
-	server *server
-	peer   net.Conn       // the accepted connection, or TLS on top of it
-	socket net.Conn       // the accepted connection
-	addr   netip.AddrPort // of the peer; invalid on a unix socket
-	number uint32         // different for every connection of the process
+	server    *server
+	socket    net.Conn  // the accepted connection
+	transport transport // receives from the peer and sends to it
+	number    uint32    // different for every connection of the process
 
 	stream   echo.Stream   // how much was received and sent
 	in, out  atomic.Uint64 // stream.In and stream.Out, for other goroutines
 	lastMove lastMove      // when bytes last moved
 
-	source     source         // receives from peer
-	cache      *memory.Cache  // where buffers come from
-	buf        *memory.Buffer // nil while nothing is owed and nothing has arrived
-	want       int            // the size of the next buffer, in bytes
-	unbuffered *unbuffered    // to go on when there is no memory; nil until then
+	cache *memory.Cache  // where buffers come from
+	buf   *memory.Buffer // nil while nothing is owed and nothing has arrived
 
 	accepted time.Duration              // when, since clockStart
 	life     atomic.Pointer[trace.Life] // nil unless the connection is traced; see traced
@@ -45,21 +41,20 @@ type conn struct {
 var lastNumber atomic.Uint32
 
 func (s *server) newConn(peer net.Conn, config *tls.Config) *conn {
-	c := &conn{server: s, peer: peer, socket: peer, number: lastNumber.Add(1), want: s.firstBuffer()}
-	c.addr, c.accepted = addrOf(peer), time.Since(clockStart)
+	c := &conn{server: s, socket: peer, number: lastNumber.Add(1), accepted: time.Since(clockStart)}
 	c.cache = s.caches[c.number&uint32(len(s.caches)-1)]
 	c.lastMove.set(s.clock.now.Load(), false)
 	if config == nil {
-		c.source = sourceOf(c)
-		return c
+		c.transport = transportOf(c)
+	} else {
+		c.transport = newTLSConn(c, config)
 	}
-	c.want = min(largestPlaintext, s.cfg.Buffer)
-	secured := newTLSConn(c, config)
-	c.peer, c.source = secured, secured
 	return c
 }
 
-// addrOf returns the address of the peer; invalid on a unix socket.
+// addr returns the address of the peer; invalid on a unix socket.
+func (c *conn) addr() netip.AddrPort { return addrOf(c.socket) }
+
 func addrOf(peer net.Conn) netip.AddrPort {
 	if tcp, ok := peer.RemoteAddr().(*net.TCPAddr); ok {
 		return unmapped(tcp.AddrPort())
@@ -70,7 +65,7 @@ func addrOf(peer net.Conn) netip.AddrPort {
 // serve serves the connection from its first byte to its close. It runs in a goroutine
 // of its own.
 func (c *conn) serve() {
-	if t, ok := c.peer.(*tlsConn); ok && !(c.hasMemory() && c.handshake(t)) {
+	if t, ok := c.transport.(*tlsConn); ok && !(c.hasMemory() && c.handshake(t)) {
 		return // it is closed
 	}
 	c.end(c.echo())
@@ -78,7 +73,7 @@ func (c *conn) serve() {
 
 // echo sends back what the peer sends until the stream ends, and returns why it ended.
 // The stream decides what comes next. While the peer takes nothing, echo waits in
-// Write and reads nothing, so the peer's own window fills and it has to stop sending:
+// send and reads nothing, so the peer's own window fills and it has to stop sending:
 // this is all of the backpressure.
 func (c *conn) echo() engine.Cause {
 	for {
@@ -87,7 +82,7 @@ func (c *conn) echo() engine.Cause {
 		life, begin := c.traced()
 		switch c.stream.Next() {
 		case echo.Read: // nothing is owed: wait until the peer sends something
-			n, err = c.source.receive(c)
+			n, err = c.transport.receive(c)
 			c.traceRead(life, begin, n, err)
 			if n > 0 {
 				c.stream.Received(n)
@@ -102,7 +97,7 @@ func (c *conn) echo() engine.Cause {
 				err = nil
 			}
 		case echo.Write: // send what is owed; wait until the peer takes it
-			n, err = c.peer.Write(c.buf.Owed)
+			n, err = c.transport.send(c)
 			c.traceWrite(life, begin, n, err)
 			c.stream.Sent(n)
 			c.out.Store(c.stream.Out())
@@ -166,7 +161,7 @@ const (
 // minutes (tcp(7), tcp_orphan_retries). So halfClose waits until the peer has
 // acknowledged everything, the stall timeout is over, or a drain begins.
 func (c *conn) halfClose() engine.Cause {
-	if t, ok := c.peer.(*tlsConn); ok {
+	if t, ok := c.transport.(*tlsConn); ok {
 		if err := c.closeNotify(t); err != nil {
 			return causeOf(err)
 		}
@@ -222,12 +217,12 @@ func (c *conn) close(why *atomic.Uint64) {
 	s.count.BytesOut.Add(c.stream.Out())
 	s.mu.Unlock()
 	life, begin := c.traced()
-	err := c.peer.Close()
+	err := c.socket.Close()
 	life.Call(begin, c.socket, err, trace.Record{Op: trace.Close, Call: "Close"})
 	s.count.Discarded.Add(uint64(c.stream.Owed()))
 	why.Add(1)
 	s.count.Active.Add(-1)
 	c.release()
-	s.cfg.Budget.Slots.ReleaseFor(c.addr.Addr())
+	s.cfg.Budget.Slots.ReleaseFor(c.addr().Addr())
 	s.cfg.Budget.Slots.Release()
 }

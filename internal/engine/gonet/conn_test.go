@@ -35,7 +35,7 @@ func TestStreamIsEchoedAndThenHalfClosed(t *testing.T) {
 	}
 }
 
-func TestBufferSizeFollowsTheSizeOfReads(t *testing.T) {
+func TestBufferOfABlockingTransportFollowsTheSizeOfReads(t *testing.T) {
 	const full = -1
 	tests := []struct {
 		name   string
@@ -58,8 +58,9 @@ func TestBufferSizeFollowsTheSizeOfReads(t *testing.T) {
 			budget := engine.NewBudget(engine.Limits{MaxMemory: tt.memory})
 			s := newServer(engine.Config{Buffer: tt.buffer, Budget: budget}.WithDefaults())
 			c := s.newConn(&fakePeer{}, nil)
+			b := c.transport.(*blocking)
 			var got []int
-			for i := 0; c.getBuffer(); i++ {
+			for i := 0; c.getBuffer(b.want); i++ {
 				size := len(c.buf.Bytes)
 				got = append(got, size>>10)
 				if held := budget.Memory(); held != int64(size) || s.Stats().Held != uint64(held) {
@@ -72,7 +73,7 @@ func TestBufferSizeFollowsTheSizeOfReads(t *testing.T) {
 				if n == full {
 					n = size
 				}
-				c.resize(n)
+				b.resize(c, n)
 				if i%2 == 0 {
 					c.release() // as if nothing more had arrived
 				}

@@ -1,12 +1,13 @@
 // Package gonet is the engine "net": Go's net package and a goroutine for each
 // connection.
 //
-// The life of a connection is in four files, in this order:
+// The life of a connection is in five files, in this order:
 //
-//	accept.go   accept a connection and start its goroutine
-//	conn.go     the goroutine: read, write back, half-close, close
-//	receive.go  how it reads without a buffer while it waits, and gets a buffer
-//	timeout.go  how it is interrupted when it has waited too long
+//	accept.go    accept a connection and start its goroutine
+//	conn.go      the goroutine: read, write back, half-close, close
+//	transport.go how it receives and sends, and waits for both
+//	buffer.go    how it gets a buffer, and waits for memory
+//	timeout.go   how it is interrupted when it has waited too long
 //
 // The rest of the engine:
 //

@@ -155,7 +155,7 @@ func (s *server) resetAll() {
 		a.ln.Abort()
 	}
 	for c := range s.conns {
-		c.peer.Close()
+		c.socket.Close()
 	}
 }
 

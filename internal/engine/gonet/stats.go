@@ -44,7 +44,7 @@ func (s *server) Peers(_ context.Context, n int) ([]engine.Peer, error) {
 		in, out := c.bytes()
 		top.Add(&engine.Peer{
 			ID:       engine.StreamID(c.number, -1), // number alone is unique
-			Addr:     c.addr,
+			Addr:     c.addr(),
 			Network:  c.network(),
 			BytesIn:  in,
 			BytesOut: out,
@@ -56,11 +56,11 @@ func (s *server) Peers(_ context.Context, n int) ([]engine.Peer, error) {
 }
 
 func (c *conn) network() string {
-	_, tls := c.peer.(*tlsConn)
+	_, tls := c.transport.(*tlsConn)
 	switch {
 	case tls:
 		return "tls"
-	case c.addr.IsValid():
+	case c.addr().IsValid():
 		return "tcp"
 	}
 	return "unix"

@@ -106,7 +106,7 @@ func (c *conn) checkTimeout() (cause engine.Cause, over bool) {
 	if cause, over = c.server.clock.overdue(&c.lastMove); over {
 		return cause, true
 	}
-	c.peer.SetDeadline(time.Time{})
+	c.socket.SetDeadline(time.Time{})
 	return 0, false
 }
 
@@ -130,8 +130,8 @@ func (s *server) watchTimeouts(done <-chan struct{}) {
 }
 
 // interruptOverdue interrupts the connections whose timeout seems to be over. A Write of
-// many bytes returns only when all are sent, so connections with owed bytes are
-// interrupted at every check: then Write returns how many were sent.
+// many bytes, e.g. under TLS, returns only when all are sent, so connections with owed
+// bytes are interrupted at every check: then Write returns how many were sent.
 func (s *server) interruptOverdue() {
 	past := time.Unix(1, 0)
 	s.mu.Lock()
@@ -140,7 +140,7 @@ func (s *server) interruptOverdue() {
 		since, owing := c.lastMove.get()
 		_, over := s.clock.overdue(&c.lastMove)
 		if over || owing && s.clock.stall > 0 && since < s.clock.now.Load() {
-			c.peer.SetDeadline(past)
+			c.socket.SetDeadline(past)
 		}
 	}
 }

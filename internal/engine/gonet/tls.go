@@ -36,7 +36,7 @@ func newTLSConn(c *conn, config *tls.Config) *tlsConn {
 	return &tlsConn{Conn: tls.Server(w, config), wire: w}
 }
 
-// receive waits until there is plaintext. It implements source.
+// receive waits until there is plaintext.
 func (t *tlsConn) receive(c *conn) (int, error) {
 	for {
 		if !t.pending {
@@ -46,7 +46,7 @@ func (t *tlsConn) receive(c *conn) (int, error) {
 			}
 			t.pending = true
 		}
-		if !c.getBuffer() {
+		if !c.getBuffer(min(largestPlaintext, c.server.cfg.Buffer)) {
 			return 0, errNoMemory
 		}
 		n, err := t.Read(c.buf.Bytes)
@@ -60,13 +60,14 @@ func (t *tlsConn) receive(c *conn) (int, error) {
 	}
 }
 
-func (t *tlsConn) Read(p []byte) (int, error) {
-	n, err := t.Conn.Read(p)
+// send sends the owed bytes as records.
+func (t *tlsConn) send(c *conn) (int, error) {
+	n, err := t.Conn.Write(c.buf.Owed)
 	return n, t.classify(err)
 }
 
-func (t *tlsConn) Write(p []byte) (int, error) {
-	n, err := t.Conn.Write(p)
+func (t *tlsConn) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
 	return n, t.classify(err)
 }
 

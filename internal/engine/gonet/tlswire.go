@@ -41,7 +41,7 @@ func (incompleteError) Error() string   { return "the rest of a record has not a
 func (incompleteError) Timeout() bool   { return false }
 func (incompleteError) Temporary() bool { return true }
 
-func newWire(c *conn) *wire { return &wire{Conn: c.peer, c: c, socket: wireSocketOf(c)} }
+func newWire(c *conn) *wire { return &wire{Conn: c.socket, c: c, socket: wireSocketOf(c)} }
 
 // Read gives tls.Conn bytes of one record, never of two. It waits during the handshake,
 // and if the connection cannot be read without waiting. Otherwise it returns
@@ -149,7 +149,7 @@ type wireSocket struct {
 
 // wireSocketOf returns nil if the connection cannot be read without waiting.
 func wireSocketOf(c *conn) *wireSocket {
-	tcp, ok := c.peer.(tcpConn)
+	tcp, ok := c.socket.(tcpConn)
 	if !ok || !sock.CanRecv {
 		return nil
 	}

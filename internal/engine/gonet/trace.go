@@ -47,7 +47,7 @@ func (s *server) Trace(_ context.Context, id uint64, life *trace.Life) (stop fun
 		before := c.life.Load()
 		life.RecordAlso(before)
 		c.life.Store(life)
-		c.peer.SetDeadline(time.Unix(1, 0))
+		c.socket.SetDeadline(time.Unix(1, 0))
 		return func() { c.life.CompareAndSwap(life, before) }, nil
 	}
 	return nil, engine.ErrNoStream
@@ -84,7 +84,7 @@ func lifeAfter(now, life *trace.Life, begin time.Duration) (*trace.Life, time.Du
 }
 
 func (c *conn) beginNow(life *trace.Life) {
-	life.Open(trace.Opened{Peer: peerName(c.addr), Engine: "net", FD: -1, Age: time.Since(clockStart) - c.accepted,
+	life.Open(trace.Opened{Peer: peerName(c.addr()), Engine: "net", FD: -1, Age: time.Since(clockStart) - c.accepted,
 		In: c.stream.In(), Out: c.stream.Out(), Held: trace.Inspect(c.socket)})
 }
 
@@ -94,8 +94,8 @@ func (c *conn) traceRead(life *trace.Life, begin time.Duration, n int, err error
 		return
 	}
 	life, begin = lifeAfter(now, life, begin)
-	rec := trace.Record{Op: trace.Receive, Call: "Read", N: n, Asked: c.want}
-	if n > 0 {
+	rec := trace.Record{Op: trace.Receive, Call: "Read", N: n, Asked: c.server.cfg.Buffer}
+	if c.buf != nil {
 		rec.Asked, rec.Data = len(c.buf.Bytes), c.buf.Bytes[:n]
 	}
 	rec.Args = fmt.Sprint(rec.Asked)

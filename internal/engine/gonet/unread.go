@@ -1,8 +1,6 @@
 package gonet
 
 import (
-	"io"
-	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -12,59 +10,30 @@ import (
 	"echod/internal/trace"
 )
 
-// Both types here leave owed bytes unread in the kernel: they peek at bytes, send them,
-// and consume as many as were sent. It is done only where sock.CanLeaveUnread.
+// In two cases a socket leaves owed bytes unread in the kernel: it peeks at bytes, sends
+// them, and consumes as many as were sent. It does so only where sock.CanLeaveUnread.
+//
+// One is a unix socket. It has no SO_LINGER: its peer gets an end of file at every close,
+// except that the kernel reports ECONNRESET if the socket had unread bytes. It does so
+// even if the process is killed. So a peer with owed bytes gets ECONNRESET, however the
+// connection ends.
+//
+// The other is a connection for which there is no memory. It needs more system calls for
+// a message. All connections of a server share one buffer, which none of them holds while
+// it waits.
 
-// peekConn is a unix connection. A unix socket has no SO_LINGER: its peer gets an end of
-// file at every close, except that the kernel reports ECONNRESET if the socket had
-// unread bytes. It does so even if the process is killed. So the source of a peekConn
-// only peeks, and Write consumes what it has sent: a peer with owed bytes gets
-// ECONNRESET, however the connection ends.
-type peekConn struct {
-	socketConn
-	calls   sock.Calls
-	raw     syscall.RawConn
-	consume func(fd uintptr) // made once: each would be an allocation
-	sent    []byte           // what consume is to consume
-	errno   syscall.Errno    // of consume
+// consume consumes the owed bytes that were sent. They are copied onto themselves, so the
+// owed bytes do not change.
+func (s *socket) consume(fd uintptr) {
+	if s.n > 0 {
+		s.errno = s.c.server.calls.Consume(fd, s.c.buf.Owed[:s.n])
+	}
 }
 
-func newPeekConn(peer socketConn, calls sock.Calls) (*peekConn, error) {
-	raw, err := peer.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	p := &peekConn{socketConn: peer, calls: calls, raw: raw}
-	p.consume = func(fd uintptr) { p.errno = p.calls.Consume(fd, p.sent) }
-	return p, calls.SetOOBInline(raw)
-}
-
-// Write sends owed bytes that were peeked at and consumes as many as it has sent. They
-// are copied onto themselves, so owed does not change.
-func (p *peekConn) Write(owed []byte) (int, error) {
-	n, err := p.socketConn.Write(owed)
-	p.sent = owed[:n]
-	if closed := p.raw.Control(p.consume); closed != nil {
-		return n, closed
-	}
-	if p.errno != 0 {
-		return n, os.NewSyscallError("recv", p.errno)
-	}
-	return n, err
-}
-
-// unbuffered echoes the bytes of a connection when there is no memory for a buffer. It
-// needs more system calls for a message. All connections of a server share one buffer,
-// which none of them holds while it waits.
-type unbuffered struct {
-	shared  *sharedBuffer
-	calls   sock.Calls
-	raw     syscall.RawConn
-	arrived func(fd uintptr) (done bool) // peek and move, made once: each would be an
-	moved   func(fd uintptr) (done bool) // allocation
-	one     [1]byte                      // the first byte that has arrived
-	n       int
-	errno   syscall.Errno
+// canEchoUnread reports whether c can go on without a buffer.
+func (c *conn) canEchoUnread() bool {
+	_, ok := c.transport.(*socket)
+	return ok && sock.CanLeaveUnread
 }
 
 type sharedBuffer struct {
@@ -72,67 +41,36 @@ type sharedBuffer struct {
 	buf [engine.DefaultBuffer / 4]byte
 }
 
-func newUnbuffered(c *conn) (*unbuffered, error) {
-	raw, err := c.peer.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	b := &unbuffered{shared: &c.server.shared, calls: c.server.calls, raw: raw}
-	b.arrived, b.moved = b.peek, b.move
-	return b, nil
-}
-
-func (b *unbuffered) peek(fd uintptr) (done bool) {
-	b.n, b.errno = b.calls.Peek(fd, b.one[:])
-	return b.errno != syscall.EAGAIN
-}
-
-func (b *unbuffered) move(fd uintptr) (done bool) {
-	b.shared.mu.Lock()
-	defer b.shared.mu.Unlock()
-	b.n, b.errno = b.calls.EchoUnread(fd, b.shared.buf[:])
-	return b.errno != syscall.EAGAIN
-}
-
-// echoUnread waits until bytes have arrived and until some of them can be sent, and
-// echoes those. It returns io.EOF if the peer has half-closed.
-func (c *conn) echoUnread() (err error) {
-	if c.unbuffered == nil {
-		if c.unbuffered, err = newUnbuffered(c); err != nil {
-			return err
-		}
-	}
-	b := c.unbuffered
-	if err := b.raw.Read(b.arrived); err != nil {
-		return err
-	}
-	switch {
-	case b.errno == syscall.EINTR:
-		return nil
-	case b.errno != 0:
-		return os.NewSyscallError("recv", b.errno)
-	case b.n == 0:
-		return io.EOF
-	}
+// echoUnread waits until some of the bytes that have arrived can be sent, and echoes those.
+func (s *socket) echoUnread() error {
+	c := s.c
 	// The stream does not count these bytes before they are consumed, but the peer is
 	// owed them.
 	c.lastMove.owe(c.server.clock.now.Load())
-	b.n, b.errno = 0, 0
+	s.n, s.errno = 0, 0
+	s.next = (*socket).tryEcho
 	life, begin := c.traced()
-	err = b.raw.Write(b.moved)
-	if b.n > 0 {
-		life.Call(begin, c.socket, nil, trace.Record{Op: trace.Send, Call: "send", N: b.n, Asked: b.n})
-		life.Call(begin, c.socket, nil, trace.Record{Op: trace.Receive, Call: "recv", N: b.n, Asked: b.n})
-		c.stream.Received(b.n)
-		c.stream.Sent(b.n)
+	err := s.raw.Write(s.call)
+	if s.n > 0 {
+		life.Call(begin, c.socket, nil, trace.Record{Op: trace.Send, Call: "send", N: s.n, Asked: s.n})
+		life.Call(begin, c.socket, nil, trace.Record{Op: trace.Receive, Call: "recv", N: s.n, Asked: s.n})
+		c.stream.Received(s.n)
+		c.stream.Sent(s.n)
 		c.in.Store(c.stream.In())
 		c.out.Store(c.stream.Out())
 		c.lastMove.set(c.server.clock.now.Load(), false)
 	}
-	if err == nil && b.errno != 0 && (b.errno != syscall.EINTR || b.n > 0) {
-		err = os.NewSyscallError("send", b.errno)
+	if err == nil && s.errno != 0 && (s.errno != syscall.EINTR || s.n > 0) {
+		err = os.NewSyscallError("send", s.errno)
 	}
 	return err
 }
 
-var _ net.Conn = (*peekConn)(nil)
+// tryEcho echoes what can be sent. It returns false if that is nothing.
+func (s *socket) tryEcho(fd uintptr) (done bool) {
+	shared := &s.c.server.shared
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	s.n, s.errno = s.c.server.calls.EchoUnread(fd, shared.buf[:])
+	return s.errno != syscall.EAGAIN
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -22,29 +23,36 @@ import (
 func TestUnixPeerWithOwedBytesGetsAReset(t *testing.T) {
 	tests := []struct {
 		name string
-		do   func(peer *peekConn)
+		do   func(c *conn)
 		want error
 	}{
-		{"nothing received", func(*peekConn) {}, syscall.ECONNRESET},
-		{"received, not sent", func(peer *peekConn) { peek(t, peer, 4) }, syscall.ECONNRESET},
-		{"received, half of it sent", func(peer *peekConn) { peer.Write(peek(t, peer, 4)[:2]) }, syscall.ECONNRESET},
-		{"received and sent", func(peer *peekConn) { peer.Write(peek(t, peer, 4)) }, nil},
+		{"nothing received", func(*conn) {}, syscall.ECONNRESET},
+		{"received, not sent", func(c *conn) { receive(t, c) }, syscall.ECONNRESET},
+		{"received, half of it sent", func(c *conn) { receive(t, c); c.buf.Owed = c.buf.Owed[:2]; c.transport.send(c) }, syscall.ECONNRESET},
+		{"received and sent", func(c *conn) { receive(t, c); c.transport.send(c) }, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			client, accepted := unixPair(t)
-			peer, err := newPeekConn(accepted, sock.Calls{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := newServer(engine.Config{}.WithDefaults()).newConn(accepted, nil)
 			client.Write([]byte("echo"))
-			tt.do(peer)
-			peer.Close()
+			tt.do(c)
+			c.socket.Close()
 			if _, err := io.ReadAll(client); !errors.Is(err, tt.want) {
 				t.Errorf("reading to the end: got %v, want %v", err, tt.want)
 			}
 		})
 	}
+}
+
+// receive waits until bytes have arrived. They are owed then.
+func receive(t *testing.T, c *conn) {
+	t.Helper()
+	n, err := c.transport.receive(c)
+	if err != nil {
+		t.Fatalf("receive: %v", err)
+	}
+	c.buf.Owed = c.buf.Bytes[:n]
 }
 
 func TestUrgentByteOfAUnixPeerStaysInOrder(t *testing.T) {
@@ -99,47 +107,38 @@ func unixPair(t *testing.T) (client, accepted *net.UnixConn) {
 	return client, accepted
 }
 
-func TestShortWriteToAUnixPeerConsumesOnlyWhatWasSent(t *testing.T) {
+func TestShortSendToAUnixPeerConsumesOnlyWhatWasSent(t *testing.T) {
 	client, accepted := unixPair(t)
 	defer accepted.Close()
 	accepted.SetWriteBuffer(4 << 10) // so that not all of it can go at once
-	peer, err := newPeekConn(accepted, sock.Calls{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newServer(engine.Config{}.WithDefaults()).newConn(accepted, nil)
 	sent := make([]byte, 64<<10)
 	for i := range sent {
 		sent[i] = byte(i / 251)
 	}
 	client.Write(sent)
-	buf := peek(t, peer, len(sent))
-	if len(buf) != len(sent) {
-		t.Fatalf("peek: got %d bytes, want %d", len(buf), len(sent))
+	receive(t, c)
+	if len(c.buf.Owed) != len(sent) {
+		t.Fatalf("receive: got %d bytes, want %d", len(c.buf.Owed), len(sent))
 	}
-	peer.SetDeadline(time.Now().Add(20 * time.Millisecond))
-	n, err := peer.Write(buf)
+	accepted.SetDeadline(time.Now().Add(20 * time.Millisecond))
+	n, err := 0, error(nil)
+	for err == nil && len(c.buf.Owed) > 0 {
+		var some int
+		some, err = c.transport.send(c)
+		n += some
+		c.buf.Owed = c.buf.Owed[some:]
+	}
 	if n == 0 || n == len(sent) || !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("write to a peer that does not read: got %d bytes and %v, want some bytes and a deadline error", n, err)
+		t.Fatalf("send to a peer that does not read: got %d bytes and %v, want some bytes and a deadline error", n, err)
 	}
-	peer.SetDeadline(time.Now().Add(waitLimit))
-	if left := peek(t, peer, len(sent)); !bytes.Equal(left, sent[n:]) {
-		t.Errorf("peek after a short write: got %d bytes, want the %d that were not sent", len(left), len(sent)-n)
+	if !bytes.Equal(c.buf.Owed, sent[n:]) {
+		t.Errorf("owed after a short send: got %d bytes, want the %d that were not sent", len(c.buf.Owed), len(sent)-n)
 	}
-}
-
-// peek waits until peer has unread bytes and returns at most n of them.
-func peek(t *testing.T, peer *peekConn, n int) []byte {
-	t.Helper()
-	buf := make([]byte, n)
-	var errno syscall.Errno
-	err := peer.raw.Read(func(fd uintptr) bool {
-		n, errno = peer.calls.Peek(fd, buf)
-		return errno != syscall.EAGAIN
-	})
-	if err != nil || errno != 0 {
-		t.Fatalf("peek: %v, %v", err, errno)
+	accepted.SetDeadline(time.Now().Add(waitLimit))
+	if receive(t, c); !bytes.Equal(c.buf.Owed, sent[n:]) {
+		t.Errorf("unread after a short send: got %d bytes, want the %d that were not sent", len(c.buf.Owed), len(sent)-n)
 	}
-	return buf[:n]
 }
 
 // interrupting is the network of package net on a kernel that interrupts recv(2) and
@@ -246,5 +245,57 @@ func TestStalledReaderWithoutMemoryIsReset(t *testing.T) {
 			go conn.Write(make([]byte, 64<<20)) // more than all buffers hold
 			eventually(t, func() bool { return s.Stats().Closes[engine.Stalled] == 1 }, "the stream is counted as stalled")
 		})
+	}
+}
+
+// fullKernel is a kernel that receives this many bytes at once, and then has room for
+// 5000 bytes and for no more.
+type fullKernel struct {
+	sys.Linux
+	received int
+	sent     atomic.Int64
+}
+
+func (k *fullKernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
+	if n, errno := k.Linux.Recv(fd, make([]byte, k.received), syscall.MSG_PEEK); errno != 0 || n < k.received {
+		return 0, syscall.EAGAIN
+	}
+	return k.Linux.Recv(fd, p, flags)
+}
+
+func (k *fullKernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
+	room := min(5000-int(k.sent.Load()), len(p))
+	if room == 0 {
+		return 0, syscall.EAGAIN
+	}
+	k.sent.Add(int64(room))
+	return k.Linux.Send(fd, p[:room], flags)
+}
+
+type full struct {
+	system
+	kernel *fullKernel
+}
+
+func (n full) Calls() sock.Calls { return sock.Calls{Kernel: n.kernel} }
+
+// TestStalledReaderHoldsASmallBuffer: buffers are large, and a peer that does not read
+// must not keep one for a few bytes.
+func TestStalledReaderHoldsASmallBuffer(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		for owed, want := range map[int]uint64{1: 4 << 10, 4 << 10: 4 << 10, 4<<10 + 1: 8 << 10, 64 << 10: 64 << 10, 64<<10 + 1: 256 << 10} {
+			t.Run(fmt.Sprintf("%s, %d bytes", network, owed), func(t *testing.T) {
+				listener := engine.Listener{Spec: sock.Spec{Network: network, Host: "127.0.0.1", Addr: netip.MustParseAddrPort("127.0.0.1:0")}}
+				if network == "unix" {
+					listener.Spec = sock.Spec{Network: "unix", Path: filepath.Join(t.TempDir(), "s")}
+				}
+				s := serveWith(t, On(full{kernel: &fullKernel{received: 5000 + owed}}), engine.Config{Listeners: []engine.Listener{listener}})
+				dial(t, s).Write(make([]byte, 5000+owed))
+				eventually(t, func() bool {
+					st := s.Stats()
+					return st.BytesIn == uint64(5000+owed) && st.BytesOut == 5000 && st.Held == want
+				}, fmt.Sprintf("%d bytes are held", want))
+			})
+		}
 	}
 }
