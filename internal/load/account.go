@@ -14,8 +14,21 @@ type account struct {
 
 // answered counts a message whose answer came back complete.
 func (t account) answered(due, now int64, size int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
+	t.answer(due, now, size)
+}
+
+// answeredAll counts all messages of a stream whose answers are complete.
+func (t account) answeredAll(now int64, s *stream) {
+	t.lock()
+	defer t.unlock()
+	for m, ok := s.answered(); ok; m, ok = s.answered() {
+		t.answer(m.due, now, m.size)
+	}
+}
+
+func (t account) answer(due, now int64, size int) {
 	if !t.measured(due) {
 		return
 	}
@@ -36,15 +49,15 @@ func (t account) answered(due, now int64, size int) {
 
 // failed counts a message whose connection failed, or that had none.
 func (t account) failed(due, now int64, class dial.Class) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
 	t.fail(due, now, class)
 }
 
 // failedAll counts all messages of a queue as failed, and empties it.
 func (t account) failedAll(now int64, class dial.Class, pending *queue) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
 	for m, ok := pending.pop(); ok; m, ok = pending.pop() {
 		t.fail(m.due, now, class)
 	}
@@ -68,8 +81,8 @@ func (t account) fail(due, now int64, class dial.Class) {
 
 // lost counts a datagram without an answer within the timeout.
 func (t account) lost(due, now int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
 	if !t.measured(due) {
 		return
 	}
@@ -92,17 +105,17 @@ func (t account) record(ns int64) {
 
 // received counts a datagram that arrived.
 func (t account) received(now int64, a arrival) {
+	t.lock()
+	defer t.unlock()
 	switch a.kind {
 	case arrivalAnswer:
-		t.answered(a.due, now, a.size)
+		t.answer(a.due, now, a.size)
 	case arrivalCorrupt:
-		t.failed(a.due, now, dial.Corrupt)
+		t.fail(a.due, now, dial.Corrupt)
 	}
 	if a.wrong != nil {
-		t.wrong(a.wrong)
+		t.noteWrong(a.wrong)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if now < t.from {
 		return
 	}
@@ -121,8 +134,8 @@ func (t account) received(now int64, a arrival) {
 
 // connected counts a connection, or a datagram socket, and how long it took to make.
 func (t account) connected(took time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
 	t.conns++
 	t.result.Connects++
 	if t.address != nil {
@@ -135,8 +148,8 @@ func (t account) connected(took time.Duration) {
 
 // connectFailed counts a connection, or a datagram socket, that could not be made.
 func (t account) connectFailed(class dial.Class) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
 	t.result.ConnectsFailed.add(class)
 	if t.address != nil {
 		t.address.ConnectsFailed.add(class)
@@ -146,8 +159,8 @@ func (t account) connectFailed(class dial.Class) {
 // disconnected counts the end of what connected counted. The class is why it failed; ""
 // if the load ended it.
 func (t account) disconnected(class dial.Class) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
 	t.conns--
 	if class != "" {
 		t.result.Disconnects.add(class)

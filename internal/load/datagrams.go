@@ -71,16 +71,15 @@ func (f *datagrams) enqueue(d *datagram) {
 	f.inFlight++
 }
 
-// cancel takes back the last datagram of add, which was not sent. Its number is not used
-// again. It returns false if the datagram has expired meanwhile.
+// cancel takes back the last datagram of add, which was not sent. The next one gets its
+// number. It returns false if the datagram has expired meanwhile.
 func (f *datagrams) cancel() bool {
 	last := len(f.pending) - 1
 	if last < 0 || f.pending[last] == nil {
 		return false
 	}
 	f.release(f.pending[last])
-	f.pending[last] = nil
-	f.skipAnswered()
+	f.pending = f.pending[:last]
 	return true
 }
 

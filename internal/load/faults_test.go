@@ -152,11 +152,16 @@ func TestEachDatagramOfABadPathHasAnOutcome(t *testing.T) {
 		{echotest.ReordersDatagrams(), func(d *Result) bool { return d.Reordered > 0 }},
 	}
 	for name, make := range drivers {
-		for _, tt := range tests {
-			t.Run(name+"/"+tt.fault.Name, func(t *testing.T) {
+		for i := range 2 * len(tests) {
+			tt, plan, load := tests[i/2], func(p *Plan) { p.Rate = PerSecond(200) }, "open loop"
+			if i%2 > 0 {
+				plan, load = depth(16), "16 in flight"
+			}
+			t.Run(name+"/"+tt.fault.Name+"/"+load, func(t *testing.T) {
 				t.Parallel()
 				p := planFor(t, echotest.NewBrokenProxy(t, tt.fault, honest).URL(), "64")
-				p.Rate, p.Duration, p.Messages, p.Timeout = PerSecond(200), 0, 90, time.Second
+				p.Duration, p.Messages, p.Timeout = 0, 90, time.Second
+				plan(&p)
 				r, err := runWith(t.Context(), p, nil, make)
 				if err != nil {
 					t.Fatal(err)

@@ -32,27 +32,26 @@ type loop struct {
 	poller poll.Precise
 	addrs  []unix.Sockaddr // of the peers
 	slots  []loopSlot
-	in     []byte // the buffer of every receive
-	out    []byte // the buffer for datagrams to send; nil for streams
+	in     []byte // the buffer of every receive of a stream
+	batch  *batch // the buffers for datagrams; nil for streams
 
 	opened     int   // how many slots have connected or tried to
 	connecting int   // connects in progress
 	most       int   // of them
+	busy       bool  // several sockets were ready at the last wait
 	swept      int64 // when slots were last swept
 	nextSwept  int   // the slot to continue with
 }
 
 // loopSlot is a slot and its socket.
 type loopSlot struct {
-	slot
 	fd       int             // -1: none
 	interest poll.Conditions // what the poller watches fd for; 0: it does not watch it
+	slot
 }
 
 const (
-	// receiveBatch and scheduleBatch limit what is done for one socket, and for the
-	// schedule, before the others have a turn.
-	receiveBatch  = 256
+	// scheduleBatch limits what is done for the schedule before sockets have a turn.
 	scheduleBatch = 256
 	// A sweep is due every sweepEvery nanoseconds and looks at sweepBatch slots at most:
 	// with ten thousand slots it must not delay messages.
@@ -61,10 +60,12 @@ const (
 )
 
 func newLoop(r *run, k sys.Kernel) (driver, error) {
-	l := &loop{run: r, k: k, in: make([]byte, window), slots: make([]loopSlot, r.share.count()),
+	l := &loop{run: r, k: k, slots: make([]loopSlot, r.share.count()),
 		most: max(1, maxConnecting/r.threads())}
 	if r.udp() {
-		l.out = make([]byte, r.Sizes.Max())
+		l.batch = newBatch(r.Sizes.Max())
+	} else {
+		l.in = make([]byte, window)
 	}
 	for _, peer := range r.peers {
 		addr, err := sockaddr(peer)
@@ -77,7 +78,7 @@ func newLoop(r *run, k sys.Kernel) (driver, error) {
 	if errno != 0 {
 		return nil, os.NewSyscallError("epoll_create1", errno)
 	}
-	l.poller = poller.(poll.Precise)
+	l.poller, l.tally.owned = poller.(poll.Precise), true
 	for i := range l.slots {
 		l.slots[i] = loopSlot{slot: newSlot(r, r.share.slot(i)), fd: -1}
 	}
@@ -90,6 +91,8 @@ func (l *loop) open(ctx context.Context) error {
 	if l.Churn {
 		return nil // its connections are part of the load
 	}
+	l.tally.mu.Lock()
+	defer l.tally.mu.Unlock()
 	begun := l.now()
 	for l.opened < len(l.slots) || l.connecting > 0 {
 		for l.opened < len(l.slots) && l.connecting < l.most && l.now() >= l.connectAt(begun, l.slots[l.opened].id) {
@@ -110,6 +113,8 @@ func (l *loop) open(ctx context.Context) error {
 func (l *loop) drive(ctx context.Context) error {
 	runtime.LockOSThread() // and not unlocked: Go ends the thread, which has another timer slack
 	unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	l.tally.mu.Lock()
+	defer l.tally.mu.Unlock()
 	l.opened = len(l.slots)
 	for i := range l.slots {
 		now := l.now()
@@ -155,11 +160,27 @@ func (l *loop) waitTime() time.Duration {
 	return max(0, wait)
 }
 
+// wait waits until sockets are ready, and does not hold the tally meanwhile. While several are
+// ready each time, it first asks for those that are ready already: a call that cannot sleep need
+// not notify Go's scheduler.
+func (l *loop) wait(most time.Duration) ([]poll.Event, sys.Errno) {
+	l.tally.mu.Unlock()
+	defer l.tally.mu.Lock()
+	if l.busy {
+		if events, errno := l.poller.Wait(0); errno != 0 || len(events) > 0 {
+			return events, errno
+		}
+	}
+	events, errno := l.poller.WaitPrecisely(most)
+	l.busy = len(events) > 1 && l.Rate.IsZero() // a schedule has no time for one more call
+	return events, errno
+}
+
 // turn waits for at most that long and serves the sockets that are ready. No event is stale,
 // because serving an event closes only the socket of that event. An error is that of the wait:
 // without it, no answer would be noticed.
 func (l *loop) turn(wait time.Duration) error {
-	events, errno := l.poller.WaitPrecisely(wait)
+	events, errno := l.wait(wait)
 	if errno != 0 {
 		return os.NewSyscallError("epoll_pwait", errno)
 	}
@@ -169,7 +190,8 @@ func (l *loop) turn(wait time.Duration) error {
 		switch {
 		case s.state == connecting:
 			l.finishConnect(s)
-		case l.out != nil:
+		case event.Ready == poll.Writable: // advance sends
+		case l.batch != nil:
 			l.receiveDatagrams(s)
 		case s.state == open:
 			l.receive(s)
@@ -231,21 +253,10 @@ func (l *loop) advance(s *loopSlot, now int64) {
 			l.k.Shutdown(s.fd, unix.SHUT_WR) // if it fails, the next receive says why
 			continue
 		case sendDatagram:
-			sent := l.now()
-			switch _, errno := l.k.Send(s.fd, s.nextDatagram(sent, l.out), unix.MSG_NOSIGNAL); errno {
-			case 0:
-				s.sentDatagram()
-				continue
-			case unix.EINTR:
-				s.sendAgain()
-				continue
-			case unix.EAGAIN:
-				s.sendAgain()
-				interest |= poll.Writable
-			default:
-				s.sendFailed(sent, dial.Classify(errno))
+			if l.sendDatagrams(s) {
 				continue
 			}
+			interest |= poll.Writable
 		case wait:
 			if s.state == connecting {
 				interest = poll.Writable
@@ -292,22 +303,6 @@ func (l *loop) receive(s *loopSlot) {
 		s.ended(now)
 	default:
 		s.received(now, l.in[:n])
-	}
-}
-
-// receiveDatagrams reads the datagrams that have arrived.
-func (l *loop) receiveDatagrams(s *loopSlot) {
-	for range receiveBatch {
-		n, errno := l.k.Recv(s.fd, l.in, 0)
-		switch now := l.now(); {
-		case errno == unix.EAGAIN || errno == unix.EINTR:
-			return
-		case errno != 0:
-			s.receiveFailed(now, dial.Classify(errno))
-			return
-		default:
-			s.receivedDatagram(now, l.in[:n])
-		}
 	}
 }
 

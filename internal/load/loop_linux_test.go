@@ -21,12 +21,12 @@ type brokenKernel struct {
 	recvs, sends int
 }
 
-func (k *brokenKernel) Send(fd int, p []byte, flags int) (int, sys.Errno) {
-	k.sends++
-	return k.Linux.Send(fd, p, flags)
+func (k *brokenKernel) Sendmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno) {
+	k.sends += len(msgs)
+	return k.Linux.Sendmmsg(fd, msgs, flags)
 }
 
-func (k *brokenKernel) Recv(fd int, p []byte, flags int) (int, sys.Errno) {
+func (k *brokenKernel) Recvmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno) {
 	k.recvs++
 	return 0, unix.EIO
 }

@@ -252,7 +252,7 @@ func (s *netSlot) sendDatagram() {
 	p := s.nextDatagram(now, s.out)
 	switch err := s.unlocked(func(conn net.Conn) error { _, err := conn.Write(p); return err }); {
 	case err == nil:
-		s.sentDatagram()
+		s.sentDatagrams(1)
 	case s.state != open: // the socket is replaced
 		s.sendAgain()
 	default:

@@ -28,18 +28,19 @@ type slot struct {
 	started bool // the load has started; before that, connections are only opened
 	stopped bool // it makes no more connections
 
+	// What each message needs comes first: it is in few lines of the processor's caches.
+	stream     stream
+	halfClosed bool // churn: the FIN is sent
+
 	number  int        // of its connections so far
 	begun   int64      // when the last connect was started
 	retryAt int64      // no connect before this time
 	backoff backoff    // after a failure
 	class   dial.Class // why the last connection failed
 
-	stream     stream
-	halfClosed bool // churn: the FIN is sent
-
 	datagrams datagrams
 	unsent    queue      // datagrams that are to be sent
-	sending   message    // the last of nextDatagram
+	sending   []message  // those of nextDatagram whose send has no outcome yet
 	errors    uint64     // of its datagram sockets
 	refused   int        // of these, the errors that no datagram has been counted for yet
 	reason    dial.Class // of the last of them
@@ -64,7 +65,7 @@ const (
 	connect                    // call connecting, then connected or connectFailed
 	send                       // send stream.next, and call stream.wrote
 	halfClose                  // send a FIN, and set halfClosed
-	sendDatagram               // send nextDatagram, and call sentDatagram, sendFailed or sendAgain
+	sendDatagram               // send nextDatagram, or several, and call sentDatagrams, sendFailed or sendAgain
 	disconnect                 // close the connection, if there is one, and call disconnected
 )
 
@@ -122,7 +123,8 @@ func (s *slot) fill(now int64) {
 	if !s.Rate.IsZero() || s.Churn || s.state != open || !s.started {
 		return
 	}
-	for s.stream.pending.len()+s.datagrams.inFlight+s.unsent.len() < s.Depth && s.tally.claim(now) {
+	free := s.Depth - s.stream.pending.len() - s.datagrams.inFlight - s.unsent.len()
+	for range s.tally.claimUpTo(free, now) {
 		s.ask(now, now)
 	}
 }
@@ -201,9 +203,7 @@ func (s *slot) received(now int64, p []byte) {
 	if s.Churn {
 		return // the answer is complete when the stream has ended
 	}
-	for m, ok := s.stream.answered(); ok; m, ok = s.stream.answered() {
-		s.tally.answered(m.due, now, m.size)
-	}
+	s.tally.answeredAll(now, &s.stream)
 	s.fill(now)
 }
 
@@ -231,28 +231,48 @@ func (s *slot) lost(now int64, class dial.Class) {
 }
 
 // nextDatagram writes the datagram to send into buf and returns it. From then on it is in
-// flight, although the driver has not sent it yet. After it the driver calls sentDatagram,
-// sendFailed or sendAgain, before it sends another one.
+// flight, although the driver has not sent it yet. The driver may take several before it sends
+// them in this order. Then it calls sentDatagrams for those that the socket has taken, and, if
+// some are left, sendFailed or sendAgain.
 func (s *slot) nextDatagram(now int64, buf []byte) []byte {
-	s.sending, _ = s.unsent.pop()
-	return s.datagrams.add(buf, s.sending.due, now, s.sending.size)
+	m, _ := s.unsent.pop()
+	s.sending = append(s.sending, m)
+	return s.datagrams.add(buf, m.due, now, m.size)
 }
 
-// sentDatagram is called when the socket has taken the datagram.
-func (s *slot) sentDatagram() { s.tally.sent(s.sending.due, s.sending.size) }
+// sentDatagrams is called when the socket has taken the first n datagrams.
+func (s *slot) sentDatagrams(n int) {
+	s.tally.sentAll(s.sending[:n])
+	s.sending = s.sending[:copy(s.sending, s.sending[n:])]
+}
 
-// sendFailed is called when the datagram could not be sent.
+// sendFailed is called when the first datagram could not be sent. The others are sent again.
 func (s *slot) sendFailed(now int64, class dial.Class) {
-	if s.datagrams.cancel() {
-		s.tally.failed(s.sending.due, now, class)
+	for len(s.sending) > 1 {
+		s.takeBack()
+	}
+	for _, m := range s.sending {
+		if s.datagrams.cancel() {
+			s.tally.failed(m.due, now, class)
+		}
+	}
+	s.sending = s.sending[:0]
+}
+
+// sendAgain is called when the socket has no space for the datagrams now, or was closed.
+func (s *slot) sendAgain() {
+	for len(s.sending) > 0 {
+		s.takeBack()
 	}
 }
 
-// sendAgain is called when the socket has no space for the datagram now, or was closed.
-func (s *slot) sendAgain() {
+// takeBack puts the last of the datagrams that were not sent back to those that are to be sent.
+func (s *slot) takeBack() {
+	last := len(s.sending) - 1
 	if s.datagrams.cancel() {
-		s.unsent.pushFront(s.sending)
+		s.unsent.pushFront(s.sending[last])
 	}
+	s.sending = s.sending[:last]
 }
 
 // receivedDatagram is called with a datagram. A wrong one says nothing about the others, whose

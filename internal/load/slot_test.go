@@ -60,7 +60,7 @@ func (r *slotRig) act() {
 				r.sendAgain()
 				return
 			default:
-				r.sentDatagram()
+				r.sentDatagrams(1)
 			}
 		case disconnect:
 			r.log = append(r.log, "disconnect")

@@ -21,6 +21,7 @@ type tally struct {
 	all  *totals
 
 	mu       sync.Mutex
+	owned    bool  // the goroutine of all slots holds mu while it calls them
 	from, to int64 // the measurement: from is part of it, to is not
 	outcomes outcomes
 	latest   int64 // open loop: when the last message was due that was taken from the schedule
@@ -61,6 +62,20 @@ func newTally(p Plan, all *totals) *tally {
 	return t
 }
 
+// lock locks mu for what a slot reports. A lock for each message would be a quarter of what a message
+// costs the loop, which therefore owns its tally.
+func (t *tally) lock() {
+	if !t.owned {
+		t.mu.Lock()
+	}
+}
+
+func (t *tally) unlock() {
+	if !t.owned {
+		t.mu.Unlock()
+	}
+}
+
 func (t *tally) openLoop() bool { return !t.plan.Rate.IsZero() }
 
 // measured reports whether a message that is due at that time is part of the result.
@@ -92,23 +107,29 @@ func (t *tally) newInterval() *Interval {
 
 // claim takes a message of the closed loop, which is due now. It returns false if no more
 // messages may be sent: the measurement is over, or all messages of the plan are taken.
-func (t *tally) claim(now int64) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.over(now) || t.measured(now) && !t.take() {
-		return false
+func (t *tally) claim(now int64) bool { return t.claimUpTo(1, now) == 1 }
+
+// claimUpTo takes several messages as claim does, n at most, and returns how many.
+func (t *tally) claimUpTo(n int, now int64) (claimed int) {
+	if n <= 0 {
+		return 0
+	}
+	t.lock()
+	defer t.unlock()
+	for claimed < n && !t.over(now) && (!t.measured(now) || t.take()) {
+		claimed++
 	}
 	if t.measured(now) {
-		t.outcomes.due++
-		t.second.Due++
+		t.outcomes.due += int64(claimed)
+		t.second.Due += int64(claimed)
 	}
-	return true
+	return claimed
 }
 
 // isOver reports whether no more messages become due.
 func (t *tally) isOver(now int64) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
 	return t.over(now)
 }
 
@@ -128,8 +149,8 @@ func (t *tally) take() bool {
 // is the generator's. What the message waits for later, e.g. a connection or space
 // in a send buffer, is the server's.
 func (t *tally) scheduled(due, now int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
 	if !t.measured(due) {
 		return
 	}
@@ -145,8 +166,21 @@ func (t *tally) scheduled(due, now int64) {
 
 // sent counts a message that was given to its connection.
 func (t *tally) sent(due int64, size int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
+	t.give(due, size)
+}
+
+// sentAll counts messages that were given to their socket.
+func (t *tally) sentAll(all []message) {
+	t.lock()
+	defer t.unlock()
+	for _, m := range all {
+		t.give(m.due, m.size)
+	}
+}
+
+func (t *tally) give(due int64, size int) {
 	if t.measured(due) {
 		t.outcomes.sent++
 		t.result.BytesOut += int64(size)
@@ -155,8 +189,12 @@ func (t *tally) sent(due int64, size int) {
 
 // wrong ends the run. The first wrong byte is kept.
 func (t *tally) wrong(w *Wrong) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
+	t.noteWrong(w)
+}
+
+func (t *tally) noteWrong(w *Wrong) {
 	if t.result.Wrong == nil {
 		t.result.Wrong = w
 	}

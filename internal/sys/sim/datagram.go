@@ -186,15 +186,21 @@ func (k *Kernel) Sendmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno
 		case errno != 0: // and forgotten (__sys_sendmmsg)
 			return i, 0
 		}
+		if msgs[i].Hdr.Name == nil && !s.peer.IsValid() {
+			if i == 0 {
+				return 0, unix.EDESTADDRREQ
+			}
+			return i, 0
+		}
 		msgs[i].Len = s.send(&msgs[i].Hdr)
 	}
 	return n, 0
 }
 
 func (s *datagrams) send(h *unix.Msghdr) uint32 {
-	out := Datagram{
-		From: netip.AddrPortFrom(readPktInfo(unsafe.Slice(h.Control, h.Controllen)), s.port),
-		To:   readName(unsafe.Pointer(h.Name)),
+	out := Datagram{From: netip.AddrPortFrom(readPktInfo(unsafe.Slice(h.Control, h.Controllen)), s.port), To: s.peer}
+	if h.Name != nil {
+		out.To = readName(unsafe.Pointer(h.Name))
 	}
 	for _, part := range parts(h) {
 		out.Payload = append(out.Payload, part...)
