@@ -54,7 +54,7 @@ func run(ctx context.Context, opts options) error {
 		if err != nil {
 			return err
 		}
-		return publish(report, strings.TrimSuffix(opts.render, ".json"))
+		return publish(ctx, report, strings.TrimSuffix(opts.render, ".json"))
 	}
 	dir, err := os.MkdirTemp("", "compare-")
 	if err != nil {
@@ -65,7 +65,7 @@ func run(ctx context.Context, opts options) error {
 	if err != nil {
 		return err
 	}
-	if err := save(opts, report); err != nil {
+	if err := save(ctx, opts, report); err != nil {
 		return err
 	}
 	return checkGoals(opts, report)

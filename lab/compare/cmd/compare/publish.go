@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,7 +12,7 @@ import (
 
 // save prints the tables. If there is a directory, it also writes DATE.json and the files of
 // publish. A quick run has other names.
-func save(opts options, report comparison.Report) error {
+func save(ctx context.Context, opts options, report comparison.Report) error {
 	if err := report.WriteMarkdown(os.Stdout); err != nil || opts.out == "" {
 		return err
 	}
@@ -25,11 +26,12 @@ func save(opts options, report comparison.Report) error {
 	if err := report.Save(name + ".json"); err != nil {
 		return err
 	}
-	return publish(report, name)
+	return publish(ctx, report, name)
 }
 
-// publish writes the tables of a report as name.md and the chart as name.svg.
-func publish(report comparison.Report, name string) error {
+// publish writes the tables of a report as name.md and the chart as name.svg. If the report is
+// the newest one in results, it also writes the tables in the documents of the repository.
+func publish(ctx context.Context, report comparison.Report, name string) error {
 	if err := write(name+".md", report.WriteMarkdown); err != nil {
 		return err
 	}
@@ -37,6 +39,25 @@ func publish(report comparison.Report, name string) error {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "compare: wrote %s.md and .svg\n", name)
+	module, err := comparison.ModuleDir(ctx)
+	if err != nil {
+		return nil // only the files of another directory
+	}
+	repo := filepath.Dir(filepath.Dir(module))
+	newest, err := comparison.NewestResults(repo)
+	if path, _ := filepath.Abs(name + ".json"); err != nil || path != newest {
+		return nil
+	}
+	documents, err := report.Documents(repo, name)
+	if err != nil {
+		return err
+	}
+	for path, text := range documents {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "compare: wrote the table in %s\n", path)
+	}
 	return nil
 }
 

@@ -110,6 +110,14 @@ func (r Result) Key() string {
 	return r.Workload.Key()
 }
 
+// Name returns the name of the case in tables.
+func (r Result) Name() string {
+	if r.Free {
+		return "loops " + r.Workload.String()
+	}
+	return r.Workload.String()
+}
+
 // server returns the result of a server.
 func (r Result) server(name string) (ServerResult, bool) {
 	i := slices.IndexFunc(r.Servers, func(e ServerResult) bool { return e.Name == name })

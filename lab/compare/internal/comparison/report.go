@@ -127,7 +127,7 @@ func (r Report) goalRows() [][]string {
 		if n := c.Comparison.Throughput.Pairs; n > 0 {
 			pairs, cpu = strconv.Itoa(n), c.Comparison.CPU.String()
 		}
-		rows = append(rows, []string{c.Result.Workload.String(), c.Goal.Server, c.Goal.Base, c.Goal.Limit(),
+		rows = append(rows, []string{c.Result.Name(), c.Goal.Server, c.Goal.Base, c.Goal.Limit(),
 			c.Measured(), pairs, cpu, c.String()})
 	}
 	return rows
@@ -138,7 +138,7 @@ func (r Report) buildRows() [][]string {
 	rows := [][]string{{"workload", "A/B", "pairs", "CPU", "verdict"}}
 	for _, result := range r.Results {
 		if v, ok := result.CompareBuilds(); ok {
-			rows = append(rows, []string{result.Workload.String(), v.Throughput.String(),
+			rows = append(rows, []string{result.Name(), v.Throughput.String(),
 				strconv.Itoa(v.Throughput.Pairs), v.CPU.String(), v.Verdict})
 		}
 	}
@@ -159,7 +159,7 @@ func (r Report) sliceRows() [][]string {
 		if why := result.CannotTell(); why != "" {
 			verdicts = "none: " + why
 		}
-		rows = append(rows, []string{result.Workload.String(), strconv.Itoa(result.Tried),
+		rows = append(rows, []string{result.Name(), strconv.Itoa(result.Tried),
 			strconv.Itoa(result.Discards()), result.mainReason(), itself, verdicts})
 	}
 	return rows
@@ -213,7 +213,7 @@ func (r Report) ratioRows(m Metric) [][]string {
 	columns := names(cases)
 	rows := [][]string{append([]string{"workload"}, columns...)}
 	for _, result := range cases {
-		row := []string{result.Workload.String()}
+		row := []string{result.Name()}
 		for _, name := range columns {
 			row = append(row, result.cell(m, name))
 		}
@@ -242,7 +242,7 @@ func (r Report) lossRows() [][]string {
 	for _, result := range r.cases() {
 		for _, e := range result.Servers {
 			if result.Workload.isUDP() && len(e.Slices) > 0 {
-				rows = append(rows, []string{result.Workload.String(), e.Name, fmt.Sprintf("%.3f", median(Loss.Values(e))*100)})
+				rows = append(rows, []string{result.Name(), e.Name, fmt.Sprintf("%.3f", median(Loss.Values(e))*100)})
 			}
 		}
 	}
@@ -254,7 +254,7 @@ func (r Report) memoryRows() [][]string {
 	for _, result := range r.Results {
 		for _, e := range result.Servers {
 			if len(e.IdleBytes) > 0 {
-				rows = append(rows, []string{result.Workload.String(), e.Name, bytesRange(e)})
+				rows = append(rows, []string{result.Name(), e.Name, bytesRange(e)})
 			}
 		}
 	}
@@ -267,7 +267,7 @@ func (r Report) shareRows() [][]string {
 		for _, e := range result.Servers {
 			for _, shares := range e.Shares {
 				most := fmt.Sprintf("%.2f", ServerResult{Shares: [][]int{shares}}.Imbalance())
-				rows = append(rows, []string{result.Workload.String(), e.Name,
+				rows = append(rows, []string{result.Name(), e.Name,
 					strings.Trim(fmt.Sprint(shares), "[]"), strings.Replace(most, "+Inf", "", 1)})
 			}
 		}
@@ -281,7 +281,7 @@ func (r Report) failureRows() [][]string {
 		for _, e := range result.Servers {
 			if e.Failure != "" {
 				why := strings.NewReplacer("\n", " ", "|", "/").Replace(e.Failure)
-				rows = append(rows, []string{result.Workload.String(), e.Name, fmt.Sprint(len(e.Slices)), why})
+				rows = append(rows, []string{result.Name(), e.Name, fmt.Sprint(len(e.Slices)), why})
 			}
 		}
 	}
