@@ -71,12 +71,12 @@ var costs = []struct {
 		"a connection, a message, and the half-close after it",
 		nil, events(dials, sends(0), halfCloses),
 		"wait accept4 [epoll_ctl] accept4 wait recv send wait recv setsockopt close",
-		"accept4 epoll_ctl " + sixOptions + " accept4 recv recv send recv recv setsockopt epoll_ctl close",
+		"accept4 epoll_ctl setsockopt accept4 recv recv send recv recv setsockopt epoll_ctl close",
 	}, {
 		"a message and a half-close that are there before the connection is accepted",
 		nil, events(atOnce(dials, sends(0), halfCloses)),
 		"wait accept4 [epoll_ctl] accept4 wait recv send wait recv setsockopt close",
-		"accept4 epoll_ctl " + sixOptions + " accept4 recv send recv setsockopt epoll_ctl close",
+		"accept4 epoll_ctl setsockopt accept4 recv send recv setsockopt epoll_ctl close",
 	}, {
 		"the half-close of a peer that was sent more than the smallest window",
 		events(dials, sendsBytes(2*smallestWindow)), events(halfCloses),
@@ -111,8 +111,6 @@ var costs = []struct {
 }
 
 const (
-	// sixOptions are TCP_NODELAY, SO_LINGER and four of keepalive.
-	sixOptions = "setsockopt setsockopt setsockopt setsockopt setsockopt setsockopt"
 	// sendBuffer is the size of the send buffer of each connection, in bytes.
 	sendBuffer = 8 << 10
 	// smallestWindow is that of the engines: see their function finish or halfClose.

@@ -20,6 +20,9 @@ type Calls struct {
 const (
 	// CanRecv reports whether Recv, Peek and Send are available.
 	CanRecv = true
+	// AcceptInherits reports whether an accepted TCP connection has all options of its
+	// listening socket.
+	AcceptInherits = true
 	// CanLeaveUnread reports whether Consume and EchoUnread are available, and whether
 	// the kernel resets the peer of a unix socket that is closed with unread bytes.
 	CanLeaveUnread = true

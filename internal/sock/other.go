@@ -77,6 +77,10 @@ func hasIPv6() bool { return true }
 // method.
 type Calls struct{}
 
+// AcceptInherits reports whether an accepted TCP connection has all options of its listening
+// socket.
+const AcceptInherits = false
+
 // CanLeaveUnread reports whether Consume and EchoUnread are available. They are not, and
 // what these systems send to the peer of a unix socket that is closed with unread bytes
 // is not known well enough to rely on.

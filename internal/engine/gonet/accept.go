@@ -15,14 +15,15 @@ import (
 // acceptor accepts the connections of one listening socket. No error of accept(2)
 // stops it, only Shutdown does.
 type acceptor struct {
-	server *server
-	ln     *accept.Listener
-	spec   sock.Spec
-	tls    *tls.Config // nil without TLS
+	server    *server
+	ln        *accept.Listener
+	spec      sock.Spec
+	inherited bool        // another process has bound the socket
+	tls       *tls.Config // nil without TLS
 }
 
 func newAcceptor(s *server, socket StreamListener, spec sock.Spec, inherited bool, config *tls.Config) *acceptor {
-	return &acceptor{server: s, spec: spec, tls: config, ln: accept.NewListener(accept.Config{
+	return &acceptor{server: s, spec: spec, inherited: inherited, tls: config, ln: accept.NewListener(accept.Config{
 		Socket:      socket,
 		Slots:       s.cfg.Budget.Slots,
 		Shared:      inherited,
@@ -42,7 +43,7 @@ func (a *acceptor) run() {
 		peer, err := a.ln.AcceptConn()
 		switch {
 		case err == nil:
-			a.server.admit(peer, a.tls)
+			a.serve(peer)
 		case peer != nil: // accepted when the drain had no time left
 			closeByReset(peer)
 			life := a.server.beginLife(peer, addrOf(peer))
@@ -75,15 +76,42 @@ func (a *acceptor) unlink() {
 	}
 }
 
+// serve serves an accepted connection.
+func (a *acceptor) serve(peer net.Conn) {
+	if err := a.prepare(peer); err != nil { // the peer has closed it already
+		a.server.count.Accepts[accept.Aborted].Add(1)
+		peer.Close()
+		a.server.cfg.Budget.Slots.Release()
+		return
+	}
+	a.server.admit(peer, a.tls)
+}
+
+// prepare sets the socket options of an accepted connection before its first byte. It has
+// none of its own if a TCP listener of ours has passed on all of them: not on systems
+// other than Linux, and not if it was queued before an inherited listener became ours.
+func (a *acceptor) prepare(peer net.Conn) error {
+	switch peer := peer.(type) {
+	case tcpConn:
+		if sock.AcceptInherits && !a.inherited {
+			return nil
+		}
+		ka := a.server.cfg.KeepAlive
+		return errors.Join(
+			closeByReset(peer),
+			peer.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: ka.Idle, Interval: ka.Interval, Count: ka.Count}),
+		)
+	case socketConn:
+		if raw, err := peer.SyscallConn(); err == nil && sock.CanLeaveUnread {
+			return a.server.calls.SetOOBInline(raw)
+		}
+	}
+	return nil
+}
+
 // admit starts the goroutine of an accepted connection. AcceptConn has counted the
 // connection in Budget.Slots. If it cannot be served, it is reset.
 func (s *server) admit(peer net.Conn, config *tls.Config) {
-	if err := s.prepare(peer); err != nil { // the peer has closed it already
-		s.count.Accepts[accept.Aborted].Add(1)
-		peer.Close()
-		s.cfg.Budget.Slots.Release()
-		return
-	}
 	defer s.count.Accepted.Add(1)
 	c := s.newConn(peer, config)
 	life := s.beginLife(peer, c.addr())
@@ -107,25 +135,6 @@ func (s *server) admit(peer net.Conn, config *tls.Config) {
 		return
 	}
 	s.group.Go(c.serve)
-}
-
-// prepare sets the socket options of an accepted connection before its first byte. On
-// Linux the connection inherits them from the listening socket, but not on other
-// systems, and not if it was queued before an inherited listener became ours.
-func (s *server) prepare(peer net.Conn) error {
-	switch peer := peer.(type) {
-	case tcpConn:
-		ka := s.cfg.KeepAlive
-		return errors.Join(
-			closeByReset(peer),
-			peer.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: ka.Idle, Interval: ka.Interval, Count: ka.Count}),
-		)
-	case socketConn:
-		if raw, err := peer.SyscallConn(); err == nil && sock.CanLeaveUnread {
-			return s.calls.SetOOBInline(raw)
-		}
-	}
-	return nil
 }
 
 // closeByReset makes every close of a TCP connection a reset: a close of ours, and

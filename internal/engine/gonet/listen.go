@@ -101,7 +101,7 @@ func (system) ListenPacket(spec sock.Spec, options sock.Options) (PacketConn, so
 func listenConfig(spec sock.Spec, options sock.Options) *net.ListenConfig {
 	lc := &net.ListenConfig{
 		Control:   sock.Control(spec, options),
-		KeepAlive: -1, // prepare sets it
+		KeepAlive: -1, // Control or prepare sets it
 	}
 	// Promise S2 needs resets, and those of MPTCP are different.
 	lc.SetMultipathTCP(false)
