@@ -140,13 +140,39 @@ func (g *Guard) Own(addr netip.AddrPort) {
 // A datagram that may be answered is counted against the rates at once.
 func (g *Guard) Check(now int64, src, dst netip.AddrPort, payload []byte) Drop {
 	from, to := normalize(src.Addr()), normalize(dst.Addr())
-	if drop := g.checkAddresses(from, src.Port(), to); drop != Answer {
-		return drop
+	drop := g.checkAddresses(from, src.Port(), to)
+	if drop == Answer && !from.IsLoopback() {
+		drop = g.checkPayload(now, from, src.Port(), payload)
 	}
-	if from.IsLoopback() {
-		return Answer // the sender is on this machine
+	return drop
+}
+
+// CheckTrain does for each datagram of a train what Check does for one. It calls decided for
+// each run of consecutive datagrams about which it decides the same, in their order.
+func (g *Guard) CheckTrain(now int64, src, dst netip.AddrPort, t Train, decided func(run Train, drop Drop)) {
+	from, to := normalize(src.Addr()), normalize(dst.Addr())
+	drop := g.checkAddresses(from, src.Port(), to)
+	if drop != Answer || from.IsLoopback() {
+		decided(t, drop)
+		return
 	}
-	prefix, datagram := g.hashes(from, src.Port(), payload)
+	left := t
+	for n, count := 0, t.Count(); count > 0; {
+		payload, rest := left.Cut(1)
+		next := g.checkPayload(now, from, src.Port(), payload.Bytes)
+		if n > 0 && next != drop {
+			run, after := t.Cut(n)
+			decided(run, drop)
+			t, n = after, 0
+		}
+		left, drop, n, count = rest, next, n+1, count-1
+	}
+	decided(t, drop)
+}
+
+// checkPayload decides about a datagram of another machine whose addresses allow an answer.
+func (g *Guard) checkPayload(now int64, from netip.Addr, port uint16, payload []byte) Drop {
+	prefix, datagram := g.hashes(from, port, payload)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.loops.muted(now, datagram) {

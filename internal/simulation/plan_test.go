@@ -34,6 +34,8 @@ type plan struct {
 
 	// The behaviour of the kernel.
 	recvBuffer, sendBuffer, peerBuffer int
+	noTrains                           bool // see sim.Kernel
+	mtu                                int
 	faults                             int  // of 1000 calls, while faults are on
 	noFaults                           bool // nothing fails: each peer that makes no mistake must see a clean end
 
@@ -133,8 +135,8 @@ func (p plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %s, %s, %d loops, buffer %d, connections %d, per address %d, memory %d, idle %v, stall %v, drain %v\n",
 		p.seed, p.program, p.engine, p.loops, p.buffer, p.maxConns, p.perAddress, p.maxMemory, p.idle, p.stall, p.drain)
-	fmt.Fprintf(&b, "second engine %q, busy poll %v, watchdog %v, late manager %v, tcp %t, unix %t, udp %t, tls %t; kernel buffers %d, %d, the peer's %d; %d faults in 1000 calls\n",
-		p.second, p.busyPoll, p.watchdog, p.lateManager, p.tcp, p.unix, p.udp, p.tls, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.faults)
+	fmt.Fprintf(&b, "second engine %q, busy poll %v, watchdog %v, late manager %v, tcp %t, unix %t, udp %t, tls %t; kernel buffers %d, %d, the peer's %d; no trains %t, MTU %d; %d faults in 1000 calls\n",
+		p.second, p.busyPoll, p.watchdog, p.lateManager, p.tcp, p.unix, p.udp, p.tls, p.recvBuffer, p.sendBuffer, p.peerBuffer, p.noTrains, p.mtu, p.faults)
 	for i, s := range p.steps {
 		fmt.Fprintf(&b, "%4d  %s\n", i, s)
 	}
@@ -198,6 +200,7 @@ func draw(seed uint64) plan {
 		}
 	case 1:
 		p.udp = true
+		p.noTrains, p.mtu = seed%4 == 0, int(seed%3)*60
 	case 2:
 		p.tcp, p.udp = true, true
 	default:

@@ -89,6 +89,7 @@ func play(t *testing.T, p plan, path string, rec *recorded) (problems []string) 
 			signals: make(chan os.Signal, 2), ended: make(chan error, 1), delivered: make(map[string]int)}
 		k := r.m.k
 		k.RecvBuffer, k.SendBuffer, k.PeerBuffer = p.recvBuffer, p.sendBuffer, p.peerBuffer
+		k.NoTrains, k.MTU = p.noTrains, p.mtu
 		r.recorder = rec.begin(r.m, p)
 		if r.start(t, path) {
 			for i, s := range p.steps {

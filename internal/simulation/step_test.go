@@ -5,6 +5,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/netip"
 	"os"
 	"strings"
@@ -183,8 +184,25 @@ func (r *run) datagram(k *sim.Kernel, s step) {
 		return
 	}
 	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(s.peer))
-	payload := []byte(strings.Repeat(string(rune('a'+s.n%26)), s.n))
-	if k.Deliver(sim.Datagram{From: from, To: spec.Addr, Payload: payload}) {
-		r.delivered[fmt.Sprint(from, len(payload))]++
+	train := sim.Datagram{From: from, To: spec.Addr, Payload: []byte(strings.Repeat(string(rune('a'+s.n%26)), s.n))}
+	train.Segment = []int{0, 1 + s.n/9, 1 + s.n*2/3}[s.peer%3]
+	if !k.Deliver(train) {
+		return
+	}
+	for size := range trainSizes(train) {
+		r.delivered[fmt.Sprint(from, size)]++
+	}
+}
+
+// trainSizes returns the size of each datagram of a train.
+func trainSizes(train sim.Datagram) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		left := len(train.Payload)
+		if train.Segment == 0 || left == 0 {
+			yield(left)
+			return
+		}
+		for ; left > 0 && yield(min(left, train.Segment)); left -= train.Segment {
+		}
 	}
 }

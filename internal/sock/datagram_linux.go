@@ -2,6 +2,7 @@ package sock
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,15 +17,17 @@ import (
 	"echod/internal/sys"
 )
 
-// ControlSize is the space in bytes for the control messages of one datagram. A
-// dual-stack socket gets two for an IPv4 peer: that of ip(7) and that of ipv6(7).
-const ControlSize = sizeofHeader + 16 + sizeofHeader + 24
+// ControlSize is the space in bytes for the control messages of one message. A
+// dual-stack socket gets two for an IPv4 peer: that of ip(7) and that of ipv6(7). The third
+// is UDP_GRO.
+const ControlSize = sizeofHeader + 16 + sizeofHeader + 24 + sizeofHeader + 8
 
 // sizeofHeader is CMSG_LEN(0). The data follows it; the next header is aligned to a
 // word.
 const (
 	sizeofHeader = unix.SizeofCmsghdr
 	wordSize     = int(unsafe.Sizeof(uintptr(0)))
+	sizeofInt    = int(unsafe.Sizeof(int32(0)))
 )
 
 // ReceivePktInfo asks for a control message with every datagram of the socket c, as
@@ -47,9 +50,30 @@ func ReceivePktInfo(c syscall.RawConn) error {
 	})
 }
 
-// ParseControl reads the control messages of one datagram: struct in_pktinfo of ip(7)
-// or struct in6_pktinfo of ipv6(7). It ignores others. Without any of the two the
-// PktInfo is zero.
+// ReceiveTrains asks for trains on the datagram socket fd (UDP_GRO, since Linux 5.0), or no
+// longer. It reports whether the kernel has them. Then it also sends trains (UDP_SEGMENT, since
+// Linux 4.18). The option is of the socket, so every process that shares it receives trains.
+func ReceiveTrains(k sys.Kernel, fd int, want bool) bool {
+	value := 0
+	if want {
+		value = 1
+	}
+	return k.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, value) == 0
+}
+
+// ReceiveTrains is ReceiveTrains for a socket of package net.
+func (c Calls) ReceiveTrains(conn syscall.Conn, want bool) (received bool) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	raw.Control(func(fd uintptr) { received = ReceiveTrains(c.kernel(), int(fd), want) })
+	return received
+}
+
+// ParseControl reads the control messages of one message: struct in_pktinfo of ip(7) or
+// struct in6_pktinfo of ipv6(7), and UDP_GRO of udp(7). It ignores others. Without any of
+// them the PktInfo is zero.
 func ParseControl(control []byte) PktInfo {
 	var info PktInfo
 	for len(control) >= sizeofHeader {
@@ -65,20 +89,23 @@ func ParseControl(control []byte) PktInfo {
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
 			var in4 unix.Inet4Pktinfo
 			copy(bytesOf(&in4), data)
-			info = PktInfo{Dst: netip.AddrFrom4(in4.Addr), Index: uint32(in4.Ifindex)}
+			info.Dst, info.Index = netip.AddrFrom4(in4.Addr), uint32(in4.Ifindex)
 		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
 			var in6 unix.Inet6Pktinfo
 			copy(bytesOf(&in6), data)
-			info = PktInfo{Dst: netip.AddrFrom16(in6.Addr).Unmap(), Index: in6.Ifindex}
+			info.Dst, info.Index = netip.AddrFrom16(in6.Addr).Unmap(), in6.Ifindex
+		case h.Level == unix.IPPROTO_UDP && h.Type == unix.UDP_GRO && len(data) >= sizeofInt:
+			info.Segment = int(int32(binary.NativeEndian.Uint32(data)))
 		}
 		control = control[min(aligned(size), len(control)):]
 	}
 	return info
 }
 
-// PutControl writes the control message with which a datagram to the address to leaves
-// from info.Dst. It returns how many bytes it wrote into control, which must have at
-// least ControlSize: 0 if info.Dst is unknown.
+// PutControl writes the control messages with which a message to the address to leaves
+// from info.Dst, as datagrams of info.Segment bytes. It returns how many bytes it wrote into
+// control, which must have at least ControlSize: 0 if info.Dst is unknown and the message is
+// one datagram.
 //
 // In general it leaves the choice of the interface to the routing table, as it is for
 // streams: the answer may leave by another interface than that of arrival. An interface
@@ -97,16 +124,21 @@ func ParseControl(control []byte) PktInfo {
 // A socket that is bound to a device (SO_BINDTODEVICE, systemd's BindToDevice=) sends
 // by that device, since Linux 4.20 with a control message too.
 func PutControl(control []byte, info PktInfo, to netip.Addr) int {
+	n := 0
 	switch {
 	case !info.Dst.IsValid():
-		return 0
 	case info.Dst.Is4():
 		in4 := unix.Inet4Pktinfo{Spec_dst: info.Dst.As4(), Ifindex: int32(info.outgoing(to))}
-		return put(control, unix.IPPROTO_IP, unix.IP_PKTINFO, bytesOf(&in4))
+		n = put(control, unix.IPPROTO_IP, unix.IP_PKTINFO, bytesOf(&in4))
 	default:
 		in6 := unix.Inet6Pktinfo{Addr: info.Dst.As16(), Ifindex: info.outgoing(to)}
-		return put(control, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, bytesOf(&in6))
+		n = put(control, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, bytesOf(&in6))
 	}
+	if info.Segment != 0 {
+		segment := uint16(info.Segment)
+		n += put(control[n:], unix.IPPROTO_UDP, unix.UDP_SEGMENT, bytesOf(&segment))
+	}
+	return n
 }
 
 // outgoing returns the index of the interface by which an answer to the address to must

@@ -2,6 +2,7 @@ package sock
 
 import (
 	"context"
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"os"
@@ -127,6 +128,31 @@ func TestParseControlIgnoresOtherMessages(t *testing.T) {
 	put(control, unix.IPPROTO_IP, unix.IP_PKTINFO, make([]byte, unix.SizeofInet4Pktinfo-1))
 	if got := ParseControl(control[:ControlSize/2]); got != (PktInfo{}) {
 		t.Errorf("too short a message: got %v, want the zero PktInfo", got)
+	}
+}
+
+// TestATrainHasTheSizeOfItsDatagrams: UDP_GRO says it of a train that was received, and
+// UDP_SEGMENT of one that is sent.
+func TestATrainHasTheSizeOfItsDatagrams(t *testing.T) {
+	for _, dst := range []netip.Addr{{}, netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("2001:db8::1")} {
+		info := PktInfo{Dst: dst, Segment: 1400}
+		sent := make([]byte, ControlSize)
+		n := PutControl(sent, info, clientAddr)
+		messages, err := unix.ParseSocketControlMessage(sent[:n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := messages[len(messages)-1]
+		if last.Header.Level != unix.IPPROTO_UDP || last.Header.Type != unix.UDP_SEGMENT || len(last.Data) != 2 || binary.NativeEndian.Uint16(last.Data) != 1400 {
+			t.Errorf("from %v: got %v, want UDP_SEGMENT of 1400", dst, messages)
+		}
+		received := make([]byte, ControlSize)
+		size := int32(1400)
+		n = put(received, unix.IPPROTO_UDP, unix.UDP_GRO, bytesOf(&size))
+		n += PutControl(received[n:], PktInfo{Dst: dst}, clientAddr)
+		if got := ParseControl(received[:n]); got.Segment != 1400 || dst.Is6() && got.Dst != dst {
+			t.Errorf("got %v, want %v", got, info)
+		}
 	}
 }
 

@@ -122,6 +122,9 @@ const ControlSize = 0
 // the same.
 func ReceivePktInfo(syscall.RawConn) error { return nil }
 
+// ReceiveTrains returns false: only Linux has trains of datagrams.
+func (Calls) ReceiveTrains(_ syscall.Conn, _ bool) (received bool) { return false }
+
 // ParseControl returns the zero PktInfo: there are no control messages.
 func ParseControl([]byte) PktInfo { return PktInfo{} }
 

@@ -159,8 +159,8 @@ func zoneName(id uint32) string {
 	return strconv.FormatUint(uint64(id), 10)
 }
 
-// PktInfo is where a datagram arrived, from the control message that came with it
-// (IP_PKTINFO of ip(7)). On a socket that is bound to every address, nothing else
+// PktInfo is where a datagram arrived, from the control messages that came with it
+// (IP_PKTINFO of ip(7), UDP_GRO of udp(7)). On a socket that is bound to every address, nothing else
 // says which address the datagram was sent to, and the answer must come from it.
 type PktInfo struct {
 	// Dst is the destination in the header of the datagram, so it may be a
@@ -169,4 +169,7 @@ type PktInfo struct {
 	Dst netip.Addr
 	// Index is the index of the interface of arrival, 0 if unknown.
 	Index uint32
+	// Segment is the size of each datagram of a train, in bytes; the last one may be
+	// shorter. 0 means that the message is one datagram.
+	Segment int
 }

@@ -120,13 +120,18 @@ func (a *datagramClient) addr() netip.AddrPort { return a.LocalAddr().(*net.UDPA
 // send sends a datagram of size random bytes, and returns them.
 func (a *datagramClient) send(size int) []byte {
 	a.t.Helper()
+	payload := randomBytes(size)
+	if _, err := a.Write(payload); err != nil {
+		a.t.Fatalf("send %d bytes: %v", size, err)
+	}
+	return payload
+}
+
+func randomBytes(size int) []byte {
 	var seed [32]byte
 	seed[0], seed[1] = byte(seeds.Add(1)), byte(size)
 	payload := make([]byte, size)
 	rand.NewChaCha8(seed).Read(payload)
-	if _, err := a.Write(payload); err != nil {
-		a.t.Fatalf("send %d bytes: %v", size, err)
-	}
 	return payload
 }
 

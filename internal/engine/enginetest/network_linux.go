@@ -152,7 +152,7 @@ func narrow(network, _ string, conn syscall.RawConn) error {
 
 // linuxCases need Linux to cause their faults.
 var linuxCases = slices.Concat(killCases, shortageCases, baselineCases, scaleCases, wireCases, socketCases, destroyedCases,
-	forgedCases, linkCases)
+	forgedCases, linkCases, trainCases)
 
 // linkListener receives every IPv4 packet that arrives at any link (packet(7)).
 type linkListener struct {

@@ -56,7 +56,7 @@ func serveUnreadable(u *unreadable) *server {
 	s := newServer(engine.Config{}.WithDefaults())
 	spec := sock.Spec{Network: "udp", Addr: netip.MustParseAddrPort("127.0.0.1:7")}
 	u.end = func() { close(s.draining) }
-	newPacketEcho(s, u, spec).run()
+	newPacketEcho(s, u, spec, false).run()
 	return s
 }
 
@@ -91,7 +91,7 @@ func TestShutdownEndsThePauseOfADatagramSocket(t *testing.T) {
 		u := &unreadable{errno: syscall.ECONNABORTED, last: 1000}
 		s := newServer(engine.Config{}.WithDefaults())
 		u.end = func() {}
-		s.packets = append(s.packets, newPacketEcho(s, u, sock.Spec{Network: "udp"}))
+		s.packets = append(s.packets, newPacketEcho(s, u, sock.Spec{Network: "udp"}, false))
 		go s.Serve()
 		time.Sleep(10*time.Second + time.Millisecond) // now it pauses for a second
 		began := time.Now()

@@ -126,7 +126,7 @@ func (s *server) listen(network Network, l engine.Listener) error {
 		if err != nil {
 			return err
 		}
-		s.addPacket(conn, spec)
+		s.addPacket(conn, spec, false)
 		return nil
 	}
 	ln, spec, err := network.Listen(l.Spec, options)
@@ -150,7 +150,7 @@ func (s *server) inherit(file *os.File, spec sock.Spec, options sock.Options, co
 			udp.Close()
 			return err
 		}
-		s.addPacket(udp, spec)
+		s.addPacket(udp, spec, true)
 		return nil
 	}
 	ln, err := net.FileListener(file)
@@ -179,8 +179,8 @@ func (s *server) addStream(ln StreamListener, spec sock.Spec, inherited bool, co
 	s.acceptors = append(s.acceptors, newAcceptor(s, ln, spec, inherited, config))
 }
 
-func (s *server) addPacket(conn PacketConn, spec sock.Spec) {
+func (s *server) addPacket(conn PacketConn, spec sock.Spec, inherited bool) {
 	s.specs = append(s.specs, spec)
 	s.guard.Own(spec.Addr)
-	s.packets = append(s.packets, newPacketEcho(s, conn, spec))
+	s.packets = append(s.packets, newPacketEcho(s, conn, spec, inherited))
 }

@@ -8,12 +8,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"echod/internal/echo"
 	"echod/internal/sock"
 	"echod/internal/sys"
 )
 
 const (
-	// batchSize is how many datagrams one system call receives or sends at most.
+	// batchSize is how many messages one system call receives or sends at most.
 	batchSize = 64
 	// datagramBuffer is more than the length field of UDP can express.
 	datagramBuffer = 64 << 10
@@ -22,9 +23,10 @@ const (
 	datagramStride = datagramBuffer + 3*64
 )
 
-// batch is the memory of a datagram socket: 64 messages with their headers. It is made
-// once and used for every recvmmsg(2). A datagram is sent back from the buffer that it
-// was received into. Pages of the buffers that no datagram has reached use no memory.
+// batch is the memory for what a datagram socket receives: 64 messages with their headers,
+// each a datagram or a train of them. It is made once and used for every recvmmsg(2). Answers
+// are sent from the buffers that their datagrams were received into. Pages of the buffers
+// that no datagram has reached use no memory.
 type batch struct {
 	headers  [batchSize]sys.Mmsghdr
 	used     int // headers to prepare for the next receive
@@ -32,12 +34,12 @@ type batch struct {
 	payloads []byte
 }
 
-// message is what the header of one datagram points to.
+// message is what the header of one received message points to.
 type message struct {
 	from    unix.RawSockaddrAny
 	control [sock.ControlSize]byte
 	arrived sock.PktInfo
-	payload unix.Iovec // the buffer to receive into; of an answer, the bytes to send
+	payload unix.Iovec
 }
 
 func newBatch() *batch {
@@ -45,6 +47,7 @@ func newBatch() *batch {
 	for i := range b.messages {
 		m := &b.messages[i]
 		m.payload.Base = &b.payloads[i*datagramStride]
+		m.payload.SetLen(datagramBuffer)
 		h := &b.headers[i].Hdr
 		h.Name = (*byte)(unsafe.Pointer(&m.from))
 		h.Iov = &m.payload
@@ -55,45 +58,44 @@ func newBatch() *batch {
 }
 
 // prepare returns the headers for the next receive. In those that were used, the
-// receive has overwritten the sizes for name and control data, and the answer the size
-// of the payload.
+// receive has overwritten the sizes for name and control data.
 func (b *batch) prepare() []sys.Mmsghdr {
 	for i := range b.used {
 		h := &b.headers[i].Hdr
 		h.Namelen = unix.SizeofSockaddrAny
 		h.SetControllen(sock.ControlSize)
-		b.messages[i].payload.SetLen(datagramBuffer)
 	}
 	b.used = batchSize // until received reports fewer
 	return b.headers[:]
 }
 
-// received records that the first n headers were used.
-func (b *batch) received(n int) { b.used = n }
-
-// makeAnswer turns the i-th datagram into its answer: the same payload, sent to its
-// source from its destination.
-func (b *batch) makeAnswer(i int) {
-	m := &b.messages[i]
-	m.payload.SetLen(len(b.payload(i)))
-	b.headers[i].Hdr.SetControllen(sock.PutControl(m.control[:], m.arrived, b.source(i).Addr()))
+// received records that the first n headers were used. It returns how many datagrams they
+// have.
+func (b *batch) received(n int) (datagrams int) {
+	b.used = n
+	for i := range n {
+		m := &b.messages[i]
+		m.arrived = sock.ParseControl(m.control[:b.headers[i].Hdr.Controllen])
+		datagrams += b.train(i).Count()
+	}
+	return datagrams
 }
 
-func (b *batch) payload(i int) []byte {
-	return b.payloads[i*datagramStride:][:b.headers[i].Len]
+func (b *batch) train(i int) echo.Train {
+	return echo.Train{Bytes: b.payloads[i*datagramStride:][:b.headers[i].Len], Size: b.messages[i].arrived.Segment}
 }
 
 func (b *batch) truncated(i int) bool {
 	return b.headers[i].Hdr.Flags&unix.MSG_TRUNC != 0
 }
 
-// destination returns the address that the i-th datagram was sent to; the zero Addr if
-// the kernel did not report it.
-func (b *batch) destination(i int) netip.Addr {
-	m := &b.messages[i]
-	m.arrived = sock.ParseControl(m.control[:b.headers[i].Hdr.Controllen])
-	return m.arrived.Dst
-}
+// source returns the address and port that the message came from.
+func (m *message) source() netip.AddrPort { return sys.AddrPort(&m.from) }
 
-// source returns the address and port that the i-th datagram came from.
-func (b *batch) source(i int) netip.AddrPort { return sys.AddrPort(&b.messages[i].from) }
+// samePath reports whether answers to m and to other have the same source and destination.
+// The kernel writes both names in full, and those of IPv4 leave the rest of the array zero.
+func (m *message) samePath(other *message) bool {
+	const size = unix.SizeofSockaddrInet6
+	return m.arrived.Dst == other.arrived.Dst && m.arrived.Index == other.arrived.Index &&
+		*(*[size]byte)(unsafe.Pointer(&m.from)) == *(*[size]byte)(unsafe.Pointer(&other.from))
+}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -21,14 +22,18 @@ import (
 // datagramSocket is a UDP socket that one loop serves. It answers one batch in an
 // iteration, so that a flood of datagrams does not keep the loop from the streams.
 type datagramSocket struct {
-	fd       int
-	spec     sock.Spec
-	guard    *echo.Guard
-	batch    *batch
-	failures int           // consecutive receives that failed
-	pause    time.Duration // the last pause; 0 since a datagram was received
-	resumeAt int64         // the end of the pause; 0 while the poller watches the socket
-	loggedAt int64         // when a pause was last logged; 0 for never
+	fd        int
+	spec      sock.Spec
+	guard     *echo.Guard
+	trains    sock.Trains
+	batch     *batch
+	answers   *answers
+	singles   *answers      // to the datagrams of a train that failed
+	inherited bool          // another process may serve it later
+	failures  int           // consecutive receives that failed
+	pause     time.Duration // the last pause; 0 since a datagram was received
+	resumeAt  int64         // the end of the pause; 0 while the poller watches the socket
+	loggedAt  int64         // when a pause was last logged; 0 for never
 }
 
 // maxFailures is how many consecutive receives may fail before the socket pauses. The
@@ -41,8 +46,9 @@ const maxFailures = 16
 const drainBatches = 256
 
 // openDatagram starts to serve a datagram socket on this loop.
-func (l *loop) openDatagram(fd int, spec sock.Spec, cfg engine.Config) error {
-	d := &datagramSocket{fd: fd, spec: spec, guard: cfg.Guard, batch: newBatch()}
+func (l *loop) openDatagram(fd int, spec sock.Spec, cfg engine.Config, inherited bool) error {
+	d := &datagramSocket{fd: fd, spec: spec, guard: cfg.Guard, batch: newBatch(), answers: newAnswers(), singles: newAnswers(), inherited: inherited}
+	d.trains.Enabled = sock.ReceiveTrains(l.k, fd, true)
 	d.guard.Own(spec.Addr)
 	if err := l.watch(fd, d); err != nil {
 		l.k.Close(fd)
@@ -60,63 +66,92 @@ func (d *datagramSocket) echo(l *loop) (more bool) {
 	if errno != 0 {
 		return d.receiveFailed(l, errno)
 	}
-	d.batch.received(n)
 	d.failures, d.pause = 0, 0
-	l.count.DatagramsIn.Add(uint64(n))
-
-	// Each run of consecutive datagrams that may be answered is sent with one call:
-	// nearly always that is the whole batch.
-	from := 0
+	l.count.DatagramsIn.Add(uint64(d.batch.received(n)))
 	for i := range n {
-		drop := d.check(l, i)
-		if drop == echo.Answer {
-			d.batch.makeAnswer(i)
+		m, train := &d.batch.messages[i], d.batch.train(i)
+		if d.batch.truncated(i) {
+			l.count.Drops[echo.DropTruncated].Add(uint64(train.Count()))
 			continue
 		}
-		l.count.Drops[drop].Add(1)
-		d.send(l, d.batch.headers[from:i])
-		from = i + 1
+		dst := m.arrived.Dst
+		if !dst.IsValid() {
+			dst = d.spec.Addr.Addr()
+		}
+		d.guard.CheckTrain(l.now(), m.source(), netip.AddrPortFrom(dst, d.spec.Addr.Port()), train, func(run echo.Train, drop echo.Drop) {
+			if drop == echo.Answer {
+				d.answer(l, m, run)
+			} else {
+				l.count.Drops[drop].Add(uint64(run.Count()))
+			}
+		})
 	}
-	d.send(l, d.batch.headers[from:n])
+	d.send(l, d.answers)
 	return n == batchSize
 }
 
-// check returns whether the i-th datagram may be answered, or why not.
-func (d *datagramSocket) check(l *loop, i int) echo.Drop {
-	if d.batch.truncated(i) {
-		return echo.DropTruncated
+// answer adds answers to the datagrams of a train that arrived in m. They are sent at the end
+// of the batch, or when they are too many.
+func (d *datagramSocket) answer(l *loop, m *message, t echo.Train) {
+	for left := t.Count(); left > 0; {
+		n := d.answers.add(m, t, d.trains.Most(l.now(), t.First()))
+		if n == 0 {
+			d.send(l, d.answers)
+			continue
+		}
+		_, t = t.Cut(n)
+		left -= n
 	}
-	dst := d.batch.destination(i)
-	if !dst.IsValid() {
-		dst = d.spec.Addr.Addr()
-	}
-	return d.guard.Check(l.now(), d.batch.source(i), netip.AddrPortFrom(dst, d.spec.Addr.Port()), d.batch.payload(i))
 }
 
-// send sends the answers. If the send buffer is full, the rest is dropped: an answer
-// that waits would only be late. Any other error drops the one answer that it is about.
-func (d *datagramSocket) send(l *loop, answers []sys.Mmsghdr) {
-	for interrupted := 0; len(answers) > 0; {
-		n, errno := l.k.Sendmmsg(d.fd, answers, 0)
-		l.count.DatagramsOut.Add(uint64(n))
-		lost, why := 0, echo.DropRefused
+// send sends the answers, and empties a. If the send buffer is full, the rest is dropped: an
+// answer that waits would only be late. Any other error drops the one answer that it is about.
+// It returns how many datagrams were sent.
+func (d *datagramSocket) send(l *loop, a *answers) (sent int) {
+	interrupted := 0
+	for at := 0; at < a.used; {
+		n, errno := l.k.Sendmmsg(d.fd, a.prepared(at), 0)
+		out := a.datagrams(at, at+n)
+		l.count.DatagramsOut.Add(uint64(out))
+		sent, at = sent+out, at+n
 		if errno == unix.EINTR {
 			if interrupted++; interrupted == maxInterrupts {
 				errno = unix.EAGAIN
 			}
 		}
-		switch errno {
-		case 0, unix.EINTR:
-		case unix.EAGAIN:
-			lost, why = len(answers), echo.DropFull
-		case unix.ENOBUFS, unix.ENOMEM:
-			lost, why = 1, echo.DropFull
+		switch {
+		case errno == 0 || errno == unix.EINTR:
+		case errno == unix.EAGAIN:
+			l.count.Drops[echo.DropFull].Add(uint64(a.datagrams(at, a.used)))
+			at = a.used
+		case a.messages[at].count > 1:
+			sent += d.sendSingly(l, &a.messages[at])
+			at++
+		case errno == unix.ENOBUFS || errno == unix.ENOMEM:
+			l.count.Drops[echo.DropFull].Add(1)
+			at++
 		default: // EPERM, EHOSTUNREACH, ENETUNREACH, EINVAL …
-			lost = 1
+			l.count.Drops[echo.DropRefused].Add(1)
+			at++
 		}
-		l.count.Drops[why].Add(uint64(lost))
-		answers = answers[n+lost:]
 	}
+	a.clear()
+	return sent
+}
+
+// sendSingly sends the datagrams of a train that failed as messages of their own.
+func (d *datagramSocket) sendSingly(l *loop, train *answer) (sent int) {
+	for _, part := range train.parts {
+		t := echo.Train{Bytes: unsafe.Slice(part.Base, part.Len), Size: train.size}
+		for range t.Count() {
+			d.singles.add(train.to, t, 1)
+			_, t = t.Cut(1)
+		}
+	}
+	if sent = d.send(l, d.singles); sent > 0 {
+		d.trains.Failed(l.now(), train.size)
+	}
+	return sent
 }
 
 // receiveFailed handles an error of recvmmsg. It reports whether to receive again at
@@ -176,6 +211,9 @@ func (l *loop) closeDatagrams() {
 		delete(l.handlers, int32(d.fd))
 		if d.resumeAt == 0 {
 			l.poller.Remove(d.fd)
+		}
+		if d.inherited && d.trains.Enabled { // the next process may not know trains
+			sock.ReceiveTrains(l.k, d.fd, false)
 		}
 		l.k.Close(d.fd)
 	}

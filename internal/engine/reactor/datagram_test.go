@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
 
 	"echod/internal/echo"
 	"echod/internal/engine"
@@ -266,19 +267,32 @@ func TestDatagramsAllocateNothing(t *testing.T) {
 // runs.
 func datagramServer(t *testing.T, k sys.Kernel, e func(sys.Kernel) engine.Engine, addr string) *steppedServer {
 	t.Helper()
+	return guardedServer(t, k, e, addr, nil)
+}
+
+// guardedServer returns such a server with that guard.
+func guardedServer(t *testing.T, k sys.Kernel, e func(sys.Kernel) engine.Engine, addr string, guard *echo.Guard) *steppedServer {
+	t.Helper()
+	s := openDatagramServer(t, k, e, addr, guard)
+	t.Cleanup(s.close)
+	return s
+}
+
+// openDatagramServer returns such a server, which the test closes.
+func openDatagramServer(t rapid.TB, k sys.Kernel, e func(sys.Kernel) engine.Engine, addr string, guard *echo.Guard) *steppedServer {
+	t.Helper()
 	spec := sock.Spec{Network: "udp", Addr: netip.MustParseAddrPort(addr)}
-	srv, err := e(k).New(engine.Config{Listeners: []engine.Listener{{Spec: spec}}, Loops: 1})
+	srv, err := e(k).New(engine.Config{Listeners: []engine.Listener{{Spec: spec}}, Loops: 1, Guard: guard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(srv.(*server).close)
 	return &steppedServer{srv.(*server)}
 }
 
 type steppedServer struct{ *server }
 
 // iterate serves what is ready now.
-func (s *steppedServer) iterate(t *testing.T) {
+func (s *steppedServer) iterate(t rapid.TB) {
 	t.Helper()
 	if err := s.loops[0].iterate(0); err != nil {
 		t.Fatal(err)
@@ -287,12 +301,12 @@ func (s *steppedServer) iterate(t *testing.T) {
 
 func port(s *steppedServer) uint16 { return s.specs[0].Addr.Port() }
 
-// deliver sends n datagrams to the server, each with its own payload.
+// deliver sends n datagrams to the server, each from its own port and with its own payload.
 func deliver(t *testing.T, k *sim.Kernel, s *steppedServer, n int) []sim.Datagram {
 	t.Helper()
 	var sent []sim.Datagram
 	for i := range n {
-		d := sim.Datagram{From: netip.MustParseAddrPort("127.0.0.1:40000"), To: s.specs[0].Addr, Payload: fmt.Append(nil, i)}
+		d := sim.Datagram{From: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(40000+i)), To: s.specs[0].Addr, Payload: fmt.Append(nil, i)}
 		if !k.Deliver(d) {
 			t.Fatalf("datagram %d was not delivered", i)
 		}

@@ -87,7 +87,7 @@ func (s *server) open(cfg engine.Config, ln engine.Listener, owner *loop) error 
 	}
 	s.specs = append(s.specs, bound)
 	if bound.Network == "udp" {
-		return owner.openDatagram(fd, bound, cfg)
+		return owner.openDatagram(fd, bound, cfg, ln.File != nil)
 	}
 	l := s.loops[0]
 	listener := &listener{fd: fd, spec: bound, inherited: ln.File != nil, watched: true}

@@ -3,6 +3,8 @@
 package sim
 
 import (
+	"cmp"
+	"math"
 	"net/netip"
 	"slices"
 	"unsafe"
@@ -12,10 +14,23 @@ import (
 	"echod/internal/sys"
 )
 
-// Datagram is one UDP packet, with its source and its destination.
+// Datagram is one UDP packet, with its source and its destination, or a train of them.
 type Datagram struct {
 	From, To netip.AddrPort
 	Payload  []byte
+	Segment  int // the size of each datagram of a train; the last may be shorter. 0 for one datagram
+}
+
+// split returns the datagrams of a train (skb_segment).
+func (d Datagram) split() (all []Datagram) {
+	if d.Segment == 0 || len(d.Payload) <= d.Segment {
+		d.Segment = 0
+		return []Datagram{d}
+	}
+	for payload := range slices.Chunk(d.Payload, d.Segment) {
+		all = append(all, Datagram{From: d.From, To: d.To, Payload: payload})
+	}
+	return all
 }
 
 // datagrams is a UDP socket.
@@ -25,22 +40,36 @@ type datagrams struct {
 	port   uint16
 	peer   netip.AddrPort // of connect(2): it receives from this address only
 	err    sys.Errno      // sk_err: the next call reports it
+	gro    bool           // UDP_GRO: it receives trains as one message
 	inbox  []Datagram
 	outbox []Datagram
 	spurious
 }
 
-// inboxSize is how many datagrams a socket holds; more are dropped.
-const inboxSize = 256
+const (
+	// inboxSize is how many messages a socket holds; more are dropped.
+	inboxSize = 256
+	// maxSegments is UDP_MAX_SEGMENTS of include/linux/udp.h.
+	maxSegments = 128
+	// defaultMTU is that of the loopback.
+	defaultMTU = 64 << 10
+)
 
-// Deliver delivers d to the socket bound to d.To's port. It returns false if there is none,
-// or its buffer is full.
+// Deliver delivers d to the socket bound to d.To's port. A train is split unless the socket has
+// UDP_GRO. It returns false if there is no socket, or its buffer is full.
 func (k *Kernel) Deliver(d Datagram) bool {
 	s := k.receiver(d)
-	if s == nil || len(s.inbox) >= inboxSize {
+	if s == nil {
 		return false
 	}
-	s.inbox = append(s.inbox, d)
+	all := d.split()
+	if s.gro && len(all) > 1 {
+		all = []Datagram{d}
+	}
+	if len(s.inbox)+len(all) > inboxSize {
+		return false
+	}
+	s.inbox = append(s.inbox, all...)
 	return true
 }
 
@@ -87,18 +116,20 @@ func (k *Kernel) sendDatagram(d *descriptor, p []byte, flags int) (int, sys.Errn
 		return 0, unix.EAGAIN
 	}
 	d.unserved = 0
-	s.transmit(s.peer, slices.Clone(p))
+	s.transmit(Datagram{To: s.peer, Payload: slices.Clone(p)})
 	return len(p), 0
 }
 
-func (s *datagrams) transmit(to netip.AddrPort, payload []byte) {
-	out := Datagram{From: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.port), To: to, Payload: payload}
-	switch r := s.k.remotes[to.Port()]; {
+func (s *datagrams) transmit(out Datagram) {
+	out.From = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.port)
+	switch r := s.k.remotes[out.To.Port()]; {
 	case s.k.receiver(out) != nil:
 		s.k.Deliver(out)
 	case r != nil && r.Receive != nil:
-		r.Receive(out)
-	case r == nil && s.peer.Port() == to.Port():
+		for _, d := range out.split() {
+			r.Receive(d)
+		}
+	case r == nil && s.peer.Port() == out.To.Port():
 		s.err = unix.ECONNREFUSED
 	}
 }
@@ -109,8 +140,16 @@ func (s *datagrams) takeError() sys.Errno {
 	return errno
 }
 
-// Answers returns what was sent from port since the last call.
-func (k *Kernel) Answers(port uint16) []Datagram {
+// Answers returns the datagrams that were sent from port since the last call.
+func (k *Kernel) Answers(port uint16) (all []Datagram) {
+	for _, message := range k.SentMessages(port) {
+		all = append(all, message.split()...)
+	}
+	return all
+}
+
+// SentMessages returns what Answers does, with trains as they were sent.
+func (k *Kernel) SentMessages(port uint16) []Datagram {
 	s, ok := k.ports[port].(*datagrams)
 	if !ok {
 		return nil
@@ -160,7 +199,11 @@ func (s *datagrams) fill(h *unix.Msghdr, d Datagram) uint32 {
 		h.Flags |= unix.MSG_TRUNC
 	}
 	control := unsafe.Slice(h.Control, h.Controllen)
-	h.SetControllen(writePktInfo(control, s.domain, d.To.Addr()))
+	used := 0
+	if s.gro && d.Segment != 0 {
+		used = writeSegment(control, d.Segment)
+	}
+	h.SetControllen(used + writePktInfo(control[used:], s.domain, d.To.Addr()))
 	return uint32(n)
 }
 
@@ -186,31 +229,53 @@ func (k *Kernel) Sendmmsg(fd int, msgs []sys.Mmsghdr, flags int) (int, sys.Errno
 		case errno != 0: // and forgotten (__sys_sendmmsg)
 			return i, 0
 		}
-		if msgs[i].Hdr.Name == nil && !s.peer.IsValid() {
-			if i == 0 {
-				return 0, unix.EDESTADDRREQ
-			}
+		switch errno := s.send(&msgs[i]); {
+		case errno != 0 && i == 0:
+			return 0, errno
+		case errno != 0: // the next call finds it again
 			return i, 0
 		}
-		msgs[i].Len = s.send(&msgs[i].Hdr)
 	}
 	return n, 0
 }
 
-func (s *datagrams) send(h *unix.Msghdr) uint32 {
-	out := Datagram{From: netip.AddrPortFrom(readPktInfo(unsafe.Slice(h.Control, h.Controllen)), s.port), To: s.peer}
+// send sends one message: a datagram, or a train if it has UDP_SEGMENT (udp_sendmsg,
+// udp_send_skb).
+func (s *datagrams) send(m *sys.Mmsghdr) sys.Errno {
+	h := &m.Hdr
+	control := unsafe.Slice(h.Control, h.Controllen)
+	out := Datagram{From: netip.AddrPortFrom(readPktInfo(control), s.port), To: s.peer, Payload: []byte{}}
 	if h.Name != nil {
 		out.To = readName(unsafe.Pointer(h.Name))
 	}
 	for _, part := range parts(h) {
 		out.Payload = append(out.Payload, part...)
 	}
+	headers := 20 + 8
+	if out.To.Addr().Is6() {
+		headers = 40 + 8
+	}
+	if !s.k.NoTrains { // an older kernel ignores the control message
+		out.Segment = readSegment(control)
+	}
+	switch {
+	case !out.To.IsValid():
+		return unix.EDESTADDRREQ
+	case len(out.Payload) > math.MaxUint16-8 || len(out.Payload)+headers > math.MaxUint16 && out.To.Addr().Is4():
+		return unix.EMSGSIZE
+	case out.Segment == 0:
+	case out.Segment+headers > cmp.Or(s.k.MTU, defaultMTU):
+		return unix.EMSGSIZE
+	case len(out.Payload) > out.Segment*maxSegments:
+		return unix.EINVAL
+	}
+	m.Len = uint32(len(out.Payload))
 	if _, here := s.k.ports[out.To.Port()].(*datagrams); here || s.peer.IsValid() {
-		s.transmit(out.To, out.Payload)
+		s.transmit(out)
 	} else {
 		s.outbox = append(s.outbox, out)
 	}
-	return uint32(len(out.Payload))
+	return 0
 }
 
 // parts returns the buffers of a header's iovec.

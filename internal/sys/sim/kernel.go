@@ -44,6 +44,11 @@ type Kernel struct {
 	NoFile int
 	// Limits are the other limits of the machine.
 	Limits Limits
+	// MTU is that of every path: a train of larger datagrams is not sent (see Sendmmsg). 0 means
+	// that of the loopback.
+	MTU int
+	// NoTrains is a kernel before Linux 4.18, which has neither UDP_GRO nor UDP_SEGMENT.
+	NoTrains bool
 	// Choose, if not nil, returns the byte of the script for each call after its end.
 	Choose func(Call) byte
 	// Fault, if not nil, is called before the script is asked. If it does not return 0,

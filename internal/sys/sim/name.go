@@ -66,6 +66,15 @@ func writePktInfo(control []byte, domain int, dst netip.Addr) int {
 		data, level, kind = make([]byte, unix.SizeofInet6Pktinfo), unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
 		copy(data, addr[:])
 	}
+	return writeControl(control, level, kind, data)
+}
+
+// writeSegment does so with the size of the datagrams of a train (UDP_GRO).
+func writeSegment(control []byte, size int) int {
+	return writeControl(control, unix.IPPROTO_UDP, unix.UDP_GRO, binary.NativeEndian.AppendUint32(nil, uint32(size)))
+}
+
+func writeControl(control []byte, level, kind int, data []byte) int {
 	size := unix.CmsgSpace(len(data))
 	if len(control) < size {
 		return 0
@@ -78,13 +87,25 @@ func writePktInfo(control []byte, domain int, dst netip.Addr) int {
 	return size
 }
 
+// readControl returns the control messages of a message; none if they are not valid.
+func readControl(control []byte) []unix.SocketControlMessage {
+	messages, _ := unix.ParseSocketControlMessage(control)
+	return messages
+}
+
+// readSegment returns the size in a control message UDP_SEGMENT; 0 if there is none.
+func readSegment(control []byte) int {
+	for _, m := range readControl(control) {
+		if m.Header.Level == unix.IPPROTO_UDP && m.Header.Type == unix.UDP_SEGMENT {
+			return int(binary.NativeEndian.Uint16(m.Data))
+		}
+	}
+	return 0
+}
+
 // readPktInfo returns the source address in a control message; the zero Addr if there is none.
 func readPktInfo(control []byte) netip.Addr {
-	messages, err := unix.ParseSocketControlMessage(control)
-	if err != nil {
-		return netip.Addr{}
-	}
-	for _, m := range messages {
+	for _, m := range readControl(control) {
 		switch {
 		case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_PKTINFO:
 			return netip.AddrFrom4([4]byte(m.Data[4:8]))

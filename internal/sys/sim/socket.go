@@ -45,7 +45,7 @@ func (k *Kernel) Socket(domain, typ, proto int) (int, sys.Errno) {
 	return k.open(&socket{k: k, domain: domain}, nonblock)
 }
 
-// SetsockoptInt knows SO_OOBINLINE. Other options have no effect.
+// SetsockoptInt knows SO_OOBINLINE and UDP_GRO. Other options have no effect.
 func (k *Kernel) SetsockoptInt(fd, level, opt, value int) sys.Errno {
 	d := k.lookup(Setsockopt, fd)
 	if d == nil {
@@ -53,6 +53,12 @@ func (k *Kernel) SetsockoptInt(fd, level, opt, value int) sys.Errno {
 	}
 	if errno := k.decide(Setsockopt).errno; errno != 0 {
 		return errno
+	}
+	if f, ok := d.file.(*datagrams); ok && level == unix.IPPROTO_UDP && opt == unix.UDP_GRO {
+		if k.NoTrains {
+			return unix.ENOPROTOOPT
+		}
+		f.gro = value != 0
 	}
 	if level == unix.SOL_SOCKET && opt == unix.SO_OOBINLINE {
 		switch f := d.file.(type) {
