@@ -95,6 +95,7 @@ func (f *benchFlags) register(cmd *cobra.Command, p *Process) {
 	flags.BoolVar(&plan.Churn, "churn", false, "open a connection for each message")
 	flags.VarP(seconds(&plan.Timeout, time.Millisecond), "timeout", "W", "how long to wait for a connection or a reply")
 	flags.Var(number(&plan.Threads, 1, load.MaxThreads), "threads", "threads of the generator, which share the connections and the rate")
+	flags.BoolVar(&plan.GSO, "gso", false, "send the datagrams in flight on a socket as trains (Linux)")
 	flags.Var(durationOrZero(&plan.Spin, time.Microsecond), "spin", "with --rate, how long before a message is due not to sleep")
 	flags.BoolVar(&plan.AllAddresses, "all-addresses", false, "spread the connections over all addresses of the name")
 	f.family.register(flags)

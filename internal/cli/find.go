@@ -67,6 +67,7 @@ func (f *findFlags) check(bench *benchFlags) error {
 		{!bench.plan.Rate.IsZero(), "--find and --rate exclude each other", "omit --rate, or give the lowest rate as --find-start"},
 		{bench.plan.Messages > 0, "--find and --messages exclude each other", "want --duration, which is that of each step"},
 		{bench.plan.Depth > 1, "--find and --depth exclude each other", "omit --depth, because the schedule decides how much is in flight"},
+		{bench.plan.GSO, "--find and --gso exclude each other", "omit one: a schedule sends each datagram by itself"},
 		{len(bench.thresholds) > 0, "--find and --threshold exclude each other", "give each limit as --find"},
 		{bench.hdr != "", "--find and --hdr exclude each other", "want --output find.json, which has the histograms of all steps"},
 		{limited(f.limits, "rate"), "--find: rate is what is searched for", "want a limit that a higher rate breaks, e.g. 'p99<5ms'"},

@@ -28,6 +28,14 @@ func (r *Result) Add(other *Result) {
 	r.Disconnects = r.Disconnects.Plus(other.Disconnects)
 	r.BytesIn += other.BytesIn
 	r.BytesOut += other.BytesOut
+	if more := other.Trains; more != nil {
+		sum := Trains{}
+		if r.Trains != nil {
+			sum = *r.Trains
+		}
+		r.Trains = &Trains{sum.Sent + more.Sent, sum.SentDatagrams + more.SentDatagrams,
+			sum.Received + more.Received, sum.ReceivedDatagrams + more.ReceivedDatagrams}
+	}
 	r.Addresses = addAddresses(r.Addresses, other.Addresses)
 	r.Latency = plusHist(r.Latency, other.Latency)
 	r.SchedulingDelay = plusHist(r.SchedulingDelay, other.SchedulingDelay)

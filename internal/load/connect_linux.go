@@ -37,8 +37,8 @@ func (l *loop) connect(s *loopSlot) {
 // addrOf returns the peer of a slot.
 func (l *loop) addrOf(s *loopSlot) unix.Sockaddr { return l.addrs[s.id%len(l.addrs)] }
 
-// socket makes a socket, and binds it to its source address. If bind(2) fails, it returns the
-// socket and the error.
+// socket makes a socket, and binds it to its source address. If an option or bind(2) fails, it
+// returns the socket and the error.
 func (l *loop) socket(s *loopSlot) (int, sys.Errno) {
 	domain, typ := unix.AF_UNIX, unix.SOCK_STREAM
 	switch l.addrOf(s).(type) {
@@ -56,6 +56,11 @@ func (l *loop) socket(s *loopSlot) (int, sys.Errno) {
 	}
 	if l.Target.Network == "tcp" {
 		l.k.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	if l.GSO {
+		if errno = l.enableTrains(fd); errno != 0 {
+			return fd, errno
+		}
 	}
 	if n := len(l.Sources); n > 0 {
 		// connect(2) chooses the port, not bind(2): so connections to several peers can use

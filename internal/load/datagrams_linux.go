@@ -27,12 +27,19 @@ type batch struct {
 	received [batchSize]unix.Iovec
 	sent     [batchSize]unix.Iovec
 	inBytes  []byte // batchSize buffers at a distance of stride
-	outBytes []byte // batchSize buffers of size bytes
+	outBytes []byte // batchSize buffers of size bytes, without a gap
 	size     int
+
+	train    int // how many datagrams a train has at most; 0: there are none
+	controls [batchSize]control
 }
 
-func newBatch(size int) *batch {
+// newBatch returns buffers for datagrams of size bytes at most, or, with trains, of that size.
+func newBatch(size int, trains bool) *batch {
 	b := &batch{inBytes: make([]byte, batchSize*stride), outBytes: make([]byte, batchSize*size), size: size}
+	if trains {
+		b.train = datagramsPerTrain(size)
+	}
 	for i := range batchSize {
 		b.received[i].Base, b.sent[i].Base = &b.inBytes[i*stride], &b.outBytes[i*size]
 		b.received[i].SetLen(largest)
@@ -43,15 +50,24 @@ func newBatch(size int) *batch {
 	return b
 }
 
-// sendDatagrams sends what the slot asks for, batchSize datagrams at most. It returns false if
-// the socket has no space.
+// sendDatagrams sends what the slot asks for, batchSize datagrams at most, or one train. It
+// returns false if the socket has no space.
 func (l *loop) sendDatagrams(s *loopSlot) bool {
 	b, now, n := l.batch, l.now(), 0
-	for ; n < batchSize && s.next(now) == sendDatagram; n++ {
+	most, each := batchSize, 1 // datagrams, and those of a message
+	if b.train > 0 {
+		most = b.train
+	}
+	for ; n < most && s.next(now) == sendDatagram; n++ {
 		b.sent[n].SetLen(len(s.nextDatagram(now, b.outBytes[n*b.size:][:b.size])))
 	}
-	taken, errno := l.k.Sendmmsg(s.fd, b.out[:n], unix.MSG_NOSIGNAL)
-	s.sentDatagrams(taken)
+	if b.train > 0 {
+		b.sent[0].SetLen(n * b.size)
+		each = n
+	}
+	taken, errno := l.k.Sendmmsg(s.fd, b.out[:n/each], unix.MSG_NOSIGNAL)
+	s.tally.sentTrains(s.sending, taken*each, each)
+	s.sentDatagrams(taken * each)
 	switch errno {
 	case 0, unix.EINTR:
 		s.sendAgain() // after an error the kernel takes fewer, and says why at the next call
@@ -69,7 +85,7 @@ func (l *loop) sendDatagrams(s *loopSlot) bool {
 func (l *loop) receiveDatagrams(s *loopSlot) {
 	b := l.batch
 	for range receiveCalls {
-		n, errno := l.k.Recvmmsg(s.fd, b.in[:], 0)
+		n, errno := l.k.Recvmmsg(s.fd, b.prepare(), 0)
 		now := l.now()
 		switch {
 		case errno == unix.EAGAIN || errno == unix.EINTR:
@@ -79,10 +95,43 @@ func (l *loop) receiveDatagrams(s *loopSlot) {
 			return
 		}
 		for i := range n {
-			s.receivedDatagram(now, b.inBytes[i*stride:][:b.in[i].Len])
+			l.receivedTrain(s, now, b.inBytes[i*stride:][:b.in[i].Len], b.segment(i))
 		}
 		if n < batchSize {
 			return
 		}
 	}
+}
+
+// prepare returns the headers for the next receive, which overwrites the sizes of control messages.
+func (b *batch) prepare() []sys.Mmsghdr {
+	if b.train > 0 {
+		for i := range b.in {
+			b.in[i].Hdr.Control = &b.controls[i].bytes[0]
+			b.in[i].Hdr.SetControllen(controlSize)
+		}
+	}
+	return b.in[:]
+}
+
+// segment returns the size of the datagrams in message i; 0 if it is one datagram.
+func (b *batch) segment(i int) int {
+	if b.train == 0 {
+		return 0
+	}
+	return b.controls[i].segment(int(b.in[i].Hdr.Controllen))
+}
+
+// receivedTrain reports the datagrams of a train to the slot, each by itself. The last may be
+// shorter. Without a segment, p is one datagram.
+func (l *loop) receivedTrain(s *loopSlot, now int64, p []byte, segment int) {
+	if segment <= 0 || segment >= len(p) {
+		s.receivedDatagram(now, p)
+		return
+	}
+	s.tally.receivedTrain(now, (len(p)+segment-1)/segment)
+	for ; len(p) > segment; p = p[segment:] {
+		s.receivedDatagram(now, p[:segment])
+	}
+	s.receivedDatagram(now, p)
 }

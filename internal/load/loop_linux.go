@@ -63,7 +63,7 @@ func newLoop(r *run, k sys.Kernel) (driver, error) {
 	l := &loop{run: r, k: k, slots: make([]loopSlot, r.share.count()),
 		most: max(1, maxConnecting/r.threads())}
 	if r.udp() {
-		l.batch = newBatch(r.Sizes.Max())
+		l.batch = newBatch(r.Sizes.Max(), r.GSO)
 	} else {
 		l.in = make([]byte, window)
 	}
@@ -81,6 +81,12 @@ func newLoop(r *run, k sys.Kernel) (driver, error) {
 	l.poller, l.tally.owned = poller.(poll.Precise), true
 	for i := range l.slots {
 		l.slots[i] = loopSlot{slot: newSlot(r, r.share.slot(i)), fd: -1}
+	}
+	if r.GSO {
+		if err := l.checkTrains(); err != nil {
+			l.poller.Close()
+			return nil, err
+		}
 	}
 	return l, nil
 }

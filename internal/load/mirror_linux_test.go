@@ -19,35 +19,47 @@ import (
 // hardly any time: what is left is the generator's.
 type mirror struct {
 	sys.Linux
-	fds   [64][]byte              // what each socket has sent and not received: of datagrams, with their lengths
-	made  int                     // sockets
+	fds   [64][]byte // what each socket has sent and not received: of datagrams, with their lengths
+	made  int        // sockets
+	tags  [64]int32
 	calls int                     // that move bytes
 	path  func([][]byte) [][]byte // what it does to the datagrams of one receive; nil: nothing
+	held  []byte                  // what comes out of the path
+	size  int                     // of the datagrams of a train; 0: there are no trains
 }
 
 const firstMirror = 1000
 
-func (k *mirror) of(fd int) *[]byte                      { return &k.fds[fd-firstMirror] }
-func (k *mirror) SetsockoptInt(_, _, _, _ int) sys.Errno { return 0 }
-func (k *mirror) Connect(int, unix.Sockaddr) sys.Errno   { return 0 }
-func (k *mirror) Close(int) sys.Errno                    { return 0 }
-func (k *mirror) EpollCreate1(int) (int, sys.Errno)      { return 0, 0 }
+func (k *mirror) of(fd int) *[]byte                    { return &k.fds[fd-firstMirror] }
+func (k *mirror) Connect(int, unix.Sockaddr) sys.Errno { return 0 }
+func (k *mirror) Close(int) sys.Errno                  { return 0 }
+func (k *mirror) EpollCreate1(int) (int, sys.Errno)    { return 0, 0 }
 func (k *mirror) Socket(_, _, _ int) (fd int, _ sys.Errno) {
 	k.made++
 	return firstMirror + k.made - 1, 0
 }
 
-func (k *mirror) EpollCtl(_, _, fd int, event *unix.EpollEvent) sys.Errno { return 0 }
+func (k *mirror) SetsockoptInt(_, level, opt, value int) sys.Errno {
+	if level == unix.SOL_UDP && opt == unix.UDP_SEGMENT {
+		k.size = value
+	}
+	return 0
+}
+
+func (k *mirror) EpollCtl(_, _, fd int, event *unix.EpollEvent) sys.Errno {
+	k.tags[fd-firstMirror] = event.Pad
+	return 0
+}
 
 func (k *mirror) EpollWait(epfd int, events []unix.EpollEvent, _ int) (int, sys.Errno) {
 	return k.EpollPwait2(epfd, events, 0)
 }
 
-// EpollPwait2 reports all sockets that can receive. Their numbers are their tags, plus firstMirror.
+// EpollPwait2 reports all sockets that can receive.
 func (k *mirror) EpollPwait2(_ int, events []unix.EpollEvent, _ time.Duration) (n int, _ sys.Errno) {
 	for i := range k.fds {
 		if len(k.fds[i]) > 0 {
-			events[n] = unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(firstMirror + i), Pad: int32(i)}
+			events[n] = unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(firstMirror + i), Pad: k.tags[i]}
 			n++
 		}
 	}
@@ -74,6 +86,9 @@ func (k *mirror) Sendmmsg(fd int, msgs []sys.Mmsghdr, _ int) (int, sys.Errno) {
 	held := k.of(fd)
 	for i := range msgs {
 		p := unsafe.Slice(msgs[i].Hdr.Iov.Base, msgs[i].Hdr.Iov.Len)
+		for size := k.size; size > 0 && len(p) > size; p = p[size:] {
+			*held = append(append(*held, byte(size)), p[:size]...)
+		}
 		*held = append(append(*held, byte(len(p))), p...)
 	}
 	return len(msgs), 0
@@ -83,17 +98,40 @@ func (k *mirror) Recvmmsg(fd int, msgs []sys.Mmsghdr, _ int) (n int, errno sys.E
 	k.calls++
 	held, rest := k.of(fd), *k.of(fd)
 	if k.path != nil {
-		n, rest = deliver(msgs, k.path(datagramsIn(rest))), nil
+		k.held = k.held[:0]
+		for _, p := range k.path(datagramsIn(rest)) {
+			k.held = append(append(k.held, byte(len(p))), p...)
+		}
+		rest = k.held
 	}
 	for ; n < len(msgs) && len(rest) > 0; n++ {
-		size := int(rest[0])
-		copy(unsafe.Slice(msgs[n].Hdr.Iov.Base, size), rest[1:])
-		msgs[n].Len, rest = uint32(size), rest[1+size:]
+		rest = k.receive(&msgs[n], rest)
 	}
 	if *held = (*held)[:copy(*held, rest)]; n == 0 {
 		return 0, unix.EAGAIN
 	}
 	return n, 0
+}
+
+// receive receives a datagram, or a train: datagrams of one size, of which the last may be shorter
+// (udp_gro_receive_segment in net/ipv4/udp_offload.c).
+func (k *mirror) receive(to *sys.Mmsghdr, rest []byte) []byte {
+	size, n := int(rest[0]), 0
+	for k.size > 0 || n == 0 {
+		one := int(rest[0])
+		n += copy(unsafe.Slice(to.Hdr.Iov.Base, largest)[n:], rest[1:1+one])
+		if rest = rest[1+one:]; one < size || len(rest) == 0 || int(rest[0]) > size {
+			break
+		}
+	}
+	if to.Len = uint32(n); n > size {
+		*(*unix.Cmsghdr)(unsafe.Pointer(to.Hdr.Control)) = unix.Cmsghdr{Level: unix.SOL_UDP, Type: unix.UDP_GRO}
+		*(*int32)(unsafe.Add(unsafe.Pointer(to.Hdr.Control), unix.CmsgLen(0))) = int32(size)
+		to.Hdr.SetControllen(unix.CmsgSpace(4))
+	} else {
+		to.Hdr.SetControllen(0)
+	}
+	return rest
 }
 
 // datagramsIn returns the datagrams that a socket holds.
@@ -103,14 +141,6 @@ func datagramsIn(held []byte) (all [][]byte) {
 		all, held = append(all, slices.Clone(held[1:1+size])), held[1+size:]
 	}
 	return all
-}
-
-// deliver receives datagrams, a message each.
-func deliver(msgs []sys.Mmsghdr, all [][]byte) int {
-	for i, p := range all {
-		msgs[i].Len = uint32(copy(unsafe.Slice(msgs[i].Hdr.Iov.Base, largest), p))
-	}
-	return len(all)
 }
 
 // mirrored returns a loop under load on a mirror: each turn has an answer to all that is in flight.
@@ -149,6 +179,7 @@ var mirroredLoads = []struct {
 	{"tcp, several sizes", "tcp", func(p *Plan) { p.Sizes, _ = ParseSizes("16-200") }},
 	{"tcp, not verified", "tcp", func(p *Plan) { p.Verify = false }},
 	{"udp, depth 32", "udp", func(p *Plan) { p.Conns, p.Depth = 16, 32 }},
+	{"udp, trains of 32", "udp", func(p *Plan) { p.Conns, p.Depth, p.GSO = 16, 32, true }},
 	{"udp, depth 32, not verified", "udp", func(p *Plan) { p.Conns, p.Depth, p.Verify = 16, 32, false }},
 }
 

@@ -62,6 +62,10 @@ type Plan struct {
 	// Linux without TLS has several.
 	Threads int `json:"threads,omitempty"`
 
+	// GSO sends the datagrams that are in flight on a socket as trains: the kernel gets all of
+	// them in one piece, and divides it. Only the driver for Linux can.
+	GSO bool `json:"gso,omitempty"`
+
 	// Spin is how long before a message of an open loop is due the generator stops sleeping
 	// and checks the clock all the time. A longer time makes it more precise on an idle
 	// machine, and takes more CPU time. Only the driver for Linux without TLS spins.
@@ -83,6 +87,7 @@ const (
 	MaxDepth    = 1 << 16
 	DefaultSpin = 50 * time.Microsecond
 	maxDatagram = 65507 // bytes: what IPv4 and UDP leave of 64 KiB
+	maxTrain    = 64    // datagrams: UDP_MAX_SEGMENTS of Linux 4.18
 
 	// MaxTime is the longest time in a plan: longer than anybody waits, and short enough for
 	// the arithmetic with it.
@@ -132,6 +137,13 @@ func (p Plan) Check() error {
 			"want at most a thread for each message: a higher --rate, or more --messages"},
 		{p.Threads > 1 && p.needsGoroutines(), fmt.Sprintf("--threads %d over TLS, or with -I, -Q or -M", p.Threads),
 			"omit it: each connection has goroutines, which use all processors"},
+		{p.GSO && !udp, "--gso over " + p.Target.Network, "want udp://: only datagrams are sent as trains"},
+		{p.GSO && p.Sizes.Min() != p.Sizes.Max(), "--gso with datagrams of several sizes, " + p.Sizes.String(), "want one size: all datagrams of a train have it"},
+		{p.GSO && !p.Rate.IsZero(), "--gso and --rate exclude each other", "omit one: a schedule sends each datagram by itself"},
+		{p.GSO && p.Depth < 2, "--gso with one datagram in flight", "want --depth 2 or more, e.g. 32: they are the train"},
+		{p.GSO && 2*p.Sizes.Max() > maxDatagram, fmt.Sprintf("--gso with datagrams of %d bytes", p.Sizes.Max()),
+			fmt.Sprintf("want at most %d: a train has 64 KiB", maxDatagram/2)},
+		{p.GSO && p.needsGoroutines(), "--gso with -I, -Q or -M", "omit it: there each datagram is sent by itself"},
 		{p.Churn && p.Depth > 1, "--churn and --depth exclude each other", "omit --depth, because each connection has one message"},
 		{p.Churn && udp, "--churn has no effect over udp", "omit --churn"},
 		{p.Churn && p.ConnectRate > 0, "--churn and --connect-rate exclude each other", "want --rate, because each message has a connection"},

@@ -47,6 +47,8 @@ type Result struct {
 	BytesIn        int64   `json:"bytes_in"`         // of the answers
 	BytesOut       int64   `json:"bytes_out"`        // of the messages that were sent
 
+	Trains *Trains `json:"trains,omitempty"` // with Plan.GSO
+
 	// These count connections, or sockets for datagrams, of the whole run with its warm-up.
 	Connects       int64   `json:"connects"`                  // that were made
 	ConnectsFailed Classes `json:"connects_failed,omitempty"` // that could not be made
@@ -109,6 +111,15 @@ type Begun struct {
 	// ClockAhead is how far the system clock of the generator's machine was ahead of the coordinator's.
 	// It is not used for anything.
 	ClockAhead time.Duration `json:"clock_ahead"`
+}
+
+// Trains counts what was sent and received as a train: several datagrams that the kernel got, or
+// returned, in one piece. The datagrams are counted as all others are, too.
+type Trains struct {
+	Sent              int64 `json:"sent"`
+	SentDatagrams     int64 `json:"sent_datagrams"` // in these
+	Received          int64 `json:"received"`
+	ReceivedDatagrams int64 `json:"received_datagrams"` // in these
 }
 
 // Address is what became of the messages to one address of a name.

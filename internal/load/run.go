@@ -64,7 +64,7 @@ func Run(ctx context.Context, p Plan, observe func(Progress)) (*Result, error) {
 
 // RunHeld is Run with a load that begins when hold says so.
 func RunHeld(ctx context.Context, p Plan, hold Hold, observe func(Progress)) (*Result, error) {
-	if err := p.checkThreads(runtime.NumCPU()); err != nil {
+	if err := p.checkHere(runtime.NumCPU()); err != nil {
 		return nil, err
 	}
 	return runHeld(ctx, p, hold, observe, newDriver)

@@ -56,6 +56,9 @@ func newTally(p Plan, all *totals) *tally {
 	if t.openLoop() {
 		t.result.SchedulingDelay = hist.New()
 	}
+	if p.GSO {
+		t.result.Trains = &Trains{}
+	}
 	if p.Target.Network != "udp" {
 		t.result.Connect = hist.New()
 	}
@@ -177,6 +180,27 @@ func (t *tally) sentAll(all []message) {
 	defer t.unlock()
 	for _, m := range all {
 		t.give(m.due, m.size)
+	}
+}
+
+// sentTrains counts the trains in the first n of these datagrams, which the socket has taken in
+// pieces of that many.
+func (t *tally) sentTrains(all []message, n, each int) {
+	t.lock()
+	defer t.unlock()
+	if each > 1 && n > 0 && t.measured(all[0].due) {
+		t.result.Trains.Sent += int64(n / each)
+		t.result.Trains.SentDatagrams += int64(n)
+	}
+}
+
+// receivedTrain counts a train of that many datagrams.
+func (t *tally) receivedTrain(now int64, n int) {
+	t.lock()
+	defer t.unlock()
+	if now >= t.from && t.result.Trains != nil {
+		t.result.Trains.Received++
+		t.result.Trains.ReceivedDatagrams += int64(n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -16,10 +17,12 @@ const MaxThreads = 256
 // threads returns the number of threads of p.
 func (p Plan) threads() int { return max(1, p.Threads) }
 
-// checkThreads reports whether this machine has as many processors as the plan has threads, and
-// this system the driver for more than one. The error is a *usage.Error.
-func (p Plan) checkThreads(processors int) error {
+// checkHere reports whether this machine has as many processors as the plan has threads, and
+// this system the driver for more than one, and for trains. The error is a *usage.Error.
+func (p Plan) checkHere(processors int) error {
 	switch n := p.threads(); {
+	case p.GSO && p.usesGoroutines():
+		return usage.New("--gso on "+runtime.GOOS, "omit it: only Linux has UDP_SEGMENT and UDP_GRO")
 	case n > 1 && p.usesGoroutines():
 		return usage.New(fmt.Sprintf("--threads %d on a system without epoll", n), "omit it: each connection has goroutines, which use all processors")
 	case n > processors:

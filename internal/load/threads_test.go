@@ -121,7 +121,7 @@ func TestPlanRefusesThreadsThatItCannotHave(t *testing.T) {
 	}
 	p := planOf(t, "tcp://127.0.0.1:7", "64")
 	p.Conns, p.Threads = 4, 3
-	if err := p.checkThreads(2); err == nil {
+	if err := p.checkHere(2); err == nil {
 		t.Error("3 threads on 2 processors are no error")
 	}
 }

@@ -44,6 +44,7 @@ func figures(results []*load.Result, percentiles []float64) []figure {
 	all = append(all, outcomes...)
 	all = append(all, classes(figure{key: "failed", label: "failed"}, results, func(r *load.Result) load.Classes { return r.Failed })...)
 	all = append(all, losses...)
+	all = append(all, trains...)
 	all = append(all, classes(figure{key: "connects_failed", label: "connects failed", rare: true}, results, func(r *load.Result) load.Classes { return r.ConnectsFailed })...)
 	all = append(all, classes(figure{key: "disconnects", label: "disconnects", rare: true}, results, func(r *load.Result) load.Classes { return r.Disconnects })...)
 	return append(all, costs...)
@@ -158,6 +159,28 @@ var losses = []figure{
 	{key: "late_ratio", label: "late", of: ofDatagrams(func(r *load.Result) int64 { return r.Late }), text: draw.Percentage, bad: true, rare: true},
 	{key: "foreign_ratio", label: "foreign", of: ofDatagrams(func(r *load.Result) int64 { return r.Foreign }), text: draw.Percentage, bad: true, rare: true},
 }
+
+// trains are figures of datagrams that were sent or received in one piece.
+var trains = []figure{
+	{key: "trains_sent", label: "trains sent", of: ofTrains(func(t *load.Trains) (float64, bool) { return float64(t.Sent), true }), text: draw.Whole},
+	{key: "datagrams_per_train_sent", label: "  datagrams of each", rare: true, text: quantity,
+		of: ofTrains(func(t *load.Trains) (float64, bool) { return divide(float64(t.SentDatagrams), float64(t.Sent)) })},
+	{key: "trains_received", label: "trains received", of: ofTrains(func(t *load.Trains) (float64, bool) { return float64(t.Received), true }), text: draw.Whole},
+	{key: "datagrams_per_train_received", label: "  datagrams of each", rare: true, text: quantity,
+		of: ofTrains(func(t *load.Trains) (float64, bool) { return divide(float64(t.ReceivedDatagrams), float64(t.Received)) })},
+}
+
+func ofTrains(of func(*load.Trains) (float64, bool)) func(*load.Result) (float64, bool) {
+	return func(r *load.Result) (float64, bool) {
+		if r.Trains == nil {
+			return 0, false
+		}
+		return of(r.Trains)
+	}
+}
+
+// quantity writes a mean of whole numbers.
+func quantity(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
 // LossRatio returns the part of the datagrams that were due and got lost, from 0 to 1; false
 // if the result is of a stream, or none was due.

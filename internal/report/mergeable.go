@@ -44,6 +44,7 @@ var common = []struct {
 }{
 	{"url", func(p load.Plan) any { return p.URL }},
 	{"threads", func(p load.Plan) any { return p.Threads }},
+	{"gso", func(p load.Plan) any { return p.GSO }},
 	{"depth", func(p load.Plan) any { return p.Depth }},
 	{"sizes", func(p load.Plan) any { return p.Sizes }},
 	{"all_addresses", func(p load.Plan) any { return p.AllAddresses }},

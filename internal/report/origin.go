@@ -66,6 +66,9 @@ func planWords(p load.Plan) string {
 	if p.Threads > 1 {
 		words = append(words, count(p.Threads, "thread", "threads"))
 	}
+	if p.GSO {
+		words = append(words, "in trains (GSO)")
+	}
 	if p.Churn {
 		words = append(words, "a connection for each message")
 	}

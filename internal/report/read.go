@@ -246,10 +246,15 @@ func Valid(r *load.Result) error {
 
 // negative returns the name of a count that is negative, "" if there is none.
 func negative(r *load.Result) string {
+	trains := load.Trains{}
+	if r.Trains != nil {
+		trains = *r.Trains
+	}
 	for _, count := range []struct {
 		name string
 		n    int64
 	}{
+		{"trains", min(trains.Sent, trains.SentDatagrams, trains.Received, trains.ReceivedDatagrams)},
 		{"due", r.Due}, {"sent", r.Sent}, {"answered", r.Answered}, {"lost", r.Lost}, {"duplicated", r.Duplicated},
 		{"reordered", r.Reordered}, {"late", r.Late}, {"foreign", r.Foreign}, {"connects", r.Connects},
 		{"bytes_in", r.BytesIn}, {"answered_in_time", r.AnsweredInTime}, {"bytes_in_time", r.BytesInTime}, {"bytes_out", r.BytesOut}, {"failed", leastOf(r.Failed)},

@@ -94,3 +94,25 @@ func TestLineHasTheMainFigures(t *testing.T) {
 		return err
 	})
 }
+
+// Trains are shown if they were asked for, also if none was received.
+func TestTrainsAreShown(t *testing.T) {
+	r := &load.Result{Plan: load.Plan{URL: "udp://a:7", GSO: true, Depth: 32}, Seconds: 1, Due: 64, Answered: 64, Latency: hist.New()}
+	shown := func() string {
+		var out strings.Builder
+		if err := report.WriteText(&out, []report.Run{{Result: r}}, false); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(strings.Fields(out.String()), " ")
+	}
+	if got := shown(); strings.Contains(got, "trains sent") {
+		t.Errorf("without trains: got %s", got)
+	}
+	r.Trains = &load.Trains{Sent: 4, SentDatagrams: 62}
+	if got := shown(); !strings.Contains(got, "depth 32, in trains (GSO)") || !strings.Contains(got, "trains sent 4 datagrams of each 15.5 trains received 0 ") {
+		t.Errorf("got %s", got)
+	}
+	if r.Trains.Received = -1; report.Valid(r) == nil {
+		t.Error("a negative number of trains is valid")
+	}
+}

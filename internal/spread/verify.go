@@ -70,6 +70,9 @@ func (c claim) verify() (measured, error) {
 func (c claim) checkSize() error {
 	r := c.Result
 	counts := []int64{r.Due, r.Duplicated, r.Reordered, r.Late, r.Foreign, r.Connects, r.BytesIn, r.BytesOut, r.Latency.Count()}
+	if t := r.Trains; t != nil {
+		counts = append(counts, t.Sent, t.SentDatagrams, t.Received, t.ReceivedDatagrams)
+	}
 	all := []load.Classes{r.Failed, r.ConnectsFailed, r.Disconnects}
 	for _, a := range r.Addresses {
 		counts = append(counts, a.Answered, a.Lost, a.Connects, a.Latency.Count())
@@ -172,6 +175,8 @@ func (c claim) checkCounts() error {
 	switch {
 	case r.Due > most || r.Due < least:
 		return fmt.Errorf("%d messages were due in %s: want %d to %d", r.Due, draw.Duration(took), max(least, 0), most)
+	case (r.Trains != nil) != c.plan.GSO, r.Trains != nil && (r.Trains.SentDatagrams > r.Sent || r.Trains.Sent > r.Trains.SentDatagrams/2):
+		return errors.New("it has trains that were not asked for, or more than were sent, or none")
 	case r.Sent > r.Due:
 		return fmt.Errorf("%d of %d messages were sent", r.Sent, r.Due)
 	case outside(r.BytesIn, r.Answered, shortest, longest), outside(r.BytesInTime, r.AnsweredInTime, shortest, longest), outside(r.BytesOut, r.Sent, shortest, longest):
