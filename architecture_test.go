@@ -39,7 +39,7 @@ var imports = map[string][]string{
 	"internal/engines":           {"internal/engine", "internal/engine/gonet", "internal/engine/reactor", "internal/nearest", "internal/sys"},
 	"internal/errno":             {},
 	"internal/hist":              {},
-	"internal/load":              {"internal/dial", "internal/hist", "internal/poll", "internal/sys", "internal/usage"},
+	"internal/load":              {"internal/dial", "internal/hist", "internal/poll", "internal/sock", "internal/sys", "internal/usage"},
 	"internal/memory":            {},
 	"internal/metrics":           {"internal/accept", "internal/agent", "internal/certs", "internal/echo", "internal/engine", "internal/oplog", "internal/server", "internal/watch"},
 	"internal/nearest":           {},

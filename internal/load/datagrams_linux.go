@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echod/internal/dial"
+	"echod/internal/sock"
 	"echod/internal/sys"
 )
 
@@ -31,7 +32,7 @@ type batch struct {
 	size     int
 
 	train    int // how many datagrams a train has at most; 0: there are none
-	controls [batchSize]control
+	controls [batchSize][sock.ControlSize]byte
 }
 
 // newBatch returns buffers for datagrams of size bytes at most, or, with trains, of that size.
@@ -107,8 +108,8 @@ func (l *loop) receiveDatagrams(s *loopSlot) {
 func (b *batch) prepare() []sys.Mmsghdr {
 	if b.train > 0 {
 		for i := range b.in {
-			b.in[i].Hdr.Control = &b.controls[i].bytes[0]
-			b.in[i].Hdr.SetControllen(controlSize)
+			b.in[i].Hdr.Control = &b.controls[i][0]
+			b.in[i].Hdr.SetControllen(sock.ControlSize)
 		}
 	}
 	return b.in[:]
@@ -119,7 +120,7 @@ func (b *batch) segment(i int) int {
 	if b.train == 0 {
 		return 0
 	}
-	return b.controls[i].segment(int(b.in[i].Hdr.Controllen))
+	return sock.ParseControl(b.controls[i][:b.in[i].Hdr.Controllen]).Segment
 }
 
 // receivedTrain reports the datagrams of a train to the slot, each by itself. The last may be

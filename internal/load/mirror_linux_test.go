@@ -126,6 +126,7 @@ func (k *mirror) receive(to *sys.Mmsghdr, rest []byte) []byte {
 	}
 	if to.Len = uint32(n); n > size {
 		*(*unix.Cmsghdr)(unsafe.Pointer(to.Hdr.Control)) = unix.Cmsghdr{Level: unix.SOL_UDP, Type: unix.UDP_GRO}
+		(*unix.Cmsghdr)(unsafe.Pointer(to.Hdr.Control)).SetLen(unix.CmsgLen(4))
 		*(*int32)(unsafe.Add(unsafe.Pointer(to.Hdr.Control), unix.CmsgLen(0))) = int32(size)
 		to.Hdr.SetControllen(unix.CmsgSpace(4))
 	} else {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/sock"
 	"echod/internal/usage"
 )
 
@@ -87,7 +88,6 @@ const (
 	MaxDepth    = 1 << 16
 	DefaultSpin = 50 * time.Microsecond
 	maxDatagram = 65507 // bytes: what IPv4 and UDP leave of 64 KiB
-	maxTrain    = 64    // datagrams: UDP_MAX_SEGMENTS of Linux 4.18
 
 	// MaxTime is the longest time in a plan: longer than anybody waits, and short enough for
 	// the arithmetic with it.
@@ -141,8 +141,8 @@ func (p Plan) Check() error {
 		{p.GSO && p.Sizes.Min() != p.Sizes.Max(), "--gso with datagrams of several sizes, " + p.Sizes.String(), "want one size: all datagrams of a train have it"},
 		{p.GSO && !p.Rate.IsZero(), "--gso and --rate exclude each other", "omit one: a schedule sends each datagram by itself"},
 		{p.GSO && p.Depth < 2, "--gso with one datagram in flight", "want --depth 2 or more, e.g. 32: they are the train"},
-		{p.GSO && 2*p.Sizes.Max() > maxDatagram, fmt.Sprintf("--gso with datagrams of %d bytes", p.Sizes.Max()),
-			fmt.Sprintf("want at most %d: a train has 64 KiB", maxDatagram/2)},
+		{p.GSO && datagramsPerTrain(p.Sizes.Max()) < 2, fmt.Sprintf("--gso with datagrams of %d bytes", p.Sizes.Max()),
+			"want less than 32 KiB: a train has 64 KiB"},
 		{p.GSO && p.needsGoroutines(), "--gso with -I, -Q or -M", "omit it: there each datagram is sent by itself"},
 		{p.Churn && p.Depth > 1, "--churn and --depth exclude each other", "omit --depth, because each connection has one message"},
 		{p.Churn && udp, "--churn has no effect over udp", "omit --churn"},
@@ -178,6 +178,12 @@ func (p Plan) isFew(n int64) bool {
 		return s.at(n-1) >= int64(p.Warmup+p.Duration)
 	}
 	return p.Messages > 0 && p.Messages < n
+}
+
+// datagramsPerTrain returns how many datagrams of that size a train can have.
+func datagramsPerTrain(size int) int {
+	trains := sock.Trains{Enabled: true}
+	return trains.Most(0, size)
 }
 
 // needsGoroutines reports whether only the driver on package net can carry out p: the other one

@@ -2,10 +2,10 @@ package load
 
 import (
 	"fmt"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"echod/internal/sock"
 	"echod/internal/sys"
 	"echod/internal/usage"
 )
@@ -16,7 +16,10 @@ func (l *loop) enableTrains(fd int) sys.Errno {
 	if errno := l.k.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_SEGMENT, l.Sizes.Max()); errno != 0 {
 		return errno
 	}
-	return l.k.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1)
+	if !sock.ReceiveTrains(l.k, fd, true) {
+		return unix.ENOPROTOOPT
+	}
+	return 0
 }
 
 // checkTrains makes a socket, to find out whether trains can be sent. Nothing is sent on it. The
@@ -51,29 +54,4 @@ func fits(size, mtu, headers int) error {
 	}
 	return usage.New(fmt.Sprintf("--gso with datagrams of %d bytes, and an MTU of %d", size, mtu),
 		fmt.Sprintf("want at most %d, because datagrams of a train are not fragmented", mtu-headers))
-}
-
-// datagramsPerTrain returns how many datagrams of that size a train can have: the kernel takes
-// UDP_MAX_SEGMENTS, and not more bytes than a datagram of 64 KiB.
-func datagramsPerTrain(size int) int { return min(maxTrain, maxDatagram/size) }
-
-// controlSize is what the control message of UDP_GRO needs: an int.
-const controlSize = 32
-
-// control is the buffer of one header for control messages, aligned as cmsg(3) needs it.
-type control struct {
-	_     [0]uint64
-	bytes [controlSize]byte
-}
-
-// segment returns the size of the datagrams in a received train; 0 if it is a datagram.
-func (c *control) segment(length int) int {
-	if length < unix.CmsgLen(4) {
-		return 0
-	}
-	header := (*unix.Cmsghdr)(unsafe.Pointer(&c.bytes[0]))
-	if header.Level != unix.SOL_UDP || header.Type != unix.UDP_GRO {
-		return 0
-	}
-	return int(*(*int32)(unsafe.Pointer(&c.bytes[unix.CmsgLen(0)])))
 }
