@@ -33,7 +33,7 @@ func (d Disturbance) String() string {
 
 // switchesPerSecond is how often a process with one thread may lose its CPU. Threads of the
 // kernel run a few times each second, for some microseconds.
-const switchesPerSecond = 40
+const switchesPerSecond = 100
 
 // monitor reads what happens on two CPUs.
 type monitor struct {

@@ -11,7 +11,7 @@ import (
 
 // The sizes in the chart, in pixels if it is not scaled.
 const (
-	labels = 130 // width of the names of workloads
+	labels = 170 // width of the names of workloads
 	panel  = 400 // width of one
 	gap    = 40
 	rowMin = 26
@@ -29,8 +29,9 @@ const (
 // ticks are the labels of the axis.
 var ticks = []float64{0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4}
 
-// colours can be distinguished by colour-blind people (Okabe and Ito, 2008).
-var colours = []string{"#d55e00", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#000000", "#999999", "#f0e442"}
+// colours can be distinguished by colour-blind people. The first nine are those of Okabe and Ito
+// (2008).
+var colours = []string{"#d55e00", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#000000", "#999999", "#f0e442", "#882255", "#8c6d31", "#44aa99"}
 
 // WriteSVG draws the ratios to C: throughput on the left, client and server CPU per message on the
 // right, a row for each workload. For each server it draws the median as a dot and the

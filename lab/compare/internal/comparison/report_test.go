@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // sampleReport has an example of everything in a report.
@@ -88,6 +90,19 @@ func TestChartIsWellFormedAndHasEveryDot(t *testing.T) {
 	// C again, echod and gnet; C again and echod; C again, A and B: each in both panels; netpoll failed.
 	if got, want := strings.Count(text.String(), "<title>"), 2*(3+2+3); got != want {
 		t.Errorf("got %d dots, want %d", got, want)
+	}
+}
+
+func TestNamesFitIntoTheChart(t *testing.T) {
+	for _, w := range slices.Concat(StreamWorkloads(), []Workload{ChurnWorkload()}, DatagramWorkloads(), TrainWorkloads()) {
+		const perRune = 7.5 // pixels, about
+		if n := float64(utf8.RuneCountInString(w.String())); n*perRune > labels-10 {
+			t.Errorf("%v does not fit into %d pixels", w, labels-10)
+		}
+	}
+	unique := slices.Compact(slices.Sorted(slices.Values(colours)))
+	if len(unique) < 12 { // C again, C recvmmsg, three of echod, seven other Go servers
+		t.Errorf("got %d colours, want one for each server", len(unique))
 	}
 }
 
