@@ -91,6 +91,8 @@ func measure(ctx context.Context, opts options, dir string) (comparison.Report, 
 		Warmup:      runner.Warmup.Seconds(),
 		Seconds:     runner.Measure.Seconds(),
 		Tolerance:   runner.Tolerance,
+		A:           opts.a,
+		B:           opts.b,
 	}
 	progress := newProgress(runner, cases)
 	for _, c := range cases {

@@ -19,8 +19,10 @@ type Report struct {
 	Environment Environment `json:"environment"`
 	Seed        uint64      `json:"seed"`
 	Warmup      float64     `json:"warmup_seconds"`
-	Seconds     float64     `json:"seconds"`   // of each slice
-	Tolerance   float64     `json:"tolerance"` // the share of a slice that other processes could have
+	Seconds     float64     `json:"seconds"`     // of each slice
+	Tolerance   float64     `json:"tolerance"`   // the share of a slice that other processes could have
+	A           string      `json:"a,omitempty"` // the build A: a program or a revision
+	B           string      `json:"b,omitempty"`
 	Results     []Result    `json:"results"`
 }
 
@@ -81,7 +83,11 @@ func (r Report) writeHead(b *strings.Builder) {
 	fmt.Fprintf(b, "# Comparison of %s\n\n", r.Date.Format("2006-01-02 15:04 MST"))
 	fmt.Fprintf(b, "* %s, %d processors: server on %d, client on %d\n", e.Processor, e.Processors, e.ServerCPU, e.ClientCPU)
 	fmt.Fprintf(b, "* Linux %s, %s, %s\n", e.Kernel, e.Go, e.CC)
-	fmt.Fprintf(b, "* echod %s; %s\n", e.Commit, strings.Join(e.Modules, ", "))
+	if r.A == "" {
+		fmt.Fprintf(b, "* echod %s; %s\n", e.Commit, strings.Join(e.Modules, ", "))
+	} else {
+		fmt.Fprintf(b, "* A is echod %s, B is echod %s\n", r.A, r.B)
+	}
 	fmt.Fprintf(b, "* load average before: %s; nice value %d; seed %d\n", e.LoadAverage, e.Nice, r.Seed)
 	fmt.Fprintf(b, "* slices of %g s after %g s of warm-up; a ratio is that of two slices of one round\n", r.Seconds, r.Warmup)
 	switch {

@@ -128,11 +128,11 @@ func (c *cell) rounds(ctx context.Context, progress func(int, Result)) {
 }
 
 // taking returns the servers that take part in a round, by index: those of undecided
-// comparisons, and the base. It returns none if all are decided.
+// comparisons.
 func (c *cell) taking(undecided []Versus) []int {
 	var all []int
 	for i, s := range c.m.Servers {
-		needed := func(v Versus) bool { return v.Server == s.Name || v.Base == s.Name || i == 0 }
+		needed := func(v Versus) bool { return v.Server == s.Name || v.Base == s.Name }
 		if c.result.ran(s.Name) && slices.ContainsFunc(undecided, needed) {
 			all = append(all, i)
 		}
