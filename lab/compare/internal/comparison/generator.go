@@ -114,20 +114,28 @@ func (c contender) slice(measure, warmup time.Duration) (Sample, error) {
 	for _, g := range c.generators {
 		g.order(measure, warmup)
 	}
-	var sum Sample
-	n := float64(len(c.generators))
-	for _, g := range c.generators {
-		s, err := g.receive(measure + warmup + sliceTimeout)
-		if err != nil {
+	samples := make([]Sample, len(c.generators))
+	for i, g := range c.generators {
+		var err error
+		if samples[i], err = g.receive(measure + warmup + sliceTimeout); err != nil {
 			return Sample{}, err
 		}
+	}
+	return together(samples), nil
+}
+
+// together returns the sample of generators that ran at the same time against one server.
+func together(samples []Sample) Sample {
+	var sum Sample
+	n := float64(len(samples))
+	for _, s := range samples {
 		sum.Seconds += s.Seconds / n
 		sum.Messages += s.Messages
 		sum.Lost += s.Lost
 		sum.ClientSeconds += s.ClientSeconds
 		sum.ServerSeconds += s.ServerSeconds / n // each has measured the same server
 	}
-	return sum, nil
+	return sum
 }
 
 // pids returns the processes of the contender.

@@ -84,6 +84,16 @@ func TestTwoGeneratorsAreOneLoad(t *testing.T) {
 	}
 }
 
+func TestSampleOfTwoGeneratorsIsTheirSum(t *testing.T) {
+	got := together([]Sample{
+		{Seconds: 1, Messages: 100, Lost: 1, ClientSeconds: 0.25, ServerSeconds: 0.5},
+		{Seconds: 3, Messages: 50, Lost: 2, ClientSeconds: 0.5, ServerSeconds: 0.25},
+	})
+	if want := (Sample{Seconds: 2, Messages: 150, Lost: 3, ClientSeconds: 0.75, ServerSeconds: 0.375}); got != want {
+		t.Errorf("got %+v, want %+v: the server is one", got, want)
+	}
+}
+
 func TestFailedServerIsInTheResult(t *testing.T) {
 	b := shortRunner(t)
 	c := CStreams(b.Tools)
@@ -165,6 +175,17 @@ func TestDisturbedCaseEnds(t *testing.T) {
 	result, err := b.Run(t.Context(), m, none)
 	if err != nil || !result.Disturbed || result.Tried > fewSlices+2*tries || result.Discards() < result.Tried/2 {
 		t.Fatalf("got %v, %d of %d slices thrown away, want most of about %d, and the end", err, result.Discards(), result.Tried, fewSlices)
+	}
+	for _, e := range result.Servers {
+		first := 0
+		for _, discarded := range e.Discarded {
+			if discarded.Round == 0 {
+				first++
+			}
+		}
+		if kept := len(e.Slices) > 0 && e.Slices[0].Round == 0; !kept && first != tries {
+			t.Errorf("%s had %d slices in the first round, want %d: a disturbed one is measured again", e.Name, first, tries)
+		}
 	}
 	if why := result.CannotTell(); !strings.Contains(why, "slices were disturbed") {
 		t.Errorf("got %q, want that the slices were disturbed", why)
