@@ -46,10 +46,10 @@ bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . ./internal/...
 
 bench-engines: ## epoll against a C loop on epoll
-	cd lab/compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -go-servers=false $(BENCH)
+	cd lab/compare && $(GO) run ./cmd/compare -only 50x64x1,1000x64x1 -engines epoll -go-servers=false -latency=false $(BENCH)
 
 bench-uring: ## io_uring against epoll, in C
-	cd lab/compare && $(GO) run ./cmd/compare -uring -engines epoll -go-servers=false \
+	cd lab/compare && $(GO) run ./cmd/compare -uring -engines epoll -go-servers=false -latency=false \
 		-only 1x64x1,50x64x1,1000x64x1,50x64x16,10x65536x4 $(BENCH)
 
 compare: ## echod against C and other Go servers; CELL=50x64x1 for one workload, with A=PROGRAM B=REVISION for two builds; QUICK=1 only tests it

@@ -83,6 +83,9 @@ func measure(ctx context.Context, opts options, dir string) (comparison.Report, 
 	}
 	runner := opts.runner
 	runner.Tools = programs.tools
+	if opts.latency {
+		runner.Bench = programs.echod
+	}
 	cases := programs.chosen(opts)
 	report := comparison.Report{
 		Date:        time.Now().UTC().Truncate(time.Second),

@@ -20,6 +20,7 @@ type options struct {
 	runner    comparison.Runner
 	quick     bool
 	uring     bool
+	latency   bool
 	strict    bool
 	echod     string
 	a, b      string // two builds, each a program or a revision; both or none
@@ -68,6 +69,8 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&opts.goServers, "go-servers", true, "also measure the other Go servers")
 	flags.BoolVar(&opts.quick, "quick", false, "two rounds with slices of 0.05 s, none of which is thrown away: a test that everything works")
 	flags.BoolVar(&opts.uring, "uring", false, "also measure the C server with io_uring, on TCP")
+	flags.BoolVar(&opts.latency, "latency", true, "also measure latency, where the workload is small; not with -a and -b")
+	flags.BoolVar(&opts.runner.Costs, "costs", true, "also count system calls and allocations per message; system calls need root")
 	flags.BoolVar(&opts.strict, "strict", false, "exit with 1 if a goal is missed, or a server of a goal fails")
 	flags.StringVar(&opts.echod, "echod", "", "use this binary instead of building echod")
 	flags.StringVar(&opts.a, "a", "", "compare this build with that of -b: a program or a git revision")

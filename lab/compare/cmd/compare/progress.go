@@ -35,7 +35,11 @@ func (p *progress) round(m comparison.Case) func(int, comparison.Result) {
 			return
 		}
 		p.last = time.Now()
-		fmt.Fprintf(p.out, "%s: round %d: %s\n", m.Key(), i+1, summary(soFar))
+		text := summary(soFar)
+		if soFar.Latency != nil {
+			text = soFar.Latency.String()
+		}
+		fmt.Fprintf(p.out, "%s: round %d: %s\n", m.Key(), i+1, text)
 	}
 }
 
@@ -45,6 +49,9 @@ func (p *progress) finished(m comparison.Case, result comparison.Result) {
 	fmt.Fprintf(p.out, "%s: %s", m.Key(), summary(result))
 	if why := result.CannotTell(); why != "" {
 		fmt.Fprintf(p.out, "; no verdict: %s", why)
+	}
+	if result.Latency != nil {
+		fmt.Fprintf(p.out, "; %s", result.Latency)
 	}
 	fmt.Fprintf(p.out, "; about %v left\n", p.left.Round(time.Second))
 }

@@ -44,6 +44,7 @@ type Result struct {
 	Tried       int            `json:"tried,omitempty"`     // slices, with those that were thrown away
 	Disturbed   bool           `json:"disturbed,omitempty"` // the case ended early, because too many slices were thrown away
 	Comparisons []Comparison   `json:"comparisons,omitempty"`
+	Latency     *Latency       `json:"latency,omitempty"`
 	Servers     []ServerResult `json:"servers"` // the first is the base of the ratios
 }
 
@@ -57,6 +58,7 @@ type ServerResult struct {
 	// IdleBytes is the memory for each idle connection of several new processes. It is
 	// negative if a server freed more than the connections need. Only with Idle.
 	IdleBytes []float64 `json:"idle_bytes,omitempty"`
+	Costs     *Costs    `json:"costs,omitempty"`
 	// Shares is the number of connections of each loop, in descending order, for several
 	// new processes. Only in a case with Free.
 	Shares [][]int `json:"shares,omitempty"`
@@ -86,9 +88,15 @@ type Comparison struct {
 type Sample struct {
 	Seconds       float64 `json:"seconds"`
 	Messages      float64 `json:"messages"`
+	All           float64 `json:"all,omitempty"`  // messages, with those before and after the measurement
 	Lost          float64 `json:"lost,omitempty"` // datagrams that did not come back
 	ClientSeconds float64 `json:"client_seconds"` // CPU time
 	ServerSeconds float64 `json:"server_seconds"` // CPU time
+
+	// Percentiles of latency, in seconds. Only in slices of latency.
+
+	P50 float64 `json:"p50,omitempty"`
+	P99 float64 `json:"p99,omitempty"`
 }
 
 // interval returns the interval of a metric: Throughput or CPU.

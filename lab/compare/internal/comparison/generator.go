@@ -131,6 +131,7 @@ func together(samples []Sample) Sample {
 	for _, s := range samples {
 		sum.Seconds += s.Seconds / n
 		sum.Messages += s.Messages
+		sum.All += s.All
 		sum.Lost += s.Lost
 		sum.ClientSeconds += s.ClientSeconds
 		sum.ServerSeconds += s.ServerSeconds / n // each has measured the same server

@@ -172,6 +172,9 @@ func (r Result) goalSummary() string {
 		if c.Goal.Base != "" {
 			name += "/" + strings.TrimPrefix(c.Goal.Base, "net ")
 		}
+		if c.Goal.P99 > 0 {
+			name = "p99 of " + name
+		}
 		by[c.Verdict] = append(by[c.Verdict], name)
 	}
 	var all []string

@@ -69,6 +69,8 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 	section(&b, "A and B", r.buildRows())
 	section(&b, "Throughput, ratio to C", r.ratioRows(Throughput))
 	section(&b, "CPU time of client and server per message, ratio to C", r.ratioRows(CPU))
+	section(&b, "Latency in an open loop, ratio to C", r.latencyRows())
+	section(&b, "Cost of a message", r.costRows())
 	section(&b, "Lost datagrams, in percent of those that came back", r.lossRows())
 	section(&b, "Memory for each idle connection", r.memoryRows())
 	section(&b, "Connections of each loop", r.shareRows())
@@ -132,6 +134,9 @@ func (r Report) goalRows() [][]string {
 		pairs, cpu := "", ""
 		if n := c.Comparison.Throughput.Pairs; n > 0 {
 			pairs, cpu = strconv.Itoa(n), c.Comparison.CPU.String()
+		}
+		if c.Goal.P99 > 0 {
+			pairs = strconv.Itoa(c.Result.Latency.ratio(c.Goal.Versus).P99.Pairs)
 		}
 		rows = append(rows, []string{c.Result.Name(), c.Goal.Server, c.Goal.Base, c.Goal.Limit(),
 			c.Measured(), pairs, cpu, c.String()})
@@ -283,12 +288,24 @@ func (r Report) shareRows() [][]string {
 
 func (r Report) failureRows() [][]string {
 	rows := [][]string{{"workload", "server", "slices before it", "reason"}}
+	add := func(r Result, e ServerResult, what, why string) {
+		if why != "" {
+			why = strings.NewReplacer("\n", " ", "|", "/").Replace(what + why)
+			rows = append(rows, []string{r.Name(), e.Name, fmt.Sprint(len(e.Slices)), why})
+		}
+	}
 	for _, result := range r.Results {
 		for _, e := range result.Servers {
-			if e.Failure != "" {
-				why := strings.NewReplacer("\n", " ", "|", "/").Replace(e.Failure)
-				rows = append(rows, []string{result.Name(), e.Name, fmt.Sprint(len(e.Slices)), why})
+			add(result, e, "", e.Failure)
+			if e.Costs != nil {
+				add(result, e, "costs: ", e.Costs.Why)
 			}
+		}
+		if result.Latency == nil {
+			continue
+		}
+		for _, e := range result.Latency.Servers {
+			add(result, e, "latency: ", e.Failure)
 		}
 	}
 	return rows

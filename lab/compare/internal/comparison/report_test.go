@@ -34,6 +34,12 @@ func sampleReport() Report {
 	for i := range r.Results {
 		r.Results[i] = compared(r.Results[i])
 	}
+	calls, allocations := 2.02, 0.004
+	small := &r.Results[0]
+	small.Servers[1].Costs = &Costs{SystemCalls: &calls, Allocations: &allocations}
+	small.Servers[2].Costs = &Costs{Why: "permission denied"}
+	small.Latency = latencies(0.7, slices.Repeat([]float64{1}, 25), slices.Repeat([]float64{1.1}, 25))
+	small.Latency.Rate = 70000
 	return r
 }
 
@@ -47,6 +53,8 @@ func TestMarkdownHasEverything(t *testing.T) {
 		"| UDP 16×64 B×32 ", "**missed**",
 		"| idle 15000×64 B | echod epoll           |                       | ≤ 66 B       | 65 (64–66) ",
 		"| 510 490 ", "1.04",
+		"| p99 ≤ 1.05   | 1.100 (1.100–1.100) | 25    |                     | **missed** ", "| 70000      | 70 %    | 1100000.0 | 1.100 (1.100–1.100) | 1100000.0 | 1.100 (1.100–1.100) | 25    |",
+		"| 2.02                       | 0.00 ", "costs: permission denied",
 		"| failed ", "seed 7", "does not say how long other processes ran",
 		"| 1×64 B   | 1.050 (1.050–1.050) | 24 ", "A is faster",
 		"| 99     | 3           | 13.0 ms of other processes (2 times) | 1.000 (1.000–1.000) | valid ",

@@ -47,8 +47,12 @@ func (b Runner) Run(ctx context.Context, m Case, progress func(round int, soFar 
 	c.start(ctx)
 	c.rounds(ctx, progress)
 	c.compare(c.pairs)
+	c.measureLatency(ctx, progress)
+	c.stop()
 	if m.Free {
 		b.share(ctx, m, result.Servers)
+	} else if b.Costs {
+		b.measureCosts(ctx, m, result.Servers)
 	}
 	return result, ctx.Err()
 }
@@ -96,10 +100,11 @@ func (c *cell) start(ctx context.Context) {
 }
 
 func (c *cell) stop() {
-	for _, r := range c.running {
+	for i, r := range c.running {
 		if r.server != nil {
 			r.stop()
 		}
+		c.running[i] = contender{}
 	}
 }
 
@@ -116,12 +121,11 @@ func (c *cell) rounds(ctx context.Context, progress func(int, Result)) {
 		}
 		c.random.Shuffle(len(taking), func(i, j int) { taking[i], taking[j] = taking[j], taking[i] })
 		for _, server := range taking {
-			c.measure(round, server)
+			c.result.take(round, server, func() (Sample, *Disturbance, error) { return c.slice(c.running[server]) })
 		}
 		undecided = slices.DeleteFunc(slices.Clone(undecided), c.decided)
 		progress(round, *c.result)
-		if c.result.Tried >= fewSlices && float64(c.result.Discards()) > tooMany*float64(c.result.Tried) {
-			c.result.Disturbed = true
+		if c.result.isDisturbed() {
 			return
 		}
 	}
@@ -169,16 +173,16 @@ func (c *cell) compare(pairs []Versus) {
 	}
 }
 
-// measure runs a slice of a server, again if it was disturbed.
-func (c *cell) measure(round, server int) {
-	entry := &c.result.Servers[server]
+// take runs a slice of a server, again if it was disturbed.
+func (r *Result) take(round, server int, slice func() (Sample, *Disturbance, error)) {
+	entry := &r.Servers[server]
 	for range tries {
-		sample, disturbed, err := c.slice(c.running[server])
+		sample, disturbed, err := slice()
 		if err != nil {
 			entry.Failure = err.Error()
 			return
 		}
-		c.result.Tried++
+		r.Tried++
 		if disturbed == nil {
 			entry.Slices = append(entry.Slices, Slice{round, sample})
 			return
@@ -187,13 +191,28 @@ func (c *cell) measure(round, server int) {
 	}
 }
 
+// isDisturbed reports whether too many slices were thrown away.
+func (r *Result) isDisturbed() bool {
+	r.Disturbed = r.Tried >= fewSlices && float64(r.Discards()) > tooMany*float64(r.Tried)
+	return r.Disturbed
+}
+
 // slice runs one slice, and returns what disturbed it.
 func (c *cell) slice(r contender) (Sample, *Disturbance, error) {
+	return c.watch(r, func() (Sample, time.Duration, error) {
+		s, err := r.slice(c.Measure, c.Warmup)
+		return s, 0, err
+	})
+}
+
+// watch calls run for a slice of a server, and returns what disturbed it. run also returns the
+// CPU time of a generator that it has started and that has ended.
+func (c *cell) watch(r contender, run func() (Sample, time.Duration, error)) (Sample, *Disturbance, error) {
 	before, err := c.monitor.read(r.pids())
 	if err != nil {
 		return Sample{}, nil, err
 	}
-	sample, err := r.slice(c.Measure, c.Warmup)
+	sample, ended, err := run()
 	if err != nil {
 		return Sample{}, nil, err
 	}
@@ -201,6 +220,7 @@ func (c *cell) slice(r contender) (Sample, *Disturbance, error) {
 	if err != nil {
 		return Sample{}, nil, err
 	}
+	after.own += ended
 	if c.Tolerance == 0 {
 		return sample, nil, nil
 	}

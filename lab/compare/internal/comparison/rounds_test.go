@@ -86,10 +86,10 @@ func TestTwoGeneratorsAreOneLoad(t *testing.T) {
 
 func TestSampleOfTwoGeneratorsIsTheirSum(t *testing.T) {
 	got := together([]Sample{
-		{Seconds: 1, Messages: 100, Lost: 1, ClientSeconds: 0.25, ServerSeconds: 0.5},
-		{Seconds: 3, Messages: 50, Lost: 2, ClientSeconds: 0.5, ServerSeconds: 0.25},
+		{Seconds: 1, Messages: 100, All: 110, Lost: 1, ClientSeconds: 0.25, ServerSeconds: 0.5},
+		{Seconds: 3, Messages: 50, All: 60, Lost: 2, ClientSeconds: 0.5, ServerSeconds: 0.25},
 	})
-	if want := (Sample{Seconds: 2, Messages: 150, Lost: 3, ClientSeconds: 0.75, ServerSeconds: 0.375}); got != want {
+	if want := (Sample{Seconds: 2, Messages: 150, All: 170, Lost: 3, ClientSeconds: 0.75, ServerSeconds: 0.375}); got != want {
 		t.Errorf("got %+v, want %+v: the server is one", got, want)
 	}
 }

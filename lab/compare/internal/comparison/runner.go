@@ -23,6 +23,8 @@ type Runner struct {
 	Measure   time.Duration // of each slice
 	MaxPairs  int           // the most rounds of a case
 	Limit     time.Duration // of the rounds of a case; 0: none
+	Bench     string        // an echod, whose load generator measures latency; "": none is measured
+	Costs     bool          // also measure the costs of a message
 	Tolerance float64       // the share of a slice that other processes may run on the two CPUs; 0: no slice is thrown away
 }
 
@@ -58,6 +60,14 @@ func (b Runner) Expected(m Case) time.Duration {
 	}
 	if m.Free {
 		conns *= 4 // the shares of the loops are counted three times
+	}
+	if b.Costs && !m.Free {
+		rounds += servers * (start + conns + b.Warmup + (2*costSlices+1)*b.Measure)
+	}
+	if b.latency(m) {
+		const compared = 4 // C, the same again, and two engines
+		slices := time.Duration(min(latencyPairs, b.MaxPairs)+2) * compared
+		rounds += slices * (start + conns + latencySlices*(b.Warmup+b.Measure))
 	}
 	return (servers+1)*(start+conns) + rounds
 }

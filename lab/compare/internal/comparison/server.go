@@ -17,8 +17,9 @@ import (
 // 127.0.0.1, and print its address to standard output or standard error, as
 // url=tcp://127.0.0.1:PORT or url=udp://127.0.0.1:PORT.
 type Server struct {
-	Name string
-	Argv []string
+	Name    string
+	Argv    []string
+	Profile bool // it is an echod: with --admin-pprof it says how much it has allocated
 }
 
 // startTimeout is how long a server may take to print its address.
@@ -107,7 +108,8 @@ func CStreamsOnUring(tools Tools) Server {
 
 // Again returns c with another name, to be compared with c. The ratio should be 1.
 func Again(c Server) Server {
-	return Server{Name: c.Name + again, Argv: c.Argv}
+	c.Name += again
+	return c
 }
 
 // again is the end of the name of a server that is compared with itself.
@@ -134,14 +136,15 @@ func CSingleDatagrams(tools Tools) Server {
 
 // Echod returns echod on network, tcp or udp, with one loop of engine.
 func Echod(program, engine, network string) Server {
-	return Server{Name: EchodName(engine), Argv: serve(program, engine, network, "--loops", "1")}
+	return Server{Name: EchodName(engine), Argv: serve(program, engine, network, "--loops", "1"), Profile: true}
 }
 
 // BusyPoll returns Echod on TCP with busy polling.
 func BusyPoll(program, engine string, poll time.Duration) Server {
 	return Server{
-		Name: EchodName(engine) + busyPoll,
-		Argv: serve(program, engine, "tcp", "--loops", "1", "--busy-poll", poll.String()),
+		Name:    EchodName(engine) + busyPoll,
+		Argv:    serve(program, engine, "tcp", "--loops", "1", "--busy-poll", poll.String()),
+		Profile: true,
 	}
 }
 

@@ -56,6 +56,10 @@ func TestGeneratorRunsASliceForEachLine(t *testing.T) {
 				if got[i].Messages < 1 || got[i].Seconds < want {
 					t.Errorf("slice %d: got %+v, want messages in %v s", i, got[i], want)
 				}
+				// Each message is followed by another until the end of the slice.
+				if in := float64(w.Conns * w.Depth); !w.isUDP() && (got[i].All < got[i].Messages+in || i == 1 && got[i].All > got[i].Messages+in) {
+					t.Errorf("slice %d: got %+v, want the %v messages that were in flight in all", i, got[i], in)
+				}
 			}
 			got, _, err = runGenerator(b, s.port, w, "", "-t", "0.01")
 			if err != nil || len(got) != 1 || got[0].Messages < 1 {

@@ -85,8 +85,8 @@ func (c *syscallCounter) addThreads(pid int, tracepoint uint64) (bool, error) {
 	return len(c.events) > before, nil
 }
 
-// total returns the number of system calls since countSyscalls.
-func (c *syscallCounter) total() (uint64, error) {
+// total returns the number of system calls since countSyscalls started.
+func (c *syscallCounter) total() (float64, error) {
 	var sum uint64
 	for _, fd := range c.events {
 		var count [8]byte
@@ -95,7 +95,7 @@ func (c *syscallCounter) total() (uint64, error) {
 		}
 		sum += binary.NativeEndian.Uint64(count[:])
 	}
-	return sum, nil
+	return float64(sum), nil
 }
 
 func (c *syscallCounter) close() {

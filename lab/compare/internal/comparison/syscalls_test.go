@@ -44,6 +44,6 @@ func TestSyscallsAreCountedExactly(t *testing.T) {
 	}
 	// The server may have entered its last epoll_wait before the count starts or after it ends.
 	if got < 3*messages-1 || got > 3*messages+1 {
-		t.Errorf("got %d system calls for %d messages, want 3 for each", got, messages)
+		t.Errorf("got %v system calls for %d messages, want 3 for each", got, messages)
 	}
 }

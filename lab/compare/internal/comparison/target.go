@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// Goal is a limit that a server must meet in a case. It has one of the three limits.
+// Goal is a limit that a server must meet in a case. It has one of the limits.
 type Goal struct {
 	Versus             // Base is empty if the limit is not a ratio to it
 	Throughput float64 // at least: ratio to Base
+	P99        float64 // at most: ratio of latency to Base
 	Bytes      float64 // at most: memory for each idle connection
 	Imbalance  float64 // at most: the ratio of the largest and the smallest share of a loop
 }
@@ -51,6 +52,9 @@ func goalsOf(w Workload, free bool, names []string) []Goal {
 		}
 	}
 	ratio(EchodName("net"), IOCopy, 1)
+	if w.measuresLatency() && slices.Contains(names, epoll) {
+		all = append(all, Goal{Versus: Versus{epoll, C}, P99: 1.05})
+	}
 	return all
 }
 
@@ -70,7 +74,7 @@ type Check struct {
 }
 
 // Checks returns a check for each goal. It omits goals whose base is another Go server that
-// failed.
+// failed, and those for latency if none was measured.
 func (r Result) Checks() []Check {
 	var names []string
 	for _, e := range r.Servers {
@@ -79,6 +83,9 @@ func (r Result) Checks() []Check {
 	var all []Check
 	for _, goal := range goalsOf(r.Workload, r.Free, names) {
 		if base, ok := r.server(goal.Base); ok && base.Failure != "" && !isC(base.Name) && !isEchod(base.Name) {
+			continue
+		}
+		if goal.P99 > 0 && r.Latency == nil {
 			continue
 		}
 		all = append(all, r.check(goal))
@@ -90,12 +97,16 @@ func (r Result) check(goal Goal) Check {
 	c := Check{Result: r, Goal: goal}
 	server, _ := r.server(goal.Server)
 	base, hasBase := r.server(goal.Base)
-	c.Comparison, _ = r.comparison(goal.Versus)
+	if goal.P99 == 0 {
+		c.Comparison, _ = r.comparison(goal.Versus)
+	}
 	switch why := r.CannotTell(); {
 	case server.Failure != "":
 		c.Verdict, c.Why = Failed, server.Name
 	case hasBase && base.Failure != "":
 		c.Verdict, c.Why = Failed, base.Name
+	case goal.P99 > 0:
+		c.Verdict, c.Why = r.Latency.check(goal)
 	case goal.Bytes > 0 && len(server.IdleBytes) > 0:
 		c.Verdict = bytesInterval(server).atMost(goal.Bytes)
 	case goal.Imbalance > 0 && len(server.Shares) > 0:
@@ -139,6 +150,8 @@ func (e ServerResult) Imbalance() float64 {
 // Limit returns the limit of a goal as text.
 func (g Goal) Limit() string {
 	switch {
+	case g.P99 > 0:
+		return fmt.Sprintf("p99 ≤ %.2f", g.P99)
 	case g.Bytes > 0:
 		return fmt.Sprintf("≤ %.0f B", g.Bytes)
 	case g.Imbalance > 0:
@@ -152,6 +165,8 @@ func (g Goal) Limit() string {
 func (c Check) Measured() string {
 	server, _ := c.Result.server(c.Goal.Server)
 	switch {
+	case c.Goal.P99 > 0:
+		return c.Result.Latency.ratio(c.Goal.Versus).P99.String()
 	case c.Goal.Bytes > 0 && len(server.IdleBytes) > 0:
 		return bytesRange(server)
 	case c.Goal.Imbalance > 0 && len(server.Shares) > 0:

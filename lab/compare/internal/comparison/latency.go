@@ -1,0 +1,180 @@
+package comparison
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Latency is how long messages take at one rate: `echod bench --rate` sends them on a
+// schedule, whatever the server does, and measures from the scheduled time (an open loop).
+type Latency struct {
+	Rate   float64        `json:"rate"`             // messages per second
+	Share  float64        `json:"share"`            // the same as a share of the throughput of the base
+	Why    string         `json:"why,omitempty"`    // nothing was measured
+	Ratios []LatencyRatio `json:"ratios,omitempty"` // of each other server to the base
+	Result
+}
+
+// P50 and P99 are percentiles of latency, in seconds. Lower values are better.
+var (
+	P50 = Metric{"p50", func(s Sample) float64 { return s.P50 }}
+	P99 = Metric{"p99", func(s Sample) float64 { return s.P99 }}
+)
+
+const (
+	latencySize   = 64  // bytes of a message
+	latencyShare  = 0.7 // of the throughput of the base
+	latencyPairs  = 25  // at most: a round takes several seconds
+	latencySlices = 3   // the length of a slice of latency, in those of throughput
+	rateTries     = 30  // slices, until the generator keeps up with a rate
+)
+
+// Behind is the reason for throwing away a slice in which the generator was late. Its amount
+// is the scheduling delay of 99 % of the messages.
+const Behind = "delay in the generator"
+
+// measuresLatency reports whether latency is measured under a workload: one with few enough
+// connections that a generator on one CPU can be on time.
+func (w Workload) measuresLatency() bool {
+	return w.Kind == Stream && w.Size == latencySize && w.Conns <= 1000
+}
+
+// latency reports whether a case has latency.
+func (b Runner) latency(m Case) bool {
+	return b.Bench != "" && m.Workload.measuresLatency() && !m.Free
+}
+
+// measuresLatency reports whether the latency of a server is measured: of the base, of the
+// same again, and of echod. Busy polling is another question.
+func (r Result) measuresLatency(i int) bool {
+	name := r.Servers[i].Name
+	return r.Servers[i].Failure == "" && (i == 0 || name == r.Servers[0].Name+again ||
+		isEchod(name) && !strings.HasSuffix(name, busyPoll))
+}
+
+// measureLatency measures the latency of the servers that run, in rounds with one slice of
+// each in random order. It does nothing if the case has no latency.
+func (c *cell) measureLatency(ctx context.Context, progress func(int, Result)) {
+	base := c.result.Servers[0]
+	if !c.latency(c.m) || base.Failure != "" || len(base.Slices) == 0 {
+		return
+	}
+	l := &Latency{Result: Result{Workload: c.m.Workload}}
+	c.result.Latency = l
+	var running []contender
+	for i, e := range c.result.Servers {
+		if c.result.measuresLatency(i) {
+			running = append(running, c.running[i])
+			l.Servers = append(l.Servers, ServerResult{Name: e.Name})
+		}
+	}
+	peak := median(Throughput.Values(base))
+	rate, err := findRate(latencyShare*peak, func(rate float64) (Sample, *Disturbance, error) {
+		return c.latencySlice(ctx, running[0], rate)
+	})
+	if err != nil {
+		l.Why = err.Error()
+		return
+	}
+	l.Rate, l.Share = rate, rate/peak
+	for round := range min(latencyPairs, c.MaxPairs) {
+		for _, i := range c.random.Perm(len(running)) {
+			if l.Servers[i].Failure == "" {
+				l.take(round, i, func() (Sample, *Disturbance, error) { return c.latencySlice(ctx, running[i], rate) })
+			}
+		}
+		l.compare(c.Seed)
+		progress(round, *c.result)
+		if l.isDisturbed() || l.Servers[0].Failure != "" || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// findRate returns a rate, or a lower one, at which the generator is on time in two slices in
+// turn. slice runs a slice at a rate.
+func findRate(rate float64, slice func(rate float64) (Sample, *Disturbance, error)) (float64, error) {
+	onTime := 0
+	for range rateTries {
+		sample, disturbed, err := slice(rate)
+		switch {
+		case err != nil:
+			return 0, err
+		case disturbed == nil:
+			if onTime++; onTime == 2 {
+				return rate, nil
+			}
+		case disturbed.Reason == Behind && Throughput.Of(sample) < rate/2:
+			rate, onTime = rate/2, 0
+		case disturbed.Reason == Behind:
+			rate, onTime = rate*0.8, 0
+		}
+	}
+	return 0, fmt.Errorf("no rate was found at which the generator is on time; the last was %.0f/s", rate)
+}
+
+// latencySlice runs one slice of latency, and returns what disturbed it.
+func (c *cell) latencySlice(ctx context.Context, r contender, rate float64) (Sample, *Disturbance, error) {
+	var behind *Disturbance
+	sample, disturbed, err := c.watch(r, func() (s Sample, ended time.Duration, err error) {
+		s, behind, err = c.bench(ctx, r.server.port, c.m.Workload.Conns, rate)
+		return s, time.Duration(s.ClientSeconds * float64(time.Second)), err
+	})
+	if disturbed == nil && c.Tolerance > 0 {
+		disturbed = behind
+	}
+	return sample, disturbed, err
+}
+
+// benchOutput is a part of what `echod bench --format json` prints.
+type benchOutput struct {
+	Seconds float64 `json:"seconds"`
+	Figures struct {
+		P50       float64 `json:"latency_p50_seconds"`
+		P99       float64 `json:"latency_p99_seconds"`
+		PerSecond float64 `json:"messages_per_second"`
+		Failed    float64 `json:"failed"`
+		Delay     float64 `json:"scheduling_delay_p99_seconds"`
+	} `json:"figures"`
+}
+
+// lateCode is the exit code of bench if it could not send on time.
+const lateCode = 3
+
+// bench runs the generator for one slice. It also returns whether it was not on time.
+func (b Runner) bench(ctx context.Context, port string, conns int, rate float64) (Sample, *Disturbance, error) {
+	measure, warmup := latencySlices*b.Measure, latencySlices*b.Warmup
+	ctx, cancel := context.WithTimeout(ctx, measure+warmup+sliceTimeout)
+	defer cancel()
+	cmd := pinnedCommand(ctx, strconv.Itoa(b.ClientCPU), b.Bench, "bench", "--format", "json", "--verify=false",
+		"--conns", strconv.Itoa(conns), "--size", strconv.Itoa(latencySize),
+		"--rate", strconv.FormatFloat(rate, 'f', 0, 64), "--duration", measure.String(), "--warmup", warmup.String(),
+		"tcp://127.0.0.1:"+port)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := launch(cmd, b.Nice); err != nil {
+		return Sample{}, nil, err
+	}
+	ended := cmd.Wait()
+	late := cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == lateCode
+	var out benchOutput
+	if err := json.Unmarshal(stdout.Bytes(), &out); err != nil || ended != nil && !late || out.Figures.P99 <= 0 || out.Figures.Failed > 0 {
+		return Sample{}, nil, fmt.Errorf("echod bench: %w: %s", cmp.Or(ended, err, errNoResult), strings.TrimSpace(stderr.String()))
+	}
+	f := out.Figures
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	s := Sample{Seconds: out.Seconds, Messages: out.Seconds * f.PerSecond, ClientSeconds: used.Seconds(), P50: f.P50, P99: f.P99}
+	if late {
+		return s, &Disturbance{Behind, f.Delay}, nil
+	}
+	return s, nil, nil
+}
+
+var errNoResult = errors.New("messages failed, or none came back")

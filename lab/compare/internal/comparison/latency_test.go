@@ -1,0 +1,205 @@
+package comparison
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// builtEchod builds echod once for all tests.
+var builtEchod = sync.OnceValues(func() (string, error) {
+	return BuildEchod(context.Background(), filepath.Join("..", "..", "..", ".."), toolsDir)
+})
+
+// TestLatencyIsMeasuredForCAndEchod runs the real generator against C and echod.
+func TestLatencyIsMeasuredForCAndEchod(t *testing.T) {
+	b := shortRunner(t)
+	b.Measure = 100 * time.Millisecond // on a busy machine, nothing comes back in much less
+	var err error
+	if b.Bench, err = builtEchod(); err != nil {
+		t.Fatal(err)
+	}
+	servers := []Server{CStreams(b.Tools), Echod(b.Bench, "epoll", "tcp"), CStreamsOnUring(b.Tools)}
+	result, err := b.Run(t.Context(), Case{Workload: Workload{Stream, 2, 64, 1}, Servers: servers}, none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := result.Latency
+	if l == nil || l.Why != "" {
+		t.Fatalf("got %+v, want latencies", l)
+	}
+	if want := latencyShare * median(Throughput.Values(result.Servers[0])); l.Rate != want || l.Share != latencyShare {
+		t.Errorf("got %v messages per second, %v of C; want %v", l.Rate, l.Share, want)
+	}
+	var names []string
+	for _, e := range l.Servers {
+		names = append(names, e.Name)
+		for _, s := range e.Slices {
+			if s.P50 <= 0 || s.P99 < s.P50 || s.ClientSeconds <= 0 {
+				t.Errorf("%s: got %+v, want percentiles and CPU time", e.Name, s)
+			}
+		}
+		if e.Failure != "" || len(e.Slices) != b.MaxPairs {
+			t.Errorf("%s: got %q and %d slices, want %d", e.Name, e.Failure, len(e.Slices), b.MaxPairs)
+		}
+	}
+	if want := []string{C, C + again, epoll}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+	if l.CannotTell() == "" {
+		t.Error("two pairs are enough for a verdict, want too few")
+	}
+}
+
+func TestOnlySmallStreamsHaveLatency(t *testing.T) {
+	var got []string
+	all := slices.Concat(StreamWorkloads(), DatagramWorkloads(), []Workload{ChurnWorkload(), IdleWorkload()})
+	for _, w := range all {
+		if w.measuresLatency() {
+			got = append(got, w.Key())
+		}
+	}
+	if want := []string{"1x64x1", "50x64x1", "1000x64x1", "50x64x16"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestOutputOfBenchIsRead runs scripts in place of echod.
+func TestOutputOfBenchIsRead(t *testing.T) {
+	const result = `{"seconds":2,"figures":{"latency_p50_seconds":0.001,"latency_p99_seconds":0.004,` +
+		`"messages_per_second":50,"failed":0,"scheduling_delay_p99_seconds":0.02}}`
+	tests := []struct {
+		name, output string
+		code         string
+		behind       bool
+		err          string
+	}{
+		{"a result", result, "0", false, ""},
+		{"behind its schedule", result, "3", true, ""},
+		{"a wrong byte", result, "1", false, "exit status 1: why"},
+		{"nothing came back", "", "3", false, "why"},
+		{"messages failed", strings.Replace(result, `"failed":0`, `"failed":1`, 1), "0", false, "messages failed"},
+		{"another format", `{"figures":{}}`, "0", false, "none came back"},
+	}
+	b := shortRunner(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b.Bench = filepath.Join(t.TempDir(), "bench")
+			script := "#!/bin/sh\necho '" + tt.output + "'\necho why >&2\nexit " + tt.code + "\n"
+			if err := os.WriteFile(b.Bench, []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			got, behind, err := b.bench(t.Context(), "7", 1, 50)
+			switch {
+			case tt.err != "":
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("got %+v, %v, want an error with %q", got, err, tt.err)
+				}
+			case err != nil || got.P50 != 0.001 || got.P99 != 0.004 || got.Seconds != 2 || got.Messages != 100:
+				t.Errorf("got %+v, %v, want the figures of the output", got, err)
+			case tt.behind != (behind != nil) || tt.behind && *behind != Disturbance{Behind, 0.02}:
+				t.Errorf("got %v, want behind: %v", behind, tt.behind)
+			}
+		})
+	}
+}
+
+func TestRateIsLoweredUntilTheGeneratorIsOnTime(t *testing.T) {
+	tests := []struct {
+		name   string
+		most   float64 // that the generator can send
+		others []int   // slices in which other processes ran
+		want   []float64
+	}{
+		{"fast enough", 1000, nil, []float64{1000, 1000}},
+		{"a little too slow", 790, nil, []float64{1000, 800, 640, 640}},
+		{"much too slow", 240, nil, []float64{1000, 500, 250, 200, 200}},
+		{"other processes", 1000, []int{0, 2}, []float64{1000, 1000, 1000, 1000}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []float64
+			rate, err := findRate(1000, func(rate float64) (Sample, *Disturbance, error) {
+				got = append(got, rate)
+				s := Sample{Seconds: 1, Messages: min(rate, tt.most)}
+				switch {
+				case slices.Contains(tt.others, len(got)-1):
+					return s, &Disturbance{Others, 1}, nil
+				case rate > tt.most:
+					return s, &Disturbance{Behind, 1}, nil
+				}
+				return s, nil, nil
+			})
+			if err != nil || rate != tt.want[len(tt.want)-1] || !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, %v with the slices %v, want %v", rate, err, got, tt.want)
+			}
+		})
+	}
+	t.Run("never", func(t *testing.T) {
+		if rate, err := findRate(1000, func(float64) (Sample, *Disturbance, error) { return Sample{Seconds: 1}, &Disturbance{Behind, 1}, nil }); err == nil {
+			t.Errorf("got %v, want an error", rate)
+		}
+	})
+	t.Run("an error", func(t *testing.T) {
+		failure := errors.New("the reason")
+		if rate, err := findRate(1000, func(float64) (Sample, *Disturbance, error) { return Sample{}, nil, failure }); !errors.Is(err, failure) {
+			t.Errorf("got %v, %v, want %v", rate, err, failure)
+		}
+	})
+}
+
+// latencies returns a latency whose servers have these values of p99 in each round.
+func latencies(share float64, itself, server []float64) *Latency {
+	l := &Latency{Share: share}
+	one := slices.Repeat([]float64{1}, len(itself))
+	for i, values := range [][]float64{one, itself, server} {
+		e := ServerResult{Name: []string{C, C + again, epoll}[i]}
+		for round, v := range values {
+			e.Slices = append(e.Slices, Slice{round, Sample{P50: v, P99: v}})
+		}
+		l.Servers = append(l.Servers, e)
+	}
+	l.compare(1)
+	return l
+}
+
+func TestVerdictsOfLatency(t *testing.T) {
+	const pairs = 25
+	flat := func(v float64) []float64 { return slices.Repeat([]float64{v}, pairs) }
+	wide := append(slices.Repeat([]float64{0.8}, 13), slices.Repeat([]float64{1.3}, 12)...)
+	disturbed := latencies(0.7, flat(1), flat(1))
+	disturbed.Tried, disturbed.Disturbed = 60, true
+	failed := latencies(0.7, flat(1), nil)
+	failed.Servers[2].Failure = "the reason"
+	tests := []struct {
+		name string
+		l    *Latency
+		want Verdict
+		why  string
+	}{
+		{"the same", latencies(0.7, flat(1), flat(1)), Met, ""},
+		{"exactly the limit", latencies(0.7, flat(1), flat(1.05)), Met, ""},
+		{"longer", latencies(0.7, flat(1), flat(1.06)), Missed, ""},
+		{"too wide", latencies(0.7, wide, wide), NotApart, ""},
+		{"the base is not as fast as itself", latencies(0.7, flat(1.1), flat(1)), NotApart, "of itself"},
+		{"the generator is too slow", latencies(0.4, flat(1), flat(1)), NotApart, "up to 40 % of the throughput of C, not up to 70 %"},
+		{"too few pairs", latencies(0.7, []float64{1, 1}, []float64{1, 1}), NotApart, "2 pairs"},
+		{"disturbed", disturbed, NotApart, "of 60 slices"},
+		{"failed", failed, Failed, "the reason"},
+		{"nothing measured", &Latency{Why: "the reason", Result: Result{Servers: []ServerResult{{Name: C}}}}, NotApart, "the reason"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, why := tt.l.check(Goal{Versus: Versus{epoll, C}, P99: 1.05})
+			if got != tt.want || !strings.Contains(why, tt.why) || tt.why == "" && why != "" {
+				t.Errorf("got %v, %q, want %v, %q", got, why, tt.want, tt.why)
+			}
+		})
+	}
+}
