@@ -125,6 +125,7 @@ func (f *benchFlags) run(ctx context.Context, p *Process, plan load.Plan, file *
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
+	keepProcessorIdle(p, max(1, plan.Threads))
 	if len(f.find.limits) > 0 {
 		return f.findRate(ctx, p, plan, file)
 	}

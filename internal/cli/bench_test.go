@@ -2,6 +2,7 @@ package cli
 
 import (
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,9 @@ func TestPlanOfBenchNamesItsThreads(t *testing.T) {
 		_, out, _ = runEchod(t, "bench", "--threads", threads, "-c", "4", "-n", "20", "--format", "json", url)
 		if got := strings.Contains(out, `"threads": 2`); got != (threads == "2") || strings.Contains(out, `"threads": 1`) {
 			t.Errorf("--threads %s: got %s", threads, out)
+		}
+		if n, _ := strconv.Atoi(threads); runtime.GOMAXPROCS(0) <= n {
+			t.Errorf("--threads %s: got GOMAXPROCS %d, want one more", threads, runtime.GOMAXPROCS(0))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -73,6 +74,7 @@ func (f *benchWorkerFlags) run(ctx context.Context, p *Process) error {
 	if !spec.Addr.Addr().IsLoopback() && f.token == "" {
 		log.Warn("everybody who reaches the worker can put load on the networks of --allow; --token protects it")
 	}
+	keepProcessorIdle(p, runtime.NumCPU()) // the most threads that a plan can have here
 	log.Info("listening", slog.String("url", spec.String()))
 	conns := engine.NewBudget(engine.Limits{}).Limits().MaxConns // as many as this process may open files
 	w := &spread.Worker{Token: agent.NewSecret(f.token), Allow: f.allow, MaxConns: conns, Echod: thisBuild().brief(), Once: f.once, Log: log}

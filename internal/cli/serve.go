@@ -163,7 +163,7 @@ func (f *serveFlags) run(cmd *cobra.Command, p *Process) error {
 		service.Close()
 		return err
 	}
-	keepProcessorIdle(p, service.Snapshot())
+	keepProcessorIdle(p, loopsOf(service.Snapshot()))
 	view := page.Config{Name: "echod serve", Serve: service.Snapshot, Peers: service.Peers}
 	if web.isLocal() {
 		view.Trace, view.TracePayload = service.Trace, f.trace.payloadBytes()
@@ -188,18 +188,22 @@ func (f *serveFlags) confine(p *Process, service *server.Service, log *slog.Logg
 }
 
 // keepProcessorIdle lets the Go scheduler have one processor (GOMAXPROCS) more than there are
-// event loops. A loop waits in a system call. If that takes longer than 20 µs and no processor is
+// event loops, of a server or of a generator. A loop waits in a system call. If that takes longer than 20 µs and no processor is
 // idle, the runtime takes the loop's away and starts a thread that polls the network; the loop
 // has to get it back when it wakes up (retake, in runtime/proc.go). That is more work than a
 // message. An operator's GOMAXPROCS stays as it is.
-func keepProcessorIdle(p *Process, s server.Snapshot) {
-	loops := 0
-	for _, e := range s.Engines {
-		loops += len(e.Stats.Loops)
-	}
+func keepProcessorIdle(p *Process, loops int) {
 	if loops >= runtime.GOMAXPROCS(0) && p.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(loops + 1)
 	}
+}
+
+// loopsOf returns how many event loops there are.
+func loopsOf(s server.Snapshot) (loops int) {
+	for _, e := range s.Engines {
+		loops += len(e.Stats.Loops)
+	}
+	return loops
 }
 
 // readiness returns a function that reports whether a service accepts connections: it
