@@ -21,8 +21,9 @@
 #include <sys/socket.h>
 
 enum { BATCH = 64, LARGEST = 65535, ROOM = 4 << 20 };
+enum { APART = (64 << 10) + 64 };	/* aligned, and not all in the same set of the cache */
 
-static char data[BATCH][LARGEST];
+static char data[BATCH][APART] __attribute__((aligned(64)));
 static struct sockaddr_in peers[BATCH];
 static struct iovec parts[BATCH];
 static struct mmsghdr msgs[BATCH];
