@@ -3,6 +3,7 @@ package comparison
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,10 +71,74 @@ func TestOnlySmallStreamsHaveLatency(t *testing.T) {
 	}
 }
 
+const benchResult = `{"seconds":2,"figures":{"latency_p50_seconds":0.001,"latency_p99_seconds":0.004,` +
+	`"messages_per_second":50,"failed":0,"scheduling_delay_p99_seconds":0.02}}`
+
+// benchScript returns a program that prints output and exits with code.
+func benchScript(t *testing.T, output, code string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "bench")
+	script := "#!/bin/sh\necho '" + output + "'\necho why >&2\nexit " + code + "\n"
+	if err := os.WriteFile(name, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// skipIfStolen skips a test that other guests of the host have disturbed.
+func skipIfStolen(t *testing.T, d *Disturbance) {
+	t.Helper()
+	if d != nil && d.Reason == Stolen {
+		t.Skip(d)
+	}
+}
+
+func TestLateSliceIsThrownAway(t *testing.T) {
+	c := &cell{Runner: shortRunner(t), monitor: newMonitor(0, 1)}
+	r := contender{server: here(t, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7})}
+	for code, want := range map[string]string{"0": "", "3": Behind} {
+		c.Bench = benchScript(t, benchResult, code)
+		for _, tolerance := range []float64{0, 1000} { // 1000: other processes do not matter
+			c.Tolerance = tolerance
+			_, disturbed, err := c.latencySlice(t.Context(), r, 50)
+			skipIfStolen(t, disturbed)
+			late := disturbed != nil && disturbed.Reason == Behind
+			if err != nil || late != (want == Behind && tolerance > 0) {
+				t.Errorf("exit code %s, tolerance %v: got %v, %v, want %q", code, tolerance, disturbed, err, want)
+			}
+		}
+	}
+}
+
+// TestTimeOfTheGeneratorIsNotThatOfOthers has a file in place of the run times of the kernel.
+func TestTimeOfTheGeneratorIsNotThatOfOthers(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "usage")
+	c := &cell{
+		Runner:  Runner{Tolerance: 0.02},
+		monitor: monitor{cpus: []int{0, 1}, runTime: runTimeSource{name, runTimeOfCpuacct}},
+	}
+	r := contender{server: here(t, &net.TCPAddr{})}
+	for ended, want := range map[time.Duration]bool{0: true, time.Hour: false} {
+		ran := func(text string) {
+			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ran("0 0")
+		_, disturbed, err := c.watch(r, func() (Sample, time.Duration, error) {
+			ran("0 3600000000000") // an hour on CPU 1
+			return Sample{}, ended, nil
+		})
+		skipIfStolen(t, disturbed)
+		if err != nil || (disturbed != nil) != want {
+			t.Errorf("a generator used %v of an hour: got %v, %v, want others: %v", ended, disturbed, err, want)
+		}
+	}
+}
+
 // TestOutputOfBenchIsRead runs scripts in place of echod.
 func TestOutputOfBenchIsRead(t *testing.T) {
-	const result = `{"seconds":2,"figures":{"latency_p50_seconds":0.001,"latency_p99_seconds":0.004,` +
-		`"messages_per_second":50,"failed":0,"scheduling_delay_p99_seconds":0.02}}`
+	const result = benchResult
 	tests := []struct {
 		name, output string
 		code         string
@@ -90,11 +155,7 @@ func TestOutputOfBenchIsRead(t *testing.T) {
 	b := shortRunner(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b.Bench = filepath.Join(t.TempDir(), "bench")
-			script := "#!/bin/sh\necho '" + tt.output + "'\necho why >&2\nexit " + tt.code + "\n"
-			if err := os.WriteFile(b.Bench, []byte(script), 0o755); err != nil {
-				t.Fatal(err)
-			}
+			b.Bench = benchScript(t, tt.output, tt.code)
 			got, behind, err := b.bench(t.Context(), "7", 1, 50)
 			switch {
 			case tt.err != "":
