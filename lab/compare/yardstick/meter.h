@@ -34,7 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 5, GRACE_S = 10 };
+/* On a busy machine a server may not run for seconds. A slice waits twice for it. */
+enum { PATIENCE_S = 15, GRACE_S = 40 };
 
 /* The options, which are the same in all generators. */
 struct plan {

@@ -62,6 +62,10 @@ func run(ctx context.Context, opts options) error {
 	}
 	defer os.RemoveAll(dir)
 	report, err := measure(ctx, opts, dir)
+	if err != nil && len(report.Results) > 0 {
+		fmt.Fprintf(os.Stderr, "compare: not all workloads are finished, so no file is written. These are:\n")
+		return errors.Join(report.WriteMarkdown(os.Stdout), err)
+	}
 	if err != nil {
 		return err
 	}
@@ -71,7 +75,8 @@ func run(ctx context.Context, opts options) error {
 	return checkGoals(opts, report)
 }
 
-// measure builds everything in dir and runs all cases.
+// measure builds everything in dir and runs all cases. With an error, the report has those that
+// are finished.
 func measure(ctx context.Context, opts options, dir string) (comparison.Report, error) {
 	module, err := comparison.ModuleDir(ctx)
 	if err != nil {
@@ -101,7 +106,7 @@ func measure(ctx context.Context, opts options, dir string) (comparison.Report, 
 	for _, c := range cases {
 		result, err := runner.Run(ctx, c, progress.round(c))
 		if err != nil {
-			return comparison.Report{}, err
+			return report, err
 		}
 		progress.finished(c, result)
 		report.Results = append(report.Results, result)

@@ -48,6 +48,9 @@ const usage = `Compare measures echod against servers in C and other Go servers,
 
 `
 
+// buildsPrecision is half of the difference that a comparison of two builds should see.
+const buildsPrecision = 0.01
+
 // buildsLimit is the time of the rounds when two builds are compared. Building them and
 // starting the servers takes less than the rest of two minutes.
 const buildsLimit = 80 * time.Second
@@ -65,6 +68,7 @@ func parse(args []string) (options, error) {
 	seconds := flags.Float64("seconds", opts.runner.Measure.Seconds(), "the duration of a slice: each server has one in a round")
 	flags.IntVar(&opts.runner.MaxPairs, "rounds", opts.runner.MaxPairs, "the most rounds of each workload")
 	flags.Uint64Var(&opts.runner.Seed, "seed", 1, "chooses the order of the servers in each round, and the resamples of the intervals")
+	flags.Float64Var(&opts.runner.Precision, "precision", opts.runner.Precision, "a server leaves the rounds when the ends of its intervals are at most this share away from the median; with -a and -b 0.01. Half of it takes four times as long")
 	flags.Float64Var(&opts.runner.Tolerance, "tolerance", opts.runner.Tolerance, "the share of a slice that other processes may run on the two CPUs before it is thrown away; 0: no slice is thrown away")
 	flags.BoolVar(&opts.goServers, "go-servers", true, "also measure the other Go servers")
 	flags.BoolVar(&opts.quick, "quick", false, "two rounds with slices of 0.05 s, none of which is thrown away: a test that everything works")
@@ -87,6 +91,7 @@ func parse(args []string) (options, error) {
 	opts.runner.Measure = time.Duration(*seconds * float64(time.Second))
 	if opts.a != "" || opts.b != "" {
 		opts.runner.Limit = buildsLimit
+		opts.runner.Precision = min(opts.runner.Precision, buildsPrecision)
 	}
 	if opts.quick {
 		opts.runner = opts.runner.Quick()
@@ -111,6 +116,8 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("-rounds %d: want 1 to 10000", r.MaxPairs)
 	case r.Measure < 50*time.Millisecond || r.Measure > 5*time.Minute:
 		return fmt.Errorf("-seconds %v: want 0.05 to 300", r.Measure.Seconds())
+	case !(r.Precision > 0 && r.Precision <= 1):
+		return fmt.Errorf("-precision %v: want more than 0, at most 1", r.Precision)
 	case !(r.Tolerance >= 0 && r.Tolerance <= 2):
 		return fmt.Errorf("-tolerance %v: want 0 to 2", r.Tolerance)
 	case r.Nice < -20 || r.Nice > 19:

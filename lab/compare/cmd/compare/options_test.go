@@ -15,6 +15,7 @@ func TestErrorsNameTheFlag(t *testing.T) {
 		{"-rounds 0", "-rounds 0"},
 		{"-seconds 0", "-seconds 0"},
 		{"-nice 20", "-nice 20"},
+		{"-precision 0", "-precision 0"},
 		{"-tolerance -1", "-tolerance -1"},
 		{"-client-cpu -1", "-client-cpu -1"},
 		{"-a x -only churn", "-a and -b: want both"},

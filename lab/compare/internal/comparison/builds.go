@@ -11,11 +11,8 @@ const (
 // BuildsCase compares two builds of echod under a workload, beside C.
 func BuildsCase(w Workload, base, a, b Server) Case {
 	a.Name, b.Name = BuildA, BuildB
-	return Case{Workload: w, Servers: []Server{base, a, b}, Pairs: []Versus{{BuildA, BuildB}}, Precision: buildPrecision}
+	return Case{Workload: w, Servers: []Server{base, a, b}, Pairs: []Versus{{BuildA, BuildB}}}
 }
-
-// buildPrecision is half of the difference that a comparison of two builds must see.
-const buildPrecision = 0.01
 
 // Builds is the comparison of A with B.
 type Builds struct {

@@ -23,9 +23,6 @@ type Case struct {
 	// Pairs are compared in addition to each server and the base, and to the pairs that a
 	// goal names.
 	Pairs []Versus
-	// Precision ends a comparison: both ends of its interval are at most this share of the
-	// median away from it. 0 is 0.02.
-	Precision float64
 	// Free lets servers and clients use both CPUs, for servers that can use more than one.
 	// Two generators share the connections.
 	Free bool

@@ -6,7 +6,7 @@ import (
 )
 
 // TestIntervalCoversTheTruth draws samples whose median is known. Of 95 % intervals, 95 %
-// should contain it.
+// should contain it, or a few more: tail says why.
 func TestIntervalCoversTheTruth(t *testing.T) {
 	t.Parallel()
 	const samples = 400
@@ -25,8 +25,8 @@ func TestIntervalCoversTheTruth(t *testing.T) {
 				covered++
 			}
 		}
-		if got := float64(covered) / samples; got < 0.92 || got > 0.98 {
-			t.Errorf("%d pairs: %.3f of the intervals have the truth, want 0.92 to 0.98", n, got)
+		if got := float64(covered) / samples; got < 0.92 || got > 0.985 {
+			t.Errorf("%d pairs: %.3f of the intervals have the truth, want 0.92 to 0.985", n, got)
 		}
 	}
 }

@@ -10,10 +10,10 @@ import (
 
 // The rules of a case. docs: lab/compare/README.md, "Method".
 const (
-	precision    = 0.02 // of a comparison: then its servers leave the rounds
+	precision    = 0.02 // of a comparison: then its servers leave the rounds; the default
 	farPrecision = 0.05 // of one that is far from 1
 	far          = 0.15 // so much is far
-	minPairs     = 12   // of a comparison, before it may be decided
+	minPairs     = 20   // of a comparison, before it may be decided
 	maxPairs     = 200
 	tries        = 3   // of a slice in one round
 	fewSlices    = 30  // too few to say that too many are thrown away
@@ -29,6 +29,8 @@ type cell struct {
 	running []contender // by server; without generators if it failed
 	pairs   []Versus
 	result  *Result
+	// run runs one slice of a server, and returns what disturbed it.
+	run func(server int) (Sample, *Disturbance, error)
 }
 
 // Run runs a case. It calls progress after each round, with the number of the round. It
@@ -46,6 +48,7 @@ func (b Runner) Run(ctx context.Context, m Case, progress func(round int, soFar 
 	defer c.stop()
 	c.start(ctx)
 	c.rounds(ctx, progress)
+	result.Comparisons = nil // those of servers that failed later
 	c.compare(c.pairs)
 	c.measureLatency(ctx, progress)
 	c.stop()
@@ -60,11 +63,13 @@ func (b Runner) Run(ctx context.Context, m Case, progress func(round int, soFar 
 func (b Runner) newCell(m Case, result *Result) *cell {
 	h := fnv.New64a()
 	h.Write([]byte(m.Key()))
-	return &cell{
+	c := &cell{
 		Runner: b, m: m, monitor: newMonitor(b.ServerCPU, b.ClientCPU), pairs: m.versus(), result: result,
 		random:  rand.New(rand.NewPCG(b.Seed, h.Sum64())),
 		running: make([]contender, len(m.Servers)),
 	}
+	c.run = c.slice
+	return c
 }
 
 // versus returns the pairs that are compared: each server and the base, those of goals, and
@@ -121,7 +126,7 @@ func (c *cell) rounds(ctx context.Context, progress func(int, Result)) {
 		}
 		c.random.Shuffle(len(taking), func(i, j int) { taking[i], taking[j] = taking[j], taking[i] })
 		for _, server := range taking {
-			c.result.take(round, server, func() (Sample, *Disturbance, error) { return c.slice(c.running[server]) })
+			c.result.take(round, server, func() (Sample, *Disturbance, error) { return c.run(server) })
 		}
 		undecided = slices.DeleteFunc(slices.Clone(undecided), c.decided)
 		progress(round, *c.result)
@@ -144,33 +149,36 @@ func (c *cell) taking(undecided []Versus) []int {
 	return all
 }
 
-// decided compares two servers and reports whether the result is precise enough, or cannot
-// become better.
+// decided compares two servers by throughput and reports whether the result is precise enough,
+// or cannot become better.
 func (c *cell) decided(v Versus) bool {
+	server, _ := c.result.server(v.Server)
+	base, _ := c.result.server(v.Base)
 	if !c.result.ran(v.Server) || !c.result.ran(v.Base) {
 		return true
 	}
-	c.compare([]Versus{v})
-	got, ok := c.result.comparison(v)
-	if !ok || got.Throughput.Pairs < min(minPairs, c.MaxPairs) {
+	ratios := Throughput.Ratios(server, base)
+	if len(ratios) < min(minPairs, c.MaxPairs) {
 		return false
 	}
-	want := precision
-	if c.m.Precision > 0 {
-		want = c.m.Precision
-	}
-	t := got.Throughput
-	return t.within(want) || (t.High < 1-far || t.Low > 1+far) && t.within(farPrecision)
+	t := IntervalOf(ratios, c.Seed)
+	c.replace(Comparison{Versus: v, Throughput: t})
+	return t.within(c.Precision) || (t.High < 1-far || t.Low > 1+far) && t.within(max(farPrecision, c.Precision))
 }
 
-// compare makes these comparisons from all slices until now.
+// compare makes these comparisons from all slices.
 func (c *cell) compare(pairs []Versus) {
 	for _, v := range pairs {
-		c.result.Comparisons = slices.DeleteFunc(c.result.Comparisons, func(old Comparison) bool { return old.Versus == v })
 		if got, ok := c.result.compare(v, c.Seed); ok {
-			c.result.Comparisons = append(c.result.Comparisons, got)
+			c.replace(got)
 		}
 	}
+}
+
+// replace adds a comparison in place of an earlier one.
+func (c *cell) replace(got Comparison) {
+	all := slices.DeleteFunc(c.result.Comparisons, func(old Comparison) bool { return old.Versus == got.Versus })
+	c.result.Comparisons = append(all, got)
 }
 
 // take runs a slice of a server, again if it was disturbed.
@@ -197,8 +205,9 @@ func (r *Result) isDisturbed() bool {
 	return r.Disturbed
 }
 
-// slice runs one slice, and returns what disturbed it.
-func (c *cell) slice(r contender) (Sample, *Disturbance, error) {
+// slice runs one slice of a server that runs.
+func (c *cell) slice(server int) (Sample, *Disturbance, error) {
+	r := c.running[server]
 	return c.watch(r, func() (Sample, time.Duration, error) {
 		s, err := r.slice(c.Measure, c.Warmup)
 		return s, 0, err

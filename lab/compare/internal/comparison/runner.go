@@ -22,6 +22,7 @@ type Runner struct {
 	Warmup    time.Duration // of each slice, not counted
 	Measure   time.Duration // of each slice
 	MaxPairs  int           // the most rounds of a case
+	Precision float64       // of a comparison that is decided: the distance of the ends of its interval from the median, as a share of it
 	Limit     time.Duration // of the rounds of a case; 0: none
 	Bench     string        // an echod, whose load generator measures latency; "": none is measured
 	Costs     bool          // also measure the costs of a message
@@ -31,7 +32,7 @@ type Runner struct {
 // NewRunner returns a Runner for results that are kept.
 func NewRunner() Runner {
 	return Runner{
-		ServerCPU: 0, ClientCPU: 1, MaxPairs: maxPairs, Tolerance: 0.02,
+		ServerCPU: 0, ClientCPU: 1, MaxPairs: maxPairs, Tolerance: 0.02, Precision: precision,
 		Warmup: 40 * time.Millisecond, Measure: 250 * time.Millisecond,
 	}
 }
