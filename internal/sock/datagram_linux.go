@@ -95,7 +95,7 @@ func ParseControl(control []byte) PktInfo {
 			copy(bytesOf(&in6), data)
 			info.Dst, info.Index = netip.AddrFrom16(in6.Addr).Unmap(), in6.Ifindex
 		case h.Level == unix.IPPROTO_UDP && h.Type == unix.UDP_GRO && len(data) >= sizeofInt:
-			info.Segment = int(int32(binary.NativeEndian.Uint32(data)))
+			info.Segment = uint16(binary.NativeEndian.Uint32(data))
 		}
 		control = control[min(aligned(size), len(control)):]
 	}
@@ -135,8 +135,7 @@ func PutControl(control []byte, info PktInfo, to netip.Addr) int {
 		n = put(control, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, bytesOf(&in6))
 	}
 	if info.Segment != 0 {
-		segment := uint16(info.Segment)
-		n += put(control[n:], unix.IPPROTO_UDP, unix.UDP_SEGMENT, bytesOf(&segment))
+		n += put(control[n:], unix.IPPROTO_UDP, unix.UDP_SEGMENT, bytesOf(&info.Segment))
 	}
 	return n
 }

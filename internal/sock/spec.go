@@ -170,6 +170,6 @@ type PktInfo struct {
 	// Index is the index of the interface of arrival, 0 if unknown.
 	Index uint32
 	// Segment is the size of each datagram of a train, in bytes; the last one may be
-	// shorter. 0 means that the message is one datagram.
-	Segment int
+	// shorter. 0 means that the message is one datagram. It has 16 bits in the kernel too.
+	Segment uint16
 }

@@ -262,7 +262,7 @@ func (a *datagramClient) sendTrain(size, segment int) [][]byte {
 	a.t.Helper()
 	payload := randomBytes(size)
 	control := make([]byte, sock.ControlSize)
-	control = control[:sock.PutControl(control, sock.PktInfo{Segment: segment}, netip.Addr{})]
+	control = control[:sock.PutControl(control, sock.PktInfo{Segment: uint16(segment)}, netip.Addr{})]
 	_, _, err := a.WriteMsgUDPAddrPort(payload, control, netip.AddrPort{})
 	if errors.Is(err, syscall.EINVAL) {
 		a.t.Skipf("the kernel sends no train of %d bytes in datagrams of %d: %v", size, segment, err)

@@ -91,7 +91,7 @@ func (p *packetEcho) receive() (m message, ok bool) {
 	}
 	p.pause = 0
 	info := sock.ParseControl(p.control[:controlled])
-	return message{train: echo.Train{Bytes: p.buf[:n], Size: info.Segment}, src: src, info: info,
+	return message{train: echo.Train{Bytes: p.buf[:n], Size: int(info.Segment)}, src: src, info: info,
 		cut: n == len(p.buf), at: int64(time.Since(clockStart))}, true
 }
 
@@ -178,7 +178,7 @@ func (p *packetEcho) send(m message, train echo.Train) echo.Drop {
 	info := m.info
 	info.Segment = 0
 	if train.Count() > 1 {
-		info.Segment = train.Size
+		info.Segment = uint16(train.Size)
 	}
 	control := p.control[:sock.PutControl(p.control[:cap(p.control)], info, m.src.Addr())]
 	_, _, err := p.conn.WriteMsgUDPAddrPort(train.Bytes, control, m.src)

@@ -103,7 +103,7 @@ func (a *answers) prepared(from int) []sys.Mmsghdr {
 		info := m.to.arrived
 		info.Segment = 0
 		if m.count > 1 {
-			info.Segment = m.size
+			info.Segment = uint16(m.size)
 		}
 		h.SetControllen(sock.PutControl(m.control[:], info, m.to.source().Addr()))
 	}

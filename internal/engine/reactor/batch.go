@@ -82,7 +82,7 @@ func (b *batch) received(n int) (datagrams int) {
 }
 
 func (b *batch) train(i int) echo.Train {
-	return echo.Train{Bytes: b.payloads[i*datagramStride:][:b.headers[i].Len], Size: b.messages[i].arrived.Segment}
+	return echo.Train{Bytes: b.payloads[i*datagramStride:][:b.headers[i].Len], Size: int(b.messages[i].arrived.Segment)}
 }
 
 func (b *batch) truncated(i int) bool {
