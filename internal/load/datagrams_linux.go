@@ -120,7 +120,7 @@ func (b *batch) segment(i int) int {
 	if b.train == 0 {
 		return 0
 	}
-	return sock.ParseControl(b.controls[i][:b.in[i].Hdr.Controllen]).Segment
+	return int(sock.ParseControl(b.controls[i][:b.in[i].Hdr.Controllen]).Segment)
 }
 
 // receivedTrain reports the datagrams of a train to the slot, each by itself. The last may be
