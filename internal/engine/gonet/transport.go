@@ -39,17 +39,18 @@ func transportOf(c *conn) transport {
 // RawConn without a buffer, or with one that has no more room than it needs. Package net
 // would announce each call to the Go scheduler, as one that may block.
 type socket struct {
-	c      *conn
-	raw    syscall.RawConn
-	call   func(fd uintptr) (done bool) // makes the call next; made once: it is an allocation
-	next   func(s *socket, fd uintptr) (done bool)
-	unread bool // owed bytes stay unread in the kernel: see unread.go
+	c    *conn
+	raw  syscall.RawConn
+	call func(fd uintptr) (done bool) // calls next; made once: it is an allocation
+	next func(s *socket, fd uintptr) (done bool)
 
 	// What the last call returned.
 	n        int
 	errno    syscall.Errno
 	noMemory bool    // bytes have arrived and there is no buffer for them
 	one      [1]byte // the first of them
+
+	unread bool // owed bytes stay unread in the kernel: see unread.go
 }
 
 func newSocket(c *conn, raw syscall.RawConn) *socket {
@@ -81,7 +82,8 @@ func (s *socket) receive(*conn) (int, error) {
 
 // tryRecv receives what has arrived. It returns false if nothing has: then it has
 // released the buffer. The first call after a message still has the buffer of that
-// message.
+// message. This call cannot be saved: a FIN may have arrived with the message, and the
+// runtime's poller, which is edge-triggered, does not report it again.
 func (s *socket) tryRecv(fd uintptr) (done bool) {
 	c := s.c
 	s.noMemory = !c.getBuffer(c.server.cfg.Buffer)
