@@ -3,11 +3,12 @@ module echod/lab/compare
 go 1.26.0
 
 require (
+	echod v0.0.0
 	github.com/cloudwego/netpoll v0.7.2
 	github.com/lesismal/nbio v1.6.8
 	github.com/panjf2000/gnet/v2 v2.9.1
 	github.com/tidwall/evio v1.0.8
-	golang.org/x/sys v0.30.0
+	golang.org/x/sys v0.49.0
 )
 
 require (
@@ -21,3 +22,5 @@ require (
 	golang.org/x/sync v0.11.0 // indirect
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 )
+
+replace echod => ../../

@@ -4,6 +4,7 @@
 //	go run ./cmd/compare -out results             everything, into results/
 //	go run ./cmd/compare -only 50x64x1            some workloads
 //	go run ./cmd/compare -only 50x64x1 -a X -b Y  two builds of echod
+//	go run ./cmd/compare -growth -out results     how cost grows with the connections
 //	go run ./cmd/compare -quick                   a test that everything works
 //	go run ./cmd/compare -render FILE             the tables and the chart of a report
 package main
@@ -49,6 +50,9 @@ func main() {
 }
 
 func run(ctx context.Context, opts options) error {
+	if strings.HasSuffix(opts.render, growthEnding) {
+		return renderGrowth(ctx, opts.render)
+	}
 	if opts.render != "" {
 		report, err := comparison.Open(opts.render)
 		if err != nil {
@@ -61,6 +65,9 @@ func run(ctx context.Context, opts options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if opts.growth {
+		return runGrowth(ctx, opts, dir)
+	}
 	report, err := measure(ctx, opts, dir)
 	if err != nil && len(report.Results) > 0 {
 		fmt.Fprintf(os.Stderr, "compare: not all workloads are finished, so no file is written. These are:\n")

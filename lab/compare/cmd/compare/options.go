@@ -22,6 +22,7 @@ type options struct {
 	uring     bool
 	latency   bool
 	strict    bool
+	growth    bool
 	echod     string
 	a, b      string // two builds, each a program or a revision; both or none
 	out       string
@@ -43,6 +44,9 @@ const usage = `Compare measures echod against servers in C and other Go servers,
                                        other engines: net, select, poll, epoll
   go run ./cmd/compare -uring -engines epoll -go-servers=false
                                        io_uring against epoll, in C
+  go run ./cmd/compare -growth -out results
+                                       how cost grows with the number of connections, for
+                                       C and all engines: seven minutes
   go run ./cmd/compare -render results/DATE.json
                                        write the tables and the chart of a report again
 
@@ -76,6 +80,7 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&opts.latency, "latency", true, "also measure latency, where the workload is small; not with -a and -b")
 	flags.BoolVar(&opts.runner.Costs, "costs", true, "also count system calls and allocations per message; system calls need root")
 	flags.BoolVar(&opts.strict, "strict", false, "exit with 1 if a goal is missed, or a server of a goal fails")
+	flags.BoolVar(&opts.growth, "growth", false, "measure how cost grows with the number of connections, and nothing else")
 	flags.StringVar(&opts.echod, "echod", "", "use this binary instead of building echod")
 	flags.StringVar(&opts.a, "a", "", "compare this build with that of -b: a program or a git revision")
 	flags.StringVar(&opts.b, "b", "", "the other build")
@@ -88,6 +93,9 @@ func parse(args []string) (options, error) {
 		return options{}, err
 	}
 	opts.engines, opts.only = list(*engines), list(*only)
+	if err := opts.checkGrowth(flags); err != nil {
+		return options{}, err
+	}
 	opts.runner.Measure = time.Duration(*seconds * float64(time.Second))
 	if opts.a != "" || opts.b != "" {
 		opts.runner.Limit = buildsLimit
@@ -101,6 +109,17 @@ func parse(args []string) (options, error) {
 
 func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
+}
+
+// checkGrowth refuses flags that -growth would ignore.
+func (o options) checkGrowth(flags *flag.FlagSet) error {
+	var err error
+	flags.Visit(func(f *flag.Flag) {
+		if o.growth && slices.Contains([]string{"engines", "only", "rounds", "go-servers", "uring", "strict", "latency", "costs", "a", "b", "render"}, f.Name) {
+			err = fmt.Errorf("-growth has its own workloads, servers and rounds: omit -%s", f.Name)
+		}
+	})
+	return err
 }
 
 func (o options) check(rest []string) error {

@@ -25,6 +25,8 @@ func TestErrorsNameTheFlag(t *testing.T) {
 		{"-a x -b y -only loops", "need one workload"},
 		{"-a x -b y -only churn -engines=", "need an engine"},
 		{"-server-cpu 1", "must differ"},
+		{"-growth -only churn", "omit -only"},
+		{"-growth -engines=epoll", "omit -engines"},
 		{"-only churn,chrun", "-only chrun: want 1x64x1, "},
 	}
 	for _, tt := range tests {

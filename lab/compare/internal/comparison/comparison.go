@@ -26,6 +26,9 @@ type Case struct {
 	// Free lets servers and clients use both CPUs, for servers that can use more than one.
 	// Two generators share the connections.
 	Free bool
+	// Active is how many of the connections carry messages. 0 is all of them. It is not in
+	// a Result.
+	Active int
 }
 
 // Versus names two servers of a case whose ratio is of interest.

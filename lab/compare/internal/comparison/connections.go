@@ -3,6 +3,7 @@ package comparison
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,7 +13,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // memorySettleTime is the time between the last connection and the measurement of memory.
@@ -90,7 +94,7 @@ func openConns(ctx context.Context, port string, n, size int) (connections, erro
 	message, answer := bytes.Repeat([]byte("e"), size), make([]byte, size)
 	for i := range n {
 		from := &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%sources))}
-		dialer := net.Dialer{LocalAddr: from, KeepAlive: -1, Timeout: 5 * time.Second}
+		dialer := net.Dialer{LocalAddr: from, KeepAlive: -1, Timeout: 5 * time.Second, Control: withoutPort}
 		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", port))
 		if err != nil {
 			return held, fmt.Errorf("connection %d of %d: %w", i+1, n, err)
@@ -105,6 +109,17 @@ func openConns(ctx context.Context, port string, n, size int) (connections, erro
 		}
 	}
 	return held, nil
+}
+
+// withoutPort lets connect choose the port of a socket that is bound to an address (ip(7),
+// IP_BIND_ADDRESS_NO_PORT). If bind chose it, nothing else could use the port, also while it is in
+// TIME_WAIT.
+func withoutPort(_, _ string, conn syscall.RawConn) error {
+	var err error
+	controlled := conn.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	})
+	return cmp.Or(controlled, os.NewSyscallError("setsockopt IP_BIND_ADDRESS_NO_PORT", err))
 }
 
 // anonMemory returns the private anonymous memory of a process in bytes: heap and stacks. The

@@ -41,9 +41,14 @@ func (b Runner) startGenerator(ctx context.Context, s *process, w Workload, cpus
 	return g, launch(cmd, b.Nice)
 }
 
-// order tells the generator to run a slice. An error is that of receive.
-func (g *generator) order(measure, warmup time.Duration) {
-	fmt.Fprintf(g.in, "%g %g\n", measure.Seconds(), warmup.Seconds())
+// order tells the generator to run a slice. 0 active connections are all of them. An error is
+// that of receive.
+func (g *generator) order(measure, warmup time.Duration, active int) {
+	line := fmt.Sprintf("%g %g", measure.Seconds(), warmup.Seconds())
+	if active > 0 {
+		line += fmt.Sprintf(" %d", active)
+	}
+	fmt.Fprintln(g.in, line)
 }
 
 // receive waits for the end of a slice and returns its sample. After an error the generator
@@ -77,6 +82,7 @@ func (g *generator) stop() {
 type contender struct {
 	server     *process
 	generators []*generator
+	active     int // connections of each generator; 0: all
 }
 
 // startContender starts a server and its generators, and runs a first slice that does not
@@ -90,7 +96,7 @@ func (b Runner) startContender(ctx context.Context, c Server, m Case) (contender
 	if err != nil {
 		return contender{}, err
 	}
-	all := contender{server: s}
+	all := contender{server: s, active: m.Active}
 	w := m.Workload
 	w.Conns /= loads
 	for range loads {
@@ -112,7 +118,7 @@ func (b Runner) startContender(ctx context.Context, c Server, m Case) (contender
 // all of them.
 func (c contender) slice(measure, warmup time.Duration) (Sample, error) {
 	for _, g := range c.generators {
-		g.order(measure, warmup)
+		g.order(measure, warmup, c.active)
 	}
 	samples := make([]Sample, len(c.generators))
 	for i, g := range c.generators {

@@ -298,3 +298,18 @@ func waitUntilAsleep(t *testing.T, pid int) {
 	}
 	t.Fatalf("process %d does not wait", pid)
 }
+
+func TestActiveConnectionsReachTheGenerator(t *testing.T) {
+	b := shortRunner(t)
+	m := Case{Workload: Workload{Stream, 2, 64, 1}}
+	for active, want := range map[int]string{0: "", 1: "", 2: "", 3: "ACTIVE (1 to the number of connections)"} {
+		m.Active = active
+		r, err := b.startContender(t.Context(), CStreams(b.Tools), m)
+		if err == nil {
+			r.stop()
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%d active: got %v, want an error with %q", active, err, want)
+		}
+	}
+}
