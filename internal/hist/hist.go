@@ -30,11 +30,14 @@ func empty() *hdrhistogram.Histogram {
 
 // Record counts d once. A duration below a nanosecond counts as one, and a duration above
 // an hour as an hour.
-func (h *Hist) Record(d time.Duration) {
+func (h *Hist) Record(d time.Duration) { h.RecordTimes(d, 1) }
+
+// RecordTimes counts d n times, as Record does.
+func (h *Hist) RecordTimes(d time.Duration, n int64) {
 	if h.h == nil {
 		h.unfold()
 	}
-	h.h.RecordValue(int64(min(max(d, lowest), highest)))
+	h.h.RecordValues(int64(min(max(d, lowest), highest)), n)
 }
 
 // Add adds the counts of other to h.

@@ -16,35 +16,41 @@ type account struct {
 func (t account) answered(due, now int64, size int) {
 	t.lock()
 	defer t.unlock()
-	t.answer(due, now, size)
+	t.answer(due, now, 1, size)
 }
 
-// answeredAll counts all messages of a stream whose answers are complete.
+// answeredAll counts all messages of a stream whose answers are complete. In a closed loop, those that
+// came back together were often sent together.
 func (t account) answeredAll(now int64, s *stream) {
 	t.lock()
 	defer t.unlock()
-	for m, ok := s.answered(); ok; m, ok = s.answered() {
-		t.answer(m.due, now, m.size)
+	for m, ok := s.answered(); ok; {
+		due, n, bytes := m.due, int64(0), 0
+		for ; ok && m.due == due; m, ok = s.answered() {
+			n, bytes = n+1, bytes+m.size
+		}
+		t.answer(due, now, n, bytes)
 	}
 }
 
-func (t account) answer(due, now int64, size int) {
+// answer counts n messages that were due at one time, and have that many bytes together.
+func (t account) answer(due, now, n int64, bytes int) {
 	if !t.measured(due) {
 		return
 	}
-	t.outcomes.answered++
-	t.result.BytesIn += int64(size)
+	t.outcomes.answered += n
+	t.result.BytesIn += int64(bytes)
 	if now < t.to && !t.stopped {
-		t.result.AnsweredInTime++
-		t.result.BytesInTime += int64(size)
+		t.result.AnsweredInTime += n
+		t.result.BytesInTime += int64(bytes)
 	}
-	t.second.Answered++
-	t.second.BytesIn += int64(size)
+	t.second.Answered += n
+	t.second.BytesIn += int64(bytes)
 	if t.address != nil {
-		t.address.Answered++
+		t.address.Answered += n
 	}
-	t.record(now - due)
-	t.settle()
+	t.record(now-due, n)
+	t.settle(n)
 }
 
 // failed counts a message whose connection failed, or that had none.
@@ -74,9 +80,9 @@ func (t account) fail(due, now int64, class dial.Class) {
 		t.address.Failed.add(class)
 	}
 	if class == dial.Timeout {
-		t.record(now - due)
+		t.record(now-due, 1)
 	}
-	t.settle()
+	t.settle(1)
 }
 
 // lost counts a datagram without an answer within the timeout.
@@ -91,15 +97,15 @@ func (t account) lost(due, now int64) {
 	if t.address != nil {
 		t.address.Lost++
 	}
-	t.record(now - due)
-	t.settle()
+	t.record(now-due, 1)
+	t.settle(1)
 }
 
-// record records a latency.
-func (t account) record(ns int64) {
-	t.second.Latency.Record(time.Duration(ns))
+// record records a latency n times.
+func (t account) record(ns, n int64) {
+	t.second.Latency.RecordTimes(time.Duration(ns), n)
 	if t.address != nil {
-		t.address.Latency.Record(time.Duration(ns))
+		t.address.Latency.RecordTimes(time.Duration(ns), n)
 	}
 }
 
@@ -109,7 +115,7 @@ func (t account) received(now int64, a arrival) {
 	defer t.unlock()
 	switch a.kind {
 	case arrivalAnswer:
-		t.answer(a.due, now, a.size)
+		t.answer(a.due, now, 1, a.size)
 	case arrivalCorrupt:
 		t.fail(a.due, now, dial.Corrupt)
 	}

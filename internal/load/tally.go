@@ -228,10 +228,10 @@ func (t *tally) noteWrong(w *Wrong) {
 // end ends the run.
 func (t *tally) end() { t.all.end() }
 
-// settle is called after each outcome. It ends the run if that is limited to a number of messages
+// settle is called after n outcomes. It ends the run if that is limited to a number of messages
 // and all of them have an outcome.
-func (t *tally) settle() {
-	if n := t.plan.Messages; n > 0 && t.all.settled.Add(1) >= n {
+func (t *tally) settle(n int64) {
+	if all := t.plan.Messages; all > 0 && t.all.settled.Add(n) >= all {
 		t.all.end()
 	}
 	t.checkSettled()
