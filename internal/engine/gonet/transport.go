@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"echod/internal/sock"
 )
@@ -50,7 +51,8 @@ type socket struct {
 	noMemory bool    // bytes have arrived and there is no buffer for them
 	one      [1]byte // the first of them
 
-	unread bool // owed bytes stay unread in the kernel: see unread.go
+	unread bool   // owed bytes stay unread in the kernel: see unread.go
+	burst  uint32 // bytes received since the connection has last waited
 }
 
 func newSocket(c *conn, raw syscall.RawConn) *socket {
@@ -60,9 +62,19 @@ func newSocket(c *conn, raw syscall.RawConn) *socket {
 	return s
 }
 
+// longestBurst is how many bytes are received before a connection waits although more have
+// arrived. The scheduler asks the network which sockets are ready when no goroutine can run, or
+// else every 10 ms (sysmon, in runtime/proc.go). A peer that keeps its goroutine busy would
+// let all others wait as long on a machine with one processor.
+const longestBurst = 2 << 20
+
 // receive waits until tryRecv returns true. The runtime calls it now, and then whenever
 // the socket is readable.
 func (s *socket) receive(*conn) (int, error) {
+	if s.burst >= longestBurst {
+		s.burst = 0
+		time.Sleep(time.Microsecond) // no goroutine of this processor can run
+	}
 	s.next = (*socket).tryRecv
 	if err := s.raw.Read(s.call); err != nil {
 		return 0, err
@@ -96,9 +108,11 @@ func (s *socket) tryRecv(fd uintptr) (done bool) {
 		s.n, s.errno = c.server.calls.Recv(fd, c.buf.Bytes)
 	}
 	if s.errno == syscall.EAGAIN {
+		s.burst = 0
 		c.release()
 		return false
 	}
+	s.burst += uint32(max(s.n, 0))
 	return true
 }
 
@@ -120,6 +134,7 @@ func (s *socket) send(*conn) (int, error) {
 func (s *socket) trySend(fd uintptr) (done bool) {
 	c := s.c
 	if s.n, s.errno = c.server.calls.Send(fd, c.buf.Owed); s.errno == syscall.EAGAIN {
+		s.burst = 0
 		c.shrinkBuffer()
 		return false
 	}

@@ -51,8 +51,8 @@ func goNet() []Target {
 	serve := func(name string, focus Kind, calls ...[]Use) Target {
 		return Target{Name: name, Verb: "serve", Engine: "net", Focus: focus, Calls: slices.Concat(calls...)}
 	}
-	plain := []Use{{"recvfrom", Any}, {"write", Streams}} // a stream peeks before it allocates a buffer
-	lean := serve("net/lean", TCP, accepts, endQueries, []Use{{"recvfrom", Any}, {"sendto", Any}})
+	plain := []Use{{"recvfrom", Any}, {"sendto", Any}} // echod makes these calls itself
+	lean := serve("net/lean", TCP, accepts, endQueries, plain)
 	lean.Lean = true
 	start := serve("net/start", TCP, starts, sandboxes, unixStarts, []Use{{"getsockopt", Any}, {"getpeername", Any}})
 	start.Phase = Starting
