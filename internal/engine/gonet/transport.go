@@ -64,7 +64,7 @@ func newSocket(c *conn, raw syscall.RawConn) *socket {
 
 // longestBurst is how many bytes are received before a connection waits although more have
 // arrived. The scheduler asks the network which sockets are ready when no goroutine can run, or
-// else every 10 ms (sysmon, in runtime/proc.go). A peer that keeps its goroutine busy would
+// else every 10 ms (runtime/proc.go). A peer that keeps its goroutine busy would
 // let all others wait as long on a machine with one processor.
 const longestBurst = 2 << 20
 
