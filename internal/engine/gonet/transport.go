@@ -63,9 +63,9 @@ func newSocket(c *conn, raw syscall.RawConn) *socket {
 }
 
 // longestBurst is how many bytes are received before a connection waits although more have
-// arrived. The scheduler asks the network which sockets are ready when no goroutine can run, or
-// else every 10 ms (runtime/proc.go). A peer that keeps its goroutine busy would
-// let all others wait as long on a machine with one processor.
+// arrived. The Go scheduler asks which sockets are ready when no goroutine can run, or else every
+// 10 ms (runtime/proc.go). On one processor, all others would wait as long for a peer that keeps
+// its goroutine busy.
 const longestBurst = 2 << 20
 
 // receive waits until tryRecv returns true. The runtime calls it now, and then whenever
@@ -73,7 +73,7 @@ const longestBurst = 2 << 20
 func (s *socket) receive(*conn) (int, error) {
 	if s.burst >= longestBurst {
 		s.burst = 0
-		time.Sleep(time.Microsecond) // no goroutine of this processor can run
+		time.Sleep(time.Microsecond)
 	}
 	s.next = (*socket).tryRecv
 	if err := s.raw.Read(s.call); err != nil {
