@@ -35,17 +35,19 @@ func (o Op) String() string { return opNames[o] }
 // An engine does what Next returns, and reports the result with Received, Sent or EOF.
 // An engine that ends a stream while Next does not return Finish must reset the
 // connection. The reset tells the peer that the owed bytes are lost.
-type Stream struct {
-	in, out uint64
-	eof     bool
+type Stream struct { // 16 bytes: a service has one for each connection
+	in, out uint64 // in has the bit finished, too
 }
+
+// finished is the bit that says that the peer has finished. No stream has that many bytes.
+const finished = 1 << 63
 
 // Next returns what the stream needs next. It changes nothing.
 func (s *Stream) Next() Op {
 	switch {
-	case s.in != s.out:
+	case s.In() != s.out:
 		return Write
-	case s.eof:
+	case s.in&finished != 0:
 		return Finish
 	default:
 		return Read
@@ -64,20 +66,20 @@ func (s *Stream) Received(n int) {
 // Sent records that the kernel took n of the owed bytes. It panics if n is more than
 // Owed: those bytes did not come from the peer.
 func (s *Stream) Sent(n int) {
-	if uint64(n) > s.in-s.out {
+	if uint64(n) > s.In()-s.out {
 		panic("echo: sent more than was received")
 	}
 	s.out += uint64(n)
 }
 
 // EOF records a half-close: the peer has finished sending. It may still be reading.
-func (s *Stream) EOF() { s.eof = true }
+func (s *Stream) EOF() { s.in |= finished }
 
 // Owed returns the number of owed bytes: received and not yet sent back.
-func (s *Stream) Owed() int { return int(s.in - s.out) }
+func (s *Stream) Owed() int { return int(s.In() - s.out) }
 
 // In returns the number of bytes received.
-func (s *Stream) In() uint64 { return s.in }
+func (s *Stream) In() uint64 { return s.in &^ finished }
 
 // Out returns the number of bytes sent back.
 func (s *Stream) Out() uint64 { return s.out }

@@ -122,7 +122,6 @@ func (ln *listener) assign(l *loop, fd int) {
 		return
 	}
 	l.srv.table.grow(fd)
-	*l.srv.table.acceptedAt(int32(fd)) = l.hundredths()
 	l.handOff(l.srv.leastLoaded(), handoff{fd: int32(fd), unix: ln.spec.Network == "unix"})
 }
 

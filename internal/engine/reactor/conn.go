@@ -21,6 +21,7 @@ type conn struct {
 	fd       int32
 	gen      uint32          // the generation: a new one at each start and stop; odd while open
 	movedAt  uint32          // when bytes last moved, by loop.milliseconds; unused while reading
+	opened   uint32          // when the loop got it, by loop.hundredths
 	want     poll.Conditions // what the poller watches for; 0 while it does not watch
 	list     uint8           // the index in loop.lists
 	phase    phase
@@ -53,13 +54,8 @@ const (
 	chunkSize = 1 << chunkBits
 )
 
-// chunk has the connections of chunkSize descriptors, and when each was accepted: in hundredths
-// of a second by loop.now, which wraps around after 497 days. Only traces need that time, so it
-// is not in the cache line of the connection.
-type chunk struct {
-	conns    [chunkSize]conn
-	accepted [chunkSize]uint32
-}
+// chunk has the connections of chunkSize descriptors.
+type chunk [chunkSize]conn
 
 // table has the connections of a server, by descriptor. The kernel assigns the lowest
 // free descriptor, so the table has few gaps. It grows by whole chunks, which never
@@ -80,12 +76,7 @@ func newTable() *table {
 
 // at returns the entry of fd. grow must have made it.
 func (t *table) at(fd int32) *conn {
-	return &(*t.chunks.Load())[fd>>chunkBits].conns[fd&(chunkSize-1)]
-}
-
-// acceptedAt returns where the time of accept of fd is. grow must have made it.
-func (t *table) acceptedAt(fd int32) *uint32 {
-	return &(*t.chunks.Load())[fd>>chunkBits].accepted[fd&(chunkSize-1)]
+	return &(*t.chunks.Load())[fd>>chunkBits][fd&(chunkSize-1)]
 }
 
 // grow makes the entry of fd if there is none. Other loops may be reading the list of

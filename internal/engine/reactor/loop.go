@@ -209,6 +209,7 @@ func (l *loop) publishMoved() {
 func (l *loop) addConn(h handoff) {
 	c := l.table.at(h.fd)
 	c.start(int(h.fd), h.unix)
+	c.opened = l.hundredths()
 	if errno := l.poller.Add(int(h.fd), c.gen, poll.Readable); errno != 0 {
 		c.stop()
 		l.refuse(int(h.fd), engine.RefusedPoller)

@@ -47,7 +47,7 @@ func (l *loop) follow(id uint64, life *trace.Life) (found bool) {
 		peer = l.peerAddr(int(c.fd)).String()
 	}
 	l.followed.Begin(int(c.fd), life, trace.Opened{
-		Peer: peer, Age: time.Duration(l.hundredths()-*l.table.acceptedAt(c.fd)) * 10 * time.Millisecond,
+		Peer: peer, Age: time.Duration(l.hundredths()-c.opened) * 10 * time.Millisecond,
 		In: c.stream.In(), Out: c.stream.Out(), Finishing: c.phase == finishing,
 	})
 	return true
@@ -82,5 +82,5 @@ func (l *loop) find(id uint64) *conn {
 	return nil
 }
 
-// hundredths returns the time for table.acceptedAt.
+// hundredths returns the time for conn.opened, which wraps around after 497 days.
 func (l *loop) hundredths() uint32 { return uint32(l.now() / int64(10*time.Millisecond)) }
