@@ -95,9 +95,9 @@ func TestLifeOfAConnectionOnEachEngine(t *testing.T) {
 	want := map[string][]string{
 		"net": {
 			`Accept() = 0: a connection was in the queue of the listener; the calls are those of package net, seen from above`,
-			`Read(4096) = 5 "hello": 5 bytes are owed`,
+			`Read(262144) = 5 "hello": 5 bytes are owed`,
 			`Write(5) = 5 "hello": all is sent: nothing is owed`,
-			`Read(4096) = 0: the peer has finished, and nothing is owed: a half-close`,
+			`Read(262144) = 0: the peer has finished, and nothing is owed: a half-close`,
 			`SetLinger(-1) = 0: the honest end: close will send a FIN, and not a reset`,
 			`Close() = 0: a FIN: the peer has all of its bytes, or will get them`,
 		},
