@@ -27,10 +27,18 @@ var allocationCases = []testCase{
 	},
 }
 
-// connectionAllocations is how often an engine may allocate memory for a connection, from
-// accept to close, by network. An event loop never does. The engine net was measured at 14 to 16
-// and at 19 to 20: the runtime may have to make a goroutine, or has one left.
-var connectionAllocations = map[string]uint64{"tcp": 16, "unix": 21}
+// connectionAllocations is how often an engine may allocate memory for a hundred connections,
+// from accept to close, by network: half an allocation for each more than was measured. An event
+// loop allocates a few times when it starts.
+func connectionAllocations(t trial) uint64 {
+	if t.engine.Caps().Loops {
+		return 50 // measured: 8 to 27
+	}
+	return map[string]uint64{
+		"tcp":  1520, // 1450 to 1460, and 1490 to 1510 under the race detector
+		"unix": 1810, // 1740 to 1760
+	}[t.network]
+}
 
 // messageAllocatesNothing permits a few allocations, because the runtime makes some now and
 // then: fewer than one for a hundred messages.
@@ -51,17 +59,31 @@ func messageAllocatesNothing(t trial) {
 	}
 }
 
-// connectionAllocatesLittle has clients connect before the server starts, so that they allocate
-// nothing while it counts. Each has a message echoed, half-closes and waits for the end.
+// connectionAllocatesLittle takes the fewest allocations of several tries: on a busy machine more
+// goroutines and buffers are in use at once, and those that are missing are made.
 func connectionAllocatesLittle(t trial) {
-	const connections = 100
+	const connections, tries = 100, 20
+	most := connectionAllocations(t)
+	fewest := t.serveQueued(connections)
+	for i := 1; i < tries && fewest > most; i++ {
+		fewest = min(fewest, t.serveQueued(connections))
+	}
+	if fewest > most {
+		t.Errorf("got %d allocations for %d connections, want at most %d", fewest, connections, most)
+	}
+}
+
+// serveQueued returns how often a server allocates memory for connections that are in its queue
+// when it starts, so that the clients allocate nothing meanwhile. Each client has a message
+// echoed, half-closes and waits for the end.
+func (t trial) serveQueued(connections int) uint64 {
 	s := t.bind(engine.Config{Loops: 1})
 	clients := make([]net.Conn, connections)
 	for i := range clients {
 		clients[i] = t.dial(s).Conn
 	}
 	message := make([]byte, 64)
-	got := allocationsOf(func() {
+	return allocationsOf(func() {
 		s.start()
 		for _, conn := range clients {
 			t.roundTrip(conn, message)
@@ -71,13 +93,6 @@ func connectionAllocatesLittle(t trial) {
 			}
 		}
 	})
-	most := connectionAllocations[t.network]
-	if t.engine.Caps().Loops {
-		most = 0
-	}
-	if got/connections > most {
-		t.Errorf("got %d allocations for %d connections, want at most %d for each", got, connections, most)
-	}
 }
 
 // allocationsOf returns how often the process allocates memory while do runs.

@@ -25,9 +25,9 @@ func TestConnectionIsOneCacheLine(t *testing.T) {
 	}
 }
 
-// TestIdleConnectionCostsAtMost66Bytes measures the heap, so no other test may run at the
+// TestIdleConnectionCostsAtMost70Bytes measures the heap, so no other test may run at the
 // same time. The clients are bare descriptors, which use no heap.
-func TestIdleConnectionCostsAtMost66Bytes(t *testing.T) {
+func TestIdleConnectionCostsAtMost70Bytes(t *testing.T) {
 	const clients = 4000
 	s := serveLoopback(t, Epoll(&sys.Linux{}))
 	fds := make([]int, 0, clients)
@@ -47,8 +47,8 @@ func TestIdleConnectionCostsAtMost66Bytes(t *testing.T) {
 			t.Fatalf("served: got %d of %d connections", s.Stats().Active, clients)
 		}
 	}
-	if got := float64(heap()-before) / clients; got > 66 {
-		t.Errorf("an idle connection: got %.0f bytes of heap, want at most 66", got)
+	if got := float64(heap()-before) / clients; got > 70 {
+		t.Errorf("an idle connection: got %.0f bytes of heap, want at most 70", got)
 	} else {
 		t.Logf("an idle connection: %.0f bytes of heap", got)
 	}
