@@ -26,6 +26,7 @@ type options struct {
 	echod     string
 	a, b      string // two builds, each a program or a revision; both or none
 	out       string
+	into      string
 	render    string
 }
 
@@ -47,6 +48,8 @@ const usage = `Compare measures echod against servers in C and other Go servers,
   go run ./cmd/compare -growth -out results
                                        how cost grows with the number of connections, for
                                        C and all engines: seven minutes
+  go run ./cmd/compare -only 50x64x1 -into results/DATE.json
+                                       some workloads of a report once more
   go run ./cmd/compare -render results/DATE.json
                                        write the tables and the chart of a report again
 
@@ -85,6 +88,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&opts.a, "a", "", "compare this build with that of -b: a program or a git revision")
 	flags.StringVar(&opts.b, "b", "", "the other build")
 	flags.StringVar(&opts.out, "out", "", "the directory of the report: DATE.json, DATE.md, DATE.svg")
+	flags.StringVar(&opts.into, "into", "", "replace the workloads that are measured in this report, and write its tables and chart again")
 	flags.StringVar(&opts.render, "render", "", "measure nothing; write the tables and the chart of this report next to it")
 	flags.IntVar(&opts.runner.ServerCPU, "server-cpu", 0, "the CPU of the servers")
 	flags.IntVar(&opts.runner.ClientCPU, "client-cpu", 1, "the CPU of the load generators")

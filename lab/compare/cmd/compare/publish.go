@@ -6,15 +6,27 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"echod/lab/compare/internal/comparison"
 )
 
 // save prints the tables. If there is a directory, it also writes DATE.json and the files of
-// publish. A quick run has other names.
+// publish. A quick run has other names. If there is a report to write into, it gets the results.
 func save(ctx context.Context, opts options, report comparison.Report) error {
-	if err := report.WriteMarkdown(os.Stdout); err != nil || opts.out == "" {
+	if err := report.WriteMarkdown(os.Stdout); err != nil || opts.out == "" && opts.into == "" {
 		return err
+	}
+	if opts.into != "" {
+		whole, err := comparison.Open(opts.into)
+		if err != nil {
+			return err
+		}
+		whole.Replace(report)
+		if err := whole.Save(opts.into); err != nil {
+			return err
+		}
+		return publish(ctx, whole, strings.TrimSuffix(opts.into, ".json"))
 	}
 	if err := os.MkdirAll(opts.out, 0o755); err != nil {
 		return err

@@ -13,6 +13,7 @@ package comparison
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Case is one workload and the servers that are compared under it. The first server is the
@@ -44,8 +45,15 @@ type Result struct {
 	Tried       int            `json:"tried,omitempty"`     // slices, with those that were thrown away
 	Disturbed   bool           `json:"disturbed,omitempty"` // the case ended early, because too many slices were thrown away
 	Comparisons []Comparison   `json:"comparisons,omitempty"`
+	Repeated    *Repeated      `json:"repeated,omitempty"` // nil: measured with the others of its report
 	Latency     *Latency       `json:"latency,omitempty"`
 	Servers     []ServerResult `json:"servers"` // the first is the base of the ratios
+}
+
+// Repeated says when a result was measured that replaces an earlier one of its report.
+type Repeated struct {
+	Date   time.Time `json:"date"`
+	Commit string    `json:"commit"` // of echod
 }
 
 // ServerResult has the samples of one server in a case. A server that fails does not run

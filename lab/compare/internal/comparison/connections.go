@@ -22,10 +22,6 @@ import (
 // memorySettleTime is the time between the last connection and the measurement of memory.
 const memorySettleTime = 300 * time.Millisecond
 
-// firstConns is the number of connections that are open when the memory is read for the first
-// time. What a server allocates once, e.g. for threads, it has then.
-const firstConns = 100
-
 // idleRounds is the number of new processes of each server whose memory is measured: it
 // varies little, and one takes seconds.
 const idleRounds = 3
@@ -56,26 +52,28 @@ func (b Runner) measureIdle(ctx context.Context, m Case, progress func(int, Resu
 }
 
 // idleBytes returns the memory of a new server for each idle connection. It reads the memory
-// while the first connections are open, and again while all are.
+// before the first connection, and again while all connections are open.
 func (b Runner) idleBytes(ctx context.Context, c Server, w Workload) (float64, error) {
 	s, err := c.start(ctx, strconv.Itoa(b.ServerCPU), b.Nice)
 	if err != nil {
 		return 0, err
 	}
 	defer s.stop()
-	var memory [2]int64
-	for i, n := range []int{firstConns, w.Conns} {
-		conns, err := openConns(ctx, s.port, n, w.Size)
-		defer conns.close()
-		if err != nil {
-			return 0, err
-		}
-		time.Sleep(memorySettleTime)
-		if memory[i], err = anonMemory(s.cmd.Process.Pid); err != nil {
-			return 0, err
-		}
+	before, err := anonMemory(s.cmd.Process.Pid)
+	if err != nil {
+		return 0, err
 	}
-	return float64(memory[1]-memory[0]) / float64(w.Conns), nil
+	conns, err := openConns(ctx, s.port, w.Conns, w.Size)
+	defer conns.close()
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(memorySettleTime)
+	after, err := anonMemory(s.cmd.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	return float64(after-before) / float64(w.Conns), nil
 }
 
 // connections are open connections.

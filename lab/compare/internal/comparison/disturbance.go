@@ -31,8 +31,9 @@ func (d Disturbance) String() string {
 	return fmt.Sprintf("%.1f ms of %s", d.Amount*1e3, d.Reason)
 }
 
-// switchesPerSecond is how often a process with one thread may lose its CPU. Threads of the
-// kernel run a few times each second, for some microseconds.
+// switchesPerSecond is how often a process with one thread may lose its CPU, in addition to the
+// times that ksoftirqd took it, which is a part of the load. Threads of the kernel run a few times
+// each second, for some microseconds.
 const switchesPerSecond = 100
 
 // monitor reads what happens on two CPUs.
@@ -109,6 +110,7 @@ type reading struct {
 	run      time.Duration // of all processes, on both CPUs
 	own      time.Duration // of the server, the generators and ksoftirqd
 	switches map[int]int   // involuntary ones of each process with a single thread
+	softirqd int           // how often ksoftirqd has run
 }
 
 // read reads the state. The processes of pids wait, so the kernel has counted all of their
@@ -129,6 +131,8 @@ func (m monitor) read(pids []int) (reading, error) {
 	for _, pid := range m.softirqd {
 		t, _ := cpuTime(pid) // it never ends
 		now.own += t
+		status := read(fmt.Sprintf("/proc/%d/status", pid))
+		now.softirqd += number(status, "voluntary_ctxt_switches:") + number(status, "nonvoluntary_ctxt_switches:")
 	}
 	if m.runTime.parse == nil {
 		return now, nil
@@ -156,9 +160,10 @@ func disturbance(before, after reading, tolerance float64, shared bool) *Disturb
 	if others > tolerance*elapsed {
 		return &Disturbance{Others, others}
 	}
+	most := switchesPerSecond*elapsed + float64(after.softirqd-before.softirqd)
 	for pid, count := range after.switches {
 		earlier, ok := before.switches[pid]
-		if n := float64(count - earlier); ok && !shared && n > switchesPerSecond*elapsed {
+		if n := float64(count - earlier); ok && !shared && n > most {
 			return &Disturbance{Preempted, n}
 		}
 	}

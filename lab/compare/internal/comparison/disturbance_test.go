@@ -9,7 +9,7 @@ import (
 
 func TestDisturbedSlicesAreFound(t *testing.T) {
 	start := time.Unix(1, 0)
-	before := reading{at: start, stolen: time.Second, run: 100 * time.Second, own: 50 * time.Second, switches: map[int]int{7: 10}}
+	before := reading{at: start, stolen: time.Second, run: 100 * time.Second, own: 50 * time.Second, switches: map[int]int{7: 10}, softirqd: 1000}
 	const ms = time.Millisecond
 	tests := []struct {
 		name   string
@@ -23,6 +23,8 @@ func TestDisturbedSlicesAreFound(t *testing.T) {
 		{"a tick of steal", reading{stolen: 10 * ms}, false, Disturbance{Stolen, 0.01}},
 		{"some switches", reading{switches: map[int]int{7: switchesPerSecond}}, false, Disturbance{}},
 		{"switches", reading{switches: map[int]int{7: switchesPerSecond + 1}}, false, Disturbance{Preempted, switchesPerSecond + 1}},
+		{"switches for ksoftirqd", reading{softirqd: 50, switches: map[int]int{7: switchesPerSecond + 50}}, false, Disturbance{}},
+		{"switches for ksoftirqd, and others", reading{softirqd: 50, switches: map[int]int{7: switchesPerSecond + 51}}, false, Disturbance{Preempted, switchesPerSecond + 51}},
 		{"switches on shared CPUs", reading{switches: map[int]int{7: 1000}}, true, Disturbance{}},
 		{"a process that had threads before", reading{switches: map[int]int{8: 1000}}, false, Disturbance{}},
 		{"a kernel without run times", reading{own: 500 * ms}, false, Disturbance{}},
@@ -30,7 +32,7 @@ func TestDisturbedSlicesAreFound(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			after := reading{at: start.Add(time.Second), stolen: before.stolen + tt.after.stolen,
-				run: before.run + tt.after.run, own: before.own + tt.after.own, switches: map[int]int{}}
+				run: before.run + tt.after.run, own: before.own + tt.after.own, switches: map[int]int{}, softirqd: before.softirqd + tt.after.softirqd}
 			for pid, n := range tt.after.switches {
 				after.switches[pid] = before.switches[pid] + n
 			}

@@ -51,6 +51,19 @@ func Open(name string) (Report, error) {
 	return r, nil
 }
 
+// Replace replaces the results of workloads that were measured once more.
+func (r *Report) Replace(later Report) {
+	for _, again := range later.Results {
+		again.Repeated = &Repeated{later.Date, later.Environment.Commit}
+		i := slices.IndexFunc(r.Results, func(old Result) bool { return old.Key() == again.Key() })
+		if i < 0 {
+			r.Results = append(r.Results, again)
+		} else {
+			r.Results[i] = again
+		}
+	}
+}
+
 // Checks returns the checks of all results.
 func (r Report) Checks() []Check {
 	var all []Check
@@ -89,6 +102,11 @@ func (r Report) writeHead(b *strings.Builder) {
 		fmt.Fprintf(b, "* echod %s; %s\n", e.Commit, strings.Join(e.Modules, ", "))
 	} else {
 		fmt.Fprintf(b, "* A is echod %s, B is echod %s\n", r.A, r.B)
+	}
+	for _, result := range r.Results {
+		if again := result.Repeated; again != nil {
+			fmt.Fprintf(b, "* %s: measured again at %s, echod %s\n", result.Key(), again.Date.Format("2006-01-02 15:04"), again.Commit)
+		}
 	}
 	fmt.Fprintf(b, "* load average before: %s; nice value %d; seed %d\n", e.LoadAverage, e.Nice, r.Seed)
 	fmt.Fprintf(b, "* slices of %g s after %g s of warm-up; a ratio is that of two slices of one round\n", r.Seconds, r.Warmup)

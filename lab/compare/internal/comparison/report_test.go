@@ -148,3 +148,22 @@ func TestSavedReportHasTheSameTables(t *testing.T) {
 		t.Errorf("got:\n%s\nwant:\n%s", &got, &want)
 	}
 }
+
+func TestRepeatedResultReplacesTheFormerOne(t *testing.T) {
+	r := sampleReport()
+	again := Report{Date: r.Date.Add(time.Hour), Environment: Environment{Commit: "abc"}, Results: []Result{
+		compared(Result{Workload: r.Results[0].Workload, Servers: []ServerResult{at(C, 1, 1), at("echod epoll", 1.5, 1)}}),
+	}}
+	before := len(r.Results)
+	r.Replace(again)
+	if len(r.Results) != before || r.Results[0].Repeated == nil {
+		t.Fatalf("got %d results, the first repeated: %v; want %d, and true", len(r.Results), r.Results[0].Repeated != nil, before)
+	}
+	var text strings.Builder
+	if err := r.WriteMarkdown(&text); err != nil {
+		t.Fatal(err)
+	}
+	if want := "* 50x64x1: measured again at 2026-11-23 03:00, echod abc\n"; !strings.Contains(text.String(), want) {
+		t.Errorf("got\n%s\nwant %q in it", text.String(), want)
+	}
+}
