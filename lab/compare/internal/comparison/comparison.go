@@ -52,8 +52,9 @@ type Result struct {
 
 // Repeated says when a result was measured that replaces an earlier one of its report.
 type Repeated struct {
-	Date   time.Time `json:"date"`
-	Commit string    `json:"commit"` // of echod
+	Date      time.Time `json:"date"`
+	Commit    string    `json:"commit"` // of echod
+	Tolerance float64   `json:"tolerance"`
 }
 
 // ServerResult has the samples of one server in a case. A server that fails does not run

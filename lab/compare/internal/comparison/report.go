@@ -54,7 +54,7 @@ func Open(name string) (Report, error) {
 // Replace replaces the results of workloads that were measured once more.
 func (r *Report) Replace(later Report) {
 	for _, again := range later.Results {
-		again.Repeated = &Repeated{later.Date, later.Environment.Commit}
+		again.Repeated = &Repeated{later.Date, later.Environment.Commit, later.Tolerance}
 		i := slices.IndexFunc(r.Results, func(old Result) bool { return old.Key() == again.Key() })
 		if i < 0 {
 			r.Results = append(r.Results, again)
@@ -105,7 +105,8 @@ func (r Report) writeHead(b *strings.Builder) {
 	}
 	for _, result := range r.Results {
 		if again := result.Repeated; again != nil {
-			fmt.Fprintf(b, "* %s: measured again at %s, echod %s\n", result.Key(), again.Date.Format("2006-01-02 15:04"), again.Commit)
+			fmt.Fprintf(b, "* %s: measured again at %s, echod %s, and other processes could run for %g %% of a slice\n",
+				result.Key(), again.Date.Format("2006-01-02 15:04"), again.Commit, again.Tolerance*100)
 		}
 	}
 	fmt.Fprintf(b, "* load average before: %s; nice value %d; seed %d\n", e.LoadAverage, e.Nice, r.Seed)
