@@ -81,18 +81,25 @@ func plusHist(a, b *hist.Hist) *hist.Hist {
 	return a
 }
 
-// plusInterval adds the same second of another thread to sum, which may be nil.
+// Add adds the same second of another part of the load to in. The zero Interval is empty. more is
+// not changed, and shares no memory with in afterwards.
+func (in *Interval) Add(more Interval) {
+	in.At, in.Seconds = max(in.At, more.At), max(in.Seconds, more.Seconds)
+	in.Due += more.Due
+	in.Answered += more.Answered
+	in.BytesIn += more.BytesIn
+	in.Failed += more.Failed
+	in.Lost += more.Lost
+	in.Conns += more.Conns
+	in.Latency = plusHist(cmp.Or(in.Latency, hist.New()), more.Latency)
+	in.SchedulingDelay = plusHist(in.SchedulingDelay, more.SchedulingDelay)
+}
+
+// plusInterval adds more to sum, which may be nil.
 func plusInterval(sum, more *Interval) *Interval {
 	if sum == nil {
 		return more
 	}
-	sum.Due += more.Due
-	sum.Answered += more.Answered
-	sum.BytesIn += more.BytesIn
-	sum.Failed += more.Failed
-	sum.Lost += more.Lost
-	sum.Conns += more.Conns
-	sum.Latency = plusHist(sum.Latency, more.Latency)
-	sum.SchedulingDelay = plusHist(sum.SchedulingDelay, more.SchedulingDelay)
+	sum.Add(*more)
 	return sum
 }

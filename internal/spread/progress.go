@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"echod/internal/hist"
 	"echod/internal/load"
 )
 
@@ -71,7 +70,7 @@ func (p *progress) flush() {
 		var second load.Interval
 		for i, queue := range p.seconds {
 			if len(queue) > 0 {
-				second = addInterval(second, queue[0])
+				second.Add(queue[0])
 				p.seconds[i] = queue[1:]
 			}
 		}
@@ -94,24 +93,6 @@ func (p *progress) complete() bool {
 		found = found || len(queue) > 0
 	}
 	return found
-}
-
-// addInterval adds a second of another worker to sum.
-func addInterval(sum, more load.Interval) load.Interval {
-	if sum.Latency == nil {
-		sum.Latency = hist.New()
-	}
-	sum.At, sum.Seconds = max(sum.At, more.At), max(sum.Seconds, more.Seconds)
-	sum.Due += more.Due
-	sum.Answered += more.Answered
-	sum.BytesIn += more.BytesIn
-	sum.Failed += more.Failed
-	sum.Lost += more.Lost
-	sum.Conns += more.Conns
-	if more.Latency != nil {
-		sum.Latency.Add(more.Latency)
-	}
-	return sum
 }
 
 // sum returns the state of all workers, of which in is the last second.

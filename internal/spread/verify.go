@@ -230,7 +230,7 @@ func (c claim) checkSeconds() error {
 		return fmt.Errorf("it has %d seconds in %s", len(r.Intervals), draw.Seconds.Write(r.Seconds))
 	}
 	for _, in := range r.Intervals {
-		sum = addInterval(sum, in)
+		sum.Add(in)
 		latency.Add(in.Latency)
 		if in.Conns > c.plan.Conns {
 			return fmt.Errorf("it has %d connections: want at most %d", in.Conns, c.plan.Conns)

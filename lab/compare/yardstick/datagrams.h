@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "program.h"
+
 enum { BATCH = 64, LARGEST = 65535, ROOM = 4 << 20 };
 enum { APART = (64 << 10) + 64 };	/* aligned, and not all in the same set of the cache */
 
@@ -27,24 +29,6 @@ static char data[BATCH][APART] __attribute__((aligned(64)));
 static struct sockaddr_in peers[BATCH];
 static struct iovec parts[BATCH];
 static struct mmsghdr msgs[BATCH];
-
-static void die(const char *call)
-{
-	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, call, strerror(errno));
-	exit(1);
-}
-
-static int port_of(int argc, char **argv)
-{
-	char *end;
-	long port = argc == 2 ? strtol(argv[1], &end, 10) : -1;
-
-	if (port < 0 || port > 65535 || end == argv[1] || *end) {
-		fprintf(stderr, "usage: %s PORT\n", program_invocation_short_name);
-		exit(2);
-	}
-	return port;
-}
 
 static int open_socket(void)
 {

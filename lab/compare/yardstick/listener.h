@@ -19,25 +19,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "program.h"
+
 enum { BACKLOG = 4096 };
-
-static void die(const char *call)
-{
-	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, call, strerror(errno));
-	exit(1);
-}
-
-static int port_of(int argc, char **argv)
-{
-	char *end;
-	long port = argc == 2 ? strtol(argv[1], &end, 10) : -1;
-
-	if (port < 0 || port > 65535 || end == argv[1] || *end) {
-		fprintf(stderr, "usage: %s PORT\n", program_invocation_short_name);
-		exit(2);
-	}
-	return port;
-}
 
 /* listen_on sets TCP_NODELAY and SO_OOBINLINE on the listener; accepted sockets inherit
  * them. flags are those of socket(2). */
