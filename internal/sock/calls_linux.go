@@ -2,6 +2,8 @@ package sock
 
 import (
 	"cmp"
+	"encoding/binary"
+	"errors"
 	"os"
 	"syscall"
 
@@ -97,6 +99,26 @@ func (c Calls) recv(fd uintptr, p []byte, flags int) (n int, errno syscall.Errno
 		}
 	}
 	return n, errno
+}
+
+// Eventfd wraps eventfd(2). The runtime's poller watches the file, and Signal makes it readable.
+// On a kernel that is not real, which that poller does not know, the error is
+// errors.ErrUnsupported.
+func (c Calls) Eventfd() (*os.File, error) {
+	if !sys.IsReal(c.kernel()) {
+		return nil, errors.ErrUnsupported
+	}
+	fd, errno := c.kernel().Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if errno != 0 {
+		return nil, os.NewSyscallError("eventfd", errno)
+	}
+	return os.NewFile(uintptr(fd), "eventfd"), nil
+}
+
+// Signal adds 1 to the counter of the eventfd, which overflows only after 2⁶⁴−2 calls.
+func (c Calls) Signal(eventfd uintptr) syscall.Errno {
+	_, errno := c.kernel().Write(int(eventfd), binary.NativeEndian.AppendUint64(nil, 1))
+	return errno
 }
 
 // SetOOBInline sets SO_OOBINLINE. Accepted TCP sockets inherit it from their listener,

@@ -4,6 +4,7 @@ package sock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -93,6 +94,12 @@ func (Calls) Consume(uintptr, []byte) syscall.Errno { panic("sock: Consume witho
 func (Calls) EchoUnread(uintptr, []byte) (int, syscall.Errno) {
 	panic("sock: EchoUnread without CanLeaveUnread")
 }
+
+// Eventfd returns errors.ErrUnsupported: eventfd(2) is used on Linux only.
+func (Calls) Eventfd() (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// Signal is available on Linux only.
+func (Calls) Signal(uintptr) syscall.Errno { panic("sock: Signal without Eventfd") }
 
 // SetOOBInline is available on Linux only.
 func (Calls) SetOOBInline(syscall.RawConn) error {

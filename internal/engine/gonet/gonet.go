@@ -11,6 +11,7 @@
 //
 // The rest of the engine:
 //
+//	yield.go     how a stream that never waits lets others run
 //	server.go    all goroutines of a server, from Serve to Shutdown
 //	stats.go     its counters, and its busiest peers
 //	listen.go    listening sockets, of package net or of another network
@@ -59,6 +60,9 @@ func (e netEngine) New(cfg engine.Config) (engine.Server, error) {
 	}
 	s := newServer(cfg.WithDefaults())
 	s.calls = e.network.Calls()
+	if err := s.yield.open(s.calls); err != nil {
+		return nil, fmt.Errorf("engine net: %w", err)
+	}
 	for _, l := range cfg.Listeners {
 		if err := s.listen(e.network, l); err != nil {
 			s.close()

@@ -25,6 +25,7 @@ type server struct {
 
 	count      engine.Counters // their bytes are only those of closed connections
 	caches     []*memory.Cache
+	yield      yield
 	shared     sharedBuffer  // for connections without a buffer
 	handshakes chan struct{} // holds a token for each handshake that computes
 
@@ -70,6 +71,7 @@ func (s *server) Serve() error {
 		<-s.draining
 		s.group.Wait()
 		s.closeCaches()
+		s.yield.close()
 		close(s.done)
 	}
 	<-s.done
@@ -162,6 +164,7 @@ func (s *server) resetAll() {
 // close closes every listener of a server on which Serve was not called.
 func (s *server) close() {
 	s.closeCaches()
+	s.yield.close()
 	for _, a := range s.acceptors {
 		a.close()
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"syscall"
-	"time"
 
 	"echod/internal/sock"
 )
@@ -52,7 +51,7 @@ type socket struct {
 	one      [1]byte // the first of them
 
 	unread bool   // owed bytes stay unread in the kernel: see unread.go
-	burst  uint32 // bytes received since the connection has last waited
+	burst  uint32 // bytes received since the connection has last waited or yielded
 }
 
 func newSocket(c *conn, raw syscall.RawConn) *socket {
@@ -62,10 +61,9 @@ func newSocket(c *conn, raw syscall.RawConn) *socket {
 	return s
 }
 
-// longestBurst is how many bytes are received before a connection waits although more have
-// arrived. The Go scheduler asks which sockets are ready when no goroutine can run, or else every
-// 10 ms (runtime/proc.go). On one processor, all others would wait as long for a peer that keeps
-// its goroutine busy.
+// longestBurst is how many bytes are received before a connection yields although more have
+// arrived. On one processor, all others would wait up to 10 ms for a peer that keeps its goroutine
+// busy: see yield.
 const longestBurst = 2 << 20
 
 // receive waits until tryRecv returns true. The runtime calls it now, and then whenever
@@ -73,7 +71,7 @@ const longestBurst = 2 << 20
 func (s *socket) receive(*conn) (int, error) {
 	if s.burst >= longestBurst {
 		s.burst = 0
-		time.Sleep(time.Microsecond)
+		s.c.server.yield.wait()
 	}
 	s.next = (*socket).tryRecv
 	if err := s.raw.Read(s.call); err != nil {

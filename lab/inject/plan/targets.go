@@ -124,8 +124,8 @@ func others() []Target {
 // program, or "" if it must be.
 //
 // In addition, read and write are excluded on an eventfd, with which the Go runtime and the
-// reactor wake their threads. There they can return only EAGAIN, if the thread is awake
-// already.
+// reactor wake their threads, and a stream of the engine net yields. There they can return only
+// EAGAIN: if the thread is awake already, or after 2⁶⁴−2 writes of the engine net.
 func (t Target) Excluded(call string) string {
 	switch call {
 	case "epoll_pwait":
