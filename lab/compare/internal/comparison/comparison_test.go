@@ -1,7 +1,11 @@
 package comparison
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +19,9 @@ import (
 var toolsDir string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(greedy) != "" {
+		serveGreedily()
+	}
 	var err error
 	if toolsDir, err = os.MkdirTemp("", "comparison-"); err != nil {
 		panic(err)
@@ -49,6 +56,40 @@ func shortRunner(t *testing.T) Runner {
 	b := NewRunner().Quick()
 	b.Tools = tools
 	return b
+}
+
+// greedy is the environment variable with which this program is a server whose first connection
+// needs 64 MiB.
+const greedy = "COMPARISON_GREEDY_SERVER"
+
+// serveGreedily is that server. It does not return.
+func serveGreedily() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("url=tcp://" + listener.Addr().String())
+	var held []byte
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			panic(err)
+		}
+		if held == nil {
+			held = bytes.Repeat([]byte("e"), 64<<20)
+		}
+		go io.Copy(conn, conn)
+	}
+}
+
+func TestIdleMemoryIsWithoutThatOfTheFirstConnection(t *testing.T) {
+	b := shortRunner(t)
+	const conns = 16
+	server := Server{Name: "greedy", Argv: []string{"env", greedy + "=1", os.Args[0]}}
+	got, err := b.idleBytes(t.Context(), server, Workload{Idle, conns, 64, 1})
+	if err != nil || got > 1<<20 {
+		t.Errorf("got %.0f bytes a connection, %v, want less than 1 MiB: the 64 MiB are not the price of each of the other %d", got, err, conns)
+	}
 }
 
 func TestSharesFindsTheLoops(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memorySettleTime is the time between the last connection and the measurement of memory.
+// memorySettleTime is the time between a connection and the measurement of memory.
 const memorySettleTime = 300 * time.Millisecond
 
 // idleRounds is the number of new processes of each server whose memory is measured: it
@@ -52,13 +52,20 @@ func (b Runner) measureIdle(ctx context.Context, m Case, progress func(int, Resu
 }
 
 // idleBytes returns the memory of a new server for each idle connection. It reads the memory
-// before the first connection, and again while all connections are open.
+// after the first connection has echoed, because that one brings memory that does not grow with
+// the connections, and again while w.Conns more are open.
 func (b Runner) idleBytes(ctx context.Context, c Server, w Workload) (float64, error) {
 	s, err := c.start(ctx, strconv.Itoa(b.ServerCPU), b.Nice)
 	if err != nil {
 		return 0, err
 	}
 	defer s.stop()
+	first, err := openConns(ctx, s.port, 1, w.Size)
+	defer first.close()
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(memorySettleTime)
 	before, err := anonMemory(s.cmd.Process.Pid)
 	if err != nil {
 		return 0, err
