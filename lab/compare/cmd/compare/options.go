@@ -74,6 +74,7 @@ func parse(args []string) (options, error) {
 	only := flags.String("only", "", "the workloads to measure, separated by commas: "+strings.Join(keys(), ", "))
 	seconds := flags.Float64("seconds", opts.runner.Measure.Seconds(), "the duration of a slice: each server has one in a round")
 	flags.IntVar(&opts.runner.MaxPairs, "rounds", opts.runner.MaxPairs, "the most rounds of each workload")
+	flags.IntVar(&opts.runner.LatencyPairs, "latency-pairs", opts.runner.LatencyPairs, "the most rounds of the latency of each workload")
 	flags.Uint64Var(&opts.runner.Seed, "seed", 1, "chooses the order of the servers in each round, and the resamples of the intervals")
 	flags.Float64Var(&opts.runner.Precision, "precision", opts.runner.Precision, "a server leaves the rounds when the ends of its intervals are at most this share away from the median; with -a and -b 0.01. Half of it takes four times as long")
 	flags.Float64Var(&opts.runner.Tolerance, "tolerance", opts.runner.Tolerance, "the share of a slice that other processes may run on the two CPUs before it is thrown away; 0: no slice is thrown away")
@@ -119,7 +120,7 @@ func list(s string) []string {
 func (o options) checkGrowth(flags *flag.FlagSet) error {
 	var err error
 	flags.Visit(func(f *flag.Flag) {
-		if o.growth && slices.Contains([]string{"engines", "only", "rounds", "go-servers", "uring", "strict", "latency", "costs", "a", "b", "render"}, f.Name) {
+		if o.growth && slices.Contains([]string{"engines", "only", "rounds", "go-servers", "uring", "strict", "latency", "latency-pairs", "costs", "a", "b", "render"}, f.Name) {
 			err = fmt.Errorf("-growth has its own workloads, servers and rounds: omit -%s", f.Name)
 		}
 	})
@@ -137,6 +138,8 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("unexpected argument %q", rest[0])
 	case r.MaxPairs < 1 || r.MaxPairs > 10000:
 		return fmt.Errorf("-rounds %d: want 1 to 10000", r.MaxPairs)
+	case r.LatencyPairs < 1 || r.LatencyPairs > 10000:
+		return fmt.Errorf("-latency-pairs %d: want 1 to 10000", r.LatencyPairs)
 	case r.Measure < 50*time.Millisecond || r.Measure > 5*time.Minute:
 		return fmt.Errorf("-seconds %v: want 0.05 to 300", r.Measure.Seconds())
 	case !(r.Precision > 0 && r.Precision <= 1):

@@ -13,6 +13,7 @@ func TestErrorsNameTheFlag(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"extra", "unexpected argument"},
 		{"-rounds 0", "-rounds 0"},
+		{"-latency-pairs 0", "-latency-pairs 0"},
 		{"-seconds 0", "-seconds 0"},
 		{"-nice 20", "-nice 20"},
 		{"-precision 0", "-precision 0"},
@@ -26,6 +27,7 @@ func TestErrorsNameTheFlag(t *testing.T) {
 		{"-a x -b y -only churn -engines=", "need an engine"},
 		{"-server-cpu 1", "must differ"},
 		{"-growth -only churn", "omit -only"},
+		{"-growth -latency-pairs 9", "omit -latency-pairs"},
 		{"-growth -engines=epoll", "omit -engines"},
 		{"-only churn,chrun", "-only chrun: want 1x64x1, "},
 	}

@@ -29,12 +29,17 @@ var (
 )
 
 const (
-	latencySize   = 64  // bytes of a message
-	latencyShare  = 0.7 // of the throughput of the base
-	latencyPairs  = 25  // at most: a round takes several seconds
-	latencySlices = 3   // the length of a slice of latency, in those of throughput
-	rateTries     = 30  // slices, until the generator keeps up with a rate
+	latencySize      = 64   // bytes of a message
+	latencyShare     = 0.7  // of the throughput of the base
+	latencyPairs     = 25   // the default: a round takes several seconds
+	latencyPrecision = 0.05 // of p99: then the rounds end
+	latencySlices    = 3    // the length of a slice of latency, in those of throughput
+	shareTries       = 30   // slices, until a share of the throughput is found
+	sameResults      = 2    // slices that are on time, or late: then a share is decided
 )
+
+// latencyShares are the shares of the throughput of the base that are tried, in this order.
+var latencyShares = []float64{latencyShare, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1}
 
 // Behind is the reason for throwing away a slice in which the generator was late. Its amount
 // is the scheduling delay of 99 % of the messages.
@@ -76,48 +81,66 @@ func (c *cell) measureLatency(ctx context.Context, progress func(int, Result)) {
 		}
 	}
 	peak := median(Throughput.Values(base))
-	rate, err := findRate(latencyShare*peak, func(rate float64) (Sample, *Disturbance, error) {
-		return c.latencySlice(ctx, running[0], rate)
+	share, err := findShare(func(share float64) (*Disturbance, error) {
+		_, disturbed, err := c.latencySlice(ctx, running[0], share*peak)
+		return disturbed, err
 	})
 	if err != nil {
 		l.Why = err.Error()
 		return
 	}
-	l.Rate, l.Share = rate, rate/peak
-	for round := range min(latencyPairs, c.MaxPairs) {
+	l.Rate, l.Share = share*peak, share
+	for round := range c.LatencyPairs {
 		for _, i := range c.random.Perm(len(running)) {
 			if l.Servers[i].Failure == "" {
-				l.take(round, i, func() (Sample, *Disturbance, error) { return c.latencySlice(ctx, running[i], rate) })
+				l.take(round, i, func() (Sample, *Disturbance, error) { return c.latencySlice(ctx, running[i], l.Rate) })
 			}
 		}
 		l.compare(c.Seed)
 		progress(round, *c.result)
-		if l.isDisturbed() || l.Servers[0].Failure != "" || ctx.Err() != nil {
+		if l.decided() || l.isDisturbed() || l.Servers[0].Failure != "" || ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// findRate returns a rate, or a lower one, at which the generator is on time in two slices in
-// turn. slice runs a slice at a rate.
-func findRate(rate float64, slice func(rate float64) (Sample, *Disturbance, error)) (float64, error) {
-	onTime := 0
-	for range rateTries {
-		sample, disturbed, err := slice(rate)
-		switch {
-		case err != nil:
-			return 0, err
-		case disturbed == nil:
-			if onTime++; onTime == 2 {
-				return rate, nil
+// findShare returns the highest of latencyShares at which two slices are on time before two are
+// late. slice runs a slice at a share. One that something else disturbed is run again.
+func findShare(slice func(share float64) (*Disturbance, error)) (float64, error) {
+	tries := 0
+	for _, share := range latencyShares {
+		for onTime, late := 0, 0; late < sameResults; tries++ {
+			if tries == shareTries {
+				return 0, fmt.Errorf("%d slices do not show whether the generator is on time at %.0f %% of the throughput", tries, share*100)
 			}
-		case disturbed.Reason == Behind && Throughput.Of(sample) < rate/2:
-			rate, onTime = rate/2, 0
-		case disturbed.Reason == Behind:
-			rate, onTime = rate*0.8, 0
+			disturbed, err := slice(share)
+			if err != nil {
+				return 0, err
+			}
+			if disturbed == nil {
+				onTime++
+			} else if disturbed.Reason == Behind {
+				late++
+			}
+			if onTime == sameResults {
+				return share, nil
+			}
 		}
 	}
-	return 0, fmt.Errorf("no rate was found at which the generator is on time; the last was %.0f/s", rate)
+	return 0, fmt.Errorf("the generator is late, even at %.0f %% of the throughput", latencyShares[len(latencyShares)-1]*100)
+}
+
+// decided reports whether p99 of the servers that a verdict needs is precise enough: of the base
+// again, and of epoll.
+func (l *Latency) decided() bool {
+	base := l.Servers[0].Name
+	for _, name := range []string{base + again, epoll} {
+		p99 := l.ratio(Versus{name, base}).P99
+		if l.ran(name) && (p99.Pairs < minPairs || !p99.within(latencyPrecision)) {
+			return false
+		}
+	}
+	return true
 }
 
 // latencySlice runs one slice of latency, and returns what disturbed it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ var builtEchod = sync.OnceValues(func() (string, error) {
 // TestLatencyIsMeasuredForCAndEchod runs the real generator against C and echod.
 func TestLatencyIsMeasuredForCAndEchod(t *testing.T) {
 	b := shortRunner(t)
+	b.MaxPairs, b.LatencyPairs = 1, 3  // the rounds of one are not those of the other
 	b.Measure = 100 * time.Millisecond // on a busy machine, nothing comes back in much less
 	var err error
 	if b.Bench, err = builtEchod(); err != nil {
@@ -46,8 +48,8 @@ func TestLatencyIsMeasuredForCAndEchod(t *testing.T) {
 				t.Errorf("%s: got %+v, want percentiles and CPU time", e.Name, s)
 			}
 		}
-		if e.Failure != "" || len(e.Slices) != b.MaxPairs {
-			t.Errorf("%s: got %q and %d slices, want %d", e.Name, e.Failure, len(e.Slices), b.MaxPairs)
+		if e.Failure != "" || len(e.Slices) != b.LatencyPairs {
+			t.Errorf("%s: got %q and %d slices, want %d", e.Name, e.Failure, len(e.Slices), b.LatencyPairs)
 		}
 	}
 	if want := []string{C, C + again, epoll}; !slices.Equal(names, want) {
@@ -171,48 +173,111 @@ func TestOutputOfBenchIsRead(t *testing.T) {
 	}
 }
 
-func TestRateIsLoweredUntilTheGeneratorIsOnTime(t *testing.T) {
+func TestShareIsTheHighestAtWhichTheGeneratorIsOnTime(t *testing.T) {
+	on, late, others := (*Disturbance)(nil), &Disturbance{Behind, 1}, &Disturbance{Others, 1}
 	tests := []struct {
 		name   string
-		most   float64 // that the generator can send
-		others []int   // slices in which other processes ran
-		want   []float64
+		slices []*Disturbance // the last one again and again
+		want   float64        // 0: an error
+		err    string
 	}{
-		{"fast enough", 1000, nil, []float64{1000, 1000}},
-		{"a little too slow", 790, nil, []float64{1000, 800, 640, 640}},
-		{"much too slow", 240, nil, []float64{1000, 500, 250, 200, 200}},
-		{"other processes", 1000, []int{0, 2}, []float64{1000, 1000, 1000, 1000}},
+		{"fast enough", []*Disturbance{on}, 0.7, ""},
+		{"late once", []*Disturbance{late, on}, 0.7, ""},
+		{"a little too slow", []*Disturbance{on, late, late, on}, 0.6, ""},
+		{"too slow for 60 %", []*Disturbance{late, late, late, late, on}, 0.5, ""},
+		{"half as fast", []*Disturbance{late, late, late, late, late, on, late, on}, 0.4, ""},
+		{"much too slow", append(slices.Repeat([]*Disturbance{late}, 12), on), 0.1, ""},
+		{"other processes", []*Disturbance{others, on, others, others, on}, 0.7, ""},
+		{"only other processes", []*Disturbance{others}, 0, "30 slices do not show whether the generator is on time at 70 %"},
+		{"always late", []*Disturbance{late}, 0, "even at 10 %"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var got []float64
-			rate, err := findRate(1000, func(rate float64) (Sample, *Disturbance, error) {
-				got = append(got, rate)
-				s := Sample{Seconds: 1, Messages: min(rate, tt.most)}
-				switch {
-				case slices.Contains(tt.others, len(got)-1):
-					return s, &Disturbance{Others, 1}, nil
-				case rate > tt.most:
-					return s, &Disturbance{Behind, 1}, nil
-				}
-				return s, nil, nil
+			n := 0
+			got, err := findShare(func(float64) (*Disturbance, error) {
+				n++
+				return tt.slices[min(n, len(tt.slices))-1], nil
 			})
-			if err != nil || rate != tt.want[len(tt.want)-1] || !slices.Equal(got, tt.want) {
-				t.Errorf("got %v, %v with the slices %v, want %v", rate, err, got, tt.want)
+			if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("got %v, %v after %d slices, want %v, %q", got, err, n, tt.want, tt.err)
 			}
 		})
 	}
-	t.Run("never", func(t *testing.T) {
-		if rate, err := findRate(1000, func(float64) (Sample, *Disturbance, error) { return Sample{Seconds: 1}, &Disturbance{Behind, 1}, nil }); err == nil {
-			t.Errorf("got %v, want an error", rate)
-		}
-	})
 	t.Run("an error", func(t *testing.T) {
 		failure := errors.New("the reason")
-		if rate, err := findRate(1000, func(float64) (Sample, *Disturbance, error) { return Sample{}, nil, failure }); !errors.Is(err, failure) {
-			t.Errorf("got %v, %v, want %v", rate, err, failure)
+		if got, err := findShare(func(float64) (*Disturbance, error) { return nil, failure }); !errors.Is(err, failure) {
+			t.Errorf("got %v, %v, want %v", got, err, failure)
 		}
 	})
+}
+
+// TestLatencyIsMeasuredAtTheShareThatCanBeSent has a generator that is late above 55 % of the rate
+// that it is first asked for as 70 %.
+func TestLatencyIsMeasuredAtTheShareThatCanBeSent(t *testing.T) {
+	const peak = 1000
+	b := shortRunner(t)
+	b.Tolerance = 1000 // other processes do not matter
+	b.LatencyPairs = 1000
+	b.Bench = filepath.Join(t.TempDir(), "bench")
+	script := "#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = --rate ] && rate=$2; shift; done\n" +
+		"echo '" + benchResult + "'\n[ $rate -le 550 ] || exit 3\n"
+	if err := os.WriteFile(b.Bench, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	m := Case{Workload: Workload{Stream, 2, 64, 1}, Servers: []Server{{Name: C}, {Name: C + again}}}
+	result := Result{Workload: m.Workload, Servers: []ServerResult{
+		{Name: C, Slices: []Slice{{0, Sample{Seconds: 1, Messages: peak}}}}, {Name: C + again},
+	}}
+	c := b.newCell(m, &result)
+	asleep := exec.CommandContext(t.Context(), "sleep", "60") // no process takes its CPU away
+	if err := asleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer killCommand(asleep, nil)
+	for i := range c.running {
+		c.running[i] = contender{server: &process{port: "7", cmd: asleep}}
+	}
+	c.measureLatency(t.Context(), none)
+	l := result.Latency
+	if l.Share != 0.5 || l.Rate != 0.5*peak || l.Why != "" {
+		t.Errorf("got %v, %q, want slices at half of %v", l, l.Why, peak)
+	}
+	if got := l.ratio(Versus{C + again, C}).P99.Pairs; got != minPairs {
+		t.Errorf("got %d pairs of the same p99, want %d: then it is decided", got, minPairs)
+	}
+	if want := "up to 50 % of the throughput of C"; !strings.Contains(l.CannotTell(), want) {
+		t.Errorf("got %q, want %q in it", l.CannotTell(), want)
+	}
+}
+
+func TestProgressSaysWhyThereIsNoLatency(t *testing.T) {
+	l := &Latency{Why: "the reason", Result: Result{Servers: []ServerResult{{Name: C}}}}
+	if got, want := l.String(), "no latency: the reason"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLatencyEndsWhenP99IsPrecise(t *testing.T) {
+	flat := func(n int) []float64 { return slices.Repeat([]float64{1}, n) }
+	wide := append(slices.Repeat([]float64{0.9}, 13), slices.Repeat([]float64{1.1}, 12)...)
+	failed := latencies(0.7, flat(25), wide)
+	failed.Servers[2].Failure = "the reason"
+	tests := []struct {
+		name string
+		l    *Latency
+		want bool
+	}{
+		{"precise", latencies(0.7, flat(minPairs), flat(minPairs)), true},
+		{"too few pairs", latencies(0.7, flat(minPairs-1), flat(minPairs-1)), false},
+		{"C again varies", latencies(0.7, wide, flat(25)), false},
+		{"epoll varies", latencies(0.7, flat(25), wide), false},
+		{"epoll has failed", failed, true},
+	}
+	for _, tt := range tests {
+		if got := tt.l.decided(); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
 }
 
 // latencies returns a latency whose servers have these values of p99 in each round.
@@ -257,7 +322,11 @@ func TestVerdictsOfLatency(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, why := tt.l.check(Goal{Versus: Versus{epoll, C}, P99: 1.05})
+			goal := Goal{Versus: Versus{epoll, C}, P99: 1.05}
+			if measured := (Check{Result: Result{Latency: tt.l}, Goal: goal}).Measured(); (measured == "") != (tt.l.ratio(goal.Versus).P99.Pairs == 0) {
+				t.Errorf("got %q as what was measured, want nothing without pairs", measured)
+			}
+			got, why := tt.l.check(goal)
 			if got != tt.want || !strings.Contains(why, tt.why) || tt.why == "" && why != "" {
 				t.Errorf("got %v, %q, want %v, %q", got, why, tt.want, tt.why)
 			}

@@ -71,6 +71,9 @@ func (l *Latency) check(goal Goal) (Verdict, string) {
 
 // String returns the rate and the ratios, for the progress.
 func (l *Latency) String() string {
+	if l.Why != "" {
+		return "no latency: " + l.Why
+	}
 	text := fmt.Sprintf("latency at %.0f/s, %.0f %% of %s", l.Rate, l.Share*100, l.Servers[0].Name)
 	for _, r := range l.Ratios {
 		text += fmt.Sprintf(", %s p99 %s", r.Server, r.P99)

@@ -14,32 +14,33 @@ import (
 
 // Runner runs cases. Its two CPUs must differ.
 type Runner struct {
-	Tools     Tools
-	ServerCPU int           // of the servers
-	ClientCPU int           // of the load generators
-	Nice      int           // of both; below 0 needs a privilege
-	Seed      uint64        // of the order of the servers and of the resamples
-	Warmup    time.Duration // of each slice, not counted
-	Measure   time.Duration // of each slice
-	MaxPairs  int           // the most rounds of a case
-	Precision float64       // of a comparison that is decided: the distance of the ends of its interval from the median, as a share of it
-	Limit     time.Duration // of the rounds of a case; 0: none
-	Bench     string        // an echod, whose load generator measures latency; "": none is measured
-	Costs     bool          // also measure the costs of a message
-	Tolerance float64       // the share of a slice that other processes may run on the two CPUs; 0: no slice is thrown away
+	Tools        Tools
+	ServerCPU    int           // of the servers
+	ClientCPU    int           // of the load generators
+	Nice         int           // of both; below 0 needs a privilege
+	Seed         uint64        // of the order of the servers and of the resamples
+	Warmup       time.Duration // of each slice, not counted
+	Measure      time.Duration // of each slice
+	MaxPairs     int           // the most rounds of a case
+	LatencyPairs int           // the most rounds of its latency
+	Precision    float64       // of a comparison that is decided: the distance of the ends of its interval from the median, as a share of it
+	Limit        time.Duration // of the rounds of a case; 0: none
+	Bench        string        // an echod, whose load generator measures latency; "": none is measured
+	Costs        bool          // also measure the costs of a message
+	Tolerance    float64       // the share of a slice that other processes may run on the two CPUs; 0: no slice is thrown away
 }
 
 // NewRunner returns a Runner for results that are kept.
 func NewRunner() Runner {
 	return Runner{
-		ServerCPU: 0, ClientCPU: 1, MaxPairs: maxPairs, Tolerance: 0.02, Precision: precision,
+		ServerCPU: 0, ClientCPU: 1, MaxPairs: maxPairs, LatencyPairs: latencyPairs, Tolerance: 0.02, Precision: precision,
 		Warmup: 40 * time.Millisecond, Measure: 250 * time.Millisecond,
 	}
 }
 
 // Quick returns a Runner that tests that everything works. Its results mean nothing.
 func (b Runner) Quick() Runner {
-	b.MaxPairs, b.Warmup, b.Measure = 2, 10*time.Millisecond, 50*time.Millisecond
+	b.MaxPairs, b.LatencyPairs, b.Warmup, b.Measure = 2, 2, 10*time.Millisecond, 50*time.Millisecond
 	b.Tolerance = 0
 	return b
 }
@@ -53,7 +54,7 @@ func (b Runner) Expected(m Case) time.Duration {
 	servers := time.Duration(len(m.Servers))
 	conns := time.Duration(m.Workload.Conns) * dial
 	if m.Workload.Kind == Idle {
-		return servers * time.Duration(min(idleRounds, b.MaxPairs)) * (start + conns + memorySettleTime)
+		return servers * time.Duration(min(idleRounds, b.MaxPairs)) * (start + conns + 2*memorySettleTime)
 	}
 	rounds := time.Duration(min(pairs, b.MaxPairs)) * (servers + 1) * (b.Warmup + b.Measure + overhead)
 	if b.Limit > 0 {
@@ -67,7 +68,7 @@ func (b Runner) Expected(m Case) time.Duration {
 	}
 	if b.latency(m) {
 		const compared = 4 // C, the same again, and two engines
-		slices := time.Duration(min(latencyPairs, b.MaxPairs)+2) * compared
+		slices := time.Duration(b.LatencyPairs+2) * compared
 		rounds += slices * (start + conns + latencySlices*(b.Warmup+b.Measure))
 	}
 	return (servers+1)*(start+conns) + rounds
