@@ -26,20 +26,23 @@ func (r Result) CompareBuilds() (Builds, bool) {
 	if !ok {
 		return Builds{}, false
 	}
-	t, verdict := c.Throughput, ""
+	t, verdict, mayNotBeFaster := c.Throughput, "", []string{BuildA, BuildB}
 	switch why := r.CannotTell(); {
 	case why != "":
-		verdict = string(NotApart) + ": " + why
+		return Builds{c, string(NotApart) + ": " + why}, true
 	case t.Pairs < minPairs:
-		verdict = fmt.Sprintf("%s: %d pairs, want %d", NotApart, t.Pairs, minPairs)
+		return Builds{c, fmt.Sprintf("%s: %d pairs, want %d", NotApart, t.Pairs, minPairs)}, true
 	case t.Low > 1:
-		verdict = "A is faster"
+		verdict, mayNotBeFaster = "A is faster", []string{BuildB}
 	case t.High < 1:
-		verdict = "B is faster"
+		verdict, mayNotBeFaster = "B is faster", []string{BuildA}
 	case t.Low >= 1-precision && t.High <= 1+precision:
 		verdict = "no difference of 2 %"
 	default:
 		verdict = string(NotApart)
+	}
+	if why := r.generatorLimits(mayNotBeFaster...); why != "" {
+		verdict = string(NotApart) + ": " + why
 	}
 	return Builds{c, verdict}, true
 }

@@ -180,6 +180,34 @@ func (r Result) Discards() int {
 	return n
 }
 
+// busy is the least share of its CPU that the slower of server and generator uses.
+const busy = 0.9
+
+// limitIsGenerator is the beginning of what generatorLimits returns.
+const limitIsGenerator = "the generator is the limit"
+
+// generatorLimits returns whether the generator was the limit of the throughput of one of these
+// servers, as a reason for no verdict, or "": the generator was busy, and the server was not. The
+// server may be faster than its throughput. If neither was busy, the throughput shows the latency of
+// both. With Free, the two share their CPUs.
+func (r Result) generatorLimits(names ...string) string {
+	least, limited := 1.0, ""
+	for _, name := range names {
+		e, _ := r.server(name)
+		if len(e.Slices) == 0 || r.Free {
+			continue
+		}
+		server, client := median(ServerBusy.Values(e)), median(ClientBusy.Values(e))
+		if 0 < server && server < busy && client > busy { // 0: not measured
+			least, limited = min(least, client), limited+fmt.Sprintf(", %s %.0f %%", name, server*100)
+		}
+	}
+	if limited == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s: it uses %.0f %% of its CPU%s", limitIsGenerator, least*100, limited)
+}
+
 // CannotTell returns why no verdict of the case can be given, or "": too many slices were
 // disturbed, or the base compared with itself is not at 1, or has too few pairs.
 func (r Result) CannotTell() string {

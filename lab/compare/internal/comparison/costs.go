@@ -114,19 +114,27 @@ func allocations(ctx context.Context, socket string) (float64, error) {
 	return 0, fmt.Errorf("%s of %s: no line %q", response.Status, url, name)
 }
 
-// costRows has what a message costs, in absolute numbers.
+// costRows has what a message costs, in absolute numbers, and who is busy with it.
 func (r Report) costRows() [][]string {
-	rows := [][]string{{"workload", "server", "CPU of client + server, µs", "system calls of the server", "allocations of the server"}}
+	rows := [][]string{{"workload", "server", "CPU of client + server, µs", "system calls of the server", "allocations of the server", "server busy", "generator busy"}}
 	for _, result := range r.Results {
 		for _, e := range result.Servers {
 			if e.Costs == nil || len(e.Slices) == 0 {
 				continue
 			}
 			rows = append(rows, []string{result.Name(), e.Name, fmt.Sprintf("%.2f", median(CPU.Values(e))*1e6),
-				count(e.Costs.SystemCalls), count(e.Costs.Allocations)})
+				count(e.Costs.SystemCalls), count(e.Costs.Allocations), percent(ServerBusy, e), percent(ClientBusy, e)})
 		}
 	}
 	return rows
+}
+
+// percent returns the median of a share in percent, or "" if the server was not measured.
+func percent(m Metric, e ServerResult) string {
+	if median(ServerBusy.Values(e)) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f %%", median(m.Values(e))*100)
 }
 
 func count(perMessage *float64) string {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,6 +39,18 @@ func TestCostsOfAMessageInEchod(t *testing.T) {
 		// An engine allocates nothing for a message; a report of the runtime may.
 		if got.Allocations == nil || *got.Allocations > 0.9 || *got.SystemCalls < 1 {
 			t.Errorf("%s: got %+v, want system calls and no allocations", engine, got)
+		}
+	}
+}
+
+func TestCostsSayHowBusyServerAndGeneratorAre(t *testing.T) {
+	c, silent := busyAt(C, 1, 0.754, 0.962), at("old", 1, 1)
+	c.Costs, silent.Costs = &Costs{}, &Costs{}
+	rows := Report{Results: []Result{{Workload: ChurnWorkload(), Servers: []ServerResult{c, silent}}}}.costRows()
+	n := len(rows[0]) - 2
+	for i, want := range [][]string{{"server busy", "generator busy"}, {"75 %", "96 %"}, {"", ""}} {
+		if got := rows[i][n:]; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

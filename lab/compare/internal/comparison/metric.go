@@ -15,6 +15,9 @@ var (
 	CPU = Metric{"CPU per message", func(s Sample) float64 {
 		return (s.ClientSeconds + s.ServerSeconds) / s.Messages
 	}}
+	// ServerBusy and ClientBusy are the shares of a CPU that the server and the generators use.
+	ServerBusy = Metric{"server busy", func(s Sample) float64 { return s.ServerSeconds / s.Seconds }}
+	ClientBusy = Metric{"generator busy", func(s Sample) float64 { return s.ClientSeconds / s.Seconds }}
 	// Loss is the number of lost datagrams for each one that came back.
 	Loss = Metric{"lost", func(s Sample) float64 { return s.Lost / s.Messages }}
 )

@@ -161,6 +161,9 @@ func (r Report) results(link string) string {
 		r.Date.Format("2006-01-02"), e.Processor, e.Processors, e.Kernel, e.Go, e.Commit, link, link)
 }
 
+// limitedVerdict stands for goals that are not told apart because the generator is the limit.
+const limitedVerdict = NotApart + ", " + limitIsGenerator
+
 // goalSummary returns the goals of a case that are not met.
 func (r Result) goalSummary() string {
 	if why := r.CannotTell(); why != "" {
@@ -175,10 +178,14 @@ func (r Result) goalSummary() string {
 		if c.Goal.P99 > 0 {
 			name = "p99 of " + name
 		}
-		by[c.Verdict] = append(by[c.Verdict], name)
+		verdict := c.Verdict
+		if strings.HasPrefix(c.Why, limitIsGenerator) {
+			verdict = limitedVerdict
+		}
+		by[verdict] = append(by[verdict], name)
 	}
 	var all []string
-	for _, v := range []Verdict{Failed, Missed, NotApart} {
+	for _, v := range []Verdict{Failed, Missed, NotApart, limitedVerdict} {
 		if len(by[v]) > 0 {
 			all = append(all, string(v)+": "+strings.Join(by[v], ", "))
 		}

@@ -83,6 +83,10 @@ func TestSummaryNamesWhatIsNotMet(t *testing.T) {
 	if got, want := r.goalSummary(), "missed: epoll/C; not told apart: epoll/gnet"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	r = compared(Result{Workload: small, Servers: []ServerResult{busyAt(C, 1, 0.75, 0.96), busyAt(epoll, 1.1, 0.83, 0.96), at("gnet", 1.2, 1)}})
+	if got, want := r.goalSummary(), "not told apart, the generator is the limit: epoll/C, epoll/gnet"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	r = compared(Result{Workload: small, Servers: []ServerResult{at(C, 1, 1), at(C+again, 2, 1), at(epoll, 1, 1)}})
 	if got := r.goalSummary(); !strings.HasPrefix(got, "no verdict: C is at 2.000") {
 		t.Errorf("got %q, want that there is no verdict", got)

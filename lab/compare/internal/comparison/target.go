@@ -116,11 +116,23 @@ func (r Result) check(goal Goal) Check {
 	case goal.Throughput > 0 && c.Comparison.Throughput.Pairs < minPairs:
 		c.Verdict, c.Why = NotApart, fmt.Sprintf("%d pairs, want %d", c.Comparison.Throughput.Pairs, minPairs)
 	case goal.Throughput > 0:
-		c.Verdict = c.Comparison.Throughput.atLeast(goal.Throughput)
+		c.Verdict, c.Why = r.atLeast(c.Comparison, goal.Throughput)
 	default:
 		c.Verdict, c.Why = NotApart, "nothing was measured"
 	}
 	return c
+}
+
+// atLeast returns the verdict on a throughput, and why it is not told apart. A server that the
+// generator limits may be faster than its throughput. So a goal relative to such a base is not met,
+// and such a server does not miss a goal.
+func (r Result) atLeast(c Comparison, goal float64) (Verdict, string) {
+	verdict := c.Throughput.atLeast(goal)
+	mayNotBeFaster := map[Verdict][]string{Met: {c.Base}, Missed: {c.Server}, NotApart: {c.Server, c.Base}}
+	if why := r.generatorLimits(mayNotBeFaster[verdict]...); why != "" {
+		return NotApart, why
+	}
+	return verdict, ""
 }
 
 // bytesInterval returns the memory for each idle connection in whole bytes. The ends are the
@@ -165,7 +177,7 @@ func (g Goal) Limit() string {
 func (c Check) Measured() string {
 	server, _ := c.Result.server(c.Goal.Server)
 	switch {
-	case c.Goal.P99 > 0:
+	case c.Goal.P99 > 0 && c.Result.Latency.ratio(c.Goal.Versus).P99.Pairs > 0:
 		return c.Result.Latency.ratio(c.Goal.Versus).P99.String()
 	case c.Goal.Bytes > 0 && len(server.IdleBytes) > 0:
 		return bytesRange(server)

@@ -17,6 +17,16 @@ func at(name string, throughput, cpu float64) ServerResult {
 	return e
 }
 
+// busyAt returns a server like at, and the shares of their CPUs that the server and the generator
+// use.
+func busyAt(name string, throughput, server, client float64) ServerResult {
+	e := at(name, throughput, 1)
+	for i := range e.Slices {
+		e.Slices[i].ServerSeconds, e.Slices[i].ClientSeconds = server, client
+	}
+	return e
+}
+
 // noisy returns a server whose ratios to others have an interval of some percent around
 // throughput.
 func noisy(name string, throughput float64) ServerResult {
@@ -98,6 +108,51 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// TestGeneratorThatIsTheLimitTellsOnlyWhatIsCertain has servers that the generator limits: they may be
+// faster.
+func TestGeneratorThatIsTheLimitTellsOnlyWhatIsCertain(t *testing.T) {
+	const limit = "not told apart: the generator is the limit: it uses "
+	tests := []struct {
+		name    string
+		c, gnet ServerResult
+		epoll   ServerResult
+		want    []string // of epoll relative to C, and to gnet
+	}{
+		{"all servers are busy", busyAt(C, 1, 0.99, 0.96), busyAt("gnet", 0.9, 0.95, 0.96), busyAt(epoll, 1, 0.91, 0.96), []string{"met", "met"}},
+		{"C may be faster", busyAt(C, 1, 0.75, 0.96), busyAt("gnet", 0.9, 0.95, 0.96), busyAt(epoll, 1, 0.95, 0.97),
+			[]string{limit + "96 % of its CPU, C 75 %", "met"}},
+		{"echod may be faster", busyAt(C, 1, 0.99, 0.9), busyAt("gnet", 1.1, 0.95, 0.9), busyAt(epoll, 1, 0.83, 0.96),
+			[]string{"met", limit + "96 % of its CPU, echod epoll 83 %"}},
+		{"C is not reached, and may be still faster", busyAt(C, 1, 0.75, 0.96), busyAt("gnet", 0.5, 0.95, 0.9), busyAt(epoll, 0.9, 0.99, 0.96), []string{"missed", "met"}},
+		{"all may be faster", busyAt(C, 1, 0.75, 0.96), busyAt("gnet", 1.1, 0.87, 0.95), busyAt(epoll, 1, 0.83, 0.96),
+			[]string{limit + "96 % of its CPU, C 75 %", limit + "96 % of its CPU, echod epoll 83 %"}},
+		{"neither is busy", busyAt(C, 1, 0.42, 0.42), busyAt("gnet", 1.1, 0.41, 0.44), busyAt(epoll, 1, 0.4, 0.41), []string{"met", "missed"}},
+		{"not measured", busyAt(C, 1, 0, 0.99), busyAt("gnet", 1.1, 0, 0.99), busyAt(epoll, 1, 0, 0.99), []string{"met", "missed"}},
+	}
+	for _, tt := range tests {
+		r := compared(Result{Workload: ChurnWorkload(), Servers: []ServerResult{tt.c, tt.epoll, tt.gnet}})
+		for i, c := range r.Checks() {
+			if got := strings.ReplaceAll(c.String(), "*", ""); got != tt.want[i] {
+				t.Errorf("%s: epoll relative to %s: got %q, want %q", tt.name, c.Goal.Base, got, tt.want[i])
+			}
+		}
+	}
+	free := compared(Result{Workload: Workload{Stream, 1000, 64, 1}, Free: true, Servers: []ServerResult{
+		busyAt("echod epoll --loops 1", 1, 0.8, 1.2), busyAt("echod epoll --loops 2", 1.1, 0.8, 1.2),
+	}})
+	if got := free.Checks()[0].String(); got != "met" {
+		t.Errorf("server and generator share their CPUs: got %q, want met", got)
+	}
+	noisy := noisy(epoll, 0.97)
+	for i := range noisy.Slices {
+		noisy.Slices[i].ServerSeconds, noisy.Slices[i].ClientSeconds = 0.83, 0.98
+	}
+	r := compared(Result{Workload: ChurnWorkload(), Servers: []ServerResult{busyAt(C, 1, 0.75, 0.96), noisy}})
+	if got, want := r.Checks()[0].String(), limit+"96 % of its CPU, echod epoll 83 %, C 75 %"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestDisturbedCaseHasNoVerdict(t *testing.T) {
 	r := compared(Result{Workload: Workload{Stream, 50, 64, 1}, Servers: []ServerResult{at(C, 1, 1), at(epoll, 0.5, 1)}})
 	r.Tried, r.Disturbed = 60, true
@@ -145,6 +200,9 @@ func TestVerdictOfTwoBuilds(t *testing.T) {
 		{"the same", at(BuildA, 1, 1), "no difference of 2 %"},
 		{"too noisy", noisy(BuildA, 1), "not told apart"},
 		{"too few", few, "not told apart: 3 pairs, want 20"},
+		{"faster, with a generator that is the limit", busyAt(BuildA, 1.1, 0.8, 0.95), "A is faster"},
+		{"slower, and may be faster", busyAt(BuildA, 0.9, 0.8, 0.95), "not told apart: the generator is the limit: it uses 95 % of its CPU, A 80 %"},
+		{"the same, and may be faster", busyAt(BuildA, 1, 0.8, 0.95), "not told apart: the generator is the limit: it uses 95 % of its CPU, A 80 %"},
 	}
 	for _, tt := range tests {
 		r := compared(Result{Workload: Workload{Stream, 50, 64, 1}, Servers: []ServerResult{at(C, 1, 1), tt.a, at(BuildB, 1, 1)}})
