@@ -150,7 +150,7 @@ func (c *cell) latencySlice(ctx context.Context, r contender, rate float64) (Sam
 		s, behind, err = c.bench(ctx, r.server.port, c.m.Workload.Conns, rate)
 		return s, time.Duration(s.ClientSeconds * float64(time.Second)), err
 	})
-	if disturbed == nil && c.Tolerance > 0 {
+	if disturbed == nil && (c.Tolerance > 0 || sample.P99 == 0) {
 		disturbed = behind
 	}
 	return sample, disturbed, err
@@ -164,6 +164,8 @@ type benchOutput struct {
 		P99       float64 `json:"latency_p99_seconds"`
 		PerSecond float64 `json:"messages_per_second"`
 		Failed    float64 `json:"failed"`
+		Local     float64 `json:"failed_local"`   // of Failed: could not be sent in time
+		Timeout   float64 `json:"failed_timeout"` // of Failed
 		Delay     float64 `json:"scheduling_delay_p99_seconds"`
 	} `json:"figures"`
 }
@@ -171,7 +173,8 @@ type benchOutput struct {
 // lateCode is the exit code of bench if it could not send on time.
 const lateCode = 3
 
-// bench runs the generator for one slice. It also returns whether it was not on time.
+// bench runs the generator for one slice. It also returns whether it was not on time. If it was, messages
+// that it could not send and timeouts are its own, and the sample may have no percentiles.
 func (b Runner) bench(ctx context.Context, port string, conns int, rate float64) (Sample, *Disturbance, error) {
 	measure, warmup := latencySlices*b.Measure, latencySlices*b.Warmup
 	ctx, cancel := context.WithTimeout(ctx, measure+warmup+sliceTimeout)
@@ -188,10 +191,14 @@ func (b Runner) bench(ctx context.Context, port string, conns int, rate float64)
 	ended := cmd.Wait()
 	late := cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == lateCode
 	var out benchOutput
-	if err := json.Unmarshal(stdout.Bytes(), &out); err != nil || ended != nil && !late || out.Figures.P99 <= 0 || out.Figures.Failed > 0 {
+	err := json.Unmarshal(stdout.Bytes(), &out)
+	f := out.Figures
+	if late {
+		f.Failed -= f.Local + f.Timeout
+	}
+	if err != nil || ended != nil && !late || f.P99 <= 0 && !late || f.Failed > 0 {
 		return Sample{}, nil, fmt.Errorf("echod bench: %w: %s", cmp.Or(ended, err, errNoResult), strings.TrimSpace(stderr.String()))
 	}
-	f := out.Figures
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	s := Sample{Seconds: out.Seconds, Messages: out.Seconds * f.PerSecond, ClientSeconds: used.Seconds(), P50: f.P50, P99: f.P99}
 	if late {

@@ -95,6 +95,16 @@ func skipIfStolen(t *testing.T, d *Disturbance) {
 	}
 }
 
+// TestSliceWithNothingInTimeIsThrownAway also when none is thrown away because it was disturbed: it has no p99.
+func TestSliceWithNothingInTimeIsThrownAway(t *testing.T) {
+	c := &cell{Runner: shortRunner(t), monitor: newMonitor(0, 1)}
+	c.Bench = benchScript(t, `{"seconds":2,"figures":{"scheduling_delay_p99_seconds":6}}`, "3")
+	r := contender{server: here(t, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7})}
+	if _, disturbed, err := c.latencySlice(t.Context(), r, 50); err != nil || disturbed == nil || *disturbed != (Disturbance{Behind, 6}) {
+		t.Errorf("got %v, %v, want that the generator was late", disturbed, err)
+	}
+}
+
 func TestLateSliceIsThrownAway(t *testing.T) {
 	c := &cell{Runner: shortRunner(t), monitor: newMonitor(0, 1)}
 	r := contender{server: here(t, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7})}
@@ -141,6 +151,7 @@ func TestTimeOfTheGeneratorIsNotThatOfOthers(t *testing.T) {
 // TestOutputOfBenchIsRead runs scripts in place of echod.
 func TestOutputOfBenchIsRead(t *testing.T) {
 	const result = benchResult
+	const noneInTime = `{"seconds":2,"figures":{"latency_p99_seconds":0,"messages_per_second":0,"failed":9,"failed_local":7,"failed_timeout":2,"scheduling_delay_p99_seconds":0.02}}`
 	tests := []struct {
 		name, output string
 		code         string
@@ -149,6 +160,9 @@ func TestOutputOfBenchIsRead(t *testing.T) {
 	}{
 		{"a result", result, "0", false, ""},
 		{"behind its schedule", result, "3", true, ""},
+		{"so far behind that nothing was sent in time", noneInTime, "3", true, ""},
+		{"nothing in time, but not behind", noneInTime, "0", false, "none came back"},
+		{"behind, and a connection failed", strings.Replace(noneInTime, `"failed":9`, `"failed":10`, 1), "3", false, "exit status 3: why"},
 		{"a wrong byte", result, "1", false, "exit status 1: why"},
 		{"nothing came back", "", "3", false, "why"},
 		{"messages failed", strings.Replace(result, `"failed":0`, `"failed":1`, 1), "0", false, "messages failed"},
@@ -164,7 +178,7 @@ func TestOutputOfBenchIsRead(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {
 					t.Errorf("got %+v, %v, want an error with %q", got, err, tt.err)
 				}
-			case err != nil || got.P50 != 0.001 || got.P99 != 0.004 || got.Seconds != 2 || got.Messages != 100:
+			case tt.output == noneInTime && got.P99 != 0 || tt.output == result && (got.P50 != 0.001 || got.P99 != 0.004 || got.Messages != 100) || err != nil || got.Seconds != 2:
 				t.Errorf("got %+v, %v, want the figures of the output", got, err)
 			case tt.behind != (behind != nil) || tt.behind && *behind != Disturbance{Behind, 0.02}:
 				t.Errorf("got %v, want behind: %v", behind, tt.behind)
