@@ -82,7 +82,11 @@ func (r Report) speeds() string {
 		if name := result.fastestOther(); name != "" {
 			fastest = name + ": " + result.short(name)
 		}
-		rows = append(rows, []string{result.title(), result.short(epoll), result.short(EchodName("net")), fastest})
+		title := result.title()
+		if result.generatorLimits(result.Servers[0].Name, epoll) != "" {
+			title += " (" + limitIsGenerator + ")"
+		}
+		rows = append(rows, []string{title, result.short(epoll), result.short(EchodName("net")), fastest})
 	}
 	return table(rows)
 }

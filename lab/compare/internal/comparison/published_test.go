@@ -84,6 +84,9 @@ func TestSummaryNamesWhatIsNotMet(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	r = compared(Result{Workload: small, Servers: []ServerResult{busyAt(C, 1, 0.75, 0.96), busyAt(epoll, 1.1, 0.83, 0.96), at("gnet", 1.2, 1)}})
+	if got, want := (Report{Results: []Result{r}}).speeds(), "\n| 50×64 B (the generator is the limit) | 1.10"; !strings.Contains(got, want) {
+		t.Errorf("README: want %q in\n%s", want, got)
+	}
 	if got, want := r.goalSummary(), "not told apart, the generator is the limit: epoll/C, epoll/gnet"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
