@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build dist test race vet lint cross fuzz mutate simulate conformance soak bench bench-engines bench-uring compare growth matrix matrix-quick inject inject-quick cluster vulncheck clean
+.PHONY: build dist test race vet lint cross fuzz mutate simulate conformance soak bench bench-engines bench-uring compare profile growth matrix matrix-quick inject inject-quick cluster vulncheck clean
 
 build: ## the binary, static, at bin/echod
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/echod ./cmd/echod
@@ -55,6 +55,9 @@ bench-uring: ## io_uring against epoll, in C
 compare: ## echod against C and other Go servers; CELL=50x64x1 for one workload, with A=PROGRAM B=REVISION for two builds; QUICK=1 only tests it
 	cd lab/compare && $(GO) run ./cmd/compare $(if $(CELL),-only $(CELL),-out results) \
 		$(if $(A)$(B),-a '$(call BUILD,$(A))' -b '$(call BUILD,$(B))') $(if $(QUICK),-quick) $(COMPARE)
+
+profile: ## cmd/echod/default.pgo, the profile with which go build compiles echod, within a minute
+	sh .ci/profile
 
 growth: ## how the cost of each engine grows with the number of connections, in seven minutes: writes the documents, too
 	cd lab/compare && $(GO) run ./cmd/compare -growth -out results $(GROWTH)
