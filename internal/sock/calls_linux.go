@@ -115,9 +115,12 @@ func (c Calls) Eventfd() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "eventfd"), nil
 }
 
+// increment is 1, as eventfd(2) reads it.
+var increment = binary.NativeEndian.AppendUint64(nil, 1)
+
 // Signal adds 1 to the counter of the eventfd, which overflows only after 2⁶⁴−2 calls.
 func (c Calls) Signal(eventfd uintptr) syscall.Errno {
-	_, errno := c.kernel().Write(int(eventfd), binary.NativeEndian.AppendUint64(nil, 1))
+	_, errno := c.kernel().Write(int(eventfd), increment)
 	return errno
 }
 

@@ -23,9 +23,16 @@ type yield struct {
 	calls sock.Calls
 	event *os.File // nil on a system without eventfd(2), or on a simulated kernel: wait sleeps
 	raw   syscall.RawConn
+	step  func(fd uintptr) (done bool) // signalOnce; made once: it is an allocation
 
 	mu      sync.Mutex
-	polling chan struct{} // closed when the current poll has ended; nil if there is none
+	ended   sync.Cond // a poll has ended
+	polling bool      // a goroutine polls
+	polls   uint64    // how many have ended
+
+	// These belong to the goroutine that polls.
+	signalled bool
+	errno     syscall.Errno // of the signal
 }
 
 func (y *yield) open(calls sock.Calls) error {
@@ -36,7 +43,8 @@ func (y *yield) open(calls sock.Calls) error {
 	case err != nil:
 		return err
 	}
-	y.calls, y.event = calls, event
+	y.calls, y.event, y.step = calls, event, y.signalOnce
+	y.ended.L = &y.mu
 	y.raw, err = event.SyscallConn()
 	return err
 }
@@ -55,33 +63,37 @@ func (y *yield) wait() {
 // the eventfd would go to the one that runs already, again and again, and others would wait as long.
 func (y *yield) join() (polled bool) {
 	y.mu.Lock()
-	if polling := y.polling; polling != nil {
-		y.mu.Unlock()
-		<-polling
+	defer y.mu.Unlock()
+	if y.polling {
+		for before := y.polls; before == y.polls; {
+			y.ended.Wait()
+		}
 		return true
 	}
-	polling := make(chan struct{})
-	y.polling = polling
+	y.polling = true
 	y.mu.Unlock()
 	polled = y.poll()
 	y.mu.Lock()
-	y.polling = nil
-	y.mu.Unlock()
-	close(polling)
+	y.polling = false
+	y.polls++
+	y.ended.Broadcast()
 	return polled
 }
 
 // poll returns false if the eventfd is closed or cannot be written.
 func (y *yield) poll() (polled bool) {
-	var written bool
-	var errno syscall.Errno
-	err := y.raw.Read(func(fd uintptr) (done bool) {
-		if written {
-			return true // the poller has returned this goroutine
-		}
-		written = true
-		errno = y.calls.Signal(fd)
-		return errno != 0
-	})
-	return err == nil && errno == 0
+	y.signalled, y.errno = false, 0
+	err := y.raw.Read(y.step)
+	return err == nil && y.errno == 0
+}
+
+// signalOnce is what RawConn.Read calls, first at once: it signals and returns false, so the
+// goroutine waits for the poller. When the poller has returned it, the second call ends the poll.
+func (y *yield) signalOnce(fd uintptr) (done bool) {
+	if y.signalled {
+		return true
+	}
+	y.signalled = true
+	y.errno = y.calls.Signal(fd)
+	return y.errno != 0
 }

@@ -146,6 +146,13 @@ func TestYieldWritesOnceAndDoesNotSleep(t *testing.T) {
 	}
 }
 
+func TestYieldAllocatesNothing(t *testing.T) {
+	s := newPolled(t, &polledKernel{})
+	if n := testing.AllocsPerRun(100, s.yield.wait); n != 0 {
+		t.Errorf("got %v allocations, want none", n)
+	}
+}
+
 func TestYieldEndsWithoutAPoll(t *testing.T) {
 	failed := func(errno sys.Errno) *polledKernel {
 		return &polledKernel{write: func(int, []byte) (int, sys.Errno) { return 0, errno }}
