@@ -13,6 +13,9 @@ import (
 // Folders is folders.
 var Folders = folders
 
+// RestrictFiles is restrictFiles.
+var RestrictFiles = restrictFiles
+
 // The system calls of the filter.
 var (
 	Allowed      = slices.Clone(allowed)

@@ -70,7 +70,8 @@ func rules(needs Needs) []landlock.Rule {
 		allow(llsys.AccessFSReadFile, folders(file)...)
 	}
 	for _, socket := range needs.Sockets {
-		allow(llsys.AccessFSRemoveFile, filepath.Dir(socket))
+		// It exists: the socket is in it. Were it ignored, the file could not be removed later.
+		all = append(all, landlock.PathAccess(llsys.AccessFSRemoveFile, filepath.Dir(socket)))
 	}
 	if strings.HasPrefix(needs.Manager, "/") {
 		allow(llsys.AccessFSResolveUnix, filepath.Dir(needs.Manager))

@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 		exitOn(err)
 		exitOn(json.NewEncoder(os.Stdout).Encode(results))
 		return
+	case os.Getenv(socketVariable) != "":
+		_, err := sandbox.RestrictFiles(sandbox.Needs{Sockets: []string{os.Getenv(socketVariable)}})
+		exitOn(err)
+		return
 	case os.Getenv(asEchod) != "":
 		sandbox.DieWhenRefused()
 		os.Exit(cli.Main())
