@@ -180,7 +180,7 @@ func (r Result) Discards() int {
 	return n
 }
 
-// busy is the least share of its CPU that the slower of server and generator uses.
+// busy is the share of its CPU from which on a server or a generator counts as busy.
 const busy = 0.9
 
 // limitIsGenerator is the beginning of what generatorLimits returns.
