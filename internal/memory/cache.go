@@ -33,8 +33,8 @@ type Cache struct {
 	fewest   [sizes]int       // the lowest length of each list since the last trim
 	held     int64            // bytes of buffers in use
 	spare    int64            // bytes in free
-	reserved int64            // most, or 0
-	inUse    bool             // reserved memory is in use: a Reserve without Unreserve or Get
+	reserved int64            // what is left of the last Reserve, at most most
+	inUse    bool             // reserved memory is in use: a Reserve without Unreserve
 	needed   bool             // reserved memory was in use since the last trim
 	closed   bool
 }
@@ -73,16 +73,15 @@ func (c *Cache) Get(n int) *Buffer {
 }
 
 // charge counts n bytes for a new buffer: as part of the reserved memory if that is in
-// use, else as new memory of the pool. It returns false if there is no memory.
+// use and has enough, else as new memory of the pool. It returns false if there is no memory.
 func (c *Cache) charge(n int64) bool {
 	p := c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.mu.Lock()
-	reserved := c.inUse
+	reserved := c.inUse && c.reserved >= n
 	if reserved {
-		p.used -= c.reserved - n
-		c.reserved, c.inUse = 0, false
+		c.reserved -= n
 		c.held += n
 	}
 	c.mu.Unlock()
@@ -119,14 +118,15 @@ func (b *Buffer) Release() {
 	c.pool.notifySpare()
 }
 
-// Reserve ensures that the next Get succeeds, whatever size it asks for. It returns false
-// if there is not enough memory, or if the queue has a Waiter, who comes first. The
-// reservation ends with that Get or with Unreserve. Until then Reserve has no effect and
-// returns true.
+// Reserve ensures that the next Gets succeed, as long as their buffers together have no
+// more bytes than the largest buffer. It returns false if there is not enough memory, or if
+// the queue has a Waiter, who comes first. The reservation ends with Unreserve. Until then
+// Reserve replaces what Get has used of it.
 func (c *Cache) Reserve() bool {
 	p := c.pool
+	most := int64(c.most)
 	c.mu.Lock()
-	if c.inUse || c.reserved > 0 && !p.Waiting() {
+	if c.reserved == most && (c.inUse || !p.Waiting()) {
 		c.inUse, c.needed = true, true
 		c.mu.Unlock()
 		return true
@@ -138,12 +138,16 @@ func (c *Cache) Reserve() bool {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.claim(int64(c.most)) {
+	c.mu.Lock()
+	p.used -= c.reserved // what is left is part of the new claim
+	c.reserved = 0
+	c.mu.Unlock()
+	if !p.claim(most) {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reserved, c.inUse, c.needed = int64(c.most), true, true
+	c.reserved, c.inUse, c.needed = most, true, true
 	return true
 }
 

@@ -16,7 +16,7 @@ type model struct {
 	limit    int64
 	caches   []*Cache
 	most     []int64
-	reserved []bool
+	reserved []int64 // what is left of the reservation of each cache
 	held     []*Buffer
 }
 
@@ -24,7 +24,7 @@ func newModel(t *testing.T, limit int64, most ...int) *model {
 	m := &model{t: t, pool: NewPool(limit, nil), limit: limit}
 	for _, n := range most {
 		m.caches = append(m.caches, m.pool.NewCache(n))
-		m.most, m.reserved = append(m.most, int64(n)), append(m.reserved, false)
+		m.most, m.reserved = append(m.most, int64(n)), append(m.reserved, 0)
 	}
 	return m
 }
@@ -34,10 +34,8 @@ func (m *model) taken() (n int64) {
 	for _, b := range m.held {
 		n += int64(len(b.Bytes))
 	}
-	for i, r := range m.reserved {
-		if r {
-			n += m.most[i]
-		}
+	for _, left := range m.reserved {
+		n += left
 	}
 	return n
 }
@@ -46,7 +44,9 @@ func (m *model) get(cache, n int) {
 	m.t.Helper()
 	c := m.caches[cache]
 	need := min(int64(1)<<(sizeOf(min(n, c.most))+smallest), int64(c.most))
-	possible := m.reserved[cache] || m.taken()+need <= m.limit
+	reserved := m.reserved[cache] >= need
+	possible := reserved || m.taken()+need <= m.limit
+	before := m.pool.Spare()
 	b := c.Get(n)
 	if (b != nil) != possible {
 		m.t.Fatalf("Get(%d) with %d of %d taken: got %v, want a buffer: %v", n, m.taken(), m.limit, b != nil, possible)
@@ -57,9 +57,9 @@ func (m *model) get(cache, n int) {
 	if int64(len(b.Bytes)) != need {
 		m.t.Fatalf("Get(%d): got %d bytes, want %d", n, len(b.Bytes), need)
 	}
-	c.mu.Lock()
-	m.reserved[cache] = c.inUse // a spare buffer does not use the reserved memory
-	c.mu.Unlock()
+	if reserved && m.pool.Spare() == before { // a spare buffer does not use the reserved memory
+		m.reserved[cache] -= need
+	}
 	for _, other := range m.held {
 		if other == b || &other.Bytes[0] == &b.Bytes[0] {
 			m.t.Fatal("one buffer has two users")
@@ -78,16 +78,19 @@ func (m *model) release(i int) {
 
 func (m *model) reserve(cache int) {
 	m.t.Helper()
-	possible := m.reserved[cache] || m.taken()+m.most[cache] <= m.limit
+	possible := m.taken()-m.reserved[cache]+m.most[cache] <= m.limit
 	if got := m.caches[cache].Reserve(); got != possible {
 		m.t.Fatalf("Reserve with %d of %d taken: got %v, want %v", m.taken(), m.limit, got, possible)
 	}
-	m.reserved[cache] = possible
+	m.reserved[cache] = 0
+	if possible {
+		m.reserved[cache] = m.most[cache]
+	}
 }
 
 func (m *model) unreserve(cache int) {
 	m.caches[cache].Unreserve()
-	m.reserved[cache] = false
+	m.reserved[cache] = 0
 }
 
 // check compares the numbers of the pool with the model.

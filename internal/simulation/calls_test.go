@@ -55,7 +55,7 @@ var costs = []struct {
 	}, {
 		"a message on each of three connections, at once",
 		connected(3), events(sends(0, 1, 2)),
-		"wait recv send recv send recv send",
+		"wait recv recv recv send send send",
 		"recv send recv recv send recv recv send recv",
 	}, {
 		"an hour without a message",

@@ -171,7 +171,7 @@ func draw(seed uint64) plan {
 		seed:       seed,
 		engine:     pick(r, engineNames...),
 		loops:      1 + r.IntN(3),
-		buffer:     pick(r, 64, 200, 4096),
+		buffer:     pick(r, 64, 200, 4096, 64<<10),
 		maxConns:   pick(r, 100, 100, 1, 2, 5),
 		perAddress: pick(r, 0, 0, 0, 1, 2),
 		idle:       pick(r, 0, 0, 20*time.Second, time.Minute),

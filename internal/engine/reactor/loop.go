@@ -29,12 +29,16 @@ type loop struct {
 	log    *slog.Logger
 	budget *engine.Budget
 
-	buffer   []byte // of every receive
-	cache    *memory.Cache
-	reserved bool // cache has memory for a receive of this iteration
-	table    *table
-	lists    [numLists]connList
-	ended    []int32 // descriptors to close at the end of the iteration
+	buffer       []byte     // of every receive
+	received     []received // what is in the buffer, to be sent back
+	filled       int        // its length
+	mostReceived int        // how many receives may come before their sends
+	laterReceive int        // the size of each after the first
+	cache        *memory.Cache
+	reserved     bool // cache has memory for the receives of this iteration
+	table        *table
+	lists        [numLists]connList
+	ended        []int32 // descriptors to close at the end of the iteration
 
 	clock       int64 // the time of this iteration; 0 until it is needed
 	lastEvent   int64 // the time of the last iteration with an event, for busy polling
@@ -86,6 +90,7 @@ func newLoop(s *server, cfg engine.Config, newPoller pollerMaker) (*loop, error)
 	for i := range l.lists {
 		l.lists[i] = newConnList(s.table)
 	}
+	l.sizeReceives()
 	p, errno := newPoller(s.k)
 	if errno != 0 {
 		return nil, fmt.Errorf("%s: %w", s.name, os.NewSyscallError("poller", errno))
@@ -135,6 +140,7 @@ func (l *loop) iterate(timeout int) error {
 	for _, ev := range events {
 		if ev.Tag == 0 {
 			if h := l.handlers[ev.FD]; h != nil {
+				l.sendReceived() // h may look at any stream
 				h.handleReadable(l)
 			}
 			continue
@@ -149,12 +155,13 @@ func (l *loop) iterate(timeout int) error {
 			l.backOff(c)
 		}
 	}
+	l.sendReceived()
 	if len(events) > 0 && l.busyPoll > 0 {
 		l.lastEvent = l.now()
 	}
 	l.checkShutdown()
 	l.checkDeadlines()
-	l.cache.Unreserve() // what serve has reserved and not used
+	l.cache.Unreserve() // what the receives have not used
 	l.reserved = false
 	slotFree := l.slotFree.Swap(false)
 	for _, ln := range l.listeners {

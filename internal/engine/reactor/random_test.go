@@ -3,6 +3,7 @@
 package reactor
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,11 +19,16 @@ import (
 func TestRandomActionsUnderRandomFaults(t *testing.T) {
 	for _, e := range pollers {
 		t.Run(e.name, func(t *testing.T) {
+			dir := t.TempDir()
 			rapid.Check(t, func(t *rapid.T) {
-				sc := drawScenario(t)
+				sc := drawScenario(t, dir)
 				r, err := newRig(e.make, sc, nil, nil)
 				if err != nil {
 					t.Fatal(err)
+				}
+				for range rapid.IntRange(0, 4).Draw(t, "pairs of peers at first") {
+					r.dial()
+					r.dialUnix()
 				}
 				r.k.SetScript(rapid.SliceOfN(decisions, 0, 400).Draw(t, "script"))
 				t.Repeat(actions(r))
@@ -37,15 +43,18 @@ func TestRandomActionsUnderRandomFaults(t *testing.T) {
 	}
 }
 
-// drawScenario chooses the limits.
-func drawScenario(t *rapid.T) scenario {
+// drawScenario chooses the limits and the buffer. A socket file is in dir.
+func drawScenario(t *rapid.T, dir string) scenario {
+	buffer := rapid.SampledFrom([]int{rigBuffer, 64 << 10}).Draw(t, "buffer")
 	return scenario{
-		loops: rapid.IntRange(1, 2).Draw(t, "loops"),
-		idle:  rapid.SampledFrom([]time.Duration{0, 10 * time.Second}).Draw(t, "idle timeout"),
+		path:   filepath.Join(dir, "s"),
+		buffer: buffer,
+		loops:  rapid.IntRange(1, 2).Draw(t, "loops"),
+		idle:   rapid.SampledFrom([]time.Duration{0, 10 * time.Second}).Draw(t, "idle timeout"),
 		limit: engine.Limits{
 			MaxConns:      rapid.SampledFrom([]int{100, 1, 3}).Draw(t, "connections"),
 			MaxConnsPerIP: rapid.SampledFrom([]int{0, 2}).Draw(t, "per address"),
-			MaxMemory:     rapid.SampledFrom([]int64{1 << 20, 1, rigBuffer, 3 * rigBuffer}).Draw(t, "memory"),
+			MaxMemory:     rapid.SampledFrom([]int64{1 << 20, 1, int64(buffer), 3 * int64(buffer)}).Draw(t, "memory"),
 		},
 	}
 }
@@ -70,11 +79,18 @@ func actions(r *rig) map[string]func(*rapid.T) {
 	}
 	return map[string]func(*rapid.T){
 		"dial":       func(*rapid.T) { r.dial() },
+		"dial unix":  func(*rapid.T) { r.dialUnix() },
 		"iterate":    func(*rapid.T) { r.iterate() },
 		"list peers": func(*rapid.T) { r.topPeers() },
 		"send": peer(func(t *rapid.T, p *sim.Peer) {
 			r.send(p, rapid.IntRange(1, 4*rigBuffer).Draw(t, "bytes"))
 		}),
+		"all send": func(t *rapid.T) {
+			n := rapid.IntRange(1, rigBuffer).Draw(t, "bytes")
+			for _, p := range r.peers {
+				r.send(p, n)
+			}
+		},
 		"read": peer(func(t *rapid.T, p *sim.Peer) {
 			p.Read(rapid.IntRange(1, 2*rigBuffer).Draw(t, "bytes"))
 		}),

@@ -4,7 +4,7 @@
 // and epoll. They are one event loop with three pollers, which are in package poll.
 //
 // A loop asks its poller which descriptors are ready, and does one recv and one send for
-// each. Sockets are non-blocking, so one thread serves thousands of peers, and a peer
+// each. A few short receives come before their sends. Sockets are non-blocking, so one thread serves thousands of peers, and a peer
 // that is not ready costs no time.
 //
 // Read loop.go first, then stream.go: these two are the path of a message.

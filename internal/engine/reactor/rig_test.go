@@ -129,12 +129,15 @@ func (r *rig) wait(d time.Duration) {
 }
 
 func (r *rig) dial() *sim.Peer {
-	var p *sim.Peer
-	if r.path != "" {
-		p = r.k.DialUnix(r.path)
-	} else {
-		p = r.k.Dial(r.port)
+	if r.srv.specs[0].Network == "unix" {
+		return r.dialUnix()
 	}
+	return r.add(r.k.Dial(r.port))
+}
+
+func (r *rig) dialUnix() *sim.Peer { return r.add(r.k.DialUnix(r.path)) }
+
+func (r *rig) add(p *sim.Peer) *sim.Peer {
 	r.peers = append(r.peers, p)
 	return p
 }

@@ -3,9 +3,11 @@
 package reactor
 
 import (
+	"cmp"
 	"time"
 
 	"echod/internal/engine"
+	"echod/internal/sock"
 	"echod/internal/sys/sim"
 )
 
@@ -14,7 +16,8 @@ type scenario struct {
 	name    string
 	loops   int
 	network string // "" means tcp
-	path    string // of a unix socket
+	path    string // of a unix socket; beside tcp if that is the network
+	buffer  int    // 0 means rigBuffer
 	limit   engine.Limits
 	idle    time.Duration       // the idle timeout
 	steps   func(e environment) // afterwards, peers that have not finished half-close
@@ -187,14 +190,19 @@ func (sc scenario) config() engine.Config {
 	if sc.limit.MaxConns == 0 {
 		sc.limit.MaxConns = 100
 	}
-	spec := loopback()
-	if sc.network != "" {
-		spec.Network, spec.Path = sc.network, sc.path
+	spec, onUnix := loopback(), sock.Spec{Network: "unix", Path: sc.path}
+	spec.Network = cmp.Or(sc.network, "tcp")
+	listeners := []engine.Listener{{Spec: spec}}
+	switch {
+	case sc.network == "unix":
+		listeners[0].Spec = onUnix
+	case sc.path != "":
+		listeners = append(listeners, engine.Listener{Spec: onUnix})
 	}
 	return engine.Config{
-		Listeners:    []engine.Listener{{Spec: spec}},
+		Listeners:    listeners,
 		Loops:        max(sc.loops, 1),
-		Buffer:       rigBuffer,
+		Buffer:       cmp.Or(sc.buffer, rigBuffer),
 		IdleTimeout:  sc.idle,
 		StallTimeout: 5 * time.Minute,
 		Budget:       engine.NewBudget(sc.limit),

@@ -105,6 +105,7 @@ func (l *loop) checkDeadlines() {
 			}
 		}
 	}
+	l.sendReceived()
 }
 
 // overdue returns the first connection on list if its deadline has passed, else nil.
