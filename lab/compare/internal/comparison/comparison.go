@@ -2,9 +2,8 @@
 // load, in slices of a fraction of a second, with the server on one CPU and the client on
 // another. The results are ratios, because a rate is valid only for one machine at one time.
 //
-// A Case is a workload and the servers that are compared under it. A Runner runs it: all
-// servers and their load generators stay up, and each round has one slice of each server, in
-// random order. A Report has the samples and the intervals. The tables and the chart are made
+// A Case is a workload and the servers that are compared under it. A Runner runs it: each
+// round has one slice of each server, in random order, with new processes. A Report has the samples and the intervals. The tables and the chart are made
 // from the report.
 //
 // It runs only on Linux: it uses taskset(1) and proc_stat(5).

@@ -107,7 +107,7 @@ func (b Runner) startContender(ctx context.Context, c Server, m Case) (contender
 		}
 		all.generators = append(all.generators, g)
 	}
-	if _, err := all.slice(b.Measure, b.Warmup); err != nil {
+	if _, err := all.slice(b.Warmup, b.Warmup); err != nil {
 		all.stop()
 		return contender{}, fmt.Errorf("load %s with %s: %w", c.Name, m.Workload, err)
 	}

@@ -73,16 +73,16 @@ func (c *cell) measureLatency(ctx context.Context, progress func(int, Result)) {
 	}
 	l := &Latency{Result: Result{Workload: c.m.Workload}}
 	c.result.Latency = l
-	var running []contender
+	var measured []int
 	for i, e := range c.result.Servers {
 		if c.result.measuresLatency(i) {
-			running = append(running, c.running[i])
+			measured = append(measured, i)
 			l.Servers = append(l.Servers, ServerResult{Name: e.Name})
 		}
 	}
 	peak := median(Throughput.Values(base))
 	share, err := findShare(func(share float64) (*Disturbance, error) {
-		_, disturbed, err := c.latencySlice(ctx, running[0], share*peak)
+		_, disturbed, err := c.latencySlice(ctx, measured[0], share*peak)
 		return disturbed, err
 	})
 	if err != nil {
@@ -91,9 +91,9 @@ func (c *cell) measureLatency(ctx context.Context, progress func(int, Result)) {
 	}
 	l.Rate, l.Share = share*peak, share
 	for round := range c.LatencyPairs {
-		for _, i := range c.random.Perm(len(running)) {
+		for _, i := range c.random.Perm(len(measured)) {
 			if l.Servers[i].Failure == "" {
-				l.take(round, i, func() (Sample, *Disturbance, error) { return c.latencySlice(ctx, running[i], l.Rate) })
+				l.take(round, i, func() (Sample, *Disturbance, error) { return c.latencySlice(ctx, measured[i], l.Rate) })
 			}
 		}
 		l.compare(c.Seed)
@@ -144,7 +144,12 @@ func (l *Latency) decided() bool {
 }
 
 // latencySlice runs one slice of latency, and returns what disturbed it.
-func (c *cell) latencySlice(ctx context.Context, r contender, rate float64) (Sample, *Disturbance, error) {
+func (c *cell) latencySlice(ctx context.Context, server int, rate float64) (Sample, *Disturbance, error) {
+	r, done, err := c.contender(ctx, server)
+	if err != nil {
+		return Sample{}, nil, err
+	}
+	defer done()
 	var behind *Disturbance
 	sample, disturbed, err := c.watch(r, func() (s Sample, ended time.Duration, err error) {
 		s, behind, err = c.bench(ctx, r.server.port, c.m.Workload.Conns, rate)

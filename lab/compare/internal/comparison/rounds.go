@@ -20,17 +20,26 @@ const (
 	tooMany      = 0.5 // of all slices: then the case ends
 )
 
+// mostNew is the most connections of a case whose slices have new processes. To open more
+// takes longer than a slice.
+const mostNew = 1000
+
+// staysUp reports whether the processes of a case stay up for all of its slices. Two
+// processes of one program can differ by a tenth for as long as they run, e.g. by where their
+// memory is. If each slice has new ones, this is a part of the interval.
+func (m Case) staysUp() bool { return m.Workload.Conns > mostNew }
+
 // cell is a case that runs.
 type cell struct {
 	Runner
 	m       Case
 	monitor monitor
 	random  *rand.Rand
-	running []contender // by server; without generators if it failed
+	running []contender // by server: those that stay up
 	pairs   []Versus
 	result  *Result
 	// run runs one slice of a server, and returns what disturbed it.
-	run func(server int) (Sample, *Disturbance, error)
+	run func(ctx context.Context, server int) (Sample, *Disturbance, error)
 }
 
 // Run runs a case. It calls progress after each round, with the number of the round. It
@@ -46,7 +55,6 @@ func (b Runner) Run(ctx context.Context, m Case, progress func(round int, soFar 
 	}
 	c := b.newCell(m, &result)
 	defer c.stop()
-	c.start(ctx)
 	c.rounds(ctx, progress)
 	result.Comparisons = nil // those of servers that failed later
 	c.compare(c.pairs)
@@ -91,19 +99,24 @@ func (m Case) versus() []Versus {
 	return append(all, m.Pairs...)
 }
 
-// start starts the servers one after another.
-func (c *cell) start(ctx context.Context) {
-	for i, s := range c.m.Servers {
-		if ctx.Err() != nil {
-			return
-		}
-		var err error
-		if c.running[i], err = c.startContender(ctx, s, c.m); err != nil {
-			c.result.Servers[i].Failure = err.Error()
-		}
+// contender returns a server with its generators. They are new, unless they stay up. The
+// caller calls done after its slice.
+func (c *cell) contender(ctx context.Context, server int) (r contender, done func(), err error) {
+	keep := func() {}
+	if r = c.running[server]; r.server != nil {
+		return r, keep, nil
 	}
+	if r, err = c.startContender(ctx, c.m.Servers[server], c.m); err != nil {
+		return r, nil, err
+	}
+	if c.m.staysUp() {
+		c.running[server] = r
+		return r, keep, nil
+	}
+	return r, r.stop, nil
 }
 
+// stop stops the processes that stay up.
 func (c *cell) stop() {
 	for i, r := range c.running {
 		if r.server != nil {
@@ -126,7 +139,7 @@ func (c *cell) rounds(ctx context.Context, progress func(int, Result)) {
 		}
 		c.random.Shuffle(len(taking), func(i, j int) { taking[i], taking[j] = taking[j], taking[i] })
 		for _, server := range taking {
-			c.result.take(round, server, func() (Sample, *Disturbance, error) { return c.run(server) })
+			c.result.take(round, server, func() (Sample, *Disturbance, error) { return c.run(ctx, server) })
 		}
 		undecided = slices.DeleteFunc(slices.Clone(undecided), c.decided)
 		progress(round, *c.result)
@@ -205,9 +218,13 @@ func (r *Result) isDisturbed() bool {
 	return r.Disturbed
 }
 
-// slice runs one slice of a server that runs.
-func (c *cell) slice(server int) (Sample, *Disturbance, error) {
-	r := c.running[server]
+// slice runs one slice of a server.
+func (c *cell) slice(ctx context.Context, server int) (Sample, *Disturbance, error) {
+	r, done, err := c.contender(ctx, server)
+	if err != nil {
+		return Sample{}, nil, err
+	}
+	defer done()
 	return c.watch(r, func() (Sample, time.Duration, error) {
 		s, err := r.slice(c.Measure, c.Warmup)
 		return s, 0, err

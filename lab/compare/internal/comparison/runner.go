@@ -53,10 +53,15 @@ func (b Runner) Expected(m Case) time.Duration {
 	const pairs = 40                       // until a comparison is decided
 	servers := time.Duration(len(m.Servers))
 	conns := time.Duration(m.Workload.Conns) * dial
+	begin := start + conns + 2*b.Warmup // of a server and its generator
 	if m.Workload.Kind == Idle {
-		return servers * time.Duration(min(idleRounds, b.MaxPairs)) * (start + conns + 2*memorySettleTime)
+		return servers * time.Duration(min(idleRounds, b.MaxPairs)) * (begin + 2*memorySettleTime)
 	}
-	rounds := time.Duration(min(pairs, b.MaxPairs)) * (servers + 1) * (b.Warmup + b.Measure + overhead)
+	slice := b.Warmup + b.Measure + overhead
+	if !m.staysUp() {
+		slice += begin
+	}
+	rounds := time.Duration(min(pairs, b.MaxPairs)) * (servers + 1) * slice
 	if b.Limit > 0 {
 		rounds = min(rounds, b.Limit)
 	}
@@ -64,14 +69,14 @@ func (b Runner) Expected(m Case) time.Duration {
 		conns *= 4 // the shares of the loops are counted three times
 	}
 	if b.Costs && !m.Free {
-		rounds += servers * (start + conns + b.Warmup + (2*costSlices+1)*b.Measure)
+		rounds += servers * (begin + (2*costSlices+1)*b.Measure)
 	}
 	if b.latency(m) {
 		const compared = 4 // C, the same again, and two engines
 		slices := time.Duration(b.LatencyPairs+2) * compared
-		rounds += slices * (start + conns + latencySlices*(b.Warmup+b.Measure))
+		rounds += slices * (begin + conns + latencySlices*(b.Warmup+b.Measure))
 	}
-	return (servers+1)*(start+conns) + rounds
+	return (servers+1)*begin + rounds
 }
 
 // cpus returns both CPUs as a list for taskset(1) and the load generators.

@@ -20,7 +20,7 @@ func simulate(seed uint64, throughput float64) (Result, int) {
 	c := b.newCell(m, &result)
 	random := rand.New(rand.NewPCG(seed, 1))
 	speed := 1.0
-	c.run = func(server int) (Sample, *Disturbance, error) {
+	c.run = func(_ context.Context, server int) (Sample, *Disturbance, error) {
 		speed *= 1 + 0.005*random.NormFloat64()
 		if random.IntN(10) == 0 {
 			return Sample{}, &Disturbance{Stolen, 0.01}, nil
