@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -57,6 +58,9 @@ const (
 	// with ten thousand slots it must not delay messages.
 	sweepEvery = int64(20 * time.Millisecond)
 	sweepBatch = 1000
+	// turnBatch is how many sockets are read before anything is sent. Calls of one kind in a
+	// row cost less: the kernel's code for them is in the processor's caches.
+	turnBatch = 16
 )
 
 func newLoop(r *run, k sys.Kernel) (driver, error) {
@@ -191,20 +195,28 @@ func (l *loop) turn(wait time.Duration) error {
 		return os.NewSyscallError("epoll_pwait", errno)
 	}
 	now := l.now()
-	for _, event := range events {
-		s := &l.slots[event.Tag]
-		switch {
-		case s.state == connecting:
-			l.finishConnect(s)
-		case event.Ready == poll.Writable: // advance sends
-		case l.batch != nil:
-			l.receiveDatagrams(s)
-		case s.state == open:
-			l.receive(s)
+	for group := range slices.Chunk(events, turnBatch) {
+		for _, event := range group {
+			l.receive(&l.slots[event.Tag], event.Ready)
 		}
-		l.advance(s, now)
+		for _, event := range group {
+			l.advance(&l.slots[event.Tag], now)
+		}
 	}
 	return nil
+}
+
+// receive does what an event asks for, except to send.
+func (l *loop) receive(s *loopSlot, ready poll.Conditions) {
+	switch {
+	case s.state == connecting:
+		l.finishConnect(s)
+	case ready == poll.Writable: // advance sends
+	case l.batch != nil:
+		l.receiveDatagrams(s)
+	case s.state == open:
+		l.receiveBytes(s)
+	}
 }
 
 // sweep checks some of the slots: for timeouts, and for connections to make again.
@@ -298,8 +310,8 @@ func (l *loop) watch(s *loopSlot, interest poll.Conditions) bool {
 	return false
 }
 
-// receive reads from a stream once.
-func (l *loop) receive(s *loopSlot) {
+// receiveBytes reads from a stream once.
+func (l *loop) receiveBytes(s *loopSlot) {
 	n, errno := l.k.Recv(s.fd, l.in, 0)
 	switch now := l.now(); {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
