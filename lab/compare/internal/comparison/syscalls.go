@@ -21,8 +21,7 @@ type syscallCounter struct {
 }
 
 // countSyscalls starts to count the system calls of all threads of a process, also of those
-// that start later. It needs CAP_PERFMON, or root, and
-// /sys/kernel/tracing.
+// that start later. It needs CAP_PERFMON, or root, and /sys/kernel/tracing.
 func countSyscalls(pid int) (*syscallCounter, error) {
 	tracepoint, err := sysEnter()
 	if err != nil {
@@ -44,6 +43,9 @@ func sysEnter() (uint64, error) {
 	text, err := os.ReadFile("/sys/kernel/tracing" + event)
 	if errors.Is(err, fs.ErrNotExist) {
 		text, err = os.ReadFile("/sys/kernel/debug/tracing" + event)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: as root, mount -t tracefs tracefs /sys/kernel/tracing", err)
 	}
 	if err != nil {
 		return 0, err
