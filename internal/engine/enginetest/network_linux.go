@@ -175,9 +175,9 @@ func (t trial) listenOnLinks() linkListener {
 	return linkListener{t, fd}
 }
 
-// arrival waits for a datagram between these addresses and returns the name of the link
-// on which it arrived, "" if none arrives for a second.
-func (l linkListener) arrival(from netip.AddrPort, to netip.Addr) string {
+// arrival waits for a datagram with that payload between these addresses. It returns the name
+// of the link on which it arrived, "" if none arrives for a second.
+func (l linkListener) arrival(from netip.AddrPort, to netip.Addr, payload string) string {
 	l.t.Helper()
 	b := make([]byte, 2048)
 	for {
@@ -192,7 +192,7 @@ func (l linkListener) arrival(from netip.AddrPort, to netip.Addr) string {
 			l.t.Fatalf("receive on every link: %v", err)
 		}
 		if p := b[:n]; n < 28 || p[0] != 0x45 || p[9] != syscall.IPPROTO_UDP || netip.AddrFrom4([4]byte(p[12:])) != from.Addr() ||
-			netip.AddrFrom4([4]byte(p[16:])) != to || binary.BigEndian.Uint16(p[20:]) != from.Port() {
+			netip.AddrFrom4([4]byte(p[16:])) != to || binary.BigEndian.Uint16(p[20:]) != from.Port() || string(p[28:]) != payload {
 			continue
 		}
 		link, err := net.InterfaceByIndex(at.(*syscall.SockaddrLinklayer).Ifindex)
