@@ -362,3 +362,21 @@ func TestLoopSleepsUntilShortlyBeforeAMessageIsDue(t *testing.T) {
 		}
 	}
 }
+
+// Up to 16 receives come before their sends.
+func TestLoopReceivesBeforeItSends(t *testing.T) {
+	s := newSimulation(t, "tcp", func(p *Plan) { p.Conns, p.Messages = 20, 60 })
+	s.run(t)
+	longest, row := 0, 0
+	for _, call := range s.k.Trace() {
+		switch call {
+		case sim.Recv:
+			row++
+		case sim.Send: // the last receives have none
+			longest, row = max(longest, row), 0
+		}
+	}
+	if longest != 16 {
+		t.Errorf("got %d receives before a send, want 16: 20 sockets are ready at once", longest)
+	}
+}
