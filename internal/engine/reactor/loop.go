@@ -32,7 +32,7 @@ type loop struct {
 	buffer       []byte     // of every receive
 	received     []received // what is in the buffer, to be sent back
 	filled       int        // its length
-	mostReceived int        // how many receives may come before their sends
+	groupSize    int        // how many receives may come before their sends
 	laterReceive int        // the size of each after the first
 	cache        *memory.Cache
 	reserved     bool // cache has memory for the receives of this iteration

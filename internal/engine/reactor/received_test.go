@@ -166,7 +166,7 @@ func TestReceivesFitIntoBufferAndMemory(t *testing.T) {
 	for _, size := range []int{1, 64, 4095, 4096, 4097, 8191, 8192, 12287, 12288, 100000, engine.DefaultBuffer, engine.DefaultBuffer + 1, 1 << 20} {
 		l := &loop{buffer: make([]byte, size)}
 		l.sizeReceives()
-		short := l.mostReceived - 1
+		short := l.groupSize - 1
 		if need := short*shortReceive + l.laterReceive; need > size {
 			t.Errorf("a buffer of %d: %d short receives and one of %d need %d", size, short, l.laterReceive, need)
 		}

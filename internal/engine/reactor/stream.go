@@ -39,9 +39,9 @@ type received struct {
 }
 
 const (
-	// maxReceived is how many receives may come before their sends. Calls of one kind in
+	// maxGroup is how many receives may come before their sends. Calls of one kind in
 	// a row cost less: the kernel's code for them is in the processor's caches.
-	maxReceived = 16
+	maxGroup = 16
 	// shortReceive is the most bytes that another receive may follow before they are
 	// sent. The buffers for owed bytes have this size or more.
 	shortReceive = engine.MinBuffer
@@ -52,7 +52,7 @@ const (
 // has buffers of shortReceive bytes and of other powers of two.
 func (l *loop) sizeReceives() {
 	half := len(l.buffer) / 2
-	l.mostReceived = max(min(half/shortReceive, maxReceived), 1)
+	l.groupSize = max(min(half/shortReceive, maxGroup), 1)
 	l.laterReceive = 1 << max(bits.Len(uint(half))-1, 0)
 }
 
@@ -74,7 +74,7 @@ func (l *loop) receive(c *conn) (progress bool) {
 	l.moved.in += uint64(n)
 	l.received = append(l.received, received{c, room[:n]})
 	l.filled += n
-	if n > shortReceive || len(l.received) == l.mostReceived {
+	if n > shortReceive || len(l.received) == l.groupSize {
 		l.sendReceived()
 	}
 	return true

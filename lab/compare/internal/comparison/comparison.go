@@ -3,7 +3,8 @@
 // another. The results are ratios, because a rate is valid only for one machine at one time.
 //
 // A Case is a workload and the servers that are compared under it. A Runner runs it: each
-// round has one slice of each server, in random order, with new processes. A Report has the samples and the intervals. The tables and the chart are made
+// round has one slice of each server, in random order, with new processes unless there are many
+// connections. A Report has the samples and the intervals. The tables and the chart are made
 // from the report.
 //
 // It runs only on Linux: it uses taskset(1) and proc_stat(5).
