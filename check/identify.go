@@ -123,11 +123,11 @@ func contactStream(p *probe, i int, deadline time.Time) (c contact) {
 		return c
 	}
 	sent := p.request(i)
-	written := make(chan struct{})
+	written := make(chan error, 1)
 	s.SetDeadline(start.Add(short.Timeout))
 	go func() {
-		defer close(written)
-		s.Write(sent) // if it fails, the read says why
+		_, err := s.Write(sent)
+		defer func() { written <- err }()
 		if _, ok := s.Conn.(halfCloser); ok && i == 1 {
 			s.CloseWrite()
 		}
@@ -138,7 +138,9 @@ func contactStream(p *probe, i int, deadline time.Time) (c contact) {
 		} else {
 			s.abort()
 		}
-		<-written
+		if err := <-written; c.end == PrematureEOF && gotReset(err) {
+			c.end = Reset // the read cannot see it
+		}
 	}()
 	buf := make([]byte, 16<<10)
 	for len(c.got) < endlessLen {

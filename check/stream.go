@@ -147,18 +147,19 @@ func (s *stream) expectWhile(send func() error, back io.Reader, n int) error {
 }
 
 // preferReset returns the failure of a stream whose read and write failed at the same
-// time. The kernel reports a reset only once: if the write got it, the read sees a
-// plain end of file. A reset that follows a FIN is another error, EPIPE (tcp_reset in
-// the kernel's tcp_input.c).
+// time: if the write got a reset, the read sees a plain end of file (see [dial.Writes]).
 func preferReset(read, write error) error {
 	var f, w *failure
-	if errors.As(read, &f) && f.class == PrematureEOF && errors.As(write, &w) && errno.Of(w.cause) == syscall.ECONNRESET {
+	if errors.As(read, &f) && f.class == PrematureEOF && errors.As(write, &w) && gotReset(w.cause) {
 		reset := failAt(f.offset, Reset, "the connection was reset after %d bytes had come back", f.offset)
 		reset.foundOn(f.on)
 		return reset
 	}
 	return read
 }
+
+// gotReset reports whether err is that of a call which was told that the connection was reset.
+func gotReset(err error) bool { return errno.Of(err) == syscall.ECONNRESET }
 
 // expectSilence expects neither a byte nor an end for d.
 func (s *stream) expectSilence(d time.Duration) error {

@@ -28,7 +28,8 @@ type netSlot struct {
 	slot
 	conn    net.Conn // nil: none
 	writing bool     // the worker is in a write
-	out     []byte   // the buffer for datagrams to send
+	writes  dial.Writes
+	out     []byte // the buffer for datagrams to send
 }
 
 func newNetDriver(r *run) (driver, error) {
@@ -208,7 +209,7 @@ func (s *netSlot) connect(ctx context.Context) {
 	case err != nil:
 		s.connectFailed(s.now(), dial.Classify(err))
 	default:
-		s.conn = conn
+		s.conn, s.writes = conn, dial.Writes{}
 		s.connected(s.now())
 	}
 }
@@ -240,7 +241,9 @@ func (s *netSlot) unlocked(do func(net.Conn) error) error {
 // write calls do without holding the lock. If do fails, the reader will get the reason, so
 // write waits for that.
 func (s *netSlot) write(do func(net.Conn) error) {
-	err := s.unlocked(do)
+	err := s.unlocked(func(conn net.Conn) error {
+		return s.writes.Do(func() error { return do(conn) })
+	})
 	for err != nil && s.state == open {
 		s.changed.Wait()
 	}
@@ -268,6 +271,9 @@ func (s *netSlot) read(conn net.Conn) {
 	}
 	for buf := make([]byte, size); ; {
 		n, err := conn.Read(buf)
+		if !s.udp() {
+			err = s.writes.ReadError(conn, err)
+		}
 		s.mu.Lock()
 		now := s.now()
 		switch {

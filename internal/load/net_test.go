@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"echod/internal/dial"
 )
 
 // brokenConn is a datagram socket that reports the same error again and again.
@@ -51,6 +53,47 @@ func TestBrokenDatagramSocketIsReplacedAfterAPause(t *testing.T) {
 			t.Errorf("%d reads in 3 s, want 11", got)
 		}
 	})
+}
+
+// resetConn is a connection whose reset a write gets. The write returns after the read.
+type resetConn struct {
+	net.Conn
+	writing, ended chan struct{}
+}
+
+func newResetConn() *resetConn {
+	return &resetConn{writing: make(chan struct{}), ended: make(chan struct{})}
+}
+
+func (c *resetConn) Read([]byte) (int, error) {
+	<-c.writing
+	close(c.ended)
+	return 0, io.EOF
+}
+
+func (c *resetConn) Write([]byte) (int, error) {
+	close(c.writing)
+	<-c.ended
+	time.Sleep(10 * time.Millisecond)
+	return 0, syscall.ECONNRESET
+}
+
+func (c *resetConn) Close() error { return nil }
+
+func TestAResetThatTheWriteGotIsCountedAsReset(t *testing.T) {
+	p := planOf(t, "tcp://127.0.0.1:7", "64")
+	p.Conns, p.Messages, p.Duration = 1, 5, 0
+	p.Target.Via = func(context.Context) (net.Conn, error) { return newResetConn(), nil }
+	r := newRun(p, []net.Addr{&net.TCPAddr{}})
+	d, err := newNetDriver(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.open(t.Context())
+	result, _ := r.measure(t.Context(), d, func(Progress) {}) // the error is that nothing came back
+	if result.Failed[dial.Reset] != 5 || result.Disconnects[dial.PrematureEOF] != 0 {
+		t.Errorf("got failed %v, disconnects %v; want only resets", result.Failed, result.Disconnects)
+	}
 }
 
 // heldConn is a connection on which nothing arrives. The call that is named waits until hold

@@ -22,6 +22,7 @@ type connection struct {
 	inFlight int       // of its probes
 	heard    time.Time // when bytes arrived last, or when it was made
 	outbox   outbox
+	writing  dial.Writes // of the outbox
 	retired  retirement
 	done     chan struct{}
 	writes   atomic.Int64 // probes that were written, including failed writes
@@ -94,7 +95,7 @@ func (o *outbox) take() []*flight {
 }
 
 // writeLoop writes the probes of the outbox to a stream until the connection is shut
-// down or broken.
+// down, closed or broken.
 func (c *connection) writeLoop(payloads *payloads, to chan<- arrival) {
 	for {
 		list := c.outbox.take()
@@ -110,7 +111,11 @@ func (c *connection) writeLoop(payloads *payloads, to chan<- arrival) {
 			if f.first {
 				f.wrote.Store(int64(time.Since(f.sent)))
 			}
-			if _, err := c.Write(bytes); err != nil {
+			err := c.writing.Do(func() error { _, err := c.Write(bytes); return err })
+			if errors.Is(err, net.ErrClosed) {
+				return // readLoop reports why it closed the stream
+			}
+			if err != nil {
 				select {
 				case to <- arrival{conn: c, at: time.Now(), err: err}:
 				case <-c.done:
@@ -165,6 +170,9 @@ func (c *connection) readLoop(size int, datagrams bool, to chan<- arrival) {
 	failed, pause := int64(0), time.Duration(0)
 	for {
 		n, arrived, err := dial.Read(c.Conn, buf)
+		if !datagrams {
+			err = c.writing.ReadError(c.Conn, err)
+		}
 		a := arrival{c, slices.Clone(buf[:max(n, 0)]), arrived, time.Now(), err}
 		select {
 		case to <- a:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -273,4 +274,43 @@ func TestTimeInTheOutboxIsPartOfTheRoundTrip(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	})
+}
+
+// resetConn is a connection whose reset a write gets. The write returns after the read.
+type resetConn struct {
+	net.Conn
+	writing, ended chan struct{}
+}
+
+func newResetConn() *resetConn {
+	return &resetConn{writing: make(chan struct{}), ended: make(chan struct{})}
+}
+
+func (c *resetConn) Read([]byte) (int, error) {
+	<-c.writing
+	close(c.ended)
+	return 0, io.EOF
+}
+
+func (c *resetConn) Write([]byte) (int, error) {
+	close(c.writing)
+	<-c.ended
+	time.Sleep(10 * time.Millisecond)
+	return 0, syscall.ECONNRESET
+}
+
+func (c *resetConn) Close() error { return nil }
+
+func TestAResetThatTheWriteGotIsTheErrorOfTheStream(t *testing.T) {
+	c := &connection{Conn: newResetConn(), done: make(chan struct{})}
+	c.outbox.added = make(chan struct{}, 1)
+	c.outbox.add(&flight{seq: 1})
+	arrivals := make(chan arrival)
+	go c.writeLoop(newPayloads(64), arrivals)
+	go c.readLoop(64, false, arrivals)
+	for range 2 {
+		if a := <-arrivals; a.err != syscall.ECONNRESET {
+			t.Errorf("got %v, want ECONNRESET", a.err)
+		}
+	}
 }
