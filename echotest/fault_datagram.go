@@ -89,10 +89,15 @@ func startDatagrams(t testing.TB, serve func(ctx context.Context, conn *net.UDPC
 	if err != nil {
 		t.Fatalf("echotest: %v", err)
 	}
+	conn.SetReadBuffer(datagramQueue)
 	return startFunc(t, "udp://"+conn.LocalAddr().String(), conn, func(ctx context.Context) {
 		serve(ctx, conn)
 	})
 }
+
+// datagramQueue is the size in bytes of the receive buffer of a socket for datagrams. A fault must not
+// lose more than it says because the machine is busy. The kernel lowers the size to net.core.rmem_max.
+const datagramQueue = 4 << 20
 
 // errorPause is how long a loop waits after a socket error, which the socket may
 // return again at once.

@@ -117,6 +117,7 @@ func (n *nat) mapping(client netip.AddrPort) *mapping {
 	if err != nil {
 		return nil
 	}
+	server.(*net.UDPConn).SetReadBuffer(datagramQueue)
 	n.clients++
 	m := n.newMapping(client, server)
 	n.mappings[client] = m

@@ -2,6 +2,8 @@ package dial
 
 import (
 	"net"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -175,6 +177,29 @@ func TestDatagramThatIsTooLongHasTheMTU(t *testing.T) {
 		_, err = conn.Write(make([]byte, 1401-headers))
 		if got, ok := err.(*TooLongError); !ok || got.MTU != 1400 || got.Max != 1400-headers || Classify(err) != TooLong {
 			t.Errorf("%s: got %v of class %q, want a TooLongError of class %q with MTU 1400", host, err, Classify(err), TooLong)
+		}
+	}
+}
+
+func TestASocketForDatagramsHoldsThoseThatArriveWhileTheMachineIsBusy(t *testing.T) {
+	for _, target := range []Target{{}, {ReceiveTTL: true}} {
+		target.Network, target.Address = "udp", "127.0.0.1:9"
+		conn, err := target.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		most, err := os.ReadFile("/proc/sys/net/core/rmem_max")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := strconv.Atoi(strings.TrimSpace(string(most)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = 2 * min(want, datagramQueue) // socket(7): the kernel doubles it
+		if got := option(t, conn, unix.SOL_SOCKET, unix.SO_RCVBUF); got != want {
+			t.Errorf("receive TTL %t: got a receive buffer of %d bytes, want %d", target.ReceiveTTL, got, want)
 		}
 	}
 }

@@ -96,10 +96,15 @@ func (t Target) connect(ctx context.Context, network, address string) (net.Conn,
 		dialer.LocalAddr = &net.UDPAddr{IP: t.Source.AsSlice(), Zone: t.Source.Zone()}
 	}
 	conn, err := dialer.DialContext(ctx, network, address)
-	if udp, ok := conn.(*net.UDPConn); ok && options {
-		return &datagramConn{udp, t.ReceiveTTL}, err
+	udp, ok := conn.(*net.UDPConn)
+	if !ok || err != nil {
+		return conn, err
 	}
-	return conn, err
+	udp.SetReadBuffer(datagramQueue) // if it fails, the queue has its usual size
+	if options {
+		return &datagramConn{udp, t.ReceiveTTL}, nil
+	}
+	return udp, nil
 }
 
 // Permitted returns the error of Permit for address, which is IP:PORT. Nothing else is permitted if

@@ -196,7 +196,7 @@ func busyPeer(t trial) {
 		light[i] = t.dial(s)
 	}
 	before := s.waitFor("the busy peer moves", func(st engine.Stats) bool { return st.BytesOut > 0 }).BytesOut
-	const rounds = 100
+	const rounds = 10
 	for range rounds {
 		for _, p := range light {
 			p.echo(64)

@@ -151,6 +151,7 @@ func (p *peer) read(n int) error {
 
 // readSome receives at most one buffer and compares it with what was sent.
 func (p *peer) readSome(buf []byte) (int, error) {
+	p.SetReadDeadline(time.Now().Add(2 * waitLimit))
 	n, err := p.Conn.Read(buf)
 	want := make([]byte, n)
 	p.owed.Read(want)
@@ -191,6 +192,7 @@ func (p *peer) finish() error {
 // send sends n bytes or fails the trial.
 func (p *peer) send(n int) {
 	p.t.Helper()
+	p.SetWriteDeadline(time.Now().Add(2 * waitLimit))
 	if err := p.write(n); err != nil {
 		p.t.Fatalf("send after %d bytes: %v", p.sent.Load(), err)
 	}
