@@ -38,7 +38,7 @@ func TestEveryKindOfLoadIsBelieved(t *testing.T) {
 		{"a service that does not answer", echotest.NewBroken(t, echotest.AnswersAfterFIN()).URL(),
 			func(p *load.Plan) { p.Duration, p.Rate, p.Timeout = short, load.PerSecond(100), short }, nil},
 		{"a service that closes", echotest.NewBroken(t, echotest.ClosesAfterFirstAnswer()).URL(), func(p *load.Plan) { p.Messages = 60 }, nil},
-		{"a wrong byte", echotest.NewBroken(t, echotest.SendsZeros()).URL(), func(p *load.Plan) { p.Duration = 20 * time.Second },
+		{"a wrong byte", echotest.NewBroken(t, echotest.SendsZeros()).URL(), func(p *load.Plan) { p.Sizes, p.Duration = mustSizes(t, "8KiB"), 20*time.Second },
 			func(r *load.Result) bool { return r.Wrong != nil }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
