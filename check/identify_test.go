@@ -212,34 +212,6 @@ func TestAConnectionThatIsResetBeforeItIsUsedIsClosedAtOnce(t *testing.T) {
 	}
 }
 
-// resetConn is a connection whose reset the write gets. The read sees an end of file.
-type resetConn struct {
-	net.Conn
-	wrote chan struct{}
-}
-
-func (c *resetConn) Read([]byte) (int, error) { <-c.wrote; return 0, io.EOF }
-
-func (c *resetConn) Write([]byte) (int, error) {
-	close(c.wrote)
-	time.Sleep(10 * time.Millisecond)
-	return 0, syscall.ECONNRESET
-}
-
-func TestAResetThatTheWriteGotIsNotAnEndOfTheStream(t *testing.T) {
-	target := check.Target{Network: "tcp", Dial: func(context.Context) (net.Conn, error) {
-		conn, _ := net.Pipe()
-		return &resetConn{conn, make(chan struct{})}, nil
-	}}
-	report, err := check.Identify(t.Context(), target, check.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := report.NotEcho; n == nil || !strings.Contains(n.Seen, "reset") {
-		t.Errorf("got %+v, want that it was reset", n)
-	}
-}
-
 func TestAServerBehindTLSIsIdentified(t *testing.T) {
 	server := tlsServer(t)
 	target := servedBy(t, func(c net.Conn) { serveHTTP(tls.Server(c, server)) })

@@ -3,10 +3,15 @@
 package check
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // The kernel reports a reset only once, to the read or to the write.
@@ -26,5 +31,33 @@ func TestAResetThatTheWriteGotIsNotAFIN(t *testing.T) {
 		if !errors.As(preferReset(fin, tt.write), &got) || got.class != tt.want || got.offset != 7 {
 			t.Errorf("%s: got %+v, want %s at byte 7", tt.name, got, tt.want)
 		}
+	}
+}
+
+// resetConn is a connection whose reset the write gets. The read sees an end of file.
+type resetConn struct {
+	net.Conn
+	wrote chan struct{}
+}
+
+func (c *resetConn) Read([]byte) (int, error) { <-c.wrote; return 0, io.EOF }
+
+func (c *resetConn) Write([]byte) (int, error) {
+	close(c.wrote)
+	time.Sleep(10 * time.Millisecond)
+	return 0, syscall.ECONNRESET
+}
+
+func TestAResetThatTheWriteGotIsNotAnEndOfTheStream(t *testing.T) {
+	target := Target{Network: "tcp", Dial: func(context.Context) (net.Conn, error) {
+		conn, _ := net.Pipe()
+		return &resetConn{conn, make(chan struct{})}, nil
+	}}
+	report, err := Identify(t.Context(), target, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := report.NotEcho; n == nil || !strings.Contains(n.Seen, "reset") {
+		t.Errorf("got %+v, want that it was reset", n)
 	}
 }
