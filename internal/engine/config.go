@@ -21,8 +21,8 @@ type Config struct {
 	// GOMAXPROCS.
 	Loops int
 	// Buffer is the most memory, in bytes, that one connection may use for owed
-	// bytes, and the most that is read from it at once. Default 256 KiB; 64 KiB
-	// would cost about a tenth of bulk throughput.
+	// bytes, and the most that is read from it at once. Default 512 KiB; 256 KiB
+	// would cost 7 to 20 % of bulk throughput.
 	Buffer int
 	// IdleTimeout is how long a stream without owed bytes may receive nothing
 	// before it is reset. Default 0: without limit, as RFC 862 asks.
@@ -65,7 +65,7 @@ type Listener struct {
 
 // Defaults of Config.
 const (
-	DefaultBuffer           = 256 << 10
+	DefaultBuffer           = 512 << 10
 	DefaultStallTimeout     = 5 * time.Minute
 	DefaultHandshakeTimeout = 5 * time.Second
 	MinBuffer               = 4 << 10

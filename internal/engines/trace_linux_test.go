@@ -79,11 +79,11 @@ func fiveBytes(t *testing.T) func(net.Conn) {
 // The same life on each engine, call by call. The engines differ in how they wait.
 func TestLifeOfAConnectionOnEachEngine(t *testing.T) {
 	receive := []string{
-		`recv(FD, 262144, 0) = 5 "hello": 5 bytes are owed`,
+		`recv(FD, 524288, 0) = 5 "hello": 5 bytes are owed`,
 		`send(FD, 5, MSG_NOSIGNAL) = 5 "hello": all is sent: nothing is owed`,
 	}
 	end := []string{
-		`recv(FD, 262144, 0) = 0: the peer has finished, and nothing is owed: a half-close`,
+		`recv(FD, 524288, 0) = 0: the peer has finished, and nothing is owed: a half-close`,
 		`setsockopt(FD, SO_LINGER, {0, 0}) = 0: the honest end: close will send a FIN, and not a reset`,
 		`close(FD) = 0: a FIN: the peer has all of its bytes, or will get them`,
 	}
@@ -95,9 +95,9 @@ func TestLifeOfAConnectionOnEachEngine(t *testing.T) {
 	want := map[string][]string{
 		"net": {
 			`Accept() = 0: a connection was in the queue of the listener; the calls are those of package net, seen from above`,
-			`Read(262144) = 5 "hello": 5 bytes are owed`,
+			`Read(524288) = 5 "hello": 5 bytes are owed`,
 			`Write(5) = 5 "hello": all is sent: nothing is owed`,
-			`Read(262144) = 0: the peer has finished, and nothing is owed: a half-close`,
+			`Read(524288) = 0: the peer has finished, and nothing is owed: a half-close`,
 			`SetLinger(-1) = 0: the honest end: close will send a FIN, and not a reset`,
 			`Close() = 0: a FIN: the peer has all of its bytes, or will get them`,
 		},

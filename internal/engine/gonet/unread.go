@@ -5,7 +5,6 @@ import (
 	"sync"
 	"syscall"
 
-	"echod/internal/engine"
 	"echod/internal/sock"
 	"echod/internal/trace"
 )
@@ -38,7 +37,7 @@ func (c *conn) canEchoUnread() bool {
 
 type sharedBuffer struct {
 	mu  sync.Mutex
-	buf [engine.DefaultBuffer / 4]byte
+	buf [64 << 10]byte
 }
 
 // echoUnread waits until some of the bytes that have arrived can be sent, and echoes those.

@@ -289,7 +289,7 @@ func TestStalledReaderHoldsASmallBuffer(t *testing.T) {
 				if network == "unix" {
 					listener.Spec = sock.Spec{Network: "unix", Path: filepath.Join(t.TempDir(), "s")}
 				}
-				s := serveWith(t, On(full{kernel: &fullKernel{received: 5000 + owed}}), engine.Config{Listeners: []engine.Listener{listener}})
+				s := serveWith(t, On(full{kernel: &fullKernel{received: 5000 + owed}}), engine.Config{Listeners: []engine.Listener{listener}, Buffer: 256 << 10})
 				dial(t, s).Write(make([]byte, 5000+owed))
 				eventually(t, func() bool {
 					st := s.Stats()

@@ -14,7 +14,7 @@
 
 #include "listener.h"
 
-enum { BUFFER = 256 << 10, BATCH = 256 };
+enum { BUFFER = 512 << 10, BATCH = 256 };
 
 /* The rest of a short send. A connection has one only while it owes bytes. */
 struct held {

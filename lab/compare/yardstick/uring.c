@@ -21,7 +21,7 @@ enum {
 	SUBMISSIONS = 1024, COMPLETIONS = 4096,	/* entries of the rings: powers of 2 */
 	BUFFERS = 4096,		/* at most */
 	CHUNK = 16,		/* added at once */
-	BUFFER = 256 << 10,	/* bytes, as in echo.c */
+	BUFFER = 512 << 10,	/* bytes, as in echo.c */
 	APART = BUFFER + 64,	/* else all of them begin in the same set of the cache */
 	HELD = 4,		/* a connection that has this many receives no more */
 };
