@@ -105,6 +105,30 @@ func TestPauseWhileTheLoopWorksIsAPause(t *testing.T) {
 	})
 }
 
+// TestPauseBeforeAnAnswerIsReadIsAPause: the process is stopped after the loop has looked at the
+// clock. The time of the answer is after the pause, and longer after the probe than the timeout.
+func TestPauseBeforeAnAnswerIsReadIsAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fates []Fate
+		var pauses []Pause
+		r := newRun(Config{
+			Target: Target{Network: "udp"}, Interval: time.Second, Timeout: 2 * time.Second, Size: 64,
+			OnProbe: func(p Probe) { fates = append(fates, p.Fate) }, OnPause: func(p Pause) { pauses = append(pauses, p) },
+		})
+		r.conn = &connection{done: make(chan struct{})}
+		r.flights.add(&flight{conn: r.conn, sent: time.Now(), stamp: 5})
+		now := r.afterWork(true)
+		time.Sleep(5 * time.Second)
+		r.arrivals <- arrival{conn: r.conn, data: r.payloads.probe(1, 5), at: time.Now()}
+		r.receiveAll()
+		r.expire(now)
+		want := []Pause{{At: time.Now(), For: 5 * time.Second, Probes: 5 + 1, InFlight: 1}}
+		if diff := cmp.Diff(want, pauses); diff != "" || len(fates) != 0 {
+			t.Errorf("fates %v, want none; pauses (-want +got)\n%s", fates, diff)
+		}
+	})
+}
+
 // TestSuspendOfTheMachineIsAPause: the clock of the schedule stands still then, and what was
 // in flight is gone.
 func TestSuspendOfTheMachineIsAPause(t *testing.T) {

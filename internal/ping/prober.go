@@ -188,12 +188,16 @@ func (r *run) poll() (e event, ok bool) {
 }
 
 // receiveAll handles the events in the queues. It takes at most one queue, so that
-// endless arrivals cannot hold up the loop.
+// endless arrivals cannot hold up the loop. An event may have happened after a pause.
 func (r *run) receiveAll() {
 	for range cap(r.arrivals) {
 		e, ok := r.poll()
 		if !ok {
 			return
+		}
+		if length := time.Since(r.alive); length >= LongPause {
+			r.pause(r.alive, length, e, r.more())
+			continue
 		}
 		r.handle(e)
 	}
