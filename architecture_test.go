@@ -28,6 +28,7 @@ var imports = map[string][]string{
 	"internal/cli":               {"check", "internal/admin", "internal/agent", "internal/certs", "internal/dial", "internal/draw", "internal/endpoint", "internal/engine", "internal/engines", "internal/hist", "internal/load", "internal/metrics", "internal/nearest", "internal/oplog", "internal/page", "internal/ping", "internal/report", "internal/sandbox", "internal/search", "internal/selftest", "internal/server", "internal/sock", "internal/spread", "internal/trace", "internal/watch", "internal/usage"},
 	"internal/clock":             {},
 	"internal/dial":              {"internal/endpoint", "internal/errno", "internal/usage"},
+	"internal/dial/dialtest":     {},
 	"internal/drain":             {},
 	"internal/draw":              {},
 	"internal/echo":              {},

@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"echod/internal/dial/dialtest"
 )
 
 // The kernel reports a reset only once, to the read or to the write.
@@ -34,24 +34,9 @@ func TestAResetThatTheWriteGotIsNotAFIN(t *testing.T) {
 	}
 }
 
-// resetConn is a connection whose reset the write gets. The read sees an end of file.
-type resetConn struct {
-	net.Conn
-	wrote chan struct{}
-}
-
-func (c *resetConn) Read([]byte) (int, error) { <-c.wrote; return 0, io.EOF }
-
-func (c *resetConn) Write([]byte) (int, error) {
-	close(c.wrote)
-	time.Sleep(10 * time.Millisecond)
-	return 0, syscall.ECONNRESET
-}
-
 func TestAResetThatTheWriteGotIsNotAnEndOfTheStream(t *testing.T) {
 	target := Target{Network: "tcp", Dial: func(context.Context) (net.Conn, error) {
-		conn, _ := net.Pipe()
-		return &resetConn{conn, make(chan struct{})}, nil
+		return dialtest.NewResetConn(), nil
 	}}
 	report, err := Identify(t.Context(), target, Options{})
 	if err != nil {

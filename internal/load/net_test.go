@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"echod/internal/dial"
+	"echod/internal/dial/dialtest"
 )
 
 // brokenConn is a datagram socket that reports the same error again and again.
@@ -55,35 +56,10 @@ func TestBrokenDatagramSocketIsReplacedAfterAPause(t *testing.T) {
 	})
 }
 
-// resetConn is a connection whose reset a write gets. The write returns after the read.
-type resetConn struct {
-	net.Conn
-	writing, ended chan struct{}
-}
-
-func newResetConn() *resetConn {
-	return &resetConn{writing: make(chan struct{}), ended: make(chan struct{})}
-}
-
-func (c *resetConn) Read([]byte) (int, error) {
-	<-c.writing
-	close(c.ended)
-	return 0, io.EOF
-}
-
-func (c *resetConn) Write([]byte) (int, error) {
-	close(c.writing)
-	<-c.ended
-	time.Sleep(10 * time.Millisecond)
-	return 0, syscall.ECONNRESET
-}
-
-func (c *resetConn) Close() error { return nil }
-
 func TestAResetThatTheWriteGotIsCountedAsReset(t *testing.T) {
 	p := planOf(t, "tcp://127.0.0.1:7", "64")
 	p.Conns, p.Messages, p.Duration = 1, 5, 0
-	p.Target.Via = func(context.Context) (net.Conn, error) { return newResetConn(), nil }
+	p.Target.Via = func(context.Context) (net.Conn, error) { return dialtest.NewResetConn(), nil }
 	r := newRun(p, []net.Addr{&net.TCPAddr{}})
 	d, err := newNetDriver(r)
 	if err != nil {

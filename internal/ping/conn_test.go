@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"echod/internal/dial"
+	"echod/internal/dial/dialtest"
 )
 
 func TestStopwatchSeparatesPhases(t *testing.T) {
@@ -276,33 +276,8 @@ func TestTimeInTheOutboxIsPartOfTheRoundTrip(t *testing.T) {
 	})
 }
 
-// resetConn is a connection whose reset a write gets. The write returns after the read.
-type resetConn struct {
-	net.Conn
-	writing, ended chan struct{}
-}
-
-func newResetConn() *resetConn {
-	return &resetConn{writing: make(chan struct{}), ended: make(chan struct{})}
-}
-
-func (c *resetConn) Read([]byte) (int, error) {
-	<-c.writing
-	close(c.ended)
-	return 0, io.EOF
-}
-
-func (c *resetConn) Write([]byte) (int, error) {
-	close(c.writing)
-	<-c.ended
-	time.Sleep(10 * time.Millisecond)
-	return 0, syscall.ECONNRESET
-}
-
-func (c *resetConn) Close() error { return nil }
-
 func TestAResetThatTheWriteGotIsTheErrorOfTheStream(t *testing.T) {
-	c := &connection{Conn: newResetConn(), done: make(chan struct{})}
+	c := &connection{Conn: dialtest.NewResetConn(), done: make(chan struct{})}
 	c.outbox.added = make(chan struct{}, 1)
 	c.outbox.add(&flight{seq: 1})
 	arrivals := make(chan arrival)
