@@ -275,7 +275,7 @@ func TestNoConnectionIsOpenedAfterTheEnd(t *testing.T) {
 					io.Copy(io.Discard, c)
 				})
 				p := planFor(t, url, "64")
-				p.Conns, p.Rate, p.Timeout, p.Duration = 3, PerSecond(rate), 300*time.Millisecond, 250*time.Millisecond
+				p.Conns, p.Rate, p.Timeout, p.Duration = 3, PerSecond(rate), 2*time.Second, 250*time.Millisecond
 				r, err := runWith(t.Context(), p, func(now Progress) {
 					if now.Draining {
 						drain()
