@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"echod/internal/dial"
 )
 
 // TruncatesDatagrams sends back only the first 2048 bytes of a datagram.
@@ -89,15 +91,11 @@ func startDatagrams(t testing.TB, serve func(ctx context.Context, conn *net.UDPC
 	if err != nil {
 		t.Fatalf("echotest: %v", err)
 	}
-	conn.SetReadBuffer(datagramQueue)
+	conn.SetReadBuffer(dial.DatagramQueue) // a fault must not lose more than it says
 	return startFunc(t, "udp://"+conn.LocalAddr().String(), conn, func(ctx context.Context) {
 		serve(ctx, conn)
 	})
 }
-
-// datagramQueue is the size in bytes of the receive buffer of a socket for datagrams. A fault must not
-// lose more than it says because the machine is busy. The kernel lowers the size to net.core.rmem_max.
-const datagramQueue = 4 << 20
 
 // errorPause is how long a loop waits after a socket error, which the socket may
 // return again at once.

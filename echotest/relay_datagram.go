@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"echod/internal/dial"
 )
 
 // serveDatagrams forwards the datagrams that conn receives, until it is closed.
@@ -117,7 +119,7 @@ func (n *nat) mapping(client netip.AddrPort) *mapping {
 	if err != nil {
 		return nil
 	}
-	server.(*net.UDPConn).SetReadBuffer(datagramQueue)
+	server.(*net.UDPConn).SetReadBuffer(dial.DatagramQueue)
 	n.clients++
 	m := n.newMapping(client, server)
 	n.mappings[client] = m

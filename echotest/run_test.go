@@ -111,7 +111,7 @@ func (r row) separate(all run) []string {
 // machine was busy. It returns nil if a run fails twice.
 func (r row) join(t *testing.T, runs []run, found []*check.Report) *check.Report {
 	for i, report := range found {
-		if report == nil || report.NotEcho != nil { // each fault is one of an echo
+		if report == nil || report.NotEcho != nil { // every fault is an echo: the machine was busy
 			var err error
 			if report, err = runs[i].do(); err != nil {
 				t.Errorf("%s: %v", r.name, err)

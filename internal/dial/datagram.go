@@ -11,10 +11,10 @@ type datagramConn struct {
 	ttl bool // the kernel reports the TTL of datagrams
 }
 
-// datagramQueue is the size in bytes of the receive buffer. A client that a busy machine delays would
-// lose answers itself, and seem to find that the path loses them: the usual 208 KiB of Linux hold 277
-// short datagrams. The kernel lowers the size to net.core.rmem_max.
-const datagramQueue = 4 << 20
+// DatagramQueue is the size in bytes of the receive buffer of a socket for datagrams, also in echotest.
+// The usual 208 KiB of Linux hold 277 short datagrams. So a client on a busy machine would lose answers
+// itself, and it would look as if the path lost them. The kernel lowers the size to net.core.rmem_max.
+const DatagramQueue = 4 << 20
 
 // TooLongError is returned for a datagram that is longer than the path takes, if it must
 // not be fragmented. It may be about an earlier datagram: a router has reported it (RFC

@@ -197,7 +197,7 @@ func TestASocketForDatagramsHoldsThoseThatArriveWhileTheMachineIsBusy(t *testing
 		if err != nil {
 			t.Fatal(err)
 		}
-		want = 2 * min(want, datagramQueue) // socket(7): the kernel doubles it
+		want = 2 * min(want, DatagramQueue) // socket(7): the kernel doubles it
 		if got := option(t, conn, unix.SOL_SOCKET, unix.SO_RCVBUF); got != want {
 			t.Errorf("receive TTL %t: got a receive buffer of %d bytes, want %d", target.ReceiveTTL, got, want)
 		}

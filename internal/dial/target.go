@@ -100,7 +100,7 @@ func (t Target) connect(ctx context.Context, network, address string) (net.Conn,
 	if !ok || err != nil {
 		return conn, err
 	}
-	udp.SetReadBuffer(datagramQueue) // if it fails, the queue has its usual size
+	udp.SetReadBuffer(DatagramQueue) // if this fails, the buffer has its usual size
 	if options {
 		return &datagramConn{udp, t.ReceiveTTL}, nil
 	}
